@@ -1,0 +1,80 @@
+/**
+ * The closed error family. The class decides what happens, in one place per class:
+ *
+ * | class            | what the caller does                                         |
+ * |------------------|--------------------------------------------------------------|
+ * | `TransportError` | retry with back-off (the answer is *unknown*, never *empty*) |
+ * | `RateLimitError` | the same, not before `retryAfterMs`                          |
+ * | `ProtocolError`  | quarantine the raw payload, count it, go on                  |
+ * | `StoreError`     | retry when `transient`, else stop                            |
+ * | `DeliveryError`  | the outbox schedules the next attempt                        |
+ * | `ConfigError`    | exit 2; the message names the flag and the variable          |
+ * | `InvariantError` | a bug: stop, never swallow                                   |
+ *
+ * Abort is not an error. A message says what happened, with the offending value, then what to do.
+ */
+export abstract class HlsyncError extends Error {
+  abstract readonly code: string;
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+export class TransportError extends HlsyncError {
+  readonly code: string = "TRANSPORT";
+  /** HTTP status where the venue answered, else null (refused, reset, timed out, unreadable body). */
+  readonly status: number | null;
+  constructor(message: string, options?: ErrorOptions & { status?: number }) {
+    super(message, options);
+    this.status = options?.status ?? null;
+  }
+}
+
+export class RateLimitError extends TransportError {
+  override readonly code = "RATE_LIMIT";
+  readonly retryAfterMs: number;
+  constructor(message: string, retryAfterMs: number) {
+    super(message, { status: 429 });
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+export class ProtocolError extends HlsyncError {
+  readonly code = "PROTOCOL";
+  /** What could not be understood, for quarantine. */
+  readonly raw: unknown;
+  constructor(message: string, raw: unknown, options?: ErrorOptions) {
+    super(message, options);
+    this.raw = raw;
+  }
+}
+
+export class StoreError extends HlsyncError {
+  readonly code: string = "STORE";
+  /** True when the same statement may succeed later: connection lost, starting up, out of connections, deadlock. */
+  readonly transient: boolean;
+  readonly sqlState: string | null;
+  constructor(message: string, options: ErrorOptions & { transient: boolean; sqlState?: string }) {
+    super(message, options);
+    this.transient = options.transient;
+    this.sqlState = options.sqlState ?? null;
+  }
+}
+
+/** The database's schema is older or newer than this program can serve: exit 3. */
+export class MigrationError extends HlsyncError {
+  readonly code = "MIGRATION";
+}
+
+export class DeliveryError extends HlsyncError {
+  readonly code = "DELIVERY";
+}
+
+export class ConfigError extends HlsyncError {
+  readonly code = "CONFIG";
+}
+
+export class InvariantError extends HlsyncError {
+  readonly code = "INVARIANT";
+}

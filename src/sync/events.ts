@@ -1,0 +1,318 @@
+/**
+ * What the venue told us, in our words: one type per table row, made by `normalize` from any source and merged by
+ * `store` as joins. Guarantees of every record: decimals are strings exactly as the venue wrote them; times are Unix
+ * milliseconds; addresses are lower-case; `raw` is the venue's object untouched. Fields the venue did not send are
+ * null, never guessed.
+ */
+import type { Decimal } from "../runtime/decimal.ts";
+
+/** `0x` and 40 lower-case hex digits. */
+export type Address = string;
+export type Side = "buy" | "sell";
+
+/** Where a record came from. The first sighting is kept; ties go to the alphabetically first. */
+export type Source = "stream" | "snapshot" | "backfill" | "reconcile" | "repair" | "poll";
+
+/** Streams whose completeness is tracked: each is a history that the venue serves by time or by count. */
+export const TRACKED_STREAMS = ["fills", "twapFills", "orders", "funding", "ledger"] as const;
+export type TrackedStream = (typeof TRACKED_STREAMS)[number];
+
+/** One fill. Identity: (account, coin, timeMs, orderId, tradeId, side). */
+export interface FillRow {
+  account: Address;
+  coin: string;
+  timeMs: number;
+  side: Side;
+  size: Decimal;
+  price: Decimal;
+  /** price × size, exact. */
+  value: Decimal;
+  /** Signed: negative is a rebate. Contains the builder fee. In `feeToken`. */
+  fee: Decimal;
+  feeToken: string | null;
+  /** Signed position (perp) or token balance (spot) before this fill, verbatim. */
+  startPosition: string;
+  /** Gross of fees. */
+  closedPnl: Decimal;
+  direction: string;
+  orderId: number;
+  /** The venue's `tid`; rows of 2023 have none and get a negative number hashed from their content. */
+  tradeId: number;
+  hash: string | null;
+  crossed: boolean;
+  cloid: string | null;
+  builderFee: Decimal | null;
+  twapId: number | null;
+  liquidation: unknown;
+  raw: unknown;
+  source: Source;
+  seenAtMs: number;
+}
+
+export type OrderStatus =
+  | "open"
+  | "partially_filled"
+  | "triggered"
+  | "filled"
+  | "canceled"
+  | "rejected"
+  | "unknown";
+
+/**
+ * One transition of one order, or the sighting of it in a list of open orders (then `venueStatus` is `open` at the
+ * placement time). Identity: (account, orderId, statusTimeMs, venueStatus). `hl_orders` is a pure function of the
+ * set of these and of the fills.
+ */
+export interface OrderEventRow {
+  account: Address;
+  orderId: number;
+  venueStatus: string;
+  statusTimeMs: number;
+  coin: string;
+  side: Side;
+  limitPrice: Decimal;
+  /** Original size. */
+  size: Decimal;
+  /** Size not yet filled at this transition, as far as this row knows. */
+  remaining: Decimal;
+  placedAtMs: number;
+  /** The four below are null where the source does not tell (orderUpdates frames). */
+  orderType: string | null;
+  tif: string | null;
+  triggerPrice: Decimal | null;
+  reduceOnly: boolean | null;
+  cloid: string | null;
+  raw: unknown;
+  source: Source;
+  seenAtMs: number;
+}
+
+/** Current state of one position. Newest `asOfMs` wins, ties by content. A flat row has size 0. */
+export interface PositionRow {
+  account: Address;
+  /** "" is the first perp dex. */
+  dex: string;
+  coin: string;
+  /** Signed. */
+  szi: Decimal;
+  entryPrice: Decimal | null;
+  markPrice: Decimal | null;
+  liquidationPrice: Decimal | null;
+  positionValue: Decimal;
+  marginUsed: Decimal;
+  unrealizedPnl: Decimal;
+  returnOnEquity: Decimal | null;
+  leverageType: string | null;
+  leverageValue: number | null;
+  maxLeverage: number | null;
+  /** |mark − liquidation| / mark × 100, truncated at 6 decimals. */
+  liquidationDistancePct: Decimal | null;
+  /** The venue's sign: positive was paid by the user. */
+  fundingSinceOpen: Decimal | null;
+  fundingAllTime: Decimal | null;
+  raw: unknown;
+  /** The venue's `time` of the state. */
+  asOfMs: number;
+}
+
+export interface BalanceRow {
+  account: Address;
+  coin: string;
+  token: number | null;
+  total: Decimal;
+  hold: Decimal;
+  entryNotional: Decimal;
+  raw: unknown;
+  asOfMs: number;
+}
+
+/** One funding payment. Identity: (account, coin, timeMs). */
+export interface FundingRow {
+  account: Address;
+  coin: string;
+  timeMs: number;
+  /** Signed: negative was paid. */
+  usdc: Decimal;
+  /** Signed position at the time. */
+  size: Decimal;
+  fundingRate: Decimal;
+  samples: number | null;
+  raw: unknown;
+  source: Source;
+  seenAtMs: number;
+}
+
+/** One ledger update. Identity: (account, timeMs, hash, type, digest of the delta): several may share a time and hash. */
+export interface LedgerRow {
+  account: Address;
+  timeMs: number;
+  hash: string;
+  type: string;
+  /** Signed effect on the account where the type has one, else null. */
+  usdc: Decimal | null;
+  token: string | null;
+  amount: Decimal | null;
+  /** 16 hex digits over the canonical delta. */
+  digest: string;
+  raw: unknown;
+  source: Source;
+  seenAtMs: number;
+}
+
+/** One account snapshot. Identity: (account, asOfMs). */
+export interface DashboardRow {
+  account: Address;
+  asOfMs: number;
+  accountValue: Decimal;
+  withdrawable: Decimal;
+  totalMarginUsed: Decimal;
+  totalNotionalPosition: Decimal;
+  totalRawUsd: Decimal;
+  maintenanceMargin: Decimal;
+  actualLeverage: Decimal | null;
+  marginUsagePct: Decimal | null;
+  freeMargin: Decimal;
+  marginLevel: Decimal | null;
+  liquidationBufferPct: Decimal | null;
+  totalPositions: number;
+  totalUnrealizedPnl: Decimal;
+  healthScore: number | null;
+  healthStatus: string;
+  healthReason: string | null;
+  accountMode: string;
+  raw: unknown;
+}
+
+/** Opt-in market data. */
+export interface TradeRow {
+  coin: string;
+  timeMs: number;
+  tradeId: number;
+  /** The aggressor's side. */
+  side: Side;
+  price: Decimal;
+  size: Decimal;
+  hash: string | null;
+  raw: unknown;
+}
+export interface CandleRow {
+  coin: string;
+  interval: string;
+  openTimeMs: number;
+  closeTimeMs: number;
+  open: Decimal;
+  high: Decimal;
+  low: Decimal;
+  close: Decimal;
+  volume: Decimal;
+  trades: number;
+  /** When we saw it; the bucket is re-sent while it forms, the greatest trade count wins. */
+  asOfMs: number;
+}
+export interface MidRow {
+  dex: string;
+  coin: string;
+  mid: Decimal;
+  asOfMs: number;
+}
+export interface BookRow {
+  coin: string;
+  asOfMs: number;
+  /** [price, size, orders] best first, at most 20 a side. */
+  bids: [Decimal, Decimal, number][];
+  asks: [Decimal, Decimal, number][];
+}
+export interface AssetCtxRow {
+  coin: string;
+  asOfMs: number;
+  markPrice: Decimal | null;
+  midPrice: Decimal | null;
+  oraclePrice: Decimal | null;
+  fundingRate: Decimal | null;
+  openInterest: Decimal | null;
+  dayNotionalVolume: Decimal | null;
+  previousDayPrice: Decimal | null;
+  raw: unknown;
+}
+
+export type CoverageGrade = "streamed" | "proven" | "unprovable";
+
+/** A closed interval [fromMs, toMs] of one account's stream. `unprovable` carries its reason. */
+export interface CoverageRow {
+  account: Address;
+  stream: TrackedStream;
+  grade: CoverageGrade;
+  fromMs: number;
+  toMs: number;
+  reason: string | null;
+}
+
+/** Something the venue sent that could not be understood; kept raw, counted, replayable. */
+export interface QuarantineRow {
+  account: Address | null;
+  subject: string;
+  reason: string;
+  raw: string;
+  seenAtMs: number;
+}
+
+/** A difference found between our rows and the venue, and what became of it. */
+export interface DriftRow {
+  account: Address;
+  stream: string;
+  cause: string;
+  detail: unknown;
+  foundAtMs: number;
+  repairedAtMs: number | null;
+}
+
+/** Everything one transaction writes. Empty lists may be left out. */
+export interface Batch {
+  fills?: FillRow[];
+  orderEvents?: OrderEventRow[];
+  positions?: PositionRow[];
+  balances?: BalanceRow[];
+  funding?: FundingRow[];
+  ledger?: LedgerRow[];
+  dashboard?: DashboardRow[];
+  coverage?: CoverageRow[];
+  drift?: DriftRow[];
+  quarantine?: QuarantineRow[];
+  trades?: TradeRow[];
+  candles?: CandleRow[];
+  mids?: MidRow[];
+  books?: BookRow[];
+  assetCtxs?: AssetCtxRow[];
+}
+
+/**
+ * One committed change, in the order of the outbox: `id` is the outbox sequence, `key` the identity of the event
+ * (the same however often and by whatever source the row arrives), `data` the row in snake case with decimals as strings.
+ */
+export interface ChangeEvent {
+  id: string;
+  key: string;
+  type: ChangeType;
+  account: Address | null;
+  timeMs: number;
+  source: Source;
+  data: Record<string, unknown>;
+}
+export const CHANGE_TYPES = [
+  "fill.created",
+  "order.updated",
+  "position.updated",
+  "funding.created",
+  "ledger.created",
+  "drift.found",
+] as const;
+export type ChangeType = (typeof CHANGE_TYPES)[number];
+
+/** What a commit did: events of changed rows, and how many rows were new, changed or already there, by table. */
+export interface Applied {
+  events: ChangeEvent[];
+  /** Rows inserted or changed, by table. */
+  written: Record<string, number>;
+  /** Rows that were already there, by table: duplicates of another source. */
+  known: Record<string, number>;
+}
