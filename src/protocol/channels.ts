@@ -1,0 +1,459 @@
+/**
+ * Every WebSocket subscription hlsync reads: one row, one channel. Guarantees: `readFrame` never throws, and says for
+ * every frame what it is; what cannot be understood comes back as `unknown`, `unreadable` or in `unread`.
+ * Assumes nothing about order between channels: the venue gives none.
+ * @see https://hyperliquid.gitbook.io/hyperliquid-docs/for-developers/api/websocket/subscriptions
+ */
+import {
+  isObject,
+  isRead,
+  type Read,
+  type ReadRows,
+  readJson,
+  readOne,
+  readRows,
+  type Unread,
+} from "./decode.ts";
+import {
+  WireAssetCtx,
+  WireBook,
+  WireCandle,
+  WireClearinghouseState,
+  WireFill,
+  WireFunding,
+  WireLedgerUpdate,
+  WireMids,
+  WireOrder,
+  WireOrderTransition,
+  WireSpotState,
+  WireTrade,
+  WireTwapHistoryItem,
+  WireTwapSliceFill,
+  WireWebData2,
+  WireWebData3,
+} from "./schemas.ts";
+
+/** A subscription as it is sent: `type` and its parameters. */
+export type Subscription = { type: string } & Record<string, unknown>;
+
+/** What a data frame says. `notice` is shown to people but changes no table. */
+export type Content =
+  | { type: "fills"; rows: Read<WireFill>[] }
+  | { type: "twapSliceFills"; rows: Read<WireTwapSliceFill>[] }
+  | { type: "orderTransitions"; rows: Read<WireOrderTransition>[] }
+  /** All open orders of one dex; `complete` is false when a row could not be read, so absence proves nothing. */
+  | { type: "openOrders"; dex: string; rows: Read<WireOrder>[]; complete: boolean }
+  | { type: "fundings"; rows: Read<WireFunding>[] }
+  | { type: "ledger"; rows: Read<WireLedgerUpdate>[] }
+  | { type: "twapHistory"; rows: Read<WireTwapHistoryItem>[] }
+  | { type: "clearinghouseState"; dex: string; state: Read<WireClearinghouseState> }
+  | { type: "spotState"; state: Read<WireSpotState> }
+  | { type: "webData3"; data: WireWebData3 }
+  | { type: "webData2"; data: WireWebData2; openOrders: Read<WireOrder>[]; complete: boolean }
+  | { type: "mids"; dex: string; mids: Record<string, string> }
+  | { type: "trades"; rows: Read<WireTrade>[] }
+  | { type: "candle"; rows: Read<WireCandle>[] }
+  | { type: "book"; book: WireBook }
+  | { type: "assetCtx"; ctx: Read<WireAssetCtx> }
+  | { type: "notice"; what: string; raw: unknown }
+  | { type: "nothing" };
+
+export interface Reading {
+  /** Lower-case; null on channels whose frames name no user. */
+  user: string | null;
+  /** True only on the first message of a streaming feed; the key is absent later. */
+  isSnapshot: boolean;
+  content: Content;
+  unread: Unread[];
+}
+
+export interface Channel {
+  /** The subscription's `type`. */
+  readonly type: string;
+  /** The `channel` of its frames. */
+  readonly channel: string;
+  /** `user` channels need an account; their frames name it only when `namesUser`. */
+  readonly scope: "user" | "market";
+  readonly namesUser: boolean;
+  /** Exists once per perp dex. */
+  readonly perDex: boolean;
+  /** The venue re-pushes at least this often while the socket is healthy; null for channels that may be quiet. */
+  readonly cadenceMs: number | null;
+  readonly read: (data: unknown) => Reading;
+}
+
+const userOf = (data: unknown): string | null =>
+  isObject(data) && typeof data.user === "string" ? data.user.toLowerCase() : null;
+const dexOf = (data: unknown): string => (isObject(data) && typeof data.dex === "string" ? data.dex : "");
+const field = (data: unknown, key: string): unknown => (isObject(data) ? data[key] : undefined);
+
+const nothing = (data: unknown, unread: Unread[]): Reading => ({
+  user: userOf(data),
+  isSnapshot: false,
+  content: { type: "nothing" },
+  unread,
+});
+
+/** Reads a feed of rows under `key` of the data object, or the data itself when there is no key. */
+function feed<T>(
+  read: (data: unknown) => ReadRows<T>,
+  key: string | null,
+  toContent: (rows: Read<T>[]) => Content,
+) {
+  return (data: unknown): Reading => {
+    const { rows, unread } = read(key === null ? data : field(data, key));
+    return {
+      user: userOf(data),
+      isSnapshot: field(data, "isSnapshot") === true,
+      content: toContent(rows),
+      unread,
+    };
+  };
+}
+
+/** Reads one object under `key`, or the data itself when there is no key. */
+function single<T>(
+  read: (data: unknown) => Read<T> | Unread,
+  key: string | null,
+  toContent: (value: Read<T>, data: unknown) => Content,
+) {
+  return (data: unknown): Reading => {
+    const result = read(key === null ? data : field(data, key));
+    if (!isRead(result)) return nothing(data, [result]);
+    return { user: userOf(data), isSnapshot: false, content: toContent(result, data), unread: [] };
+  };
+}
+
+const fills = feed(
+  (d) => readRows(WireFill, d),
+  "fills",
+  (rows) => ({ type: "fills", rows }),
+);
+const twapSliceFills = feed(
+  (d) => readRows(WireTwapSliceFill, d),
+  "twapSliceFills",
+  (rows) => ({ type: "twapSliceFills", rows }),
+);
+const orderTransitions = (key: string | null) =>
+  feed(
+    (d) => readRows(WireOrderTransition, d),
+    key,
+    (rows) => ({ type: "orderTransitions", rows }),
+  );
+const fundings = (key: string) =>
+  feed(
+    (d) => readRows(WireFunding, d),
+    key,
+    (rows) => ({ type: "fundings", rows }),
+  );
+const twapHistory = (key: string) =>
+  feed(
+    (d) => readRows(WireTwapHistoryItem, d),
+    key,
+    (rows) => ({ type: "twapHistory", rows }),
+  );
+
+/** `userEvents`: exactly one key per message says which of its variants it is. */
+function userEvents(data: unknown): Reading {
+  if (!isObject(data)) return nothing(data, [{ raw: data, reason: "an object was expected" }]);
+  if ("fills" in data) return fills(data);
+  if ("funding" in data) return fundings("funding")(data);
+  if ("twapSliceFills" in data) return twapSliceFills(data);
+  if ("twapHistory" in data) return twapHistory("twapHistory")(data);
+  const what = Object.keys(data)[0] ?? "empty";
+  const known = what === "liquidation" || what === "nonUserCancel";
+  return {
+    user: null,
+    isSnapshot: false,
+    content: { type: "notice", what, raw: data },
+    unread: known ? [] : [{ raw: data, reason: `unknown user event: ${what}` }],
+  };
+}
+
+function openOrders(data: unknown): Reading {
+  const { rows, unread } = readRows(WireOrder, field(data, "orders"));
+  return {
+    user: userOf(data),
+    isSnapshot: false,
+    content: { type: "openOrders", dex: dexOf(data), rows, complete: unread.length === 0 },
+    unread,
+  };
+}
+
+function webData2(data: unknown): Reading {
+  const result = readOne(WireWebData2, data);
+  if (!isRead(result)) return nothing(data, [result]);
+  const { rows, unread } = readRows(WireOrder, result.value.openOrders);
+  return {
+    user: result.value.user,
+    isSnapshot: false,
+    content: { type: "webData2", data: result.value, openOrders: rows, complete: unread.length === 0 },
+    unread,
+  };
+}
+
+const notice =
+  (what: string) =>
+  (data: unknown): Reading => ({
+    user: userOf(data),
+    isSnapshot: false,
+    content: { type: "notice", what, raw: data },
+    unread: [],
+  });
+
+/** Full states are re-pushed every 4–5 s (measured 2026-08). */
+const STATE_CADENCE_MS = 5_000;
+
+const user = { scope: "user", perDex: false, cadenceMs: null } as const;
+const state = { scope: "user", namesUser: true, cadenceMs: STATE_CADENCE_MS } as const;
+const market = { scope: "market", namesUser: false, perDex: false, cadenceMs: null } as const;
+
+export const CHANNELS: readonly Channel[] = [
+  { ...user, type: "orderUpdates", channel: "orderUpdates", namesUser: false, read: orderTransitions(null) },
+  { ...user, type: "userEvents", channel: "user", namesUser: false, read: userEvents },
+  { ...user, type: "notification", channel: "notification", namesUser: false, read: notice("notification") },
+  { ...user, type: "userFills", channel: "userFills", namesUser: true, read: fills },
+  {
+    ...user,
+    type: "userHistoricalOrders",
+    channel: "userHistoricalOrders",
+    namesUser: true,
+    read: orderTransitions("orderHistory"),
+  },
+  { ...user, type: "userFundings", channel: "userFundings", namesUser: true, read: fundings("fundings") },
+  {
+    ...user,
+    type: "userNonFundingLedgerUpdates",
+    channel: "userNonFundingLedgerUpdates",
+    namesUser: true,
+    read: feed(
+      (d) => readRows(WireLedgerUpdate, d),
+      "nonFundingLedgerUpdates",
+      (rows) => ({ type: "ledger", rows }),
+    ),
+  },
+  {
+    ...user,
+    type: "userTwapSliceFills",
+    channel: "userTwapSliceFills",
+    namesUser: true,
+    read: twapSliceFills,
+  },
+  {
+    ...user,
+    type: "userTwapHistory",
+    channel: "userTwapHistory",
+    namesUser: true,
+    read: twapHistory("history"),
+  },
+  {
+    ...state,
+    type: "clearinghouseState",
+    channel: "clearinghouseState",
+    perDex: true,
+    read: single(
+      (d) => readOne(WireClearinghouseState, d),
+      "clearinghouseState",
+      (value, data) => ({ type: "clearinghouseState", dex: dexOf(data), state: value }),
+    ),
+  },
+  { ...state, type: "openOrders", channel: "openOrders", perDex: true, read: openOrders },
+  {
+    ...state,
+    type: "spotState",
+    channel: "spotState",
+    perDex: false,
+    read: single(
+      (d) => readOne(WireSpotState, d),
+      "spotState",
+      (value) => ({ type: "spotState", state: value }),
+    ),
+  },
+  {
+    ...state,
+    type: "webData3",
+    channel: "webData3",
+    perDex: false,
+    read: (data) => {
+      const result = readOne(WireWebData3, data);
+      if (!isRead(result)) return nothing(data, [result]);
+      return {
+        user: result.value.userState.user,
+        isSnapshot: false,
+        content: { type: "webData3", data: result.value },
+        unread: [],
+      };
+    },
+  },
+  { ...state, type: "webData2", channel: "webData2", perDex: false, read: webData2 },
+  {
+    ...market,
+    type: "allMids",
+    channel: "allMids",
+    perDex: true,
+    cadenceMs: STATE_CADENCE_MS,
+    read: single(
+      (d) => readOne(WireMids, d),
+      "mids",
+      (value, data) => ({ type: "mids", dex: dexOf(data), mids: value.value }),
+    ),
+  },
+  {
+    ...market,
+    type: "trades",
+    channel: "trades",
+    read: feed(
+      (d) => readRows(WireTrade, d),
+      null,
+      (rows) => ({ type: "trades", rows }),
+    ),
+  },
+  {
+    ...market,
+    type: "candle",
+    channel: "candle",
+    read: feed(
+      (d) => readRows(WireCandle, d),
+      null,
+      (rows) => ({ type: "candle", rows }),
+    ),
+  },
+  {
+    ...market,
+    type: "l2Book",
+    channel: "l2Book",
+    cadenceMs: STATE_CADENCE_MS,
+    read: single(
+      (d) => readOne(WireBook, d),
+      null,
+      ({ value }) => ({ type: "book", book: value }),
+    ),
+  },
+  ...(["activeAssetCtx", "activeSpotAssetCtx"] as const).map((channel) => ({
+    ...market,
+    type: "activeAssetCtx",
+    channel,
+    read: single(
+      (d: unknown) => readOne(WireAssetCtx, d),
+      null,
+      (ctx) => ({ type: "assetCtx" as const, ctx }),
+    ),
+  })),
+];
+
+const byChannel = new Map(CHANNELS.map((row) => [row.channel, row]));
+const byType = new Map(CHANNELS.map((row) => [row.type, row]));
+
+/** The row of a subscription type; throws for a type that has none (a bug of the caller). */
+export function channelOfType(type: string): Channel {
+  const row = byType.get(type);
+  if (row === undefined) throw new RangeError(`no channel for subscription type ${JSON.stringify(type)}`);
+  return row;
+}
+
+export type Frame =
+  | { type: "pong" }
+  | { type: "ack"; method: "subscribe" | "unsubscribe"; subscription: Subscription }
+  | { type: "error"; error: ErrorText }
+  | { type: "post"; id: number; response: unknown }
+  | { type: "data"; channel: Channel; reading: Reading }
+  /** A channel without a row: counted and kept, never fatal. */
+  | { type: "unknown"; channel: string; raw: unknown }
+  /** The legacy plain-text greeting and anything else that is not one of the venue's envelopes. */
+  | { type: "unreadable"; raw: string; reason: string };
+
+export function readFrame(text: string): Frame {
+  const json = readJson(text);
+  if (!isRead(json)) return { type: "unreadable", raw: text, reason: json.reason };
+  const envelope = json.value;
+  if (!isObject(envelope) || typeof envelope.channel !== "string") {
+    return { type: "unreadable", raw: text, reason: "no channel" };
+  }
+  const { channel, data } = envelope;
+  if (channel === "pong") return { type: "pong" };
+  if (channel === "error")
+    return { type: "error", error: readErrorText(typeof data === "string" ? data : text) };
+  if (channel === "subscriptionResponse") return readAck(data, text);
+  if (channel === "post" && isObject(data) && typeof data.id === "number") {
+    return { type: "post", id: data.id, response: data.response };
+  }
+  const row = byChannel.get(channel);
+  if (row === undefined) return { type: "unknown", channel, raw: envelope };
+  return { type: "data", channel: row, reading: row.read(data) };
+}
+
+function readAck(data: unknown, text: string): Frame {
+  if (isObject(data) && isSubscription(data.subscription)) {
+    if (data.method === "subscribe" || data.method === "unsubscribe") {
+      return { type: "ack", method: data.method, subscription: data.subscription };
+    }
+  }
+  return { type: "unreadable", raw: text, reason: "not a subscription response" };
+}
+
+const isSubscription = (value: unknown): value is Subscription =>
+  isObject(value) && typeof value.type === "string";
+
+/** The error channel's texts. They carry no id: the subscription is read out of the text where it is quoted. */
+export interface ErrorText {
+  kind:
+    | "alreadySubscribed"
+    | "alreadyUnsubscribed"
+    | "refused"
+    | "userLimit"
+    | "subscriptionLimit"
+    | "messageLimit"
+    | "other";
+  text: string;
+  subscription: Subscription | null;
+}
+
+const ERROR_PREFIXES: readonly [string, ErrorText["kind"]][] = [
+  ["Already subscribed", "alreadySubscribed"],
+  ["Already unsubscribed", "alreadyUnsubscribed"],
+  ["Invalid subscription", "refused"],
+  ["Error parsing JSON into valid websocket request", "refused"],
+  ["Cannot track more than", "userLimit"],
+  ["Cannot subscribe to more than", "subscriptionLimit"],
+  ["Cannot send more than", "messageLimit"],
+];
+
+export function readErrorText(text: string): ErrorText {
+  const kind = ERROR_PREFIXES.find(([prefix]) => text.startsWith(prefix))?.[1] ?? "other";
+  return { kind, text, subscription: quotedSubscription(text) };
+}
+
+function quotedSubscription(text: string): Subscription | null {
+  const start = text.indexOf("{");
+  if (start < 0) return null;
+  const json = readJson(text.slice(start, text.lastIndexOf("}") + 1));
+  if (!isRead(json) || !isObject(json.value)) return null;
+  // A request that did not parse is quoted whole, a refused subscription alone.
+  const inner = json.value.subscription ?? json.value;
+  return isSubscription(inner) ? inner : null;
+}
+
+/**
+ * Whether an echoed subscription answers the one we sent. The echo is normalised: keys are reordered, defaults filled
+ * in and addresses lower-cased, so every key we sent must be there and equal, and more keys may be.
+ */
+export function echoes(sent: Subscription, echoed: Subscription): boolean {
+  return Object.entries(sent).every(([key, value]) => {
+    const other = echoed[key];
+    if (typeof value === "string" && typeof other === "string")
+      return value.toLowerCase() === other.toLowerCase();
+    return value === other || (value === undefined && other === null);
+  });
+}
+
+/** One text per subscription, the same for equal subscriptions: the key of every map of streams. */
+export function subscriptionKey(subscription: Subscription): string {
+  const { type, ...rest } = subscription;
+  const parts = Object.entries(rest)
+    .filter(([, value]) => value !== undefined && value !== null)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(
+      ([key, value]) => `${key}=${typeof value === "string" && key === "user" ? value.toLowerCase() : value}`,
+    );
+  return [type, ...parts].join(" ");
+}
