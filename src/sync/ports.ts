@@ -1,6 +1,8 @@
 /**
  * The ports that `sync` needs and that `connection` and `store` implement. Nothing here does anything.
  */
+import type { Channel, Reading, Subscription } from "../protocol/channels.ts";
+import type { InfoRequest } from "../protocol/infoRequests.ts";
 import type { Decimal } from "../runtime/decimal.ts";
 import type {
   Address,
@@ -59,3 +61,117 @@ export interface StoredOrder {
   statusTimeMs: number;
   placedAtMs: number;
 }
+
+/**
+ * What a request is for, most urgent first. A waiting request always goes before any of a later priority, and the
+ * later ones leave a part of the budget free, so that a heal never waits for a backfill.
+ */
+export const REQUEST_PRIORITIES = ["heal", "reconcile", "backfill", "niceToHave"] as const;
+export type RequestPriority = (typeof REQUEST_PRIORITIES)[number];
+
+export interface InfoOptions {
+  priority: RequestPriority;
+  /** Aborts the wait for budget, the back-off and the request itself; `request` rejects with its reason. */
+  signal?: AbortSignal;
+  /** Of one attempt, without the wait for budget. */
+  timeoutMs?: number;
+}
+
+export interface InfoAnswer<R> {
+  result: R;
+  /** When the attempt that was answered left. Everything before it is in the answer, if the venue kept its order. */
+  sentAtMs: number;
+  receivedAtMs: number;
+  /** Weight of all attempts. */
+  weight: number;
+}
+
+/** The venue's clock against ours, measured by the last `exchangeStatus` answer. */
+export interface ClockOffset {
+  /** Venue minus ours; add it to our time to get the venue's. */
+  offsetMs: number;
+  /** Half the round trip: the true offset lies within this of `offsetMs`, plus the age of the venue's last block. */
+  uncertaintyMs: number;
+  measuredAtMs: number;
+}
+
+/**
+ * `/info` as `sync` sees it. Retries what may pass by itself, a bounded number of times, within the rate limit. Rejects
+ * with `RateLimitError` (too many waiting, or still 429), `TransportError` (no usable answer: the truth is *unknown*),
+ * `ProtocolError` (refused with 422, or an answer that does not fit; carries it raw), or the signal's reason. A failed
+ * query is never an empty list. Rows that could not be read are in the result's `unread`: the caller quarantines them.
+ */
+export interface VenueInfo {
+  request<P, R>(request: InfoRequest<P, R>, params: P, options: InfoOptions): Promise<InfoAnswer<R>>;
+  /** Null until an `exchangeStatus` was answered. */
+  clockOffset(): ClockOffset | null;
+}
+
+/**
+ * What one stream (one socket at a time, reconnected for ever) tells its reader, in the order it happened. Nothing is
+ * buffered: a call is made while the frame is being read, so a handler must be quick and must not throw.
+ */
+export interface StreamHandler {
+  /** A data frame. `reading.unread` holds rows that did not fit: the reader quarantines them. */
+  onMessage(reading: Reading, channel: Channel, subscription: Subscription, receivedAtMs: number): void;
+  /** One subscription is confirmed on this socket: what happens from now on is streamed. May come after its data. */
+  onConfirmed(subscription: Subscription, atMs: number): void;
+  /** Every wanted subscription is confirmed (or refused for good): time to close the gap. Once per socket. */
+  onConnected(atMs: number): void;
+  /**
+   * The socket is gone; a new one is on its way. Called once per socket that had opened. What was streamed ends at
+   * `lastReceivedMs` (the last frame of any kind), not at `atMs`, when it was noticed.
+   */
+  onDisconnected(atMs: number, why: string, lastReceivedMs: number): void;
+  /**
+   * The venue refuses the subscription: it will deliver nothing. `permanent` when the type itself is unknown to the
+   * venue (then never asked again), else it is asked again on the next socket.
+   */
+  onRefused(subscription: Subscription, text: string, permanent: boolean, atMs: number): void;
+  /** The venue takes no more users or subscriptions from this address; asked again every minute. Poll meanwhile. */
+  onLimited(subscription: Subscription, text: string, atMs: number): void;
+  /** No data for longer than the channel's cadence allows. */
+  onStale(subscription: Subscription, ageMs: number, atMs: number): void;
+  onFresh(subscription: Subscription, atMs: number): void;
+  /** A frame that could not be understood or is not ours (another account's). `raw` is cut at 64 kB. */
+  onQuarantine(subject: string, reason: string, raw: string, atMs: number): void;
+}
+
+export type StreamState = "waiting" | "connecting" | "subscribing" | "live" | "stopped";
+
+export interface SubscriptionStatus {
+  subscription: Subscription;
+  state: "queued" | "sent" | "confirmed" | "refused" | "limited" | "leaving";
+  /** Of the last data frame, on any socket; null before the first. */
+  lastDataMs: number | null;
+  stale: boolean;
+}
+
+export interface StreamStatus {
+  state: StreamState;
+  /** When all subscriptions of the present socket were confirmed; null while it is not live. */
+  connectedSinceMs: number | null;
+  /** Sockets after the first. */
+  reconnects: number;
+  /** Last frame of any kind, on any socket; null before the first. */
+  lastReceivedMs: number | null;
+  /** Why the last socket ended; null before that. */
+  lastEnd: string | null;
+  /** When the next attempt starts, while `waiting`. */
+  nextAttemptMs: number | null;
+  /** Last ping to pong on the present socket. */
+  roundTripMs: number | null;
+  subscriptions: SubscriptionStatus[];
+}
+
+/** One stream. `subscribe` and `unsubscribe` change what is wanted, at any time; both are idempotent. */
+export interface Stream {
+  subscribe(subscription: Subscription): void;
+  unsubscribe(subscription: Subscription): void;
+  status(): StreamStatus;
+  /** Closes the socket and reports nothing more. */
+  stop(): Promise<void>;
+}
+
+/** Opens a stream at once: nothing is reported before this returns. */
+export type OpenStream = (subscriptions: readonly Subscription[], handler: StreamHandler) => Stream;
