@@ -1,0 +1,239 @@
+/**
+ * The venue's front door without any socket: HTTP requests and WebSocket sessions over a `Venue`, with the venue's
+ * limits and whatever faults are ordered. Guarantees: does no I/O and reads no clock but the one given, so the same code
+ * serves real clients and runs in virtual time. The clock is what clients live in (limits, cadences, nonces); the data's
+ * time is the model's.
+ */
+import type { Clock } from "../../runtime/clock.ts";
+import type { Answer, Json, JsonObject, Venue } from "../contract.ts";
+import { type FaultRule, Faults, type FiredFault } from "../faults.ts";
+import { createActions, UNREADABLE } from "./actions.ts";
+import { type FeedContext, indexBlock } from "./feeds.ts";
+import {
+  actionWeight,
+  extraWeight,
+  type IpBudget,
+  IpBudgets,
+  infoWeight,
+  VENUE_LIMITS,
+  type VenueLimits,
+} from "./limits.ts";
+import { Session, type Wire } from "./session.ts";
+import { Staleness } from "./staleness.ts";
+import { DEFAULT_SWITCHES, type Switches } from "./switches.ts";
+
+export interface GatewayOptions {
+  venue: Venue;
+  clock: Clock;
+  limits?: Partial<VenueLimits>;
+  switches?: Partial<Switches>;
+  /** Decides the faults; the same seed fails in the same way. */
+  seed?: number | string;
+  faults?: readonly FaultRule[];
+}
+
+export interface HttpReply {
+  status: number;
+  headers: Record<string, string>;
+  body: string;
+  /** Wait this long before answering. */
+  lateMs: number;
+  /** Break the connection instead of answering, or half-way through the body. */
+  breaks: "before" | "midway" | null;
+}
+
+/** The transport's end that reads from the client. */
+export interface Connection {
+  receive(text: string): void;
+  closed(): void;
+}
+
+/**
+ * Whether a connection is let in. Refused with an HTTP status, with 0 for not even that, or with 101: then the upgrade
+ * succeeds and the connection is closed at once.
+ */
+export type Admission = { admitted: true } | { admitted: false; status: number };
+
+export interface Gateway {
+  readonly faults: Faults;
+  readonly switches: Switches;
+  http(path: string, bodyText: string, ip: string): HttpReply;
+  /** Whether a new connection is let in now; to be asked once before each `connect`. */
+  admit(ip: string): Admission;
+  connect(ip: string, wire: Wire): Connection;
+  /** Connections that are open now. */
+  sessions(): readonly Session[];
+  weightSpent(ip: string): number;
+  stop(): void;
+}
+
+const DEFAULT_SLOW_MS = 2_000;
+const DEFAULT_STALE_MS = 5_000;
+const MAX_MEMO = 10_000;
+
+const BAD_GATEWAY_HTML =
+  "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n";
+
+export function createGateway(options: GatewayOptions): Gateway {
+  const { venue, clock } = options;
+  const limits: VenueLimits = { ...VENUE_LIMITS, ...options.limits };
+  const switches: Switches = { ...DEFAULT_SWITCHES, ...options.switches };
+  const faults = new Faults({ seed: options.seed ?? 1, clock, rules: options.faults ?? [] });
+  const budgets = new IpBudgets(limits);
+  const actions = createActions(venue, clock, switches);
+  const sessions = new Set<Session>();
+  const staleness = new Staleness(venue);
+  const coins = new Set(venue.coins());
+
+  // Many subscriptions ask for the same thing in the same block.
+  const memo = new Map<string, Json>();
+  const context: FeedContext = {
+    venue,
+    switches,
+    info(request) {
+      const key = JSON.stringify(request);
+      const known = memo.get(key);
+      if (known !== undefined) return known;
+      const { status, body } = venue.info(request);
+      const value = status === 200 ? body : null;
+      if (memo.size >= MAX_MEMO) memo.clear();
+      memo.set(key, value);
+      return value;
+    },
+  };
+
+  const unsubscribe = venue.onBlock((block) => {
+    memo.clear();
+    staleness.block();
+    const events = indexBlock(block);
+    for (const session of [...sessions]) session.block(events);
+  });
+
+  function info(request: Json, staleMs: number): Answer {
+    const lagMs = Math.max(staleMs, switches.restLagMs);
+    const answer = lagMs > 0 ? staleness.info(request, lagMs) : venue.info(request);
+    if (answer.status !== 200 || !Array.isArray(answer.body)) return answer;
+    const isLedger = isObject(request) && request.type === "userNonFundingLedgerUpdates";
+    if (!isLedger || answer.body.length <= switches.ledgerPageRows) return answer;
+    return { ...answer, body: answer.body.slice(0, switches.ledgerPageRows), items: switches.ledgerPageRows };
+  }
+
+  function execute(body: unknown): Answer {
+    const answer = actions.execute(body);
+    memo.clear();
+    return answer;
+  }
+
+  /** The answer of the venue behind its limits; null when the fault is that nothing answers. */
+  function answer(
+    kind: "info" | "action",
+    request: Json,
+    budget: IpBudget,
+    fired: FiredFault | null,
+  ): Answer {
+    if (fired?.fault === "http429") return { status: 429, body: null };
+    if (fired?.fault === "http500") return { status: 500, body: null };
+    if (fired?.fault === "http502") return { status: 502, body: BAD_GATEWAY_HTML };
+    if (!isObject(request)) return UNREADABLE;
+    if (kind === "action") {
+      const weight = isObject(request.action) ? actionWeight(request.action) : 1;
+      return budget.takeWeight(clock.now(), weight) ? execute(request) : { status: 429, body: null };
+    }
+    const type = typeof request.type === "string" ? request.type : "";
+    if (!budget.takeWeight(clock.now(), infoWeight(type))) return { status: 429, body: null };
+    const result = info(request, fired?.fault === "stale" ? (fired.ms ?? DEFAULT_STALE_MS) : 0);
+    budget.addWeight(clock.now(), extraWeight(type, result.items ?? itemsOf(result.body)));
+    return result;
+  }
+
+  const lateness = (fired: FiredFault | null) =>
+    fired?.fault === "slow" ? (fired.ms ?? DEFAULT_SLOW_MS) : 0;
+
+  return {
+    faults,
+    switches,
+    http(path, bodyText, ip) {
+      if (faults.connect(ip) !== null) return reply({ status: 503, body: "" }, 0, "before");
+      if (path !== "/info" && path !== "/exchange") return reply({ status: 404, body: "" }, 0, null);
+      const request = parse(bodyText);
+      const kind = path === "/info" ? "info" : "action";
+      const fired = faults.request({ ...subjectOf(request), ip });
+      const result = answer(kind, request, budgets.of(ip, clock.now()), fired);
+      const breaks = fired?.fault === "reset" ? "before" : fired?.fault === "truncate" ? "midway" : null;
+      return reply(result, lateness(fired), breaks);
+    },
+    admit(ip) {
+      if (faults.connect(ip) !== null) return { admitted: false, status: 0 };
+      if (budgets.of(ip, clock.now()).openConnection(clock.now())) return { admitted: true };
+      return { admitted: false, status: switches.overConnectionLimit === "close" ? 101 : 429 };
+    },
+    connect(ip, wire) {
+      const budget = budgets.of(ip, clock.now());
+      const session = new Session({
+        ip,
+        wire,
+        clock,
+        faults,
+        budget,
+        limits,
+        context,
+        knowsCoin: (coin) => coins.has(coin),
+        post(kind, payload) {
+          const fired = faults.request({ ...subjectOf(payload), ip });
+          const result = answer(kind, payload, budget, fired);
+          const lost = fired?.fault === "reset" || fired?.fault === "truncate";
+          return { answer: lost ? null : result, lateMs: lateness(fired) };
+        },
+        onEnd(ended) {
+          sessions.delete(ended);
+          budget.closeConnection();
+        },
+      });
+      sessions.add(session);
+      return session;
+    },
+    sessions: () => [...sessions],
+    weightSpent: (ip) => budgets.of(ip, clock.now()).weightSpent(clock.now()),
+    stop() {
+      unsubscribe();
+      for (const session of [...sessions]) session.cut();
+    },
+  };
+}
+
+function reply({ status, body }: Answer, lateMs: number, breaks: HttpReply["breaks"]): HttpReply {
+  const isText = status !== 200 && typeof body === "string";
+  const isHtml = isText && body.startsWith("<html>");
+  const contentType = isHtml ? "text/html" : isText ? "text/plain; charset=utf-8" : "application/json";
+  return {
+    status,
+    headers: { "content-type": contentType },
+    body: isText ? body : JSON.stringify(body),
+    lateMs,
+    breaks,
+  };
+}
+
+const isObject = (value: unknown): value is JsonObject =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Undefined text and unreadable text are the same to the venue: not an object. */
+function parse(text: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return null;
+  }
+}
+
+const itemsOf = (body: Json): number => (Array.isArray(body) ? body.length : 0);
+
+/** What faults may be aimed at: the type of the info request or of the action, and the account asked about. */
+function subjectOf(request: Json): { request: string; user: string | null } {
+  if (!isObject(request)) return { request: "", user: null };
+  const inner = isObject(request.action) ? request.action : request;
+  return {
+    request: typeof inner.type === "string" ? inner.type : "",
+    user: typeof inner.user === "string" ? inner.user.toLowerCase() : null,
+  };
+}

@@ -1,0 +1,189 @@
+/**
+ * The venue's limits per IP, as the server enforces them. Guarantees: a refused request, message or subscription costs
+ * nothing; windows slide over exactly one minute (the venue's exact shape is unknown). Memory is bounded by the limits
+ * themselves: a window holds at most as many entries as it admits.
+ * @see https://hyperliquid.gitbook.io/hyperliquid-docs/for-developers/api/rate-limits-and-user-limits
+ */
+import { LIMITS } from "../../protocol/limits.ts";
+import type { Json, JsonObject } from "../contract.ts";
+
+const MINUTE_MS = 60_000;
+/** Addresses remembered at once; beyond it the idle ones are forgotten, and with them what they spent. */
+const MAX_IPS = 10_000;
+
+export type VenueLimits = { [Name in keyof typeof LIMITS]: number };
+export const VENUE_LIMITS: VenueLimits = LIMITS;
+
+const LIGHT = new Set([
+  "l2Book",
+  "allMids",
+  "clearinghouseState",
+  "orderStatus",
+  "spotClearinghouseState",
+  "exchangeStatus",
+]);
+const ITEMS_PER_EXTRA_WEIGHT: Readonly<Record<string, number>> = {
+  candleSnapshot: 60,
+  recentTrades: 20,
+  historicalOrders: 20,
+  userFills: 20,
+  userFillsByTime: 20,
+  fundingHistory: 20,
+  userFunding: 20,
+  userNonFundingLedgerUpdates: 20,
+  twapHistory: 20,
+  userTwapSliceFills: 20,
+  userTwapSliceFillsByTime: 20,
+  delegatorHistory: 20,
+  delegatorRewards: 20,
+};
+
+/** Weight of an info request before it is answered. */
+export function infoWeight(type: string): number {
+  if (type === "userRole") return 60;
+  return LIGHT.has(type) ? 2 : 20;
+}
+
+/** What the answer costs on top, by the number of items in it. */
+export function extraWeight(type: string, items: number): number {
+  const per = ITEMS_PER_EXTRA_WEIGHT[type];
+  return per === undefined ? 0 : Math.floor(items / per);
+}
+
+const BATCH_KEYS = ["orders", "cancels", "modifies"] as const;
+
+/** Weight of an action: one, and one more for every 40 in a batch. */
+export function actionWeight(action: JsonObject): number {
+  const batch = BATCH_KEYS.map((key): Json | undefined => action[key]).find(Array.isArray);
+  return 1 + Math.floor((batch?.length ?? 0) / 40);
+}
+
+class SlidingMinute {
+  #entries: { timeMs: number; cost: number }[] = [];
+  #spent = 0;
+
+  spent(nowMs: number): number {
+    let stale = 0;
+    while (stale < this.#entries.length && this.#entries[stale]!.timeMs <= nowMs - MINUTE_MS) {
+      this.#spent -= this.#entries[stale]!.cost;
+      stale++;
+    }
+    if (stale > 0) this.#entries.splice(0, stale);
+    return this.#spent;
+  }
+
+  /** Spends unless that would exceed `limit`. */
+  take(nowMs: number, cost: number, limit: number): boolean {
+    if (this.spent(nowMs) + cost > limit) return false;
+    this.add(nowMs, cost);
+    return true;
+  }
+
+  /** Spends whatever it costs: what is only known afterwards. */
+  add(nowMs: number, cost: number): void {
+    if (cost === 0) return;
+    this.#spent += cost;
+    const last = this.#entries.at(-1);
+    if (last?.timeMs === nowMs) last.cost += cost;
+    else this.#entries.push({ timeMs: nowMs, cost });
+  }
+}
+
+/** What one address has spent and holds. */
+export class IpBudget {
+  readonly #limits: VenueLimits;
+  #weight = new SlidingMinute();
+  #dials = new SlidingMinute();
+  #messages = new SlidingMinute();
+  #connections = 0;
+  #subscriptions = 0;
+  #inflightPosts = 0;
+  #users = new Map<string, number>();
+
+  constructor(limits: VenueLimits) {
+    this.#limits = limits;
+  }
+
+  idle(nowMs: number): boolean {
+    return this.#connections === 0 && this.#weight.spent(nowMs) === 0 && this.#dials.spent(nowMs) === 0;
+  }
+
+  weightSpent(nowMs: number): number {
+    return this.#weight.spent(nowMs);
+  }
+
+  takeWeight(nowMs: number, weight: number): boolean {
+    return this.#weight.take(nowMs, weight, this.#limits.weightPerMinute);
+  }
+
+  addWeight(nowMs: number, weight: number): void {
+    this.#weight.add(nowMs, weight);
+  }
+
+  takeMessage(nowMs: number): boolean {
+    return this.#messages.take(nowMs, 1, this.#limits.clientMessagesPerMinute);
+  }
+
+  openConnection(nowMs: number): boolean {
+    if (this.#connections >= this.#limits.connections) return false;
+    if (!this.#dials.take(nowMs, 1, this.#limits.connectionsPerMinute)) return false;
+    this.#connections++;
+    return true;
+  }
+
+  closeConnection(): void {
+    this.#connections--;
+  }
+
+  openPost(): boolean {
+    if (this.#inflightPosts >= this.#limits.inflightPosts) return false;
+    this.#inflightPosts++;
+    return true;
+  }
+
+  closePost(): void {
+    this.#inflightPosts--;
+  }
+
+  /** The refusal's exact text, or null when the subscription is admitted and counted. */
+  addSubscription(user: string | null): string | null {
+    if (this.#subscriptions >= this.#limits.subscriptions)
+      return `Cannot subscribe to more than ${this.#limits.subscriptions} channels.`;
+    if (user !== null) {
+      const held = this.#users.get(user) ?? 0;
+      if (held === 0 && this.#users.size >= this.#limits.users)
+        return `Cannot track more than ${this.#limits.users} total users.`;
+      this.#users.set(user, held + 1);
+    }
+    this.#subscriptions++;
+    return null;
+  }
+
+  removeSubscription(user: string | null): void {
+    this.#subscriptions--;
+    if (user === null) return;
+    const held = this.#users.get(user) ?? 0;
+    if (held <= 1) this.#users.delete(user);
+    else this.#users.set(user, held - 1);
+  }
+}
+
+export class IpBudgets {
+  readonly #limits: VenueLimits;
+  #byIp = new Map<string, IpBudget>();
+
+  constructor(limits: VenueLimits) {
+    this.#limits = limits;
+  }
+
+  of(ip: string, nowMs: number): IpBudget {
+    const known = this.#byIp.get(ip);
+    if (known !== undefined) return known;
+    if (this.#byIp.size >= MAX_IPS) {
+      for (const [other, budget] of this.#byIp) if (budget.idle(nowMs)) this.#byIp.delete(other);
+    }
+    const budget = new IpBudget(this.#limits);
+    this.#byIp.set(ip, budget);
+    return budget;
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * What makes the model's time pass: blocks every `blockMs`, as fast as the clock, faster, or only when told to.
+ * Guarantees: the model's time never goes back; one tick never advances it by more than a bounded stretch, so that a
+ * machine that slept catches up block by block without stopping the server.
+ */
+import type { Clock } from "../../runtime/clock.ts";
+import type { Venue } from "../contract.ts";
+
+export interface VenueTime {
+  /** Advances at once by `ms`; the model's time afterwards. Throws `RangeError` unless time is stepped. */
+  step(ms: number): number;
+  /** The venue's clock runs `ms` more ahead of the client's from now on; the total. */
+  skew(ms: number): number;
+  stop(): void;
+}
+
+export interface VenueTimeOptions {
+  venue: Venue;
+  clock: Clock;
+  /** Model milliseconds per clock millisecond; "stepped" stands still until told. */
+  speed: number | "stepped";
+  /** How often, on the clock, the model is advanced. */
+  blockMs: number;
+}
+
+/** The most one tick catches up, in ticks' worth of time. */
+const MAX_CATCH_UP_TICKS = 50;
+
+export function startVenueTime({ venue, clock, speed, blockMs }: VenueTimeOptions): VenueTime {
+  const startedMs = clock.now();
+  const venueStartMs = venue.nowMs;
+  let skewMs = 0;
+  let cancel = () => {};
+
+  if (speed !== "stepped") {
+    const tick = () => {
+      cancel = clock.after(blockMs, tick);
+      const dueMs = Math.floor(venueStartMs + (clock.now() - startedMs) * speed + skewMs);
+      const furthestMs = venue.nowMs + Math.ceil(blockMs * speed * MAX_CATCH_UP_TICKS);
+      const toMs = Math.min(dueMs, furthestMs);
+      if (toMs > venue.nowMs) venue.advance(toMs);
+    };
+    cancel = clock.after(blockMs, tick);
+  }
+
+  return {
+    step(ms) {
+      if (speed !== "stepped") throw new RangeError("time runs by itself; start the simulator stepped");
+      venue.advance(venue.nowMs + ms);
+      return venue.nowMs;
+    },
+    skew(ms) {
+      skewMs += ms;
+      return skewMs;
+    },
+    stop: () => cancel(),
+  };
+}
