@@ -433,16 +433,20 @@ function quotedSubscription(text: string): Subscription | null {
   return isSubscription(inner) ? inner : null;
 }
 
+/** What a key that was left out stands for: `dex: ""` and no dex at all are the same. */
+const isDefault = (value: unknown): boolean =>
+  value === undefined || value === null || value === "" || value === false;
+
 /**
  * Whether an echoed subscription answers the one we sent. The echo is normalised: keys are reordered, defaults filled
- * in and addresses lower-cased, so every key we sent must be there and equal, and more keys may be.
+ * in or left out, and addresses lower-cased, so every key we sent must be equal, and more keys may be there.
  */
 export function echoes(sent: Subscription, echoed: Subscription): boolean {
   return Object.entries(sent).every(([key, value]) => {
     const other = echoed[key];
     if (typeof value === "string" && typeof other === "string")
       return value.toLowerCase() === other.toLowerCase();
-    return value === other || (value === undefined && other === null);
+    return value === other || (isDefault(value) && isDefault(other));
   });
 }
 

@@ -24,8 +24,6 @@ export interface AccountState {
   /** Start of the wanted history, or null when the account is new. */
   sinceMs: number | null;
   coverage: CoverageRow[];
-  /** Last link of each perp coin's chain: the newest fill, with its size. */
-  chainEnds: { coin: string; timeMs: number; endPosition: Decimal }[];
   /** Orders not known to be terminal. */
   openOrders: { orderId: number; coin: string; status: OrderStatus; placedAtMs: number }[];
   positions: { dex: string; coin: string; szi: Decimal; asOfMs: number }[];
@@ -40,6 +38,8 @@ export interface Store {
   /** Writes all of it or nothing, as joins, with coverage and outbox rows in the same transaction. */
   apply(batch: Batch): Promise<Applied>;
   coverage(account: Address, stream: TrackedStream): Promise<CoverageRow[]>;
+  /** Stored fills, TWAP slices included, with a time after `timeMs`. */
+  countFillsAfter(account: Address, timeMs: number): Promise<number>;
   /** Stored rows in [fromMs, toMs], for verification; ordered by time. */
   fills(account: Address, fromMs: number, toMs: number): Promise<FillRow[]>;
   funding(account: Address, fromMs: number, toMs: number): Promise<FundingRow[]>;
@@ -66,8 +66,7 @@ export interface StoredOrder {
  * What a request is for, most urgent first. A waiting request always goes before any of a later priority, and the
  * later ones leave a part of the budget free, so that a heal never waits for a backfill.
  */
-export const REQUEST_PRIORITIES = ["heal", "reconcile", "backfill", "niceToHave"] as const;
-export type RequestPriority = (typeof REQUEST_PRIORITIES)[number];
+export type RequestPriority = "heal" | "reconcile" | "backfill" | "niceToHave";
 
 export interface InfoOptions {
   priority: RequestPriority;
@@ -125,7 +124,7 @@ export interface StreamHandler {
   onDisconnected(atMs: number, why: string, lastReceivedMs: number): void;
   /**
    * The venue refuses the subscription: it will deliver nothing. `permanent` when the type itself is unknown to the
-   * venue (then never asked again), else it is asked again on the next socket.
+   * venue (then never asked again), else it is asked again every minute.
    */
   onRefused(subscription: Subscription, text: string, permanent: boolean, atMs: number): void;
   /** The venue takes no more users or subscriptions from this address; asked again every minute. Poll meanwhile. */

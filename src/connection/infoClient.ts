@@ -1,0 +1,196 @@
+/**
+ * `POST /info`, asked with patience. Guarantees: an answer is returned only when it is complete, JSON and what the
+ * request's row promises; every other outcome is an error, never an empty list. Retries what may pass by itself (429,
+ * 5xx, html and truncated bodies, resets, time-outs) at most `maxAttempts` times, with full jitter, each attempt within
+ * the rate limit; never retries what cannot (422 and other 4xx, an answer that does not fit).
+ * Assumes that info requests change nothing, so that repeating one is always safe.
+ */
+import { ProtocolError, RateLimitError, TransportError } from "../errors.ts";
+import { isRead, readJson, type Unread } from "../protocol/decode.ts";
+import { INFO, type InfoRequest } from "../protocol/infoRequests.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Log } from "../runtime/log.ts";
+import type { HttpAnswer, HttpPost } from "../runtime/net.ts";
+import type { Random } from "../runtime/random.ts";
+import type { ClockOffset, InfoAnswer, InfoOptions, VenueInfo } from "../sync/ports.ts";
+import { fullJitterMs } from "./backoff.ts";
+import type { Permit, RateLimiter } from "./rateLimiter.ts";
+
+export interface InfoClientOptions {
+  /** Without `/info`. */
+  apiUrl: string;
+  post: HttpPost;
+  clock: Clock;
+  random: Random;
+  limiter: RateLimiter;
+  log: Log;
+  /** Attempts per request, the first included. */
+  maxAttempts?: number;
+  /** Of one attempt. */
+  timeoutMs?: number;
+}
+
+const MAX_ATTEMPTS = 5;
+const TIMEOUT_MS = 15_000;
+const RETRY_BASE_MS = 500;
+const RETRY_CAP_MS = 10_000;
+
+/** The longest lists known: 2000 rows at one weight per 20, 5000 candles at one per 60. */
+const MAX_EXTRA_WEIGHT = 100;
+
+/** What one attempt came to. `again` carries the error that the caller gets when no attempt is left. */
+type Outcome<R> =
+  | { type: "answer"; result: R }
+  | { type: "again"; error: TransportError }
+  | { type: "final"; error: ProtocolError | TransportError };
+
+interface Attempt<R> {
+  outcome: Outcome<R>;
+  sentAtMs: number;
+  receivedAtMs: number;
+  weight: number;
+}
+
+export function createInfoClient(options: InfoClientOptions): VenueInfo {
+  const { clock, random, limiter, log } = options;
+  const url = `${options.apiUrl.replace(/\/+$/, "")}/info`;
+  const maxAttempts = options.maxAttempts ?? MAX_ATTEMPTS;
+  let offset: ClockOffset | null = null;
+
+  /** One attempt within the budget. Rejects only with the signal's reason or when too many wait. */
+  async function attempt<P, R>(
+    row: InfoRequest<P, R>,
+    bodyText: string,
+    asked: InfoOptions,
+  ): Promise<Attempt<R>> {
+    const extra = row.itemsPerWeight === null ? 0 : MAX_EXTRA_WEIGHT;
+    const signal = asked.signal;
+    const permit = await limiter.acquire({
+      priority: asked.priority,
+      weight: row.weight,
+      extra,
+      ...(signal && { signal }),
+    });
+    if (signal?.aborted) {
+      permit.abandoned(0);
+      throw signal.reason;
+    }
+    const sentAtMs = clock.now();
+    const deadline = withDeadline(clock, asked.timeoutMs ?? options.timeoutMs ?? TIMEOUT_MS, signal);
+    try {
+      const answer = await options.post(url, bodyText, deadline.signal);
+      const { outcome, weight } = judge(row, answer, permit);
+      return { outcome, sentAtMs, receivedAtMs: clock.now(), weight };
+    } catch (error) {
+      permit.abandoned(row.weight + extra);
+      signal?.throwIfAborted();
+      const cause = error instanceof Error ? error : new Error(String(error));
+      const failed = new TransportError(`${row.type}: no answer (${cause.message})`, { cause });
+      return {
+        outcome: { type: "again", error: failed },
+        sentAtMs,
+        receivedAtMs: clock.now(),
+        weight: row.weight,
+      };
+    } finally {
+      deadline.clear();
+    }
+  }
+
+  function noteClock(result: unknown, sentAtMs: number, receivedAtMs: number): void {
+    const { value } = result as { value: { time: number } };
+    const uncertaintyMs = (receivedAtMs - sentAtMs) / 2;
+    offset = {
+      offsetMs: Math.round(value.time - (sentAtMs + uncertaintyMs)),
+      uncertaintyMs,
+      measuredAtMs: receivedAtMs,
+    };
+  }
+
+  return {
+    async request<P, R>(row: InfoRequest<P, R>, params: P, asked: InfoOptions): Promise<InfoAnswer<R>> {
+      const bodyText = JSON.stringify({ type: row.type, ...row.body(params) });
+      let weight = 0;
+      for (let failures = 0; ; failures++) {
+        const { outcome, sentAtMs, receivedAtMs, weight: spent } = await attempt(row, bodyText, asked);
+        weight += spent;
+        if (outcome.type === "answer") {
+          if (row.type === INFO.exchangeStatus.type) noteClock(outcome.result, sentAtMs, receivedAtMs);
+          return { result: outcome.result, sentAtMs, receivedAtMs, weight };
+        }
+        if (outcome.type === "final" || failures + 1 >= maxAttempts) throw outcome.error;
+        log.debug("info request tried again", { request: row.type, failures, error: outcome.error });
+        // After a 429 the limiter itself makes everybody wait.
+        if (outcome.error instanceof RateLimitError) continue;
+        await clock.sleep(fullJitterMs(random, failures, RETRY_BASE_MS, RETRY_CAP_MS), asked.signal);
+      }
+    },
+    clockOffset: () => offset,
+  };
+}
+
+/** What an HTTP answer means; settles the permit. */
+function judge<P, R>(
+  row: InfoRequest<P, R>,
+  { status, text }: HttpAnswer,
+  permit: Permit,
+): { outcome: Outcome<R>; weight: number } {
+  if (status === 429) {
+    permit.refused(row.weight);
+    const error = new RateLimitError(`${row.type}: the venue answers 429 (over its rate limit)`, 60_000);
+    return { outcome: { type: "again", error }, weight: row.weight };
+  }
+  const body = readJson(text);
+  const items =
+    row.itemsPerWeight !== null && isRead(body) && Array.isArray(body.value) ? body.value.length : 0;
+  const weight = row.weight + (row.itemsPerWeight === null ? 0 : Math.ceil(items / row.itemsPerWeight));
+  permit.answered(weight);
+  return { outcome: outcomeOf(row, status, text, body), weight };
+}
+
+function outcomeOf<P, R>(
+  row: InfoRequest<P, R>,
+  status: number,
+  text: string,
+  body: { value: unknown } | Unread,
+): Outcome<R> {
+  const start = text.slice(0, 200);
+  if (status === 422) {
+    return { type: "final", error: new ProtocolError(`${row.type}: refused as malformed: ${start}`, text) };
+  }
+  if (status < 200 || status >= 300) {
+    const error = new TransportError(`${row.type}: HTTP ${status}: ${start}`, { status });
+    const mayPass = status >= 500 || status === 408 || status === 425;
+    return { type: mayPass ? "again" : "final", error };
+  }
+  if (!("value" in body)) {
+    const error = new TransportError(`${row.type}: the answer is not JSON: ${start}`, { status });
+    return { type: "again", error };
+  }
+  const result = row.read(body.value);
+  if (isUnread(result)) {
+    const error = new ProtocolError(`${row.type}: the answer does not fit: ${result.reason}`, result.raw);
+    return { type: "final", error };
+  }
+  return { type: "answer", result };
+}
+
+const isUnread = (result: unknown): result is Unread =>
+  typeof result === "object" && result !== null && "reason" in result && !("value" in result);
+
+/** A signal that also fires after `timeoutMs`, on the given clock. */
+function withDeadline(clock: Clock, timeoutMs: number, signal?: AbortSignal) {
+  const controller = new AbortController();
+  const onAbort = () => controller.abort(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  const cancel = clock.after(timeoutMs, () =>
+    controller.abort(new TransportError(`no answer within ${timeoutMs} ms`)),
+  );
+  return {
+    signal: controller.signal,
+    clear() {
+      cancel();
+      signal?.removeEventListener("abort", onAbort);
+    },
+  };
+}
