@@ -264,7 +264,7 @@ class LiveSocket implements Stream {
         this.#socket?.send(action.text);
         break;
       case "terminate":
-        if (action.blame !== null) this.#blamed.add(action.blame);
+        for (const key of action.blame) this.#blamed.add(key);
         this.#drop();
         this.#end(session, action.why);
         break;

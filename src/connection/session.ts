@@ -58,8 +58,8 @@ const GREETING = "Websocket connection established";
 /** What the owner must do, or pass on, in order. */
 export type SessionAction =
   | { type: "send"; text: string }
-  /** Drop the socket and make another. `blame`: key of the subscription that made it necessary. */
-  | { type: "terminate"; why: string; blame: string | null }
+  /** Drop the socket and make another. `blame`: keys of the subscriptions that made it necessary. */
+  | { type: "terminate"; why: string; blame: string[] }
   | { type: "message"; reading: Reading; channel: Channel; subscription: Subscription; receivedAtMs: number }
   | { type: "confirmed"; subscription: Subscription }
   | { type: "allConfirmed" }
@@ -202,7 +202,7 @@ export class Session {
       return [];
     }
     if (this.#state === "opening") {
-      this.#end(`no handshake within ${HANDSHAKE_MS} ms`, null);
+      this.#end(`no handshake within ${HANDSHAKE_MS} ms`, []);
       return this.#take();
     }
     this.#beat();
@@ -258,7 +258,7 @@ export class Session {
     this.#announce();
   }
 
-  #end(why: string, blame: string | null): void {
+  #end(why: string, blame: string[]): void {
     this.#state = "over";
     this.#actions.push({ type: "terminate", why, blame });
   }
@@ -285,7 +285,7 @@ export class Session {
     const atMs = this.#nowMs;
     if (this.#pingedAtMs !== null) {
       if (atMs >= this.#pingedAtMs + PONG_WITHIN_MS)
-        this.#end(`no answer to a ping within ${PONG_WITHIN_MS} ms`, null);
+        this.#end(`no answer to a ping within ${PONG_WITHIN_MS} ms`, []);
     } else if (atMs >= this.#heardMs + PING_AFTER_MS) {
       this.#pingedAtMs = atMs;
       this.#send({ method: "ping" });
@@ -320,7 +320,7 @@ export class Session {
       entry.resent = true;
       this.#queue(entry, ["subscribe"]);
     } else if (this.#blamed.has(entry.key)) this.#refuse(entry, why, false);
-    else this.#end(why, entry.key);
+    else this.#end(why, [entry.key]);
   }
 
   #expireSilent(entry: Entry): void {
@@ -330,7 +330,11 @@ export class Session {
       this.#actions.push({ type: "stale", subscription: entry.subscription, ageMs });
     }
     if (entry.renewed && !this.#blamed.has(entry.key)) {
-      this.#end(`no data on ${entry.key} for ${ageMs} ms, though asked anew`, entry.key);
+      const silent = [...this.#entries.values()].filter(({ renewed }) => renewed);
+      this.#end(
+        `no data on ${entry.key} for ${ageMs} ms, though asked anew`,
+        silent.map(({ key }) => key),
+      );
     } else {
       entry.renewed = true;
       entry.resent = false;
