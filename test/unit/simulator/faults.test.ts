@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import type { Json, JsonObject, VenueEvent } from "../../../src/simulator/contract.ts";
-import { type FaultRule, Faults, FRAME_FAULTS, REQUEST_FAULTS } from "../../../src/simulator/faults.ts";
+import { type FaultRule, Faults } from "../../../src/simulator/faults.ts";
 import { VirtualClock } from "../../../src/simulator/world.ts";
 import { OTHER, START_MS, setUp, USER } from "./harness.ts";
 

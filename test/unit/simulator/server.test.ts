@@ -1,0 +1,249 @@
+/** The simulator on real sockets. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { afterEach, describe, it } from "node:test";
+import { WebSocket } from "ws";
+import { type Simulator, startSimulator } from "../../../src/simulator/server/server.ts";
+import { scriptedVenue } from "./scriptedVenue.ts";
+
+/** What the answers read below hold, each some of it. */
+interface ControlBody {
+  error: string;
+  user: string;
+  fills: unknown[];
+  connections: unknown[];
+  faults: { rules: unknown[]; counts: Record<string, number> };
+}
+
+const USER = `0x${"a".repeat(40)}`;
+let running: Simulator[] = [];
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((simulator) => simulator.stop()));
+  running = [];
+});
+
+async function start(options: Partial<Parameters<typeof startSimulator>[0]> = {}) {
+  const venue = scriptedVenue(Date.now());
+  venue.answers.set("allMids", { BTC: "7" });
+  const simulator = await startSimulator({ venue, ...options });
+  running.push(simulator);
+  const json = async (path: string, body?: unknown) => {
+    const init = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
+    const response = await fetch(`${simulator.url}${path}`, init);
+    return { status: response.status, body: (await response.json()) as ControlBody };
+  };
+  return { venue, simulator, json };
+}
+
+/** An open socket, what arrived on it, and how to wait for more. */
+async function open(url: string) {
+  const socket = new WebSocket(url);
+  const texts: string[] = [];
+  socket.on("message", (data) => texts.push(data.toString()));
+  await once(socket, "open");
+  const message = async (): Promise<string> => {
+    while (texts.length === 0) await once(socket, "message");
+    return texts.shift()!;
+  };
+  return { socket, texts, message };
+}
+
+describe("the server", () => {
+  it("listens on loopback only, answers requests and sockets, and leaves nothing behind", async () => {
+    const { simulator, json, venue } = await start();
+    assert.match(simulator.url, /^http:\/\/127\.0\.0\.1:\d+$/);
+    assert.deepEqual(await json("/info", { type: "allMids" }), { status: 200, body: { BTC: "7" } });
+    const { socket, message } = await open(simulator.wsUrl);
+    socket.send('{"method":"ping"}');
+    assert.equal(await message(), '{"channel":"pong"}');
+    socket.send(JSON.stringify({ method: "subscribe", subscription: { type: "orderUpdates", user: USER } }));
+    assert.match(await message(), /subscriptionResponse/);
+    const at = Date.now();
+    venue.block(at, [
+      { type: "orderUpdate", user: USER, order: { oid: 1 }, full: {}, status: "open", statusTimestamp: at },
+    ]);
+    assert.equal(
+      await message(),
+      `{"channel":"orderUpdates","data":[{"order":{"oid":1},"status":"open","statusTimestamp":${at}}]}`,
+    );
+    const closed = once(socket, "close");
+    await simulator.stop();
+    running = [];
+    assert.equal((await closed)[0], 1006);
+  });
+
+  it("makes blocks by itself, as fast as it is told", async () => {
+    const { venue } = await start({ speed: 1_000, blockMs: 5 });
+    const before = venue.nowMs;
+    await new Promise<void>((resolve) => {
+      const stop = venue.onBlock(() => {
+        if (venue.nowMs - before < 20_000) return;
+        stop();
+        resolve();
+      });
+    });
+    assert.ok(venue.nowMs >= before + 20_000);
+  });
+
+  it("refuses an upgrade above the connection limit with 429, and accepts when one ends", async () => {
+    const { simulator } = await start({ limits: { connections: 1 } });
+    const first = await open(simulator.wsUrl);
+    const [error] = await once(new WebSocket(simulator.wsUrl), "error");
+    assert.match(error.message, /429/);
+    first.socket.close();
+    await once(first.socket, "close");
+    (await open(simulator.wsUrl)).socket.terminate();
+  });
+
+  it("accepts and closes instead, where the switch says so", async () => {
+    const { simulator } = await start({
+      limits: { connections: 0 },
+      switches: { overConnectionLimit: "close" },
+    });
+    const { socket } = await open(simulator.wsUrl);
+    assert.equal((await once(socket, "close"))[0], 1008);
+  });
+
+  it("breaks answers off half-way, before them, and holds them back", async () => {
+    const { simulator, venue, json } = await start({
+      faults: [
+        { fault: "truncate", times: 1 },
+        { fault: "reset", times: 1 },
+        { fault: "slow", times: 1, ms: 30 },
+      ],
+    });
+    venue.answers.set("meta", { universe: Array(1000).fill({ name: "BTC" }) });
+    const ask = () => fetch(`${simulator.url}/info`, { method: "POST", body: '{"type":"meta"}' });
+    const half = await ask();
+    assert.equal(half.status, 200);
+    await assert.rejects(half.text());
+    await assert.rejects(ask());
+    const before = performance.now();
+    assert.equal((await json("/info", { type: "meta" })).status, 200);
+    assert.ok(performance.now() - before >= 29);
+  });
+
+  it("leaves a half-open connection open: no answer, no confirmation of a close", async () => {
+    const { simulator, json } = await start();
+    const { socket, texts } = await open(simulator.wsUrl);
+    assert.deepEqual((await json("/control/connections", { do: "halfOpen" })).body, { connections: 1 });
+    socket.send('{"method":"ping"}');
+    socket.close(1000);
+    // Another connection still gets its answers: by then the dead one would have had its own.
+    const alive = await open(simulator.wsUrl);
+    for (let turn = 0; turn < 5; turn++) {
+      alive.socket.send('{"method":"ping"}');
+      await alive.message();
+    }
+    assert.deepEqual(texts, []);
+    assert.equal(socket.readyState, WebSocket.CLOSING);
+    socket.terminate();
+    alive.socket.terminate();
+  });
+
+  it("answers what it does not serve with 404, 405 and 413", async () => {
+    const { simulator } = await start();
+    const status = async (path: string, init?: RequestInit) =>
+      (await fetch(`${simulator.url}${path}`, init)).status;
+    assert.equal(await status("/nothing", { method: "POST", body: "{}" }), 404);
+    assert.equal(await status("/info"), 405);
+    assert.equal(await status("/info", { method: "POST", body: "x".repeat(3_000_000) }), 413);
+    const [error] = await once(new WebSocket(`${simulator.url.replace("http", "ws")}/other`), "error");
+    assert.match(error.message, /404/);
+  });
+});
+
+describe("the control endpoint", () => {
+  it("deposits, and tells the truth about an account", async () => {
+    const { json, venue } = await start();
+    assert.deepEqual(
+      await json("/control/deposit", { user: USER.toUpperCase().replace("0X", "0x"), usd: "1000" }),
+      {
+        status: 200,
+        body: { user: USER, usd: "1000" },
+      },
+    );
+    assert.deepEqual(venue.users(), [USER]);
+    const { status, body } = await json(`/control/truth?user=${USER}`);
+    assert.equal(status, 200);
+    assert.equal(body.user, USER);
+    assert.deepEqual(body.fills, []);
+  });
+
+  it("takes faults with a duration, lists them and clears them", async () => {
+    const { json, simulator } = await start();
+    const { body } = await json("/control/faults", [
+      { fault: "refuse", forMs: 60_000 },
+      { fault: "drop", channel: "userFills", user: USER, times: 1 },
+    ]);
+    assert.deepEqual(body, { ids: [1, 2] });
+    await assert.rejects(fetch(`${simulator.url}/info`, { method: "POST", body: "{}" }));
+    const [, refused] = await Promise.all([
+      json("/control/faults/clear", { id: 2 }),
+      json("/control/faults", { fault: "explode" }),
+    ]);
+    assert.equal(refused.status, 400);
+    assert.match(refused.body.error, /unknown fault "explode"/);
+    const state = (await json("/control/state")).body;
+    assert.equal(state.faults.rules.length, 1);
+    assert.equal(state.faults.counts.refuse, 1);
+    await json("/control/faults/clear", {});
+    assert.equal((await json("/info", { type: "allMids" })).status, 200);
+  });
+
+  it("cuts the connections of one account, and lists the rest", async () => {
+    const { json, simulator } = await start();
+    const [one, two] = [await open(simulator.wsUrl), await open(simulator.wsUrl)];
+    one.socket.send(
+      JSON.stringify({ method: "subscribe", subscription: { type: "orderUpdates", user: USER } }),
+    );
+    await one.message();
+    const closed = once(one.socket, "close");
+    assert.deepEqual((await json("/control/connections", { do: "cut", user: USER })).body, {
+      connections: 1,
+    });
+    assert.equal((await closed)[0], 1006);
+    assert.equal((await json("/control/state")).body.connections.length, 1);
+    two.socket.terminate();
+  });
+
+  it("steps time only where time is stepped", async () => {
+    const stepped = await start({ speed: "stepped" });
+    const before = stepped.venue.nowMs;
+    assert.deepEqual((await stepped.json("/control/advance", { ms: 250 })).body, {
+      venueTimeMs: before + 250,
+    });
+    const running = await start();
+    assert.equal((await running.json("/control/advance", { ms: 250 })).status, 400);
+  });
+
+  it("lets the venue's clock jump ahead", async () => {
+    const { json, venue } = await start({ blockMs: 5 });
+    const before = venue.nowMs;
+    assert.deepEqual((await json("/control/clock", { skewMs: 200 })).body, { skewMs: 200 });
+    await new Promise<void>((resolve) => {
+      const stop = venue.onBlock(() => {
+        stop();
+        resolve();
+      });
+    });
+    assert.ok(venue.nowMs >= before + 200);
+  });
+
+  it("says what is wrong with a request", async () => {
+    const { json } = await start();
+    for (const [path, body] of [
+      ["/control/deposit", { user: "0x1", usd: "5" }],
+      ["/control/deposit", { user: USER, usd: "-5" }],
+      ["/control/connections", { do: "explode" }],
+      ["/control/advance", { ms: -1 }],
+    ] as const) {
+      const answer = await json(path, body);
+      assert.equal(answer.status, 400, path);
+      assert.equal(typeof answer.body.error, "string");
+    }
+    assert.equal((await json("/control/truth")).status, 400);
+    assert.equal((await json("/control/nothing")).status, 404);
+    assert.equal((await json("/control/nothing", {})).status, 404);
+  });
+});
