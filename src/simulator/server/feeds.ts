@@ -135,41 +135,14 @@ function userEvents(events: readonly VenueEvent[]): Json[] {
   return messages;
 }
 
-/** All transitions of a block in one message; with the switch, resting orders filled in part as well. */
-function orderUpdates(
-  user: string,
-  events: readonly VenueEvent[],
-  context: FeedContext,
-  timeMs: number,
-): Json[] {
-  const found: JsonObject[] = only(events, "orderUpdate").map(({ order, status, statusTimestamp }) => ({
+/** All transitions of a block in one message. */
+function orderUpdates(events: readonly VenueEvent[]): Json[] {
+  const found = only(events, "orderUpdate").map(({ order, status, statusTimestamp }) => ({
     order,
     status,
     statusTimestamp,
   }));
-  if (context.switches.partialFillUpdates) {
-    const told = new Set(found.map(({ order }) => object(order).oid));
-    const filled = new Set(only(events, "fill").map(({ fill }) => fill.oid));
-    const isNews = (order: JsonObject) => filled.has(order.oid!) && !told.has(order.oid!);
-    for (const order of openOrders(user, "", context).map(object).filter(isNews))
-      found.push({ order: shortOrder(order), status: "open", statusTimestamp: timeMs });
-  }
   return found.length === 0 ? [] : [found];
-}
-
-function shortOrder(order: JsonObject): JsonObject {
-  const { coin, side, limitPx, sz, oid, timestamp, origSz, cloid, reduceOnly } = order;
-  return {
-    coin: coin!,
-    side: side!,
-    limitPx: limitPx!,
-    sz: sz!,
-    oid: oid!,
-    timestamp: timestamp!,
-    origSz: origSz!,
-    ...(cloid == null ? {} : { cloid }),
-    ...(reduceOnly === true ? { reduceOnly } : {}),
-  };
 }
 
 const openOrders = (user: string, dex: string, { info }: FeedContext): Json[] =>
@@ -292,10 +265,7 @@ function outcomeIds({ info }: FeedContext): JsonObject {
 /** Every subscription the venue has. */
 export const FEEDS: Readonly<Record<string, Feed>> = {
   userFills,
-  orderUpdates: {
-    block: ({ subscription: { user } }, context, events) =>
-      orderUpdates(user!, events.ofUser(user!), context, events.timeMs),
-  },
+  orderUpdates: { block: ({ subscription }, _, events) => orderUpdates(events.ofUser(subscription.user!)) },
   userEvents: { block: ({ subscription }, _, events) => userEvents(events.ofUser(subscription.user!)) },
   notification: {
     block: ({ subscription }, _, events) =>

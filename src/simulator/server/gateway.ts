@@ -83,20 +83,21 @@ export function createGateway(options: GatewayOptions): Gateway {
   const actions = createActions(venue, clock, switches);
   const sessions = new Set<Session>();
   const staleness = new Staleness(venue);
-  const coins = new Set(venue.coins());
 
-  // Many subscriptions ask for the same thing in the same block.
+  // Many subscriptions ask for the same thing at the same time.
   const memo = new Map<string, Json>();
+  let memoMs = venue.nowMs;
   const context: FeedContext = {
     venue,
     switches,
     info(request) {
+      if (memoMs !== venue.nowMs || memo.size >= MAX_MEMO) memo.clear();
+      memoMs = venue.nowMs;
       const key = JSON.stringify(request);
       const known = memo.get(key);
       if (known !== undefined) return known;
       const { status, body } = venue.info(request);
       const value = status === 200 ? body : null;
-      if (memo.size >= MAX_MEMO) memo.clear();
       memo.set(key, value);
       return value;
     },
@@ -111,11 +112,7 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   function info(request: Json, staleMs: number): Answer {
     const lagMs = Math.max(staleMs, switches.restLagMs);
-    const answer = lagMs > 0 ? staleness.info(request, lagMs) : venue.info(request);
-    if (answer.status !== 200 || !Array.isArray(answer.body)) return answer;
-    const isLedger = isObject(request) && request.type === "userNonFundingLedgerUpdates";
-    if (!isLedger || answer.body.length <= switches.ledgerPageRows) return answer;
-    return { ...answer, body: answer.body.slice(0, switches.ledgerPageRows), items: switches.ledgerPageRows };
+    return lagMs > 0 ? staleness.info(request, lagMs) : venue.info(request);
   }
 
   function execute(body: unknown): Answer {
@@ -177,7 +174,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         budget,
         limits,
         context,
-        knowsCoin: (coin) => coins.has(coin),
+        knowsCoin: (coin) => venue.coins().includes(coin),
         post(kind, payload) {
           const fired = faults.request({ ...subjectOf(payload), ip });
           const result = answer(kind, payload, budget, fired);

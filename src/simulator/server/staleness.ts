@@ -1,8 +1,8 @@
 /**
  * Answers of a while ago. The model only knows the present, so lists that only grow are cut at the asked time, which is
  * exact, and states are answered from samples. Guarantees: a sample is never newer than asked for, unless there is none
- * that old, which only happens for a request that was not asked before. Bounded: at most `MAX_WATCHED` requests are sampled,
- * `MAX_SAMPLES` each, at most one a block and `SAMPLE_MS` apart.
+ * that old, which only happens for a request that was not asked before. Bounded: at most `MAX_WATCHED` requests are sampled at
+ * each block, `MAX_SAMPLES` kept of each, about `SAMPLE_MS` apart.
  */
 import type { Answer, Json, JsonObject, Venue } from "../contract.ts";
 
@@ -55,8 +55,9 @@ export class Staleness {
     const { nowMs } = this.#venue;
     for (const [key, { request, askedMs, samples }] of this.#watched) {
       if (nowMs - askedMs > FORGET_MS) this.#watched.delete(key);
-      const last = samples.at(-1);
-      if (last !== undefined && nowMs - last.timeMs < SAMPLE_MS) continue;
+      const before = samples.at(-2);
+      // The newest sample is always of the newest block; those before it are spaced.
+      if (before !== undefined && nowMs - before.timeMs < SAMPLE_MS) samples.pop();
       samples.push({ timeMs: nowMs, answer: this.#venue.info(request) });
       if (samples.length > MAX_SAMPLES) samples.shift();
     }

@@ -1,5 +1,5 @@
 /**
- * What is not known for certain of the venue, as switches. The defaults are what the best evidence says; a client that
+ * What is not known for certain of the venue's protocol, as switches; those of its behaviour are the model's. The defaults are what the best evidence says; a client that
  * must be right about the venue is tested with every one of them thrown.
  */
 export interface Switches {
@@ -7,8 +7,6 @@ export interface Switches {
   allowWebData2: boolean;
   /** Push `clearinghouseState`, `openOrders`, `spotState`, … in the block of a change too, not only every 5 s. */
   promptStates: boolean;
-  /** Send an `orderUpdates` row with status `open` and the remaining size when a resting order is filled in part. */
-  partialFillUpdates: boolean;
   /** Send the first message of a feed also when it holds no row. */
   emptySnapshots: boolean;
   /** Rows of the first message of a feed. 30 is measured for fills and orders, 100 reported for the ledger. */
@@ -23,8 +21,6 @@ export interface Switches {
   };
   /** `/info` answers as of this long ago; 0 is at once. */
   restLagMs: number;
-  /** Rows of a page of `userNonFundingLedgerUpdates`; 2000 seen, 500 documented. */
-  ledgerPageRows: number;
   /** Above the connection limit: refuse the upgrade with 429, or accept and close at once. */
   overConnectionLimit: "refuse" | "close";
   /** Text of a post that fails as an HTTP request would. */
@@ -38,7 +34,6 @@ export interface Switches {
 export const DEFAULT_SWITCHES: Switches = {
   allowWebData2: false,
   promptStates: false,
-  partialFillUpdates: false,
   emptySnapshots: true,
   snapshotRows: {
     userFills: 30,
@@ -50,7 +45,6 @@ export const DEFAULT_SWITCHES: Switches = {
     trades: 30,
   },
   restLagMs: 0,
-  ledgerPageRows: 2000,
   overConnectionLimit: "refuse",
   postErrorText: "statusAndBody",
   rotateAfterMs: 12 * 3_600_000,

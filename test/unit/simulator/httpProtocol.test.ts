@@ -99,13 +99,6 @@ describe("/info", () => {
     );
     assert.deepEqual(statuses, [...Array(10).fill(200), 429]);
   });
-
-  it("cuts pages of the ledger where the switch says", () => {
-    const { gateway, venue } = setUp({ switches: { ledgerPageRows: 500 } });
-    venue.answers.set("userNonFundingLedgerUpdates", Array(700).fill({ time: 1 }));
-    const { body } = gateway.http("/info", '{"type":"userNonFundingLedgerUpdates"}', IP);
-    assert.equal(JSON.parse(body).length, 500);
-  });
 });
 
 describe("/exchange", () => {

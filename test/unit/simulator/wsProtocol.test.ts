@@ -541,32 +541,3 @@ describe("the server closes", () => {
     assert.deepEqual(connection.ended, ["close 1000 Expired"]);
   });
 });
-
-describe("open questions", () => {
-  it("a partial fill of a resting order sends no orderUpdates row, unless the switch says so", () => {
-    for (const partialFillUpdates of [false, true]) {
-      const { venue, client } = setUp({ switches: { partialFillUpdates } });
-      const order = {
-        coin: "BTC",
-        side: "B",
-        limitPx: "9",
-        sz: "3",
-        oid: 1,
-        timestamp: START_MS,
-        origSz: "5",
-      };
-      venue.answers.set("frontendOpenOrders", [
-        { ...order, orderType: "Limit", cloid: null, reduceOnly: false },
-      ]);
-      const connection = client();
-      connection.subscribe({ type: "orderUpdates", user: USER });
-      connection.take();
-      venue.block(START_MS + 100, [fill(1)]);
-      const row = { order, status: "open", statusTimestamp: START_MS + 100 };
-      assert.deepEqual(
-        connection.take(),
-        partialFillUpdates ? [{ channel: "orderUpdates", data: [row] }] : [],
-      );
-    }
-  });
-});
