@@ -1,0 +1,266 @@
+/**
+ * Actions that are not orders: money, agents, account modes, sub-accounts, the dead man's switch. Same guarantees as
+ * `actions.ts`.
+ */
+import type { Answer, ExecuteOptions, Json, JsonObject } from "../contract.ts";
+import {
+  type Abstraction,
+  type Account,
+  dexOf,
+  isolatedEquity,
+  leverageOf,
+  positionOf,
+  positionValue,
+} from "./account.ts";
+import { type Fixed, truncate } from "./fixed.ts";
+import { addressOf } from "./ids.ts";
+import { markPx } from "./market.ts";
+import { endByVenue } from "./matching.ts";
+import {
+  classTransfer,
+  type Refused,
+  sendAsset,
+  spotSend,
+  subAccountTransfer,
+  usdSend,
+  vaultTransfer,
+  withdraw,
+} from "./transfers.ts";
+import { isUnified, rebalance } from "./unified.ts";
+import type { TokenListing } from "./universe.ts";
+import { address, boolean, decimal, defaultAnswer, done, failed, integer, Malformed, text } from "./wire.ts";
+import { accountOf, touch, type World } from "./world.ts";
+
+const DAY_MS = 86_400_000;
+const AGENT_LIFE_MS = 180 * DAY_MS;
+const MAX_NAMED_AGENTS = 3;
+const MIN_SCHEDULE_AHEAD_MS = 5000;
+const MAX_SCHEDULED_CANCELS_PER_DAY = 10;
+
+const answer = (refused: Refused): Answer => (refused === null ? defaultAnswer() : failed(refused));
+
+/** Null when the action is unknown. */
+export function accountAction(
+  world: World,
+  account: Account,
+  action: JsonObject,
+  options: ExecuteOptions,
+): Answer | null {
+  switch (action.type) {
+    case "noop":
+      return defaultAnswer();
+    case "reserveRequestWeight":
+      integer(action.weight);
+      return defaultAnswer();
+    case "scheduleCancel":
+      return scheduleCancel(world, account, action.time);
+    case "updateIsolatedMargin":
+      return updateIsolatedMargin(world, account, action);
+    case "approveAgent":
+      return approveAgent(world, account, action);
+    case "approveBuilderFee":
+      return approveBuilder(account, action);
+    case "createSubAccount":
+      return createSubAccount(world, account, text(action.name));
+    case "userSetAbstraction":
+      return setAbstraction(world, account, text(action.abstraction));
+    case "agentSetAbstraction":
+      return setAbstraction(
+        world,
+        account,
+        { u: "unifiedAccount", p: "portfolioMargin", i: "disabled" }[text(action.abstraction)] ?? "",
+      );
+    case "userDexAbstraction":
+    case "agentEnableDexAbstraction":
+      return defaultAnswer();
+    default:
+      return moneyAction(world, account, action, options);
+  }
+}
+
+function moneyAction(
+  world: World,
+  account: Account,
+  action: JsonObject,
+  options: ExecuteOptions,
+): Answer | null {
+  switch (action.type) {
+    case "usdSend":
+      return answer(usdSend(world, account, address(action.destination), decimal(action.amount)));
+    case "withdraw3":
+      return answer(withdraw(world, account, decimal(action.amount), options.nonce));
+    case "usdClassTransfer":
+      return answer(classTransfer(world, account, decimal(action.amount), boolean(action.toPerp)));
+    case "spotSend":
+      return answer(
+        spotSend(
+          world,
+          account,
+          address(action.destination),
+          token(world, action.token),
+          decimal(action.amount),
+          options.nonce,
+        ),
+      );
+    case "sendAsset":
+      return sendAssetAction(world, account, action, options);
+    case "subAccountTransfer":
+      return subAccountAction(world, account, action);
+    case "vaultTransfer":
+      return vaultAction(world, account, action);
+    default:
+      return null;
+  }
+}
+
+/** `NAME:0xid`, as the venue's front end sends it; the name alone is enough. */
+function token(world: World, value: Json | undefined): TokenListing {
+  const name = text(value).split(":")[0];
+  const found = world.universe.tokens.find((t) => t.name === name);
+  if (found === undefined) throw new Malformed();
+  return found;
+}
+
+function sendAssetAction(
+  world: World,
+  account: Account,
+  action: JsonObject,
+  options: ExecuteOptions,
+): Answer {
+  const sub = action.fromSubAccount;
+  let from = account;
+  if (typeof sub === "string" && sub !== "") {
+    from = accountOf(world, address(sub));
+    if (from.master !== account.user) return failed("Invalid sub-account.");
+  }
+  return answer(
+    sendAsset(world, from, {
+      destination: address(action.destination),
+      sourceDex: text(action.sourceDex),
+      destinationDex: text(action.destinationDex),
+      token: token(world, action.token),
+      amount: decimal(action.amount),
+      nonce: options.nonce,
+    }),
+  );
+}
+
+const micros = (value: Json | undefined): Fixed => BigInt(integer(value)) * 100n;
+
+function subAccountAction(world: World, account: Account, action: JsonObject): Answer {
+  const sub = world.accounts.get(address(action.subAccountUser));
+  if (sub === undefined || sub.master !== account.user) return failed("Invalid sub-account.");
+  const usd = micros(action.usd);
+  const [from, to] = boolean(action.isDeposit) ? [account, sub] : [sub, account];
+  return answer(subAccountTransfer(world, from, to, usd));
+}
+
+function vaultAction(world: World, account: Account, action: JsonObject): Answer {
+  const at = address(action.vaultAddress);
+  const vault = world.vaults.find((v) => v.address === at);
+  if (vault === undefined) return failed(`Vault not registered: ${at}`);
+  return answer(vaultTransfer(world, account, vault, micros(action.usd), boolean(action.isDeposit)));
+}
+
+function createSubAccount(world: World, account: Account, name: string): Answer {
+  if (account.subAccounts.some((s) => s.name === name)) return failed("Sub-account name already in use.");
+  const user = addressOf(world.seed, `sub:${account.user}:${account.subAccounts.length}`);
+  accountOf(world, user).master = account.user;
+  account.subAccounts.push({ name, user });
+  return done({ type: "createSubAccount", data: user });
+}
+
+function setAbstraction(world: World, account: Account, wanted: string): Answer {
+  if (!["disabled", "unifiedAccount", "portfolioMargin"].includes(wanted)) throw new Malformed();
+  if (account.orders.size > 0) return failed("Cannot change abstraction with open orders.");
+  const wasUnified = isUnified(account);
+  account.abstraction = wanted as Abstraction;
+  // Collateral of every dex comes home to spot; back in standard mode it stays there until transferred.
+  if (!wasUnified) rebalance(account);
+  touch(world, account);
+  return defaultAnswer();
+}
+
+// --- agents -------------------------------------------------------------------------------------------------------
+
+/** One unnamed agent and three named ones; a new one of the same name replaces the old. */
+function approveAgent(world: World, account: Account, action: JsonObject): Answer {
+  const agent = address(action.agentAddress);
+  const [name = "", until] = (typeof action.agentName === "string" ? action.agentName : "").split(
+    " valid_until ",
+  );
+  const validUntil = Math.min(
+    until === undefined ? Number.POSITIVE_INFINITY : Number(until),
+    world.blockMs + AGENT_LIFE_MS,
+  );
+  if (world.accounts.has(agent)) return failed("Cannot approve an existing user as an agent.");
+  const named = account.agents.filter((a) => a.name !== "" && a.name !== name);
+  if (name !== "" && named.length >= MAX_NAMED_AGENTS) return failed("Too many extra agents.");
+  for (const old of account.agents) if (old.name === name) world.agentOwners.delete(old.address);
+  account.agents = [...account.agents.filter((a) => a.name !== name), { address: agent, name, validUntil }];
+  world.agentOwners.set(agent, account.user);
+  touch(world, account);
+  return defaultAnswer();
+}
+
+function approveBuilder(account: Account, action: JsonObject): Answer {
+  const rate = /^(\d+(?:\.\d+)?)%$/.exec(text(action.maxFeeRate));
+  if (rate === null) throw new Malformed();
+  // Percent to tenths of a basis point: 0.001 % is 1.
+  account.approvedBuilders.set(address(action.builder), decimal(rate[1]) / 100_000n);
+  return defaultAnswer();
+}
+
+// --- dead man's switch --------------------------------------------------------------------------------------------
+
+function scheduleCancel(world: World, account: Account, time: Json | undefined): Answer {
+  if (time === undefined || time === null) {
+    account.scheduledCancelMs = null;
+    return defaultAnswer();
+  }
+  const dueMs = integer(time);
+  if (dueMs < world.blockMs + MIN_SCHEDULE_AHEAD_MS) {
+    return failed("Scheduled cancel time too early, must be at least 5 seconds from now.");
+  }
+  const day = Math.floor(world.blockMs / DAY_MS);
+  if (account.cancelDay !== day) {
+    account.cancelDay = day;
+    account.cancelsToday = 0;
+  }
+  if (account.cancelsToday >= MAX_SCHEDULED_CANCELS_PER_DAY) {
+    return failed("Cannot set scheduled cancel time: too many triggers today.");
+  }
+  account.scheduledCancelMs = dueMs;
+  world.schedule.at(dueMs, () => {
+    // A later call moved or removed the switch.
+    if (account.scheduledCancelMs !== dueMs) return;
+    account.scheduledCancelMs = null;
+    account.cancelsToday++;
+    for (const order of [...account.orders.values()]) {
+      if (account.orders.has(order.oid)) endByVenue(world, account, order, "scheduledCancel");
+    }
+  });
+  return defaultAnswer();
+}
+
+// --- isolated margin ----------------------------------------------------------------------------------------------
+
+/** Adds (or with a negative `ntli` removes) margin of an isolated position; `ntli` counts millionths of a dollar. */
+function updateIsolatedMargin(world: World, account: Account, action: JsonObject): Answer {
+  const market = world.byAsset.get(integer(action.asset));
+  const position = market === undefined ? undefined : positionOf(account, market);
+  if (market === undefined || position === undefined || position.isolatedUsd === null) {
+    return failed("No isolated position to update.");
+  }
+  const usd = micros(action.ntli);
+  const dex = dexOf(account, market.dex);
+  const mark = markPx(market);
+  const needed = truncate(positionValue(position, mark) / BigInt(leverageOf(account, market).value), 6);
+  if (usd > 0n && usd > dex.usd) return failed("Insufficient margin to add.");
+  if (usd < 0n && isolatedEquity(position, mark) + usd < needed)
+    return failed("Insufficient isolated margin to remove.");
+  dex.usd -= usd;
+  position.isolatedUsd += usd;
+  touch(world, account);
+  return defaultAnswer();
+}

@@ -1,0 +1,181 @@
+/**
+ * Configured accounts that trade at a given rate, as a bot would: market orders, resting orders that are hit, orders
+ * that are placed and canceled, sometimes several in one transaction. Guarantees: about `fillsPerSecond` fills a
+ * second over time; positions stay within a few order sizes because every second trade leans against the position.
+ */
+
+import type { Decimal } from "../../runtime/decimal.ts";
+import { type Random, seededRandom } from "../../runtime/random.ts";
+import { type Account, dexOf, positionOf } from "./account.ts";
+import { bestAsk, bestBid } from "./book.ts";
+import { type Fixed, fixed, toFloat, toTick } from "./fixed.ts";
+import type { Market } from "./market.ts";
+import { end, type Outcome, place } from "./matching.ts";
+import { type Ladder, lots, takeAt } from "./traders.ts";
+import { deposit, mint } from "./transfers.ts";
+import { accountOf, beginTransaction, collect, type World } from "./world.ts";
+
+export interface ActiveAccount {
+  user: string;
+  fillsPerSecond: number;
+  /** Orders placed and canceled without a fill, per second; as many as fills by default. */
+  quietOrdersPerSecond?: number;
+  /** Coins to trade; BTC, ETH and SOL by default. */
+  coins?: readonly string[];
+  /** Dollars per order. */
+  orderUsd?: number;
+  depositUsd?: Decimal;
+  /** Chance that a fill is of a resting (maker) order. */
+  makerShare?: number;
+  /** Share of orders that carry a cloid. */
+  cloidShare?: number;
+}
+
+interface Bot {
+  world: World;
+  account: Account;
+  random: Random;
+  ladders: Ladder[];
+  orderUsd: number;
+  makerShare: number;
+  cloidShare: number;
+}
+
+/** Starts the account; the first trade comes within one interval. */
+export function startActiveAccount(
+  world: World,
+  ladders: ReadonlyMap<string, Ladder>,
+  options: ActiveAccount,
+  fromMs: number,
+): void {
+  const user = options.user.toLowerCase();
+  const coins = options.coins ?? ["BTC", "ETH", "SOL"];
+  const own = coins.flatMap((coin) => ladders.get(coin) ?? []);
+  const account = accountOf(world, user);
+  beginTransaction(world);
+  deposit(world, user, fixed(options.depositUsd ?? "100000"));
+  equip(world, account, own, options);
+  const bot: Bot = {
+    world,
+    account,
+    random: seededRandom(`${world.seed}:active:${user}`),
+    ladders: own,
+    orderUsd: options.orderUsd ?? 60,
+    makerShare: options.makerShare ?? 0.4,
+    cloidShare: options.cloidShare ?? 0.5,
+  };
+  if (own.length === 0) return;
+  repeat(bot, fromMs, options.fillsPerSecond, () => tradeOnce(bot));
+  repeat(bot, fromMs, options.quietOrdersPerSecond ?? options.fillsPerSecond, () => quoteOnce(bot));
+}
+
+/** Cash on the dexes and tokens of the pairs it will trade. */
+function equip(world: World, account: Account, ladders: Ladder[], options: ActiveAccount): void {
+  const cash = fixed(options.depositUsd ?? "100000");
+  for (const dex of new Set(ladders.map((l) => l.market.dex))) {
+    if (dex === "") continue;
+    dexOf(account, dex).usd += cash;
+    collect(world, 0, -cash);
+  }
+  const spot = ladders.filter((l) => l.market.spot !== null);
+  if (spot.length === 0) return;
+  const usdc = world.universe.tokens.find((t) => t.index === 0);
+  if (usdc !== undefined) mint(world, account, usdc, cash);
+  for (const { market } of spot) {
+    const base = market.spot?.base;
+    if (base !== undefined) mint(world, account, base, lots(market, 20_000 / toFloat(market.oraclePx)));
+  }
+}
+
+/** Exponential waiting times; none for a rate of zero. */
+function repeat(bot: Bot, fromMs: number, perSecond: number, run: () => void): void {
+  if (perSecond <= 0) return;
+  const waitMs = (-Math.log(Math.max(bot.random.next(), 1e-12)) * 1000) / perSecond;
+  const dueMs = fromMs + waitMs;
+  bot.world.schedule.at(dueMs, () => {
+    run();
+    repeat(bot, dueMs, perSecond, run);
+  });
+}
+
+function tradeOnce(bot: Bot): void {
+  const { world, account, random } = bot;
+  const ladder = bot.ladders[Math.floor(random.next() * bot.ladders.length)] as Ladder;
+  const { market } = ladder;
+  const isBuy = lean(bot, market);
+  const sz = lots(market, (bot.orderUsd * (0.5 + random.next())) / toFloat(market.oraclePx));
+  if (bestBid(market.book) === undefined || bestAsk(market.book) === undefined) ladder.requote();
+  beginTransaction(world);
+  if (random.next() < bot.makerShare) {
+    const outcome = quote(bot, market, isBuy, sz, true);
+    if (outcome.kind === "resting") {
+      beginTransaction(world);
+      takeAt(world, ladder.taker(), market, !isBuy, sz);
+    }
+    return;
+  }
+  takeAt(world, account, market, isBuy, sz);
+}
+
+/** Half of the trades reduce the position, once it is a few orders large. */
+function lean(bot: Bot, market: Market): boolean {
+  const { account, random } = bot;
+  const held: Fixed =
+    market.spot === null
+      ? (positionOf(account, market)?.szi ?? 0n)
+      : (account.spot.get(market.spot.base.index)?.total ?? 0n) -
+        lots(market, 20_000 / toFloat(market.oraclePx));
+  const worth = toFloat(held) * toFloat(market.oraclePx);
+  const toward = 0.5 - Math.max(-0.45, Math.min(0.45, worth / (bot.orderUsd * 20)));
+  return random.next() < toward;
+}
+
+/** A resting order at the touch (`inside`) or a little away from it. */
+function quote(bot: Bot, market: Market, isBuy: boolean, sz: Fixed, inside: boolean): Outcome {
+  const bid = bestBid(market.book)?.px ?? market.oraclePx;
+  const ask = bestAsk(market.book)?.px ?? market.oraclePx;
+  const touch = isBuy ? bid : ask;
+  const away = inside ? 0n : (touch * BigInt(1 + Math.floor(bot.random.next() * 40))) / 10_000n;
+  // Inside: in front of everybody, halfway into the spread, so that the next taker meets it first.
+  const px = inside
+    ? isBuy
+      ? bid + (ask - bid) / 2n
+      : ask - (ask - bid) / 2n
+    : isBuy
+      ? touch - away
+      : touch + away;
+  return place(bot.world, bot.account, {
+    market,
+    isBuy,
+    limitPx: toTick(px, market.pxDecimals, !isBuy),
+    sz,
+    tif: bot.random.next() < 0.5 ? "Gtc" : "Alo",
+    cloid: bot.random.next() < bot.cloidShare ? cloidOf(bot) : null,
+  });
+}
+
+function cloidOf(bot: Bot): string {
+  let hex = "";
+  for (let i = 0; i < 4; i++)
+    hex += Math.floor(bot.random.next() * 4294967296)
+      .toString(16)
+      .padStart(8, "0");
+  return `0x${hex}`;
+}
+
+/** Places an order away from the touch, canceled some seconds later. */
+function quoteOnce(bot: Bot): void {
+  const { world, account, random } = bot;
+  const { market } = bot.ladders[Math.floor(random.next() * bot.ladders.length)] as Ladder;
+  const isBuy = random.next() < 0.5;
+  const sz = lots(market, (bot.orderUsd * (0.5 + random.next())) / toFloat(market.oraclePx));
+  beginTransaction(world);
+  const outcome = quote(bot, market, isBuy, sz, false);
+  if (outcome.kind !== "resting") return;
+  const { order } = outcome;
+  world.schedule.at(world.blockMs + 200 + Math.floor(random.next() * 10_000), () => {
+    if (!account.orders.has(order.oid)) return;
+    beginTransaction(world);
+    end(world, account, order, "canceled");
+  });
+}

@@ -1,0 +1,214 @@
+/**
+ * Liquidations. Guarantees, as observed (§5.2): below maintenance margin all orders go (`liquidatedCanceled`) and the
+ * positions are sold into the book as the user's own market orders (`method: "market"`, ordinary fees, note on both
+ * rows); if the book could not take them and equity is below two thirds of maintenance, the backstop takes them at the
+ * bankruptcy price (`Liquidated … Long`, no fee, `method: "backstop"`). Positions of both sides still sum to zero.
+ */
+import type { JsonObject } from "../contract.ts";
+import {
+  type Account,
+  applyPerpFill,
+  dexMargin,
+  dexOf,
+  isolatedEquity,
+  type PerpDex,
+  type Position,
+  positionValue,
+} from "./account.ts";
+import { abs, type Fixed, format, TEN, toTick } from "./fixed.ts";
+import { addressOf, tradeId } from "./ids.ts";
+import { type Market, maintenanceMargin, markPx } from "./market.ts";
+import { endByVenue, place } from "./matching.ts";
+import { sideLetter } from "./order.ts";
+import { rebalance } from "./unified.ts";
+import {
+  accountOf,
+  beginTransaction,
+  recordFill,
+  recordLedger,
+  takeOid,
+  touch,
+  type World,
+} from "./world.ts";
+
+/** The vault that takes what the book does not (HLP's liquidator on mainnet). */
+export const backstopAddress = (world: World): string => addressOf(world.seed, "backstop liquidator");
+
+/** Checks every account with a position in one of the moved markets. */
+export function liquidateUnderwater(world: World, moved: ReadonlySet<Market>): void {
+  const dexes = new Set([...moved].filter((m) => m.perp !== null).map((m) => m.dex));
+  if (dexes.size === 0) return;
+  for (const account of [...world.accounts.values()]) {
+    if (account.isTrader) continue;
+    for (const name of dexes) {
+      const dex = account.dexes.get(name);
+      if (dex === undefined || dex.positions.size === 0) continue;
+      rebalance(account);
+      liquidateIsolated(world, account, dex);
+      liquidateCross(world, account, dex, name);
+    }
+  }
+}
+
+function liquidateIsolated(world: World, account: Account, dex: PerpDex): void {
+  for (const position of [...dex.positions.values()]) {
+    if (position.isolatedUsd === null) continue;
+    const mark = markPx(position.market);
+    const maintenance = maintenanceMargin(position.market, positionValue(position, mark));
+    if (isolatedEquity(position, mark) >= maintenance) continue;
+    announce(world, account, [position], isolatedEquity(position, mark), "Isolated");
+    cancelOrders(world, account, (market) => market === position.market);
+    sell(world, account, position);
+    const left = dex.positions.get(position.market.coin);
+    if (left !== undefined && isolatedEquity(left, mark) * 3n < maintenance * 2n) {
+      backstop(world, account, left, bankruptcyPx(left, left.isolatedUsd as Fixed), "Isolated");
+    }
+  }
+}
+
+function liquidateCross(world: World, account: Account, dex: PerpDex, name: string): void {
+  const margin = dexMargin(account, dex);
+  if (margin.crossMaintenance === 0n || margin.cross.accountValue >= margin.crossMaintenance) return;
+  const positions = () => [...dex.positions.values()].filter((p) => p.isolatedUsd === null);
+  announce(world, account, positions(), margin.cross.accountValue, "Cross");
+  cancelOrders(world, account, (market) => market.perp !== null && market.dex === name);
+  for (const position of positions()) sell(world, account, position);
+  const after = dexMargin(account, dexOf(account, name));
+  if (after.cross.notional === 0n || after.cross.accountValue * 3n >= after.crossMaintenance * 2n) return;
+  for (const position of positions()) {
+    // Each position carries its share of the equity (or of the hole) into the backstop.
+    const value = positionValue(position, markPx(position.market));
+    const share = (after.cross.accountValue * value) / after.cross.notional;
+    const cash = share - (position.szi > 0n ? value : -value);
+    backstop(world, account, position, bankruptcyPx(position, cash), "Cross");
+  }
+}
+
+/** Price at which `cash` and the position are worth nothing together. */
+function bankruptcyPx(position: Position, cash: Fixed): Fixed {
+  const exact = (-cash * (TEN[8] as bigint)) / position.szi;
+  const step = TEN[8 - position.market.pxDecimals] as bigint;
+  const px = exact - (exact % step);
+  // Rounded in the account's favour, so that it never ends below zero.
+  return position.szi > 0n ? px + step : px > 0n ? px : step;
+}
+
+function announce(
+  world: World,
+  account: Account,
+  positions: Position[],
+  accountValue: Fixed,
+  leverageType: "Cross" | "Isolated",
+): void {
+  beginTransaction(world);
+  const notional = positions.reduce((sum, p) => sum + positionValue(p, markPx(p.market)), 0n);
+  recordLedger(world, [account.user], {
+    type: "liquidation",
+    liquidatedNtlPos: format(notional),
+    accountValue: format(accountValue),
+    leverageType,
+    liquidatedPositions: positions.map((p) => ({ coin: p.market.coin, szi: format(p.szi) })),
+  });
+  world.events.push({
+    type: "liquidation",
+    user: account.user,
+    liquidation: {
+      lid: world.nextLiquidationId++,
+      liquidator: backstopAddress(world),
+      liquidated_user: account.user,
+      liquidated_ntl_pos: format(notional),
+      liquidated_account_value: format(accountValue),
+    },
+  });
+}
+
+function cancelOrders(world: World, account: Account, applies: (market: Market) => boolean): void {
+  for (const order of [...account.orders.values()]) {
+    if (applies(order.market) && account.orders.has(order.oid)) {
+      endByVenue(world, account, order, "liquidatedCanceled");
+    }
+  }
+}
+
+function sell(world: World, account: Account, position: Position): void {
+  const { market } = position;
+  const isBuy = position.szi < 0n;
+  const mark = markPx(market);
+  // Within 10 % of the mark: the book is not swept at any price.
+  const limit = isBuy ? (mark * 11n) / 10n : (mark * 9n) / 10n;
+  place(world, account, {
+    market,
+    isBuy,
+    limitPx: toTick(limit, market.pxDecimals, isBuy),
+    sz: abs(position.szi),
+    tif: "LiquidationMarket",
+    reduceOnly: true,
+    liquidation: true,
+  });
+}
+
+function backstop(
+  world: World,
+  account: Account,
+  position: Position,
+  px: Fixed,
+  kind: "Cross" | "Isolated",
+): void {
+  const label = position.szi > 0n ? `Liquidated ${kind} Long` : `Liquidated ${kind} Short`;
+  const liquidator = accountOf(world, backstopAddress(world), true);
+  transferPosition(world, position, account, liquidator, px, { from: label, to: null });
+}
+
+/**
+ * Moves the whole position from one account to another at `px`, without book or fee: backstop and ADL. The account
+ * that gives is never `crossed`; a null label means the ordinary direction of the fill.
+ */
+export function transferPosition(
+  world: World,
+  position: Position,
+  from: Account,
+  to: Account,
+  px: Fixed,
+  labels: { from: string | null; to: string | null },
+): void {
+  const { market } = position;
+  const sz = abs(position.szi);
+  const buys = position.szi < 0n;
+  const oids = { from: takeOid(world), to: takeOid(world) };
+  const tid = buys ? tradeId(oids.from, oids.to) : tradeId(oids.to, oids.from);
+  const note: JsonObject = { liquidatedUser: from.user, markPx: format(markPx(market)), method: "backstop" };
+  const side = (account: Account, isBuy: boolean, oid: number, label: string | null, crossed: boolean) => {
+    const result = applyPerpFill(account, market, isBuy, px, sz, 0n);
+    rebalance(account);
+    touch(world, account);
+    const fill: JsonObject = {
+      coin: market.coin,
+      px: format(px),
+      sz: format(sz),
+      side: sideLetter(isBuy),
+      time: world.blockMs,
+      startPosition: format(result.startPosition),
+      dir: label ?? result.dir,
+      closedPnl: format(result.closedPnl),
+      hash: world.hash,
+      oid,
+      crossed,
+      fee: "0.0",
+      tid,
+      liquidation: { ...note },
+      feeToken: "USDC",
+      twapId: null,
+    };
+    recordFill(world, account, fill, null);
+  };
+  const give = () => side(from, buys, oids.from, labels.from, false);
+  const take = () => side(to, !buys, oids.to, labels.to, true);
+  if (buys) {
+    give();
+    take();
+  } else {
+    take();
+    give();
+  }
+  world.moved.add(market);
+}

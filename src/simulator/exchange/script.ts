@@ -1,0 +1,187 @@
+/**
+ * Scripted events: what the venue does to an account that no action of a user can cause. Shapes are those of the
+ * captures; where the real rules are not public only the visible rows are made.
+ */
+import { InvariantError } from "../../errors.ts";
+import type { Decimal } from "../../runtime/decimal.ts";
+import type { JsonObject } from "../contract.ts";
+import { type Account, balanceOf, dexOf, positionOf } from "./account.ts";
+import { type Fixed, fixed, format, mul } from "./fixed.ts";
+import { addressOf, ZERO_HASH } from "./ids.ts";
+import { backstopAddress, transferPosition } from "./liquidation.ts";
+import { markPx } from "./market.ts";
+import { endByVenue } from "./matching.ts";
+import { mint } from "./transfers.ts";
+import { accountOf, collect, recordFill, recordLedger, takeOid, touch, type World } from "./world.ts";
+
+export type Script =
+  /** Closes the position of `user` against a bankrupt account, as auto-deleveraging does. */
+  | { type: "adl"; user: string; coin: string }
+  /** Sells a spot remainder: tid 0, zero hash, an oid that `orderStatus` does not know. */
+  | { type: "dustConversion"; user: string; coin: string }
+  | { type: "createVault"; leader: string; name: string; usd: Decimal }
+  /** Spot tokens out of nothing, with a `spotGenesis` row. */
+  | { type: "mint"; user: string; token: string; amount: Decimal }
+  /** Any ledger row of the venue, verbatim: for deltas that nothing here produces. */
+  | { type: "ledger"; users: string[]; delta: JsonObject }
+  /** The outcome is settled: winners get 1, losers 0, open orders go. */
+  | { type: "settleOutcome"; outcome: number; winner: 0 | 1 }
+  | { type: "notification"; user: string; notification: string };
+
+export function runScript(world: World, script: Script): void {
+  if (script.type === "adl") deleverage(world, script.user.toLowerCase(), script.coin);
+  else if (script.type === "dustConversion") convertDust(world, script.user.toLowerCase(), script.coin);
+  else if (script.type === "createVault") {
+    createVault(world, script.leader.toLowerCase(), script.name, fixed(script.usd));
+  } else if (script.type === "mint") {
+    mintToken(world, script.user.toLowerCase(), script.token, fixed(script.amount));
+  } else if (script.type === "ledger") {
+    const users = script.users.map((user) => user.toLowerCase());
+    for (const user of users) accountOf(world, user);
+    recordLedger(world, users, script.delta);
+  } else if (script.type === "settleOutcome") settleOutcome(world, script.outcome, script.winner);
+  else {
+    const { notification } = script;
+    world.events.push({ type: "notification", user: script.user.toLowerCase(), notification });
+  }
+}
+
+function marketOf(world: World, coin: string) {
+  const market = world.byCoin.get(coin);
+  if (market === undefined) throw new InvariantError(`no market ${JSON.stringify(coin)} to script`);
+  return market;
+}
+
+/**
+ * The bankrupt account holds the opposite position and gives it to `user`: for the user the row says
+ * `Auto-Deleveraging`, crossed, no fee, method backstop, liquidatedUser = the other one [HM capture].
+ */
+function deleverage(world: World, user: string, coin: string): void {
+  const market = marketOf(world, coin);
+  const account = accountOf(world, user);
+  const position = positionOf(account, market);
+  if (position === undefined) throw new InvariantError(`${user} has no position in ${coin} to deleverage`);
+  const px = markPx(market);
+  const bankrupt = accountOf(world, addressOf(world.seed, `bankrupt:${world.nextOid}`), true);
+  const liquidator = accountOf(world, backstopAddress(world), true);
+  // The bankrupt account first gets its position from the liquidator, so that positions sum to zero throughout.
+  const opposite = { ...position, szi: -position.szi };
+  openAgainst(world, bankrupt, liquidator, opposite, px);
+  const held = positionOf(bankrupt, market);
+  if (held === undefined) throw new InvariantError("the deleveraged position was not made");
+  transferPosition(world, held, bankrupt, account, px, { from: null, to: "Auto-Deleveraging" });
+}
+
+function openAgainst(
+  world: World,
+  account: Account,
+  other: Account,
+  position: Parameters<typeof transferPosition>[1],
+  px: Fixed,
+): void {
+  transferPosition(world, position, other, account, px, { from: null, to: null });
+}
+
+function convertDust(world: World, user: string, coin: string): void {
+  const market = marketOf(world, coin);
+  const spot = market.spot;
+  if (spot === null) throw new InvariantError(`${coin} is not a spot pair`);
+  const account = accountOf(world, user);
+  const base = balanceOf(account, spot.base.index);
+  const amount = base.total - base.hold;
+  if (amount <= 0n) throw new InvariantError(`${user} has no ${spot.base.name} to convert`);
+  const px = markPx(market);
+  const worth = mul(amount, px);
+  const fill: JsonObject = {
+    coin,
+    px: format(px),
+    sz: format(amount),
+    side: "A",
+    time: world.blockMs,
+    startPosition: format(base.total),
+    dir: "Spot Dust Conversion",
+    closedPnl: format(worth - base.entryNtl),
+    hash: ZERO_HASH,
+    oid: takeOid(world),
+    crossed: false,
+    fee: "0.0",
+    tid: 0,
+    feeToken: "USDC",
+    twapId: null,
+  };
+  base.total -= amount;
+  base.entryNtl = 0n;
+  balanceOf(account, spot.quote.index).total += worth;
+  collect(world, spot.base.index, amount);
+  collect(world, spot.quote.index, -worth);
+  recordFill(world, account, fill, null);
+}
+
+function createVault(world: World, leader: string, name: string, usd: Fixed): void {
+  const address = addressOf(world.seed, `vault:${world.vaults.length}:${name}`);
+  const vaultAccount = accountOf(world, address);
+  vaultAccount.isVault = true;
+  dexOf(accountOf(world, leader), "").usd -= usd;
+  dexOf(vaultAccount, "").usd += usd;
+  world.vaults.push({
+    address,
+    name,
+    leader,
+    description: "",
+    createdMs: world.blockMs,
+    followers: new Map([[leader, { equity: usd, enteredMs: world.blockMs }]]),
+  });
+  recordLedger(world, [leader, address], {
+    type: "vaultCreate",
+    vault: address,
+    usdc: format(usd),
+    fee: "0.0",
+  });
+}
+
+function mintToken(world: World, user: string, name: string, amount: Fixed): void {
+  const token = world.universe.tokens.find((t) => t.name === name);
+  if (token === undefined) throw new InvariantError(`no token ${JSON.stringify(name)}`);
+  mint(world, accountOf(world, user), token, amount);
+}
+
+function settleOutcome(world: World, outcome: number, winner: 0 | 1): void {
+  for (const side of [0, 1] as const) {
+    const market = marketOf(world, `#${10 * outcome + side}`);
+    const spot = market.spot;
+    if (spot === null) continue;
+    const px = side === winner ? 100_000_000n : 0n;
+    for (const account of world.accounts.values()) {
+      for (const order of [...account.orders.values()]) {
+        if (order.market === market) endByVenue(world, account, order, "outcomeSettledCanceled");
+      }
+      const held = account.spot.get(spot.base.index);
+      if (held === undefined || held.total === 0n) continue;
+      const fill: JsonObject = {
+        coin: market.coin,
+        px: format(px),
+        sz: format(held.total),
+        side: "A",
+        time: world.blockMs,
+        startPosition: format(held.total),
+        dir: "Settlement",
+        closedPnl: format(mul(held.total, px) - held.entryNtl),
+        hash: ZERO_HASH,
+        oid: takeOid(world),
+        crossed: false,
+        fee: "0.0",
+        tid: 0,
+        feeToken: "USDC",
+        twapId: null,
+      };
+      const paid = mul(held.total, px);
+      collect(world, spot.base.index, held.total);
+      collect(world, spot.quote.index, -paid);
+      account.spot.delete(spot.base.index);
+      balanceOf(account, spot.quote.index).total += paid;
+      touch(world, account);
+      recordFill(world, account, fill, null);
+    }
+    market.oraclePx = px;
+  }
+}

@@ -1,0 +1,219 @@
+/**
+ * Simulated traders that keep markets alive. A seeded random walk moves each oracle price; makers quote a ladder
+ * around it; takers hit the ladder at random times. Floats are used for the walk and for chances only: prices are
+ * rounded to ticks and sizes to lots before they touch anything. Guarantees: same seed, same markets, same options
+ * give the same orders; each market draws from its own random stream, so that adding one changes no other.
+ */
+import { type Random, seededRandom } from "../../runtime/random.ts";
+import { type Account, dexOf } from "./account.ts";
+import { type Fixed, max, ONE, priceFromFloat, TEN, toFloat, toTick, units } from "./fixed.ts";
+import { addressOf } from "./ids.ts";
+import type { Market } from "./market.ts";
+import { end, place } from "./matching.ts";
+import type { Order } from "./order.ts";
+import { mint } from "./transfers.ts";
+import { accountOf, beginTransaction, collect, type World } from "./world.ts";
+
+export interface TraderOptions {
+  /** Coins to quote; all that are not delisted by default. */
+  coins?: readonly string[];
+  /** Ms between two moves of the oracle and the ladder of one market. */
+  stepMs: number;
+  /** Standard deviation of one day's log return. */
+  dailyVolatility: number;
+  /** Trades per minute and market by takers among themselves and the makers. */
+  takesPerMinute: number;
+  /** Price levels of the ladder on each side, and value quoted per level in dollars. */
+  levels: number;
+  levelUsd: number;
+}
+
+export const DEFAULT_TRADERS: TraderOptions = {
+  stepMs: 2000,
+  dailyVolatility: 0.04,
+  takesPerMinute: 6,
+  levels: 8,
+  levelUsd: 40_000,
+};
+
+const MAKERS = 2;
+const TAKERS = 4;
+const DAY_MS = 86_400_000;
+const WEALTH = units(1_000_000_000);
+
+interface Desk {
+  world: World;
+  market: Market;
+  options: TraderOptions;
+  random: Random;
+  makers: Account[];
+  takers: Account[];
+  quotes: Order[];
+  /** Float state of the walk: fair price and the price it reverts to. */
+  fair: number;
+  anchor: number;
+}
+
+/** Box–Muller; one draw of two numbers per sample keeps the stream simple. */
+function gaussian(random: Random): number {
+  const u = Math.max(random.next(), 1e-12);
+  return Math.sqrt(-2 * Math.log(u)) * Math.cos(2 * Math.PI * random.next());
+}
+
+/** Gives a trader cash on every dex and every base token. */
+function endow(world: World, name: string): Account {
+  const account = accountOf(world, addressOf(world.seed, name), true);
+  for (const dex of world.universe.dexes) {
+    dexOf(account, dex.name).usd += WEALTH;
+    collect(world, 0, -WEALTH);
+  }
+  for (const market of world.markets) {
+    const base = market.spot?.base;
+    if (base !== undefined) mint(world, account, base, WEALTH);
+  }
+  const usdc = world.universe.tokens.find((t) => t.index === 0);
+  if (usdc !== undefined) mint(world, account, usdc, WEALTH);
+  return account;
+}
+
+/** Ladder of one market: used by active accounts to make sure there is something to trade with. */
+export interface Ladder {
+  market: Market;
+  requote(): void;
+  /** A trader who will take the other side of a resting order. */
+  taker(): Account;
+}
+
+export function startTraders(world: World, options: TraderOptions): Map<string, Ladder> {
+  const makers = Array.from({ length: MAKERS }, (_, i) => endow(world, `maker ${i}`));
+  const takers = Array.from({ length: TAKERS }, (_, i) => endow(world, `taker ${i}`));
+  const ladders = new Map<string, Ladder>();
+  for (const market of world.markets) {
+    if (market.perp?.isDelisted === true) continue;
+    if (options.coins !== undefined && !options.coins.includes(market.coin)) continue;
+    const random = seededRandom(`${world.seed}:desk:${market.coin}`);
+    const price = toFloat(market.oraclePx);
+    const desk: Desk = {
+      world,
+      market,
+      options,
+      random,
+      makers,
+      takers,
+      quotes: [],
+      fair: price,
+      anchor: price,
+    };
+    requote(desk);
+    scheduleStep(desk, world.startMs + Math.floor(random.next() * options.stepMs));
+    scheduleTake(desk, world.startMs);
+    ladders.set(market.coin, {
+      market,
+      requote: () => requote(desk),
+      taker: () => pick(desk.takers, random),
+    });
+  }
+  return ladders;
+}
+
+const pick = (accounts: Account[], random: Random): Account =>
+  accounts[Math.floor(random.next() * accounts.length)] as Account;
+
+function scheduleStep(desk: Desk, dueMs: number): void {
+  desk.world.schedule.at(dueMs, () => {
+    step(desk);
+    scheduleStep(desk, dueMs + desk.options.stepMs);
+  });
+}
+
+/** Geometric walk with a weak pull to the anchor, so that months of virtual time keep prices plausible. */
+function step(desk: Desk): void {
+  const { market, options, random, world } = desk;
+  const sigma = options.dailyVolatility * Math.sqrt(options.stepMs / DAY_MS);
+  // The oracle may have been set from outside: walk on from where it is.
+  const current = toFloat(market.oraclePx);
+  if (Math.abs(current / desk.fair - 1) > 0.001) {
+    desk.fair = current;
+    desk.anchor = current;
+  }
+  const pull = (0.05 * options.stepMs * Math.log(desk.anchor / desk.fair)) / DAY_MS;
+  desk.fair *= Math.exp(pull + sigma * gaussian(random));
+  market.oraclePx = priceFromFloat(desk.fair, market.pxDecimals);
+  world.moved.add(market);
+  requote(desk);
+}
+
+/** Cancels the old ladder and quotes a new one around the oracle, level by level further apart. */
+function requote(desk: Desk): void {
+  const { market, options, random, world } = desk;
+  beginTransaction(world);
+  for (const order of desk.quotes) {
+    const owner = accountOf(world, order.user);
+    if (owner.orders.has(order.oid)) end(world, owner, order, "canceled");
+  }
+  desk.quotes = [];
+  for (let level = 0; level < options.levels; level++) {
+    const owner = desk.makers[level % desk.makers.length] as Account;
+    for (const isBuy of [true, false]) {
+      const px = levelPx(market, isBuy, level);
+      const sz = lots(market, (options.levelUsd * (0.5 + random.next())) / toFloat(px));
+      const outcome = place(world, owner, { market, isBuy, limitPx: px, sz, tif: "Alo" });
+      if (outcome.kind === "resting") desk.quotes.push(outcome.order);
+    }
+  }
+}
+
+/** Half a basis point from the oracle at the top (at least one tick), two more per level. */
+function levelPx(market: Market, isBuy: boolean, level: number): Fixed {
+  const away = (market.oraclePx * BigInt(5 + 20 * level)) / 100_000n;
+  const tick = tickAt(market);
+  const distance = max(away, tick * BigInt(level + 1));
+  const px = isBuy ? max(tick, market.oraclePx - distance) : market.oraclePx + distance;
+  return toTick(px, market.pxDecimals, !isBuy);
+}
+
+const tickAt = (market: Market): Fixed => {
+  const figures = market.oraclePx.toString().length - 5;
+  const coarse = TEN[Math.max(0, Math.min(figures, 8))] as bigint;
+  return max(coarse, TEN[8 - market.pxDecimals] as bigint);
+};
+
+/** A size in whole lots, worth at least the smallest order. */
+export function lots(market: Market, size: number): Fixed {
+  const lot = TEN[8 - market.szDecimals] as bigint;
+  const wanted = BigInt(Math.max(0, Math.round(size * 1e8)));
+  const least = (units(11) * ONE) / market.oraclePx;
+  const sz = max(wanted, least);
+  return sz - (sz % lot) + (sz % lot === 0n ? 0n : lot);
+}
+
+function scheduleTake(desk: Desk, fromMs: number): void {
+  const { options, random, world } = desk;
+  if (options.takesPerMinute <= 0) return;
+  const waitMs = (-Math.log(Math.max(random.next(), 1e-12)) * 60_000) / options.takesPerMinute;
+  const dueMs = fromMs + Math.max(1, Math.round(waitMs));
+  world.schedule.at(dueMs, () => {
+    take(desk);
+    scheduleTake(desk, dueMs);
+  });
+}
+
+function take(desk: Desk): void {
+  const { market, options, random, world } = desk;
+  const isBuy = random.next() < 0.5;
+  const usd = Math.min(options.levelUsd * 2, 200 * Math.exp(2 * Math.abs(gaussian(random))));
+  beginTransaction(world);
+  takeAt(world, pick(desk.takers, random), market, isBuy, lots(market, usd / toFloat(market.oraclePx)));
+}
+
+/** A market order within 1 % of the oracle. */
+export function takeAt(world: World, account: Account, market: Market, isBuy: boolean, sz: Fixed) {
+  const limit = (market.oraclePx * (isBuy ? 101n : 99n)) / 100n;
+  return place(world, account, {
+    market,
+    isBuy,
+    limitPx: toTick(limit, market.pxDecimals, isBuy),
+    sz,
+    tif: "FrontendMarket",
+  });
+}

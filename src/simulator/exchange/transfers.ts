@@ -1,0 +1,258 @@
+/**
+ * Money that moves without a trade: deposits, withdrawals, transfers between accounts, classes and dexes. Guarantees:
+ * every movement writes the venue's ledger delta on each account it touches (shapes: §2.8 and the real rows of
+ * `gareth0712/node/*.misc_events`); a refusal is a text and changes nothing.
+ */
+import type { JsonObject } from "../contract.ts";
+import { type Account, balanceOf, dexMargin, dexOf } from "./account.ts";
+import { type Fixed, format, min, mul, mulDiv, truncate, units } from "./fixed.ts";
+import { markPx } from "./market.ts";
+import { isUnified, rebalance } from "./unified.ts";
+import type { TokenListing } from "./universe.ts";
+import { accountOf, collect, recordLedger, touch, type Vault, type World } from "./world.ts";
+
+const WITHDRAWAL_FEE: Fixed = units(1);
+/** Charged once, when the destination was never seen. */
+const ACTIVATION_FEE: Fixed = units(1);
+const USDC = 0;
+
+export type Refused = string | null;
+
+export function deposit(world: World, user: string, usd: Fixed): void {
+  const account = accountOf(world, user);
+  dexOf(account, "").usd += usd;
+  account.cumLedger += usd;
+  collect(world, USDC, -usd);
+  rebalance(account);
+  recordLedger(world, [user], { type: "deposit", usdc: format(usd) });
+  touch(world, account);
+}
+
+/** Tokens out of nothing, as at genesis: for traders and scripts. */
+export function mint(world: World, account: Account, token: TokenListing, amount: Fixed): void {
+  const balance = balanceOf(account, token.index);
+  balance.total += amount;
+  balance.entryNtl += mulDiv(amount, priceOf(world, token.index), units(1));
+  collect(world, token.index, -amount);
+  recordLedger(world, [account.user], { type: "spotGenesis", token: token.name, amount: format(amount) });
+  touch(world, account);
+}
+
+/** USDC worth of one token: 1 for USDC, else the mark of its USDC pair, else 0. */
+export function priceOf(world: World, token: number): Fixed {
+  if (token === USDC) return units(1);
+  const market = world.markets.find((m) => m.spot?.base.index === token && m.spot.quote.index === USDC);
+  return market === undefined ? 0n : markPx(market);
+}
+
+export const withdrawable = (account: Account, dex: string): Fixed => {
+  const found = account.dexes.get(dex);
+  return found === undefined ? 0n : dexMargin(account, found).withdrawable;
+};
+
+export function freeBalance(account: Account, token: number): Fixed {
+  const balance = account.spot.get(token);
+  return balance === undefined ? 0n : balance.total - balance.hold;
+}
+
+function takeToken(account: Account, token: number, amount: Fixed): Fixed {
+  const balance = balanceOf(account, token);
+  const entry =
+    balance.total > 0n ? min(balance.entryNtl, mulDiv(balance.entryNtl, amount, balance.total)) : 0n;
+  balance.total -= amount;
+  balance.entryNtl -= entry;
+  return entry;
+}
+
+function giveToken(account: Account, token: number, amount: Fixed, entryNtl: Fixed): void {
+  const balance = balanceOf(account, token);
+  balance.total += amount;
+  balance.entryNtl += entryNtl;
+}
+
+export function withdraw(world: World, account: Account, usd: Fixed, nonce: number): Refused {
+  const source = isUnified(account) ? freeBalance(account, USDC) : withdrawable(account, "");
+  if (usd <= WITHDRAWAL_FEE || usd > source) return "Insufficient balance for withdrawal.";
+  if (isUnified(account)) takeToken(account, USDC, usd);
+  else dexOf(account, "").usd -= usd;
+  account.cumLedger -= usd;
+  collect(world, USDC, usd);
+  recordLedger(world, [account.user], {
+    type: "withdraw",
+    usdc: format(usd),
+    nonce,
+    fee: format(WITHDRAWAL_FEE),
+  });
+  return null;
+}
+
+export function classTransfer(world: World, account: Account, usd: Fixed, toPerp: boolean): Refused {
+  if (isUnified(account)) return "Action disabled when unified account is active";
+  if (usd > (toPerp ? freeBalance(account, USDC) : withdrawable(account, ""))) {
+    return "Insufficient balance for transfer.";
+  }
+  const dex = dexOf(account, "");
+  if (toPerp) {
+    takeToken(account, USDC, usd);
+    dex.usd += usd;
+  } else {
+    dex.usd -= usd;
+    giveToken(account, USDC, usd, 0n);
+  }
+  recordLedger(world, [account.user], { type: "accountClassTransfer", usdc: format(usd), toPerp });
+  return null;
+}
+
+/** USDC between the perp accounts of two users. */
+export function usdSend(world: World, from: Account, destination: string, usd: Fixed): Refused {
+  const fee = world.accounts.has(destination) ? 0n : ACTIVATION_FEE;
+  const source = isUnified(from) ? freeBalance(from, USDC) : withdrawable(from, "");
+  if (usd <= 0n || usd + fee > source) return "Insufficient balance for transfer.";
+  const to = accountOf(world, destination);
+  if (isUnified(from)) takeToken(from, USDC, usd + fee);
+  else dexOf(from, "").usd -= usd + fee;
+  dexOf(to, "").usd += usd;
+  rebalance(to);
+  collect(world, USDC, fee);
+  recordLedger(world, [from.user, destination], {
+    type: "internalTransfer",
+    usdc: format(usd),
+    user: from.user,
+    destination,
+    fee: format(fee),
+  });
+  return null;
+}
+
+export function spotSend(
+  world: World,
+  from: Account,
+  destination: string,
+  token: TokenListing,
+  amount: Fixed,
+  nonce: number,
+): Refused {
+  const fee = world.accounts.has(destination) ? 0n : ACTIVATION_FEE;
+  const feeOfToken = token.index === USDC ? fee : 0n;
+  if (amount <= 0n || amount + feeOfToken > freeBalance(from, token.index)) {
+    return "Insufficient balance for token transfer.";
+  }
+  if (feeOfToken === 0n && fee > freeBalance(from, USDC)) return "Insufficient balance for token transfer.";
+  const to = accountOf(world, destination);
+  const worth = truncate(mul(amount, priceOf(world, token.index)), 6);
+  const entry = takeToken(from, token.index, amount);
+  if (fee > 0n) takeToken(from, USDC, fee);
+  giveToken(to, token.index, amount, token.index === USDC ? 0n : entry);
+  collect(world, USDC, fee);
+  recordLedger(world, [from.user, destination], {
+    type: "spotTransfer",
+    token: token.name,
+    amount: format(amount),
+    usdcValue: format(worth),
+    user: from.user,
+    destination,
+    fee: format(fee),
+    nativeTokenFee: "0.0",
+    nonce,
+    feeToken: fee > 0n ? "USDC" : "",
+  });
+  return null;
+}
+
+/** Between users, dexes and spot: `sourceDex` and `destinationDex` are a dex name, "" or "spot". */
+export interface AssetMove {
+  destination: string;
+  sourceDex: string;
+  destinationDex: string;
+  token: TokenListing;
+  amount: Fixed;
+  nonce: number;
+}
+
+export function sendAsset(world: World, from: Account, move: AssetMove): Refused {
+  const { destination, sourceDex, destinationDex, token, amount } = move;
+  const isDex = (name: string) => world.universe.dexes.some((d) => d.name === name);
+  const perpSide = (name: string) => name !== "spot";
+  for (const name of [sourceDex, destinationDex]) {
+    if (perpSide(name) && (!isDex(name) || token.index !== USDC))
+      return `Invalid dex ${JSON.stringify(name)}.`;
+  }
+  const available = perpSide(sourceDex) ? withdrawable(from, sourceDex) : freeBalance(from, token.index);
+  if (amount <= 0n || amount > available) return "Insufficient balance for token transfer.";
+  const to = accountOf(world, destination);
+  let entry = 0n;
+  if (perpSide(sourceDex)) dexOf(from, sourceDex).usd -= amount;
+  else entry = takeToken(from, token.index, amount);
+  if (perpSide(destinationDex)) dexOf(to, destinationDex).usd += amount;
+  else giveToken(to, token.index, amount, entry);
+  rebalance(to);
+  recordLedger(world, [from.user, destination], {
+    type: "send",
+    user: from.user,
+    destination,
+    sourceDex,
+    destinationDex,
+    token: token.name,
+    amount: format(amount),
+    usdcValue: format(truncate(mul(amount, priceOf(world, token.index)), 6)),
+    fee: "0.0",
+    nativeTokenFee: "0.0",
+    nonce: move.nonce,
+    feeToken: "",
+  });
+  return null;
+}
+
+/** Perp USDC between a master and its sub-account. */
+export function subAccountTransfer(world: World, from: Account, to: Account, usd: Fixed): Refused {
+  if (usd <= 0n || usd > withdrawable(from, "")) return "Insufficient balance for transfer.";
+  dexOf(from, "").usd -= usd;
+  dexOf(to, "").usd += usd;
+  recordLedger(world, [from.user, to.user], {
+    type: "subAccountTransfer",
+    usdc: format(usd),
+    user: from.user,
+    destination: to.user,
+  });
+  return null;
+}
+
+export function vaultTransfer(
+  world: World,
+  account: Account,
+  vault: Vault,
+  usd: Fixed,
+  isDeposit: boolean,
+): Refused {
+  const pool = dexOf(accountOf(world, vault.address), "");
+  const held = vault.followers.get(account.user);
+  if (isDeposit) {
+    if (usd <= 0n || usd > withdrawable(account, "")) return "Insufficient balance for vault deposit.";
+    dexOf(account, "").usd -= usd;
+    pool.usd += usd;
+    vault.followers.set(account.user, {
+      equity: (held?.equity ?? 0n) + usd,
+      enteredMs: held?.enteredMs ?? world.blockMs,
+    });
+    const delta = { type: "vaultDeposit", vault: vault.address, usdc: format(usd) };
+    recordLedger(world, [account.user, vault.address], delta);
+    return null;
+  }
+  if (held === undefined || usd > held.equity) return "Insufficient vault equity.";
+  pool.usd -= usd;
+  dexOf(account, "").usd += usd;
+  if (usd === held.equity) vault.followers.delete(account.user);
+  else held.equity -= usd;
+  const delta: JsonObject = {
+    type: "vaultWithdraw",
+    vault: vault.address,
+    user: account.user,
+    requestedUsd: format(usd),
+    commission: "0.0",
+    closingCost: "0.0",
+    basis: format(usd),
+    netWithdrawnUsd: format(usd),
+  };
+  recordLedger(world, [account.user, vault.address], delta);
+  return null;
+}

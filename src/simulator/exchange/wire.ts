@@ -1,0 +1,57 @@
+/**
+ * Reading request bodies and wording answers. Guarantees: a wrong shape always ends as the venue's 422 text, never as
+ * an exception of ours.
+ */
+import type { Answer, Json, JsonObject } from "../contract.ts";
+import { type Fixed, parseFixed } from "./fixed.ts";
+
+export const DESERIALIZE_TEXT = "Failed to deserialize the JSON body into the target type";
+export const malformed = (): Answer => ({ status: 422, body: DESERIALIZE_TEXT });
+export const failed = (text: string): Answer => ({ status: 200, body: { status: "err", response: text } });
+export const done = (response: JsonObject): Answer => ({ status: 200, body: { status: "ok", response } });
+export const defaultAnswer = (): Answer => done({ type: "default" });
+
+/** Thrown by the readers below when the body has the wrong shape; caught where the request entered. */
+export class Malformed extends Error {}
+
+export const isObject = (value: unknown): value is JsonObject =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+export function decimal(value: Json | undefined): Fixed {
+  const parsed = typeof value === "string" ? parseFixed(value) : null;
+  // More than eight decimals cannot be a price or size of any market; the venue refuses it on its tick later.
+  if (parsed === null || parsed < 0n) throw new Malformed();
+  return parsed;
+}
+export function boolean(value: Json | undefined): boolean {
+  if (typeof value !== "boolean") throw new Malformed();
+  return value;
+}
+export function integer(value: Json | undefined): number {
+  if (typeof value !== "number" || !Number.isSafeInteger(value)) throw new Malformed();
+  return value;
+}
+export function object(value: Json | undefined): JsonObject {
+  if (!isObject(value)) throw new Malformed();
+  return value;
+}
+export function list(value: Json | undefined): JsonObject[] {
+  if (!Array.isArray(value)) throw new Malformed();
+  return value.map(object);
+}
+const CLOID = /^0x[0-9a-f]{32}$/i;
+export function cloid(value: Json | undefined): string {
+  if (typeof value !== "string" || !CLOID.test(value)) throw new Malformed();
+  return value.toLowerCase();
+}
+
+const ADDRESS = /^0x[0-9a-f]{40}$/i;
+/** Requests are case-insensitive; the venue answers in lower case. */
+export function address(value: Json | undefined): string {
+  if (typeof value !== "string" || !ADDRESS.test(value)) throw new Malformed();
+  return value.toLowerCase();
+}
+export function text(value: Json | undefined): string {
+  if (typeof value !== "string") throw new Malformed();
+  return value;
+}
