@@ -1,7 +1,7 @@
 /**
  * `/exchange`: whose action it is and whether it may still be executed; what it does is the model's business.
- * Guarantees: an action reaches the model only with a recovered signer that may act for the account, an unused nonce
- * inside the window, and an `expiresAfter` that has not passed. Logical refusals are HTTP 200 with `status: "err"`.
+ * Guarantees: an action reaches the model only with a recovered signer that may act for the account and an unused nonce
+ * inside the window. Logical refusals are HTTP 200 with `status: "err"`.
  * @see https://hyperliquid.gitbook.io/hyperliquid-docs/for-developers/api/nonces-and-api-wallets
  */
 import type { Clock } from "../../runtime/clock.ts";
@@ -66,9 +66,6 @@ export function createActions(venue: Venue, clock: Clock, switches: Switches): A
       const now = clock.now();
       const badNonce = nonces.take(signer, nonce, now);
       if (badNonce !== null) return refused(badNonce);
-      if (expiresAfter !== null && expiresAfter < now) {
-        return refused(`Action expired. expiresAfter ${expiresAfter} is before ${now}`);
-      }
       // The client's clock and the model's may differ: what counts is how long the action is still good for.
       const stillGoodUntil = expiresAfter === null ? null : expiresAfter - now + venue.nowMs;
       return venue.execute(account, action, { nonce, vaultAddress, expiresAfter: stillGoodUntil });

@@ -141,6 +141,8 @@ export class Session {
 
   #subscription(method: "subscribe" | "unsubscribe", request: JsonObject, text: string): void {
     const { context, knowsCoin } = this.#parts;
+    // What already happened is in the first message, not after it: the block being built ends here.
+    context.venue.advance(context.venue.nowMs);
     const reading = readSubscription(request.subscription, {
       allowWebData2: context.switches.allowWebData2,
       knowsCoin,

@@ -178,12 +178,6 @@ describe("/exchange", () => {
     });
   });
 
-  it("refuses an action that expired", async () => {
-    const { venue, post } = exchange();
-    assert.match(post(await l1Body(owner, { expiresAfter: START_MS - 1 })).response, /expired/);
-    assert.deepEqual(venue.executed, []);
-  });
-
   it("answers 422 to an envelope it cannot deserialise", async () => {
     const { post } = exchange();
     const good = await l1Body(owner);
