@@ -1,0 +1,549 @@
+-- One function per table: puts the rows of a batch in, as joins, and says what became of them.
+--
+-- `on conflict do update` may touch a row once per statement, so a batch that holds a key twice is put in rounds: all
+-- first occurrences, then all second ones. Nearly every batch takes one round. A row is written only when the join
+-- changes it (*<> compares the images of rows, so 1.0 and 1.00 differ): a repeated batch writes nothing.
+-- Callers hold the lock on the accounts, so what a statement reads cannot change before the transaction ends.
+
+create type hl_internal.outcome as (
+  sent bigint,
+  written bigint,
+  accounts text[],
+  order_ids bigint[],
+  events hl_internal.outbox[]
+);
+comment on type hl_internal.outcome is 'What putting rows did: rows sent, rows inserted or changed, the orders they touch, the events they make.';
+
+create function hl_internal.event(event_key text, type text, account text, time_ms bigint, source text, data jsonb)
+returns hl_internal.outbox
+language sql stable
+return row(null, event_key, type, account, time_ms, source, data, now())::hl_internal.outbox;
+comment on function hl_internal.event is 'An outbox row that has no id yet.';
+
+create function hl_internal.put_fills(batch json) returns hl_internal.outcome
+language plpgsql set search_path = '' as $$
+declare
+  result hl_internal.outcome := (0, 0, '{}', '{}', '{}');
+  part hl_internal.outcome;
+  round bigint := 0;
+  rounds bigint;
+begin
+  loop
+    round := round + 1;
+    with input as materialized (
+      select x.*, row_number() over (
+        partition by account, coin, "timeMs", "orderId", "tradeId", side
+      ) as occurrence
+      from json_to_recordset(batch) as x(
+        account text, coin text, "timeMs" bigint, side text, size numeric, price numeric, value numeric, fee numeric,
+        "feeToken" text, "startPosition" text, "closedPnl" numeric, direction text, "orderId" bigint,
+        "tradeId" bigint, hash text, crossed boolean, cloid text, "builderFee" numeric, "twapId" bigint,
+        liquidation jsonb, raw jsonb, source text, "seenAtMs" bigint)
+    ),
+    written as (
+      insert into public.hl_fills as t (
+        account_address, coin, fill_time, fill_time_ms, side, size, price, value, fee, fee_token, start_position,
+        closed_pnl, direction, order_id, trade_id, hash, crossed, cloid, builder_fee, twap_id, liquidation, raw_fill,
+        source, first_seen_at)
+      select account, coin, to_timestamp("timeMs" / 1000.0), "timeMs", side, size, price, value, fee, "feeToken",
+        "startPosition", "closedPnl", direction, "orderId", "tradeId", hash, crossed, cloid, "builderFee", "twapId",
+        liquidation, raw, source, to_timestamp("seenAtMs" / 1000.0)
+      from input where occurrence = round
+      on conflict (account_address, coin, fill_time_ms, order_id, trade_id, side) do update set (
+        size, price, value, fee, fee_token, start_position, closed_pnl, direction, hash, crossed, cloid, builder_fee,
+        twap_id, liquidation, raw_fill, source, first_seen_at
+      ) = (
+        select j.size, j.price, j.value, j.fee, j.fee_token, j.start_position, j.closed_pnl, j.direction, j.hash,
+          j.crossed, j.cloid, j.builder_fee, j.twap_id, j.liquidation, j.raw_fill, j.source, j.first_seen_at
+        from hl_internal.join_fills(t, excluded) j
+      )
+      where hl_internal.join_fills(t, excluded) operator(pg_catalog.*<>) t
+      -- Only the first round can insert: a later one repeats its keys.
+      returning t.*, t.xmax = 0 and round = 1 as inserted
+    )
+    select (select count(*) from input where occurrence = round), (select max(occurrence) from input), count(*),
+      array_agg(account_address), array_agg(order_id),
+      array_agg(hl_internal.event(
+        concat_ws(':', 'fill', account_address, coin, fill_time_ms, order_id, trade_id, side), 'fill.created',
+        account_address, fill_time_ms, source,
+        jsonb_build_object(
+          'account_address', account_address, 'coin', coin, 'fill_time_ms', fill_time_ms, 'side', side,
+          'size', size::text, 'price', price::text, 'value', value::text, 'fee', fee::text, 'fee_token', fee_token,
+          'start_position', start_position, 'closed_pnl', closed_pnl::text, 'direction', direction,
+          'order_id', order_id, 'trade_id', trade_id, 'hash', hash, 'crossed', crossed, 'cloid', cloid,
+          'builder_fee', builder_fee::text, 'twap_id', twap_id, 'liquidation', liquidation)
+        ) order by fill_time_ms) filter (where inserted)
+    into part.sent, rounds, part.written, part.accounts, part.order_ids, part.events
+    from written;
+    result.sent := result.sent + part.sent;
+    result.written := result.written + part.written;
+    result.accounts := result.accounts || part.accounts;
+    result.order_ids := result.order_ids || part.order_ids;
+    result.events := result.events || part.events;
+    exit when round >= rounds or rounds is null;
+  end loop;
+  return result;
+end
+$$;
+comment on function hl_internal.put_fills is 'Joins fills into hl_fills. A fill makes its event once, whatever comes later.';
+
+create function hl_internal.put_order_events(batch json) returns hl_internal.outcome
+language plpgsql set search_path = '' as $$
+declare
+  result hl_internal.outcome := (0, 0, '{}', '{}', '{}');
+  part hl_internal.outcome;
+  round bigint := 0;
+  rounds bigint;
+begin
+  loop
+    round := round + 1;
+    with input as materialized (
+      select x.*, row_number() over (partition by account, "orderId", "statusTimeMs", "venueStatus") as occurrence
+      from json_to_recordset(batch) as x(
+        account text, "orderId" bigint, "venueStatus" text, "statusTimeMs" bigint, coin text, side text,
+        "limitPrice" numeric, size numeric, remaining numeric, "placedAtMs" bigint, "orderType" text, tif text,
+        "triggerPrice" numeric, "reduceOnly" boolean, cloid text, raw jsonb, source text, "seenAtMs" bigint)
+    ),
+    written as (
+      insert into public.hl_order_events as t (
+        account_address, order_id, venue_status, status, status_time_ms, remaining, coin, side, limit_price, size,
+        placed_at_ms, order_type, tif, trigger_price, reduce_only, cloid, raw_event, source, first_seen_at)
+      select account, "orderId", "venueStatus", hl_internal.order_status("venueStatus"), "statusTimeMs", remaining,
+        coin, side, "limitPrice", size, "placedAtMs", "orderType", tif, "triggerPrice", "reduceOnly", cloid, raw,
+        source, to_timestamp("seenAtMs" / 1000.0)
+      from input where occurrence = round
+      on conflict (account_address, order_id, status_time_ms, venue_status) do update set (
+        remaining, coin, side, limit_price, size, placed_at_ms, order_type, tif, trigger_price, reduce_only, cloid,
+        raw_event, source, first_seen_at
+      ) = (
+        select j.remaining, j.coin, j.side, j.limit_price, j.size, j.placed_at_ms, j.order_type, j.tif,
+          j.trigger_price, j.reduce_only, j.cloid, j.raw_event, j.source, j.first_seen_at
+        from hl_internal.join_order_events(t, excluded) j
+      )
+      where hl_internal.join_order_events(t, excluded) operator(pg_catalog.*<>) t
+      returning account_address, order_id
+    )
+    select (select count(*) from input where occurrence = round), (select max(occurrence) from input), count(*),
+      array_agg(account_address), array_agg(order_id)
+    into part.sent, rounds, part.written, part.accounts, part.order_ids
+    from written;
+    result.sent := result.sent + part.sent;
+    result.written := result.written + part.written;
+    result.accounts := result.accounts || part.accounts;
+    result.order_ids := result.order_ids || part.order_ids;
+    exit when round >= rounds or rounds is null;
+  end loop;
+  return result;
+end
+$$;
+comment on function hl_internal.put_order_events is 'Joins order transitions into hl_order_events.';
+
+create function hl_internal.refresh_orders(accounts text[], order_ids bigint[]) returns hl_internal.outcome
+language plpgsql set search_path = '' as $$
+declare
+  result hl_internal.outcome := (0, 0, '{}', '{}', '{}');
+begin
+  with derived as materialized (
+    select d.* from hl_internal.derive_orders(accounts, order_ids) d
+  ),
+  -- Reads the rows as they were before this statement.
+  before as materialized (
+    select o.account_address, o.order_id, o.status, o.venue_status, o.filled
+    from derived d join public.hl_orders o using (account_address, order_id)
+  ),
+  written as (
+    insert into public.hl_orders as t
+    select d.* from derived d
+    on conflict (account_address, order_id) do update set (
+      coin, side, order_type, tif, size, limit_price, trigger_price, filled, fill_percentage, status, venue_status,
+      cloid, reduce_only, placed_at, status_at, status_time_ms, last_fill_time_ms, raw_order, source, updated_at
+    ) = (
+      excluded.coin, excluded.side, excluded.order_type, excluded.tif, excluded.size, excluded.limit_price,
+      excluded.trigger_price, excluded.filled, excluded.fill_percentage, excluded.status, excluded.venue_status,
+      excluded.cloid, excluded.reduce_only, excluded.placed_at, excluded.status_at, excluded.status_time_ms,
+      excluded.last_fill_time_ms, excluded.raw_order, excluded.source, excluded.updated_at
+    )
+    where excluded operator(pg_catalog.*<>) t
+    returning t.*
+  ),
+  changed as (
+    select w.* from written w left join before b using (account_address, order_id)
+    where (b.status, b.venue_status, b.filled) is distinct from (w.status, w.venue_status, w.filled)
+  )
+  select (select count(*) from derived), (select count(*) from written),
+    coalesce(array_agg(hl_internal.event(
+      concat_ws(':', 'order', account_address, order_id, venue_status, status, filled, status_time_ms), 'order.updated',
+      account_address, greatest(status_time_ms, last_fill_time_ms), source,
+      jsonb_build_object(
+        'account_address', account_address, 'order_id', order_id, 'coin', coin, 'side', side,
+        'order_type', order_type, 'tif', tif, 'size', size::text, 'limit_price', limit_price::text,
+        'trigger_price', trigger_price::text, 'filled', filled::text, 'fill_percentage', fill_percentage::text,
+        'status', status, 'venue_status', venue_status, 'cloid', cloid, 'reduce_only', reduce_only,
+        'placed_at_ms', (extract(epoch from placed_at) * 1000)::bigint, 'status_time_ms', status_time_ms,
+        'last_fill_time_ms', last_fill_time_ms)
+      ) order by greatest(status_time_ms, last_fill_time_ms), order_id), '{}')
+  into result.sent, result.written, result.events
+  from changed;
+  return result;
+end
+$$;
+comment on function hl_internal.refresh_orders is 'Derives the given orders again and writes those that changed.';
+
+create function hl_internal.put_positions(batch json) returns hl_internal.outcome
+language plpgsql set search_path = '' as $$
+declare
+  result hl_internal.outcome := (0, 0, '{}', '{}', '{}');
+  part hl_internal.outcome;
+  round bigint := 0;
+  rounds bigint;
+begin
+  loop
+    round := round + 1;
+    with input as materialized (
+      select x.*, row_number() over (partition by account, dex, coin) as occurrence
+      from json_to_recordset(batch) as x(
+        account text, dex text, coin text, szi numeric, "entryPrice" numeric, "markPrice" numeric,
+        "liquidationPrice" numeric, "positionValue" numeric, "marginUsed" numeric, "unrealizedPnl" numeric,
+        "returnOnEquity" numeric, "leverageType" text, "leverageValue" integer, "maxLeverage" integer,
+        "liquidationDistancePct" numeric, "fundingSinceOpen" numeric, "fundingAllTime" numeric, raw jsonb,
+        "asOfMs" bigint)
+    ),
+    before as materialized (
+      select p.account_address, p.dex, p.coin, p.side, p.size, p.leverage_type, p.leverage_value
+      from input i join public.hl_positions p on (p.account_address, p.dex, p.coin) = (i.account, i.dex, i.coin)
+      where i.occurrence = round
+    ),
+    written as (
+      insert into public.hl_positions as t (
+        account_address, dex, coin, side, size, entry_price, mark_price, liquidation_price, position_value,
+        margin_used, unrealized_pnl, return_on_equity, leverage_type, leverage_value, max_leverage,
+        liquidation_distance_pct, funding_since_open, funding_all_time, raw_position, as_of, as_of_ms, updated_at,
+        closed_at)
+      select account, dex, coin, case sign(szi) when 1 then 'long' when -1 then 'short' else 'flat' end, abs(szi),
+        "entryPrice", "markPrice", "liquidationPrice", "positionValue", "marginUsed", "unrealizedPnl",
+        "returnOnEquity", "leverageType", "leverageValue", "maxLeverage", "liquidationDistancePct",
+        "fundingSinceOpen", "fundingAllTime", raw, to_timestamp("asOfMs" / 1000.0), "asOfMs", now(),
+        case when szi = 0 then to_timestamp("asOfMs" / 1000.0) end
+      from input where occurrence = round
+      on conflict (account_address, dex, coin) do update set (
+        side, size, entry_price, mark_price, liquidation_price, position_value, margin_used, unrealized_pnl,
+        return_on_equity, leverage_type, leverage_value, max_leverage, liquidation_distance_pct, funding_since_open,
+        funding_all_time, raw_position, as_of, as_of_ms, updated_at, closed_at
+      ) = (
+        excluded.side, excluded.size, excluded.entry_price, excluded.mark_price, excluded.liquidation_price,
+        excluded.position_value, excluded.margin_used, excluded.unrealized_pnl, excluded.return_on_equity,
+        excluded.leverage_type, excluded.leverage_value, excluded.max_leverage, excluded.liquidation_distance_pct,
+        excluded.funding_since_open, excluded.funding_all_time, excluded.raw_position, excluded.as_of,
+        excluded.as_of_ms, excluded.updated_at, excluded.closed_at
+      )
+      where hl_internal.join_positions(t, excluded) operator(pg_catalog.*<>) t
+      returning t.*
+    ),
+    changed as (
+      select w.* from written w left join before b using (account_address, dex, coin)
+      where (b.side, b.size, b.leverage_type, b.leverage_value)
+        is distinct from (w.side, w.size, w.leverage_type, w.leverage_value)
+    )
+    select (select count(*) from input where occurrence = round), (select max(occurrence) from input),
+      (select count(*) from written),
+      array_agg(hl_internal.event(
+        concat_ws(':', 'position', account_address, dex, coin, as_of_ms), 'position.updated', account_address,
+        as_of_ms, 'snapshot',
+        jsonb_build_object(
+          'account_address', account_address, 'dex', dex, 'coin', coin, 'side', side, 'size', size::text,
+          'entry_price', entry_price::text, 'mark_price', mark_price::text,
+          'liquidation_price', liquidation_price::text, 'position_value', position_value::text,
+          'margin_used', margin_used::text, 'unrealized_pnl', unrealized_pnl::text,
+          'return_on_equity', return_on_equity::text, 'leverage_type', leverage_type,
+          'leverage_value', leverage_value, 'max_leverage', max_leverage,
+          'liquidation_distance_pct', liquidation_distance_pct::text,
+          'funding_since_open', funding_since_open::text, 'funding_all_time', funding_all_time::text,
+          'as_of_ms', as_of_ms)
+        ) order by as_of_ms, dex, coin)
+    into part.sent, rounds, part.written, part.events
+    from changed;
+    result.sent := result.sent + part.sent;
+    result.written := result.written + part.written;
+    result.events := result.events || part.events;
+    exit when round >= rounds or rounds is null;
+  end loop;
+  return result;
+end
+$$;
+comment on function hl_internal.put_positions is 'Joins position states into hl_positions. An event only when side, size or leverage changed.';
+
+create function hl_internal.put_balances(batch json) returns hl_internal.outcome
+language plpgsql set search_path = '' as $$
+declare
+  result hl_internal.outcome := (0, 0, '{}', '{}', '{}');
+  part hl_internal.outcome;
+  round bigint := 0;
+  rounds bigint;
+begin
+  loop
+    round := round + 1;
+    with input as materialized (
+      select x.*, row_number() over (partition by account, coin) as occurrence
+      from json_to_recordset(batch) as x(
+        account text, coin text, token integer, total numeric, hold numeric, "entryNotional" numeric, raw jsonb,
+        "asOfMs" bigint)
+    ),
+    written as (
+      insert into public.hl_balances as t (
+        account_address, coin, token, total, hold, entry_notional, raw_balance, as_of, as_of_ms, updated_at)
+      select account, coin, token, total, hold, "entryNotional", raw, to_timestamp("asOfMs" / 1000.0), "asOfMs", now()
+      from input where occurrence = round
+      on conflict (account_address, coin) do update set (
+        token, total, hold, entry_notional, raw_balance, as_of, as_of_ms, updated_at
+      ) = (
+        excluded.token, excluded.total, excluded.hold, excluded.entry_notional, excluded.raw_balance,
+        excluded.as_of, excluded.as_of_ms, excluded.updated_at
+      )
+      where hl_internal.join_balances(t, excluded) operator(pg_catalog.*<>) t
+      returning 1
+    )
+    select (select count(*) from input where occurrence = round), (select max(occurrence) from input), count(*)
+    into part.sent, rounds, part.written
+    from written;
+    result.sent := result.sent + part.sent;
+    result.written := result.written + part.written;
+    exit when round >= rounds or rounds is null;
+  end loop;
+  return result;
+end
+$$;
+comment on function hl_internal.put_balances is 'Joins balance states into hl_balances.';
+
+create function hl_internal.put_funding(batch json) returns hl_internal.outcome
+language plpgsql set search_path = '' as $$
+declare
+  result hl_internal.outcome := (0, 0, '{}', '{}', '{}');
+  part hl_internal.outcome;
+  round bigint := 0;
+  rounds bigint;
+begin
+  loop
+    round := round + 1;
+    with input as materialized (
+      select x.*, row_number() over (partition by account, coin, "timeMs") as occurrence
+      from json_to_recordset(batch) as x(
+        account text, coin text, "timeMs" bigint, usdc numeric, size numeric, "fundingRate" numeric,
+        samples integer, raw jsonb, source text, "seenAtMs" bigint)
+    ),
+    written as (
+      insert into public.hl_funding as t (
+        account_address, coin, funding_time, funding_time_ms, usdc, size, funding_rate, samples, raw_funding, source,
+        first_seen_at)
+      select account, coin, to_timestamp("timeMs" / 1000.0), "timeMs", usdc, size, "fundingRate", samples, raw, source,
+        to_timestamp("seenAtMs" / 1000.0)
+      from input where occurrence = round
+      on conflict (account_address, coin, funding_time_ms) do update set (
+        usdc, size, funding_rate, samples, raw_funding, source, first_seen_at
+      ) = (
+        select j.usdc, j.size, j.funding_rate, j.samples, j.raw_funding, j.source, j.first_seen_at
+        from hl_internal.join_funding(t, excluded) j
+      )
+      where hl_internal.join_funding(t, excluded) operator(pg_catalog.*<>) t
+      returning t.*, t.xmax = 0 and round = 1 as inserted
+    )
+    select (select count(*) from input where occurrence = round), (select max(occurrence) from input), count(*),
+      array_agg(hl_internal.event(
+        concat_ws(':', 'funding', account_address, coin, funding_time_ms), 'funding.created', account_address,
+        funding_time_ms, source,
+        jsonb_build_object(
+          'account_address', account_address, 'coin', coin, 'funding_time_ms', funding_time_ms, 'usdc', usdc::text,
+          'size', size::text, 'funding_rate', funding_rate::text, 'samples', samples)
+        ) order by funding_time_ms, coin) filter (where inserted)
+    into part.sent, rounds, part.written, part.events
+    from written;
+    result.sent := result.sent + part.sent;
+    result.written := result.written + part.written;
+    result.events := result.events || part.events;
+    exit when round >= rounds or rounds is null;
+  end loop;
+  return result;
+end
+$$;
+comment on function hl_internal.put_funding is 'Joins funding payments into hl_funding.';
+
+create function hl_internal.put_ledger(batch json) returns hl_internal.outcome
+language plpgsql set search_path = '' as $$
+declare
+  result hl_internal.outcome := (0, 0, '{}', '{}', '{}');
+  part hl_internal.outcome;
+  round bigint := 0;
+  rounds bigint;
+begin
+  loop
+    round := round + 1;
+    with input as materialized (
+      select x.*, row_number() over (partition by account, "timeMs", hash, type, digest) as occurrence
+      from json_to_recordset(batch) as x(
+        account text, "timeMs" bigint, hash text, type text, usdc numeric, token text, amount numeric, digest text,
+        raw jsonb, source text, "seenAtMs" bigint)
+    ),
+    written as (
+      insert into public.hl_ledger as t (
+        account_address, ledger_time, ledger_time_ms, hash, type, digest, usdc, token, amount, raw_ledger, source,
+        first_seen_at)
+      select account, to_timestamp("timeMs" / 1000.0), "timeMs", hash, type, digest, usdc, token, amount, raw, source,
+        to_timestamp("seenAtMs" / 1000.0)
+      from input where occurrence = round
+      on conflict (account_address, ledger_time_ms, hash, type, digest) do update set (
+        usdc, token, amount, raw_ledger, source, first_seen_at
+      ) = (
+        select j.usdc, j.token, j.amount, j.raw_ledger, j.source, j.first_seen_at
+        from hl_internal.join_ledger(t, excluded) j
+      )
+      where hl_internal.join_ledger(t, excluded) operator(pg_catalog.*<>) t
+      returning t.*, t.xmax = 0 and round = 1 as inserted
+    )
+    select (select count(*) from input where occurrence = round), (select max(occurrence) from input), count(*),
+      array_agg(hl_internal.event(
+        concat_ws(':', 'ledger', account_address, ledger_time_ms, hash, type, digest), 'ledger.created',
+        account_address, ledger_time_ms, source,
+        jsonb_build_object(
+          'account_address', account_address, 'ledger_time_ms', ledger_time_ms, 'hash', hash, 'type', type,
+          'usdc', usdc::text, 'token', token, 'amount', amount::text)
+        ) order by ledger_time_ms) filter (where inserted)
+    into part.sent, rounds, part.written, part.events
+    from written;
+    result.sent := result.sent + part.sent;
+    result.written := result.written + part.written;
+    result.events := result.events || part.events;
+    exit when round >= rounds or rounds is null;
+  end loop;
+  return result;
+end
+$$;
+comment on function hl_internal.put_ledger is 'Joins ledger updates into hl_ledger.';
+
+create function hl_internal.put_dashboard(batch json) returns hl_internal.outcome
+language plpgsql set search_path = '' as $$
+declare
+  result hl_internal.outcome := (0, 0, '{}', '{}', '{}');
+begin
+  with input as materialized (
+    select * from json_to_recordset(batch) as x(
+      account text, "asOfMs" bigint, "accountValue" numeric, withdrawable numeric, "totalMarginUsed" numeric,
+      "totalNotionalPosition" numeric, "totalRawUsd" numeric, "maintenanceMargin" numeric, "actualLeverage" numeric,
+      "marginUsagePct" numeric, "freeMargin" numeric, "marginLevel" numeric, "liquidationBufferPct" numeric,
+      "totalPositions" integer, "totalUnrealizedPnl" numeric, "healthScore" integer, "healthStatus" text,
+      "healthReason" text, "accountMode" text, raw jsonb)
+  ),
+  written as (
+    insert into public.hl_dashboard (
+      account_address, as_of, as_of_ms, account_value, withdrawable, total_margin_used, total_notional_position,
+      total_raw_usd, maintenance_margin, actual_leverage, margin_usage_pct, free_margin, margin_level,
+      liquidation_buffer_pct, total_positions, total_unrealized_pnl, health_score, health_status, health_reason,
+      account_mode, raw_user_state)
+    select account, to_timestamp("asOfMs" / 1000.0), "asOfMs", "accountValue", withdrawable, "totalMarginUsed",
+      "totalNotionalPosition", "totalRawUsd", "maintenanceMargin", "actualLeverage", "marginUsagePct", "freeMargin",
+      "marginLevel", "liquidationBufferPct", "totalPositions", "totalUnrealizedPnl", "healthScore", "healthStatus",
+      "healthReason", "accountMode", raw
+    from input
+    on conflict (account_address, as_of) do nothing
+    returning 1
+  )
+  select (select count(*) from input), count(*) into result.sent, result.written from written;
+  update hl_internal.accounts a set mode = latest.account_mode
+  from (
+    select distinct on (d.account_address) d.account_address, d.account_mode
+    from public.hl_dashboard d
+    where d.account_address in (select x.account from json_to_recordset(batch) as x(account text))
+    order by d.account_address, d.as_of desc
+  ) latest
+  where a.account_address = latest.account_address and a.mode is distinct from latest.account_mode;
+  return result;
+end
+$$;
+comment on function hl_internal.put_dashboard is 'Adds account snapshots; of two with the same time the first stays.';
+
+create function hl_internal.put_coverage(batch json) returns hl_internal.outcome
+language plpgsql set search_path = '' as $$
+declare
+  result hl_internal.outcome := (0, 0, '{}', '{}', '{}');
+begin
+  with input as materialized (
+    select * from json_to_recordset(batch) as x(
+      account text, stream text, grade text, "fromMs" bigint, "toMs" bigint, reason text)
+  ),
+  written as (
+    insert into hl_internal.coverage as t (account_address, stream, grade, reason, covered)
+    select account, stream, grade, coalesce(reason, ''), range_agg(int8range("fromMs", "toMs", '[]'))
+    from input group by 1, 2, 3, 4
+    on conflict (account_address, stream, grade, reason) do update set covered = t.covered + excluded.covered
+    where not t.covered @> excluded.covered
+    returning 1
+  )
+  select (select count(*) from input), count(*) into result.sent, result.written from written;
+  return result;
+end
+$$;
+comment on function hl_internal.put_coverage is 'Unites intervals with what is known; intervals that overlap or touch become one.';
+
+create function hl_internal.put_drift(batch json) returns hl_internal.outcome
+language plpgsql set search_path = '' as $$
+declare
+  result hl_internal.outcome := (0, 0, '{}', '{}', '{}');
+begin
+  with input as materialized (
+    select account, stream, cause, detail, md5(coalesce(detail, 'null')::text) as digest, "foundAtMs",
+      min("repairedAtMs") as "repairedAtMs", count(*) as sightings
+    from json_to_recordset(batch) as x(
+      account text, stream text, cause text, detail jsonb, "foundAtMs" bigint, "repairedAtMs" bigint)
+    group by 1, 2, 3, 4, 5, 6
+  ),
+  written as (
+    insert into hl_internal.drift as t (
+      account_address, stream, cause, detail, digest, found_at_ms, repaired_at_ms)
+    select account, stream, cause, detail, digest, "foundAtMs", "repairedAtMs" from input
+    on conflict (account_address, stream, cause, found_at_ms, digest) do update
+      set repaired_at_ms = least(t.repaired_at_ms, excluded.repaired_at_ms)
+      where t.repaired_at_ms is distinct from least(t.repaired_at_ms, excluded.repaired_at_ms)
+    returning t.*, t.xmax = 0 as inserted
+  )
+  select (select sum(sightings) from input), count(*),
+    coalesce(array_agg(hl_internal.event(
+      concat_ws(':', 'drift', account_address, stream, cause, found_at_ms, digest), 'drift.found', account_address,
+      found_at_ms, 'reconcile',
+      jsonb_build_object(
+        'account_address', account_address, 'stream', stream, 'cause', cause, 'detail', detail,
+        'found_at_ms', found_at_ms, 'repaired_at_ms', repaired_at_ms)
+      ) order by found_at_ms) filter (where inserted), '{}')
+  into result.sent, result.written, result.events
+  from written;
+  return result;
+end
+$$;
+comment on function hl_internal.put_drift is 'Adds drift reports; a repeated one only adds when it was repaired.';
+
+create function hl_internal.put_quarantine(batch json) returns hl_internal.outcome
+language plpgsql set search_path = '' as $$
+declare
+  result hl_internal.outcome := (0, 0, '{}', '{}', '{}');
+begin
+  with input as materialized (
+    select md5(concat_ws('|', coalesce(account, ''), subject, reason, raw)) as digest, account, subject, reason, raw,
+      count(distinct "seenAtMs") as sightings, count(*) as sent, min("seenAtMs") as first_ms, max("seenAtMs") as last_ms
+    from json_to_recordset(batch) as x(account text, subject text, reason text, raw text, "seenAtMs" bigint)
+    group by account, subject, reason, raw
+  ),
+  written as (
+    insert into hl_internal.quarantine as t (
+      digest, account_address, subject, reason, raw, count, first_seen_at, last_seen_at)
+    select digest, account, subject, reason, raw, sightings, to_timestamp(first_ms / 1000.0),
+      to_timestamp(last_ms / 1000.0)
+    from input
+    order by digest
+    -- A sighting not newer than the last one may be the same one again.
+    on conflict (digest) do update
+      set count = t.count + excluded.count, last_seen_at = excluded.last_seen_at
+      where excluded.last_seen_at > t.last_seen_at
+    returning 1
+  )
+  select (select sum(input.sent) from input), count(*) into result.sent, result.written from written;
+  return result;
+end
+$$;
+comment on function hl_internal.put_quarantine is 'Keeps what was not understood, once per content, with a count.';

@@ -1,0 +1,528 @@
+/**
+ * The embedded database: a native PostgreSQL in a folder, started on demand and shared by all hlsync processes that
+ * open the folder. Nothing here is hlsync's schema.
+ *
+ *   <folder>/postgres/             the data folder, with hlsync.json (port, password; readable by its owner only)
+ *   <folder>/postgres.log          the server's log, started afresh above 1 MB
+ *   <folder>/init-<pid>-…/         a data folder in the making, renamed to postgres/ when whole
+ *
+ * Rules, none of which needs a lock file that could be left behind:
+ * - *Making it*: every process may run initdb, each in its own folder; the rename decides, the losers throw theirs away.
+ * - *Starting it*: every process may start the server; postmaster.pid lets one win, the others connect to it. A server
+ *   left by a killed process is adopted the same way. postmaster.pid is moved away only when its process is no server.
+ * - *Sharing it*: each process holds one connection with a shared advisory lock while it uses the server. The server
+ *   knows at once when a process dies, however it dies.
+ * - *Stopping it*: `release` gives the shared lock back and asks for it exclusively. Whoever gets it was the last, and
+ *   stops the server before letting go. A process that comes meanwhile waits for the lock, sees the server go, and
+ *   starts it again.
+ * - *Losing it*: when the server dies while in use, each process tries to start it again at the same port.
+ *
+ * It listens on 127.0.0.1 at a port of its own (kept in hlsync.json) and asks for a random password (SCRAM), so other
+ * users of the machine stay out; there is no unix socket, whose path could be too long.
+ *
+ * Root: PostgreSQL refuses to run as root. The server then runs as the owner of an existing data folder, or as
+ * uid and gid 65534 (nobody; no user is created), which owns the data folder. A folder below a private home stays usable:
+ * the server is started inside its data folder, which it calls /proc/self/cwd (Linux).
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import {
+  chownSync,
+  closeSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer } from "node:net";
+import { join, resolve } from "node:path";
+import pg from "pg";
+import { ConfigError, StoreError } from "../errors.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Log } from "../runtime/log.ts";
+import { isReachableByAll, postgresBinaries } from "./embeddedBinaries.ts";
+
+export interface EmbeddedOptions {
+  clock: Clock;
+  log: Log;
+}
+
+export interface EmbeddedDatabase {
+  /** `postgres://…` for any client on this machine; holds the password. */
+  readonly url: string;
+  /** Ends this process's use; stops the server when nobody else uses it. Close your connections first. */
+  release(): Promise<void>;
+}
+
+const NOBODY = 65534;
+const USER = "hlsync";
+const START_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = 15_000;
+const POLL_MS = 20;
+/** Between attempts to bring back a server that died in use. */
+const RECOVER_DELAY_MS = 1_000;
+/** Advisory lock of the processes that use the server: "hlsync" in ASCII. */
+const KEEPER_LOCK = 0x686c73796e63;
+const LOG_BYTES_MAX = 1_000_000;
+
+interface Identity {
+  uid: number;
+  gid: number;
+}
+
+interface Secrets {
+  port: number;
+  password: string;
+}
+
+interface Postmaster {
+  pid: number;
+  port: number;
+  ready: boolean;
+}
+
+/** Paths of one embedded database. */
+interface Layout {
+  folder: string;
+  data: string;
+  secrets: string;
+  pidFile: string;
+  log: string;
+}
+
+const layoutOf = (folder: string): Layout => ({
+  folder,
+  data: join(folder, "postgres"),
+  secrets: join(folder, "postgres", "hlsync.json"),
+  pidFile: join(folder, "postgres", "postmaster.pid"),
+  log: join(folder, "postgres.log"),
+});
+
+/**
+ * Opens the database in `folder`, making the folder, the database and the server as needed. Throws `ConfigError` when
+ * the folder cannot be used, `StoreError` when the server does not come up.
+ */
+export async function openEmbedded(folder: string, options: EmbeddedOptions): Promise<EmbeddedDatabase> {
+  const layout = layoutOf(resolve(folder));
+  prepareFolder(layout);
+  const identity = serverIdentity(layout);
+  const binaries = postgresBinaries(identity !== null);
+  if (!existsSync(layout.secrets)) await initialize(layout, identity, binaries, options);
+  const server = new EmbeddedServer(layout, identity, binaries, options);
+  await server.open();
+  return server;
+}
+
+// --- the folder -----------------------------------------------------------------------------------------------------
+
+/** Makes the folder, or checks that it is ours to use. */
+function prepareFolder(layout: Layout): void {
+  const refuse = (why: string, cause?: unknown) =>
+    new ConfigError(`cannot keep a database in ${layout.folder}: ${why} (--database, DATABASE_URL)`, {
+      cause,
+    });
+  try {
+    mkdirSync(layout.folder, { recursive: true });
+    if (existsSync(layout.data)) readFileSync(layout.secrets);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === "EEXIST" || code === "ENOTDIR") throw refuse("it is a file", cause);
+    if (code === "ENOENT") throw refuse("it holds something else that is called postgres", cause);
+    if (code === "EACCES" && existsSync(layout.data))
+      throw refuse(`its data belongs to uid ${statSync(layout.data).uid}; run hlsync as that user`, cause);
+    throw refuse(code === "EACCES" ? "permission denied" : (cause as Error).message, cause);
+  }
+  if (existsSync(layout.data)) return;
+  for (const name of readdirSync(layout.folder)) {
+    const making = /^init-(\d+)-/.exec(name);
+    if (making && !isAlive(Number(making[1])))
+      rmSync(join(layout.folder, name), { recursive: true, force: true });
+    else if (!making && !name.startsWith("postgres.log"))
+      throw refuse(`it is not empty (${name}); give an empty or a new folder`);
+  }
+}
+
+/** Who the server runs as, or null for ourselves. */
+function serverIdentity(layout: Layout): Identity | null {
+  if (process.getuid?.() !== 0) return null;
+  const owner = existsSync(layout.data) ? statSync(layout.data) : null;
+  const identity =
+    owner && owner.uid !== 0 ? { uid: owner.uid, gid: owner.gid } : { uid: NOBODY, gid: NOBODY };
+  if (process.platform !== "linux" && !isReachableByAll(layout.folder))
+    throw new ConfigError(
+      `${layout.folder} cannot be reached by the user the database runs as: give a folder outside private ones, or do not run as root (--database, DATABASE_URL)`,
+    );
+  return identity;
+}
+
+const give = (path: string, identity: Identity | null): void => {
+  if (identity) chownSync(path, identity.uid, identity.gid);
+};
+
+/** Where a process started inside `data` finds it, whoever it runs as. */
+const dataFromInside = (data: string, identity: Identity | null): string =>
+  identity && process.platform === "linux" ? "/proc/self/cwd" : data;
+
+const environment = (): NodeJS.ProcessEnv => ({
+  LC_ALL: "C",
+  TZ: "UTC",
+  ...(process.env.PATH === undefined ? {} : { PATH: process.env.PATH }),
+  ...(process.env.SystemRoot === undefined ? {} : { SystemRoot: process.env.SystemRoot }),
+});
+
+/** Runs initdb aside and renames. Another process may do the same; the first rename wins. */
+async function initialize(
+  layout: Layout,
+  identity: Identity | null,
+  binaries: string,
+  { log }: EmbeddedOptions,
+): Promise<void> {
+  const making = join(layout.folder, `init-${process.pid}-${randomBytes(4).toString("hex")}`);
+  const passwordFile = `${making}.password`;
+  const password = randomBytes(18).toString("base64url");
+  try {
+    mkdirSync(making, { mode: 0o700 });
+    give(making, identity);
+    writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
+    give(passwordFile, identity);
+    await runInitdb(making, passwordFile, identity, binaries);
+    const secrets: Secrets = { port: await freePort(), password };
+    const secretsFile = join(making, "hlsync.json");
+    writeFileSync(secretsFile, `${JSON.stringify(secrets)}\n`, { mode: 0o600, flush: true });
+    give(secretsFile, identity);
+    renameSync(making, layout.data);
+    log.info("made a database", { folder: layout.folder });
+  } catch (error) {
+    if (!existsSync(layout.secrets)) throw error;
+  } finally {
+    rmSync(making, { recursive: true, force: true });
+    rmSync(passwordFile, { force: true });
+  }
+}
+
+function runInitdb(
+  data: string,
+  passwordFile: string,
+  identity: Identity | null,
+  binaries: string,
+): Promise<void> {
+  // Handed over open: the server's user may be unable to walk to it.
+  const handle = openSync(passwordFile, "r");
+  const byHandle = process.platform === "linux";
+  const child = spawn(
+    join(binaries, "bin", "initdb"),
+    [
+      ...[
+        "-D",
+        dataFromInside(data, identity),
+        "-U",
+        USER,
+        "--encoding=UTF8",
+        "--locale=C",
+        "--data-checksums",
+      ],
+      ...["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions"],
+      ...["--auth=scram-sha-256", `--pwfile=${byHandle ? "/proc/self/fd/3" : passwordFile}`],
+    ],
+    { cwd: data, env: environment(), ...identity, stdio: ["ignore", "ignore", "pipe", handle] },
+  );
+  let complaints = "";
+  child.stderr?.on("data", (chunk: Buffer) => {
+    complaints = (complaints + chunk.toString()).slice(-4000);
+  });
+  return new Promise<void>((done, fail) => {
+    child.once("error", (cause) => fail(notStarted(binaries, cause)));
+    child.once("close", (code) => {
+      if (code === 0) done();
+      else fail(new StoreError(`initdb failed: ${lastLine(complaints)}`, { transient: false }));
+    });
+  }).finally(() => closeSync(handle));
+}
+
+const notStarted = (binaries: string, cause: Error): StoreError =>
+  new StoreError(`cannot run the embedded PostgreSQL in ${binaries}: ${cause.message}`, {
+    cause,
+    transient: false,
+  });
+
+const lastLine = (text: string): string => text.trim().split("\n").at(-1)?.trim() || "no reason given";
+
+/** A port nobody listens on now. It may be taken before it is used; the start then takes another. */
+function freePort(): Promise<number> {
+  return new Promise((done, fail) => {
+    const probe = createServer();
+    probe.once("error", fail);
+    probe.listen(0, "127.0.0.1", () => {
+      const address = probe.address();
+      probe.close(() => done(typeof address === "object" && address ? address.port : 0));
+    });
+  });
+}
+
+// --- the process ----------------------------------------------------------------------------------------------------
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** Whether `pid` is a running postgres. Elsewhere than on Linux any living process is taken for one. */
+function isPostmaster(pid: number): boolean {
+  if (!isAlive(pid)) return false;
+  if (process.platform !== "linux") return true;
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const [, name, state] = /\((.*)\) (\S)/s.exec(stat) ?? [];
+    // A zombie whose parent never asks stays for ever and serves nobody.
+    return name === "postgres" && state !== "Z" && state !== "X";
+  } catch {
+    return false;
+  }
+}
+
+/** What postmaster.pid says: pid, folder, start, port, socket, address, shared memory, status, one per line. */
+function readPostmaster(layout: Layout): Postmaster | null {
+  let text: string;
+  try {
+    text = readFileSync(layout.pidFile, "utf8");
+  } catch {
+    return null;
+  }
+  const lines = text.split("\n");
+  const [pid, port] = [Number(lines[0]), Number(lines[3])];
+  return { pid, port: Math.max(port, 0), ready: lines[7]?.trim() === "ready" };
+}
+
+class EmbeddedServer implements EmbeddedDatabase {
+  readonly #layout: Layout;
+  readonly #identity: Identity | null;
+  readonly #binaries: string;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #secrets: Secrets;
+  /** Our connection with the shared lock; null while the server is away. */
+  #keeper: pg.Client | null = null;
+  /** Port of this process's `url`; fixed once known. */
+  #port: number | null = null;
+  #released: Promise<void> | null = null;
+  #recovering: Promise<void> | null = null;
+
+  constructor(layout: Layout, identity: Identity | null, binaries: string, options: EmbeddedOptions) {
+    this.#layout = layout;
+    this.#identity = identity;
+    this.#binaries = binaries;
+    this.#clock = options.clock;
+    this.#log = options.log.with({ part: "embedded database" });
+    this.#secrets = JSON.parse(readFileSync(layout.secrets, "utf8")) as Secrets;
+  }
+
+  get url(): string {
+    return `postgres://${USER}:${this.#secrets.password}@127.0.0.1:${this.#port}/postgres?sslmode=disable`;
+  }
+
+  /** Ends with a connection that holds the shared lock, on a server that was running or that this call started. */
+  async open(): Promise<void> {
+    const deadlineMs = this.#clock.now() + START_TIMEOUT_MS;
+    let failure = "it did not become ready";
+    while (this.#clock.now() < deadlineMs && !this.#released) {
+      const running = readPostmaster(this.#layout);
+      if (running !== null && isPostmaster(running.pid)) {
+        if (running.ready && (await this.#hold(running.port))) return;
+        await this.#clock.sleep(POLL_MS);
+      } else {
+        if (running !== null) this.#moveAwayStalePidFile(running.pid);
+        failure = (await this.#start(deadlineMs)) ?? failure;
+      }
+    }
+    if (!this.#released) throw this.#notStarted(failure);
+  }
+
+  release(): Promise<void> {
+    this.#released ??= this.#letGo();
+    return this.#released;
+  }
+
+  #notStarted(why: string): StoreError {
+    return new StoreError(
+      `the embedded database in ${this.#layout.folder} did not start: ${why} (see ${this.#layout.log})`,
+      { transient: false },
+    );
+  }
+
+  /** Connects and takes the shared lock. False when the server is not ready or is going away: look again. */
+  async #hold(port: number): Promise<boolean> {
+    const keeper = new pg.Client({
+      host: "127.0.0.1",
+      port,
+      user: USER,
+      password: this.#secrets.password,
+      database: "postgres",
+      application_name: "hlsync keeper",
+      connectionTimeoutMillis: 5_000,
+      keepAlive: true,
+    });
+    keeper.on("error", () => {});
+    try {
+      await keeper.connect();
+      await keeper.query(`select pg_advisory_lock_shared(${KEEPER_LOCK})`);
+    } catch (error) {
+      await keeper.end().catch(() => {});
+      if ((error as { code?: string }).code === "28P01")
+        throw this.#notStarted(`another server with another password answers at port ${port}`);
+      return false;
+    }
+    if (this.#port !== null && this.#port !== port)
+      this.#log.error("the database came back at another port; restart hlsync", { port });
+    this.#port ??= port;
+    this.#keeper = keeper;
+    keeper.once("end", () => this.#lost(keeper));
+    return true;
+  }
+
+  /**
+   * Postgres removes a left-over postmaster.pid itself, unless another process has the number by now (or a zombie).
+   * Renaming is safe where deleting is not: what was moved is looked at again, and a fresh file is put back.
+   */
+  #moveAwayStalePidFile(pid: number): void {
+    if (!isAlive(pid)) return;
+    const aside = `${this.#layout.pidFile}.stale-${process.pid}`;
+    try {
+      renameSync(this.#layout.pidFile, aside);
+      if (Number(readFileSync(aside, "utf8").split("\n")[0]) === pid) rmSync(aside);
+      else linkSync(aside, this.#layout.pidFile);
+    } catch (error) {
+      this.#log.debug("postmaster.pid changed meanwhile", { error });
+    }
+  }
+
+  /** Starts a server. Null when it is up or another process was first; else why it failed, after a moment's wait. */
+  async #start(deadlineMs: number): Promise<string | null> {
+    const port = this.#port ?? this.#secrets.port;
+    const { child, exited, output } = this.#spawn(port);
+    const startedMs = this.#clock.now();
+    while (this.#clock.now() < deadlineMs) {
+      const running = readPostmaster(this.#layout);
+      if (running?.pid === child.pid && running?.ready) {
+        this.#log.info("started the database", { port, pid: child.pid, ms: this.#clock.now() - startedMs });
+        return null;
+      }
+      if (await Promise.race([exited, this.#clock.sleep(POLL_MS).then(() => false)])) break;
+    }
+    const fatal = output()
+      .split("\n")
+      .filter((line) => /FATAL|PANIC/.test(line))
+      .at(-1)
+      ?.replace(/^.*?(FATAL|PANIC):\s*/, "");
+    if (fatal === undefined) throw this.#notStarted(lastLine(output()));
+    if (/could not create any TCP\/IP sockets/.test(fatal)) {
+      // Somebody else has our port. Who already told it to others must have it back; who has not takes another.
+      if (this.#port === null) this.#secrets.port = await freePort();
+      else await this.#clock.sleep(RECOVER_DELAY_MS);
+      return `port ${port} is taken`;
+    }
+    // Another process was first, or the processes of a killed server are still on their way out.
+    if (!/lock file|shared memory block/.test(fatal)) throw this.#notStarted(fatal);
+    await this.#clock.sleep(POLL_MS);
+    return fatal;
+  }
+
+  #spawn(port: number): { child: ChildProcess; exited: Promise<boolean>; output(): string } {
+    const { log: logFile, data } = this.#layout;
+    if (existsSync(logFile) && statSync(logFile).size > LOG_BYTES_MAX) renameSync(logFile, `${logFile}.1`);
+    const handle = openSync(logFile, "a", 0o600);
+    const before = statSync(logFile).size;
+    const settings = {
+      listen_addresses: "127.0.0.1",
+      port,
+      unix_socket_directories: "",
+      timezone: "UTC",
+      log_timezone: "UTC",
+      jit: "off",
+      // Failed statements are reported to whoever sent them; the log keeps the life of the server only.
+      log_min_messages: "log",
+      log_checkpoints: "off",
+    };
+    const child = spawn(
+      join(this.#binaries, "bin", "postgres"),
+      [
+        ...["-D", dataFromInside(data, this.#identity)],
+        ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
+      ],
+      {
+        ...{ cwd: data, env: environment(), ...this.#identity },
+        // A session of its own: Ctrl-C reaches hlsync, which stops the server when it is done with it.
+        ...{ detached: true, stdio: ["ignore", handle, handle] },
+      },
+    );
+    closeSync(handle);
+    child.unref();
+    const exited = new Promise<boolean>((done) => {
+      child.once("exit", () => done(true));
+      child.once("error", () => done(true));
+    });
+    return { child, exited, output: () => readFileSync(logFile).subarray(before).toString() };
+  }
+
+  /** The server died or dropped us while in use. */
+  #lost(keeper: pg.Client): void {
+    if (this.#keeper !== keeper) return;
+    this.#keeper = null;
+    if (this.#released) return;
+    this.#log.warn("lost the database, starting it again");
+    this.#recovering = this.#recover();
+  }
+
+  async #recover(): Promise<void> {
+    while (!this.#released && this.#keeper === null) {
+      try {
+        await this.open();
+        this.#log.info("the database is back");
+      } catch (error) {
+        this.#log.error("the database does not come back", { error });
+        await this.#clock.sleep(RECOVER_DELAY_MS);
+      }
+    }
+  }
+
+  async #letGo(): Promise<void> {
+    await this.#recovering;
+    const keeper = this.#keeper;
+    this.#keeper = null;
+    if (keeper === null) return;
+    try {
+      await keeper.query(`select pg_advisory_unlock_shared(${KEEPER_LOCK})`);
+      const { rows } = await keeper.query(`select pg_try_advisory_lock(${KEEPER_LOCK}) as last`);
+      if (rows[0]?.last === true) await this.#stop();
+    } catch (error) {
+      this.#log.debug("the database went before we let go", { error });
+    } finally {
+      await keeper.end().catch(() => {});
+    }
+  }
+
+  /** Fast shutdown: open connections are ended, everything committed is kept. */
+  async #stop(): Promise<void> {
+    const running = readPostmaster(this.#layout);
+    if (running === null) return;
+    const startedMs = this.#clock.now();
+    process.kill(running.pid, "SIGINT");
+    while (readPostmaster(this.#layout)?.pid === running.pid && isPostmaster(running.pid)) {
+      if (this.#clock.now() - startedMs > STOP_TIMEOUT_MS) {
+        this.#log.warn("the database does not stop; leaving it", { pid: running.pid });
+        return;
+      }
+      await this.#clock.sleep(POLL_MS);
+    }
+    this.#log.info("stopped the database", { ms: this.#clock.now() - startedMs });
+  }
+}

@@ -1,0 +1,317 @@
+/**
+ * `Database` over the `pg` pool. Guarantees: unnamed statements only, no session state, at most `maxConnections`
+ * connections; a connection that failed or timed out is closed, never reused; every failure is a `StoreError` that
+ * says in one line what is wrong and what to do, with the password masked.
+ *
+ * The statement timeout runs in the client, because a pooler refuses the startup parameter and forgets `set`. What
+ * the server made of a timed-out statement is unknown; writes are joins, so trying again is safe.
+ */
+import { readFileSync } from "node:fs";
+import { connect as connectSocket } from "node:net";
+import pg from "pg";
+import { ConfigError, StoreError } from "../errors.ts";
+import { maskUrls } from "../runtime/log.ts";
+import type { Database, Row } from "./database.ts";
+
+export interface PostgresOptions {
+  /** Connections held at most; further queries wait for one. */
+  maxConnections?: number;
+  /** Wait for a connection, new or pooled. */
+  connectTimeoutMs?: number;
+  /** Wait for the answer to a statement. */
+  statementTimeoutMs?: number;
+}
+
+interface Target {
+  config: pg.ClientConfig;
+  /** host:port, or the socket folder. */
+  place: string;
+  described: string;
+  password: string;
+}
+
+const OIDS_AS_NUMBER = new Set([20, 21, 23, 26, 700, 701]);
+const types: pg.CustomTypesConfig = {
+  getTypeParser(oid: number) {
+    if (OIDS_AS_NUMBER.has(oid)) return Number;
+    if (oid === 16) return (text: string) => text === "t";
+    if (oid === 114 || oid === 3802) return JSON.parse;
+    return (text: string) => text;
+  },
+} as pg.CustomTypesConfig;
+
+/** TLS as libpq's `sslmode` means it; without one, Supabase gets `require` and everything else none. */
+function tlsOf(host: string, params: URLSearchParams): pg.ClientConfig["ssl"] {
+  const supabase = /\.supabase\.(co|com|net)$/.test(host);
+  const mode = params.get("sslmode") ?? (supabase ? "require" : "disable");
+  const rootCertificate = params.get("sslrootcert");
+  switch (mode) {
+    case "disable":
+    case "allow":
+      return false;
+    case "prefer":
+      return supabase ? { rejectUnauthorized: false } : false;
+    case "require":
+      if (!rootCertificate) return { rejectUnauthorized: false };
+      break;
+    case "verify-ca":
+    case "verify-full":
+      break;
+    default:
+      throw new ConfigError(
+        `unknown sslmode ${JSON.stringify(mode)} in the database URL: use disable, require, verify-ca or verify-full`,
+      );
+  }
+  const ca = rootCertificate && rootCertificate !== "system" ? readCertificate(rootCertificate) : undefined;
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(mode === "verify-full" ? {} : { checkServerIdentity: () => undefined }),
+  };
+}
+
+function readCertificate(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new ConfigError(`cannot read sslrootcert ${path} of the database URL`, { cause });
+  }
+}
+
+/** Takes a `postgres://` URL apart. Throws `ConfigError` without repeating the URL, which may hold a password. */
+function parseTarget(text: string): Target {
+  let url: URL;
+  let user: string;
+  let password: string;
+  let database: string;
+  try {
+    url = new URL(text);
+    user = decodeURIComponent(url.username);
+    password = decodeURIComponent(url.password);
+    database = decodeURIComponent(url.pathname.slice(1));
+  } catch (cause) {
+    throw new ConfigError(
+      "the database URL cannot be read: write postgres://user:password@host:port/database and percent-encode " +
+        "special characters of the password (--database, DATABASE_URL)",
+      { cause },
+    );
+  }
+  if (url.protocol !== "postgres:" && url.protocol !== "postgresql:")
+    throw new ConfigError(`not a PostgreSQL URL: ${url.protocol}// (--database, DATABASE_URL)`);
+  const socketFolder = url.searchParams.get("host");
+  const host = socketFolder ?? (url.hostname.replace(/^\[|\]$/g, "") || "localhost");
+  const port = Number(url.port || url.searchParams.get("port") || 5432);
+  const place = host.startsWith("/") ? host : `${host}:${port}`;
+  return {
+    place,
+    password,
+    described: `postgres://${user}${password ? ":***" : ""}${user ? "@" : ""}${place}/${database}`,
+    config: {
+      host,
+      port,
+      ...(user ? { user } : {}),
+      ...(password ? { password } : {}),
+      ...(database ? { database } : {}),
+      ssl: tlsOf(host, url.searchParams),
+      application_name: url.searchParams.get("application_name") ?? "hlsync",
+    },
+  };
+}
+
+/**
+ * SQLSTATEs after which the same statement may succeed: connection trouble (08), shutdown and start-up (57P0x), out of
+ * resources (53), serialisation and deadlock (40001, 40P01), a standby that may be promoted (25006), lock and
+ * statement timeouts (55P03, 57014).
+ */
+export const isTransient = (sqlState: string): boolean =>
+  /^(08|53)/.test(sqlState) || /^(57P0[1-5]|40001|40P01|25006|55P03|57014)$/.test(sqlState);
+
+const UNREACHABLE: Record<string, string> = {
+  ECONNREFUSED: "connection refused",
+  ENOTFOUND: "no such host",
+  EAI_AGAIN: "name cannot be resolved now",
+  EHOSTUNREACH: "no route to host",
+  ENETUNREACH: "network unreachable",
+  ETIMEDOUT: "no answer",
+  ECONNRESET: "connection reset",
+  EPIPE: "connection closed",
+  ENOENT: "no such socket",
+  EACCES: "socket not accessible",
+};
+
+/** Happy eyeballs reports one error per address, wrapped; the first one speaks for all. */
+function rootOf(error: unknown): Error & { code?: string } {
+  if (error instanceof AggregateError && error.errors[0] instanceof Error) return rootOf(error.errors[0]);
+  return error instanceof Error ? error : new Error(String(error));
+}
+
+/** Asks the way every PostgreSQL (and pooler) must understand, whether it is one at all: SSLRequest → `S` or `N`. */
+function speaksPostgres(host: string, port: number, timeoutMs: number): Promise<boolean> {
+  if (host.startsWith("/")) return Promise.resolve(true);
+  return new Promise((resolve) => {
+    const socket = connectSocket({ host, port });
+    const finish = (answer: boolean) => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.setTimeout(timeoutMs, () => finish(false));
+    socket.once("connect", () => socket.write(Buffer.from([0, 0, 0, 8, 4, 210, 22, 47])));
+    socket.once("data", (data) => finish(data[0] === 0x53 || data[0] === 0x4e));
+    socket.once("error", () => finish(true));
+    socket.once("close", () => finish(false));
+  });
+}
+
+class PostgresDatabase implements Database {
+  readonly #target: Target;
+  readonly #pool: pg.Pool;
+  readonly #maxConnections: number;
+  readonly #connectTimeoutMs: number;
+  readonly #statementTimeoutMs: number;
+  #closing: Promise<void> | null = null;
+
+  constructor(target: Target, options: PostgresOptions) {
+    this.#target = target;
+    this.#maxConnections = options.maxConnections ?? 4;
+    this.#connectTimeoutMs = options.connectTimeoutMs ?? 10_000;
+    this.#statementTimeoutMs = options.statementTimeoutMs ?? 60_000;
+    this.#pool = new pg.Pool({
+      ...target.config,
+      max: this.#maxConnections,
+      connectionTimeoutMillis: this.#connectTimeoutMs,
+      query_timeout: this.#statementTimeoutMs,
+      idleTimeoutMillis: 30_000,
+      keepAlive: true,
+      types,
+    });
+    // An idle connection broke: the pool drops it and the next query opens another.
+    this.#pool.on("error", () => {});
+  }
+
+  async query<R extends Row = Row>(sql: string, params?: readonly unknown[]): Promise<R[]> {
+    if (this.#closing) throw new StoreError(`${this.describe()} is closed`, { transient: false });
+    const client = await this.#pool.connect().catch(async (error: unknown) => {
+      throw await this.#explainConnect(error);
+    });
+    let failed: Error | undefined;
+    // Between two answers the connection can break without a query to tell; unheard, that would end the process.
+    const onError = (error: Error) => {
+      failed = error;
+    };
+    client.on("error", onError);
+    try {
+      const result: pg.QueryResult<R> | pg.QueryResult<R>[] = await client.query<R>(
+        sql,
+        params as unknown[] | undefined,
+      );
+      return Array.isArray(result) ? (result.at(-1)?.rows ?? []) : result.rows;
+    } catch (error) {
+      const explained = this.#explainQuery(error);
+      if (explained.sqlState === null || explained.transient) failed = explained;
+      throw explained;
+    } finally {
+      client.off("error", onError);
+      client.release(failed ?? false);
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#pool.end();
+    return this.#closing;
+  }
+
+  describe(): string {
+    return this.#target.described;
+  }
+
+  async #explainConnect(error: unknown): Promise<StoreError> {
+    const { place, config } = this.#target;
+    const root = rootOf(error);
+    const code = root.code ?? "";
+    if (/^[0-9A-Z]{5}$/.test(code) && root instanceof pg.DatabaseError)
+      return this.#explainRefusal(root, code);
+    if (code in UNREACHABLE)
+      return this.#storeError(
+        `cannot reach PostgreSQL at ${place}: ${UNREACHABLE[code]}. Is it running, and is the address right (--database, DATABASE_URL)?`,
+        error,
+        true,
+      );
+    if (/does not support SSL/i.test(root.message))
+      return this.#storeError(
+        `PostgreSQL at ${place} does not offer TLS: use sslmode=disable in the database URL if that is acceptable`,
+        error,
+        false,
+      );
+    if (/^timeout exceeded/i.test(root.message) && this.#pool.totalCount >= this.#maxConnections)
+      return this.#storeError(
+        `all ${this.#maxConnections} connections to ${place} were busy for ${this.#connectTimeoutMs} ms`,
+        error,
+        true,
+      );
+    if (/certificate|self.signed/i.test(root.message))
+      return this.#storeError(
+        `the TLS certificate of ${place} was not accepted: ${root.message} (sslmode, sslrootcert)`,
+        error,
+        false,
+      );
+    if (!(await speaksPostgres(String(config.host), Number(config.port), this.#connectTimeoutMs)))
+      return this.#storeError(
+        `what answers at ${place} is not a PostgreSQL server: check host and port (--database, DATABASE_URL)`,
+        error,
+        false,
+      );
+    return this.#storeError(`cannot connect to PostgreSQL at ${place}: ${root.message}`, error, true);
+  }
+
+  /** The server answered, and said no. */
+  #explainRefusal(root: Error, sqlState: string): StoreError {
+    const { place, config } = this.#target;
+    const texts: Record<string, string> = {
+      "28P01": `PostgreSQL at ${place} refused user ${config.user ?? "(default)"}: wrong password (--database, DATABASE_URL)`,
+      "28000": `PostgreSQL at ${place} refused user ${config.user ?? "(default)"}: ${root.message}`,
+      "3D000": `there is no database ${config.database ?? "(default)"} at ${place}: create it or correct the name (--database, DATABASE_URL)`,
+    };
+    return this.#storeError(
+      texts[sqlState] ?? `PostgreSQL at ${place} refused the connection: ${root.message} (${sqlState})`,
+      root,
+      isTransient(sqlState),
+      sqlState,
+    );
+  }
+
+  #explainQuery(error: unknown): StoreError {
+    const root = rootOf(error);
+    if (root instanceof pg.DatabaseError && root.code !== undefined) {
+      const where = root.where ? ` [${root.where.split("\n")[0]}]` : "";
+      return this.#storeError(
+        `${root.message} (${root.code})${where}`,
+        error,
+        isTransient(root.code),
+        root.code,
+      );
+    }
+    if (/^query read timeout/i.test(root.message))
+      return this.#storeError(
+        `no answer from PostgreSQL at ${this.#target.place} within ${this.#statementTimeoutMs} ms`,
+        error,
+        true,
+      );
+    return this.#storeError(
+      `lost the connection to PostgreSQL at ${this.#target.place}: ${UNREACHABLE[root.code ?? ""] ?? root.message}`,
+      error,
+      true,
+    );
+  }
+
+  #storeError(message: string, cause: unknown, transient: boolean, sqlState?: string): StoreError {
+    const { password } = this.#target;
+    let line = maskUrls(message.replace(/\s+/g, " ").trim());
+    // Shorter ones are too likely to be part of an innocent word.
+    if (password.length >= 4) line = line.replaceAll(password, "***");
+    return new StoreError(line, { cause, transient, ...(sqlState === undefined ? {} : { sqlState }) });
+  }
+}
+
+/** Connects lazily: the first query tells whether the database can be reached. Throws `ConfigError` for a bad URL. */
+export function openPostgres(url: string, options: PostgresOptions = {}): Database {
+  return new PostgresDatabase(parseTarget(url), options);
+}

@@ -1,0 +1,285 @@
+/**
+ * `Store` over a `Database`. Guarantees: `apply` is one call of `hl_internal.apply`, which holds all rules of
+ * merging; nothing here reads before it writes, so any number of processes may write. Reads give rows in the shape of
+ * `sync/events.ts`: decimals as the digits stored, times in milliseconds.
+ *
+ * When a commit's outcome is unknown (the connection broke while it ran), apply the batch again: rows that were
+ * already committed come back as known, and their events are in the outbox (`outboxAfter`), not in the answer.
+ */
+import type {
+  Address,
+  Applied,
+  Batch,
+  ChangeEvent,
+  CoverageRow,
+  DashboardRow,
+  FillRow,
+  FundingRow,
+  LedgerRow,
+  OrderEventRow,
+  PositionRow,
+  TrackedStream,
+} from "../sync/events.ts";
+import type { AccountState, Store, StoredOrder } from "../sync/ports.ts";
+import type { Database, Row } from "./database.ts";
+
+/** Rows of one table. */
+export interface TableCount {
+  table: string;
+  rows: number;
+}
+
+export interface AccountRow {
+  account: Address;
+  alias: string | null;
+  sinceMs: number | null;
+  mode: string | null;
+}
+
+export interface Retention {
+  outboxDays: number;
+  quarantineDays: number;
+  /** Market tables are dropped by whole UTC days. */
+  marketDays: number;
+}
+
+/** What outputs and commands read besides the port of `sync`. */
+export interface DatabaseStore extends Store {
+  readonly database: Database;
+  /** Events with an id greater than `id`, oldest first, at most `limit`. `"0"` is the beginning. */
+  outboxAfter(id: string, limit: number): Promise<ChangeEvent[]>;
+  /** Id of the newest event, `"0"` when there is none. */
+  outboxHead(): Promise<string>;
+  accounts(): Promise<AccountRow[]>;
+  /** Exact number of rows of every account table and of the records behind them. */
+  counts(): Promise<TableCount[]>;
+  /** Takes or renews a lease; null while another holder has it, else the fencing token. */
+  takeLease(name: string, holder: string, ttlMs: number): Promise<number | null>;
+  /** Deletes what is older than `retention`, a bounded number of rows per call; returns how much went, by table. */
+  prune(retention: Retention, nowMs: number): Promise<Record<string, number>>;
+}
+
+const COUNTED = [
+  "hl_fills",
+  "hl_orders",
+  "hl_order_events",
+  "hl_positions",
+  "hl_balances",
+  "hl_dashboard",
+  "hl_funding",
+  "hl_ledger",
+  "hl_internal.drift",
+  "hl_internal.outbox",
+  "hl_internal.quarantine",
+] as const;
+
+const PARTITIONED = ["hl_trades", "hl_mids", "hl_books", "hl_asset_ctxs"] as const;
+
+const DAY_MS = 86_400_000;
+
+/** first_seen_at is kept to the millisecond, so this is exact. */
+const SEEN = `source, (extract(epoch from first_seen_at) * 1000)::bigint as "seenAtMs"`;
+
+const FILL_COLUMNS = `account_address as account, coin, fill_time_ms as "timeMs", side, size, price, value, fee,
+  fee_token as "feeToken", start_position as "startPosition", closed_pnl as "closedPnl", direction,
+  order_id as "orderId", trade_id as "tradeId", hash, crossed, cloid, builder_fee as "builderFee",
+  twap_id as "twapId", liquidation, raw_fill as raw, ${SEEN}`;
+
+const ORDER_EVENT_COLUMNS = `account_address as account, order_id as "orderId", venue_status as "venueStatus",
+  status_time_ms as "statusTimeMs", coin, side, limit_price as "limitPrice", size, remaining,
+  placed_at_ms as "placedAtMs", order_type as "orderType", tif, trigger_price as "triggerPrice",
+  reduce_only as "reduceOnly", cloid, raw_event as raw, ${SEEN}`;
+
+const POSITION_COLUMNS = `account_address as account, dex, coin, case side when 'short' then -size else size end as szi,
+  entry_price as "entryPrice", mark_price as "markPrice", liquidation_price as "liquidationPrice",
+  position_value as "positionValue", margin_used as "marginUsed", unrealized_pnl as "unrealizedPnl",
+  return_on_equity as "returnOnEquity", leverage_type as "leverageType", leverage_value as "leverageValue",
+  max_leverage as "maxLeverage", liquidation_distance_pct as "liquidationDistancePct",
+  funding_since_open as "fundingSinceOpen", funding_all_time as "fundingAllTime", raw_position as raw,
+  as_of_ms as "asOfMs"`;
+
+const DASHBOARD_COLUMNS = `account_address as account, as_of_ms as "asOfMs", account_value as "accountValue",
+  withdrawable, total_margin_used as "totalMarginUsed", total_notional_position as "totalNotionalPosition",
+  total_raw_usd as "totalRawUsd", maintenance_margin as "maintenanceMargin", actual_leverage as "actualLeverage",
+  margin_usage_pct as "marginUsagePct", free_margin as "freeMargin", margin_level as "marginLevel",
+  liquidation_buffer_pct as "liquidationBufferPct", total_positions as "totalPositions",
+  total_unrealized_pnl as "totalUnrealizedPnl", health_score as "healthScore", health_status as "healthStatus",
+  health_reason as "healthReason", account_mode as "accountMode", raw_user_state as raw`;
+
+/** JSON that Postgres takes: it has no NUL in text, and no half of a surrogate pair. */
+function toJson(value: unknown): string {
+  return JSON.stringify(value).replace(/\\\\|\\u0000|\\ud[89a-f][0-9a-f]{2}/g, (code) =>
+    code === "\\\\" ? code : "\\ufffd",
+  );
+}
+
+export function openStore(database: Database): DatabaseStore {
+  const rows = <R>(sql: string, params: readonly unknown[]): Promise<R[]> =>
+    database.query<R & Row>(sql, params);
+
+  return {
+    database,
+
+    async openAccount(account, alias, sinceMs): Promise<AccountState> {
+      const [stored] = await rows<{ sinceMs: number | null }>(
+        `insert into hl_internal.accounts as a (account_address, alias, since_ms) values ($1, $2, $3)
+         on conflict (account_address) do update
+           set alias = coalesce(excluded.alias, a.alias), since_ms = least(a.since_ms, excluded.since_ms)
+         returning since_ms as "sinceMs"`,
+        [account, alias, sinceMs],
+      );
+      const [coverage, openOrders, positions] = await Promise.all([
+        rows<CoverageRow>(
+          `select account_address as account, stream, grade, from_ms as "fromMs", to_ms as "toMs", reason
+           from public.hl_coverage where account_address = $1 order by stream, grade, from_ms`,
+          [account],
+        ),
+        rows<AccountState["openOrders"][number]>(
+          `select order_id as "orderId", coin, status, (extract(epoch from placed_at) * 1000)::bigint as "placedAtMs"
+           from public.hl_orders
+           where account_address = $1 and status in ('open', 'partially_filled', 'triggered', 'unknown')
+           order by order_id`,
+          [account],
+        ),
+        rows<AccountState["positions"][number]>(
+          `select dex, coin, case side when 'short' then -size else size end as szi, as_of_ms as "asOfMs"
+           from public.hl_positions where account_address = $1 order by dex, coin`,
+          [account],
+        ),
+      ]);
+      return { sinceMs: stored?.sinceMs ?? null, coverage, openOrders, positions };
+    },
+
+    async apply(batch: Batch): Promise<Applied> {
+      const [row] = await rows<{ applied: Applied }>("select hl_internal.apply($1::json) as applied", [
+        toJson(batch),
+      ]);
+      return row!.applied;
+    },
+
+    coverage: (account, stream: TrackedStream) =>
+      rows<CoverageRow>(
+        `select account_address as account, stream, grade, from_ms as "fromMs", to_ms as "toMs", reason
+         from public.hl_coverage where account_address = $1 and stream = $2 order by grade, from_ms`,
+        [account, stream],
+      ),
+
+    async countFillsAfter(account, timeMs) {
+      const [row] = await rows<{ count: number }>(
+        `select count(*) as count from public.hl_fills
+         where account_address = $1 and fill_time > to_timestamp($2::bigint / 1000.0)`,
+        [account, timeMs],
+      );
+      return row!.count;
+    },
+
+    fills: (account, fromMs, toMs) =>
+      rows<FillRow>(
+        `select ${FILL_COLUMNS} from public.hl_fills
+         where account_address = $1 and fill_time between to_timestamp($2::bigint / 1000.0) and to_timestamp($3::bigint / 1000.0)
+         order by fill_time_ms, coin, order_id, trade_id, side`,
+        [account, fromMs, toMs],
+      ),
+
+    funding: (account, fromMs, toMs) =>
+      rows<FundingRow>(
+        `select account_address as account, coin, funding_time_ms as "timeMs", usdc, size,
+           funding_rate as "fundingRate", samples, raw_funding as raw, ${SEEN}
+         from public.hl_funding
+         where account_address = $1 and funding_time between to_timestamp($2::bigint / 1000.0) and to_timestamp($3::bigint / 1000.0)
+         order by funding_time_ms, coin`,
+        [account, fromMs, toMs],
+      ),
+
+    ledger: (account, fromMs, toMs) =>
+      rows<LedgerRow>(
+        `select account_address as account, ledger_time_ms as "timeMs", hash, type, usdc, token, amount, digest,
+           raw_ledger as raw, ${SEEN}
+         from public.hl_ledger where account_address = $1 and ledger_time_ms between $2 and $3
+         order by ledger_time_ms, hash, type, digest`,
+        [account, fromMs, toMs],
+      ),
+
+    orderEvents: (account, orderIds) =>
+      rows<OrderEventRow>(
+        `select ${ORDER_EVENT_COLUMNS} from public.hl_order_events
+         where account_address = $1 and order_id = any ($2::bigint[])
+         order by order_id, status_time_ms, venue_status collate "C"`,
+        [account, orderIds],
+      ),
+
+    orders: (account) =>
+      rows<StoredOrder>(
+        `select account_address as account, order_id as "orderId", coin, status, venue_status as "venueStatus", size,
+           filled, status_time_ms as "statusTimeMs", (extract(epoch from placed_at) * 1000)::bigint as "placedAtMs"
+         from public.hl_orders where account_address = $1 order by order_id`,
+        [account],
+      ),
+
+    positions: (account) =>
+      rows<PositionRow>(
+        `select ${POSITION_COLUMNS} from public.hl_positions where account_address = $1 order by dex, coin`,
+        [account],
+      ),
+
+    async latestDashboard(account): Promise<DashboardRow | null> {
+      const [row] = await rows<DashboardRow>(
+        `select ${DASHBOARD_COLUMNS} from public.hl_dashboard where account_address = $1 order by as_of desc limit 1`,
+        [account],
+      );
+      return row ?? null;
+    },
+
+    outboxAfter: (id, limit) =>
+      rows<ChangeEvent>(
+        `select id::text as id, event_key as key, type, account_address as account, time_ms as "timeMs", source, data
+         from hl_internal.outbox where hl_internal.outbox.id > $1::bigint order by hl_internal.outbox.id limit $2`,
+        [id, limit],
+      ),
+
+    async outboxHead() {
+      const [row] = await rows<{ head: string }>(
+        "select coalesce(max(id), 0)::text as head from hl_internal.outbox",
+        [],
+      );
+      return row!.head;
+    },
+
+    accounts: () =>
+      rows<AccountRow>(
+        `select account_address as account, alias, since_ms as "sinceMs", mode from hl_internal.accounts
+         order by account_address`,
+        [],
+      ),
+
+    async counts() {
+      const counted = COUNTED.map((table) => `select '${table}' as "table", count(*) as rows from ${table}`);
+      return rows<TableCount>(counted.join(" union all "), []);
+    },
+
+    async takeLease(name, holder, ttlMs) {
+      const [row] = await rows<{ token: number | null }>(
+        "select hl_internal.take_lease($1, $2, $3::integer) as token",
+        [name, holder, ttlMs],
+      );
+      return row?.token ?? null;
+    },
+
+    async prune(retention, nowMs) {
+      const [row] = await rows<{ outbox: number; quarantine: number }>(
+        `select hl_internal.prune_outbox($1 * interval '1 day') as outbox,
+           hl_internal.prune_quarantine($2 * interval '1 day') as quarantine`,
+        [retention.outboxDays, retention.quarantineDays],
+      );
+      const gone: Record<string, number> = { outbox: row!.outbox, quarantine: row!.quarantine };
+      for (const table of PARTITIONED) {
+        const [dropped] = await rows<{ days: number }>("select hl_internal.prune_market($1, $2) as days", [
+          table,
+          nowMs - retention.marketDays * DAY_MS,
+        ]);
+        gone[table] = dropped!.days;
+      }
+      return gone;
+    },
+  };
+}
