@@ -32,9 +32,6 @@ export const HORIZON = {
  */
 export const PAGE_ROWS_MAYBE_FULL = 500;
 
-/** Rows of a full page of `userFillsByTime` and `userTwapSliceFillsByTime`. */
-export const FILLS_PAGE_ROWS = 2_000;
-
 export const NETWORKS = {
   mainnet: { apiUrl: "https://api.hyperliquid.xyz", wsUrl: "wss://api.hyperliquid.xyz/ws" },
   testnet: { apiUrl: "https://api.hyperliquid-testnet.xyz", wsUrl: "wss://api.hyperliquid-testnet.xyz/ws" },

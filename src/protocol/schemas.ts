@@ -255,10 +255,8 @@ export const WirePerpDexs = z.array(z.looseObject({ name: z.string() }).nullable
 
 export const WireUserRole = z.looseObject({ role: z.string(), data: z.looseObject({}).nullish() });
 
-export const WireOrderStatus = z.union([
-  z.looseObject({ status: z.literal("order"), order: WireOrderTransition }),
-  z.looseObject({ status: z.string() }),
-]);
+/** `{status: "order", order}` or `{status: "unknownOid"}`. */
+export const WireOrderStatus = z.looseObject({ status: z.string(), order: WireOrderTransition.nullish() });
 
 export const WireExchangeStatus = z.looseObject({ time: timeMs });
 

@@ -24,7 +24,7 @@ export class BoundedQueue<T> {
   push(item: T): boolean {
     if (this.#closed || this.#items.length >= this.limit) return false;
     this.#items.push(item);
-    this.#notify();
+    this.poke();
     return true;
   }
 
@@ -33,7 +33,7 @@ export class BoundedQueue<T> {
     return this.#items.splice(0, max);
   }
 
-  /** Resolves when there is something to take or the queue is closed. */
+  /** Resolves when there is something to take, the queue is closed or the consumer is poked. */
   ready(): Promise<void> {
     if (this.#items.length > 0 || this.#closed) return Promise.resolve();
     return new Promise((resolve) => {
@@ -44,10 +44,11 @@ export class BoundedQueue<T> {
   /** No further item is accepted; what is queued may still be taken. */
   close(): void {
     this.#closed = true;
-    this.#notify();
+    this.poke();
   }
 
-  #notify(): void {
+  /** Wakes the consumer although nothing arrived, for its timed duties. */
+  poke(): void {
     const wake = this.#wake;
     this.#wake = null;
     wake?.();

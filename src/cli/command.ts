@@ -1,0 +1,61 @@
+/**
+ * What a command is: a name, the options it takes, and what it does. Exit codes are fixed (design §4) and live here.
+ */
+import type { OptionName, Options } from "../config.ts";
+import { ConfigError, MigrationError, RateLimitError, StoreError, TransportError } from "../errors.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Log } from "../runtime/log.ts";
+
+export const EXIT = {
+  ok: 0,
+  unexpected: 1,
+  usage: 2,
+  migration: 3,
+  drift: 4,
+  venue: 5,
+  database: 6,
+} as const;
+
+/** Which exit code an error means. */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof ConfigError) return EXIT.usage;
+  if (error instanceof MigrationError) return EXIT.migration;
+  if (error instanceof StoreError) return EXIT.database;
+  if (error instanceof RateLimitError || error instanceof TransportError) return EXIT.venue;
+  return EXIT.unexpected;
+}
+
+export interface Context {
+  options: Options;
+  clock: Clock;
+  log: Log;
+  /** One line of data on stdout. */
+  print(line: string): void;
+  /** Aborted by the first SIGINT or SIGTERM. */
+  signal: AbortSignal;
+  /** Whether stdout is a terminal that shows colors. */
+  color: boolean;
+}
+
+export interface Command {
+  name: string;
+  summary: string;
+  options: readonly OptionName[];
+  /** Resolves with the exit code; throws what `exitCodeOf` knows. */
+  run(context: Context): Promise<number>;
+}
+
+/** The accounts to follow; a command that needs them fails here when there are none. */
+export function requireAccounts({ account }: Options): Options["account"] {
+  if (account.length === 0) {
+    throw new ConfigError("no account given: use --account 0x… or set HLSYNC_ACCOUNTS");
+  }
+  return account;
+}
+
+/** Resolves when the signal is aborted. */
+export const untilAborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });

@@ -1,0 +1,32 @@
+/** `backfill`: history only, from `--since` or from as far back as the venue serves; resumes where it stopped. */
+import type { Progress } from "../../sync/account.ts";
+import { WINDOW_STREAMS } from "../../sync/backfill.ts";
+import type { Command } from "../command.ts";
+import { passes } from "./sync.ts";
+
+/** `fills  2026-01-01 00:00:00 … 2026-02-03 10:11:12  2000 rows` */
+export function progressLine({ stream, fromMs, toMs, rows }: Progress): string {
+  const at = (ms: number) => new Date(ms).toISOString().slice(0, 19).replace("T", " ");
+  return `${stream.padEnd(9)} ${at(fromMs)} … ${at(toMs)}  ${rows} rows`;
+}
+
+export const backfill: Command = {
+  name: "backfill",
+  summary: "read the history of accounts, resumable",
+  options: ["account", "network", "apiUrl", "wsUrl", "database", "since", "weight"],
+  run(context) {
+    const ask = { priority: "backfill", source: "backfill", signal: context.signal } as const;
+    return passes({ ...context, options: { ...context.options, once: true } }, async (accounts) => {
+      for (const account of accounts) {
+        await account.catchUp(ask);
+        await account.backfill(ask);
+        for (const stream of WINDOW_STREAMS) {
+          for (const { toMs } of account.known(stream, "unprovable")) {
+            const until = new Date(toMs).toISOString();
+            context.log.warn(`${stream} before ${until}: the venue does not serve them any more`);
+          }
+        }
+      }
+    });
+  },
+};

@@ -1,0 +1,46 @@
+/**
+ * `demo`: a simulated exchange with a trading account, an embedded database and `run`, with nothing to configure.
+ * Every demo follows a new account, so that what an earlier one stored stays true.
+ */
+import { createHash } from "node:crypto";
+import { OPTIONS } from "../../config.ts";
+import { createVenue } from "../../simulator/exchange/venue.ts";
+import { startSimulator } from "../../simulator/server/server.ts";
+import type { Command } from "../command.ts";
+import { followUntilStopped } from "./run.ts";
+
+const DATABASE = "./.hlsync/demo";
+const START_USD = "50000";
+const FILLS_PER_SECOND = 1;
+/** The account has a past when the demo opens. */
+const PAST_MS = 600_000;
+
+export const demo: Command = {
+  name: "demo",
+  summary: "see it work: simulated exchange, embedded database, nothing to configure",
+  options: ["listen", "seed", "database"],
+  async run(context) {
+    const { options, clock, log, print } = context;
+    const startMs = clock.now() - PAST_MS;
+    const address = `0x${createHash("sha256").update(`demo ${startMs}`).digest("hex").slice(0, 40)}`;
+    const activeAccounts = [{ user: address, fillsPerSecond: FILLS_PER_SECOND, depositUsd: START_USD }];
+    const venue = createVenue({ seed: options.seed, startMs, activeAccounts });
+    venue.advance(clock.now());
+    const simulator = await startSimulator({ venue, clock, log: log.with({ part: "simulator" }) });
+    const database = options.database === OPTIONS.database.fallback ? DATABASE : options.database;
+    const account = [{ address, alias: "demo" }];
+    const demoOptions = { ...options, account, database, apiUrl: simulator.url, wsUrl: simulator.wsUrl };
+    try {
+      return await followUntilStopped({ ...context, options: demoOptions }, true, (_following, opened) => {
+        if (options.json) return;
+        print(`following simulated account ${address} at ${simulator.url}`);
+        print(
+          `look into it:  psql '${opened?.url}' -c 'select * from hl_fills order by fill_time desc limit 5'`,
+        );
+        print("every committed change is printed below; Ctrl-C stops");
+      });
+    } finally {
+      await simulator.stop();
+    }
+  },
+};

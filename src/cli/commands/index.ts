@@ -1,0 +1,23 @@
+import type { Command } from "../command.ts";
+import { backfill } from "./backfill.ts";
+import { demo } from "./demo.ts";
+import { migrate } from "./migrate.ts";
+import { monitor } from "./monitor.ts";
+import { run } from "./run.ts";
+import { simulate } from "./simulate.ts";
+import { status } from "./status.ts";
+import { sync } from "./sync.ts";
+import { verify } from "./verify.ts";
+
+/** In the order of `--help`. */
+export const COMMANDS: readonly Command[] = [
+  run,
+  monitor,
+  sync,
+  backfill,
+  verify,
+  status,
+  migrate,
+  simulate,
+  demo,
+];

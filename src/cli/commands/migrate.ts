@@ -1,0 +1,32 @@
+/** `migrate`: bring the schema up to date, print it, or say what is pending. */
+import { migrate as apply, pendingMigrations, printMigrations } from "../../store/migrate.ts";
+import { type Command, EXIT } from "../command.ts";
+import { openDatabase } from "../wire.ts";
+
+export const migrate: Command = {
+  name: "migrate",
+  summary: "bring the database schema up to date",
+  options: ["database", "print", "check"],
+  async run(context) {
+    const { options, print } = context;
+    const say = (migrations: string[], text: string) =>
+      print(options.json ? JSON.stringify({ type: "migrate", check: options.check, migrations }) : text);
+    if (options.print) {
+      print(printMigrations().trimEnd());
+      return EXIT.ok;
+    }
+    const { database, close } = await openDatabase(context);
+    try {
+      if (options.check) {
+        const pending = (await pendingMigrations(database)).map(({ name }) => name);
+        say(pending, pending.length === 0 ? "up to date" : `pending: ${pending.join(", ")}`);
+        return pending.length === 0 ? EXIT.ok : EXIT.migration;
+      }
+      const applied = await apply(database);
+      say(applied, applied.length === 0 ? "up to date" : `applied: ${applied.join(", ")}`);
+      return EXIT.ok;
+    } finally {
+      await close();
+    }
+  },
+};

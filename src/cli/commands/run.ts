@@ -1,0 +1,81 @@
+/**
+ * `run`: stream and reconcile until stopped. Stdout: NDJSON with `--json`, else nothing but what `monitor` would show
+ * when there is no database to look into.
+ */
+import { historyLine, jsonLine, textLine } from "../../outputs/console.ts";
+import type { Committed } from "../../sync/engine.ts";
+import { type Command, type Context, EXIT, untilAborted } from "../command.ts";
+import { type Following, follow, type OpenDatabase, openFor } from "../wire.ts";
+
+/** Stopping in order: intake first, then what was received is written, within this time. */
+const STOP_WITHIN_MS = 10_000;
+
+export const run: Command = {
+  name: "run",
+  summary: "follow accounts: stream, heal, reconcile, for ever",
+  options: [
+    "account",
+    "network",
+    "apiUrl",
+    "wsUrl",
+    "database",
+    "db",
+    "markets",
+    "streams",
+    "listen",
+    "interval",
+    "since",
+    "weight",
+  ],
+  run: (context) => followUntilStopped(context, context.options.json || !context.options.db),
+};
+
+/** For people, history is a count: changes older than this are not told one by one. NDJSON has them all. */
+const HISTORY_MS = 60_000;
+
+/** Prints each committed change as one line. */
+export function printer({ options, print, color, clock }: Context): (committed: Committed) => void {
+  if (options.json) {
+    return ({ applied }) => {
+      for (const event of applied.events) print(jsonLine(event));
+    };
+  }
+  const aliases = new Map(options.account.flatMap(({ address, alias }) => (alias ? [[address, alias]] : [])));
+  return ({ applied }) => {
+    const sinceMs = clock.now() - HISTORY_MS;
+    const [history, news] = [
+      applied.events.filter(({ timeMs }) => timeMs < sinceMs),
+      applied.events.filter(({ timeMs }) => timeMs >= sinceMs),
+    ];
+    if (history.length > 0) print(historyLine(history));
+    for (const event of news) print(textLine(event, { color, aliases }));
+  };
+}
+
+/** Follows until the context's signal; `onStarted` runs once the engine does. Resolves with the exit code. */
+export async function followUntilStopped(
+  context: Context,
+  printing: boolean,
+  onStarted: (following: Following, database: OpenDatabase | null) => void = () => {},
+): Promise<number> {
+  const { log, signal, clock } = context;
+  const opened = await openFor(context);
+  const following = follow(context, opened.store);
+  const { engine, feed, failed } = following;
+  try {
+    if (printing) feed.subscribe(printer(context));
+    await Promise.race([engine.start(), failed, untilAborted(signal)]);
+    if (!signal.aborted) {
+      const database = opened.database?.database.describe() ?? "none";
+      log.info("following", { accounts: context.options.account.length, database });
+      onStarted(following, opened.database);
+    }
+    await Promise.race([untilAborted(signal), failed]);
+    return EXIT.ok;
+  } finally {
+    const late = new AbortController();
+    await Promise.race([engine.stop(), clock.sleep(STOP_WITHIN_MS, late.signal).catch(() => {})]);
+    late.abort();
+    await opened.close();
+  }
+}

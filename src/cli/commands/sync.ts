@@ -1,0 +1,77 @@
+/** `sync`: REST only, once or every `--interval`. A pass is complete: every gap that the venue can still serve is closed. */
+import { systemRandom } from "../../runtime/random.ts";
+import type { Account } from "../../sync/account.ts";
+import { committer, openAccount, perpDexes } from "../../sync/engine.ts";
+import { type Command, type Context, EXIT } from "../command.ts";
+import { connectVenue, engineConfig, openMigrated } from "../wire.ts";
+import { progressLine } from "./backfill.ts";
+
+/** A database that refuses this often in one pass ends it with exit code 6. */
+const COMMIT_ATTEMPTS = 8;
+
+export const sync: Command = {
+  name: "sync",
+  summary: "read accounts over REST, once or every --interval",
+  options: ["account", "network", "apiUrl", "wsUrl", "database", "since", "once", "interval", "weight"],
+  async run(context) {
+    return passes(context, async (accounts) => {
+      for (const account of accounts) {
+        const ask = { source: "poll", signal: context.signal } as const;
+        await account.catchUp({ ...ask, priority: "reconcile" });
+        await account.backfill({ ...ask, priority: "backfill" });
+      }
+    });
+  },
+};
+
+/** Opens everything, then runs `pass` once or for ever; prints what each pass wrote. */
+export async function passes(
+  context: Context,
+  pass: (accounts: Account[]) => Promise<void>,
+): Promise<number> {
+  const { options, clock, log, print, signal } = context;
+  const config = engineConfig(context);
+  const { store, close } = await openMigrated(context);
+  try {
+    const { info } = connectVenue(context);
+    const written: Record<string, number> = {};
+    const deps = {
+      store,
+      info,
+      clock,
+      log,
+      random: systemRandom,
+      publish: ({ applied }: { applied: { written: Record<string, number> } }) => {
+        for (const [table, rows] of Object.entries(applied.written))
+          written[table] = (written[table] ?? 0) + rows;
+      },
+      onProgress: (progress: Parameters<typeof progressLine>[0]) => log.info(progressLine(progress)),
+    };
+    const commit = committer(deps, signal, COMMIT_ATTEMPTS);
+    const dexes = await perpDexes(info, signal);
+    const accounts = config.accounts.map((followed) => openAccount(deps, config, followed, dexes, commit));
+    for (const account of accounts) await account.open();
+    for (;;) {
+      const startedAtMs = clock.now();
+      await pass(accounts);
+      print(report(options.json, written, clock.now() - startedAtMs));
+      if (options.once) return EXIT.ok;
+      for (const table of Object.keys(written)) delete written[table];
+      await clock.sleep(Math.max(0, startedAtMs + options.interval - clock.now()), signal);
+    }
+  } catch (error) {
+    // Stopping between two passes is how an endless sync ends.
+    if (signal.aborted && !options.once) return EXIT.ok;
+    throw error;
+  } finally {
+    await close();
+  }
+}
+
+/** What one pass wrote, by table. */
+function report(json: boolean, written: Record<string, number>, tookMs: number): string {
+  if (json) return JSON.stringify({ type: "sync", tookMs, written });
+  const parts = Object.entries(written).filter(([, rows]) => rows > 0);
+  const text = parts.map(([table, rows]) => `${table} ${rows}`).join(", ");
+  return `synced in ${(tookMs / 1000).toFixed(1)} s: ${text === "" ? "nothing new" : text}`;
+}

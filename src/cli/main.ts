@@ -1,0 +1,130 @@
+/**
+ * The program: reads the command line through the option table, runs one command, turns its outcome into an exit
+ * code. Guarantees: stdout is data, stderr is logs and errors; an error is one line (a stack only with
+ * `--log-level debug`); the first SIGINT or SIGTERM stops in order, the second one at once.
+ */
+import { readFileSync } from "node:fs";
+import { Command as Program } from "commander";
+import { COMMON_OPTIONS, OPTIONS, type OptionName, readDotEnv, resolveOptions } from "../config.ts";
+import { systemClock } from "../runtime/clock.ts";
+import { createLog, maskUrls } from "../runtime/log.ts";
+import { type Command, EXIT, exitCodeOf } from "./command.ts";
+import { COMMANDS } from "./commands/index.ts";
+
+const SIGNAL_EXIT: Record<string, number> = { SIGINT: 130, SIGTERM: 143 };
+
+/** Runs `argv` (without node and script) and sets the process's exit code. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const fail = (line: string) => process.stderr.write(`hlsync: ${line.replace(/^error: /, "")}\n`);
+  const program = new Program("hlsync")
+    .description("Your Hyperliquid account in your own Postgres: real time, complete, and proven.")
+    .version(version(), "-V, --version")
+    .showHelpAfterError(false)
+    .configureOutput({ outputError: (text) => fail(text.trim().replaceAll("\n", " ")) })
+    .exitOverride();
+  let exitCode: number = EXIT.ok;
+  for (const command of COMMANDS) {
+    const sub = program.command(command.name).description(command.summary);
+    for (const name of [...command.options, ...COMMON_OPTIONS]) addOption(sub, name);
+    sub.action(async (given: Record<string, unknown>) => {
+      exitCode = await runCommand(command, flagsOf(given), fail);
+    });
+  }
+  // A pipe that closes early (`hlsync tail | head`) ends the program quietly.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) =>
+    process.exit(error.code === "EPIPE" ? EXIT.ok : EXIT.unexpected),
+  );
+  try {
+    if (argv.length === 0) program.outputHelp();
+    else await program.parseAsync(argv, { from: "user" });
+  } catch (error) {
+    // Commander has said what was wrong; help and version come this way too, with exit code 0.
+    const code = (error as { exitCode?: number }).exitCode;
+    exitCode = code === undefined ? EXIT.unexpected : code === 0 ? EXIT.ok : EXIT.usage;
+    if (code === undefined) fail(String(error));
+  }
+  process.exitCode = exitCode;
+}
+
+function addOption(program: Program, name: OptionName): void {
+  const { flag, help, env, fallback, repeatable } = OPTIONS[name];
+  const notes = [
+    env.length > 0 ? env.join(", ") : "",
+    takesValue(name) && fallback !== "" ? `default ${fallback}` : "",
+  ];
+  const note = notes.filter((part) => part !== "").join("; ");
+  const collect = (value: string, before: string | undefined) =>
+    before === undefined ? value : `${before},${value}`;
+  const text = note === "" ? help : `${help} (${note})`;
+  if (repeatable) program.option(flag, text, collect);
+  else program.option(flag, text);
+}
+
+const takesValue = (name: OptionName): boolean => OPTIONS[name].flag.includes("<");
+
+/** Commander's camel-cased values back to texts, by option name. `--no-x` arrives as `x: false`, absent as `x: true`. */
+function flagsOf(given: Record<string, unknown>): Partial<Record<OptionName, string>> {
+  const flags: Partial<Record<OptionName, string>> = {};
+  for (const name of Object.keys(OPTIONS) as OptionName[]) {
+    const value = given[name];
+    const negated = OPTIONS[name].flag.startsWith("--no-");
+    if (value !== undefined && !(negated && value === true)) flags[name] = String(value);
+  }
+  return flags;
+}
+
+async function runCommand(
+  command: Command,
+  flags: Partial<Record<OptionName, string>>,
+  fail: (line: string) => void,
+): Promise<number> {
+  const abort = new AbortController();
+  let signalled: string | null = null;
+  const onSignal = (name: NodeJS.Signals) => {
+    if (signalled !== null) process.exit(SIGNAL_EXIT[name]);
+    signalled = name;
+    abort.abort(new Error(name));
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+  let debug = false;
+  try {
+    const options = resolveOptions([...command.options, ...COMMON_OPTIONS], {
+      flags,
+      env: process.env,
+      dotEnv: readDotEnv(),
+      readFile: (path) => readFileSync(path, "utf8"),
+    });
+    debug = options.logLevel === "debug";
+    const log = createLog({
+      level: options.logLevel,
+      json: options.json,
+      clock: systemClock,
+      sink: (line) => process.stderr.write(`${line}\n`),
+    });
+    return await command.run({
+      options,
+      log,
+      clock: systemClock,
+      print: (line) => process.stdout.write(`${line}\n`),
+      signal: abort.signal,
+      color: options.color && process.stdout.isTTY === true,
+    });
+  } catch (error) {
+    if (signalled !== null && abort.signal.aborted) return SIGNAL_EXIT[signalled] ?? EXIT.unexpected;
+    const message = error instanceof Error ? error.message : String(error);
+    fail(maskUrls(message.replaceAll("\n", " ")));
+    if (debug && error instanceof Error && error.stack) process.stderr.write(`${maskUrls(error.stack)}\n`);
+    return exitCodeOf(error);
+  } finally {
+    process.off("SIGINT", onSignal);
+    process.off("SIGTERM", onSignal);
+  }
+}
+
+function version(): string {
+  const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+    version: string;
+  };
+  return manifest.version;
+}

@@ -1,0 +1,147 @@
+/**
+ * Puts the parts together: database, venue, engine. The only place that knows which implementation stands behind a port.
+ */
+import { mkdirSync } from "node:fs";
+import { resolve } from "node:path";
+import { createHttpPost } from "../connection/httpPost.ts";
+import { createInfoClient } from "../connection/infoClient.ts";
+import { createStreams } from "../connection/liveSocket.ts";
+import { RateLimiter } from "../connection/rateLimiter.ts";
+import { createSocketFactory } from "../connection/webSocket.ts";
+import { createFeed, type Feed } from "../outputs/feed.ts";
+import { systemRandom } from "../runtime/random.ts";
+import type { Database } from "../store/database.ts";
+import { openEmbedded } from "../store/embedded.ts";
+import { createMemoryStore } from "../store/memory.ts";
+import { migrate } from "../store/migrate.ts";
+import { openPostgres } from "../store/postgres.ts";
+import { type DatabaseStore, openStore } from "../store/store.ts";
+import type { Progress } from "../sync/account.ts";
+import { Engine, type EngineConfig, type EngineDeps } from "../sync/engine.ts";
+import type { OpenStream, Store, VenueInfo } from "../sync/ports.ts";
+import { type Context, requireAccounts } from "./command.ts";
+
+export interface OpenDatabase {
+  database: Database;
+  /** For other programs; contains the password. */
+  url: string;
+  close(): Promise<void>;
+}
+
+const isUrl = (database: string): boolean => /^postgres(ql)?:\/\//i.test(database);
+
+/** A Postgres by URL, or the embedded one in a folder, started when nobody runs it yet. */
+export async function openDatabase({ options, clock, log }: Context): Promise<OpenDatabase> {
+  if (isUrl(options.database)) {
+    const database = openPostgres(options.database);
+    return { database, url: options.database, close: () => database.close() };
+  }
+  const folder = resolve(options.database);
+  mkdirSync(folder, { recursive: true });
+  const server = await openEmbedded(folder, { clock, log });
+  const database = openPostgres(server.url);
+  const close = async () => {
+    await database.close();
+    await server.release();
+  };
+  return { database, url: server.url, close };
+}
+
+/** The same, with the schema brought up to date. */
+export async function openMigrated(context: Context): Promise<OpenDatabase & { store: DatabaseStore }> {
+  const opened = await openDatabase(context);
+  try {
+    const applied = await migrate(opened.database);
+    if (applied.length > 0) context.log.info("schema brought up to date", { migrations: applied.length });
+    return { ...opened, store: openStore(opened.database) };
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
+}
+
+/** The store that `run` and `monitor` follow into: the database, or memory with `--no-db`. */
+export async function openFor(
+  context: Context,
+): Promise<{ store: Store; database: OpenDatabase | null; close(): Promise<void> }> {
+  if (!context.options.db) return { store: createMemoryStore(), database: null, close: async () => {} };
+  const opened = await openMigrated(context);
+  return { store: opened.store, database: opened, close: () => opened.close() };
+}
+
+export interface Venue {
+  info: VenueInfo;
+  openStream: OpenStream;
+  limiter: RateLimiter;
+}
+
+export function connectVenue({ options, clock, log }: Context): Venue {
+  const random = systemRandom;
+  const limiter = new RateLimiter(clock, { weightPerMinute: options.weight });
+  const post = createHttpPost();
+  return {
+    limiter,
+    info: createInfoClient({ apiUrl: options.apiUrl, post, clock, random, limiter, log }),
+    openStream: createStreams({
+      wsUrl: options.wsUrl,
+      socketFactory: createSocketFactory(),
+      clock,
+      random,
+      log,
+    }),
+  };
+}
+
+/** Which market data the options ask for; null for none. */
+function marketChoice({ markets, streams }: Context["options"]): EngineConfig["market"] {
+  const chosen = streams.filter((name) => name !== "webData2");
+  return markets.length === 0 ? null : { coins: markets, streams: chosen };
+}
+
+/** Without a database there is no history to fill: the console shows the last hour and what comes. */
+const NO_DATABASE_PAST_MS = 3_600_000;
+
+export function engineConfig({ options, clock }: Context): EngineConfig {
+  return {
+    accounts: requireAccounts(options),
+    sinceMs: options.since ?? (options.db ? null : clock.now() - NO_DATABASE_PAST_MS),
+    market: marketChoice(options),
+    webData2: options.streams.includes("webData2"),
+    lane: { intervalMs: options.interval },
+  };
+}
+
+export interface Following {
+  engine: Engine;
+  feed: Feed;
+  venue: Venue;
+  /** Rejects when following cannot go on. */
+  failed: Promise<never>;
+}
+
+/** Makes the engine over an open store; the caller starts and stops it. */
+export function follow(
+  context: Context,
+  store: Store,
+  extra: { venue?: Venue; onProgress?: (progress: Progress) => void } = {},
+): Following {
+  const { clock, log } = context;
+  const venue = extra.venue ?? connectVenue(context);
+  const feed = createFeed(log);
+  let fail: (error: unknown) => void = () => {};
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  failed.catch(() => {});
+  const deps: EngineDeps = {
+    ...venue,
+    store,
+    clock,
+    log,
+    random: systemRandom,
+    publish: (committed) => feed.publish(committed),
+    onFatal: fail,
+    ...(extra.onProgress ? { onProgress: extra.onProgress } : {}),
+  };
+  return { engine: new Engine(deps, engineConfig(context)), feed, venue, failed };
+}

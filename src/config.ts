@@ -1,0 +1,386 @@
+/**
+ * One table of options gives the flags, the environment variables, the config file's keys, `--help`, the reference in
+ * the docs and every error message. Guarantees: flag > environment > `.env` > config file > default; an unknown key or
+ * a bad value is a `ConfigError` in one line that names the flag, the variable and the value; secrets are masked.
+ */
+import { readFileSync } from "node:fs";
+import { parseEnv } from "node:util";
+import { ConfigError } from "./errors.ts";
+import { NETWORKS, type Network } from "./protocol/limits.ts";
+import { isAddress } from "./protocol/schemas.ts";
+import { LOG_LEVELS, type LogLevel, maskUrls } from "./runtime/log.ts";
+
+export interface FollowedAccount {
+  address: string;
+  alias: string | null;
+}
+
+export interface Listen {
+  host: string;
+  port: number;
+}
+
+/** Every option of every command, resolved. */
+export interface Options {
+  account: FollowedAccount[];
+  network: Network;
+  apiUrl: string;
+  wsUrl: string;
+  database: string;
+  db: boolean;
+  markets: string[];
+  streams: string[];
+  listen: Listen;
+  json: boolean;
+  logLevel: LogLevel;
+  color: boolean;
+  config: string | null;
+  /** Milliseconds. */
+  interval: number;
+  /** Milliseconds; null for all that the venue serves. */
+  since: number | null;
+  once: boolean;
+  weight: number;
+  print: boolean;
+  check: boolean;
+  host: string;
+  port: number;
+  seed: number;
+  speed: number;
+  recorded: string | null;
+}
+export type OptionName = keyof Options;
+
+interface Option<T> {
+  /** As commander writes it: `--name <value>`. */
+  flag: string;
+  /** Variables, the first that is set wins. */
+  env: readonly string[];
+  help: string;
+  /** From text; throws an `Error` whose message completes "…: ". A flag without value gives `"true"` or `"false"`. */
+  parse(text: string): T;
+  /** Text parsed when nobody says anything. */
+  fallback: string;
+  /** May be given more than once; texts are joined with commas. */
+  repeatable?: boolean;
+}
+
+const text = (value: string): string => value;
+const optional = (value: string): string | null => (value === "" ? null : value);
+const list = (value: string): string[] =>
+  value
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+const flag = (value: string): boolean => {
+  if (["true", "1", "yes", ""].includes(value)) return true;
+  if (["false", "0", "no"].includes(value)) return false;
+  throw new Error("expected true or false");
+};
+const oneOf =
+  <T extends string>(choices: readonly T[]) =>
+  (value: string): T => {
+    if (!(choices as readonly string[]).includes(value))
+      throw new Error(`expected one of ${choices.join(", ")}`);
+    return value as T;
+  };
+const number =
+  (least: number, most: number) =>
+  (value: string): number => {
+    const parsed = Number(value);
+    if (value.trim() === "" || !(parsed >= least && parsed <= most)) {
+      throw new Error(`expected a number from ${least} to ${most}`);
+    }
+    return parsed;
+  };
+const url =
+  (...schemes: string[]) =>
+  (value: string): string => {
+    if (value === "") return value;
+    const parsed = URL.canParse(value) ? new URL(value) : null;
+    if (!parsed || !schemes.includes(parsed.protocol)) {
+      throw new Error(
+        `expected a URL that starts with ${schemes.map((scheme) => `${scheme}//`).join(" or ")}`,
+      );
+    }
+    return value.replace(/\/+$/, "");
+  };
+
+const account = (value: string): FollowedAccount[] => {
+  const accounts = list(value).map((entry) => {
+    const [address = "", alias] = entry.split("=", 2);
+    if (!isAddress(address)) throw new Error("expected 0x and 40 hex digits, optionally =alias");
+    return { address: address.toLowerCase(), alias: alias || null };
+  });
+  const seen = new Map(accounts.map((entry) => [entry.address, entry]));
+  return [...seen.values()];
+};
+
+const seconds = (value: string): number => Math.round(number(1, 86_400)(value) * 1000);
+
+const time = (value: string): number | null => {
+  if (value === "") return null;
+  const ms = /^\d+$/.test(value) ? Number(value) : Date.parse(value);
+  if (!Number.isFinite(ms) || ms < 0)
+    throw new Error("expected a date such as 2026-01-31, or Unix milliseconds");
+  return ms;
+};
+
+const listen = (value: string): Listen => {
+  const match = /^(?:(.*):)?(\d+)$/.exec(value);
+  const port = Number(match?.[2]);
+  if (!match || port > 65_535) throw new Error("expected HOST:PORT");
+  return { host: (match[1] ?? "127.0.0.1").replace(/^\[|\]$/g, ""), port };
+};
+
+export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
+  account: {
+    flag: "--account <0x…[=alias]>",
+    env: ["HLSYNC_ACCOUNTS", "ACCOUNT_ADDRESS"],
+    help: "account to follow; repeat for more",
+    parse: account,
+    fallback: "",
+    repeatable: true,
+  },
+  network: {
+    flag: "--network <name>",
+    env: ["HLSYNC_NETWORK"],
+    help: "mainnet or testnet",
+    parse: oneOf(Object.keys(NETWORKS) as Network[]),
+    fallback: "mainnet",
+  },
+  apiUrl: {
+    flag: "--api-url <url>",
+    env: ["HLSYNC_API_URL"],
+    help: "another endpoint: simulator, own node, proxy",
+    parse: url("http:", "https:"),
+    fallback: "",
+  },
+  wsUrl: {
+    flag: "--ws-url <url>",
+    env: ["HLSYNC_WS_URL"],
+    help: "its WebSocket; derived from --api-url when only that is given",
+    parse: url("ws:", "wss:"),
+    fallback: "",
+  },
+  database: {
+    flag: "--database <url|dir>",
+    env: ["DATABASE_URL", "SUPABASE_DB_URL"],
+    help: "Postgres, or a folder for the embedded one",
+    parse: text,
+    fallback: "./.hlsync/db",
+  },
+  db: { flag: "--no-db", env: [], help: "console only, store nothing", parse: flag, fallback: "true" },
+  markets: {
+    flag: "--markets <coins|all>",
+    env: ["HLSYNC_MARKETS"],
+    help: "market data of these coins, for example BTC,ETH",
+    parse: list,
+    fallback: "",
+  },
+  streams: {
+    flag: "--streams <names>",
+    env: ["HLSYNC_STREAMS"],
+    help: "which market data: trades, l2Book, candle[:1m], allMids, activeAssetCtx",
+    parse: list,
+    fallback: "trades,candle",
+  },
+  listen: {
+    flag: "--listen <host:port>",
+    env: ["HLSYNC_LISTEN"],
+    help: "dashboard, API, metrics and health",
+    parse: listen,
+    fallback: "127.0.0.1:4477",
+  },
+  json: {
+    flag: "--json",
+    env: [],
+    help: "machine output on stdout (NDJSON)",
+    parse: flag,
+    fallback: "false",
+  },
+  logLevel: {
+    flag: "--log-level <level>",
+    env: ["HLSYNC_LOG_LEVEL"],
+    help: LOG_LEVELS.join(", "),
+    parse: oneOf(LOG_LEVELS),
+    fallback: "info",
+  },
+  color: { flag: "--no-color", env: [], help: "no colors (also NO_COLOR)", parse: flag, fallback: "true" },
+  config: {
+    flag: "--config <file>",
+    env: ["HLSYNC_CONFIG"],
+    help: "JSON file of these options",
+    parse: optional,
+    fallback: "",
+  },
+  interval: {
+    flag: "--interval <seconds>",
+    env: ["HLSYNC_INTERVAL"],
+    help: "time between two reconciles (run) or polls (sync)",
+    parse: seconds,
+    fallback: "300",
+  },
+  since: {
+    flag: "--since <date>",
+    env: ["HLSYNC_SINCE"],
+    help: "start of the wanted history; default all that the venue serves",
+    parse: time,
+    fallback: "",
+  },
+  once: { flag: "--once", env: [], help: "one complete pass, then exit", parse: flag, fallback: "false" },
+  weight: {
+    flag: "--weight <n>",
+    env: ["HLSYNC_WEIGHT"],
+    help: "REST weight a minute that hlsync may use (the venue allows 1200 per IP)",
+    parse: number(60, 1_000_000),
+    fallback: "1200",
+  },
+  print: {
+    flag: "--print",
+    env: [],
+    help: "print the SQL instead of running it",
+    parse: flag,
+    fallback: "false",
+  },
+  check: {
+    flag: "--check",
+    env: [],
+    help: "only say what is pending; exit 3 if anything is",
+    parse: flag,
+    fallback: "false",
+  },
+  host: { flag: "--host <host>", env: [], help: "address to bind", parse: text, fallback: "127.0.0.1" },
+  port: {
+    flag: "--port <port>",
+    env: [],
+    help: "port to bind; 0 for any",
+    parse: number(0, 65_535),
+    fallback: "3001",
+  },
+  seed: {
+    flag: "--seed <n>",
+    env: [],
+    help: "the simulated market's seed",
+    parse: number(0, 4_294_967_295),
+    fallback: "1",
+  },
+  speed: {
+    flag: "--speed <factor>",
+    env: [],
+    help: "simulated time per real time",
+    parse: number(0.01, 10_000),
+    fallback: "1",
+  },
+  recorded: {
+    flag: "--recorded <file>",
+    env: [],
+    help: "JSON of recorded accounts to serve verbatim: {address: {fills, …}}",
+    parse: optional,
+    fallback: "",
+  },
+};
+
+/** Options every command takes. */
+export const COMMON_OPTIONS: readonly OptionName[] = ["json", "logLevel", "color", "config"];
+
+/** `--log-level <level>` → `log-level`: the key in a config file, and commander's name for it. */
+export const optionKey = (name: OptionName): string => {
+  const long = /--(?:no-)?([a-z-]+)/.exec(OPTIONS[name].flag);
+  return long?.[1] ?? name;
+};
+
+export interface Sources {
+  /** Texts from the command line, by option name. */
+  flags: Partial<Record<OptionName, string>>;
+  env: Readonly<Record<string, string | undefined>>;
+  /** Content of `.env`, or null. */
+  dotEnv: string | null;
+  /** Reads the config file. */
+  readFile(path: string): string;
+}
+
+/** Resolves the options a command takes. Throws `ConfigError`. */
+export function resolveOptions(names: readonly OptionName[], sources: Sources): Options {
+  const dotEnv = sources.dotEnv === null ? {} : parseEnv(sources.dotEnv);
+  const file = readConfigFile(sources, dotEnv);
+  const resolved: Partial<Record<OptionName, unknown>> = {};
+  for (const name of Object.keys(OPTIONS) as OptionName[]) {
+    const option = OPTIONS[name];
+    const found = names.includes(name) ? find(name, sources, dotEnv, file) : null;
+    const { value, from } = found ?? { value: option.fallback, from: "default" };
+    try {
+      resolved[name] = option.parse(value);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new ConfigError(`${from} ${JSON.stringify(maskUrls(value))}: ${why}`);
+    }
+  }
+  const options = resolved as unknown as Options;
+  if (sources.env.NO_COLOR) options.color = false;
+  return withEndpoints(options);
+}
+
+function find(
+  name: OptionName,
+  sources: Sources,
+  dotEnv: Record<string, string | undefined>,
+  file: Record<string, string>,
+): { value: string; from: string } | null {
+  const { env, flag: flagText } = OPTIONS[name];
+  const flagValue = sources.flags[name];
+  if (flagValue !== undefined) return { value: flagValue, from: flagText.split(" ")[0]! };
+  for (const [where, values] of [
+    ["", sources.env],
+    [".env ", dotEnv],
+  ] as const) {
+    for (const variable of env) {
+      const value = values[variable];
+      if (value !== undefined && value !== "") return { value, from: `${where}${variable}` };
+    }
+  }
+  const value = file[optionKey(name)];
+  return value === undefined ? null : { value, from: `config file key ${JSON.stringify(optionKey(name))}` };
+}
+
+function readConfigFile(
+  sources: Sources,
+  dotEnv: Record<string, string | undefined>,
+): Record<string, string> {
+  const path = sources.flags.config ?? sources.env.HLSYNC_CONFIG ?? dotEnv.HLSYNC_CONFIG;
+  if (!path) return {};
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(sources.readFile(path));
+  } catch (error) {
+    const why = error instanceof SyntaxError ? "is not JSON" : "cannot be read";
+    throw new ConfigError(`--config ${JSON.stringify(path)}: ${why}`, { cause: error });
+  }
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
+    throw new ConfigError(`--config ${JSON.stringify(path)}: an object of options was expected`);
+  }
+  const known = new Set((Object.keys(OPTIONS) as OptionName[]).map(optionKey));
+  return Object.fromEntries(
+    Object.entries(parsed).map(([key, value]) => {
+      if (!known.has(key))
+        throw new ConfigError(`--config ${JSON.stringify(path)}: unknown key ${JSON.stringify(key)}`);
+      return [key, Array.isArray(value) ? value.join(",") : String(value)];
+    }),
+  );
+}
+
+/** The endpoints of the network, unless others were given. */
+function withEndpoints(options: Options): Options {
+  const { apiUrl, wsUrl } = NETWORKS[options.network];
+  if (options.apiUrl === "") return { ...options, apiUrl, wsUrl: options.wsUrl || wsUrl };
+  return { ...options, wsUrl: options.wsUrl || `${options.apiUrl.replace(/^http/, "ws")}/ws` };
+}
+
+/** `.env` of the working folder, or null. */
+export function readDotEnv(): string | null {
+  try {
+    return readFileSync(".env", "utf8");
+  } catch {
+    return null;
+  }
+}

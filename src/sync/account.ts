@@ -1,0 +1,476 @@
+/**
+ * One account followed: what is known of it, and every way of learning more that goes over REST. `lane` adds the
+ * stream; polling uses this alone.
+ *
+ * Guarantees: `catchUp` closes the gap that reaches the present in every stream, reads the states of the dexes in use,
+ * and resolves every order we hold open that the venue does not; `backfill` closes the older gaps. Each part commits
+ * what it learned by itself, so that an interruption loses nothing. A part that fails is *unknown*: it throws after
+ * the other parts had their turn, and its gap stays a gap.
+ */
+
+import type { Read } from "../protocol/decode.ts";
+import { INFO } from "../protocol/infoRequests.ts";
+import { HORIZON } from "../protocol/limits.ts";
+import type { WireClearinghouseState, WireSpotState } from "../protocol/schemas.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { isZero } from "../runtime/decimal.ts";
+import type { Log } from "../runtime/log.ts";
+import {
+  quarantineRows,
+  readWindow,
+  WINDOW_STREAMS,
+  type WindowReading,
+  type WindowStream,
+} from "./backfill.ts";
+import { type Interval, subtract, union } from "./coverage.ts";
+import { type AccountMode, accountMode, dashboardRow } from "./dashboard.ts";
+import type {
+  Address,
+  Applied,
+  Batch,
+  CoverageGrade,
+  CoverageRow,
+  OrderEventRow,
+  PositionRow,
+  Source,
+  TrackedStream,
+} from "./events.ts";
+import { TRACKED_STREAMS } from "./events.ts";
+import {
+  balanceRows,
+  flatPositionRow,
+  openOrderRows,
+  orderEventRow,
+  positionRows,
+  unknownOrderRow,
+} from "./normalize.ts";
+import type { RequestPriority, Store, VenueInfo } from "./ports.ts";
+import { dexOfCoin, SelfCheck, type Suspicion } from "./selfCheck.ts";
+
+/** Limits and margins of following one account; all overridable for tests. */
+export const ACCOUNT_DEFAULTS = {
+  /** REST may answer this much behind the stream (no figure is published): younger time is never claimed as proven. */
+  restLagMs: 2_000,
+  /** Windows repeat this much of what was proven before. */
+  overlapMs: 60_000,
+  /** A gap longer than this is closed from its young end first; the rest is backfill. */
+  foregroundMs: 3_600_000,
+  /** A lost message is suspected when a contradiction lives this long. */
+  graceMs: 2_500,
+  /** Between two account snapshots in `hl_dashboard`; after a fill, the shorter one. */
+  dashboardMs: 60_000,
+  dashboardAfterFillMs: 5_000,
+} as const;
+export type AccountOptions = { [K in keyof typeof ACCOUNT_DEFAULTS]: number };
+
+/** How far past the present a window reads, so that a venue clock ahead of ours hides nothing. */
+const READ_AHEAD_MS = 3_600_000;
+/** Every so many catch-ups all dexes are read, not only those in use. */
+const ALL_DEXES_EVERY = 12;
+/** Orders resolved one by one in one catch-up; more than these are left to the next. */
+const RESOLVE_ORDERS_MAX = 100;
+
+/** Commits a batch for good: retries while the database is away, so it rejects only on abort or on a bug. */
+export type Commit = (batch: Batch, receivedAtMs: number) => Promise<Applied>;
+
+export interface AccountDeps {
+  account: Address;
+  alias: string | null;
+  info: VenueInfo;
+  store: Store;
+  commit: Commit;
+  clock: Clock;
+  log: Log;
+  /** All perp dexes of the venue, "" first. */
+  dexes: readonly string[];
+  options: AccountOptions;
+  /** Start of the wanted history; null for all that the venue serves. */
+  sinceMs: number | null;
+  onProgress?: (progress: Progress) => void;
+}
+
+/** Where a window reading stands, for people. */
+export interface Progress {
+  account: Address;
+  stream: TrackedStream;
+  fromMs: number;
+  toMs: number;
+  rows: number;
+}
+
+export interface ReadOptions {
+  priority: RequestPriority;
+  source: Source;
+  signal: AbortSignal;
+}
+
+export class Account {
+  readonly address: Address;
+  readonly #deps: AccountDeps;
+  readonly check: SelfCheck;
+  #sinceMs = 0;
+  #coverage = new Map<TrackedStream, Record<CoverageGrade, Interval[]>>();
+  #states = new Map<string, WireClearinghouseState>();
+  #spot: WireSpotState | null = null;
+  #abstraction: string | null = null;
+  /** Open positions as last written: key `dex coin`. */
+  #positions = new Map<string, PositionRow>();
+  /** Positions that one state lacked: they close when a later state lacks them too, or when the fills say flat. */
+  #vanished = new Map<string, number>();
+  /** Remaining size of each open order as last written. */
+  #remaining = new Map<number, string>();
+  #usedDexes = new Set<string>([""]);
+  #catchUps = 0;
+  #dashboardAtMs = Number.NEGATIVE_INFINITY;
+  /** Lower bound of (venue clock − ours), from the newest venue times seen. */
+  #clockOffsetMs: number | null = null;
+
+  constructor(deps: AccountDeps) {
+    this.#deps = deps;
+    this.address = deps.account;
+    this.check = new SelfCheck(deps.options.graceMs);
+  }
+
+  get mode(): AccountMode {
+    return accountMode(this.#abstraction, this.#spot);
+  }
+
+  /** Reads what the database knows. To be called once, first. */
+  async open(): Promise<void> {
+    const { store, account, alias, sinceMs, clock } = this.#deps;
+    const state = await store.openAccount(account, alias, sinceMs);
+    this.#sinceMs = state.sinceMs ?? 0;
+    for (const row of state.coverage) this.#noteCoverage(row);
+    for (const order of state.openOrders) {
+      this.check.noteOpenOrder(order.orderId, order.coin, clock.now());
+      this.#usedDexes.add(dexOfCoin(order.coin));
+    }
+    for (const position of state.positions) this.#usedDexes.add(position.dex);
+  }
+
+  /** The venue's clock, never ahead of it as far as its own messages tell. */
+  venueNowMs(): number {
+    return this.#deps.clock.now() + (this.#clockOffsetMs ?? this.#deps.info.clockOffset()?.offsetMs ?? 0);
+  }
+
+  /** A time stamped by the venue and received now: the venue's clock is at least there. */
+  noteVenueTime(venueMs: number, receivedAtMs: number): void {
+    const offset = venueMs - receivedAtMs;
+    if (this.#clockOffsetMs === null || offset > this.#clockOffsetMs) this.#clockOffsetMs = offset;
+  }
+
+  /** Proven and unprovable intervals of a stream, as committed. */
+  known(stream: TrackedStream, grade: CoverageGrade): Interval[] {
+    return this.#coverage.get(stream)?.[grade] ?? [];
+  }
+
+  /** What is wanted and neither proven nor known to be unprovable, oldest first, up to now. */
+  gaps(stream: TrackedStream): Interval[] {
+    const wanted = { fromMs: this.#sinceMs, toMs: this.venueNowMs() - this.#deps.options.restLagMs };
+    if (wanted.fromMs > wanted.toMs) return [];
+    return subtract([wanted], union(this.known(stream, "proven"), this.known(stream, "unprovable")));
+  }
+
+  /** Closes the gap that reaches the present, in every stream, and brings the states up to date. */
+  async catchUp(options: ReadOptions): Promise<void> {
+    const everyDex = this.#catchUps++ % ALL_DEXES_EVERY === 0;
+    const dexes = this.#deps.dexes.filter((dex) => everyDex || this.#usedDexes.has(dex));
+    await allOf([
+      ...WINDOW_STREAMS.map((stream) => this.#readPresent(stream, options)),
+      this.#readOrders(dexes, options),
+      this.#readStates(dexes, options),
+    ]);
+  }
+
+  /** Whether history is missing that the next catch-up will not read by itself. */
+  hasOldGaps(): boolean {
+    return WINDOW_STREAMS.some((stream) => this.#oldGaps(stream).length > 0);
+  }
+
+  /** Closes every gap that catching up leaves, youngest first. */
+  async backfill(options: ReadOptions): Promise<void> {
+    for (const stream of WINDOW_STREAMS) {
+      for (const gap of this.#oldGaps(stream).reverse()) await this.readWindow(stream, gap, options);
+    }
+  }
+
+  /** Gaps that end before the newest proven moment; the one after it is the present, which `catchUp` reads. */
+  #oldGaps(stream: TrackedStream): Interval[] {
+    const provenToMs = this.known(stream, "proven").at(-1)?.toMs;
+    return this.gaps(stream).filter((gap) => provenToMs !== undefined && gap.toMs < provenToMs);
+  }
+
+  async #readPresent(stream: WindowStream, options: ReadOptions): Promise<void> {
+    const { overlapMs, foregroundMs } = this.#deps.options;
+    const nowMs = this.venueNowMs();
+    const provenToMs = this.known(stream, "proven").at(-1)?.toMs ?? Number.NEGATIVE_INFINITY;
+    const fromMs = Math.max(this.#sinceMs, provenToMs - overlapMs, nowMs - foregroundMs);
+    await this.readWindow(stream, { fromMs, toMs: nowMs + READ_AHEAD_MS }, options);
+  }
+
+  async readWindow(stream: WindowStream, window: Interval, options: ReadOptions): Promise<void> {
+    const { account, info, store, onProgress } = this.#deps;
+    let rows = 0;
+    const reading: WindowReading = {
+      ...options,
+      account,
+      info,
+      restLagMs: this.#deps.options.restLagMs,
+      venueNowMs: () => this.venueNowMs(),
+      countFillsAfter: (timeMs) => store.countFillsAfter(account, timeMs),
+      commit: async (batch) => {
+        const applied = await this.commit(batch, this.#deps.clock.now());
+        rows += (batch.fills?.length ?? 0) + (batch.funding?.length ?? 0) + (batch.ledger?.length ?? 0);
+        const covered = batch.coverage?.at(-1);
+        if (covered) onProgress?.({ account, stream, fromMs: covered.fromMs, toMs: covered.toMs, rows });
+        return applied;
+      },
+    };
+    await readWindow(reading, stream, window);
+  }
+
+  /** Commits and keeps what was committed in mind. */
+  async commit(batch: Batch, receivedAtMs: number): Promise<Applied> {
+    const applied = await this.#deps.commit(batch, receivedAtMs);
+    const nowMs = this.#deps.clock.now();
+    for (const row of batch.coverage ?? []) this.#noteCoverage(row);
+    if (batch.fills) this.check.noteFills(batch.fills, nowMs);
+    if (batch.orderEvents) this.check.noteOrderEvents(batch.orderEvents, nowMs);
+    for (const row of [...(batch.fills ?? []), ...(batch.orderEvents ?? [])])
+      this.#usedDexes.add(dexOfCoin(row.coin));
+    return applied;
+  }
+
+  #noteCoverage(row: CoverageRow): void {
+    const grades = this.#coverage.get(row.stream) ?? { streamed: [], proven: [], unprovable: [] };
+    grades[row.grade] = union(grades[row.grade], [row]);
+    this.#coverage.set(row.stream, grades);
+  }
+
+  /**
+   * Orders: what is open on each dex, then the newest transitions (which show what was placed and ended unseen), then
+   * each order that we hold open and the venue does not.
+   */
+  async #readOrders(dexes: readonly string[], options: ReadOptions): Promise<void> {
+    const { info, account } = this.#deps;
+    const { priority, signal, source } = options;
+    const claimableToMs = this.venueNowMs() - this.#deps.options.restLagMs;
+    const heldOpen = new Set(this.check.openOrderIds);
+    const open = new Set<number>();
+    let complete = true;
+    for (const dex of dexes) {
+      const answer = await info.request(
+        INFO.frontendOpenOrders,
+        { user: account, dex },
+        { priority, signal },
+      );
+      const origin = { account, source, seenAtMs: answer.receivedAtMs };
+      const rows = openOrderRows(origin, answer.result.rows);
+      for (const row of rows) open.add(row.orderId);
+      complete &&= answer.result.unread.length === 0;
+      const quarantine = quarantineRows(
+        answer.result.unread,
+        "frontendOpenOrders",
+        account,
+        answer.receivedAtMs,
+      );
+      await this.commit({ orderEvents: rows, quarantine }, answer.receivedAtMs);
+    }
+    await this.#readOrderHistory(claimableToMs, options);
+    if (!complete) return;
+    const stillHeld = new Set(this.check.openOrderIds);
+    const lost = [...heldOpen].filter((orderId) => stillHeld.has(orderId) && !open.has(orderId));
+    for (const orderId of lost.slice(0, RESOLVE_ORDERS_MAX)) await this.resolveOrder(orderId, options);
+  }
+
+  async #readOrderHistory(claimableToMs: number, options: ReadOptions): Promise<void> {
+    const { info, account } = this.#deps;
+    const { priority, signal, source } = options;
+    const answer = await info.request(INFO.historicalOrders, { user: account }, { priority, signal });
+    const origin = { account, source, seenAtMs: answer.receivedAtMs };
+    const orderEvents = answer.result.rows.map((row) => orderEventRow(origin, row));
+    const times = orderEvents.map((row) => row.statusTimeMs);
+    const full = answer.result.rows.length + answer.result.unread.length >= HORIZON.orders;
+    // The oldest millisecond of a full list may be cut.
+    const fromMs = times.length === 0 ? this.#sinceMs : Math.min(...times) + (full ? 1 : 0);
+    const coverage: CoverageRow[] = [];
+    if (fromMs <= claimableToMs) {
+      coverage.push({
+        account,
+        stream: "orders",
+        grade: "proven",
+        fromMs,
+        toMs: claimableToMs,
+        reason: null,
+      });
+    }
+    const reason = "older than the orders that the venue still lists (it keeps them by count)";
+    for (const gap of subtract(
+      [{ fromMs: this.#sinceMs, toMs: fromMs - 1 }],
+      this.known("orders", "proven"),
+    )) {
+      coverage.push({ account, stream: "orders", grade: "unprovable", ...gap, reason });
+    }
+    const quarantine = quarantineRows(answer.result.unread, "historicalOrders", account, answer.receivedAtMs);
+    await this.commit({ orderEvents, coverage, quarantine }, answer.receivedAtMs);
+  }
+
+  /** Asks for one order; what the venue has forgotten ends as `unknown`. */
+  async resolveOrder(orderId: number, { priority, source, signal }: ReadOptions): Promise<void> {
+    const { info, account, store } = this.#deps;
+    const answer = await info.request(
+      INFO.orderStatus,
+      { user: account, oid: orderId },
+      { priority, signal },
+    );
+    const origin = { account, source, seenAtMs: answer.receivedAtMs };
+    const status = answer.result.value;
+    let row: OrderEventRow | undefined;
+    if (status.order) row = orderEventRow(origin, { value: status.order, raw: status.order });
+    else if (status.status === "unknownOid") {
+      const last = (await store.orderEvents(account, [orderId])).at(-1);
+      if (last) row = unknownOrderRow(origin, last, answer.sentAtMs);
+    }
+    if (row) await this.commit({ orderEvents: [row] }, answer.receivedAtMs);
+  }
+
+  async #readStates(dexes: readonly string[], options: ReadOptions): Promise<void> {
+    const { info, account } = this.#deps;
+    const { priority, signal } = options;
+    const ask = { priority, signal };
+    if (this.#abstraction === null) {
+      // An open set, and older endpoints do not know the question: then the mode is told by webData3, or stays standard.
+      const answer = await info.request(INFO.userAbstraction, { user: account }, ask).catch(() => null);
+      this.#abstraction = answer?.result.value ?? null;
+    }
+    for (const dex of dexes) {
+      const answer = await info.request(INFO.clearinghouseState, { user: account, dex }, ask);
+      await this.commit(this.perpState(dex, answer.result, answer.receivedAtMs), answer.receivedAtMs);
+    }
+    const spot = await info.request(INFO.spotClearinghouseState, { user: account }, ask);
+    await this.commit(this.spotState(spot.result, spot.receivedAtMs), spot.receivedAtMs);
+    await this.commit(this.snapshot(true), spot.receivedAtMs);
+  }
+
+  noteAbstraction(abstraction: string): void {
+    this.#abstraction = abstraction;
+  }
+
+  /** The rows of a state of one dex, fetched or pushed. */
+  perpState(dex: string, state: Read<WireClearinghouseState>, receivedAtMs: number): Batch {
+    const timeMs = state.value.time ?? receivedAtMs;
+    if (state.value.time) this.noteVenueTime(state.value.time, receivedAtMs);
+    this.#states.set(dex, state.value);
+    const rows = positionRows(this.address, dex, state, receivedAtMs);
+    if (rows.length > 0) this.#usedDexes.add(dex);
+    const open = new Map(rows.map((row) => [row.coin, row.szi]));
+    this.check.noteState(dex, timeMs, open, receivedAtMs);
+    const closed = this.#closedPositions(dex, open, timeMs);
+    for (const row of rows) {
+      this.#positions.set(`${dex} ${row.coin}`, row);
+      this.#vanished.delete(`${dex} ${row.coin}`);
+    }
+    return { positions: [...rows, ...closed] };
+  }
+
+  /**
+   * A position absent from one state is not closed by that alone (a stale or empty answer lacks it too): the fills say
+   * flat, or a second, later state lacks it as well.
+   */
+  #closedPositions(dex: string, open: ReadonlyMap<string, string>, timeMs: number): PositionRow[] {
+    const closed: PositionRow[] = [];
+    for (const [key, position] of this.#positions) {
+      if (position.dex !== dex || open.has(position.coin) || timeMs <= position.asOfMs) continue;
+      const end = this.check.chainEnd(position.coin);
+      const flatByFills = end !== null && isZero(end.position) && end.timeMs <= timeMs;
+      const missedAtMs = this.#vanished.get(key);
+      if (flatByFills || (missedAtMs !== undefined && timeMs > missedAtMs)) {
+        closed.push(flatPositionRow(this.address, dex, position.coin, timeMs));
+        this.#positions.delete(key);
+        this.#vanished.delete(key);
+      } else if (missedAtMs === undefined) this.#vanished.set(key, timeMs);
+    }
+    return closed;
+  }
+
+  spotState(state: Read<WireSpotState>, receivedAtMs: number): Batch {
+    this.#spot = state.value;
+    return { balances: balanceRows(this.address, state, receivedAtMs) };
+  }
+
+  /** Rows of an openOrders push that tell something new: an order not seen yet, or a smaller remaining size. */
+  openOrders(dex: string, rows: OrderEventRow[], complete: boolean, receivedAtMs: number): Batch {
+    const fresh = rows.filter((row) => this.#remaining.get(row.orderId) !== row.remaining);
+    const open = new Set(rows.map((row) => row.orderId));
+    if (complete) this.check.noteOpenOrders(dex, open, receivedAtMs);
+    for (const row of fresh) this.#remaining.set(row.orderId, row.remaining);
+    // Bounded by what can be open at once: the venue allows at most 5000 a account.
+    if (complete && this.#remaining.size > 2 * HORIZON.orders) {
+      for (const orderId of this.#remaining.keys()) if (!open.has(orderId)) this.#remaining.delete(orderId);
+    }
+    return { orderEvents: fresh };
+  }
+
+  /** The account snapshot when one is due: after `dashboardMs`, or sooner after a fill. */
+  snapshot(now: boolean, afterFill = false): Batch {
+    const { dashboardMs, dashboardAfterFillMs } = this.#deps.options;
+    const nowMs = this.#deps.clock.now();
+    const dueMs = this.#dashboardAtMs + (afterFill ? dashboardAfterFillMs : dashboardMs);
+    if ((!now && nowMs < dueMs) || this.#states.size === 0) return {};
+    this.#dashboardAtMs = nowMs;
+    const times = [...this.#states.values()].map((state) => state.time ?? nowMs);
+    const row = dashboardRow({
+      account: this.address,
+      asOfMs: Math.max(...times),
+      mode: this.mode,
+      perps: this.#states,
+      spot: this.#spot,
+    });
+    return { dashboard: [row] };
+  }
+
+  /** Heals one suspicion by the narrowest reading, and records what was found. True when it is explained now. */
+  async repair(suspicion: Suspicion, signal: AbortSignal): Promise<boolean> {
+    const options: ReadOptions = { priority: "heal", source: "repair", signal };
+    const foundAtMs = this.#deps.clock.now();
+    if (suspicion.kind === "order") await this.resolveOrder(suspicion.orderId, options);
+    else {
+      const toMs = suspicion.kind === "chain" ? suspicion.toMs : this.venueNowMs() + READ_AHEAD_MS;
+      const window = { fromMs: suspicion.fromMs, toMs };
+      await allOf([this.readWindow("fills", window, options), this.readWindow("twapFills", window, options)]);
+    }
+    const explained = this.check.settle(suspicion);
+    const { key: _key, kind, ...detail } = suspicion;
+    const repairedAtMs = explained ? this.#deps.clock.now() : null;
+    const stream = kind === "order" ? "orders" : "fills";
+    const drift = [{ account: this.address, stream, cause: kind, detail, foundAtMs, repairedAtMs }];
+    await this.commit({ drift }, foundAtMs);
+    this.#deps.log[explained ? "info" : "warn"](
+      explained ? "healed a loss" : "difference not explained by the venue",
+      {
+        cause: kind,
+        ...detail,
+      },
+    );
+    return explained;
+  }
+
+  /** Rows that say that every stream was watched live over this time. */
+  streamed(fromMs: number, toMs: number): CoverageRow[] {
+    if (fromMs > toMs) return [];
+    return TRACKED_STREAMS.map((stream) => ({
+      account: this.address,
+      stream,
+      grade: "streamed",
+      fromMs,
+      toMs,
+      reason: null,
+    }));
+  }
+}
+
+/** Waits for all; then throws the first failure, if any. */
+export async function allOf(parts: Promise<unknown>[]): Promise<void> {
+  const failed = (await Promise.allSettled(parts)).find((part) => part.status === "rejected");
+  if (failed) throw failed.reason;
+}

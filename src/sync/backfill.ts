@@ -1,0 +1,249 @@
+/**
+ * Reading a window of a history until it is proven. Start, resume, repair and deep backfill all come down to this.
+ *
+ * Guarantees: every row the venue serves in the window is committed exactly once by identity; an interval is recorded
+ * as proven in the same transaction as the rows that prove it; a failed read proves nothing and loses nothing (what was
+ * committed before it stays, the rest is still a gap). What the venue no longer serves becomes `unprovable` with a
+ * reason, never silence.
+ * Assumes of the venue: both bounds inclusive; a page is a contiguous run in time, so the inside of a full page is
+ * complete while its outermost milliseconds may be cut. Cursors therefore repeat the boundary millisecond.
+ */
+import type { ReadRows, Unread } from "../protocol/decode.ts";
+import { INFO, type InfoRequest, type WindowParams } from "../protocol/infoRequests.ts";
+import { HORIZON, PAGE_ROWS_MAYBE_FULL } from "../protocol/limits.ts";
+import type { Interval } from "./coverage.ts";
+import type {
+  Address,
+  Applied,
+  Batch,
+  CoverageRow,
+  FillRow,
+  QuarantineRow,
+  Source,
+  TrackedStream,
+} from "./events.ts";
+import { fillRow, fundingUpdateRow, ledgerRow, type Origin, twapSliceFillRow } from "./normalize.ts";
+import type { RequestPriority, VenueInfo } from "./ports.ts";
+
+/** Streams that the venue serves by time window; orders are served by count and have their own reading. */
+export type WindowStream = Exclude<TrackedStream, "orders">;
+export const WINDOW_STREAMS: readonly WindowStream[] = ["fills", "twapFills", "funding", "ledger"];
+
+export interface WindowReading {
+  account: Address;
+  source: Source;
+  priority: RequestPriority;
+  signal: AbortSignal;
+  info: VenueInfo;
+  /** Commits one page; rejects with `StoreError`. */
+  commit(batch: Batch): Promise<Applied>;
+  /** Fills already stored after a time: tells whether older ones are still within what the venue serves. */
+  countFillsAfter(timeMs: number): Promise<number>;
+  /** The venue's clock now, never ahead of it. */
+  venueNowMs(): number;
+  /** REST may answer this much behind the venue's clock: nothing younger is claimed as proven. */
+  restLagMs: number;
+}
+
+export interface WindowResult {
+  rows: number;
+  pages: number;
+  /** How far the window was proven; less than asked when it reaches into the present. */
+  provenToMs: number;
+}
+
+interface Page {
+  batch: Batch;
+  /** Times of all rows the venue sent, readable or not where the time could be told. */
+  times: number[];
+  count: number;
+  sentAtMs: number;
+}
+
+/** Which end of the window a full page starts from; `unknown` reads on at both ends. */
+type Anchor = "start" | "unknown";
+
+interface StreamReader {
+  anchor: Anchor;
+  /** Newest rows that the venue serves, or null when it serves all. */
+  horizonRows: number | null;
+  page(reading: WindowReading, window: Interval): Promise<Page>;
+}
+
+const READERS: Record<WindowStream, StreamReader> = {
+  fills: {
+    anchor: "start",
+    horizonRows: HORIZON.fills,
+    page: (reading, window) => fillsPage(reading, window, false),
+  },
+  twapFills: {
+    anchor: "unknown",
+    horizonRows: HORIZON.fills,
+    page: (reading, window) =>
+      readPage(
+        reading,
+        INFO.userTwapSliceFillsByTime,
+        { ...bounds(reading, window), aggregateByTime: false },
+        (rows, origin) => ({
+          fills: rows.rows.map((row) => twapSliceFillRow(origin, row)),
+        }),
+      ),
+  },
+  funding: {
+    anchor: "start",
+    horizonRows: null,
+    page: (reading, window) =>
+      readPage(reading, INFO.userFunding, bounds(reading, window), (rows, origin) => ({
+        funding: rows.rows.map((row) => fundingUpdateRow(origin, row)),
+      })),
+  },
+  ledger: {
+    anchor: "start",
+    horizonRows: null,
+    page: (reading, window) =>
+      readPage(reading, INFO.userNonFundingLedgerUpdates, bounds(reading, window), (rows, origin) => ({
+        ledger: rows.rows.map((row) => ledgerRow(origin, row)),
+      })),
+  },
+};
+
+const bounds = (reading: WindowReading, window: Interval): WindowParams => ({
+  user: reading.account,
+  startTime: window.fromMs,
+  endTime: window.toMs,
+});
+
+const fillsPage = (reading: WindowReading, window: Interval, reversed: boolean): Promise<Page> =>
+  readPage(
+    reading,
+    INFO.userFillsByTime,
+    { ...bounds(reading, window), aggregateByTime: false, ...(reversed ? { reversed: true as const } : {}) },
+    (rows, origin) => ({ fills: rows.rows.map((row) => fillRow(origin, row)) }),
+  );
+
+async function readPage<P extends object, T>(
+  reading: WindowReading,
+  request: InfoRequest<P, ReadRows<T>>,
+  params: P,
+  toBatch: (rows: ReadRows<T>, origin: Origin) => Batch,
+): Promise<Page> {
+  const { account, source, priority, signal } = reading;
+  const answer = await reading.info.request(request, params, { priority, signal });
+  const origin = { account, source, seenAtMs: answer.receivedAtMs };
+  const batch = toBatch(answer.result, origin);
+  const times = [...(batch.fills ?? []), ...(batch.funding ?? []), ...(batch.ledger ?? [])].map(
+    (row) => row.timeMs,
+  );
+  const quarantine = quarantineRows(answer.result.unread, request.type, account, answer.receivedAtMs);
+  return {
+    batch: quarantine.length > 0 ? { ...batch, quarantine } : batch,
+    times,
+    count: answer.result.rows.length + answer.result.unread.length,
+    sentAtMs: answer.sentAtMs,
+  };
+}
+
+export function quarantineRows(
+  unread: Unread[],
+  subject: string,
+  account: Address | null,
+  seenAtMs: number,
+): QuarantineRow[] {
+  return unread.map(({ raw, reason }) => ({
+    account,
+    subject,
+    reason,
+    raw: typeof raw === "string" ? raw : (JSON.stringify(raw) ?? "undefined"),
+    seenAtMs,
+  }));
+}
+
+/**
+ * Reads `window` of one stream completely and commits it page by page. The window may reach into the present or
+ * beyond; what is younger than the venue's clock less `restLagMs` is stored but not claimed.
+ */
+export async function readWindow(
+  reading: WindowReading,
+  stream: WindowStream,
+  window: Interval,
+): Promise<WindowResult> {
+  const { anchor } = READERS[stream];
+  const claimableToMs = Math.min(window.toMs, reading.venueNowMs() - reading.restLagMs);
+  const open: Interval[] = [window];
+  const result: WindowResult = { rows: 0, pages: 0, provenToMs: claimableToMs };
+  let firstRowMs = Number.POSITIVE_INFINITY;
+
+  // What lies before the first row is only claimed at the end, when it is known whether the horizon was reached.
+  const claim = (fromMs: number, toMs: number): CoverageRow[] => {
+    const part = { fromMs: Math.max(fromMs, firstRowMs), toMs: Math.min(toMs, claimableToMs) };
+    if (part.fromMs > part.toMs) return [];
+    return [{ account: reading.account, stream, grade: "proven", ...part, reason: null }];
+  };
+
+  for (let part = open.pop(); part !== undefined; part = open.pop()) {
+    const page = await READERS[stream].page(reading, part);
+    const first = Math.min(...page.times);
+    const last = Math.max(...page.times);
+    firstRowMs = Math.min(firstRowMs, first);
+    result.pages += 1;
+    result.rows += page.count;
+    if (page.count < PAGE_ROWS_MAYBE_FULL || page.times.length === 0) {
+      await reading.commit({ ...page.batch, coverage: claim(part.fromMs, part.toMs) });
+      continue;
+    }
+    const { fromMs, toMs } = part;
+    const saturated = first === last;
+    const coverage = claim(anchor === "start" ? fromMs : first + 1, last - 1);
+    if (saturated) coverage.push(...(await readSaturatedMs(reading, stream, first)));
+    await reading.commit({ ...page.batch, coverage });
+    if (anchor === "unknown" && first > fromMs) open.push({ fromMs, toMs: saturated ? first - 1 : first });
+    if (last < toMs) open.push({ fromMs: saturated ? last + 1 : last, toMs });
+  }
+  await settleHead(reading, stream, window.fromMs, Math.min(firstRowMs - 1, claimableToMs), result.rows);
+  return result;
+}
+
+/** Claims what lies before the first row, or says that the venue no longer serves it. */
+async function settleHead(
+  reading: WindowReading,
+  stream: WindowStream,
+  fromMs: number,
+  toMs: number,
+  rowsRead: number,
+): Promise<void> {
+  if (fromMs > toMs) return;
+  const { horizonRows } = READERS[stream];
+  const reached =
+    horizonRows !== null && Math.max(rowsRead, await reading.countFillsAfter(toMs)) >= horizonRows;
+  const row = { account: reading.account, stream, fromMs, toMs };
+  const reason = `older than the ${horizonRows} newest rows, which is all that the venue serves`;
+  await reading.commit({
+    coverage: [reached ? { ...row, grade: "unprovable", reason } : { ...row, grade: "proven", reason: null }],
+  });
+}
+
+/**
+ * A page full of one millisecond: the cursor cannot advance past rows it has not seen. For fills the same millisecond
+ * is read from both ends; where the two pages meet, it is complete.
+ */
+async function readSaturatedMs(
+  reading: WindowReading,
+  stream: WindowStream,
+  timeMs: number,
+): Promise<CoverageRow[]> {
+  const ms = { fromMs: timeMs, toMs: timeMs };
+  const row = { account: reading.account, stream, ...ms };
+  if (stream === "fills") {
+    const [oldest, newest] = [await fillsPage(reading, ms, false), await fillsPage(reading, ms, true)];
+    await reading.commit(oldest.batch);
+    await reading.commit(newest.batch);
+    const seen = new Set((oldest.batch.fills ?? []).map(fillKey));
+    const met = (newest.batch.fills ?? []).some((fill) => seen.has(fillKey(fill)));
+    if (met || newest.count < PAGE_ROWS_MAYBE_FULL) return [{ ...row, grade: "proven", reason: null }];
+  }
+  return [{ ...row, grade: "unprovable", reason: "one millisecond holds more rows than the venue serves" }];
+}
+
+/** Identity of a fill (invariant I2). */
+export const fillKey = (fill: FillRow): string =>
+  `${fill.account}|${fill.coin}|${fill.timeMs}|${fill.orderId}|${fill.tradeId}|${fill.side}`;

@@ -1,0 +1,71 @@
+/**
+ * One account snapshot out of the states of all perp dexes and the spot state. Pure. Guarantees: mode-aware equity (an
+ * account whose collateral lives in spot never reads zero); a ratio without a denominator is null, never zero.
+ */
+
+import type { WireClearinghouseState, WireSpotState } from "../protocol/schemas.ts";
+import { add, type Decimal, div, isZero, max, mul, sign, sub, sum, trunc } from "../runtime/decimal.ts";
+import type { Address, DashboardRow } from "./events.ts";
+
+/** `standard`: collateral is posted per dex. In the two others it lives in the spot state. */
+export type AccountMode = "standard" | "unified" | "portfolio_margin";
+
+/** From the venue's `abstraction`, an open set: whatever is not known to pool collateral does not. */
+export function accountMode(abstraction: string | null, spot: WireSpotState | null): AccountMode {
+  if (abstraction === "portfolioMargin" || spot?.portfolioMarginEnabled === true) return "portfolio_margin";
+  return abstraction === "unifiedAccount" ? "unified" : "standard";
+}
+
+export interface AccountStates {
+  account: Address;
+  asOfMs: number;
+  mode: AccountMode;
+  /** By dex; "" is the first one. */
+  perps: ReadonlyMap<string, WireClearinghouseState>;
+  spot: WireSpotState | null;
+}
+
+/** Spot tokens that count as dollars of collateral in unified and portfolio-margin accounts. */
+const DOLLAR_TOKENS = new Set(["USDC", "USDT0", "USDE", "USDH"]);
+
+export function dashboardRow(states: AccountStates): DashboardRow {
+  const perps = [...states.perps.values()];
+  const total = (pick: (state: WireClearinghouseState) => Decimal): Decimal => sum(perps.map(pick));
+  const positions = perps.flatMap((state) => state.assetPositions.map(({ position }) => position));
+  const balances = (states.spot?.balances ?? []).filter(({ coin }) => DOLLAR_TOKENS.has(coin));
+  const pooled = states.mode !== "standard";
+  const totalMarginUsed = total((state) => state.marginSummary.totalMarginUsed);
+  const totalNotional = total((state) => state.marginSummary.totalNtlPos);
+  const maintenance = total((state) => state.crossMaintenanceMarginUsed ?? "0");
+  const accountValue = pooled
+    ? sum(balances.map(({ total: held }) => held))
+    : total((state) => state.marginSummary.accountValue);
+  const withdrawable = pooled
+    ? sum(balances.map(({ total: held, hold }) => max("0", sub(held, hold))))
+    : total((state) => state.withdrawable);
+  const solvent = sign(accountValue) > 0;
+  const ratio = (part: Decimal, whole: Decimal, scale: Decimal, places: number): Decimal | null =>
+    isZero(whole) ? null : trunc(mul(div(part, whole), scale), places);
+  return {
+    account: states.account,
+    asOfMs: states.asOfMs,
+    accountValue,
+    withdrawable,
+    totalMarginUsed,
+    totalNotionalPosition: totalNotional,
+    totalRawUsd: total((state) => state.marginSummary.totalRawUsd),
+    maintenanceMargin: maintenance,
+    actualLeverage: solvent ? ratio(totalNotional, accountValue, "1", 6) : null,
+    marginUsagePct: solvent ? ratio(totalMarginUsed, accountValue, "100", 6) : null,
+    freeMargin: sub(accountValue, totalMarginUsed),
+    marginLevel: ratio(accountValue, maintenance, "1", 6),
+    liquidationBufferPct: solvent ? ratio(sub(accountValue, maintenance), accountValue, "100", 6) : null,
+    totalPositions: positions.length,
+    totalUnrealizedPnl: positions.reduce((pnl, { unrealizedPnl }) => add(pnl, unrealizedPnl), "0"),
+    healthScore: null,
+    healthStatus: "unknown",
+    healthReason: "not scored by this version",
+    accountMode: states.mode,
+    raw: { perps: Object.fromEntries(states.perps), spot: states.spot },
+  };
+}

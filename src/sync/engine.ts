@@ -1,0 +1,209 @@
+/**
+ * The whole of following: one lane per account, market data beside it, and one way of committing.
+ *
+ * Guarantees: every committed change is handed to `publish` after its transaction and never before; a database that is
+ * away is waited for, with the stream buffered meanwhile; accounts beyond what the venue's WebSocket serves from one
+ * address are polled in turn and say so.
+ */
+
+import { StoreError } from "../errors.ts";
+import { INFO } from "../protocol/infoRequests.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Log } from "../runtime/log.ts";
+import type { Random } from "../runtime/random.ts";
+import { ACCOUNT_DEFAULTS, Account, type AccountOptions, type Commit, type Progress } from "./account.ts";
+import type { Address, Applied } from "./events.ts";
+import { accountSubscriptions, LANE_DEFAULTS, Lane, type LaneOptions, type LaneStatus } from "./lane.ts";
+import { Market, type MarketChoice } from "./market.ts";
+import type { OpenStream, Store, VenueInfo } from "./ports.ts";
+
+/** One commit, as outputs see it. */
+export interface Committed {
+  applied: Applied;
+  /** When the oldest of its rows was received. */
+  receivedAtMs: number;
+  committedAtMs: number;
+}
+
+export interface EngineDeps {
+  store: Store;
+  info: VenueInfo;
+  openStream: OpenStream;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  publish(committed: Committed): void;
+  onProgress?(progress: Progress): void;
+  onFatal(error: unknown): void;
+}
+
+export interface FollowedAccount {
+  address: Address;
+  alias: string | null;
+}
+
+export interface EngineConfig {
+  accounts: readonly FollowedAccount[];
+  /** Start of the wanted history; null for all that the venue serves. */
+  sinceMs: number | null;
+  market: MarketChoice | null;
+  /** Also try the former `webData2` subscription; its meaning comes from other channels either way. */
+  webData2: boolean;
+  /** Users that may be streamed from this address. */
+  usersMax?: number;
+  account?: Partial<AccountOptions>;
+  lane?: Partial<LaneOptions>;
+}
+
+export interface EngineStatus {
+  accounts: { address: Address; alias: string | null; mode: "stream" | "poll"; lane: LaneStatus | null }[];
+}
+
+/** Waiting for the database: full jitter between these. */
+const RETRY_MIN_MS = 50;
+const RETRY_MAX_MS = 5_000;
+
+/**
+ * Commits and publishes. A transient failure is retried for ever, or `attempts` times; any other is thrown.
+ */
+export function committer(
+  deps: Pick<EngineDeps, "store" | "clock" | "random" | "log" | "publish">,
+  signal: AbortSignal,
+  attempts = Number.POSITIVE_INFINITY,
+): Commit {
+  const { store, clock, random, log, publish } = deps;
+  return async (batch, receivedAtMs) => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const applied = await store.apply(batch);
+        if (attempt > 1) log.info("database is back", { afterAttempts: attempt });
+        publish({ applied, receivedAtMs, committedAtMs: clock.now() });
+        return applied;
+      } catch (error) {
+        if (!(error instanceof StoreError && error.transient) || attempt >= attempts) throw error;
+        if (attempt === 1) log.warn("database does not take writes, holding them", { error });
+        await clock.sleep(
+          RETRY_MIN_MS + random.next() * Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** attempt),
+          signal,
+        );
+      }
+    }
+  };
+}
+
+/** All perp dexes, "" first. */
+export async function perpDexes(info: VenueInfo, signal: AbortSignal): Promise<string[]> {
+  const answer = await info.request(INFO.perpDexs, {}, { priority: "heal", signal });
+  return answer.result.value.map((dex) => dex?.name ?? "");
+}
+
+export function openAccount(
+  deps: Pick<EngineDeps, "store" | "info" | "clock" | "log" | "onProgress">,
+  config: EngineConfig,
+  followed: FollowedAccount,
+  dexes: readonly string[],
+  commit: Commit,
+): Account {
+  return new Account({
+    account: followed.address,
+    alias: followed.alias,
+    info: deps.info,
+    store: deps.store,
+    commit,
+    clock: deps.clock,
+    log: deps.log.with({ account: followed.alias ?? followed.address }),
+    dexes,
+    options: { ...ACCOUNT_DEFAULTS, ...config.account },
+    sinceMs: config.sinceMs,
+    ...(deps.onProgress ? { onProgress: deps.onProgress } : {}),
+  });
+}
+
+export class Engine {
+  readonly name = "engine";
+  readonly #deps: EngineDeps;
+  readonly #config: EngineConfig;
+  readonly #abort = new AbortController();
+  #lanes: { followed: FollowedAccount; account: Account; lane: Lane | null }[] = [];
+  #market: Market | null = null;
+  #polling: Promise<void> = Promise.resolve();
+
+  constructor(deps: EngineDeps, config: EngineConfig) {
+    this.#deps = deps;
+    this.#config = config;
+  }
+
+  /** Rejects when the venue or the database cannot be reached now; after that nothing stops it but `stop`. */
+  async start(): Promise<void> {
+    const { signal } = this.#abort;
+    const commit = committer(this.#deps, signal);
+    const dexes = await perpDexes(this.#deps.info, signal);
+    const usersMax = this.#config.usersMax ?? LIMITS.users;
+    for (const [index, followed] of this.#config.accounts.entries()) {
+      const account = openAccount(this.#deps, this.#config, followed, dexes, commit);
+      await account.open();
+      this.#lanes.push({ followed, account, lane: index < usersMax ? this.#lane(account, dexes) : null });
+    }
+    for (const { lane } of this.#lanes) lane?.start();
+    if (this.#config.market) {
+      this.#market = new Market({ ...this.#deps, choice: this.#config.market, commit });
+      this.#market.start();
+    }
+    this.#polling = this.#poll().catch((error: unknown) => {
+      if (!signal.aborted) this.#deps.onFatal(error);
+    });
+  }
+
+  #lane(account: Account, dexes: readonly string[]): Lane {
+    const user = account.address;
+    const subscriptions = accountSubscriptions(user, dexes);
+    if (this.#config.webData2) subscriptions.push({ type: "webData2", user });
+    return new Lane({
+      ...this.#deps,
+      account,
+      subscriptions,
+      options: { ...LANE_DEFAULTS, ...this.#config.lane },
+    });
+  }
+
+  /** Accounts without a stream take turns, each as often as the budget allows but not more than every `pollMs`. */
+  async #poll(): Promise<void> {
+    const { signal } = this.#abort;
+    const { clock, log } = this.#deps;
+    const polled = this.#lanes.filter(({ lane }) => lane === null);
+    const pollMs = this.#config.lane?.pollMs ?? LANE_DEFAULTS.pollMs;
+    while (polled.length > 0 && !signal.aborted) {
+      const startedAtMs = clock.now();
+      for (const { account } of polled) {
+        const ask = { priority: "reconcile", source: "poll", signal } as const;
+        await account.catchUp(ask).catch((error: unknown) => {
+          if (!signal.aborted) log.warn("poll failed, will try again", { account: account.address, error });
+        });
+      }
+      await clock.sleep(Math.max(0, startedAtMs + pollMs - clock.now()), signal);
+    }
+  }
+
+  status(): EngineStatus {
+    return {
+      accounts: this.#lanes.map(({ followed, lane }) => ({
+        ...followed,
+        mode: lane ? "stream" : "poll",
+        lane: lane?.status() ?? null,
+      })),
+    };
+  }
+
+  accounts(): Account[] {
+    return this.#lanes.map(({ account }) => account);
+  }
+
+  /** Stops intake, writes what was received, then lets go. */
+  async stop(): Promise<void> {
+    const stopped = Promise.all([...this.#lanes.map(({ lane }) => lane?.stop()), this.#market?.stop()]);
+    await stopped;
+    this.#abort.abort(new Error("stopped"));
+    await this.#polling;
+  }
+}

@@ -1,0 +1,445 @@
+/**
+ * One account followed live: its stream, joined with REST.
+ *
+ * ```
+ *   stream ──► inbox (bounded) ──► normalize ──► one batch ──► commit ──► publish
+ *                 │ held while catching up (at most `holdMs`), then drained in order
+ *                 └ connected / disconnected / overflow are inputs like any other: each opens a gap
+ *   every tick:  ripe suspicion → repair · interval over → catch up · gaps left → backfill
+ * ```
+ *
+ * Guarantees: after every connect, and after an overflow of the inbox, the gap to the present is closed by REST; a loss
+ * on a healthy socket is healed when the self-check finds it; a failed catch-up is tried again until it succeeds.
+ * Reading over REST goes on beside the live stream: every write is a join, so their order does not matter to the rows.
+ */
+import type { Reading, Subscription } from "../protocol/channels.ts";
+import { BoundedQueue } from "../runtime/boundedQueue.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Log } from "../runtime/log.ts";
+import type { Random } from "../runtime/random.ts";
+import type { Account, ReadOptions } from "./account.ts";
+import { quarantineRows } from "./backfill.ts";
+import type { Batch, Source } from "./events.ts";
+import {
+  fillRow,
+  fundingRow,
+  ledgerRow,
+  type Origin,
+  openOrderRows,
+  orderEventRow,
+  twapSliceFillRow,
+} from "./normalize.ts";
+import type { OpenStream, Stream, StreamHandler, StreamStatus } from "./ports.ts";
+
+export const LANE_DEFAULTS = {
+  /** Reconcile with REST this often while the stream lives. */
+  intervalMs: 300_000,
+  /** Read over REST this often while it does not. */
+  pollMs: 15_000,
+  /** Frames held while the database or a catch-up is slower than the stream; beyond it frames are dropped and the
+   * loss is a gap that the next catch-up closes. */
+  inboxLimit: 20_000,
+  /** The stream is held back for a catch-up at most this long, then drained beside it. */
+  holdMs: 5_000,
+  /** Timed duties are looked at this often. */
+  tickMs: 500,
+  /** How often the live interval is written down while nothing else happens. */
+  streamedMs: 10_000,
+  /** Full-jitter back-off of a failed catch-up, backfill or repair. */
+  retryMinMs: 500,
+  retryMaxMs: 30_000,
+} as const;
+export type LaneOptions = { [K in keyof typeof LANE_DEFAULTS]: number };
+
+/** Frames folded into one batch. */
+const FRAMES_PER_BATCH = 1_000;
+
+type Input =
+  | { type: "message"; reading: Reading; channel: string; receivedAtMs: number }
+  | { type: "connected"; atMs: number }
+  | { type: "disconnected"; why: string; lastReceivedMs: number }
+  | { type: "quarantine"; subject: string; reason: string; raw: string; atMs: number };
+
+export type LanePhase = "connecting" | "catching_up" | "live" | "disconnected" | "stopped";
+
+export interface LaneStatus {
+  phase: LanePhase;
+  stream: StreamStatus;
+  /** Frames waiting to be written. */
+  queued: number;
+  /** Frames dropped since the start because the inbox was full. */
+  dropped: number;
+  lastCatchUpMs: number | null;
+  lastCatchUpError: string | null;
+  /** Differences found and healed by the self-check since the start. */
+  healed: number;
+  unexplained: number;
+}
+
+export interface LaneDeps {
+  account: Account;
+  openStream: OpenStream;
+  subscriptions: readonly Subscription[];
+  clock: Clock;
+  random: Random;
+  log: Log;
+  options: LaneOptions;
+  /** A bug or a database that will never take the write: the lane is dead, the program must stop. */
+  onFatal(error: unknown): void;
+}
+
+/** Every subscription of one account; state channels once per dex. The first dex is the venue's default: left out. */
+export function accountSubscriptions(user: string, dexes: readonly string[]): Subscription[] {
+  const perDex = (type: string) => dexes.map((dex) => (dex === "" ? { type, user } : { type, user, dex }));
+  return [
+    { type: "orderUpdates", user },
+    { type: "userEvents", user },
+    // Aggregated fills reuse one of their tids and carry averaged prices: never mixed with raw ones.
+    { type: "userFills", user, aggregateByTime: false },
+    { type: "userHistoricalOrders", user },
+    { type: "userTwapSliceFills", user },
+    { type: "userFundings", user },
+    { type: "userNonFundingLedgerUpdates", user },
+    { type: "spotState", user },
+    { type: "webData3", user },
+    ...perDex("clearinghouseState"),
+    ...perDex("openOrders"),
+  ];
+}
+
+export class Lane {
+  readonly name: string;
+  readonly #deps: LaneDeps;
+  readonly #abort = new AbortController();
+  readonly #inbox: BoundedQueue<Input>;
+  #stream: Stream | null = null;
+  #phase: LanePhase = "connecting";
+  #running: Promise<void> = Promise.resolve();
+  #tasks = new Map<string, Promise<void>>();
+  #retries = new Map<string, { attempt: number; atMs: number }>();
+  #cancelTick: () => void = () => {};
+  #overflowed = false;
+  #dropped = 0;
+  #healed = 0;
+  #unexplained = 0;
+  #lastCatchUpMs: number | null = null;
+  #catchUpDueMs: number;
+  #lastCatchUpError: string | null = null;
+  /** Start of the live interval in venue time; null while not connected. */
+  #streamedFromMs: number | null = null;
+  #streamedWrittenMs = Number.NEGATIVE_INFINITY;
+
+  constructor(deps: LaneDeps) {
+    this.#deps = deps;
+    this.name = `lane ${deps.account.address}`;
+    this.#inbox = new BoundedQueue(deps.options.inboxLimit);
+    this.#catchUpDueMs = deps.clock.now() + deps.options.pollMs;
+  }
+
+  start(): void {
+    this.#stream = this.#deps.openStream(this.#deps.subscriptions, this.#handler());
+    this.#tick();
+    this.#running = this.#run().catch((error: unknown) => {
+      if (!this.#abort.signal.aborted) this.#deps.onFatal(error);
+    });
+  }
+
+  /** Stops intake first, then writes what was received. */
+  async stop(): Promise<void> {
+    this.#cancelTick();
+    await this.#stream?.stop();
+    this.#inbox.close();
+    await this.#running;
+    this.#abort.abort(new Error("stopped"));
+    await Promise.allSettled(this.#tasks.values());
+    this.#phase = "stopped";
+  }
+
+  status(): LaneStatus {
+    return {
+      phase: this.#phase,
+      stream: this.#stream?.status() ?? NO_STREAM,
+      queued: this.#inbox.length,
+      dropped: this.#dropped,
+      lastCatchUpMs: this.#lastCatchUpMs,
+      lastCatchUpError: this.#lastCatchUpError,
+      healed: this.#healed,
+      unexplained: this.#unexplained,
+    };
+  }
+
+  /** Asks for a catch-up now. */
+  resync(): void {
+    this.#retries.delete("catch-up");
+    this.#startCatchUp("heal", "repair");
+  }
+
+  #handler(): StreamHandler {
+    const { log, account } = this.#deps;
+    const put = (input: Input) => {
+      if (this.#inbox.push(input) || this.#inbox.closed) return;
+      if (this.#dropped++ === 0)
+        log.warn("stream is faster than the database: frames dropped, a repair will follow");
+      this.#overflowed = true;
+    };
+    return {
+      onMessage: (reading, channel, _subscription, receivedAtMs) =>
+        put({ type: "message", reading, channel: channel.channel, receivedAtMs }),
+      onConnected: (atMs) => put({ type: "connected", atMs }),
+      onDisconnected: (_atMs, why, lastReceivedMs) => put({ type: "disconnected", why, lastReceivedMs }),
+      onQuarantine: (subject, reason, raw, atMs) => put({ type: "quarantine", subject, reason, raw, atMs }),
+      onConfirmed() {},
+      onRefused: (subscription, text, permanent) =>
+        log[permanent ? "info" : "warn"]("subscription refused by the venue", {
+          type: subscription.type,
+          text,
+        }),
+      onLimited: (subscription, text) =>
+        log.warn("the venue takes no more subscriptions from this address", {
+          type: subscription.type,
+          text,
+        }),
+      onStale: (subscription, ageMs) =>
+        log.warn("stream is silent", { account: account.address, type: subscription.type, ageMs }),
+      onFresh: (subscription) =>
+        log.info("stream is back", { account: account.address, type: subscription.type }),
+    };
+  }
+
+  #tick(): void {
+    this.#cancelTick = this.#deps.clock.after(this.#deps.options.tickMs, () => {
+      this.#tick();
+      this.#inbox.poke();
+    });
+  }
+
+  async #run(): Promise<void> {
+    for (;;) {
+      await this.#inbox.ready();
+      if (this.#inbox.length === 0 && this.#inbox.closed) break;
+      const inputs = this.#inbox.takeUpTo(FRAMES_PER_BATCH);
+      await this.#process(inputs);
+      if (!this.#inbox.closed) await this.#duties();
+    }
+    await this.#endStreamed(this.#deps.account.venueNowMs());
+  }
+
+  async #process(inputs: Input[]): Promise<void> {
+    let pending: Pending = emptyPending();
+    for (const input of inputs) {
+      if (input.type === "message") this.#interpret(pending, input);
+      else if (input.type === "quarantine") {
+        const { subject, reason, raw, atMs: seenAtMs } = input;
+        pending.batch.quarantine.push({
+          account: this.#deps.account.address,
+          subject,
+          reason,
+          raw,
+          seenAtMs,
+        });
+      } else {
+        await this.#flush(pending);
+        pending = emptyPending();
+        if (input.type === "connected") await this.#connected();
+        else await this.#disconnected(input.why, input.lastReceivedMs);
+      }
+    }
+    await this.#flush(pending);
+  }
+
+  async #flush({ batch, receivedAtMs }: Pending): Promise<void> {
+    const { account } = this.#deps;
+    if (batch.fills.length > 0) merge(batch, account.snapshot(false, true));
+    if (isEmpty(batch)) return;
+    await account.commit(batch, receivedAtMs);
+  }
+
+  /** The gap since the last socket is closed before what came since then is written, unless that takes too long. */
+  async #connected(): Promise<void> {
+    this.#phase = "catching_up";
+    this.#streamedFromMs = this.#deps.account.venueNowMs();
+    this.#retries.delete("catch-up");
+    const done = this.#startCatchUp("heal", "repair");
+    const held = new AbortController();
+    const hold = this.#deps.clock.sleep(this.#deps.options.holdMs, held.signal).catch(() => {});
+    await Promise.race([done, hold]);
+    held.abort();
+  }
+
+  async #disconnected(why: string, lastReceivedMs: number): Promise<void> {
+    this.#phase = "disconnected";
+    this.#catchUpDueMs = Math.min(this.#catchUpDueMs, this.#deps.clock.now() + this.#deps.options.pollMs);
+    this.#deps.log.warn("stream lost, reconnecting", { account: this.#deps.account.address, why });
+    await this.#endStreamed(lastReceivedMs + (this.#deps.account.venueNowMs() - this.#deps.clock.now()));
+  }
+
+  async #endStreamed(toMs: number): Promise<void> {
+    if (this.#streamedFromMs === null) return;
+    const coverage = this.#deps.account.streamed(this.#streamedFromMs, Math.floor(toMs));
+    this.#streamedFromMs = null;
+    if (coverage.length > 0) await this.#deps.account.commit({ coverage }, this.#deps.clock.now());
+  }
+
+  async #duties(): Promise<void> {
+    const { account, clock } = this.#deps;
+    const nowMs = clock.now();
+    if (this.#overflowed && this.#inbox.length === 0) {
+      this.#overflowed = false;
+      await this.#endStreamed(account.venueNowMs());
+      this.#streamedFromMs = account.venueNowMs();
+      this.#startCatchUp("heal", "repair");
+    }
+    for (const suspicion of account.check.ripe(nowMs)) {
+      this.#background(`repair ${suspicion.key}`, async (signal) => {
+        if (await account.repair(suspicion, signal)) this.#healed += 1;
+        else this.#unexplained += 1;
+      });
+    }
+    if (nowMs >= this.#catchUpDueMs) this.#startCatchUp("reconcile", "reconcile");
+    else if (this.#lastCatchUpMs !== null) this.#startBackfill();
+    const idle: Batch = account.snapshot(false);
+    if (this.#streamedFromMs !== null && nowMs - this.#streamedWrittenMs >= this.#deps.options.streamedMs) {
+      this.#streamedWrittenMs = nowMs;
+      idle.coverage = account.streamed(this.#streamedFromMs, Math.floor(account.venueNowMs()));
+    }
+    if (!isEmpty(idle)) await account.commit(idle, nowMs);
+  }
+
+  #startCatchUp(priority: ReadOptions["priority"], source: Source): Promise<void> {
+    return this.#background("catch-up", async (signal) => {
+      try {
+        await this.#deps.account.catchUp({ priority, source, signal });
+        if (this.#phase === "catching_up") this.#phase = "live";
+        this.#lastCatchUpError = null;
+        this.#lastCatchUpMs = this.#deps.clock.now();
+        this.#catchUpDueMs =
+          this.#lastCatchUpMs + this.#deps.options[this.#phase === "live" ? "intervalMs" : "pollMs"];
+      } catch (error) {
+        this.#lastCatchUpError = error instanceof Error ? error.message : String(error);
+        this.#catchUpDueMs = this.#deps.clock.now();
+        throw error;
+      }
+    });
+  }
+
+  #startBackfill(): void {
+    const { account } = this.#deps;
+    if (!account.hasOldGaps()) return;
+    this.#background("backfill", async (signal) => {
+      await account.backfill({ priority: "backfill", source: "backfill", signal });
+    });
+  }
+
+  /** Runs `work` unless it is already under way or backing off after a failure; a failure is retried by the tick. */
+  #background(name: string, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const { clock, random, log, options } = this.#deps;
+    const running = this.#tasks.get(name);
+    if (running) return running;
+    const retry = this.#retries.get(name);
+    if (this.#abort.signal.aborted || (retry && clock.now() < retry.atMs)) return Promise.resolve();
+    const task = work(this.#abort.signal)
+      .then(() => void this.#retries.delete(name))
+      .catch((error: unknown) => {
+        if (this.#abort.signal.aborted) return;
+        const attempt = (retry?.attempt ?? 0) + 1;
+        const delayMs = random.next() * Math.min(options.retryMaxMs, options.retryMinMs * 2 ** attempt);
+        this.#retries.set(name, { attempt, atMs: clock.now() + delayMs });
+        log.warn(`${name} failed, will try again`, { error, inMs: Math.round(delayMs) });
+      })
+      .finally(() => {
+        this.#tasks.delete(name);
+        this.#inbox.poke();
+      });
+    this.#tasks.set(name, task);
+    return task;
+  }
+
+  /** One frame into the pending batch. */
+  #interpret(pending: Pending, { reading, channel, receivedAtMs }: Input & { type: "message" }): void {
+    const { account } = this.#deps;
+    const { content, unread, isSnapshot } = reading;
+    const origin: Origin = {
+      account: account.address,
+      source: isSnapshot ? "snapshot" : "stream",
+      seenAtMs: receivedAtMs,
+    };
+    const { batch } = pending;
+    pending.receivedAtMs = Math.min(pending.receivedAtMs, receivedAtMs);
+    batch.quarantine.push(...quarantineRows(unread, channel, account.address, receivedAtMs));
+    switch (content.type) {
+      case "fills":
+        for (const row of content.rows) batch.fills.push(fillRow(origin, row));
+        break;
+      case "twapSliceFills":
+        for (const row of content.rows) batch.fills.push(twapSliceFillRow(origin, row));
+        break;
+      case "orderTransitions":
+        for (const row of content.rows) batch.orderEvents.push(orderEventRow(origin, row));
+        break;
+      case "fundings":
+        for (const row of content.rows) batch.funding.push(fundingRow(origin, row));
+        break;
+      case "ledger":
+        for (const row of content.rows) batch.ledger.push(ledgerRow(origin, row));
+        break;
+      case "openOrders":
+        merge(
+          batch,
+          account.openOrders(
+            content.dex,
+            openOrderRows(origin, content.rows),
+            content.complete,
+            receivedAtMs,
+          ),
+        );
+        break;
+      case "clearinghouseState":
+        merge(batch, account.perpState(content.dex, content.state, receivedAtMs));
+        break;
+      case "spotState":
+        merge(batch, account.spotState(content.state, receivedAtMs));
+        break;
+      case "webData3":
+        if (content.data.userState.abstraction) account.noteAbstraction(content.data.userState.abstraction);
+        break;
+      case "webData2": {
+        const { clearinghouseState: state, spotState: spot } = content.data;
+        const orders = openOrderRows(origin, content.openOrders);
+        merge(batch, account.perpState("", { value: state, raw: state }, receivedAtMs));
+        merge(batch, account.openOrders("", orders, content.complete, receivedAtMs));
+        if (spot) merge(batch, account.spotState({ value: spot, raw: spot }, receivedAtMs));
+        break;
+      }
+    }
+  }
+}
+
+/** What one flush writes. `receivedAtMs`: of its oldest frame. */
+interface Pending {
+  batch: Required<Pick<Batch, "fills" | "orderEvents" | "funding" | "ledger" | "quarantine">> & Batch;
+  receivedAtMs: number;
+}
+
+const emptyPending = (): Pending => ({
+  batch: { fills: [], orderEvents: [], funding: [], ledger: [], quarantine: [] },
+  receivedAtMs: Number.POSITIVE_INFINITY,
+});
+
+const isEmpty = (batch: Batch): boolean => Object.values(batch).every((rows) => rows.length === 0);
+
+/** Appends the rows of `part` to `batch`. */
+export function merge(batch: Batch, part: Batch): void {
+  const target = batch as Record<string, unknown[]>;
+  for (const [table, rows] of Object.entries(part)) target[table] = [...(target[table] ?? []), ...rows];
+}
+
+const NO_STREAM: StreamStatus = {
+  state: "stopped",
+  connectedSinceMs: null,
+  reconnects: 0,
+  lastReceivedMs: null,
+  lastEnd: null,
+  nextAttemptMs: null,
+  roundTripMs: null,
+  subscriptions: [],
+};

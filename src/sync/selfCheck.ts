@@ -1,0 +1,232 @@
+/**
+ * The self-checking stream: what the venue pushes every few seconds (positions, open orders) is held against what our
+ * fills and order updates imply. Pure: times are passed in.
+ *
+ * Guarantees: a lost fill or order update becomes a ripe suspicion `graceMs` after the first push that contradicts it,
+ * at no REST cost; a message that is merely late clears its own suspicion; the same unexplained difference is never
+ * chased twice (the caller reports it, and the check goes on from what the venue says). Suspicions name the narrowest
+ * window in which something must be missing. Holds at most `FILLS_PER_COIN` fills a coin and one entry per open order.
+ */
+import { type Decimal, eq } from "../runtime/decimal.ts";
+import { fillKey } from "./backfill.ts";
+import { type ChainBreak, type ChainEnd, isPerp, linkChain } from "./chain.ts";
+import type { FillRow, OrderEventRow } from "./events.ts";
+import { classifyStatus } from "./merge.ts";
+
+/** A contradiction that outlived its grace. */
+export type Suspicion =
+  | { kind: "chain"; key: string; coin: string; fromMs: number; toMs: number; missing: Decimal }
+  | { kind: "position"; key: string; coin: string; fromMs: number; implied: Decimal; venue: Decimal }
+  | { kind: "order"; key: string; coin: string; orderId: number };
+
+/** Fills of a coin kept for re-linking when a late one arrives; older ones are folded into the chain's start. */
+const FILLS_PER_COIN = 4_000;
+/** Fills younger than this, by venue time, are never folded: their neighbours may still be on the way. */
+const UNSETTLED_MS = 10_000;
+/** Orders whose end was seen, remembered so that a late `open` does not bring them back. */
+const ENDED_ORDERS = 20_000;
+
+interface Chain {
+  start: ChainEnd | null;
+  fills: FillRow[];
+  keys: Set<string>;
+  breaks: ChainBreak[];
+  end: ChainEnd | null;
+}
+
+interface OpenOrder {
+  coin: string;
+  seenAtMs: number;
+}
+
+/** The perp dex of a coin: `xyz` of `xyz:AAPL`, else "". Spot and outcome markets ride with the first dex. */
+export const dexOfCoin = (coin: string): string =>
+  coin.includes(":") ? coin.slice(0, coin.indexOf(":")) : "";
+
+export class SelfCheck {
+  readonly #graceMs: number;
+  #chains = new Map<string, Chain>();
+  #venue = new Map<string, { timeMs: number; szi: Decimal }>();
+  #orders = new Map<number, OpenOrder>();
+  #ended = new Set<number>();
+  #raised = new Map<string, number>();
+
+  constructor(graceMs: number) {
+    this.#graceMs = graceMs;
+  }
+
+  get openOrderIds(): number[] {
+    return [...this.#orders.keys()];
+  }
+
+  /** Where our fills say the position of a coin is, or null when nothing is known of it. */
+  chainEnd(coin: string): ChainEnd | null {
+    return this.#chains.get(coin)?.end ?? null;
+  }
+
+  noteOpenOrder(orderId: number, coin: string, nowMs: number): void {
+    if (!this.#ended.has(orderId) && !this.#orders.has(orderId))
+      this.#orders.set(orderId, { coin, seenAtMs: nowMs });
+  }
+
+  noteOrderEvents(rows: readonly OrderEventRow[], nowMs: number): void {
+    for (const row of rows) {
+      if (!classifyStatus(row.venueStatus).terminal) {
+        this.noteOpenOrder(row.orderId, row.coin, nowMs);
+        continue;
+      }
+      this.#orders.delete(row.orderId);
+      this.#raised.delete(`order:${row.orderId}`);
+      this.#ended.add(row.orderId);
+      if (this.#ended.size > ENDED_ORDERS) this.#ended.delete(this.#ended.values().next().value!);
+    }
+  }
+
+  noteFills(rows: readonly FillRow[], nowMs: number): void {
+    const touched = new Set<string>();
+    for (const fill of rows) {
+      if (!isPerp(fill.coin)) continue;
+      const chain = this.#chain(fill.coin);
+      const key = fillKey(fill);
+      // Older than the start of what is kept: it was linked, or rebased over, before.
+      if (chain.keys.has(key) || (chain.start !== null && fill.timeMs <= chain.start.timeMs)) continue;
+      chain.keys.add(key);
+      chain.fills.push(fill);
+      touched.add(fill.coin);
+    }
+    for (const coin of touched) this.#relink(coin, nowMs);
+  }
+
+  /** A pushed or fetched state of one dex. `positions`: coin → signed size; what is absent is flat. */
+  noteState(dex: string, timeMs: number, positions: ReadonlyMap<string, Decimal>, nowMs: number): void {
+    for (const coin of this.#chains.keys()) {
+      if (dexOfCoin(coin) === dex && !positions.has(coin)) this.#notePosition(coin, timeMs, "0", nowMs);
+    }
+    for (const [coin, szi] of positions) this.#notePosition(coin, timeMs, szi, nowMs);
+  }
+
+  #notePosition(coin: string, timeMs: number, szi: Decimal, nowMs: number): void {
+    const last = this.#venue.get(coin);
+    if (last === undefined || timeMs >= last.timeMs) this.#venue.set(coin, { timeMs, szi });
+    const chain = this.#chain(coin);
+    if (chain.end === null) this.#rebase(coin);
+    else this.#judge(`position:${coin}`, this.#differs(coin), nowMs);
+  }
+
+  /** A complete list of the open orders of one dex. */
+  noteOpenOrders(dex: string, orderIds: ReadonlySet<number>, nowMs: number): void {
+    for (const [orderId, order] of this.#orders) {
+      if (dexOfCoin(order.coin) !== dex) continue;
+      const missing = !orderIds.has(orderId) && nowMs - order.seenAtMs >= this.#graceMs;
+      this.#judge(`order:${orderId}`, missing, nowMs);
+    }
+  }
+
+  /** Suspicions that outlived their grace, judged afresh. */
+  ripe(nowMs: number): Suspicion[] {
+    const result: Suspicion[] = [];
+    for (const [key, sinceMs] of this.#raised) {
+      if (nowMs - sinceMs < this.#graceMs) continue;
+      const suspicion = this.#describe(key);
+      if (suspicion === null) this.#raised.delete(key);
+      else result.push(suspicion);
+    }
+    return result;
+  }
+
+  /** When the next suspicion ripens, or null. */
+  dueMs(): number | null {
+    const since = [...this.#raised.values()];
+    return since.length === 0 ? null : Math.min(...since) + this.#graceMs;
+  }
+
+  /**
+   * To be called after the repair of a suspicion. True when it is explained; else the check goes on from what the
+   * venue says, so that the same difference is not chased again.
+   */
+  settle(suspicion: Suspicion): boolean {
+    const explained = this.#describe(suspicion.key) === null;
+    this.#raised.delete(suspicion.key);
+    if (!explained && suspicion.kind !== "order") this.#rebase(suspicion.coin);
+    if (!explained && suspicion.kind === "order") this.#orders.delete(suspicion.orderId);
+    return explained;
+  }
+
+  #describe(key: string): Suspicion | null {
+    const [kind, subject] = [key.slice(0, key.indexOf(":")), key.slice(key.indexOf(":") + 1)];
+    if (kind === "order") {
+      const order = this.#orders.get(Number(subject));
+      return order ? { kind, key, coin: order.coin, orderId: Number(subject) } : null;
+    }
+    const chain = this.#chains.get(subject);
+    if (kind === "chain") {
+      const first = chain?.breaks[0];
+      return first ? { kind, key, ...first } : null;
+    }
+    if (!this.#differs(subject) || !chain?.end) return null;
+    const venue = this.#venue.get(subject)!.szi;
+    return {
+      kind: "position",
+      key,
+      coin: subject,
+      fromMs: chain.end.timeMs,
+      implied: chain.end.position,
+      venue,
+    };
+  }
+
+  /** The venue's state is at least as young as our last fill, and disagrees with it. */
+  #differs(coin: string): boolean {
+    const venue = this.#venue.get(coin);
+    const end = this.#chains.get(coin)?.end;
+    return venue !== undefined && !!end && venue.timeMs > end.timeMs && !eq(venue.szi, end.position);
+  }
+
+  #judge(key: string, suspicious: boolean, nowMs: number): void {
+    if (!suspicious) this.#raised.delete(key);
+    else if (!this.#raised.has(key)) this.#raised.set(key, nowMs);
+  }
+
+  #chain(coin: string): Chain {
+    let chain = this.#chains.get(coin);
+    if (chain === undefined) {
+      chain = { start: null, fills: [], keys: new Set(), breaks: [], end: null };
+      this.#chains.set(coin, chain);
+    }
+    return chain;
+  }
+
+  #relink(coin: string, nowMs: number): void {
+    const chain = this.#chain(coin);
+    const { ordered, breaks, end } = linkChain(chain.fills, chain.start);
+    Object.assign(chain, { fills: ordered, breaks, end });
+    this.#judge(`chain:${coin}`, breaks.length > 0, nowMs);
+    this.#judge(`position:${coin}`, this.#differs(coin), nowMs);
+    if (ordered.length > FILLS_PER_COIN && breaks.length === 0) this.#fold(chain);
+  }
+
+  /** Folds what is settled into the chain's start: a whole number of milliseconds, at least half of the fills. */
+  #fold(chain: Chain): void {
+    const settledToMs = chain.end!.timeMs - UNSETTLED_MS;
+    let count = chain.fills.findIndex((fill) => fill.timeMs > settledToMs);
+    if (count < 0) count = chain.fills.length;
+    // A burst younger than that would grow without bound: then the older half is folded all the same.
+    if (count === 0) count = Math.floor(chain.fills.length / 2);
+    const folded = chain.fills.splice(0, count);
+    for (const fill of folded) chain.keys.delete(fillKey(fill));
+    chain.start = linkChain(folded, chain.start).end;
+  }
+
+  /** Takes the venue's word for the position and starts the chain there. */
+  #rebase(coin: string): void {
+    const venue = this.#venue.get(coin);
+    const chain = this.#chain(coin);
+    const position = venue?.szi ?? chain.end?.position;
+    if (position === undefined) return;
+    const timeMs = Math.max(venue?.timeMs ?? 0, chain.end?.timeMs ?? 0);
+    const start = { timeMs, position };
+    this.#chains.set(coin, { start, fills: [], keys: new Set(), breaks: [], end: start });
+    this.#raised.delete(`chain:${coin}`);
+    this.#raised.delete(`position:${coin}`);
+  }
+}

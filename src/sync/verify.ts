@@ -1,0 +1,320 @@
+/**
+ * The database held against the venue, row by row, and the proof of completeness. Reads only. Guarantees: compares
+ * only what is old enough to be settled on both sides; a failed read is an error, never "no difference"; every finding
+ * names its row.
+ */
+import { INFO } from "../protocol/infoRequests.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { type Decimal, eq, isDecimal } from "../runtime/decimal.ts";
+import { fillKey, readWindow, type WindowReading, type WindowStream } from "./backfill.ts";
+import { isPerp, linkChain } from "./chain.ts";
+import { type Interval, knownSince, subtract, union } from "./coverage.ts";
+import type { Address, Applied, Batch, CoverageRow, FillRow, FundingRow, LedgerRow } from "./events.ts";
+import { TRACKED_STREAMS, type TrackedStream } from "./events.ts";
+import { classifyStatus } from "./merge.ts";
+import { orderEventRow } from "./normalize.ts";
+import type { Store, VenueInfo } from "./ports.ts";
+
+export type FindingKind =
+  /** The venue has the row, the database does not. */
+  | "missing"
+  /** The database has a row in a stretch that the venue serves, and the venue does not have it. */
+  | "extra"
+  /** Both have it, with different content. */
+  | "changed"
+  /** A link of the position chain does not follow from the one before. */
+  | "chain_break"
+  /** The chain does not end at the live position. */
+  | "position"
+  /** Time that is wanted and not proven. */
+  | "gap"
+  /** Time that the venue no longer serves: reported, not an error. */
+  | "unprovable";
+
+export interface Finding {
+  kind: FindingKind;
+  table: string;
+  /** Which row: identity columns, or the interval. */
+  row: string;
+  detail: string;
+}
+
+export interface Certificate {
+  account: Address;
+  checkedAtMs: number;
+  findings: Finding[];
+  /** Rows compared, by table. */
+  compared: Record<string, number>;
+  /** Per stream: since when everything up to the check is proven, or null. */
+  completeSinceMs: Record<TrackedStream, number | null>;
+  /** Chain links verified, by coin. */
+  links: Record<string, number>;
+  weight: number;
+}
+
+/** Rows younger than this are left alone: they may be on their way. */
+const SETTLED_MS = 5_000;
+/** Beyond this many findings of one kind in one table the rest is only counted. */
+export const FINDINGS_MAX = 200;
+
+export interface VerifyDeps {
+  account: Address;
+  dexes: readonly string[];
+  store: Store;
+  info: VenueInfo;
+  clock: Clock;
+  signal: AbortSignal;
+}
+
+/** True when nothing is wrong; what the venue no longer serves is no fault of the database. */
+export const passed = (certificate: Certificate): boolean =>
+  certificate.findings.every(({ kind }) => kind === "unprovable");
+
+export async function verify(deps: VerifyDeps): Promise<Certificate> {
+  const { account, store, clock } = deps;
+  const nowMs = clock.now() + (deps.info.clockOffset()?.offsetMs ?? 0);
+  const toMs = nowMs - SETTLED_MS;
+  const certificate: Certificate = {
+    account,
+    checkedAtMs: clock.now(),
+    findings: [],
+    compared: {},
+    completeSinceMs: { fills: null, twapFills: null, orders: null, funding: null, ledger: null },
+    links: {},
+    weight: 0,
+  };
+  const state = await store.openAccount(account, null, null);
+  const sinceMs = state.sinceMs ?? 0;
+  const window = { fromMs: sinceMs, toMs };
+
+  const fills = await collect(deps, certificate, ["fills", "twapFills"], window);
+  const stored = await store.fills(account, sinceMs, toMs);
+  compare(certificate, "hl_fills", fills.fills ?? [], stored, fillKey, fillContent, window);
+  const { funding = [], ledger = [] } = await collect(deps, certificate, ["funding", "ledger"], window);
+  compare(
+    certificate,
+    "hl_funding",
+    funding,
+    await store.funding(account, sinceMs, toMs),
+    fundingKey,
+    fundingContent,
+    window,
+  );
+  compare(
+    certificate,
+    "hl_ledger",
+    ledger,
+    await store.ledger(account, sinceMs, toMs),
+    ledgerKey,
+    ledgerKey,
+    window,
+  );
+
+  await compareOrders(deps, certificate, toMs);
+  await provePositions(deps, certificate, stored, state.coverage);
+  proveCoverage(certificate, state.coverage, window);
+  return certificate;
+}
+
+/** What the venue serves of these streams, read by the same walk as backfill but kept instead of committed. */
+async function collect(
+  { account, store, info, clock, signal }: VerifyDeps,
+  certificate: Certificate,
+  streams: readonly WindowStream[],
+  window: Interval,
+): Promise<Batch> {
+  const kept: Required<Pick<Batch, "fills" | "funding" | "ledger">> = { fills: [], funding: [], ledger: [] };
+  const counted: VenueInfo = {
+    clockOffset: () => info.clockOffset(),
+    async request(request, params, options) {
+      const answer = await info.request(request, params, options);
+      certificate.weight += answer.weight;
+      return answer;
+    },
+  };
+  const reading: WindowReading = {
+    account,
+    source: "reconcile",
+    priority: "reconcile",
+    signal,
+    info: counted,
+    restLagMs: 0,
+    venueNowMs: () => clock.now() + (info.clockOffset()?.offsetMs ?? 0),
+    countFillsAfter: (timeMs) => store.countFillsAfter(account, timeMs),
+    async commit(batch): Promise<Applied> {
+      kept.fills.push(...(batch.fills ?? []));
+      kept.funding.push(...(batch.funding ?? []));
+      kept.ledger.push(...(batch.ledger ?? []));
+      return { events: [], written: {}, known: {} };
+    },
+  };
+  for (const stream of streams) await readWindow(reading, stream, window);
+  return kept;
+}
+
+const fundingKey = (row: FundingRow): string => `${row.coin}|${row.timeMs}`;
+const fundingContent = (row: FundingRow): string => [row.usdc, row.size, row.fundingRate].join("|");
+const ledgerKey = (row: LedgerRow): string => `${row.timeMs}|${row.hash}|${row.type}|${row.digest}`;
+const fillContent = (row: FillRow): string =>
+  [row.price, row.size, row.fee, row.feeToken, row.closedPnl, row.startPosition, row.direction].join("|");
+
+/** Same text, or the same numbers written differently (`numeric` drops no digits but sorts zeros its own way). */
+const sameContent = (a: string, b: string): boolean => {
+  const [left, right] = [a.split("|"), b.split("|")];
+  return left.every((part, i) => {
+    const other = right[i] ?? "";
+    return part === other || (isDecimal(part) && isDecimal(other) && eq(part, other));
+  });
+};
+
+function add(certificate: Certificate, finding: Finding): void {
+  const same = certificate.findings.filter(
+    ({ kind, table }) => kind === finding.kind && table === finding.table,
+  );
+  if (same.length < FINDINGS_MAX) certificate.findings.push(finding);
+}
+
+/** Joins both sides by identity; extras count only where the venue's list reaches. */
+function compare<T extends { timeMs: number }>(
+  certificate: Certificate,
+  table: string,
+  venue: readonly T[],
+  stored: readonly T[],
+  key: (row: T) => string,
+  content: (row: T) => string,
+  window: Interval,
+): void {
+  const ours = new Map(stored.map((row) => [key(row), row]));
+  const theirs = new Map(venue.filter((row) => row.timeMs <= window.toMs).map((row) => [key(row), row]));
+  certificate.compared[table] = theirs.size;
+  for (const [id, row] of theirs) {
+    const own = ours.get(id);
+    if (!own) add(certificate, { kind: "missing", table, row: id, detail: content(row) });
+    else if (!sameContent(content(row), content(own))) {
+      add(certificate, {
+        kind: "changed",
+        table,
+        row: id,
+        detail: `venue ${content(row)}, database ${content(own)}`,
+      });
+    }
+  }
+  const reachesBackTo = Math.min(...venue.map((row) => row.timeMs));
+  for (const [id, row] of ours) {
+    if (!theirs.has(id) && row.timeMs > reachesBackTo) {
+      add(certificate, { kind: "extra", table, row: id, detail: content(row) });
+    }
+  }
+}
+
+/** The last transition that the venue lists of each order, against `hl_orders`. */
+async function compareOrders(deps: VerifyDeps, certificate: Certificate, toMs: number): Promise<void> {
+  const { account, info, store, clock, signal } = deps;
+  const ask = { priority: "reconcile", signal } as const;
+  const answer = await info.request(INFO.historicalOrders, { user: account }, ask);
+  certificate.weight += answer.weight;
+  const origin = { account, source: "reconcile", seenAtMs: clock.now() } as const;
+  const last = new Map<number, ReturnType<typeof orderEventRow>>();
+  for (const row of answer.result.rows.map((read) => orderEventRow(origin, read))) {
+    const before = last.get(row.orderId);
+    const newer = !before || row.statusTimeMs > before.statusTimeMs;
+    // Within one millisecond the end of an order beats its beginning.
+    if (newer || (row.statusTimeMs === before.statusTimeMs && before.venueStatus === "open"))
+      last.set(row.orderId, row);
+  }
+  const stored = new Map((await store.orders(account)).map((order) => [order.orderId, order]));
+  let compared = 0;
+  for (const [orderId, row] of last) {
+    if (row.statusTimeMs > toMs) continue;
+    compared += 1;
+    const own = stored.get(orderId);
+    const wanted = classifyStatus(row.venueStatus);
+    if (!own)
+      add(certificate, {
+        kind: "missing",
+        table: "hl_orders",
+        row: String(orderId),
+        detail: row.venueStatus,
+      });
+    else if (own.venueStatus !== row.venueStatus && wanted.terminal) {
+      const detail = `venue ${row.venueStatus}, database ${own.venueStatus}`;
+      add(certificate, { kind: "changed", table: "hl_orders", row: String(orderId), detail });
+    }
+  }
+  certificate.compared.hl_orders = compared;
+}
+
+/** Every perp coin's chain, link by link, and its end against the live position of every dex. */
+async function provePositions(
+  { account, dexes, info, store, signal }: VerifyDeps,
+  certificate: Certificate,
+  fills: readonly FillRow[],
+  coverage: readonly CoverageRow[],
+): Promise<void> {
+  const live = new Map<string, { szi: Decimal; timeMs: number }>();
+  for (const dex of dexes) {
+    const answer = await info.request(
+      INFO.clearinghouseState,
+      { user: account, dex },
+      { priority: "reconcile", signal },
+    );
+    certificate.weight += answer.weight;
+    for (const { position } of answer.result.value.assetPositions) {
+      live.set(position.coin, { szi: position.szi, timeMs: answer.result.value.time ?? answer.sentAtMs });
+    }
+  }
+  const provenFrom = union(
+    coverage.filter(({ stream, grade }) => stream === "fills" && grade === "proven"),
+  )[0]?.fromMs;
+  const byCoin = new Map<string, FillRow[]>();
+  for (const fill of fills) {
+    if (!isPerp(fill.coin) || (provenFrom !== undefined && fill.timeMs < provenFrom)) continue;
+    const rows = byCoin.get(fill.coin);
+    if (rows) rows.push(fill);
+    else byCoin.set(fill.coin, [fill]);
+  }
+  for (const [coin, rows] of byCoin) {
+    const { breaks, end } = linkChain(rows, null);
+    certificate.links[coin] = rows.length;
+    for (const { fromMs, toMs, missing } of breaks) {
+      const detail = `${missing} ${coin} traded between ${fromMs} and ${toMs} is not there`;
+      add(certificate, { kind: "chain_break", table: "hl_fills", row: `${coin}|${fromMs}..${toMs}`, detail });
+    }
+    const szi = live.get(coin)?.szi ?? "0";
+    const moved = (await store.fills(account, end!.timeMs + 1, Number.MAX_SAFE_INTEGER)).some(
+      (fill) => fill.coin === coin,
+    );
+    if (!moved && end && !eq(end.position, szi)) {
+      add(certificate, {
+        kind: "position",
+        table: "hl_fills",
+        row: coin,
+        detail: `fills end at ${end.position}, venue has ${szi}`,
+      });
+    }
+  }
+}
+
+function proveCoverage(certificate: Certificate, coverage: readonly CoverageRow[], window: Interval): void {
+  for (const stream of TRACKED_STREAMS) {
+    const of = (grade: CoverageRow["grade"]) =>
+      union(coverage.filter((row) => row.stream === stream && row.grade === grade));
+    const proven = of("proven");
+    const unprovable = subtract(of("unprovable"), proven);
+    // The newest stretch is proven by the next reconcile; what counts is that nothing before it is open.
+    const provenTo = proven.at(-1)?.toMs ?? window.fromMs;
+    for (const gap of subtract([{ fromMs: window.fromMs, toMs: provenTo }], union(proven, unprovable))) {
+      add(certificate, {
+        kind: "gap",
+        table: stream,
+        row: `${gap.fromMs}..${gap.toMs}`,
+        detail: "not proven",
+      });
+    }
+    for (const { fromMs, toMs } of unprovable) {
+      const reason = coverage.find((row) => row.stream === stream && row.reason !== null)?.reason ?? "";
+      add(certificate, { kind: "unprovable", table: stream, row: `${fromMs}..${toMs}`, detail: reason });
+    }
+    certificate.completeSinceMs[stream] = knownSince(proven, provenTo);
+  }
+}

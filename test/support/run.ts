@@ -1,0 +1,33 @@
+/**
+ * Runs the tests and ends with the plain line `N passed, N failed, N skipped`. Arguments are folders or files under
+ * `test/`; default all. Guarantees: exits non-zero on any failure and when no test ran.
+ */
+import { globSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { run } from "node:test";
+import { spec } from "node:test/reporters";
+
+const wanted = process.argv.slice(2);
+const patterns = (wanted.length > 0 ? wanted : ["test"]).map((path) =>
+  path.endsWith(".ts") ? path : `${path.replace(/\/$/, "")}/**/*.test.ts`,
+);
+const files = globSync(patterns).sort();
+const counts = { passed: 0, failed: 0, skipped: 0 };
+const failures: string[] = [];
+
+const stream = run({ files, concurrency: availableParallelism(), timeout: 300_000 });
+stream.on("test:pass", ({ skip, details }) => {
+  if (details.type === "suite") return;
+  counts[skip === undefined ? "passed" : "skipped"] += 1;
+});
+stream.on("test:fail", ({ name, file, details }) => {
+  if (details.type === "suite" && details.error.cause === undefined) return;
+  counts.failed += 1;
+  failures.push(`${file ?? ""}: ${name}`);
+});
+stream.on("end", () => {
+  process.stdout.write(failures.map((line) => `failed: ${line}\n`).join(""));
+  process.stdout.write(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`);
+  process.exitCode = counts.failed > 0 || counts.passed === 0 ? 1 : 0;
+});
+stream.compose(spec).pipe(process.stdout, { end: false });
