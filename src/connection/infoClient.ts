@@ -82,16 +82,12 @@ export function createInfoClient(options: InfoClientOptions): VenueInfo {
       const { outcome, weight } = judge(row, answer, permit);
       return { outcome, sentAtMs, receivedAtMs: clock.now(), weight };
     } catch (error) {
-      permit.abandoned(row.weight + extra);
+      // The venue may have served it all the same.
+      const weight = row.weight + extra;
+      permit.abandoned(weight);
       signal?.throwIfAborted();
-      const cause = error instanceof Error ? error : new Error(String(error));
-      const failed = new TransportError(`${row.type}: no answer (${cause.message})`, { cause });
-      return {
-        outcome: { type: "again", error: failed },
-        sentAtMs,
-        receivedAtMs: clock.now(),
-        weight: row.weight,
-      };
+      const failed = new TransportError(`${row.type}: no answer: ${rootMessage(error)}`, { cause: error });
+      return { outcome: { type: "again", error: failed }, sentAtMs, receivedAtMs: clock.now(), weight };
     } finally {
       deadline.clear();
     }
@@ -177,6 +173,13 @@ function outcomeOf<P, R>(
 
 const isUnread = (result: unknown): result is Unread =>
   typeof result === "object" && result !== null && "reason" in result && !("value" in result);
+
+/** `fetch` hides what went wrong behind "fetch failed". */
+function rootMessage(error: unknown): string {
+  let root = error;
+  while (root instanceof Error && root.cause instanceof Error) root = root.cause;
+  return root instanceof Error ? root.message : String(root);
+}
 
 /** A signal that also fires after `timeoutMs`, on the given clock. */
 function withDeadline(clock: Clock, timeoutMs: number, signal?: AbortSignal) {

@@ -1,0 +1,267 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { isDeepStrictEqual } from "node:util";
+import { createInfoClient } from "../../../src/connection/infoClient.ts";
+import { RateLimiter } from "../../../src/connection/rateLimiter.ts";
+import { ProtocolError, RateLimitError, TransportError } from "../../../src/errors.ts";
+import { INFO } from "../../../src/protocol/infoRequests.ts";
+import { silentLog } from "../../../src/runtime/log.ts";
+import type { HttpAnswer, HttpPost } from "../../../src/runtime/net.ts";
+import { HandClock, settle } from "./handClock.ts";
+
+const USER = { user: "0x00000000000000000000000000000000000000aa" };
+const WINDOW = { ...USER, startTime: 0, aggregateByTime: false } as const;
+const HEAL = { priority: "heal" } as const;
+const FILL = {
+  coin: "BTC",
+  px: "1.0",
+  sz: "1.0",
+  side: "B",
+  time: 1,
+  startPosition: "0.0",
+  dir: "Open Long",
+  closedPnl: "0.0",
+  oid: 1,
+  crossed: true,
+  fee: "0.0",
+};
+const HTML = "<html><head><title>502 Bad Gateway</title></head></html>";
+
+/** What the venue does with each request: an answer, an error, or silence until aborted. */
+type Turn = HttpAnswer | Error | "silence";
+const ok = (body: unknown): HttpAnswer => ({ status: 200, text: JSON.stringify(body) });
+
+function setUp(turns: Turn[], options: { maxAttempts?: number; latencyMs?: number } = {}) {
+  const clock = new HandClock();
+  const limiter = new RateLimiter(clock);
+  const asked: { url: string; body: Record<string, unknown>; atMs: number }[] = [];
+  const post: HttpPost = async (url, bodyText, signal) => {
+    asked.push({ url, body: JSON.parse(bodyText), atMs: clock.now() });
+    const turn = turns.shift();
+    if (turn === "silence") {
+      return new Promise((_, reject) => {
+        signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+      });
+    }
+    if (options.latencyMs !== undefined) await clock.sleep(options.latencyMs);
+    if (turn instanceof Error) throw turn;
+    assert.ok(turn !== undefined, "the venue was asked more often than expected");
+    return turn;
+  };
+  const info = createInfoClient({
+    apiUrl: "https://venue.test/",
+    post,
+    clock,
+    random: { next: () => 0.5 },
+    limiter,
+    log: silentLog,
+    ...options,
+  });
+  return { clock, limiter, info, asked };
+}
+
+/** The outcome of a promise under a clock that moves on by `ms`. */
+async function within<T>(clock: HandClock, ms: number, promise: Promise<T>): Promise<T> {
+  const outcome = promise.then(
+    (value) => ({ value }),
+    (error: unknown) => ({ error }),
+  );
+  await clock.advance(ms);
+  const settled = await Promise.race([outcome, settle().then(() => null)]);
+  assert.ok(settled !== null, `not settled within ${ms} ms`);
+  if ("error" in settled) throw settled.error;
+  return settled.value;
+}
+
+describe("a request", () => {
+  it("posts its type and parameters to /info and reads the answer", async () => {
+    const { info, asked, clock } = setUp([ok([FILL])], { latencyMs: 40 });
+    const answer = await within(clock, 1_000, info.request(INFO.userFillsByTime, WINDOW, HEAL));
+    assert.equal(asked[0]?.url, "https://venue.test/info");
+    assert.deepEqual(asked[0]?.body, { type: "userFillsByTime", ...WINDOW });
+    assert.equal(answer.result.rows[0]?.value.oid, 1);
+    assert.equal(answer.receivedAtMs - answer.sentAtMs, 40);
+  });
+
+  it("takes an empty list for an empty list", async () => {
+    const { info } = setUp([ok([])]);
+    const { result } = await info.request(INFO.userFillsByTime, WINDOW, HEAL);
+    assert.deepEqual(result, { rows: [], unread: [] });
+  });
+
+  it("keeps the rows that can be read and hands the others back", async () => {
+    const { info } = setUp([ok([FILL, { novelty: 1 }])]);
+    const { result } = await info.request(INFO.userFillsByTime, WINDOW, HEAL);
+    assert.equal(result.rows.length, 1);
+    assert.equal(result.unread.length, 1);
+  });
+
+  it("weighs what the venue debits: the request, and one per twenty rows", async () => {
+    const { info, limiter } = setUp([ok(Array(41).fill(FILL))]);
+    const { weight } = await info.request(INFO.userFillsByTime, WINDOW, HEAL);
+    assert.equal(weight, 23);
+    assert.equal(limiter.stats().usedLastMinute, 23);
+  });
+
+  it("reserves the weight of a full page while it is under way", async () => {
+    const { info, limiter, clock } = setUp([ok([])], { latencyMs: 100 });
+    const answer = info.request(INFO.userFillsByTime, WINDOW, HEAL);
+    await settle();
+    assert.equal(limiter.stats().usedLastMinute, 120);
+    await within(clock, 100, answer);
+    assert.equal(limiter.stats().usedLastMinute, 20);
+  });
+});
+
+describe("an answer that is no answer", () => {
+  const cases: [string, Turn][] = [
+    ["502 with html", { status: 502, text: HTML }],
+    ["500 null, as for an unknown coin", { status: 500, text: "null" }],
+    ["200 with html", { status: 200, text: HTML }],
+    ["truncated JSON", { status: 200, text: '[{"coin":"BTC","px":"1' }],
+    ["an empty body", { status: 200, text: "" }],
+    ["a reset connection", new TypeError("fetch failed", { cause: new Error("read ECONNRESET") })],
+  ];
+  for (const [name, turn] of cases) {
+    it(`is asked again after ${name}, and the next answer counts`, async () => {
+      const { info, asked, clock } = setUp([turn, ok([FILL])]);
+      const answer = await within(clock, 60_000, info.request(INFO.userFillsByTime, WINDOW, HEAL));
+      assert.equal(answer.result.rows.length, 1);
+      assert.equal(asked.length, 2);
+      assert.equal(answer.sentAtMs, asked[1]?.atMs, "the time is that of the attempt that was answered");
+    });
+
+    it(`is an error, never an empty list, when all there is is ${name}`, async () => {
+      const { info, asked, clock } = setUp(Array(5).fill(turn));
+      const answer = within(clock, 120_000, info.request(INFO.userFillsByTime, WINDOW, HEAL));
+      await assert.rejects(answer, (error: unknown) => error instanceof TransportError);
+      assert.equal(asked.length, 5);
+    });
+  }
+
+  it("waits longer after each failure, with jitter", async () => {
+    const { info, asked, clock } = setUp(Array(5).fill({ status: 503, text: "" }));
+    await assert.rejects(within(clock, 60_000, info.request(INFO.meta, { dex: "" }, HEAL)));
+    const waits = asked.slice(1).map(({ atMs }, i) => atMs - (asked[i]?.atMs ?? 0));
+    assert.deepEqual(waits, [250, 500, 1_000, 2_000]);
+  });
+
+  it("tells what lay behind 'fetch failed'", async () => {
+    const reset = new TypeError("fetch failed", { cause: new Error("read ECONNRESET") });
+    const { info } = setUp([reset], { maxAttempts: 1 });
+    await assert.rejects(info.request(INFO.meta, { dex: "" }, HEAL), /meta: no answer: read ECONNRESET/);
+  });
+
+  it("gives up an attempt after its time-out and asks again", async () => {
+    const { info, asked, clock } = setUp(["silence", ok([])]);
+    const answer = info.request(INFO.userFillsByTime, WINDOW, { ...HEAL, timeoutMs: 3_000 });
+    await within(clock, 3_250, answer);
+    assert.equal((asked[1]?.atMs ?? 0) - (asked[0]?.atMs ?? 0), 3_250);
+  });
+
+  it("counts a request whose outcome is unknown as if it had been served in full", async () => {
+    const { info, limiter, clock } = setUp(["silence"], { maxAttempts: 1 });
+    await assert.rejects(
+      within(clock, 15_000, info.request(INFO.userFillsByTime, WINDOW, HEAL)),
+      /no answer within 15000 ms/,
+    );
+    assert.equal(limiter.stats().usedLastMinute, 120);
+  });
+});
+
+describe("429", () => {
+  const BUSY: HttpAnswer = { status: 429, text: "null" };
+
+  it("waits for the limiter's pause and asks again", async () => {
+    const { info, asked, clock, limiter } = setUp([BUSY, BUSY, ok([])]);
+    await within(clock, 10_000, info.request(INFO.userFillsByTime, WINDOW, HEAL));
+    const waits = asked.slice(1).map(({ atMs }, i) => atMs - (asked[i]?.atMs ?? 0));
+    assert.deepEqual(waits, [2_000, 4_000]);
+    assert.equal(limiter.stats().throttled429, 2);
+  });
+
+  it("is a RateLimitError in the end", async () => {
+    const { info, clock } = setUp(Array(5).fill(BUSY));
+    await assert.rejects(
+      within(clock, 200_000, info.request(INFO.userFillsByTime, WINDOW, HEAL)),
+      (error: unknown) => error instanceof RateLimitError && error.retryAfterMs > 0,
+    );
+  });
+});
+
+describe("what asking again cannot help", () => {
+  it("is a ProtocolError with the text after 422, at once", async () => {
+    const text = "Failed to deserialize the JSON body into the target type";
+    const { info, asked } = setUp([{ status: 422, text }]);
+    await assert.rejects(
+      info.request(INFO.userFillsByTime, WINDOW, HEAL),
+      (error: unknown) => error instanceof ProtocolError && error.raw === text,
+    );
+    assert.equal(asked.length, 1);
+  });
+
+  it("is a ProtocolError with the raw answer where it does not fit", async () => {
+    for (const body of [null, { rows: [] }, "text"]) {
+      const { info, asked } = setUp([ok(body)]);
+      await assert.rejects(
+        info.request(INFO.userFillsByTime, WINDOW, HEAL),
+        (error: unknown) => error instanceof ProtocolError && isDeepStrictEqual(error.raw, body),
+      );
+      assert.equal(asked.length, 1);
+    }
+  });
+
+  it("is a TransportError with its status after any other 4xx, at once", async () => {
+    const { info, asked } = setUp([{ status: 404, text: "not found" }]);
+    await assert.rejects(
+      info.request(INFO.userFillsByTime, WINDOW, HEAL),
+      (error: unknown) => error instanceof TransportError && error.status === 404,
+    );
+    assert.equal(asked.length, 1);
+  });
+});
+
+describe("abort", () => {
+  const reason = new Error("stopping");
+
+  it("ends a request under way with the signal's reason", async () => {
+    const { info, asked } = setUp(["silence"]);
+    const abort = new AbortController();
+    const answer = info.request(INFO.meta, { dex: "" }, { ...HEAL, signal: abort.signal });
+    await settle();
+    assert.equal(asked.length, 1);
+    abort.abort(reason);
+    await assert.rejects(answer, (error) => error === reason);
+  });
+
+  it("ends the wait before the next attempt", async () => {
+    const { info, asked, clock } = setUp([{ status: 500, text: "null" }]);
+    const abort = new AbortController();
+    const answer = info.request(INFO.meta, { dex: "" }, { ...HEAL, signal: abort.signal });
+    await settle();
+    abort.abort(reason);
+    await assert.rejects(answer, (error) => error === reason);
+    await clock.advance(60_000);
+    assert.equal(asked.length, 1);
+    assert.equal(clock.timers, 0, "no timer is left");
+  });
+
+  it("asks nothing when it comes first, and takes nothing from the budget", async () => {
+    const { info, asked, limiter } = setUp([]);
+    const answer = info.request(INFO.meta, { dex: "" }, { ...HEAL, signal: AbortSignal.abort(reason) });
+    await assert.rejects(answer, (error) => error === reason);
+    assert.equal(asked.length, 0);
+    assert.equal(limiter.stats().usedLastMinute, 0);
+  });
+});
+
+describe("the venue's clock", () => {
+  it("is known after exchangeStatus was answered, to half the round trip", async () => {
+    const turns: Turn[] = [];
+    const { info, clock } = setUp(turns, { latencyMs: 80 });
+    assert.equal(info.clockOffset(), null);
+    turns.push(ok({ time: clock.now() + 40 + 1_500, specialStatuses: null }));
+    await within(clock, 80, info.request(INFO.exchangeStatus, {}, HEAL));
+    assert.deepEqual(info.clockOffset(), { offsetMs: 1_500, uncertaintyMs: 40, measuredAtMs: clock.now() });
+  });
+});
