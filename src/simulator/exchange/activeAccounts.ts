@@ -6,14 +6,14 @@
 
 import type { Decimal } from "../../runtime/decimal.ts";
 import { type Random, seededRandom } from "../../runtime/random.ts";
-import { type Account, dexOf, positionOf } from "./account.ts";
+import { type Account, positionOf } from "./account.ts";
 import { bestAsk, bestBid } from "./book.ts";
 import { type Fixed, fixed, toFloat, toTick } from "./fixed.ts";
 import type { Market } from "./market.ts";
 import { end, type Outcome, place } from "./matching.ts";
-import { type Ladder, lots, takeAt } from "./traders.ts";
-import { deposit, mint } from "./transfers.ts";
-import { accountOf, beginTransaction, collect, type World } from "./world.ts";
+import { fund, type Ladder, lots, takeAt, usdcOf } from "./traders.ts";
+import { mint } from "./transfers.ts";
+import { accountOf, beginTransaction, type World } from "./world.ts";
 
 export interface ActiveAccount {
   user: string;
@@ -53,7 +53,6 @@ export function startActiveAccount(
   const own = coins.flatMap((coin) => ladders.get(coin) ?? []);
   const account = accountOf(world, user);
   beginTransaction(world);
-  deposit(world, user, fixed(options.depositUsd ?? "100000"));
   equip(world, account, own, options);
   const bot: Bot = {
     world,
@@ -72,20 +71,16 @@ export function startActiveAccount(
 /** Cash on the dexes and tokens of the pairs it will trade. */
 function equip(world: World, account: Account, ladders: Ladder[], options: ActiveAccount): void {
   const cash = fixed(options.depositUsd ?? "100000");
-  for (const dex of new Set(ladders.map((l) => l.market.dex))) {
-    if (dex === "") continue;
-    dexOf(account, dex).usd += cash;
-    collect(world, 0, -cash);
-  }
-  const spot = ladders.filter((l) => l.market.spot !== null);
-  if (spot.length === 0) return;
-  const usdc = world.universe.tokens.find((t) => t.index === 0);
-  if (usdc !== undefined) mint(world, account, usdc, cash);
-  for (const { market } of spot) {
-    const base = market.spot?.base;
-    if (base !== undefined) mint(world, account, base, lots(market, 20_000 / toFloat(market.oraclePx)));
+  fund(world, account, cash, new Set(["", ...ladders.map((ladder) => ladder.market.dex)]));
+  const pairs = ladders.filter((ladder) => ladder.market.spot !== null);
+  if (pairs.length > 0) mint(world, account, usdcOf(world), cash);
+  for (const { market } of pairs) {
+    if (market.spot !== null) mint(world, account, market.spot.base, startingTokens(market));
   }
 }
+
+/** Enough of the base token to sell some first. */
+const startingTokens = (market: Market): Fixed => lots(market, 20_000 / toFloat(market.oraclePx));
 
 /** Exponential waiting times; none for a rate of zero. */
 function repeat(bot: Bot, fromMs: number, perSecond: number, run: () => void): void {
@@ -123,8 +118,7 @@ function lean(bot: Bot, market: Market): boolean {
   const held: Fixed =
     market.spot === null
       ? (positionOf(account, market)?.szi ?? 0n)
-      : (account.spot.get(market.spot.base.index)?.total ?? 0n) -
-        lots(market, 20_000 / toFloat(market.oraclePx));
+      : (account.spot.get(market.spot.base.index)?.total ?? 0n) - startingTokens(market);
   const worth = toFloat(held) * toFloat(market.oraclePx);
   const toward = 0.5 - Math.max(-0.45, Math.min(0.45, worth / (bot.orderUsd * 20)));
   return random.next() < toward;

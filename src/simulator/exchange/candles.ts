@@ -86,12 +86,16 @@ export function candleSnapshot(
   if (length === undefined) return null;
   const series = market.candles.get(interval) ?? [];
   const out: JsonObject[] = [];
-  let flat: Fixed | null = null;
-  let at = 0;
   const first = series[0];
   if (first === undefined) return out;
+  // The last candle at or before the window gives the price that empty buckets repeat.
+  let at = Math.max(
+    0,
+    series.findLastIndex((candle) => candle.openMs <= fromMs),
+  );
+  let flat: Fixed = (series[at] as Candle).close;
   const endMs = Math.min(toMs, nowMs);
-  for (let openMs = first.openMs; openMs <= endMs; ) {
+  for (let openMs = (series[at] as Candle).openMs; openMs <= endMs; ) {
     const { nextMs } = bucketOf(openMs, length);
     const real = series[at];
     let candle: Candle;
@@ -100,7 +104,7 @@ export function candleSnapshot(
       flat = real.close;
       at++;
     } else {
-      const px = flat as Fixed;
+      const px = flat;
       candle = { openMs, open: px, close: px, high: px, low: px, volume: 0n, trades: 0 };
     }
     if (nextMs > fromMs) out.push(wire(market, interval, candle, nextMs));

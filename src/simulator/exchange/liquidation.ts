@@ -24,6 +24,7 @@ import { rebalance } from "./unified.ts";
 import {
   accountOf,
   beginTransaction,
+  hashOf,
   recordFill,
   recordLedger,
   takeOid,
@@ -190,7 +191,7 @@ export function transferPosition(
       startPosition: format(result.startPosition),
       dir: label ?? result.dir,
       closedPnl: format(result.closedPnl),
-      hash: world.hash,
+      hash: hashOf(world),
       oid,
       crossed,
       fee: "0.0",

@@ -19,6 +19,7 @@ import { canOpen, reducible, refuse } from "./validation.ts";
 import {
   accountOf,
   collect,
+  hashOf,
   isQuiet,
   recordFill,
   recordOrder,
@@ -227,7 +228,7 @@ function trade(
   const seller = taker.isBuy ? maker : taker;
   const tid = tradeId(buyer.oid, seller.oid);
   // Slices and triggered orders are executed by the venue, in no transaction: their hash is zero on both sides.
-  const hash = taker.twapId !== null || taker.trigger !== null ? ZERO_HASH : world.hash;
+  const hash = taker.twapId !== null || taker.trigger !== null ? ZERO_HASH : hashOf(world);
   hold(makerOf, maker, -sz);
   taker.remaining -= sz;
   maker.remaining -= sz;

@@ -10,7 +10,7 @@ import * as markets from "./marketInfo.ts";
 import { twapState } from "./twap.ts";
 import type { Vault, World } from "./world.ts";
 
-export const RECENT_TRADES_SHOWN = 10;
+export const RECENT_TRADES_SHOWN = 30;
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
 

@@ -11,8 +11,6 @@ export interface Switches {
   ledgerPageSize: number;
   /** §9.6: `clearinghouseState.time` is the block of the state (true) or this many ms stale. */
   stateTimeLagMs: number;
-  /** §9.4: info answers about accounts show the state of this many ms ago. Served by the server, not by the model. */
-  restLagMs: number;
   /** Order of `userTwapSliceFillsByTime`. */
   twapByTimeOrder: "newestFirst" | "oldestFirst";
   /** Fills reachable by `userFillsByTime`. */
@@ -30,7 +28,6 @@ export const DEFAULT_SWITCHES: Switches = {
   partialFillUpdates: false,
   ledgerPageSize: 2000,
   stateTimeLagMs: 0,
-  restLagMs: 0,
   twapByTimeOrder: "newestFirst",
   fillRetention: 10_000,
   filledRowsKeepSize: false,

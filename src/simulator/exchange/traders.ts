@@ -5,14 +5,15 @@
  * give the same orders; each market draws from its own random stream, so that adding one changes no other.
  */
 import { type Random, seededRandom } from "../../runtime/random.ts";
-import { type Account, dexOf } from "./account.ts";
+import type { Account } from "./account.ts";
 import { type Fixed, max, ONE, priceFromFloat, TEN, toFloat, toTick, units } from "./fixed.ts";
 import { addressOf } from "./ids.ts";
 import type { Market } from "./market.ts";
 import { end, place } from "./matching.ts";
 import type { Order } from "./order.ts";
-import { mint } from "./transfers.ts";
-import { accountOf, beginTransaction, collect, type World } from "./world.ts";
+import { deposit, mint, sendAsset } from "./transfers.ts";
+import type { TokenListing } from "./universe.ts";
+import { accountOf, beginTransaction, type World } from "./world.ts";
 
 export interface TraderOptions {
   /** Coins to quote; all that are not delisted by default. */
@@ -52,6 +53,8 @@ interface Desk {
   /** Float state of the walk: fair price and the price it reverts to. */
   fair: number;
   anchor: number;
+  /** How far the book leans from the oracle, in hundred-thousandths: what funding is made of. */
+  basis: number;
 }
 
 /** Box–Muller; one draw of two numbers per sample keeps the stream simple. */
@@ -60,20 +63,34 @@ function gaussian(random: Random): number {
   return Math.sqrt(-2 * Math.log(u)) * Math.cos(2 * Math.PI * random.next());
 }
 
-/** Gives a trader cash on every dex and every base token. */
+/** Gives a trader cash on every dex and every base token, through the ledger like everybody's. */
 function endow(world: World, name: string): Account {
   const account = accountOf(world, addressOf(world.seed, name), true);
-  for (const dex of world.universe.dexes) {
-    dexOf(account, dex.name).usd += WEALTH;
-    collect(world, 0, -WEALTH);
-  }
+  fund(world, account, WEALTH, new Set(world.universe.dexes.map((dex) => dex.name)));
   for (const market of world.markets) {
-    const base = market.spot?.base;
-    if (base !== undefined) mint(world, account, base, WEALTH);
+    if (market.spot !== null) mint(world, account, market.spot.base, WEALTH);
   }
-  const usdc = world.universe.tokens.find((t) => t.index === 0);
-  if (usdc !== undefined) mint(world, account, usdc, WEALTH);
+  mint(world, account, usdcOf(world), WEALTH);
   return account;
+}
+
+export const usdcOf = (world: World): TokenListing =>
+  world.universe.tokens.find((token) => token.index === 0) as TokenListing;
+
+/** Deposits `usd` for each dex and sends it there. */
+export function fund(world: World, account: Account, usd: Fixed, dexes: ReadonlySet<string>): void {
+  for (const dex of dexes) {
+    deposit(world, account.user, usd);
+    if (dex === "") continue;
+    sendAsset(world, account, {
+      destination: account.user,
+      sourceDex: "",
+      destinationDex: dex,
+      token: usdcOf(world),
+      amount: usd,
+      nonce: world.blockMs,
+    });
+  }
 }
 
 /** Ladder of one market: used by active accounts to make sure there is something to trade with. */
@@ -103,6 +120,7 @@ export function startTraders(world: World, options: TraderOptions): Map<string, 
       quotes: [],
       fair: price,
       anchor: price,
+      basis: 0,
     };
     requote(desk);
     scheduleStep(desk, world.startMs + Math.floor(random.next() * options.stepMs));
@@ -137,6 +155,7 @@ function step(desk: Desk): void {
     desk.anchor = current;
   }
   const pull = (0.05 * options.stepMs * Math.log(desk.anchor / desk.fair)) / DAY_MS;
+  desk.basis = 0.98 * desk.basis + 3 * gaussian(random);
   desk.fair *= Math.exp(pull + sigma * gaussian(random));
   market.oraclePx = priceFromFloat(desk.fair, market.pxDecimals);
   world.moved.add(market);
@@ -155,7 +174,7 @@ function requote(desk: Desk): void {
   for (let level = 0; level < options.levels; level++) {
     const owner = desk.makers[level % desk.makers.length] as Account;
     for (const isBuy of [true, false]) {
-      const px = levelPx(market, isBuy, level);
+      const px = levelPx(desk, isBuy, level);
       const sz = lots(market, (options.levelUsd * (0.5 + random.next())) / toFloat(px));
       const outcome = place(world, owner, { market, isBuy, limitPx: px, sz, tif: "Alo" });
       if (outcome.kind === "resting") desk.quotes.push(outcome.order);
@@ -163,12 +182,12 @@ function requote(desk: Desk): void {
   }
 }
 
-/** Half a basis point from the oracle at the top (at least one tick), two more per level. */
-function levelPx(market: Market, isBuy: boolean, level: number): Fixed {
-  const away = (market.oraclePx * BigInt(5 + 20 * level)) / 100_000n;
+/** Half a basis point from the centre at the top (at least one tick), two more per level. */
+function levelPx({ market, basis }: Desk, isBuy: boolean, level: number): Fixed {
+  const centre = (market.oraclePx * BigInt(100_000 + Math.round(basis))) / 100_000n;
   const tick = tickAt(market);
-  const distance = max(away, tick * BigInt(level + 1));
-  const px = isBuy ? max(tick, market.oraclePx - distance) : market.oraclePx + distance;
+  const distance = max((centre * BigInt(5 + 20 * level)) / 100_000n, tick * BigInt(level + 1));
+  const px = isBuy ? max(tick, centre - distance) : centre + distance;
   return toTick(px, market.pxDecimals, !isBuy);
 }
 

@@ -152,7 +152,7 @@ function checkTooMany(account: Account, order: Order): Refusal | null {
 }
 
 function checkFunds(account: Account, order: Order): Refusal | null {
-  if (order.liquidation) return null;
+  if (order.liquidation || (account.isTrader && order.market.spot === null)) return null;
   if (order.market.spot !== null) return checkBalance(account, order);
   if (canOpen(account, order, order.origSz, expectedPx(order))) {
     return exceedsTier(account, order)

@@ -32,8 +32,8 @@ export interface World {
   lastBlockMs: number;
   height: number;
   txIndex: number;
-  /** Hash of the running transaction. */
-  hash: string;
+  /** Hash of the running transaction; made when first needed, most transactions trade nothing. */
+  hash: string | null;
   markets: Market[];
   byCoin: Map<string, Market>;
   byAsset: Map<number, Market>;
@@ -86,7 +86,7 @@ export function newWorld(options: WorldOptions): World {
     lastBlockMs: options.startMs - 1,
     height: 1_200_000_000,
     txIndex: 0,
-    hash: transactionHash(options.seed, 0, 0),
+    hash: null,
     markets,
     byCoin: new Map(markets.map((m) => [m.coin, m])),
     byAsset: new Map(markets.map((m) => [m.asset, m])),
@@ -127,7 +127,12 @@ export function takeOid(world: World): number {
 /** Every action is a transaction with its own hash. */
 export function beginTransaction(world: World): void {
   world.txIndex++;
-  world.hash = transactionHash(world.seed, world.height + 1, world.txIndex);
+  world.hash = null;
+}
+
+export function hashOf(world: World): string {
+  world.hash ??= transactionHash(world.seed, world.height + 1, world.txIndex);
+  return world.hash;
 }
 
 export const isQuiet = (world: World, account: Account): boolean =>
@@ -197,7 +202,7 @@ export function recordLedger(world: World, users: readonly string[], delta: Json
     if (account === undefined) continue;
     touch(world, account);
     if (isQuiet(world, account)) continue;
-    const update: JsonObject = { time: world.blockMs, hash: world.hash, delta };
+    const update: JsonObject = { time: world.blockMs, hash: hashOf(world), delta };
     account.ledger.push(update);
     world.events.push({ type: "ledger", user, update });
   }
