@@ -47,8 +47,12 @@ export async function openDatabase({ options, clock, log }: Context): Promise<Op
   return { database, url: server.url, close };
 }
 
+export interface MigratedDatabase extends OpenDatabase {
+  store: DatabaseStore;
+}
+
 /** The same, with the schema brought up to date. */
-export async function openMigrated(context: Context): Promise<OpenDatabase & { store: DatabaseStore }> {
+export async function openMigrated(context: Context): Promise<MigratedDatabase> {
   const opened = await openDatabase(context);
   try {
     const applied = await migrate(opened.database);
@@ -63,7 +67,7 @@ export async function openMigrated(context: Context): Promise<OpenDatabase & { s
 /** The store that `run` and `monitor` follow into: the database, or memory with `--no-db`. */
 export async function openFor(
   context: Context,
-): Promise<{ store: Store; database: OpenDatabase | null; close(): Promise<void> }> {
+): Promise<{ store: Store; database: MigratedDatabase | null; close(): Promise<void> }> {
   if (!context.options.db) return { store: createMemoryStore(), database: null, close: async () => {} };
   const opened = await openMigrated(context);
   return { store: opened.store, database: opened, close: () => opened.close() };

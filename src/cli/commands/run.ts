@@ -3,8 +3,10 @@
  * when there is no database to look into.
  */
 import { historyLine, jsonLine, textLine } from "../../outputs/console.ts";
+import type { Lifecycle } from "../../runtime/lifecycle.ts";
 import type { Committed } from "../../sync/engine.ts";
 import { type Command, type Context, EXIT, untilAborted } from "../command.ts";
+import { startOutputs } from "../outputs.ts";
 import { type Following, follow, type OpenDatabase, openFor } from "../wire.ts";
 
 /** Stopping in order: intake first, then what was received is written, within this time. */
@@ -62,17 +64,20 @@ export async function followUntilStopped(
   const opened = await openFor(context);
   const following = follow(context, opened.store);
   const { engine, feed, failed } = following;
+  let outputs: Lifecycle | null = null;
   try {
     if (printing) feed.subscribe(printer(context));
     await Promise.race([engine.start(), failed, untilAborted(signal)]);
     if (!signal.aborted) {
       const database = opened.database?.database.describe() ?? "none";
       log.info("following", { accounts: context.options.account.length, database });
+      outputs = await startOutputs({ context, following, store: opened.database?.store ?? null });
       onStarted(following, opened.database);
     }
     await Promise.race([untilAborted(signal), failed]);
     return EXIT.ok;
   } finally {
+    await outputs?.stopAll(STOP_WITHIN_MS);
     const late = new AbortController();
     await Promise.race([engine.stop(), clock.sleep(STOP_WITHIN_MS, late.signal).catch(() => {})]);
     late.abort();

@@ -1,0 +1,31 @@
+/**
+ * Everything that hears of committed changes while `run` follows: started after the engine, stopped before it. Each
+ * part is a `Service`; a part that cannot start stops the program with its one-line error.
+ */
+import { Lifecycle, type Service } from "../runtime/lifecycle.ts";
+import type { DatabaseStore } from "../store/store.ts";
+import type { Context } from "./command.ts";
+import type { Following } from "./wire.ts";
+
+/** What outputs read. `store` is null with `--no-db`: then only what needs no database is started. */
+export interface OutputDeps {
+  context: Context;
+  following: Following;
+  store: DatabaseStore | null;
+}
+
+/** One kind of output; resolves with null when the options ask for none. */
+export type StartOutput = (deps: OutputDeps) => Promise<Service | null>;
+
+/** In the order of starting. */
+const OUTPUTS: readonly StartOutput[] = [];
+
+export async function startOutputs(deps: OutputDeps): Promise<Lifecycle> {
+  const { clock, log } = deps.context;
+  const lifecycle = new Lifecycle(clock, log);
+  for (const start of OUTPUTS) {
+    const service = await start(deps);
+    if (service) lifecycle.add(service);
+  }
+  return lifecycle;
+}
