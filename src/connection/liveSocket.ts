@@ -10,7 +10,7 @@
  * before anything of the next socket; after `stop` nothing is reported. Nothing is buffered.
  * Assumes that the handler is quick and does not throw; it may call `subscribe`, `unsubscribe` and `stop`.
  */
-import { InvariantError, TransportError } from "../errors.ts";
+import { InvariantError } from "../errors.ts";
 import { type Subscription, subscriptionKey } from "../protocol/channels.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -22,7 +22,9 @@ import { Backoff, ConnectionLimiter } from "./backoff.ts";
 import { routeOf, Session, type SessionAction } from "./session.ts";
 import { SlidingWindow } from "./slidingWindow.ts";
 
-/** The least wait after the venue said that there are too many connections. */
+/** The venue has enough of us: a refused handshake, or a close right after it (which of the two is not documented). */
+const TOO_MANY = /\b429\b|too many/i;
+/** The least wait after that. */
 const TOO_MANY_FLOOR_MS = 10_000;
 /** How long `stop` waits for the closing handshake. */
 const CLOSE_WITHIN_MS = 1_000;
@@ -193,7 +195,7 @@ class LiveSocket implements Stream {
           this.#onGone();
         }
         const text = reason === "" ? "" : ` (${reason})`;
-        this.#end(session, this.#lastError?.message ?? `closed with code ${code}${text}`, reason);
+        this.#end(session, this.#lastError?.message ?? `closed with code ${code}${text}`);
       },
       onError: (error) => {
         if (this.#session === session) this.#lastError = error;
@@ -222,7 +224,7 @@ class LiveSocket implements Stream {
   }
 
   /** Reports the end of this socket, once, and starts the wait for the next. */
-  #end(session: Session, why: string, reason = ""): void {
+  #end(session: Session, why: string): void {
     if (this.#session !== session) return;
     const nowMs = this.#options.clock.now();
     const aliveMs = this.#openedAtMs === null ? 0 : nowMs - this.#openedAtMs;
@@ -233,13 +235,8 @@ class LiveSocket implements Stream {
     this.#connectedSinceMs = null;
     this.#lastEnd = why;
     this.#options.log.info("stream ended", { why, aliveMs });
-    this.#connectIn(this.#backoff.nextMs(aliveMs, this.#isTooMany(reason) ? TOO_MANY_FLOOR_MS : 0));
+    this.#connectIn(this.#backoff.nextMs(aliveMs, TOO_MANY.test(why) ? TOO_MANY_FLOOR_MS : 0));
     if (wasOpen) this.#handler.onDisconnected(nowMs, why, session.lastReceivedMs);
-  }
-
-  #isTooMany(reason: string): boolean {
-    const error = this.#lastError;
-    return (error instanceof TransportError && error.status === 429) || /too many|limit/i.test(reason);
   }
 
   // ---- what the session asks for ----

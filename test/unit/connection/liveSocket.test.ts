@@ -165,7 +165,7 @@ describe("a stream", () => {
   it("waits at least ten seconds after 429, and after a close for too many connections", async () => {
     const refused = setUp();
     await refused.clock.advance(0);
-    refused.far().handlers.onError(new TransportError("socket: 429", { status: 429 }));
+    refused.far().handlers.onError(new TransportError("socket: Unexpected server response: 429"));
     refused.far().handlers.onClose(1006, "");
     assert.ok(refused.stream.status().nextAttemptMs! - refused.clock.now() >= 10_000);
 
