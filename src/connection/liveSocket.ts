@@ -24,8 +24,9 @@ import { SlidingWindow } from "./slidingWindow.ts";
 
 /** The venue has enough of us: a refused handshake, or a close right after it (which of the two is not documented). */
 const TOO_MANY = /\b429\b|too many/i;
-/** The least wait after that. */
+/** The least wait after that; it doubles while nothing else is heard, so that it does not use up the new connections. */
 const TOO_MANY_FLOOR_MS = 10_000;
+const TOO_MANY_FLOOR_MAX_MS = 60_000;
 /** How long `stop` waits for the closing handshake. */
 const CLOSE_WITHIN_MS = 1_000;
 /** Messages are counted by the venue as they arrive, a moment after we sent them. */
@@ -73,6 +74,8 @@ class LiveSocket implements Stream {
   #lastError: Error | null = null;
   #lastEnd: string | null = null;
   #sockets = 0;
+  /** Times in a row that the venue had too many connections. */
+  #tooMany = 0;
 
   constructor(
     options: Required<StreamOptions>,
@@ -219,6 +222,7 @@ class LiveSocket implements Stream {
     if (this.#session !== session) return;
     const nowMs = this.#options.clock.now();
     this.#lastReceivedMs = nowMs;
+    this.#tooMany = 0;
     const actions = session.received(nowMs, text);
     if (actions.length > 0) this.#perform(session, actions);
   }
@@ -235,8 +239,15 @@ class LiveSocket implements Stream {
     this.#connectedSinceMs = null;
     this.#lastEnd = why;
     this.#options.log.info("stream ended", { why, aliveMs });
-    this.#connectIn(this.#backoff.nextMs(aliveMs, TOO_MANY.test(why) ? TOO_MANY_FLOOR_MS : 0));
+    this.#connectIn(this.#backoff.nextMs(aliveMs, this.#floorMs(why)));
     if (wasOpen) this.#handler.onDisconnected(nowMs, why, session.lastReceivedMs);
+  }
+
+  #floorMs(why: string): number {
+    if (!TOO_MANY.test(why)) return 0;
+    const floorMs = Math.min(TOO_MANY_FLOOR_MAX_MS, TOO_MANY_FLOOR_MS * 2 ** Math.min(this.#tooMany, 10));
+    this.#tooMany += 1;
+    return floorMs;
   }
 
   // ---- what the session asks for ----

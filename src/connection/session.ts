@@ -49,7 +49,10 @@ const MESSAGE_PAUSE_MS = 10_000;
 const MAX_UNCONFIRMED = 100;
 /** Messages of the budget that subscribing leaves to pings, of all sockets together. */
 const MESSAGES_FOR_PINGS = 200;
-/** A tick this late means that the process itself stood still; what it could not hear is not held against the venue. */
+/**
+ * A tick this late means that the process itself stood still: what it could not hear is not held against the venue, once,
+ * until something is heard. What had come meanwhile is read well within the grace.
+ */
 const LATE_MS = 2_000;
 const GRACE_MS = 1_000;
 const MAX_RAW_LENGTH = 65_536;
@@ -116,6 +119,7 @@ export class Session {
   /** What the heartbeat counts from: the last frame, unless the process itself stood still since. */
   #heardMs: number;
   #pingedAtMs: number | null = null;
+  #isForgiven = false;
   #pausedUntilMs = Number.NEGATIVE_INFINITY;
   /** When the message budget lets the next unsent message go; null when none waits for that. */
   #sendableMs: number | null = null;
@@ -179,6 +183,7 @@ export class Session {
     this.#moveTo(atMs);
     this.#lastReceivedMs = atMs;
     this.#heardMs = atMs;
+    this.#isForgiven = false;
     const frame = readFrame(text);
     if (frame.type === "pong" && this.#pingedAtMs !== null) this.#roundTripMs = atMs - this.#pingedAtMs;
     // Whatever comes proves that the socket lives.
@@ -197,7 +202,8 @@ export class Session {
     this.#moveTo(atMs);
     const dueMs = this.dueMs();
     if (dueMs === null || atMs < dueMs) return [];
-    if (atMs - dueMs > LATE_MS) {
+    if (atMs - dueMs > LATE_MS && !this.#isForgiven) {
+      this.#isForgiven = true;
       this.#shift(atMs - dueMs + GRACE_MS);
       return [];
     }

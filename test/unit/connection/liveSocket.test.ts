@@ -174,6 +174,26 @@ describe("a stream", () => {
     assert.ok(closed.stream.status().nextAttemptMs! - closed.clock.now() >= 10_000);
   });
 
+  it("asks ever less often, down to once a minute, while there are too many, and at once after it was let in", async () => {
+    const { clock, far, stream } = setUp();
+    await clock.advance(0);
+    const waits: number[] = [];
+    const refuse = async () => {
+      far().handlers.onClose(1008, "Too many connections");
+      const waitMs = stream.status().nextAttemptMs! - clock.now();
+      await clock.advance(waitMs);
+      waits.push(waitMs);
+    };
+    for (let i = 0; i < 5; i++) await refuse();
+    for (const [i, floorMs] of [10_000, 20_000, 40_000, 60_000, 60_000].entries()) {
+      assert.ok(waits[i]! >= floorMs && waits[i]! < floorMs + 30_000, `${waits}`);
+    }
+    far().handlers.onOpen();
+    far().handlers.onMessage(FILLS_FRAME);
+    await refuse();
+    assert.ok(waits[5]! < 40_000);
+  });
+
   it("shares the limit of new connections with all streams of the process", async () => {
     const { clock, fars, openStream, handler } = setUp([FILLS], new ConnectionLimiter(3, 60_000));
     for (let i = 0; i < 4; i++) openStream([{ type: "trades", coin: `C${i}` }], handler);
@@ -360,5 +380,11 @@ describe("stop", () => {
     far().handlers.onMessage(FILLS_FRAME);
     assert.equal(log.filter((line) => line === "last").length, 1);
     await stream.stop();
+
+    const confirmed = setUp([FILLS]);
+    confirmed.handler.onConfirmed = () => void confirmed.stream.stop();
+    await confirmed.clock.advance(0);
+    confirmed.far().handlers.onOpen();
+    assert.deepEqual(confirmed.log, [], "not even that all is confirmed");
   });
 });
