@@ -185,54 +185,54 @@ return case
   end;
 comment on function hl_internal.order_status is 'What the venue''s status word means. The set is open, so words are classified by their ending.';
 
+-- Two index scans per order, whatever the statistics of a young table make the planner think.
 create function hl_internal.derive_orders(accounts text[], order_ids bigint[]) returns setof public.hl_orders
-language sql stable set search_path = '' as $$
+language plpgsql stable set search_path = '' set enable_seqscan = off as $$
+begin
+  return query
   with wanted as (
-    select distinct w.account_address, w.order_id from unnest(accounts, order_ids) as w(account_address, order_id)
-  ),
-  -- Place 1 is the deciding transition: terminal over unknown over open, then the latest, then the furthest.
-  ranked as (
-    select e.*, row_number() over (
-      partition by e.account_address, e.order_id
-      order by case e.status when 'open' then 0 when 'triggered' then 0 when 'unknown' then 1 else 2 end desc,
-               e.status_time_ms desc,
-               case e.status when 'open' then 0 when 'triggered' then 1 else 2 end desc,
-               e.venue_status collate "C" desc
-    ) as place
-    from wanted w join public.hl_order_events e using (account_address, order_id)
-  ),
-  known as (
-    select account_address, order_id,
-      (array_agg(order_type order by place) filter (where order_type is not null))[1] as order_type,
-      (array_agg(tif order by place) filter (where tif is not null))[1] as tif,
-      (array_agg(trigger_price order by place) filter (where trigger_price is not null))[1] as trigger_price,
-      (array_agg(reduce_only order by place) filter (where reduce_only is not null))[1] as reduce_only,
-      (array_agg(cloid order by place) filter (where cloid is not null))[1] as cloid,
-      max(size - remaining) as worked,
-      max(first_seen_at) as seen_at
-    from ranked group by account_address, order_id
+    select distinct w.account, w.id from unnest(accounts, order_ids) as w(account, id)
   ),
   counted as (
-    select r.*, k.order_type as any_type, k.tif as any_tif, k.trigger_price as any_trigger,
-      k.reduce_only as any_reduce_only, k.cloid as any_cloid, f.last_fill_time_ms,
-      greatest(k.seen_at, f.seen_at) as updated_at,
+    select (e.last).*, e.any_order_type, e.any_tif, e.any_trigger_price, e.any_reduce_only, e.any_cloid,
+      f.last_fill_ms, greatest(e.seen_at, f.seen_at) as newest_at,
       case
-        when r.size > 0 and r.status = 'filled' then r.size
-        when r.size > 0 then least(greatest(f.traded, k.worked, 0), r.size)
-        else greatest(f.traded, k.worked, 0)
-      end as filled
-    from ranked r
-    join known k using (account_address, order_id)
+        when (e.last).size > 0 and (e.last).status = 'filled' then (e.last).size
+        when (e.last).size > 0 then least(greatest(f.traded, e.told, 0), (e.last).size)
+        else greatest(f.traded, e.told, 0)
+      end as done
+    from wanted w
     cross join lateral (
-      select sum(x.size) as traded, max(x.fill_time_ms) as last_fill_time_ms, max(x.first_seen_at) as seen_at
-      from public.hl_fills x where x.account_address = r.account_address and x.order_id = r.order_id
+      select (array_agg(r.event) filter (where r.place = 1))[1] as last,
+        (array_agg((r.event).order_type order by r.place) filter (where (r.event).order_type is not null))[1] as any_order_type,
+        (array_agg((r.event).tif order by r.place) filter (where (r.event).tif is not null))[1] as any_tif,
+        (array_agg((r.event).trigger_price order by r.place) filter (where (r.event).trigger_price is not null))[1] as any_trigger_price,
+        (array_agg((r.event).reduce_only order by r.place) filter (where (r.event).reduce_only is not null))[1] as any_reduce_only,
+        (array_agg((r.event).cloid order by r.place) filter (where (r.event).cloid is not null))[1] as any_cloid,
+        max((r.event).size - (r.event).remaining) as told,
+        max((r.event).first_seen_at) as seen_at
+      from (
+        -- Place 1 is the deciding transition: terminal over unknown over open, then the latest, then the furthest.
+        select t as event, row_number() over (
+          order by case t.status when 'open' then 0 when 'triggered' then 0 when 'unknown' then 1 else 2 end desc,
+                   t.status_time_ms desc,
+                   case t.status when 'open' then 0 when 'triggered' then 1 else 2 end desc,
+                   t.venue_status collate "C" desc
+        ) as place
+        from public.hl_order_events t
+        where t.account_address = w.account and t.order_id = w.id
+      ) r
+      having count(*) > 0
+    ) e
+    cross join lateral (
+      select sum(x.size) as traded, max(x.fill_time_ms) as last_fill_ms, max(x.first_seen_at) as seen_at
+      from public.hl_fills x where x.account_address = w.account and x.order_id = w.id
     ) f
-    where r.place = 1
   ),
   judged as (
     select c.*, case
-      when c.status in ('open', 'triggered', 'unknown') and c.size > 0 and c.filled >= c.size then 'filled'
-      when c.status = 'open' and c.filled > 0 and c.filled < c.size then 'partially_filled'
+      when c.status in ('open', 'triggered', 'unknown') and c.size > 0 and c.done >= c.size then 'filled'
+      when c.status = 'open' and c.done > 0 and c.done < c.size then 'partially_filled'
       else c.status
     end as verdict
     from counted c
@@ -240,15 +240,16 @@ language sql stable set search_path = '' as $$
   -- An order known to be filled by its fills alone was filled at the last of them.
   timed as (
     select j.*, case when j.verdict = 'filled' and j.status <> 'filled'
-      then greatest(j.status_time_ms, j.last_fill_time_ms) else j.status_time_ms end as verdict_time_ms
+      then greatest(j.status_time_ms, j.last_fill_ms) else j.status_time_ms end as verdict_ms
     from judged j
   )
-  select account_address, order_id, coin, side, any_type, any_tif, size, limit_price, any_trigger,
-    trim_scale(filled),
-    case when size > 0 then trim_scale(div(filled * 100000000, size) * 0.000001) end,
-    verdict, venue_status, any_cloid, any_reduce_only,
-    to_timestamp(placed_at_ms / 1000.0), to_timestamp(verdict_time_ms / 1000.0), verdict_time_ms,
-    last_fill_time_ms, raw_event, source, updated_at
-  from timed
+  select t.account_address, t.order_id, t.coin, t.side, t.any_order_type, t.any_tif, t.size, t.limit_price,
+    t.any_trigger_price, trim_scale(t.done),
+    case when t.size > 0 then trim_scale(div(t.done * 100000000, t.size) * 0.000001) end,
+    t.verdict, t.venue_status, t.any_cloid, t.any_reduce_only,
+    to_timestamp(t.placed_at_ms / 1000.0), to_timestamp(t.verdict_ms / 1000.0), t.verdict_ms,
+    t.last_fill_ms, t.raw_event, t.source, t.newest_at
+  from timed t;
+end
 $$;
 comment on function hl_internal.derive_orders is 'The rows of hl_orders as they follow from hl_order_events and hl_fills. An order without a transition has none.';

@@ -12,7 +12,7 @@ create type hl_internal.outcome as (
   order_ids bigint[],
   events hl_internal.outbox[]
 );
-comment on type hl_internal.outcome is 'What putting rows did: rows sent, rows inserted or changed, the orders they touch, the events they make.';
+comment on type hl_internal.outcome is 'What putting rows did: rows sent, rows inserted or changed, their accounts (and order ids, in parallel), the events they make.';
 
 create function hl_internal.event(event_key text, type text, account text, time_ms bigint, source text, data jsonb)
 returns hl_internal.outbox
@@ -139,7 +139,7 @@ $$;
 comment on function hl_internal.put_order_events is 'Joins order transitions into hl_order_events.';
 
 create function hl_internal.refresh_orders(accounts text[], order_ids bigint[]) returns hl_internal.outcome
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = '' set enable_seqscan = off as $$
 declare
   result hl_internal.outcome := (0, 0, '{}', '{}', '{}');
 begin
@@ -245,7 +245,7 @@ begin
         is distinct from (w.side, w.size, w.leverage_type, w.leverage_value)
     )
     select (select count(*) from input where occurrence = round), (select max(occurrence) from input),
-      (select count(*) from written),
+      (select count(*) from written), (select array_agg(distinct account_address) from written),
       array_agg(hl_internal.event(
         concat_ws(':', 'position', account_address, dex, coin, as_of_ms), 'position.updated', account_address,
         as_of_ms, 'snapshot',
@@ -260,10 +260,11 @@ begin
           'funding_since_open', funding_since_open::text, 'funding_all_time', funding_all_time::text,
           'as_of_ms', as_of_ms)
         ) order by as_of_ms, dex, coin)
-    into part.sent, rounds, part.written, part.events
+    into part.sent, rounds, part.written, part.accounts, part.events
     from changed;
     result.sent := result.sent + part.sent;
     result.written := result.written + part.written;
+    result.accounts := result.accounts || part.accounts;
     result.events := result.events || part.events;
     exit when round >= rounds or rounds is null;
   end loop;
@@ -300,13 +301,15 @@ begin
         excluded.as_of, excluded.as_of_ms, excluded.updated_at
       )
       where hl_internal.join_balances(t, excluded) operator(pg_catalog.*<>) t
-      returning 1
+      returning account_address
     )
-    select (select count(*) from input where occurrence = round), (select max(occurrence) from input), count(*)
-    into part.sent, rounds, part.written
+    select (select count(*) from input where occurrence = round), (select max(occurrence) from input), count(*),
+      array_agg(distinct account_address)
+    into part.sent, rounds, part.written, part.accounts
     from written;
     result.sent := result.sent + part.sent;
     result.written := result.written + part.written;
+    result.accounts := result.accounts || part.accounts;
     exit when round >= rounds or rounds is null;
   end loop;
   return result;
@@ -347,6 +350,7 @@ begin
       returning t.*, t.xmax = 0 and round = 1 as inserted
     )
     select (select count(*) from input where occurrence = round), (select max(occurrence) from input), count(*),
+      array_agg(distinct account_address),
       array_agg(hl_internal.event(
         concat_ws(':', 'funding', account_address, coin, funding_time_ms), 'funding.created', account_address,
         funding_time_ms, source,
@@ -354,10 +358,11 @@ begin
           'account_address', account_address, 'coin', coin, 'funding_time_ms', funding_time_ms, 'usdc', usdc::text,
           'size', size::text, 'funding_rate', funding_rate::text, 'samples', samples)
         ) order by funding_time_ms, coin) filter (where inserted)
-    into part.sent, rounds, part.written, part.events
+    into part.sent, rounds, part.written, part.accounts, part.events
     from written;
     result.sent := result.sent + part.sent;
     result.written := result.written + part.written;
+    result.accounts := result.accounts || part.accounts;
     result.events := result.events || part.events;
     exit when round >= rounds or rounds is null;
   end loop;
@@ -399,6 +404,7 @@ begin
       returning t.*, t.xmax = 0 and round = 1 as inserted
     )
     select (select count(*) from input where occurrence = round), (select max(occurrence) from input), count(*),
+      array_agg(distinct account_address),
       array_agg(hl_internal.event(
         concat_ws(':', 'ledger', account_address, ledger_time_ms, hash, type, digest), 'ledger.created',
         account_address, ledger_time_ms, source,
@@ -406,10 +412,11 @@ begin
           'account_address', account_address, 'ledger_time_ms', ledger_time_ms, 'hash', hash, 'type', type,
           'usdc', usdc::text, 'token', token, 'amount', amount::text)
         ) order by ledger_time_ms) filter (where inserted)
-    into part.sent, rounds, part.written, part.events
+    into part.sent, rounds, part.written, part.accounts, part.events
     from written;
     result.sent := result.sent + part.sent;
     result.written := result.written + part.written;
+    result.accounts := result.accounts || part.accounts;
     result.events := result.events || part.events;
     exit when round >= rounds or rounds is null;
   end loop;
@@ -443,9 +450,11 @@ begin
       "healthReason", "accountMode", raw
     from input
     on conflict (account_address, as_of) do nothing
-    returning 1
+    returning account_address
   )
-  select (select count(*) from input), count(*) into result.sent, result.written from written;
+  select (select count(*) from input), count(*), coalesce(array_agg(distinct account_address), '{}')
+  into result.sent, result.written, result.accounts
+  from written;
   update hl_internal.accounts a set mode = latest.account_mode
   from (
     select distinct on (d.account_address) d.account_address, d.account_mode
@@ -474,9 +483,11 @@ begin
     from input group by 1, 2, 3, 4
     on conflict (account_address, stream, grade, reason) do update set covered = t.covered + excluded.covered
     where not t.covered @> excluded.covered
-    returning 1
+    returning account_address
   )
-  select (select count(*) from input), count(*) into result.sent, result.written from written;
+  select (select count(*) from input), count(*), coalesce(array_agg(distinct account_address), '{}')
+  into result.sent, result.written, result.accounts
+  from written;
   return result;
 end
 $$;
@@ -503,7 +514,7 @@ begin
       where t.repaired_at_ms is distinct from least(t.repaired_at_ms, excluded.repaired_at_ms)
     returning t.*, t.xmax = 0 as inserted
   )
-  select (select sum(sightings) from input), count(*),
+  select (select sum(sightings) from input), count(*), coalesce(array_agg(distinct account_address), '{}'),
     coalesce(array_agg(hl_internal.event(
       concat_ws(':', 'drift', account_address, stream, cause, found_at_ms, digest), 'drift.found', account_address,
       found_at_ms, 'reconcile',
@@ -511,7 +522,7 @@ begin
         'account_address', account_address, 'stream', stream, 'cause', cause, 'detail', detail,
         'found_at_ms', found_at_ms, 'repaired_at_ms', repaired_at_ms)
       ) order by found_at_ms) filter (where inserted), '{}')
-  into result.sent, result.written, result.events
+  into result.sent, result.written, result.accounts, result.events
   from written;
   return result;
 end

@@ -138,8 +138,6 @@ create function hl_internal.apply(batch json) returns json
 language plpgsql set search_path = '' set lock_timeout = '20s' as $$
 declare
   doc record;
-  tables text[];
-  accounts text[];
   outcome hl_internal.outcome;
   orders_of text[] := '{}';
   order_ids bigint[] := '{}';
@@ -149,30 +147,19 @@ declare
   published json;
   item record;
 begin
-  -- One pass over the text takes the batch apart.
+  -- One pass over the text takes the batch apart. Passes are what a big batch costs, so the sender names the accounts.
   select * into doc from json_to_record(batch) as x(
-    fills json, "orderEvents" json, positions json, balances json, funding json, ledger json, dashboard json,
-    coverage json, drift json, quarantine json, trades json, candles json, mids json, books json, "assetCtxs" json);
+    accounts text[], fills json, "orderEvents" json, positions json, balances json, funding json, ledger json,
+    dashboard json, coverage json, drift json, quarantine json, trades json, candles json, mids json, books json,
+    "assetCtxs" json);
 
-  select array_agg(distinct a.account order by a.account) into accounts
-  from (
-    select account from json_to_recordset(doc.fills) as x(account text)
-    union all select account from json_to_recordset(doc."orderEvents") as x(account text)
-    union all select account from json_to_recordset(doc.positions) as x(account text)
-    union all select account from json_to_recordset(doc.balances) as x(account text)
-    union all select account from json_to_recordset(doc.funding) as x(account text)
-    union all select account from json_to_recordset(doc.ledger) as x(account text)
-    union all select account from json_to_recordset(doc.dashboard) as x(account text)
-    union all select account from json_to_recordset(doc.coverage) as x(account text)
-    union all select account from json_to_recordset(doc.drift) as x(account text)
-  ) a;
-  if accounts is not null then
+  if doc.accounts is not null then
     insert into hl_internal.accounts (account_address)
-    select a from unnest(accounts) a
+    select a from unnest(doc.accounts) a
     where not exists (select from hl_internal.accounts k where k.account_address = a)
     order by a
     on conflict do nothing;
-    perform from hl_internal.accounts a where a.account_address = any (accounts)
+    perform from hl_internal.accounts a where a.account_address = any (doc.accounts)
     order by a.account_address for update;
   end if;
 
@@ -194,13 +181,18 @@ begin
       ('hl_books', 'put_books', doc.books),
       ('hl_asset_ctxs', 'put_asset_ctxs', doc."assetCtxs")
     ) as v(name, put, rows)
-    where json_array_length(v.rows) > 0
+    where v.rows is not null
   loop
     execute format('select * from hl_internal.%I($1)', item.put) into outcome using item.rows;
+    if not outcome.accounts <@ coalesce(doc.accounts, '{}') then
+      raise exception 'batch writes % without naming all of its accounts', item.name;
+    end if;
     written := written || jsonb_build_object(item.name, outcome.written);
     known := known || jsonb_build_object(item.name, outcome.sent - outcome.written);
-    orders_of := orders_of || outcome.accounts;
-    order_ids := order_ids || outcome.order_ids;
+    if cardinality(outcome.order_ids) > 0 then
+      orders_of := orders_of || outcome.accounts;
+      order_ids := order_ids || outcome.order_ids;
+    end if;
     events := events || outcome.events;
   end loop;
 
@@ -231,4 +223,4 @@ begin
   return json_build_object('events', coalesce(published, '[]'), 'written', written, 'known', known);
 end
 $$;
-comment on function hl_internal.apply is 'Writes a batch: every row as a join, the orders derived from them, coverage and outbox events, in one transaction.';
+comment on function hl_internal.apply is 'Writes a batch ({"accounts": [every account in it], "fills": […], …}): every row as a join, the orders derived from them, coverage and outbox events, in one transaction.';

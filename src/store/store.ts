@@ -108,9 +108,21 @@ const DASHBOARD_COLUMNS = `account_address as account, as_of_ms as "asOfMs", acc
 
 /** JSON that Postgres takes: it has no NUL in text, and no half of a surrogate pair. */
 function toJson(value: unknown): string {
-  return JSON.stringify(value).replace(/\\\\|\\u0000|\\ud[89a-f][0-9a-f]{2}/g, (code) =>
-    code === "\\\\" ? code : "\\ufffd",
-  );
+  const text = JSON.stringify(value);
+  if (!text.includes("\\u")) return text;
+  return text.replace(/\\\\|\\u0000|\\ud[89a-f][0-9a-f]{2}/g, (code) => (code === "\\\\" ? code : "\\ufffd"));
+}
+
+/** What `hl_internal.apply` reads: the lists that are not empty, and every account they name, to be locked. */
+function batchJson(batch: Batch): string {
+  const lists = Object.entries(batch).filter(([, list]) => list.length > 0);
+  const accounts = new Set<string>();
+  for (const [name, list] of lists) {
+    if (name === "quarantine") continue;
+    for (const row of list as { account?: Address }[])
+      if (row.account !== undefined) accounts.add(row.account);
+  }
+  return toJson({ accounts: [...accounts], ...Object.fromEntries(lists) });
 }
 
 export function openStore(database: Database): DatabaseStore {
@@ -152,7 +164,7 @@ export function openStore(database: Database): DatabaseStore {
 
     async apply(batch: Batch): Promise<Applied> {
       const [row] = await rows<{ applied: Applied }>("select hl_internal.apply($1::json) as applied", [
-        toJson(batch),
+        batchJson(batch),
       ]);
       return row!.applied;
     },

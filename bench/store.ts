@@ -1,0 +1,160 @@
+/**
+ * How many fills a second the store commits, against a bare insert of the same rows in the same run: one statement
+ * over `json_to_recordset`, same table, same indexes, no joins, no orders, no outbox.
+ *
+ *   node bench/store.ts [--rows 60000] [--batch 1000] [--database postgres://…]
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { systemClock } from "../src/runtime/clock.ts";
+import { silentLog } from "../src/runtime/log.ts";
+import type { Database } from "../src/store/database.ts";
+import { openEmbedded } from "../src/store/embedded.ts";
+import { migrate } from "../src/store/migrate.ts";
+import { openPostgres } from "../src/store/postgres.ts";
+import { openStore } from "../src/store/store.ts";
+import type { FillRow, OrderEventRow } from "../src/sync/events.ts";
+
+const { values: options } = parseArgs({
+  options: {
+    rows: { type: "string", default: "60000" },
+    batch: { type: "string", default: "1000" },
+    database: { type: "string" },
+  },
+});
+const ROWS = Number(options.rows);
+const BATCH = Number(options.batch);
+const FILLS_PER_ORDER = 4;
+
+const START_MS = 1_790_000_000_000;
+const COINS = ["BTC", "ETH", "SOL", "HYPE", "xyz:AAPL"];
+
+function fill(account: string, n: number): FillRow {
+  const timeMs = START_MS + n * 3;
+  const wire = {
+    coin: COINS[n % COINS.length]!,
+    px: `${60_000 + (n % 997)}.5`,
+    sz: `0.0${1 + (n % 9)}`,
+    side: n % 2 ? "A" : "B",
+    time: timeMs,
+    startPosition: `${n % 50}.25`,
+    dir: "Open Long",
+    closedPnl: "0.0",
+    hash: `0x${(n * 7919).toString(16).padStart(64, "0")}`,
+    oid: 5_000_000_000 + Math.floor(n / FILLS_PER_ORDER),
+    crossed: n % 3 === 0,
+    fee: "0.123456",
+    tid: 900_000_000_000 + n,
+    feeToken: "USDC",
+    twapId: null,
+  };
+  return {
+    ...{ account, coin: wire.coin, timeMs, side: n % 2 ? "sell" : "buy", size: wire.sz, price: wire.px },
+    ...{ value: "1234.56789", fee: wire.fee, feeToken: "USDC", startPosition: wire.startPosition },
+    ...{ closedPnl: "0.0", direction: wire.dir, orderId: wire.oid, tradeId: wire.tid, hash: wire.hash },
+    ...{ crossed: wire.crossed, cloid: null, builderFee: null, twapId: null, liquidation: null, raw: wire },
+    ...{ source: "stream", seenAtMs: timeMs + 80 },
+  };
+}
+
+function openEvent(row: FillRow): OrderEventRow {
+  return {
+    ...{ account: row.account, orderId: row.orderId, venueStatus: "open", statusTimeMs: row.timeMs },
+    ...{ coin: row.coin, side: row.side, limitPrice: row.price, size: "1.0", remaining: "1.0" },
+    ...{
+      placedAtMs: row.timeMs,
+      orderType: null,
+      tif: null,
+      triggerPrice: null,
+      reduceOnly: null,
+      cloid: null,
+    },
+    ...{ raw: { coin: row.coin, oid: row.orderId, origSz: "1.0" }, source: "stream", seenAtMs: row.seenAtMs },
+  };
+}
+
+const batches = (account: string): FillRow[][] =>
+  Array.from({ length: Math.ceil(ROWS / BATCH) }, (_, b) =>
+    Array.from({ length: BATCH }, (_, i) => fill(account, b * BATCH + i)),
+  );
+
+const BARE_INSERT = `insert into public.bench_fills
+  select account, coin, to_timestamp("timeMs" / 1000.0), "timeMs", side, size, price, value, fee, "feeToken",
+    "startPosition", "closedPnl", direction, "orderId", "tradeId", hash, crossed, cloid, "builderFee", "twapId",
+    liquidation, raw, source, to_timestamp("seenAtMs" / 1000.0)
+  from json_to_recordset($1::json) as x(
+    account text, coin text, "timeMs" bigint, side text, size numeric, price numeric, value numeric, fee numeric,
+    "feeToken" text, "startPosition" text, "closedPnl" numeric, direction text, "orderId" bigint,
+    "tradeId" bigint, hash text, crossed boolean, cloid text, "builderFee" numeric, "twapId" bigint,
+    liquidation jsonb, raw jsonb, source text, "seenAtMs" bigint)
+  on conflict do nothing`;
+
+/** Runs `writers` writers at once, one account each; prints and returns committed fills per second. */
+async function measure(
+  name: string,
+  database: Database,
+  writers: number,
+  write: (rows: FillRow[]) => Promise<unknown>,
+): Promise<number> {
+  await database.query("checkpoint").catch(() => {});
+  const work = Array.from({ length: writers }, (_, w) => batches(`0x${name.length}${w}${"0".repeat(36)}`));
+  const times: number[] = [];
+  const startedMs = performance.now();
+  await Promise.all(
+    work.map(async (own) => {
+      for (const rows of own) {
+        const sentMs = performance.now();
+        await write(rows);
+        times.push(performance.now() - sentMs);
+      }
+    }),
+  );
+  const rate = (writers * ROWS) / ((performance.now() - startedMs) / 1000);
+  times.sort((a, b) => a - b);
+  const at = (share: number) =>
+    times[Math.min(times.length - 1, Math.floor(times.length * share))]!.toFixed(1);
+  console.log(
+    `${name.padEnd(44)} ${Math.round(rate).toString().padStart(7)} fills/s   ms per batch: p50 ${at(0.5)}  p99 ${at(0.99)}`,
+  );
+  return rate;
+}
+
+async function run(database: Database): Promise<void> {
+  await migrate(database);
+  await database.query("drop table if exists public.bench_fills");
+  await database.query("create table public.bench_fills (like public.hl_fills including all)");
+  const store = openStore(database);
+  const bare = (rows: FillRow[]) => database.query(BARE_INSERT, [JSON.stringify(rows)]);
+  const apply = (rows: FillRow[]) => store.apply({ fills: rows });
+  const withOrders = (rows: FillRow[]) =>
+    store.apply({
+      fills: rows,
+      orderEvents: rows.filter((_, i) => i % FILLS_PER_ORDER === 0).map(openEvent),
+    });
+  const [version] = await database.query<{ v: string }>("select split_part(version(), ' on ', 1) as v");
+  console.log(`${version?.v}, ${ROWS} fills in batches of ${BATCH}, median of nothing: one run`);
+  const baseline = await measure("bare insert (baseline)", database, 1, bare);
+  const fills = await measure("apply: fills", database, 1, apply);
+  const again = await measure("apply: fills", database, 1, apply);
+  const orders = await measure("apply: fills + orders", database, 1, withOrders);
+  const two = await measure("apply: fills, 2 writers of 2 accounts", database, 2, apply);
+  for (const [name, rate] of Object.entries({ fills, again, orders, two }))
+    console.log(`  ${name}: ${(rate / baseline).toFixed(2)} × baseline`);
+  await database.query("drop table public.bench_fills");
+}
+
+if (options.database) {
+  const database = openPostgres(options.database);
+  await run(database);
+  await database.close();
+} else {
+  const folder = mkdtempSync(join(tmpdir(), "hlsync-bench-"));
+  const embedded = await openEmbedded(folder, { clock: systemClock, log: silentLog });
+  const database = openPostgres(embedded.url);
+  await run(database);
+  await database.close();
+  await embedded.release();
+  rmSync(folder, { recursive: true });
+}
