@@ -1,21 +1,21 @@
 /**
  * Liquidations. Guarantees, as observed (§5.2): below maintenance margin all orders go (`liquidatedCanceled`) and the
  * positions are sold into the book as the user's own market orders (`method: "market"`, ordinary fees, note on both
- * rows); if the book could not take them and equity is below two thirds of maintenance, the backstop takes them at the
- * bankruptcy price (`Liquidated … Long`, no fee, `method: "backstop"`). Positions of both sides still sum to zero.
+ * rows); below two thirds of it, or where the book could not take enough, the backstop takes them at the bankruptcy
+ * price (`Liquidated … Long`, no fee, `method: "backstop"`). Positions of both sides still sum to zero.
  */
 import type { JsonObject } from "../contract.ts";
 import {
   type Account,
   applyPerpFill,
+  type DexMargin,
   dexMargin,
-  dexOf,
   isolatedEquity,
   type PerpDex,
   type Position,
   positionValue,
 } from "./account.ts";
-import { abs, type Fixed, format, TEN, toTick } from "./fixed.ts";
+import { abs, type Fixed, format, max, min, TEN, toTick } from "./fixed.ts";
 import { addressOf, tradeId } from "./ids.ts";
 import { type Market, maintenanceMargin, markPx } from "./market.ts";
 import { endByVenue, place } from "./matching.ts";
@@ -56,33 +56,45 @@ function liquidateIsolated(world: World, account: Account, dex: PerpDex): void {
     if (position.isolatedUsd === null) continue;
     const mark = markPx(position.market);
     const maintenance = maintenanceMargin(position.market, positionValue(position, mark));
-    if (isolatedEquity(position, mark) >= maintenance) continue;
-    announce(world, account, [position], isolatedEquity(position, mark), "Isolated");
+    const equity = isolatedEquity(position, mark);
+    if (equity >= maintenance) continue;
+    announce(world, account, [position], equity, "Isolated");
     cancelOrders(world, account, (market) => market === position.market);
-    sell(world, account, position);
+    if (!isHopeless(equity, maintenance)) {
+      sell(world, account, position, bankruptcyPx(position, position.isolatedUsd));
+    }
     const left = dex.positions.get(position.market.coin);
-    if (left !== undefined && isolatedEquity(left, mark) * 3n < maintenance * 2n) {
-      backstop(world, account, left, bankruptcyPx(left, left.isolatedUsd as Fixed), "Isolated");
+    if (left === undefined || left.isolatedUsd === null) continue;
+    if (isHopeless(isolatedEquity(left, mark), maintenance)) {
+      backstop(world, account, left, bankruptcyPx(left, left.isolatedUsd), "Isolated");
     }
   }
 }
 
+/** Below two thirds of maintenance margin the book is no longer asked. */
+const isHopeless = (equity: Fixed, maintenance: Fixed): boolean => equity * 3n < maintenance * 2n;
+
 function liquidateCross(world: World, account: Account, dex: PerpDex, name: string): void {
-  const margin = dexMargin(account, dex);
-  if (margin.crossMaintenance === 0n || margin.cross.accountValue >= margin.crossMaintenance) return;
+  const before = dexMargin(account, dex);
+  if (before.crossMaintenance === 0n || before.cross.accountValue >= before.crossMaintenance) return;
   const positions = () => [...dex.positions.values()].filter((p) => p.isolatedUsd === null);
-  announce(world, account, positions(), margin.cross.accountValue, "Cross");
+  announce(world, account, positions(), before.cross.accountValue, "Cross");
   cancelOrders(world, account, (market) => market.perp !== null && market.dex === name);
-  for (const position of positions()) sell(world, account, position);
-  const after = dexMargin(account, dexOf(account, name));
-  if (after.cross.notional === 0n || after.cross.accountValue * 3n >= after.crossMaintenance * 2n) return;
-  for (const position of positions()) {
-    // Each position carries its share of the equity (or of the hole) into the backstop.
-    const value = positionValue(position, markPx(position.market));
-    const share = (after.cross.accountValue * value) / after.cross.notional;
-    const cash = share - (position.szi > 0n ? value : -value);
-    backstop(world, account, position, bankruptcyPx(position, cash), "Cross");
+  if (!isHopeless(before.cross.accountValue, before.crossMaintenance)) {
+    for (const position of positions()) sell(world, account, position, sharedBankruptcyPx(position, before));
   }
+  const after = dexMargin(account, dex);
+  if (after.cross.notional === 0n || !isHopeless(after.cross.accountValue, after.crossMaintenance)) return;
+  for (const position of positions()) {
+    backstop(world, account, position, sharedBankruptcyPx(position, after), "Cross");
+  }
+}
+
+/** Each cross position carries its share of the equity (or of the hole). */
+function sharedBankruptcyPx(position: Position, margin: DexMargin): Fixed {
+  const value = positionValue(position, markPx(position.market));
+  const share = (margin.cross.accountValue * value) / margin.cross.notional;
+  return bankruptcyPx(position, share - (position.szi > 0n ? value : -value));
 }
 
 /** Price at which `cash` and the position are worth nothing together. */
@@ -131,16 +143,16 @@ function cancelOrders(world: World, account: Account, applies: (market: Market) 
   }
 }
 
-function sell(world: World, account: Account, position: Position): void {
+/** Into the book, but not below the price at which nothing would be left, nor 10 % from the mark. */
+function sell(world: World, account: Account, position: Position, worst: Fixed): void {
   const { market } = position;
   const isBuy = position.szi < 0n;
   const mark = markPx(market);
-  // Within 10 % of the mark: the book is not swept at any price.
-  const limit = isBuy ? (mark * 11n) / 10n : (mark * 9n) / 10n;
+  const limit = isBuy ? min(worst, (mark * 11n) / 10n) : max(worst, (mark * 9n) / 10n);
   place(world, account, {
     market,
     isBuy,
-    limitPx: toTick(limit, market.pxDecimals, isBuy),
+    limitPx: toTick(limit, market.pxDecimals, !isBuy),
     sz: abs(position.szi),
     tif: "LiquidationMarket",
     reduceOnly: true,

@@ -198,9 +198,15 @@ function match(world: World, account: Account, taker: Order): { filled: Fixed; c
     if (maker.reduceOnly) sz = min(sz, reducible(owner, maker));
     if (taker.reduceOnly) sz = min(sz, reducible(account, taker));
     if (sz === 0n) break;
+    const { px } = level;
+    const makerReduced = maker.reduceOnly && sz < min(taker.remaining, maker.remaining);
     trade(world, account, taker, owner, maker, sz);
     filled += sz;
-    cost += mul(level.px, sz);
+    cost += mul(px, sz);
+    // Two orders trade at most once, or their tid would repeat: whoever could not give more steps aside.
+    if (taker.remaining === 0n || maker.remaining === 0n || !owner.orders.has(maker.oid)) continue;
+    if (!makerReduced) break;
+    endByVenue(world, owner, maker, "reduceOnlyCanceled");
   }
   return { filled, cost };
 }
@@ -320,6 +326,8 @@ function dropStaleReduceOnly(world: World, account: Account, market: Market, tra
   const szi = positionOf(account, market)?.szi ?? 0n;
   for (const order of [...account.orders.values()]) {
     if (order === traded || order.market !== market || !order.reduceOnly || order.parent !== null) continue;
+    // A filled order ends its own siblings, under their own status.
+    if (traded.remaining === 0n && traded.siblings.includes(order)) continue;
     const reduces = szi !== 0n && signOf(szi) !== (order.isBuy ? 1n : -1n);
     if (!reduces && account.orders.has(order.oid)) endByVenue(world, account, order, "reduceOnlyCanceled");
   }
