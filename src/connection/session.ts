@@ -94,7 +94,8 @@ interface Entry {
   unsent: ("subscribe" | "unsubscribe")[];
   /** By state: of the confirmation, of the next data, of the next try, of the farewell; Infinity when there is none. */
   deadlineMs: number;
-  askedAtMs: number;
+  /** When it was last sent on this socket; null while the venue has not heard of it. */
+  askedAtMs: number | null;
   /** Sent a second time for lack of an answer. */
   resent: boolean;
   /** Asked anew for lack of data, and no data since. */
@@ -236,9 +237,8 @@ export class Session {
     this.#moveTo(atMs);
     const entry = this.#entries.get(subscriptionKey(subscription));
     if (entry === undefined || entry.state === "leaving") return [];
-    const isKnownToVenue =
-      entry.state === "sent" || entry.state === "confirmed" || entry.resent || entry.renewed;
-    if (this.#isOpen() && isKnownToVenue) {
+    const isAsked = entry.askedAtMs !== null && entry.state !== "refused" && entry.state !== "limited";
+    if (this.#isOpen() && isAsked) {
       entry.state = "leaving";
       entry.unsent = ["unsubscribe"];
       entry.deadlineMs = Number.POSITIVE_INFINITY;
@@ -321,7 +321,7 @@ export class Session {
 
   #expireUnconfirmed(entry: Entry): void {
     const why = `no answer to the subscription ${entry.key}`;
-    if (entry.lastDataMs !== null && entry.lastDataMs >= entry.askedAtMs) this.#confirm(entry);
+    if (entry.lastDataMs !== null && entry.lastDataMs >= (entry.askedAtMs ?? 0)) this.#confirm(entry);
     else if (!entry.resent) {
       entry.resent = true;
       this.#queue(entry, ["subscribe"]);
@@ -330,7 +330,7 @@ export class Session {
   }
 
   #expireSilent(entry: Entry): void {
-    const ageMs = this.#nowMs - (entry.lastDataMs ?? entry.askedAtMs);
+    const ageMs = this.#nowMs - (entry.lastDataMs ?? entry.askedAtMs ?? this.#nowMs);
     if (!entry.stale) {
       entry.stale = true;
       this.#actions.push({ type: "stale", subscription: entry.subscription, ageMs });
@@ -486,7 +486,7 @@ export class Session {
       state: isRefused ? "refused" : "queued",
       unsent: isRefused ? [] : ["subscribe"],
       deadlineMs: Number.POSITIVE_INFINITY,
-      askedAtMs: this.#nowMs,
+      askedAtMs: null,
       resent: false,
       renewed: false,
       lastDataMs: null,

@@ -81,6 +81,7 @@ describe("a request", () => {
     assert.deepEqual(asked[0]?.body, { type: "userFillsByTime", ...WINDOW });
     assert.equal(answer.result.rows[0]?.value.oid, 1);
     assert.equal(answer.receivedAtMs - answer.sentAtMs, 40);
+    assert.equal(clock.timers, 0, "its time-out is called off");
   });
 
   it("takes an empty list for an empty list", async () => {
@@ -244,6 +245,25 @@ describe("abort", () => {
     await clock.advance(60_000);
     assert.equal(asked.length, 1);
     assert.equal(clock.timers, 0, "no timer is left");
+  });
+
+  it("gives the place back when it comes between the leave and the request", async () => {
+    const { info, asked, limiter } = setUp([]);
+    const abort = new AbortController();
+    const answer = info.request(INFO.meta, { dex: "" }, { ...HEAL, signal: abort.signal });
+    abort.abort(reason);
+    await assert.rejects(answer, (error) => error === reason);
+    assert.equal(asked.length, 0);
+    assert.equal(limiter.stats().inflight, 0);
+  });
+
+  it("is not mistaken for a failure of the last attempt", async () => {
+    const { info } = setUp(["silence"], { maxAttempts: 1 });
+    const abort = new AbortController();
+    const answer = info.request(INFO.meta, { dex: "" }, { ...HEAL, signal: abort.signal });
+    await settle();
+    abort.abort(reason);
+    await assert.rejects(answer, (error) => error === reason);
   });
 
   it("asks nothing when it comes first, and takes nothing from the budget", async () => {

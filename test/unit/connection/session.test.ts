@@ -580,6 +580,17 @@ describe("changing what is wanted", () => {
     assert.deepEqual(sent(session.opened(T0)), ["subscribe userFills"]);
   });
 
+  it("says goodbye also to one that the venue may have heard of", () => {
+    const session = open([fills()]);
+    session.opened(T0);
+    session.received(T0, errorText("Cannot send more than 2000 messages per minute."));
+    session.remove(T0, fills());
+    for (let atMs = T0; atMs < T0 + 10_000; atMs += 4_000) session.received(atMs, PONG);
+    assert.deepEqual(sent(runTo(session, T0 + 10_000).map(({ action }) => action)), [
+      "unsubscribe userFills",
+    ]);
+  });
+
   it("can want again what it is just leaving", () => {
     const session = live([fills()]);
     session.remove(T0, fills());
