@@ -205,7 +205,7 @@ export class Session {
     if (dueMs === null || atMs < dueMs) return [];
     if (atMs - dueMs > LATE_MS && !this.#isForgiven) {
       this.#isForgiven = true;
-      this.#shift(atMs - dueMs + GRACE_MS);
+      this.#postpone(atMs + GRACE_MS);
       return [];
     }
     if (this.#state === "opening") {
@@ -275,6 +275,14 @@ export class Session {
   #moveTo(atMs: number): void {
     if (atMs < this.#nowMs) this.#shift(atMs - this.#nowMs);
     this.#nowMs = atMs;
+  }
+
+  /** Nothing is due before `untilMs`. */
+  #postpone(untilMs: number): void {
+    this.#handshakeDeadlineMs = Math.max(this.#handshakeDeadlineMs, untilMs);
+    this.#heardMs = Math.max(this.#heardMs, untilMs - PING_AFTER_MS);
+    if (this.#pingedAtMs !== null) this.#pingedAtMs = Math.max(this.#pingedAtMs, untilMs - PONG_WITHIN_MS);
+    for (const entry of this.#entries.values()) entry.deadlineMs = Math.max(entry.deadlineMs, untilMs);
   }
 
   #shift(byMs: number): void {

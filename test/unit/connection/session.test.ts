@@ -373,7 +373,11 @@ describe("liveness", () => {
     const session = live([state()]);
     assert.deepEqual(session.tick(T0 + 60_000), []);
     assert.equal(session.dueMs(), T0 + 61_000);
-    assert.deepEqual(sent(runTo(session, T0 + 61_000).map(({ action }) => action)), ["ping"]);
+    // It is not ended: it is asked whether it lives, and the data, which is old by now, is asked for anew.
+    assert.deepEqual(
+      runTo(session, T0 + 61_000).map(({ action }) => sent([action])[0] ?? action.type),
+      ["ping", "stale", "unsubscribe clearinghouseState", "subscribe clearinghouseState"],
+    );
   });
 
   it("does not wait for ever for a silent venue because this process keeps standing still", () => {
