@@ -124,10 +124,10 @@ export interface StreamHandler {
   onDisconnected(atMs: number, why: string, lastReceivedMs: number): void;
   /**
    * The venue refuses the subscription: it will deliver nothing. `permanent` when the type itself is unknown to the
-   * venue (then never asked again), else it is asked again every minute.
+   * venue (then never asked again), else told once and asked again every minute.
    */
   onRefused(subscription: Subscription, text: string, permanent: boolean, atMs: number): void;
-  /** The venue takes no more users or subscriptions from this address; asked again every minute. Poll meanwhile. */
+  /** No room for more users or subscriptions of this address; told once, asked again every minute. Poll meanwhile. */
   onLimited(subscription: Subscription, text: string, atMs: number): void;
   /** No data for longer than the channel's cadence allows. */
   onStale(subscription: Subscription, ageMs: number, atMs: number): void;
