@@ -160,7 +160,9 @@ begin
     child := hl_internal.partition_name(parent, day_ms);
     continue when to_regclass('public.' || child) is not null;
     perform pg_advisory_xact_lock(hashtext('hl_internal.ensure_partitions'));
-    continue when to_regclass('public.' || child) is not null;
+    -- Asks the catalogue itself: to_regclass may still remember that there was none.
+    continue when exists (
+      select from pg_catalog.pg_class where relnamespace = 'public'::regnamespace and relname = child);
     -- Made apart and then attached: that lock lets readers and writers of the parent go on.
     execute format('create table public.%I (like public.%I including all)', child, parent);
     execute format('alter table public.%I attach partition public.%I for values from (%s) to (%s)',

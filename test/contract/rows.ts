@@ -1,0 +1,213 @@
+/** Rows to write in tests of the store, and the content of all tables to compare. */
+import type { Database } from "../../src/store/database.ts";
+import type {
+  BalanceRow,
+  DashboardRow,
+  FillRow,
+  FundingRow,
+  LedgerRow,
+  OrderEventRow,
+  PositionRow,
+} from "../../src/sync/events.ts";
+
+export const ACCOUNT = `0x${"a".repeat(40)}`;
+export const OTHER = `0x${"b".repeat(40)}`;
+/** A block time. */
+export const T = 1_790_360_256_851;
+
+export function fillOf(change: Partial<FillRow> = {}): FillRow {
+  return {
+    account: ACCOUNT,
+    coin: "BTC",
+    timeMs: T,
+    side: "buy",
+    size: "0.5",
+    price: "83000.0",
+    value: "41500.00",
+    fee: "18.675",
+    feeToken: "USDC",
+    startPosition: "0.0",
+    closedPnl: "0.0",
+    direction: "Open Long",
+    orderId: 556_696_349_186,
+    tradeId: 1_058_238_905_423_571,
+    hash: `0x${"1".repeat(64)}`,
+    crossed: true,
+    cloid: null,
+    builderFee: null,
+    twapId: null,
+    liquidation: null,
+    raw: { coin: "BTC", px: "83000.0", sz: "0.5" },
+    source: "stream",
+    seenAtMs: T + 120,
+    ...change,
+  };
+}
+
+export function orderEventOf(change: Partial<OrderEventRow> = {}): OrderEventRow {
+  return {
+    account: ACCOUNT,
+    orderId: 556_696_349_186,
+    venueStatus: "open",
+    statusTimeMs: T,
+    coin: "BTC",
+    side: "buy",
+    limitPrice: "83000.0",
+    size: "2.0",
+    remaining: "2.0",
+    placedAtMs: T,
+    orderType: null,
+    tif: null,
+    triggerPrice: null,
+    reduceOnly: null,
+    cloid: null,
+    raw: { status: change.venueStatus ?? "open" },
+    source: "stream",
+    seenAtMs: T + 120,
+    ...change,
+  };
+}
+
+export function positionOf(change: Partial<PositionRow> = {}): PositionRow {
+  return {
+    account: ACCOUNT,
+    dex: "",
+    coin: "BTC",
+    szi: "0.5",
+    entryPrice: "83000.0",
+    markPrice: "83100.0",
+    liquidationPrice: null,
+    positionValue: "41550.0",
+    marginUsed: "2077.5",
+    unrealizedPnl: "50.0",
+    returnOnEquity: "0.024",
+    leverageType: "cross",
+    leverageValue: 20,
+    maxLeverage: 40,
+    liquidationDistancePct: null,
+    fundingSinceOpen: "0.0",
+    fundingAllTime: "1.5",
+    raw: { coin: "BTC", szi: change.szi ?? "0.5" },
+    asOfMs: T,
+    ...change,
+  };
+}
+
+export function balanceOf(change: Partial<BalanceRow> = {}): BalanceRow {
+  return {
+    account: ACCOUNT,
+    coin: "USDC",
+    token: 0,
+    total: "1000.0",
+    hold: "0.0",
+    entryNotional: "0.0",
+    raw: { coin: "USDC", total: change.total ?? "1000.0" },
+    asOfMs: T,
+    ...change,
+  };
+}
+
+export function fundingOf(change: Partial<FundingRow> = {}): FundingRow {
+  return {
+    account: ACCOUNT,
+    coin: "ETH",
+    timeMs: T,
+    usdc: "-3.625312",
+    size: "49.1477",
+    fundingRate: "0.0000417",
+    samples: null,
+    raw: { coin: "ETH", usdc: "-3.625312" },
+    source: "stream",
+    seenAtMs: T + 40,
+    ...change,
+  };
+}
+
+export function ledgerOf(change: Partial<LedgerRow> = {}): LedgerRow {
+  return {
+    account: ACCOUNT,
+    timeMs: T,
+    hash: `0x${"2".repeat(64)}`,
+    type: "deposit",
+    usdc: "100.0",
+    token: null,
+    amount: null,
+    digest: "0123456789abcdef",
+    raw: { type: "deposit", usdc: "100.0" },
+    source: "stream",
+    seenAtMs: T + 40,
+    ...change,
+  };
+}
+
+export function dashboardOf(change: Partial<DashboardRow> = {}): DashboardRow {
+  return {
+    account: ACCOUNT,
+    asOfMs: T,
+    accountValue: "38252.7",
+    withdrawable: "486.0",
+    totalMarginUsed: "37766.7",
+    totalNotionalPosition: "1000000.0",
+    totalRawUsd: "-961747.3",
+    maintenanceMargin: "12500.0",
+    actualLeverage: "26.14",
+    marginUsagePct: "98.7",
+    freeMargin: "486.0",
+    marginLevel: "3.06",
+    liquidationBufferPct: "67.3",
+    totalPositions: 1,
+    totalUnrealizedPnl: "50.0",
+    healthScore: 12,
+    healthStatus: "critical",
+    healthReason: "margin usage",
+    accountMode: "standard",
+    raw: { marginSummary: {} },
+    ...change,
+  };
+}
+
+const TABLES = [
+  "public.hl_fills",
+  "public.hl_orders",
+  "public.hl_order_events",
+  "public.hl_positions",
+  "public.hl_balances",
+  "public.hl_dashboard",
+  "public.hl_funding",
+  "public.hl_ledger",
+  "public.hl_trades",
+  "public.hl_candles",
+  "public.hl_mids",
+  "public.hl_books",
+  "public.hl_asset_ctxs",
+  "hl_internal.accounts",
+  "hl_internal.coverage",
+  "hl_internal.drift",
+  "hl_internal.quarantine",
+];
+
+/** Rows of every table as text without what the database's clock or a sequence wrote. */
+export async function contentOf(database: Database): Promise<Record<string, string[]>> {
+  const result: Record<string, string[]> = {};
+  for (const table of TABLES) {
+    const derived = table === "public.hl_orders" ? "'{}'" : "'{updated_at,created_at,id}'";
+    const rows = await database.query<{ row: string }>(
+      `select (to_jsonb(t) - ${derived}::text[])::text as row from ${table} t order by 1`,
+    );
+    if (rows.length > 0) result[table] = rows.map((r) => r.row);
+  }
+  return result;
+}
+
+/** Which transaction wrote each row, and where it lies: differs when a row was rewritten, even with the same content. */
+export async function versionsOf(database: Database): Promise<Record<string, string[]>> {
+  const result: Record<string, string[]> = {};
+  for (const table of [...TABLES, "hl_internal.outbox"]) {
+    // A lock leaves its mark in xmax only; the accounts are locked by every write.
+    const rows = await database.query<{ v: string }>(
+      `select t.tableoid::regclass || ' ' || t.ctid || ' ' || t.xmin as v from ${table} t order by 1`,
+    );
+    result[table] = rows.map((r) => r.v);
+  }
+  return result;
+}
