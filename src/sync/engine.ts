@@ -139,7 +139,9 @@ export class Engine {
     const { signal } = this.#abort;
     const commit = committer(this.#deps, signal);
     const dexes = await perpDexes(this.#deps.info, signal);
-    const usersMax = this.#config.usersMax ?? LIMITS.users;
+    // Each account takes a connection of its own, and so does market data.
+    const connections = LIMITS.connections - (this.#config.market ? 1 : 0);
+    const usersMax = this.#config.usersMax ?? Math.min(LIMITS.users, connections);
     for (const [index, followed] of this.#config.accounts.entries()) {
       const account = openAccount(this.#deps, this.#config, followed, dexes, commit);
       await account.open();

@@ -1,0 +1,349 @@
+/**
+ * One seed, from first commit to proof: the real engine and the real SQL against the simulated venue in virtual time.
+ *
+ * Safety, after every commit: every fill written is one that happened, and every interval claimed as proven is
+ * complete in the database at that moment. Convergence: after faults stop, within `CONVERGE_MS` of virtual time, the
+ * tables equal the truth, every gap is closed, and `verify` passes.
+ */
+import assert from "node:assert/strict";
+import { createInfoClient } from "../../src/connection/infoClient.ts";
+import { RateLimiter } from "../../src/connection/rateLimiter.ts";
+import { StoreError } from "../../src/errors.ts";
+import { eq } from "../../src/runtime/decimal.ts";
+import { silentLog } from "../../src/runtime/log.ts";
+import { seededRandom } from "../../src/runtime/random.ts";
+import type { JsonObject } from "../../src/simulator/contract.ts";
+import { createVenue, type SimulatedVenue } from "../../src/simulator/exchange/venue.ts";
+import { createWorld, VirtualClock, type World } from "../../src/simulator/world.ts";
+import type { Database } from "../../src/store/database.ts";
+import { openStore } from "../../src/store/store.ts";
+import { subtract, union } from "../../src/sync/coverage.ts";
+import { type Batch, type CoverageRow, TRACKED_STREAMS } from "../../src/sync/events.ts";
+import { passed, verify } from "../../src/sync/verify.ts";
+import { drawPlan, type Plan } from "./plan.ts";
+import { SimulatedProcess } from "./process.ts";
+
+const HOUR_MS = 3_600_000;
+const CONVERGE_MS = 240_000;
+const SETTLE_STEP_MS = 5_000;
+const RESTART_AFTER_EXIT_MS = 1_000;
+
+export interface SeedReport {
+  seed: number;
+  fills: number;
+  orderEvents: number;
+  commits: number;
+  kills: number;
+  exits: number;
+  faults: number;
+  /** Virtual time from the end of faults to equality. */
+  convergedMs: number;
+  realMs: number;
+}
+
+/** Identity of a wire fill; the same text that the database's key columns give. */
+const wireKey = (fill: JsonObject): string => [fill.coin, fill.time, fill.oid, fill.tid, fill.side].join("|");
+
+class SeedRun {
+  readonly #plan: Plan;
+  readonly #database: Database;
+  readonly #clock: VirtualClock;
+  readonly #venue: SimulatedVenue;
+  readonly #world: World;
+  readonly #account: string;
+  readonly #startMs: number;
+  #faulty = true;
+  #commits = 0;
+  #exits = 0;
+  #generation = 0;
+  readonly #processes = new Map<string, SimulatedProcess>();
+  #violation: unknown = null;
+  /** What happened, by stream: times ascending, as the venue's own listener saw it. */
+  readonly #truth = { fills: new Map<string, number>(), twapFills: new Map<string, number>() };
+
+  constructor(plan: Plan, database: Database) {
+    this.#plan = plan;
+    this.#database = database;
+    this.#startMs = 1_790_359_200_000 + HOUR_MS - plan.beforeHourMs;
+    this.#account = `0x${plan.seed.toString(16).padStart(40, "0")}`;
+    this.#clock = new VirtualClock(this.#startMs);
+    this.#venue = createVenue({
+      seed: plan.seed,
+      startMs: this.#startMs,
+      traders: { coins: ["BTC", "ETH", "SOL"] },
+      activeAccounts: [{ user: this.#account, fillsPerSecond: plan.fillsPerSecond }],
+    });
+    this.#venue.onBlock(({ events }) => {
+      for (const event of events) {
+        if (!("user" in event) || event.user !== this.#account) continue;
+        if (event.type === "fill") this.#truth.fills.set(wireKey(event.fill), Number(event.fill.time));
+        if (event.type === "twapSliceFill")
+          this.#truth.twapFills.set(wireKey(event.fill), Number(event.fill.time));
+      }
+    });
+    this.#world = createWorld({
+      venue: this.#venue,
+      clock: this.#clock,
+      seed: plan.seed,
+      latencyMs: plan.latencyMs,
+      faults: plan.faults.map((rule) => ({
+        ...rule,
+        ...(rule.fromMs === undefined ? {} : { fromMs: this.#startMs + rule.fromMs }),
+        ...(rule.untilMs === undefined ? {} : { untilMs: this.#startMs + rule.untilMs }),
+      })),
+    });
+  }
+
+  async run(): Promise<SeedReport> {
+    const beganMs = performance.now();
+    const { durationMs } = this.#plan;
+    this.#begin("first");
+    this.#schedule();
+    const end = this.#startMs + durationMs;
+    await this.#clock.runUntil(() => this.#violation !== null, end);
+    this.#rethrow();
+    const faults = Object.values(this.#world.gateway.faults.counts()).reduce((sum, count) => sum + count, 0);
+
+    this.#faulty = false;
+    this.#world.gateway.faults.clear();
+    // The account stands still from here on; states and lists go on being served and pushed.
+    this.#world.time.stop();
+    const convergedMs = await this.#converge(end);
+    for (const process of this.#processes.values()) process.kill();
+    this.#world.stop();
+    const { fills, twapSliceFills, orderEvents } = this.#venue.truth(this.#account);
+    return {
+      seed: this.#plan.seed,
+      fills: fills.length + twapSliceFills.length,
+      orderEvents: orderEvents.length,
+      commits: this.#commits,
+      kills: this.#plan.kills.length,
+      exits: this.#exits,
+      faults,
+      convergedMs,
+      realMs: Math.round(performance.now() - beganMs),
+    };
+  }
+
+  /** Starts the process of this name; one that ends by itself is started again, as a supervisor would. */
+  #begin(name: string): void {
+    const process = new SimulatedProcess({
+      world: this.#world,
+      clock: this.#clock,
+      database: this.#database,
+      plan: this.#plan,
+      startMs: this.#startMs,
+      account: this.#account,
+      name: `${name} ${this.#generation++}`,
+      faulty: () => this.#faulty,
+      afterCommit: (batch) => this.#checkCommit(batch),
+      onExit: (error) => {
+        this.#exits += 1;
+        // Only the database and the venue may end a process; anything else is a bug of ours.
+        const expected =
+          error instanceof StoreError ? error.transient : (error as Error)?.name?.endsWith("Error");
+        if (!expected || (error as Error).name === "InvariantError" || error instanceof TypeError)
+          this.#violation = error;
+        this.#clock.after(RESTART_AFTER_EXIT_MS, () => this.#begin(name));
+      },
+    });
+    this.#processes.set(name, process);
+    process.start();
+  }
+
+  /** Kills, restarts, the second process, clock jumps and hand-made actions. */
+  #schedule(): void {
+    const { kills, secondFromMs, clockJumps, actionEveryMs, seed } = this.#plan;
+    for (const { atMs, restartMs } of kills) {
+      this.#clock.after(atMs, () => {
+        this.#processes.get("first")?.kill();
+        this.#clock.after(restartMs, () => this.#begin("first"));
+      });
+    }
+    if (secondFromMs !== null) this.#clock.after(secondFromMs, () => this.#begin("second"));
+    for (const { atMs, byMs } of clockJumps) {
+      this.#clock.after(atMs, () => {
+        for (const process of this.#processes.values()) process.clockSkewMs += byMs;
+      });
+    }
+    const random = seededRandom(`actions ${seed}`);
+    const act = (nonce: number) => {
+      if (!this.#faulty) return;
+      this.#act(random.next(), random.next(), nonce);
+      this.#clock.after(actionEveryMs, () => act(nonce + 1));
+    };
+    if (actionEveryMs > 0) this.#clock.after(actionEveryMs, () => act(1));
+  }
+
+  /** What a trader does besides the account's steady trading. Refused actions are fine: they are events too. */
+  #act(draw: number, size: number, nonce: number): void {
+    const open = this.#venue.truth(this.#account).openOrders;
+    const px = Math.round(83_000 * (0.97 + 0.02 * size));
+    const order = (extra: JsonObject): JsonObject => ({
+      a: 0,
+      b: true,
+      p: String(px),
+      s: "0.001",
+      r: false,
+      ...extra,
+    });
+    const gtc = { t: { limit: { tif: "Gtc" } } };
+    const resting = open[Math.floor(size * open.length)] as { oid: number } | undefined;
+    const action = ((): JsonObject => {
+      if (draw < 0.25)
+        return { type: "twapOrder", twap: { a: 0, b: size < 0.5, s: "0.1", r: false, m: 5, t: false } };
+      if (draw < 0.45) return { type: "order", orders: [order(gtc)], grouping: "na" };
+      if (draw < 0.65 && resting) return { type: "modify", oid: resting.oid, order: order(gtc) };
+      if (draw < 0.75 && resting) return { type: "cancel", cancels: [{ a: 0, o: resting.oid }] };
+      if (draw < 0.85)
+        return { type: "order", orders: [order({ t: { limit: { tif: "Ioc" } } })], grouping: "na" };
+      const trigger = { isMarket: true, triggerPx: String(px), tpsl: "sl" };
+      return { type: "order", orders: [order({ b: false, t: { trigger } })], grouping: "na" };
+    })();
+    this.#venue.execute(this.#account, action, { nonce: this.#clock.now() + nonce });
+  }
+
+  #rethrow(): void {
+    if (this.#violation !== null) throw this.#violation;
+  }
+
+  async #checkCommit(batch: Batch): Promise<void> {
+    this.#commits += 1;
+    try {
+      for (const fill of batch.fills ?? []) {
+        const key = [
+          fill.coin,
+          fill.timeMs,
+          fill.orderId,
+          fill.tradeId,
+          fill.side === "buy" ? "B" : "A",
+        ].join("|");
+        assert.ok(this.#truth.fills.has(key) || this.#truth.twapFills.has(key), `invented fill ${key}`);
+      }
+      for (const row of batch.coverage ?? []) if (row.grade === "proven") await this.#checkClaim(row);
+    } catch (error) {
+      this.#violation ??= error;
+    }
+  }
+
+  /** A claim is true at the moment it is made: what happened in the interval is in the database. */
+  async #checkClaim({ stream, fromMs, toMs }: CoverageRow): Promise<void> {
+    if (stream !== "fills" && stream !== "twapFills") return;
+    const happened = [...this.#truth[stream]].filter(([, timeMs]) => timeMs >= fromMs && timeMs <= toMs);
+    const [stored] = await this.#database.query<{ rows: number }>(
+      `select count(*)::int as rows from hl_fills
+       where account_address = $1 and fill_time_ms between $2 and $3 and (twap_id is not null) = $4`,
+      [this.#account, fromMs, toMs, stream === "twapFills"],
+    );
+    assert.equal(stored?.rows, happened.length, `claimed ${stream} ${fromMs}..${toMs} as proven`);
+  }
+
+  async #converge(sinceMs: number): Promise<number> {
+    let difference: string[] = [];
+    for (let waitedMs = SETTLE_STEP_MS; waitedMs <= CONVERGE_MS; waitedMs += SETTLE_STEP_MS) {
+      await this.#clock.advanceTo(sinceMs + waitedMs);
+      this.#rethrow();
+      difference = await this.#differences();
+      if (difference.length === 0) return waitedMs;
+    }
+    assert.fail(`not converged after ${CONVERGE_MS} ms:\n${difference.slice(0, 20).join("\n")}`);
+  }
+
+  /** Everything in which tables and truth differ; empty when they are equal and nothing is unproven. */
+  async #differences(): Promise<string[]> {
+    const store = openStore(this.#database);
+    const truth = this.#venue.truth(this.#account);
+    const found: string[] = [];
+    const stored = await store.fills(this.#account, 0, Number.MAX_SAFE_INTEGER);
+    const wire = new Map<string, JsonObject>();
+    for (const fill of truth.fills) wire.set(wireKey(fill), fill);
+    for (const { fill } of truth.twapSliceFills) wire.set(wireKey(fill), fill);
+    if (wire.size !== stored.length) found.push(`fills: ${stored.length} stored, ${wire.size} happened`);
+    for (const row of stored) {
+      const key = [row.coin, row.timeMs, row.orderId, row.tradeId, row.side === "buy" ? "B" : "A"].join("|");
+      const fill = wire.get(key);
+      if (!fill) found.push(`fill ${key} never happened`);
+      else if (
+        !eq(row.price, fill.px as string) ||
+        !eq(row.size, fill.sz as string) ||
+        !eq(row.fee, fill.fee as string)
+      )
+        found.push(`fill ${key} differs`);
+    }
+    const last = new Map<number, JsonObject>();
+    for (const event of truth.orderEvents) last.set((event.order as { oid: number }).oid, event);
+    const orders = new Map((await store.orders(this.#account)).map((order) => [order.orderId, order]));
+    for (const [oid, event] of last) {
+      const own = orders.get(oid);
+      if (own?.venueStatus !== event.status)
+        found.push(`order ${oid}: ${own?.venueStatus ?? "missing"}, is ${event.status}`);
+    }
+    if (orders.size !== last.size) found.push(`orders: ${orders.size} stored, ${last.size} happened`);
+    const live = new Map(
+      truth.positions.filter(({ szi }) => !eq(szi, "0")).map(({ coin, szi }) => [coin, szi]),
+    );
+    for (const { coin, szi } of await store.positions(this.#account)) {
+      if (!eq(szi, live.get(coin) ?? "0"))
+        found.push(`position ${coin}: ${szi}, is ${live.get(coin) ?? "flat"}`);
+      live.delete(coin);
+    }
+    for (const [coin, szi] of live) found.push(`position ${coin}: missing, is ${szi}`);
+    const funding = await store.funding(this.#account, 0, Number.MAX_SAFE_INTEGER);
+    if (funding.length !== truth.funding.length)
+      found.push(`funding: ${funding.length}, is ${truth.funding.length}`);
+    const ledger = await store.ledger(this.#account, 0, Number.MAX_SAFE_INTEGER);
+    if (ledger.length !== truth.ledger.length)
+      found.push(`ledger: ${ledger.length}, is ${truth.ledger.length}`);
+    if (found.length > 0) return found;
+    for (const stream of TRACKED_STREAMS) {
+      const coverage = await store.coverage(this.#account, stream);
+      const settled = coverage.filter(({ grade }) => grade !== "streamed");
+      const gaps = subtract(
+        [{ fromMs: this.#startMs - 60_000, toMs: this.#startMs + this.#plan.durationMs - 1 }],
+        union(settled),
+      );
+      if (gaps.length > 0) found.push(`${stream}: ${gaps.length} gaps`);
+      if (stream !== "orders" && coverage.some(({ grade }) => grade === "unprovable"))
+        found.push(`${stream}: unprovable`);
+    }
+    if (found.length === 0) found.push(...(await this.#verify()));
+    return found;
+  }
+
+  /** The product's own proof must agree. */
+  async #verify(): Promise<string[]> {
+    const { post } = this.#world.network("10.0.0.9");
+    const clock = this.#clock;
+    const random = seededRandom(1);
+    const limiter = new RateLimiter(clock);
+    const info = createInfoClient({
+      apiUrl: this.#world.apiUrl,
+      post,
+      clock,
+      random,
+      limiter,
+      log: silentLog,
+    });
+    const signal = new AbortController().signal;
+    const store = openStore({
+      ...this.#database,
+      query: (sql, params) => clock.track(this.#database.query(sql, params)),
+    });
+    let lines: string[] | null = null;
+    const dexes = ["", "xyz"];
+    verify({ account: this.#account, dexes, store, info, clock, signal }).then(
+      (certificate) => {
+        lines = passed(certificate) ? [] : certificate.findings.map((finding) => JSON.stringify(finding));
+      },
+      (error: unknown) => {
+        lines = [`verify failed: ${error}`];
+      },
+    );
+    await clock.runUntil(() => lines !== null, clock.now() + 30_000);
+    return lines ?? ["verify did not end"];
+  }
+}
+
+/** Runs one seed in a database that other seeds may share: every seed has its own account. Rejects on a violation. */
+export const runSeed = (seed: number, database: Database): Promise<SeedReport> =>
+  new SeedRun(drawPlan(seed), database).run();
