@@ -19,7 +19,7 @@ import type { Log } from "../runtime/log.ts";
 import type { Random } from "../runtime/random.ts";
 import type { Account, ReadOptions } from "./account.ts";
 import { quarantineRows } from "./backfill.ts";
-import type { Batch, Source } from "./events.ts";
+import type { Batch, FillRow, OrderEventRow, Source } from "./events.ts";
 import {
   fillRow,
   fundingRow,
@@ -118,6 +118,7 @@ export class Lane {
   #tasks = new Map<string, Promise<void>>();
   #retries = new Map<string, { attempt: number; atMs: number }>();
   #cancelTick: () => void = () => {};
+  readonly #committed = new CommittedRows();
   #overflowed = false;
   #dropped = 0;
   #healed = 0;
@@ -249,9 +250,11 @@ export class Lane {
 
   async #flush({ batch, receivedAtMs }: Pending): Promise<void> {
     const { account } = this.#deps;
-    if (batch.fills.length > 0) merge(batch, account.snapshot(false, true));
-    if (isEmpty(batch)) return;
-    await account.commit(batch, receivedAtMs);
+    const fresh = this.#committed.without(batch);
+    if (fresh.fills?.length) merge(fresh, account.snapshot(false, true));
+    if (isEmpty(fresh)) return;
+    await account.commit(fresh, receivedAtMs);
+    this.#committed.add(fresh);
   }
 
   /** The gap since the last socket is closed before what came since then is written, unless that takes too long. */
@@ -413,6 +416,46 @@ export class Lane {
     }
   }
 }
+
+/** Rows remembered as committed; the oldest are forgotten, and then written again for nothing. */
+const COMMITTED_MAX = 20_000;
+
+/**
+ * What this lane has committed from its stream: the venue sends each fill and each order transition on two channels
+ * and again after every reconnect, and the same content need not be written twice. Readings over REST do not come by
+ * here: they are there to find what the database has lost.
+ */
+class CommittedRows {
+  #prints = new Set<string>();
+
+  /** The batch without the rows whose very content was committed before, and without repetitions in itself. */
+  without(batch: Batch): Batch {
+    const inBatch = new Set<string>();
+    const isNew = (row: FillRow | OrderEventRow): boolean => {
+      const print = fingerprint(row);
+      if (this.#prints.has(print) || inBatch.has(print)) return false;
+      inBatch.add(print);
+      return true;
+    };
+    return {
+      ...batch,
+      fills: (batch.fills ?? []).filter(isNew),
+      orderEvents: (batch.orderEvents ?? []).filter(isNew),
+    };
+  }
+
+  add(batch: Batch): void {
+    for (const row of [...(batch.fills ?? []), ...(batch.orderEvents ?? [])])
+      this.#prints.add(fingerprint(row));
+    for (const print of this.#prints) {
+      if (this.#prints.size <= COMMITTED_MAX) break;
+      this.#prints.delete(print);
+    }
+  }
+}
+
+const fingerprint = ({ source: _source, seenAtMs: _seenAtMs, ...content }: FillRow | OrderEventRow): string =>
+  JSON.stringify(content);
 
 /** What one flush writes. `receivedAtMs`: of its oldest frame. */
 interface Pending {

@@ -45,7 +45,7 @@ export function drawPlan(seed: number): Plan {
   const whole = (least: number, most: number) => Math.floor(between(least, most + 1));
   /** Zero more often than not, else log-uniform. */
   const rate = (most: number, p = 0.4) => (chance(p) ? most * 10 ** -between(0, 2) : 0);
-  const durationMs = whole(40, 120) * 1000;
+  const durationMs = whole(20, 70) * 1000;
   const windows = (p: number, most: number, lengthMs: readonly [number, number]): Window[] =>
     Array.from({ length: chance(p) ? whole(1, most) : 0 }, () => {
       const fromMs = Math.floor(between(0, durationMs * 0.8));
@@ -54,9 +54,9 @@ export function drawPlan(seed: number): Plan {
   return {
     seed,
     durationMs,
-    fillsPerSecond: between(0.2, 1) * (chance(0.3) ? 10 : 1),
+    fillsPerSecond: between(0.2, 1) * (chance(0.15) ? 10 : 1),
     actionEveryMs: chance(0.6) ? whole(2, 10) * 1000 : 0,
-    beforeHourMs: whole(10, 60) * 1000,
+    beforeHourMs: whole(5, 40) * 1000,
     latencyMs: chance(0.3) ? [20, 900] : [5, 40],
     faults: drawFaults(random, rate, windows),
     database: {

@@ -79,7 +79,7 @@ export class SimulatedProcess {
         sinceMs: deps.startMs - 60_000,
         market: null,
         webData2: false,
-        lane: { intervalMs: 60_000 },
+        lane: { intervalMs: 30_000 },
       },
     );
   }
