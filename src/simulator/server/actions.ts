@@ -29,6 +29,16 @@ const NONCE_FUTURE_MS = 86_400_000;
 /** Signers whose nonces are kept; beyond it the one unused for longest is forgotten. */
 const MAX_SIGNERS = 10_000;
 
+/** Actions the venue knows that change nothing the model has; some SDKs send them by themselves. */
+const WITHOUT_EFFECT: readonly string[] = [
+  "setReferrer",
+  "registerReferrer",
+  "setDisplayName",
+  "claimRewards",
+  "evmUserModify",
+  "spotUser",
+];
+
 const refused = (response: string): Answer => ({ status: 200, body: { status: "err", response } });
 
 export interface Actions {
@@ -66,6 +76,9 @@ export function createActions(venue: Venue, clock: Clock, switches: Switches): A
       const now = clock.now();
       const badNonce = nonces.take(signer, nonce, now);
       if (badNonce !== null) return refused(badNonce);
+      if (WITHOUT_EFFECT.includes(String(action.type))) {
+        return { status: 200, body: { status: "ok", response: { type: "default" } } };
+      }
       // The client's clock and the model's may differ: what counts is how long the action is still good for.
       const stillGoodUntil = expiresAfter === null ? null : expiresAfter - now + venue.nowMs;
       return venue.execute(account, action, { nonce, vaultAddress, expiresAfter: stillGoodUntil });

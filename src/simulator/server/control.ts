@@ -10,8 +10,11 @@
  * POST faults/clear           {} or {id}
  * POST connections            {do: "cut" | "halfOpen" | "expire", ip?, user?}: to connections that are open now
  * POST advance                {ms}: in stepped time
- * POST clock                  {skewMs}: the venue's clock jumps ahead
+ * POST clock                  {skewMs}: the venue's clock jumps ahead, or stands still for as long when negative
+ * POST oracle                 {coin, px}: moves a price; triggers and liquidations follow
+ * POST script                 what no user can cause (ADL, dust conversion, …), as the model describes it
  */
+import { HlsyncError } from "../../errors.ts";
 import { isDecimal } from "../../runtime/decimal.ts";
 import type { Json, JsonObject, Venue } from "../contract.ts";
 import type { FaultRule } from "../faults.ts";
@@ -23,8 +26,14 @@ export interface ControlReply {
   body: Json;
 }
 
+/** What a model may offer beyond the venue's own doors. */
+export interface VenueControls {
+  setOracle?(coin: string, px: string): void;
+  script?(script: never): void;
+}
+
 export interface ControlParts {
-  venue: Venue;
+  venue: Venue & VenueControls;
   gateway: Gateway;
   time: VenueTime;
   nowMs(): number;
@@ -68,12 +77,18 @@ export function control(
       case "advance":
         return ok({ venueTimeMs: parts.time.step(positive(body, "ms")) });
       case "clock":
-        return ok({ skewMs: parts.time.skew(positive(body, "skewMs")) });
+        return ok({ skewMs: parts.time.skew(number(body, "skewMs")) });
+      case "oracle":
+        return oracle(venue, body);
+      case "script":
+        if (venue.script === undefined) return bad("this venue takes no scripts");
+        venue.script(body as never);
+        return ok({});
       default:
         return { status: 404, body: { error: `no such control: ${method} ${path}` } };
     }
   } catch (error) {
-    if (error instanceof RangeError) return bad(error.message);
+    if (error instanceof RangeError || error instanceof HlsyncError) return bad(error.message);
     throw error;
   }
 }
@@ -133,9 +148,24 @@ function disturb(gateway: Gateway, body: Json): ControlReply {
   return ok({ connections: hit.length });
 }
 
-function positive(body: Json, name: string): number {
+function oracle(venue: ControlParts["venue"], body: Json): ControlReply {
+  const { coin, px } = isObject(body) ? body : {};
+  if (venue.setOracle === undefined) return bad("this venue's prices cannot be set");
+  if (typeof coin !== "string" || !isDecimal(px) || Number(px) <= 0)
+    return bad("coin must be a name and px a positive decimal string");
+  venue.setOracle(coin, px);
+  return ok({ coin, px });
+}
+
+function number(body: Json, name: string): number {
   const value = isObject(body) ? body[name] : undefined;
-  if (typeof value !== "number" || !(value > 0)) throw new RangeError(`${name} must be a positive number`);
+  if (typeof value !== "number" || !Number.isFinite(value)) throw new RangeError(`${name} must be a number`);
+  return value;
+}
+
+function positive(body: Json, name: string): number {
+  const value = number(body, name);
+  if (value <= 0) throw new RangeError(`${name} must be positive`);
   return value;
 }
 

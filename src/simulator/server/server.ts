@@ -10,13 +10,13 @@ import { type WebSocket, WebSocketServer } from "ws";
 import { type Clock, systemClock } from "../../runtime/clock.ts";
 import { type Log, silentLog } from "../../runtime/log.ts";
 import type { Venue } from "../contract.ts";
-import { control } from "./control.ts";
+import { control, type VenueControls } from "./control.ts";
 import { createGateway, type Gateway, type GatewayOptions, type HttpReply } from "./gateway.ts";
 import type { Wire } from "./session.ts";
 import { startVenueTime } from "./venueTime.ts";
 
 export interface SimulatorOptions extends Omit<GatewayOptions, "clock"> {
-  venue: Venue;
+  venue: Venue & VenueControls;
   clock?: Clock;
   log?: Log;
   /** Default 127.0.0.1. */

@@ -9,7 +9,7 @@ import type { Venue } from "../contract.ts";
 export interface VenueTime {
   /** Advances at once by `ms`; the model's time afterwards. Throws `RangeError` unless time is stepped. */
   step(ms: number): number;
-  /** The venue's clock runs `ms` more ahead of the client's from now on; the total. */
+  /** The venue's clock runs `ms` more ahead of the client's from now on (or behind, when negative); the total. */
   skew(ms: number): number;
   stop(): void;
 }

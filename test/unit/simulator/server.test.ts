@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { afterEach, describe, it } from "node:test";
 import { WebSocket } from "ws";
+import { createVenue } from "../../../src/simulator/exchange/venue.ts";
 import { type Simulator, startSimulator } from "../../../src/simulator/server/server.ts";
 import { scriptedVenue } from "./scriptedVenue.ts";
 
@@ -11,6 +12,7 @@ interface ControlBody {
   error: string;
   user: string;
   fills: unknown[];
+  ledger: { delta: { type: string } }[];
   connections: unknown[];
   faults: { rules: unknown[]; counts: Record<string, number> };
 }
@@ -228,6 +230,31 @@ describe("the control endpoint", () => {
       });
     });
     assert.ok(venue.nowMs >= before + 200);
+  });
+
+  it("moves a price and makes things happen, where the model can", async () => {
+    const venue = createVenue({ seed: 1, activeAccounts: [{ user: USER, fillsPerSecond: 1 }] });
+    venue.advance(venue.nowMs + 10_000);
+    const { json } = await start({ venue, speed: "stepped" });
+    assert.equal((await json("/control/oracle", { coin: "BTC", px: "50000" })).status, 200);
+    const [, contexts] = (await json("/info", { type: "metaAndAssetCtxs" })).body as unknown as [
+      unknown,
+      { oraclePx: string }[],
+    ];
+    assert.equal(contexts[0]!.oraclePx, "50000.0");
+    await json("/control/script", { type: "mint", user: USER, token: "HYPE", amount: "5" });
+    const { ledger } = (await json(`/control/truth?user=${USER}`)).body;
+    assert.equal(ledger.at(-1)!.delta.type, "spotGenesis");
+    for (const [path, body] of [
+      ["/control/oracle", { coin: "NOPE", px: "1" }],
+      ["/control/oracle", { coin: "BTC", px: "-1" }],
+      ["/control/script", { type: "adl", user: USER, coin: "NOPE" }],
+    ] as const) {
+      assert.equal((await json(path, body)).status, 400, JSON.stringify(body));
+    }
+    const scripted = await start();
+    assert.equal((await scripted.json("/control/oracle", { coin: "BTC", px: "1" })).status, 400);
+    assert.equal((await scripted.json("/control/script", {})).status, 400);
   });
 
   it("says what is wrong with a request", async () => {
