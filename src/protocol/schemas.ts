@@ -125,15 +125,18 @@ export const WirePosition = z.looseObject({
 });
 export type WirePosition = z.infer<typeof WirePosition>;
 
-export const WireClearinghouseState = z.looseObject({
-  marginSummary,
-  crossMarginSummary: marginSummary,
-  crossMaintenanceMarginUsed: decimal.nullish(),
-  withdrawable: decimal,
-  assetPositions: z.array(z.looseObject({ position: WirePosition })),
-  /** Block time of the state; absent in 2023. */
-  time: timeMs.nullish(),
-});
+export const WireClearinghouseState = z
+  .looseObject({
+    /** Absent in one capture; the cross part stands in, which is all that is known there. */
+    marginSummary: marginSummary.nullish(),
+    crossMarginSummary: marginSummary,
+    crossMaintenanceMarginUsed: decimal.nullish(),
+    withdrawable: decimal,
+    assetPositions: z.array(z.looseObject({ position: WirePosition })),
+    /** Block time of the state; absent in 2023. */
+    time: timeMs.nullish(),
+  })
+  .transform((state) => ({ ...state, marginSummary: state.marginSummary ?? state.crossMarginSummary }));
 export type WireClearinghouseState = z.infer<typeof WireClearinghouseState>;
 
 export const WireBalance = z.looseObject({
