@@ -116,6 +116,8 @@ export class Faults {
   /** The rule's id. Throws `RangeError` when there are too many rules or the rule makes no sense. */
   add(rule: FaultRule): number {
     checkRule(rule);
+    const now = this.#clock.now();
+    this.#kept = this.#kept.filter((kept) => now < (kept.rule.untilMs ?? Infinity));
     if (this.#kept.length >= MAX_RULES) throw new RangeError(`more than ${MAX_RULES} fault rules`);
     const id = this.#nextId++;
     const user = rule.user?.toLowerCase();

@@ -6,6 +6,7 @@
  * GET  truth?user=0x…         everything that happened to the account, oldest first, uncapped
  * GET  state                  time, users, coins, connections, fault rules and counts
  * POST deposit                {user, usd}
+ * POST trade                  {user, fillsPerSecond, coins?, depositUsd?}: the account trades by itself from now on
  * POST faults                 a rule or a list of rules; `forMs` instead of `untilMs`; answers their ids
  * POST faults/clear           {} or {id}
  * POST connections            {do: "cut" | "halfOpen" | "expire", ip?, user?}: to connections that are open now
@@ -30,6 +31,7 @@ export interface ControlReply {
 export interface VenueControls {
   setOracle?(coin: string, px: string): void;
   script?(script: never): void;
+  addActiveAccount?(account: { user: string; fillsPerSecond: number }): void;
 }
 
 export interface ControlParts {
@@ -66,6 +68,8 @@ export function control(
     switch (path) {
       case "deposit":
         return deposit(venue, body);
+      case "trade":
+        return trade(venue, body);
       case "faults":
         return ok({ ids: addFaults(parts, body) });
       case "faults/clear":
@@ -115,6 +119,15 @@ function deposit(venue: Venue, body: Json): ControlReply {
   if (!isDecimal(amount) || Number(amount) <= 0) return bad("usd must be a positive decimal string");
   venue.deposit(user.toLowerCase(), amount);
   return ok({ user: user.toLowerCase(), usd: amount });
+}
+
+function trade(venue: ControlParts["venue"], body: Json): ControlReply {
+  const fillsPerSecond = positive(body, "fillsPerSecond");
+  const { user } = body as JsonObject;
+  if (venue.addActiveAccount === undefined) return bad("this venue's accounts do not trade by themselves");
+  if (typeof user !== "string" || !ADDRESS.test(user)) return bad("user must be an address");
+  venue.addActiveAccount({ ...(body as JsonObject), user: user.toLowerCase(), fillsPerSecond });
+  return ok({ user: user.toLowerCase(), fillsPerSecond });
 }
 
 function addFaults({ gateway, nowMs }: ControlParts, body: Json): number[] {

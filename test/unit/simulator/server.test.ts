@@ -18,6 +18,7 @@ interface ControlBody {
 }
 
 const USER = `0x${"a".repeat(40)}`;
+const OTHER = `0x${"b".repeat(40)}`;
 let running: Simulator[] = [];
 afterEach(async () => {
   await Promise.all(running.splice(0).map((simulator) => simulator.stop()));
@@ -245,7 +246,16 @@ describe("the control endpoint", () => {
     await json("/control/script", { type: "mint", user: USER, token: "HYPE", amount: "5" });
     const { ledger } = (await json(`/control/truth?user=${USER}`)).body;
     assert.equal(ledger.at(-1)!.delta.type, "spotGenesis");
+    assert.equal(
+      (await json("/control/trade", { user: OTHER, fillsPerSecond: 2, coins: ["BTC"] })).status,
+      200,
+    );
+    await json("/control/advance", { ms: 20_000 });
+    const { fills } = (await json(`/control/truth?user=${OTHER}`)).body;
+    assert.ok(fills.length >= 20, `${fills.length} fills in 20 s at 2 a second`);
     for (const [path, body] of [
+      ["/control/trade", { user: OTHER, fillsPerSecond: 0 }],
+      ["/control/trade", { user: "0x1", fillsPerSecond: 1 }],
       ["/control/oracle", { coin: "NOPE", px: "1" }],
       ["/control/oracle", { coin: "BTC", px: "-1" }],
       ["/control/script", { type: "adl", user: USER, coin: "NOPE" }],
