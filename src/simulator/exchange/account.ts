@@ -4,7 +4,19 @@
  * PnL always add up to cash. Formulas are those of §5.7 of the venue facts, measured on real captures.
  */
 import type { JsonObject } from "../contract.ts";
-import { abs, type Fixed, formatScaled, max, min, mul, mulDiv, signOf, TEN, truncate } from "./fixed.ts";
+import {
+  abs,
+  type Fixed,
+  formatScaled,
+  max,
+  min,
+  mul,
+  mulDiv,
+  roundDiv,
+  signOf,
+  TEN,
+  truncate,
+} from "./fixed.ts";
 import { type Market, maintenanceMargin, markPx } from "./market.ts";
 import type { Order } from "./order.ts";
 
@@ -338,7 +350,7 @@ export function liquidationPx(position: Position, mark: Fixed, margin: DexMargin
   const maxLeverage = BigInt(position.market.perp?.maxLeverage ?? 1);
   // mark − side·available/|szi|/(1 − side/(2·maxLeverage)), kept at ten decimals.
   const denominator = abs(position.szi) * (2n * maxLeverage - (long ? 1n : -1n));
-  const shift = (available * (TEN[10] as bigint) * 2n * maxLeverage) / denominator;
+  const shift = roundDiv(available * (TEN[10] as bigint) * 2n * maxLeverage, denominator);
   const px = mark * 100n - (long ? shift : -shift);
   return px > 0n ? px : null;
 }
@@ -348,7 +360,7 @@ export const formatLiquidationPx = (px: bigint | null): string | null =>
 
 /** Return on equity at ten decimals: uPnL / (cost / leverage). */
 export const returnOnEquity = (pnl: Fixed, cost: Fixed, leverage: number): bigint =>
-  cost === 0n ? 0n : (pnl * (TEN[10] as bigint) * BigInt(leverage)) / cost;
+  cost === 0n ? 0n : roundDiv(pnl * (TEN[10] as bigint) * BigInt(leverage), cost);
 
 /** Displayed entry price: cost per unit, truncated to the price decimals of the market. */
 export const entryPx = (position: Position): Fixed =>

@@ -153,15 +153,10 @@ function tokenPx(world: World, token: number): Fixed {
 const listed = (account: Account, dex: string): Order[] =>
   [...account.orders.values()].filter((o) => o.market.dex === dex).reverse();
 
-/** Resting orders only: triggers are in the frontend form. */
+/** The same orders as the frontend form, triggers included, in the short form. */
 export function openOrders(world: World, account: Account, dex: string): JsonObject[] {
   const recorded = dex === "" ? (recordedOf(world, account.user).openOrders ?? []) : [];
-  return [
-    ...listed(account, dex)
-      .filter((o) => o.trigger === null || o.trigger.fired)
-      .map(basicOrder),
-    ...recorded,
-  ];
+  return [...listed(account, dex).map(basicOrder), ...recorded];
 }
 
 /** Newest first; children appear nested in their parent and again on their own [cassette]. */

@@ -57,6 +57,13 @@ export const div = (a: Fixed, b: Fixed): Fixed => (a * ONE) / b;
 /** a·b/c in one truncation toward zero. */
 export const mulDiv = (a: bigint, b: bigint, c: bigint): bigint => (a * b) / c;
 
+/** Quotient, rounded half away from zero: what the venue does with ratios, while it truncates money. */
+export function roundDiv(a: bigint, b: bigint): bigint {
+  const doubled = (2n * abs(a)) / abs(b);
+  const magnitude = (doubled + 1n) / 2n;
+  return a < 0n === b < 0n ? magnitude : -magnitude;
+}
+
 /** Truncated toward zero at `places` ≤ 8 decimals. */
 export function truncate(value: Fixed, places: number): Fixed {
   const step = TEN[DECIMALS - places] as bigint;

@@ -22,6 +22,8 @@ export type Script =
   | { type: "createVault"; leader: string; name: string; usd: Decimal }
   /** Spot tokens out of nothing, with a `spotGenesis` row. */
   | { type: "mint"; user: string; token: string; amount: Decimal }
+  /** `amount` of both sides of an outcome, for USDC of the same amount that is taken. */
+  | { type: "mintOutcome"; user: string; outcome: number; amount: Decimal }
   /** Any ledger row of the venue, verbatim: for deltas that nothing here produces. */
   | { type: "ledger"; users: string[]; delta: JsonObject }
   /** The outcome is settled: winners get 1, losers 0, open orders go. */
@@ -31,7 +33,9 @@ export type Script =
 export function runScript(world: World, script: Script): void {
   if (script.type === "adl") deleverage(world, script.user.toLowerCase(), script.coin);
   else if (script.type === "dustConversion") convertDust(world, script.user.toLowerCase(), script.coin);
-  else if (script.type === "createVault") {
+  else if (script.type === "mintOutcome") {
+    mintOutcome(world, script.user.toLowerCase(), script.outcome, fixed(script.amount));
+  } else if (script.type === "createVault") {
     createVault(world, script.leader.toLowerCase(), script.name, fixed(script.usd));
   } else if (script.type === "mint") {
     mintToken(world, script.user.toLowerCase(), script.token, fixed(script.amount));
@@ -143,6 +147,16 @@ function mintToken(world: World, user: string, name: string, amount: Fixed): voi
   const token = world.universe.tokens.find((t) => t.name === name);
   if (token === undefined) throw new InvariantError(`no token ${JSON.stringify(name)}`);
   mint(world, accountOf(world, user), token, amount);
+}
+
+function mintOutcome(world: World, user: string, outcome: number, amount: Fixed): void {
+  const account = accountOf(world, user);
+  for (const side of [0, 1]) {
+    const { spot } = marketOf(world, `#${10 * outcome + side}`);
+    if (spot !== null) mint(world, account, spot.base, amount);
+  }
+  balanceOf(account, 0).total -= amount;
+  collect(world, 0, amount);
 }
 
 function settleOutcome(world: World, outcome: number, winner: 0 | 1): void {

@@ -1,0 +1,578 @@
+/** Facts of §5.2–§5.7: fills, fees, margin, funding, liquidation, money that moves. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Json, JsonObject } from "../../../src/simulator/contract.ts";
+import { fundingRate } from "../../../src/simulator/exchange/funding.ts";
+import { tradeId } from "../../../src/simulator/exchange/ids.ts";
+import { DEFAULT_UNIVERSE } from "../../../src/simulator/exchange/universe.ts";
+import {
+  AAPL,
+  ALICE,
+  BOB,
+  BTC,
+  type Desk,
+  ETH,
+  errorOf,
+  fillsOf,
+  HYPE_SPOT,
+  limit,
+  newestFill,
+  openDesk,
+  perpState,
+  positionIn,
+  SOL,
+  statusesOf,
+} from "./exchangeHarness.ts";
+
+/** Alice trades `sz` with Bob at `px`, as taker. */
+function tradeAt(desk: Desk, isBuy: boolean, px: string, s: string, a = BTC): void {
+  desk.oid(BOB, { a, b: !isBuy, p: px, s });
+  desk.oid(ALICE, { a, b: isBuy, p: px, s });
+}
+
+test("a fill carries every field of the wire, in the venue's order", () => {
+  const desk = openDesk();
+  const cloid = "0x000000000000000000000000000000aa";
+  desk.oid(BOB, { b: false });
+  const oid = desk.oid(ALICE, { c: cloid });
+  const fill = newestFill(desk, ALICE);
+  assert.deepEqual(Object.keys(fill), [
+    "coin",
+    "px",
+    "sz",
+    "side",
+    "time",
+    "startPosition",
+    "dir",
+    "closedPnl",
+    "hash",
+    "oid",
+    "crossed",
+    "fee",
+    "tid",
+    "cloid",
+    "feeToken",
+    "twapId",
+  ]);
+  assert.equal(fill.oid, oid);
+  assert.equal(fill.cloid, cloid);
+  assert.equal(fill.feeToken, "USDC");
+  assert.equal(fill.twapId, null);
+  assert.match(fill.hash as string, /^0x[0-9a-f]{64}$/);
+  assert.deepEqual(
+    [fill.startPosition, fill.dir, fill.closedPnl, fill.crossed],
+    ["0.0", "Open Long", "0.0", true],
+  );
+});
+
+test("tid is a 50-bit hash of buyer and seller oid, the same on both rows", () => {
+  const desk = openDesk();
+  const seller = desk.oid(BOB, { b: false });
+  const buyer = desk.oid(ALICE, {});
+  assert.equal(newestFill(desk, ALICE).tid, tradeId(buyer, seller));
+  assert.equal(newestFill(desk, BOB).tid, tradeId(buyer, seller));
+  assert.ok(tradeId(buyer, seller) < 2 ** 50);
+  assert.notEqual(tradeId(buyer, seller), tradeId(seller, buyer));
+});
+
+test("perp fees are 0.045 % taker and 0.015 % maker, truncated at six decimals", () => {
+  const desk = openDesk();
+  desk.venue.setOracle("ETH", "3178.9");
+  tradeAt(desk, true, "3178.9", "0.0101", ETH);
+  // 32.10689 · 0.00045 = 0.01444810…, · 0.00015 = 0.00481603…
+  assert.equal(newestFill(desk, ALICE).fee, "0.014448");
+  assert.equal(newestFill(desk, BOB).fee, "0.004816");
+});
+
+test("the builder's share is inside the fee and must have been approved", () => {
+  const desk = openDesk();
+  const builder = { b: `0x${"bb".repeat(20)}`, f: 50 };
+  desk.oid(BOB, { b: false });
+  const action: JsonObject = { type: "order", orders: [limit({})], grouping: "na", builder };
+  assert.equal((desk.run(ALICE, action).body as JsonObject).response, "Builder fee has not been approved");
+  desk.run(ALICE, { type: "approveBuilderFee", builder: builder.b, maxFeeRate: "0.05%" });
+  assert.equal(desk.info({ type: "maxBuilderFee", user: ALICE, builder: builder.b }), 50);
+  desk.run(ALICE, action);
+  // 830 · 0.0005 = 0.415; 830 · 0.00045 = 0.3735
+  assert.equal(newestFill(desk, ALICE).builderFee, "0.415");
+  assert.equal(newestFill(desk, ALICE).fee, "0.7885");
+});
+
+test("directions and closed PnL follow the position through open, add, reduce, flip and close", () => {
+  const desk = openDesk();
+  tradeAt(desk, true, "83000", "0.01");
+  tradeAt(desk, true, "84000", "0.01");
+  tradeAt(desk, false, "84500", "0.005");
+  tradeAt(desk, false, "84500", "0.03");
+  tradeAt(desk, true, "84000", "0.015");
+  assert.deepEqual(
+    fillsOf(desk, ALICE).map((f) => [f.startPosition, f.dir, f.closedPnl]),
+    [
+      ["0.0", "Open Long", "0.0"],
+      ["0.01", "Open Long", "0.0"],
+      ["0.02", "Close Long", "5.0"],
+      ["0.015", "Long > Short", "15.0"],
+      ["-0.015", "Close Short", "7.5"],
+    ],
+  );
+  assert.equal(positionIn(desk, ALICE, "BTC"), undefined, "a flat coin is absent");
+});
+
+test("a spot buyer pays the fee in the token, the seller in USDC, at eight decimals", () => {
+  const desk = openDesk();
+  desk.venue.script({ type: "mint", user: BOB, token: "HYPE", amount: "10" });
+  desk.venue.script({ type: "mint", user: ALICE, token: "USDC", amount: "1000" });
+  tradeAt(desk, true, "41.69", "1.23", HYPE_SPOT);
+  const [bought, sold] = [newestFill(desk, ALICE), newestFill(desk, BOB)];
+  assert.deepEqual([bought.fee, bought.feeToken, bought.dir], ["0.000861", "HYPE", "Buy"]);
+  // 51.2787 · 0.0004
+  assert.deepEqual([sold.fee, sold.feeToken, sold.dir], ["0.02051148", "USDC", "Sell"]);
+  assert.deepEqual([bought.startPosition, sold.startPosition], ["0.0", "10.0"]);
+  const { balances } = desk.info({ type: "spotClearinghouseState", user: ALICE }) as {
+    balances: JsonObject[];
+  };
+  assert.deepEqual(balances, [
+    { coin: "USDC", token: 0, total: "948.7213", hold: "0.0", entryNtl: "0.0" },
+    { coin: "HYPE", token: 150, total: "1.229139", hold: "0.0", entryNtl: "51.2787" },
+  ]);
+});
+
+test("open spot orders hold what they need", () => {
+  const desk = openDesk();
+  desk.venue.script({ type: "mint", user: ALICE, token: "USDC", amount: "1000" });
+  const oid = desk.oid(ALICE, { a: HYPE_SPOT, p: "40", s: "10" });
+  const hold = () =>
+    (desk.info({ type: "spotClearinghouseState", user: ALICE }) as { balances: JsonObject[] }).balances[0]
+      ?.hold;
+  assert.equal(hold(), "400.0");
+  desk.run(ALICE, { type: "cancel", cancels: [{ a: HYPE_SPOT, o: oid }] });
+  assert.equal(hold(), "0.0");
+});
+
+test("the state of the gareth0712 short capture is reproduced to the last digit", () => {
+  // entry 107851, mark 107840, raw cash 40.780247 after the maker fee of 0.001617.
+  const desk = openDesk();
+  const carol = `0x${"ca".repeat(20)}`;
+  desk.venue.deposit(carol, "29.996764");
+  desk.venue.setOracle("BTC", "107840");
+  desk.run(carol, { type: "updateLeverage", asset: BTC, isCross: true, leverage: 1 });
+  desk.oid(carol, { b: false, p: "107851", s: "0.0001" });
+  desk.oid(BOB, { b: true, p: "107851", s: "0.0001" });
+  const state = perpState(desk, carol);
+  assert.deepEqual(state.marginSummary, {
+    accountValue: "29.996247",
+    totalNtlPos: "10.784",
+    totalRawUsd: "40.780247",
+    totalMarginUsed: "10.784",
+  });
+  assert.equal(state.crossMaintenanceMarginUsed, "0.1348");
+  assert.equal(state.withdrawable, "19.212247");
+  assert.deepEqual(positionIn(desk, carol, "BTC"), {
+    coin: "BTC",
+    szi: "-0.0001",
+    leverage: { type: "cross", value: 1 },
+    entryPx: "107851.0",
+    positionValue: "10.784",
+    unrealizedPnl: "0.0011",
+    returnOnEquity: "0.0001019926",
+    liquidationPx: "402767.8716049383",
+    marginUsed: "10.784",
+    maxLeverage: 40,
+    cumFunding: { allTime: "0.0", sinceOpen: "0.0", sinceChange: "0.0" },
+  });
+});
+
+test("margin tiers make maintenance margin continuous and cap the leverage of large positions", () => {
+  const desk = openDesk();
+  desk.venue.deposit(ALICE, "30000000");
+  desk.venue.deposit(BOB, "30000000");
+  desk.venue.setOracle("DOGE", "0.1");
+  const DOGE = 10;
+  for (const user of [ALICE, BOB]) {
+    desk.run(user, { type: "updateLeverage", asset: DOGE, isCross: true, leverage: 5 });
+  }
+  // 30 M: 20 M at 1/20 and 10 M at 1/10.
+  tradeAt(desk, true, "0.1", "300000000", DOGE);
+  assert.equal(perpState(desk, ALICE).crossMaintenanceMarginUsed, "2000000.0");
+  desk.run(ALICE, { type: "updateLeverage", asset: DOGE, isCross: true, leverage: 10 });
+  assert.equal(
+    errorOf(desk.place(ALICE, { a: DOGE, p: "0.1", s: "1000" })),
+    "Order would cause position to exceed margin tier limit at current leverage asset=10",
+  );
+});
+
+test("an isolated position has its own pocket, and can be topped up and drawn down", () => {
+  const desk = openDesk();
+  desk.run(ALICE, { type: "updateLeverage", asset: SOL, isCross: false, leverage: 10 });
+  desk.venue.setOracle("SOL", "80");
+  tradeAt(desk, true, "80", "10", SOL);
+  const position = positionIn(desk, ALICE, "SOL");
+  assert.deepEqual(position?.leverage, { type: "isolated", value: 10, rawUsd: "-720.0" });
+  assert.equal(position?.marginUsed, "80.0");
+  // 80 − (80 − 20)/10/(1 − 1/40)
+  assert.equal(position?.liquidationPx, "73.8461538462");
+  const state = perpState(desk, ALICE);
+  assert.equal(state.crossMarginSummary?.totalNtlPos, "0.0");
+  assert.equal(state.marginSummary?.totalMarginUsed, "80.0");
+  desk.run(ALICE, { type: "updateIsolatedMargin", asset: SOL, isBuy: true, ntli: 20_000_000 });
+  assert.equal(positionIn(desk, ALICE, "SOL")?.marginUsed, "100.0");
+  const tooMuch = desk.run(ALICE, {
+    type: "updateIsolatedMargin",
+    asset: SOL,
+    isBuy: true,
+    ntli: -30_000_000,
+  });
+  assert.equal((tooMuch.body as JsonObject).status, "err");
+  const before = state.marginSummary?.accountValue;
+  tradeAt(desk, false, "80", "10", SOL);
+  const fees = fillsOf(desk, ALICE).reduce((sum, f) => sum + Math.round(Number(f.fee) * 1e6), 0);
+  assert.equal(fees, 720_000, "two taker fees of 0.36");
+  assert.equal(before, "99999.64");
+  assert.equal(perpState(desk, ALICE).marginSummary?.totalRawUsd, "99999.28");
+});
+
+test("leverage type cannot change under an open position", () => {
+  const desk = openDesk();
+  tradeAt(desk, true, "83000", "0.01");
+  const answer = desk.run(ALICE, { type: "updateLeverage", asset: BTC, isCross: false, leverage: 5 });
+  assert.equal((answer.body as JsonObject).response, "Cannot switch leverage type with open position.");
+  const bad = desk.run(ALICE, { type: "updateLeverage", asset: BTC, isCross: true, leverage: 41 });
+  assert.equal((bad.body as JsonObject).response, "Invalid leverage value");
+});
+
+test("HIP-3 coins live in their own dex with their own collateral", () => {
+  const desk = openDesk();
+  assert.equal(
+    errorOf(desk.place(ALICE, { a: AAPL, p: "250", s: "1" })),
+    "Insufficient margin to place order. asset=110001",
+  );
+  for (const user of [ALICE, BOB]) {
+    desk.run(user, {
+      type: "sendAsset",
+      destination: user,
+      sourceDex: "",
+      destinationDex: "xyz",
+      token: "USDC",
+      amount: "1000",
+    });
+  }
+  tradeAt(desk, true, "250", "1", AAPL);
+  assert.equal(newestFill(desk, ALICE).coin, "xyz:AAPL");
+  assert.equal(positionIn(desk, ALICE, "xyz:AAPL")?.szi, "1.0");
+  assert.deepEqual(perpState(desk, ALICE).assetPositions, [], "the first dex does not show it");
+  assert.equal(perpState(desk, ALICE).marginSummary?.accountValue, "99000.0");
+});
+
+test("funding is paid each hour by one row stamped 15–50 ms past it; negative was paid", () => {
+  const desk = openDesk();
+  tradeAt(desk, true, "83757", "0.1");
+  desk.tick(3_601_000);
+  const [row] = desk.info({ type: "userFunding", user: ALICE }) as {
+    time: number;
+    hash: string;
+    delta: JsonObject;
+  }[];
+  const past = (row?.time ?? 0) % 3_600_000;
+  assert.ok(past >= 15 && past <= 50, String(past));
+  assert.match(row?.hash ?? "", /^0x0{64}$/);
+  // 0.1 · 83757 · 0.0000125 = 0.10469625
+  assert.deepEqual(row?.delta, {
+    type: "funding",
+    coin: "BTC",
+    usdc: "-0.104696",
+    szi: "0.1",
+    fundingRate: "0.0000125",
+    nSamples: null,
+  });
+  assert.equal(positionIn(desk, BOB, "BTC")?.szi, "-0.1");
+  const cumulative = positionIn(desk, BOB, "BTC")?.cumFunding as JsonObject;
+  assert.equal(cumulative.sinceOpen, "-0.104696", "cumFunding has the opposite sign of usdc");
+  const history = desk.info({ type: "fundingHistory", coin: "BTC", startTime: 0 }) as JsonObject[];
+  assert.deepEqual(Object.keys(history[0] ?? {}), ["coin", "fundingRate", "premium", "time"]);
+});
+
+test("the funding rate is premium plus clamped interest, an eighth of it, within four percent", () => {
+  assert.equal(fundingRate(0n), 125_000n);
+  assert.equal(fundingRate(100_000_000n), (100_000_000n - 5_000_000n) / 8n);
+  assert.equal(fundingRate(10_000_000_000n), 400_000_000n);
+});
+
+test("below maintenance the book takes the position: market method, ordinary fee, note on both rows", () => {
+  const desk = openDesk();
+  desk.run(ALICE, { type: "updateLeverage", asset: SOL, isCross: false, leverage: 20 });
+  desk.venue.setOracle("SOL", "80");
+  tradeAt(desk, true, "80", "100", SOL);
+  desk.oid(BOB, { a: SOL, b: true, p: "77.8", s: "100" });
+  desk.oid(ALICE, { a: SOL, b: true, p: "60", s: "1" });
+  desk.venue.setOracle("SOL", "77.9");
+  const fill = newestFill(desk, ALICE);
+  assert.deepEqual([fill.dir, fill.crossed, fill.fee], ["Close Long", true, "3.501"]);
+  const note = { liquidatedUser: ALICE, markPx: "77.9", method: "market" };
+  assert.deepEqual(fill.liquidation, note);
+  assert.deepEqual(newestFill(desk, BOB).liquidation, note);
+  assert.equal(positionIn(desk, ALICE, "SOL"), undefined);
+  const statuses = desk.venue.truth(ALICE).orderEvents.map((r) => r.status);
+  assert.ok(statuses.includes("liquidatedCanceled"));
+  const [delta] = desk.venue
+    .truth(ALICE)
+    .ledger.map((r) => r.delta as JsonObject)
+    .filter((d) => d.type === "liquidation");
+  assert.equal(delta?.leverageType, "Isolated");
+  desk.tick();
+  assert.ok(desk.events().some((e) => e.type === "liquidation" && e.user === ALICE));
+});
+
+test("without a book the backstop takes it at the bankruptcy price, free of fees", () => {
+  const desk = openDesk();
+  desk.run(ALICE, { type: "updateLeverage", asset: SOL, isCross: false, leverage: 20 });
+  desk.venue.setOracle("SOL", "80");
+  tradeAt(desk, true, "80", "100", SOL);
+  desk.venue.setOracle("SOL", "76.5");
+  const fill = newestFill(desk, ALICE);
+  assert.deepEqual([fill.dir, fill.crossed, fill.fee], ["Liquidated Isolated Long", false, "0.0"]);
+  assert.equal((fill.liquidation as JsonObject).method, "backstop");
+  assert.equal(fill.px, "76.0001", "entry less margin, one tick in the user's favour");
+  assert.equal(positionIn(desk, ALICE, "SOL"), undefined);
+});
+
+test("a cross account is liquidated as a whole and ends at about nothing, never below", () => {
+  const desk = openDesk();
+  const carol = `0x${"ca".repeat(20)}`;
+  desk.venue.deposit(carol, "1000");
+  for (const [a, p, s] of [
+    [BTC, "83757", "0.15"],
+    [ETH, "2123.7", "3"],
+  ] as const) {
+    desk.oid(BOB, { a, b: false, p, s });
+    desk.oid(carol, { a, p, s });
+  }
+  desk.venue.setOracle("BTC", "75000");
+  const { accountValue } = perpState(desk, carol).marginSummary as Record<string, string>;
+  assert.ok(Number(accountValue) >= 0 && Number(accountValue) < 1, accountValue);
+  assert.deepEqual(
+    fillsOf(desk, carol)
+      .slice(-2)
+      .map((f) => f.dir),
+    ["Liquidated Cross Long", "Liquidated Cross Long"],
+  );
+});
+
+test("auto-deleveraging closes a winner against the bankrupt account", () => {
+  const desk = openDesk();
+  tradeAt(desk, false, "83757", "0.1");
+  desk.venue.script({ type: "adl", user: ALICE, coin: "BTC" });
+  const fill = newestFill(desk, ALICE);
+  assert.deepEqual([fill.dir, fill.crossed, fill.fee], ["Auto-Deleveraging", true, "0.0"]);
+  const note = fill.liquidation as JsonObject;
+  assert.equal(note.method, "backstop");
+  assert.notEqual(note.liquidatedUser, ALICE);
+  assert.equal(positionIn(desk, ALICE, "BTC"), undefined);
+});
+
+test("dust is converted with tid 0, a zero hash and an oid nobody knows", () => {
+  const desk = openDesk();
+  desk.venue.script({ type: "mint", user: ALICE, token: "HYPE", amount: "0.01234567" });
+  desk.venue.script({ type: "dustConversion", user: ALICE, coin: "@107" });
+  const fill = newestFill(desk, ALICE);
+  assert.deepEqual([fill.tid, fill.dir, fill.sz], [0, "Spot Dust Conversion", "0.01234567"]);
+  assert.match(fill.hash as string, /^0x0{64}$/);
+  assert.deepEqual(desk.info({ type: "orderStatus", user: ALICE, oid: fill.oid as number }), {
+    status: "unknownOid",
+  });
+});
+
+test("a TWAP's slices are in its own list only; the counterparty's row is an ordinary fill", () => {
+  const desk = openDesk();
+  desk.oid(BOB, { b: false, p: "83757", s: "1" });
+  const refused = desk.run(ALICE, {
+    type: "twapOrder",
+    twap: { a: BTC, b: true, s: "0.001", r: false, m: 30, t: false },
+  });
+  const statusOf = (answer: { body: Json }) =>
+    ((answer.body as JsonObject).response as { data: { status: JsonObject } }).data.status;
+  assert.equal(statusOf(refused).error, "TWAP order value too small. Min is $300, which is $10 per minute.");
+  const started = desk.run(ALICE, {
+    type: "twapOrder",
+    twap: { a: BTC, b: true, s: "0.1", r: false, m: 5, t: false },
+  });
+  const { twapId } = statusOf(started).running as { twapId: number };
+  desk.tick(60_500);
+  const half = desk.info({ type: "webData2", user: ALICE }) as { twapStates: [number, JsonObject][] };
+  assert.equal(half.twapStates[0]?.[0], twapId);
+  assert.equal(half.twapStates[0]?.[1].executedSz, "0.03");
+  desk.tick(300_000);
+  assert.deepEqual(desk.info({ type: "userFills", user: ALICE }), []);
+  const slices = desk.info({ type: "userTwapSliceFills", user: ALICE }) as {
+    fill: JsonObject;
+    twapId: number;
+  }[];
+  assert.equal(slices.length, 10);
+  assert.deepEqual([slices[0]?.twapId, slices[0]?.fill.twapId], [twapId, null]);
+  assert.match(slices[0]?.fill.hash as string, /^0x0{64}$/);
+  const others = desk.info({ type: "userFills", user: BOB }) as JsonObject[];
+  assert.equal(others.length, 10);
+  assert.equal(positionIn(desk, ALICE, "BTC")?.szi, "0.1");
+  const history = desk.info({ type: "twapHistory", user: ALICE }) as {
+    time: number;
+    status: JsonObject;
+    state: JsonObject;
+  }[];
+  assert.deepEqual(
+    history.map((h) => h.status.status),
+    ["finished", "activated"],
+  );
+  assert.ok((history[0]?.time ?? 0) < 1e10, "in seconds");
+  assert.equal(history[0]?.state.executedSz, "0.1");
+});
+
+test("a canceled TWAP is terminated; canceling it again names the venue's error", () => {
+  const desk = openDesk();
+  desk.run(ALICE, { type: "twapOrder", twap: { a: BTC, b: true, s: "0.1", r: false, m: 5, t: false } });
+  const cancel = { type: "twapCancel", a: BTC, t: 16_001 };
+  const data = (answer: { body: Json }) => ((answer.body as JsonObject).response as JsonObject).data;
+  assert.deepEqual(data(desk.run(ALICE, cancel)), { status: "success" });
+  assert.deepEqual(data(desk.run(ALICE, cancel)), {
+    status: { error: "TWAP was never placed, already canceled, or filled." },
+  });
+});
+
+test("transfers write the venue's ledger rows on both sides", () => {
+  const desk = openDesk();
+  const newcomer = `0x${"9e".repeat(20)}`;
+  desk.run(ALICE, { type: "usdClassTransfer", amount: "500", toPerp: false, nonce: 1 });
+  desk.run(ALICE, {
+    type: "usdSend",
+    destination: newcomer.toUpperCase().replace("0X", "0x"),
+    amount: "100",
+    time: 1,
+  });
+  desk.run(ALICE, { type: "withdraw3", destination: ALICE, amount: "50", time: 1 });
+  desk.run(ALICE, { type: "spotSend", destination: BOB, token: "USDC:0x6d", amount: "10.5", time: 1 });
+  const rows = desk.info({ type: "userNonFundingLedgerUpdates", user: ALICE, startTime: 0 }) as {
+    delta: JsonObject;
+  }[];
+  assert.deepEqual(
+    rows.slice(1).map((r) => r.delta),
+    [
+      { type: "accountClassTransfer", usdc: "500.0", toPerp: false },
+      { type: "internalTransfer", usdc: "100.0", user: ALICE, destination: newcomer, fee: "1.0" },
+      { type: "withdraw", usdc: "50.0", nonce: rows[3]?.delta.nonce as number, fee: "1.0" },
+      {
+        type: "spotTransfer",
+        token: "USDC",
+        amount: "10.5",
+        usdcValue: "10.5",
+        user: ALICE,
+        destination: BOB,
+        fee: "0.0",
+        nativeTokenFee: "0.0",
+        nonce: rows[4]?.delta.nonce as number,
+        feeToken: "",
+      },
+    ],
+  );
+  assert.equal(perpState(desk, ALICE).withdrawable, "99349.0");
+  assert.equal(perpState(desk, newcomer).withdrawable, "100.0");
+  const broke = desk.run(ALICE, { type: "usdSend", destination: BOB, amount: "1000000", time: 1 });
+  assert.equal((broke.body as JsonObject).status, "err");
+});
+
+test("a unified account shows nothing in perps while flat and only what is posted while not", () => {
+  const desk = openDesk();
+  desk.run(ALICE, { type: "userSetAbstraction", user: ALICE, abstraction: "unifiedAccount" });
+  assert.equal(desk.info({ type: "userAbstraction", user: ALICE }), "unifiedAccount");
+  assert.equal(perpState(desk, ALICE).marginSummary?.accountValue, "0.0");
+  desk.venue.setOracle("BTC", "80000");
+  tradeAt(desk, true, "80000", "0.1");
+  const { accountValue, totalMarginUsed } = perpState(desk, ALICE).marginSummary as Record<string, string>;
+  assert.deepEqual([accountValue, totalMarginUsed], ["400.0", "400.0"]);
+  const { balances } = desk.info({ type: "spotClearinghouseState", user: ALICE }) as {
+    balances: JsonObject[];
+  };
+  assert.equal(balances[0]?.total, "99596.4");
+});
+
+test("agents act for their account until they are replaced or expire", () => {
+  const desk = openDesk();
+  const [one, two] = [`0x${"11".repeat(20)}`, `0x${"22".repeat(20)}`];
+  desk.run(ALICE, { type: "approveAgent", agentAddress: one, agentName: "bot" });
+  assert.equal(desk.venue.actsFor(one), ALICE);
+  assert.deepEqual(desk.info({ type: "userRole", user: one }), { role: "agent", data: { user: ALICE } });
+  const [agent] = desk.info({ type: "extraAgents", user: ALICE }) as JsonObject[];
+  assert.deepEqual([agent?.name, agent?.address], ["bot", one]);
+  desk.run(ALICE, { type: "approveAgent", agentAddress: two, agentName: "bot" });
+  assert.equal(desk.venue.actsFor(one), null);
+  assert.equal(desk.venue.actsFor(two), ALICE);
+  desk.tick(181 * 86_400_000);
+  assert.equal(desk.venue.actsFor(two), null, "180 days at most");
+  assert.equal(desk.venue.actsFor(ALICE.toUpperCase().replace("0X", "0x")), ALICE);
+});
+
+test("sub-accounts trade under their own address, funded and operated by the master", () => {
+  const desk = openDesk();
+  const made = desk.run(ALICE, { type: "createSubAccount", name: "two" });
+  const sub = ((made.body as JsonObject).response as { data: string }).data;
+  desk.run(ALICE, { type: "subAccountTransfer", subAccountUser: sub, isDeposit: true, usd: 5_000_000_000 });
+  const action = { type: "order", orders: [limit({})], grouping: "na" };
+  const answer = desk.venue.execute(ALICE, action, { nonce: 1, vaultAddress: sub });
+  assert.ok((statusesOf(answer)[0] as JsonObject).resting);
+  assert.equal((desk.info({ type: "openOrders", user: sub }) as Json[]).length, 1);
+  assert.deepEqual(desk.info({ type: "openOrders", user: ALICE }), []);
+  const foreign = desk.venue.execute(BOB, action, { nonce: 1, vaultAddress: sub });
+  assert.equal((foreign.body as JsonObject).status, "err");
+  const [listed] = desk.info({ type: "subAccounts", user: ALICE }) as JsonObject[];
+  assert.deepEqual(Object.keys(listed ?? {}), [
+    "name",
+    "subAccountUser",
+    "master",
+    "clearinghouseState",
+    "spotState",
+  ]);
+  const [newer] = desk.info({ type: "subAccounts2", user: ALICE }) as {
+    dexToClearinghouseState: [string, JsonObject][];
+  }[];
+  assert.equal(newer?.dexToClearinghouseState[0]?.[0], "");
+  assert.deepEqual(desk.info({ type: "userRole", user: sub }), {
+    role: "subAccount",
+    data: { master: ALICE },
+  });
+});
+
+test("a vault takes deposits and shares its value", () => {
+  const desk = openDesk();
+  desk.venue.script({ type: "createVault", leader: BOB, name: "V", usd: "1000" });
+  const [summary] = desk.info({ type: "vaultSummaries" }) as { vaultAddress: string }[];
+  const vaultAddress = summary?.vaultAddress as string;
+  desk.run(ALICE, { type: "vaultTransfer", vaultAddress, isDeposit: true, usd: 3_000_000_000 });
+  const [equity] = desk.info({ type: "userVaultEquities", user: ALICE }) as JsonObject[];
+  assert.equal(equity?.equity, "3000.0");
+  const details = desk.info({ type: "vaultDetails", vaultAddress, user: ALICE }) as JsonObject;
+  assert.equal(details.leaderFraction, 0.25);
+  assert.deepEqual(desk.info({ type: "userRole", user: vaultAddress }), { role: "vault" });
+  desk.run(ALICE, { type: "vaultTransfer", vaultAddress, isDeposit: false, usd: 3_000_000_000 });
+  assert.equal(perpState(desk, ALICE).withdrawable, "100000.0");
+});
+
+test("outcome markets trade as #N, are held as +N and settle at 0 or 1", () => {
+  const desk = openDesk({
+    universe: {
+      ...DEFAULT_UNIVERSE,
+      outcomes: [{ outcome: 1, name: "Rain", description: "", sides: ["Yes", "No"] }],
+    },
+  });
+  const YES = 100_000_010;
+  desk.venue.script({ type: "mint", user: ALICE, token: "USDC", amount: "1000" });
+  desk.venue.script({ type: "mintOutcome", user: BOB, outcome: 1, amount: "100" });
+  tradeAt(desk, true, "0.55", "50", YES);
+  assert.equal(newestFill(desk, ALICE).coin, "#10");
+  const held = () =>
+    (desk.info({ type: "spotClearinghouseState", user: ALICE }) as { balances: JsonObject[] }).balances;
+  assert.equal(held().find((b) => b.coin === "+10")?.total, "49.965");
+  desk.venue.script({ type: "settleOutcome", outcome: 1, winner: 0 });
+  assert.equal(
+    held().find((b) => b.coin === "+10"),
+    undefined,
+  );
+  assert.equal(newestFill(desk, ALICE).dir, "Settlement");
+  assert.equal(held().find((b) => b.coin === "USDC")?.total, "1022.465");
+});
