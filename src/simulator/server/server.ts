@@ -139,10 +139,11 @@ function send(response: ServerResponse, { status, headers, body, breaks }: HttpR
 
 /** The client's address; a client on this machine may claim another, so that a test can have many. */
 function ipOf(request: IncomingMessage): string {
+  const { remoteAddress = "unknown" } = request.socket;
   const claimed = request.headers["x-forwarded-for"];
-  if (typeof claimed === "string") return claimed;
-  return request.socket.remoteAddress ?? "unknown";
+  return typeof claimed === "string" && LOOPBACK.test(remoteAddress) ? claimed : remoteAddress;
 }
+const LOOPBACK = /^(::ffff:)?127\.|^::1$/;
 
 /** Null when the body is too long; what has not arrived by then is not read. */
 async function readBody(request: IncomingMessage): Promise<string | null> {

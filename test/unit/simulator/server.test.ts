@@ -98,6 +98,19 @@ describe("the server", () => {
     (await open(simulator.wsUrl)).socket.terminate();
   });
 
+  it("lets a client on this machine claim another address", async () => {
+    const { simulator } = await start({ limits: { connections: 0 } });
+    const { url } = simulator;
+    const ask = (ip: string) =>
+      fetch(`${url}/info`, {
+        method: "POST",
+        body: '{"type":"allMids"}',
+        headers: { "x-forwarded-for": ip },
+      });
+    await ask("10.1.1.1");
+    assert.deepEqual(["10.1.1.1", "127.0.0.1"].map(simulator.gateway.weightSpent), [2, 0]);
+  });
+
   it("accepts and closes instead, where the switch says so", async () => {
     const { simulator } = await start({
       limits: { connections: 0 },
