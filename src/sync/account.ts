@@ -122,8 +122,7 @@ export class Account {
   #usedDexes = new Set<string>([""]);
   #catchUps = 0;
   #dashboardAtMs = Number.NEGATIVE_INFINITY;
-  /** Lower bound of (venue clock − ours), from the newest venue times seen. */
-  #clockOffsetMs: number | null = null;
+  #venueTimeMs = 0;
 
   constructor(deps: AccountDeps) {
     this.#deps = deps;
@@ -148,15 +147,16 @@ export class Account {
     for (const position of state.positions) this.#usedDexes.add(position.dex);
   }
 
-  /** The venue's clock, never ahead of it as far as its own messages tell. */
-  venueNowMs(): number {
-    return this.#deps.clock.now() + (this.#clockOffsetMs ?? this.#deps.info.clockOffset()?.offsetMs ?? 0);
+  /**
+   * The newest time that the venue itself has stamped, 0 before the first. What is claimed as known never goes beyond
+   * it: our own clock may be wrong, or jump.
+   */
+  get venueTimeMs(): number {
+    return this.#venueTimeMs;
   }
 
-  /** A time stamped by the venue and received now: the venue's clock is at least there. */
-  noteVenueTime(venueMs: number, receivedAtMs: number): void {
-    const offset = venueMs - receivedAtMs;
-    if (this.#clockOffsetMs === null || offset > this.#clockOffsetMs) this.#clockOffsetMs = offset;
+  #noteVenueTime(venueMs: number): void {
+    this.#venueTimeMs = Math.max(this.#venueTimeMs, venueMs);
   }
 
   /** Proven and unprovable intervals of a stream, as committed. */
@@ -166,13 +166,16 @@ export class Account {
 
   /** What is wanted and neither proven nor known to be unprovable, oldest first, up to now. */
   gaps(stream: TrackedStream): Interval[] {
-    const wanted = { fromMs: this.#sinceMs, toMs: this.venueNowMs() - this.#deps.options.restLagMs };
+    const wanted = { fromMs: this.#sinceMs, toMs: this.#venueTimeMs - this.#deps.options.restLagMs };
     if (wanted.fromMs > wanted.toMs) return [];
     return subtract([wanted], union(this.known(stream, "proven"), this.known(stream, "unprovable")));
   }
 
   /** Closes the gap that reaches the present, in every stream, and brings the states up to date. */
   async catchUp(options: ReadOptions): Promise<void> {
+    const { priority, signal } = options;
+    const status = await this.#deps.info.request(INFO.exchangeStatus, {}, { priority, signal });
+    this.#noteVenueTime(status.result.value.time);
     const everyDex = this.#catchUps++ % ALL_DEXES_EVERY === 0;
     const dexes = this.#deps.dexes.filter((dex) => everyDex || this.#usedDexes.has(dex));
     await allOf([
@@ -202,7 +205,7 @@ export class Account {
 
   async #readPresent(stream: WindowStream, options: ReadOptions): Promise<void> {
     const { overlapMs, foregroundMs } = this.#deps.options;
-    const nowMs = this.venueNowMs();
+    const nowMs = this.#venueTimeMs;
     const provenToMs = this.known(stream, "proven").at(-1)?.toMs ?? Number.NEGATIVE_INFINITY;
     const fromMs = Math.max(this.#sinceMs, provenToMs - overlapMs, nowMs - foregroundMs);
     await this.readWindow(stream, { fromMs, toMs: nowMs + READ_AHEAD_MS }, options);
@@ -216,7 +219,7 @@ export class Account {
       account,
       info,
       restLagMs: this.#deps.options.restLagMs,
-      venueNowMs: () => this.venueNowMs(),
+      venueTimeMs: this.#venueTimeMs,
       countFillsAfter: (timeMs) => store.countFillsAfter(account, timeMs),
       commit: async (batch) => {
         const applied = await this.commit(batch, this.#deps.clock.now());
@@ -254,7 +257,7 @@ export class Account {
   async #readOrders(dexes: readonly string[], options: ReadOptions): Promise<void> {
     const { info, account } = this.#deps;
     const { priority, signal, source } = options;
-    const claimableToMs = this.venueNowMs() - this.#deps.options.restLagMs;
+    const claimableToMs = this.#venueTimeMs - this.#deps.options.restLagMs;
     const heldOpen = new Set(this.check.openOrderIds);
     const open = new Set<number>();
     let complete = true;
@@ -359,7 +362,7 @@ export class Account {
   /** The rows of a state of one dex, fetched or pushed. */
   perpState(dex: string, state: Read<WireClearinghouseState>, receivedAtMs: number): Batch {
     const timeMs = state.value.time ?? receivedAtMs;
-    if (state.value.time) this.noteVenueTime(state.value.time, receivedAtMs);
+    if (state.value.time) this.#noteVenueTime(state.value.time);
     this.#states.set(dex, state.value);
     const rows = positionRows(this.address, dex, state, receivedAtMs);
     if (rows.length > 0) this.#usedDexes.add(dex);
@@ -435,7 +438,7 @@ export class Account {
     const foundAtMs = this.#deps.clock.now();
     if (suspicion.kind === "order") await this.resolveOrder(suspicion.orderId, options);
     else {
-      const toMs = suspicion.kind === "chain" ? suspicion.toMs : this.venueNowMs() + READ_AHEAD_MS;
+      const toMs = suspicion.kind === "chain" ? suspicion.toMs : this.#venueTimeMs + READ_AHEAD_MS;
       const window = { fromMs: suspicion.fromMs, toMs };
       await allOf([this.readWindow("fills", window, options), this.readWindow("twapFills", window, options)]);
     }

@@ -39,9 +39,9 @@ export interface WindowReading {
   commit(batch: Batch): Promise<Applied>;
   /** Fills already stored after a time: tells whether older ones are still within what the venue serves. */
   countFillsAfter(timeMs: number): Promise<number>;
-  /** The venue's clock now, never ahead of it. */
-  venueNowMs(): number;
-  /** REST may answer this much behind the venue's clock: nothing younger is claimed as proven. */
+  /** The newest time stamped by the venue before this reading began. */
+  venueTimeMs: number;
+  /** REST may answer this much behind the venue's clock: nothing younger than that is claimed as proven. */
   restLagMs: number;
 }
 
@@ -168,7 +168,7 @@ export async function readWindow(
   window: Interval,
 ): Promise<WindowResult> {
   const { anchor } = READERS[stream];
-  const claimableToMs = Math.min(window.toMs, reading.venueNowMs() - reading.restLagMs);
+  const claimableToMs = Math.min(window.toMs, reading.venueTimeMs - reading.restLagMs);
   const open: Interval[] = [window];
   const result: WindowResult = { rows: 0, pages: 0, provenToMs: claimableToMs };
   let firstRowMs = Number.POSITIVE_INFINITY;

@@ -19,7 +19,7 @@ import type { Log } from "../runtime/log.ts";
 import type { Random } from "../runtime/random.ts";
 import type { Account, ReadOptions } from "./account.ts";
 import { quarantineRows } from "./backfill.ts";
-import type { Batch, FillRow, OrderEventRow, Source } from "./events.ts";
+import type { Batch, CoverageRow, FillRow, OrderEventRow, Source } from "./events.ts";
 import {
   fillRow,
   fundingRow,
@@ -57,7 +57,7 @@ const FRAMES_PER_BATCH = 1_000;
 type Input =
   | { type: "message"; reading: Reading; channel: string; receivedAtMs: number }
   | { type: "connected"; atMs: number }
-  | { type: "disconnected"; why: string; lastReceivedMs: number }
+  | { type: "disconnected"; why: string }
   | { type: "quarantine"; subject: string; reason: string; raw: string; atMs: number };
 
 export type LanePhase = "connecting" | "catching_up" | "live" | "disconnected" | "stopped";
@@ -126,7 +126,8 @@ export class Lane {
   #lastCatchUpMs: number | null = null;
   #catchUpDueMs: number;
   #lastCatchUpError: string | null = null;
-  /** Start of the live interval in venue time; null while not connected. */
+  /** The live interval, in venue time: it begins with the first time stamped after this; null while not connected. */
+  #streamedAfterMs: number | null = null;
   #streamedFromMs: number | null = null;
   #streamedWrittenMs = Number.NEGATIVE_INFINITY;
 
@@ -187,7 +188,7 @@ export class Lane {
       onMessage: (reading, channel, _subscription, receivedAtMs) =>
         put({ type: "message", reading, channel: channel.channel, receivedAtMs }),
       onConnected: (atMs) => put({ type: "connected", atMs }),
-      onDisconnected: (_atMs, why, lastReceivedMs) => put({ type: "disconnected", why, lastReceivedMs }),
+      onDisconnected: (_atMs, why) => put({ type: "disconnected", why }),
       onQuarantine: (subject, reason, raw, atMs) => put({ type: "quarantine", subject, reason, raw, atMs }),
       onConfirmed() {},
       onRefused: (subscription, text, permanent) =>
@@ -222,7 +223,7 @@ export class Lane {
       await this.#process(inputs);
       if (!this.#inbox.closed) await this.#duties();
     }
-    await this.#endStreamed(this.#deps.account.venueNowMs());
+    await this.#endStreamed();
   }
 
   async #process(inputs: Input[]): Promise<void> {
@@ -242,7 +243,7 @@ export class Lane {
         await this.#flush(pending);
         pending = emptyPending();
         if (input.type === "connected") await this.#connected();
-        else await this.#disconnected(input.why, input.lastReceivedMs);
+        else await this.#disconnected(input.why);
       }
     }
     await this.#flush(pending);
@@ -260,7 +261,7 @@ export class Lane {
   /** The gap since the last socket is closed before what came since then is written, unless that takes too long. */
   async #connected(): Promise<void> {
     this.#phase = "catching_up";
-    this.#streamedFromMs = this.#deps.account.venueNowMs();
+    this.#awaitStreamed();
     this.#retries.delete("catch-up");
     const done = this.#startCatchUp("heal", "repair");
     const held = new AbortController();
@@ -269,16 +270,30 @@ export class Lane {
     held.abort();
   }
 
-  async #disconnected(why: string, lastReceivedMs: number): Promise<void> {
+  async #disconnected(why: string): Promise<void> {
     this.#phase = "disconnected";
     this.#catchUpDueMs = Math.min(this.#catchUpDueMs, this.#deps.clock.now() + this.#deps.options.pollMs);
     this.#deps.log.warn("stream lost, reconnecting", { account: this.#deps.account.address, why });
-    await this.#endStreamed(lastReceivedMs + (this.#deps.account.venueNowMs() - this.#deps.clock.now()));
+    await this.#endStreamed();
   }
 
-  async #endStreamed(toMs: number): Promise<void> {
-    if (this.#streamedFromMs === null) return;
-    const coverage = this.#deps.account.streamed(this.#streamedFromMs, Math.floor(toMs));
+  /** A live interval begins with the next time that the venue stamps. */
+  #awaitStreamed(): void {
+    this.#streamedFromMs = null;
+    this.#streamedAfterMs = this.#deps.account.venueTimeMs;
+  }
+
+  /** Rows of the live interval so far; none before it has begun. */
+  #streamed(): CoverageRow[] {
+    const { venueTimeMs } = this.#deps.account;
+    if (this.#streamedAfterMs === null || venueTimeMs <= this.#streamedAfterMs) return [];
+    this.#streamedFromMs ??= venueTimeMs;
+    return this.#deps.account.streamed(this.#streamedFromMs, venueTimeMs);
+  }
+
+  async #endStreamed(): Promise<void> {
+    const coverage = this.#streamedFromMs === null ? [] : this.#streamed();
+    this.#streamedAfterMs = null;
     this.#streamedFromMs = null;
     if (coverage.length > 0) await this.#deps.account.commit({ coverage }, this.#deps.clock.now());
   }
@@ -288,8 +303,8 @@ export class Lane {
     const nowMs = clock.now();
     if (this.#overflowed && this.#inbox.length === 0) {
       this.#overflowed = false;
-      await this.#endStreamed(account.venueNowMs());
-      this.#streamedFromMs = account.venueNowMs();
+      await this.#endStreamed();
+      this.#awaitStreamed();
       this.#startCatchUp("heal", "repair");
     }
     for (const suspicion of account.check.ripe(nowMs)) {
@@ -301,9 +316,9 @@ export class Lane {
     if (nowMs >= this.#catchUpDueMs) this.#startCatchUp("reconcile", "reconcile");
     else if (this.#lastCatchUpMs !== null) this.#startBackfill();
     const idle: Batch = account.snapshot(false);
-    if (this.#streamedFromMs !== null && nowMs - this.#streamedWrittenMs >= this.#deps.options.streamedMs) {
+    if (nowMs - this.#streamedWrittenMs >= this.#deps.options.streamedMs) {
       this.#streamedWrittenMs = nowMs;
-      idle.coverage = account.streamed(this.#streamedFromMs, Math.floor(account.venueNowMs()));
+      idle.coverage = this.#streamed();
     }
     if (!isEmpty(idle)) await account.commit(idle, nowMs);
   }

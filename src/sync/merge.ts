@@ -202,16 +202,14 @@ export interface OrderState {
   updatedAtMs: number;
 }
 
-/** Terminal over unknown over open, then the latest, then the furthest, then the greater word. */
+/** Terminal over unknown over open, then the latest, then the greater word (of open and triggered the latter). */
 function compareTransitions(a: OrderEventRow, b: OrderEventRow): number {
-  const [of, than] = [classifyStatus(a.venueStatus), classifyStatus(b.venueStatus)];
-  const weight = (c: StatusClass) => (c.terminal ? 2 : c.status === "unknown" ? 1 : 0);
-  const progress = (c: StatusClass) => (c.status === "open" ? 0 : c.status === "triggered" ? 1 : 2);
+  const weight = (row: OrderEventRow) => {
+    const { terminal, status } = classifyStatus(row.venueStatus);
+    return terminal ? 2 : status === "unknown" ? 1 : 0;
+  };
   return (
-    weight(of) - weight(than) ||
-    a.statusTimeMs - b.statusTimeMs ||
-    progress(of) - progress(than) ||
-    compareBytes(a.venueStatus, b.venueStatus)
+    weight(a) - weight(b) || a.statusTimeMs - b.statusTimeMs || compareBytes(a.venueStatus, b.venueStatus)
   );
 }
 

@@ -72,8 +72,13 @@ export const passed = (certificate: Certificate): boolean =>
 
 export async function verify(deps: VerifyDeps): Promise<Certificate> {
   const { account, store, clock } = deps;
-  const nowMs = clock.now() + (deps.info.clockOffset()?.offsetMs ?? 0);
-  const toMs = nowMs - SETTLED_MS;
+  const status = await deps.info.request(
+    INFO.exchangeStatus,
+    {},
+    { priority: "reconcile", signal: deps.signal },
+  );
+  const venueTimeMs = status.result.value.time;
+  const toMs = venueTimeMs - SETTLED_MS;
   const certificate: Certificate = {
     account,
     checkedAtMs: clock.now(),
@@ -118,7 +123,7 @@ export async function verify(deps: VerifyDeps): Promise<Certificate> {
 
 /** What the venue serves of these streams, read by the same walk as backfill but kept instead of committed. */
 async function collect(
-  { account, store, info, clock, signal }: VerifyDeps,
+  { account, store, info, signal }: VerifyDeps,
   certificate: Certificate,
   streams: readonly WindowStream[],
   window: Interval,
@@ -139,7 +144,8 @@ async function collect(
     signal,
     info: counted,
     restLagMs: 0,
-    venueNowMs: () => clock.now() + (info.clockOffset()?.offsetMs ?? 0),
+    // Nothing is claimed here: the walk's claims are dropped with its commits.
+    venueTimeMs: window.toMs,
     countFillsAfter: (timeMs) => store.countFillsAfter(account, timeMs),
     async commit(batch): Promise<Applied> {
       kept.fills.push(...(batch.fills ?? []));
