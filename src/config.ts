@@ -48,6 +48,8 @@ export interface Options {
   seed: number;
   speed: number;
   recorded: string | null;
+  /** Of each trading account of the simulator. */
+  fillsPerSecond: number;
 }
 export type OptionName = keyof Options;
 
@@ -278,6 +280,13 @@ export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
     help: "JSON of recorded accounts to serve verbatim: {address: {fills, …}}",
     parse: optional,
     fallback: "",
+  },
+  fillsPerSecond: {
+    flag: "--fills-per-second <n>",
+    env: [],
+    help: "how fast each --account of the simulator trades; 0 for not at all",
+    parse: number(0, 1_000),
+    fallback: "1",
   },
 };
 

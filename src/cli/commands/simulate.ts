@@ -1,4 +1,4 @@
-/** `simulate`: the exchange alone, for anyone's client. */
+/** `simulate`: the exchange alone, for anyone's client. Its `--account`s have money and trade by themselves. */
 import { readFileSync } from "node:fs";
 import { ConfigError } from "../../errors.ts";
 import type { RecordedAccount } from "../../simulator/exchange/recorded.ts";
@@ -9,10 +9,12 @@ import { type Command, EXIT, untilAborted } from "../command.ts";
 export const simulate: Command = {
   name: "simulate",
   summary: "a simulated Hyperliquid: /info, /exchange and /ws on this machine",
-  options: ["host", "port", "seed", "speed", "recorded"],
+  options: ["host", "port", "seed", "speed", "recorded", "account", "fillsPerSecond"],
   async run({ options, clock, log, print, signal }) {
     const recorded = options.recorded === null ? {} : readRecorded(options.recorded);
-    const venue = createVenue({ seed: options.seed, startMs: clock.now(), recorded });
+    const { fillsPerSecond } = options;
+    const activeAccounts = options.account.map(({ address: user }) => ({ user, fillsPerSecond }));
+    const venue = createVenue({ seed: options.seed, startMs: clock.now(), recorded, activeAccounts });
     const { host, port, speed } = options;
     const simulator = await startSimulator({ venue, clock, log, host, port, speed });
     if (options.json)
