@@ -90,8 +90,11 @@ export interface Account {
   cumLedger: Fixed;
   fundingAllTime: Map<string, Fixed>;
   volume: { cross: Fixed; add: Fixed };
+  /** Actions sent, what was bought on top of the allowance, and the last one beyond it (§4). */
   requests: number;
-  /** Everything that happened, oldest first, without a cap for followed accounts. */
+  reservedRequests: number;
+  lastRequestOverMs: number;
+  /** Everything that happened, oldest first; capped by the switch `historyLimit`. */
   fills: JsonObject[];
   twapFills: { fill: JsonObject; twapId: number }[];
   orderRows: OrderRow[];
@@ -126,6 +129,8 @@ export function newAccount(user: string, isTrader: boolean): Account {
     fundingAllTime: new Map(),
     volume: { cross: 0n, add: 0n },
     requests: 0,
+    reservedRequests: 0,
+    lastRequestOverMs: 0,
     fills: [],
     twapFills: [],
     orderRows: [],

@@ -25,11 +25,12 @@ import {
   usdSend,
   vaultTransfer,
   withdraw,
+  withdrawable,
 } from "./transfers.ts";
 import { isUnified, rebalance } from "./unified.ts";
 import type { TokenListing } from "./universe.ts";
 import { address, boolean, decimal, defaultAnswer, done, failed, integer, Malformed, text } from "./wire.ts";
-import { accountOf, touch, type World } from "./world.ts";
+import { accountOf, collect, touch, type World } from "./world.ts";
 
 const DAY_MS = 86_400_000;
 const AGENT_LIFE_MS = 180 * DAY_MS;
@@ -50,8 +51,7 @@ export function accountAction(
     case "noop":
       return defaultAnswer();
     case "reserveRequestWeight":
-      integer(action.weight);
-      return defaultAnswer();
+      return reserveRequests(world, account, integer(action.weight));
     case "scheduleCancel":
       return scheduleCancel(world, account, action.time);
     case "updateIsolatedMargin":
@@ -143,6 +143,16 @@ function sendAssetAction(
       nonce: options.nonce,
     }),
   );
+}
+
+/** More requests for 0.0005 USDC each. */
+function reserveRequests(world: World, account: Account, weight: number): Answer {
+  const cost = BigInt(Math.max(0, weight)) * 50_000n;
+  if (cost > withdrawable(account, "")) return failed("Insufficient balance to reserve request weight.");
+  dexOf(account, "").usd -= cost;
+  collect(world, 0, cost);
+  account.reservedRequests += Math.max(0, weight);
+  return defaultAnswer();
 }
 
 const micros = (value: Json | undefined): Fixed => BigInt(integer(value)) * 100n;

@@ -11,6 +11,7 @@ import { bestAsk, bestBid } from "./book.ts";
 import { type Fixed, fixed, toFloat, toTick } from "./fixed.ts";
 import type { Market } from "./market.ts";
 import { end, type Outcome, place } from "./matching.ts";
+import type { Order } from "./order.ts";
 import { fund, type Ladder, lots, takeAt, usdcOf } from "./traders.ts";
 import { mint } from "./transfers.ts";
 import { accountOf, beginTransaction, type World } from "./world.ts";
@@ -31,6 +32,8 @@ export interface ActiveAccount {
   cloidShare?: number;
 }
 
+const DEPOSIT_USD = "100000";
+
 interface Bot {
   world: World;
   account: Account;
@@ -39,6 +42,7 @@ interface Bot {
   orderUsd: number;
   makerShare: number;
   cloidShare: number;
+  deposit: Fixed;
 }
 
 /** Starts the account; the first trade comes within one interval. */
@@ -62,6 +66,7 @@ export function startActiveAccount(
     orderUsd: options.orderUsd ?? 60,
     makerShare: options.makerShare ?? 0.4,
     cloidShare: options.cloidShare ?? 0.5,
+    deposit: fixed(options.depositUsd ?? DEPOSIT_USD),
   };
   if (own.length === 0) return;
   repeat(bot, fromMs, options.fillsPerSecond, () => tradeOnce(bot));
@@ -70,7 +75,7 @@ export function startActiveAccount(
 
 /** Cash on the dexes and tokens of the pairs it will trade. */
 function equip(world: World, account: Account, ladders: Ladder[], options: ActiveAccount): void {
-  const cash = fixed(options.depositUsd ?? "100000");
+  const cash = fixed(options.depositUsd ?? DEPOSIT_USD);
   fund(world, account, cash, new Set(["", ...ladders.map((ladder) => ladder.market.dex)]));
   const pairs = ladders.filter((ladder) => ladder.market.spot !== null);
   if (pairs.length > 0) mint(world, account, usdcOf(world), cash);
@@ -95,6 +100,7 @@ function repeat(bot: Bot, fromMs: number, perSecond: number, run: () => void): v
 
 function tradeOnce(bot: Bot): void {
   const { world, account, random } = bot;
+  account.requests++;
   const ladder = bot.ladders[Math.floor(random.next() * bot.ladders.length)] as Ladder;
   const { market } = ladder;
   const isBuy = lean(bot, market);
@@ -106,10 +112,18 @@ function tradeOnce(bot: Bot): void {
     if (outcome.kind === "resting") {
       beginTransaction(world);
       takeAt(world, ladder.taker(), market, !isBuy, sz);
-    }
+      cancelLater(bot, outcome.order);
+    } else refill(bot, market, outcome);
     return;
   }
-  takeAt(world, account, market, isBuy, sz);
+  refill(bot, market, takeAt(world, account, market, isBuy, sz));
+}
+
+/** Fees eat any deposit in the end: who runs dry brings the first deposit again. */
+function refill(bot: Bot, market: Market, outcome: Outcome): void {
+  if (outcome.kind !== "error" || !outcome.text.startsWith("Insufficient margin")) return;
+  beginTransaction(bot.world);
+  fund(bot.world, bot.account, bot.deposit, new Set([market.dex]));
 }
 
 /** Half of the trades reduce the position, once it is a few orders large. */
@@ -163,10 +177,14 @@ function quoteOnce(bot: Bot): void {
   const { market } = bot.ladders[Math.floor(random.next() * bot.ladders.length)] as Ladder;
   const isBuy = random.next() < 0.5;
   const sz = lots(market, (bot.orderUsd * (0.5 + random.next())) / toFloat(market.oraclePx));
+  account.requests++;
   beginTransaction(world);
   const outcome = quote(bot, market, isBuy, sz, false);
-  if (outcome.kind !== "resting") return;
-  const { order } = outcome;
+  if (outcome.kind === "resting") cancelLater(bot, outcome.order);
+}
+
+function cancelLater({ world, account, random }: Bot, order: Order): void {
+  if (!account.orders.has(order.oid)) return;
   world.schedule.at(world.blockMs + 200 + Math.floor(random.next() * 10_000), () => {
     if (!account.orders.has(order.oid)) return;
     beginTransaction(world);

@@ -8,7 +8,7 @@ import type { Account, PerpDex, Position } from "./account.ts";
 import { type Fixed, format, formatScaled, max, min, mul, TEN, truncate } from "./fixed.ts";
 import { impactPx, type Market, markPx } from "./market.ts";
 import { rebalance } from "./unified.ts";
-import { collect, isQuiet, touch, type World } from "./world.ts";
+import { collect, isQuiet, keep, touch, type World } from "./world.ts";
 
 const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
@@ -20,6 +20,8 @@ const CLAMP = 5_000_000n;
 const CAP = 400_000_000n;
 /** Six samples too many would only be a bug: an hour has sixty. */
 const MAX_SAMPLES = 64;
+/** Hours of funding history kept per market: a little over a year. */
+const MAX_HISTORY = 10_000;
 
 export function startFunding(world: World): void {
   const nextHour = (Math.floor(world.startMs / HOUR_MS) + 1) * HOUR_MS;
@@ -74,6 +76,7 @@ function payFunding(world: World, market: Market): void {
     premium: formatScaled(average, 10),
     time: world.blockMs,
   });
+  if (market.fundingHistory.length > MAX_HISTORY) market.fundingHistory.shift();
   for (const account of world.accounts.values()) {
     const dex = account.dexes.get(market.dex);
     const position = dex?.positions.get(market.coin);
@@ -101,6 +104,6 @@ function pay(world: World, account: Account, dex: PerpDex, position: Position, r
     fundingRate: formatScaled(rate, 10),
     nSamples: null,
   };
-  account.funding.push(funding);
+  keep(world, account.funding, funding);
   world.events.push({ type: "funding", user: account.user, funding });
 }

@@ -262,12 +262,23 @@ function trade(
     maker.resting = false;
     remove(market.book, maker);
     finish(world, makerOf, maker);
+    notifyFilled(world, makerOf, maker);
   } else if (world.switches.partialFillUpdates) recordOrder(world, maker, "open");
   else touch(world, makerOf);
   if (market.perp !== null) {
     dropStaleReduceOnly(world, takerOf, market, taker);
     dropStaleReduceOnly(world, makerOf, market, maker);
   }
+}
+
+const short = (value: Fixed): string => format(value).replace(/\.0$/, "");
+
+/** Worded as the venue does: `Resting order filled: Sold 7262 MON at $0.023038`. */
+function notifyFilled(world: World, account: Account, order: Order): void {
+  if (isQuiet(world, account)) return;
+  const what = `${order.isBuy ? "Bought" : "Sold"} ${short(order.origSz)} ${order.market.coin}`;
+  const notification = `Resting order filled: ${what} at $${short(order.limitPx)}`;
+  world.events.push({ type: "notification", user: account.user, notification });
 }
 
 const liquidationNote = (taker: Order, market: Market): JsonObject => ({

@@ -4,6 +4,7 @@
 import type { Json, JsonObject } from "../contract.ts";
 import { type Account, dexMargin, dexOf } from "./account.ts";
 import * as about from "./accountInfo.ts";
+import { requestCap, tradedVolume } from "./addressLimits.ts";
 import { type Fixed, format, formatScaled, units } from "./fixed.ts";
 import { fundingRate, premium } from "./funding.ts";
 import * as markets from "./marketInfo.ts";
@@ -27,7 +28,7 @@ const PERIODS: [string, number][] = [
 export function portfolio(world: World, account: Account): Json[] {
   const now = Math.max(world.nowMs, world.lastBlockMs);
   const equity = about.equityOf(world, account);
-  const volume = format(account.volume.cross + account.volume.add);
+  const volume = format(tradedVolume(account));
   const samples = [...account.equity, { timeMs: now, ...equity }];
   const series = (lengthMs: number, perp: boolean): JsonObject => {
     const inside = samples.filter((s) => s.timeMs >= now - lengthMs);
@@ -125,11 +126,10 @@ export function userFees(world: World, account: Account): JsonObject {
 
 /** One request per USDC traded, and 10 000 to begin with. */
 export function userRateLimit(account: Account): JsonObject {
-  const volume = account.volume.cross + account.volume.add;
   return {
-    cumVlm: format(volume),
+    cumVlm: format(tradedVolume(account)),
     nRequestsUsed: account.requests,
-    nRequestsCap: 10_000 + Number(volume / units(1)),
+    nRequestsCap: requestCap(account),
     nRequestsSurplus: 0,
   };
 }
@@ -184,7 +184,7 @@ export function subAccounts2(world: World, account: Account): JsonObject[] | nul
 }
 
 export function referral(account: Account): JsonObject {
-  const volume = account.volume.cross + account.volume.add;
+  const volume = tradedVolume(account);
   return {
     referredBy: null,
     cumVlm: format(volume),

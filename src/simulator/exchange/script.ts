@@ -5,12 +5,13 @@
 import { InvariantError } from "../../errors.ts";
 import type { Decimal } from "../../runtime/decimal.ts";
 import type { JsonObject } from "../contract.ts";
-import { type Account, balanceOf, dexOf, positionOf } from "./account.ts";
-import { type Fixed, fixed, format, mul } from "./fixed.ts";
-import { addressOf, ZERO_HASH } from "./ids.ts";
+import { type Account, applyPerpFill, balanceOf, dexOf, positionOf } from "./account.ts";
+import { abs, type Fixed, fixed, format, mul } from "./fixed.ts";
+import { addressOf, tradeId, ZERO_HASH } from "./ids.ts";
 import { backstopAddress, transferPosition } from "./liquidation.ts";
 import { markPx } from "./market.ts";
 import { endByVenue } from "./matching.ts";
+import { sideLetter } from "./order.ts";
 import { mint } from "./transfers.ts";
 import { accountOf, collect, recordFill, recordLedger, takeOid, touch, type World } from "./world.ts";
 
@@ -28,6 +29,10 @@ export type Script =
   | { type: "ledger"; users: string[]; delta: JsonObject }
   /** The outcome is settled: winners get 1, losers 0, open orders go. */
   | { type: "settleOutcome"; outcome: number; winner: 0 | 1 }
+  /** Ends open orders of `user` (of one coin, if given) with any status, also one the venue has not invented yet. */
+  | { type: "endOrders"; user: string; coin?: string; status: string }
+  /** Delists a perp: orders go, positions are settled at the mark. */
+  | { type: "delist"; coin: string }
   | { type: "notification"; user: string; notification: string };
 
 export function runScript(world: World, script: Script): void {
@@ -44,6 +49,9 @@ export function runScript(world: World, script: Script): void {
     for (const user of users) accountOf(world, user);
     recordLedger(world, users, script.delta);
   } else if (script.type === "settleOutcome") settleOutcome(world, script.outcome, script.winner);
+  else if (script.type === "endOrders") {
+    endOrders(world, accountOf(world, script.user.toLowerCase()), script.coin ?? null, script.status);
+  } else if (script.type === "delist") delist(world, script.coin);
   else {
     const { notification } = script;
     world.events.push({ type: "notification", user: script.user.toLowerCase(), notification });
@@ -198,4 +206,53 @@ function settleOutcome(world: World, outcome: number, winner: 0 | 1): void {
     }
     market.oraclePx = px;
   }
+}
+
+function endOrders(world: World, account: Account, coin: string | null, status: string): void {
+  for (const order of [...account.orders.values()]) {
+    if (coin !== null && order.market.coin !== coin) continue;
+    if (account.orders.has(order.oid)) endByVenue(world, account, order, status);
+  }
+}
+
+/** Everybody's position is closed at the same price, so cash still sums to what it was. */
+function delist(world: World, coin: string): void {
+  const market = marketOf(world, coin);
+  if (market.perp === null) throw new InvariantError(`${coin} is not a perp`);
+  const px = markPx(market);
+  for (const account of world.accounts.values()) {
+    endOrders(world, account, coin, "delistedCanceled");
+    const position = positionOf(account, market);
+    if (position === undefined) continue;
+    const isBuy = position.szi < 0n;
+    const sz = abs(position.szi);
+    const result = applyPerpFill(account, market, isBuy, px, sz, 0n);
+    const oid = takeOid(world);
+    recordFill(
+      world,
+      account,
+      {
+        coin,
+        px: format(px),
+        sz: format(sz),
+        side: sideLetter(isBuy),
+        time: world.blockMs,
+        startPosition: format(result.startPosition),
+        dir: "Settlement",
+        closedPnl: format(result.closedPnl),
+        hash: ZERO_HASH,
+        oid,
+        crossed: false,
+        fee: "0.0",
+        tid: tradeId(oid, oid),
+        feeToken: "USDC",
+        twapId: null,
+      },
+      null,
+    );
+    touch(world, account);
+  }
+  market.perp.isDelisted = true;
+  const listing = world.universe.dexes.flatMap((dex) => dex.perps).find((perp) => perp.name === coin);
+  if (listing !== undefined) listing.isDelisted = true;
 }

@@ -19,7 +19,11 @@ export interface Switches {
   filledRowsKeepSize: boolean;
   /** Simulated traders send private events and keep histories too; costs memory. */
   observeTraders: boolean;
-  /** An account with nothing: `userAbstraction` of everybody who did not choose. */
+  /** Rows kept per list and account, at least `fillRetention`; null keeps the whole truth, which only grows. */
+  historyLimit: number | null;
+  /** Refuse actions of an address that sent more requests than its volume allows. */
+  addressLimits: boolean;
+  /** `userAbstraction` of everybody who did not choose. */
   defaultAbstraction: "default" | "unifiedAccount" | "disabled";
 }
 
@@ -32,5 +36,7 @@ export const DEFAULT_SWITCHES: Switches = {
   fillRetention: 10_000,
   filledRowsKeepSize: false,
   observeTraders: false,
+  historyLimit: null,
+  addressLimits: true,
   defaultAbstraction: "default",
 };

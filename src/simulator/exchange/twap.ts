@@ -9,7 +9,7 @@ import { type Fixed, format, min, mul, TEN, toTick } from "./fixed.ts";
 import { type Market, markPx } from "./market.ts";
 import { place } from "./matching.ts";
 import { sideLetter } from "./order.ts";
-import { accountOf, beginTransaction, isQuiet, touch, type World } from "./world.ts";
+import { accountOf, beginTransaction, isQuiet, keep, touch, type World } from "./world.ts";
 
 const SLICE_MS = 30_000;
 
@@ -113,7 +113,7 @@ function report(world: World, twap: Twap, status: string): void {
     status: { status },
     twapId: twap.id,
   };
-  account.twapHistory.push(item);
+  keep(world, account.twapHistory, item);
   world.events.push({ type: "twapHistory", user: twap.user, item });
 }
 

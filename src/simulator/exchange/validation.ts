@@ -3,6 +3,7 @@
  * status it is recorded under; texts carry the suffix ` asset=N`.
  */
 import { type Account, balanceOf, dexMargin, dexOf, leverageOf, positionOf } from "./account.ts";
+import { tradedVolume } from "./addressLimits.ts";
 import { bestAsk, bestBid, crosses, opposite } from "./book.ts";
 import {
   abs,
@@ -140,8 +141,7 @@ const priceText = (px: Fixed | undefined): string =>
 
 /** 1000 open orders, one more per 5 M of volume, at most 5000. */
 export function openOrderLimit(account: Account): number {
-  const volume = account.volume.cross + account.volume.add;
-  return Math.min(5000, 1000 + Number(volume / units(5_000_000)));
+  return Math.min(5000, 1000 + Number(tradedVolume(account) / units(5_000_000)));
 }
 
 function checkTooMany(account: Account, order: Order): Refusal | null {

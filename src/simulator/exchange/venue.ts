@@ -14,6 +14,7 @@ import { type Account, balanceOf } from "./account.ts";
 import { accountFor, equityOf, frontendOpenOrders, recordedOf, truthPositions } from "./accountInfo.ts";
 import { runAction } from "./actions.ts";
 import { type ActiveAccount, startActiveAccount } from "./activeAccounts.ts";
+import { countRequest } from "./addressLimits.ts";
 import { fixed, format } from "./fixed.ts";
 import { startFunding } from "./funding.ts";
 import { answerInfo } from "./info.ts";
@@ -143,7 +144,8 @@ class VenueModel implements SimulatedVenue {
     if (typeof account === "string") return failed(account);
     this.#open();
     beginTransaction(world);
-    account.requests++;
+    const tooMany = world.switches.addressLimits ? countRequest(account, action, this.nowMs) : null;
+    if (tooMany !== null) return failed(tooMany);
     const answer = runAction(world, account, action, options);
     this.#settle();
     return answer;

@@ -77,9 +77,12 @@ export interface WorldOptions {
 const FIRST_OID = 556_000_000_000;
 
 export function newWorld(options: WorldOptions): World {
-  const markets = listMarkets(options.universe);
+  // A copy: scripts change listings, and two worlds may be made of the same options.
+  const universe = structuredClone(options.universe);
+  const markets = listMarkets(universe);
   return {
     ...options,
+    universe,
     nowMs: options.startMs,
     building: false,
     blockMs: options.startMs,
@@ -151,6 +154,13 @@ export function touchBook(world: World, market: Market): void {
   world.moved.add(market);
 }
 
+/** Appends to a history, which the switch `historyLimit` may cut to its newest rows. */
+export function keep<T>(world: World, rows: T[], row: T): void {
+  rows.push(row);
+  const limit = world.switches.historyLimit;
+  if (limit !== null && rows.length >= 2 * limit) rows.splice(0, rows.length - limit);
+}
+
 /** One transition of one order: history row, status index and event. */
 export function recordOrder(world: World, order: Order, status: string): void {
   const account = accountOf(world, order.user);
@@ -159,7 +169,7 @@ export function recordOrder(world: World, order: Order, status: string): void {
   const full = frontendOrder(order);
   if (status === "filled" && world.switches.filledRowsKeepSize) full.sz = full.origSz as string;
   const row = { order: full, status, statusTimestamp: world.blockMs };
-  account.orderRows.push(row);
+  keep(world, account.orderRows, row);
   if (order.cloid !== null) account.oidByCloid.set(order.cloid, order.oid);
   account.statusByOid.set(order.oid, row);
   if (account.statusByOid.size > ORDER_RETENTION) forgetOldest(account);
@@ -187,10 +197,10 @@ export function recordFill(world: World, account: Account, fill: JsonObject, twa
   touch(world, account);
   if (isQuiet(world, account)) return;
   if (twapId === null) {
-    account.fills.push(fill);
+    keep(world, account.fills, fill);
     world.events.push({ type: "fill", user: account.user, fill });
   } else {
-    account.twapFills.push({ fill, twapId });
+    keep(world, account.twapFills, { fill, twapId });
     world.events.push({ type: "twapSliceFill", user: account.user, fill, twapId });
   }
 }
@@ -203,7 +213,7 @@ export function recordLedger(world: World, users: readonly string[], delta: Json
     touch(world, account);
     if (isQuiet(world, account)) continue;
     const update: JsonObject = { time: world.blockMs, hash: hashOf(world), delta };
-    account.ledger.push(update);
+    keep(world, account.ledger, update);
     world.events.push({ type: "ledger", user, update });
   }
 }

@@ -1,0 +1,142 @@
+/** Limits of §4 that belong to the model, scripted events, bounds on memory and the speed that is promised. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Json, JsonObject } from "../../../src/simulator/contract.ts";
+import { createVenue } from "../../../src/simulator/exchange/venue.ts";
+import {
+  ALICE,
+  BOB,
+  BTC,
+  errorOf,
+  fillsOf,
+  limit,
+  newestFill,
+  openDesk,
+  positionIn,
+  statusesOf,
+} from "./exchangeHarness.ts";
+
+const CANCEL_NOTHING: JsonObject = { type: "cancel", cancels: [{ a: BTC, o: 1 }] };
+
+test("an address has ten thousand requests and one per dollar traded; cancels have twice as many", () => {
+  const desk = openDesk();
+  const orders = Array.from({ length: 1000 }, () => limit({ tif: "Ioc" }));
+  for (let i = 0; i < 10; i++) desk.run(ALICE, { type: "order", orders, grouping: "na" });
+  assert.equal((desk.info({ type: "userRateLimit", user: ALICE }) as JsonObject).nRequestsUsed, 10_000);
+  desk.tick(20_000);
+  assert.ok(errorOf(desk.place(ALICE, { tif: "Ioc" })), "one request every ten seconds still gets through");
+  const refused = desk.run(ALICE, { type: "order", orders: [limit({})], grouping: "na" });
+  assert.equal(
+    (refused.body as JsonObject).response,
+    "Too many cumulative requests sent (10002 > 10000) for cumulative volume traded $0.00. " +
+      "Place taker orders to free up 1 request per USDC traded.",
+  );
+  assert.ok(errorOf(statusesOf(desk.run(ALICE, CANCEL_NOTHING))[0] as Json), "cancels have room");
+  desk.run(ALICE, { type: "reserveRequestWeight", weight: 1000 });
+  assert.equal((desk.info({ type: "userRateLimit", user: ALICE }) as JsonObject).nRequestsCap, 11_000);
+  desk.oid(ALICE, {});
+});
+
+test("more than a thousand open orders are refused", () => {
+  const desk = openDesk({ switches: { addressLimits: false } });
+  const orders = Array.from({ length: 1000 }, (_, i) => limit({ p: String(80_000 - i), s: "0.001" }));
+  desk.run(ALICE, { type: "order", orders, grouping: "na" });
+  assert.equal((desk.info({ type: "openOrders", user: ALICE }) as Json[]).length, 1000);
+  assert.equal(errorOf(desk.place(ALICE, {})), "Too many open orders. asset=0");
+});
+
+test("an action that arrives after expiresAfter does nothing", () => {
+  const desk = openDesk();
+  const action = { type: "order", orders: [limit({})], grouping: "na" };
+  const late = desk.venue.execute(ALICE, action, { nonce: 1, expiresAfter: desk.venue.nowMs - 1 });
+  assert.equal((late.body as JsonObject).status, "err");
+  assert.deepEqual(desk.info({ type: "openOrders", user: ALICE }), []);
+});
+
+test("a filled resting order is announced in the venue's words", () => {
+  const desk = openDesk();
+  desk.oid(BOB, { b: false, p: "83000", s: "0.01" });
+  desk.oid(ALICE, { p: "83000", s: "0.01" });
+  desk.tick();
+  const notes = desk.events().filter((e) => e.type === "notification");
+  assert.deepEqual(notes, [
+    { type: "notification", user: BOB, notification: "Resting order filled: Sold 0.01 BTC at $83000" },
+  ]);
+});
+
+test("a script can end orders with any status, also one that does not exist yet", () => {
+  const desk = openDesk();
+  desk.oid(ALICE, {});
+  desk.venue.script({ type: "endOrders", user: ALICE, status: "fromTheFutureCanceled" });
+  assert.equal(desk.venue.truth(ALICE).orderEvents.at(-1)?.status, "fromTheFutureCanceled");
+  assert.deepEqual(desk.info({ type: "openOrders", user: ALICE }), []);
+});
+
+test("delisting cancels orders and settles positions at the mark, in this world only", () => {
+  const desk = openDesk();
+  desk.oid(BOB, { b: false, p: "83000", s: "0.01" });
+  desk.oid(ALICE, { p: "83000", s: "0.01" });
+  desk.oid(ALICE, { p: "80000", s: "0.01" });
+  desk.venue.script({ type: "delist", coin: "BTC" });
+  assert.equal(newestFill(desk, ALICE).dir, "Settlement");
+  assert.equal(positionIn(desk, ALICE, "BTC"), undefined);
+  assert.equal(desk.venue.truth(ALICE).orderEvents.at(-1)?.status, "delistedCanceled");
+  assert.equal(errorOf(desk.place(ALICE, {})), "Trading is halted. asset=0");
+  const { universe } = desk.info({ type: "meta" }) as { universe: JsonObject[] };
+  assert.equal(universe[0]?.isDelisted, true);
+  const fresh = openDesk().info({ type: "meta" }) as { universe: JsonObject[] };
+  assert.equal("isDelisted" in (fresh.universe[0] ?? {}), false);
+});
+
+test("the switch historyLimit bounds what an account remembers", () => {
+  const desk = openDesk({ switches: { historyLimit: 50, addressLimits: false } });
+  for (let i = 0; i < 300; i++) desk.place(ALICE, { tif: "Ioc" });
+  const kept = desk.venue.truth(ALICE).orderEvents.length;
+  assert.ok(kept >= 50 && kept < 100, String(kept));
+});
+
+test("fifty accounts trading a thousand orders a second leave the model far below one core", () => {
+  const activeAccounts = Array.from({ length: 50 }, (_, i) => ({
+    user: `0x${(i + 16).toString(16).repeat(20)}`,
+    fillsPerSecond: 7,
+    quietOrdersPerSecond: 13,
+  }));
+  const venue = createVenue({ seed: 1, activeAccounts });
+  let orders = 0;
+  venue.onBlock((block) => {
+    for (const event of block.events) if (event.type === "orderUpdate" && event.status === "open") orders++;
+  });
+  const started = performance.now();
+  venue.advance(venue.nowMs + 20_000);
+  const took = performance.now() - started;
+  assert.ok(orders > 18_000, `${orders} orders in 20 s`);
+  // Measured 0.4 s; the bound only keeps the order of magnitude on a busy machine.
+  assert.ok(took < 10_000, `${took} ms for 20 s`);
+});
+
+test("a virtual day of one account runs in seconds", () => {
+  const user = `0x${"da".repeat(20)}`;
+  const venue = createVenue({
+    seed: 1,
+    traders: { stepMs: 30_000, coins: ["BTC", "ETH", "SOL"] },
+    activeAccounts: [{ user, fillsPerSecond: 0.05 }],
+  });
+  const started = performance.now();
+  venue.advance(venue.nowMs + 86_400_000);
+  const took = performance.now() - started;
+  assert.ok(venue.truth(user).fills.length > 3000);
+  assert.ok(venue.truth(user).funding.length > 30);
+  // Measured 1.1 s.
+  assert.ok(took < 30_000, `${took} ms for a day`);
+});
+
+test("orders of an active account do not pile up", () => {
+  const user = `0x${"ac".repeat(20)}`;
+  const desk = openDesk({
+    traders: { stepMs: 10_000, coins: ["kPEPE", "BTC"] },
+    activeAccounts: [{ user, fillsPerSecond: 3, coins: ["kPEPE", "BTC"] }],
+  });
+  desk.tick(600_000);
+  assert.ok(fillsOf(desk, user).length > 1000);
+  assert.ok((desk.info({ type: "openOrders", user }) as Json[]).length < 100);
+});
