@@ -4,7 +4,7 @@
  * understand.
  *
  * GET  truth?user=0x…         everything that happened to the account, oldest first, uncapped
- * GET  state                  time, users, coins, connections, fault rules and counts
+ * GET  state                  time, users, coins, connections, REST weight by address, fault rules and counts
  * POST deposit                {user, usd}
  * POST trade                  {user, fillsPerSecond, coins?, depositUsd?}: the account trades by itself from now on
  * POST faults                 a rule or a list of rules; `forMs` instead of `untilMs`; answers their ids
@@ -107,6 +107,7 @@ function state({ venue, gateway, nowMs }: ControlParts): Json {
       ip: session.ip,
       subscriptions: session.subscriptions as unknown as Json,
     })),
+    weights: gateway.weights() as unknown as Json,
     faults: { rules: gateway.faults.rules() as unknown as Json, counts: gateway.faults.counts() },
     switches: gateway.switches as unknown as Json,
   };

@@ -17,6 +17,7 @@ import {
   infoWeight,
   VENUE_LIMITS,
   type VenueLimits,
+  type WeightRecord,
 } from "./limits.ts";
 import { Session, type Wire } from "./session.ts";
 import { Staleness } from "./staleness.ts";
@@ -64,6 +65,8 @@ export interface Gateway {
   /** Connections that are open now. */
   sessions(): readonly Session[];
   weightSpent(ip: string): number;
+  /** What each address has spent since the start. */
+  weights(): Record<string, WeightRecord>;
   stop(): void;
 }
 
@@ -191,6 +194,10 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
     sessions: () => [...sessions],
     weightSpent: (ip) => budgets.of(ip, clock.now()).weightSpent(clock.now()),
+    weights: () =>
+      Object.fromEntries(
+        [...budgets.entries()].map(([ip, budget]) => [ip, budget.weightRecord(clock.now())]),
+      ),
     stop() {
       unsubscribe();
       for (const session of [...sessions]) session.cut();

@@ -89,10 +89,23 @@ class SlidingMinute {
   }
 }
 
+/** REST weight of one address, for whoever checks that a client keeps the limit. */
+export interface WeightRecord {
+  lastMinute: number;
+  /** The most that any minute held. */
+  peak: number;
+  total: number;
+  /** Requests answered with 429 for lack of weight. */
+  refused: number;
+}
+
 /** What one address has spent and holds. */
 export class IpBudget {
   readonly #limits: VenueLimits;
   #weight = new SlidingMinute();
+  #weightPeak = 0;
+  #weightTotal = 0;
+  #refused = 0;
   #dials = new SlidingMinute();
   #messages = new SlidingMinute();
   #connections = 0;
@@ -112,12 +125,28 @@ export class IpBudget {
     return this.#weight.spent(nowMs);
   }
 
+  weightRecord(nowMs: number): WeightRecord {
+    return {
+      lastMinute: this.weightSpent(nowMs),
+      peak: this.#weightPeak,
+      total: this.#weightTotal,
+      refused: this.#refused,
+    };
+  }
+
   takeWeight(nowMs: number, weight: number): boolean {
-    return this.#weight.take(nowMs, weight, this.#limits.weightPerMinute);
+    if (this.#weight.spent(nowMs) + weight > this.#limits.weightPerMinute) {
+      this.#refused += 1;
+      return false;
+    }
+    this.addWeight(nowMs, weight);
+    return true;
   }
 
   addWeight(nowMs: number, weight: number): void {
     this.#weight.add(nowMs, weight);
+    this.#weightTotal += weight;
+    this.#weightPeak = Math.max(this.#weightPeak, this.#weight.spent(nowMs));
   }
 
   takeMessage(nowMs: number): boolean {
@@ -174,6 +203,11 @@ export class IpBudgets {
 
   constructor(limits: VenueLimits) {
     this.#limits = limits;
+  }
+
+  /** Every address that is remembered. */
+  entries(): IterableIterator<[ip: string, budget: IpBudget]> {
+    return this.#byIp.entries();
   }
 
   of(ip: string, nowMs: number): IpBudget {
