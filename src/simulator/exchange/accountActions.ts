@@ -18,6 +18,7 @@ import { markPx } from "./market.ts";
 import { endByVenue } from "./matching.ts";
 import {
   classTransfer,
+  openVault,
   type Refused,
   sendAsset,
   spotSend,
@@ -35,6 +36,8 @@ import { accountOf, collect, touch, type World } from "./world.ts";
 const DAY_MS = 86_400_000;
 const AGENT_LIFE_MS = 180 * DAY_MS;
 const MAX_NAMED_AGENTS = 3;
+/** A vault starts with a hundred dollars of its leader's. */
+const MIN_VAULT_USD: Fixed = 100n * 100_000_000n;
 const MIN_SCHEDULE_AHEAD_MS = 5000;
 const MAX_SCHEDULED_CANCELS_PER_DAY = 10;
 
@@ -62,8 +65,12 @@ export function accountAction(
       return approveBuilder(account, action);
     case "createSubAccount":
       return createSubAccount(world, account, text(action.name));
-    case "userSetAbstraction":
-      return setAbstraction(world, account, text(action.abstraction));
+    case "userSetAbstraction": {
+      const of = action.user === undefined ? account.user : address(action.user);
+      const target = of === account.user ? account : ownSub(world, account, of);
+      if (target === null) return failed("Invalid sub-account.");
+      return setAbstraction(world, target, text(action.abstraction));
+    }
     case "agentSetAbstraction":
       return setAbstraction(
         world,
@@ -90,7 +97,7 @@ function moneyAction(
     case "withdraw3":
       return answer(withdraw(world, account, decimal(action.amount), options.nonce));
     case "usdClassTransfer":
-      return answer(classTransfer(world, account, decimal(action.amount), boolean(action.toPerp)));
+      return classTransferAction(world, account, action);
     case "spotSend":
       return answer(
         spotSend(
@@ -106,6 +113,10 @@ function moneyAction(
       return sendAssetAction(world, account, action, options);
     case "subAccountTransfer":
       return subAccountAction(world, account, action);
+    case "subAccountSpotTransfer":
+      return subAccountSpotAction(world, account, action, options);
+    case "createVault":
+      return createVaultAction(world, account, action);
     case "vaultTransfer":
       return vaultAction(world, account, action);
     default:
@@ -130,8 +141,9 @@ function sendAssetAction(
   const sub = action.fromSubAccount;
   let from = account;
   if (typeof sub === "string" && sub !== "") {
-    from = accountOf(world, address(sub));
-    if (from.master !== account.user) return failed("Invalid sub-account.");
+    const own = ownSub(world, account, sub);
+    if (own === null) return failed("Invalid sub-account.");
+    from = own;
   }
   return answer(
     sendAsset(world, from, {
@@ -158,11 +170,47 @@ function reserveRequests(world: World, account: Account, weight: number): Answer
 const micros = (value: Json | undefined): Fixed => BigInt(integer(value)) * 100n;
 
 function subAccountAction(world: World, account: Account, action: JsonObject): Answer {
-  const sub = world.accounts.get(address(action.subAccountUser));
-  if (sub === undefined || sub.master !== account.user) return failed("Invalid sub-account.");
+  const sub = ownSub(world, account, action.subAccountUser);
+  if (sub === null) return failed("Invalid sub-account.");
   const usd = micros(action.usd);
   const [from, to] = boolean(action.isDeposit) ? [account, sub] : [sub, account];
   return answer(subAccountTransfer(world, from, to, usd));
+}
+
+function subAccountSpotAction(
+  world: World,
+  account: Account,
+  action: JsonObject,
+  options: ExecuteOptions,
+): Answer {
+  const sub = ownSub(world, account, action.subAccountUser);
+  if (sub === null) return failed("Invalid sub-account.");
+  const [from, to] = boolean(action.isDeposit) ? [account, sub] : [sub, account];
+  return answer(
+    spotSend(world, from, to.user, token(world, action.token), decimal(action.amount), options.nonce),
+  );
+}
+
+/** The sub-account at an address, when it is one of this account's. */
+function ownSub(world: World, account: Account, at: Json | undefined): Account | null {
+  const sub = world.accounts.get(address(at));
+  return sub !== undefined && sub.master === account.user ? sub : null;
+}
+
+/** `"1 subaccount:0x…"` moves money of a sub-account. */
+function classTransferAction(world: World, account: Account, action: JsonObject): Answer {
+  const [amount, of] = text(action.amount).split(/\s+subaccount:/);
+  const target = of === undefined ? account : ownSub(world, account, of);
+  if (target === null) return failed("Invalid sub-account.");
+  return answer(classTransfer(world, target, decimal(amount), boolean(action.toPerp)));
+}
+
+function createVaultAction(world: World, account: Account, action: JsonObject): Answer {
+  const usd = micros(action.initialUsd);
+  if (usd < MIN_VAULT_USD || usd > withdrawable(account, ""))
+    return failed("Insufficient balance to create vault.");
+  const vault = openVault(world, account, text(action.name), text(action.description), usd);
+  return done({ type: "createVault", data: vault });
 }
 
 function vaultAction(world: World, account: Account, action: JsonObject): Answer {

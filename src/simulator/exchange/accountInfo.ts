@@ -153,17 +153,27 @@ function tokenPx(world: World, token: number): Fixed {
 const listed = (account: Account, dex: string): Order[] =>
   [...account.orders.values()].filter((o) => o.market.dex === dex).reverse();
 
-/** The same orders as the frontend form, triggers included, in the short form. */
-export function openOrders(world: World, account: Account, dex: string): JsonObject[] {
-  const recorded = dex === "" ? (recordedOf(world, account.user).openOrders ?? []) : [];
-  return [...listed(account, dex).map(basicOrder), ...recorded];
+/** Captured lists are in one form; it serves both requests. `dex:COIN` belongs to its dex, the rest to the first. */
+function recordedOrders(world: World, account: Account, dex: string, frontend: boolean): JsonObject[] {
+  const { openOrders: short, frontendOpenOrders: long } = recordedOf(world, account.user);
+  const rows = (frontend ? (long ?? short) : (short ?? long)) ?? [];
+  return rows.filter((order) => {
+    const coin = String(order.coin);
+    return (coin.includes(":") ? coin.slice(0, coin.indexOf(":")) : "") === dex;
+  });
 }
 
+/** The same orders as the frontend form, triggers included, in the short form. */
+export const openOrders = (world: World, account: Account, dex: string): JsonObject[] => [
+  ...listed(account, dex).map(basicOrder),
+  ...recordedOrders(world, account, dex, false),
+];
+
 /** Newest first; children appear nested in their parent and again on their own [cassette]. */
-export function frontendOpenOrders(world: World, account: Account, dex: string): JsonObject[] {
-  const recorded = dex === "" ? (recordedOf(world, account.user).frontendOpenOrders ?? []) : [];
-  return [...listed(account, dex).map(frontendOrder), ...recorded];
-}
+export const frontendOpenOrders = (world: World, account: Account, dex: string): JsonObject[] => [
+  ...listed(account, dex).map(frontendOrder),
+  ...recordedOrders(world, account, dex, true),
+];
 
 /** Newest 2000 transitions, newest first. */
 export function historicalOrders(world: World, account: Account): JsonObject[] {
@@ -342,8 +352,3 @@ export function activeAssetData(account: Account, market: Market): JsonObject | 
     markPx: format(mark),
   };
 }
-
-export const truthPositions = (account: Account): { dex: string; coin: string; szi: string }[] =>
-  [...account.dexes].flatMap(([dex, state]) =>
-    [...state.positions.values()].map((p) => ({ dex, coin: p.market.coin, szi: format(p.szi) })),
-  );

@@ -6,6 +6,7 @@ import type { Answer, ExecuteOptions, Json, JsonObject } from "../contract.ts";
 import { type Account, dexMargin, dexOf, leverageOf, positionOf } from "./account.ts";
 import { accountAction } from "./accountActions.ts";
 import { abs, type Fixed, format } from "./fixed.ts";
+import { isOutcome } from "./market.ts";
 import { armTrigger, end, newOrder, type OrderSpec, type Outcome, place } from "./matching.ts";
 import type { Order, Tif, Trigger } from "./order.ts";
 import { startTwap, stopTwap } from "./twap.ts";
@@ -98,8 +99,9 @@ function parseSpec(world: World, wire: JsonObject, builder: Order["builder"]): O
   const kind = object(wire.t);
   const isBuy = boolean(wire.b);
   const reduceOnly = boolean(wire.r);
-  const limitPx = decimal(wire.p);
-  const sz = decimal(wire.s);
+  // Too many decimals are no shape error: they fail as a tick and as a lot.
+  const limitPx = decimal(wire.p, 0n);
+  const sz = decimal(wire.s, 1n);
   const client = wire.c === undefined || wire.c === null ? null : cloid(wire.c);
   let tif: Tif = "Gtc";
   let trigger: Trigger | null = null;
@@ -222,12 +224,14 @@ function modify(world: World, account: Account, wire: JsonObject): Outcome {
   const oid = typeof wire.oid === "string" ? account.oidByCloid.get(cloid(wire.oid)) : integer(wire.oid);
   const spec = parseSpec(world, object(wire.order), null);
   const old = oid === undefined ? undefined : account.orders.get(oid);
-  if (old === undefined) return { kind: "error", text: "Cannot modify canceled or filled order" };
-  end(world, account, old, "canceled");
+  // `a` asks for the new order even when there is nothing left to cancel.
+  if (old === undefined && wire.a !== true)
+    return { kind: "error", text: "Cannot modify canceled or filled order" };
+  if (old !== undefined) end(world, account, old, "canceled");
   return place(world, account, {
     ...spec,
-    cloid: spec.cloid ?? old.cloid,
-    isPositionTpsl: old.isPositionTpsl,
+    cloid: spec.cloid ?? old?.cloid ?? null,
+    isPositionTpsl: old?.isPositionTpsl ?? false,
   });
 }
 
@@ -245,7 +249,7 @@ function twapOrder(world: World, account: Account, action: JsonObject): Answer {
   const trigger = details.t === undefined || details.t === null ? null : object(details.t);
   const minutes = integer(wire.m);
   const statusOf = (status: Json): Answer => done({ type: "twapOrder", data: { status } });
-  if (market === undefined || market.perp === null) return statusOf({ error: "Order has invalid asset." });
+  if (market === undefined || isOutcome(market)) return statusOf({ error: "Order has invalid asset." });
   if (minutes < 5 || minutes > 1440) return statusOf({ error: "Invalid TWAP duration." });
   const started = startTwap(world, account, {
     market,

@@ -14,6 +14,7 @@ import { end, type Outcome, place } from "./matching.ts";
 import type { Order } from "./order.ts";
 import { fund, type Ladder, lots, takeAt, usdcOf } from "./traders.ts";
 import { mint } from "./transfers.ts";
+import { startTwap } from "./twap.ts";
 import { accountOf, beginTransaction, type World } from "./world.ts";
 
 export interface ActiveAccount {
@@ -21,6 +22,8 @@ export interface ActiveAccount {
   fillsPerSecond: number;
   /** Orders placed and canceled without a fill, per second; as many as fills by default. */
   quietOrdersPerSecond?: number;
+  /** TWAP orders of five minutes started per hour; none by default. */
+  twapsPerHour?: number;
   /** Coins to trade; BTC, ETH and SOL by default. */
   coins?: readonly string[];
   /** Dollars per order. */
@@ -70,6 +73,7 @@ export function startActiveAccount(
   };
   if (own.length === 0) return;
   repeat(bot, fromMs, options.fillsPerSecond, () => tradeOnce(bot));
+  repeat(bot, fromMs, (options.twapsPerHour ?? 0) / 3600, () => startTwapOnce(bot));
   repeat(bot, fromMs, options.quietOrdersPerSecond ?? options.fillsPerSecond, () => quoteOnce(bot));
 }
 
@@ -189,5 +193,24 @@ function cancelLater({ world, account, random }: Bot, order: Order): void {
     if (!account.orders.has(order.oid)) return;
     beginTransaction(world);
     end(world, account, order, "canceled");
+  });
+}
+
+const TWAP_MINUTES = 5;
+
+/** Large enough for the venue: ten dollars a minute, and a little more. */
+function startTwapOnce({ world, account, random, ladders }: Bot): void {
+  const { market } = ladders[Math.floor(random.next() * ladders.length)] as Ladder;
+  account.requests++;
+  beginTransaction(world);
+  startTwap(world, account, {
+    market,
+    isBuy: random.next() < 0.5,
+    sz: lots(market, (TWAP_MINUTES * 40) / toFloat(market.oraclePx)),
+    minutes: TWAP_MINUTES,
+    reduceOnly: false,
+    randomize: random.next() < 0.5,
+    trigger: null,
+    stopPx: null,
   });
 }

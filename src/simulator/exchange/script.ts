@@ -5,14 +5,14 @@
 import { InvariantError } from "../../errors.ts";
 import type { Decimal } from "../../runtime/decimal.ts";
 import type { JsonObject } from "../contract.ts";
-import { type Account, applyPerpFill, balanceOf, dexOf, positionOf } from "./account.ts";
+import { type Account, applyPerpFill, balanceOf, positionOf } from "./account.ts";
 import { abs, type Fixed, fixed, format, mul } from "./fixed.ts";
 import { addressOf, tradeId, ZERO_HASH } from "./ids.ts";
 import { backstopAddress, transferPosition } from "./liquidation.ts";
 import { markPx } from "./market.ts";
 import { endByVenue } from "./matching.ts";
 import { sideLetter } from "./order.ts";
-import { mint } from "./transfers.ts";
+import { mint, openVault } from "./transfers.ts";
 import { accountOf, collect, recordFill, recordLedger, takeOid, touch, type World } from "./world.ts";
 
 export type Script =
@@ -41,7 +41,8 @@ export function runScript(world: World, script: Script): void {
   else if (script.type === "mintOutcome") {
     mintOutcome(world, script.user.toLowerCase(), script.outcome, fixed(script.amount));
   } else if (script.type === "createVault") {
-    createVault(world, script.leader.toLowerCase(), script.name, fixed(script.usd));
+    const leader = accountOf(world, script.leader.toLowerCase());
+    openVault(world, leader, script.name, "", fixed(script.usd));
   } else if (script.type === "mint") {
     mintToken(world, script.user.toLowerCase(), script.token, fixed(script.amount));
   } else if (script.type === "ledger") {
@@ -127,28 +128,6 @@ function convertDust(world: World, user: string, coin: string): void {
   collect(world, spot.base.index, amount);
   collect(world, spot.quote.index, -worth);
   recordFill(world, account, fill, null);
-}
-
-function createVault(world: World, leader: string, name: string, usd: Fixed): void {
-  const address = addressOf(world.seed, `vault:${world.vaults.length}:${name}`);
-  const vaultAccount = accountOf(world, address);
-  vaultAccount.isVault = true;
-  dexOf(accountOf(world, leader), "").usd -= usd;
-  dexOf(vaultAccount, "").usd += usd;
-  world.vaults.push({
-    address,
-    name,
-    leader,
-    description: "",
-    createdMs: world.blockMs,
-    followers: new Map([[leader, { equity: usd, enteredMs: world.blockMs }]]),
-  });
-  recordLedger(world, [leader, address], {
-    type: "vaultCreate",
-    vault: address,
-    usdc: format(usd),
-    fee: "0.0",
-  });
 }
 
 function mintToken(world: World, user: string, name: string, amount: Fixed): void {

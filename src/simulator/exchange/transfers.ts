@@ -6,6 +6,7 @@
 import type { JsonObject } from "../contract.ts";
 import { type Account, balanceOf, dexMargin, dexOf } from "./account.ts";
 import { type Fixed, format, min, mul, mulDiv, truncate, units } from "./fixed.ts";
+import { addressOf } from "./ids.ts";
 import { markPx } from "./market.ts";
 import { isUnified, rebalance } from "./unified.ts";
 import type { TokenListing } from "./universe.ts";
@@ -255,4 +256,30 @@ export function vaultTransfer(
   };
   recordLedger(world, [account.user, vault.address], delta);
   return null;
+}
+
+/** Address of the new vault; the leader's first deposit is not checked here. */
+export function openVault(
+  world: World,
+  leader: Account,
+  name: string,
+  description: string,
+  usd: Fixed,
+): string {
+  const address = addressOf(world.seed, `vault:${world.vaults.length}:${name}`);
+  const vault = accountOf(world, address);
+  vault.isVault = true;
+  dexOf(leader, "").usd -= usd;
+  dexOf(vault, "").usd += usd;
+  world.vaults.push({
+    address,
+    name,
+    leader: leader.user,
+    description,
+    createdMs: world.blockMs,
+    followers: new Map([[leader.user, { equity: usd, enteredMs: world.blockMs }]]),
+  });
+  const delta: JsonObject = { type: "vaultCreate", vault: address, usdc: format(usd), fee: "0.0" };
+  recordLedger(world, [leader.user, address], delta);
+  return address;
 }

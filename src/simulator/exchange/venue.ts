@@ -10,12 +10,19 @@
 import { InvariantError } from "../../errors.ts";
 import type { Decimal } from "../../runtime/decimal.ts";
 import type { Answer, Block, ExecuteOptions, Json, JsonObject, Truth, Venue } from "../contract.ts";
-import { type Account, balanceOf } from "./account.ts";
-import { accountFor, equityOf, frontendOpenOrders, recordedOf, truthPositions } from "./accountInfo.ts";
+import type { Account } from "./account.ts";
+import {
+  accountFor,
+  clearinghouseState,
+  equityOf,
+  frontendOpenOrders,
+  recordedOf,
+  spotState,
+} from "./accountInfo.ts";
 import { runAction } from "./actions.ts";
 import { type ActiveAccount, startActiveAccount } from "./activeAccounts.ts";
 import { countRequest } from "./addressLimits.ts";
-import { fixed, format } from "./fixed.ts";
+import { fixed } from "./fixed.ts";
 import { startFunding } from "./funding.ts";
 import { answerInfo } from "./info.ts";
 import { liquidateUnderwater } from "./liquidation.ts";
@@ -203,10 +210,19 @@ class VenueModel implements SimulatedVenue {
       openOrders: world.universe.dexes.flatMap((dex) => frontendOpenOrders(world, account, dex.name)),
       funding: [...deltas, ...account.funding],
       ledger: [...(recorded.ledger ?? []), ...account.ledger],
-      positions: truthPositions(account),
-      balances: [...account.spot.keys()].map((token) => ({
-        coin: world.universe.tokens.find((t) => t.index === token)?.name ?? `+${token - 100_000_000}`,
-        total: format(balanceOf(account, token).total),
+      positions: world.universe.dexes.flatMap(({ name }) => {
+        const state = clearinghouseState(world, account, name) as {
+          assetPositions?: { position: JsonObject }[];
+        };
+        return (state.assetPositions ?? []).map(({ position }) => ({
+          dex: name,
+          coin: position.coin as string,
+          szi: position.szi as string,
+        }));
+      }),
+      balances: ((spotState(world, account).balances ?? []) as JsonObject[]).map((balance) => ({
+        coin: balance.coin as string,
+        total: balance.total as string,
       })),
     };
   }

@@ -2,6 +2,7 @@
  * Reading request bodies and wording answers. Guarantees: a wrong shape always ends as the venue's 422 text, never as
  * an exception of ours.
  */
+import { isDecimal } from "../../runtime/decimal.ts";
 import type { Answer, Json, JsonObject } from "../contract.ts";
 import { type Fixed, parseFixed } from "./fixed.ts";
 
@@ -17,9 +18,10 @@ export class Malformed extends Error {}
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-export function decimal(value: Json | undefined): Fixed {
+/** A non-negative decimal; `tooPrecise` stands for one with more than eight decimals, which is else a shape error. */
+export function decimal(value: Json | undefined, tooPrecise: Fixed | null = null): Fixed {
   const parsed = typeof value === "string" ? parseFixed(value) : null;
-  // More than eight decimals cannot be a price or size of any market; the venue refuses it on its tick later.
+  if (parsed === null && tooPrecise !== null && isDecimal(value)) return tooPrecise;
   if (parsed === null || parsed < 0n) throw new Malformed();
   return parsed;
 }

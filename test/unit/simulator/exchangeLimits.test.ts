@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Json, JsonObject } from "../../../src/simulator/contract.ts";
+import { fixed, format } from "../../../src/simulator/exchange/fixed.ts";
 import { createVenue } from "../../../src/simulator/exchange/venue.ts";
 import {
   ALICE,
@@ -139,4 +140,94 @@ test("orders of an active account do not pile up", () => {
   desk.tick(600_000);
   assert.ok(fillsOf(desk, user).length > 1000);
   assert.ok((desk.info({ type: "openOrders", user }) as Json[]).length < 100);
+});
+
+test("an active account trades HIP-3 and spot, and its chain is whole only with its TWAP slices", () => {
+  const user = `0x${"ac".repeat(20)}`;
+  const coins = ["BTC", "xyz:AAPL", "@107"];
+  const desk = openDesk({
+    traders: { stepMs: 10_000, coins },
+    activeAccounts: [{ user, fillsPerSecond: 0.5, twapsPerHour: 20, coins }],
+  });
+  desk.tick(3_600_000);
+  const { fills, twapSliceFills } = desk.venue.truth(user);
+  for (const coin of coins)
+    assert.ok(
+      fills.some((f) => f.coin === coin),
+      coin,
+    );
+  assert.ok(twapSliceFills.length > 50, `${twapSliceFills.length} slices`);
+  const chain = (rows: JsonObject[]): number => {
+    let breaks = 0;
+    let end = "0.0";
+    for (const row of rows.filter((f) => f.coin === "BTC")) {
+      if (row.startPosition !== end) breaks++;
+      const [start, sz] = [fixed(row.startPosition as string), fixed(row.sz as string)];
+      end = format(row.side === "B" ? start + sz : start - sz);
+    }
+    return breaks;
+  };
+  const order: JsonObject[] = desk
+    .events()
+    .flatMap((e) => ((e.type === "fill" || e.type === "twapSliceFill") && e.user === user ? [e.fill] : []));
+  assert.equal(chain(order), 0);
+  assert.ok(chain(fills) > 0, "without the slices it has holes");
+});
+
+test("a sub-account's tokens and modes are its master's to move", () => {
+  const desk = openDesk();
+  const made = desk.run(ALICE, { type: "createSubAccount", name: "two" });
+  const sub = ((made.body as JsonObject).response as { data: string }).data;
+  desk.venue.script({ type: "mint", user: ALICE, token: "USDC", amount: "100" });
+  const move: JsonObject = {
+    type: "subAccountSpotTransfer",
+    subAccountUser: sub,
+    isDeposit: true,
+    token: "USDC:0x6d",
+  };
+  desk.run(ALICE, { ...move, amount: "60" });
+  desk.run(ALICE, { type: "usdClassTransfer", amount: `10 subaccount:${sub}`, toPerp: true, nonce: 1 });
+  const { balances } = desk.info({ type: "spotClearinghouseState", user: sub }) as { balances: JsonObject[] };
+  assert.equal(balances[0]?.total, "50.0");
+  desk.run(ALICE, { type: "userSetAbstraction", user: sub, abstraction: "unifiedAccount" });
+  assert.equal(desk.info({ type: "userAbstraction", user: sub }), "unifiedAccount");
+  const foreign = desk.run(BOB, { ...move, amount: "1" });
+  assert.equal((foreign.body as JsonObject).status, "err");
+});
+
+test("modify places the new order without an old one only when asked to", () => {
+  const desk = openDesk();
+  const action: JsonObject = { type: "modify", oid: 1, order: limit({}) };
+  assert.equal(
+    (desk.run(ALICE, action).body as JsonObject).response,
+    "Cannot modify canceled or filled order",
+  );
+  assert.deepEqual(desk.run(ALICE, { ...action, a: true }).body, {
+    status: "ok",
+    response: { type: "default" },
+  });
+  assert.equal((desk.info({ type: "openOrders", user: ALICE }) as Json[]).length, 1);
+});
+
+test("a price or size with too many decimals is a tick or lot error, not a shape error", () => {
+  const desk = openDesk();
+  assert.equal(
+    errorOf(desk.place(ALICE, { p: "83000.123456789" })),
+    "Price must be divisible by tick size. asset=0",
+  );
+  assert.equal(errorOf(desk.place(ALICE, { s: "0.0100000001" })), "Order has invalid size. asset=0");
+});
+
+test("a vault is created with at least a hundred dollars and led by its creator", () => {
+  const desk = openDesk();
+  const create: JsonObject = { type: "createVault", name: "V", description: "d", nonce: 1 };
+  assert.equal((desk.run(ALICE, { ...create, initialUsd: 99_000_000 }).body as JsonObject).status, "err");
+  const made = desk.run(ALICE, { ...create, initialUsd: 200_000_000 });
+  const vault = ((made.body as JsonObject).response as { data: string }).data;
+  const [led] = desk.info({ type: "leadingVaults", user: ALICE }) as JsonObject[];
+  assert.equal(led?.address, vault);
+  const action = { type: "order", orders: [limit({ s: "0.001" })], grouping: "na" };
+  const answer = desk.venue.execute(ALICE, action, { nonce: 1, vaultAddress: vault });
+  assert.ok((statusesOf(answer)[0] as JsonObject).resting);
+  assert.equal((desk.info({ type: "openOrders", user: vault }) as Json[]).length, 1);
 });
