@@ -25,10 +25,11 @@ import { ZERO_HASH } from "./ids.ts";
 import { isOutcome, type Market, markPx } from "./market.ts";
 import { basicOrder, frontendOrder, type Order } from "./order.ts";
 import type { RecordedAccount } from "./recorded.ts";
+import { priceOf } from "./transfers.ts";
 import { isUnified } from "./unified.ts";
 import type { World } from "./world.ts";
 
-export const PAGE = 2000;
+const PAGE = 2000;
 const FUNDING_PAGE = 500;
 
 /** The account, or an empty one that is not kept. */
@@ -138,14 +139,8 @@ export function equityOf(world: World, account: Account): { total: Fixed; perp: 
   let perp = 0n;
   for (const dex of account.dexes.values()) perp += dexMargin(account, dex).total.accountValue;
   let spot = 0n;
-  for (const [token, balance] of account.spot) spot += mul(balance.total, tokenPx(world, token));
+  for (const [token, balance] of account.spot) spot += mul(balance.total, priceOf(world, token));
   return { total: perp + spot, perp };
-}
-
-function tokenPx(world: World, token: number): Fixed {
-  if (token === 0) return 100_000_000n;
-  const market = world.markets.find((m) => m.spot?.base.index === token && m.spot.quote.index === 0);
-  return market === undefined ? 0n : markPx(market);
 }
 
 // --- open orders --------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ const MINUTE = 60_000;
 const DAY = 1440 * MINUTE;
 
 /** Length in ms; the month is by calendar and has none. */
-export const INTERVALS: Readonly<Record<string, number | null>> = {
+const INTERVALS: Readonly<Record<string, number | null>> = {
   "1m": MINUTE,
   "3m": 3 * MINUTE,
   "5m": 5 * MINUTE,
@@ -26,7 +26,7 @@ export const INTERVALS: Readonly<Record<string, number | null>> = {
   "1w": 7 * DAY,
   "1M": null,
 };
-export const CANDLE_RETENTION = 5000;
+const CANDLE_RETENTION = 5000;
 
 function bucketOf(timeMs: number, lengthMs: number | null): { openMs: number; nextMs: number } {
   if (lengthMs !== null) {

@@ -7,7 +7,7 @@ import type { Market } from "./market.ts";
 import type { Order } from "./order.ts";
 
 /** Rates in 10⁻⁸. */
-export const RATES = {
+const RATES = {
   perp: { cross: 45_000n, add: 15_000n },
   spot: { cross: 70_000n, add: 40_000n },
 } as const;

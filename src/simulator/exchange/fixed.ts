@@ -6,7 +6,7 @@
  */
 export type Fixed = bigint;
 
-export const DECIMALS = 8;
+const DECIMALS = 8;
 export const ONE: Fixed = 100_000_000n;
 /** 10ⁿ as bigint, n ≤ 20. */
 export const TEN: readonly bigint[] = Array.from({ length: 21 }, (_, n) => 10n ** BigInt(n));

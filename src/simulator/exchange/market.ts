@@ -69,7 +69,7 @@ export interface Candle {
   trades: number;
 }
 
-export const RECENT_TRADES = 100;
+const RECENT_TRADES = 100;
 const HOUR_MS = 3_600_000;
 
 /** Maintenance margin rate is half the initial one of the tier, less what the lower tiers already paid. */
@@ -134,7 +134,7 @@ function bare(
 }
 
 /** Perp dex `dexIndex` has ids from 100000 + 10000·dexIndex; the first dex starts at 0. */
-export const perpAsset = (dexIndex: number, index: number): number =>
+const perpAsset = (dexIndex: number, index: number): number =>
   dexIndex === 0 ? index : 100_000 + dexIndex * 10_000 + index;
 
 export function listMarkets(universe: Universe): Market[] {

@@ -51,7 +51,7 @@ export const withdrawable = (account: Account, dex: string): Fixed => {
   return found === undefined ? 0n : dexMargin(account, found).withdrawable;
 };
 
-export function freeBalance(account: Account, token: number): Fixed {
+function freeBalance(account: Account, token: number): Fixed {
   const balance = account.spot.get(token);
   return balance === undefined ? 0n : balance.total - balance.hold;
 }

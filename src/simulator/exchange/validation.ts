@@ -140,7 +140,7 @@ const priceText = (px: Fixed | undefined): string =>
   px === undefined ? "0" : format(px).replace(/\.0$/, "");
 
 /** 1000 open orders, one more per 5 M of volume, at most 5000. */
-export function openOrderLimit(account: Account): number {
+function openOrderLimit(account: Account): number {
   return Math.min(5000, 1000 + Number(tradedVolume(account) / units(5_000_000)));
 }
 

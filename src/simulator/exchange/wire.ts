@@ -6,7 +6,7 @@ import { isDecimal } from "../../runtime/decimal.ts";
 import type { Answer, Json, JsonObject } from "../contract.ts";
 import { type Fixed, parseFixed } from "./fixed.ts";
 
-export const DESERIALIZE_TEXT = "Failed to deserialize the JSON body into the target type";
+const DESERIALIZE_TEXT = "Failed to deserialize the JSON body into the target type";
 export const malformed = (): Answer => ({ status: 422, body: DESERIALIZE_TEXT });
 export const failed = (text: string): Answer => ({ status: 200, body: { status: "err", response: text } });
 export const done = (response: JsonObject): Answer => ({ status: 200, body: { status: "ok", response } });

@@ -5,7 +5,7 @@
  */
 import { type Random, seededRandom } from "../../runtime/random.ts";
 import type { Block, JsonObject, VenueEvent } from "../contract.ts";
-import { type Account, balanceOf, newAccount } from "./account.ts";
+import { type Account, newAccount } from "./account.ts";
 import type { Fixed } from "./fixed.ts";
 import { transactionHash } from "./ids.ts";
 import { listMarkets, type Market } from "./market.ts";
@@ -17,7 +17,7 @@ import type { Twap } from "./twap.ts";
 import type { Universe } from "./universe.ts";
 
 /** Orders per account that `orderStatus` still knows (§3.4). */
-export const ORDER_RETENTION = 2000;
+const ORDER_RETENTION = 2000;
 
 export interface World {
   seed: number;
@@ -231,11 +231,4 @@ export function closeBlock(world: World): Block | null {
   const block = { height: world.height, timeMs: world.blockMs, events: world.events };
   world.events = [];
   return block;
-}
-
-/** Moves spot tokens in or out of an account without a counterparty: genesis, deposits, fees of transfers. */
-export function creditToken(account: Account, token: number, amount: Fixed, entryNtl: Fixed): void {
-  const balance = balanceOf(account, token);
-  balance.total += amount;
-  balance.entryNtl += entryNtl;
 }

@@ -397,3 +397,21 @@ test("blocks share one time, rise strictly, and actions between two questions sh
     }
   }
 });
+
+test("two orders trade at most once, even when a reduce-only order meets its own owner", () => {
+  // Found by the conservation laws: the position stays as it is, so the pair could trade again under the same tid.
+  const desk = openDesk();
+  desk.oid(BOB, { b: false, s: "0.005" });
+  desk.oid(ALICE, { s: "0.005" });
+  desk.oid(ALICE, { b: false, p: "83100", s: "0.01", r: true });
+  desk.oid(ALICE, { p: "83100", s: "0.01" });
+  const own = fillsOf(desk, ALICE).filter((f) => f.px === "83100.0");
+  assert.deepEqual(
+    own.map((f) => [f.side, f.sz]),
+    [
+      ["B", "0.005"],
+      ["A", "0.005"],
+    ],
+  );
+  assert.ok(transitions(desk, ALICE).includes("reduceOnlyCanceled 0.005"));
+});
