@@ -48,6 +48,17 @@ export interface Options {
   seed: number;
   speed: number;
   recorded: string | null;
+  events: string[];
+  format: string;
+  onlyAccount: FollowedAccount[];
+  description: string | null;
+  allowPrivate: boolean;
+  /** Milliseconds; null for no limit. */
+  maxAge: number | null;
+  limit: number;
+  status: string | null;
+  /** Milliseconds before each attempt. */
+  webhookRetry: number[];
   /** Of each trading account of the simulator. */
   fillsPerSecond: number;
 }
@@ -234,7 +245,7 @@ export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
   weight: {
     flag: "--weight <n>",
     env: ["HLSYNC_WEIGHT"],
-    help: "REST weight a minute that hlsync may use (the venue allows 1200 per IP)",
+    help: "REST weight a minute that hlsync may use, or that `simulate` allows (the venue: 1200 per IP)",
     parse: number(60, 1_000_000),
     fallback: "1200",
   },
@@ -287,6 +298,71 @@ export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
     help: "how fast each --account of the simulator trades; 0 for not at all",
     parse: number(0, 1_000),
     fallback: "1",
+  },
+  events: {
+    flag: "--events <types>",
+    env: [],
+    help: "event types an endpoint is told of, for example fill.created,alert.*",
+    parse: list,
+    fallback: "",
+    repeatable: true,
+  },
+  format: {
+    flag: "--format <name>",
+    env: [],
+    help: "standard, cloudevents, discord or slack",
+    parse: oneOf(["standard", "cloudevents", "discord", "slack", ""]),
+    fallback: "",
+  },
+  onlyAccount: {
+    flag: "--only-account <0x…>",
+    env: [],
+    help: "only of this account; repeat for more",
+    parse: account,
+    fallback: "",
+    repeatable: true,
+  },
+  description: {
+    flag: "--description <text>",
+    env: [],
+    help: "words to remember it by",
+    parse: optional,
+    fallback: "",
+  },
+  allowPrivate: {
+    flag: "--allow-private",
+    env: [],
+    help: "let deliveries go to private addresses and over plain http",
+    parse: flag,
+    fallback: "false",
+  },
+  maxAge: {
+    flag: "--max-age <seconds>",
+    env: [],
+    help: "do not deliver events older than this",
+    parse: (value) => (value === "" ? null : Math.round(number(1, 31_536_000)(value) * 1000)),
+    fallback: "",
+  },
+  limit: {
+    flag: "--limit <n>",
+    env: [],
+    help: "rows to show at most",
+    parse: number(1, 100_000),
+    fallback: "50",
+  },
+  status: {
+    flag: "--status <name>",
+    env: [],
+    help: "only those that are retrying, delivered, dead or expired",
+    parse: optional,
+    fallback: "",
+  },
+  webhookRetry: {
+    flag: "--webhook-retry <seconds,…>",
+    env: ["HLSYNC_WEBHOOK_RETRY"],
+    help: "delay before each attempt of a delivery; after the last one it is given up",
+    parse: (value) => list(value).map((part) => Math.round(number(0, 604_800)(part) * 1000)),
+    fallback: "0,5,300,1800,7200,18000,36000,50400,72000,86400",
   },
 };
 

@@ -9,14 +9,22 @@ import { type Command, EXIT, untilAborted } from "../command.ts";
 export const simulate: Command = {
   name: "simulate",
   summary: "a simulated Hyperliquid: /info, /exchange and /ws on this machine",
-  options: ["host", "port", "seed", "speed", "recorded", "account", "fillsPerSecond"],
+  options: ["host", "port", "seed", "speed", "weight", "recorded", "account", "fillsPerSecond"],
   async run({ options, clock, log, print, signal }) {
     const recorded = options.recorded === null ? {} : readRecorded(options.recorded);
     const { fillsPerSecond } = options;
     const activeAccounts = options.account.map(({ address: user }) => ({ user, fillsPerSecond }));
     const venue = createVenue({ seed: options.seed, startMs: clock.now(), recorded, activeAccounts });
     const { host, port, speed } = options;
-    const simulator = await startSimulator({ venue, clock, log, host, port, speed });
+    const simulator = await startSimulator({
+      venue,
+      clock,
+      log,
+      host,
+      port,
+      speed,
+      limits: { weightPerMinute: options.weight },
+    });
     if (options.json)
       print(JSON.stringify({ type: "simulator", apiUrl: simulator.url, wsUrl: simulator.wsUrl }));
     else {
