@@ -5,6 +5,8 @@
 import { Lifecycle, type Service } from "../runtime/lifecycle.ts";
 import type { DatabaseStore } from "../store/store.ts";
 import type { Context } from "./command.ts";
+import { httpOutput } from "./httpOutput.ts";
+import { webhooksOutput } from "./webhooksOutput.ts";
 import type { Following } from "./wire.ts";
 
 /** What outputs read. `store` is null with `--no-db`: then only what needs no database is started. */
@@ -18,7 +20,7 @@ export interface OutputDeps {
 export type StartOutput = (deps: OutputDeps) => Promise<Service | null>;
 
 /** In the order of starting. */
-const OUTPUTS: readonly StartOutput[] = [];
+const OUTPUTS: readonly StartOutput[] = [httpOutput, webhooksOutput];
 
 export async function startOutputs(deps: OutputDeps): Promise<Lifecycle> {
   const { clock, log } = deps.context;

@@ -1,0 +1,26 @@
+/** The dashboard, the API, metrics and health as an output of `run`. */
+import { readFileSync } from "node:fs";
+import { startHttp } from "../outputs/http/start.ts";
+import type { StartOutput } from "./outputs.ts";
+
+export const httpOutput: StartOutput = ({ context, following, store }) => {
+  const { options, clock, log, print } = context;
+  const { engine, feed, venue } = following;
+  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+    version: string;
+  };
+  return startHttp({
+    listen: options.listen,
+    token: process.env.HLSYNC_TOKEN || null,
+    version,
+    engine,
+    feed,
+    limiter: venue.limiter,
+    info: venue.info,
+    reads: store?.database ?? null,
+    clock,
+    log,
+    // With --json stdout is NDJSON only.
+    tell: options.json ? null : print,
+  });
+};

@@ -1,0 +1,249 @@
+/**
+ * The JSON API: one handler per path, all of them reads. Guarantees: every list is bounded by `LIMIT_MAX`; a parameter
+ * that makes no sense is answered with 400 and says which; decimals are strings. `docs/dashboard.md` lists the paths.
+ */
+import { INFO } from "../../protocol/infoRequests.ts";
+import { CANDLE_INTERVALS } from "../../protocol/limits.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import type { Address } from "../../sync/events.ts";
+import type { VenueInfo } from "../../sync/ports.ts";
+import type { LatencyReport } from "../metrics/latency.ts";
+import { HOPS } from "../metrics/latency.ts";
+import type { Status } from "./health.ts";
+import * as read from "./reads.ts";
+import { type Handler, type HttpRequest, json, RequestError } from "./server.ts";
+
+export type Followed = readonly { address: Address; alias: string | null }[];
+
+export interface ApiDeps {
+  reads: read.Reads;
+  clock: Clock;
+  info: VenueInfo;
+  /** Followed now; the first one is meant when a request names none. */
+  followed(): Followed;
+  status(): Status;
+  latency(): LatencyReport;
+  /** A dashboard painted changes this many milliseconds after they were published. */
+  onPainted(lagsMs: readonly number[]): void;
+}
+
+const LIMIT_DEFAULT = 200;
+const LIMIT_MAX = 5_000;
+const POINTS_DEFAULT = 500;
+const POINTS_MAX = 5_000;
+const DAY_MS = 86_400_000;
+const LATENCY_HOURS_MAX = 24 * 30;
+/** A page reports at most this often and this much; more is refused. */
+const PAINTED_MAX = 1_000;
+/** One answer of the venue serves everybody who looks at the same market meanwhile. */
+const CANDLES_FRESH_MS = 20_000;
+const CANDLES_KEPT = 50;
+
+export function apiRoutes(deps: ApiDeps): [string, Handler][] {
+  const { reads, clock } = deps;
+  const account = (request: HttpRequest) => accountOf(request, deps.followed());
+  const page = (request: HttpRequest): read.Page => ({
+    limit: whole(request, "limit", 1, LIMIT_MAX, LIMIT_DEFAULT),
+    beforeMs: timeOf(request, "before"),
+    fromMs: timeOf(request, "from"),
+  });
+  const listing =
+    (name: read.ListingName): Handler =>
+    async (request) => {
+      const asked = page(request);
+      const rows = await read.readPage(reads, name, account(request), asked);
+      return json({ rows, more: rows.length >= asked.limit });
+    };
+  const span = (request: HttpRequest) => ({
+    fromMs: timeOf(request, "from") ?? 0,
+    toMs: timeOf(request, "to") ?? clock.now() + DAY_MS,
+  });
+
+  return [
+    ["GET /api/status", () => json(deps.status())],
+    [
+      "GET /api/accounts",
+      async () => json({ rows: await read.readAccounts(reads), followed: deps.followed() }),
+    ],
+    [
+      "GET /api/overview",
+      async (request) => {
+        const who = account(request);
+        const [overview, drawdown] = await Promise.all([
+          read.readOverview(reads, who, clock.now()),
+          read.readDrawdown(reads, who),
+        ]);
+        return json({ account_address: who, ...overview, ...drawdown });
+      },
+    ],
+    [
+      "GET /api/positions",
+      async (request) => json({ rows: await read.readPositions(reads, account(request)) }),
+    ],
+    [
+      "GET /api/orders",
+      async (request) => json({ rows: await read.readOpenOrders(reads, account(request)) }),
+    ],
+    [
+      "GET /api/balances",
+      async (request) => json({ rows: await read.readBalances(reads, account(request)) }),
+    ],
+    ["GET /api/orders/history", listing("orderHistory")],
+    ["GET /api/fills", listing("fills")],
+    ["GET /api/funding", listing("funding")],
+    ["GET /api/ledger", listing("ledger")],
+    [
+      "GET /api/equity",
+      async (request) => {
+        const who = account(request);
+        const drawdown = await read.readDrawdown(reads, who);
+        const capturedMs = drawdown === null ? null : Number(drawdown.captured_since_ms);
+        const { fromMs, toMs } = span(request);
+        const points = whole(request, "points", 2, POINTS_MAX, POINTS_DEFAULT);
+        const startMs = Math.max(fromMs, capturedMs ?? fromMs);
+        const endMs = Math.min(toMs, clock.now() + DAY_MS);
+        const [rows, flows] = await Promise.all([
+          read.readEquity(reads, who, startMs, Math.min(endMs, clock.now() + 60_000), points),
+          read.readFlows(reads, who, startMs, endMs),
+        ]);
+        return json({ rows, flows, captured_since_ms: capturedMs, drawdown });
+      },
+    ],
+    [
+      "GET /api/pnl",
+      async (request) => {
+        const by = oneOf(request, "by", ["day", "coin"] as const);
+        const { fromMs, toMs } = span(request);
+        const day = (ms: number) => new Date(ms).toISOString().slice(0, 10);
+        return json({ rows: await read.readPnl(reads, account(request), by, day(fromMs), day(toMs)) });
+      },
+    ],
+    ["GET /api/statistics", async (request) => json(await read.readStatistics(reads, account(request)))],
+    [
+      "GET /api/coverage",
+      async (request) => json({ rows: await read.readCoverage(reads, account(request)) }),
+    ],
+    [
+      "GET /api/drift",
+      async (request) => json({ rows: await read.readDrift(reads, account(request), page(request)) }),
+    ],
+    [
+      "GET /api/latency",
+      async (request) => {
+        const hours = whole(request, "hours", 1, LATENCY_HOURS_MAX, 6);
+        const minutes = await read.readLatency(reads, clock.now() - hours * 3_600_000);
+        return json({ hops: HOPS, since_start: deps.latency(), minutes });
+      },
+    ],
+    [
+      "GET /api/deliveries",
+      async (request) => json({ rows: await read.readDeliveries(reads, page(request)) }),
+    ],
+    ["GET /api/candles", candles(deps)],
+    [
+      "POST /api/painted",
+      (request) => {
+        deps.onPainted(lagsOf(request.body));
+        return { status: 204, type: "text/plain", body: "" };
+      },
+    ],
+  ];
+}
+
+/** Candles as the venue serves them, at the least urgent priority, kept for a moment. */
+function candles({ info, clock }: ApiDeps): Handler {
+  const kept = new Map<string, { atMs: number; rows: unknown }>();
+  return async (request) => {
+    const coin = request.query.get("coin") ?? "";
+    if (!/^[\w:@/#.-]{1,40}$/.test(coin)) throw new RequestError("coin: expected a market, for example BTC");
+    const interval = oneOf(request, "interval", CANDLE_INTERVALS);
+    const count = whole(request, "count", 1, 1_000, 300);
+    const key = `${coin} ${interval} ${count}`;
+    const nowMs = clock.now();
+    const known = kept.get(key);
+    if (known && nowMs - known.atMs < CANDLES_FRESH_MS) return json({ rows: known.rows });
+    const startTime = nowMs - count * intervalMs(interval);
+    const req = { coin, interval, startTime, endTime: nowMs };
+    const answer = await info
+      .request(INFO.candleSnapshot, { req }, { priority: "niceToHave", timeoutMs: 10_000 })
+      .catch((cause: unknown) => {
+        throw new RequestError(
+          `the venue gave no candles: ${cause instanceof Error ? cause.message : cause}`,
+          502,
+        );
+      });
+    const rows = answer.result.rows.map(({ value }) => [
+      value.t,
+      value.o,
+      value.h,
+      value.l,
+      value.c,
+      value.v,
+    ]);
+    kept.delete(key);
+    kept.set(key, { atMs: nowMs, rows });
+    if (kept.size > CANDLES_KEPT) kept.delete(kept.keys().next().value!);
+    return json({ rows });
+  };
+}
+
+const UNIT_MS: Record<string, number> = {
+  m: 60_000,
+  h: 3_600_000,
+  d: DAY_MS,
+  w: 7 * DAY_MS,
+  M: 31 * DAY_MS,
+};
+/** `15m` → 900000. A month counts as 31 days. */
+const intervalMs = (interval: string): number =>
+  Number(interval.slice(0, -1)) * (UNIT_MS[interval.at(-1)!] ?? DAY_MS);
+
+export function accountOf({ query }: Pick<HttpRequest, "query">, followed: Followed): Address {
+  const asked = query.get("account");
+  if (asked === null) {
+    if (!followed[0]) throw new RequestError("no account is followed");
+    return followed[0].address;
+  }
+  const found = followed.find(({ address, alias }) => address === asked.toLowerCase() || alias === asked);
+  // History of an account that is not followed any more is still worth reading.
+  if (!found && /^0x[0-9a-f]{40}$/i.test(asked)) return asked.toLowerCase();
+  if (!found)
+    throw new RequestError("account: expected 0x and 40 hex digits, or the alias of a followed account");
+  return found.address;
+}
+
+function whole({ query }: HttpRequest, name: string, least: number, most: number, fallback: number): number {
+  const given = query.get(name);
+  if (given === null) return fallback;
+  const value = Number(given);
+  if (!/^\d{1,16}$/.test(given) || value < least || value > most) {
+    throw new RequestError(`${name}: expected a whole number from ${least} to ${most}`);
+  }
+  return value;
+}
+
+const LATEST_MS = 253_402_300_799_999;
+const timeOf = (request: HttpRequest, name: string): number | null =>
+  request.query.has(name) ? whole(request, name, 0, LATEST_MS, 0) : null;
+
+function oneOf<T extends string>({ query }: HttpRequest, name: string, choices: readonly T[]): T {
+  const given = query.get(name) ?? choices[0];
+  if (!choices.includes(given as T)) throw new RequestError(`${name}: expected one of ${choices.join(", ")}`);
+  return given as T;
+}
+
+/** `{"lags_ms": [12, 9]}` */
+function lagsOf(body: string): number[] {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body);
+  } catch {
+    throw new RequestError("expected JSON");
+  }
+  const lags = (parsed as { lags_ms?: unknown } | null)?.lags_ms;
+  const isLag = (lag: unknown) => typeof lag === "number" && lag >= 0 && lag <= 3_600_000;
+  if (!Array.isArray(lags) || lags.length > PAINTED_MAX || !lags.every(isLag)) {
+    throw new RequestError(`lags_ms: expected at most ${PAINTED_MAX} milliseconds`);
+  }
+  return lags;
+}

@@ -1,0 +1,211 @@
+/**
+ * Health in JSON, and whether hlsync is ready. Pure. Guarantees: ready means that every followed account is
+ * subscribed, caught up and fresh, and that the database answers; each thing that is missing is one reason in words.
+ * Holds no secret: the database is described without its password.
+ */
+import type { EngineStatus } from "../../sync/engine.ts";
+import type { Address, TrackedStream } from "../../sync/events.ts";
+import type { DatabaseProbe, LimiterStats, Snapshot, StreamKnowledge } from "./observer.ts";
+
+/** Everything that status is made of, at one moment. */
+export interface HealthFacts {
+  nowMs: number;
+  startedMs: number;
+  version: string;
+  /** Described without password; null with `--no-db`. */
+  database: string | null;
+  probe: DatabaseProbe;
+  engine: EngineStatus;
+  limiter: LimiterStats;
+  clockOffsetMs: number;
+  eventStreams: number;
+  knowledge(account: Address): StreamKnowledge[];
+  snapshot(account: Address): Snapshot | null;
+}
+
+/** A probe older than this says nothing about now. */
+const PROBE_FRESH_MS = 10_000;
+/** A polled account is fresh for this long: several rounds of polling. */
+const POLLED_FRESH_MS = 300_000;
+/** Without data for this long a streamed account is stale, whatever its subscriptions say: states come every 5 s. */
+export const FEED_FRESH_MS = 15_000;
+
+/** The histories that money is counted from. Orders are kept by the venue by count only, so they have their own line. */
+const MONEY_STREAMS: readonly TrackedStream[] = ["fills", "twapFills", "funding", "ledger"];
+
+export interface Status {
+  now_ms: number;
+  started_ms: number;
+  version: string;
+  ready: boolean;
+  /** Why not; empty when ready. */
+  reasons: string[];
+  database: {
+    description: string | null;
+    up: boolean;
+    latency_ms: number | null;
+    answered_ms: number | null;
+    error: string | null;
+    outbox_head: number;
+  };
+  venue: {
+    clock_offset_ms: number;
+    weight_used: number;
+    weight_per_minute: number;
+    waiting: number;
+    inflight: number;
+    throttled: number;
+  };
+  event_streams: number;
+  accounts: AccountHealth[];
+}
+
+export interface AccountHealth {
+  address: Address;
+  alias: string | null;
+  mode: "stream" | "poll";
+  phase: string;
+  socket: string;
+  /** Newest data of any stream; null before the first. */
+  last_data_ms: number | null;
+  fresh: boolean;
+  silent: string[];
+  queued: number;
+  dropped: number;
+  reconnects: number;
+  last_end: string | null;
+  round_trip_ms: number | null;
+  last_reconcile_ms: number | null;
+  last_reconcile_error: string | null;
+  healed: number;
+  unexplained: number;
+  /** Of the histories that money is counted from. */
+  complete_since_ms: number | null;
+  proven_to_ms: number | null;
+  gaps: number;
+  streams: { stream: string; complete_since_ms: number | null; proven_to_ms: number | null; gaps: number }[];
+  subscriptions: { type: string; dex: string; state: string; last_data_ms: number | null; stale: boolean }[];
+}
+
+export function status(facts: HealthFacts): Status {
+  const { nowMs, probe, limiter } = facts;
+  const accounts = facts.engine.accounts.map((account) => accountHealth(facts, account));
+  const reasons = [
+    ...databaseReasons(facts),
+    ...accounts.flatMap((account) => accountReasons(facts, account)),
+  ];
+  return {
+    now_ms: nowMs,
+    started_ms: facts.startedMs,
+    version: facts.version,
+    ready: reasons.length === 0,
+    reasons,
+    database: {
+      description: facts.database,
+      up: probe.up,
+      latency_ms: probe.latencyMs,
+      answered_ms: probe.answeredMs,
+      error: probe.error,
+      outbox_head: probe.outboxHead,
+    },
+    venue: {
+      clock_offset_ms: facts.clockOffsetMs,
+      weight_used: limiter.usedLastMinute,
+      weight_per_minute: limiter.weightPerMinute,
+      waiting: limiter.waiting,
+      inflight: limiter.inflight,
+      throttled: limiter.throttled429,
+    },
+    event_streams: facts.eventStreams,
+    accounts,
+  };
+}
+
+function accountHealth(facts: HealthFacts, account: EngineStatus["accounts"][number]): AccountHealth {
+  const { address, alias, mode, lane } = account;
+  const { nowMs } = facts;
+  const subscriptions = (lane?.stream.subscriptions ?? []).map(
+    ({ subscription, state, lastDataMs, stale }) => ({
+      type: subscription.type,
+      dex: typeof subscription.dex === "string" ? subscription.dex : "",
+      state,
+      last_data_ms: lastDataMs,
+      stale,
+    }),
+  );
+  const times = subscriptions.flatMap(({ last_data_ms }) => (last_data_ms === null ? [] : [last_data_ms]));
+  const lastDataMs = lane ? newest(times) : (facts.snapshot(address)?.asOfMs ?? null);
+  const freshMs = lane ? FEED_FRESH_MS : POLLED_FRESH_MS;
+  const silent = subscriptions
+    .filter(({ stale, state }) => stale && state !== "refused")
+    .map(({ type, dex }) => (dex === "" ? type : `${type} ${dex}`));
+  const knowledge = facts.knowledge(address);
+  const money = knowledge.filter(({ stream }) => MONEY_STREAMS.includes(stream));
+  return {
+    address,
+    alias,
+    mode,
+    phase: lane?.phase ?? "polling",
+    socket: lane?.stream.state ?? "none",
+    last_data_ms: lastDataMs,
+    fresh: lastDataMs !== null && nowMs - lastDataMs <= freshMs && silent.length === 0,
+    silent,
+    queued: lane?.queued ?? 0,
+    dropped: lane?.dropped ?? 0,
+    reconnects: lane?.stream.reconnects ?? 0,
+    last_end: lane?.stream.lastEnd ?? null,
+    round_trip_ms: lane?.stream.roundTripMs ?? null,
+    last_reconcile_ms: lane?.lastCatchUpMs ?? null,
+    last_reconcile_error: lane?.lastCatchUpError ?? null,
+    healed: lane?.healed ?? 0,
+    unexplained: lane?.unexplained ?? 0,
+    complete_since_ms: allOf(
+      money.map(({ completeSinceMs }) => completeSinceMs),
+      Math.max,
+    ),
+    proven_to_ms: allOf(
+      money.map(({ provenToMs }) => provenToMs),
+      Math.min,
+    ),
+    gaps: knowledge.reduce((count, { gaps }) => count + gaps.length, 0),
+    streams: knowledge.map(({ stream, completeSinceMs, provenToMs, gaps }) => ({
+      stream,
+      complete_since_ms: completeSinceMs,
+      proven_to_ms: provenToMs,
+      gaps: gaps.length,
+    })),
+    subscriptions,
+  };
+}
+
+const newest = (times: number[]): number | null => (times.length === 0 ? null : Math.max(...times));
+
+/** Null when there is none, or when one is not known. */
+const allOf = (values: (number | null)[], fold: (...values: number[]) => number): number | null => {
+  const known = values.filter((value) => value !== null);
+  return known.length === 0 || known.length < values.length ? null : fold(...known);
+};
+
+function databaseReasons({ database, probe, nowMs }: HealthFacts): string[] {
+  if (database === null) return [];
+  if (!probe.up) return [`the database does not answer: ${probe.error ?? "not asked yet"}`];
+  const ageMs = nowMs - (probe.answeredMs ?? 0);
+  return ageMs > PROBE_FRESH_MS ? [`the database has not answered for ${seconds(ageMs)}`] : [];
+}
+
+function accountReasons({ nowMs }: HealthFacts, account: AccountHealth): string[] {
+  const who = account.alias ?? `${account.address.slice(0, 6)}…${account.address.slice(-4)}`;
+  const reasons: string[] = [];
+  if (account.mode === "stream") {
+    if (account.socket !== "live") reasons.push(`${who}: not subscribed (${account.socket})`);
+    if (account.last_reconcile_ms === null) reasons.push(`${who}: not caught up yet`);
+    else if (account.phase === "catching_up") reasons.push(`${who}: catching up`);
+  }
+  if (account.fresh) return reasons;
+  if (account.last_data_ms === null) reasons.push(`${who}: no data yet`);
+  else if (account.silent.length > 0) reasons.push(`${who}: silent: ${account.silent.join(", ")}`);
+  else reasons.push(`${who}: no data for ${seconds(nowMs - account.last_data_ms)}`);
+  return reasons;
+}
+
+const seconds = (ms: number): string => `${Math.round(ms / 1000)} s`;

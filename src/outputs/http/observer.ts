@@ -1,0 +1,187 @@
+/**
+ * What is known about hlsync itself, gathered in one place for `/readyz`, `/healthz`, `/api/status`, `/metrics` and the
+ * status strip. Asks the database every `PROBE_MS` how fast it is and every `COVERAGE_MS` what is proven. Guarantees: never more than one question of a kind under way; a question that
+ * fails leaves the last answer standing with its age, never an empty one.
+ */
+
+import type { Clock } from "../../runtime/clock.ts";
+import type { Log } from "../../runtime/log.ts";
+import { type Interval, knownSince, subtract, union } from "../../sync/coverage.ts";
+import type { EngineStatus } from "../../sync/engine.ts";
+import { type Address, type CoverageGrade, TRACKED_STREAMS, type TrackedStream } from "../../sync/events.ts";
+import type { Reads } from "./reads.ts";
+
+const PROBE_MS = 2_000;
+const COVERAGE_MS = 5_000;
+
+export interface LimiterStats {
+  usedLastMinute: number;
+  weightPerMinute: number;
+  waiting: number;
+  inflight: number;
+  throttled429: number;
+}
+
+/** The parts of a running hlsync that are looked at. */
+export interface Observed {
+  engine: { status(): EngineStatus };
+  limiter: { stats(): LimiterStats };
+  /** Null with `--no-db`. */
+  reads: Reads | null;
+  clock: Clock;
+  log: Log;
+}
+
+export interface DatabaseProbe {
+  up: boolean;
+  /** Round trip of the last answered probe, milliseconds; null before the first. */
+  latencyMs: number | null;
+  /** When it was answered. */
+  answeredMs: number | null;
+  /** Why the last probe was not answered. */
+  error: string | null;
+  /** Newest event of the outbox. */
+  outboxHead: number;
+}
+
+/** What is proven of one stream. */
+export interface StreamKnowledge {
+  stream: TrackedStream;
+  /** Start of the unbroken proven stretch that reaches `provenToMs`; null while nothing is proven. */
+  completeSinceMs: number | null;
+  provenToMs: number | null;
+  /** Stretches before `provenToMs` that are neither proven nor unprovable. */
+  gaps: Interval[];
+}
+
+/** The last snapshot of an account's equity, for metrics and for freshness of polled accounts. */
+export interface Snapshot {
+  asOfMs: number;
+  accountValue: string;
+  healthScore: number | null;
+}
+
+interface CoverageAnswer {
+  account: Address;
+  sinceMs: number | null;
+  ranges: { stream: TrackedStream; grade: CoverageGrade; from: number; to: number }[] | null;
+  snapshot: Snapshot | null;
+}
+
+export class Observer {
+  readonly name = "observer";
+  readonly #parts: Observed;
+  readonly #abort = new AbortController();
+  #loops: Promise<void>[] = [];
+  #probe: DatabaseProbe = { up: false, latencyMs: null, answeredMs: null, error: null, outboxHead: 0 };
+  #knowledge = new Map<Address, StreamKnowledge[]>();
+  #snapshots = new Map<Address, Snapshot>();
+
+  constructor(parts: Observed) {
+    this.#parts = parts;
+  }
+
+  /** Resolves when the first questions are answered or have failed. */
+  async start(): Promise<void> {
+    const { reads } = this.#parts;
+    if (reads) {
+      await Promise.all([this.#askDatabase(reads), this.#askCoverage(reads)]);
+      this.#loops.push(
+        this.#every(PROBE_MS, () => this.#askDatabase(reads)),
+        this.#every(COVERAGE_MS, () => this.#askCoverage(reads)),
+      );
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort(new Error("stopped"));
+    await Promise.all(this.#loops);
+  }
+
+  database(): DatabaseProbe {
+    return this.#probe;
+  }
+
+  knowledge(account: Address): StreamKnowledge[] {
+    return this.#knowledge.get(account) ?? [];
+  }
+
+  snapshot(account: Address): Snapshot | null {
+    return this.#snapshots.get(account) ?? null;
+  }
+
+  async #every(ms: number, ask: () => Promise<void>): Promise<void> {
+    const { clock } = this.#parts;
+    const { signal } = this.#abort;
+    while (!signal.aborted) {
+      await clock.sleep(ms, signal).catch(() => {});
+      if (!signal.aborted) await ask();
+    }
+  }
+
+  async #askDatabase(reads: Reads): Promise<void> {
+    const { clock, log } = this.#parts;
+    const askedMs = clock.now();
+    try {
+      const [row] = await reads.query<{ head: number }>(
+        "select coalesce(max(id), 0)::bigint as head from hl_internal.outbox",
+      );
+      const answeredMs = clock.now();
+      const outboxHead = row!.head;
+      this.#probe = { up: true, latencyMs: answeredMs - askedMs, answeredMs, error: null, outboxHead };
+    } catch (error) {
+      if (this.#probe.up) log.warn("the database does not answer", { error });
+      this.#probe = {
+        ...this.#probe,
+        up: false,
+        error: error instanceof Error ? error.message : String(error),
+      };
+    }
+  }
+
+  async #askCoverage(reads: Reads): Promise<void> {
+    try {
+      const rows = await reads.query<CoverageAnswer & Record<string, unknown>>(COVERAGE_SQL);
+      for (const { account, sinceMs, ranges, snapshot } of rows) {
+        this.#knowledge.set(
+          account,
+          TRACKED_STREAMS.map((stream) => streamKnowledge(stream, sinceMs ?? 0, ranges ?? [])),
+        );
+        if (snapshot) this.#snapshots.set(account, snapshot);
+      }
+    } catch (error) {
+      this.#parts.log.debug("coverage not read", { error });
+    }
+  }
+}
+
+const COVERAGE_SQL = `
+  select a.account_address as account, a.since_ms as "sinceMs",
+    (select json_agg(json_build_object('stream', c.stream, 'grade', c.grade, 'from', c.from_ms, 'to', c.to_ms))
+     from public.hl_coverage c where c.account_address = a.account_address) as ranges,
+    (select json_build_object('asOfMs', d.as_of_ms, 'accountValue', d.account_value::text,
+       'healthScore', d.health_score)
+     from public.hl_dashboard d where d.account_address = a.account_address
+     order by d.as_of desc limit 1) as snapshot
+  from hl_internal.accounts a`;
+
+/** Pure. */
+export function streamKnowledge(
+  stream: TrackedStream,
+  sinceMs: number,
+  ranges: NonNullable<CoverageAnswer["ranges"]>,
+): StreamKnowledge {
+  const graded = (grade: CoverageGrade): Interval[] =>
+    ranges
+      .filter((range) => range.stream === stream && range.grade === grade)
+      .map(({ from, to }) => ({ fromMs: from, toMs: to }));
+  const proven = union(graded("proven"));
+  const provenToMs = proven.at(-1)?.toMs ?? null;
+  if (provenToMs === null) return { stream, completeSinceMs: null, provenToMs, gaps: [] };
+  return {
+    stream,
+    completeSinceMs: knownSince(proven, provenToMs),
+    provenToMs,
+    gaps: subtract([{ fromMs: sinceMs, toMs: provenToMs }], union(proven, graded("unprovable"))),
+  };
+}

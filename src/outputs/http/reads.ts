@@ -1,0 +1,242 @@
+/**
+ * What is read for the dashboard and the API, as SQL. Guarantees: decimals leave as the digits stored (text), times as
+ * Unix milliseconds in keys that end in `_ms`; keys are the columns' names, the same as in the events of the outbox.
+ * Lists come newest first in pages that never split a moment: the next page is everything before the last row's time.
+ */
+import type { Address } from "../../sync/events.ts";
+
+/** A database, as far as outputs ask it. */
+export interface Reads {
+  query<R extends Row = Row>(sql: string, params?: readonly unknown[]): Promise<R[]>;
+  /** Where it is, without password. */
+  describe(): string;
+}
+export type Row = Record<string, unknown>;
+
+export interface Page {
+  /** Rows; a few more where the last ones share their time. */
+  limit: number;
+  /** Only what is older than this. */
+  beforeMs: number | null;
+  /** Only what is not older than this. */
+  fromMs: number | null;
+}
+
+const FILL = `account_address, coin, fill_time_ms, side, size, price, value, fee, fee_token, start_position,
+  closed_pnl, direction, order_id, trade_id, hash, crossed, cloid, builder_fee, twap_id, liquidation, source`;
+
+const ORDER = `account_address, order_id, coin, side, order_type, tif, size, limit_price, trigger_price, filled,
+  fill_percentage, status, venue_status, cloid, reduce_only, (extract(epoch from placed_at) * 1000)::bigint as placed_at_ms,
+  status_time_ms, last_fill_time_ms, source`;
+
+const POSITION = `account_address, dex, coin, side, size, entry_price, mark_price, liquidation_price, position_value,
+  margin_used, unrealized_pnl, return_on_equity, leverage_type, leverage_value, max_leverage, liquidation_distance_pct,
+  funding_since_open, funding_all_time, as_of_ms`;
+
+interface Listing {
+  columns: string;
+  table: string;
+  time: string;
+  where?: string;
+}
+
+/** Histories that are read in pages. */
+export const LISTINGS = {
+  fills: { columns: FILL, table: "public.hl_fills", time: "fill_time" },
+  orderHistory: {
+    columns: ORDER,
+    table: "public.hl_orders",
+    time: "status_at",
+    where: "status not in ('open', 'partially_filled', 'triggered')",
+  },
+  funding: {
+    columns: "account_address, coin, funding_time_ms, usdc, size, funding_rate, samples, source",
+    table: "public.hl_funding",
+    time: "funding_time",
+  },
+  ledger: {
+    columns: "account_address, ledger_time_ms, hash, type, usdc, token, amount, digest, source",
+    table: "public.hl_ledger",
+    time: "ledger_time",
+  },
+} as const satisfies Record<string, Listing>;
+export type ListingName = keyof typeof LISTINGS;
+
+export function readPage(reads: Reads, name: ListingName, account: Address, page: Page): Promise<Row[]> {
+  const { columns, table, time, where }: Listing = LISTINGS[name];
+  const conditions = ["account_address = $1"];
+  const params: unknown[] = [account, page.limit];
+  const bound = (operator: string, ms: number | null) => {
+    if (ms === null) return;
+    params.push(ms);
+    conditions.push(`${time} ${operator} to_timestamp($${params.length}::bigint / 1000.0)`);
+  };
+  bound("<", page.beforeMs);
+  bound(">=", page.fromMs);
+  if (where) conditions.push(where);
+  return reads.query(
+    `select ${columns} from ${table} where ${conditions.join(" and ")}
+     order by ${time} desc fetch first $2 rows with ties`,
+    params,
+  );
+}
+
+export const readOpenOrders = (reads: Reads, account: Address): Promise<Row[]> =>
+  reads.query(
+    `select ${ORDER} from public.hl_orders
+     where account_address = $1 and status in ('open', 'partially_filled', 'triggered')
+     order by placed_at desc, order_id desc`,
+    [account],
+  );
+
+/** Open positions, the largest first. */
+export const readPositions = (reads: Reads, account: Address): Promise<Row[]> =>
+  reads.query(
+    `select ${POSITION} from public.hl_positions
+     where account_address = $1 and side <> 'flat' order by hl_positions.position_value desc, dex, coin`,
+    [account],
+  );
+
+export const readBalances = (reads: Reads, account: Address): Promise<Row[]> =>
+  reads.query(
+    `select account_address, coin, token, total, hold, entry_notional, as_of_ms from public.hl_balances
+     where account_address = $1 order by hl_balances.entry_notional desc, hl_balances.total desc, coin`,
+    [account],
+  );
+
+const DAY_MS = 86_400_000;
+export const startOfUtcDay = (ms: number): number => ms - (ms % DAY_MS);
+
+/** The latest snapshot, exposure now, and the money of the UTC day that `nowMs` is in. Cheap: asked once a second. */
+export async function readOverview(reads: Reads, account: Address, nowMs: number): Promise<Row> {
+  const [row] = await reads.query(
+    `with held as (
+       select count(*) as positions, coalesce(sum(position_value), 0) as gross_exposure,
+         coalesce(sum(case side when 'short' then -position_value else position_value end), 0) as net_exposure,
+         coalesce(sum(unrealized_pnl), 0) as unrealized_pnl, min(as_of_ms) as positions_as_of_ms
+       from public.hl_positions where account_address = $1 and side <> 'flat'
+     ),
+     traded as (
+       select count(*) as day_fills, coalesce(sum(closed_pnl), 0) as day_gross, coalesce(sum(fee_usdc), 0) as day_fees,
+         coalesce(sum(value), 0) as day_volume, count(*) filter (where fee_usdc is null) as day_unpriced_fees
+       from public.hl_fill_pnl where account_address = $1 and fill_time >= to_timestamp($2::bigint / 1000.0)
+     ),
+     paid as (
+       select coalesce(sum(usdc), 0) as day_funding
+       from public.hl_funding where account_address = $1 and funding_time >= to_timestamp($2::bigint / 1000.0)
+     )
+     select n.as_of_ms, n.account_value, n.withdrawable, n.total_margin_used, n.maintenance_margin, n.actual_leverage,
+       n.margin_usage_pct, n.free_margin, n.health_score, n.health_status, n.health_reason, n.account_mode,
+       held.*, traded.*, paid.day_funding,
+       trim_scale(traded.day_gross - traded.day_fees + paid.day_funding) as day_net, $2::bigint as day_start_ms
+     from held cross join traded cross join paid
+     left join public.hl_account_now n on n.account_address = $1`,
+    [account, startOfUtcDay(nowMs)],
+  );
+  return row!;
+}
+
+/** The drawdown now and the deepest one since the first snapshot; null before it. */
+export async function readDrawdown(reads: Reads, account: Address): Promise<Row | null> {
+  const [row] = await reads.query(
+    `select drawdown, drawdown_pct, profit, net_flows,
+       max(drawdown) over () as max_drawdown, max(drawdown_pct) over () as max_drawdown_pct,
+       min(as_of_ms) over () as captured_since_ms
+     from public.hl_equity where account_address = $1 order by as_of_ms desc limit 1`,
+    [account],
+  );
+  return row ?? null;
+}
+
+/** Equity over time: the last snapshot of each of at most `points` equal parts of the span, oldest first. */
+export const readEquity = (
+  reads: Reads,
+  account: Address,
+  fromMs: number,
+  toMs: number,
+  points: number,
+): Promise<Row[]> =>
+  reads.query(
+    `select as_of_ms, account_value, unrealized_pnl, net_flows, profit, drawdown, drawdown_pct from (
+       select distinct on (part) * from (
+         select (as_of_ms - $2::bigint) / greatest(1, ($3::bigint - $2::bigint) / $4::bigint) as part, *
+         from public.hl_equity where account_address = $1
+       ) cut where as_of_ms between $2 and $3 order by part, as_of_ms desc
+     ) chosen order by as_of_ms`,
+    [account, fromMs, toMs, points],
+  );
+
+/** Deposits, withdrawals and transfers that changed the equity, oldest first. */
+export const readFlows = (reads: Reads, account: Address, fromMs: number, toMs: number): Promise<Row[]> =>
+  reads.query(
+    `select ledger_time_ms, type, usdc, perp_usdc from public.hl_flows
+     where account_address = $1 and ledger_time_ms between $2 and $3 and (usdc <> 0 or perp_usdc <> 0)
+     order by ledger_time_ms limit 1000`,
+    [account, fromMs, toMs],
+  );
+
+const PNL_SUMS = `sum(fills)::bigint as fills, trim_scale(sum(volume)) as volume, trim_scale(sum(closed_pnl)) as closed_pnl,
+  trim_scale(sum(fees)) as fees, trim_scale(sum(funding)) as funding, trim_scale(sum(net_pnl)) as net_pnl,
+  sum(unpriced_fees)::bigint as unpriced_fees`;
+
+export type PnlBy = "day" | "coin";
+
+/** closed_pnl − fees + funding = net_pnl, by UTC day (`2026-10-05`) or by coin, both days inclusive. */
+export const readPnl = (
+  reads: Reads,
+  account: Address,
+  by: PnlBy,
+  fromDay: string,
+  toDay: string,
+): Promise<Row[]> =>
+  reads.query(
+    `select ${by === "day" ? "to_char(day, 'YYYY-MM-DD') as day" : "coin"}, ${PNL_SUMS}
+     from public.hl_net_pnl_daily_by_coin
+     where account_address = $1 and day between $2::date and $3::date group by 1 order by 1`,
+    [account, fromDay, toDay],
+  );
+
+export async function readStatistics(reads: Reads, account: Address): Promise<Row | null> {
+  const [row] = await reads.query(`select * from public.hl_statistics where account_address = $1`, [account]);
+  return row ?? null;
+}
+
+export const readCoverage = (reads: Reads, account: Address): Promise<Row[]> =>
+  reads.query(
+    `select stream, grade, reason, from_ms, to_ms from public.hl_coverage
+     where account_address = $1 order by stream, grade, from_ms`,
+    [account],
+  );
+
+export const readDrift = (reads: Reads, account: Address, page: Page): Promise<Row[]> =>
+  reads.query(
+    `select account_address, stream, cause, detail, found_at_ms, repaired_at_ms from hl_internal.drift
+     where account_address = $1 and found_at_ms < coalesce($3::bigint, 9223372036854775807)
+       and found_at_ms >= coalesce($4::bigint, 0)
+     order by found_at_ms desc fetch first $2 rows with ties`,
+    [account, page.limit, page.beforeMs, page.fromMs],
+  );
+
+/** Per minute and hop, processes together: the slowest counts. */
+export const readLatency = (reads: Reads, fromMs: number): Promise<Row[]> =>
+  reads.query(
+    `select minute_ms, hop, sum(samples)::bigint as samples, max(p50_ms) as p50_ms, max(p90_ms) as p90_ms,
+       max(p99_ms) as p99_ms, max(max_ms) as max_ms
+     from hl_internal.latency_minutes where minute_ms >= $1 group by minute_ms, hop order by minute_ms, hop`,
+    [fromMs],
+  );
+
+export const readAccounts = (reads: Reads): Promise<Row[]> =>
+  reads.query(
+    `select account_address, alias, since_ms, mode from hl_internal.accounts order by created_at, account_address`,
+  );
+
+export const readDeliveries = (reads: Reads, page: Page): Promise<Row[]> =>
+  reads.query(
+    `select endpoint_id, webhook_id, outbox_id, account_address, type, event_time_ms, status, attempts, status_code,
+       error, first_attempt_ms, last_attempt_ms, duration_ms
+     from hl_internal.webhook_deliveries
+     where last_attempt_ms < coalesce($2::bigint, 9223372036854775807) and last_attempt_ms >= coalesce($3::bigint, 0)
+     order by last_attempt_ms desc fetch first $1 rows with ties`,
+    [page.limit, page.beforeMs, page.fromMs],
+  );

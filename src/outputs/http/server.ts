@@ -1,0 +1,233 @@
+/**
+ * The HTTP server: an exact route table on plain `node:http`. Guarantees: every request passes `judge` first; no CORS,
+ * no framing, no sniffing, and a content policy that lets the page talk to nobody else; bodies end at `BODY_BYTES_MAX`,
+ * headers and idle connections at Node's limits; a handler that throws answers 500 in one line (503 while the database
+ * does not answer) and is logged; `stop` closes every connection.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
+import { ConfigError, HlsyncError, StoreError } from "../../errors.ts";
+import type { Log } from "../../runtime/log.ts";
+import { judge, type Policy, TOKEN_COOKIE } from "./guard.ts";
+
+export interface HttpRequest {
+  path: string;
+  query: URLSearchParams;
+  headers: IncomingMessage["headers"];
+  /** Empty for GET. */
+  body: string;
+}
+
+export interface Reply {
+  status: number;
+  /** Content type. */
+  type: string;
+  body: string | Buffer;
+  headers?: Record<string, string>;
+}
+
+/** Takes the response over and ends it itself: an event stream. */
+export interface Takeover {
+  takeOver(response: ServerResponse): void;
+}
+
+export type Handler = (request: HttpRequest) => Promise<Reply | Takeover> | Reply | Takeover;
+
+/** `GET /path` → handler. */
+export type Routes = ReadonlyMap<string, Handler>;
+
+/** What a caller asked for that cannot be: 400, or another status, with one line. */
+export class RequestError extends HlsyncError {
+  readonly code = "REQUEST";
+  readonly status: number;
+  constructor(message: string, status = 400) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export interface ServerOptions {
+  host: string;
+  port: number;
+  policy: Policy;
+  routes: Routes;
+  /** The page's own inline script, as a CSP source: `'sha256-…'`. */
+  scriptSources: readonly string[];
+  log: Log;
+  /** Hears of every answer; `route` is a key of the table, or `other`. */
+  onAnswer(route: string, status: number): void;
+}
+
+export interface HttpServer {
+  /** `http://host:port` */
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+const BODY_BYTES_MAX = 64 * 1024;
+/** Smaller answers gain nothing. */
+const GZIP_FROM_BYTES = 1_024;
+const TOKEN_COOKIE_SECONDS = 30 * 86_400;
+const compress = promisify(gzip);
+
+export const json = (body: unknown, status = 200): Reply => ({
+  status,
+  type: "application/json; charset=utf-8",
+  body: JSON.stringify(body),
+});
+export const text = (body: string, status = 200): Reply => ({
+  status,
+  type: "text/plain; charset=utf-8",
+  body: `${body}\n`,
+});
+
+function securityHeaders(scriptSources: readonly string[]): Record<string, string> {
+  return {
+    "content-security-policy": [
+      "default-src 'none'",
+      `script-src 'self' ${scriptSources.join(" ")}`.trim(),
+      "style-src 'self'",
+      "img-src 'self' data:",
+      "connect-src 'self'",
+      "base-uri 'none'",
+      "form-action 'none'",
+      "frame-ancestors 'none'",
+    ].join("; "),
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+  };
+}
+
+/** Rejects with `ConfigError` when the address cannot be had. */
+export async function serve(options: ServerOptions): Promise<HttpServer> {
+  const { host, port, policy, routes, log, onAnswer } = options;
+  const common = securityHeaders(options.scriptSources);
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    for (const [name, value] of Object.entries(common)) response.setHeader(name, value);
+    // Only the path counts; the name is judged from the Host header.
+    const url = new URL(request.url ?? "/", "http://localhost");
+    const method = request.method === "HEAD" ? "GET" : (request.method ?? "GET");
+    const key = `${method} ${url.pathname}`;
+    const handler = routes.get(key);
+    const queryToken = url.searchParams.get("token");
+    const verdict = judge({ method, path: url.pathname, headers: request.headers, queryToken }, policy);
+    const finish = async (reply: Reply) => {
+      onAnswer(handler ? key : "other", reply.status);
+      await send(request, response, reply);
+    };
+    if (verdict.type === "refuse") return finish(json({ error: verdict.error }, verdict.status));
+    if (verdict.type === "login") return finish(login(policy.token!));
+    if (!handler) return finish(notFound(routes, url.pathname));
+    const body = await readBody(request);
+    if (body === null) return finish(json({ error: `bodies end at ${BODY_BYTES_MAX} bytes` }, 413));
+    try {
+      const { pathname: path, searchParams: query } = url;
+      const result = await handler({ path, query, headers: request.headers, body });
+      if ("takeOver" in result) {
+        onAnswer(key, 200);
+        result.takeOver(response);
+      } else await finish(result);
+    } catch (error) {
+      await finish(failure(error, key, log));
+    }
+  }
+
+  const server = createServer((request, response) => {
+    answer(request, response).catch((error: unknown) => {
+      log.debug("answer not sent", { path: request.url, error });
+      response.destroy();
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => reject(cannotListen(host, port, error)));
+    server.listen({ host, port }, resolve);
+  });
+  server.on("error", (error) => log.error("http server failed", { error }));
+  const bound = server.address() as AddressInfo;
+  return {
+    url: `http://${bound.family === "IPv6" ? `[${bound.address}]` : bound.address}:${bound.port}`,
+    stop() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeAllConnections();
+      return closed;
+    },
+  };
+}
+
+function cannotListen(host: string, port: number, cause: NodeJS.ErrnoException): ConfigError {
+  const where = `--listen ${host}:${port} (HLSYNC_LISTEN)`;
+  switch (cause.code) {
+    case "EADDRINUSE":
+      return new ConfigError(
+        `${where}: the port is taken, perhaps by another hlsync; choose another, or port 0 for any free one`,
+        { cause },
+      );
+    case "EACCES":
+      return new ConfigError(`${where}: not allowed; choose a port above 1023`, { cause });
+    default:
+      return new ConfigError(`${where}: cannot listen there (${cause.code ?? cause.message})`, { cause });
+  }
+}
+
+const login = (token: string): Reply => ({
+  status: 303,
+  type: "text/plain; charset=utf-8",
+  body: "",
+  headers: {
+    location: "/",
+    "set-cookie": `${TOKEN_COOKIE}=${token}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${TOKEN_COOKIE_SECONDS}`,
+  },
+});
+
+function notFound(routes: Routes, path: string): Reply {
+  const allowed = ["GET", "POST"].filter((method) => routes.has(`${method} ${path}`));
+  if (allowed.length === 0) return json({ error: `nothing is here: ${path}` }, 404);
+  return {
+    ...json({ error: `use ${allowed.join(" or ")}` }, 405),
+    headers: { allow: allowed.join(", ") },
+  };
+}
+
+function failure(error: unknown, key: string, log: Log): Reply {
+  if (error instanceof RequestError) return json({ error: error.message }, error.status);
+  if (error instanceof StoreError && error.transient)
+    return json({ error: "the database does not answer" }, 503);
+  log.error("request failed", { route: key, error });
+  return json({ error: "internal error, see the log" }, 500);
+}
+
+/** Null when it is too long. */
+async function readBody(request: IncomingMessage): Promise<string | null> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of request) {
+    size += (part as Buffer).length;
+    if (size > BODY_BYTES_MAX) return null;
+    parts.push(part as Buffer);
+  }
+  return Buffer.concat(parts).toString("utf8");
+}
+
+async function send(request: IncomingMessage, response: ServerResponse, reply: Reply): Promise<void> {
+  const headers: Record<string, string> = {
+    "content-type": reply.type,
+    "cache-control": "no-store",
+    ...reply.headers,
+  };
+  let body = Buffer.isBuffer(reply.body) ? reply.body : Buffer.from(reply.body);
+  const zips = /\bgzip\b/.test(String(request.headers["accept-encoding"] ?? ""));
+  if (zips && body.length >= GZIP_FROM_BYTES && headers["content-encoding"] === undefined) {
+    body = await compress(body, { level: 4 });
+    headers["content-encoding"] = "gzip";
+  }
+  headers.vary = "accept-encoding";
+  if (reply.status !== 304) headers["content-length"] = String(body.length);
+  response.writeHead(reply.status, headers);
+  response.end(request.method === "HEAD" || reply.status === 304 ? undefined : body);
+}

@@ -1,0 +1,279 @@
+/**
+ * Puts the HTTP side of `run` together: observer, telemetry, event hub, routes, server. Guarantees: what it counts begins
+ * with its start; a token is made and printed once when one is needed and none was given; stopping ends every
+ * connection and every timer.
+ */
+import { randomBytes } from "node:crypto";
+import { ConfigError } from "../../errors.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import type { Service } from "../../runtime/lifecycle.ts";
+import type { Log } from "../../runtime/log.ts";
+import type { Committed } from "../../sync/engine.ts";
+import type { VenueInfo } from "../../sync/ports.ts";
+import { Telemetry } from "../metrics/telemetry.ts";
+import { accountOf, apiRoutes } from "./api.ts";
+import { dashboardAssets } from "./assets.ts";
+import { EventHub } from "./eventHub.ts";
+import { isLoopback } from "./guard.ts";
+import { type Status, status } from "./health.ts";
+import { type Observed, Observer } from "./observer.ts";
+import { type Reads, type Row, readBalances, readDrawdown, readOverview, readPositions } from "./reads.ts";
+import { type Handler, json, RequestError, serve, text } from "./server.ts";
+
+export interface HttpDeps {
+  listen: { host: string; port: number };
+  /** From `HLSYNC_TOKEN`; null when nobody set one. */
+  token: string | null;
+  version: string;
+  engine: Observed["engine"];
+  feed: { subscribe(listener: (committed: Committed) => void): () => void };
+  limiter: Observed["limiter"];
+  info: VenueInfo;
+  /** Null with `--no-db`: then only health and metrics are served. */
+  reads: Reads | null;
+  clock: Clock;
+  log: Log;
+  /** One line for the person who started it; null when nobody reads along. */
+  tell: ((line: string) => void) | null;
+}
+
+/** State and status go to open pages this often. */
+const BROADCAST_MS = 1_000;
+/** Also an account in which nothing was committed is read again this often. */
+const STATE_MS = 5_000;
+/** The drawdown rests on all snapshots ever taken: too much for once a second. */
+const DRAWDOWN_MS = 30_000;
+
+export interface HttpService extends Service {
+  /** `http://host:port` */
+  readonly url: string;
+}
+
+/** Rejects with `ConfigError` when the address cannot be had. */
+export async function startHttp(deps: HttpDeps): Promise<HttpService> {
+  const { clock, log, reads, engine, limiter, info, listen } = deps;
+  const startedMs = clock.now();
+  const instance = randomBytes(6).toString("hex");
+  const observer = new Observer({ engine, limiter, reads, clock, log });
+  const telemetry = new Telemetry({
+    ...{ clock, log, instance, reads, version: deps.version },
+    measuredOffset: () => info.clockOffset(),
+  });
+  const hub = reads
+    ? new EventHub({
+        ...{ reads, clock, log },
+        onPublished: (event, times, publishedAtMs) =>
+          telemetry.published(event, times.committedAtMs, publishedAtMs),
+        onDropped: () => telemetry.streamDropped(),
+      })
+    : null;
+  const followed = () => engine.status().accounts.map(({ address, alias }) => ({ address, alias }));
+  const dirty = new Set<string>();
+  const unsubscribe = deps.feed.subscribe((committed) => {
+    telemetry.committed(committed);
+    hub?.committed(committed);
+    for (const { account } of committed.applied.events) if (account) dirty.add(account);
+    // Snapshots and balances make no events.
+    if (committed.applied.events.length === 0) for (const { address } of followed()) dirty.add(address);
+  });
+  const now = (): Status =>
+    status({
+      nowMs: clock.now(),
+      startedMs,
+      version: deps.version,
+      database: reads?.describe() ?? null,
+      probe: observer.database(),
+      engine: engine.status(),
+      limiter: limiter.stats(),
+      clockOffsetMs: telemetry.clockOffsetMs(),
+      eventStreams: hub?.size ?? 0,
+      knowledge: (account) => observer.knowledge(account),
+      snapshot: (account) => observer.snapshot(account),
+    });
+
+  const policyToken = deps.token ?? (isLoopback(listen.host) ? null : makeToken(deps));
+  const assets = reads ? dashboardAssets() : null;
+  const routes = new Map<string, Handler>([
+    ["GET /livez", () => text("alive")],
+    [
+      "GET /readyz",
+      () => {
+        const { ready, reasons } = now();
+        return ready ? text("ready") : json({ ready, reasons }, 503);
+      },
+    ],
+    [
+      "GET /healthz",
+      () => {
+        const health = now();
+        return json(health, health.ready ? 200 : 503);
+      },
+    ],
+    [
+      "GET /metrics",
+      () => ({
+        status: 200,
+        type: "text/plain; version=0.0.4; charset=utf-8",
+        body: telemetry.scrape(now(), (account) => observer.snapshot(account)),
+      }),
+    ],
+    ...(assets?.routes ?? [
+      ["GET /", () => text("no database (--no-db): only /healthz and /metrics are here")],
+    ]),
+    ...(reads && hub
+      ? [
+          ["GET /api/events", eventStream(hub, followed)] as [string, Handler],
+          ...apiRoutes({
+            ...{ reads, clock, info, followed },
+            status: now,
+            latency: () => telemetry.latency(),
+            onPainted: (lagsMs) => telemetry.painted(lagsMs),
+          }),
+        ]
+      : []),
+  ]);
+
+  try {
+    await observer.start();
+    await hub?.start();
+    const server = await serve({
+      host: listen.host,
+      port: listen.port,
+      policy: { token: policyToken },
+      routes,
+      scriptSources: assets?.scriptSources ?? [],
+      log,
+      onAnswer: (route, code) => telemetry.answered(route, code),
+    });
+    telemetry.start();
+    const stopBroadcast = hub && reads ? broadcast({ hub, reads, clock, log, now, dirty }) : () => {};
+    announce(deps, server.url, policyToken);
+    return {
+      name: "http",
+      url: server.url,
+      async stop() {
+        unsubscribe();
+        stopBroadcast();
+        await hub?.stop();
+        await server.stop();
+        await Promise.all([telemetry.stop(), observer.stop()]);
+      },
+    };
+  } catch (error) {
+    unsubscribe();
+    await Promise.all([hub?.stop(), observer.stop()]);
+    throw error;
+  }
+}
+
+/** Shown once and kept nowhere, so somebody must be there to read it. */
+function makeToken({ tell, listen }: HttpDeps): string {
+  if (tell !== null) return randomBytes(24).toString("base64url");
+  throw new ConfigError(
+    `--listen ${listen.host}:${listen.port}: set HLSYNC_TOKEN, since others can reach this address and with --json no token can be shown`,
+  );
+}
+
+function announce({ tell, token, log, listen }: HttpDeps, url: string, policyToken: string | null): void {
+  log.info("listening", { url });
+  if (tell === null) return;
+  // An address of all interfaces is no address to open.
+  const shown = ["0.0.0.0", "::"].includes(listen.host)
+    ? url.replace(/\/\/[^/]*:(\d+)$/, "//<this machine>:$1")
+    : url;
+  if (policyToken === null) tell(`dashboard: ${shown}`);
+  else if (token === null)
+    tell(
+      `dashboard: ${shown}/?token=${policyToken}  (made for this run; set HLSYNC_TOKEN to choose your own)`,
+    );
+  else tell(`dashboard: ${shown}/?token=<HLSYNC_TOKEN>`);
+}
+
+function eventStream(hub: EventHub, followed: () => Parameters<typeof accountOf>[1]): Handler {
+  return (request) => {
+    if (hub.full) throw new RequestError("too many event streams are open", 503);
+    const account = request.query.has("account") ? accountOf(request, followed()) : null;
+    const given = request.headers["last-event-id"] ?? request.query.get("after");
+    if (given !== null && given !== undefined && !/^\d{1,16}$/.test(String(given)))
+      throw new RequestError("Last-Event-ID: expected the id of an event");
+    const lastId = given === null || given === undefined ? null : Number(given);
+    return {
+      takeOver(response) {
+        response.writeHead(200, {
+          "content-type": "text/event-stream; charset=utf-8",
+          "cache-control": "no-store",
+          "x-accel-buffering": "no",
+        });
+        const sink = {
+          write: (frames: string) => void response.write(frames),
+          buffered: () => response.writableLength,
+          close: () => void response.destroy(),
+        };
+        response.on("close", hub.connect(sink, account, lastId));
+      },
+    };
+  };
+}
+
+interface Broadcasting {
+  hub: EventHub;
+  reads: Reads;
+  clock: Clock;
+  log: Log;
+  now(): Status;
+  /** Accounts in which something was committed since their state was sent. */
+  dirty: Set<string>;
+}
+
+/** Sends status and, where it changed, the state of the accounts that are looked at. Returns the function that ends it. */
+function broadcast({ hub, reads, clock, log, now, dirty }: Broadcasting): () => void {
+  const sent = new Map<string, number>();
+  const drawdowns = new Map<string, { atMs: number; row: Row | null }>();
+  let stopped = false;
+  let cancel = () => {};
+
+  async function drawdown(account: string, nowMs: number): Promise<Row | null> {
+    const known = drawdowns.get(account);
+    if (known && nowMs - known.atMs < DRAWDOWN_MS) return known.row;
+    const row = await readDrawdown(reads, account);
+    drawdowns.set(account, { atMs: nowMs, row });
+    return row;
+  }
+
+  async function sendState(account: string): Promise<void> {
+    const nowMs = clock.now();
+    dirty.delete(account);
+    sent.set(account, nowMs);
+    const [overview, fallen, positions, balances] = await Promise.all([
+      readOverview(reads, account, nowMs),
+      drawdown(account, nowMs),
+      readPositions(reads, account),
+      readBalances(reads, account),
+    ]);
+    const whole = { account_address: account, ...overview, ...fallen };
+    hub.broadcast("state", { account, overview: whole, positions, balances }, account);
+  }
+
+  async function turn(): Promise<void> {
+    if (hub.size > 0) hub.broadcast("status", now());
+    const nowMs = clock.now();
+    for (const account of hub.watched()) {
+      if (dirty.has(account) || nowMs - (sent.get(account) ?? 0) >= STATE_MS) await sendState(account);
+    }
+  }
+
+  const next = () => {
+    cancel = clock.after(BROADCAST_MS, () => {
+      turn()
+        .catch((error: unknown) => log.debug("state not sent", { error }))
+        .finally(() => {
+          if (!stopped) next();
+        });
+    });
+  };
+  next();
+  return () => {
+    stopped = true;
+    cancel();
+  };
+}

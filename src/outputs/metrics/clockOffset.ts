@@ -1,0 +1,47 @@
+/**
+ * How far the venue's clock is ahead of ours, for lags. Pure. Two facts bound it: a message cannot be received before it
+ * was stamped, and the venue's answer to "what time is it" is as old as its last block, at most. Guarantees: 0 as long
+ * as the facts allow it, since most clocks are kept right; else the offset nearest to 0 that they allow. So with right
+ * clocks lags are true, and with wrong ones they are never negative, but may be too small by the fastest way here.
+ */
+
+export interface MeasuredOffset {
+  /** Venue minus ours, by the stamp of its last block. */
+  offsetMs: number;
+  /** Half the round trip. */
+  uncertaintyMs: number;
+}
+
+/** Blocks come every 0.1 s; a venue that stands still for longer than this would read as a wrong clock. */
+const BLOCK_AGE_MAX_MS = 2_000;
+/** A bound is forgotten after one to two of these, since clocks are stepped and drift. */
+const WINDOW_MS = 600_000;
+
+export class ClockOffset {
+  /** Greatest (stamp − receipt) of the present window and of the one before. */
+  #present = Number.NEGATIVE_INFINITY;
+  #before = Number.NEGATIVE_INFINITY;
+  #windowEndMs = Number.NEGATIVE_INFINITY;
+
+  /** Something stamped by the venue was received. */
+  note(stampMs: number, receivedMs: number): void {
+    if (receivedMs >= this.#windowEndMs) {
+      const isNext = receivedMs < this.#windowEndMs + WINDOW_MS;
+      this.#before = isNext ? this.#present : Number.NEGATIVE_INFINITY;
+      this.#present = Number.NEGATIVE_INFINITY;
+      this.#windowEndMs = receivedMs + WINDOW_MS;
+    }
+    this.#present = Math.max(this.#present, stampMs - receivedMs);
+  }
+
+  /** Venue minus ours, milliseconds. */
+  estimateMs(measured: MeasuredOffset | null): number {
+    const seenLeast = Math.max(this.#present, this.#before);
+    const least = measured ? Math.max(seenLeast, measured.offsetMs - measured.uncertaintyMs) : seenLeast;
+    if (least > 0) return least;
+    const most = measured
+      ? Math.max(least, measured.offsetMs + measured.uncertaintyMs + BLOCK_AGE_MAX_MS)
+      : Number.POSITIVE_INFINITY;
+    return Math.min(0, most);
+  }
+}

@@ -1,0 +1,223 @@
+/**
+ * What happens, counted: commits and their events as they come, lags per hop, and everything else read from the status
+ * when somebody scrapes. Guarantees: only live changes (source `stream`) count as lag, so that a backfill of old history
+ * is not taken for a slow venue; each minute's percentiles are written to the database once, later if it is away.
+ */
+import type { Clock } from "../../runtime/clock.ts";
+import type { Log } from "../../runtime/log.ts";
+import type { Committed } from "../../sync/engine.ts";
+import type { ChangeEvent } from "../../sync/events.ts";
+import type { AccountHealth, Status } from "../http/health.ts";
+import type { Snapshot } from "../http/observer.ts";
+import type { Reads } from "../http/reads.ts";
+import { ClockOffset, type MeasuredOffset } from "./clockOffset.ts";
+import { type Hop, Latency, type LatencyMinute, type LatencyReport } from "./latency.ts";
+import { processFacts } from "./process.ts";
+import { createRegistry, type Registry } from "./registry.ts";
+import { METRICS, type MetricName } from "./table.ts";
+
+const FLUSH_MS = 15_000;
+const KEEP_MS = 30 * 86_400_000;
+const SOCKET_STATES = ["waiting", "connecting", "subscribing", "live", "stopped"] as const;
+
+export interface TelemetryDeps {
+  clock: Clock;
+  log: Log;
+  /** Names this process in the latency history. */
+  instance: string;
+  version: string;
+  /** Null with `--no-db`: then nothing is kept. */
+  reads: Reads | null;
+  /** As the venue's last answer about its time had it; null before the first. */
+  measuredOffset(): MeasuredOffset | null;
+}
+
+export class Telemetry {
+  readonly name = "telemetry";
+  readonly #deps: TelemetryDeps;
+  readonly #registry: Registry<MetricName> = createRegistry(METRICS);
+  readonly #latency = new Latency();
+  readonly #offset = new ClockOffset();
+  readonly #abort = new AbortController();
+  #flushing: Promise<void> = Promise.resolve();
+  #prunedMs = 0;
+
+  constructor(deps: TelemetryDeps) {
+    this.#deps = deps;
+    this.#registry.set("hlsync_build_info", { version: deps.version }, 1);
+    this.#registry.add("hlsync_commits_total", {}, 0);
+  }
+
+  start(): void {
+    if (this.#deps.reads) this.#flushing = this.#keepFlushing(this.#deps.reads);
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort(new Error("stopped"));
+    await this.#flushing;
+  }
+
+  committed({ applied, receivedAtMs, committedAtMs }: Committed): void {
+    this.#registry.add("hlsync_commits_total");
+    for (const [table, rows] of Object.entries(applied.written)) {
+      if (rows > 0) this.#registry.add("hlsync_rows_written_total", { table }, rows);
+    }
+    for (const [table, rows] of Object.entries(applied.known)) {
+      if (rows > 0) this.#registry.add("hlsync_rows_known_total", { table }, rows);
+    }
+    for (const event of applied.events) {
+      if (isLive(event)) this.#offset.note(event.timeMs, receivedAtMs);
+    }
+    const offsetMs = this.clockOffsetMs();
+    for (const event of applied.events) {
+      const { type, source, data, timeMs } = event;
+      this.#registry.add("hlsync_events_total", { type, source });
+      if (type === "drift.found") this.#drift(data);
+      if (!isLive(event)) continue;
+      this.#lag("received", receivedAtMs + offsetMs - timeMs);
+      this.#lag("committed", committedAtMs - receivedAtMs);
+    }
+  }
+
+  /** To a reader of the event stream. */
+  published(event: ChangeEvent, committedAtMs: number, publishedAtMs: number): void {
+    if (!isLive(event)) return;
+    this.#lag("published", publishedAtMs - committedAtMs);
+    this.#lag("total", publishedAtMs + this.clockOffsetMs() - event.timeMs);
+  }
+
+  painted(lagsMs: readonly number[]): void {
+    for (const lagMs of lagsMs) this.#lag("painted", lagMs);
+  }
+
+  answered(route: string, status: number): void {
+    this.#registry.add("hlsync_http_requests_total", { route, status: String(status) });
+  }
+
+  streamDropped(): void {
+    this.#registry.add("hlsync_sse_dropped_total");
+  }
+
+  /** The venue's clock minus ours, as far as it can be told. */
+  clockOffsetMs(): number {
+    return this.#offset.estimateMs(this.#deps.measuredOffset());
+  }
+
+  latency(): LatencyReport {
+    return this.#latency.sinceStart();
+  }
+
+  /** The text of `/metrics`. */
+  scrape(status: Status, snapshot: (address: string) => Snapshot | null): string {
+    const set = this.#registry.set;
+    set("hlsync_ready", {}, status.ready ? 1 : 0);
+    set("hlsync_clock_offset_seconds", {}, status.venue.clock_offset_ms / 1000);
+    set("hlsync_rest_weight_used", {}, status.venue.weight_used);
+    set("hlsync_rest_weight_limit", {}, status.venue.weight_per_minute);
+    set("hlsync_rest_waiting", {}, status.venue.waiting);
+    set("hlsync_rest_inflight", {}, status.venue.inflight);
+    set("hlsync_rest_throttled_total", {}, status.venue.throttled);
+    set("hlsync_sse_clients", {}, status.event_streams);
+    if (status.database.description !== null) {
+      set("hlsync_database_up", {}, status.database.up ? 1 : 0);
+      set("hlsync_outbox_last_id", {}, status.database.outbox_head);
+      if (status.database.latency_ms !== null)
+        set("hlsync_database_latency_seconds", {}, status.database.latency_ms / 1000);
+    }
+    for (const name of PER_ACCOUNT) this.#registry.clear(name);
+    for (const account of status.accounts) this.#account(account, snapshot(account.address));
+    for (const [name, value] of Object.entries(processFacts())) set(name as MetricName, {}, value);
+    return this.#registry.text();
+  }
+
+  #account(health: AccountHealth, snapshot: Snapshot | null): void {
+    const set = this.#registry.set;
+    const account = health.alias ?? health.address;
+    for (const state of SOCKET_STATES)
+      set("hlsync_stream_state", { account, state }, health.socket === state ? 1 : 0);
+    for (const { type, dex, last_data_ms, stale } of health.subscriptions) {
+      const labels = { account, stream: type, dex };
+      if (last_data_ms !== null)
+        set("hlsync_stream_last_data_timestamp_seconds", labels, last_data_ms / 1000);
+      set("hlsync_stream_stale", labels, stale ? 1 : 0);
+    }
+    set("hlsync_stream_reconnects_total", { account }, health.reconnects);
+    if (health.round_trip_ms !== null)
+      set("hlsync_stream_round_trip_seconds", { account }, health.round_trip_ms / 1000);
+    set("hlsync_inbox_frames", { account }, health.queued);
+    set("hlsync_inbox_dropped_total", { account }, health.dropped);
+    if (health.last_reconcile_ms !== null)
+      set("hlsync_catch_up_timestamp_seconds", { account }, health.last_reconcile_ms / 1000);
+    set("hlsync_catch_up_failed", { account }, health.last_reconcile_error === null ? 0 : 1);
+    for (const { stream, gaps, complete_since_ms, proven_to_ms } of health.streams) {
+      set("hlsync_gaps_open", { account, stream }, gaps);
+      if (complete_since_ms !== null)
+        set("hlsync_complete_since_timestamp_seconds", { account, stream }, complete_since_ms / 1000);
+      if (proven_to_ms !== null)
+        set("hlsync_proven_to_timestamp_seconds", { account, stream }, proven_to_ms / 1000);
+    }
+    if (snapshot) {
+      set("hlsync_account_value_usd", { account }, Number(snapshot.accountValue));
+      if (snapshot.healthScore !== null) set("hlsync_health_score", { account }, snapshot.healthScore);
+    }
+  }
+
+  #drift(data: Record<string, unknown>): void {
+    const cause = String(data.cause);
+    this.#registry.add("hlsync_drift_found_total", { cause });
+    this.#registry.add("hlsync_drift_repaired_total", { cause }, data.repaired_at_ms === null ? 0 : 1);
+  }
+
+  #lag(hop: Hop, lagMs: number): void {
+    this.#registry.observe("hlsync_hop_seconds", { hop }, Math.max(0, lagMs) / 1000);
+    this.#latency.add(hop, lagMs, this.#deps.clock.now());
+  }
+
+  async #keepFlushing(reads: Reads): Promise<void> {
+    const { clock } = this.#deps;
+    const { signal } = this.#abort;
+    while (!signal.aborted) {
+      await clock.sleep(FLUSH_MS, signal).catch(() => {});
+      await this.#flush(reads);
+    }
+  }
+
+  async #flush(reads: Reads): Promise<void> {
+    const { clock, instance, log } = this.#deps;
+    const nowMs = clock.now();
+    const minutes = this.#latency.takeMinutes(nowMs);
+    if (minutes.length === 0) return;
+    try {
+      await reads.query(WRITE_MINUTES, [instance, JSON.stringify(minutes satisfies LatencyMinute[])]);
+      if (nowMs - this.#prunedMs > 3_600_000) {
+        await reads.query("select hl_internal.prune_latency($1)", [nowMs - KEEP_MS]);
+        this.#prunedMs = nowMs;
+      }
+    } catch (error) {
+      this.#latency.giveBack(minutes);
+      log.debug("latency not written, will try again", { error });
+    }
+  }
+}
+
+/** A minute that was written twice (an answer was lost) stays as it is. */
+const WRITE_MINUTES = `
+  insert into hl_internal.latency_minutes (minute_ms, hop, instance, samples, p50_ms, p90_ms, p99_ms, max_ms)
+  select "minuteMs", hop, $1, samples, p50, p90, p99, max
+  from json_to_recordset($2::json) as x(
+    "minuteMs" bigint, hop text, samples bigint, p50 integer, p90 integer, p99 integer, max integer)
+  on conflict do nothing`;
+
+/** Gauges that are read anew on every scrape, so that an account or a stream that is gone goes. */
+const PER_ACCOUNT: readonly MetricName[] = [
+  "hlsync_stream_state",
+  "hlsync_stream_last_data_timestamp_seconds",
+  "hlsync_stream_stale",
+  "hlsync_gaps_open",
+  "hlsync_complete_since_timestamp_seconds",
+  "hlsync_proven_to_timestamp_seconds",
+  "hlsync_health_score",
+];
+
+const isLive = ({ source, type }: ChangeEvent): boolean =>
+  source === "stream" && (type === "fill.created" || type === "order.updated");
