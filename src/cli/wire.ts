@@ -2,6 +2,7 @@
  * Puts the parts together: database, venue, engine. The only place that knows which implementation stands behind a port.
  */
 import { mkdirSync } from "node:fs";
+import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { createHttpPost } from "../connection/httpPost.ts";
 import { createInfoClient } from "../connection/infoClient.ts";
@@ -62,6 +63,26 @@ export async function openMigrated(context: Context): Promise<MigratedDatabase> 
     await opened.close();
     throw error;
   }
+}
+
+/** The lease must be renewed in time, whatever the other connections wait for. */
+const LEASE_ANSWER_MS = 3_000;
+
+/** What lets several processes share one database: leases over a connection of their own. */
+export function openLeases(url: string): {
+  shared: NonNullable<EngineDeps["shared"]>;
+  close(): Promise<void>;
+} {
+  const database = openPostgres(url, {
+    maxConnections: 1,
+    connectTimeoutMs: LEASE_ANSWER_MS,
+    statementTimeoutMs: LEASE_ANSWER_MS,
+  });
+  const start = Math.floor(systemRandom.next() * 36 ** 6)
+    .toString(36)
+    .padStart(6, "0");
+  const holder = `${hostname()}:${process.pid}:${start}`;
+  return { shared: { leases: openStore(database), holder }, close: () => database.close() };
 }
 
 /** The store that `run` and `monitor` follow into: the database, or memory with `--no-db`. */
@@ -127,7 +148,7 @@ export interface Following {
 export function follow(
   context: Context,
   store: Store,
-  extra: { venue?: Venue; onProgress?: (progress: Progress) => void } = {},
+  extra: { venue?: Venue; onProgress?: (progress: Progress) => void; shared?: EngineDeps["shared"] } = {},
 ): Following {
   const { clock, log } = context;
   const venue = extra.venue ?? connectVenue(context);
@@ -146,6 +167,7 @@ export function follow(
     publish: (committed) => feed.publish(committed),
     onFatal: fail,
     ...(extra.onProgress ? { onProgress: extra.onProgress } : {}),
+    ...(extra.shared ? { shared: extra.shared } : {}),
   };
   return { engine: new Engine(deps, engineConfig(context)), feed, venue, failed };
 }

@@ -20,7 +20,7 @@ import type {
   PositionRow,
   TrackedStream,
 } from "../sync/events.ts";
-import type { AccountState, Store, StoredOrder } from "../sync/ports.ts";
+import type { AccountState, LeaseState, Leases, Store, StoredOrder } from "../sync/ports.ts";
 import type { Database, Row } from "./database.ts";
 
 /** Rows of one table. */
@@ -43,8 +43,17 @@ export interface Retention {
   marketDays: number;
 }
 
+/** A lease that somebody holds now. */
+export interface HeldLease {
+  name: string;
+  holder: string;
+  token: number;
+  /** Until it is free, unless it is renewed. */
+  leftMs: number;
+}
+
 /** What outputs and commands read besides the port of `sync`. */
-export interface DatabaseStore extends Store {
+export interface DatabaseStore extends Store, Leases {
   readonly database: Database;
   /** Events with an id greater than `id`, oldest first, at most `limit`. `"0"` is the beginning. */
   outboxAfter(id: string, limit: number): Promise<ChangeEvent[]>;
@@ -55,6 +64,8 @@ export interface DatabaseStore extends Store {
   counts(): Promise<TableCount[]>;
   /** Takes or renews a lease; null while another holder has it, else the fencing token. */
   takeLease(name: string, holder: string, ttlMs: number): Promise<number | null>;
+  /** Leases whose names begin with `prefix` and that are held now, by name. */
+  heldLeases(prefix: string): Promise<HeldLease[]>;
   /** Deletes what is older than `retention`, a bounded number of rows per call; returns how much went, by table. */
   prune(retention: Retention, nowMs: number): Promise<Record<string, number>>;
 }
@@ -276,6 +287,32 @@ export function openStore(database: Database): DatabaseStore {
       );
       return row?.token ?? null;
     },
+
+    takeLeases: (names, holder, ttlMs) =>
+      // Rows are locked one after the other: in one order in every process.
+      rows<LeaseState>(
+        `with taken as materialized (
+           select name, hl_internal.take_lease(name, $2, $3::integer) as token
+           from (select name from unnest($1::text[]) as name order by name) wanted
+         )
+         select t.name, t.token, case when t.token is null then l.holder else $2 end as holder
+         from taken t left join hl_internal.leases l using (name)`,
+        [names, holder, ttlMs],
+      ),
+
+    async releaseLeases(names, holder) {
+      await rows(
+        `update hl_internal.leases set expires_at = '-infinity' where name = any ($1::text[]) and holder = $2`,
+        [names, holder],
+      );
+    },
+
+    heldLeases: (prefix) =>
+      rows<HeldLease>(
+        `select name, holder, token, (extract(epoch from expires_at - clock_timestamp()) * 1000)::bigint as "leftMs"
+         from hl_internal.leases where starts_with(name, $1) and expires_at > clock_timestamp() order by name`,
+        [prefix],
+      ),
 
     async prune(retention, nowMs) {
       const [row] = await rows<{ outbox: number; quarantine: number }>(

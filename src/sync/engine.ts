@@ -16,7 +16,8 @@ import { ACCOUNT_DEFAULTS, Account, type AccountOptions, type Commit, type Progr
 import type { Address, Applied } from "./events.ts";
 import { accountSubscriptions, LANE_DEFAULTS, Lane, type LaneOptions, type LaneStatus } from "./lane.ts";
 import { Market, type MarketChoice } from "./market.ts";
-import type { OpenStream, Store, VenueInfo } from "./ports.ts";
+import type { Leases, OpenStream, Store, VenueInfo } from "./ports.ts";
+import { type Duty, Standby } from "./standby.ts";
 
 /** One commit, as outputs see it. */
 export interface Committed {
@@ -36,6 +37,8 @@ export interface EngineDeps {
   publish(committed: Committed): void;
   onProgress?(progress: Progress): void;
   onFatal(error: unknown): void;
+  /** Shared with other processes that follow into the same database: then one of them follows each account. */
+  shared?: { leases: Leases; holder: string };
 }
 
 export interface FollowedAccount {
@@ -57,8 +60,23 @@ export interface EngineConfig {
 }
 
 export interface EngineStatus {
-  accounts: { address: Address; alias: string | null; mode: "stream" | "poll"; lane: LaneStatus | null }[];
+  accounts: {
+    address: Address;
+    alias: string | null;
+    mode: "stream" | "poll";
+    /** Null while polled, and on standby. */
+    lane: LaneStatus | null;
+    /** `standby`: another process follows the account, this one would take over. */
+    role: "active" | "standby";
+    /** Which process follows the account; null when it is not known, or when there can be no other. */
+    holder: string | null;
+  }[];
 }
+
+/** Lease names. */
+export const followLease = (address: Address): string => `follow ${address}`;
+const marketLease = ({ coins, streams }: MarketChoice): string =>
+  `market ${[...coins].sort().join(",")} ${[...streams].sort().join(",")}`;
 
 /** Waiting for the database: full jitter between these. */
 const RETRY_MIN_MS = 50;
@@ -120,41 +138,95 @@ export function openAccount(
   });
 }
 
+interface Followed extends FollowedAccount {
+  /** Beyond what the venue streams to one address, accounts are polled. */
+  mode: "stream" | "poll";
+  /** Null while another process follows the account. */
+  account: Account | null;
+  lane: Lane | null;
+}
+
 export class Engine {
   readonly name = "engine";
   readonly #deps: EngineDeps;
   readonly #config: EngineConfig;
   readonly #abort = new AbortController();
-  #lanes: { followed: FollowedAccount; account: Account; lane: Lane | null }[] = [];
+  /** Stopping begins: what is being started is given up. */
+  readonly #ending = new AbortController();
+  readonly #commit: Commit;
+  readonly #followed: Followed[];
+  #dexes: Promise<string[]> | null = null;
+  #standby: Standby | null = null;
   #market: Market | null = null;
   #polling: Promise<void> = Promise.resolve();
 
   constructor(deps: EngineDeps, config: EngineConfig) {
     this.#deps = deps;
     this.#config = config;
+    this.#commit = committer(deps, this.#abort.signal);
+    // Each account takes a connection of its own, and so does market data.
+    const connections = LIMITS.connections - (config.market ? 1 : 0);
+    const usersMax = config.usersMax ?? Math.min(LIMITS.users, connections);
+    this.#followed = config.accounts.map((followed, index) => ({
+      ...followed,
+      mode: index < usersMax ? "stream" : "poll",
+      account: null,
+      lane: null,
+    }));
   }
 
   /** Rejects when the venue or the database cannot be reached now; after that nothing stops it but `stop`. */
   async start(): Promise<void> {
+    const { shared, clock, log, onFatal } = this.#deps;
     const { signal } = this.#abort;
-    const commit = committer(this.#deps, signal);
-    const dexes = await perpDexes(this.#deps.info, signal);
-    // Each account takes a connection of its own, and so does market data.
-    const connections = LIMITS.connections - (this.#config.market ? 1 : 0);
-    const usersMax = this.#config.usersMax ?? Math.min(LIMITS.users, connections);
-    for (const [index, followed] of this.#config.accounts.entries()) {
-      const account = openAccount(this.#deps, this.#config, followed, dexes, commit);
-      await account.open();
-      this.#lanes.push({ followed, account, lane: index < usersMax ? this.#lane(account, dexes) : null });
-    }
-    for (const { lane } of this.#lanes) lane?.start();
-    if (this.#config.market) {
-      this.#market = new Market({ ...this.#deps, choice: this.#config.market, commit });
-      this.#market.start();
-    }
+    const duties = this.#duties();
+    if (shared) {
+      this.#standby = new Standby({ ...shared, duties, clock, log, onFatal });
+      await this.#standby.start();
+    } else for (const duty of duties) await duty.begin(this.#ending.signal);
     this.#polling = this.#poll().catch((error: unknown) => {
-      if (!signal.aborted) this.#deps.onFatal(error);
+      if (!signal.aborted) onFatal(error);
     });
+  }
+
+  #duties(): Duty[] {
+    const duties = this.#followed.map((followed): Duty => {
+      const begin = (signal: AbortSignal) => this.#begin(followed, signal);
+      return { name: followLease(followed.address), begin, leave: () => this.#leave(followed) };
+    });
+    const choice = this.#config.market;
+    if (choice === null) return duties;
+    const begin = async () => {
+      this.#market = new Market({ ...this.#deps, choice, commit: this.#commit });
+      this.#market.start();
+    };
+    const leave = async () => {
+      await this.#market?.stop();
+      this.#market = null;
+    };
+    return [...duties, { name: marketLease(choice), begin, leave }];
+  }
+
+  async #begin(followed: Followed, signal: AbortSignal): Promise<void> {
+    this.#dexes ??= perpDexes(this.#deps.info, signal);
+    const dexes = await this.#dexes.catch((error: unknown) => {
+      this.#dexes = null;
+      throw error;
+    });
+    const account = openAccount(this.#deps, this.#config, followed, dexes, this.#commit);
+    await account.open();
+    signal.throwIfAborted();
+    followed.account = account;
+    if (followed.mode === "poll") return;
+    followed.lane = this.#lane(account, dexes);
+    followed.lane.start();
+  }
+
+  /** Stops intake, writes what was received, then lets go. */
+  async #leave(followed: Followed): Promise<void> {
+    await followed.lane?.stop();
+    followed.lane = null;
+    followed.account = null;
   }
 
   #lane(account: Account, dexes: readonly string[]): Lane {
@@ -173,13 +245,13 @@ export class Engine {
   async #poll(): Promise<void> {
     const { signal } = this.#abort;
     const { clock, log } = this.#deps;
-    const polled = this.#lanes.filter(({ lane }) => lane === null);
+    const polled = this.#followed.filter(({ mode }) => mode === "poll");
     const pollMs = this.#config.lane?.pollMs ?? LANE_DEFAULTS.pollMs;
     while (polled.length > 0 && !signal.aborted) {
       const startedAtMs = clock.now();
       for (const { account } of polled) {
         const ask = { priority: "reconcile", source: "poll", signal } as const;
-        await account.catchUp(ask).catch((error: unknown) => {
+        await account?.catchUp(ask).catch((error: unknown) => {
           if (!signal.aborted) log.warn("poll failed, will try again", { account: account.address, error });
         });
       }
@@ -188,23 +260,30 @@ export class Engine {
   }
 
   status(): EngineStatus {
+    const duties = new Map(this.#standby?.status().map((duty) => [duty.name, duty]));
     return {
-      accounts: this.#lanes.map(({ followed, lane }) => ({
-        ...followed,
-        mode: lane ? "stream" : "poll",
+      accounts: this.#followed.map(({ address, alias, mode, account, lane }) => ({
+        address,
+        alias,
+        mode,
         lane: lane?.status() ?? null,
+        role: account === null ? "standby" : "active",
+        holder: duties.get(followLease(address))?.holder ?? null,
       })),
     };
   }
 
+  /** Those that this process follows now. */
   accounts(): Account[] {
-    return this.#lanes.map(({ account }) => account);
+    return this.#followed.flatMap(({ account }) => account ?? []);
   }
 
-  /** Stops intake, writes what was received, then lets go. */
+  /** Stops intake, writes what was received, then lets go; a standby takes over at once. */
   async stop(): Promise<void> {
-    const stopped = Promise.all([...this.#lanes.map(({ lane }) => lane?.stop()), this.#market?.stop()]);
-    await stopped;
+    this.#ending.abort(new Error("stopped"));
+    if (this.#standby !== null) await this.#standby.stop();
+    else
+      await Promise.all([...this.#followed.map((followed) => this.#leave(followed)), this.#market?.stop()]);
     this.#abort.abort(new Error("stopped"));
     await this.#polling;
   }

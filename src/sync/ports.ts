@@ -50,6 +50,23 @@ export interface Store {
   latestDashboard(account: Address): Promise<DashboardRow | null>;
 }
 
+/** A lease as it stood when it was asked for. */
+export interface LeaseState {
+  name: string;
+  /** Grows with every change of holder; null while another holds it. */
+  token: number | null;
+  /** Whoever holds it now. */
+  holder: string | null;
+}
+
+/** Leases by the clock of the database. Both reject with `StoreError`. */
+export interface Leases {
+  /** Takes or renews each lease that is free or ours, for `ttlMs` from now, in one round trip. */
+  takeLeases(names: readonly string[], holder: string, ttlMs: number): Promise<LeaseState[]>;
+  /** Gives back those that we hold, so that another need not wait for their end. */
+  releaseLeases(names: readonly string[], holder: string): Promise<void>;
+}
+
 export interface StoredOrder {
   account: Address;
   orderId: number;

@@ -31,14 +31,21 @@ export const demo: Command = {
     const account = [{ address, alias: "demo" }];
     const demoOptions = { ...options, account, database, apiUrl: simulator.url, wsUrl: simulator.wsUrl };
     try {
-      return await followUntilStopped({ ...context, options: demoOptions }, true, (_following, opened) => {
-        if (options.json) return;
-        print(`following simulated account ${address} at ${simulator.url}`);
-        print(
-          `look into it:  psql '${opened?.url}' -c 'select * from hl_fills order by fill_time desc limit 5'`,
-        );
-        print("every committed change is printed below; Ctrl-C stops");
-      });
+      return await followUntilStopped(
+        { ...context, options: demoOptions },
+        {
+          printing: true,
+          sharing: false,
+          onStarted(_following, opened) {
+            if (options.json) return;
+            print(`following simulated account ${address} at ${simulator.url}`);
+            print(
+              `look into it:  psql '${opened?.url}' -c 'select * from hl_fills order by fill_time desc limit 5'`,
+            );
+            print("every committed change is printed below; Ctrl-C stops");
+          },
+        },
+      );
     } finally {
       await simulator.stop();
     }

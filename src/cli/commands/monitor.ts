@@ -6,5 +6,5 @@ export const monitor: Command = {
   name: "monitor",
   summary: "follow accounts and print every change as it is committed",
   options: run.options.filter((name) => name !== "listen"),
-  run: (context) => followUntilStopped(context, true),
+  run: (context) => followUntilStopped(context, { printing: true, sharing: false }),
 };

@@ -7,7 +7,7 @@ import type { Lifecycle } from "../../runtime/lifecycle.ts";
 import type { Committed } from "../../sync/engine.ts";
 import { type Command, type Context, EXIT, untilAborted } from "../command.ts";
 import { startOutputs } from "../outputs.ts";
-import { type Following, follow, type OpenDatabase, openFor } from "../wire.ts";
+import { type Following, follow, type OpenDatabase, openFor, openLeases } from "../wire.ts";
 
 /** Stopping in order: intake first, then what was received is written, within this time. */
 const STOP_WITHIN_MS = 10_000;
@@ -28,8 +28,10 @@ export const run: Command = {
     "interval",
     "since",
     "weight",
+    "webhookRetry",
   ],
-  run: (context) => followUntilStopped(context, context.options.json || !context.options.db),
+  run: (context) =>
+    followUntilStopped(context, { printing: context.options.json || !context.options.db, sharing: true }),
 };
 
 /** For people, history is a count: changes older than this are not told one by one. NDJSON has them all. */
@@ -54,25 +56,33 @@ export function printer({ options, print, color, clock }: Context): (committed: 
   };
 }
 
-/** Follows until the context's signal; `onStarted` runs once the engine does. Resolves with the exit code. */
-export async function followUntilStopped(
-  context: Context,
-  printing: boolean,
-  onStarted: (following: Following, database: OpenDatabase | null) => void = () => {},
-): Promise<number> {
+export interface FollowOptions {
+  /** Print each committed change. */
+  printing: boolean;
+  /** Stand by while another process follows the same accounts into the same database. */
+  sharing: boolean;
+  /** Runs once the engine does. */
+  onStarted?: (following: Following, database: OpenDatabase | null) => void;
+}
+
+/** Follows until the context's signal. Resolves with the exit code. */
+export async function followUntilStopped(context: Context, options: FollowOptions): Promise<number> {
   const { log, signal, clock } = context;
   const opened = await openFor(context);
-  const following = follow(context, opened.store);
+  const leases = options.sharing && opened.database ? openLeases(opened.database.url) : null;
+  const following = follow(context, opened.store, leases ?? {});
   const { engine, feed, failed } = following;
   let outputs: Lifecycle | null = null;
   try {
-    if (printing) feed.subscribe(printer(context));
+    if (options.printing) feed.subscribe(printer(context));
     await Promise.race([engine.start(), failed, untilAborted(signal)]);
     if (!signal.aborted) {
       const database = opened.database?.database.describe() ?? "none";
-      log.info("following", { accounts: context.options.account.length, database });
+      const { accounts } = engine.status();
+      const active = accounts.filter(({ role }) => role === "active").length;
+      log.info("following", { accounts: active, onStandby: accounts.length - active, database });
       outputs = await startOutputs({ context, following, store: opened.database?.store ?? null });
-      onStarted(following, opened.database);
+      options.onStarted?.(following, opened.database);
     }
     await Promise.race([untilAborted(signal), failed]);
     return EXIT.ok;
@@ -81,6 +91,7 @@ export async function followUntilStopped(
     const late = new AbortController();
     await Promise.race([engine.stop(), clock.sleep(STOP_WITHIN_MS, late.signal).catch(() => {})]);
     late.abort();
+    await leases?.close();
     await opened.close();
   }
 }

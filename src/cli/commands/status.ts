@@ -1,6 +1,7 @@
 /** `status`: what the database holds and since when it is complete. Asks the database only. */
 
 import { knownSince, subtract, union } from "../../sync/coverage.ts";
+import { followLease } from "../../sync/engine.ts";
 import { TRACKED_STREAMS } from "../../sync/events.ts";
 import { type Command, EXIT } from "../command.ts";
 import { openMigrated } from "../wire.ts";
@@ -22,7 +23,12 @@ export const status: Command = {
         print(`database  ${database.describe()}`);
         print(`rows      ${tables.map(({ table, rows }) => `${table} ${rows}`).join(", ")}`);
       } else print(JSON.stringify({ type: "database", database: database.describe(), tables }));
+      const leases = new Map((await store.heldLeases("follow ")).map((lease) => [lease.name, lease]));
       for (const { account, alias, sinceMs } of accounts) {
+        const who = alias ?? `${account.slice(0, 6)}…${account.slice(-4)}`;
+        const holder = leases.get(followLease(account))?.holder ?? null;
+        if (options.json) print(JSON.stringify({ type: "account", account, alias, followedBy: holder }));
+        else print(`${who}  ${holder === null ? "followed by nobody now" : `followed by ${holder}`}`);
         for (const stream of TRACKED_STREAMS) {
           const coverage = await store.coverage(account, stream);
           const proven = union(coverage.filter(({ grade }) => grade === "proven"));
@@ -45,7 +51,6 @@ export const status: Command = {
             };
             print(JSON.stringify(row));
           } else {
-            const who = alias ?? `${account.slice(0, 6)}…${account.slice(-4)}`;
             print(`${who}  ${stream.padEnd(9)} ${sentence(since, provenToMs, gaps.length)}`);
           }
         }

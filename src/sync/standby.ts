@@ -1,0 +1,236 @@
+/**
+ * Who follows what, when several processes could: one is active, the others are hot standby.
+ *
+ * ```
+ *   standby ── lease taken ──► active ── lease refused: another has it ──► standby
+ *      │ asks every renewMs       │ renews every renewMs
+ *      └ does nothing else        └ a database that is away changes nothing: it goes on, nobody else can take it
+ * ```
+ *
+ * Guarantees: a duty is begun only while its lease is held, and left as soon as the database says that another holds
+ * it; a duty whose holder died is begun within `ttlMs + renewMs` and the time its start takes, one whose holder stopped
+ * in order within `renewMs`; after a database outage somebody holds every lease again. Time is the database's alone:
+ * the clocks of the processes are never compared. No session state.
+ *
+ * Two may be active at once for a while (a process that stood still, a database that only one of them reaches). That
+ * does no harm to rows, since every write is a join. What must not be done twice checks `isSure`, or carries the
+ * fencing token, which grows with every change of holder.
+ */
+import { StoreError } from "../errors.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Log } from "../runtime/log.ts";
+import type { Leases } from "./ports.ts";
+
+export const STANDBY_DEFAULTS = {
+  /** A lease that was not renewed for this long is free. */
+  ttlMs: 5_000,
+  /** Leases are renewed, and asked for, this often. */
+  renewMs: 1_000,
+  /** After a failure a standby waits this long, so that the one which is active already keeps the lease. */
+  failedMs: 2_500,
+  /** Waits between two attempts to begin a duty double from the first to the second. */
+  beginAgainMinMs: 1_000,
+  beginAgainMaxMs: 30_000,
+} as const;
+export type StandbyOptions = { [K in keyof typeof STANDBY_DEFAULTS]: number };
+
+/** Something that one process at a time should do. */
+export interface Duty {
+  /** Name of its lease. */
+  readonly name: string;
+  /** A rejection is tried again for as long as the lease is held. The signal says that all is to stop. */
+  begin(signal: AbortSignal): Promise<void>;
+  /** Called only after `begin` succeeded. Must not reject. */
+  leave(): Promise<void>;
+}
+
+export interface DutyStatus {
+  name: string;
+  role: "active" | "standby";
+  /** Who holds the lease, as far as known. */
+  holder: string | null;
+  /** Ours while active, else null. */
+  token: number | null;
+}
+
+export interface StandbyDeps {
+  leases: Leases;
+  /** Unique to this start of this process. */
+  holder: string;
+  duties: readonly Duty[];
+  clock: Clock;
+  log: Log;
+  options?: Partial<StandbyOptions>;
+  /** The database will never let us ask. */
+  onFatal(error: unknown): void;
+}
+
+interface Post {
+  duty: Duty;
+  token: number | null;
+  holder: string | null;
+  /** The lease cannot be another's before this, by our own clock. */
+  sureUntilMs: number;
+  phase: "idle" | "beginning" | "begun" | "leaving";
+  failures: number;
+  beginAtMs: number;
+}
+
+export class Standby {
+  readonly name = "standby";
+  readonly #deps: StandbyDeps;
+  readonly #options: StandbyOptions;
+  readonly #posts: Post[];
+  readonly #abort = new AbortController();
+  #asking: Promise<void> = Promise.resolve();
+  #changes = new Set<Promise<void>>();
+  #isAway = false;
+
+  constructor(deps: StandbyDeps) {
+    this.#deps = deps;
+    this.#options = { ...STANDBY_DEFAULTS, ...deps.options };
+    this.#posts = deps.duties.map((duty) => ({
+      duty,
+      token: null,
+      holder: null,
+      sureUntilMs: Number.NEGATIVE_INFINITY,
+      phase: "idle",
+      failures: 0,
+      beginAtMs: Number.NEGATIVE_INFINITY,
+    }));
+  }
+
+  /** Asks once and begins, one after the other, what is free. Rejects when the database or a duty fails now. */
+  async start(): Promise<void> {
+    await this.#ask();
+    for (const post of this.#posts) {
+      if (post.token === null) continue;
+      this.#abort.signal.throwIfAborted();
+      await post.duty.begin(this.#abort.signal);
+      post.phase = "begun";
+    }
+    this.#asking = this.#run().catch((error: unknown) => {
+      if (!this.#abort.signal.aborted) this.#deps.onFatal(error);
+    });
+  }
+
+  /** Leaves everything, then gives the leases back. */
+  async stop(): Promise<void> {
+    this.#abort.abort(new Error("stopped"));
+    await this.#asking;
+    await Promise.all(this.#changes);
+    const begun = this.#posts.filter(({ phase }) => phase === "begun");
+    await Promise.all(begun.map((post) => this.#leave(post)));
+    const held = this.#posts.filter(({ token }) => token !== null).map(({ duty }) => duty.name);
+    if (held.length === 0) return;
+    // A database that is away lets them run out.
+    await this.#deps.leases.releaseLeases(held, this.#deps.holder).catch((error: unknown) => {
+      this.#deps.log.warn("leases could not be given back, they run out by themselves", { error });
+    });
+  }
+
+  status(): DutyStatus[] {
+    return this.#posts.map(({ duty, phase, holder, token }) => ({
+      name: duty.name,
+      role: phase === "begun" ? "active" : "standby",
+      holder,
+      token,
+    }));
+  }
+
+  /** Whether nobody else can hold the lease of this duty now. */
+  isSure(name: string): boolean {
+    const post = this.#posts.find(({ duty }) => duty.name === name);
+    return post !== undefined && post.token !== null && this.#deps.clock.now() < post.sureUntilMs;
+  }
+
+  async #run(): Promise<void> {
+    const { clock } = this.#deps;
+    const { signal } = this.#abort;
+    while (!signal.aborted) {
+      const isHolder = this.#posts.some(({ token }) => token !== null);
+      const { renewMs, failedMs } = this.#options;
+      await clock.sleep(this.#isAway && !isHolder ? failedMs : renewMs, signal);
+      await this.#askPatiently();
+      for (const post of this.#posts) this.#follow(post);
+    }
+  }
+
+  async #askPatiently(): Promise<void> {
+    const { log } = this.#deps;
+    try {
+      await this.#ask();
+      if (this.#isAway) log.info("leases can be renewed again");
+      this.#isAway = false;
+    } catch (error) {
+      if (!(error instanceof StoreError && error.transient)) throw error;
+      if (!this.#isAway) log.warn("leases cannot be renewed now, going on as before", { error });
+      this.#isAway = true;
+    }
+  }
+
+  async #ask(): Promise<void> {
+    const { leases, holder, clock } = this.#deps;
+    const askedAtMs = clock.now();
+    const names = this.#posts.map(({ duty }) => duty.name);
+    const states = await leases.takeLeases(names, holder, this.#options.ttlMs);
+    for (const post of this.#posts) {
+      const state = states.find(({ name }) => name === post.duty.name);
+      if (state === undefined) continue;
+      this.#note(post, state.token, state.holder);
+      if (state.token !== null) post.sureUntilMs = askedAtMs + this.#options.ttlMs;
+    }
+  }
+
+  #note(post: Post, token: number | null, holder: string | null): void {
+    const { log } = this.#deps;
+    const duty = post.duty.name;
+    if (token !== null && post.token === null) log.info("active", { duty, fencing: token });
+    if (token === null && post.holder !== holder) {
+      const isLoss = post.token !== null;
+      log[isLoss ? "warn" : "info"](isLoss ? "another process took over, standing by" : "standing by", {
+        duty,
+        active: holder,
+      });
+    }
+    post.token = token;
+    post.holder = holder;
+  }
+
+  /** Brings what is done in line with what is held. One change of a duty at a time. */
+  #follow(post: Post): void {
+    const { clock } = this.#deps;
+    if (this.#abort.signal.aborted) return;
+    let change: Promise<void> | null = null;
+    if (post.token !== null && post.phase === "idle" && clock.now() >= post.beginAtMs)
+      change = this.#begin(post);
+    if (post.token === null && post.phase === "begun") change = this.#leave(post);
+    if (change === null) return;
+    const done: Promise<void> = change.finally(() => this.#changes.delete(done));
+    this.#changes.add(done);
+  }
+
+  async #begin(post: Post): Promise<void> {
+    const { clock, log } = this.#deps;
+    post.phase = "beginning";
+    try {
+      await post.duty.begin(this.#abort.signal);
+      post.phase = "begun";
+      post.failures = 0;
+    } catch (error) {
+      if (this.#abort.signal.aborted) return;
+      const { beginAgainMinMs, beginAgainMaxMs } = this.#options;
+      const inMs = Math.min(beginAgainMaxMs, beginAgainMinMs * 2 ** Math.min(post.failures, 30));
+      post.phase = "idle";
+      post.failures += 1;
+      post.beginAtMs = clock.now() + inMs;
+      log.warn("could not take over, will try again", { duty: post.duty.name, error, inMs });
+    }
+  }
+
+  async #leave(post: Post): Promise<void> {
+    post.phase = "leaving";
+    await post.duty.leave();
+    post.phase = "idle";
+  }
+}
