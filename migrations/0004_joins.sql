@@ -212,11 +212,11 @@ begin
         max((r.event).size - (r.event).remaining) as told,
         max((r.event).first_seen_at) as seen_at
       from (
-        -- Place 1 is the deciding transition: terminal over unknown over open, then the latest, then the furthest.
+        -- Place 1 is the deciding transition: terminal over unknown over open, then the latest, then the greater word
+        -- (of open and triggered in one millisecond the latter).
         select t as event, row_number() over (
           order by case t.status when 'open' then 0 when 'triggered' then 0 when 'unknown' then 1 else 2 end desc,
                    t.status_time_ms desc,
-                   case t.status when 'open' then 0 when 'triggered' then 1 else 2 end desc,
                    t.venue_status collate "C" desc
         ) as place
         from public.hl_order_events t

@@ -240,10 +240,17 @@ function runInitdb(
     child.once("error", (cause) => fail(notStarted(binaries, cause)));
     child.once("close", (code) => {
       if (code === 0) done();
+      else if (/could not look up effective user ID/.test(complaints)) fail(namelessUser());
       else fail(new StoreError(`initdb failed: ${lastLine(complaints)}`, { transient: false }));
     });
   }).finally(() => closeSync(handle));
 }
+
+/** As in a container with an arbitrary uid. initdb asks for the name of its user; the server does not. */
+const namelessUser = (): ConfigError =>
+  new ConfigError(
+    "the embedded PostgreSQL needs a user with a name, and /etc/passwd has none for this one: add an entry, run as root, or give --database postgres://… (DATABASE_URL)",
+  );
 
 const notStarted = (binaries: string, cause: Error): StoreError =>
   new StoreError(`cannot run the embedded PostgreSQL in ${binaries}: ${cause.message}`, {

@@ -87,8 +87,10 @@ export function createMemoryStore(): Store {
     async coverage() {
       return [];
     },
-    async countFillsAfter(account, timeMs) {
-      return of(memory.fills.values(), account).filter((fill) => fill.timeMs > timeMs).length;
+    async countFillsAfter(account, timeMs, twap) {
+      return of(memory.fills.values(), account).filter(
+        (fill) => fill.timeMs > timeMs && (fill.twapId !== null) === twap,
+      ).length;
     },
     async fills(account, fromMs, toMs) {
       return between(memory.fills.values(), account, fromMs, toMs);

@@ -187,11 +187,12 @@ export function openStore(database: Database): DatabaseStore {
         [account, stream],
       ),
 
-    async countFillsAfter(account, timeMs) {
+    async countFillsAfter(account, timeMs, twap) {
       const [row] = await rows<{ count: number }>(
         `select count(*) as count from public.hl_fills
-         where account_address = $1 and fill_time > to_timestamp($2::bigint / 1000.0)`,
-        [account, timeMs],
+         where account_address = $1 and fill_time > to_timestamp($2::bigint / 1000.0)
+           and (twap_id is not null) = $3`,
+        [account, timeMs, twap],
       );
       return row!.count;
     },

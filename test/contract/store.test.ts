@@ -104,7 +104,7 @@ for (const kind of ["embedded", "real"] as const) {
         (await db.store.fills(ACCOUNT, T, T + 1)).map((f) => f.timeMs),
         [T, T + 1],
       );
-      assert.equal(await db.store.countFillsAfter(ACCOUNT, T), 2);
+      assert.equal(await db.store.countFillsAfter(ACCOUNT, T, false), 2);
     });
 
     it("reports what it wrote and what it knew, and makes one event per change", async () => {
@@ -512,6 +512,29 @@ for (const kind of ["embedded", "real"] as const) {
       await database.query("update hl_internal.leases set expires_at = now() - interval '1 second'");
       assert.equal(await store.takeLease("alerts", "two", 60_000), 2);
       assert.equal(await store.takeLease("alerts", "one", 60_000), null);
+    });
+
+    it("lends several duties at once, says who holds the rest, and takes them back", async () => {
+      const { store } = db;
+      await store.takeLeases(["follow b"], "two", 60_000);
+      assert.deepEqual(await store.takeLeases(["follow b", "follow a"], "one", 60_000), [
+        { name: "follow a", token: 1, holder: "one" },
+        { name: "follow b", token: null, holder: "two" },
+      ]);
+      const held = await store.heldLeases("follow ");
+      assert.deepEqual(
+        held.map(({ name, holder, token }) => [name, holder, token]),
+        [
+          ["follow a", "one", 1],
+          ["follow b", "two", 1],
+        ],
+      );
+      assert.ok(held.every(({ leftMs }) => leftMs > 0 && leftMs <= 60_000));
+      await store.releaseLeases(["follow a", "follow b"], "two");
+      assert.deepEqual(await store.takeLeases(["follow a", "follow b"], "one", 60_000), [
+        { name: "follow a", token: 1, holder: "one" },
+        { name: "follow b", token: 2, holder: "one" },
+      ]);
     });
 
     it("describes every table, view and column it made", async () => {

@@ -1,0 +1,201 @@
+/** What a user is told when the database cannot be used: one line, what to do, and no password in it. */
+import assert from "node:assert/strict";
+import { createServer, type Server, type Socket } from "node:net";
+import { after, before, describe, it } from "node:test";
+import { ConfigError, StoreError } from "../../src/errors.ts";
+import { openPostgres, type PostgresOptions } from "../../src/store/postgres.ts";
+import { startServer, type TestServer } from "../support/postgres.ts";
+
+const PASSWORD = "s3cret-Pa55";
+
+/** The error of a first query. */
+async function failure(url: string, options: PostgresOptions = {}): Promise<StoreError> {
+  const database = openPostgres(url, { connectTimeoutMs: 2_000, ...options });
+  try {
+    await database.query("select 1");
+  } catch (error) {
+    assert.ok(error instanceof StoreError);
+    assert.doesNotMatch(error.message, /\n/);
+    assert.ok(!error.message.includes(PASSWORD), error.message);
+    return error;
+  } finally {
+    await database.close();
+  }
+  throw new assert.AssertionError({ message: "the query succeeded" });
+}
+
+/** A server that treats every connection with `handle`; resolves to its port. */
+async function listen(handle: (socket: Socket) => void): Promise<{ port: number; server: Server }> {
+  const server = createServer((socket) => {
+    socket.on("error", () => {});
+    handle(socket);
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const address = server.address();
+  assert.ok(address !== null && typeof address === "object");
+  return { port: address.port, server };
+}
+
+describe("a database that cannot be used", () => {
+  let server: TestServer;
+  let real: URL;
+  before(async () => {
+    server = await startServer();
+    const db = await server.newDatabase();
+    real = new URL(db.url);
+    await db.close();
+  });
+  after(() => server?.stop());
+
+  const at = (change: (url: URL) => void): string => {
+    const url = new URL(real);
+    url.pathname = "/postgres";
+    change(url);
+    return url.href;
+  };
+
+  it("because nothing listens there is worth another try", async () => {
+    const { port, server: closed } = await listen(() => {});
+    await new Promise((done) => closed.close(done));
+    const error = await failure(`postgres://me:${PASSWORD}@127.0.0.1:${port}/db`);
+    assert.match(error.message, /^cannot reach PostgreSQL at 127\.0\.0\.1:\d+: connection refused\./);
+    assert.equal(error.transient, true);
+  });
+
+  it("because the host has no address says so", async () => {
+    const error = await failure(`postgres://me:${PASSWORD}@no-such-host.invalid/db`);
+    assert.match(error.message, /no-such-host\.invalid:5432: (no such host|name cannot be resolved)/);
+  });
+
+  it("because the password is wrong is final", async () => {
+    const error = await failure(
+      at((url) => {
+        url.password = PASSWORD;
+      }),
+    );
+    assert.match(error.message, /refused user hlsync: wrong password/);
+    assert.equal(error.transient, false);
+    assert.equal(error.sqlState, "28P01");
+  });
+
+  it("because it does not exist is final", async () => {
+    const error = await failure(
+      at((url) => {
+        url.pathname = "/nowhere";
+      }),
+    );
+    assert.match(error.message, /there is no database nowhere at/);
+    assert.equal(error.transient, false);
+  });
+
+  it("because it does not offer TLS names the option", async () => {
+    const error = await failure(
+      at((url) => {
+        url.searchParams.set("sslmode", "require");
+      }),
+    );
+    assert.match(error.message, /does not offer TLS: use sslmode=disable/);
+  });
+
+  it("because a web server answers is told apart from a database that is away", async () => {
+    const { port, server: web } = await listen((socket) =>
+      socket.once("data", () => socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")),
+    );
+    const error = await failure(`postgres://me:${PASSWORD}@127.0.0.1:${port}/db`);
+    assert.match(error.message, /what answers at 127\.0\.0\.1:\d+ is not a PostgreSQL server/);
+    assert.equal(error.transient, false);
+    await new Promise((done) => web.close(done));
+  });
+
+  it("because something silent listens there is told within the time limit", async () => {
+    const sockets: Socket[] = [];
+    const { port, server: mute } = await listen((socket) => void sockets.push(socket));
+    const error = await failure(`postgres://me:${PASSWORD}@127.0.0.1:${port}/db`, { connectTimeoutMs: 200 });
+    assert.match(error.message, /not a PostgreSQL server/);
+    for (const socket of sockets) socket.destroy();
+    await new Promise((done) => mute.close(done));
+  });
+
+  it("because all connections are busy is worth another try", async () => {
+    const database = openPostgres(real.href.replace(real.pathname, "/postgres"), {
+      maxConnections: 1,
+      connectTimeoutMs: 100,
+    });
+    const busy = database.query("select pg_sleep(0.6)");
+    await assert.rejects(database.query("select 1"), (error: unknown) => {
+      assert.ok(error instanceof StoreError);
+      assert.match(error.message, /all 1 connections .* were busy for 100 ms/);
+      assert.equal(error.transient, true);
+      return true;
+    });
+    await busy;
+    await database.close();
+  });
+
+  it("because a statement takes too long gives up, and the next one has a fresh connection", async () => {
+    const database = openPostgres(real.href.replace(real.pathname, "/postgres"), {
+      maxConnections: 1,
+      statementTimeoutMs: 150,
+    });
+    await assert.rejects(database.query("select pg_sleep(3)"), (error: unknown) => {
+      assert.ok(error instanceof StoreError);
+      assert.match(error.message, /no answer from PostgreSQL at .* within 150 ms/);
+      assert.equal(error.transient, true);
+      return true;
+    });
+    assert.deepEqual(await database.query("select 1 as one"), [{ one: 1 }]);
+    await database.close();
+  });
+
+  it("because the connection was cut is worth another try, and the try succeeds", async () => {
+    const database = openPostgres(real.href.replace(real.pathname, "/postgres"), { maxConnections: 1 });
+    const [own] = await database.query("select pg_backend_pid() as pid");
+    const cut = database.query("select pg_sleep(5)");
+    const running = "select 1 from pg_stat_activity where pid = $1 and state = 'active'";
+    while ((await server.admin.query(running, [own?.pid])).length === 0);
+    await server.admin.query("select pg_terminate_backend($1)", [own?.pid]);
+    await assert.rejects(cut, (error: unknown) => error instanceof StoreError && error.transient);
+    assert.deepEqual(await database.query("select 1 as one"), [{ one: 1 }]);
+    // An idle connection that is cut must not end the process.
+    const [again] = await database.query("select pg_backend_pid() as pid");
+    await server.admin.query("select pg_terminate_backend($1)", [again?.pid]);
+    assert.deepEqual(await database.query("select 1 as one").catch(() => database.query("select 1 as one")), [
+      { one: 1 },
+    ]);
+    await database.close();
+  });
+
+  it("because it is read-only is worth another try", async () => {
+    const db = await server.newDatabase();
+    const name = new URL(db.url).pathname.slice(1);
+    await server.admin.query(`alter database ${name} set default_transaction_read_only = on`);
+    const database = openPostgres(db.url);
+    await assert.rejects(database.query("create table x (y int)"), (error: unknown) => {
+      assert.ok(error instanceof StoreError);
+      assert.equal(error.sqlState, "25006");
+      assert.equal(error.transient, true);
+      return true;
+    });
+    await database.close();
+    await db.close();
+  });
+
+  it("because its URL cannot be read is a configuration error that does not repeat the URL", () => {
+    for (const url of [
+      `postgres://me:${PASSWORD}/#@host/db`,
+      `mysql://me:${PASSWORD}@host/db`,
+      `postgres://h/db?sslmode=maybe`,
+    ])
+      assert.throws(
+        () => openPostgres(url),
+        (error: unknown) => error instanceof ConfigError && !error.message.includes(PASSWORD),
+      );
+  });
+
+  it("is described without its password", async () => {
+    const database = openPostgres(`postgres://me:${PASSWORD}@db.example.com/main`);
+    assert.equal(database.describe(), "postgres://me:***@db.example.com:5432/main");
+    await database.close();
+    await assert.rejects(database.query("select 1"), /is closed/);
+  });
+});
