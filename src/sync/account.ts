@@ -220,7 +220,7 @@ export class Account {
       info,
       restLagMs: this.#deps.options.restLagMs,
       venueTimeMs: this.#venueTimeMs,
-      countFillsAfter: (timeMs) => store.countFillsAfter(account, timeMs),
+      countFillsAfter: (timeMs, twap) => store.countFillsAfter(account, timeMs, twap),
       commit: async (batch) => {
         const applied = await this.commit(batch, this.#deps.clock.now());
         rows += (batch.fills?.length ?? 0) + (batch.funding?.length ?? 0) + (batch.ledger?.length ?? 0);

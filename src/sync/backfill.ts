@@ -37,8 +37,8 @@ export interface WindowReading {
   info: VenueInfo;
   /** Commits one page; rejects with `StoreError`. */
   commit(batch: Batch): Promise<Applied>;
-  /** Fills already stored after a time: tells whether older ones are still within what the venue serves. */
-  countFillsAfter(timeMs: number): Promise<number>;
+  /** Fills stored after a time, either TWAP slices or all others: tells whether older ones are still within what the venue serves. */
+  countFillsAfter(timeMs: number, twap: boolean): Promise<number>;
   /** The newest time stamped by the venue before this reading began. */
   venueTimeMs: number;
   /** REST may answer this much behind the venue's clock: nothing younger than that is claimed as proven. */
@@ -199,7 +199,7 @@ export async function readWindow(
     if (anchor === "unknown" && first > fromMs) open.push({ fromMs, toMs: saturated ? first - 1 : first });
     if (last < toMs) open.push({ fromMs: saturated ? last + 1 : last, toMs });
   }
-  await settleHead(reading, stream, window.fromMs, Math.min(firstRowMs - 1, claimableToMs), result.rows);
+  await settleHead(reading, stream, window.fromMs, Math.min(firstRowMs - 1, claimableToMs));
   return result;
 }
 
@@ -209,12 +209,11 @@ async function settleHead(
   stream: WindowStream,
   fromMs: number,
   toMs: number,
-  rowsRead: number,
 ): Promise<void> {
   if (fromMs > toMs) return;
   const { horizonRows } = READERS[stream];
   const reached =
-    horizonRows !== null && Math.max(rowsRead, await reading.countFillsAfter(toMs)) >= horizonRows;
+    horizonRows !== null && (await reading.countFillsAfter(toMs, stream === "twapFills")) >= horizonRows;
   const row = { account: reading.account, stream, fromMs, toMs };
   const reason = `older than the ${horizonRows} newest rows, which is all that the venue serves`;
   await reading.commit({

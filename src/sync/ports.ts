@@ -38,8 +38,8 @@ export interface Store {
   /** Writes all of it or nothing, as joins, with coverage and outbox rows in the same transaction. */
   apply(batch: Batch): Promise<Applied>;
   coverage(account: Address, stream: TrackedStream): Promise<CoverageRow[]>;
-  /** Stored fills, TWAP slices included, with a time after `timeMs`. */
-  countFillsAfter(account: Address, timeMs: number): Promise<number>;
+  /** Stored fills with a time after `timeMs`: TWAP slices, or all others. */
+  countFillsAfter(account: Address, timeMs: number, twap: boolean): Promise<number>;
   /** Stored rows in [fromMs, toMs], for verification; ordered by time. */
   fills(account: Address, fromMs: number, toMs: number): Promise<FillRow[]>;
   funding(account: Address, fromMs: number, toMs: number): Promise<FundingRow[]>;

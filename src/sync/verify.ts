@@ -146,7 +146,7 @@ async function collect(
     restLagMs: 0,
     // Nothing is claimed here: the walk's claims are dropped with its commits.
     venueTimeMs: window.toMs,
-    countFillsAfter: (timeMs) => store.countFillsAfter(account, timeMs),
+    countFillsAfter: (timeMs, twap) => store.countFillsAfter(account, timeMs, twap),
     async commit(batch): Promise<Applied> {
       kept.fills.push(...(batch.fills ?? []));
       kept.funding.push(...(batch.funding ?? []));

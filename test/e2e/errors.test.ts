@@ -1,0 +1,85 @@
+/** Bad input and unreachable parts: one line on stderr, the documented exit code, and no password anywhere. */
+import assert from "node:assert/strict";
+import { createServer } from "node:net";
+import { after, before, describe, it } from "node:test";
+import { hlsync, type Running, simulate } from "../support/cli.ts";
+import { startServer, type TestServer, temporaryFolder } from "../support/postgres.ts";
+
+const USER = `0x${"c".repeat(40)}`;
+const SECRET = "hunter2hunter2";
+
+/** A port on which nothing listens. */
+const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+
+describe("errors", { timeout: 120_000 }, () => {
+  const folder = temporaryFolder();
+  let server: TestServer;
+  let exchange: Running & { apiUrl: string };
+  let database: string;
+  let nowhere: number;
+
+  before(async () => {
+    server = await startServer("embedded");
+    database = (await server.newDatabase({ migrated: false })).url;
+    exchange = await simulate();
+    nowhere = await freePort();
+  });
+  after(async () => {
+    await exchange?.stop();
+    await server?.stop();
+    folder.remove();
+  });
+
+  async function fails(args: string[], code: number, says: RegExp): Promise<void> {
+    const result = await hlsync([...args, "--log-level", "error"], { cwd: folder.path });
+    assert.equal(result.code, code, result.stderr);
+    assert.match(result.stderr, says);
+    assert.equal(result.stderr.trim().split("\n").length, 1, result.stderr);
+    assert.doesNotMatch(result.stderr + result.stdout, new RegExp(SECRET));
+  }
+  const sync = (...args: string[]) => ["sync", "--once", "--account", USER, ...args];
+
+  it("a bad address is a usage error that shows it", () =>
+    fails(["sync", "--once", "--account", "0x123"], 2, /--account "0x123": expected 0x and 40 hex digits/));
+  it("no account at all is a usage error that says how to give one", () =>
+    fails(["sync", "--once"], 2, /--account 0x… or set HLSYNC_ACCOUNTS/));
+  it("a bad flag is a usage error", () => fails(["sync", "--wat"], 2, /unknown option '--wat'/));
+  it("a bad value names the flag and the value", () =>
+    fails(sync("--interval", "soon"), 2, /--interval "soon": expected a number/));
+  it("an unknown command is a usage error", () => fails(["snyc"], 2, /unknown command 'snyc'/));
+  it("a config file with an unknown key is a usage error", () =>
+    fails(sync("--config", "/nowhere.json"), 2, /--config "\/nowhere.json": cannot be read/));
+  it("an unreachable venue is 5", () =>
+    fails(
+      sync("--api-url", `http://127.0.0.1:${nowhere}`, "--database", database),
+      5,
+      /perpDexs: .*(refused|ECONNREFUSED)/,
+    ));
+  it("an unreachable database is 6", () =>
+    fails(
+      sync("--api-url", exchange.apiUrl, "--database", `postgres://me:${SECRET}@127.0.0.1:${nowhere}/x`),
+      6,
+      /127\.0\.0\.1/,
+    ));
+  it("a wrong password is 6, with the password masked", () => {
+    const url = new URL(database);
+    url.password = SECRET;
+    return fails(sync("--api-url", exchange.apiUrl, "--database", url.href), 6, /password/);
+  });
+  it("a database folder that is not ours is a usage error", () =>
+    fails(sync("--api-url", exchange.apiUrl, "--database", "/usr/bin"), 2, /\/usr\/bin/));
+  it("pending migrations are 3 for `migrate --check`, and 0 once applied", async () => {
+    const { url: empty } = await server.newDatabase({ migrated: false });
+    const pending = await hlsync(["migrate", "--check", "--database", empty]);
+    assert.equal(pending.code, 3, pending.stderr);
+    assert.match(pending.stdout, /^pending: 0001_/);
+    assert.equal((await hlsync(["migrate", "--database", empty])).code, 0);
+    assert.equal((await hlsync(["migrate", "--check", "--database", empty])).code, 0);
+  });
+});
