@@ -27,6 +27,8 @@ export function exitCodeOf(error: unknown): number {
 
 export interface Context {
   options: Options;
+  /** What stood on the command line besides options, for commands that take `args`. */
+  args: readonly string[];
   clock: Clock;
   log: Log;
   /** One line of data on stdout. */
@@ -40,6 +42,8 @@ export interface Context {
 export interface Command {
   name: string;
   summary: string;
+  /** Positional arguments as commander writes them: `<action> [values...]`. */
+  args?: string;
   options: readonly OptionName[];
   /** Resolves with the exit code; throws what `exitCodeOf` knows. */
   run(context: Context): Promise<number>;

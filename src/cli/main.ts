@@ -24,10 +24,11 @@ export async function main(argv: readonly string[]): Promise<void> {
     .exitOverride();
   let exitCode: number = EXIT.ok;
   for (const command of COMMANDS) {
-    const sub = program.command(command.name).description(command.summary);
+    const nameAndArgs = command.args === undefined ? command.name : `${command.name} ${command.args}`;
+    const sub = program.command(nameAndArgs).description(command.summary);
     for (const name of [...command.options, ...COMMON_OPTIONS]) addOption(sub, name);
-    sub.action(async (given: Record<string, unknown>) => {
-      exitCode = await runCommand(command, flagsOf(given), fail);
+    sub.action(async () => {
+      exitCode = await runCommand(command, flagsOf(sub.opts()), sub.args, fail);
     });
   }
   // A pipe that closes early (`hlsync tail | head`) ends the program quietly.
@@ -76,6 +77,7 @@ function flagsOf(given: Record<string, unknown>): Partial<Record<OptionName, str
 async function runCommand(
   command: Command,
   flags: Partial<Record<OptionName, string>>,
+  args: readonly string[],
   fail: (line: string) => void,
 ): Promise<number> {
   const abort = new AbortController();
@@ -104,6 +106,7 @@ async function runCommand(
     });
     return await command.run({
       options,
+      args,
       log,
       clock: systemClock,
       print: (line) => process.stdout.write(`${line}\n`),

@@ -8,6 +8,7 @@ import { simulate } from "./simulate.ts";
 import { status } from "./status.ts";
 import { sync } from "./sync.ts";
 import { verify } from "./verify.ts";
+import { webhooks } from "./webhooks.ts";
 
 /** In the order of `--help`. */
 export const COMMANDS: readonly Command[] = [
@@ -17,6 +18,7 @@ export const COMMANDS: readonly Command[] = [
   backfill,
   verify,
   status,
+  webhooks,
   migrate,
   simulate,
   demo,

@@ -1,0 +1,258 @@
+/**
+ * `webhooks`: who is told of committed changes, and what became of it. Guarantees: a signing secret is shown once, when
+ * it is made; the address of an endpoint, often a secret itself, is shown without its path.
+ */
+import { randomBytes } from "node:crypto";
+import { ConfigError } from "../../errors.ts";
+import type { OutboxEvent, Queryable } from "../../outputs/outbox.ts";
+import {
+  addEndpoint,
+  type DeliveryRow,
+  disableEndpoint,
+  type Endpoint,
+  enableEndpoint,
+  type Format,
+  readDeliveries,
+  readEndpoints,
+  readSecrets,
+  removeEndpoint,
+  rewind,
+  rotateSecret,
+  summarizeEndpoints,
+} from "../../outputs/webhooks/endpoints.ts";
+import { createHttpSend } from "../../outputs/webhooks/httpSend.ts";
+import { EVENT_TYPES, unknownPattern } from "../../outputs/webhooks/payload.ts";
+import { Secret, webhookId } from "../../outputs/webhooks/signature.ts";
+import { webhookTarget } from "../../outputs/webhooks/target.ts";
+import { type Command, type Context, EXIT } from "../command.ts";
+import { openMigrated } from "../wire.ts";
+
+/** Deliveries are signed with the former secret too for this long after `rotate`. */
+const ROTATION_MS = 86_400_000;
+/** What chats are told of when nothing is chosen: not every step of every order. */
+const CHAT_EVENTS = ["fill.created", "ledger.created", "gap.*", "alert.*", "webhook.disabled"];
+/** Chats are for people: what happened longer ago is no news to them. */
+const CHAT_MAX_AGE_MS = 3_600_000;
+/** Clocks may differ by this much; what was committed before an endpoint was added is not sent anyway. */
+const SKEW_MS = 60_000;
+
+export const webhooks: Command = {
+  name: "webhooks",
+  args: "<action> [target]",
+  summary: "list, add <url>, test, deliveries, replay --since, rotate, enable, disable, remove <id>",
+  options: [
+    "database",
+    "events",
+    "format",
+    "onlyAccount",
+    "description",
+    "allowPrivate",
+    "maxAge",
+    "since",
+    "limit",
+    "status",
+  ],
+  async run(context) {
+    const [action = "", target] = context.args;
+    const act = ACTIONS[action];
+    if (act === undefined) {
+      throw new ConfigError(
+        `webhooks ${JSON.stringify(action)}: expected one of ${Object.keys(ACTIONS).join(", ")}`,
+      );
+    }
+    const { database, close } = await openMigrated(context);
+    try {
+      return await act(context, database, target);
+    } finally {
+      await close();
+    }
+  },
+};
+
+type Action = (context: Context, db: Queryable, target: string | undefined) => Promise<number>;
+
+const ACTIONS: Record<string, Action> = {
+  list,
+  add,
+  test,
+  deliveries,
+  replay,
+  rotate,
+  async enable(context, db, target) {
+    const { id } = await endpointOf(db, target);
+    await enableEndpoint(db, id);
+    return say(context, { type: "enabled", endpoint: id }, `${id} is enabled and goes on where it stopped`);
+  },
+  async disable(context, db, target) {
+    const { id } = await endpointOf(db, target);
+    await disableEndpoint(db, id, "disabled by the user", context.clock.now());
+    return say(
+      context,
+      { type: "disabled", endpoint: id },
+      `${id} is disabled; hlsync webhooks enable ${id}`,
+    );
+  },
+  async remove(context, db, target) {
+    const { id } = await endpointOf(db, target);
+    await removeEndpoint(db, id);
+    return say(context, { type: "removed", endpoint: id }, `${id} is removed`);
+  },
+};
+
+function say({ options, print }: Context, row: Record<string, unknown>, text: string): number {
+  print(options.json ? JSON.stringify(row) : text);
+  return EXIT.ok;
+}
+
+/** The endpoint whose id is, or begins with, `target`. */
+async function endpointOf(db: Queryable, target: string | undefined): Promise<Endpoint> {
+  const endpoints = await readEndpoints(db);
+  const found = endpoints.filter(({ id }) => target !== undefined && id.startsWith(target));
+  const exact = found.find(({ id }) => id === target) ?? (found.length === 1 ? found[0] : undefined);
+  if (exact) return exact;
+  const ids = endpoints.map(({ id }) => id).join(", ") || "none: hlsync webhooks add <url>";
+  throw new ConfigError(`webhook ${JSON.stringify(target ?? "")}: expected the id of one of ${ids}`);
+}
+
+/** `https://host/…`: the path of a webhook is often its password. */
+function shownUrl(url: Secret | null): string {
+  if (url === null) return "(configuration)";
+  const { origin, pathname, search } = new URL(url.reveal());
+  return pathname === "/" && search === "" ? origin : `${origin}/…`;
+}
+
+async function list({ options, print }: Context, db: Queryable): Promise<number> {
+  const summaries = new Map((await summarizeEndpoints(db)).map((row) => [row.endpoint, row]));
+  const endpoints = await readEndpoints(db);
+  for (const endpoint of endpoints) {
+    const { url, ...shown } = endpoint;
+    const { endpoint: _id, ...counts } = summaries.get(endpoint.id)!;
+    if (options.json) {
+      print(JSON.stringify({ type: "endpoint", ...shown, url: shownUrl(url), ...counts }));
+      continue;
+    }
+    const state =
+      endpoint.state === "disabled"
+        ? `DISABLED (${endpoint.disabledReason})`
+        : endpoint.failingSinceMs !== null
+          ? `failing since ${new Date(endpoint.failingSinceMs).toISOString()}`
+          : "ok";
+    const { pending, delivered, dead, expired } = counts;
+    print(`${endpoint.id}  ${shownUrl(url)}  ${endpoint.format}  ${endpoint.description ?? ""}`.trimEnd());
+    print(`  events ${endpoint.events.join(",")}  accounts ${endpoint.accounts?.join(",") ?? "all"}`);
+    print(`  ${state}  pending ${pending}  delivered ${delivered}  dead ${dead}  expired ${expired}`);
+  }
+  if (endpoints.length === 0 && !options.json) print("no webhook yet: hlsync webhooks add https://…");
+  return EXIT.ok;
+}
+
+async function add(context: Context, db: Queryable, target: string | undefined): Promise<number> {
+  const { options, clock } = context;
+  const url = checkedUrl(target, options.allowPrivate);
+  const format = (options.format || formatOf(url)) as Format;
+  const isChat = format === "discord" || format === "slack";
+  const events = options.events.length > 0 ? options.events : isChat ? CHAT_EVENTS : ["*"];
+  const unknown = unknownPattern(events);
+  if (unknown !== null) {
+    throw new ConfigError(
+      `--events ${JSON.stringify(unknown)}: expected some of ${Object.keys(EVENT_TYPES).join(", ")}, fill.* or *`,
+    );
+  }
+  const accounts = options.onlyAccount.map(({ address }) => address);
+  const id = `wh_${randomBytes(4).toString("hex")}`;
+  const secret = await addEndpoint(db, {
+    id,
+    url: new Secret(url.href),
+    format,
+    events,
+    accounts: accounts.length > 0 ? accounts : null,
+    description: options.description,
+    allowPrivate: options.allowPrivate,
+    maxAgeMs: options.maxAge ?? (isChat ? CHAT_MAX_AGE_MS : null),
+    sinceMs: options.since ?? clock.now() - SKEW_MS,
+  });
+  if (options.since !== null) await rewind(db, id, options.since);
+  const shown = isChat ? "" : secret!.reveal();
+  const lines = [`${id} is told of ${events.join(", ")}`];
+  if (shown !== "") lines.push(`signing secret, shown only now: ${shown}`);
+  lines.push(`try it: hlsync webhooks test ${id}`);
+  return say(
+    context,
+    { type: "added", endpoint: id, format, events, secret: shown || null },
+    lines.join("\n"),
+  );
+}
+
+/** Discord and Slack are known by their hosts. */
+function formatOf({ hostname, pathname }: URL): Format {
+  if (/(^|\.)discord(app)?\.com$/.test(hostname) && pathname.startsWith("/api/webhooks/")) return "discord";
+  return hostname === "hooks.slack.com" ? "slack" : "standard";
+}
+
+/** The URL is not repeated in errors: it may be a secret. */
+function checkedUrl(text: string | undefined, allowPrivate: boolean): URL {
+  const url = text !== undefined && URL.canParse(text) ? new URL(text) : null;
+  if (url === null || !["http:", "https:"].includes(url.protocol))
+    throw new ConfigError("webhooks add: expected a URL that starts with https://");
+  if (url.protocol === "http:" && !allowPrivate)
+    throw new ConfigError(
+      "webhooks add: plain http lets anybody on the way read along: use https, or --allow-private",
+    );
+  return url;
+}
+
+async function test(context: Context, db: Queryable, target: string | undefined): Promise<number> {
+  const { clock } = context;
+  const endpoint = await endpointOf(db, target);
+  if (endpoint.url === null) throw new ConfigError(`${endpoint.id} is an alert channel: hlsync alerts test`);
+  const http = createHttpSend({ clock });
+  const secrets = (await readSecrets(db, clock.now())).get(endpoint.id) ?? [];
+  const nowMs = clock.now();
+  const event: OutboxEvent = {
+    ...{ id: 0, key: `test:${endpoint.id}:${nowMs}`, type: "webhook.test", account: null, timeMs: nowMs },
+    ...{ source: "stream", committedAtMs: nowMs, data: { message: "This is a test of hlsync." } },
+  };
+  const deps = { http, clock, aliases: new Map(), delaysMs: [] };
+  const attempt = await webhookTarget(deps, { ...endpoint, url: endpoint.url }, secrets)
+    .deliver(event, webhookId(event.key), context.signal)
+    .finally(() => http.close());
+  const durationMs = clock.now() - nowMs;
+  const { status, error } = attempt;
+  const text = error === null ? `delivered: ${status} in ${durationMs} ms` : `not delivered: ${error}`;
+  say(context, { type: "test", endpoint: endpoint.id, status, error, durationMs }, text);
+  return error === null ? EXIT.ok : EXIT.unexpected;
+}
+
+async function deliveries(context: Context, db: Queryable, target: string | undefined): Promise<number> {
+  const { options, print } = context;
+  const endpoint = target === undefined ? null : (await endpointOf(db, target)).id;
+  const rows = await readDeliveries(db, endpoint, options.status, options.limit);
+  for (const row of rows.reverse())
+    print(options.json ? JSON.stringify({ ...row, type: "delivery", event: row.type }) : deliveryLine(row));
+  return EXIT.ok;
+}
+
+function deliveryLine(row: DeliveryRow): string {
+  const at = new Date(row.lastAttemptMs).toISOString().slice(0, 19).replace("T", " ");
+  const took = row.durationMs === null ? "" : ` ${row.durationMs} ms`;
+  const why = row.error === null ? "" : `  ${row.error}`;
+  const { endpoint, type, webhookId: id, status, attempts } = row;
+  return `${at}  ${endpoint}  ${status.padEnd(9)} ${type.padEnd(16)} ${id}  attempt ${attempts}${took}${why}`;
+}
+
+async function replay(context: Context, db: Queryable, target: string | undefined): Promise<number> {
+  const { since } = context.options;
+  if (since === null) throw new ConfigError("webhooks replay: say from when with --since <date>");
+  const { id } = await endpointOf(db, target);
+  const events = await rewind(db, id, since);
+  const text = `${id} is told again of what happened since ${new Date(since).toISOString()}: ${events} events, before its filter, with the ids they had`;
+  return say(context, { type: "replay", endpoint: id, sinceMs: since, events }, text);
+}
+
+async function rotate(context: Context, db: Queryable, target: string | undefined): Promise<number> {
+  const { id } = await endpointOf(db, target);
+  const untilMs = context.clock.now() + ROTATION_MS;
+  const secret = (await rotateSecret(db, id, untilMs)).reveal();
+  const text = `new signing secret, shown only now: ${secret}\ndeliveries are signed with the old one too until ${new Date(untilMs).toISOString()}`;
+  return say(context, { type: "rotated", endpoint: id, secret, oldValidUntilMs: untilMs }, text);
+}

@@ -1,0 +1,44 @@
+/** Deliveries to webhooks, while `run` follows. */
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { BRIDGE_DEFAULTS, WebhookBridge } from "../outputs/webhooks/bridge.ts";
+import { createHttpSend } from "../outputs/webhooks/httpSend.ts";
+import type { Aliases } from "../outputs/webhooks/payload.ts";
+import { webhookTarget } from "../outputs/webhooks/target.ts";
+import { systemRandom } from "../runtime/random.ts";
+import type { Context } from "./command.ts";
+import type { StartOutput } from "./outputs.ts";
+
+/** Names this process among those that share a database. */
+export const holderName = (): string => `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`;
+
+export const aliasesOf = ({ account }: Context["options"]): Aliases =>
+  new Map(account.flatMap(({ address, alias }) => (alias === null ? [] : [[address, alias] as const])));
+
+export const webhooksOutput: StartOutput = async ({ context, following, store }) => {
+  if (store === null) return null;
+  const { options, clock, log } = context;
+  const http = createHttpSend({ clock });
+  const targets = { http, clock, aliases: aliasesOf(options), delaysMs: options.webhookRetry };
+  const bridge = new WebhookBridge({
+    db: store.database,
+    clock,
+    random: systemRandom,
+    log: log.with({ part: "webhooks" }),
+    holder: holderName(),
+    onNews: (listener) =>
+      following.feed.subscribe(({ applied }) => {
+        if (applied.events.length > 0) listener();
+      }),
+    targetOf: (endpoint, secrets) => webhookTarget(targets, endpoint, secrets),
+    channels: [],
+    options: BRIDGE_DEFAULTS,
+  }).start();
+  return {
+    name: bridge.name,
+    async stop() {
+      await bridge.stop();
+      http.close();
+    },
+  };
+};

@@ -1,0 +1,394 @@
+/**
+ * Delivers outbox events to endpoints.
+ *
+ * ```
+ *   outbox ──► lane (endpoint × account): cursor ──► attempt ──► settle (log + cursor, one statement)
+ *                 ▲ in order, one at a time            │ failed: same event again, by the schedule
+ *                 └────────────────────────────────────┘ given up: dead letter, next event
+ * ```
+ *
+ * Guarantees: every event that an endpoint wants is delivered at least once, in the order of its account, with one
+ * `webhook-id` for all attempts, or ends as a dead letter; an event whose id was delivered is not sent again unless
+ * replayed. An endpoint is served by the process that holds its lease; another takes over when that one is gone. The
+ * state is in the database alone, so a kill loses nothing: at worst the last attempt is made again. An endpoint that
+ * fails for days, or answers 410, is disabled, and the others are told.
+ */
+import { StoreError } from "../../errors.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import type { Service } from "../../runtime/lifecycle.ts";
+import type { Log } from "../../runtime/log.ts";
+import type { Random } from "../../runtime/random.ts";
+import { type OutboxEvent, type Queryable, readOutbox, releaseLeases, takeLeases } from "../outbox.ts";
+import {
+  type DueLane,
+  disableEndpoint,
+  type Endpoint,
+  type Lease,
+  type Outcome,
+  pruneDeliveries,
+  readDelivered,
+  readDueLanes,
+  readEndpoints,
+  readSecrets,
+  settle,
+} from "./endpoints.ts";
+import { wants } from "./payload.ts";
+import { judge } from "./retry.ts";
+import { type Secret, webhookId } from "./signature.ts";
+import type { Target } from "./target.ts";
+
+export const BRIDGE_DEFAULTS = {
+  /** The database is asked for news this often; commits of this process are heard of at once. */
+  pollMs: 1_000,
+  /** Another process takes over this long after the holder was last heard of. */
+  leaseMs: 10_000,
+  /** An endpoint is disabled when nothing was delivered for this long and something failed. */
+  disableAfterMs: 5 * 86_400_000,
+  /** Lanes of one endpoint that deliver at the same time; further ones wait. */
+  lanesPerEndpoint: 8,
+  /** The log of deliveries is kept this long. */
+  keepLogMs: 30 * 86_400_000,
+  /** What is under way when stopping may take this long. */
+  stopMs: 3_000,
+} as const;
+export type BridgeOptions = { [K in keyof typeof BRIDGE_DEFAULTS]: number };
+
+export interface BridgeDeps {
+  db: Queryable;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  /** Names this process in leases. */
+  holder: string;
+  /** Calls back after commits of this process; returns the function that ends it. */
+  onNews(listener: () => void): () => void;
+  /** What to send to an endpoint that was added. */
+  targetOf(endpoint: Endpoint & { url: Secret }, secrets: readonly Secret[]): Target;
+  /** Alert channels of this process's configuration; each has its row in the database. */
+  channels: readonly Target[];
+  options: BridgeOptions;
+}
+
+/** Events read at once. */
+const BATCH = 200;
+const PRUNE_EVERY_MS = 3_600_000;
+
+const leaseName = (endpoint: string): string => `webhook:${endpoint}`;
+
+interface Served {
+  endpoint: Endpoint;
+  target: Target;
+  lease: Lease;
+}
+
+export class WebhookBridge implements Service {
+  readonly name = "webhooks";
+  readonly #deps: BridgeDeps;
+  readonly #abort = new AbortController();
+  #stopping = false;
+  #lanes = new Map<string, Promise<void>>();
+  /** Something was due that had to wait for a lane to end. */
+  #crowded = false;
+  #served = new Map<string, Served>();
+  #reloadMs = Number.NEGATIVE_INFINITY;
+  #tokens = new Map<string, number>();
+  /** By our own clock; nothing is sent after it. */
+  #leasedUntilMs = Number.NEGATIVE_INFINITY;
+  #nextRenewMs = Number.NEGATIVE_INFINITY;
+  #nextPruneMs = Number.NEGATIVE_INFINITY;
+  #wake: () => void = () => {};
+  #news = false;
+  #unsubscribe: () => void = () => {};
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(deps: BridgeDeps) {
+    this.#deps = deps;
+  }
+
+  start(): this {
+    this.#unsubscribe = this.#deps.onNews(() => this.#poke());
+    this.#running = this.#run();
+    return this;
+  }
+
+  async stop(): Promise<void> {
+    this.#unsubscribe();
+    this.#stopping = true;
+    this.#poke();
+    await this.#running;
+    const { clock, db, holder, options } = this.#deps;
+    const enough = new AbortController();
+    await Promise.race([
+      Promise.all(this.#lanes.values()),
+      clock.sleep(options.stopMs, enough.signal).catch(() => {}),
+    ]);
+    enough.abort();
+    this.#abort.abort(new Error("stopped"));
+    await Promise.all(this.#lanes.values());
+    // When this fails the leases end by themselves.
+    await releaseLeases(db, [...this.#tokens.keys()].map(leaseName), holder).catch(() => {});
+  }
+
+  #poke(): void {
+    this.#news = true;
+    this.#wake();
+  }
+
+  async #run(): Promise<void> {
+    const { log, clock, options } = this.#deps;
+    let failing = false;
+    while (!this.#stopping) {
+      this.#news = false;
+      let nextMs = clock.now() + options.pollMs;
+      try {
+        nextMs = Math.min(nextMs, await this.#round());
+        if (failing) log.info("webhooks go on");
+        failing = false;
+      } catch (error) {
+        if (!failing) log.warn("webhooks wait for the database", { error });
+        failing = true;
+      }
+      await this.#sleepUntil(nextMs);
+    }
+  }
+
+  /** Until then, or until there is news. */
+  #sleepUntil(atMs: number): Promise<void> {
+    if (this.#news || this.#stopping) return Promise.resolve();
+    return new Promise((resolve) => {
+      const cancel = this.#deps.clock.after(Math.max(0, atMs - this.#deps.clock.now()), resolve);
+      this.#wake = () => {
+        cancel();
+        resolve();
+      };
+    });
+  }
+
+  /** Starts every lane that is due; answers when the next one will be. */
+  async #round(): Promise<number> {
+    const { db, clock, options } = this.#deps;
+    if (clock.now() >= this.#reloadMs) {
+      this.#served = await this.#servedEndpoints();
+      this.#reloadMs = clock.now() + options.pollMs;
+    }
+    const served = this.#served;
+    let nextMs = Number.POSITIVE_INFINITY;
+    if (served.size === 0) return nextMs;
+    const due = await readDueLanes(db, [...served.keys()]);
+    const busy = new Map<string, number>();
+    for (const key of this.#lanes.keys()) {
+      const endpoint = key.split(" ")[0]!;
+      busy.set(endpoint, (busy.get(endpoint) ?? 0) + 1);
+    }
+    for (const lane of due) {
+      const key = `${lane.endpoint} ${lane.lane}`;
+      if (this.#lanes.has(key)) {
+        this.#crowded = true;
+        continue;
+      }
+      if (lane.nextAttemptMs !== null && lane.nextAttemptMs > clock.now()) {
+        nextMs = Math.min(nextMs, lane.nextAttemptMs);
+        continue;
+      }
+      const running = busy.get(lane.endpoint) ?? 0;
+      if (running >= options.lanesPerEndpoint) {
+        this.#crowded = true;
+        continue;
+      }
+      busy.set(lane.endpoint, running + 1);
+      this.#lanes.set(key, this.#drain(served.get(lane.endpoint)!, lane, key));
+    }
+    if (clock.now() >= this.#nextPruneMs) {
+      this.#nextPruneMs = clock.now() + PRUNE_EVERY_MS;
+      await pruneDeliveries(db, clock.now() - options.keepLogMs);
+    }
+    return nextMs;
+  }
+
+  /** Endpoints that are enabled, that this process can serve, and whose lease it holds. */
+  async #servedEndpoints(): Promise<Map<string, Served>> {
+    const { db, clock, channels, targetOf, holder, options } = this.#deps;
+    const [endpoints, secrets] = await Promise.all([readEndpoints(db), readSecrets(db, clock.now())]);
+    const candidates = endpoints.flatMap((endpoint) => {
+      const { url } = endpoint;
+      const target =
+        url === null
+          ? channels.find(({ id }) => id === endpoint.id)
+          : targetOf({ ...endpoint, url }, secrets.get(endpoint.id) ?? []);
+      return target && endpoint.state === "enabled" ? [{ endpoint, target }] : [];
+    });
+    const known = candidates.every(({ endpoint }) => this.#tokens.has(endpoint.id));
+    if (candidates.length > 0 && (clock.now() >= this.#nextRenewMs || !known)) {
+      const askedMs = clock.now();
+      const names = candidates.map(({ endpoint }) => leaseName(endpoint.id));
+      const held = await takeLeases(db, names, holder, options.leaseMs);
+      this.#tokens = new Map([...held].map(([name, token]) => [name.slice(leaseName("").length), token]));
+      this.#leasedUntilMs = askedMs + options.leaseMs;
+      this.#nextRenewMs = askedMs + options.leaseMs / 3;
+    }
+    const served = new Map<string, Served>();
+    for (const { endpoint, target } of candidates) {
+      const token = this.#tokens.get(endpoint.id);
+      if (token === undefined) continue;
+      served.set(endpoint.id, { endpoint, target, lease: { name: leaseName(endpoint.id), holder, token } });
+    }
+    return served;
+  }
+
+  async #drain(served: Served, lane: DueLane, key: string): Promise<void> {
+    const { log } = this.#deps;
+    try {
+      const run = new LaneRun(this.#deps, served, lane, () => this.#mayGoOn(served));
+      const held = await run.drain(this.#abort.signal);
+      // Someone else has the lease or moved the lane: look again before going on.
+      if (!held) {
+        this.#served.delete(lane.endpoint);
+        this.#nextRenewMs = Number.NEGATIVE_INFINITY;
+      }
+    } catch (error) {
+      if (!this.#abort.signal.aborted) {
+        const transient = error instanceof StoreError && error.transient;
+        log[transient ? "debug" : "error"]("delivery interrupted", { endpoint: lane.endpoint, error });
+      }
+    } finally {
+      this.#lanes.delete(key);
+      if (this.#crowded) {
+        this.#crowded = false;
+        this.#poke();
+      }
+    }
+  }
+
+  /** No attempt is started without a lease that will outlive the decision. */
+  #mayGoOn({ endpoint, lease }: Served): boolean {
+    return (
+      !this.#stopping &&
+      this.#tokens.get(endpoint.id) === lease.token &&
+      this.#deps.clock.now() < this.#leasedUntilMs
+    );
+  }
+}
+
+/** One go at a lane: until there is nothing left, an attempt fails, or the lease is gone. */
+class LaneRun {
+  readonly #deps: BridgeDeps;
+  readonly #served: Served;
+  readonly #lane: string;
+  readonly #mayGoOn: () => boolean;
+  /** As the database has it. */
+  #cursorId: number;
+  #attempts: number;
+
+  constructor(deps: BridgeDeps, served: Served, due: DueLane, mayGoOn: () => boolean) {
+    this.#deps = deps;
+    this.#served = served;
+    this.#lane = due.lane;
+    this.#mayGoOn = mayGoOn;
+    this.#cursorId = due.cursorId;
+    this.#attempts = due.attempts;
+  }
+
+  /** False when what it wanted to write was refused. */
+  async drain(signal: AbortSignal): Promise<boolean> {
+    const { db } = this.#deps;
+    for (;;) {
+      const batch = await readOutbox(db, this.#lane, this.#cursorId, BATCH);
+      const wanted = batch.filter((event) => this.#isWanted(event));
+      const ids = wanted.map(({ key }) => webhookId(key));
+      const delivered = await readDelivered(db, this.#served.endpoint.id, ids);
+      for (const [index, event] of wanted.entries()) {
+        if (!this.#mayGoOn()) return true;
+        const before = delivered.get(ids[index]!);
+        // Told already from another row of the outbox.
+        if (before !== undefined && before !== event.id) continue;
+        const next = await this.#deliver(event, ids[index]!, signal);
+        if (next !== "settled") return next === "waits";
+      }
+      const lastId = batch.at(-1)?.id;
+      if (lastId !== undefined && lastId > this.#cursorId && !(await this.#moveTo(lastId, null)))
+        return false;
+      if (batch.length < BATCH) return true;
+    }
+  }
+
+  #isWanted(event: OutboxEvent): boolean {
+    const { events, sinceMs, maxAgeMs } = this.#served.endpoint;
+    // History that was too old when hlsync learned of it is no news to anyone; what grew old waiting is `expired`.
+    const isHistory = maxAgeMs !== null && event.committedAtMs - event.timeMs > maxAgeMs;
+    return wants(events, event.type) && event.timeMs >= sinceMs && !isHistory;
+  }
+
+  #isTooOld(event: OutboxEvent): boolean {
+    const { maxAgeMs } = this.#served.endpoint;
+    return maxAgeMs !== null && this.#deps.clock.now() - event.timeMs > maxAgeMs;
+  }
+
+  async #deliver(
+    event: OutboxEvent,
+    id: string,
+    signal: AbortSignal,
+  ): Promise<"settled" | "waits" | "refused"> {
+    const { clock, random, log } = this.#deps;
+    const { target } = this.#served;
+    const tried: Outcome = {
+      ...{ webhookId: id, event, status: "expired", attempts: this.#attempts, statusCode: null },
+      ...{ error: "older than the endpoint's max age", atMs: clock.now(), durationMs: 0 },
+    };
+    const settled = async (outcome: Outcome) =>
+      (await this.#moveTo(event.id, outcome)) ? "settled" : "refused";
+    if (this.#isTooOld(event)) return settled(tried);
+    const attempt = await target.deliver(event, id, signal);
+    tried.attempts += 1;
+    tried.statusCode = attempt.status;
+    tried.error = attempt.error;
+    tried.durationMs = clock.now() - tried.atMs;
+    const verdict = judge(attempt, tried.attempts, target.delaysMs, random.next());
+    if (verdict.kind === "delivered") return settled({ ...tried, status: "delivered" });
+    const { attempts, statusCode: status, error } = tried;
+    log.warn("webhook not delivered", { endpoint: target.id, type: event.type, attempts, status, error });
+    if (verdict.kind === "dead") return settled({ ...tried, status: "dead" });
+    const nextAttemptMs = verdict.kind === "retry" ? clock.now() + verdict.delayMs : null;
+    if (!(await this.#step(this.#cursorId, attempts, nextAttemptMs, { ...tried, status: "retrying" })))
+      return "refused";
+    if (verdict.kind === "gone") await this.#disable("answered 410 Gone");
+    else await this.#disableAfterDays(error);
+    return "waits";
+  }
+
+  async #moveTo(toId: number, outcome: Outcome | null): Promise<boolean> {
+    const moved = await this.#step(toId, 0, null, outcome);
+    if (moved) {
+      this.#cursorId = toId;
+      this.#attempts = 0;
+    }
+    return moved;
+  }
+
+  #step(
+    toId: number,
+    attempts: number,
+    nextAttemptMs: number | null,
+    outcome: Outcome | null,
+  ): Promise<boolean> {
+    const { endpoint, lease } = this.#served;
+    const step = { endpoint: endpoint.id, lane: this.#lane, fromId: this.#cursorId, toId, attempts };
+    return settle(this.#deps.db, lease, { ...step, nextAttemptMs }, outcome);
+  }
+
+  async #disableAfterDays(error: string | null): Promise<void> {
+    const { clock, options } = this.#deps;
+    const failingForMs = clock.now() - (this.#served.endpoint.failingSinceMs ?? clock.now());
+    if (failingForMs < options.disableAfterMs) return;
+    const days = Math.floor(failingForMs / 86_400_000);
+    await this.#disable(`nothing was delivered for ${days} days: ${error}`);
+  }
+
+  async #disable(reason: string): Promise<void> {
+    const { db, clock, log } = this.#deps;
+    const { id } = this.#served.endpoint;
+    await disableEndpoint(db, id, reason, clock.now());
+    log.error(`webhook disabled: ${reason}. Repair the receiver, then: hlsync webhooks enable ${id}`, {
+      endpoint: id,
+    });
+  }
+}

@@ -1,0 +1,383 @@
+/**
+ * Endpoints and what became of their deliveries, in the database. Guarantees: a delivery is recorded, and its lane moved
+ * on, in one statement that only the holder of the endpoint's lease can do and only from where the lane stood, so that
+ * of two processes one settles; secrets come out of one function and only as `Secret`.
+ */
+import type { Address } from "../../sync/events.ts";
+import { LANE_HEADS, type OutboxEvent, type Queryable } from "../outbox.ts";
+import { newSecret, Secret } from "./signature.ts";
+
+export const FORMATS = ["standard", "cloudevents", "discord", "slack"] as const;
+export type Format = (typeof FORMATS)[number];
+
+/** A row of `webhook_endpoints`. */
+export interface Endpoint {
+  id: string;
+  /** Null for an alert channel, whose address is in the configuration of some process. */
+  url: Secret | null;
+  format: string;
+  /** `fill.created`, `fill.*` or `*`. */
+  events: string[];
+  /** Null for all. */
+  accounts: Address[] | null;
+  description: string | null;
+  allowPrivate: boolean;
+  maxAgeMs: number | null;
+  sinceMs: number;
+  state: "enabled" | "disabled";
+  disabledReason: string | null;
+  disabledAtMs: number | null;
+  failingSinceMs: number | null;
+}
+
+export type NewEndpoint = Pick<
+  Endpoint,
+  "id" | "url" | "format" | "events" | "accounts" | "description" | "allowPrivate" | "maxAgeMs" | "sinceMs"
+>;
+
+const COLUMNS = `id, url, format, events, accounts, description, allow_private as "allowPrivate",
+  max_age_ms as "maxAgeMs", since_ms as "sinceMs", state, disabled_reason as "disabledReason",
+  disabled_at_ms as "disabledAtMs", failing_since_ms as "failingSinceMs"`;
+
+type EndpointRow = Omit<Endpoint, "url" | "events" | "accounts"> & {
+  url: string | null;
+  events: string;
+  accounts: string | null;
+};
+
+export async function readEndpoints(db: Queryable): Promise<Endpoint[]> {
+  // Arrays come as JSON: the driver leaves other types as text.
+  const columns = COLUMNS.replace(
+    "events, accounts",
+    "to_json(events) as events, to_json(accounts) as accounts",
+  );
+  const rows = await db.query<EndpointRow & Record<string, unknown>>(
+    `select ${columns} from hl_internal.webhook_endpoints order by created_at, id`,
+  );
+  return rows.map((row) => ({
+    ...row,
+    url: row.url === null ? null : new Secret(row.url),
+    events: row.events as unknown as string[],
+    accounts: row.accounts as unknown as string[] | null,
+  }));
+}
+
+/** Secrets that are valid at `nowMs`, newest first, by endpoint. */
+export async function readSecrets(db: Queryable, nowMs: number): Promise<Map<string, Secret[]>> {
+  const rows = await db.query<{ endpoint: string; secret: string }>(
+    `select endpoint_id as endpoint, secret from hl_internal.webhook_secrets
+     where expires_at_ms is null or expires_at_ms > $1 order by created_at desc, secret`,
+    [nowMs],
+  );
+  const secrets = new Map<string, Secret[]>();
+  for (const { endpoint, secret } of rows)
+    secrets.set(endpoint, [...(secrets.get(endpoint) ?? []), new Secret(secret)]);
+  return secrets;
+}
+
+/**
+ * Adds an endpoint that is told of what is committed from now on; answers its signing secret. One that is there
+ * already stays as it is, and answers null.
+ */
+export async function addEndpoint(db: Queryable, endpoint: NewEndpoint): Promise<Secret | null> {
+  const secret = newSecret();
+  const rows = await db.query(
+    `with added as (
+       insert into hl_internal.webhook_endpoints (
+         id, url, format, events, accounts, description, allow_private, max_age_ms, since_ms)
+       values ($1, $2, $3, $4::text[], $5::text[], $6, $7, $8, $9)
+       on conflict (id) do nothing returning id
+     ),
+     secret as (
+       insert into hl_internal.webhook_secrets (endpoint_id, secret)
+       select id, $10 from added where $2::text is not null
+     ),
+     lanes as (
+       insert into hl_internal.webhook_lanes (endpoint_id, account_address, cursor_id)
+       select added.id, heads.lane, heads.head from added cross join (${LANE_HEADS}) heads
+     )
+     select id from added`,
+    [
+      endpoint.id,
+      endpoint.url?.reveal() ?? null,
+      endpoint.format,
+      endpoint.events,
+      endpoint.accounts,
+      endpoint.description,
+      endpoint.allowPrivate,
+      endpoint.maxAgeMs,
+      endpoint.sinceMs,
+      secret.reveal(),
+    ],
+  );
+  return rows.length > 0 ? secret : null;
+}
+
+export async function removeEndpoint(db: Queryable, id: string): Promise<void> {
+  await db.query("delete from hl_internal.webhook_endpoints where id = $1", [id]);
+}
+
+/** Works again from where it stopped. */
+export async function enableEndpoint(db: Queryable, id: string): Promise<void> {
+  await db.query(
+    `with enabled as (
+       update hl_internal.webhook_endpoints
+       set state = 'enabled', disabled_reason = null, disabled_at_ms = null, failing_since_ms = null
+       where id = $1 returning id
+     )
+     update hl_internal.webhook_lanes l set attempts = 0, next_attempt_ms = null
+     from enabled where l.endpoint_id = enabled.id`,
+    [id],
+  );
+}
+
+/** Stops deliveries and tells the other endpoints. */
+export async function disableEndpoint(
+  db: Queryable,
+  id: string,
+  reason: string,
+  nowMs: number,
+): Promise<void> {
+  await db.query("select hl_internal.disable_endpoint($1, $2, $3)", [id, reason, nowMs]);
+}
+
+/** Makes a new signing secret; deliveries are signed with the former ones too until `oldUntilMs`. */
+export async function rotateSecret(db: Queryable, id: string, oldUntilMs: number): Promise<Secret> {
+  const secret = newSecret();
+  await db.query(
+    `with old as (
+       update hl_internal.webhook_secrets set expires_at_ms = $3
+       where endpoint_id = $1 and expires_at_ms is null
+     )
+     insert into hl_internal.webhook_secrets (endpoint_id, secret) values ($1, $2)`,
+    [id, secret.reveal(), oldUntilMs],
+  );
+  return secret;
+}
+
+/** Goes back to the first event that happened at `sinceMs` or later; answers how many events there are from there on. */
+export async function rewind(db: Queryable, id: string, sinceMs: number): Promise<number> {
+  const [row] = await db.query<{ events: number }>(
+    `with first as (
+       select coalesce(o.account_address, '') as lane, min(o.id) as id, count(*) as events
+       from hl_internal.outbox o where o.time_ms >= $2 group by 1
+     ),
+     endpoint as (
+       update hl_internal.webhook_endpoints set since_ms = least(since_ms, $2) where id = $1
+     ),
+     moved as (
+       insert into hl_internal.webhook_lanes as l (endpoint_id, account_address, cursor_id)
+       select $1, first.lane, first.id - 1 from first
+       on conflict (endpoint_id, account_address) do update
+         set cursor_id = least(l.cursor_id, excluded.cursor_id), attempts = 0, next_attempt_ms = null
+     )
+     select coalesce(sum(events), 0)::bigint as events from first`,
+    [id, sinceMs],
+  );
+  return row?.events ?? 0;
+}
+
+/** A lane with events that are not settled yet. */
+export interface DueLane {
+  endpoint: string;
+  lane: string;
+  cursorId: number;
+  attempts: number;
+  nextAttemptMs: number | null;
+}
+
+export function readDueLanes(db: Queryable, endpoints: readonly string[]): Promise<DueLane[]> {
+  return db.query<DueLane & Record<string, unknown>>(
+    `select e.id as endpoint, h.lane, coalesce(l.cursor_id, 0) as "cursorId", coalesce(l.attempts, 0) as attempts,
+       l.next_attempt_ms as "nextAttemptMs"
+     from hl_internal.webhook_endpoints e
+     cross join (${LANE_HEADS}) h
+     left join hl_internal.webhook_lanes l on l.endpoint_id = e.id and l.account_address = h.lane
+     where e.id = any ($1::text[]) and e.state = 'enabled' and h.head > coalesce(l.cursor_id, 0)
+       and (e.accounts is null or h.lane = '' or h.lane = any (e.accounts))`,
+    [endpoints],
+  );
+}
+
+export interface Lease {
+  name: string;
+  holder: string;
+  token: number;
+}
+
+/** Where a lane stands and where it goes. */
+export interface Step {
+  endpoint: string;
+  lane: string;
+  fromId: number;
+  toId: number;
+  attempts: number;
+  nextAttemptMs: number | null;
+}
+
+/** What became of one event. */
+export interface Outcome {
+  webhookId: string;
+  event: OutboxEvent;
+  status: "retrying" | "delivered" | "dead" | "expired";
+  attempts: number;
+  statusCode: number | null;
+  error: string | null;
+  atMs: number;
+  durationMs: number;
+}
+
+/** False when the lease is lost or the lane was moved by someone else: then nothing was written. */
+export async function settle(
+  db: Queryable,
+  lease: Lease,
+  step: Step,
+  outcome: Outcome | null,
+): Promise<boolean> {
+  const [row] = await db.query<{ moved: number }>(
+    `with moved as (
+       insert into hl_internal.webhook_lanes as l (endpoint_id, account_address, cursor_id, attempts, next_attempt_ms)
+       select $4, $5, $7, $8, $9
+       where exists (select from hl_internal.leases where name = $1 and holder = $2 and token = $3)
+       on conflict (endpoint_id, account_address) do update
+         set cursor_id = excluded.cursor_id, attempts = excluded.attempts, next_attempt_ms = excluded.next_attempt_ms
+         where l.cursor_id = $6
+       returning 1
+     ),
+     logged as (
+       insert into hl_internal.webhook_deliveries as d (
+         endpoint_id, account_address, webhook_id, outbox_id, type, event_time_ms, status, attempts, status_code, error,
+         first_attempt_ms, last_attempt_ms, duration_ms, event)
+       select $4, $5, x."webhookId", x."outboxId", x.type, x."timeMs", x.status, x.attempts, x."statusCode", x.error,
+         x."atMs", x."atMs", x."durationMs", x.event
+       from json_to_record($10::json) as x(
+         "webhookId" text, "outboxId" bigint, type text, "timeMs" bigint, status text, attempts integer,
+         "statusCode" integer, error text, "atMs" bigint, "durationMs" integer, event jsonb)
+       where $10::json is not null and exists (select from moved)
+       on conflict (endpoint_id, webhook_id) do update
+         set outbox_id = excluded.outbox_id, status = excluded.status, attempts = excluded.attempts,
+           status_code = excluded.status_code, error = excluded.error, last_attempt_ms = excluded.last_attempt_ms,
+           first_attempt_ms = case when d.status = 'retrying' then d.first_attempt_ms else excluded.first_attempt_ms end,
+           duration_ms = excluded.duration_ms, event = excluded.event
+       returning d.status, d.last_attempt_ms
+     ),
+     health as (
+       update hl_internal.webhook_endpoints e
+       set failing_since_ms = case when logged.status = 'delivered' then null else logged.last_attempt_ms end
+       from logged
+       where e.id = $4 and (logged.status = 'delivered') = (e.failing_since_ms is not null)
+     )
+     select count(*) as moved from moved`,
+    [
+      lease.name,
+      lease.holder,
+      lease.token,
+      step.endpoint,
+      step.lane,
+      step.fromId,
+      step.toId,
+      step.attempts,
+      step.nextAttemptMs,
+      outcome && JSON.stringify(outcomeRow(outcome)),
+    ],
+  );
+  return row?.moved === 1;
+}
+
+function outcomeRow({ event, ...outcome }: Outcome): Record<string, unknown> {
+  const gone = outcome.status === "dead" || outcome.status === "expired";
+  return {
+    ...outcome,
+    outboxId: event.id,
+    type: event.type,
+    timeMs: event.timeMs,
+    event: gone ? event : null,
+  };
+}
+
+/** Which of these ids the endpoint has been told already, and for which outbox row. */
+export async function readDelivered(
+  db: Queryable,
+  endpoint: string,
+  webhookIds: readonly string[],
+): Promise<Map<string, number>> {
+  const rows = await db.query<{ id: string; outboxId: number }>(
+    `select webhook_id as id, outbox_id as "outboxId" from hl_internal.webhook_deliveries
+     where endpoint_id = $1 and webhook_id = any ($2::text[]) and status = 'delivered'`,
+    [endpoint, webhookIds],
+  );
+  return new Map(rows.map(({ id, outboxId }) => [id, outboxId]));
+}
+
+/** A row of the log of deliveries. */
+export interface DeliveryRow {
+  endpoint: string;
+  webhookId: string;
+  account: string;
+  type: string;
+  eventTimeMs: number;
+  status: string;
+  attempts: number;
+  statusCode: number | null;
+  error: string | null;
+  lastAttemptMs: number;
+  durationMs: number | null;
+}
+
+/** The newest deliveries first. `endpoint` and `status`: null for all. */
+export function readDeliveries(
+  db: Queryable,
+  endpoint: string | null,
+  status: string | null,
+  limit: number,
+): Promise<DeliveryRow[]> {
+  return db.query<DeliveryRow & Record<string, unknown>>(
+    `select endpoint_id as endpoint, webhook_id as "webhookId", account_address as account, type,
+       event_time_ms as "eventTimeMs", status, attempts, status_code as "statusCode", error,
+       last_attempt_ms as "lastAttemptMs", duration_ms as "durationMs"
+     from hl_internal.webhook_deliveries
+     where ($1::text is null or endpoint_id = $1) and ($2::text is null or status = $2)
+     order by last_attempt_ms desc, outbox_id desc limit $3`,
+    [endpoint, status, limit],
+  );
+}
+
+/** Where each endpoint stands: events waiting, and how many deliveries ended how. */
+export interface EndpointSummary {
+  endpoint: string;
+  pending: number;
+  delivered: number;
+  dead: number;
+  expired: number;
+}
+
+export function summarizeEndpoints(db: Queryable): Promise<EndpointSummary[]> {
+  return db.query<EndpointSummary & Record<string, unknown>>(
+    `select e.id as endpoint,
+       (select count(*) from hl_internal.outbox o
+        left join hl_internal.webhook_lanes l
+          on l.endpoint_id = e.id and l.account_address = coalesce(o.account_address, '')
+        where o.id > coalesce(l.cursor_id, 0) and o.time_ms >= e.since_ms
+          and (e.accounts is null or o.account_address is null or o.account_address = any (e.accounts))
+          and exists (select from unnest(e.events) p where p = '*' or o.type like replace(p, '*', '%'))) as pending,
+       count(*) filter (where d.status = 'delivered') as delivered,
+       count(*) filter (where d.status = 'dead') as dead,
+       count(*) filter (where d.status = 'expired') as expired
+     from hl_internal.webhook_endpoints e
+     left join hl_internal.webhook_deliveries d on d.endpoint_id = e.id
+     group by e.id`,
+  );
+}
+
+/** Rows of the log deleted in one call. */
+const PRUNE_MAX = 10_000;
+
+/** Forgets deliveries whose last attempt is older than `beforeMs`. */
+export async function pruneDeliveries(db: Queryable, beforeMs: number): Promise<void> {
+  await db.query(
+    `delete from hl_internal.webhook_deliveries d using (
+       select endpoint_id, webhook_id from hl_internal.webhook_deliveries where last_attempt_ms < $1 limit ${PRUNE_MAX}
+     ) old where (d.endpoint_id, d.webhook_id) = (old.endpoint_id, old.webhook_id)`,
+    [beforeMs],
+  );
+}

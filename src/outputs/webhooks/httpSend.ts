@@ -1,0 +1,183 @@
+/**
+ * One HTTP request of a delivery. Guarantees: a name is resolved once and the connection goes to an address that was
+ * checked, so a name that changes its mind between check and use (DNS rebinding) gains nothing; redirects are not
+ * followed; the whole request ends within its timeout; at most `BODY_MAX` of an answer is read, and none of it is kept;
+ * rejects with `DeliveryError` whose message names host and reason, never path, query or headers.
+ */
+import { type LookupAddress, lookup as systemLookup } from "node:dns";
+import http from "node:http";
+import https from "node:https";
+import { isIP, type LookupFunction } from "node:net";
+import { DeliveryError } from "../../errors.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import { isPublicAddress } from "./addressGuard.ts";
+import type { Secret } from "./signature.ts";
+
+export interface HttpRequest {
+  /** http or https; often a secret by itself. */
+  url: Secret;
+  headers: Readonly<Record<string, string>>;
+  body: string;
+  /** Lets it go to private addresses and over plain http. */
+  allowPrivate: boolean;
+  timeoutMs: number;
+}
+
+export interface HttpReply {
+  status: number;
+  /** The header, as received. */
+  retryAfter: string | undefined;
+}
+
+export interface HttpSend {
+  send(request: HttpRequest, signal?: AbortSignal): Promise<HttpReply>;
+  close(): void;
+}
+
+/** Resolves a name to all of its addresses. */
+export type Lookup = (host: string) => Promise<LookupAddress[]>;
+
+const lookupAll: Lookup = (host) =>
+  new Promise((resolve, reject) =>
+    systemLookup(host, { all: true }, (error, addresses) => (error ? reject(error) : resolve(addresses))),
+  );
+
+/** Connections per host; further requests wait for one. */
+const SOCKETS_PER_HOST = 8;
+/** An answer that goes on after this is cut off. */
+const BODY_MAX = 65_536;
+
+export interface HttpSendDeps {
+  clock: Clock;
+  lookup?: Lookup;
+  /** Which addresses a request without `allowPrivate` may go to. */
+  isAllowed?: (address: string) => boolean;
+}
+
+export function createHttpSend({
+  clock,
+  lookup = lookupAll,
+  isAllowed = isPublicAddress,
+}: HttpSendDeps): HttpSend {
+  // Connections that skipped the check are never lent to requests that need it.
+  const agents = [false, true].map((allowPrivate) => {
+    const options = { keepAlive: true, maxSockets: SOCKETS_PER_HOST };
+    return { allowPrivate, http: new http.Agent(options), https: new https.Agent(options) };
+  });
+
+  const guardedLookup =
+    (allowPrivate: boolean): LookupFunction =>
+    (host, options, callback) => {
+      lookup(host).then(
+        (found) => {
+          const addresses = found.filter(({ address }) => allowPrivate || isAllowed(address));
+          const first = addresses[0];
+          if (first === undefined) {
+            const where = found.map(({ address }) => address).join(", ");
+            callback(
+              new DeliveryError(
+                `${host} resolves to ${where || "nothing"}: private addresses are refused unless allowed`,
+              ),
+              "",
+            );
+          } else if (options.all) callback(null, addresses);
+          else callback(null, first.address, first.family);
+        },
+        (error: Error) => callback(error, ""),
+      );
+    };
+
+  const once = (request: HttpRequest, signal?: AbortSignal): Promise<HttpReply> => {
+    const { allowPrivate, headers, body, timeoutMs } = request;
+    const url = new URL(request.url.reveal());
+    const host = url.hostname.replace(/^\[|\]$/g, "");
+    if (!allowPrivate && url.protocol !== "https:") {
+      return Promise.reject(new DeliveryError(`${host}: plain http is refused unless allowed`));
+    }
+    // A literal address is never looked up.
+    if (!allowPrivate && isIP(host) !== 0 && !isAllowed(host)) {
+      return Promise.reject(new DeliveryError(`${host}: private addresses are refused unless allowed`));
+    }
+    const secure = url.protocol === "https:";
+    const agent = agents.find((pair) => pair.allowPrivate === allowPrivate)!;
+    return new Promise((resolve, reject) => {
+      const sent = (secure ? https : http).request(url, {
+        method: "POST",
+        agent: secure ? agent.https : agent.http,
+        headers: { ...headers, "content-length": String(Buffer.byteLength(body)), "user-agent": "hlsync" },
+        lookup: guardedLookup(allowPrivate),
+        ...(signal ? { signal } : {}),
+      });
+      const cancel = clock.after(timeoutMs, () =>
+        sent.destroy(new DeliveryError(`${host}: no answer within ${timeoutMs / 1000} s`)),
+      );
+      const fail = (error: Error) => {
+        cancel();
+        if (signal?.aborted) reject(signal.reason);
+        else reject(explain(host, error, sent.reusedSocket));
+      };
+      sent.on("error", fail);
+      sent.on("response", (answer) => {
+        let bytes = 0;
+        const done = () => {
+          cancel();
+          resolve({
+            status: answer.statusCode ?? 0,
+            retryAfter: answer.headers["retry-after"],
+          });
+        };
+        answer.on("data", (chunk: Buffer) => {
+          bytes += chunk.length;
+          if (bytes > BODY_MAX) {
+            done();
+            answer.destroy();
+          }
+        });
+        answer.on("end", done);
+        answer.on("error", fail);
+      });
+      sent.end(body);
+    });
+  };
+
+  return {
+    async send(request, signal) {
+      try {
+        return await once(request, signal);
+      } catch (error) {
+        // The other side closed a kept connection just when it was used again.
+        if (error instanceof StaleConnection) return await once(request, signal);
+        throw error;
+      }
+    },
+    close() {
+      for (const pair of agents) {
+        pair.http.destroy();
+        pair.https.destroy();
+      }
+    },
+  };
+}
+
+class StaleConnection extends DeliveryError {}
+
+const REASONS: Record<string, string> = {
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "connection reset",
+  EPIPE: "connection closed",
+  ENOTFOUND: "no such host",
+  EAI_AGAIN: "name cannot be resolved now",
+  EHOSTUNREACH: "no route to host",
+  ENETUNREACH: "network unreachable",
+  ETIMEDOUT: "no answer",
+};
+
+function explain(host: string, error: Error & { code?: string }, reused: boolean): Error {
+  if (error instanceof DeliveryError) return error;
+  const root = error instanceof AggregateError ? (error.errors[0] as Error & { code?: string }) : error;
+  const code = root.code ?? "";
+  const message = `${host}: ${REASONS[code] ?? (code || root.message)}`;
+  if (reused && (code === "ECONNRESET" || code === "EPIPE"))
+    return new StaleConnection(message, { cause: error });
+  return new DeliveryError(message, { cause: error });
+}
