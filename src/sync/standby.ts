@@ -9,7 +9,7 @@
  *
  * Guarantees: a duty is begun only while its lease is held, and left as soon as the database says that another holds
  * it; a duty whose holder died is begun within `ttlMs + renewMs` and the time its start takes, one whose holder stopped
- * in order within `renewMs`; after a database outage somebody holds every lease again. Time is the database's alone:
+ * in order within `renewMs`; after a database outage somebody holds every lease again, the same one if it still lives. Time is the database's alone:
  * the clocks of the processes are never compared. No session state.
  *
  * Two may be active at once for a while (a process that stood still, a database that only one of them reaches). That
@@ -26,8 +26,8 @@ export const STANDBY_DEFAULTS = {
   ttlMs: 5_000,
   /** Leases are renewed, and asked for, this often. */
   renewMs: 1_000,
-  /** After a failure a standby waits this long, so that the one which is active already keeps the lease. */
-  failedMs: 2_500,
+  /** When the database is back, a standby waits this long, so that the one which is active already keeps the lease. */
+  backMs: 2_500,
   /** Waits between two attempts to begin a duty double from the first to the second. */
   beginAgainMinMs: 1_000,
   beginAgainMaxMs: 30_000,
@@ -102,7 +102,7 @@ export class Standby {
 
   /** Asks once and begins, one after the other, what is free. Rejects when the database or a duty fails now. */
   async start(): Promise<void> {
-    await this.#ask();
+    await this.#ask(this.#posts);
     for (const post of this.#posts) {
       if (post.token === null) continue;
       this.#abort.signal.throwIfAborted();
@@ -146,20 +146,24 @@ export class Standby {
 
   async #run(): Promise<void> {
     const { clock } = this.#deps;
+    const { renewMs, backMs } = this.#options;
     const { signal } = this.#abort;
+    let waitMs: number = renewMs;
     while (!signal.aborted) {
-      const isHolder = this.#posts.some(({ token }) => token !== null);
-      const { renewMs, failedMs } = this.#options;
-      await clock.sleep(this.#isAway && !isHolder ? failedMs : renewMs, signal);
-      await this.#askPatiently();
+      await clock.sleep(waitMs, signal);
+      const isStandby = this.#posts.every(({ token }) => token === null);
+      const wasAway = this.#isAway;
+      // All leases have run out meanwhile: a standby first only looks whether the database is back.
+      await this.#askPatiently(wasAway && isStandby ? [] : this.#posts);
+      waitMs = wasAway && isStandby && !this.#isAway ? backMs : renewMs;
       for (const post of this.#posts) this.#follow(post);
     }
   }
 
-  async #askPatiently(): Promise<void> {
+  async #askPatiently(posts: readonly Post[]): Promise<void> {
     const { log } = this.#deps;
     try {
-      await this.#ask();
+      await this.#ask(posts);
       if (this.#isAway) log.info("leases can be renewed again");
       this.#isAway = false;
     } catch (error) {
@@ -169,12 +173,12 @@ export class Standby {
     }
   }
 
-  async #ask(): Promise<void> {
+  async #ask(posts: readonly Post[]): Promise<void> {
     const { leases, holder, clock } = this.#deps;
     const askedAtMs = clock.now();
-    const names = this.#posts.map(({ duty }) => duty.name);
+    const names = posts.map(({ duty }) => duty.name);
     const states = await leases.takeLeases(names, holder, this.#options.ttlMs);
-    for (const post of this.#posts) {
+    for (const post of posts) {
       const state = states.find(({ name }) => name === post.duty.name);
       if (state === undefined) continue;
       this.#note(post, state.token, state.holder);
