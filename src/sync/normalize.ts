@@ -212,19 +212,20 @@ function ledgerEffect(account: Address, delta: Record<string, unknown> & { type:
   const amount = (key: string): Decimal => (isDecimal(delta[key]) ? delta[key] : "0");
   if (!("usdc" in delta) && !("usdcValue" in delta) && !("netWithdrawnUsd" in delta)) return null;
   const usdc = "usdc" in delta ? amount("usdc") : amount("usdcValue");
-  const sent = () =>
-    neg(delta.feeToken === undefined || delta.feeToken === "USDC" ? add(usdc, amount("fee")) : usdc);
+  const feeInUsdc = [undefined, "", "USDC"].includes(delta.feeToken as string | undefined);
+  const sent = () => neg(feeInUsdc ? add(usdc, amount("fee")) : usdc);
   const received = String(delta.destination ?? "").toLowerCase() === account;
   switch (delta.type) {
     case "deposit":
     case "vaultDistribution":
     case "vaultLeaderCommission":
       return usdc;
+    // The fee of a withdrawal is taken out of the amount, every other one comes on top.
     case "withdraw":
-    case "vaultCreate":
-      return sent();
     case "vaultDeposit":
       return neg(usdc);
+    case "vaultCreate":
+      return sent();
     case "vaultWithdraw":
       return amount("netWithdrawnUsd");
     case "accountClassTransfer":

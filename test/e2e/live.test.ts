@@ -1,0 +1,210 @@
+/** `run` following a live account: orders of a real SDK, a kill without a word, and the demo. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { ExchangeClient, HttpTransport, InfoClient } from "@nktkas/hyperliquid";
+import { privateKeyToAccount } from "viem/accounts";
+import { hlsync, ofType, type Running, simulate, start } from "../support/cli.ts";
+import { startServer, type TestDatabase, type TestServer, temporaryFolder } from "../support/postgres.ts";
+
+const trader = privateKeyToAccount(`0x${"44".repeat(32)}`);
+const USER = trader.address.toLowerCase();
+const BUSY = `0x${"b".repeat(40)}`;
+const WAIT_MS = 30_000;
+
+describe("a live account", { timeout: 240_000 }, () => {
+  let server: TestServer;
+  let target: TestDatabase;
+  let exchange: Running & { apiUrl: string };
+
+  before(async () => {
+    server = await startServer("real");
+    target = await server.newDatabase({ migrated: false });
+    exchange = await simulate("--account", BUSY, "--fills-per-second", "20", "--weight", "6000");
+  });
+  after(async () => {
+    await exchange?.stop();
+    await target?.close();
+    await server?.stop();
+  });
+
+  const run = (...accounts: string[]) =>
+    start([
+      ...[
+        "run",
+        "--api-url",
+        exchange.apiUrl,
+        "--database",
+        target.url,
+        "--listen",
+        "127.0.0.1:0",
+        "--weight",
+        "6000",
+      ],
+      ...["--json", "--log-level", "warn", ...accounts.flatMap((account) => ["--account", account])],
+    ]);
+  const control = async (path: string, body?: object) => {
+    const init = body
+      ? { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } }
+      : {};
+    const response = await fetch(`${exchange.apiUrl}/control/${path}`, init);
+    assert.equal(response.status, 200, await response.clone().text());
+    return (await response.json()) as Record<string, unknown[]>;
+  };
+  /** Asks the database until the answer satisfies; the last answer is in the error. */
+  async function until<T>(sql: string, params: unknown[], good: (rows: T[]) => boolean): Promise<T[]> {
+    const giveUpMs = performance.now() + WAIT_MS;
+    for (;;) {
+      const rows = (await target.database.query(sql, params)) as T[];
+      if (good(rows)) return rows;
+      assert.ok(
+        performance.now() < giveUpMs,
+        `not seen in time: ${sql} ${JSON.stringify(rows).slice(0, 500)}`,
+      );
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+  }
+
+  it("shows orders placed, partly filled, modified, canceled and rejected by an SDK with their right status", async () => {
+    await control("deposit", { user: USER, usd: "100000" });
+    const following = run(USER);
+    // Followed once the deposit is told.
+    await following.line((line) => (line.includes("ledger.created") ? true : undefined));
+    const transport = new HttpTransport({ apiUrl: exchange.apiUrl });
+    const client = new ExchangeClient({ transport, wallet: trader });
+    const info = new InfoClient({ transport });
+    const mids = await info.allMids();
+    const mid = Math.round(Number(mids.BTC));
+    const order = (over: object) => ({
+      a: 0,
+      b: true,
+      p: String(mid),
+      s: "0.01",
+      r: false,
+      t: { limit: { tif: "Gtc" } },
+      ...over,
+    });
+    const place = async (over: object) => {
+      const { response } = await client.order({ orders: [order(over)] as never, grouping: "na" });
+      return response.data.statuses[0] as { resting?: { oid: number }; filled?: { oid: number } };
+    };
+    type Row = {
+      order_id: number;
+      venue_status: string;
+      status: string;
+      filled: string;
+      order_type: string | null;
+    };
+    const sees = (oid: number, good: (row: Row) => boolean) =>
+      until<Row>(
+        "select order_id, venue_status, status, filled::text, order_type from hl_orders where order_id = $1",
+        [oid],
+        ([row]) => Boolean(row && good(row)),
+      );
+
+    const resting = (await place({ p: String(Math.round(mid * 0.9)) })).resting!.oid;
+    await sees(resting, ({ status, order_type }) => status === "open" && order_type === "Limit");
+    await client.modify({ oid: resting, order: order({ p: String(Math.round(mid * 0.91)) }) as never });
+    await sees(resting, ({ status }) => status === "canceled");
+    const [moved] = await until<{ order_id: number }>(
+      "select order_id from hl_orders where account_address = $1 and status = 'open'",
+      [USER],
+      (rows) => rows.length === 1,
+    );
+    await client.cancel({ cancels: [{ a: 0, o: moved!.order_id }] });
+    await sees(moved!.order_id, ({ venue_status }) => venue_status === "canceled");
+
+    const taken = (await place({ p: String(Math.round(mid * 1.02)), t: { limit: { tif: "Ioc" } } })).filled!
+      .oid;
+    await sees(taken, ({ status, filled }) => status === "filled" && Number(filled) === 0.01);
+    await assert.rejects(place({ p: String(Math.round(mid * 0.9)), t: { limit: { tif: "Ioc" } } }));
+    await until(
+      "select 1 from hl_orders where account_address = $1 and status = 'rejected'",
+      [USER],
+      (rows) => rows.length > 0,
+    );
+
+    // Larger than what the book holds at this price: the rest stays, partly filled.
+    const book = await info.l2Book({ coin: "BTC" });
+    const [, asks] = book!.levels;
+    const size = (Number(asks[0]!.sz) + 0.05).toFixed(5).replace(/0+$/, "");
+    const part = await place({ p: asks[0]!.px, s: size });
+    const partly = (part.resting ?? part.filled)!.oid;
+    await sees(
+      partly,
+      ({ status, filled }) => ["partially_filled", "filled"].includes(status) && Number(filled) > 0,
+    );
+    await following.stop();
+  });
+
+  it("loses and doubles nothing when it is killed without a word and started again", async () => {
+    const first = run(BUSY);
+    await first.line(ofType("fill.created"));
+    await until(
+      "select 1 from hl_fills where account_address = $1 limit 300",
+      [BUSY],
+      (rows) => rows.length === 300,
+    );
+    const killed = await first.stop("SIGKILL");
+    assert.equal(killed.code, null);
+    const second = run(BUSY);
+    await second.line(ofType("fill.created"));
+    const count = "select count(*)::int as n from hl_fills where account_address = $1";
+    const [at] = (await target.database.query(count, [BUSY])) as { n: number }[];
+    await until<{ n: number }>(count, [BUSY], ([row]) => row!.n > at!.n + 50);
+    await second.stop();
+    assert.equal(
+      (
+        await hlsync([
+          "sync",
+          "--once",
+          "--api-url",
+          exchange.apiUrl,
+          "--database",
+          target.url,
+          "--account",
+          BUSY,
+          "--weight",
+          "6000",
+        ])
+      ).code,
+      0,
+    );
+    const { fills, twapSliceFills } = await control(`truth?user=${BUSY}`);
+    const stored = (await target.database.query(
+      "select fill_time_ms as time, order_id, trade_id, side from hl_fills where account_address = $1",
+      [BUSY],
+    )) as { time: number; order_id: number; trade_id: number; side: string }[];
+    const latest = Math.max(...stored.map(({ time }) => time));
+    const happened = [...(fills as Wire[]), ...(twapSliceFills as { fill: Wire }[]).map(({ fill }) => fill)]
+      .filter(({ time }) => time <= latest)
+      .map(({ time, oid, tid, side }) => [time, oid, tid, side === "B" ? "buy" : "sell"].join());
+    const own = stored.map(({ time, order_id, trade_id, side }) => [time, order_id, trade_id, side].join());
+    assert.deepEqual(own.sort(), happened.sort());
+    assert.ok(own.length > 350);
+  });
+
+  it("stops in order on SIGTERM with exit code 0", async () => {
+    const following = run(BUSY);
+    await following.line(ofType("fill.created"));
+    const { code, stderr } = await following.stop("SIGTERM");
+    assert.equal(code, 0, stderr);
+  });
+});
+
+describe("the demo", { timeout: 60_000 }, () => {
+  it("streams a simulated account into the embedded database and says where to look", async () => {
+    const folder = temporaryFolder();
+    const demo = start(["demo", "--listen", "127.0.0.1:0", "--database", join(folder.path, "db")], {
+      cwd: folder.path,
+    });
+    const url = await demo.line((line) => /psql '(postgres:[^']+)'/.exec(line)?.[1], 20_000);
+    assert.match(url, /^postgres:\/\//);
+    await demo.line((line) => (/ fill {2,}(BUY|SELL) /.test(line) ? line : undefined), 20_000);
+    const { code } = await demo.stop("SIGINT");
+    assert.equal(code, 0);
+    folder.remove();
+  });
+});
+
+type Wire = { time: number; oid: number; tid: number; side: string };
