@@ -41,7 +41,8 @@ describe("a live account", { timeout: 240_000 }, () => {
         "--weight",
         "6000",
       ],
-      ...["--json", "--log-level", "warn", ...accounts.flatMap((account) => ["--account", account])],
+      ...["--json", "--log-level", "warn"],
+      ...accounts.flatMap((account) => (account.startsWith("--") ? [account] : ["--account", account])),
     ]);
   const control = async (path: string, body?: object) => {
     const init = body
@@ -182,6 +183,25 @@ describe("a live account", { timeout: 240_000 }, () => {
     const own = stored.map(({ time, order_id, trade_id, side }) => [time, order_id, trade_id, side].join());
     assert.deepEqual(own.sort(), happened.sort());
     assert.ok(own.length > 350);
+  });
+
+  it("fills the market tables on demand, and takes webData2 for what has replaced it", async () => {
+    const streams = "trades,candle:1m,l2Book,allMids,activeAssetCtx,webData2";
+    const following = run(BUSY, "--markets=BTC,ETH", `--streams=${streams}`);
+    for (const table of ["hl_trades", "hl_candles", "hl_books", "hl_mids", "hl_asset_ctxs"]) {
+      const coins = await until<{ coin: string }>(
+        `select distinct coin from ${table} order by coin`,
+        [],
+        (rows) => rows.length > 1,
+      );
+      assert.deepEqual(
+        coins.map(({ coin }) => coin),
+        ["BTC", "ETH"],
+      );
+    }
+    await until("select 1 from hl_dashboard where account_address = $1", [BUSY], (rows) => rows.length > 0);
+    await until("select 1 from hl_positions where account_address = $1", [BUSY], (rows) => rows.length > 0);
+    await following.stop();
   });
 
   it("stops in order on SIGTERM with exit code 0", async () => {

@@ -1,3 +1,4 @@
+/** Every command of the program; a new one is one line here. */
 import type { Command } from "../command.ts";
 import { backfill } from "./backfill.ts";
 import { demo } from "./demo.ts";
