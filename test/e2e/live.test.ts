@@ -188,6 +188,7 @@ describe("a live account", { timeout: 240_000 }, () => {
   it("fills the market tables on demand, and takes webData2 for what has replaced it", async () => {
     const streams = "trades,candle:1m,l2Book,allMids,activeAssetCtx,webData2";
     const following = run(BUSY, "--markets=BTC,ETH", `--streams=${streams}`);
+    await following.line(ofType("fill.created"));
     for (const table of ["hl_trades", "hl_candles", "hl_books", "hl_mids", "hl_asset_ctxs"]) {
       const coins = await until<{ coin: string }>(
         `select distinct coin from ${table} order by coin`,
