@@ -137,7 +137,8 @@ export class Account {
   /** Reads what the database knows. To be called once, first. */
   async open(): Promise<void> {
     const { store, account, alias, sinceMs, clock } = this.#deps;
-    const state = await store.openAccount(account, alias, sinceMs);
+    // Null would leave open what is wanted: 0 is all of it.
+    const state = await store.openAccount(account, alias, sinceMs ?? 0);
     this.#sinceMs = state.sinceMs ?? 0;
     for (const row of state.coverage) this.#noteCoverage(row);
     for (const order of state.openOrders) {
