@@ -197,7 +197,9 @@ export async function readWindow(
     if (saturated) coverage.push(...(await readSaturatedMs(reading, stream, first)));
     await reading.commit({ ...page.batch, coverage });
     if (anchor === "unknown" && first > fromMs) open.push({ fromMs, toMs: saturated ? first - 1 : first });
-    if (last < toMs) open.push({ fromMs: saturated ? last + 1 : last, toMs });
+    // The youngest millisecond of a full page may be cut, also where the window ends with it.
+    if (!saturated) open.push({ fromMs: last, toMs });
+    else if (last < toMs) open.push({ fromMs: last + 1, toMs });
   }
   await settleHead(reading, stream, window.fromMs, Math.min(firstRowMs - 1, claimableToMs));
   return result;

@@ -9,7 +9,7 @@
  */
 import { type Decimal, eq } from "../runtime/decimal.ts";
 import { fillKey } from "./backfill.ts";
-import { type ChainBreak, type ChainEnd, isPerp, linkChain } from "./chain.ts";
+import { type ChainBreak, type ChainEnd, endPosition, isPerp, linkChain } from "./chain.ts";
 import type { FillRow, OrderEventRow } from "./events.ts";
 import { classifyStatus } from "./merge.ts";
 
@@ -21,6 +21,8 @@ export type Suspicion =
 
 /** Fills of a coin kept for re-linking when a late one arrives; older ones are folded into the chain's start. */
 const FILLS_PER_COIN = 4_000;
+/** From here on fills that are settled are folded. */
+const FOLD_AT = 500;
 /** Fills younger than this, by venue time, are never folded: their neighbours may still be on the way. */
 const UNSETTLED_MS = 10_000;
 /** Orders whose end was seen, remembered so that a late `open` does not bring them back. */
@@ -42,6 +44,11 @@ interface OpenOrder {
 /** The perp dex of a coin: `xyz` of `xyz:AAPL`, else "". Spot and outcome markets ride with the first dex. */
 export const dexOfCoin = (coin: string): string =>
   coin.includes(":") ? coin.slice(0, coin.indexOf(":")) : "";
+
+/** Whether the fill is simply the next link of an unbroken chain. */
+const isNext = ({ end, breaks }: Chain, fill: FillRow): boolean =>
+  breaks.length === 0 &&
+  (end === null || (fill.timeMs >= end.timeMs && eq(end.position, fill.startPosition)));
 
 export class SelfCheck {
   readonly #graceMs: number;
@@ -83,7 +90,7 @@ export class SelfCheck {
   }
 
   noteFills(rows: readonly FillRow[], nowMs: number): void {
-    const touched = new Set<string>();
+    const touched = new Map<string, boolean>();
     for (const fill of rows) {
       if (!isPerp(fill.coin)) continue;
       const chain = this.#chain(fill.coin);
@@ -92,9 +99,17 @@ export class SelfCheck {
       if (chain.keys.has(key) || (chain.start !== null && fill.timeMs <= chain.start.timeMs)) continue;
       chain.keys.add(key);
       chain.fills.push(fill);
-      touched.add(fill.coin);
+      // The common case by far: the next fill follows from the last one. All others are linked afresh.
+      const follows = isNext(chain, fill);
+      if (follows) chain.end = { timeMs: fill.timeMs, position: endPosition(fill) };
+      touched.set(fill.coin, (touched.get(fill.coin) ?? true) && follows);
     }
-    for (const coin of touched) this.#relink(coin, nowMs);
+    for (const [coin, linked] of touched) {
+      const chain = this.#chain(coin);
+      if (!linked) this.#relink(coin, nowMs);
+      this.#judge(`position:${coin}`, this.#differs(coin), nowMs);
+      if (chain.fills.length > FOLD_AT && chain.breaks.length === 0) this.#fold(chain);
+    }
   }
 
   /** A pushed or fetched state of one dex. `positions`: coin → signed size; what is absent is flat. */
@@ -201,17 +216,15 @@ export class SelfCheck {
     const { ordered, breaks, end } = linkChain(chain.fills, chain.start);
     Object.assign(chain, { fills: ordered, breaks, end });
     this.#judge(`chain:${coin}`, breaks.length > 0, nowMs);
-    this.#judge(`position:${coin}`, this.#differs(coin), nowMs);
-    if (ordered.length > FILLS_PER_COIN && breaks.length === 0) this.#fold(chain);
   }
 
-  /** Folds what is settled into the chain's start: a whole number of milliseconds, at least half of the fills. */
+  /** Folds what is settled into the chain's start; of a burst too great to keep, the older half all the same. */
   #fold(chain: Chain): void {
     const settledToMs = chain.end!.timeMs - UNSETTLED_MS;
-    let count = chain.fills.findIndex((fill) => fill.timeMs > settledToMs);
-    if (count < 0) count = chain.fills.length;
-    // A burst younger than that would grow without bound: then the older half is folded all the same.
-    if (count === 0) count = Math.floor(chain.fills.length / 2);
+    const settled = chain.fills.findIndex((fill) => fill.timeMs > settledToMs);
+    const crowded = chain.fills.length > FILLS_PER_COIN;
+    const count = Math.max(settled, crowded ? Math.floor(chain.fills.length / 2) : 0);
+    if (count === 0) return;
     const folded = chain.fills.splice(0, count);
     for (const fill of folded) chain.keys.delete(fillKey(fill));
     chain.start = linkChain(folded, chain.start).end;

@@ -1,0 +1,190 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { TransportError } from "../../../src/errors.ts";
+import type { InfoRequest } from "../../../src/protocol/infoRequests.ts";
+import { readWindow, type WindowReading } from "../../../src/sync/backfill.ts";
+import { type Interval, subtract, union } from "../../../src/sync/coverage.ts";
+import type { CoverageRow, FillRow } from "../../../src/sync/events.ts";
+import type { VenueInfo } from "../../../src/sync/ports.ts";
+import { ACCOUNT } from "./rows.ts";
+
+const PAGE = 2_000;
+const NOW = 1_000_000;
+
+interface Wire {
+  time: number;
+  tid: number;
+}
+const wire = ({ time, tid }: Wire) => ({
+  ...{
+    coin: "BTC",
+    px: "1",
+    sz: "1",
+    side: "B",
+    time,
+    startPosition: "0",
+    dir: "Open Long",
+    closedPnl: "0.0",
+  },
+  ...{ hash: "0x0", oid: tid, crossed: true, fee: "0.0", tid, feeToken: "USDC", twapId: null },
+});
+
+/** A venue that serves these fills: pages from the start, or the newest first when reversed; newest `keep` only. */
+function venue(fills: Wire[], { keep = 10_000, failAt = -1, page = PAGE } = {}) {
+  const served = [...fills].sort((a, b) => a.time - b.time || a.tid - b.tid).slice(-keep);
+  const stats = { requests: 0 };
+  const info: VenueInfo = {
+    clockOffset: () => null,
+    async request<P, R>(request: InfoRequest<P, R>, params: P) {
+      if (stats.requests++ === failAt) throw new TransportError("reset");
+      const { startTime, endTime, reversed } = params as {
+        startTime: number;
+        endTime: number;
+        reversed?: true;
+      };
+      const inside = served.filter(({ time }) => time >= startTime && time <= endTime);
+      const twap = request.type === "userTwapSliceFillsByTime";
+      const rows = reversed || twap ? inside.slice(-page).reverse() : inside.slice(0, page);
+      const body = twap ? rows.map((row) => ({ fill: wire(row), twapId: 7 })) : rows.map(wire);
+      const result = request.read(body);
+      if (!("rows" in (result as object))) throw new Error("unreadable");
+      return {
+        result: result as Exclude<R, { reason: string }>,
+        sentAtMs: NOW,
+        receivedAtMs: NOW,
+        weight: 20,
+      };
+    },
+  };
+  return { info, stats };
+}
+
+function reading(info: VenueInfo) {
+  const stored = new Map<number, FillRow>();
+  const coverage: CoverageRow[] = [];
+  const value: WindowReading = {
+    account: ACCOUNT,
+    source: "backfill",
+    priority: "backfill",
+    signal: new AbortController().signal,
+    info,
+    venueTimeMs: NOW,
+    restLagMs: 0,
+    countFillsAfter: async (timeMs) => [...stored.values()].filter((row) => row.timeMs > timeMs).length,
+    async commit(batch) {
+      for (const row of batch.fills ?? []) stored.set(row.tradeId, row);
+      coverage.push(...(batch.coverage ?? []));
+      return { events: [], written: {}, known: {} };
+    },
+  };
+  const of = (grade: CoverageRow["grade"]): Interval[] =>
+    union(coverage.filter((row) => row.grade === grade));
+  return { value, stored, proven: () => of("proven"), unprovable: () => of("unprovable") };
+}
+
+const many = (count: number, timeOf: (i: number) => number): Wire[] =>
+  Array.from({ length: count }, (_, i) => ({ time: timeOf(i), tid: i + 1 }));
+
+describe("reading a window", () => {
+  it("reads every row and proves the whole window, whatever the clusters, for fills and TWAP slices", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.integer({ min: 10, max: 400 }), fc.integer({ min: 1, max: 30 })), {
+          maxLength: 60,
+        }),
+        fc.constantFrom("fills" as const, "twapFills" as const),
+        async (clusters, stream) => {
+          const fills = clusters.flatMap(([time, count]) => many(count * 40, () => time));
+          for (const [i, row] of fills.entries()) row.tid = i + 1;
+          const perMs = Map.groupBy(fills, ({ time }) => time);
+          fc.pre([...perMs.values()].every((rows) => rows.length < PAGE));
+          const { info } = venue(fills, { keep: Number.POSITIVE_INFINITY });
+          const { value, stored, proven, unprovable } = reading(info);
+          value.countFillsAfter = async () => 0;
+          await readWindow(value, stream, { fromMs: 0, toMs: 500 });
+          assert.equal(stored.size, fills.length);
+          // What one millisecond holds beyond a page is only served for fills, from both ends.
+          const holes = subtract([{ fromMs: 0, toMs: 500 }], union(proven(), unprovable()));
+          assert.deepEqual(holes, []);
+          if (stream === "fills") assert.deepEqual(unprovable(), []);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it("crosses a page boundary inside a cluster without losing a row", async () => {
+    const fills = many(3_000, (i) =>
+      i >= 1_900 && i < 2_300 ? 777 : i < 1_900 ? 100 + Math.floor(i / 4) : 1_000 + i,
+    );
+    const { info, stats } = venue(fills);
+    const { value, stored, proven } = reading(info);
+    await readWindow(value, "fills", { fromMs: 0, toMs: NOW });
+    assert.equal(stored.size, 3_000);
+    assert.deepEqual(proven(), [{ fromMs: 0, toMs: NOW }]);
+    assert.ok(stats.requests <= 3, `${stats.requests} requests`);
+  });
+
+  it("reads a millisecond of more than a page from both ends, and says so when even that is not enough", async () => {
+    const enough = venue(
+      many(3_500, () => 50),
+      { keep: 1e9 },
+    );
+    const a = reading(enough.info);
+    await readWindow(a.value, "fills", { fromMs: 0, toMs: 100 });
+    assert.equal(a.stored.size, 3_500);
+    assert.deepEqual(a.proven(), [{ fromMs: 0, toMs: 100 }]);
+    const tooMany = venue(
+      many(4_500, () => 50),
+      { keep: 1e9 },
+    );
+    const b = reading(tooMany.info);
+    await readWindow(b.value, "fills", { fromMs: 0, toMs: 100 });
+    assert.deepEqual(b.unprovable(), [{ fromMs: 50, toMs: 50 }]);
+    assert.deepEqual(b.proven(), [
+      { fromMs: 0, toMs: 49 },
+      { fromMs: 51, toMs: 100 },
+    ]);
+  });
+
+  it("says that what lies before the horizon is not served any more", async () => {
+    const { info } = venue(many(12_000, (i) => 1_000 + i));
+    const { value, stored, proven, unprovable } = reading(info);
+    await readWindow(value, "fills", { fromMs: 0, toMs: NOW });
+    assert.equal(stored.size, 10_000);
+    assert.deepEqual(unprovable(), [{ fromMs: 0, toMs: 2_999 }]);
+    assert.deepEqual(proven(), [{ fromMs: 3_000, toMs: NOW }]);
+  });
+
+  it("keeps what it has and claims nothing more when a page fails", async () => {
+    const { info } = venue(
+      many(3_000, (i) => 100 + i),
+      { failAt: 1 },
+    );
+    const { value, stored, proven } = reading(info);
+    await assert.rejects(readWindow(value, "fills", { fromMs: 0, toMs: NOW }), TransportError);
+    assert.equal(stored.size, PAGE);
+    assert.deepEqual(proven(), [{ fromMs: 100, toMs: 100 + PAGE - 2 }]);
+  });
+
+  it("claims nothing younger than the venue's own time less the REST lag", async () => {
+    const { info } = venue(many(10, (i) => 100 + i));
+    const { value, proven } = reading(info);
+    value.venueTimeMs = 105;
+    value.restLagMs = 2;
+    await readWindow(value, "fills", { fromMs: 0, toMs: NOW });
+    assert.deepEqual(proven(), [{ fromMs: 0, toMs: 103 }]);
+  });
+
+  it("works with pages that are smaller than promised", async () => {
+    const { info } = venue(
+      many(3_000, (i) => 100 + Math.floor(i / 3)),
+      { page: 500 },
+    );
+    const { value, stored, proven } = reading(info);
+    await readWindow(value, "fills", { fromMs: 0, toMs: NOW });
+    assert.equal(stored.size, 3_000);
+    assert.deepEqual(proven(), [{ fromMs: 0, toMs: NOW }]);
+  });
+});

@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { SelfCheck } from "../../../src/sync/selfCheck.ts";
+import { fill, transition } from "./rows.ts";
+
+const GRACE = 2_500;
+const state = (szi: string) => new Map([["BTC", szi]]);
+
+describe("self-check", () => {
+  it("suspects nothing while fills and states agree", () => {
+    const check = new SelfCheck(GRACE);
+    check.noteFills([fill({ timeMs: 10 }), fill({ timeMs: 20, startPosition: "1" })], 100);
+    check.noteState("", 30, state("2"), 110);
+    assert.deepEqual(check.ripe(1e6), []);
+    assert.equal(check.dueMs(), null);
+  });
+
+  it("names a fill missing between two others, with quantity and window, after the grace", () => {
+    const check = new SelfCheck(GRACE);
+    check.noteFills([fill({ timeMs: 10 }), fill({ timeMs: 30, startPosition: "3" })], 100);
+    assert.deepEqual(check.ripe(100 + GRACE - 1), []);
+    assert.equal(check.dueMs(), 100 + GRACE);
+    const [found] = check.ripe(100 + GRACE);
+    assert.deepEqual(found, {
+      kind: "chain",
+      key: "chain:BTC",
+      coin: "BTC",
+      fromMs: 10,
+      toMs: 30,
+      missing: "2",
+    });
+  });
+
+  it("forgets the suspicion when the fill was merely late", () => {
+    const check = new SelfCheck(GRACE);
+    check.noteFills([fill({ timeMs: 10 }), fill({ timeMs: 30, startPosition: "3" })], 100);
+    check.noteFills([fill({ timeMs: 20, startPosition: "1", size: "2" })], 200);
+    assert.deepEqual(check.ripe(1e6), []);
+  });
+
+  it("finds the last fill missing when a younger state disagrees, and not from an older state", () => {
+    const check = new SelfCheck(GRACE);
+    check.noteFills([fill({ timeMs: 1_000 })], 1_010);
+    check.noteState("", 900, state("0"), 1_020);
+    check.noteState("", 1_000, state("5"), 1_030);
+    assert.deepEqual(check.ripe(1e6), [], "a state not younger than the fill may not hold it yet");
+    check.noteState("", 1_500, state("3"), 1_600);
+    const [found] = check.ripe(1_600 + GRACE);
+    assert.deepEqual(found, {
+      kind: "position",
+      key: "position:BTC",
+      coin: "BTC",
+      fromMs: 1_000,
+      implied: "1",
+      venue: "3",
+    });
+  });
+
+  it("takes a coin that a state lacks for flat", () => {
+    const check = new SelfCheck(GRACE);
+    check.noteFills([fill({ timeMs: 1_000 })], 1_010);
+    check.noteState("", 2_000, new Map(), 2_010);
+    assert.equal(check.ripe(2_010 + GRACE)[0]?.kind, "position");
+    const other = new SelfCheck(GRACE);
+    other.noteFills([fill({ timeMs: 1_000, coin: "xyz:AAPL" })], 1_010);
+    other.noteState("", 2_000, new Map(), 2_010);
+    assert.deepEqual(other.ripe(1e6), [], "the first dex says nothing of another dex's coins");
+  });
+
+  it("does not chase the same unexplained difference twice, and starts again from the venue's word", () => {
+    const check = new SelfCheck(GRACE);
+    check.noteFills([fill({ timeMs: 1_000 })], 1_010);
+    check.noteState("", 1_500, state("3"), 1_600);
+    const [found] = check.ripe(1e5);
+    assert.equal(check.settle(found!), false);
+    check.noteState("", 6_500, state("3"), 6_600);
+    assert.deepEqual(check.ripe(1e6), []);
+    check.noteFills([fill({ timeMs: 7_000, startPosition: "3" })], 7_010);
+    check.noteState("", 7_500, state("4"), 7_600);
+    assert.deepEqual(check.ripe(1e6), []);
+  });
+
+  it("says that a repair explained it when the fill has come", () => {
+    const check = new SelfCheck(GRACE);
+    check.noteFills([fill({ timeMs: 1_000 })], 1_010);
+    check.noteState("", 1_500, state("3"), 1_600);
+    const [found] = check.ripe(1e5);
+    check.noteFills([fill({ timeMs: 1_200, startPosition: "1", size: "2" })], 5_000);
+    assert.equal(check.settle(found!), true);
+  });
+
+  it("suspects an order that a complete list lacks twice over the grace, and not one just placed", () => {
+    const check = new SelfCheck(GRACE);
+    check.noteOrderEvents([transition(1, "open")], 0);
+    check.noteOpenOrders("", new Set(), 1_000);
+    assert.equal(check.dueMs(), null, "the list may be older than the order");
+    check.noteOpenOrders("", new Set(), 5_000);
+    check.noteOpenOrders("", new Set(), 10_000);
+    assert.deepEqual(check.ripe(10_000), [{ kind: "order", key: "order:1", coin: "BTC", orderId: 1 }]);
+  });
+
+  it("clears an order when its end arrives or when it is listed again, and a late open does not bring it back", () => {
+    const check = new SelfCheck(GRACE);
+    check.noteOrderEvents([transition(1, "open"), transition(2, "open")], 0);
+    check.noteOpenOrders("", new Set([2]), 5_000);
+    check.noteOrderEvents([transition(1, "filled")], 5_100);
+    assert.deepEqual(check.ripe(1e6), []);
+    check.noteOrderEvents([transition(1, "open")], 5_200);
+    assert.deepEqual(check.openOrderIds, [2]);
+  });
+
+  it("keeps a bounded number of fills and still links what follows", () => {
+    const check = new SelfCheck(GRACE);
+    for (let i = 0; i < 9_000; i++)
+      check.noteFills([fill({ timeMs: 10_000 + i * 20, startPosition: String(i) })], i);
+    assert.deepEqual(check.ripe(1e9), []);
+    assert.equal(check.chainEnd("BTC")?.position, "9000");
+    check.noteFills([fill({ timeMs: 10_000, startPosition: "0" })], 1e6);
+    assert.deepEqual(check.ripe(1e9), [], "a repetition from before is not a break");
+  });
+
+  it("takes thousands of fills in one millisecond in any order", () => {
+    const check = new SelfCheck(GRACE);
+    const burst = Array.from({ length: 3_000 }, (_, i) =>
+      fill({ timeMs: 5, orderId: i, tradeId: i, startPosition: String(i) }),
+    );
+    check.noteFills(burst.reverse(), 10);
+    assert.deepEqual(check.ripe(1e9), []);
+    assert.equal(check.chainEnd("BTC")?.position, "3000");
+  });
+});
