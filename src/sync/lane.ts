@@ -115,11 +115,13 @@ export class Lane {
   #stream: Stream | null = null;
   #phase: LanePhase = "connecting";
   #running: Promise<void> = Promise.resolve();
-  #tasks = new Map<string, Promise<void>>();
+  #tasks = new Map<string, { done: Promise<void>; abort: AbortController }>();
   #retries = new Map<string, { attempt: number; atMs: number }>();
   #cancelTick: () => void = () => {};
   readonly #committed = new CommittedRows();
   #overflowed = false;
+  /** Something was lost while a catch-up ran: another must follow it. */
+  #catchUpAgain = false;
   #dropped = 0;
   #healed = 0;
   #unexplained = 0;
@@ -152,8 +154,10 @@ export class Lane {
     await this.#stream?.stop();
     this.#inbox.close();
     await this.#running;
+    const tasks = [...this.#tasks.values()];
     this.#abort.abort(new Error("stopped"));
-    await Promise.allSettled(this.#tasks.values());
+    for (const { abort } of tasks) abort.abort(new Error("stopped"));
+    await Promise.all(tasks.map(({ done }) => done));
     this.#phase = "stopped";
   }
 
@@ -172,7 +176,7 @@ export class Lane {
 
   /** Asks for a catch-up now. */
   resync(): void {
-    this.#retries.delete("catch-up");
+    this.#giveUp("catch-up");
     this.#startCatchUp("heal", "repair");
   }
 
@@ -262,7 +266,8 @@ export class Lane {
   async #connected(): Promise<void> {
     this.#phase = "catching_up";
     this.#awaitStreamed();
-    this.#retries.delete("catch-up");
+    // One that began before may have read what lies before the loss only.
+    this.#giveUp("catch-up");
     const done = this.#startCatchUp("heal", "repair");
     const held = new AbortController();
     const hold = this.#deps.clock.sleep(this.#deps.options.holdMs, held.signal).catch(() => {});
@@ -305,6 +310,7 @@ export class Lane {
       this.#overflowed = false;
       await this.#endStreamed();
       this.#awaitStreamed();
+      this.#catchUpAgain = true;
       this.#startCatchUp("heal", "repair");
     }
     for (const suspicion of account.check.ripe(nowMs)) {
@@ -325,18 +331,22 @@ export class Lane {
 
   #startCatchUp(priority: ReadOptions["priority"], source: Source): Promise<void> {
     return this.#background("catch-up", async (signal) => {
+      this.#catchUpAgain = false;
       try {
         await this.#deps.account.catchUp({ priority, source, signal });
-        if (this.#phase === "catching_up") this.#phase = "live";
-        this.#lastCatchUpError = null;
-        this.#lastCatchUpMs = this.#deps.clock.now();
-        this.#catchUpDueMs =
-          this.#lastCatchUpMs + this.#deps.options[this.#phase === "live" ? "intervalMs" : "pollMs"];
       } catch (error) {
+        if (signal.aborted) throw error;
         this.#lastCatchUpError = error instanceof Error ? error.message : String(error);
         this.#catchUpDueMs = this.#deps.clock.now();
         throw error;
       }
+      if (signal.aborted) return;
+      if (this.#phase === "catching_up") this.#phase = "live";
+      this.#lastCatchUpError = null;
+      this.#lastCatchUpMs = this.#deps.clock.now();
+      const { intervalMs, pollMs } = this.#deps.options;
+      const waitMs = this.#phase === "live" ? intervalMs : pollMs;
+      this.#catchUpDueMs = this.#lastCatchUpMs + (this.#catchUpAgain ? 0 : waitMs);
     });
   }
 
@@ -348,28 +358,36 @@ export class Lane {
     });
   }
 
+  /** Gives up what runs under this name, so that it can be begun anew. */
+  #giveUp(name: string): void {
+    this.#tasks.get(name)?.abort.abort(new Error("begun anew"));
+    this.#tasks.delete(name);
+    this.#retries.delete(name);
+  }
+
   /** Runs `work` unless it is already under way or backing off after a failure; a failure is retried by the tick. */
   #background(name: string, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const { clock, random, log, options } = this.#deps;
     const running = this.#tasks.get(name);
-    if (running) return running;
+    if (running) return running.done;
     const retry = this.#retries.get(name);
     if (this.#abort.signal.aborted || (retry && clock.now() < retry.atMs)) return Promise.resolve();
-    const task = work(this.#abort.signal)
-      .then(() => void this.#retries.delete(name))
+    const abort = new AbortController();
+    const done = work(abort.signal)
+      .then(() => void (abort.signal.aborted || this.#retries.delete(name)))
       .catch((error: unknown) => {
-        if (this.#abort.signal.aborted) return;
+        if (abort.signal.aborted) return;
         const attempt = (retry?.attempt ?? 0) + 1;
         const delayMs = random.next() * Math.min(options.retryMaxMs, options.retryMinMs * 2 ** attempt);
         this.#retries.set(name, { attempt, atMs: clock.now() + delayMs });
         log.warn(`${name} failed, will try again`, { error, inMs: Math.round(delayMs) });
       })
       .finally(() => {
-        this.#tasks.delete(name);
+        if (this.#tasks.get(name)?.abort === abort) this.#tasks.delete(name);
         this.#inbox.poke();
       });
-    this.#tasks.set(name, task);
-    return task;
+    this.#tasks.set(name, { done, abort });
+    return done;
   }
 
   /** One frame into the pending batch. */
