@@ -1,0 +1,33 @@
+/**
+ * The public surface: what a program that embeds hlsync may rely on. Everything else may change between versions.
+ *
+ * - follow accounts into a store: `Engine`, with `createInfoClient`, `createStreams` and a `Store`;
+ * - the store: `openPostgres` or `openEmbedded`, `migrate`, `openStore`, `createMemoryStore`;
+ * - read the venue's frames and answers without trust: `readFrame`, `INFO`;
+ * - the simulated exchange for tests: `createVenue`, `startSimulator`, and in virtual time `createWorld`, `VirtualClock`.
+ */
+export { createHttpPost } from "./connection/httpPost.ts";
+export { createInfoClient } from "./connection/infoClient.ts";
+export { createStreams } from "./connection/liveSocket.ts";
+export { RateLimiter } from "./connection/rateLimiter.ts";
+export { createSocketFactory } from "./connection/webSocket.ts";
+export * from "./errors.ts";
+export { readFrame } from "./protocol/channels.ts";
+export { INFO } from "./protocol/infoRequests.ts";
+export { type Clock, systemClock } from "./runtime/clock.ts";
+export type { Decimal } from "./runtime/decimal.ts";
+export { createLog, silentLog } from "./runtime/log.ts";
+export { seededRandom, systemRandom } from "./runtime/random.ts";
+export { createVenue } from "./simulator/exchange/venue.ts";
+export { startSimulator } from "./simulator/server/server.ts";
+export { createWorld, VirtualClock } from "./simulator/world.ts";
+export type { Database } from "./store/database.ts";
+export { openEmbedded } from "./store/embedded.ts";
+export { createMemoryStore } from "./store/memory.ts";
+export { migrate } from "./store/migrate.ts";
+export { openPostgres } from "./store/postgres.ts";
+export { openStore } from "./store/store.ts";
+export { type Committed, Engine, type EngineConfig, type EngineDeps } from "./sync/engine.ts";
+export type * from "./sync/events.ts";
+export type * from "./sync/ports.ts";
+export { type Certificate, passed, verify } from "./sync/verify.ts";
