@@ -5,20 +5,24 @@
 -- changes it (*<> compares the images of rows, so 1.0 and 1.00 differ): a repeated batch writes nothing.
 -- Callers hold the lock on the accounts, so what a statement reads cannot change before the transaction ends.
 
+create type hl_internal.event as (
+  event_key text,
+  type text,
+  account_address text,
+  time_ms bigint,
+  source text,
+  data json
+);
+comment on type hl_internal.event is 'A change to be published; becomes a row of the outbox when all rows are written.';
+
 create type hl_internal.outcome as (
   sent bigint,
   written bigint,
   accounts text[],
   order_ids bigint[],
-  events hl_internal.outbox[]
+  events hl_internal.event[]
 );
 comment on type hl_internal.outcome is 'What putting rows did: rows sent, rows inserted or changed, their accounts (and order ids, in parallel), the events they make.';
-
-create function hl_internal.event(event_key text, type text, account text, time_ms bigint, source text, data jsonb)
-returns hl_internal.outbox
-language sql stable
-return row(null, event_key, type, account, time_ms, source, data, now())::hl_internal.outbox;
-comment on function hl_internal.event is 'An outbox row that has no id yet.';
 
 create function hl_internal.put_fills(batch json) returns hl_internal.outcome
 language plpgsql set search_path = '' as $$
@@ -62,19 +66,17 @@ begin
       returning t.*, t.xmax = 0 and round = 1 as inserted
     )
     select (select count(*) from input where occurrence = round), (select max(occurrence) from input), count(*),
-      array_agg(account_address), array_agg(order_id),
-      array_agg(hl_internal.event(
-        concat_ws(':', 'fill', account_address, coin, fill_time_ms, order_id, trade_id, side), 'fill.created',
-        account_address, fill_time_ms, source,
-        jsonb_build_object(
-          'account_address', account_address, 'coin', coin, 'fill_time_ms', fill_time_ms, 'side', side,
-          'size', size::text, 'price', price::text, 'value', value::text, 'fee', fee::text, 'fee_token', fee_token,
-          'start_position', start_position, 'closed_pnl', closed_pnl::text, 'direction', direction,
-          'order_id', order_id, 'trade_id', trade_id, 'hash', hash, 'crossed', crossed, 'cloid', cloid,
-          'builder_fee', builder_fee::text, 'twap_id', twap_id, 'liquidation', liquidation)
-        ) order by fill_time_ms) filter (where inserted)
+      array_agg(w.account_address), array_agg(w.order_id),
+      array_agg(row(
+        concat_ws(':', 'fill', w.account_address, w.coin, w.fill_time_ms, w.order_id, w.trade_id, w.side),
+        'fill.created', w.account_address, w.fill_time_ms, w.source, row_to_json(data)
+      )::hl_internal.event order by w.fill_time_ms) filter (where w.inserted)
     into part.sent, rounds, part.written, part.accounts, part.order_ids, part.events
-    from written;
+    from written w cross join lateral (
+      select w.account_address, w.coin, w.fill_time_ms, w.side, w.size::text, w.price::text, w.value::text,
+        w.fee::text, w.fee_token, w.start_position, w.closed_pnl::text, w.direction, w.order_id, w.trade_id, w.hash,
+        w.crossed, w.cloid, w.builder_fee::text, w.twap_id, w.liquidation
+    ) data;
     result.sent := result.sent + part.sent;
     result.written := result.written + part.written;
     result.accounts := result.accounts || part.accounts;
@@ -171,19 +173,16 @@ begin
     where (b.status, b.venue_status, b.filled) is distinct from (w.status, w.venue_status, w.filled)
   )
   select (select count(*) from derived), (select count(*) from written),
-    coalesce(array_agg(hl_internal.event(
-      concat_ws(':', 'order', account_address, order_id, venue_status, status, filled, status_time_ms), 'order.updated',
-      account_address, greatest(status_time_ms, last_fill_time_ms), source,
-      jsonb_build_object(
-        'account_address', account_address, 'order_id', order_id, 'coin', coin, 'side', side,
-        'order_type', order_type, 'tif', tif, 'size', size::text, 'limit_price', limit_price::text,
-        'trigger_price', trigger_price::text, 'filled', filled::text, 'fill_percentage', fill_percentage::text,
-        'status', status, 'venue_status', venue_status, 'cloid', cloid, 'reduce_only', reduce_only,
-        'placed_at_ms', (extract(epoch from placed_at) * 1000)::bigint, 'status_time_ms', status_time_ms,
-        'last_fill_time_ms', last_fill_time_ms)
-      ) order by greatest(status_time_ms, last_fill_time_ms), order_id), '{}')
+    coalesce(array_agg(row(
+      concat_ws(':', 'order', c.account_address, c.order_id, c.venue_status, c.status, c.filled, c.status_time_ms),
+      'order.updated', c.account_address, greatest(c.status_time_ms, c.last_fill_time_ms), c.source, row_to_json(data)
+    )::hl_internal.event order by greatest(c.status_time_ms, c.last_fill_time_ms), c.order_id), '{}')
   into result.sent, result.written, result.events
-  from changed;
+  from changed c cross join lateral (
+    select c.account_address, c.order_id, c.coin, c.side, c.order_type, c.tif, c.size::text, c.limit_price::text,
+      c.trigger_price::text, c.filled::text, c.fill_percentage::text, c.status, c.venue_status, c.cloid, c.reduce_only,
+      (extract(epoch from c.placed_at) * 1000)::bigint as placed_at_ms, c.status_time_ms, c.last_fill_time_ms
+  ) data;
   return result;
 end
 $$;
@@ -246,22 +245,17 @@ begin
     )
     select (select count(*) from input where occurrence = round), (select max(occurrence) from input),
       (select count(*) from written), (select array_agg(distinct account_address) from written),
-      array_agg(hl_internal.event(
-        concat_ws(':', 'position', account_address, dex, coin, as_of_ms), 'position.updated', account_address,
-        as_of_ms, 'snapshot',
-        jsonb_build_object(
-          'account_address', account_address, 'dex', dex, 'coin', coin, 'side', side, 'size', size::text,
-          'entry_price', entry_price::text, 'mark_price', mark_price::text,
-          'liquidation_price', liquidation_price::text, 'position_value', position_value::text,
-          'margin_used', margin_used::text, 'unrealized_pnl', unrealized_pnl::text,
-          'return_on_equity', return_on_equity::text, 'leverage_type', leverage_type,
-          'leverage_value', leverage_value, 'max_leverage', max_leverage,
-          'liquidation_distance_pct', liquidation_distance_pct::text,
-          'funding_since_open', funding_since_open::text, 'funding_all_time', funding_all_time::text,
-          'as_of_ms', as_of_ms)
-        ) order by as_of_ms, dex, coin)
+      array_agg(row(
+        concat_ws(':', 'position', c.account_address, c.dex, c.coin, c.as_of_ms), 'position.updated',
+        c.account_address, c.as_of_ms, 'snapshot', row_to_json(data)
+      )::hl_internal.event order by c.as_of_ms, c.dex, c.coin)
     into part.sent, rounds, part.written, part.accounts, part.events
-    from changed;
+    from changed c cross join lateral (
+      select c.account_address, c.dex, c.coin, c.side, c.size::text, c.entry_price::text, c.mark_price::text,
+        c.liquidation_price::text, c.position_value::text, c.margin_used::text, c.unrealized_pnl::text,
+        c.return_on_equity::text, c.leverage_type, c.leverage_value, c.max_leverage,
+        c.liquidation_distance_pct::text, c.funding_since_open::text, c.funding_all_time::text, c.as_of_ms
+    ) data;
     result.sent := result.sent + part.sent;
     result.written := result.written + part.written;
     result.accounts := result.accounts || part.accounts;
@@ -350,16 +344,15 @@ begin
       returning t.*, t.xmax = 0 and round = 1 as inserted
     )
     select (select count(*) from input where occurrence = round), (select max(occurrence) from input), count(*),
-      array_agg(distinct account_address),
-      array_agg(hl_internal.event(
-        concat_ws(':', 'funding', account_address, coin, funding_time_ms), 'funding.created', account_address,
-        funding_time_ms, source,
-        jsonb_build_object(
-          'account_address', account_address, 'coin', coin, 'funding_time_ms', funding_time_ms, 'usdc', usdc::text,
-          'size', size::text, 'funding_rate', funding_rate::text, 'samples', samples)
-        ) order by funding_time_ms, coin) filter (where inserted)
+      array_agg(distinct w.account_address),
+      array_agg(row(
+        concat_ws(':', 'funding', w.account_address, w.coin, w.funding_time_ms), 'funding.created',
+        w.account_address, w.funding_time_ms, w.source, row_to_json(data)
+      )::hl_internal.event order by w.funding_time_ms, w.coin) filter (where w.inserted)
     into part.sent, rounds, part.written, part.accounts, part.events
-    from written;
+    from written w cross join lateral (
+      select w.account_address, w.coin, w.funding_time_ms, w.usdc::text, w.size::text, w.funding_rate::text, w.samples
+    ) data;
     result.sent := result.sent + part.sent;
     result.written := result.written + part.written;
     result.accounts := result.accounts || part.accounts;
@@ -404,16 +397,15 @@ begin
       returning t.*, t.xmax = 0 and round = 1 as inserted
     )
     select (select count(*) from input where occurrence = round), (select max(occurrence) from input), count(*),
-      array_agg(distinct account_address),
-      array_agg(hl_internal.event(
-        concat_ws(':', 'ledger', account_address, ledger_time_ms, hash, type, digest), 'ledger.created',
-        account_address, ledger_time_ms, source,
-        jsonb_build_object(
-          'account_address', account_address, 'ledger_time_ms', ledger_time_ms, 'hash', hash, 'type', type,
-          'usdc', usdc::text, 'token', token, 'amount', amount::text)
-        ) order by ledger_time_ms) filter (where inserted)
+      array_agg(distinct w.account_address),
+      array_agg(row(
+        concat_ws(':', 'ledger', w.account_address, w.ledger_time_ms, w.hash, w.type, w.digest), 'ledger.created',
+        w.account_address, w.ledger_time_ms, w.source, row_to_json(data)
+      )::hl_internal.event order by w.ledger_time_ms) filter (where w.inserted)
     into part.sent, rounds, part.written, part.accounts, part.events
-    from written;
+    from written w cross join lateral (
+      select w.account_address, w.ledger_time_ms, w.hash, w.type, w.usdc::text, w.token, w.amount::text
+    ) data;
     result.sent := result.sent + part.sent;
     result.written := result.written + part.written;
     result.accounts := result.accounts || part.accounts;
@@ -514,16 +506,15 @@ begin
       where t.repaired_at_ms is distinct from least(t.repaired_at_ms, excluded.repaired_at_ms)
     returning t.*, t.xmax = 0 as inserted
   )
-  select (select sum(sightings) from input), count(*), coalesce(array_agg(distinct account_address), '{}'),
-    coalesce(array_agg(hl_internal.event(
-      concat_ws(':', 'drift', account_address, stream, cause, found_at_ms, digest), 'drift.found', account_address,
-      found_at_ms, 'reconcile',
-      jsonb_build_object(
-        'account_address', account_address, 'stream', stream, 'cause', cause, 'detail', detail,
-        'found_at_ms', found_at_ms, 'repaired_at_ms', repaired_at_ms)
-      ) order by found_at_ms) filter (where inserted), '{}')
+  select (select sum(sightings) from input), count(*), coalesce(array_agg(distinct w.account_address), '{}'),
+    coalesce(array_agg(row(
+      concat_ws(':', 'drift', w.account_address, w.stream, w.cause, w.found_at_ms, w.digest), 'drift.found',
+      w.account_address, w.found_at_ms, 'reconcile', row_to_json(data)
+    )::hl_internal.event order by w.found_at_ms) filter (where w.inserted), '{}')
   into result.sent, result.written, result.accounts, result.events
-  from written;
+  from written w cross join lateral (
+    select w.account_address, w.stream, w.cause, w.detail, w.found_at_ms, w.repaired_at_ms
+  ) data;
   return result;
 end
 $$;

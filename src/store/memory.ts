@@ -113,6 +113,9 @@ export function createMemoryStore(): Store {
     async latestDashboard() {
       return null;
     },
+    async drawdownPct() {
+      return null;
+    },
   };
 }
 

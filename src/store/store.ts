@@ -124,16 +124,21 @@ function toJson(value: unknown): string {
   return text.replace(/\\\\|\\u0000|\\ud[89a-f][0-9a-f]{2}/g, (code) => (code === "\\\\" ? code : "\\ufffd"));
 }
 
-/** What `hl_internal.apply` reads: the lists that are not empty, and every account they name, to be locked. */
-function batchJson(batch: Batch): string {
-  const lists = Object.entries(batch).filter(([, list]) => list.length > 0);
+/** The call of `hl_internal.apply` that writes `batch`: the lists that are not empty, and every account they name. */
+function applyCall(batch: Batch): { sql: string; params: unknown[] } {
   const accounts = new Set<string>();
-  for (const [name, list] of lists) {
+  const names = ["accounts => $1::text[]"];
+  const params: unknown[] = [[]];
+  for (const [name, list] of Object.entries(batch)) {
+    if (list.length === 0) continue;
+    params.push(toJson(list));
+    names.push(`${name.replace(/[A-Z]/g, (upper) => `_${upper.toLowerCase()}`)} => $${params.length}::json`);
     if (name === "quarantine") continue;
-    for (const row of list as { account?: Address }[])
-      if (row.account !== undefined) accounts.add(row.account);
+    for (const { account } of list as { account?: Address }[])
+      if (account !== undefined) accounts.add(account);
   }
-  return toJson({ accounts: [...accounts], ...Object.fromEntries(lists) });
+  params[0] = [...accounts];
+  return { sql: `select hl_internal.apply(${names.join(", ")}) as applied`, params };
 }
 
 export function openStore(database: Database): DatabaseStore {
@@ -174,9 +179,8 @@ export function openStore(database: Database): DatabaseStore {
     },
 
     async apply(batch: Batch): Promise<Applied> {
-      const [row] = await rows<{ applied: Applied }>("select hl_internal.apply($1::json) as applied", [
-        batchJson(batch),
-      ]);
+      const { sql, params } = applyCall(batch);
+      const [row] = await rows<{ applied: Applied }>(sql, params);
       return row!.applied;
     },
 
@@ -252,6 +256,15 @@ export function openStore(database: Database): DatabaseStore {
         [account],
       );
       return row ?? null;
+    },
+
+    async drawdownPct(account, sinceMs) {
+      const [row] = await rows<{ percent: string | null }>(
+        `select drawdown_pct as percent from public.hl_equity_since($1, to_timestamp($2::bigint / 1000.0))
+         order by as_of_ms desc limit 1`,
+        [account, sinceMs],
+      );
+      return row?.percent ?? null;
     },
 
     outboxAfter: (id, limit) =>

@@ -404,9 +404,8 @@ for (const kind of ["embedded", "real"] as const) {
     });
 
     it("refuses a batch that does not name its accounts", async () => {
-      const text = JSON.stringify({ accounts: [], fills: [fillOf()] });
       await assert.rejects(
-        db.database.query("select hl_internal.apply($1::json)", [text]),
+        db.database.query("select hl_internal.apply('{}', fills => $1::json)", [JSON.stringify([fillOf()])]),
         /naming all of its accounts/,
       );
     });
