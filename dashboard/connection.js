@@ -1,0 +1,253 @@
+/**
+ * The page's line to hlsync: reads over `/api`, changes over `/api/events`.
+ *
+ * Guarantees: after sleep, a lost line or a restart of hlsync the stream goes on behind the last change seen, or, when the
+ * server says `reset`, everything is read again; changes that come while the state is being read wait for it. A line on
+ * which nothing comes for `SILENT_MS` (status comes every second) is given up and made anew, for ever, with back-off.
+ */
+import { applyChange, LISTS, putRows } from "./model.js";
+
+/** @typedef {import("./model.js").Model} Model */
+/** @typedef {import("./model.js").ListName} ListName */
+/** @typedef {import("./model.js").Row} Row */
+
+const SILENT_MS = 5_000;
+const RETRY_MIN_MS = 250;
+const RETRY_MAX_MS = 5_000;
+const PAGE = 1_000;
+const REPORT_MS = 10_000;
+const REPORT_MAX = 1_000;
+
+export class Refused extends Error {}
+
+/** @param {string} path @param {Record<string, string | number | null>} [query] @returns {Promise<any>} */
+export async function get(path, query = {}) {
+  const url = new URL(path, location.origin);
+  for (const [key, value] of Object.entries(query)) {
+    if (value !== null) url.searchParams.set(key, String(value));
+  }
+  const answer = await fetch(url);
+  const body = await answer.json().catch(() => ({ error: `status ${answer.status}` }));
+  if (answer.status === 401 || answer.status === 403) throw new Refused(body.error);
+  if (!answer.ok) throw new Error(body.error ?? `status ${answer.status}`);
+  return body;
+}
+
+/**
+ * @param {Model} model @param {() => void} changed Called after every change of the model.
+ */
+export function connect(model, changed) {
+  /** @type {EventSource | null} */
+  let source = null;
+  /** @type {string | null} */
+  let lastId = null;
+  let retryMs = RETRY_MIN_MS;
+  let retryTimer = 0;
+  let generation = 0;
+  let reading = false;
+  /** @type {Row[]} */
+  let waiting = [];
+  /** @type {number[]} */
+  const lags = [];
+
+  async function start() {
+    try {
+      const before = Date.now();
+      const status = await get("/api/status");
+      const after = Date.now();
+      // A browser on the same machine has the same clock; the difference must exceed what the way explains.
+      const offset = status.now_ms - (before + after) / 2;
+      model.offsetMs = Math.abs(offset) > (after - before) / 2 + 20 ? offset : 0;
+      model.status = status;
+      model.account ??= status.accounts[0]?.address ?? null;
+      open();
+    } catch (error) {
+      if (error instanceof Refused) model.refused = error.message;
+      else retry(start);
+      changed();
+    }
+  }
+
+  function open() {
+    source?.close();
+    clearTimeout(retryTimer);
+    const url = new URL("/api/events", location.origin);
+    if (model.account) url.searchParams.set("account", model.account);
+    if (lastId !== null) url.searchParams.set("after", lastId);
+    source = new EventSource(url);
+    source.onerror = () => {
+      source?.close();
+      retry(open);
+    };
+    const on = (/** @type {string} */ name, /** @type {(data: Row, id: string) => void} */ run) =>
+      source?.addEventListener(name, (event) => {
+        const message = /** @type {MessageEvent} */ (event);
+        model.heardMs = Date.now();
+        model.link = "live";
+        retryMs = RETRY_MIN_MS;
+        run(JSON.parse(message.data), message.lastEventId);
+        changed();
+      });
+    on("hello", () => {});
+    on("reset", (_, id) => {
+      lastId = id;
+      void readState();
+    });
+    on("status", (data) => {
+      model.status = data;
+    });
+    on("state", (data) => {
+      if (data.account !== model.account || reading) return;
+      model.overview = data.overview;
+      model.positions = data.positions;
+      model.balances = data.balances;
+    });
+    on("change", (data, id) => {
+      lastId = id;
+      if (reading) waiting.push(data);
+      else take(data);
+    });
+  }
+
+  /** @param {Row} change */
+  function take(change) {
+    const seen = applyChange(model, /** @type {any} */ (change));
+    if (/^(alert|webhook)\./.test(change.type)) void refreshList("alerts");
+    if (!seen || change.committed_ms === null || change.source !== "stream") return;
+    // Painted: the frame after the one in which the change was drawn has begun.
+    requestAnimationFrame(() =>
+      setTimeout(() => {
+        if (lags.length < REPORT_MAX && document.visibilityState === "visible") {
+          lags.push(Math.max(0, Date.now() + model.offsetMs - change.published_ms));
+        }
+      }),
+    );
+  }
+
+  /** Everything that is shown, anew. */
+  async function readState() {
+    const mine = ++generation;
+    reading = true;
+    waiting = [];
+    try {
+      const query = { account: model.account };
+      const loaded = /** @type {ListName[]} */ (Object.keys(LISTS)).filter(
+        (name) => model.lists[name].loaded !== "no",
+      );
+      const [overview, positions, orders, balances, ...pages] = await Promise.all([
+        get("/api/overview", query),
+        get("/api/positions", query),
+        get("/api/orders", query),
+        get("/api/balances", query),
+        ...loaded.map((name) => get(LISTS[name].path, { ...query, limit: PAGE })),
+      ]);
+      if (mine !== generation) return;
+      Object.assign(model, { overview, ready: true });
+      model.positions = positions.rows;
+      model.openOrders = orders.rows;
+      model.balances = balances.rows;
+      for (const [index, name] of loaded.entries()) {
+        const list = {
+          rows: [],
+          loaded: /** @type {const} */ ("yes"),
+          more: pages[index].more ?? false,
+          error: null,
+        };
+        putRows(list, name, pages[index].rows);
+        model.lists[name] = list;
+      }
+      reading = false;
+      for (const change of waiting.splice(0)) take(change);
+    } catch {
+      // The line is made anew; without a last id the server says `reset` again.
+      lastId = null;
+      reading = false;
+      retry(open);
+    }
+    changed();
+  }
+
+  /** @param {ListName} name */
+  async function refreshList(name) {
+    if (model.lists[name].loaded === "no") return;
+    const page = await get(LISTS[name].path, { account: model.account, limit: PAGE }).catch(() => null);
+    if (page) putRows(model.lists[name], name, page.rows);
+    changed();
+  }
+
+  /** @param {() => void} again */
+  function retry(again) {
+    clearTimeout(retryTimer);
+    retryTimer = setTimeout(again, retryMs * (0.5 + Math.random() / 2));
+    retryMs = Math.min(RETRY_MAX_MS, retryMs * 2);
+  }
+
+  function watch() {
+    if (model.refused) return;
+    if (model.heardMs > 0 && Date.now() - model.heardMs > SILENT_MS) {
+      if (model.link !== "away") {
+        model.link = "away";
+        open();
+      } else if (source?.readyState === EventSource.OPEN) open();
+    }
+    changed();
+  }
+
+  function report() {
+    const sent = lags.splice(0);
+    if (sent.length === 0) return;
+    fetch("/api/painted", { method: "POST", body: JSON.stringify({ lags_ms: sent }) }).catch(() => {});
+  }
+
+  setInterval(watch, 1_000);
+  setInterval(report, REPORT_MS);
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible") watch();
+  });
+  window.addEventListener("online", () => model.link === "away" && open());
+  void start();
+
+  return {
+    /** Reads the newest page of a history, once. @param {ListName} name */
+    async load(name) {
+      const list = model.lists[name];
+      if (list.loaded !== "no") return;
+      list.loaded = "loading";
+      await this.more(name);
+    },
+    /** Reads the next older page. @param {ListName} name */
+    async more(name) {
+      const list = model.lists[name];
+      const account = model.account;
+      const oldest = list.rows.at(-1)?.[LISTS[name].time] ?? null;
+      try {
+        const page = await get(LISTS[name].path, { account, limit: PAGE, before: oldest });
+        if (account !== model.account || list !== model.lists[name]) return;
+        putRows(list, name, page.rows);
+        Object.assign(list, { loaded: "yes", more: page.more ?? false, error: null });
+      } catch (error) {
+        Object.assign(list, { loaded: "yes", error: error instanceof Error ? error.message : String(error) });
+      }
+      changed();
+    },
+    /** @param {string} address */
+    choose(address) {
+      Object.assign(model, {
+        account: address,
+        overview: null,
+        positions: [],
+        balances: [],
+        openOrders: [],
+        ready: false,
+      });
+      for (const name of /** @type {ListName[]} */ (Object.keys(LISTS))) {
+        const wasLoaded = model.lists[name].loaded !== "no";
+        model.lists[name] = { rows: [], loaded: wasLoaded ? "loading" : "no", more: false, error: null };
+      }
+      lastId = null;
+      open();
+      changed();
+    },
+  };
+}
+/** @typedef {ReturnType<typeof connect>} Connection */

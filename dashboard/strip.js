@@ -1,0 +1,98 @@
+/** The status strip, always in view: how fresh, how fast, how complete. Each item has an icon, a word and a figure. */
+import { h } from "preact";
+import { age, clock, counted, day, NOTHING, stamp } from "./format.js";
+import { accountStatus, freshness, serverNow } from "./model.js";
+
+/** @typedef {import("./model.js").Model} Model */
+
+const FEED = {
+  live: { icon: "●", tone: "good", word: "live" },
+  delayed: { icon: "◐", tone: "warn", word: "delayed" },
+  stale: { icon: "▲", tone: "warn", word: "stale" },
+  down: { icon: "✕", tone: "bad", word: "down" },
+  away: { icon: "✕", tone: "bad", word: "hlsync is away" },
+  waiting: { icon: "○", tone: "", word: "waiting" },
+};
+
+/** @param {{ model: Model }} props */
+export function Strip({ model }) {
+  const fresh = freshness(model);
+  const isOld = fresh.word !== "live" && fresh.word !== "delayed" && fresh.word !== "waiting";
+  return h("div", { class: "strip", role: "group", "aria-label": "Status" }, [
+    feedItem(fresh, isOld),
+    databaseItem(model),
+    reconcileItem(model),
+    historyItem(model),
+    h(
+      "p",
+      { class: "unseen", role: "status" },
+      `Feed ${FEED[fresh.word].word}${isOld ? `, as of ${clock(fresh.asOfMs)} UTC` : ""}`,
+    ),
+  ]);
+}
+
+/** @param {string} name @param {string} tone @param {string} icon @param {string} word @param {string} figure @param {string} title */
+const item = (name, tone, icon, word, figure, title) =>
+  h("div", { class: `item ${tone}`, "data-item": name, title }, [
+    h("span", { class: "item-name" }, name),
+    h("span", { class: "item-icon", "aria-hidden": "true" }, icon),
+    h("span", { class: "item-word" }, word),
+    h("span", { class: "item-figure" }, figure),
+  ]);
+
+/** @param {ReturnType<typeof freshness>} fresh @param {boolean} isOld */
+function feedItem(fresh, isOld) {
+  const { icon, tone, word } = FEED[fresh.word];
+  const figure = isOld
+    ? `as of ${clock(fresh.asOfMs)} UTC`
+    : fresh.ageMs === null
+      ? NOTHING
+      : age(fresh.ageMs);
+  return item("Feed", tone, icon, word, figure, `Age of the newest data from the venue: ${age(fresh.ageMs)}`);
+}
+
+/** @param {Model} model */
+function databaseItem(model) {
+  const database = model.status?.database;
+  const queued = accountStatus(model)?.queued ?? 0;
+  if (!database || model.link === "away") return item("Database", "", "○", "unknown", "", "");
+  const queue = `queue ${queued}`;
+  const title = `${database.description}: last answered ${stamp(database.answered_ms)} UTC`;
+  if (!database.up) return item("Database", "bad", "✕", "down", queue, `${title}. ${database.error}`);
+  return item("Database", "good", "●", "up", `${database.latency_ms} ms · ${queue}`, title);
+}
+
+/** @param {Model} model */
+function reconcileItem(model) {
+  const account = accountStatus(model);
+  if (!account || model.link === "away") return item("Reconcile", "", "○", "unknown", "", "");
+  const { last_reconcile_ms: last, last_reconcile_error: error, healed, unexplained } = account;
+  const findings =
+    healed + unexplained === 0
+      ? "0 findings"
+      : `${healed} healed${unexplained > 0 ? `, ${unexplained} open` : ""}`;
+  const when = last === null ? "not yet" : `${age(serverNow(model) - last)} ago`;
+  const title = "The last comparison with the venue's REST answers, and what was found since the start";
+  if (error) return item("Reconcile", "warn", "▲", "failed", `${when} · ${findings}`, `${title}. ${error}`);
+  if (unexplained > 0) return item("Reconcile", "warn", "▲", when, findings, title);
+  return item("Reconcile", last === null ? "" : "good", last === null ? "○" : "✓", when, findings, title);
+}
+
+/** @param {Model} model */
+function historyItem(model) {
+  const account = accountStatus(model);
+  if (!account || model.link === "away") return item("History", "", "○", "unknown", "", "");
+  const { complete_since_ms: since, gaps, streams } = account;
+  const title = streams
+    .map(
+      (/** @type {any} */ s) =>
+        `${s.stream}: ${s.complete_since_ms === null ? "nothing proven" : `complete since ${sinceWords(s.complete_since_ms)}`}, ${counted(s.gaps, "gap")}`,
+    )
+    .join("\n");
+  if (since === null) return item("History", "", "○", "nothing proven yet", counted(gaps, "gap"), title);
+  const word = `complete since ${sinceWords(since)}`;
+  return item("History", gaps > 0 ? "warn" : "good", gaps > 0 ? "▲" : "✓", word, counted(gaps, "gap"), title);
+}
+
+/** @param {number} ms */
+export const sinceWords = (ms) => (ms === 0 ? "the beginning" : day(ms));

@@ -1,0 +1,362 @@
+/** The columns of every table, in the order in which the exchange's own page has them. */
+import { h } from "preact";
+import { compare, isDecimal, multiply, negate, sign, subtract, trim } from "./decimal.js";
+import { direction, exact, NOTHING, percent, ratioPercent, short, signed, stamp, usd } from "./format.js";
+
+/** @typedef {import("./table.js").Column} Column */
+/** @typedef {import("./model.js").Row} Row */
+
+const SIDE_WORDS = { buy: "Buy", sell: "Sell", long: "Long", short: "Short", flat: "Flat" };
+
+/** A word with its color; the word alone says it too. @param {string} side */
+const sideCell = (side) =>
+  h(
+    "span",
+    { class: side === "buy" || side === "long" ? "up" : "down" },
+    /** @type {any} */ (SIDE_WORDS)[side] ?? side,
+  );
+
+/** @param {unknown} value @param {number} [places] */
+const signedCell = (value, places = 2) => h("span", { class: direction(value) }, signed(value, places));
+
+/** @param {string} name @param {string} title @param {Partial<Column>} [rest] @returns {Column} */
+const time = (name, title, rest = {}) => ({
+  id: name,
+  title,
+  ...rest,
+  text: true,
+  width: "9.6rem",
+  value: (row) => (row[name] ? new Date(row[name]).toISOString() : null),
+  show: (row) => h("time", { title: row[name] ? new Date(row[name]).toString() : "" }, stamp(row[name])),
+});
+
+/** @param {string} id @param {string} title @param {Partial<Column>} [rest] @returns {Column} */
+const words = (id, title, rest = {}) => ({ id, title, text: true, value: (row) => row[id], ...rest });
+/** @param {string} id @param {string} title @param {Partial<Column>} [rest] @returns {Column} */
+const digits = (id, title, rest = {}) => ({
+  id,
+  title,
+  value: (row) => row[id],
+  show: (row) => exact(row[id]),
+  ...rest,
+});
+/** @param {string} id @param {string} title @param {Partial<Column>} [rest] @returns {Column} */
+const dollars = (id, title, rest = {}) => ({
+  id,
+  title,
+  value: (row) => row[id],
+  show: (row) => usd(row[id]),
+  ...rest,
+});
+/** @param {string} id @param {string} title @param {Partial<Column>} [rest] @returns {Column} */
+const wholes = (id, title, rest = {}) => ({
+  id,
+  title,
+  value: (row) => row[id],
+  show: (row) => row[id] ?? NOTHING,
+  ...rest,
+});
+
+/** @type {Column} */
+const coin = words("coin", "Coin", { show: (row) => h("strong", {}, row.coin) });
+/** @type {Column} */
+const hash = words("hash", "Hash", {
+  hidden: true,
+  show: (row) => h("span", { title: row.hash }, short(row.hash)),
+});
+/** @type {Column} */
+const source = words("source", "Source", { hidden: true, hint: "How hlsync first saw it" });
+
+/** @type {Column[]} */
+export const POSITIONS = [
+  words("coin", "Coin", {
+    show: (row) => [
+      h("strong", {}, row.coin),
+      h(
+        "span",
+        { class: "tag" },
+        `${row.leverage_value ?? NOTHING}×${row.leverage_type === "isolated" ? " iso" : ""}`,
+      ),
+    ],
+  }),
+  {
+    id: "size",
+    title: "Size",
+    value: (row) => (row.side === "short" ? negate(row.size) : row.size),
+    show: (row) => [sideCell(row.side), " ", exact(row.size)],
+  },
+  dollars("position_value", "Position Value", { hint: "USD" }),
+  digits("entry_price", "Entry Price"),
+  digits("mark_price", "Mark Price"),
+  {
+    id: "unrealized_pnl",
+    title: "PNL (ROE %)",
+    value: (row) => row.unrealized_pnl,
+    show: (row) =>
+      h("span", { class: direction(row.unrealized_pnl) }, [
+        signed(row.unrealized_pnl),
+        ` (${ratioPercent(row.return_on_equity, 1)})`,
+      ]),
+  },
+  digits("liquidation_price", "Liq. Price", { show: (row) => liquidationPrice(row) }),
+  {
+    id: "liquidation_distance_pct",
+    title: "Distance",
+    hint: "From mark to liquidation, in percent of mark",
+    value: (row) => row.liquidation_distance_pct,
+    show: (row) => distance(row.liquidation_distance_pct),
+  },
+  dollars("margin_used", "Margin"),
+  {
+    id: "funding_since_open",
+    title: "Funding",
+    hint: "Since the position was opened; negative was paid",
+    value: (row) => (isDecimal(row.funding_since_open) ? negate(row.funding_since_open) : null),
+    show: (row) => signedCell(isDecimal(row.funding_since_open) ? negate(row.funding_since_open) : null),
+  },
+  digits("max_leverage", "Max lev.", { hidden: true, show: (row) => row.max_leverage ?? NOTHING }),
+  words("dex", "Dex", { hidden: true, show: (row) => row.dex || "main" }),
+  time("as_of_ms", "As of (UTC)", { hidden: true }),
+];
+
+/** A price with more digits than the mark has is noise. @param {Row} row */
+function liquidationPrice({ liquidation_price: price, mark_price: mark }) {
+  if (!isDecimal(price)) return NOTHING;
+  const places = Math.max(2, isDecimal(mark) ? (mark.split(".")[1]?.length ?? 0) : 2);
+  return (price.split(".")[1]?.length ?? 0) > places ? usd(price, places) : exact(price);
+}
+
+/** Near liquidation is said in a word, not only in color. @param {unknown} pct */
+function distance(pct) {
+  if (!isDecimal(pct)) return NOTHING;
+  if (compare(pct, "1000") > 0) return "> 1,000%";
+  const isNear = compare(pct, "10") < 0;
+  return isNear ? h("span", { class: "warn" }, `${percent(pct)} near`) : percent(pct);
+}
+
+/** @param {Row} row */
+const orderValue = (row) =>
+  isDecimal(row.size) && isDecimal(row.limit_price) ? trim(multiply(row.size, row.limit_price)) : null;
+/** @param {Row} row */
+const trigger = ({ trigger_price }) =>
+  isDecimal(trigger_price) && sign(trigger_price) !== 0 ? trigger_price : null;
+
+/** @type {Column[]} */
+const ORDER_HEAD = [
+  words("order_type", "Type", { show: (row) => row.order_type ?? NOTHING }),
+  coin,
+  words("side", "Direction", { show: (row) => sideCell(row.side) }),
+];
+/** @type {Column[]} */
+const ORDER_TAIL = [
+  { id: "order_value", title: "Order Value", value: orderValue, show: (row) => usd(orderValue(row)) },
+  digits("limit_price", "Price"),
+  words("reduce_only", "Reduce Only", {
+    value: (row) =>
+      row.reduce_only === null || row.reduce_only === undefined ? null : row.reduce_only ? "Yes" : "No",
+  }),
+  { id: "trigger_price", title: "Trigger", value: trigger, show: (row) => exact(trigger(row)) },
+];
+/** @type {Column[]} */
+const ORDER_REST = [
+  words("tif", "TIF", { hidden: true, show: (row) => row.tif ?? NOTHING }),
+  words("cloid", "Client id", {
+    hidden: true,
+    show: (row) => h("span", { title: row.cloid }, short(row.cloid)),
+  }),
+  source,
+];
+
+/** @type {Column[]} */
+export const OPEN_ORDERS = [
+  time("placed_at_ms", "Time (UTC)"),
+  ...ORDER_HEAD,
+  {
+    id: "remaining",
+    title: "Size",
+    hint: "Still open",
+    value: (row) => trim(subtract(row.size, row.filled)),
+    show: (row) => exact(subtract(row.size, row.filled)),
+  },
+  digits("size", "Original Size"),
+  ...ORDER_TAIL,
+  words("status", "Status", { show: (row) => statusWords(row.status) }),
+  wholes("order_id", "Order ID", { hidden: true }),
+  ...ORDER_REST,
+];
+
+/** @type {Column[]} */
+export const ORDER_HISTORY = [
+  time("status_time_ms", "Time (UTC)"),
+  ...ORDER_HEAD,
+  digits("size", "Size"),
+  digits("filled", "Filled Size"),
+  ...ORDER_TAIL,
+  words("status", "Status", {
+    show: (row) => h("span", { title: row.venue_status }, statusWords(row.status)),
+  }),
+  wholes("order_id", "Order ID"),
+  words("venue_status", "Venue status", { hidden: true }),
+  time("placed_at_ms", "Placed (UTC)", { hidden: true }),
+  ...ORDER_REST,
+];
+
+/** @param {string} status */
+const statusWords = (status) => {
+  const text = status.replaceAll("_", " ");
+  return text[0].toUpperCase() + text.slice(1);
+};
+
+/** @type {Column[]} */
+export const FILLS = [
+  time("fill_time_ms", "Time (UTC)"),
+  coin,
+  words("direction", "Direction", {
+    show: (row) =>
+      h("span", { class: row.side === "buy" ? "up" : "down", title: row.side }, row.direction || row.side),
+  }),
+  digits("price", "Price"),
+  digits("size", "Size"),
+  dollars("value", "Trade Value"),
+  {
+    id: "fee",
+    title: "Fee",
+    hint: "Negative is a rebate",
+    value: (row) => row.fee,
+    show: (row) => [usd(row.fee, 4), row.fee_token && row.fee_token !== "USDC" ? ` ${row.fee_token}` : ""],
+  },
+  {
+    id: "closed_pnl",
+    title: "Closed PNL",
+    hint: "Gross of fees",
+    value: (row) => row.closed_pnl,
+    show: (row) => (sign(row.closed_pnl) === 0 ? NOTHING : signedCell(row.closed_pnl)),
+  },
+  words("role", "Role", { hidden: true, value: (row) => (row.crossed ? "taker" : "maker") }),
+  words("liquidated", "Liquidation", { hidden: true, value: (row) => (row.liquidation ? "yes" : "") }),
+  wholes("order_id", "Order ID", { hidden: true }),
+  wholes("trade_id", "Trade ID", { hidden: true }),
+  digits("start_position", "Position before", { hidden: true }),
+  words("fee_token", "Fee token", { hidden: true }),
+  words("cloid", "Client id", { hidden: true, show: (row) => short(row.cloid) }),
+  hash,
+  source,
+];
+
+/** @type {Column[]} */
+export const FUNDING = [
+  time("funding_time_ms", "Time (UTC)"),
+  coin,
+  { id: "size", title: "Size", value: (row) => row.size, show: (row) => exact(row.size.replace("-", "")) },
+  words("position_side", "Position Side", {
+    value: (row) => (sign(row.size) < 0 ? "Short" : "Long"),
+    show: (row) => sideCell(sign(row.size) < 0 ? "short" : "long"),
+  }),
+  {
+    id: "usdc",
+    title: "Payment",
+    hint: "Negative was paid",
+    value: (row) => row.usdc,
+    show: (row) => signedCell(row.usdc, 4),
+  },
+  {
+    id: "funding_rate",
+    title: "Rate",
+    value: (row) => row.funding_rate,
+    show: (row) => ratioPercent(row.funding_rate, 4),
+  },
+  source,
+];
+
+/** @type {Column[]} */
+export const LEDGER = [
+  time("ledger_time_ms", "Time (UTC)"),
+  words("type", "Action"),
+  {
+    id: "usdc",
+    title: "USDC",
+    hint: "Effect on the account",
+    value: (row) => row.usdc,
+    show: (row) => signedCell(row.usdc),
+  },
+  words("token", "Token", { show: (row) => row.token ?? NOTHING }),
+  digits("amount", "Amount"),
+  { ...hash, hidden: false },
+  source,
+];
+
+/** @type {Column[]} */
+export const BALANCES = [
+  coin,
+  digits("total", "Total Balance"),
+  {
+    id: "available",
+    title: "Available Balance",
+    value: (row) => trim(subtract(row.total, row.hold)),
+    show: (row) => exact(subtract(row.total, row.hold)),
+  },
+  digits("hold", "In Orders"),
+  dollars("entry_notional", "Cost (USDC)"),
+];
+
+/** @type {Column[]} */
+export const DRIFT = [
+  time("found_at_ms", "Found (UTC)"),
+  words("stream", "Stream"),
+  words("cause", "Noticed by"),
+  words("detail", "What", {
+    value: (row) => JSON.stringify(row.detail),
+    show: (row) => h("code", {}, JSON.stringify(row.detail)),
+  }),
+  words("outcome", "Outcome", {
+    value: (row) => (row.repaired_at_ms === null ? "not explained" : "healed"),
+    show: (row) =>
+      row.repaired_at_ms === null
+        ? h("span", { class: "warn" }, "▲ not explained")
+        : h(
+            "span",
+            { class: "good" },
+            `✓ healed in ${((row.repaired_at_ms - row.found_at_ms) / 1000).toFixed(1)} s`,
+          ),
+  }),
+];
+
+/** @type {Column[]} */
+export const ALERTS = [
+  time("since_ms", "Since (UTC)"),
+  words("severity", "Severity", {
+    show: (row) =>
+      h("span", { class: row.severity === "critical" ? "down" : "warn" }, statusWords(row.severity)),
+  }),
+  words("state", "State", { show: (row) => statusWords(row.state) }),
+  words("rule", "Rule"),
+  words("coin", "Coin", { show: (row) => row.coin || NOTHING }),
+  words("summary", "What"),
+];
+
+const DELIVERY_MARKS = { delivered: "✓ ", retrying: "↻ ", dead: "✕ ", expired: "– " };
+/** @type {Column[]} */
+export const DELIVERIES = [
+  time("last_attempt_ms", "Last attempt (UTC)"),
+  words("endpoint_id", "Endpoint"),
+  words("type", "Event"),
+  time("event_time_ms", "Event time (UTC)"),
+  words("status", "Status", {
+    show: (row) =>
+      h(
+        "span",
+        { class: row.status === "delivered" ? "good" : row.status === "dead" ? "down" : "warn" },
+        `${/** @type {any} */ (DELIVERY_MARKS)[row.status] ?? ""}${row.status}`,
+      ),
+  }),
+  wholes("attempts", "Attempts"),
+  wholes("status_code", "HTTP"),
+  {
+    id: "duration_ms",
+    title: "Took",
+    value: (row) => row.duration_ms,
+    show: (row) => (row.duration_ms === null ? NOTHING : `${row.duration_ms} ms`),
+  },
+  words("error", "Error", { show: (row) => row.error ?? "" }),
+  words("webhook_id", "Webhook id", { hidden: true }),
+];
