@@ -3,14 +3,16 @@
 // Node understands, so that an old Node gets one clear line instead of a syntax error.
 import { existsSync } from "node:fs";
 
-const [major, minor] = process.versions.node.split(".").map(Number);
-if (major < 22 || (major === 22 && minor < 18)) {
-  process.stderr.write(
-    `hlsync: needs Node 22.18 or newer, this is ${process.version}; in a checkout use \`npx hlsync\` or \`npm run -s hlsync --\`\n`,
-  );
-  process.exit(2);
-}
 const sources = new URL("../src/cli/main.ts", import.meta.url);
 const built = new URL("../dist/cli/main.js", import.meta.url);
-const { main } = await import((existsSync(sources) ? sources : built).href);
+const isCheckout = existsSync(sources);
+const [major, minor] = process.versions.node.split(".").map(Number);
+if (major < 22 || (major === 22 && minor < 18)) {
+  const remedy = isCheckout
+    ? "use `npx hlsync` or `npm run -s hlsync --`, which bring their own"
+    : "install a newer one from https://nodejs.org";
+  process.stderr.write(`hlsync: needs Node 22.18 or newer, this is ${process.version}: ${remedy}\n`);
+  process.exit(2);
+}
+const { main } = await import((isCheckout ? sources : built).href);
 await main(process.argv.slice(2));

@@ -35,14 +35,16 @@ export interface StartOptions {
   /** Working folder; a `.env` there is read by the program. */
   cwd?: string;
   env?: Record<string, string>;
+  /** Another program than the checkout's. */
+  bin?: string;
 }
 
 /** Variables of the test's own environment that would change what the program does. */
 const OWN = /^(HLSYNC_|DATABASE_URL$|SUPABASE_DB_URL$|ACCOUNT_ADDRESS$|NO_COLOR$|FORCE_COLOR$|NODE_TEST)/;
 
-export function start(args: readonly string[], { cwd, env }: StartOptions = {}): Running {
+export function start(args: readonly string[], { cwd, env, bin = BIN }: StartOptions = {}): Running {
   const inherited = Object.fromEntries(Object.entries(process.env).filter(([key]) => !OWN.test(key)));
-  const child = spawn(process.execPath, [BIN, ...args], {
+  const child = spawn(process.execPath, [bin, ...args], {
     cwd,
     env: { ...inherited, ...env },
     stdio: ["ignore", "pipe", "pipe"],
