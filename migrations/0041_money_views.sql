@@ -313,13 +313,21 @@ comment on column public.hl_flows.perp_usdc is 'Effect on the perp dexes, fees i
 comment on column public.hl_flows.spot_usdc is 'Effect on the dollars held in spot, fees inside.';
 comment on column public.hl_flows.usdc is 'Both.';
 
-create view public.hl_equity as
+create function public.hl_equity_since(followed text, since timestamptz)
+returns table (
+  account_address text, as_of timestamptz, as_of_ms bigint, account_mode text, account_value numeric,
+  unrealized_pnl numeric, flow numeric, net_flows numeric, profit numeric, peak_profit numeric, drawdown numeric,
+  drawdown_pct numeric)
+language sql stable
+begin atomic
 with timeline as (
   select account_address, as_of_ms as at_ms, 1 as kind, as_of, account_mode, account_value, total_unrealized_pnl,
     0::numeric as perp_usdc, 0::numeric as usdc
-  from public.hl_dashboard
+  from public.hl_dashboard d
+  where d.account_address = hl_equity_since.followed and d.as_of >= hl_equity_since.since
   union all
-  select account_address, ledger_time_ms, 0, null, null, null, null, perp_usdc, usdc from public.hl_flows
+  select account_address, ledger_time_ms, 0, null, null, null, null, perp_usdc, usdc from public.hl_flows f
+  where f.account_address = hl_equity_since.followed and f.ledger_time >= hl_equity_since.since
 ),
 moved as (
   select t.*, sum(perp_usdc) over so_far as perp_moved, sum(usdc) over so_far as all_moved
@@ -359,6 +367,12 @@ select account_address, as_of, at_ms as as_of_ms, account_mode, account_value, t
   case when account_value + peak_profit - profit > 0
     then trim_scale(round(100 * (peak_profit - profit) / (account_value + peak_profit - profit), 6)) end as drawdown_pct
 from peaks;
+end;
+comment on function public.hl_equity_since is 'The rows of hl_equity of one account as if its first snapshot were the first one not before since: profit and drawdown of a period.';
+
+create view public.hl_equity as
+select e.* from hl_internal.accounts a
+cross join lateral public.hl_equity_since(a.account_address, '-infinity') e;
 comment on view public.hl_equity is 'Equity over time with deposits and withdrawals taken out, and the drawdown that is left. Begins with the first snapshot.';
 comment on column public.hl_equity.account_address is 'Account.';
 comment on column public.hl_equity.as_of is 'The venue''s time of the snapshot.';

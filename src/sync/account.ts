@@ -8,6 +8,7 @@
  * the other parts had their turn, and its gap stays a gap.
  */
 
+import { ProtocolError } from "../errors.ts";
 import type { Read } from "../protocol/decode.ts";
 import { INFO } from "../protocol/infoRequests.ts";
 import { HORIZON } from "../protocol/limits.ts";
@@ -23,7 +24,7 @@ import {
   type WindowStream,
 } from "./backfill.ts";
 import { type Interval, subtract, union } from "./coverage.ts";
-import { type AccountMode, accountMode, dashboardRow } from "./dashboard.ts";
+import { type AccountMode, accountMode } from "./dashboard.ts";
 import type {
   Address,
   Applied,
@@ -36,6 +37,7 @@ import type {
   TrackedStream,
 } from "./events.ts";
 import { TRACKED_STREAMS } from "./events.ts";
+import { HealthWatch, type WatchedStates } from "./healthWatch.ts";
 import {
   balanceRows,
   flatPositionRow,
@@ -67,6 +69,8 @@ export type AccountOptions = { [K in keyof typeof ACCOUNT_DEFAULTS]: number };
 const READ_AHEAD_MS = 3_600_000;
 /** Every so many catch-ups all dexes are read, not only those in use. */
 const ALL_DEXES_EVERY = 12;
+/** A catch-up waits this long for what the health score lacks. */
+const HEALTH_WAIT_MS = 3_000;
 /** Orders resolved one by one in one catch-up; more than these are left to the next. */
 const RESOLVE_ORDERS_MAX = 100;
 
@@ -108,6 +112,7 @@ export class Account {
   readonly address: Address;
   readonly #deps: AccountDeps;
   readonly check: SelfCheck;
+  readonly #health: HealthWatch;
   #sinceMs = 0;
   #coverage = new Map<TrackedStream, Record<CoverageGrade, Interval[]>>();
   #states = new Map<string, WireClearinghouseState>();
@@ -122,12 +127,18 @@ export class Account {
   #usedDexes = new Set<string>([""]);
   #catchUps = 0;
   #dashboardAtMs = Number.NEGATIVE_INFINITY;
+  /** All dexes and the spot state were read once, and the mode is known: before that a snapshot would lack money. */
+  #statesKnown = false;
+  #snapshotWasStale = false;
+  /** Of the last catch-up: ends what is read for the health score in the background. */
+  #signal: AbortSignal | null = null;
   #venueTimeMs = 0;
 
   constructor(deps: AccountDeps) {
     this.#deps = deps;
     this.address = deps.account;
     this.check = new SelfCheck(deps.options.graceMs);
+    this.#health = new HealthWatch(deps);
   }
 
   get mode(): AccountMode {
@@ -177,12 +188,14 @@ export class Account {
     const { priority, signal } = options;
     const status = await this.#deps.info.request(INFO.exchangeStatus, {}, { priority, signal });
     this.#noteVenueTime(status.result.value.time);
+    this.#signal = signal;
     const everyDex = this.#catchUps++ % ALL_DEXES_EVERY === 0;
     const dexes = this.#deps.dexes.filter((dex) => everyDex || this.#usedDexes.has(dex));
+    const orders = this.#readOrders(dexes, options);
     await allOf([
       ...WINDOW_STREAMS.map((stream) => this.#readPresent(stream, options)),
-      this.#readOrders(dexes, options),
-      this.#readStates(dexes, options),
+      orders,
+      this.#readStates(dexes, orders, options),
     ]);
   }
 
@@ -272,6 +285,7 @@ export class Account {
       const rows = openOrderRows(origin, answer.result.rows);
       for (const row of rows) open.add(row.orderId);
       complete &&= answer.result.unread.length === 0;
+      if (answer.result.unread.length === 0) this.#health.noteOpenOrders(dex, rows);
       const quarantine = quarantineRows(
         answer.result.unread,
         "frontendOpenOrders",
@@ -338,13 +352,19 @@ export class Account {
     if (row) await this.commit({ orderEvents: [row] }, answer.receivedAtMs);
   }
 
-  async #readStates(dexes: readonly string[], options: ReadOptions): Promise<void> {
+  /** States, then the snapshot, which also looks at the open orders. */
+  async #readStates(dexes: readonly string[], orders: Promise<void>, options: ReadOptions): Promise<void> {
     const { info, account } = this.#deps;
     const { priority, signal } = options;
     const ask = { priority, signal };
     if (this.#abstraction === null) {
       // An open set, and older endpoints do not know the question: then the mode is told by webData3, or stays standard.
-      const answer = await info.request(INFO.userAbstraction, { user: account }, ask).catch(() => null);
+      const answer = await info
+        .request(INFO.userAbstraction, { user: account }, ask)
+        .catch((error: unknown) => {
+          if (error instanceof ProtocolError) return null;
+          throw error;
+        });
       this.#abstraction = answer?.result.value ?? null;
     }
     for (const dex of dexes) {
@@ -353,7 +373,30 @@ export class Account {
     }
     const spot = await info.request(INFO.spotClearinghouseState, { user: account }, ask);
     await this.commit(this.spotState(spot.result, spot.receivedAtMs), spot.receivedAtMs);
+    this.#statesKnown = true;
+    await orders.catch(() => {});
+    if (this.#health.lacks(this.#watched())) await this.#learnHealth(signal);
     await this.commit(this.snapshot(true), spot.receivedAtMs);
+  }
+
+  async #learnHealth(signal: AbortSignal): Promise<void> {
+    const late = new AbortController();
+    const wait = this.#deps.clock.sleep(HEALTH_WAIT_MS, late.signal).catch(() => {});
+    await Promise.race([this.#health.refresh(this.#watched(), signal), wait]);
+    late.abort();
+  }
+
+  #watched(): WatchedStates {
+    const times = [...this.#states.values()].map((state) => state.time ?? this.#deps.clock.now());
+    return {
+      account: this.address,
+      asOfMs: Math.max(...times),
+      mode: this.mode,
+      perps: this.#states,
+      spot: this.#spot,
+      dexesInUse: new Set(this.#deps.dexes.filter((dex) => this.#usedDexes.has(dex))),
+      venueTimeMs: this.#venueTimeMs,
+    };
   }
 
   noteAbstraction(abstraction: string): void {
@@ -365,6 +408,7 @@ export class Account {
     const timeMs = state.value.time ?? receivedAtMs;
     if (state.value.time) this.#noteVenueTime(state.value.time);
     this.#states.set(dex, state.value);
+    this.#health.noteState(dex, receivedAtMs);
     const rows = positionRows(this.address, dex, state, receivedAtMs);
     if (rows.length > 0) this.#usedDexes.add(dex);
     const open = new Map(rows.map((row) => [row.coin, row.szi]));
@@ -399,6 +443,7 @@ export class Account {
 
   spotState(state: Read<WireSpotState>, receivedAtMs: number): Batch {
     this.#spot = state.value;
+    this.#health.noteSpot(receivedAtMs);
     return { balances: balanceRows(this.address, state, receivedAtMs) };
   }
 
@@ -406,7 +451,10 @@ export class Account {
   openOrders(dex: string, rows: OrderEventRow[], complete: boolean, receivedAtMs: number): Batch {
     const fresh = rows.filter((row) => this.#remaining.get(row.orderId) !== row.remaining);
     const open = new Set(rows.map((row) => row.orderId));
-    if (complete) this.check.noteOpenOrders(dex, open, receivedAtMs);
+    if (complete) {
+      this.check.noteOpenOrders(dex, open, receivedAtMs);
+      this.#health.noteOpenOrders(dex, rows);
+    }
     for (const row of fresh) this.#remaining.set(row.orderId, row.remaining);
     // Bounded by what can be open at once: the venue allows at most 5000 a account.
     if (complete && this.#remaining.size > 2 * HORIZON.orders) {
@@ -415,22 +463,19 @@ export class Account {
     return { orderEvents: fresh };
   }
 
-  /** The account snapshot when one is due: after `dashboardMs`, or sooner after a fill. */
+  /** The account snapshot when one is due: after `dashboardMs`, sooner after a fill, at once when the states age or renew. */
   snapshot(now: boolean, afterFill = false): Batch {
     const { dashboardMs, dashboardAfterFillMs } = this.#deps.options;
     const nowMs = this.#deps.clock.now();
+    if (!this.#statesKnown) return {};
+    const states = this.#watched();
+    const stale = this.#health.isStale(states);
     const dueMs = this.#dashboardAtMs + (afterFill ? dashboardAfterFillMs : dashboardMs);
-    if ((!now && nowMs < dueMs) || this.#states.size === 0) return {};
+    if (!now && nowMs < dueMs && stale === this.#snapshotWasStale) return {};
     this.#dashboardAtMs = nowMs;
-    const times = [...this.#states.values()].map((state) => state.time ?? nowMs);
-    const row = dashboardRow({
-      account: this.address,
-      asOfMs: Math.max(...times),
-      mode: this.mode,
-      perps: this.#states,
-      spot: this.#spot,
-    });
-    return { dashboard: [row] };
+    this.#snapshotWasStale = stale;
+    if (this.#signal) void this.#health.refresh(states, this.#signal);
+    return { dashboard: [this.#health.row(states)] };
   }
 
   /** Heals one suspicion by the narrowest reading, and records what was found. True when it is explained now. */

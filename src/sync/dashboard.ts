@@ -1,10 +1,26 @@
 /**
- * One account snapshot out of the states of all perp dexes and the spot state. Pure. Guarantees: mode-aware equity (an
- * account whose collateral lives in spot never reads zero); a ratio without a denominator is null, never zero.
+ * One account snapshot out of the states of all perp dexes and the spot state. Pure; `health.ts` scores it. Guarantees:
+ * mode-aware equity (an account whose collateral lives in spot never reads zero); a ratio without a denominator is
+ * null, never zero.
+ *
+ * In unified and portfolio-margin mode the venue's spot totals already contain the equity of the perps, margin posted
+ * to dexes included: the two are never added.
  */
 
 import type { WireClearinghouseState, WireSpotState } from "../protocol/schemas.ts";
-import { add, type Decimal, div, isZero, max, mul, sign, sub, sum, trunc } from "../runtime/decimal.ts";
+import {
+  add,
+  type Decimal,
+  div,
+  isDecimal,
+  isZero,
+  max,
+  mul,
+  sign,
+  sub,
+  sum,
+  trunc,
+} from "../runtime/decimal.ts";
 import type { Address, DashboardRow } from "./events.ts";
 
 /** `standard`: collateral is posted per dex. In the two others it lives in the spot state. */
@@ -23,11 +39,22 @@ export interface AccountStates {
   /** By dex; "" is the first one. */
   perps: ReadonlyMap<string, WireClearinghouseState>;
   spot: WireSpotState | null;
+  /** Value of the tokens other than dollars that back a portfolio-margin account. */
+  collateral?: ReadonlyMap<string, Decimal>;
 }
 
 /** Spot tokens that count as dollars of collateral in unified and portfolio-margin accounts. */
-const DOLLAR_TOKENS = new Set(["USDC", "USDT0", "USDE", "USDH"]);
+export const DOLLAR_TOKENS = new Set(["USDC", "USDT0", "USDE", "USDH"]);
 
+/** What is held and not owed. */
+export const ownTotal = ({ total, borrowed }: WireSpotState["balances"][number]): Decimal =>
+  isDecimal(borrowed) ? sub(total, borrowed) : total;
+
+/** What orders and positions tie up. Under portfolio margin `hold` is net of what could be borrowed, `spotHold` is not. */
+const tiedUp = ({ hold, spotHold }: WireSpotState["balances"][number]): Decimal =>
+  isDecimal(spotHold) ? spotHold : hold;
+
+/** The snapshot, not scored yet. */
 export function dashboardRow(states: AccountStates): DashboardRow {
   const perps = [...states.perps.values()];
   const total = (pick: (state: WireClearinghouseState) => Decimal): Decimal => sum(perps.map(pick));
@@ -38,10 +65,10 @@ export function dashboardRow(states: AccountStates): DashboardRow {
   const totalNotional = total((state) => state.marginSummary.totalNtlPos);
   const maintenance = total((state) => state.crossMaintenanceMarginUsed ?? "0");
   const accountValue = pooled
-    ? sum(balances.map(({ total: held }) => held))
+    ? sum([...balances.map(ownTotal), ...(states.collateral?.values() ?? [])])
     : total((state) => state.marginSummary.accountValue);
   const withdrawable = pooled
-    ? sum(balances.map(({ total: held, hold }) => max("0", sub(held, hold))))
+    ? sum(balances.map((balance) => max("0", sub(ownTotal(balance), tiedUp(balance)))))
     : total((state) => state.withdrawable);
   const solvent = sign(accountValue) > 0;
   const ratio = (part: Decimal, whole: Decimal, scale: Decimal, places: number): Decimal | null =>
@@ -64,7 +91,7 @@ export function dashboardRow(states: AccountStates): DashboardRow {
     totalUnrealizedPnl: positions.reduce((pnl, { unrealizedPnl }) => add(pnl, unrealizedPnl), "0"),
     healthScore: null,
     healthStatus: "unknown",
-    healthReason: "not scored by this version",
+    healthReason: "not scored",
     accountMode: states.mode,
     raw: { perps: Object.fromEntries(states.perps), spot: states.spot },
   };

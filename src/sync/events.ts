@@ -179,6 +179,8 @@ export interface DashboardRow {
   healthScore: number | null;
   healthStatus: string;
   healthReason: string | null;
+  /** `HealthComponents` of `health.ts`. */
+  healthComponents?: unknown;
   accountMode: string;
   raw: unknown;
 }

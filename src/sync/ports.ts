@@ -48,6 +48,8 @@ export interface Store {
   orders(account: Address): Promise<StoredOrder[]>;
   positions(account: Address): Promise<PositionRow[]>;
   latestDashboard(account: Address): Promise<DashboardRow | null>;
+  /** Percent below the highest equity since `sinceMs`, deposits and withdrawals taken out; null without snapshots. */
+  drawdownPct(account: Address, sinceMs: number): Promise<Decimal | null>;
 }
 
 /** A lease as it stood when it was asked for. */
