@@ -46,7 +46,8 @@ export interface Options {
   host: string;
   port: number;
   seed: number;
-  speed: number;
+  speed: number | "stepped";
+  faults: string | null;
   recorded: string | null;
   events: string[];
   format: string;
@@ -281,9 +282,16 @@ export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
   speed: {
     flag: "--speed <factor>",
     env: [],
-    help: "simulated time per real time",
-    parse: number(0.01, 10_000),
+    help: "simulated time per real time, or `stepped`: only when told through /control/advance",
+    parse: (value) => (value === "stepped" ? value : number(0.01, 10_000)(value)),
     fallback: "1",
+  },
+  faults: {
+    flag: "--faults <file>",
+    env: [],
+    help: "JSON list of fault rules to begin with, as /control/faults takes them",
+    parse: optional,
+    fallback: "",
   },
   recorded: {
     flag: "--recorded <file>",

@@ -3,28 +3,33 @@ import { readFileSync } from "node:fs";
 import { ConfigError } from "../../errors.ts";
 import type { RecordedAccount } from "../../simulator/exchange/recorded.ts";
 import { createVenue } from "../../simulator/exchange/venue.ts";
+import type { FaultRule } from "../../simulator/faults.ts";
 import { startSimulator } from "../../simulator/server/server.ts";
 import { type Command, EXIT, untilAborted } from "../command.ts";
 
 export const simulate: Command = {
   name: "simulate",
   summary: "a simulated Hyperliquid: /info, /exchange and /ws on this machine",
-  options: ["host", "port", "seed", "speed", "weight", "recorded", "account", "fillsPerSecond"],
+  options: [
+    ...(["host", "port", "seed", "speed", "weight"] as const),
+    ...(["recorded", "faults", "account", "fillsPerSecond"] as const),
+  ],
   async run({ options, clock, log, print, signal }) {
-    const recorded = options.recorded === null ? {} : readRecorded(options.recorded);
-    const { fillsPerSecond } = options;
+    const { host, port, seed, speed, weight, fillsPerSecond } = options;
+    const recorded = readJsonFile<Record<string, RecordedAccount>>("--recorded", options.recorded) ?? {};
+    const faults = readJsonFile<FaultRule[]>("--faults", options.faults) ?? [];
     const activeAccounts = options.account.map(({ address: user }) => ({ user, fillsPerSecond }));
-    const venue = createVenue({ seed: options.seed, startMs: clock.now(), recorded, activeAccounts });
-    const { host, port, speed } = options;
-    const simulator = await startSimulator({
-      venue,
-      clock,
-      log,
-      host,
-      port,
-      speed,
-      limits: { weightPerMinute: options.weight },
-    });
+    const venue = createVenue({ seed, startMs: clock.now(), recorded, activeAccounts });
+    const limits = { weightPerMinute: weight };
+    const simulator = await startSimulator({ venue, clock, log, host, port, speed, seed, limits });
+    try {
+      for (const rule of faults) simulator.gateway.faults.add(rule);
+    } catch (error) {
+      await simulator.stop();
+      throw new ConfigError(`--faults ${JSON.stringify(options.faults)}: ${(error as Error).message}`, {
+        cause: error,
+      });
+    }
     if (options.json)
       print(JSON.stringify({ type: "simulator", apiUrl: simulator.url, wsUrl: simulator.wsUrl }));
     else {
@@ -37,11 +42,13 @@ export const simulate: Command = {
   },
 };
 
-function readRecorded(path: string): Record<string, RecordedAccount> {
+/** The JSON in a file that an option names; null where it names none. Throws `ConfigError`. */
+function readJsonFile<T>(flag: string, path: string | null): T | null {
+  if (path === null) return null;
   try {
-    return JSON.parse(readFileSync(path, "utf8")) as Record<string, RecordedAccount>;
+    return JSON.parse(readFileSync(path, "utf8")) as T;
   } catch (error) {
     const why = error instanceof SyntaxError ? "is not JSON" : "cannot be read";
-    throw new ConfigError(`--recorded ${JSON.stringify(path)}: ${why}`, { cause: error });
+    throw new ConfigError(`${flag} ${JSON.stringify(path)}: ${why}`, { cause: error });
   }
 }
