@@ -27,11 +27,47 @@ comment on type hl_internal.outcome is 'What putting rows did: rows sent, rows i
 create function hl_internal.put_fills(batch json) returns hl_internal.outcome
 language plpgsql set search_path = '' as $$
 declare
-  result hl_internal.outcome := (0, 0, '{}', '{}', '{}');
+  result hl_internal.outcome;
   part hl_internal.outcome;
   round bigint := 0;
   rounds bigint;
 begin
+  -- The usual case first, and fast: fills that nobody has yet. Only these make events.
+  with input as materialized (
+    select * from json_to_recordset(batch) as x(
+      account text, coin text, "timeMs" bigint, side text, size numeric, price numeric, value numeric, fee numeric,
+      "feeToken" text, "startPosition" text, "closedPnl" numeric, direction text, "orderId" bigint,
+      "tradeId" bigint, hash text, crossed boolean, cloid text, "builderFee" numeric, "twapId" bigint,
+      liquidation jsonb, raw jsonb, source text, "seenAtMs" bigint)
+  ),
+  fresh as (
+    insert into public.hl_fills (
+      account_address, coin, fill_time, fill_time_ms, side, size, price, value, fee, fee_token, start_position,
+      closed_pnl, direction, order_id, trade_id, hash, crossed, cloid, builder_fee, twap_id, liquidation, raw_fill,
+      source, first_seen_at)
+    select account, coin, to_timestamp("timeMs" / 1000.0), "timeMs", side, size, price, value, fee, "feeToken",
+      "startPosition", "closedPnl", direction, "orderId", "tradeId", hash, crossed, cloid, "builderFee", "twapId",
+      liquidation, raw, source, to_timestamp("seenAtMs" / 1000.0)
+    from input
+    on conflict do nothing
+    returning account_address, coin, fill_time_ms, side, size, price, value, fee, fee_token, start_position,
+      closed_pnl, direction, order_id, trade_id, hash, crossed, cloid, builder_fee, twap_id, liquidation, source
+  )
+  select (select count(*) from input), count(*),
+    coalesce(array_agg(f.account_address), '{}'), coalesce(array_agg(f.order_id), '{}'),
+    coalesce(array_agg(row(
+      concat_ws(':', 'fill', f.account_address, f.coin, f.fill_time_ms, f.order_id, f.trade_id, f.side),
+      'fill.created', f.account_address, f.fill_time_ms, f.source, row_to_json(data)
+    )::hl_internal.event order by f.fill_time_ms), '{}')
+  into result.sent, result.written, result.accounts, result.order_ids, result.events
+  from fresh f cross join lateral (
+    select f.account_address, f.coin, f.fill_time_ms, f.side, f.size::text, f.price::text, f.value::text,
+      f.fee::text, f.fee_token, f.start_position, f.closed_pnl::text, f.direction, f.order_id, f.trade_id, f.hash,
+      f.crossed, f.cloid, f.builder_fee::text, f.twap_id, f.liquidation
+  ) data;
+
+  -- Then all again as joins, when some were there before or came twice: what they add is not lost.
+  if result.written = result.sent then return result; end if;
   loop
     round := round + 1;
     with input as materialized (
@@ -62,27 +98,15 @@ begin
         from hl_internal.join_fills(t, excluded) j
       )
       where hl_internal.join_fills(t, excluded) operator(pg_catalog.*<>) t
-      -- Only the first round can insert: a later one repeats its keys.
-      returning t.*, t.xmax = 0 and round = 1 as inserted
+      returning account_address, order_id
     )
-    select (select count(*) from input where occurrence = round), (select max(occurrence) from input), count(*),
-      array_agg(w.account_address), array_agg(w.order_id),
-      array_agg(row(
-        concat_ws(':', 'fill', w.account_address, w.coin, w.fill_time_ms, w.order_id, w.trade_id, w.side),
-        'fill.created', w.account_address, w.fill_time_ms, w.source, row_to_json(data)
-      )::hl_internal.event order by w.fill_time_ms) filter (where w.inserted)
-    into part.sent, rounds, part.written, part.accounts, part.order_ids, part.events
-    from written w cross join lateral (
-      select w.account_address, w.coin, w.fill_time_ms, w.side, w.size::text, w.price::text, w.value::text,
-        w.fee::text, w.fee_token, w.start_position, w.closed_pnl::text, w.direction, w.order_id, w.trade_id, w.hash,
-        w.crossed, w.cloid, w.builder_fee::text, w.twap_id, w.liquidation
-    ) data;
-    result.sent := result.sent + part.sent;
+    select (select max(occurrence) from input), count(*), array_agg(account_address), array_agg(order_id)
+    into rounds, part.written, part.accounts, part.order_ids
+    from written;
     result.written := result.written + part.written;
     result.accounts := result.accounts || part.accounts;
     result.order_ids := result.order_ids || part.order_ids;
-    result.events := result.events || part.events;
-    exit when round >= rounds or rounds is null;
+    exit when round >= rounds;
   end loop;
   return result;
 end
