@@ -107,6 +107,12 @@ export function createMemoryStore(): Store {
     async orders(account) {
       return [...memory.orders.values()].flatMap(({ state }) => (state?.account === account ? [state] : []));
     },
+    async ordersKnownByFills(account, fromMs, toMs, afterId, limit) {
+      const ids = between(memory.fills.values(), account, fromMs, toMs)
+        .map(({ orderId }) => orderId)
+        .filter((orderId) => orderId > afterId && !memory.orders.has(`${account}|${orderId}`));
+      return [...new Set(ids)].sort((a, b) => a - b).slice(0, limit);
+    },
     async positions(account) {
       return of(memory.positions.values(), account);
     },

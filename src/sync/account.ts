@@ -126,6 +126,7 @@ export class Account {
   #remaining = new Map<number, string>();
   #usedDexes = new Set<string>([""]);
   #catchUps = 0;
+  #askedUnlisted: Interval[] = [];
   #dashboardAtMs = Number.NEGATIVE_INFINITY;
   /** All dexes and the spot state were read once, and the mode is known: before that a snapshot would lack money. */
   #statesKnown = false;
@@ -201,7 +202,9 @@ export class Account {
 
   /** Whether history is missing that the next catch-up will not read by itself. */
   hasOldGaps(): boolean {
-    return WINDOW_STREAMS.some((stream) => this.#oldGaps(stream).length > 0);
+    return (
+      WINDOW_STREAMS.some((stream) => this.#oldGaps(stream).length > 0) || this.#unlistedOrders().length > 0
+    );
   }
 
   /** Closes every gap that catching up leaves, youngest first. */
@@ -209,6 +212,26 @@ export class Account {
     for (const stream of WINDOW_STREAMS) {
       for (const gap of this.#oldGaps(stream).reverse()) await this.readWindow(stream, gap, options);
     }
+    for (const window of this.#unlistedOrders()) await this.#resolveUnlisted(window, options);
+  }
+
+  /** Times whose orders the venue no longer lists, and of which it was not yet asked one by one. */
+  #unlistedOrders(): Interval[] {
+    return subtract(this.known("orders", "unprovable"), this.#askedUnlisted);
+  }
+
+  /** Of the orders that came and went unseen, those that filled are known by their fills and can be asked for. */
+  async #resolveUnlisted(window: Interval, options: ReadOptions): Promise<void> {
+    const { store, account } = this.#deps;
+    let afterId = 0;
+    for (;;) {
+      const { fromMs, toMs } = window;
+      const ids = await store.ordersKnownByFills(account, fromMs, toMs, afterId, RESOLVE_ORDERS_MAX);
+      for (const orderId of ids) await this.resolveOrder(orderId, options);
+      if (ids.length < RESOLVE_ORDERS_MAX) break;
+      afterId = ids.at(-1)!;
+    }
+    this.#askedUnlisted = union(this.#askedUnlisted, [window]);
   }
 
   /** Gaps that end before the newest proven moment; the one after it is the present, which `catchUp` reads. */

@@ -46,6 +46,17 @@ export interface Store {
   ledger(account: Address, fromMs: number, toMs: number): Promise<LedgerRow[]>;
   orderEvents(account: Address, orderIds: number[]): Promise<OrderEventRow[]>;
   orders(account: Address): Promise<StoredOrder[]>;
+  /**
+   * Orders that filled in [fromMs, toMs], since the account was first followed, and of which no transition is stored:
+   * the lowest ids above `afterId`, ascending, at most `limit`.
+   */
+  ordersKnownByFills(
+    account: Address,
+    fromMs: number,
+    toMs: number,
+    afterId: number,
+    limit: number,
+  ): Promise<number[]>;
   positions(account: Address): Promise<PositionRow[]>;
   latestDashboard(account: Address): Promise<DashboardRow | null>;
   /** Percent below the highest equity since `sinceMs`, deposits and withdrawals taken out; null without snapshots. */
