@@ -18,13 +18,14 @@ comment on column public.hl_coverage.to_time is 'Last moment.';
 create view public.hl_gaps as
 with known as (
   select a.account_address, s.stream, a.since_ms,
-    coalesce(range_agg(c.covered) filter (where c.grade = 'proven'), '{}') as proven,
-    coalesce(range_agg(c.covered) filter (where c.grade = 'streamed'), '{}') as streamed,
-    coalesce(range_agg(c.covered) filter (where c.grade = 'unprovable'), '{}') as unprovable,
-    string_agg(nullif(c.reason, ''), '; ' order by c.reason) as reasons
+    coalesce(range_agg(r) filter (where c.grade = 'proven'), '{}') as proven,
+    coalesce(range_agg(r) filter (where c.grade = 'streamed'), '{}') as streamed,
+    coalesce(range_agg(r) filter (where c.grade = 'unprovable'), '{}') as unprovable,
+    string_agg(distinct nullif(c.reason, ''), '; ') as reasons
   from hl_internal.accounts a
   cross join unnest(array['fills', 'twapFills', 'orders', 'funding', 'ledger']) as s(stream)
   left join hl_internal.coverage c on c.account_address = a.account_address and c.stream = s.stream
+  left join lateral unnest(c.covered) as r on true
   where a.since_ms is not null
   group by a.account_address, s.stream, a.since_ms
 ),
