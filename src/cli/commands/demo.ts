@@ -10,8 +10,9 @@ import type { Command } from "../command.ts";
 import { followUntilStopped } from "./run.ts";
 
 const DATABASE = "./.hlsync/demo";
-const START_USD = "50000";
-const FILLS_PER_SECOND = 1;
+/** A small account that trades much for its size, so that there is something to see. */
+const TRADING = { fillsPerSecond: 1, depositUsd: "5000", orderUsd: 900, makerShare: 0.7, twapsPerHour: 12 };
+const MARKETS = ["BTC", "ETH", "SOL"];
 /** The account has a past when the demo opens. */
 const PAST_MS = 600_000;
 
@@ -23,13 +24,14 @@ export const demo: Command = {
     const { options, clock, log, print } = context;
     const startMs = clock.now() - PAST_MS;
     const address = `0x${createHash("sha256").update(`demo ${startMs}`).digest("hex").slice(0, 40)}`;
-    const activeAccounts = [{ user: address, fillsPerSecond: FILLS_PER_SECOND, depositUsd: START_USD }];
+    const activeAccounts = [{ user: address, coins: MARKETS, ...TRADING }];
     const venue = createVenue({ seed: options.seed, startMs, activeAccounts });
     venue.advance(clock.now());
     const simulator = await startSimulator({ venue, clock, log: log.with({ part: "simulator" }) });
     const database = options.database === OPTIONS.database.fallback ? DATABASE : options.database;
     const account = [{ address, alias: "demo" }];
-    const demoOptions = { ...options, account, database, apiUrl: simulator.url, wsUrl: simulator.wsUrl };
+    const endpoint = { apiUrl: simulator.url, wsUrl: simulator.wsUrl };
+    const demoOptions = { ...options, ...endpoint, account, database, markets: MARKETS };
     try {
       return await followUntilStopped(
         { ...context, options: demoOptions },
