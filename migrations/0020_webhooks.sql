@@ -97,22 +97,20 @@ comment on column hl_internal.webhook_deliveries.last_attempt_ms is 'Last attemp
 comment on column hl_internal.webhook_deliveries.duration_ms is 'How long the last attempt took.';
 comment on column hl_internal.webhook_deliveries.event is 'The event, for dead and expired ones.';
 
-create function hl_internal.publish(events hl_internal.outbox[]) returns void
+create function hl_internal.publish(events json) returns void
 language plpgsql set search_path = '' as $$
 begin
   -- The locks of apply, in its order: ids of one account are taken and committed one transaction after the other.
   perform from hl_internal.accounts a
-  where a.account_address in (select e.account_address from unnest(events) e)
+  where a.account_address in (select e.account from json_to_recordset(events) as e(account text))
   order by a.account_address for update;
   perform pg_advisory_xact_lock(hashtext('hl_internal.outbox'));
-  insert into hl_internal.outbox (event_key, type, account_address, time_ms, source, data, created_at)
-  select e.event_key, e.type, e.account_address, e.time_ms, e.source, e.data, e.created_at
-  from unnest(events) with ordinality as e(
-    id, event_key, type, account_address, time_ms, source, data, created_at, place)
-  order by e.place;
+  insert into hl_internal.outbox (event_key, type, account_address, time_ms, source, data)
+  select e.key, e.type, e.account, e."timeMs", 'stream', e.data
+  from json_to_recordset(events) as e(key text, type text, account text, "timeMs" bigint, data jsonb);
 end
 $$;
-comment on function hl_internal.publish is 'Puts events that outputs make (alerts, disabled endpoints) into the outbox.';
+comment on function hl_internal.publish is 'Puts events that outputs make (alerts, disabled endpoints) into the outbox: [{key, type, account, timeMs, data}].';
 
 create function hl_internal.disable_endpoint(endpoint text, reason text, now_ms bigint) returns void
 language plpgsql set search_path = '' as $$
@@ -121,9 +119,9 @@ begin
   set state = 'disabled', disabled_reason = reason, disabled_at_ms = now_ms
   where e.id = endpoint and e.state = 'enabled';
   if found then
-    perform hl_internal.publish(array[hl_internal.event(
-      concat_ws(':', 'webhook', endpoint, now_ms), 'webhook.disabled', null, now_ms, 'stream',
-      jsonb_build_object('endpoint', endpoint, 'reason', reason, 'disabled_at_ms', now_ms))]);
+    perform hl_internal.publish(json_build_array(json_build_object(
+      'key', concat_ws(':', 'webhook', endpoint, now_ms), 'type', 'webhook.disabled', 'timeMs', now_ms,
+      'data', json_build_object('endpoint', endpoint, 'reason', reason, 'disabled_at_ms', now_ms))));
   end if;
 end
 $$;

@@ -60,6 +60,13 @@ export interface Options {
   status: string | null;
   /** Milliseconds before each attempt. */
   webhookRetry: number[];
+  /** Channel URLs: secrets. */
+  alertTo: string[];
+  alert: string[];
+  deadManUrl: string | null;
+  /** Milliseconds. */
+  for: number;
+  coin: string | null;
   /** Of each trading account of the simulator. */
   fillsPerSecond: number;
 }
@@ -138,6 +145,14 @@ const time = (value: string): number | null => {
   if (!Number.isFinite(ms) || ms < 0)
     throw new Error("expected a date such as 2026-01-31, or Unix milliseconds");
   return ms;
+};
+
+const UNITS_MS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+const duration = (value: string): number => {
+  const match = /^(\d+(?:\.\d+)?)([smhd]?)$/.exec(value);
+  if (!match || Number(match[1]) === 0) throw new Error("expected seconds, or for example 30m, 2h, 1d");
+  return Math.round(Number(match[1]) * UNITS_MS[match[2] || "s"]!);
 };
 
 const listen = (value: string): Listen => {
@@ -372,6 +387,38 @@ export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
     parse: (value) => list(value).map((part) => Math.round(number(0, 604_800)(part) * 1000)),
     fallback: "0,5,300,1800,7200,18000,36000,50400,72000,86400",
   },
+  alertTo: {
+    flag: "--alert-to <url>",
+    env: ["HLSYNC_ALERT_TO"],
+    help: "where alerts go: telegram://, ntfy://, smtp://, Discord or Slack URL, …; repeat for more (docs/alerts.md)",
+    // Checked where it is used: an error here would repeat the text, which is a secret.
+    parse: list,
+    fallback: "",
+    repeatable: true,
+  },
+  alert: {
+    flag: "--alert <rule=setting>",
+    env: ["HLSYNC_ALERT"],
+    help: "change a rule: large_fill=50000, order_rejected=off, liquidation_distance=crit:4/6; repeat for more",
+    parse: list,
+    fallback: "",
+    repeatable: true,
+  },
+  deadManUrl: {
+    flag: "--dead-man-url <url>",
+    env: ["HLSYNC_DEAD_MAN_URL"],
+    help: "called every minute while all is well, for a monitor that notices silence",
+    parse: optional,
+    fallback: "",
+  },
+  for: {
+    flag: "--for <seconds>",
+    env: [],
+    help: "how long to be silent; also 30m, 2h, 1d",
+    parse: duration,
+    fallback: "1h",
+  },
+  coin: { flag: "--coin <coin>", env: [], help: "only of this coin", parse: optional, fallback: "" },
 };
 
 /** Options every command takes. */

@@ -4,6 +4,7 @@
  */
 import { Lifecycle, type Service } from "../runtime/lifecycle.ts";
 import type { DatabaseStore } from "../store/store.ts";
+import { alertsOutput } from "./alertsOutput.ts";
 import type { Context } from "./command.ts";
 import { httpOutput } from "./httpOutput.ts";
 import { webhooksOutput } from "./webhooksOutput.ts";
@@ -20,7 +21,7 @@ export interface OutputDeps {
 export type StartOutput = (deps: OutputDeps) => Promise<Service | null>;
 
 /** In the order of starting. */
-const OUTPUTS: readonly StartOutput[] = [httpOutput, webhooksOutput];
+const OUTPUTS: readonly StartOutput[] = [httpOutput, webhooksOutput, alertsOutput];
 
 export async function startOutputs(deps: OutputDeps): Promise<Lifecycle> {
   const { clock, log } = deps.context;

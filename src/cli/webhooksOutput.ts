@@ -1,4 +1,4 @@
-/** Deliveries to webhooks, while `run` follows. */
+/** Deliveries to webhooks and alert channels, while `run` follows. */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { BRIDGE_DEFAULTS, WebhookBridge } from "../outputs/webhooks/bridge.ts";
@@ -6,6 +6,7 @@ import { createHttpSend } from "../outputs/webhooks/httpSend.ts";
 import type { Aliases } from "../outputs/webhooks/payload.ts";
 import { webhookTarget } from "../outputs/webhooks/target.ts";
 import { systemRandom } from "../runtime/random.ts";
+import { channelsOf, registerChannels } from "./alertsOutput.ts";
 import type { Context } from "./command.ts";
 import type { StartOutput } from "./outputs.ts";
 
@@ -19,6 +20,8 @@ export const webhooksOutput: StartOutput = async ({ context, following, store })
   if (store === null) return null;
   const { options, clock, log } = context;
   const http = createHttpSend({ clock });
+  const channels = channelsOf(context, http);
+  await registerChannels(store.database, channels, clock.now());
   const targets = { http, clock, aliases: aliasesOf(options), delaysMs: options.webhookRetry };
   const bridge = new WebhookBridge({
     db: store.database,
@@ -31,7 +34,7 @@ export const webhooksOutput: StartOutput = async ({ context, following, store })
         if (applied.events.length > 0) listener();
       }),
     targetOf: (endpoint, secrets) => webhookTarget(targets, endpoint, secrets),
-    channels: [],
+    channels,
     options: BRIDGE_DEFAULTS,
   }).start();
   return {

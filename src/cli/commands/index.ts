@@ -1,5 +1,6 @@
 /** Every command of the program; a new one is one line here. */
 import type { Command } from "../command.ts";
+import { alerts } from "./alerts.ts";
 import { backfill } from "./backfill.ts";
 import { demo } from "./demo.ts";
 import { migrate } from "./migrate.ts";
@@ -19,6 +20,7 @@ export const COMMANDS: readonly Command[] = [
   backfill,
   verify,
   status,
+  alerts,
   webhooks,
   migrate,
   simulate,

@@ -29,6 +29,9 @@ export const run: Command = {
     "since",
     "weight",
     "webhookRetry",
+    "alertTo",
+    "alert",
+    "deadManUrl",
   ],
   run: (context) =>
     followUntilStopped(context, { printing: context.options.json || !context.options.db, sharing: true }),

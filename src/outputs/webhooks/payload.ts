@@ -86,13 +86,20 @@ const CELL_MAX = 200;
 const cell = (value: unknown): string => {
   if (value === null || value === undefined) return "";
   const text = typeof value === "object" ? JSON.stringify(value) : String(value);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is taken out
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e]/g, " ").slice(0, CELL_MAX);
+  return text.replace(/[\p{Cc}\u2028-\u202e]/gu, " ").slice(0, CELL_MAX);
 };
 
 /** `main` or `0x1234…abcd`. */
 export const accountName = (account: Address | null, aliases: Aliases): string =>
   account === null ? "" : (aliases.get(account) ?? `${account.slice(0, 6)}…${account.slice(-4)}`);
+
+const ALERT_MAX = 1_500;
+
+/** `CRIT BTC long 3.9 % from liquidation … (main)` */
+export function alertText({ account, data }: OutboxEvent, aliases: Aliases): string {
+  const message = String(data.message ?? "").slice(0, ALERT_MAX);
+  return account === null ? message : `${message} (${accountName(account, aliases)})`;
+}
 
 /** One line for people. */
 export function eventText(event: OutboxEvent, aliases: Aliases): string {
@@ -119,7 +126,7 @@ export function eventText(event: OutboxEvent, aliases: Aliases): string {
       return `${prefix}${get("stream")}: ${event.type === "gap.opened" ? "history is missing" : "history is complete again"}`;
     case "alert.fired":
     case "alert.resolved":
-      return `${prefix}${get("message")}`;
+      return alertText(event, aliases);
     case "webhook.disabled":
       return `webhook ${get("endpoint")} was disabled: ${get("reason")}`;
     default:

@@ -1,0 +1,94 @@
+/** Alerts, while `run` follows. */
+import { ConfigError } from "../errors.ts";
+import { ALERT_MAX_AGE_MS, type Channel, openChannel } from "../outputs/alerts/channels.ts";
+import { sendMail } from "../outputs/alerts/mailSend.ts";
+import { ruleSet } from "../outputs/alerts/rules.ts";
+import { AlertWatch, type Followed, WATCH_DEFAULTS } from "../outputs/alerts/watch.ts";
+import type { Queryable } from "../outputs/outbox.ts";
+import { addEndpoint, enableEndpoint, readEndpoints } from "../outputs/webhooks/endpoints.ts";
+import type { HttpSend } from "../outputs/webhooks/httpSend.ts";
+import { createHttpSend } from "../outputs/webhooks/httpSend.ts";
+import { Secret } from "../outputs/webhooks/signature.ts";
+import { ATTEMPT_TIMEOUT_MS } from "../outputs/webhooks/target.ts";
+import type { Context } from "./command.ts";
+import type { OutputDeps, StartOutput } from "./outputs.ts";
+import { aliasesOf, holderName } from "./webhooksOutput.ts";
+
+/** The channels of the configuration. */
+export function channelsOf({ options, clock }: Context, http: HttpSend): Channel[] {
+  const deps = { http, mail: sendMail, clock, aliases: aliasesOf(options) };
+  return options.alertTo.map((text) => openChannel(text, deps));
+}
+
+/** The bridge delivers to channels as to webhooks, so each has its row. */
+export async function registerChannels(
+  db: Queryable,
+  channels: readonly Channel[],
+  nowMs: number,
+): Promise<void> {
+  for (const { id, kind, label } of channels) {
+    await addEndpoint(db, {
+      ...{ id, url: null, format: kind, events: ["alert.*"], accounts: null, description: label },
+      ...{ allowPrivate: true, maxAgeMs: ALERT_MAX_AGE_MS, sinceMs: nowMs },
+    });
+  }
+  // Starting again means that the user wants another try.
+  const disabled = (await readEndpoints(db)).filter(({ state }) => state === "disabled");
+  for (const { id } of disabled)
+    if (channels.some((channel) => channel.id === id)) await enableEndpoint(db, id);
+}
+
+export const alertsOutput: StartOutput = async (deps) => {
+  const { context, store } = deps;
+  const { options, clock, log } = context;
+  const rules = ruleSet(options.alert);
+  if (store === null) {
+    if (options.alertTo.length > 0) log.warn("no alerts without a database (--no-db)");
+    return null;
+  }
+  const http = createHttpSend({ clock });
+  const watch = new AlertWatch({
+    db: store.database,
+    clock,
+    log: log.with({ part: "alerts" }),
+    holder: holderName(),
+    rules,
+    followed: () => followedNow(deps),
+    clockOffsetMs: () => deps.following.venue.info.clockOffset()?.offsetMs ?? 0,
+    channels: channelsOf(context, http),
+    ping: deadMan(context, http),
+    options: WATCH_DEFAULTS,
+  }).start();
+  return {
+    name: watch.name,
+    async stop() {
+      await watch.stop();
+      http.close();
+    },
+  };
+};
+
+/** Accounts that this process follows, and how fresh they are: a silent stream is as old as its last data. */
+function followedNow({ following }: OutputDeps): Followed[] {
+  return following.engine.status().accounts.flatMap<Followed>(({ address: account, lane, role }) => {
+    if (role !== "active") return [];
+    if (lane === null) return [{ account, lastDataMs: null, streamed: false }];
+    const { subscriptions } = lane.stream;
+    const stale = subscriptions.filter((subscription) => subscription.stale);
+    const times = (stale.length > 0 ? stale : subscriptions).flatMap(({ lastDataMs }) => lastDataMs ?? []);
+    const lastDataMs = times.length === 0 ? null : stale.length > 0 ? Math.min(...times) : Math.max(...times);
+    return [{ account, lastDataMs, streamed: true }];
+  });
+}
+
+function deadMan({ options }: Context, http: HttpSend): (() => Promise<void>) | null {
+  if (options.deadManUrl === null) return null;
+  if (!URL.canParse(options.deadManUrl) || !/^https?:/.test(options.deadManUrl)) {
+    throw new ConfigError("--dead-man-url (HLSYNC_DEAD_MAN_URL): expected a URL that starts with https://");
+  }
+  const url = new Secret(options.deadManUrl);
+  const request = { url, headers: {}, body: "", allowPrivate: true, timeoutMs: ATTEMPT_TIMEOUT_MS };
+  return async () => {
+    await http.send(request);
+  };
+}

@@ -1,0 +1,162 @@
+/** `alerts`: what is wrong now, what was told, and what shall not be told for a while. */
+import { ConfigError } from "../../errors.ts";
+import {
+  type AlertRow,
+  addSilence,
+  endSilence,
+  readAlerts,
+  readSilences,
+  type Silence,
+} from "../../outputs/alerts/alertStore.ts";
+import { type Rule, ruleSet } from "../../outputs/alerts/rules.ts";
+import type { OutboxEvent, Queryable } from "../../outputs/outbox.ts";
+import { createHttpSend } from "../../outputs/webhooks/httpSend.ts";
+import { webhookId } from "../../outputs/webhooks/signature.ts";
+import { channelsOf } from "../alertsOutput.ts";
+import { type Command, type Context, EXIT } from "../command.ts";
+import { openMigrated } from "../wire.ts";
+
+export const alerts: Command = {
+  name: "alerts",
+  args: "<action> [target]",
+  summary: "list, rules, test, silence <rule|all> --for 1h, unsilence <number>",
+  options: ["database", "alert", "alertTo", "account", "onlyAccount", "coin", "for", "limit"],
+  async run(context) {
+    const [action = "", target] = context.args;
+    // These need no database.
+    if (action === "rules") return rules(context);
+    if (action === "test") return test(context, target);
+    const act = ACTIONS[action];
+    if (act === undefined) {
+      const known = [...Object.keys(ACTIONS), "rules", "test"].join(", ");
+      throw new ConfigError(`alerts ${JSON.stringify(action)}: expected one of ${known}`);
+    }
+    const { database, close } = await openMigrated(context);
+    try {
+      return await act(context, database, target);
+    } finally {
+      await close();
+    }
+  },
+};
+
+const ACTIONS: Record<
+  string,
+  (context: Context, db: Queryable, target: string | undefined) => Promise<number>
+> = { list, silence, unsilence };
+
+async function list({ options, print, clock }: Context, db: Queryable): Promise<number> {
+  const rows = await readAlerts(db, options.limit);
+  const silences = await readSilences(db, clock.now());
+  for (const row of rows) print(options.json ? JSON.stringify({ type: "alert", ...row }) : alertLine(row));
+  for (const row of silences)
+    print(options.json ? JSON.stringify({ type: "silence", ...row }) : silenceLine(row));
+  if (rows.length + silences.length === 0 && !options.json) print("no alerts");
+  return EXIT.ok;
+}
+
+const at = (ms: number): string => new Date(ms).toISOString().slice(0, 19).replace("T", " ");
+
+function alertLine({ state, firedMs, startedMs, resolvedMs, message, account, toldMs }: AlertRow): string {
+  const who = account === null ? "" : `  ${account.slice(0, 6)}…${account.slice(-4)}`;
+  const untold = toldMs === null && state !== "pending" ? "  (silenced)" : "";
+  return `${at(resolvedMs ?? firedMs ?? startedMs)}  ${state.padEnd(8)}${who}  ${message}${untold}`;
+}
+
+function silenceLine({ id, rule, account, coin, untilMs }: Silence): string {
+  const what = [rule ?? "all rules", account ?? "", coin ?? ""].filter((part) => part !== "").join(" ");
+  return `silence ${id}: ${what} until ${at(untilMs)}`;
+}
+
+function rules({ options, print }: Context): number {
+  for (const rule of ruleSet(options.alert).rules.values())
+    print(options.json ? JSON.stringify({ type: "rule", ...rule }) : ruleLine(rule));
+  return EXIT.ok;
+}
+
+function ruleLine(rule: Rule): string {
+  return `${rule.name.padEnd(21)} ${rule.loudness.padEnd(6)} ${limitsOf(rule)}\n${" ".repeat(22)}${rule.help}`;
+}
+
+/** `warn 10 % or 2 daily moves (clears at 12 % or 2.4), crit …` */
+function limitsOf(rule: Rule): string {
+  if (rule.kind === "event") {
+    return rule.least === null ? rule.severity : `${rule.severity} from ${rule.least} ${rule.unit}`;
+  }
+  return rule.levels
+    .map(({ severity, fire, clear, fireMoves, clearMoves }) => {
+      const moves = fireMoves === undefined ? "" : ` or ${fireMoves} daily moves`;
+      const back = clearMoves === undefined ? "" : ` or ${clearMoves}`;
+      return `${severity} ${rule.direction} ${fire} ${rule.unit}${moves} (clears at ${clear}${back})`;
+    })
+    .join(", ");
+}
+
+/** Sends a test through every channel, or through those of one kind. */
+async function test(context: Context, target: string | undefined): Promise<number> {
+  const { options, clock, print, signal } = context;
+  const http = createHttpSend({ clock });
+  try {
+    const channels = channelsOf(context, http).filter(({ kind }) => target === undefined || kind === target);
+    if (channels.length === 0)
+      throw new ConfigError("alerts test: no such channel: use --alert-to or HLSYNC_ALERT_TO");
+    let sent = true;
+    for (const channel of channels) {
+      const { error } = await channel.deliver(...testAlert(clock.now()), signal);
+      sent &&= error === null;
+      const { kind, label } = channel;
+      print(
+        options.json
+          ? JSON.stringify({ type: "test", channel: kind, error })
+          : `${label}: ${error ?? "delivered"}`,
+      );
+    }
+    return sent ? EXIT.ok : EXIT.unexpected;
+  } finally {
+    http.close();
+  }
+}
+
+function testAlert(nowMs: number): [OutboxEvent, string] {
+  const data = {
+    ...{ key: "test", rule: "test", severity: "info", state: "event", silent: false },
+    message: "INFO this is a test of hlsync: alerts arrive here.",
+  };
+  const event: OutboxEvent = {
+    ...{ id: 0, key: `test:${nowMs}`, type: "alert.fired", account: null, timeMs: nowMs },
+    ...{ source: "stream", committedAtMs: nowMs, data },
+  };
+  return [event, webhookId(event.key)];
+}
+
+async function silence(context: Context, db: Queryable, target: string | undefined): Promise<number> {
+  const { options, clock, print } = context;
+  const known = ["all", "price", ...ruleSet([]).rules.keys()];
+  if (target === undefined || !known.includes(target))
+    throw new ConfigError(
+      `alerts silence ${JSON.stringify(target ?? "")}: expected one of ${known.join(", ")}`,
+    );
+  const accounts = options.onlyAccount.length > 0 ? options.onlyAccount : [{ address: null }];
+  for (const { address: account } of accounts) {
+    const made = { rule: target === "all" ? null : target, account, coin: options.coin };
+    const untilMs = clock.now() + options.for;
+    const id = await addSilence(db, { ...made, untilMs });
+    const row = { id, ...made, untilMs };
+    print(options.json ? JSON.stringify({ type: "silence", ...row }) : silenceLine(row));
+  }
+  return EXIT.ok;
+}
+
+async function unsilence(
+  { print, options }: Context,
+  db: Queryable,
+  target: string | undefined,
+): Promise<number> {
+  const id = Number(target);
+  if (!Number.isSafeInteger(id) || !(await endSilence(db, id)))
+    throw new ConfigError(
+      `alerts unsilence ${JSON.stringify(target ?? "")}: expected the number of a silence`,
+    );
+  print(options.json ? JSON.stringify({ type: "unsilenced", id }) : `silence ${id} is over`);
+  return EXIT.ok;
+}

@@ -1,0 +1,232 @@
+/** Alerts and silences in the database. A step of an alert and what is told of it are one transaction. */
+import type { Address } from "../../sync/events.ts";
+import type { OutboxEvent, Queryable } from "../outbox.ts";
+import type { Condition, Memory } from "./machine.ts";
+import type { Severity } from "./rules.ts";
+
+/** Identity of what an alert is about. */
+export interface AlertAbout {
+  key: string;
+  rule: string;
+  account: Address | null;
+  coin: string | null;
+  subject: string | null;
+}
+
+export const alertKey = (
+  rule: string,
+  account: Address | null,
+  coin: string | null,
+  subject: string | null,
+): string => [rule, account, coin, subject].map((part) => part ?? "").join(":");
+
+/** An event for the outbox. */
+export interface Publication {
+  key: string;
+  type: string;
+  account: Address | null;
+  timeMs: number;
+  data: Record<string, unknown>;
+}
+
+/** A row to be written. `dropped`: pending, and gone before it fired. */
+export interface AlertStep extends AlertAbout {
+  state: "pending" | "firing" | "resolved" | "event" | "dropped";
+  severity: Severity;
+  message: string;
+  value: string | null;
+  threshold: string | null;
+  startedMs: number;
+  firedMs: number | null;
+  toldSeverity: Severity | null;
+  toldMs: number | null;
+  resolvedMs: number | null;
+  publish: Publication[];
+}
+
+export interface AlertLease {
+  lease: string;
+  holder: string;
+  token: number;
+}
+
+/** False when the event was there already. Rejects when the lease is lost. */
+export async function putAlert(db: Queryable, lease: AlertLease, step: AlertStep): Promise<boolean> {
+  const [row] = await db.query<{ put: boolean }>("select hl_internal.put_alert($1::json) as put", [
+    JSON.stringify({ ...step, ...lease }),
+  ]);
+  return row?.put === true;
+}
+
+export interface StoredCondition extends AlertAbout {
+  condition: Condition;
+}
+
+const MS = (column: string): string => `(extract(epoch from ${column}) * 1000)::bigint`;
+
+/** Conditions that are pending or firing. `lane`: account, "" for none. */
+export async function readConditions(db: Queryable, lane: string): Promise<StoredCondition[]> {
+  const rows = await db.query<AlertAbout & Condition & Record<string, unknown>>(
+    `select key, rule, account_address as account, coin, subject, state as phase, severity,
+       ${MS("started_at")} as "startedMs", ${MS("fired_at")} as "firedMs", told_severity as "toldSeverity",
+       ${MS("told_at")} as "toldMs"
+     from public.hl_alerts where coalesce(account_address, '') = $1 and state in ('pending', 'firing')`,
+    [lane],
+  );
+  return rows.map(({ key, rule, account, coin, subject, ...condition }) => ({
+    ...{ key, rule, account, coin, subject },
+    condition: {
+      phase: condition.phase,
+      severity: condition.severity,
+      startedMs: condition.startedMs,
+      firedMs: condition.firedMs,
+      toldSeverity: condition.toldSeverity,
+      toldMs: condition.toldMs,
+    },
+  }));
+}
+
+/** What was told of conditions that ended after `sinceMs`, by key. */
+export async function readMemories(
+  db: Queryable,
+  lane: string,
+  sinceMs: number,
+): Promise<Map<string, Memory>> {
+  const rows = await db.query<{ key: string; severity: Severity; toldMs: number }>(
+    `select distinct on (key) key, told_severity as severity, ${MS("told_at")} as "toldMs"
+     from public.hl_alerts
+     where coalesce(account_address, '') = $1 and state = 'resolved' and told_at > to_timestamp($2::bigint / 1000.0)
+     order by key, told_at desc`,
+    [lane, sinceMs],
+  );
+  return new Map(rows.map(({ key, severity, toldMs }) => [key, { severity, toldMs }]));
+}
+
+/** What is not to be told. Null: any. */
+export interface Silence {
+  id: number;
+  rule: string | null;
+  account: Address | null;
+  coin: string | null;
+  untilMs: number;
+}
+
+export const readSilences = (db: Queryable, nowMs: number): Promise<Silence[]> =>
+  db.query<Silence & Record<string, unknown>>(
+    `select id, rule, account_address as account, coin, until_ms as "untilMs" from hl_internal.silences
+     where until_ms > $1 order by id`,
+    [nowMs],
+  );
+
+export const isSilenced = (
+  silences: readonly Silence[],
+  about: Omit<AlertAbout, "key" | "subject">,
+): boolean =>
+  silences.some(
+    ({ rule, account, coin }) =>
+      (rule === null || rule === about.rule) &&
+      (account === null || account === about.account) &&
+      (coin === null || coin === about.coin),
+  );
+
+export async function addSilence(db: Queryable, silence: Omit<Silence, "id">): Promise<number> {
+  const { rule, account, coin, untilMs } = silence;
+  const [row] = await db.query<{ id: number }>(
+    `insert into hl_internal.silences (rule, account_address, coin, until_ms) values ($1, $2, $3, $4) returning id`,
+    [rule, account, coin, untilMs],
+  );
+  return row!.id;
+}
+
+/** False when there is none with this number. */
+export async function endSilence(db: Queryable, id: number): Promise<boolean> {
+  return (await db.query("delete from hl_internal.silences where id = $1 returning id", [id])).length > 0;
+}
+
+/** An alert as it is shown. */
+export interface AlertRow extends AlertAbout {
+  id: number;
+  state: string;
+  severity: Severity;
+  message: string;
+  startedMs: number;
+  firedMs: number | null;
+  toldMs: number | null;
+  resolvedMs: number | null;
+}
+
+/** What is pending or firing, then the newest others, at most `limit`. */
+export const readAlerts = (db: Queryable, limit: number): Promise<AlertRow[]> =>
+  db.query<AlertRow & Record<string, unknown>>(
+    `select id, key, rule, account_address as account, coin, subject, state, severity, message,
+       ${MS("started_at")} as "startedMs", ${MS("fired_at")} as "firedMs", ${MS("told_at")} as "toldMs",
+       ${MS("resolved_at")} as "resolvedMs"
+     from public.hl_alerts order by state in ('pending', 'firing') desc, updated_at desc, id desc limit $1`,
+    [limit],
+  );
+
+/** Events of several lanes at once, each after its cursor. */
+export const readLanes = (
+  db: Queryable,
+  cursors: ReadonlyMap<string, number>,
+  limit: number,
+): Promise<(OutboxEvent & { lane: string })[]> =>
+  db.query<OutboxEvent & { lane: string } & Record<string, unknown>>(
+    `select l.lane, e.* from json_to_recordset($1::json) as l(lane text, cursor bigint)
+     cross join lateral (
+       (select o.id, o.event_key as key, o.type, o.account_address as account, o.time_ms as "timeMs", o.source,
+          (extract(epoch from o.created_at) * 1000)::bigint as "committedAtMs", o.data
+        from hl_internal.outbox o where o.account_address = l.lane and o.id > l.cursor order by o.id limit $2)
+       union all
+       (select o.id, o.event_key, o.type, o.account_address, o.time_ms, o.source,
+          (extract(epoch from o.created_at) * 1000)::bigint, o.data
+        from hl_internal.outbox o where l.lane = '' and o.account_address is null and o.id > l.cursor
+        order by o.id limit $2)
+     ) e order by l.lane, e.id`,
+    [JSON.stringify([...cursors].map(([lane, cursor]) => ({ lane, cursor }))), limit],
+  );
+
+/** Just before the first event of the lane that was written after `sinceMs`; its last one when there is none. */
+export async function cursorSince(db: Queryable, lane: string, sinceMs: number): Promise<number> {
+  const match = lane === "" ? "account_address is null" : "account_address = $2";
+  const params = lane === "" ? [sinceMs] : [sinceMs, lane];
+  const [row] = await db.query<{ cursor: number }>(
+    `select coalesce(
+       (select min(id) - 1 from hl_internal.outbox
+        where ${match} and created_at >= to_timestamp($1::bigint / 1000.0)),
+       (select max(id) from hl_internal.outbox where ${match}), 0)::bigint as cursor`,
+    params,
+  );
+  return row!.cursor;
+}
+
+/** Which way every position points. */
+export const readSides = (
+  db: Queryable,
+  account: Address,
+): Promise<{ coin: string; side: string; asOfMs: number }[]> =>
+  db.query(`select coin, side, as_of_ms as "asOfMs" from public.hl_positions where account_address = $1`, [
+    account,
+  ]);
+
+/** What a UTC day brought. */
+export interface Digest extends Record<string, unknown> {
+  fills: number;
+  closedPnl: string;
+  fees: string;
+  funding: string;
+  netPnl: string;
+  accountValue: string | null;
+}
+
+/** `day`: YYYY-MM-DD. */
+export async function readDigest(db: Queryable, account: Address, day: string): Promise<Digest | null> {
+  const [row] = await db.query<Digest>(
+    `select fills, closed_pnl as "closedPnl", fees, funding, net_pnl as "netPnl",
+       (select account_value from public.hl_dashboard d where d.account_address = $1 order by d.as_of desc limit 1)
+         as "accountValue"
+     from public.hl_net_pnl_daily where account_address = $1 and day = $2::date`,
+    [account, day],
+  );
+  return row ?? null;
+}

@@ -1,0 +1,113 @@
+/**
+ * The life of one condition. Pure: times are passed in.
+ *
+ * ```
+ *            fire threshold            for `forMs`, cooldown over
+ *   (none) ────────────────► pending ────────────────────────────► firing ──┐ worse level: told again at once
+ *      ▲                        │ back below                          │  ▲───┘ (escalation passes the cooldown)
+ *      └────────────────────────┘                                     │ clear threshold
+ *      └──────────────────────────────── resolved ◄───────────────────┘
+ * ```
+ *
+ * Guarantees: between the two thresholds nothing changes, so a value that moves around one of them gives one firing and
+ * one resolved; an unknown or stale value changes nothing; what was silenced when it fired is told when the silence
+ * ends, if it still holds; only what was told is told to be over.
+ */
+import { type ConditionRule, type Level, rank, type Severity } from "./rules.ts";
+
+/** What was seen of one subject. */
+export interface Observation {
+  /** Null: there is nothing any more that could be wrong (the position is closed). */
+  value: number | null;
+  /** Daily volatility of the coin in %, where thresholds in daily moves apply. */
+  dailyMovePct?: number;
+  /** When the value was true. */
+  atMs: number;
+}
+
+export interface Condition {
+  phase: "pending" | "firing";
+  severity: Severity;
+  startedMs: number;
+  firedMs: number | null;
+  /** Highest severity that was told. */
+  toldSeverity: Severity | null;
+  toldMs: number | null;
+}
+
+/** The last time anything was told of the key, in an earlier life of the condition. */
+export interface Memory {
+  toldMs: number;
+  severity: Severity;
+}
+
+export type Tell = "fired" | "escalated" | "resolved" | null;
+
+export interface Step {
+  /** Null when it is over, or never was. */
+  after: Condition | null;
+  tell: Tell;
+  /** The level that decides: what the value is held against. */
+  level: Level | null;
+}
+
+/** Threshold of a level: in % of daily moves where that is reached first. */
+export function threshold(
+  rule: ConditionRule,
+  level: Level,
+  side: "fire" | "clear",
+  dailyMovePct: number | undefined,
+): number {
+  const own = level[side];
+  const moves = side === "fire" ? level.fireMoves : level.clearMoves;
+  if (moves === undefined || dailyMovePct === undefined) return own;
+  const inMoves = moves * dailyMovePct;
+  return rule.direction === "below" ? Math.max(own, inMoves) : Math.min(own, inMoves);
+}
+
+/** The worst level that the value is in, given the one it was in: leaving needs the clear threshold. */
+function levelOf(rule: ConditionRule, seen: Observation, held: Severity | null): Level | null {
+  const { value, dailyMovePct } = seen;
+  if (value === null) return null;
+  return (
+    rule.levels.findLast((level) => {
+      const side = rank(held) >= rank(level.severity) ? "clear" : "fire";
+      const limit = threshold(rule, level, side, dailyMovePct);
+      // At the fire threshold it fires; at the clear threshold it is clear, unless both are one.
+      const both = level.fire === level.clear;
+      if (rule.direction === "above") return side === "fire" || both ? value >= limit : value > limit;
+      return side === "fire" || both ? value <= limit : value < limit;
+    }) ?? null
+  );
+}
+
+export function step(
+  rule: ConditionRule,
+  before: Condition | null,
+  memory: Memory | null,
+  seen: Observation,
+  nowMs: number,
+  silenced: boolean,
+): Step {
+  if (nowMs - seen.atMs > rule.freshMs) return { after: before, tell: null, level: null };
+  const held = before?.phase === "firing" ? before.severity : null;
+  const level = levelOf(rule, seen, held);
+  if (level === null) {
+    const told = before?.phase === "firing" && before.toldSeverity !== null && !silenced;
+    return { after: null, tell: told ? "resolved" : null, level: rule.levels[0]! };
+  }
+  const { severity } = level;
+  const now: Condition = before
+    ? { ...before, severity }
+    : { phase: "pending", severity, startedMs: nowMs, firedMs: null, toldSeverity: null, toldMs: null };
+  if (now.phase === "pending") {
+    const cooling =
+      memory !== null && nowMs - memory.toldMs < rule.cooldownMs && rank(severity) <= rank(memory.severity);
+    if (nowMs - now.startedMs < rule.forMs || cooling) return { after: now, tell: null, level };
+    now.phase = "firing";
+    now.firedMs = nowMs;
+  }
+  if (silenced || rank(severity) <= rank(now.toldSeverity)) return { after: now, tell: null, level };
+  const tell = now.toldSeverity === null ? "fired" : "escalated";
+  return { after: { ...now, toldSeverity: severity, toldMs: nowMs }, tell, level };
+}

@@ -1,0 +1,609 @@
+/**
+ * Watches followed accounts and tells what the rules want told.
+ *
+ * ```
+ *   outbox ─► EventWatch (grouping, cooldown) ──┐
+ *   tables ─► observe ─► step (state machine) ──┴─► put_alert: row + outbox event ─► bridge ─► channels, webhooks
+ *   database away ─► channels directly
+ * ```
+ *
+ * Guarantees: an account is watched by the one process that holds its lease; the state of every alert is in the database
+ * and moves in the same transaction as what is told of it, so a restart repeats nothing and forgets nothing; what
+ * happened more than five minutes ago is never told. All times are by our clock: the venue's are shifted by the offset
+ * between the two before anything is judged by its age.
+ */
+import { StoreError } from "../../errors.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import type { Service } from "../../runtime/lifecycle.ts";
+import type { Log } from "../../runtime/log.ts";
+import type { Address } from "../../sync/events.ts";
+import { laneOf, type OutboxEvent, type Queryable, releaseLeases, takeLeases } from "../outbox.ts";
+import { webhookId } from "../webhooks/signature.ts";
+import {
+  type AlertStep,
+  alertKey,
+  cursorSince,
+  isSilenced,
+  type Publication,
+  putAlert,
+  readConditions,
+  readDigest,
+  readLanes,
+  readMemories,
+  readSides,
+  readSilences,
+  type Silence,
+} from "./alertStore.ts";
+import type { Channel } from "./channels.ts";
+import { type EventAlert, EventWatch, OLD_MS } from "./events.ts";
+import { type Condition, type Memory, step, type Tell, threshold } from "./machine.ts";
+import { duration, plainDecimal, plainNumber, severityWord } from "./message.ts";
+import { conditionMessage, observeAccounts, observeSlowly, PRICE_BAND, type Seen } from "./observe.ts";
+import { type ConditionRule, type Level, type PriceWatch, type Rule, type RuleSet, rank } from "./rules.ts";
+
+export const WATCH_DEFAULTS = {
+  /** New events are read this often. */
+  eventsMs: 500,
+  /** Positions and snapshots are judged this often. */
+  conditionsMs: 2_000,
+  /** Gaps, drift and the day's result. */
+  slowMs: 30_000,
+  /** Another process takes over this long after the holder was last heard of. */
+  leaseMs: 10_000,
+  /** The dead-man URL is called this often while all is well. */
+  deadManMs: 60_000,
+} as const;
+export type WatchOptions = { [K in keyof typeof WATCH_DEFAULTS]: number };
+
+/** An account that this process follows now. */
+export interface Followed {
+  account: Address;
+  /** When its newest data came; null while it is polled, or before the first. */
+  lastDataMs: number | null;
+  /** Polled accounts have no age to be judged by. */
+  streamed: boolean;
+}
+
+export interface WatchDeps {
+  db: Queryable;
+  clock: Clock;
+  log: Log;
+  holder: string;
+  rules: RuleSet;
+  followed(): Followed[];
+  /** Venue minus ours; 0 while not measured. */
+  clockOffsetMs(): number;
+  /** For what cannot go through the database. */
+  channels: readonly Channel[];
+  /** Calls the dead-man URL; null when there is none. */
+  ping: (() => Promise<void>) | null;
+  options: WatchOptions;
+}
+
+/** Events read at once, per lane. */
+const BATCH = 500;
+/** Alerts of events waiting for the database; beyond it the newest are dropped, with an error in the log. */
+const WAITING_MAX = 1_000;
+/** A digest is sent within this after midnight UTC. */
+const DIGEST_WITHIN_MS = 3_600_000;
+const DAY_MS = 86_400_000;
+
+const leaseName = (lane: string): string => `alerts:${lane}`;
+
+interface Lane {
+  name: string;
+  token: number;
+  conditions: Map<string, Condition>;
+  memories: Map<string, Memory>;
+  /** What each condition was last seen as: to resolve one whose rule is gone. */
+  about: Map<string, { rule: string; account: Address | null; coin: string | null; subject: string | null }>;
+}
+
+export class AlertWatch implements Service {
+  readonly name = "alerts";
+  readonly #deps: WatchDeps;
+  readonly #abort = new AbortController();
+  readonly #events: EventWatch;
+  #lanes = new Map<string, Lane>();
+  /** Outbox id up to which the events of a lane were taken: never twice in the life of this process. */
+  #cursors = new Map<string, number>();
+  #leasedUntilMs = Number.NEGATIVE_INFINITY;
+  #silences: Silence[] = [];
+  #equity = new Map<Address, string>();
+  #waiting: EventAlert[] = [];
+  #dueMs = { lease: 0, conditions: 0, slow: 0 };
+  /** The database answered then. */
+  #lastAnswerMs: number;
+  #databaseDown: Condition | null = null;
+  #databaseMemory: Memory | null = null;
+  #running: Promise<void> = Promise.resolve();
+  #cancelCheck: () => void = () => {};
+  #nextPingMs: number;
+  readonly #startedMs: number;
+  #direct = new Set<Promise<void>>();
+  #digestDay = "";
+
+  constructor(deps: WatchDeps) {
+    this.#deps = deps;
+    this.#events = new EventWatch(deps.rules, { equity: (account) => this.#equity.get(account) ?? null });
+    this.#lastAnswerMs = deps.clock.now();
+    this.#nextPingMs = deps.clock.now();
+    this.#startedMs = deps.clock.now();
+  }
+
+  start(): this {
+    this.#running = this.#run();
+    this.#checkSoon();
+    return this;
+  }
+
+  async stop(): Promise<void> {
+    this.#cancelCheck();
+    this.#abort.abort(new Error("stopped"));
+    await Promise.all([this.#running, ...this.#direct]);
+    const { db, holder } = this.#deps;
+    // When this fails the leases end by themselves.
+    await releaseLeases(db, [...this.#lanes.keys()].map(leaseName), holder).catch(() => {});
+  }
+
+  async #run(): Promise<void> {
+    const { clock, log, options } = this.#deps;
+    const { signal } = this.#abort;
+    let failing = false;
+    while (!signal.aborted) {
+      try {
+        await this.#tick();
+        this.#lastAnswerMs = clock.now();
+        if (failing) log.info("alerts go on");
+        failing = false;
+      } catch (error) {
+        const passing = error instanceof StoreError && error.transient;
+        if (!failing) log[passing ? "warn" : "error"]("alerts could not be judged", { error });
+        failing = true;
+        // Conditions are read again: what was half done may or may not be written.
+        this.#lanes.clear();
+        this.#dueMs = { lease: 0, conditions: 0, slow: 0 };
+      }
+      await clock.sleep(options.eventsMs, signal).catch(() => {});
+    }
+  }
+
+  async #tick(): Promise<void> {
+    const { clock, options } = this.#deps;
+    if (clock.now() >= this.#dueMs.lease) {
+      await this.#renew();
+      this.#dueMs.lease = clock.now() + options.leaseMs / 3;
+    }
+    if (this.#lanes.size === 0 || clock.now() >= this.#leasedUntilMs) return;
+    if (clock.now() >= this.#dueMs.conditions) {
+      this.#dueMs.conditions = clock.now() + options.conditionsMs;
+      await this.#judge();
+    }
+    await this.#readEvents();
+    await this.#tellEvents();
+  }
+
+  /** Keeps the leases of the accounts followed here; a lane that is new to this process is read from the database. */
+  async #renew(): Promise<void> {
+    const { db, clock, holder, options, followed } = this.#deps;
+    const wanted = ["", ...followed().map(({ account }) => account)];
+    const askedMs = clock.now();
+    const held = await takeLeases(db, wanted.map(leaseName), holder, options.leaseMs);
+    this.#leasedUntilMs = askedMs + options.leaseMs;
+    const before = this.#lanes;
+    this.#lanes = new Map();
+    for (const name of wanted) {
+      const token = held.get(leaseName(name));
+      if (token === undefined) continue;
+      const known = before.get(name);
+      this.#lanes.set(name, known?.token === token ? known : await this.#openLane(name, token));
+    }
+    this.#silences = await readSilences(db, clock.now());
+  }
+
+  async #openLane(name: string, token: number): Promise<Lane> {
+    const { db, clock, rules } = this.#deps;
+    const nowMs = clock.now();
+    const longest = Math.max(...[...rules.rules.values()].map(({ cooldownMs }) => cooldownMs));
+    const [stored, memories, cursor, sides] = await Promise.all([
+      readConditions(db, name),
+      readMemories(db, name, nowMs - longest),
+      this.#cursors.get(name) ?? cursorSince(db, name, nowMs - OLD_MS),
+      name === "" ? [] : readSides(db, name),
+    ]);
+    for (const { coin, side } of sides) this.#events.notePosition(name, coin, side);
+    this.#cursors.set(name, cursor);
+    return {
+      ...{ name, token, memories },
+      conditions: new Map(stored.map(({ key, condition }) => [key, condition])),
+      about: new Map(stored.map(({ key, ...about }) => [key, about])),
+    };
+  }
+
+  async #readEvents(): Promise<void> {
+    const { db, clock } = this.#deps;
+    const offsetMs = this.#deps.clockOffsetMs();
+    for (;;) {
+      const cursors = new Map([...this.#lanes.keys()].map((name) => [name, this.#cursors.get(name)!]));
+      const events = await readLanes(db, cursors, BATCH);
+      const counts = new Map<string, number>();
+      for (const event of events) {
+        this.#cursors.set(event.lane, event.id);
+        counts.set(event.lane, (counts.get(event.lane) ?? 0) + 1);
+        this.#events.take({ ...event, timeMs: event.timeMs - offsetMs }, clock.now());
+      }
+      if (![...counts.values()].some((count) => count >= BATCH)) return;
+    }
+  }
+
+  /** What was told is a row first; a row that is there already was told before. */
+  async #tellEvents(): Promise<void> {
+    const { clock, log } = this.#deps;
+    this.#waiting.push(...this.#events.due(clock.now()));
+    if (this.#waiting.length > WAITING_MAX) {
+      log.error("too many alerts at once: the newest are not told", { waiting: this.#waiting.length });
+      this.#waiting.length = WAITING_MAX;
+    }
+    while (this.#waiting.length > 0) {
+      const alert = this.#waiting[0]!;
+      const lane = this.#lanes.get(laneOf(alert.account));
+      const nowMs = clock.now();
+      if (lane && nowMs - alert.atMs <= OLD_MS) await this.#put(lane, this.#eventStep(alert, nowMs));
+      this.#waiting.shift();
+    }
+  }
+
+  #eventStep(alert: EventAlert, nowMs: number): AlertStep {
+    const { rule, account, coin, subject, message, value } = alert;
+    const about = {
+      key: alertKey(rule.name, account, coin, subject),
+      rule: rule.name,
+      account,
+      coin,
+      subject,
+    };
+    const silenced = isSilenced(this.#silences, about);
+    const row: AlertStep = {
+      ...about,
+      state: "event",
+      severity: rule.severity,
+      message,
+      value,
+      threshold: alert.threshold,
+      ...{ startedMs: alert.atMs, firedMs: nowMs, resolvedMs: null, publish: [] },
+      toldSeverity: silenced ? null : rule.severity,
+      toldMs: silenced ? null : nowMs,
+    };
+    if (!silenced) row.publish.push(publication(row, "fired", rule, nowMs));
+    return row;
+  }
+
+  async #judge(): Promise<void> {
+    const { db, clock, rules, options } = this.#deps;
+    const accounts = [...this.#lanes.keys()].filter((name) => name !== "");
+    const offsetMs = this.#deps.clockOffsetMs();
+    const fast = await observeAccounts(db, rules, accounts);
+    this.#equity = fast.equity;
+    // The venue's times, by our clock.
+    const seen: Seen[] = fast.seen.map((one) => ({ ...one, atMs: one.atMs - offsetMs }));
+    seen.push(...this.#seenFeeds());
+    if (clock.now() >= this.#dueMs.slow) {
+      this.#dueMs.slow = clock.now() + options.slowMs;
+      seen.push(...(await observeSlowly(db, accounts, clock.now())));
+      await this.#digest(accounts);
+    }
+    for (const one of seen) {
+      const rule = this.#conditionRule(one);
+      const lane = this.#lanes.get(laneOf(one.account));
+      if (rule !== null && lane) await this.#step(lane, rule, one);
+    }
+    await this.#endForgotten(seen);
+  }
+
+  #seenFeeds(): Seen[] {
+    const nowMs = this.#deps.clock.now();
+    return this.#deps.followed().flatMap(({ account, lastDataMs, streamed }) => {
+      if (!streamed) return [];
+      const ageMs = nowMs - (lastDataMs ?? this.#startedMs);
+      const about = { rule: "feed_stale", account, coin: null, subject: null, atMs: nowMs, detail: "" };
+      return [
+        { ...about, value: ageMs / 1000, words: `newest data from the venue is ${duration(ageMs)} old` },
+      ];
+    });
+  }
+
+  #conditionRule(seen: Pick<Seen, "rule" | "coin" | "subject">): ConditionRule | null {
+    const { rules, prices } = this.#deps.rules;
+    if (seen.rule === "price") {
+      const watch = prices.find(
+        ({ coin, direction, price }) => coin === seen.coin && `${direction} ${price}` === seen.subject,
+      );
+      return watch ? priceRule(watch) : null;
+    }
+    const rule = rules.get(seen.rule);
+    return rule?.kind === "condition" && rule.loudness !== "off" ? rule : null;
+  }
+
+  async #step(lane: Lane, rule: ConditionRule, seen: Seen): Promise<void> {
+    const nowMs = this.#deps.clock.now();
+    const { account, coin, subject } = seen;
+    const key = alertKey(rule.name, account, coin, subject);
+    const about = { key, rule: rule.name, account, coin, subject };
+    const before = lane.conditions.get(key) ?? null;
+    const silenced = isSilenced(this.#silences, about);
+    const { after, tell, level } = step(rule, before, lane.memories.get(key) ?? null, seen, nowMs, silenced);
+    if (!hasChanged(before, after)) return;
+    const shown = (after ?? before)!;
+    const row: AlertStep = {
+      ...about,
+      state: after?.phase ?? (before!.phase === "pending" ? "dropped" : "resolved"),
+      severity: shown.severity,
+      message: messageOf(rule, seen, level!, shown, after === null, nowMs),
+      value: seen.value === null || !Number.isFinite(seen.value) ? null : String(seen.value),
+      threshold: String(threshold(rule, level!, "fire", seen.dailyMovePct)),
+      ...{
+        startedMs: shown.startedMs,
+        firedMs: shown.firedMs,
+        toldSeverity: shown.toldSeverity,
+        publish: [],
+      },
+      toldMs: tell === null ? shown.toldMs : nowMs,
+      resolvedMs: after === null ? nowMs : null,
+    };
+    if (tell !== null) {
+      row.publish.push(publication(row, tell, rule, nowMs));
+      if (rule.name === "gap") row.publish.push(gapPublication(row, seen, nowMs));
+    }
+    await this.#put(lane, row);
+    if (after === null) {
+      lane.conditions.delete(key);
+      lane.about.delete(key);
+      if (row.toldMs !== null && shown.toldSeverity !== null)
+        lane.memories.set(key, { toldMs: row.toldMs, severity: shown.toldSeverity });
+    } else {
+      lane.conditions.set(key, after);
+      lane.about.set(key, about);
+    }
+  }
+
+  /** A position that is gone has nothing wrong with it; a rule that was turned off ends untold. */
+  async #endForgotten(seen: readonly Seen[]): Promise<void> {
+    const keys = new Set(seen.map((one) => alertKey(one.rule, one.account, one.coin, one.subject)));
+    const nowMs = this.#deps.clock.now();
+    for (const lane of this.#lanes.values()) {
+      for (const [key, about] of [...lane.about]) {
+        const rule = this.#conditionRule(about);
+        if (rule === null) await this.#forget(lane, key);
+        else if (!keys.has(key) && OF_POSITIONS.has(about.rule)) {
+          const words = `${about.coin} position is closed`;
+          await this.#step(lane, rule, { ...about, value: null, atMs: nowMs, words, detail: "" });
+        }
+      }
+    }
+  }
+
+  async #forget(lane: Lane, key: string): Promise<void> {
+    const nowMs = this.#deps.clock.now();
+    const condition = lane.conditions.get(key)!;
+    const state = condition.phase === "pending" ? "dropped" : "resolved";
+    const row = { ...lane.about.get(key)!, ...condition, key, state, resolvedMs: nowMs } as const;
+    await this.#put(lane, {
+      ...row,
+      message: "no longer watched",
+      value: null,
+      threshold: null,
+      publish: [],
+    });
+    lane.conditions.delete(key);
+    lane.about.delete(key);
+  }
+
+  #put(lane: Lane, row: AlertStep): Promise<boolean> {
+    const { db, holder, log } = this.#deps;
+    if (row.publish.length > 0)
+      log[row.severity === "crit" ? "warn" : "info"](row.message, { rule: row.rule, account: row.account });
+    return putAlert(db, { lease: leaseName(lane.name), holder, token: lane.token }, row);
+  }
+
+  async #digest(accounts: readonly Address[]): Promise<void> {
+    const { db, clock, rules } = this.#deps;
+    const rule = rules.rules.get("daily_digest");
+    const nowMs = clock.now();
+    const sinceMidnightMs = nowMs % DAY_MS;
+    const day = new Date(nowMs - DAY_MS).toISOString().slice(0, 10);
+    if (rule?.kind !== "event" || rule.loudness === "off" || day === this.#digestDay) return;
+    if (sinceMidnightMs > DIGEST_WITHIN_MS || sinceMidnightMs < 60_000) return;
+    for (const account of accounts) {
+      const digest = await readDigest(db, account, day);
+      const money = (value: string | null) => plainDecimal(value, 2);
+      const result =
+        digest === null
+          ? "no fills and no funding"
+          : `net PnL ${money(digest.netPnl)} USD (closed ${money(digest.closedPnl)}, fees ${money(digest.fees)}, funding ${money(digest.funding)}), ${digest.fills} fills, equity ${money(digest.accountValue)} USD`;
+      const message = `${severityWord(rule.severity)} ${day}: ${result}.`;
+      this.#waiting.push({
+        ...{ rule, account, coin: null, subject: day, message, threshold: null, atMs: nowMs },
+        value: digest?.netPnl ?? null,
+      });
+    }
+    this.#digestDay = day;
+  }
+
+  // What cannot wait for the database.
+
+  #checkSoon(): void {
+    this.#cancelCheck = this.#deps.clock.after(1_000, () => {
+      this.#checkDatabase();
+      this.#pingDeadMan();
+      this.#checkSoon();
+    });
+  }
+
+  #checkDatabase(): void {
+    const nowMs = this.#deps.clock.now();
+    const rule = this.#deps.rules.rules.get("database_down");
+    if (rule?.kind !== "condition" || rule.loudness === "off") return;
+    const silentMs = nowMs - this.#lastAnswerMs;
+    const seen: Seen = {
+      ...{ rule: rule.name, account: null, coin: null, subject: null, atMs: nowMs, detail: "" },
+      value: silentMs / 1000,
+      words:
+        silentMs < 5_000
+          ? "the database answers again"
+          : `the database has not answered for ${duration(silentMs)}`,
+    };
+    const before = this.#databaseDown;
+    const { after, tell, level } = step(rule, before, this.#databaseMemory, seen, nowMs, false);
+    this.#databaseDown = after;
+    if (tell === null) return;
+    const shown = (after ?? before)!;
+    this.#databaseMemory = { toldMs: nowMs, severity: shown.severity };
+    const key = alertKey(rule.name, null, null, null);
+    const message = messageOf(rule, seen, level!, shown, after === null, nowMs);
+    this.#deps.log.error(message);
+    const row: AlertStep = {
+      ...{ key, rule: rule.name, account: null, coin: null, subject: null, message, publish: [] },
+      ...{
+        state: after === null ? "resolved" : "firing",
+        severity: shown.severity,
+        startedMs: shown.startedMs,
+      },
+      ...{ firedMs: shown.firedMs, toldSeverity: shown.severity, toldMs: nowMs, value: String(seen.value) },
+      ...{ resolvedMs: after === null ? nowMs : null, threshold: String(level!.fire) },
+    };
+    const { type, timeMs, data, key: eventKey } = publication(row, tell, rule, nowMs);
+    const event: OutboxEvent = {
+      ...{ id: 0, key: eventKey, type, account: null, timeMs, source: "stream", committedAtMs: nowMs, data },
+    };
+    for (const channel of this.#deps.channels) {
+      const telling = this.#tellDirectly(channel, event).finally(() => this.#direct.delete(telling));
+      this.#direct.add(telling);
+    }
+  }
+
+  async #tellDirectly(channel: Channel, event: OutboxEvent): Promise<void> {
+    const { clock, log } = this.#deps;
+    const { signal } = this.#abort;
+    try {
+      for (const delayMs of channel.delaysMs) {
+        await clock.sleep(delayMs, signal);
+        const { error } = await channel.deliver(event, webhookId(event.key), signal);
+        if (error === null) return;
+        log.warn("alert not delivered", { channel: channel.label, error });
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  /** The other side notices when these stop. */
+  #pingDeadMan(): void {
+    const { clock, ping, log, options, followed } = this.#deps;
+    const nowMs = clock.now();
+    if (ping === null || nowMs < this.#nextPingMs) return;
+    const fresh = followed().every(
+      ({ streamed, lastDataMs }) =>
+        !streamed || (lastDataMs !== null && nowMs - lastDataMs < options.deadManMs),
+    );
+    if (!fresh || nowMs - this.#lastAnswerMs > options.deadManMs) return;
+    this.#nextPingMs = nowMs + options.deadManMs;
+    const pinging = ping()
+      .catch((error: unknown) => log.warn("the dead-man URL does not answer", { error }))
+      .finally(() => this.#direct.delete(pinging));
+    this.#direct.add(pinging);
+  }
+}
+
+const OF_POSITIONS = new Set(["liquidation_distance", "exposure", "stop_missing"]);
+
+function hasChanged(before: Condition | null, after: Condition | null): boolean {
+  if (before === null || after === null) return before !== after;
+  return (
+    before.phase !== after.phase ||
+    before.severity !== after.severity ||
+    before.toldSeverity !== after.toldSeverity
+  );
+}
+
+function messageOf(
+  rule: ConditionRule,
+  seen: Seen,
+  level: Level,
+  condition: Condition,
+  over: boolean,
+  nowMs: number,
+): string {
+  const limit = threshold(rule, level, over ? "clear" : "fire", seen.dailyMovePct);
+  const unit = rule.unit === "" ? "" : ` ${rule.unit}`;
+  const head = over ? "RESOLVED" : severityWord(condition.severity);
+  const lasted = over && condition.firedMs !== null ? `After ${duration(nowMs - condition.firedMs)}. ` : "";
+  return conditionMessage(
+    head,
+    { ...seen, detail: `${lasted}${seen.detail}`.trim() },
+    `${plainNumber(limit)}${unit}`,
+    nowMs,
+  );
+}
+
+/** What webhooks and channels get. */
+function publication(row: AlertStep, tell: Exclude<Tell, null>, rule: Rule, nowMs: number): Publication {
+  const over = tell === "resolved";
+  const moment = `${row.firedMs}:${over ? "resolved" : rank(row.severity)}`;
+  return {
+    // An event is told once whatever happens; a condition once per life and severity.
+    key: row.state === "event" ? `alert:${row.key}` : `alert:${row.key}:${moment}`,
+    type: over ? "alert.resolved" : "alert.fired",
+    account: row.account,
+    timeMs: nowMs,
+    data: {
+      key: row.key,
+      rule: row.rule,
+      severity: row.severity,
+      state: row.state,
+      account_address: row.account,
+      coin: row.coin,
+      subject: row.subject,
+      message: row.message,
+      value: row.value,
+      threshold: row.threshold,
+      silent: rule.loudness === "silent",
+      started_at_ms: row.startedMs,
+      fired_at_ms: row.firedMs,
+      resolved_at_ms: row.resolvedMs,
+    },
+  };
+}
+
+function gapPublication(row: AlertStep, { value, words }: Seen, nowMs: number): Publication {
+  const over = row.resolvedMs !== null;
+  return {
+    key: `gap:${row.key}:${row.firedMs}:${over ? "closed" : "opened"}`,
+    type: over ? "gap.closed" : "gap.opened",
+    account: row.account,
+    timeMs: nowMs,
+    data: {
+      account_address: row.account,
+      stream: row.subject,
+      missing_ms: Math.round((value ?? 0) * 1000),
+      message: words,
+      opened_at_ms: row.firedMs,
+      closed_at_ms: row.resolvedMs,
+    },
+  };
+}
+
+function priceRule({ direction, price }: PriceWatch): ConditionRule {
+  const clear = price * (direction === "above" ? 1 - PRICE_BAND : 1 + PRICE_BAND);
+  return {
+    kind: "condition",
+    name: "price",
+    help: "",
+    loudness: "on",
+    direction,
+    unit: "",
+    levels: [{ severity: "info", fire: price, clear }],
+    forMs: 0,
+    freshMs: 60_000,
+    cooldownMs: 900_000,
+  };
+}
