@@ -15,7 +15,11 @@ export interface BackoffOptions {
   stableMs: number;
 }
 
-export const SOCKET_BACKOFF: BackoffOptions = { baseMs: 250, capMs: 30_000, stableMs: 30_000 };
+/**
+ * With this cap a lone scout makes about 20 attempts a minute, which leaves a third of the venue's 30 new connections
+ * a minute for the streams that follow it.
+ */
+export const SOCKET_BACKOFF: BackoffOptions = { baseMs: 250, capMs: 6_000, stableMs: 30_000 };
 
 /** A wait drawn evenly from [0, min(cap, base·2^failures)), for the failure number `failures` (from 0). */
 export function fullJitterMs(random: Random, failures: number, baseMs: number, capMs: number): number {

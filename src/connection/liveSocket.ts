@@ -6,8 +6,9 @@
  *      └─ back-off ─┴──── any close, silence or failed handshake ───────┘          stop: any ──► stopped
  *
  * Guarantees: whatever the close code, it reconnects, with jittered back-off, within the process's limit of new
- * connections; everything is reported to one handler in the order it happened, and a disconnect is reported once,
- * before anything of the next socket; after `stop` nothing is reported. Nothing is buffered.
+ * connections, one stream at a time while the venue cannot be reached; everything is reported to one handler in the
+ * order it happened, and a disconnect is reported once, before anything of the next socket; after `stop` nothing is
+ * reported. Nothing is buffered.
  * Assumes that the handler is quick and does not throw; it may call `subscribe`, `unsubscribe` and `stop`.
  */
 import { InvariantError } from "../errors.ts";
@@ -19,6 +20,7 @@ import type { ClientSocket, SocketFactory } from "../runtime/net.ts";
 import type { Random } from "../runtime/random.ts";
 import type { OpenStream, Stream, StreamHandler, StreamState, StreamStatus } from "../sync/ports.ts";
 import { Backoff, ConnectionLimiter } from "./backoff.ts";
+import { Scouting, type Waiting } from "./scout.ts";
 import { routeOf, Session, type SessionAction } from "./session.ts";
 import { SlidingWindow } from "./slidingWindow.ts";
 
@@ -29,6 +31,8 @@ const TOO_MANY_FLOOR_MS = 10_000;
 const TOO_MANY_FLOOR_MAX_MS = 60_000;
 /** How long `stop` waits for the closing handshake. */
 const CLOSE_WITHIN_MS = 1_000;
+/** Streams that come back together spread over this. */
+const FOLLOW_MS = 500;
 /** Messages are counted by the venue as they arrive, a moment after we sent them. */
 const MESSAGE_WINDOW_MS = 61_000;
 
@@ -42,6 +46,8 @@ export interface StreamOptions {
   connections?: ConnectionLimiter;
   /** Messages sent to the venue per minute, by all streams together. */
   messages?: SlidingWindow;
+  /** So that one of them at a time tries an unreachable venue. */
+  scouting?: Scouting;
 }
 
 /** Opens streams that share one budget of connections and messages. Make one per process. */
@@ -50,11 +56,12 @@ export function createStreams(options: StreamOptions): OpenStream {
     ...options,
     connections: options.connections ?? new ConnectionLimiter(),
     messages: options.messages ?? new SlidingWindow(LIMITS.clientMessagesPerMinute, MESSAGE_WINDOW_MS),
+    scouting: options.scouting ?? new Scouting(),
   };
   return (subscriptions, handler) => new LiveSocket(shared, subscriptions, handler);
 }
 
-class LiveSocket implements Stream {
+class LiveSocket implements Stream, Waiting {
   readonly #options: Required<StreamOptions>;
   readonly #handler: StreamHandler;
   readonly #backoff: Backoff;
@@ -144,6 +151,7 @@ class LiveSocket implements Stream {
     if (this.#state === "stopped") return;
     const socket = this.#socket;
     this.#state = "stopped";
+    this.#options.scouting.gone(this);
     this.#session?.closed();
     this.#session = null;
     this.#connectedSinceMs = null;
@@ -166,6 +174,12 @@ class LiveSocket implements Stream {
   #onGone: () => void = () => {};
 
   // ---- one socket after another ----
+
+  /** The venue can be reached again, or it is this stream's turn to find out. */
+  wake(): void {
+    if (this.#state !== "waiting") return;
+    this.#connectIn(this.#options.random.next() * FOLLOW_MS);
+  }
 
   #connectIn(waitMs: number): void {
     const { clock, connections } = this.#options;
@@ -215,6 +229,7 @@ class LiveSocket implements Stream {
     this.#state = "subscribing";
     this.#openedAtMs = nowMs;
     this.#lastReceivedMs = nowMs;
+    this.#options.scouting.opened(this);
     this.#perform(session, session.opened(nowMs));
   }
 
@@ -239,8 +254,21 @@ class LiveSocket implements Stream {
     this.#connectedSinceMs = null;
     this.#lastEnd = why;
     this.#options.log.info("stream ended", { why, aliveMs });
-    this.#connectIn(this.#backoff.nextMs(aliveMs, this.#floorMs(why)));
+    this.#connectAgain(aliveMs, this.#floorMs(why));
     if (wasOpen) this.#handler.onDisconnected(nowMs, why, session.lastReceivedMs);
+  }
+
+  #connectAgain(aliveMs: number, floorMs: number): void {
+    const { scouting } = this.#options;
+    const waitMs = this.#backoff.nextMs(aliveMs, floorMs);
+    // One that was told to wait long is no scout, and needs none.
+    if (floorMs > 0) scouting.gone(this);
+    if (floorMs > 0 || scouting.lost(this)) this.#connectIn(waitMs);
+    else {
+      this.#state = "waiting";
+      this.#nextAttemptMs = null;
+      this.#setTimer(null);
+    }
   }
 
   #floorMs(why: string): number {

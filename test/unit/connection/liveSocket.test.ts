@@ -157,7 +157,8 @@ describe("a stream", () => {
     for (let i = 0; i < 100; i++) await failOne();
     const waits = fars.slice(1).map(({ openedAtMs }, i) => openedAtMs - fars[i]!.openedAtMs);
     assert.ok(waits.slice(0, 3).every((ms) => ms <= 1_000));
-    assert.ok(Math.max(...waits) > 20_000);
+    const longest = Math.max(...waits);
+    assert.ok(longest > 4_500 && longest <= 12_000, `waited ${longest} ms`);
     assert.deepEqual(log, [], "what was never connected cannot disconnect");
     assert.equal(stream.status().lastEnd, "socket: connect ECONNREFUSED");
   });
