@@ -200,6 +200,14 @@ export class Account {
     ]);
   }
 
+  /** Proves what a catch-up a moment ago could not yet claim. */
+  async confirm(options: ReadOptions): Promise<void> {
+    const { priority, signal } = options;
+    const status = await this.#deps.info.request(INFO.exchangeStatus, {}, { priority, signal });
+    this.#noteVenueTime(status.result.value.time);
+    await allOf(WINDOW_STREAMS.map((stream) => this.#readPresent(stream, options, 0)));
+  }
+
   /** Whether history is missing that the next catch-up will not read by itself. */
   hasOldGaps(): boolean {
     return (
@@ -240,8 +248,12 @@ export class Account {
     return this.gaps(stream).filter((gap) => provenToMs !== undefined && gap.toMs < provenToMs);
   }
 
-  async #readPresent(stream: WindowStream, options: ReadOptions): Promise<void> {
-    const { overlapMs, foregroundMs } = this.#deps.options;
+  async #readPresent(
+    stream: WindowStream,
+    options: ReadOptions,
+    overlapMs: number = this.#deps.options.overlapMs,
+  ): Promise<void> {
+    const { foregroundMs } = this.#deps.options;
     const nowMs = this.#venueTimeMs;
     const provenToMs = this.known(stream, "proven").at(-1)?.toMs ?? Number.NEGATIVE_INFINITY;
     const fromMs = Math.max(this.#sinceMs, provenToMs - overlapMs, nowMs - foregroundMs);
@@ -503,7 +515,9 @@ export class Account {
 
   /** Heals one suspicion by the narrowest reading, and records what was found. True when it is explained now. */
   async repair(suspicion: Suspicion, signal: AbortSignal): Promise<boolean> {
-    const options: ReadOptions = { priority: "heal", source: "repair", signal };
+    // There may be hundreds of orders to ask for: fills go first.
+    const priority = suspicion.kind === "order" ? "reconcile" : "heal";
+    const options: ReadOptions = { priority, source: "repair", signal };
     const foundAtMs = this.#deps.clock.now();
     if (suspicion.kind === "order") await this.resolveOrder(suspicion.orderId, options);
     else {

@@ -30,6 +30,7 @@ import {
   twapSliceFillRow,
 } from "./normalize.ts";
 import type { OpenStream, Stream, StreamHandler, StreamStatus } from "./ports.ts";
+import type { Suspicion } from "./selfCheck.ts";
 
 export const LANE_DEFAULTS = {
   /** Reconcile with REST this often while the stream lives. */
@@ -41,6 +42,8 @@ export const LANE_DEFAULTS = {
   inboxLimit: 20_000,
   /** The stream is held back for a catch-up at most this long, then drained beside it. */
   holdMs: 5_000,
+  /** After a loss was healed, what was then too young to be claimed is read again so much later. */
+  confirmMs: 2_500,
   /** Timed duties are looked at this often. */
   tickMs: 500,
   /** How often the live interval is written down while nothing else happens. */
@@ -50,6 +53,11 @@ export const LANE_DEFAULTS = {
   retryMaxMs: 30_000,
 } as const;
 export type LaneOptions = { [K in keyof typeof LANE_DEFAULTS]: number };
+
+/** Orders asked for one by one at the same time. */
+const ORDER_REPAIRS_MAX = 8;
+/** Failed tasks whose back-off is remembered; beyond it all of them may try again at once. */
+const RETRIES_MAX = 1_000;
 
 /** Frames folded into one batch. */
 const FRAMES_PER_BATCH = 1_000;
@@ -127,6 +135,7 @@ export class Lane {
   #unexplained = 0;
   #lastCatchUpMs: number | null = null;
   #catchUpDueMs: number;
+  #confirmDueMs: number | null = null;
   #lastCatchUpError: string | null = null;
   /** The live interval, in venue time: it begins with the first time stamped after this; null while not connected. */
   #streamedAfterMs: number | null = null;
@@ -313,12 +322,8 @@ export class Lane {
       this.#catchUpAgain = true;
       this.#startCatchUp("heal", "repair");
     }
-    for (const suspicion of account.check.ripe(nowMs)) {
-      this.#background(`repair ${suspicion.key}`, async (signal) => {
-        if (await account.repair(suspicion, signal)) this.#healed += 1;
-        else this.#unexplained += 1;
-      });
-    }
+    for (const suspicion of account.check.ripe(nowMs)) this.#startRepair(suspicion);
+    if (this.#confirmDueMs !== null && nowMs >= this.#confirmDueMs) this.#startConfirm();
     if (nowMs >= this.#catchUpDueMs) this.#startCatchUp("reconcile", "reconcile");
     else if (this.#lastCatchUpMs !== null) this.#startBackfill();
     const idle: Batch = account.snapshot(false);
@@ -344,9 +349,30 @@ export class Lane {
       if (this.#phase === "catching_up") this.#phase = "live";
       this.#lastCatchUpError = null;
       this.#lastCatchUpMs = this.#deps.clock.now();
-      const { intervalMs, pollMs } = this.#deps.options;
+      const { intervalMs, pollMs, confirmMs } = this.#deps.options;
+      this.#confirmDueMs = priority === "heal" ? this.#lastCatchUpMs + confirmMs : null;
       const waitMs = this.#phase === "live" ? intervalMs : pollMs;
       this.#catchUpDueMs = this.#lastCatchUpMs + (this.#catchUpAgain ? 0 : waitMs);
+    });
+  }
+
+  #startRepair(suspicion: Suspicion): void {
+    const names = [...this.#tasks.keys()];
+    // A catch-up lists at once what is open and what ended, and must not wait for questions about single orders.
+    const isOrder = suspicion.kind === "order";
+    if (isOrder && names.includes("catch-up")) return;
+    if (isOrder && names.filter((name) => name.startsWith("repair order")).length >= ORDER_REPAIRS_MAX)
+      return;
+    this.#background(`repair ${suspicion.key}`, async (signal) => {
+      if (await this.#deps.account.repair(suspicion, signal)) this.#healed += 1;
+      else this.#unexplained += 1;
+    });
+  }
+
+  #startConfirm(): void {
+    this.#background("confirm", async (signal) => {
+      await this.#deps.account.confirm({ priority: "reconcile", source: "reconcile", signal });
+      this.#confirmDueMs = null;
     });
   }
 
@@ -379,6 +405,7 @@ export class Lane {
         if (abort.signal.aborted) return;
         const attempt = (retry?.attempt ?? 0) + 1;
         const delayMs = random.next() * Math.min(options.retryMaxMs, options.retryMinMs * 2 ** attempt);
+        if (this.#retries.size >= RETRIES_MAX) this.#retries.clear();
         this.#retries.set(name, { attempt, atMs: clock.now() + delayMs });
         log.warn(`${name} failed, will try again`, { error, inMs: Math.round(delayMs) });
       })
