@@ -4,7 +4,7 @@
 create view public.hl_fill_pnl as
 with kinds as (
   select f.*,
-    case when f.coin like '#%' then 'outcome'
+    case when f.coin ~ '^([#+]|o[0-9]+$)' then 'outcome'
          when f.coin like '@%' or f.coin like '%/%' then 'spot'
          else 'perp' end as market
   from public.hl_fills f
@@ -26,7 +26,8 @@ select p.account_address, p.coin, p.market, p.fill_time, p.fill_time_ms, p.order
   p.size, p.price, p.value, p.closed_pnl, p.fee, p.fee_token, p.fee_basis,
   trim_scale(p.fee * p.fee_price) as fee_usdc,
   trim_scale(coalesce(p.builder_fee, 0) * p.fee_price) as builder_fee_usdc,
-  trim_scale(p.closed_pnl - p.fee * p.fee_price) as net_pnl
+  trim_scale(p.closed_pnl - p.fee * p.fee_price) as net_pnl, p.start_position,
+  coalesce(lower(p.liquidation ->> 'liquidatedUser') = p.account_address, false) as liquidated
 from priced p;
 comment on view public.hl_fill_pnl is 'Every fill with what it earned and cost in USDC.';
 comment on column public.hl_fill_pnl.account_address is 'Account.';
@@ -48,6 +49,8 @@ comment on column public.hl_fill_pnl.fee_basis is 'How the fee became USDC: usdc
 comment on column public.hl_fill_pnl.fee_usdc is 'Fee in USDC, signed; null where it could not be priced.';
 comment on column public.hl_fill_pnl.builder_fee_usdc is 'Part of fee_usdc that went to a builder.';
 comment on column public.hl_fill_pnl.net_pnl is 'closed_pnl − fee_usdc; null where the fee could not be priced.';
+comment on column public.hl_fill_pnl.start_position is 'Signed position (perp) or token balance (spot) before the fill.';
+comment on column public.hl_fill_pnl.liquidated is 'True when the venue liquidated the account by this fill.';
 
 -- One row per thing that made or lost money; the sums below only group it.
 create view public.hl_net_pnl_daily_by_coin as
@@ -167,25 +170,96 @@ comment on column public.hl_funding_by_coin.funding is 'received − paid.';
 comment on column public.hl_funding_by_coin.first_day is 'First UTC day with a payment.';
 comment on column public.hl_funding_by_coin.last_day is 'Last such day.';
 
+-- Fills of one millisecond come without an order. They chain (the position after one is the position before the next),
+-- so their order is a trail through the graph whose edges they are; src/sync/chain.ts does the same.
+create function hl_internal.chain_order(befores numeric[], afters numeric[], previous numeric) returns integer[]
+language plpgsql immutable set search_path = '' as $$
+declare
+  n integer := cardinality(befores);
+  used boolean[] := array_fill(false, array[n]);
+  ranks integer[] := array_fill(0, array[n]);
+  placed integer := 0;
+  nodes numeric[];
+  vias integer[];
+  trail integer[];
+  start numeric;
+  edge integer;
+begin
+  while placed < n loop
+    -- A trail begins where more fills leave than arrive; a closed one where the last one ended, if it can.
+    select node into start
+    from (
+      select node, sum(balance) as surplus, bool_or(balance > 0) as leaves, min(i) as i
+      from (
+        select trim_scale(befores[i]) as node, 1 as balance, i from generate_series(1, n) i where not used[i]
+        union all
+        select trim_scale(afters[i]), -1, i from generate_series(1, n) i where not used[i]
+      ) ends group by node
+    ) found
+    where leaves
+    order by surplus > 0 desc, node = previous desc nulls last, i
+    limit 1;
+    nodes := array[start];
+    vias := array[null::integer];
+    trail := '{}';
+    while cardinality(nodes) > 0 loop
+      select min(i) into edge from generate_series(1, n) i where not used[i] and befores[i] = nodes[cardinality(nodes)];
+      if edge is not null then
+        used[edge] := true;
+        nodes := nodes || afters[edge];
+        vias := vias || edge;
+      else
+        trail := vias[cardinality(vias)] || trail;
+        nodes := trim_array(nodes, 1);
+        vias := trim_array(vias, 1);
+      end if;
+    end loop;
+    for edge in select e from unnest(trail) with ordinality t(e, at) where e is not null order by at loop
+      placed := placed + 1;
+      ranks[edge] := placed;
+      previous := trim_scale(afters[edge]);
+    end loop;
+  end loop;
+  return ranks;
+end
+$$;
+comment on function hl_internal.chain_order is 'Ranks fills, given by the positions before and after them, in the order in which they chain.';
+
 -- A fill that turns a long into a short ends one trip and begins the next: it is counted in two parts.
 create view public.hl_round_trips as
 with moves as (
-  select f.account_address, f.coin, f.fill_time_ms, f.order_id, f.trade_id, f.side, f.size, f.price, f.closed_pnl,
-    f.liquidation is not null and lower(f.liquidation ->> 'liquidatedUser') = f.account_address as liquidated,
-    p.fee_usdc, f.start_position::numeric as start_at,
-    case f.side when 'buy' then f.size else -f.size end as moved
-  from public.hl_fills f
-  join public.hl_fill_pnl p using (account_address, coin, fill_time_ms, order_id, trade_id, side)
-  where p.market = 'perp'
+  select account_address, coin, fill_time_ms, order_id, trade_id, side, size, price, closed_pnl, liquidated, fee_usdc,
+    start_position::numeric as start_at, case side when 'buy' then size else -size end as moved,
+    start_position::numeric + case side when 'buy' then size else -size end as end_at
+  from public.hl_fill_pnl where market = 'perp'
+),
+-- The fills of one order follow its direction; that is all there is to know in most milliseconds.
+guessed as (
+  select m.*, row_number() over chain as guess, lag(end_at) over chain as link,
+    count(*) over (partition by account_address, coin, fill_time_ms) as crowd
+  from moves m
+  window chain as (partition by account_address, coin
+    order by fill_time_ms, order_id, case side when 'buy' then start_at else -start_at end, trade_id)
+),
+knots as (
+  select account_address, coin, fill_time_ms, min(guess) as first_guess,
+    hl_internal.chain_order(array_agg(start_at order by guess), array_agg(end_at order by guess),
+                            (array_agg(trim_scale(link) order by guess))[1]) as ranks
+  from guessed where crowd > 1 group by account_address, coin, fill_time_ms
+  having not bool_and(coalesce(link = start_at, true))
+),
+chained as (
+  select g.*, coalesce(k.first_guess - 1 + k.ranks[(g.guess - k.first_guess + 1)::integer], g.guess) as place
+  from guessed g left join knots k using (account_address, coin, fill_time_ms)
 ),
 split as (
   select m.*, case when sign(start_at) * sign(moved) < 0 then least(abs(start_at), size) else 0 end as closing
-  from moves m
+  from chained m
 ),
 parts as (
   select s.*, v.part, v.opens, v.part_size,
     case when v.part = 1 then start_at else 0 end as before,
-    case when v.part = 1 and not v.opens then start_at + sign(moved) * v.part_size else start_at + moved end as after,
+    case when v.opens then end_at else start_at + sign(moved) * v.part_size end as after,
     case when v.opens then 0 else closed_pnl end as part_pnl,
     case when size = closing or closing = 0 then fee_usdc
          when v.opens then fee_usdc - fee_usdc * closing / size else fee_usdc * closing / size end as part_fee
@@ -195,22 +269,17 @@ parts as (
   ) as v(part, opens, part_size)
   where v.part_size > 0
 ),
--- Within one millisecond the fills of one order follow its direction.
-placed as (
-  select p.*, row_number() over chain as place, lag(after) over chain as link
-  from parts p
-  window chain as (partition by account_address, coin
-    order by fill_time_ms, order_id, case side when 'buy' then before else -before end, part, trade_id)
-),
 numbered as (
-  select p.*, sum((before = 0)::int) over (partition by account_address, coin order by place) as trip from placed p
+  select p.*, lag(after) over chain as came_from, sum((before = 0)::int) over chain as trip
+  from parts p
+  window chain as (partition by account_address, coin order by place, part)
 ),
 trips as (
   select account_address, coin, trip,
-    (array_agg(sign(coalesce(nullif(before, 0), after)) order by place))[1] as direction,
-    (array_agg(before order by place))[1] as first_before,
-    (array_agg(after order by place desc))[1] as last_after,
-    bool_and(link is null or link = before) as unbroken,
+    (array_agg(sign(coalesce(nullif(before, 0), after)) order by place, part))[1] as direction,
+    (array_agg(before order by place, part))[1] as first_before,
+    (array_agg(after order by place desc, part desc))[1] as last_after,
+    bool_and(came_from is null or came_from = before) as unbroken,
     min(fill_time_ms) as first_ms, max(fill_time_ms) as last_ms, count(*) as fills,
     max(greatest(abs(before), abs(after))) as max_size,
     sum(part_size * price) filter (where opens) / nullif(sum(part_size) filter (where opens), 0) as entry_price,

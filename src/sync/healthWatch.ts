@@ -21,8 +21,10 @@ const VOLATILITY_DAYS = 30;
 /** Fewer daily returns than this say nothing. */
 const RETURNS_MIN = 7;
 const VOLATILITY_KEPT_MS = 6 * 3_600_000;
-/** What could not be learned is asked again after this; prices and the drawdown are renewed after it, too. */
-const RENEW_MS = 60_000;
+const PRICES_KEPT_MS = 60_000;
+/** Reads a month of snapshots. */
+const DRAWDOWN_KEPT_MS = 300_000;
+/** What could not be learned is asked again after this. */
 const RETRY_MS = 600_000;
 /** The drawdown is that from the highest equity of so many days. */
 const DRAWDOWN_DAYS = 30;
@@ -200,10 +202,12 @@ export class HealthWatch {
       ...this.#unknownCollateral(states).map((dex) =>
         this.#quietly(() => this.#readCollateral(dex, options), signal),
       ),
-      wantsPrices && nowMs - this.#midsAtMs >= RENEW_MS
+      wantsPrices && nowMs - this.#midsAtMs >= PRICES_KEPT_MS
         ? this.#quietly(() => this.#readMids(options), signal)
         : null,
-      nowMs - this.#drawdownAtMs >= RENEW_MS ? this.#quietly(() => this.#readDrawdown(), signal) : null,
+      nowMs - this.#drawdownAtMs >= DRAWDOWN_KEPT_MS
+        ? this.#quietly(() => this.#readDrawdown(), signal)
+        : null,
     ]);
   }
 

@@ -353,6 +353,21 @@ for (const kind of ["embedded", "real"] as const) {
           trade({ ...sweep, tradeId: 9, size: "0.5", startPosition: "0.5", closedPnl: "2.5" }),
           trade({ ...sweep, tradeId: 7, size: "1", startPosition: "3", closedPnl: "5" }),
           trade({ ...sweep, tradeId: 8, size: "1.5", startPosition: "2", closedPnl: "7.5" }),
+          // SOL: two orders in one millisecond, the later id first: out of the long, then into a new one.
+          trade({ coin: "SOL", orderId: 1, side: "buy", size: "5", price: "20", startPosition: "0" }),
+          trade({
+            ...{ coin: "SOL", orderId: 9, side: "sell", size: "5", price: "21", startPosition: "5" },
+            ...{ closedPnl: "5", timeMs: T + 2 },
+          } as Parameters<typeof trade>[0]),
+          trade({
+            coin: "SOL",
+            orderId: 3,
+            side: "buy",
+            size: "3",
+            price: "21",
+            startPosition: "0",
+            timeMs: T + 2,
+          }),
           // ETH: a fill of 1 is missing between these.
           trade({ coin: "ETH", side: "buy", size: "1", price: "10", startPosition: "0" }),
           trade({
@@ -376,6 +391,8 @@ for (const kind of ["embedded", "real"] as const) {
           ["BTC", 0, 1, "4", true, false, false],
           ["BTC", 1, 4, "15", false, false, true],
           ["ETH", 1, 2, "2", false, false, false],
+          ["SOL", 1, 2, "5", false, false, true],
+          ["SOL", 2, 1, "0", false, true, true],
         ],
       );
     });
