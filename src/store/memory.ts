@@ -119,6 +119,9 @@ export function createMemoryStore(): Store {
     async latestDashboard() {
       return null;
     },
+    async moneyTie() {
+      return null;
+    },
     async drawdownPct() {
       return null;
     },

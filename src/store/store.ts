@@ -20,7 +20,7 @@ import type {
   PositionRow,
   TrackedStream,
 } from "../sync/events.ts";
-import type { AccountState, LeaseState, Leases, Store, StoredOrder } from "../sync/ports.ts";
+import type { AccountState, LeaseState, Leases, MoneyTie, Store, StoredOrder } from "../sync/ports.ts";
 import type { Database, Row } from "./database.ts";
 
 /** Rows of one table. */
@@ -87,6 +87,37 @@ const COUNTED = [
 const PARTITIONED = ["hl_trades", "hl_mids", "hl_books", "hl_asset_ctxs"] as const;
 
 const DAY_MS = 86_400_000;
+
+/** Perp fills and their fees in USDC only: in standard mode spot is no part of the equity. */
+const MONEY_TIE = `
+  with snapshots as (
+    select as_of_ms, account_value, total_unrealized_pnl from public.hl_dashboard
+    where account_address = $1 and account_mode = 'standard'
+  ),
+  ends as (
+    select a.as_of_ms as from_ms, b.as_of_ms as to_ms, b.account_value - a.account_value as equity_change,
+      b.total_unrealized_pnl - a.total_unrealized_pnl as unrealized_change
+    from (select * from snapshots order by as_of_ms limit 1) a,
+      (select * from snapshots order by as_of_ms desc limit 1) b
+    where b.as_of_ms > a.as_of_ms
+  ),
+  parts as (
+    select e.*,
+      (select coalesce(sum(closed_pnl), 0) from public.hl_fill_pnl f where f.account_address = $1
+         and f.market = 'perp' and f.fill_time_ms > e.from_ms and f.fill_time_ms <= e.to_ms) as closed_pnl,
+      (select coalesce(sum(fee_usdc), 0) from public.hl_fill_pnl f where f.account_address = $1
+         and f.market = 'perp' and f.fill_time_ms > e.from_ms and f.fill_time_ms <= e.to_ms) as fees,
+      (select coalesce(sum(usdc), 0) from public.hl_funding f where f.account_address = $1
+         and f.funding_time_ms > e.from_ms and f.funding_time_ms <= e.to_ms) as funding,
+      (select coalesce(sum(perp_usdc), 0) from public.hl_flows f where f.account_address = $1
+         and f.ledger_time_ms > e.from_ms and f.ledger_time_ms <= e.to_ms) as flows
+    from ends e
+  )
+  select from_ms as "fromMs", to_ms as "toMs", trim_scale(equity_change)::text as "equityChange",
+    trim_scale(closed_pnl)::text as "closedPnl", trim_scale(fees)::text as fees, trim_scale(funding)::text as funding,
+    trim_scale(flows)::text as flows, trim_scale(unrealized_change)::text as "unrealizedChange",
+    trim_scale(equity_change - (closed_pnl - fees + funding + flows + unrealized_change))::text as residual
+  from parts`;
 
 /** first_seen_at is kept to the millisecond, so this is exact. */
 const SEEN = `source, (extract(epoch from first_seen_at) * 1000)::bigint as "seenAtMs"`;
@@ -272,6 +303,11 @@ export function openStore(database: Database): DatabaseStore {
         `select ${DASHBOARD_COLUMNS} from public.hl_dashboard where account_address = $1 order by as_of desc limit 1`,
         [account],
       );
+      return row ?? null;
+    },
+
+    async moneyTie(account): Promise<MoneyTie | null> {
+      const [row] = await rows<MoneyTie>(MONEY_TIE, [account]);
       return row ?? null;
     },
 

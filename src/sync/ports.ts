@@ -59,6 +59,8 @@ export interface Store {
   ): Promise<number[]>;
   positions(account: Address): Promise<PositionRow[]>;
   latestDashboard(account: Address): Promise<DashboardRow | null>;
+  /** What changed the perp equity between the first and the last snapshot; null without two of a standard account. */
+  moneyTie(account: Address): Promise<MoneyTie | null>;
   /** Percent below the highest equity since `sinceMs`, deposits and withdrawals taken out; null without snapshots. */
   drawdownPct(account: Address, sinceMs: number): Promise<Decimal | null>;
 }
@@ -78,6 +80,22 @@ export interface Leases {
   takeLeases(names: readonly string[], holder: string, ttlMs: number): Promise<LeaseState[]>;
   /** Gives back those that we hold, so that another need not wait for their end. */
   releaseLeases(names: readonly string[], holder: string): Promise<void>;
+}
+
+/**
+ * Equity change of a standard account, all in USDC, over (fromMs, toMs]. What fills, funding, transfers and marks explain
+ * is listed; `residual` is the rest: dust when nothing is missing.
+ */
+export interface MoneyTie {
+  fromMs: number;
+  toMs: number;
+  equityChange: Decimal;
+  closedPnl: Decimal;
+  fees: Decimal;
+  funding: Decimal;
+  flows: Decimal;
+  unrealizedChange: Decimal;
+  residual: Decimal;
 }
 
 export interface StoredOrder {

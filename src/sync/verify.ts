@@ -13,7 +13,7 @@ import type { Address, Applied, Batch, CoverageRow, FillRow, FundingRow, LedgerR
 import { TRACKED_STREAMS, type TrackedStream } from "./events.ts";
 import { classifyStatus } from "./merge.ts";
 import { orderEventRow } from "./normalize.ts";
-import type { Store, VenueInfo } from "./ports.ts";
+import type { MoneyTie, Store, VenueInfo } from "./ports.ts";
 
 export type FindingKind =
   /** The venue has the row, the database does not. */
@@ -49,6 +49,8 @@ export interface Certificate {
   completeSinceMs: Record<TrackedStream, number | null>;
   /** Chain links verified, by coin. */
   links: Record<string, number>;
+  /** Equity held against fills, fees, funding and transfers; shown, not judged: entry prices are rounded. */
+  money: MoneyTie | null;
   weight: number;
 }
 
@@ -86,6 +88,7 @@ export async function verify(deps: VerifyDeps): Promise<Certificate> {
     compared: {},
     completeSinceMs: { fills: null, twapFills: null, orders: null, funding: null, ledger: null },
     links: {},
+    money: null,
     weight: 0,
   };
   const state = await store.openAccount(account, null, null);
@@ -118,6 +121,7 @@ export async function verify(deps: VerifyDeps): Promise<Certificate> {
   await compareOrders(deps, certificate, toMs);
   await provePositions(deps, certificate, stored, state.coverage);
   proveCoverage(certificate, state.coverage, window);
+  certificate.money = await store.moneyTie(account);
   return certificate;
 }
 

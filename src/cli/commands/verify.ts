@@ -1,5 +1,6 @@
 /** `verify`: the database held against the venue, with the proof of completeness; exit 4 on any difference or gap. */
 import { perpDexes } from "../../sync/engine.ts";
+import type { MoneyTie } from "../../sync/ports.ts";
 import { type Certificate, verify as check, passed } from "../../sync/verify.ts";
 import { type Command, EXIT, requireAccounts } from "../command.ts";
 import { connectVenue, openMigrated } from "../wire.ts";
@@ -30,6 +31,20 @@ export const verify: Command = {
   },
 };
 
+/** An interval in milliseconds as dates; any other row as it is. */
+const dated = (row: string): string =>
+  row.replace(/^(\d+)\.\.(\d+)$/, (_, from, to) => {
+    const start = from === "0" ? "the beginning" : new Date(Number(from)).toISOString();
+    return `${start} to ${new Date(Number(to)).toISOString()}`;
+  });
+
+/** `money     equity −1.2 = closed PnL 3 − fees 1 + funding 0 + transfers 0 + unrealized −3.2, residual 0 (from … to …)` */
+function moneyLine(money: MoneyTie): string {
+  const at = (ms: number) => new Date(ms).toISOString().slice(0, 19);
+  const sum = `closed PnL ${money.closedPnl} − fees ${money.fees} + funding ${money.funding} + transfers ${money.flows} + unrealized ${money.unrealizedChange}`;
+  return `money     equity ${money.equityChange} = ${sum}, residual ${money.residual} (${at(money.fromMs)} to ${at(money.toMs)})`;
+}
+
 function certificateLines(certificate: Certificate): string[] {
   const { account, compared, findings, links, completeSinceMs } = certificate;
   const at = (ms: number | null) =>
@@ -45,7 +60,8 @@ function certificateLines(certificate: Certificate): string[] {
       .map(([table, rows]) => `${table} ${rows}`)
       .join(", ")}`,
     `chain     ${chains.reduce((sum, [, count]) => sum + count, 0)} links of ${chains.length} coins`,
-    ...findings.map(({ kind, table, row, detail }) => `${kind.padEnd(11)} ${table} ${row}: ${detail}`),
+    ...(certificate.money === null ? [] : [moneyLine(certificate.money)]),
+    ...findings.map(({ kind, table, row, detail }) => `${kind.padEnd(11)} ${table} ${dated(row)}: ${detail}`),
     passed(certificate) ? "verified: nothing missing, nothing doubled, nothing changed" : "NOT verified",
   ];
 }
