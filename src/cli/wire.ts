@@ -29,7 +29,7 @@ export interface OpenDatabase {
   close(): Promise<void>;
 }
 
-const isUrl = (database: string): boolean => /^postgres(ql)?:\/\//i.test(database);
+export const isUrl = (database: string): boolean => /^postgres(ql)?:\/\//i.test(database);
 
 /** A Postgres by URL, or the embedded one in a folder, started when nobody runs it yet. */
 export async function openDatabase({ options, clock, log }: Context): Promise<OpenDatabase> {

@@ -29,6 +29,8 @@ export interface PoolerOptions {
   mode: "transaction" | "session";
   /** Connections to the server per database. */
   poolSize: number;
+  /** How long a client waits for a connection; PgBouncer's default is 120. */
+  waitSeconds?: number;
 }
 
 const freePort = (): Promise<number> =>
@@ -40,7 +42,8 @@ const freePort = (): Promise<number> =>
   });
 
 /** `serverUrl` names any database of the server; all of them can be reached. */
-export async function startPooler(serverUrl: string, { mode, poolSize }: PoolerOptions): Promise<Pooler> {
+export async function startPooler(serverUrl: string, options: PoolerOptions): Promise<Pooler> {
+  const { mode, poolSize, waitSeconds = 120 } = options;
   const server = new URL(serverUrl);
   const user = decodeURIComponent(server.username);
   // A server that trusts this machine asks for none, the pooler always does.
@@ -58,7 +61,8 @@ export async function startPooler(serverUrl: string, { mode, poolSize }: PoolerO
       "[pgbouncer]",
       ...["listen_addr = 127.0.0.1", `listen_port = ${port}`, "unix_socket_dir =", "pidfile ="],
       ...["auth_type = scram-sha-256", `auth_file = ${users}`],
-      ...[`pool_mode = ${mode}`, `default_pool_size = ${poolSize}`, "max_client_conn = 100", ""],
+      ...[`pool_mode = ${mode}`, `default_pool_size = ${poolSize}`, "max_client_conn = 100"],
+      ...[`query_wait_timeout = ${waitSeconds}`, ""],
     ].join("\n"),
   );
   chmodSync(folder.path, 0o755);

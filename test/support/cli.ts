@@ -20,6 +20,8 @@ export interface Running {
   stderr(): string;
   /** Waits until a line of stdout satisfies `pick`; its result. */
   line<T>(pick: (line: string) => T | undefined, waitMs?: number): Promise<T>;
+  /** Waits until stderr holds a match; its text. */
+  complaint(pattern: RegExp, waitMs?: number): Promise<string>;
   /** Waits for the end of the process. */
   finished(waitMs?: number): Promise<Finished>;
   /** SIGTERM unless told otherwise, then waits. */
@@ -79,36 +81,46 @@ export function start(args: readonly string[], { cwd, env, bin = BIN }: StartOpt
     return { code: child.exitCode, ...out };
   };
 
+  /** Looks again whenever something was printed. */
+  const until = <T>(what: string, waitMs = WAIT_MS, look: () => T | undefined): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const done = () => {
+        clearTimeout(timer);
+        watchers.delete(again);
+      };
+      const fail = (why: string) => {
+        done();
+        reject(new Error(`hlsync ${args.join(" ")}: ${why}${said()}`));
+      };
+      const again = () => {
+        const found = look();
+        if (found !== undefined) {
+          done();
+          resolve(found);
+        } else if (child.exitCode !== null || child.signalCode !== null) fail("ended first");
+      };
+      const timer = setTimeout(() => fail(`${what} did not come`), waitMs);
+      watchers.add(again);
+      again();
+    });
+
   return {
     child,
     stdout: () => out.stdout,
     stderr: () => out.stderr,
-    line: (pick, waitMs = WAIT_MS) =>
-      new Promise((resolve, reject) => {
-        let read = 0;
-        const done = () => {
-          clearTimeout(timer);
-          watchers.delete(look);
-        };
-        const look = () => {
-          for (let end = out.stdout.indexOf("\n", read); end >= 0; end = out.stdout.indexOf("\n", read)) {
-            const found = pick(out.stdout.slice(read, end));
-            read = end + 1;
-            if (found === undefined) continue;
-            done();
-            resolve(found);
-            return;
-          }
-          if (child.exitCode !== null || child.signalCode !== null) fail("ended first");
-        };
-        const fail = (why: string) => {
-          done();
-          reject(new Error(`hlsync ${args.join(" ")}: ${why}${said()}`));
-        };
-        const timer = setTimeout(() => fail("the line did not come"), waitMs);
-        watchers.add(look);
-        look();
-      }),
+    line(pick, waitMs) {
+      let read = 0;
+      return until("the line", waitMs, () => {
+        for (let end = out.stdout.indexOf("\n", read); end >= 0; end = out.stdout.indexOf("\n", read)) {
+          const found = pick(out.stdout.slice(read, end));
+          read = end + 1;
+          if (found !== undefined) return found;
+        }
+        return undefined;
+      });
+    },
+    complaint: (pattern, waitMs) =>
+      until(String(pattern), waitMs, () => pattern.exec(out.stderr)?.[0] ?? undefined),
     finished,
     stop(signal = "SIGTERM") {
       child.kill(signal);

@@ -3,6 +3,7 @@ import type { Command } from "../command.ts";
 import { alerts } from "./alerts.ts";
 import { backfill } from "./backfill.ts";
 import { demo } from "./demo.ts";
+import { doctor } from "./doctor.ts";
 import { migrate } from "./migrate.ts";
 import { monitor } from "./monitor.ts";
 import { run } from "./run.ts";
@@ -20,6 +21,7 @@ export const COMMANDS: readonly Command[] = [
   backfill,
   verify,
   status,
+  doctor,
   alerts,
   webhooks,
   migrate,

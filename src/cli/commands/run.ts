@@ -5,6 +5,7 @@
 import { historyLine, jsonLine, textLine } from "../../outputs/console.ts";
 import type { Lifecycle } from "../../runtime/lifecycle.ts";
 import type { Committed } from "../../sync/engine.ts";
+import { warnAtStart } from "../checks/atStart.ts";
 import { type Command, type Context, EXIT, untilAborted } from "../command.ts";
 import { startOutputs } from "../outputs.ts";
 import { type Following, follow, type OpenDatabase, openFor, openLeases } from "../wire.ts";
@@ -83,6 +84,7 @@ export async function followUntilStopped(context: Context, options: FollowOption
       const database = opened.database?.database.describe() ?? "none";
       const { accounts } = engine.status();
       const active = accounts.filter(({ role }) => role === "active").length;
+      warnAtStart(context, following.venue.info);
       log.info("following", { accounts: active, onStandby: accounts.length - active, database });
       outputs = await startOutputs({ context, following, store: opened.database?.store ?? null });
       options.onStarted?.(following, opened.database);

@@ -1,0 +1,35 @@
+/**
+ * The cheap checks of `doctor`, once `run` follows: what is wrong is a warning in the log with its remedy. Guarantees:
+ * never delays or stops anything; asks the venue only with what nobody else needs of the budget, at most
+ * `ROLES_ASKED_MAX` times.
+ */
+import type { VenueInfo } from "../../sync/ports.ts";
+import type { Context } from "../command.ts";
+import { isUrl } from "../wire.ts";
+import { checkRole } from "./accounts.ts";
+import { budgetFinding } from "./budget.ts";
+import { tlsFinding } from "./database.ts";
+import type { Finding } from "./finding.ts";
+import { checkVenue, endpointsFinding } from "./venue.ts";
+
+/** Each costs a weight of 60. */
+const ROLES_ASKED_MAX = 5;
+
+export function warnAtStart(context: Context, info: VenueInfo): void {
+  const { options, log, signal } = context;
+  const tell = (findings: readonly Finding[]) => {
+    for (const { check, status, says, why, fix } of findings)
+      if (status === "warn" || status === "fail") log.warn(says, { check, why, fix });
+  };
+  const ask = { priority: "niceToHave", signal } as const;
+  const inquire = async () => {
+    tell([endpointsFinding(options), budgetFinding(options)]);
+    if (options.db && isUrl(options.database)) tell([tlsFinding(options.database)]);
+    tell((await checkVenue(info, options.apiUrl, ask.priority, signal)).findings);
+    for (const { address } of options.account.slice(0, ROLES_ASKED_MAX))
+      tell([await checkRole({ info, account: address, ask, elsewhere: null })]);
+  };
+  inquire().catch((error: unknown) => {
+    if (!signal.aborted) log.debug("a check at the start failed", { error });
+  });
+}

@@ -1,0 +1,329 @@
+/**
+ * Is the database one that hlsync can work with? Guarantees: reads only, migrates nothing, makes nothing; a password is
+ * never shown. Each remedy is a statement or a setting that can be copied.
+ */
+import { MigrationError, StoreError } from "../../errors.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import type { Database } from "../../store/database.ts";
+import { pendingMigrations } from "../../store/migrate.ts";
+import { openPostgres } from "../../store/postgres.ts";
+import { openStore } from "../../store/store.ts";
+import { followLease } from "../../sync/engine.ts";
+import type { Address } from "../../sync/events.ts";
+import { EXIT } from "../command.ts";
+import { type Finding, fail, note, ok, warn } from "./finding.ts";
+
+/** A commit takes a round trip; slower than this, a busy account's stream waits for the database. */
+const SLOW_ROUND_TRIP_MS = 100;
+const CONNECT_TIMEOUT_MS = 8_000;
+/** SQLSTATE of "permission denied". */
+const NO_PRIVILEGE = "42501";
+
+export interface DatabaseQuestion {
+  database: Database;
+  clock: Clock;
+  accounts: readonly Address[];
+}
+
+interface ServerFacts extends Record<string, unknown> {
+  version: string;
+  number: number;
+  encoding: string;
+  is_standby: boolean;
+  read_only: boolean;
+  role: string;
+  name: string;
+  /** Asked of the catalogue, which everybody may read. */
+  is_migrated: boolean;
+  is_owner: boolean;
+}
+
+/** Everything that can be asked over one connection. */
+export async function checkDatabase(question: DatabaseQuestion): Promise<Finding[]> {
+  const { database, clock, accounts } = question;
+  const startedAtMs = clock.now();
+  let facts: ServerFacts;
+  try {
+    const [row] = await database.query<ServerFacts>(
+      `select current_setting('server_version') as version, current_setting('server_version_num')::int as number,
+         current_setting('server_encoding') as encoding, pg_is_in_recovery() as is_standby,
+         current_setting('default_transaction_read_only') = 'on' as read_only,
+         current_user as role, current_database() as name, count(m.oid) > 0 as is_migrated,
+         coalesce(bool_and(pg_has_role(m.relowner, 'usage')), true) as is_owner
+       from (select c.oid, c.relowner from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+             where n.nspname = 'hl_internal' and c.relname = 'leases') m`,
+    );
+    facts = row!;
+  } catch (error) {
+    return [unreachableFinding(error, database.describe())];
+  }
+  const connectedMs = clock.now() - startedAtMs;
+  const findings = [
+    ok("database", `${database.describe()} answers, connected in ${connectedMs} ms`),
+    await roundTripFinding(database, clock),
+    versionFinding(facts),
+    writableFinding(facts),
+  ];
+  const { is_migrated: isMigrated, is_owner: isOwner } = facts;
+  findings.push(await pendingFinding(database, isMigrated, isOwner));
+  const grants = isMigrated ? await grantsFinding(database, facts) : await creationFinding(database, facts);
+  findings.push(grants);
+  if (isMigrated && grants.status === "ok") findings.push(await instanceFinding(database, accounts));
+  return findings;
+}
+
+/** Words for what the driver said; `StoreError` has the essence already. */
+function unreachableFinding(error: unknown, described: string): Finding {
+  const message = error instanceof Error ? error.message : String(error);
+  const why = "nothing can be stored";
+  return fail("database", EXIT.database, message, why, connectRemedy(message, described));
+}
+
+function connectRemedy(message: string, described: string): string {
+  const project = /db\.([a-z0-9]+)\.supabase\.co/.exec(described)?.[1];
+  if (project && /no such host|no route|unreachable|no answer/.test(message))
+    return `the direct host of a Supabase project has an IPv6 address only: use the session pooler's URL (Connect → Session pooler: user postgres.${project}, host aws-…pooler.supabase.com, port 5432)`;
+  if (/tenant|user not found/i.test(message))
+    return "the pooler's user is postgres.<project ref>, and the host that of the project's region: copy the URL from Connect in the Supabase dashboard";
+  if (/refused$|connection refused/.test(message))
+    return "start the server, or correct host and port; without --database an embedded one is used";
+  if (/wrong password/.test(message))
+    return "correct the password in DATABASE_URL; percent-encode special characters (@ is %40)";
+  if (/there is no database/.test(message)) return "create database …, or correct the name after the last /";
+  return "try the same URL with psql; set it with --database or DATABASE_URL";
+}
+
+async function roundTripFinding(database: Database, clock: Clock): Promise<Finding> {
+  const times: number[] = [];
+  for (let i = 0; i < 3; i++) {
+    const sentAtMs = clock.now();
+    await database.query("select 1");
+    times.push(clock.now() - sentAtMs);
+  }
+  const ms = Math.min(...times);
+  if (ms <= SLOW_ROUND_TRIP_MS) return ok("latency", `a round trip to the database takes ${ms} ms`);
+  return warn(
+    "latency",
+    `a round trip to the database takes ${ms} ms`,
+    "every commit waits for one: what is seen live is that much later in the tables",
+    "run hlsync near the database, in the same region",
+  );
+}
+
+function versionFinding({ version, number, encoding }: ServerFacts): Finding {
+  const says = `PostgreSQL ${version}`;
+  if (number < 140_000) {
+    const why = "multiranges and SQL-standard function bodies came with 14";
+    return fail("version", EXIT.migration, `${says} is too old`, why, "upgrade the server to 15 or newer");
+  }
+  if (encoding !== "UTF8") {
+    const why = "aliases and the venue's texts may hold any character";
+    const fix = "create database hlsync encoding 'UTF8' template template0";
+    return warn("version", `${says}, with encoding ${encoding}`, why, fix);
+  }
+  if (number < 150_000) {
+    const why = "views run with their owner's rights before 15, past row level security";
+    return note("version", says, why, "upgrade to 15 or newer before giving others access to the views");
+  }
+  return ok("version", says);
+}
+
+function writableFinding({ is_standby, read_only, name }: ServerFacts): Finding {
+  if (is_standby) {
+    const fix = "use the URL of the primary server";
+    return fail("writable", EXIT.database, "the server is a standby", "it takes no writes", fix);
+  }
+  if (read_only) {
+    const why =
+      "every write would be refused; Supabase sets this when a project's disk is full or it is paused";
+    const fix = `make room, then: alter database "${name}" set default_transaction_read_only = off`;
+    return fail("writable", EXIT.database, "the database is read-only by default", why, fix);
+  }
+  return ok("writable", "the server takes writes");
+}
+
+async function pendingFinding(database: Database, isMigrated: boolean, isOwner: boolean): Promise<Finding> {
+  try {
+    const pending = (await pendingMigrations(database)).map(({ name }) => name);
+    return pendingWords(pending, isMigrated, isOwner);
+  } catch (error) {
+    if (error instanceof MigrationError) {
+      const why = "a schema of another version is not touched";
+      const fix = "use the version of hlsync that made it, or a newer one";
+      return fail("migrations", EXIT.migration, error.message, why, fix);
+    }
+    if (!(error instanceof StoreError && error.sqlState === NO_PRIVILEGE)) throw error;
+    return note("migrations", "cannot be read", error.message, "see grants");
+  }
+}
+
+function pendingWords(pending: readonly string[], isMigrated: boolean, isOwner: boolean): Finding {
+  if (pending.length === 0) return ok("migrations", "the schema is up to date");
+  const says = isMigrated ? `${pending.length} pending: ${pending.join(", ")}` : "not applied yet";
+  if (isOwner)
+    return note(
+      "migrations",
+      says,
+      "`run`, `sync` and the others apply them when they start",
+      "hlsync migrate",
+    );
+  const why = "they change tables of another role, which this one may not";
+  return fail("migrations", EXIT.migration, says, why, "hlsync migrate --database <URL of the owning role>");
+}
+
+/** Before the first migration: may this role make the schema and the tables? */
+async function creationFinding(database: Database, { role, name }: ServerFacts): Promise<Finding> {
+  const [row] = await database.query<{ schemas: boolean; tables: boolean }>(
+    `select has_database_privilege(current_database(), 'create') or to_regnamespace('hl_internal') is not null as schemas,
+       has_schema_privilege('public', 'create') as tables`,
+  );
+  const { schemas, tables } = row!;
+  if (schemas && tables) return ok("grants", `${role} may make the schema`);
+  const statements = [
+    ...(schemas ? [] : [`grant create on database "${name}" to "${role}"`]),
+    ...(tables ? [] : [`grant usage, create on schema public to "${role}"`]),
+  ];
+  return fail(
+    "grants",
+    EXIT.migration,
+    `${role} may not make ${[...(schemas ? [] : ["schemas"]), ...(tables ? [] : ["tables in public"])].join(" or ")}`,
+    "the first start makes schema hl_internal and the hl_* tables",
+    `as the owner of the database: ${statements.join("; ")}; or apply \`hlsync migrate --print\` yourself`,
+  );
+}
+
+interface TableRight extends Record<string, unknown> {
+  schema: string;
+  relation: string;
+  missing: boolean;
+  secured: boolean;
+}
+
+/** After it: may this role write every table, and does row level security let it? */
+async function grantsFinding(database: Database, { role }: ServerFacts): Promise<Finding> {
+  const [schema] = await database.query<{ usable: boolean }>(
+    "select has_schema_privilege('hl_internal', 'usage') and has_schema_privilege('public', 'usage') as usable",
+  );
+  const rights = await database.query<TableRight>(
+    `select n.nspname as schema, c.relname as relation, row_security_active(c.oid) as secured,
+       not (has_table_privilege(c.oid, 'select')
+            and (c.relkind = 'v' or (has_table_privilege(c.oid, 'insert') and has_table_privilege(c.oid, 'update')
+                                     and has_table_privilege(c.oid, 'delete')))) as missing
+     from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+     where c.relkind in ('r', 'p', 'v') and (n.nspname = 'hl_internal' or (n.nspname = 'public' and c.relname ~ '^hl_'))
+     order by 1, 2`,
+  );
+  const missing = rights.filter((right) => right.missing);
+  const secured = rights.filter((right) => right.secured);
+  if (schema!.usable && missing.length === 0 && secured.length === 0)
+    return ok("grants", `${role} may use all ${rights.length} tables and views`);
+  const why = "the first write to such a table would end the program";
+  if (!schema!.usable || missing.length > 0) {
+    const inPublic = missing.filter((right) => right.schema === "public").map(({ relation }) => relation);
+    const statements = [
+      `grant usage on schema public, hl_internal to "${role}"`,
+      `grant select, insert, update, delete on all tables in schema hl_internal to "${role}"`,
+      ...(inPublic.length > 0
+        ? [
+            `grant select, insert, update, delete on ${inPublic.map((table) => `public.${table}`).join(", ")} to "${role}"`,
+          ]
+        : []),
+    ];
+    const says = `${role} may not use ${missing.length} of ${rights.length} tables and views`;
+    return fail("grants", EXIT.database, says, why, `as their owner: ${statements.join("; ")}`);
+  }
+  return fail(
+    "grants",
+    EXIT.database,
+    `row level security holds ${role} back on ${secured.length} tables (${secured[0]!.relation}, …)`,
+    "its policies are for readers; the writer must own the tables or pass them by",
+    `alter role "${role}" bypassrls; or use the role that owns the tables`,
+  );
+}
+
+async function instanceFinding(database: Database, accounts: readonly Address[]): Promise<Finding> {
+  const held = await openStore(database).heldLeases("follow ");
+  const wanted = new Set(accounts.map(followLease));
+  const others = held.filter(({ name }) => accounts.length === 0 || wanted.has(name));
+  if (others.length === 0) return ok("instance", "no other hlsync follows these accounts into this database");
+  const holders = [...new Set(others.map(({ holder }) => holder))];
+  return note(
+    "instance",
+    `${others.length} accounts are followed already, by ${holders.join(", ")} (host:process)`,
+    "a second `run` stands by and takes over within seconds when that one stops",
+  );
+}
+
+// --- the way to the server ----------------------------------------------------------------------------------------
+
+/** Clients take turns in this order: whoever shares connections by transaction is given away by it. */
+const TURNS = [0, 1, 1, 0, 0, 1, 0, 1] as const;
+
+/**
+ * Whether a pooler lends a connection of the server per transaction: then two clients that are both connected are
+ * served by one process of the server, or one client by several.
+ */
+export async function poolerFinding(url: string): Promise<Finding> {
+  const clients = [0, 1].map(() =>
+    openPostgres(url, { maxConnections: 1, connectTimeoutMs: CONNECT_TIMEOUT_MS }),
+  );
+  const seen: [Set<unknown>, Set<unknown>] = [new Set(), new Set()];
+  try {
+    for (const turn of TURNS) {
+      const [row] = await clients[turn]!.query("select pg_backend_pid() as pid");
+      seen[turn].add(row?.pid);
+    }
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const fix =
+      "allow this role at least 6 connections (alter role … connection limit, the pooler's pool size)";
+    return warn("pooler", `a second connection cannot be had: ${message}`, "hlsync uses up to 5", fix);
+  } finally {
+    for (const client of clients) await client.close();
+  }
+  const [a, b] = seen;
+  const isShared = a.size > 1 || b.size > 1 || [...a].some((pid) => b.has(pid));
+  if (!isShared)
+    return ok("pooler", "each connection has the server to itself (direct, or a session pooler)");
+  return note(
+    "pooler",
+    "a transaction pooler stands before the server",
+    "it forgets prepared statements, LISTEN and session locks between transactions; hlsync uses none of them, other programs on this URL may",
+  );
+}
+
+const isOnThisMachine = (host: string): boolean =>
+  host === "" || host.startsWith("/") || /^(localhost|127\..*|\[?::1\]?)$/.test(host);
+/** A name without a dot, or an address that is not routed: a container's neighbour, a machine in the same house. */
+const isInTheHouse = (host: string): boolean =>
+  /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|\[f[cd])/.test(host) ||
+  !host.includes(".") ||
+  /\.(local|internal|lan)$/.test(host);
+
+/** Whether the connection is encrypted, judged by what `store/postgres.ts` makes of the URL. */
+export function tlsFinding(databaseUrl: string): Finding {
+  const url = new URL(databaseUrl);
+  const host = url.searchParams.get("host") ?? url.hostname;
+  const isSupabase = /\.supabase\.(co|com|net)$/.test(host);
+  const mode = url.searchParams.get("sslmode") ?? (isSupabase ? "require" : "disable");
+  const isPlain = mode === "disable" || mode === "allow" || (mode === "prefer" && !isSupabase);
+  const hasRoot = url.searchParams.has("sslrootcert");
+  if (isOnThisMachine(host)) return ok("tls", "the database is on this machine");
+  if (isPlain) {
+    const says = `the connection to ${host} is not encrypted`;
+    const why = "the password proof, fills and positions can be read on the way";
+    const fix = "put sslmode=require into the database URL (…/name?sslmode=require)";
+    return isInTheHouse(host) ? note("tls", says, why, fix) : warn("tls", says, why, fix);
+  }
+  if (mode === "verify-full" || mode === "verify-ca" || hasRoot)
+    return ok("tls", `encrypted, and the certificate of ${host} is checked`);
+  const where = isSupabase
+    ? "download the certificate (Project settings → Database → SSL)"
+    : "get the server's root certificate";
+  return note(
+    "tls",
+    `encrypted, but the certificate of ${host} is not checked`,
+    "somebody on the way could pose as the database",
+    `${where} and use sslmode=verify-full&sslrootcert=<file>`,
+  );
+}
