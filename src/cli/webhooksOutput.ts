@@ -4,7 +4,7 @@ import { hostname } from "node:os";
 import { BRIDGE_DEFAULTS, WebhookBridge } from "../outputs/webhooks/bridge.ts";
 import { createHttpSend } from "../outputs/webhooks/httpSend.ts";
 import type { Aliases } from "../outputs/webhooks/payload.ts";
-import { webhookTarget } from "../outputs/webhooks/target.ts";
+import { ATTEMPT_TIMEOUT_MS, webhookTarget } from "../outputs/webhooks/target.ts";
 import { systemRandom } from "../runtime/random.ts";
 import { channelsOf, registerChannels } from "./alertsOutput.ts";
 import type { Context } from "./command.ts";
@@ -22,7 +22,8 @@ export const webhooksOutput: StartOutput = async ({ context, following, store })
   const http = createHttpSend({ clock });
   const channels = channelsOf(context, http);
   await registerChannels(store.database, channels, clock.now());
-  const targets = { http, clock, aliases: aliasesOf(options), delaysMs: options.webhookRetry };
+  const delaysMs = options.webhookRetry;
+  const targets = { http, clock, aliases: aliasesOf(options), delaysMs, timeoutMs: ATTEMPT_TIMEOUT_MS };
   const bridge = new WebhookBridge({
     db: store.database,
     clock,

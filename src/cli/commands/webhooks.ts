@@ -23,7 +23,7 @@ import {
 import { createHttpSend } from "../../outputs/webhooks/httpSend.ts";
 import { EVENT_TYPES, unknownPattern } from "../../outputs/webhooks/payload.ts";
 import { Secret, webhookId } from "../../outputs/webhooks/signature.ts";
-import { webhookTarget } from "../../outputs/webhooks/target.ts";
+import { ATTEMPT_TIMEOUT_MS, webhookTarget } from "../../outputs/webhooks/target.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
 import { openMigrated } from "../wire.ts";
 
@@ -212,7 +212,7 @@ async function test(context: Context, db: Queryable, target: string | undefined)
     ...{ id: 0, key: `test:${endpoint.id}:${nowMs}`, type: "webhook.test", account: null, timeMs: nowMs },
     ...{ source: "stream", committedAtMs: nowMs, data: { message: "This is a test of hlsync." } },
   };
-  const deps = { http, clock, aliases: new Map(), delaysMs: [] };
+  const deps = { http, clock, aliases: new Map(), delaysMs: [], timeoutMs: ATTEMPT_TIMEOUT_MS };
   const attempt = await webhookTarget(deps, { ...endpoint, url: endpoint.url }, secrets)
     .deliver(event, webhookId(event.key), context.signal)
     .finally(() => http.close());

@@ -19,7 +19,7 @@ import type { HttpSend } from "../webhooks/httpSend.ts";
 import { type Aliases, alertText, BODIES, isSilent } from "../webhooks/payload.ts";
 import type { Attempt } from "../webhooks/retry.ts";
 import { isSecret, Secret, signedHeaders } from "../webhooks/signature.ts";
-import { attemptHttp, type Target } from "../webhooks/target.ts";
+import { ATTEMPT_TIMEOUT_MS, attemptHttp, type Target } from "../webhooks/target.ts";
 import type { MailSend } from "./mailSend.ts";
 import type { Severity } from "./rules.ts";
 
@@ -105,7 +105,8 @@ function send({ http, mail, clock }: ChannelDeps, out: Post | Letter, signal: Ab
   const { url, body } = out;
   const headers = { "content-type": "application/json", ...out.headers };
   // The operator wrote this address into the configuration: it may be on the local network.
-  return attemptHttp(http, clock, { url: new Secret(url), headers, body, allowPrivate: true }, signal);
+  const request = { url: new Secret(url), headers, body, allowPrivate: true, timeoutMs: ATTEMPT_TIMEOUT_MS };
+  return attemptHttp(http, clock, request, signal);
 }
 
 function kindOf(text: string, aliases: Aliases): Kind {

@@ -174,6 +174,8 @@ export class WebhookBridge implements Service {
     const served = this.#served;
     let nextMs = Number.POSITIVE_INFINITY;
     if (served.size === 0) return nextMs;
+    // A lane that ends while it is read about would look as if it still stood where it began.
+    const running = new Set(this.#lanes.keys());
     const due = await readDueLanes(db, [...served.keys()]);
     const busy = new Map<string, number>();
     for (const key of this.#lanes.keys()) {
@@ -182,20 +184,21 @@ export class WebhookBridge implements Service {
     }
     for (const lane of due) {
       const key = `${lane.endpoint} ${lane.lane}`;
-      if (this.#lanes.has(key)) {
-        this.#crowded = true;
+      if (running.has(key)) {
+        if (this.#lanes.has(key)) this.#crowded = true;
+        else this.#news = true;
         continue;
       }
       if (lane.nextAttemptMs !== null && lane.nextAttemptMs > clock.now()) {
         nextMs = Math.min(nextMs, lane.nextAttemptMs);
         continue;
       }
-      const running = busy.get(lane.endpoint) ?? 0;
-      if (running >= options.lanesPerEndpoint) {
+      const count = busy.get(lane.endpoint) ?? 0;
+      if (count >= options.lanesPerEndpoint) {
         this.#crowded = true;
         continue;
       }
-      busy.set(lane.endpoint, running + 1);
+      busy.set(lane.endpoint, count + 1);
       this.#lanes.set(key, this.#drain(served.get(lane.endpoint)!, lane, key));
     }
     if (clock.now() >= this.#nextPruneMs) {
@@ -303,6 +306,7 @@ class LaneRun {
         if (before !== undefined && before !== event.id) continue;
         const next = await this.#deliver(event, ids[index]!, signal);
         if (next !== "settled") return next === "waits";
+        delivered.set(ids[index]!, event.id);
       }
       const lastId = batch.at(-1)?.id;
       if (lastId !== undefined && lastId > this.#cursorId && !(await this.#moveTo(lastId, null)))

@@ -26,11 +26,11 @@ export const ATTEMPT_TIMEOUT_MS = 15_000;
 export async function attemptHttp(
   http: HttpSend,
   clock: Clock,
-  request: Omit<HttpRequest, "timeoutMs">,
+  request: HttpRequest,
   signal: AbortSignal,
 ): Promise<Attempt> {
   try {
-    const { status, retryAfter } = await http.send({ ...request, timeoutMs: ATTEMPT_TIMEOUT_MS }, signal);
+    const { status, retryAfter } = await http.send(request, signal);
     const error =
       status >= 200 && status < 300
         ? null
@@ -50,11 +50,12 @@ export interface TargetDeps {
   clock: Clock;
   aliases: Aliases;
   delaysMs: readonly number[];
+  timeoutMs: number;
 }
 
 /** A webhook that was added: signed with all valid secrets, whatever the format. */
 export function webhookTarget(
-  { http, clock, aliases, delaysMs }: TargetDeps,
+  { http, clock, aliases, delaysMs, timeoutMs }: TargetDeps,
   endpoint: Endpoint & { url: Secret },
   secrets: readonly Secret[],
 ): Target {
@@ -69,7 +70,7 @@ export function webhookTarget(
         ...signedHeaders(webhookId, text, clock.now(), secrets),
       };
       const { url, allowPrivate } = endpoint;
-      return attemptHttp(http, clock, { url, headers, body: text, allowPrivate }, signal);
+      return attemptHttp(http, clock, { url, headers, body: text, allowPrivate, timeoutMs }, signal);
     },
   };
 }

@@ -1,0 +1,393 @@
+/** The bridge on a real database: order, retries, leases, dead letters, replays. */
+import assert from "node:assert/strict";
+import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import type { Queryable } from "../../../src/outputs/outbox.ts";
+import { BRIDGE_DEFAULTS, type BridgeOptions, WebhookBridge } from "../../../src/outputs/webhooks/bridge.ts";
+import {
+  addEndpoint,
+  enableEndpoint,
+  type NewEndpoint,
+  readDeliveries,
+  readEndpoints,
+  rewind,
+  rotateSecret,
+  summarizeEndpoints,
+} from "../../../src/outputs/webhooks/endpoints.ts";
+import { createHttpSend, type HttpSend } from "../../../src/outputs/webhooks/httpSend.ts";
+import { Secret, webhookId } from "../../../src/outputs/webhooks/signature.ts";
+import { webhookTarget } from "../../../src/outputs/webhooks/target.ts";
+import { type Clock, systemClock } from "../../../src/runtime/clock.ts";
+import { createLog, silentLog } from "../../../src/runtime/log.ts";
+import { seededRandom } from "../../../src/runtime/random.ts";
+import type { FillRow } from "../../../src/sync/events.ts";
+import { fillOf } from "../../contract/rows.ts";
+import { startServer, type TestDatabase, type TestServer } from "../../support/postgres.ts";
+import { type Receiver, startReceiver } from "./receiver.ts";
+
+const ACCOUNTS = ["a", "b", "c"].map((digit) => `0x${digit.repeat(40)}`);
+/** Quick, and many. */
+const DELAYS_MS = [0, ...Array<number>(60).fill(15)];
+
+describe("the webhook bridge", { timeout: 120_000 }, () => {
+  let server: TestServer;
+  let target: TestDatabase;
+  let db: Queryable;
+  let receiver: Receiver;
+  let http: HttpSend;
+  const bridges = new Set<WebhookBridge>();
+
+  before(async () => {
+    server = await startServer();
+  });
+  after(() => server.stop());
+  beforeEach(async () => {
+    target = await server.newDatabase();
+    db = target.database;
+    receiver = await startReceiver();
+    http = createHttpSend({ clock: systemClock });
+  });
+  afterEach(async () => {
+    for (const bridge of bridges) await bridge.stop();
+    bridges.clear();
+    http.close();
+    await receiver.close();
+    await target.close();
+  });
+
+  interface BridgeChange {
+    options?: Partial<BridgeOptions>;
+    delaysMs?: readonly number[];
+    timeoutMs?: number;
+    holder?: string;
+    clock?: Clock;
+    log?: (line: string) => void;
+  }
+
+  function startBridge(change: BridgeChange = {}): WebhookBridge {
+    const clock = change.clock ?? systemClock;
+    const deps = { http, clock, aliases: new Map(), delaysMs: change.delaysMs ?? DELAYS_MS };
+    const { timeoutMs = 5_000 } = change;
+    const bridge = new WebhookBridge({
+      ...{ db, clock, random: seededRandom(1), channels: [] },
+      log: change.log ? createLog({ level: "debug", json: false, clock, sink: change.log }) : silentLog,
+      holder: change.holder ?? "one",
+      onNews: () => () => {},
+      targetOf: (endpoint, secrets) => webhookTarget({ ...deps, timeoutMs }, endpoint, secrets),
+      options: { ...BRIDGE_DEFAULTS, pollMs: 20, ...change.options },
+    }).start();
+    bridges.add(bridge);
+    return bridge;
+  }
+
+  const add = async (change: Partial<NewEndpoint> = {}): Promise<string> => {
+    const id = change.id ?? "wh_1";
+    const secret = await addEndpoint(db, {
+      ...{ id, url: new Secret(receiver.url), format: "standard", events: ["fill.*"], accounts: null },
+      ...{ description: null, allowPrivate: true, maxAgeMs: null, sinceMs: 0, ...change },
+    });
+    receiver.secret ??= secret!.reveal();
+    return id;
+  };
+
+  let trade = 0;
+  const fill = (change: Partial<FillRow> = {}): FillRow => {
+    trade += 1;
+    const nowMs = Date.now();
+    return fillOf({ tradeId: trade, timeMs: nowMs, seenAtMs: nowMs, account: ACCOUNTS[0]!, ...change });
+  };
+  const commit = (...fills: FillRow[]) => target.store.apply({ fills });
+
+  /** What the outbox holds, by account, in its order. */
+  const expected = async (type = "fill.created"): Promise<Map<string, string[]>> => {
+    const rows = await db.query<{ account: string; key: string }>(
+      "select account_address as account, event_key as key from hl_internal.outbox where type = $1 order by id",
+      [type],
+    );
+    const byAccount = new Map<string, string[]>();
+    for (const { account, key } of rows)
+      byAccount.set(account, [...(byAccount.get(account) ?? []), webhookId(key)]);
+    return byAccount;
+  };
+  const accepted = (account: string): string[] =>
+    receiver.accepted.filter((delivery) => delivery.account === account).map(({ id }) => id);
+
+  /** Asks until it is so. */
+  const until = async (good: () => Promise<boolean>): Promise<void> => {
+    const giveUpMs = performance.now() + 20_000;
+    while (!(await good())) {
+      assert.ok(performance.now() < giveUpMs, "not so in time");
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  };
+  const deliveries = (status: string | null = null) => readDeliveries(db, null, status, 1_000);
+
+  it("delivers everything once, in order per account, to a receiver that fails at random, hangs, throttles and dies for a while", async (t) => {
+    const seed = Math.floor(Math.random() * 2 ** 32);
+    t.diagnostic(`seed ${seed}`);
+    const random = seededRandom(seed);
+    let dead = false;
+    let throttled = 0;
+    receiver.answer = () => {
+      if (dead) return 503;
+      const draw = random.next();
+      if (draw < 0.2) return 500;
+      if (draw < 0.215) return "hang";
+      if (draw < 0.24 && throttled++ < 3) return { status: 429, headers: { "retry-after": "1" } };
+      return 200;
+    };
+    await add();
+    startBridge({ timeoutMs: 60 });
+    const rounds = 40;
+    for (let round = 0; round < rounds; round++) {
+      if (round === 10) dead = true;
+      if (round === 20) dead = false;
+      await commit(...ACCOUNTS.flatMap((account) => [fill({ account }), fill({ account })]));
+    }
+    await receiver.until(() => new Set(receiver.accepted.map(({ id }) => id)).size === rounds * 6);
+    const ids = await expected();
+    // Nothing came twice here, since every answer of the receiver was recorded before the next attempt.
+    for (const account of ACCOUNTS) assert.deepEqual(accepted(account), ids.get(account));
+    assert.deepEqual(receiver.forged, []);
+    assert.ok(receiver.seen.length > receiver.accepted.length, "nothing failed");
+    await until(async () => (await summarizeEndpoints(db))[0]!.pending === 0);
+    assert.equal((await deliveries("delivered")).length, rounds * 6);
+    assert.equal((await readEndpoints(db))[0]!.failingSinceMs, null);
+  });
+
+  it("waits for Retry-After, and repeats with the same id and a new time", async () => {
+    receiver.answer = () =>
+      receiver.seen.length === 1 ? { status: 429, headers: { "retry-after": "1" } } : 200;
+    await add();
+    startBridge();
+    const startMs = performance.now();
+    await commit(fill());
+    await receiver.until(() => receiver.accepted.length === 1);
+    assert.ok(performance.now() - startMs >= 990);
+    const [first, second] = receiver.seen;
+    assert.equal(first!.id, second!.id);
+    assert.deepEqual(first!.body, second!.body);
+    assert.ok(Number(second!.headers["webhook-timestamp"]) > Number(first!.headers["webhook-timestamp"]) - 1);
+  });
+
+  it("gives one id and one delivery to a fill found by stream, repair and backfill", async () => {
+    await add();
+    startBridge();
+    const row = fill();
+    await commit(row);
+    for (const source of ["repair", "backfill"] as const)
+      await commit({ ...row, source, seenAtMs: Date.now() });
+    // The same identity once more in the outbox, as if the row had been deleted by hand and found again.
+    await db.query("delete from public.hl_fills where trade_id = $1", [row.tradeId]);
+    await commit({ ...row, source: "reconcile" });
+    const last = fill();
+    await commit(last);
+    await receiver.until(() => receiver.accepted.some(({ body }) => body.data.trade_id === last.tradeId));
+    const ofRow = receiver.accepted.filter(({ body }) => body.data.trade_id === row.tradeId);
+    assert.equal(ofRow.length, 1);
+    const { account, coin, timeMs, orderId, tradeId, side } = row;
+    assert.equal(ofRow[0]!.id, webhookId(["fill", account, coin, timeMs, orderId, tradeId, side].join(":")));
+  });
+
+  it("is done once by two processes at the same time, and by the second when the first is gone", async () => {
+    await add();
+    await add({ id: "wh_2" });
+    receiver.secret = null;
+    const one = startBridge({ holder: "one", options: { leaseMs: 3_000 } });
+    startBridge({ holder: "two", options: { leaseMs: 3_000 } });
+    for (let round = 0; round < 20; round++) await commit(...ACCOUNTS.map((account) => fill({ account })));
+    await receiver.until(() => receiver.accepted.length >= 120);
+    await one.stop();
+    for (let round = 0; round < 20; round++) await commit(...ACCOUNTS.map((account) => fill({ account })));
+    await receiver.until(() => receiver.accepted.length >= 240);
+    await until(async () => (await summarizeEndpoints(db)).every(({ pending }) => pending === 0));
+    const counts = new Map<string, number>();
+    for (const { id } of receiver.accepted) counts.set(id, (counts.get(id) ?? 0) + 1);
+    // Two endpoints: every id exactly twice.
+    assert.equal(counts.size, 120);
+    assert.deepEqual(new Set(counts.values()), new Set([2]));
+  });
+
+  it("writes nothing for a holder whose lease another has taken", async () => {
+    await add();
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    receiver.answer = () => 200;
+    const slow = {
+      ...http,
+      send: async (...args: Parameters<HttpSend["send"]>) => {
+        const reply = await http.send(...args);
+        await held;
+        return reply;
+      },
+    };
+    const kept = http;
+    http = slow;
+    const one = startBridge({ holder: "one", options: { leaseMs: 60_000 } });
+    http = kept;
+    await commit(fill());
+    await receiver.until(() => receiver.accepted.length === 1);
+    await db.query("update hl_internal.leases set holder = 'two', token = token + 1");
+    release();
+    await one.stop();
+    assert.deepEqual(await deliveries(), []);
+    const [lane] = await db.query<{ cursor: number }>(
+      "select coalesce(max(cursor_id), 0)::bigint as cursor from hl_internal.webhook_lanes",
+    );
+    assert.equal(lane!.cursor, 0);
+  });
+
+  it("makes a dead letter of what is never taken, keeps it whole, and goes on", async () => {
+    const poison = fill();
+    receiver.answer = ({ body }) => (body.data.trade_id === poison.tradeId ? 500 : 200);
+    await add();
+    startBridge({ delaysMs: [0, 5, 5] });
+    await commit(poison, fill());
+    await receiver.until(() => receiver.accepted.length === 1);
+    await until(async () => (await deliveries("delivered")).length === 1);
+    const [dead] = await deliveries("dead");
+    assert.deepEqual([dead!.attempts, dead!.statusCode, dead!.error], [3, 500, "answered 500"]);
+    const [kept] = await db.query<{ event: { data: { trade_id: number } } }>(
+      "select event from hl_internal.webhook_deliveries where status = 'dead'",
+    );
+    assert.equal(kept!.event.data.trade_id, poison.tradeId);
+  });
+
+  it("stops at 410, tells the other endpoints, and goes on where it stopped when enabled again", async () => {
+    receiver.answer = ({ path, type }) => (path === "/gone" && type === "fill.created" ? 410 : 200);
+    await add({ id: "wh_gone", url: new Secret(receiver.url.replace("/hook", "/gone")) });
+    await add({ id: "wh_other", events: ["webhook.*"] });
+    receiver.secret = null;
+    startBridge();
+    const [first, second] = [fill(), fill()];
+    await commit(first);
+    await receiver.until(() => receiver.accepted.length === 1);
+    const [told] = receiver.accepted;
+    assert.deepEqual([told!.type, told!.path], ["webhook.disabled", "/hook"]);
+    assert.equal(told!.body.data.endpoint, "wh_gone");
+    await commit(second);
+    await until(async () => (await readEndpoints(db)).some(({ state }) => state === "disabled"));
+    receiver.answer = () => 200;
+    await enableEndpoint(db, "wh_gone");
+    await receiver.until(() => receiver.accepted.length === 3);
+    const trades = receiver.accepted.slice(1).map(({ body }) => body.data.trade_id);
+    assert.deepEqual(trades, [first.tradeId, second.tradeId]);
+  });
+
+  it("disables an endpoint that failed for days", async () => {
+    receiver.answer = () => 500;
+    await add();
+    startBridge({ options: { disableAfterMs: 150 } });
+    await commit(fill());
+    await until(async () => (await readEndpoints(db))[0]!.state === "disabled");
+    const [endpoint] = await readEndpoints(db);
+    assert.match(endpoint!.disabledReason!, /nothing was delivered for 0 days: answered 500/);
+    const [event] = await db.query<{ type: string; account_address: null }>(
+      "select type, account_address from hl_internal.outbox order by id desc limit 1",
+    );
+    assert.deepEqual(event, { type: "webhook.disabled", account_address: null });
+    const before = receiver.seen.length;
+    await commit(fill());
+    await until(async () => (await summarizeEndpoints(db))[0]!.pending === 2);
+    assert.ok(receiver.seen.length <= before + 1);
+  });
+
+  it("lets events expire that grew too old while the receiver was away, and never sends history that was too old", async () => {
+    receiver.answer = () => 503;
+    await add({ maxAgeMs: 400 });
+    startBridge({ delaysMs: DELAYS_MS });
+    await commit(fill({ timeMs: Date.now() - 3_600_000 }), fill());
+    await until(async () => (await deliveries("expired")).length === 1);
+    receiver.answer = () => 200;
+    const young = fill();
+    await commit(young);
+    await receiver.until(() => receiver.accepted.length === 1);
+    assert.equal(receiver.accepted[0]!.body.data.trade_id, young.tradeId);
+    await until(async () => (await deliveries("delivered")).length === 1);
+    assert.equal((await deliveries()).length, 2);
+  });
+
+  it("tells a new endpoint of what happens from then on, also of accounts that come later", async () => {
+    await commit(fill());
+    await add({ sinceMs: Date.now() - 1_000 });
+    startBridge();
+    const late = fill({ account: ACCOUNTS[1]!, timeMs: Date.now() - 500, source: "backfill" });
+    const past = fill({ account: ACCOUNTS[1]!, timeMs: Date.now() - 86_400_000, source: "backfill" });
+    const news = fill();
+    await commit(past, late);
+    await commit(news);
+    await receiver.until(() => receiver.accepted.length === 2);
+    const trades = receiver.accepted.map(({ body }) => body.data.trade_id as number).sort((a, b) => a - b);
+    assert.deepEqual(
+      trades,
+      [late.tradeId, news.tradeId].sort((a, b) => a - b),
+    );
+  });
+
+  it("filters by event and account", async () => {
+    await add({ events: ["order.*"] });
+    await add({ id: "wh_2", events: ["fill.created"], accounts: [ACCOUNTS[1]!] });
+    receiver.secret = null;
+    startBridge();
+    const wanted = fill({ account: ACCOUNTS[1]! });
+    await commit(fill(), wanted);
+    await receiver.until(() => receiver.accepted.length === 1);
+    await until(async () => (await summarizeEndpoints(db)).every(({ pending }) => pending === 0));
+    assert.deepEqual(
+      receiver.accepted.map(({ body }) => body.data.trade_id),
+      [wanted.tradeId],
+    );
+  });
+
+  it("replays from a time on, in order, with the ids that were", async () => {
+    await add();
+    startBridge();
+    const startMs = Date.now() - 10_000;
+    const rows = [1, 2, 3].map((second) => fill({ timeMs: startMs + 1_000 * second }));
+    for (const row of rows) await commit(row);
+    await receiver.until(() => receiver.accepted.length === 3);
+    await until(async () => (await deliveries("delivered")).length === 3);
+    assert.equal(await rewind(db, "wh_1", rows[1]!.timeMs), 2);
+    await receiver.until(() => receiver.accepted.length === 5);
+    const ids = receiver.accepted.map(({ id }) => id);
+    assert.deepEqual(ids.slice(3), ids.slice(1, 3));
+    await until(async () => (await summarizeEndpoints(db))[0]!.pending === 0);
+    assert.equal((await deliveries("delivered")).length, 3);
+  });
+
+  it("signs with both secrets while one replaces the other, then with the new one alone", async () => {
+    await add();
+    const old = receiver.secret!;
+    const untilMs = Date.now() + 1_000;
+    const young = (await rotateSecret(db, "wh_1", untilMs)).reveal();
+    startBridge();
+    for (const secret of [old, young]) {
+      receiver.secret = secret;
+      const before = receiver.accepted.length;
+      await commit(fill());
+      await receiver.until(() => receiver.accepted.length === before + 1);
+    }
+    await until(async () => Date.now() > untilMs + 50);
+    await commit(fill());
+    await receiver.until(() => receiver.accepted.length === 3);
+    assert.equal(receiver.accepted.at(-1)!.headers["webhook-signature"]!.toString().split(" ").length, 1);
+    assert.deepEqual(receiver.forged, []);
+  });
+
+  it("logs no secret, no path and no answer of the receiver", async () => {
+    const lines: string[] = [];
+    receiver.answer = () => (receiver.seen.length < 4 ? 500 : 410);
+    await add({ url: new Secret(`${receiver.url}/very-secret-path?token=very-secret-token`) });
+    startBridge({ log: (line) => lines.push(line) });
+    await commit(fill());
+    await until(async () => (await readEndpoints(db))[0]!.state === "disabled");
+    const text = lines.join("\n");
+    assert.match(text, /webhook not delivered/);
+    for (const secret of ["very-secret", receiver.secret!.slice(6, 20)])
+      assert.ok(!text.includes(secret), text);
+    const shown = JSON.stringify([await deliveries(), await readEndpoints(db)]);
+    for (const secret of ["very-secret", receiver.secret!.slice(6, 20)])
+      assert.ok(!shown.includes(secret), shown);
+  });
+});
