@@ -291,7 +291,7 @@ trips as (
 select t.account_address, t.coin, t.trip, case when t.direction > 0 then 'long' else 'short' end as side,
   case when t.first_before = 0 then to_timestamp(t.first_ms / 1000.0) end as opened_at,
   case when t.last_after = 0 then to_timestamp(t.last_ms / 1000.0) end as closed_at,
-  case when t.first_before = 0 and t.last_after = 0 then (t.last_ms - t.first_ms) / 1000.0 end as seconds,
+  case when t.first_before = 0 and t.last_after = 0 then trim_scale((t.last_ms - t.first_ms) / 1000.0) end as seconds,
   t.fills, trim_scale(t.max_size) as max_size,
   trim_scale(round(t.entry_price, 10)) as entry_price, trim_scale(round(t.exit_price, 10)) as exit_price,
   trim_scale(t.closed_pnl) as closed_pnl, trim_scale(round(t.fees, 10)) as fees, trim_scale(f.funding) as funding,
@@ -492,7 +492,7 @@ comment on column public.hl_equity_daily.snapshots is 'Number of snapshots.';
 
 create view public.hl_account_now as
 select a.account_address, a.alias, d.as_of, d.as_of_ms,
-  extract(epoch from now() - d.as_of) as age_seconds, d.account_mode, d.account_value, d.withdrawable,
+  trim_scale(extract(epoch from now() - d.as_of)) as age_seconds, d.account_mode, d.account_value, d.withdrawable,
   d.total_margin_used, d.total_notional_position, d.maintenance_margin, d.actual_leverage, d.margin_usage_pct,
   d.free_margin, d.total_positions, d.total_unrealized_pnl,
   case when d.total_positions = 0 or now() - d.as_of <= interval '2 minutes' then d.health_score end as health_score,

@@ -69,6 +69,8 @@ export interface Options {
   coin: string | null;
   /** Of each trading account of the simulator. */
   fillsPerSecond: number;
+  table: string;
+  explain: boolean;
 }
 export type OptionName = keyof Options;
 
@@ -79,11 +81,13 @@ interface Option<T> {
   env: readonly string[];
   help: string;
   /** From text; throws an `Error` whose message completes "…: ". A flag without value gives `"true"` or `"false"`. */
-  parse(text: string): T;
+  parse: ((text: string) => T) & { choices?: readonly string[] };
   /** Text parsed when nobody says anything. */
   fallback: string;
   /** May be given more than once; texts are joined with commas. */
   repeatable?: boolean;
+  /** Holds, or may hold, a password or token: belongs into the environment, not into a config file. */
+  secret?: true;
 }
 
 const text = (value: string): string => value;
@@ -98,13 +102,14 @@ const flag = (value: string): boolean => {
   if (["false", "0", "no"].includes(value)) return false;
   throw new Error("expected true or false");
 };
-const oneOf =
-  <T extends string>(choices: readonly T[]) =>
-  (value: string): T => {
+const oneOf = <T extends string>(choices: readonly T[]) => {
+  const parse = (value: string): T => {
     if (!(choices as readonly string[]).includes(value))
       throw new Error(`expected one of ${choices.join(", ")}`);
     return value as T;
   };
+  return Object.assign(parse, { choices });
+};
 const number =
   (least: number, most: number) =>
   (value: string): number => {
@@ -196,6 +201,7 @@ export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
     flag: "--database <url|dir>",
     env: ["DATABASE_URL", "SUPABASE_DB_URL"],
     help: "Postgres, or a folder for the embedded one",
+    secret: true,
     parse: text,
     fallback: "./.hlsync/db",
   },
@@ -239,7 +245,7 @@ export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
   config: {
     flag: "--config <file>",
     env: ["HLSYNC_CONFIG"],
-    help: "JSON file of these options",
+    help: "JSON file of these options; comments are allowed (hlsync init writes one)",
     parse: optional,
     fallback: "",
   },
@@ -390,6 +396,7 @@ export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
   alertTo: {
     flag: "--alert-to <url>",
     env: ["HLSYNC_ALERT_TO"],
+    secret: true,
     help: "where alerts go: telegram://, ntfy://, smtp://, Discord or Slack URL, …; repeat for more (docs/alerts.md)",
     // Checked where it is used: an error here would repeat the text, which is a secret.
     parse: list,
@@ -407,6 +414,7 @@ export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
   deadManUrl: {
     flag: "--dead-man-url <url>",
     env: ["HLSYNC_DEAD_MAN_URL"],
+    secret: true,
     help: "called every minute while all is well, for a monitor that notices silence",
     parse: optional,
     fallback: "",
@@ -419,6 +427,20 @@ export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
     fallback: "1h",
   },
   coin: { flag: "--coin <coin>", env: [], help: "only of this coin", parse: optional, fallback: "" },
+  table: {
+    flag: "--table <name>",
+    env: [],
+    help: "what to export: fills, orders, funding, ledger, equity, net-pnl-daily, … (docs/views.md)",
+    parse: text,
+    fallback: "fills",
+  },
+  explain: {
+    flag: "--explain",
+    env: [],
+    help: "every part of the score",
+    parse: flag,
+    fallback: "false",
+  },
 };
 
 /** Options every command takes. */
@@ -491,7 +513,7 @@ function readConfigFile(
   if (!path) return {};
   let parsed: unknown;
   try {
-    parsed = JSON.parse(sources.readFile(path));
+    parsed = JSON.parse(withoutComments(sources.readFile(path)));
   } catch (error) {
     const why = error instanceof SyntaxError ? "is not JSON" : "cannot be read";
     throw new ConfigError(`--config ${JSON.stringify(path)}: ${why}`, { cause: error });
@@ -508,6 +530,12 @@ function readConfigFile(
     }),
   );
 }
+
+/** JSON without `//` and block comments and without commas before a closing bracket; texts stay as they are. */
+const withoutComments = (json: string): string =>
+  json
+    .replace(/("(?:[^"\\]|\\.)*")|\/\/[^\n]*|\/\*[\s\S]*?\*\//g, (_, kept?: string) => kept ?? "")
+    .replace(/("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])/g, (_, kept?: string) => kept ?? "");
 
 /** The endpoints of the network, unless others were given. */
 function withEndpoints(options: Options): Options {

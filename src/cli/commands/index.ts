@@ -4,12 +4,15 @@ import { alerts } from "./alerts.ts";
 import { backfill } from "./backfill.ts";
 import { demo } from "./demo.ts";
 import { doctor } from "./doctor.ts";
+import { exportCommand } from "./export.ts";
+import { health } from "./health.ts";
 import { migrate } from "./migrate.ts";
 import { monitor } from "./monitor.ts";
 import { run } from "./run.ts";
 import { simulate } from "./simulate.ts";
 import { status } from "./status.ts";
 import { sync } from "./sync.ts";
+import { tail } from "./tail.ts";
 import { verify } from "./verify.ts";
 import { webhooks } from "./webhooks.ts";
 
@@ -21,6 +24,9 @@ export const COMMANDS: readonly Command[] = [
   backfill,
   verify,
   status,
+  health,
+  tail,
+  exportCommand,
   doctor,
   alerts,
   webhooks,

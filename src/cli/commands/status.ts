@@ -1,59 +1,79 @@
-/** `status`: what the database holds and since when it is complete. Asks the database only. */
-
+/** `status`: what the database holds, how it stands and since when it is complete. Asks the database only. */
+import type { AccountRow, DatabaseStore } from "../../store/store.ts";
 import { knownSince, subtract, union } from "../../sync/coverage.ts";
-import { followLease } from "../../sync/engine.ts";
-import { TRACKED_STREAMS } from "../../sync/events.ts";
-import { type Command, EXIT } from "../command.ts";
+import { TRACKED_STREAMS, type TrackedStream } from "../../sync/events.ts";
+import { type Command, type Context, EXIT } from "../command.ts";
 import { openMigrated } from "../wire.ts";
+
+/** The accounts named by the options, or all that the database knows. */
+export async function chosenAccounts({ options }: Context, store: DatabaseStore): Promise<AccountRow[]> {
+  const chosen = new Set(options.account.map(({ address }) => address));
+  return (await store.accounts()).filter(({ account }) => chosen.size === 0 || chosen.has(account));
+}
+
+/** `main 0x1234…abcd` */
+export const shortName = (account: string, alias: string | null): string =>
+  `${alias ? `${alias} ` : ""}${account.slice(0, 6)}…${account.slice(-4)}`;
+
+interface StreamCoverage {
+  stream: TrackedStream;
+  /** Start of the unbroken proven stretch that ends at `provenToMs`; null when nothing is proven. */
+  completeSinceMs: number | null;
+  provenToMs: number | null;
+  gaps: { fromMs: number; toMs: number }[];
+  /** What the venue does not serve any more. */
+  unprovable: { fromMs: number; toMs: number }[];
+}
+
+/** Orders are kept by the venue by count only, so what is complete is said of the histories that money is counted from. */
+const MONEY_STREAMS: readonly TrackedStream[] = ["fills", "twapFills", "funding", "ledger"];
+
+async function coverageOf(
+  store: DatabaseStore,
+  { account, sinceMs }: AccountRow,
+  stream: TrackedStream,
+): Promise<StreamCoverage> {
+  const coverage = await store.coverage(account, stream);
+  const proven = union(coverage.filter(({ grade }) => grade === "proven"));
+  const unprovable = union(coverage.filter(({ grade }) => grade === "unprovable"));
+  const provenToMs = proven.at(-1)?.toMs ?? null;
+  return {
+    stream,
+    completeSinceMs: provenToMs === null ? null : knownSince(proven, provenToMs),
+    provenToMs,
+    gaps: subtract([{ fromMs: sinceMs ?? 0, toMs: provenToMs ?? 0 }], union(proven, unprovable)),
+    unprovable: subtract(unprovable, proven),
+  };
+}
 
 export const status: Command = {
   name: "status",
-  summary: "what is stored, and since when it is complete",
+  summary: "what is stored, how it stands, and since when it is complete",
   options: ["account", "database"],
   async run(context) {
     const { options, print } = context;
     const { store, database, close } = await openMigrated(context);
     try {
-      const chosen = new Set(options.account.map(({ address }) => address));
-      const accounts = (await store.accounts()).filter(
-        ({ account }) => chosen.size === 0 || chosen.has(account),
-      );
+      const accounts = await chosenAccounts(context, store);
       const tables = await store.counts();
-      if (!options.json) {
+      if (options.json) print(JSON.stringify({ type: "database", database: database.describe(), tables }));
+      else {
         print(`database  ${database.describe()}`);
         print(`rows      ${tables.map(({ table, rows }) => `${table} ${rows}`).join(", ")}`);
-      } else print(JSON.stringify({ type: "database", database: database.describe(), tables }));
-      const leases = new Map((await store.heldLeases("follow ")).map((lease) => [lease.name, lease]));
-      for (const { account, alias, sinceMs } of accounts) {
-        const who = alias ?? `${account.slice(0, 6)}…${account.slice(-4)}`;
-        const holder = leases.get(followLease(account))?.holder ?? null;
-        if (options.json) print(JSON.stringify({ type: "account", account, alias, followedBy: holder }));
-        else print(`${who}  ${holder === null ? "followed by nobody now" : `followed by ${holder}`}`);
-        for (const stream of TRACKED_STREAMS) {
-          const coverage = await store.coverage(account, stream);
-          const proven = union(coverage.filter(({ grade }) => grade === "proven"));
-          const settled = union(
-            proven,
-            coverage.filter(({ grade }) => grade === "unprovable"),
-          );
-          const provenToMs = proven.at(-1)?.toMs ?? null;
-          const since = provenToMs === null ? null : knownSince(proven, provenToMs);
-          const gaps = subtract([{ fromMs: sinceMs ?? 0, toMs: provenToMs ?? 0 }], settled);
-          if (options.json) {
-            const row = {
-              type: "coverage",
-              account,
-              alias,
-              stream,
-              completeSinceMs: since,
-              provenToMs,
-              gaps,
-            };
-            print(JSON.stringify(row));
-          } else {
-            print(`${who}  ${stream.padEnd(9)} ${sentence(since, provenToMs, gaps.length)}`);
-          }
-        }
+      }
+      for (const row of accounts) {
+        const streams = await Promise.all(TRACKED_STREAMS.map((stream) => coverageOf(store, row, stream)));
+        const [now] = await database.query<Now>(
+          `select as_of_ms, age_seconds, account_mode, account_value, total_positions, health_score, health_status,
+             health_reason
+           from public.hl_account_now where account_address = $1`,
+          [row.account],
+        );
+        if (options.json) {
+          const { account, alias } = row;
+          print(JSON.stringify({ type: "account", account, alias, ...now }));
+          for (const one of streams) print(JSON.stringify({ type: "coverage", account, alias, ...one }));
+        } else for (const line of accountLines(row, now ?? null, streams)) print(line);
       }
       if (accounts.length === 0 && !options.json) print("no account has been followed yet");
       return EXIT.ok;
@@ -63,8 +83,45 @@ export const status: Command = {
   },
 };
 
-function sentence(sinceMs: number | null, toMs: number | null, gaps: number): string {
-  if (sinceMs === null || toMs === null) return "nothing proven yet";
-  const since = sinceMs === 0 ? "the beginning" : new Date(sinceMs).toISOString();
-  return `complete since ${since} up to ${new Date(toMs).toISOString()}, ${gaps} gap${gaps === 1 ? "" : "s"}`;
+interface Now extends Record<string, unknown> {
+  as_of_ms: number;
+  age_seconds: string;
+  account_mode: string;
+  account_value: string;
+  total_positions: number;
+  health_score: number | null;
+  health_status: string;
+  health_reason: string | null;
+}
+
+function accountLines({ account, alias }: AccountRow, now: Now | null, streams: StreamCoverage[]): string[] {
+  const money = streams.filter(({ stream }) => MONEY_STREAMS.includes(stream));
+  const since = money.map(({ completeSinceMs }) => completeSinceMs);
+  const gaps = money.reduce((count, one) => count + one.gaps.length, 0);
+  const lines = [
+    "",
+    `${shortName(account, alias)}  ${
+      since.some((ms) => ms === null)
+        ? "nothing proven yet"
+        : `complete since ${moment(Math.max(...(since as number[])))}, ${gaps} gap${gaps === 1 ? "" : "s"}`
+    }`,
+  ];
+  if (now) {
+    const health = now.health_score === null ? "unknown" : `${now.health_score} ${now.health_status}`;
+    lines.push(
+      `  equity     ${now.account_value} (${now.account_mode}), ${now.total_positions} positions, as of ${moment(now.as_of_ms)} (${Math.round(Number(now.age_seconds))} s ago)`,
+      `  health     ${health}: ${now.health_reason ?? ""}`,
+    );
+  }
+  return [...lines, ...streams.map((one) => `  ${one.stream.padEnd(10)} ${sentence(one)}`)];
+}
+
+const moment = (ms: number): string =>
+  ms === 0 ? "the beginning" : `${new Date(ms).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+
+function sentence({ completeSinceMs, provenToMs, gaps, unprovable }: StreamCoverage): string {
+  if (completeSinceMs === null || provenToMs === null) return "nothing proven yet";
+  const horizon = unprovable.at(-1);
+  const older = horizon ? `; older than ${moment(horizon.toMs)} the venue serves no more` : "";
+  return `complete since ${moment(completeSinceMs)} up to ${moment(provenToMs)}, ${gaps.length} gap${gaps.length === 1 ? "" : "s"}${older}`;
 }

@@ -1,0 +1,40 @@
+/** `export`: stored rows as CSV, or as NDJSON with `--json`. Asks the database only. */
+import { ConfigError } from "../../errors.ts";
+import { csvHeader, csvLine, EXPORTS, exportedColumns, exportedRows } from "../../outputs/exports.ts";
+import { createLineWriter } from "../../outputs/terminal/lineWriter.ts";
+import { type Command, EXIT } from "../command.ts";
+import { openMigrated } from "../wire.ts";
+import { chosenAccounts } from "./status.ts";
+
+export const exportCommand: Command = {
+  name: "export",
+  summary: "print stored rows as CSV, or NDJSON with --json, every decimal exact",
+  options: ["account", "database", "table", "since"],
+  async run(context) {
+    const { options, signal } = context;
+    const { table } = options;
+    if (!(table in EXPORTS))
+      throw new ConfigError(
+        `--table ${JSON.stringify(table)}: expected one of ${Object.keys(EXPORTS).join(", ")}`,
+      );
+    if (options.since !== null && EXPORTS[table]!.timeMs === null)
+      throw new ConfigError(`--since: ${table} has no time to look at; leave it out`);
+    const opened = await openMigrated(context);
+    const writer = createLineWriter(process.stdout, String);
+    try {
+      const columns = await exportedColumns(opened.database, table);
+      if (!options.json) await writer.write(csvHeader(columns));
+      for (const { account } of await chosenAccounts(context, opened.store)) {
+        for await (const rows of exportedRows(opened.database, table, columns, account, options.since)) {
+          for (const row of rows) {
+            signal.throwIfAborted();
+            await writer.write(options.json ? JSON.stringify(row) : csvLine(columns, row));
+          }
+        }
+      }
+      return EXIT.ok;
+    } finally {
+      await opened.close();
+    }
+  },
+};

@@ -1,0 +1,125 @@
+/**
+ * Stored rows as CSV (RFC 4180) or NDJSON. Guarantees: decimals leave as the digits stored, because everything is read
+ * from the `*_text` views; every row once, in a fixed order, in pages of bounded size, however many there are; the
+ * venue's raw objects stay where they are.
+ */
+import type { Address } from "../sync/events.ts";
+import type { Queryable } from "./outbox.ts";
+
+const PAGE_ROWS = 5_000;
+
+interface Exported {
+  /** Without `_text`. */
+  view: string;
+  /** Unique within an account; rows come in this order. */
+  keys: readonly string[];
+  /** Unix milliseconds that `--since` looks at; null where rows have no time. */
+  timeMs: string | null;
+  /** A timestamp that the index begins with, equal in order to the first key. */
+  lead?: string;
+  /** Computed as a whole: read at once. */
+  computed?: true;
+}
+
+export const EXPORTS: Readonly<Record<string, Exported>> = {
+  fills: {
+    view: "hl_fills",
+    keys: ["fill_time_ms", "coin", "order_id", "trade_id", "side"],
+    timeMs: "fill_time_ms",
+    lead: "fill_time",
+  },
+  orders: { view: "hl_orders", keys: ["order_id"], timeMs: "status_time_ms" },
+  "order-events": {
+    view: "hl_order_events",
+    keys: ["order_id", "status_time_ms", "venue_status"],
+    timeMs: "status_time_ms",
+  },
+  positions: { view: "hl_positions", keys: ["dex", "coin"], timeMs: null },
+  balances: { view: "hl_balances", keys: ["coin"], timeMs: null },
+  funding: {
+    view: "hl_funding",
+    keys: ["funding_time_ms", "coin"],
+    timeMs: "funding_time_ms",
+    lead: "funding_time",
+  },
+  ledger: { view: "hl_ledger", keys: ["ledger_time_ms", "hash", "type", "digest"], timeMs: "ledger_time_ms" },
+  dashboard: { view: "hl_dashboard", keys: ["as_of_ms"], timeMs: "as_of_ms", lead: "as_of" },
+  flows: {
+    view: "hl_flows",
+    keys: ["ledger_time_ms", "hash", "digest"],
+    timeMs: "ledger_time_ms",
+    computed: true,
+  },
+  equity: { view: "hl_equity", keys: ["as_of_ms"], timeMs: "as_of_ms", computed: true },
+  "equity-daily": { view: "hl_equity_daily", keys: ["day"], timeMs: null, computed: true },
+  "net-pnl-daily": { view: "hl_net_pnl_daily", keys: ["day"], timeMs: null, computed: true },
+  "net-pnl-by-coin": { view: "hl_net_pnl_by_coin", keys: ["coin"], timeMs: null, computed: true },
+  "net-pnl-daily-by-coin": {
+    view: "hl_net_pnl_daily_by_coin",
+    keys: ["day", "coin"],
+    timeMs: null,
+    computed: true,
+  },
+  fees: { view: "hl_fees", keys: ["coin", "fee_token"], timeMs: null, computed: true },
+  "round-trips": { view: "hl_round_trips", keys: ["coin", "trip"], timeMs: null, computed: true },
+  statistics: { view: "hl_statistics", keys: ["account_address"], timeMs: null, computed: true },
+};
+
+export type Cells = Record<string, unknown>;
+
+/** Column names in their order, without the raw objects. */
+export async function exportedColumns(db: Queryable, name: string): Promise<string[]> {
+  const rows = await db.query<{ name: string }>(
+    `select attname as name from pg_catalog.pg_attribute
+     where attrelid = ('public.' || $1)::regclass and attnum > 0 and not attisdropped and attname not like 'raw\\_%'
+     order by attnum`,
+    [`${EXPORTS[name]!.view}_text`],
+  );
+  return rows.map((row) => row.name);
+}
+
+/** Pages of rows of one account, oldest first. */
+export async function* exportedRows(
+  db: Queryable,
+  name: string,
+  columns: readonly string[],
+  account: Address,
+  sinceMs: number | null,
+): AsyncGenerator<Cells[]> {
+  const { view, keys, timeMs, lead, computed } = EXPORTS[name]!;
+  const order = [...(lead ? [lead] : []), ...keys].join(", ");
+  let last: Cells | null = null;
+  for (;;) {
+    const params: unknown[] = [account];
+    const given = (value: unknown): string => `$${params.push(value)}`;
+    const conditions = ["account_address = $1"];
+    if (sinceMs !== null && timeMs !== null) conditions.push(`${timeMs} >= ${given(sinceMs)}::bigint`);
+    if (last !== null) {
+      const first = last[keys[0]!];
+      if (lead) conditions.push(`${lead} >= to_timestamp(${given(first)}::bigint / 1000.0)`);
+      conditions.push(`(${keys.join(", ")}) > (${keys.map((key) => given(last![key])).join(", ")})`);
+    }
+    const limit = computed ? "" : ` limit ${PAGE_ROWS}`;
+    const rows: Cells[] = await db.query<Cells>(
+      `select ${columns.join(", ")} from public.${view}_text where ${conditions.join(" and ")} order by ${order}${limit}`,
+      params,
+    );
+    if (rows.length > 0) yield rows;
+    if (computed || rows.length < PAGE_ROWS) return;
+    last = rows.at(-1)!;
+  }
+}
+
+const plain = (value: unknown): string =>
+  value === null || value === undefined
+    ? ""
+    : typeof value === "object"
+      ? JSON.stringify(value)
+      : String(value);
+
+const cell = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+
+export const csvHeader = (columns: readonly string[]): string => columns.map(cell).join(",");
+
+export const csvLine = (columns: readonly string[], row: Cells): string =>
+  columns.map((column) => cell(plain(row[column]))).join(",");

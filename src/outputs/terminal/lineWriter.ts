@@ -1,0 +1,53 @@
+/**
+ * Lines to a stream that may be slower than their source. Guarantees: lines come out whole and in order; whoever can
+ * wait (`write`) waits for the reader, whoever cannot (`offer`) loses lines beyond `LIMIT_BYTES`, and how many is said
+ * in a line of its own as soon as the reader is back. Never more than the limit, and one line, is held.
+ */
+
+/** Bytes that may wait for the reader. */
+const LIMIT_BYTES = 16 * 1024 * 1024;
+
+/** `process.stdout`, as far as it is needed. */
+export interface Sink {
+  write(text: string): boolean;
+  once(event: "drain", listener: () => void): unknown;
+  /** Bytes accepted and not written yet. */
+  readonly writableLength: number;
+}
+
+export interface LineWriter {
+  /** Resolves when the next line may follow. */
+  write(line: string): Promise<void>;
+  /** False when the line was dropped. */
+  offer(line: string): boolean;
+}
+
+export function createLineWriter(
+  sink: Sink,
+  /** The line that tells how many were dropped. */
+  droppedLine: (count: number) => string,
+  limitBytes = LIMIT_BYTES,
+): LineWriter {
+  let dropped = 0;
+  const tell = () => {
+    if (dropped === 0 || sink.writableLength >= limitBytes) return;
+    const count = dropped;
+    dropped = 0;
+    sink.write(`${droppedLine(count)}\n`);
+  };
+  return {
+    async write(line) {
+      if (!sink.write(`${line}\n`)) await new Promise<void>((resolve) => sink.once("drain", resolve));
+    },
+    offer(line) {
+      tell();
+      if (dropped > 0 || sink.writableLength >= limitBytes) {
+        if (dropped === 0) sink.once("drain", tell);
+        dropped += 1;
+        return false;
+      }
+      sink.write(`${line}\n`);
+      return true;
+    },
+  };
+}

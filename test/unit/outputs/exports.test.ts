@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { csvHeader, csvLine } from "../../../src/outputs/exports.ts";
+import { createLineWriter, type Sink } from "../../../src/outputs/terminal/lineWriter.ts";
+
+test("a CSV cell is quoted only when it must be, and nothing is null, not the word", () => {
+  const columns = ["coin", "note", "fee", "crossed", "liquidation"];
+  assert.equal(csvHeader(columns), "coin,note,fee,crossed,liquidation");
+  assert.equal(
+    csvLine(columns, {
+      coin: "BTC",
+      note: 'said "no", twice\n',
+      fee: "-0.10",
+      crossed: false,
+      liquidation: { a: 1 },
+    }),
+    'BTC,"said ""no"", twice\n",-0.10,false,"{""a"":1}"',
+  );
+  assert.equal(csvLine(columns, { coin: "BTC", note: null }), "BTC,,,,");
+});
+
+/** A reader that takes nothing until told. */
+function slowSink() {
+  const sink = {
+    written: [] as string[],
+    writableLength: 0,
+    drained: [] as (() => void)[],
+    write(text: string) {
+      sink.written.push(text);
+      sink.writableLength += text.length;
+      return sink.writableLength < 10;
+    },
+    once(_event: "drain", listener: () => void) {
+      sink.drained.push(listener);
+    },
+    drain() {
+      sink.writableLength = 0;
+      for (const listener of sink.drained.splice(0)) listener();
+    },
+  } satisfies Sink & Record<string, unknown>;
+  return sink;
+}
+
+test("lines that the reader does not take are dropped whole beyond the limit, counted and told", () => {
+  const sink = slowSink();
+  const writer = createLineWriter(sink, (count) => `${count} dropped`, 20);
+  const taken = ["aaaaaaaaa", "bbbbbbbbb", "ccccccccc", "ddddddddd"].map((line) => writer.offer(line));
+  assert.deepEqual(taken, [true, true, false, false]);
+  sink.drain();
+  assert.equal(writer.offer("eeee"), true);
+  assert.deepEqual(sink.written.join("").split("\n"), ["aaaaaaaaa", "bbbbbbbbb", "2 dropped", "eeee", ""]);
+});
+
+test("whoever can wait is held until the reader is back, and loses nothing", async () => {
+  const sink = slowSink();
+  const writer = createLineWriter(sink, String);
+  let written = 0;
+  const all = (async () => {
+    for (let line = 0; line < 3; line++) {
+      await writer.write("0123456789");
+      written += 1;
+    }
+  })();
+  await Promise.resolve();
+  assert.equal(written, 0);
+  for (let round = 0; round < 3; round++) {
+    sink.drain();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await all;
+  assert.equal(sink.written.length, 3);
+});
