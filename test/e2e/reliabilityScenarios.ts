@@ -1,0 +1,367 @@
+/**
+ * What is done to real processes, and what is measured. Each scenario brings its own venue and database, puts the load
+ * on, does its damage, stops the venue's time, and holds every table against what really happened. The tests assert
+ * bounds on the results; the script prints them.
+ */
+import { systemClock } from "../../src/runtime/clock.ts";
+import { seededRandom } from "../../src/runtime/random.ts";
+import { accountNumber, type Cluster, type Difference, type Program, Rig, until } from "./reliabilityRig.ts";
+
+export const FILLS_PER_SECOND = 50;
+const ACCOUNT = accountNumber(1);
+/** Longer than any back-off that hlsync may draw, so that a failure is told by the comparison and not by a wait. */
+const HEALED_WITHIN_MS = 60_000;
+
+async function withRig<T>(
+  cluster: Cluster,
+  accounts: readonly string[],
+  fillsPerSecond: number,
+  work: (rig: Rig) => Promise<T>,
+): Promise<T> {
+  const rig = await Rig.start(cluster, accounts, fillsPerSecond);
+  try {
+    return await work(rig);
+  } finally {
+    await rig.close();
+  }
+}
+
+/** The same under full load on one account. */
+const underLoad = <T>(cluster: Cluster, work: (rig: Rig) => Promise<T>): Promise<T> =>
+  withRig(cluster, [ACCOUNT], FILLS_PER_SECOND, work);
+
+const passes = (ms: number): Promise<unknown> => {
+  const endMs = performance.now() + ms;
+  return until(`${ms} ms to pass`, ms + 10_000, () => performance.now() >= endMs);
+};
+
+/** Waits until every account is streamed and everything so far is stored. */
+async function live(rig: Rig, timeoutMs = 30_000): Promise<void> {
+  for (const account of rig.venue.accounts)
+    await until(`${account} to be streamed`, timeoutMs, async () => (await rig.venue.followers(account)) > 0);
+  await rig.complete(timeoutMs);
+}
+
+/** Waits until no request was weighed for `forMs`: start, confirmation and backfill are over. */
+async function quiet(rig: Rig, forMs = 5_000): Promise<number> {
+  let total = -1;
+  let sinceMs = performance.now();
+  await until("the venue to be asked nothing any more", 120_000, async () => {
+    const weight = await rig.venue.weight();
+    if (weight.total !== total) sinceMs = performance.now();
+    total = weight.total;
+    return performance.now() - sinceMs >= forMs;
+  });
+  return total;
+}
+
+// ---- the network ----
+
+export interface Outage extends Difference {
+  outageMs: number;
+  /** Fills that happened while nothing was connected. */
+  missedLive: number;
+  /** From the end of the outage to a connection with subscriptions. */
+  reconnectedMs: number;
+  /** From there until everything that happened before is stored. */
+  completeMs: number;
+  /** From there until `hl_gaps` names no gap in the outage any more. */
+  provenMs: number;
+  /** `hl_gaps` named the gap while it was open. */
+  gapWasNamed: boolean;
+}
+
+/** The venue is cut off for so long, at full load. */
+export const outage = (cluster: Cluster, outageMs: number): Promise<Outage> =>
+  underLoad(cluster, async (rig) => {
+    rig.run();
+    await live(rig);
+    const fromMs = (await rig.venue.state()).venueTimeMs;
+    await rig.venue.outage(outageMs);
+    await passes(outageMs);
+    const endedMs = performance.now();
+    const gapWasNamed = (await rig.gaps(ACCOUNT, fromMs, fromMs + outageMs)) > 0;
+    await until("a connection", HEALED_WITHIN_MS, async () => (await rig.venue.followers()) > 0);
+    const reconnectedMs = performance.now() - endedMs;
+    const { fills } = await rig.venue.truth();
+    const { tookMs: completeMs } = await rig.holds(ACCOUNT, fills, HEALED_WITHIN_MS);
+    const { tookMs } = await until("the gap to be proven closed", HEALED_WITHIN_MS, async () => {
+      return (await rig.gaps(ACCOUNT, fromMs, fromMs + outageMs)) === 0;
+    });
+    const missedLive = fills.filter(
+      ({ time }) => Number(time) >= fromMs && Number(time) < fromMs + outageMs,
+    ).length;
+    const difference = await rig.settle(HEALED_WITHIN_MS);
+    return {
+      outageMs,
+      missedLive,
+      reconnectedMs,
+      completeMs,
+      provenMs: completeMs + tookMs,
+      gapWasNamed,
+      ...difference,
+    };
+  });
+
+export interface HalfOpen extends Difference {
+  noticedMs: number;
+  /** From the failure until everything that happened before it was noticed is stored. */
+  completeMs: number;
+}
+
+/** The socket stays open, and nothing comes any more. */
+export const halfOpen = (cluster: Cluster): Promise<HalfOpen> =>
+  underLoad(cluster, async (rig) => {
+    const program = rig.run();
+    await live(rig);
+    const atMs = systemClock.now();
+    await rig.venue.control("connections", { do: "halfOpen" });
+    const { value } = await until("the silence to be noticed", 30_000, () =>
+      program.logged("stream lost, reconnecting", atMs),
+    );
+    await rig.complete(HEALED_WITHIN_MS);
+    const completeMs = systemClock.now() - atMs;
+    return { noticedMs: value.atMs - atMs, completeMs, ...(await rig.settle(HEALED_WITHIN_MS)) };
+  });
+
+export interface DroppedFrames extends Difference {
+  channels: readonly string[];
+  /** From the loss until the tables equal the truth. */
+  healedMs: number;
+  weight: number;
+}
+
+/** One frame of each channel is lost on a healthy socket; then the account stands still, so that nothing else tells. */
+export const droppedFrames = (cluster: Cluster, channels: readonly string[]): Promise<DroppedFrames> =>
+  withRig(cluster, [ACCOUNT], 0.5, async (rig) => {
+    rig.run();
+    await live(rig);
+    const before = await quiet(rig);
+    const rules = channels.map((channel) => ({ fault: "drop", channel, user: ACCOUNT, times: 1 }));
+    await rig.venue.control("faults", rules);
+    await until("the frames to be lost", 60_000, async () => {
+      const { faults } = await rig.venue.state();
+      return faults.counts.drop === channels.length;
+    });
+    const lostMs = performance.now();
+    const difference = await rig.settle(HEALED_WITHIN_MS);
+    const healedMs = performance.now() - lostMs;
+    return { channels, healedMs, weight: (await rig.venue.weight()).total - before, ...difference };
+  });
+
+export interface Crowd extends Difference {
+  accounts: number;
+  outageMs: number;
+  reconnectedMs: number;
+  /** From the end of the outage until the fills of all accounts are complete. */
+  fillsCompleteMs: number;
+  /** From there until every table of every account equals the truth. */
+  allEqualMs: number;
+  weightPeak: number;
+  refused: number;
+}
+
+/** Many accounts lose the venue together, and come back together. */
+export const crowd = (cluster: Cluster, accounts: number, outageMs: number): Promise<Crowd> =>
+  withRig(
+    cluster,
+    Array.from({ length: accounts }, (_, i) => accountNumber(i + 1)),
+    FILLS_PER_SECOND / accounts,
+    async (rig) => {
+      rig.run();
+      await live(rig, 300_000);
+      await rig.venue.outage(outageMs);
+      await passes(outageMs);
+      const endedMs = performance.now();
+      await until("all connections", HEALED_WITHIN_MS, async () => {
+        return (
+          (await rig.venue.state()).connections.filter(({ subscriptions }) => subscriptions.length > 0)
+            .length >= accounts
+        );
+      });
+      const reconnectedMs = performance.now() - endedMs;
+      await rig.complete(300_000);
+      const fillsCompleteMs = performance.now() - endedMs;
+      const difference = await rig.settle(300_000);
+      const allEqualMs = performance.now() - endedMs - fillsCompleteMs;
+      const { peak, refused } = await rig.venue.weight();
+      return {
+        accounts,
+        outageMs,
+        reconnectedMs,
+        fillsCompleteMs,
+        allEqualMs,
+        weightPeak: peak,
+        refused,
+        ...difference,
+      };
+    },
+  );
+
+// ---- the process ----
+
+const holds = (program: Program): boolean => program.logged("active") !== undefined;
+
+export interface Kills extends Difference {
+  kills: number;
+  /** From each kill until the standby is active: sorted. */
+  takeoverMs: number[];
+  verifyExit: number | null;
+}
+
+/** Two processes; whichever is active is killed at a random moment, and replaced by a new standby. */
+export const kills = (cluster: Cluster, count: number, seed: number): Promise<Kills> =>
+  underLoad(cluster, async (rig) => {
+    const random = seededRandom(`kills ${seed}`);
+    let active = rig.run();
+    await live(rig);
+    let standby = rig.run();
+    const takeoverMs: number[] = [];
+    for (let i = 0; i < count; i++) {
+      await until("the standby to wait", 20_000, () => standby.logged("standing by"));
+      // Also while it catches up, and before it has begun.
+      await passes(random.next() * 3_000);
+      const killedMs = performance.now();
+      await active.kill("SIGKILL");
+      active = standby;
+      standby = rig.run();
+      await until("the standby to take over", 30_000, () => holds(active));
+      takeoverMs.push(performance.now() - killedMs);
+    }
+    const difference = await rig.settle(HEALED_WITHIN_MS);
+    const { code } = await rig.hlsync("verify").result();
+    return { kills: count, takeoverMs: takeoverMs.sort((a, b) => a - b), verifyExit: code, ...difference };
+  });
+
+export interface Standbys extends Difference {
+  /** Weight that the venue was asked for while the standby started and waited. */
+  standbyWeight: number;
+  /** Connections to the venue with both running. */
+  connections: number;
+  /** From SIGTERM to the active one until the standby is active. */
+  afterStopMs: number;
+  /** From SIGKILL of the active one until the standby is active, and until it has written. */
+  afterKillMs: number;
+  writtenAfterKillMs: number;
+  /** What `status` says while the first is active. */
+  statusNamesHolder: boolean;
+}
+
+/** Two instances, one active: a clean stop, then a kill. */
+export const standbys = (cluster: Cluster): Promise<Standbys> =>
+  underLoad(cluster, async (rig) => {
+    const first = rig.run();
+    await live(rig);
+    const before = await quiet(rig);
+    const second = rig.run();
+    await until("the second to stand by", 20_000, () => second.logged("standing by"));
+    await passes(3_000);
+    const standbyWeight = (await rig.venue.weight()).total - before;
+    const connections = await rig.venue.followers();
+    const { output } = await rig.hlsync("status").result();
+    const statusNamesHolder = output.includes(`:${first.pid}:`);
+
+    const stoppedMs = performance.now();
+    const stopped = first.kill("SIGTERM");
+    await until("the standby to take over", 20_000, () => holds(second));
+    const afterStopMs = performance.now() - stoppedMs;
+    await stopped;
+
+    const third = rig.run();
+    await until("the third to stand by", 20_000, () => third.logged("standing by"));
+    await live(rig);
+    const killedMs = performance.now();
+    await second.kill("SIGKILL");
+    const newest = (await rig.venue.state()).venueTimeMs;
+    await until("the standby to take over", 20_000, () => holds(third));
+    const afterKillMs = performance.now() - killedMs;
+    await until("the standby to write", 20_000, async () => {
+      return (await rig.storedFills(ACCOUNT, newest, Number.MAX_SAFE_INTEGER)) > 0;
+    });
+    const writtenAfterKillMs = performance.now() - killedMs;
+    const difference = await rig.settle(HEALED_WITHIN_MS);
+    return {
+      standbyWeight,
+      connections,
+      afterStopMs,
+      afterKillMs,
+      writtenAfterKillMs,
+      statusNamesHolder,
+      ...difference,
+    };
+  });
+
+// ---- the database ----
+
+export interface DatabaseTrouble extends Difference {
+  trouble: string;
+  downMs: number;
+  /** From the end of the trouble until everything that happened before it is stored. */
+  completeMs: number;
+  survived: boolean;
+  /** With a standby beside it: how many follow afterwards, and whether it is still the same one. */
+  following: number;
+  sameHolder: boolean;
+}
+
+/** What goes wrong with the database, and how it is put right. `cluster` is the scenario's own. */
+const TROUBLES = {
+  /** An ordinary stop and start. */
+  stopped: {
+    begin: (cluster: Cluster) => cluster.stop("fast"),
+    end: (cluster: Cluster) => cluster.start(),
+  },
+  /** A crash in the middle of whatever was under way, and recovery. */
+  crashed: {
+    begin: (cluster: Cluster) => cluster.stop("immediate"),
+    end: (cluster: Cluster) => cluster.start(),
+  },
+  "read-only": {
+    begin: async (cluster: Cluster, name: string) => {
+      await cluster.admin.query(`alter database ${name} set default_transaction_read_only = on`);
+      await cluster.disconnectAll(name);
+    },
+    end: async (cluster: Cluster, name: string) => {
+      await cluster.admin.query(`alter database ${name} reset default_transaction_read_only`);
+      await cluster.disconnectAll(name);
+    },
+  },
+  "out of connections": {
+    begin: async (cluster: Cluster, name: string) => {
+      await cluster.admin.query(`alter role ${name} connection limit 0`);
+      await cluster.disconnectAll(name);
+    },
+    end: async (cluster: Cluster, name: string) => {
+      await cluster.admin.query(`alter role ${name} connection limit -1`);
+    },
+  },
+} as const;
+export type Trouble = keyof typeof TROUBLES;
+export const TROUBLE_NAMES = Object.keys(TROUBLES) as Trouble[];
+
+export const databaseTrouble = (
+  cluster: Cluster,
+  trouble: Trouble,
+  downMs: number,
+  times = 1,
+): Promise<DatabaseTrouble> =>
+  underLoad(cluster, async (rig) => {
+    const active = rig.run();
+    await live(rig);
+    const standby = rig.run();
+    await until("the standby to wait", 20_000, () => standby.logged("standing by"));
+    for (let i = 0; i < times; i++) {
+      await TROUBLES[trouble].begin(cluster, rig.databaseName);
+      await passes(downMs);
+      await TROUBLES[trouble].end(cluster, rig.databaseName);
+    }
+    const { fills } = await rig.venue.truth();
+    const { tookMs: completeMs } = await rig.holds(ACCOUNT, fills, HEALED_WITHIN_MS);
+    // Long enough for a lease that ran out to be taken.
+    await passes(7_000);
+    const following = await rig.venue.followers();
+    const sameHolder = !holds(standby);
+    const difference = await rig.settle(HEALED_WITHIN_MS);
+    const survived = active.isAlive && standby.isAlive;
+    return { trouble, downMs, completeMs, survived, following, sameHolder, ...difference };
+  });
