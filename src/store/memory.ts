@@ -107,11 +107,11 @@ export function createMemoryStore(): Store {
     async orders(account) {
       return [...memory.orders.values()].flatMap(({ state }) => (state?.account === account ? [state] : []));
     },
-    async ordersKnownByFills(account, fromMs, toMs, afterId, limit) {
+    async ordersKnownByFills(account, fromMs, toMs, belowId, limit) {
       const ids = between(memory.fills.values(), account, fromMs, toMs)
         .map(({ orderId }) => orderId)
-        .filter((orderId) => orderId > afterId && !memory.orders.has(`${account}|${orderId}`));
-      return [...new Set(ids)].sort((a, b) => a - b).slice(0, limit);
+        .filter((orderId) => orderId < belowId && !memory.orders.has(`${account}|${orderId}`));
+      return [...new Set(ids)].sort((a, b) => b - a).slice(0, limit);
     },
     async positions(account) {
       return of(memory.positions.values(), account);

@@ -275,19 +275,17 @@ export function openStore(database: Database): DatabaseStore {
         [account],
       ),
 
-    async ordersKnownByFills(account, fromMs, toMs, afterId, limit) {
+    async ordersKnownByFills(account, fromMs, toMs, belowId, limit) {
       const found = await rows<{ id: number }>(
         `select distinct f.order_id as id
-         from public.hl_fills f join hl_internal.accounts a using (account_address)
-         where f.account_address = $1 and f.order_id > $4
-           -- An hour, for clocks that differ: what is older was over before anybody followed.
-           and f.fill_time between greatest(to_timestamp($2::bigint / 1000.0), a.created_at - interval '1 hour')
-             and to_timestamp($3::bigint / 1000.0)
+         from public.hl_fills f
+         where f.account_address = $1 and f.order_id < $4
+           and f.fill_time between to_timestamp($2::bigint / 1000.0) and to_timestamp($3::bigint / 1000.0)
            and not exists (
              select from public.hl_order_events e
              where e.account_address = f.account_address and e.order_id = f.order_id)
-         order by 1 limit $5`,
-        [account, fromMs, toMs, afterId, limit],
+         order by 1 desc limit $5`,
+        [account, fromMs, toMs, belowId, limit],
       );
       return found.map(({ id }) => id);
     },

@@ -23,7 +23,7 @@ import {
   type WindowReading,
   type WindowStream,
 } from "./backfill.ts";
-import { type Interval, subtract, union } from "./coverage.ts";
+import { type Interval, intersect, subtract, union } from "./coverage.ts";
 import { type AccountMode, accountMode } from "./dashboard.ts";
 import type {
   Address,
@@ -31,6 +31,7 @@ import type {
   Batch,
   CoverageGrade,
   CoverageRow,
+  DashboardRow,
   OrderEventRow,
   PositionRow,
   Source,
@@ -73,6 +74,8 @@ const ALL_DEXES_EVERY = 12;
 const HEALTH_WAIT_MS = 3_000;
 /** Orders resolved one by one in one catch-up; more than these are left to the next. */
 const RESOLVE_ORDERS_MAX = 100;
+/** Liquidations and dust have order ids that the venue never knew; so many in a row are older than what it keeps. */
+const FORGOTTEN_IN_A_ROW = 25;
 
 /** Commits a batch for good: retries while the database is away, so it rejects only on abort or on a bug. */
 export type Commit = (batch: Batch, receivedAtMs: number) => Promise<Applied>;
@@ -131,6 +134,8 @@ export class Account {
   /** All dexes and the spot state were read once, and the mode is known: before that a snapshot would lack money. */
   #statesKnown = false;
   #snapshotWasStale = false;
+  /** As last listed, by dex. */
+  #openOrders = new Map<string, OrderEventRow[]>();
   /** Of the last catch-up: ends what is read for the health score in the background. */
   #signal: AbortSignal | null = null;
   #venueTimeMs = 0;
@@ -223,21 +228,32 @@ export class Account {
     for (const window of this.#unlistedOrders()) await this.#resolveUnlisted(window, options);
   }
 
-  /** Times whose orders the venue no longer lists, and of which it was not yet asked one by one. */
+  /**
+   * Times whose orders the venue no longer lists, and of which it was not yet asked one by one. Only where the fills are
+   * complete: they are what such orders are known by.
+   */
   #unlistedOrders(): Interval[] {
-    return subtract(this.known("orders", "unprovable"), this.#askedUnlisted);
+    const filled = intersect(this.known("fills", "proven"), this.known("twapFills", "proven"));
+    return subtract(intersect(this.known("orders", "unprovable"), filled), this.#askedUnlisted);
   }
 
-  /** Of the orders that came and went unseen, those that filled are known by their fills and can be asked for. */
+  /**
+   * Of the orders that came and went unseen, those that filled are known by their fills and can be asked for, newest
+   * first. The venue keeps orders by count: once it has forgotten many in a row, it has forgotten all that are older.
+   */
   async #resolveUnlisted(window: Interval, options: ReadOptions): Promise<void> {
     const { store, account } = this.#deps;
-    let afterId = 0;
-    for (;;) {
-      const { fromMs, toMs } = window;
-      const ids = await store.ordersKnownByFills(account, fromMs, toMs, afterId, RESOLVE_ORDERS_MAX);
-      for (const orderId of ids) await this.resolveOrder(orderId, options);
+    const { fromMs, toMs } = window;
+    let forgotten = 0;
+    let belowId = Number.MAX_SAFE_INTEGER;
+    while (forgotten < FORGOTTEN_IN_A_ROW) {
+      const ids = await store.ordersKnownByFills(account, fromMs, toMs, belowId, RESOLVE_ORDERS_MAX);
+      for (const orderId of ids) {
+        forgotten = (await this.resolveOrder(orderId, options)) ? 0 : forgotten + 1;
+        if (forgotten >= FORGOTTEN_IN_A_ROW) break;
+      }
       if (ids.length < RESOLVE_ORDERS_MAX) break;
-      afterId = ids.at(-1)!;
+      belowId = ids.at(-1)!;
     }
     this.#askedUnlisted = union(this.#askedUnlisted, [window]);
   }
@@ -320,7 +336,7 @@ export class Account {
       const rows = openOrderRows(origin, answer.result.rows);
       for (const row of rows) open.add(row.orderId);
       complete &&= answer.result.unread.length === 0;
-      if (answer.result.unread.length === 0) this.#health.noteOpenOrders(dex, rows);
+      if (answer.result.unread.length === 0) this.#noteOpenOrders(dex, rows);
       const quarantine = quarantineRows(
         answer.result.unread,
         "frontendOpenOrders",
@@ -368,8 +384,8 @@ export class Account {
     await this.commit({ orderEvents, coverage, quarantine }, answer.receivedAtMs);
   }
 
-  /** Asks for one order; what the venue has forgotten ends as `unknown`. */
-  async resolveOrder(orderId: number, { priority, source, signal }: ReadOptions): Promise<void> {
+  /** Asks for one order; what the venue has forgotten ends as `unknown`. False when it has. */
+  async resolveOrder(orderId: number, { priority, source, signal }: ReadOptions): Promise<boolean> {
     const { info, account, store } = this.#deps;
     const answer = await info.request(
       INFO.orderStatus,
@@ -385,6 +401,7 @@ export class Account {
       if (last) row = unknownOrderRow(origin, last, answer.sentAtMs);
     }
     if (row) await this.commit({ orderEvents: [row] }, answer.receivedAtMs);
+    return Boolean(status.order);
   }
 
   /** States, then the snapshot, which also looks at the open orders. */
@@ -488,7 +505,7 @@ export class Account {
     const open = new Set(rows.map((row) => row.orderId));
     if (complete) {
       this.check.noteOpenOrders(dex, open, receivedAtMs);
-      this.#health.noteOpenOrders(dex, rows);
+      this.#noteOpenOrders(dex, rows);
     }
     for (const row of fresh) this.#remaining.set(row.orderId, row.remaining);
     // Bounded by what can be open at once: the venue allows at most 5000 a account.
@@ -496,6 +513,20 @@ export class Account {
       for (const orderId of this.#remaining.keys()) if (!open.has(orderId)) this.#remaining.delete(orderId);
     }
     return { orderEvents: fresh };
+  }
+
+  #noteOpenOrders(dex: string, rows: OrderEventRow[]): void {
+    this.#openOrders.set(dex, rows);
+    this.#health.noteOpenOrders(dex, rows);
+  }
+
+  /** What is known now, for people: the snapshot as it would be stored, positions and open orders as last told. */
+  look(): { snapshot: DashboardRow | null; positions: PositionRow[]; openOrders: OrderEventRow[] } {
+    return {
+      snapshot: this.#statesKnown ? this.#health.row(this.#watched()) : null,
+      positions: [...this.#positions.values()],
+      openOrders: [...this.#openOrders.values()].flat(),
+    };
   }
 
   /** The account snapshot when one is due: after `dashboardMs`, sooner after a fill, at once when the states age or renew. */

@@ -101,7 +101,7 @@ function orderWithin<T extends Link>(group: T[], from: Decimal | null): T[] {
 
 /**
  * Where the next trail must begin: at `preferred` when the degrees allow a trail from there, else at a node with more
- * departures than arrivals, else anywhere on a remaining cycle.
+ * departures than arrivals, else on a remaining cycle: at 0 if it passes there, since most begin flat.
  */
 function pickStart<T>(
   edges: Map<string, T[]>,
@@ -112,7 +112,7 @@ function pickStart<T>(
   const sources = [...edges.keys()].filter((node) => has(node) && (surplus.get(node) ?? 0) > 0);
   if (preferred !== null && has(preferred) && (sources.length === 0 || sources.includes(preferred)))
     return preferred;
-  return sources[0] ?? [...edges.keys()].find(has)!;
+  return sources[0] ?? (has("0") ? "0" : [...edges.keys()].find(has)!);
 }
 
 /**

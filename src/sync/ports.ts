@@ -47,14 +47,14 @@ export interface Store {
   orderEvents(account: Address, orderIds: number[]): Promise<OrderEventRow[]>;
   orders(account: Address): Promise<StoredOrder[]>;
   /**
-   * Orders that filled in [fromMs, toMs], since the account was first followed, and of which no transition is stored:
-   * the lowest ids above `afterId`, ascending, at most `limit`.
+   * Orders that filled in [fromMs, toMs] and of which no transition is stored: the highest ids below `belowId`,
+   * descending, at most `limit`.
    */
   ordersKnownByFills(
     account: Address,
     fromMs: number,
     toMs: number,
-    afterId: number,
+    belowId: number,
     limit: number,
   ): Promise<number[]>;
   positions(account: Address): Promise<PositionRow[]>;

@@ -4,4 +4,12 @@ export const KEPT_SEEDS: readonly { seed: number; bug: string }[] = [
     seed: 5072,
     bug: "our clock jumped a minute ahead, and time that had not come yet was claimed as proven",
   },
+  {
+    seed: 200440,
+    bug: "orders that filled unseen and are no longer listed were only asked for by the database's own clock",
+  },
+  {
+    seed: 100536,
+    bug: "two fills of one millisecond, there and back, were linked the wrong way round, and verify saw a position",
+  },
 ];
