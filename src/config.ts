@@ -31,6 +31,7 @@ export interface Options {
   markets: string[];
   streams: string[];
   listen: Listen;
+  token: string | null;
   json: boolean;
   logLevel: LogLevel;
   color: boolean;
@@ -226,6 +227,14 @@ export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
     help: "dashboard, API, metrics and health",
     parse: listen,
     fallback: "127.0.0.1:4477",
+  },
+  token: {
+    flag: "--token <text>",
+    env: ["HLSYNC_TOKEN"],
+    help: "asked of whoever reads them; made anew at each start when --listen is open to others and none is given",
+    secret: true,
+    parse: optional,
+    fallback: "",
   },
   json: {
     flag: "--json",

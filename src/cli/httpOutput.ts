@@ -11,7 +11,7 @@ export const httpOutput: StartOutput = ({ context, following, store }) => {
   };
   return startHttp({
     listen: options.listen,
-    token: process.env.HLSYNC_TOKEN || null,
+    token: options.token,
     version,
     engine,
     feed,

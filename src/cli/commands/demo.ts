@@ -19,7 +19,7 @@ const PAST_MS = 600_000;
 export const demo: Command = {
   name: "demo",
   summary: "see it work: simulated exchange, embedded database, nothing to configure",
-  options: ["listen", "seed", "database"],
+  options: ["listen", "token", "seed", "database"],
   async run(context) {
     const { options, clock, log, print } = context;
     const startMs = clock.now() - PAST_MS;

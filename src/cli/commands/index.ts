@@ -2,10 +2,12 @@
 import type { Command } from "../command.ts";
 import { alerts } from "./alerts.ts";
 import { backfill } from "./backfill.ts";
+import { completion } from "./completion.ts";
 import { demo } from "./demo.ts";
 import { doctor } from "./doctor.ts";
 import { exportCommand } from "./export.ts";
 import { health } from "./health.ts";
+import { init } from "./init.ts";
 import { migrate } from "./migrate.ts";
 import { monitor } from "./monitor.ts";
 import { run } from "./run.ts";
@@ -30,7 +32,9 @@ export const COMMANDS: readonly Command[] = [
   doctor,
   alerts,
   webhooks,
+  init,
   migrate,
   simulate,
   demo,
+  completion,
 ];

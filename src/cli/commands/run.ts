@@ -26,6 +26,7 @@ export const run: Command = {
     "markets",
     "streams",
     "listen",
+    "token",
     "interval",
     "since",
     "weight",

@@ -1,0 +1,71 @@
+/** `docs/configuration.md`, made from the option table and the commands. Pure. */
+import { COMMON_OPTIONS, OPTIONS, type OptionName, optionKey } from "../config.ts";
+import type { Command } from "./command.ts";
+
+const HEAD = `# Configuration
+
+Every option is a flag, most are an environment variable too, and all are keys of the config file. Where several
+speak, the first of these wins: flag, environment, \`.env\` in the working folder, config file, default.
+
+\`hlsync init\` writes a commented config file and \`.env.example\`. The file is JSON; \`//\` comments and a comma at the
+end are allowed; a list may be an array (\`"account": ["0x…=main", "0x…"]\`). An unknown key or a bad value ends the program
+with exit code 2 and one line that names it.
+
+Secrets (the password in a database URL, the addresses of alert channels) belong into the environment or \`.env\`, not into
+a config file and not on a command line, which other users of the machine can read. They are masked in every log and error.
+
+This page is generated from \`src/config.ts\` and the commands; a test holds the two together
+(\`HLSYNC_WRITE=1 node test/unit/cli/reference.test.ts\` renews it).
+`;
+
+const cell = (text: string): string => text.replaceAll("|", "\\|");
+const code = (text: string): string => (text === "" ? "" : `\`${cell(text)}\``);
+
+function optionRow(name: OptionName, commands: readonly Command[]): string {
+  const { flag, env, help, fallback, parse, repeatable, secret } = OPTIONS[name];
+  const choices = (parse.choices ?? []).filter((choice) => choice !== "");
+  const notes = [
+    help,
+    // Help that is itself the list of choices need not repeat it.
+    ...(choices.length > 0 && !choices.every((choice) => help.includes(choice))
+      ? [`one of ${choices.join(", ")}`]
+      : []),
+    ...(repeatable ? ["commas separate several"] : []),
+    ...(secret ? ["**secret**"] : []),
+  ];
+  const takers = commands.filter(({ options }) => options.includes(name)).map((command) => command.name);
+  const where = COMMON_OPTIONS.includes(name) ? "all" : takers.join(", ");
+  const shown = flag.includes("<") ? fallback : "";
+  return `| ${code(flag)} | ${env.map(code).join(", ")} | ${code(optionKey(name))} | ${code(shown)} | ${cell(notes.join("; "))} | ${where} |`;
+}
+
+/** The whole page. */
+export function configurationReference(commands: readonly Command[]): string {
+  const names = Object.keys(OPTIONS) as OptionName[];
+  const common = names.filter((name) => COMMON_OPTIONS.includes(name));
+  const own = names.filter((name) => !COMMON_OPTIONS.includes(name));
+  return [
+    HEAD,
+    "## Commands",
+    "",
+    "| Command | Does |",
+    "|---|---|",
+    ...commands.map(
+      ({ name, args, summary }) => `| ${code(args ? `${name} ${args}` : name)} | ${cell(summary)} |`,
+    ),
+    "",
+    "## Options",
+    "",
+    "| Flag | Environment | Key | Default | Meaning | Commands |",
+    "|---|---|---|---|---|---|",
+    ...[...own, ...common].map((name) => optionRow(name, commands)),
+    "",
+    "`NO_COLOR`, set to anything, is `--no-color`.",
+    "",
+    "## Exit codes",
+    "",
+    "0 ok · 1 unexpected · 2 usage or configuration · 3 migration pending or incompatible · 4 drift or gap found ·",
+    "5 venue unreachable or rate-limited · 6 database unreachable · 130/143 on signals.",
+    "",
+  ].join("\n");
+}
