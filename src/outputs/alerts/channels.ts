@@ -114,14 +114,13 @@ function kindOf(text: string, aliases: Aliases): Kind {
     // The text holds passwords: it is not repeated.
     throw new ConfigError(`--alert-to (HLSYNC_ALERT_TO): ${why}`);
   };
+  // A token holds a colon, and a chat may be negative or @name: no URL to a parser.
+  if (/^(telegram|tgram):/.test(text)) return telegram(text) ?? refuse("expected telegram://TOKEN@CHAT");
   const url = URL.canParse(text)
     ? new URL(text)
     : refuse("a channel is a URL, for example telegram://TOKEN@CHAT");
   const [first = "", second = ""] = url.pathname.split("/").filter((part) => part !== "");
   switch (url.protocol) {
-    case "telegram:":
-    case "tgram:":
-      return telegram(text) ?? refuse("expected telegram://TOKEN@CHAT");
     case "ntfy:":
     case "ntfys:":
     case "ntfy+http:":
@@ -171,7 +170,6 @@ function webhook(url: URL, secrets: readonly Secret[]): Kind {
 
 /** @see https://core.telegram.org/bots/api#sendmessage */
 function telegram(text: string): Kind | null {
-  // A token holds a colon, and a chat may be negative or @name: not what URL thinks of as user and host.
   const match = /^(?:telegram|tgram):\/\/(\d+:[\w-]+)[@/](-?\d+|@?\w+)\/?$/.exec(text);
   if (match === null) return null;
   const [, token, chatId] = match;

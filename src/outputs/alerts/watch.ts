@@ -448,7 +448,7 @@ export class AlertWatch implements Service {
       ...{ rule: rule.name, account: null, coin: null, subject: null, atMs: nowMs, detail: "" },
       value: silentMs / 1000,
       words:
-        silentMs < 5_000
+        silentMs / 1000 <= rule.levels[0]!.clear
           ? "the database answers again"
           : `the database has not answered for ${duration(silentMs)}`,
     };

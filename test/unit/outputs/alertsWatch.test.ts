@@ -1,0 +1,454 @@
+/** Alerting on a real database: what is told, once, across restarts and between processes. */
+import assert from "node:assert/strict";
+import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { StoreError } from "../../../src/errors.ts";
+import { addSilence, endSilence, readAlerts } from "../../../src/outputs/alerts/alertStore.ts";
+import type { Channel } from "../../../src/outputs/alerts/channels.ts";
+import { type Rule, type RuleSet, ruleSet } from "../../../src/outputs/alerts/rules.ts";
+import {
+  AlertWatch,
+  type Followed,
+  WATCH_DEFAULTS,
+  type WatchDeps,
+} from "../../../src/outputs/alerts/watch.ts";
+import type { OutboxEvent, Queryable } from "../../../src/outputs/outbox.ts";
+import { disableEndpoint } from "../../../src/outputs/webhooks/endpoints.ts";
+import { systemClock } from "../../../src/runtime/clock.ts";
+import { silentLog } from "../../../src/runtime/log.ts";
+import type { DashboardRow, PositionRow } from "../../../src/sync/events.ts";
+import { ACCOUNT, dashboardOf, fillOf, ledgerOf, OTHER, positionOf } from "../../contract/rows.ts";
+import { startServer, type TestDatabase, type TestServer } from "../../support/postgres.ts";
+
+const QUICK = { ...WATCH_DEFAULTS, eventsMs: 15, conditionsMs: 15, slowMs: 30, leaseMs: 3_000 };
+
+describe("alerting", { timeout: 120_000 }, () => {
+  let server: TestServer;
+  let target: TestDatabase;
+  let db: Queryable;
+  let followed: Followed[];
+  const watches = new Set<AlertWatch>();
+
+  before(async () => {
+    server = await startServer();
+  });
+  after(() => server.stop());
+  beforeEach(async () => {
+    target = await server.newDatabase();
+    db = target.database;
+    await target.store.openAccount(ACCOUNT, "main", null);
+    followed = [{ account: ACCOUNT, lastDataMs: null, streamed: false }];
+  });
+  afterEach(async () => {
+    for (const watch of watches) await watch.stop();
+    watches.clear();
+    await target.close();
+  });
+
+  function startWatch(rules: RuleSet = ruleSet([]), change: Partial<WatchDeps> = {}): AlertWatch {
+    const watch = new AlertWatch({
+      ...{ db, clock: systemClock, log: silentLog, holder: "one", rules, followed: () => followed },
+      ...{ clockOffsetMs: () => 0, channels: [], ping: null, options: QUICK, ...change },
+    }).start();
+    watches.add(watch);
+    return watch;
+  }
+
+  /** The rules, with some of one changed in a way that users cannot. */
+  const rulesWith = (name: string, change: Partial<Rule>): RuleSet => {
+    const { rules, prices } = ruleSet([]);
+    return { prices, rules: new Map(rules).set(name, { ...rules.get(name)!, ...change } as Rule) };
+  };
+
+  const until = async <T>(read: () => Promise<T>, good: (value: T) => boolean): Promise<T> => {
+    const giveUpMs = performance.now() + 20_000;
+    for (;;) {
+      const value = await read();
+      if (good(value)) return value;
+      assert.ok(performance.now() < giveUpMs, `not so in time: ${JSON.stringify(value)}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  };
+  /** What was published, oldest first: `fired margin_ratio crit`. */
+  const told = async (): Promise<string[]> => {
+    const rows = await db.query<{ type: string; data: Record<string, unknown> }>(
+      "select type, data from hl_internal.outbox where type like 'alert.%' order by id",
+    );
+    return rows.map(({ type, data }) => `${type.slice(6)} ${data.rule} ${data.severity}`);
+  };
+  const alerts = () => readAlerts(db, 1_000);
+  const firing = async () => (await alerts()).filter(({ state }) => state === "firing");
+
+  let snapshots = 0;
+  const snapshot = (change: Partial<DashboardRow> = {}) => {
+    snapshots += 1;
+    const row = dashboardOf({ asOfMs: Date.now() + (snapshots % 500), healthScore: null, ...change });
+    return target.store.apply({ dashboard: [row] });
+  };
+  const margin = (pct: number) =>
+    snapshot({ liquidationBufferPct: String(100 - pct), healthComponents: null });
+  const position = (change: Partial<PositionRow> = {}) =>
+    target.store.apply({
+      positions: [
+        positionOf({ asOfMs: Date.now(), liquidationPrice: "60000.0", maxLeverage: 40, ...change }),
+      ],
+    });
+  /** Every rule has been looked at since now, at least twice. */
+  const judged = async (): Promise<void> => {
+    let rounds = 0;
+    const { query } = db;
+    const counting: Queryable["query"] = (sql, params) => {
+      if (sql.includes("hl_positions p")) rounds += 1;
+      return query.call(target.database, sql, params) as ReturnType<Queryable["query"]> as never;
+    };
+    db.query = counting;
+    await until(
+      async () => rounds,
+      (count) => count >= 3,
+    );
+    db.query = query;
+  };
+
+  let trade = 0;
+  const fills = (count: number, change: Parameters<typeof fillOf>[0] = {}) =>
+    target.store.apply({
+      fills: Array.from({ length: count }, () => {
+        trade += 1;
+        const nowMs = Date.now();
+        return fillOf({
+          tradeId: trade,
+          timeMs: nowMs,
+          seenAtMs: nowMs,
+          size: "0.01",
+          value: "830.00",
+          ...change,
+        });
+      }),
+    });
+
+  it("tells 40 partial fills of one order once, also when restarted in between", async () => {
+    const first = startWatch();
+    for (let n = 0; n < 4; n++) await fills(5);
+    await first.stop();
+    watches.delete(first);
+    startWatch();
+    for (let n = 0; n < 4; n++) await fills(5);
+    await until(told, (lines) => lines.length === 1);
+    const [alert] = await alerts();
+    assert.match(
+      alert!.message,
+      /^INFO bought 0\.4 BTC at 83000 \(33200 USD, 40 fills, order 556696349186\)\./,
+    );
+    // Once more from the start: it was told.
+    for (const watch of watches) await watch.stop();
+    watches.clear();
+    startWatch();
+    await fills(1);
+    await until(
+      () => db.query<{ n: number }>("select count(*) as n from hl_fills"),
+      ([row]) => row!.n === 41,
+    );
+    await fills(1, { orderId: 99, size: "1", value: "83000.00" });
+    await until(told, (lines) => lines.length === 2);
+    assert.deepEqual((await alerts()).map(({ subject }) => subject).sort(), [
+      "order 556696349186",
+      "order 99",
+    ]);
+  });
+
+  it("tells nothing of 9 000 fills that a backfill brings", async () => {
+    startWatch();
+    const nowMs = Date.now();
+    for (let page = 0; page < 9; page++) {
+      await target.store.apply({
+        fills: Array.from({ length: 1_000 }, (_, n) =>
+          fillOf({
+            ...{ tradeId: 1_000_000 + page * 1_000 + n, orderId: n, timeMs: nowMs - 600_000 - n * 1_000 },
+            ...{ size: "10", value: "830000.00", source: "backfill", seenAtMs: nowMs },
+          }),
+        ),
+      });
+    }
+    // A fresh one behind them shows that they were all read.
+    await fills(1, { orderId: 7, size: "1", value: "83000.00" });
+    await until(told, (lines) => lines.length > 0);
+    assert.deepEqual(await told(), ["fired large_fill info"]);
+    assert.equal((await alerts()).length, 1);
+  });
+
+  it("tells a margin ratio that moves around its threshold once, and once that it is over, restarts included", async () => {
+    let watch = startWatch();
+    for (const pct of [40, 60.1, 59.8, 60.3, 55, 61, 52, 60.2]) {
+      await margin(pct);
+      await judged();
+      if (pct !== 55) continue;
+      await watch.stop();
+      watches.delete(watch);
+      watch = startWatch();
+    }
+    assert.deepEqual(await told(), ["fired margin_ratio warn"]);
+    await margin(49);
+    await until(firing, (rows) => rows.length === 0);
+    assert.deepEqual(await told(), ["fired margin_ratio warn", "resolved margin_ratio warn"]);
+    // The cooldown is remembered across restarts too.
+    await watch.stop();
+    watches.delete(watch);
+    startWatch();
+    await margin(65);
+    await until(alerts, (rows) => rows.some(({ state }) => state === "pending"));
+    await margin(85);
+    await until(told, (lines) => lines.length === 3);
+    assert.equal((await told())[2], "fired margin_ratio crit");
+  });
+
+  it("uses the pools of the health score where they are known", async () => {
+    startWatch();
+    await snapshot({
+      liquidationBufferPct: "99",
+      healthComponents: {
+        pools: [{ pool: "unified USDC", ratio: "0.81", threshold: "0.95" }],
+        limiting: "margin",
+      },
+    } as never);
+    await until(told, (lines) => lines.length === 1);
+    const [alert] = await firing();
+    assert.match(alert!.message, /^CRIT margin ratio 85\.3 % \(unified USDC\)\. Threshold 80 %\. Equity /);
+  });
+
+  it("tells how far a position is from liquidation, when it comes nearer, and when it is closed", async () => {
+    startWatch();
+    await position({ liquidationDistancePct: "9.1", markPrice: "66000.0" });
+    await until(told, (lines) => lines.length === 1);
+    const [alert] = await firing();
+    assert.match(
+      alert!.message,
+      /^WARN BTC long 9\.1 % from liquidation \(3\.6 daily moves\)\. Threshold 10 %\. Mark 66000, liq 60000\. \d+(\.\d)? s old\.$/,
+    );
+    await position({ liquidationDistancePct: "3.9", markPrice: "62400.0" });
+    await until(told, (lines) => lines.length === 2);
+    await position({ szi: "0.0", liquidationDistancePct: null, liquidationPrice: null });
+    await until(firing, (rows) => rows.length === 0);
+    assert.deepEqual(await told(), [
+      "fired liquidation_distance warn",
+      "fired liquidation_distance crit",
+      "resolved liquidation_distance crit",
+    ]);
+    const [over] = await alerts();
+    assert.match(over!.message, /^RESOLVED BTC position is closed\./);
+  });
+
+  it("leaves values alone while the feed is stale, and tells that it is", async () => {
+    followed = [{ account: ACCOUNT, lastDataMs: Date.now() - 40_000, streamed: true }];
+    await position({ liquidationDistancePct: "3", asOfMs: Date.now() - 40_000 });
+    startWatch();
+    await until(told, (lines) => lines.length === 1);
+    await judged();
+    assert.deepEqual(await told(), ["fired feed_stale warn"]);
+    followed = [{ account: ACCOUNT, lastDataMs: Date.now(), streamed: true }];
+    await position({ liquidationDistancePct: "3" });
+    await until(told, (lines) => lines.length === 3);
+    assert.deepEqual((await told()).sort(), [
+      "fired feed_stale warn",
+      "fired liquidation_distance crit",
+      "resolved feed_stale warn",
+    ]);
+  });
+
+  it("judges by the venue's clock, however far it is from ours", async () => {
+    startWatch(ruleSet([]), { clockOffsetMs: () => -600_000 });
+    await position({ liquidationDistancePct: "3", asOfMs: Date.now() - 600_000 });
+    await until(told, (lines) => lines.length === 1);
+    assert.match((await firing())[0]!.message, / \d(\.\d)? s old\.$/);
+    await fills(1, { orderId: 7, value: "83000.00", timeMs: Date.now() - 600_000 });
+    await until(told, (lines) => lines.length === 2);
+  });
+
+  it("keeps quiet while silenced, and speaks when the silence ends", async () => {
+    const id = await addSilence(db, {
+      rule: null,
+      account: ACCOUNT,
+      coin: null,
+      untilMs: Date.now() + 60_000,
+    });
+    startWatch(ruleSet([]), { options: { ...QUICK, leaseMs: 30 } });
+    await margin(70);
+    await fills(1, { orderId: 7, value: "83000.00" });
+    await until(alerts, (rows) => rows.length === 2);
+    assert.deepEqual(await told(), []);
+    assert.ok((await alerts()).every(({ toldMs }) => toldMs === null));
+    assert.ok(await endSilence(db, id));
+    // The condition still holds; the fill is past.
+    await until(told, (lines) => lines.length === 1);
+    assert.deepEqual(await told(), ["fired margin_ratio warn"]);
+  });
+
+  it("is done by one of two processes, and by the other when that one is gone without a word", async () => {
+    const gone = startWatch(ruleSet([]), { holder: "one", options: { ...QUICK, leaseMs: 600 } });
+    startWatch(ruleSet([]), { holder: "two", options: { ...QUICK, leaseMs: 600 } });
+    await margin(70);
+    await fills(1, { orderId: 1, value: "83000.00" });
+    await until(told, (lines) => lines.length === 2);
+    // Its lease is left to run out.
+    await gone.stop();
+    await db.query("update hl_internal.leases set holder = 'one', expires_at = now() + interval '1 second'");
+    await margin(90);
+    await fills(1, { orderId: 2, value: "83000.00" });
+    await until(told, (lines) => lines.length === 4);
+    assert.deepEqual((await told()).sort(), [
+      "fired large_fill info",
+      "fired large_fill info",
+      "fired margin_ratio crit",
+      "fired margin_ratio warn",
+    ]);
+  });
+
+  it("watches only the accounts that this process follows", async () => {
+    startWatch();
+    await fills(1, { account: OTHER, orderId: 1, value: "83000.00" });
+    await fills(1, { orderId: 2, value: "83000.00" });
+    await until(told, (lines) => lines.length === 1);
+    assert.deepEqual(
+      (await alerts()).map(({ account }) => account),
+      [ACCOUNT],
+    );
+  });
+
+  it("tells of drift and gaps, with events of their own for gaps", async () => {
+    const { rules, prices } = rulesWith("gap", { forMs: 0 });
+    const drift = { ...rules.get("drift")!, forMs: 0 } as Rule;
+    startWatch({ prices, rules: new Map(rules).set("drift", drift) });
+    const nowMs = Date.now();
+    await target.store.openAccount(ACCOUNT, null, nowMs - 7_200_000);
+    const row = {
+      account: ACCOUNT,
+      stream: "fills",
+      cause: "chain",
+      detail: { missing: "1" },
+      foundAtMs: nowMs,
+    };
+    await target.store.apply({ drift: [{ ...row, repairedAtMs: null }] });
+    // All five streams miss two hours.
+    await until(firing, (rows) => rows.length === 6);
+    const coverage = (["fills", "twapFills", "orders", "funding", "ledger"] as const).map((stream) => ({
+      ...{ account: ACCOUNT, stream, grade: "proven" as const, fromMs: 0, toMs: nowMs, reason: null },
+    }));
+    await target.store.apply({ coverage, drift: [{ ...row, repairedAtMs: nowMs }] });
+    await until(firing, (rows) => rows.length === 0);
+    const events = await db.query<{ type: string; stream: string; missing: number }>(
+      `select type, data ->> 'stream' as stream, (data ->> 'missing_ms')::bigint as missing
+       from hl_internal.outbox where type like 'gap.%' order by type, stream`,
+    );
+    assert.equal(events.filter(({ type }) => type === "gap.opened").length, 5);
+    assert.equal(events.filter(({ type }) => type === "gap.closed").length, 5);
+    assert.ok(events[5]!.missing >= 7_199_000, JSON.stringify(events[5]));
+  });
+
+  it("tells the day's loss without deposits and withdrawals", async () => {
+    startWatch();
+    const midnightMs = Math.floor(Date.now() / 86_400_000) * 86_400_000;
+    const flat = { liquidationBufferPct: "99", healthComponents: null, accountMode: "standard" };
+    const steady = { ...flat, accountValue: "10000" };
+    await target.store.apply({ dashboard: [dashboardOf({ ...steady, asOfMs: midnightMs - 60_000 })] });
+    // 4 000 were withdrawn, 600 were lost.
+    await target.store.apply({
+      ledger: [
+        ledgerOf({
+          ...{ timeMs: midnightMs - 1, type: "withdraw", usdc: "-4000", source: "backfill" },
+          raw: { delta: { type: "withdraw", usdc: "3999.0", fee: "1.0" } },
+        }),
+      ],
+    });
+    await snapshot({ ...flat, accountValue: "5400" });
+    await until(told, (lines) => lines.length === 1);
+    const [alert] = await firing();
+    assert.match(alert!.message, /^WARN 6 % lost today\. Threshold 5 %\. -600 USD, equity 5400\./);
+  });
+
+  it("tells a price that is crossed, and a webhook that was disabled", async () => {
+    startWatch(ruleSet(["price=BTC<70000"]));
+    await position({ markPrice: "69000.0", liquidationDistancePct: null });
+    await db.query(
+      `insert into hl_internal.webhook_endpoints (id, url, format, events, since_ms)
+       values ('wh_1', 'https://x.example', 'standard', '{*}', 0)`,
+    );
+    await disableEndpoint(db, "wh_1", "answered 410 Gone", Date.now());
+    await until(told, (lines) => lines.length === 2);
+    const messages = (await alerts()).map(({ message }) => message);
+    assert.ok(
+      messages.some((text) => /^INFO BTC at 69000\. Threshold 70000\./.test(text)),
+      messages.join("\n"),
+    );
+    assert.ok(messages.some((text) => /^WARN webhook wh_1 was disabled: answered 410 Gone\./.test(text)));
+  });
+
+  it("ends untold what a rule that was turned off had begun", async () => {
+    const watch = startWatch();
+    await margin(70);
+    await until(firing, (rows) => rows.length === 1);
+    await watch.stop();
+    watches.delete(watch);
+    startWatch(ruleSet(["margin_ratio=off"]));
+    await until(firing, (rows) => rows.length === 0);
+    assert.deepEqual(await told(), ["fired margin_ratio warn"]);
+  });
+
+  it("tells channels directly when the database is away, and that it is back", async () => {
+    const delivered: OutboxEvent[] = [];
+    let attempts = 0;
+    const channel: Channel = {
+      ...{ id: "alert_test", kind: "test", label: "test", delaysMs: [0, 10, 10] },
+      async deliver(event) {
+        attempts += 1;
+        if (attempts === 1) return { status: 500, error: "answered 500", retryAfterMs: null };
+        delivered.push(event);
+        return { status: 200, error: null, retryAfterMs: null };
+      },
+    };
+    let away = false;
+    const failing: Queryable = {
+      query: (sql, params) =>
+        away
+          ? Promise.reject(new StoreError("connection refused", { transient: true }))
+          : target.database.query(sql, params),
+    };
+    startWatch(ruleSet(["database_down=crit:0.5/0.4"]), { db: failing, channels: [channel] });
+    await margin(70);
+    await until(told, (lines) => lines.length === 1);
+    away = true;
+    await until(
+      async () => delivered.length,
+      (count) => count === 1,
+    );
+    away = false;
+    await until(
+      async () => delivered.length,
+      (count) => count === 2,
+    );
+    assert.deepEqual(
+      delivered.map(({ type }) => type),
+      ["alert.fired", "alert.resolved"],
+    );
+    assert.match(String(delivered[0]!.data.message), /^CRIT the database has not answered for \d+ s\./);
+    assert.match(String(delivered[1]!.data.message), /^RESOLVED the database answers again\./);
+    // What was known before is known again, and not repeated.
+    await judged();
+    assert.deepEqual(await told(), ["fired margin_ratio warn"]);
+  });
+
+  it("calls the dead-man URL while all is well, and not when the feed is stale", async () => {
+    let pings = 0;
+    const ping = async () => {
+      pings += 1;
+    };
+    followed = [{ account: ACCOUNT, lastDataMs: Date.now() - 600_000, streamed: true }];
+    startWatch(ruleSet([]), { ping, options: { ...QUICK, deadManMs: 2_000 } });
+    await until(told, (lines) => lines.length === 1);
+    assert.equal(pings, 0);
+    const keepFresh = setInterval(() => {
+      followed = [{ account: ACCOUNT, lastDataMs: Date.now(), streamed: true }];
+    }, 50);
+    await until(
+      async () => pings,
+      (count) => count === 2,
+    ).finally(() => clearInterval(keepFresh));
+  });
+});
