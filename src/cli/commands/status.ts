@@ -1,6 +1,7 @@
 /** `status`: what the database holds, how it stands and since when it is complete. Asks the database only. */
 import type { AccountRow, DatabaseStore } from "../../store/store.ts";
 import { knownSince, subtract, union } from "../../sync/coverage.ts";
+import { followLease } from "../../sync/engine.ts";
 import { TRACKED_STREAMS, type TrackedStream } from "../../sync/events.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
 import { openMigrated } from "../wire.ts";
@@ -61,7 +62,9 @@ export const status: Command = {
         print(`database  ${database.describe()}`);
         print(`rows      ${tables.map(({ table, rows }) => `${table} ${rows}`).join(", ")}`);
       }
+      const leases = new Map((await store.heldLeases("follow ")).map(({ name, holder }) => [name, holder]));
       for (const row of accounts) {
+        const followedBy = leases.get(followLease(row.account)) ?? null;
         const streams = await Promise.all(TRACKED_STREAMS.map((stream) => coverageOf(store, row, stream)));
         const [now] = await database.query<Now>(
           `select as_of_ms, age_seconds, account_mode, account_value, total_positions, health_score, health_status,
@@ -71,9 +74,9 @@ export const status: Command = {
         );
         if (options.json) {
           const { account, alias } = row;
-          print(JSON.stringify({ type: "account", account, alias, ...now }));
+          print(JSON.stringify({ type: "account", account, alias, followedBy, ...now }));
           for (const one of streams) print(JSON.stringify({ type: "coverage", account, alias, ...one }));
-        } else for (const line of accountLines(row, now ?? null, streams)) print(line);
+        } else for (const line of accountLines(row, now ?? null, followedBy, streams)) print(line);
       }
       if (accounts.length === 0 && !options.json) print("no account has been followed yet");
       return EXIT.ok;
@@ -94,7 +97,12 @@ interface Now extends Record<string, unknown> {
   health_reason: string | null;
 }
 
-function accountLines({ account, alias }: AccountRow, now: Now | null, streams: StreamCoverage[]): string[] {
+function accountLines(
+  { account, alias }: AccountRow,
+  now: Now | null,
+  followedBy: string | null,
+  streams: StreamCoverage[],
+): string[] {
   const money = streams.filter(({ stream }) => MONEY_STREAMS.includes(stream));
   const since = money.map(({ completeSinceMs }) => completeSinceMs);
   const gaps = money.reduce((count, one) => count + one.gaps.length, 0);
@@ -106,6 +114,7 @@ function accountLines({ account, alias }: AccountRow, now: Now | null, streams: 
         : `complete since ${moment(Math.max(...(since as number[])))}, ${gaps} gap${gaps === 1 ? "" : "s"}`
     }`,
   ];
+  lines.push(`  followed   ${followedBy === null ? "by nobody now" : `by ${followedBy}`}`);
   if (now) {
     const health = now.health_score === null ? "unknown" : `${now.health_score} ${now.health_status}`;
     lines.push(
