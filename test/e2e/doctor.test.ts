@@ -41,7 +41,8 @@ describe("doctor", { timeout: 240_000 }, () => {
   let nowhere: number;
 
   before(async () => {
-    server = await startServer("real");
+    // Its own: roles of other tests on a shared server would be findings.
+    server = await startServer("embedded");
     db = await server.newDatabase();
     exchange = await simulate("--weight", "100000");
     nowhere = await freePort();

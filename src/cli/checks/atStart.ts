@@ -3,19 +3,21 @@
  * never delays or stops anything; asks the venue only with what nobody else needs of the budget, at most
  * `ROLES_ASKED_MAX` times.
  */
+import type { Database } from "../../store/database.ts";
 import type { VenueInfo } from "../../sync/ports.ts";
 import type { Context } from "../command.ts";
 import { isUrl } from "../wire.ts";
 import { checkRole } from "./accounts.ts";
 import { budgetFinding } from "./budget.ts";
-import { tlsFinding } from "./database.ts";
+import { accessFinding, tlsFinding } from "./database.ts";
 import type { Finding } from "./finding.ts";
 import { checkVenue, endpointsFinding } from "./venue.ts";
 
 /** Each costs a weight of 60. */
 const ROLES_ASKED_MAX = 5;
 
-export function warnAtStart(context: Context, info: VenueInfo): void {
+/** `database` is null with `--no-db`. */
+export function warnAtStart(context: Context, info: VenueInfo, database: Database | null): void {
   const { options, log, signal } = context;
   const tell = (findings: readonly Finding[]) => {
     for (const { check, status, says, why, fix } of findings)
@@ -25,6 +27,7 @@ export function warnAtStart(context: Context, info: VenueInfo): void {
   const inquire = async () => {
     tell([endpointsFinding(options), budgetFinding(options)]);
     if (options.db && isUrl(options.database)) tell([tlsFinding(options.database)]);
+    if (database) tell(asList(await accessFinding(database)));
     tell((await checkVenue(info, options.apiUrl, ask.priority, signal)).findings);
     for (const { address } of options.account.slice(0, ROLES_ASKED_MAX))
       tell([await checkRole({ info, account: address, ask, elsewhere: null })]);
@@ -33,3 +36,5 @@ export function warnAtStart(context: Context, info: VenueInfo): void {
     if (!signal.aborted) log.debug("a check at the start failed", { error });
   });
 }
+
+const asList = (finding: Finding | null): Finding[] => (finding === null ? [] : [finding]);

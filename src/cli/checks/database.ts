@@ -68,8 +68,9 @@ export async function checkDatabase(question: DatabaseQuestion): Promise<Finding
   findings.push(await pendingFinding(database, isMigrated, isOwner));
   const grants = isMigrated ? await grantsFinding(database, facts) : await creationFinding(database, facts);
   findings.push(grants);
-  if (isMigrated && grants.status === "ok") findings.push(await instanceFinding(database, accounts));
-  return findings;
+  if (!isMigrated || grants.status !== "ok") return findings;
+  const access = await accessFinding(database);
+  return [...findings, ...(access ? [access] : []), await instanceFinding(database, accounts)];
 }
 
 /** Words for what the driver said; `StoreError` has the essence already. */
@@ -251,6 +252,36 @@ async function instanceFinding(database: Database, accounts: readonly Address[])
     "instance",
     `${others.length} accounts are followed already, by ${holders.join(", ")} (host:process)`,
     "a second `run` stands by and takes over within seconds when that one stops",
+  );
+}
+
+/**
+ * Whether Supabase's API shows hlsync's tables to people: null where there are no roles of Supabase. New tables of
+ * projects made before 2026 are open to them by default.
+ */
+export async function accessFinding(database: Database): Promise<Finding | null> {
+  const [roles] = await database.query<{ present: boolean; chosen: boolean }>(
+    `select to_regrole('anon') is not null and to_regrole('authenticated') is not null as present,
+       exists (select from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+               where n.nspname = 'hl_internal' and p.proname = 'set_access') as chosen`,
+  );
+  if (!roles!.present) return null;
+  const open = await database.query<{ name: string }>(
+    `select c.relname as name from pg_catalog.pg_class c
+     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+     cross join (values ('anon'), ('authenticated')) as r(role)
+     where n.nspname = 'public' and c.relname like 'hl\\_%' and c.relkind in ('r', 'p') and not c.relrowsecurity
+       and has_table_privilege(r.role, c.oid, 'select, insert, update, delete')
+     group by 1 order by 1`,
+  );
+  if (open.length === 0) return ok("access", "no table is open to Supabase's API without row level security");
+  const tables = open.length === 1 ? "1 table is" : `${open.length} tables are`;
+  const preset = "select hl_internal.set_access('single-user') (or 'members', 'off')";
+  return warn(
+    "access",
+    `${tables} open to Supabase's API without row level security: ${open[0]!.name}${open.length > 1 ? ", …" : ""}`,
+    "whoever has the project's publishable key may read, perhaps write them",
+    roles!.chosen ? preset : `run supabase/access.sql of the package in the SQL editor, then ${preset}`,
   );
 }
 

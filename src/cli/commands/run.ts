@@ -85,7 +85,7 @@ export async function followUntilStopped(context: Context, options: FollowOption
       const database = opened.database?.database.describe() ?? "none";
       const { accounts } = engine.status();
       const active = accounts.filter(({ role }) => role === "active").length;
-      warnAtStart(context, following.venue.info);
+      warnAtStart(context, following.venue.info, opened.database?.database ?? null);
       log.info("following", { accounts: active, onStandby: accounts.length - active, database });
       outputs = await startOutputs({ context, following, store: opened.database?.store ?? null });
       options.onStarted?.(following, opened.database);
