@@ -4,11 +4,19 @@
  */
 import { historyLine, jsonLine, textLine } from "../../outputs/console.ts";
 import type { Lifecycle } from "../../runtime/lifecycle.ts";
+import type { Progress } from "../../sync/account.ts";
 import type { Committed } from "../../sync/engine.ts";
 import { warnAtStart } from "../checks/atStart.ts";
 import { type Command, type Context, EXIT, untilAborted } from "../command.ts";
 import { startOutputs } from "../outputs.ts";
-import { type Following, follow, type OpenDatabase, openFor, openLeases } from "../wire.ts";
+import {
+  type Following,
+  follow,
+  type MigratedDatabase,
+  type OpenDatabase,
+  openFor,
+  openLeases,
+} from "../wire.ts";
 
 /** Stopping in order: intake first, then what was received is written, within this time. */
 const STOP_WITHIN_MS = 10_000;
@@ -66,6 +74,9 @@ export interface FollowOptions {
   printing: boolean;
   /** Stand by while another process follows the same accounts into the same database. */
   sharing: boolean;
+  /** Runs before the engine starts: nothing that it commits is missed. */
+  onFollowing?: (following: Following, database: MigratedDatabase | null) => void;
+  onProgress?: (progress: Progress) => void;
   /** Runs once the engine does. */
   onStarted?: (following: Following, database: OpenDatabase | null) => void;
 }
@@ -75,10 +86,12 @@ export async function followUntilStopped(context: Context, options: FollowOption
   const { log, signal, clock } = context;
   const opened = await openFor(context);
   const leases = options.sharing && opened.database ? openLeases(opened.database.url) : null;
-  const following = follow(context, opened.store, leases ?? {});
+  const { onProgress } = options;
+  const following = follow(context, opened.store, { ...leases, ...(onProgress ? { onProgress } : {}) });
   const { engine, feed, failed } = following;
   let outputs: Lifecycle | null = null;
   try {
+    options.onFollowing?.(following, opened.database);
     if (options.printing) feed.subscribe(printer(context));
     await Promise.race([engine.start(), failed, untilAborted(signal)]);
     if (!signal.aborted) {

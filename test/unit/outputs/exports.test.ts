@@ -19,25 +19,32 @@ test("a CSV cell is quoted only when it must be, and nothing is null, not the wo
   assert.equal(csvLine(columns, { coin: "BTC", note: null }), "BTC,,,,");
 });
 
+interface SlowSink extends Sink {
+  written: string[];
+  writableLength: number;
+  drained: (() => void)[];
+  drain(): void;
+}
+
 /** A reader that takes nothing until told. */
-function slowSink() {
-  const sink = {
-    written: [] as string[],
+function slowSink(): SlowSink {
+  const sink: SlowSink = {
+    written: [],
     writableLength: 0,
-    drained: [] as (() => void)[],
-    write(text: string) {
+    drained: [],
+    write(text) {
       sink.written.push(text);
       sink.writableLength += text.length;
       return sink.writableLength < 10;
     },
-    once(_event: "drain", listener: () => void) {
+    once(_event, listener) {
       sink.drained.push(listener);
     },
     drain() {
       sink.writableLength = 0;
       for (const listener of sink.drained.splice(0)) listener();
     },
-  } satisfies Sink & Record<string, unknown>;
+  };
   return sink;
 }
 

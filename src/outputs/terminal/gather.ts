@@ -1,0 +1,130 @@
+/**
+ * What the engine knows now, as the screen wants it. Reads memory only, but for the figures of the day, which come from
+ * the database every few seconds; while it does not answer there are none, never old ones.
+ */
+
+import type { Account, Progress } from "../../sync/account.ts";
+import { WINDOW_STREAMS } from "../../sync/backfill.ts";
+import { knownSince, union } from "../../sync/coverage.ts";
+import type { Engine, EngineStatus } from "../../sync/engine.ts";
+import type { Address } from "../../sync/events.ts";
+import type { Queryable } from "../outbox.ts";
+import { type AccountModel, type HistoryLine, streamLines, type Today, type Word, worst } from "./model.ts";
+
+/** A history of which a page was committed within this time is being read. */
+const READING_MS = 3_000;
+/** Polled accounts are read in turn: their age is judged by these. */
+const POLLED_DELAYED_MS = 60_000;
+const POLLED_STALE_MS = 300_000;
+const DAY_MS = 86_400_000;
+
+/** Progress by account and stream, with the time it was told. */
+export type ProgressBook = Map<string, { progress: Progress; atMs: number }>;
+
+export const noteProgress = (book: ProgressBook, progress: Progress, atMs: number): void =>
+  void book.set(`${progress.account} ${progress.stream}`, { progress, atMs });
+
+export function gather(
+  engine: Engine,
+  book: ProgressBook,
+  today: ReadonlyMap<Address, Today>,
+  nowMs: number,
+): AccountModel[] {
+  const accounts = new Map(engine.accounts().map((account) => [account.address, account]));
+  return engine.status().accounts.map((status) => {
+    const account = accounts.get(status.address);
+    const { snapshot = null, positions = [], openOrders = [] } = account?.look() ?? {};
+    const { lane } = status;
+    const streams = lane ? streamLines(lane, nowMs) : [];
+    const dataMs = lane
+      ? latest(streams.map(({ ageMs }) => ageMs))
+      : snapshot
+        ? nowMs - snapshot.asOfMs
+        : null;
+    return {
+      address: status.address,
+      alias: status.alias,
+      role: status.role,
+      phase: phaseOf(status),
+      feedAgeMs: dataMs,
+      word: lane ? worst(streams) : polledWord(dataMs),
+      queued: lane?.queued ?? 0,
+      dropped: lane?.dropped ?? 0,
+      reconnects: lane?.stream.reconnects ?? 0,
+      lastReconcileMs: lane?.lastCatchUpMs ?? null,
+      healed: lane?.healed ?? 0,
+      unexplained: lane?.unexplained ?? 0,
+      snapshot,
+      positions,
+      openOrders,
+      streams,
+      histories: account ? histories(account, book, nowMs) : [],
+      today: today.get(status.address) ?? null,
+    };
+  });
+}
+
+const latest = (ages: readonly (number | null)[]): number | null => {
+  const known = ages.filter((ms) => ms !== null);
+  return known.length === 0 ? null : Math.min(...known);
+};
+
+const polledWord = (ageMs: number | null): Word =>
+  ageMs === null || ageMs > POLLED_STALE_MS ? "stale" : ageMs > POLLED_DELAYED_MS ? "delayed" : "live";
+
+function phaseOf({ role, mode, holder, lane }: EngineStatus["accounts"][number]): string {
+  if (role === "standby") return holder === null ? "on standby" : `on standby, ${holder} follows it`;
+  if (mode === "poll") return "polled";
+  return (lane?.phase ?? "connecting").replace("_", " ");
+}
+
+function histories(account: Account, book: ProgressBook, nowMs: number): HistoryLine[] {
+  return WINDOW_STREAMS.map((stream) => {
+    const told = book.get(`${account.address} ${stream}`);
+    const proven = union(account.known(stream, "proven"));
+    const provenToMs = proven.at(-1)?.toMs ?? null;
+    const gaps = account.gaps(stream).filter(({ toMs }) => provenToMs !== null && toMs < provenToMs).length;
+    return {
+      stream,
+      fromMs: told?.progress.fromMs ?? 0,
+      toMs: told?.progress.toMs ?? 0,
+      rows: told?.progress.rows ?? 0,
+      active: told !== undefined && nowMs - told.atMs < READING_MS && (gaps > 0 || provenToMs === null),
+      completeSinceMs: provenToMs === null ? null : knownSince(proven, provenToMs),
+      gaps,
+      horizonMs: account.known(stream, "unprovable").at(-1)?.toMs ?? null,
+    };
+  });
+}
+
+interface TodayRow extends Record<string, unknown> {
+  closed: string;
+  fees: string;
+  funding: string;
+  net: string;
+  fills: number;
+}
+
+/** The money of the UTC day, and the drawdown of the last 30 days. Rejects with `StoreError`. */
+export async function readToday(
+  db: Queryable,
+  account: Address,
+  drawdownPct: string | null,
+  nowMs: number,
+): Promise<Today> {
+  const [row] = await db.query<TodayRow>(
+    `with traded as (
+       select coalesce(sum(closed_pnl), 0) as closed, coalesce(sum(fee_usdc), 0) as fees, count(*) as fills
+       from public.hl_fill_pnl where account_address = $1 and fill_time >= to_timestamp($2::bigint / 1000.0)
+     ),
+     paid as (
+       select coalesce(sum(usdc), 0) as funding from public.hl_funding
+       where account_address = $1 and funding_time >= to_timestamp($2::bigint / 1000.0)
+     )
+     select trim_scale(closed) as closed, trim_scale(fees) as fees, trim_scale(funding) as funding,
+       trim_scale(closed - fees + funding) as net, fills from traded cross join paid`,
+    [account, nowMs - (nowMs % DAY_MS)],
+  );
+  const { closed, fees, funding, net, fills } = row!;
+  return { closedPnl: closed, fees, funding, net, fills, drawdownPct };
+}

@@ -1,0 +1,160 @@
+/**
+ * What the live screen shows, as plain data: made anew for every frame out of the engine, and out of the events that
+ * were committed meanwhile. Pure. Holds at most `TAPE_MAX` events and `NOTES_MAX` log lines.
+ */
+import { channelOfType } from "../../protocol/channels.ts";
+import type { Address, ChangeEvent, DashboardRow, OrderEventRow, PositionRow } from "../../sync/events.ts";
+import type { LaneStatus } from "../../sync/lane.ts";
+import type { SubscriptionStatus } from "../../sync/ports.ts";
+
+/** Events remembered for the tape. */
+export const TAPE_MAX = 1_000;
+/** Log lines remembered. */
+export const NOTES_MAX = 200;
+
+export type Word = "live" | "delayed" | "stale" | "down";
+
+export interface StreamLine {
+  name: string;
+  dex: string;
+  word: Word;
+  /** Of its last data; null before the first. */
+  ageMs: number | null;
+  /** Whether silence is normal: streams of events are quiet when nothing happens. */
+  quiet: boolean;
+}
+
+/** Where reading a history stands. */
+export interface HistoryLine {
+  stream: string;
+  fromMs: number;
+  toMs: number;
+  rows: number;
+  /** Reading now. */
+  active: boolean;
+  /** Proven without a gap since then; null when nothing is. */
+  completeSinceMs: number | null;
+  gaps: number;
+  /** What is older the venue serves no more; null when it serves all. */
+  horizonMs: number | null;
+}
+
+export interface Today {
+  closedPnl: string;
+  fees: string;
+  funding: string;
+  net: string;
+  fills: number;
+  drawdownPct: string | null;
+}
+
+export interface AccountModel {
+  address: Address;
+  alias: string | null;
+  /** `standby`: another process follows it. */
+  role: "active" | "standby";
+  phase: string;
+  /** Age of the newest data of any stream. */
+  feedAgeMs: number | null;
+  word: Word;
+  queued: number;
+  dropped: number;
+  reconnects: number;
+  lastReconcileMs: number | null;
+  healed: number;
+  unexplained: number;
+  snapshot: DashboardRow | null;
+  positions: PositionRow[];
+  openOrders: OrderEventRow[];
+  streams: StreamLine[];
+  histories: HistoryLine[];
+  /** Null without a database. */
+  today: Today | null;
+}
+
+export type View = "overview" | "positions" | "orders" | "tape" | "streams" | "log";
+export const VIEWS: readonly View[] = ["overview", "positions", "orders", "tape", "streams", "log"];
+
+export interface Note {
+  level: string;
+  text: string;
+}
+
+export interface Screen {
+  nowMs: number;
+  network: string;
+  /** Null while starting. */
+  starting: string | null;
+  accounts: AccountModel[];
+  selected: number;
+  view: View;
+  filter: string;
+  /** The filter is being typed. */
+  typing: boolean;
+  paused: boolean;
+  help: boolean;
+  scroll: number;
+  /** Newest last. */
+  tape: ChangeEvent[];
+  notes: Note[];
+  weight: { used: number; perMinute: number; waiting: number } | null;
+  database: string;
+}
+
+/** Data of a channel that is re-pushed this many times later than promised is delayed. */
+const DELAYED_CADENCES = 1.6;
+/** A socket that brought nothing at all for this long is delayed, then stale. */
+const SOCKET_DELAYED_MS = 10_000;
+const SOCKET_STALE_MS = 30_000;
+
+/** One word for a stream, from what the session knows of it. */
+export function streamLine(
+  { subscription, state, lastDataMs, stale }: SubscriptionStatus,
+  socket: { live: boolean; lastReceivedMs: number | null },
+  nowMs: number,
+): StreamLine {
+  const { cadenceMs } = channelOfType(subscription.type);
+  const ageMs = lastDataMs === null ? null : Math.max(0, nowMs - lastDataMs);
+  const socketAgeMs =
+    socket.lastReceivedMs === null ? Number.POSITIVE_INFINITY : nowMs - socket.lastReceivedMs;
+  const word = ((): Word => {
+    if (!socket.live || state === "refused" || state === "limited") return "down";
+    if (stale || socketAgeMs > SOCKET_STALE_MS) return "stale";
+    if (state !== "confirmed" || socketAgeMs > SOCKET_DELAYED_MS) return "delayed";
+    const late = cadenceMs !== null && (ageMs ?? Number.POSITIVE_INFINITY) > cadenceMs * DELAYED_CADENCES;
+    return late ? "delayed" : "live";
+  })();
+  const dex = typeof subscription.dex === "string" ? subscription.dex : "";
+  return { name: subscription.type, dex, word, ageMs, quiet: cadenceMs === null };
+}
+
+export function streamLines({ stream }: LaneStatus, nowMs: number): StreamLine[] {
+  const live = stream.state === "live" || stream.state === "subscribing";
+  const socket = { live, lastReceivedMs: stream.lastReceivedMs };
+  return stream.subscriptions.map((subscription) => streamLine(subscription, socket, nowMs));
+}
+
+const RANK: Record<Word, number> = { live: 0, delayed: 1, stale: 2, down: 3 };
+
+/** The worst word; `down` when there is nothing. */
+export const worst = (lines: readonly Pick<StreamLine, "word">[]): Word =>
+  lines.reduce<Word | null>(
+    (word, line) => (word === null || RANK[line.word] > RANK[word] ? line.word : word),
+    null,
+  ) ?? "down";
+
+/** Adds to a list that forgets its oldest beyond `limit`. */
+export function append<T>(list: T[], items: readonly T[], limit: number): void {
+  list.push(...items.slice(-limit));
+  if (list.length > limit) list.splice(0, list.length - limit);
+}
+
+const TERMINAL = new Set(["filled", "canceled", "rejected"]);
+
+/** Open orders as last listed, less those that ended since, as committed. */
+export function stillOpen(orders: readonly OrderEventRow[], tape: readonly ChangeEvent[]): OrderEventRow[] {
+  const ended = new Set<unknown>();
+  for (const { type, data } of tape)
+    if (type === "order.updated" && TERMINAL.has(String(data.status))) ended.add(data.order_id);
+  return orders.filter(({ orderId }) => !ended.has(orderId));
+}

@@ -1,0 +1,366 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { cut, fit, line, printable, span, width } from "../../../src/outputs/terminal/cells.ts";
+import { keysOf, press, SHOWN_FIRST, type Shown } from "../../../src/outputs/terminal/keys.ts";
+import {
+  type AccountModel,
+  append,
+  type Screen,
+  stillOpen,
+  streamLine,
+  VIEWS,
+  worst,
+} from "../../../src/outputs/terminal/model.ts";
+import { age, money, render } from "../../../src/outputs/terminal/screen.ts";
+import { Terminal } from "../../../src/outputs/terminal/terminal.ts";
+import { VirtualClock } from "../../../src/simulator/world.ts";
+import type { ChangeEvent } from "../../../src/sync/events.ts";
+import { dashboardOf, orderEventOf, positionOf, T } from "../../contract/rows.ts";
+
+const ESC = "\u001b";
+const stripped = (text: string): string => text.replace(new RegExp(`${ESC}\\[[0-9;]*m`, "g"), "");
+
+const fill = (change: Partial<ChangeEvent> = {}, data: Record<string, unknown> = {}): ChangeEvent => ({
+  id: "1",
+  key: "fill:1",
+  type: "fill.created",
+  account: "0xaa",
+  timeMs: T,
+  source: "stream",
+  data: {
+    coin: "BTC",
+    side: "buy",
+    size: "0.50",
+    price: "83000.0",
+    fee: "18.675",
+    closed_pnl: "0.0",
+    ...data,
+  },
+  ...change,
+});
+
+const account = (change: Partial<AccountModel> = {}): AccountModel => ({
+  address: "0xaa",
+  alias: "main",
+  role: "active",
+  phase: "live",
+  feedAgeMs: 400,
+  word: "live",
+  queued: 0,
+  dropped: 0,
+  reconnects: 0,
+  lastReconcileMs: T - 5_000,
+  healed: 0,
+  unexplained: 0,
+  snapshot: dashboardOf({
+    asOfMs: T,
+    healthScore: 72,
+    healthStatus: "good",
+    healthReason: "BTC is 3.5 daily moves from liquidation",
+  }),
+  positions: [
+    positionOf({ liquidationDistancePct: "12.34" }),
+    positionOf({ coin: "ETH", szi: "-4", positionValue: "9000" }),
+  ],
+  openOrders: [orderEventOf({ orderType: "Limit", tif: "Gtc" })],
+  streams: [
+    { name: "userFills", dex: "", word: "live", ageMs: 400, quiet: true },
+    { name: "clearinghouseState", dex: "", word: "live", ageMs: 900, quiet: false },
+    { name: "clearinghouseState", dex: "xyz", word: "stale", ageMs: 20_000, quiet: false },
+  ],
+  histories: [
+    {
+      stream: "fills",
+      fromMs: 0,
+      toMs: 0,
+      rows: 0,
+      active: false,
+      completeSinceMs: 0,
+      gaps: 0,
+      horizonMs: null,
+    },
+  ],
+  today: { closedPnl: "10", fees: "0.5", funding: "-1", net: "8.5", fills: 4, drawdownPct: "2.5" },
+  ...change,
+});
+
+const screen = (change: Partial<Screen> = {}): Screen => ({
+  ...SHOWN_FIRST,
+  nowMs: T + 1_000,
+  network: "mainnet",
+  starting: null,
+  accounts: [account()],
+  tape: [fill()],
+  notes: [],
+  weight: { used: 120, perMinute: 1200, waiting: 0 },
+  database: "postgres://localhost",
+  ...change,
+});
+
+test("every frame has exactly its rows of exactly its columns, at any size, in any view", () => {
+  const wild = fc.string({ unit: "binary", maxLength: 30 });
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 260 }),
+      fc.integer({ min: 1, max: 70 }),
+      fc.constantFrom(...VIEWS),
+      fc.boolean(),
+      fc.boolean(),
+      wild,
+      fc.integer({ min: 0, max: 60 }),
+      (columns, rows, view, color, help, text, count) => {
+        const shown = screen({
+          view,
+          help,
+          filter: count % 3 === 0 ? text : "",
+          typing: count % 4 === 0,
+          notes: [{ level: "warn", text }],
+          tape: Array.from({ length: count }, (_, n) =>
+            fill({ id: String(n) }, { coin: text, closed_pnl: "-1.5" }),
+          ),
+          accounts: [
+            account({
+              alias: text,
+              positions: Array.from({ length: count }, () => positionOf({ coin: text })),
+              snapshot:
+                count % 5 === 0
+                  ? null
+                  : dashboardOf({ healthReason: text, healthScore: count % 2 === 0 ? null : 7 }),
+            }),
+          ],
+        });
+        const frame = render(shown, { columns, rows, color });
+        assert.equal(frame.length, rows);
+        for (const row of frame) {
+          assert.equal(printable(stripped(row)), stripped(row), "nothing may move the cursor");
+          assert.equal(width(stripped(row)), columns, JSON.stringify(row));
+        }
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+test("the overview at 80×24 says what matters", () => {
+  const text = render(screen(), { columns: 80, rows: 24, color: false }).join("\n");
+  for (const expected of [
+    "● live 0.4 s",
+    "18:17:37 UTC",
+    "equity 38,252.70",
+    "health 72 good",
+    "BTC is 3.5 daily moves from liquidation",
+    "today net +8.50 = pnl +10.00 − fees 0.50 + funding −1.00",
+    "positions 2",
+    "12.3 %",
+    "open orders 1",
+    "Limit Gtc",
+    "fill  buy   0.5 BTC @ 83000",
+    "○state stale 20s",
+    "complete since the beginning, 0 gaps",
+    "weight 120/1200",
+  ])
+    assert.ok(text.includes(expected), `${expected}\n${text}`);
+});
+
+test("old figures say as of when, and an unknown health says so in a word", () => {
+  const old = screen({
+    nowMs: T + 45_000,
+    accounts: [
+      account({
+        word: "down",
+        snapshot: dashboardOf({
+          asOfMs: T,
+          healthScore: null,
+          healthStatus: "unknown",
+          healthReason: "the state is 45 s old",
+        }),
+      }),
+    ],
+  });
+  const text = render(old, { columns: 120, rows: 30, color: false }).join("\n");
+  assert.match(text, /as of 18:17:36 UTC/);
+  assert.match(text, /health unknown +the state is 45 s old/);
+  assert.match(text, /✕ down/);
+});
+
+test("backfill shows its range, rows and the venue's horizon", () => {
+  const reading = {
+    stream: "fills",
+    fromMs: Date.UTC(2026, 0, 1),
+    toMs: Date.UTC(2026, 1, 3),
+    rows: 2_000,
+    active: true,
+    completeSinceMs: null,
+    gaps: 1,
+    horizonMs: Date.UTC(2025, 11, 24),
+  };
+  const frame = (histories: AccountModel["histories"]) =>
+    render(screen({ view: "streams", accounts: [account({ histories })] }), {
+      columns: 110,
+      rows: 24,
+      color: false,
+    }).join("\n");
+  assert.match(frame([reading]), /reading fills 2026-01-01 00:00 … 2026-02-03 00:00, 2000 rows/);
+  assert.match(
+    frame([{ ...reading, active: false, completeSinceMs: Date.UTC(2025, 11, 25) }]),
+    /before 2025-12-24 00:00 the venue serves no more/,
+  );
+});
+
+test("colors are only ever beside words", () => {
+  const plain = render(screen(), { columns: 100, rows: 30, color: false });
+  const colored = render(screen(), { columns: 100, rows: 30, color: true });
+  assert.deepEqual(colored.map(stripped), plain);
+  assert.ok(!plain.join("").includes("\u001b"));
+});
+
+test("text from the wire cannot leave its cell", () => {
+  assert.equal(printable("a\u001b[2Jb\r\n\u0007c\u202e"), "a[2Jbc");
+  assert.equal(width("日本"), 4);
+  assert.equal(fit("日本語", 5), "日本…");
+  assert.equal(cut("abcdef", 4), "abc…");
+  assert.equal(fit("7", 3, "right"), "  7");
+  assert.equal(line([span("ab", "red"), span("cdef")], 4, true), "\u001b[31mab\u001b[0mc…");
+});
+
+test("money reads with its thousands, its sign and its places", () => {
+  assert.equal(money("1234567.895"), "1,234,567.90");
+  assert.equal(money("-0.5"), "−0.50");
+  assert.equal(money("999", 0), "999");
+  assert.deepEqual(
+    [null, 400, 12_300, 180_000, 7_200_000].map((ms) => age(ms)),
+    ["–", "0.4 s", "12 s", "3 m", "2 h"],
+  );
+});
+
+test("a stream is live, delayed, stale or down, by its own promise and by its socket", () => {
+  const state = (type: string, change: object = {}) =>
+    ({
+      subscription: { type, user: "0xaa" },
+      state: "confirmed",
+      lastDataMs: T - 1_000,
+      stale: false,
+      ...change,
+    }) as const;
+  const socket = { live: true, lastReceivedMs: T - 100 };
+  const word = (...given: Parameters<typeof streamLine>) => streamLine(...given).word;
+  assert.equal(word(state("clearinghouseState"), socket, T), "live");
+  assert.equal(word(state("clearinghouseState", { lastDataMs: T - 9_000 }), socket, T), "delayed");
+  assert.equal(word(state("clearinghouseState", { stale: true }), socket, T), "stale");
+  assert.equal(word(state("clearinghouseState", { state: "refused" }), socket, T), "down");
+  assert.equal(word(state("clearinghouseState"), { ...socket, live: false }, T), "down");
+  // Quiet by nature: judged by its socket.
+  assert.equal(word(state("orderUpdates", { lastDataMs: null }), socket, T), "live");
+  assert.equal(
+    word(state("orderUpdates", { lastDataMs: null }), { live: true, lastReceivedMs: T - 15_000 }, T),
+    "delayed",
+  );
+  assert.equal(word(state("orderUpdates"), { live: true, lastReceivedMs: T - 31_000 }, T), "stale");
+  assert.equal(worst([{ word: "live" }, { word: "stale" }, { word: "delayed" }]), "stale");
+  assert.equal(worst([]), "down");
+});
+
+test("an order that ended since the last list is not shown as open", () => {
+  const ended = fill({ type: "order.updated" }, { order_id: 5, status: "filled" });
+  const orders = [orderEventOf({ orderId: 5 }), orderEventOf({ orderId: 6 })];
+  assert.deepEqual(
+    stillOpen(orders, [ended]).map(({ orderId }) => orderId),
+    [6],
+  );
+});
+
+test("what is remembered has a limit", () => {
+  const list: number[] = [];
+  for (let n = 0; n < 50; n++) append(list, [n, n], 10);
+  assert.deepEqual(list, [45, 45, 46, 46, 47, 47, 48, 48, 49, 49]);
+});
+
+test("keys: views, accounts, filter, pause, help, quit", () => {
+  const after = (bytes: string, from: Shown = SHOWN_FIRST) =>
+    keysOf(bytes).reduce<Shown | "quit">(
+      (shown, key) => (shown === "quit" ? shown : press(shown, key, 3)),
+      from,
+    );
+  assert.equal((after("\t\t") as Shown).view, "orders");
+  assert.equal((after("\u001b[Z") as Shown).view, "log");
+  assert.equal((after("4") as Shown).view, "tape");
+  assert.equal((after("\u001b[C\u001b[C\u001b[C\u001b[C") as Shown).selected, 1);
+  assert.equal((after("\u001b[D") as Shown).selected, 2);
+  assert.deepEqual(
+    [
+      (after("/bt\u007fq4\r") as Shown).filter,
+      (after("/bt\r") as Shown).typing,
+      (after("/bt\u001b") as Shown).filter,
+    ],
+    ["bq4", false, ""],
+  );
+  assert.equal((after("p") as Shown).paused, true);
+  assert.equal((after("?") as Shown).help, true);
+  assert.equal((after("\u001b[B\u001b[B\u001b[A") as Shown).scroll, 1);
+  assert.equal(after("q"), "quit");
+  assert.equal(after("/\u0003"), "quit");
+  // Unknown sequences (mouse, function keys) are nothing, not letters.
+  assert.deepEqual(keysOf("\u001b[15~\u001bOP\u001b[<0;1;1M"), []);
+});
+
+test("the terminal paints what changed, waits for a slow one, repaints on resize and gives everything back", async () => {
+  const clock = new VirtualClock(T);
+  const written: string[] = [];
+  const listeners: Record<string, (value: never) => void> = {};
+  const on = (event: string, listener: (value: never) => void) => {
+    listeners[event] = listener;
+  };
+  const raw: boolean[] = [];
+  const output = {
+    columns: 4,
+    rows: 2,
+    writableLength: 0,
+    write: (text: string) => written.push(text) > 0,
+    on,
+    off: (event: string) => void delete listeners[event],
+  };
+  const input = {
+    setRawMode: (on: boolean) => raw.push(on),
+    resume() {},
+    pause() {},
+    on,
+    off: (event: string) => void delete listeners[event],
+  };
+  let lines = ["aaaa", "bbbb"];
+  const typed: string[] = [];
+  const terminal = new Terminal({
+    input,
+    output,
+    clock,
+    frame: () => lines,
+    onBytes: (text) => typed.push(text),
+  });
+  terminal.start();
+  await clock.advanceBy(100);
+  assert.match(written.at(-1)!, /1;1Haaaa.*2;1Hbbbb/s);
+  lines = ["aaaa", "cccc"];
+  terminal.refresh();
+  terminal.refresh();
+  await clock.advanceBy(1_000);
+  assert.equal(stripped(written.at(-1)!).includes("aaaa"), false);
+  assert.match(written.at(-1)!, /2;1Hcccc/);
+  const frames = written.length;
+  output.writableLength = 1;
+  lines = ["dddd", "cccc"];
+  terminal.refresh();
+  await clock.advanceBy(1_000);
+  assert.equal(written.length, frames);
+  output.writableLength = 0;
+  await clock.advanceBy(200);
+  assert.match(written.at(-1)!, /1;1Hdddd/);
+  listeners.resize!(undefined as never);
+  await clock.advanceBy(200);
+  assert.match(written.at(-1)!, /1;1Hdddd.*2;1Hcccc/s);
+  listeners.data!(Buffer.from("q") as never);
+  assert.deepEqual(typed, ["q"]);
+  terminal.stop();
+  terminal.stop();
+  assert.ok(written.at(-1)!.endsWith(`${ESC}[?25h${ESC}[?1049l`));
+  assert.deepEqual([raw, Object.keys(listeners)], [[true, false], []]);
+});
