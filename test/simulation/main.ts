@@ -2,15 +2,8 @@
  * `npm run simulate-seeds -- --count N [--from SEED]`: runs seeds one after the other on an embedded database of its
  * own and prints a summary. Exits with 1 when a seed failed, naming it and how to run it again.
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { systemClock } from "../../src/runtime/clock.ts";
-import { silentLog } from "../../src/runtime/log.ts";
-import { openEmbedded } from "../../src/store/embedded.ts";
-import { migrate } from "../../src/store/migrate.ts";
-import { openPostgres } from "../../src/store/postgres.ts";
+import { startServer } from "../support/postgres.ts";
 import { runSeed, type SeedReport } from "./runSeed.ts";
 
 const { values } = parseArgs({
@@ -23,12 +16,8 @@ const { values } = parseArgs({
 const count = Number(values.count);
 const from = values.from === undefined ? Math.floor(Date.now() / 1000) : Number(values.from);
 
-const folder = mkdtempSync(join(tmpdir(), "hlsync-seeds-"));
-const server = await openEmbedded(folder, { clock: systemClock, log: silentLog });
-const database = openPostgres(server.url);
-await migrate(database);
-// Crashes of the server are not what seeds are about: without waiting for the disk a seed is several times faster.
-await database.query("alter role current_user set synchronous_commit = off");
+const server = await startServer();
+const { database } = await server.newDatabase();
 
 const reports: SeedReport[] = [];
 const failed: { seed: number; error: unknown }[] = [];
@@ -43,9 +32,7 @@ for (let seed = from; seed < from + count; seed++) {
     if (values.verbose && error instanceof Error) console.log(error.stack);
   }
 }
-await database.close();
-await server.release();
-rmSync(folder, { recursive: true, force: true });
+await server.stop();
 
 const total = (pick: (report: SeedReport) => number) =>
   reports.reduce((sum, report) => sum + pick(report), 0);

@@ -1,13 +1,5 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { systemClock } from "../../src/runtime/clock.ts";
-import { silentLog } from "../../src/runtime/log.ts";
-import type { Database } from "../../src/store/database.ts";
-import { openEmbedded } from "../../src/store/embedded.ts";
-import { migrate } from "../../src/store/migrate.ts";
-import { openPostgres } from "../../src/store/postgres.ts";
+import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
 import { runSeed } from "./runSeed.ts";
 import { KEPT_SEEDS } from "./seeds.ts";
 
@@ -15,26 +7,21 @@ import { KEPT_SEEDS } from "./seeds.ts";
 const SEEDS = Array.from({ length: 24 }, (_, i) => 1_000 + i);
 
 describe("the engine in a world that fails", { timeout: 900_000 }, () => {
-  const folder = mkdtempSync(join(tmpdir(), "hlsync-simulation-"));
-  let database: Database;
-  let release: () => Promise<void>;
+  let server: TestServer;
+  let target: TestDatabase;
 
   before(async () => {
-    const server = await openEmbedded(folder, { clock: systemClock, log: silentLog });
-    release = () => server.release();
-    database = openPostgres(server.url);
-    await migrate(database);
-    await database.query("alter role current_user set synchronous_commit = off");
+    server = await startServer();
+    target = await server.newDatabase();
   });
   after(async () => {
-    await database.close();
-    await release();
-    rmSync(folder, { recursive: true, force: true });
+    await target.close();
+    await server.stop();
   });
 
   for (const seed of SEEDS) {
     it(`loses nothing and invents nothing under seed ${seed}`, async (t) => {
-      const { fills, commits, faults, kills, convergedMs } = await runSeed(seed, database);
+      const { fills, commits, faults, kills, convergedMs } = await runSeed(seed, target.database);
       t.diagnostic(
         `${fills} fills, ${commits} commits, ${faults} faults, ${kills} kills, equal after ${convergedMs} ms`,
       );
@@ -42,7 +29,7 @@ describe("the engine in a world that fails", { timeout: 900_000 }, () => {
   }
   for (const { seed, bug } of KEPT_SEEDS) {
     it(`seed ${seed} no longer fails: ${bug}`, async () => {
-      await runSeed(seed, database);
+      await runSeed(seed, target.database);
     });
   }
 });
