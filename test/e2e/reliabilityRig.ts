@@ -21,10 +21,12 @@ import { openStore } from "../../src/store/store.ts";
 
 const PROGRAM = new URL("../../bin/hlsync.js", import.meta.url).pathname;
 const POLL_MS = 20;
+/** REST weight a minute, as the venue has it. */
+const VENUE_WEIGHT = 1_200;
 
 /** Waits until `condition` answers something truthy, and gives that back with the time it took. */
 export async function until<T>(
-  what: string,
+  what: string | (() => string),
   timeoutMs: number,
   condition: () => T | Promise<T>,
 ): Promise<{ value: NonNullable<T>; tookMs: number }> {
@@ -41,7 +43,7 @@ export async function until<T>(
     }
     if (performance.now() - startedMs > timeoutMs) {
       assert.fail(
-        `waited ${timeoutMs} ms for ${what}; last: ${last instanceof Error ? last.message : JSON.stringify(last)}`,
+        `waited ${timeoutMs} ms for ${typeof what === "string" ? what : what()}; last: ${last instanceof Error ? last.message : JSON.stringify(last)}`,
       );
     }
     await systemClock.sleep(POLL_MS);
@@ -197,6 +199,12 @@ export interface LogLine {
   [field: string]: unknown;
 }
 
+export interface Ended {
+  code: number | null;
+  /** Stdout, then the log. */
+  output: string;
+}
+
 /** Lines kept of one process's log. */
 const LOG_LINES = 2_000;
 
@@ -247,7 +255,7 @@ export class Program {
   }
 
   /** Exit code and output of a command that ends by itself. */
-  async result(): Promise<{ code: number | null; output: string }> {
+  async result(): Promise<Ended> {
     await ended(this.child);
     const errors = this.log.map(({ level, message }) => `${level} ${message}`);
     return { code: this.child.exitCode, output: [...this.#output, ...errors].join("\n") };
@@ -287,10 +295,15 @@ export class SimulatedVenue {
   readonly url: string;
   readonly accounts: readonly string[];
 
-  static async start(accounts: readonly string[], fillsPerSecond: number): Promise<SimulatedVenue> {
+  static async start(
+    accounts: readonly string[],
+    fillsPerSecond: number,
+    weightPerMinute: number,
+  ): Promise<SimulatedVenue> {
     const flags = accounts.flatMap((account) => ["--account", account]);
     const program = new Program([
       ...["simulate", "--json", "--port", "0", "--fills-per-second", String(fillsPerSecond)],
+      ...["--weight", String(weightPerMinute)],
       ...flags,
     ]);
     const { value } = await until("the simulator to start", 20_000, () => program.output[0]);
@@ -389,9 +402,14 @@ export class Rig {
   readonly databaseName: string;
   readonly #programs: Program[] = [];
 
-  static async start(cluster: Cluster, accounts: readonly string[], fillsPerSecond: number): Promise<Rig> {
+  static async start(
+    cluster: Cluster,
+    accounts: readonly string[],
+    fillsPerSecond: number,
+    weightPerMinute = VENUE_WEIGHT,
+  ): Promise<Rig> {
     const { name, url } = await cluster.newDatabase();
-    return new Rig(await SimulatedVenue.start(accounts, fillsPerSecond), name, url);
+    return new Rig(await SimulatedVenue.start(accounts, fillsPerSecond, weightPerMinute), name, url);
   }
 
   private constructor(venue: SimulatedVenue, name: string, url: string) {
@@ -401,21 +419,28 @@ export class Rig {
     this.database = openPostgres(url, { maxConnections: 2 });
   }
 
-  /** Any command on this venue and this database. */
+  /** Any command on this database and these accounts. */
   hlsync(command: string, ...flags: string[]): Program {
     const accounts = this.venue.accounts.flatMap((account) => ["--account", account]);
-    const program = new Program([
-      ...[command, "--json", "--api-url", this.venue.url, "--database", this.databaseUrl],
-      ...accounts,
-      ...flags,
-    ]);
+    const program = new Program([command, "--json", "--database", this.databaseUrl, ...accounts, ...flags]);
     this.#programs.push(program);
     return program;
   }
 
   /** `hlsync run`, with the reconcile far away so that only healing can repair. */
   run(...flags: string[]): Program {
-    return this.hlsync("run", "--listen", "127.0.0.1:0", "--interval", "300", ...flags);
+    const own = ["--listen", "127.0.0.1:0", "--interval", "300", "--api-url", this.venue.url];
+    return this.hlsync("run", ...own, ...flags);
+  }
+
+  /** `hlsync verify`, to its end. */
+  verify(): Promise<Ended> {
+    return this.hlsync("verify", "--api-url", this.venue.url).result();
+  }
+
+  /** `hlsync sync --once`, to its end. */
+  syncOnce(): Promise<Ended> {
+    return this.hlsync("sync", "--once", "--api-url", this.venue.url).result();
   }
 
   /** Waits until every fill that has happened by now is stored. */

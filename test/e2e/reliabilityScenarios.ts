@@ -17,8 +17,9 @@ async function withRig<T>(
   accounts: readonly string[],
   fillsPerSecond: number,
   work: (rig: Rig) => Promise<T>,
+  weightPerMinute?: number,
 ): Promise<T> {
-  const rig = await Rig.start(cluster, accounts, fillsPerSecond);
+  const rig = await Rig.start(cluster, accounts, fillsPerSecond, weightPerMinute);
   try {
     return await work(rig);
   } finally {
@@ -27,8 +28,11 @@ async function withRig<T>(
 }
 
 /** The same under full load on one account. */
-const underLoad = <T>(cluster: Cluster, work: (rig: Rig) => Promise<T>): Promise<T> =>
-  withRig(cluster, [ACCOUNT], FILLS_PER_SECOND, work);
+const underLoad = <T>(cluster: Cluster, work: (rig: Rig) => Promise<T>, weight?: number): Promise<T> =>
+  withRig(cluster, [ACCOUNT], FILLS_PER_SECOND, work, weight);
+
+/** For scenarios that start processes faster than any account could pay for at 1200 a minute. */
+const AMPLE_WEIGHT = 1_000_000;
 
 const passes = (ms: number): Promise<unknown> => {
   const endMs = performance.now() + ms;
@@ -200,41 +204,56 @@ export const crowd = (cluster: Cluster, accounts: number, outageMs: number): Pro
 
 // ---- the process ----
 
-const holds = (program: Program): boolean => program.logged("active") !== undefined;
+const isActive = (program: Program): boolean => program.logged("active") !== undefined;
+
+/** Everything is up, and another process is active. */
+async function standsBy(program: Program): Promise<void> {
+  await until(
+    "the standby to wait",
+    20_000,
+    () => program.logged("standing by") && program.logged("listening"),
+  );
+}
 
 export interface Kills extends Difference {
   kills: number;
-  /** From each kill until the standby is active: sorted. */
+  /** From each kill until another process is active: sorted. */
   takeoverMs: number[];
   verifyExit: number | null;
 }
 
 /** Two processes; whichever is active is killed at a random moment, and replaced by a new standby. */
 export const kills = (cluster: Cluster, count: number, seed: number): Promise<Kills> =>
-  underLoad(cluster, async (rig) => {
-    const random = seededRandom(`kills ${seed}`);
-    let active = rig.run();
-    await live(rig);
-    let standby = rig.run();
-    const takeoverMs: number[] = [];
-    for (let i = 0; i < count; i++) {
-      await until("the standby to wait", 20_000, () => standby.logged("standing by"));
-      // Also while it catches up, and before it has begun.
-      await passes(random.next() * 3_000);
-      const killedMs = performance.now();
-      await active.kill("SIGKILL");
-      active = standby;
-      standby = rig.run();
-      await until("the standby to take over", 30_000, () => holds(active));
-      takeoverMs.push(performance.now() - killedMs);
-    }
-    const difference = await rig.settle(HEALED_WITHIN_MS);
-    const { code } = await rig.hlsync("verify").result();
-    return { kills: count, takeoverMs: takeoverMs.sort((a, b) => a - b), verifyExit: code, ...difference };
-  });
+  underLoad(
+    cluster,
+    async (rig) => {
+      const random = seededRandom(`kills ${seed}`);
+      const run = () => rig.run("--weight", String(AMPLE_WEIGHT));
+      let active = run();
+      await live(rig);
+      let standby = run();
+      const takeoverMs: number[] = [];
+      for (let i = 0; i < count; i++) {
+        await standsBy(standby);
+        // Also while it catches up, and before it has begun.
+        await passes(random.next() * 3_000);
+        const killedMs = performance.now();
+        await active.kill("SIGKILL");
+        // The one that starts now may be the one that takes over.
+        const [waiting, fresh] = [standby, run()];
+        await until("a takeover", 30_000, () => isActive(waiting) || isActive(fresh));
+        takeoverMs.push(performance.now() - killedMs);
+        [active, standby] = isActive(waiting) ? [waiting, fresh] : [fresh, waiting];
+      }
+      const difference = await rig.settle(HEALED_WITHIN_MS);
+      const { code } = await rig.verify();
+      return { kills: count, takeoverMs: takeoverMs.sort((a, b) => a - b), verifyExit: code, ...difference };
+    },
+    AMPLE_WEIGHT,
+  );
 
 export interface Standbys extends Difference {
-  /** Weight that the venue was asked for while the standby started and waited. */
+  /** Weight that the standby has spent at the venue. */
   standbyWeight: number;
   /** Connections to the venue with both running. */
   connections: number;
@@ -249,47 +268,54 @@ export interface Standbys extends Difference {
 
 /** Two instances, one active: a clean stop, then a kill. */
 export const standbys = (cluster: Cluster): Promise<Standbys> =>
-  underLoad(cluster, async (rig) => {
-    const first = rig.run();
-    await live(rig);
-    const before = await quiet(rig);
-    const second = rig.run();
-    await until("the second to stand by", 20_000, () => second.logged("standing by"));
-    await passes(3_000);
-    const standbyWeight = (await rig.venue.weight()).total - before;
-    const connections = await rig.venue.followers();
-    const { output } = await rig.hlsync("status").result();
-    const statusNamesHolder = output.includes(`:${first.pid}:`);
+  underLoad(cluster, (rig) => stopThenKill(rig), AMPLE_WEIGHT);
 
-    const stoppedMs = performance.now();
-    const stopped = first.kill("SIGTERM");
-    await until("the standby to take over", 20_000, () => holds(second));
-    const afterStopMs = performance.now() - stoppedMs;
-    await stopped;
+/** REST weight that this process has spent in the last minute, as it tells Prometheus. */
+async function weightUsedBy(program: Program): Promise<number> {
+  const metrics = await (await fetch(`${program.logged("listening")?.url}/metrics`)).text();
+  return Number(/^hlsync_rest_weight_used (\d+)/m.exec(metrics)?.[1]);
+}
 
-    const third = rig.run();
-    await until("the third to stand by", 20_000, () => third.logged("standing by"));
-    await live(rig);
-    const killedMs = performance.now();
-    await second.kill("SIGKILL");
-    const newest = (await rig.venue.state()).venueTimeMs;
-    await until("the standby to take over", 20_000, () => holds(third));
-    const afterKillMs = performance.now() - killedMs;
-    await until("the standby to write", 20_000, async () => {
-      return (await rig.storedFills(ACCOUNT, newest, Number.MAX_SAFE_INTEGER)) > 0;
-    });
-    const writtenAfterKillMs = performance.now() - killedMs;
-    const difference = await rig.settle(HEALED_WITHIN_MS);
-    return {
-      standbyWeight,
-      connections,
-      afterStopMs,
-      afterKillMs,
-      writtenAfterKillMs,
-      statusNamesHolder,
-      ...difference,
-    };
+async function stopThenKill(rig: Rig): Promise<Standbys> {
+  const first = rig.run();
+  await live(rig);
+  const second = rig.run();
+  await standsBy(second);
+  await passes(3_000);
+  const standbyWeight = await weightUsedBy(second);
+  const connections = await rig.venue.followers();
+  const { output } = await rig.hlsync("status").result();
+  const statusNamesHolder = output.includes(`:${first.pid}:`);
+
+  const stoppedMs = performance.now();
+  const stopped = first.kill("SIGTERM");
+  await until("the standby to take over", 20_000, () => isActive(second));
+  const afterStopMs = performance.now() - stoppedMs;
+  await stopped;
+
+  const third = rig.run();
+  await standsBy(third);
+  await live(rig);
+  const killedMs = performance.now();
+  await second.kill("SIGKILL");
+  const newest = (await rig.venue.state()).venueTimeMs;
+  await until("the standby to take over", 20_000, () => isActive(third));
+  const afterKillMs = performance.now() - killedMs;
+  await until("the standby to write", 20_000, async () => {
+    return (await rig.storedFills(ACCOUNT, newest, Number.MAX_SAFE_INTEGER)) > 0;
   });
+  const writtenAfterKillMs = performance.now() - killedMs;
+  const difference = await rig.settle(HEALED_WITHIN_MS);
+  return {
+    standbyWeight,
+    connections,
+    afterStopMs,
+    afterKillMs,
+    writtenAfterKillMs,
+    statusNamesHolder,
+    ...difference,
+  };
+}
 
 // ---- the database ----
 
@@ -349,7 +375,7 @@ export const databaseTrouble = (
     const active = rig.run();
     await live(rig);
     const standby = rig.run();
-    await until("the standby to wait", 20_000, () => standby.logged("standing by"));
+    await standsBy(standby);
     for (let i = 0; i < times; i++) {
       await TROUBLES[trouble].begin(cluster, rig.databaseName);
       await passes(downMs);
@@ -360,7 +386,7 @@ export const databaseTrouble = (
     // Long enough for a lease that ran out to be taken.
     await passes(7_000);
     const following = await rig.venue.followers();
-    const sameHolder = !holds(standby);
+    const sameHolder = !isActive(standby);
     const difference = await rig.settle(HEALED_WITHIN_MS);
     const survived = active.isAlive && standby.isAlive;
     return { trouble, downMs, completeMs, survived, following, sameHolder, ...difference };
