@@ -11,7 +11,7 @@ import { checkRole } from "./accounts.ts";
 import { budgetFinding } from "./budget.ts";
 import { accessFinding, tlsFinding } from "./database.ts";
 import type { Finding } from "./finding.ts";
-import { checkVenue, endpointsFinding } from "./venue.ts";
+import { checkVenue, endpointsFinding, networkOf } from "./venue.ts";
 
 /** Each costs a weight of 60. */
 const ROLES_ASKED_MAX = 5;
@@ -28,7 +28,9 @@ export function warnAtStart(context: Context, info: VenueInfo, database: Databas
     tell([endpointsFinding(options), budgetFinding(options)]);
     if (options.db && isUrl(options.database)) tell([tlsFinding(options.database)]);
     if (database) tell(asList(await accessFinding(database)));
-    tell((await checkVenue(info, options.apiUrl, ask.priority, signal)).findings);
+    // A simulator or a node of one's own may well have another time.
+    if (networkOf(options.apiUrl) !== null)
+      tell((await checkVenue(info, options.apiUrl, ask.priority, signal)).findings);
     for (const { address } of options.account.slice(0, ROLES_ASKED_MAX))
       tell([await checkRole({ info, account: address, ask, elsewhere: null })]);
   };
