@@ -20,15 +20,23 @@ export interface OutputDeps {
 /** One kind of output; resolves with null when the options ask for none. */
 export type StartOutput = (deps: OutputDeps) => Promise<Service | null>;
 
+/** Of each part, when a later one cannot start. */
+const STOP_WITHIN_MS = 10_000;
+
 /** In the order of starting. */
 const OUTPUTS: readonly StartOutput[] = [httpOutput, webhooksOutput, alertsOutput];
 
 export async function startOutputs(deps: OutputDeps): Promise<Lifecycle> {
   const { clock, log } = deps.context;
   const lifecycle = new Lifecycle(clock, log);
-  for (const start of OUTPUTS) {
-    const service = await start(deps);
-    if (service) lifecycle.add(service);
+  try {
+    for (const start of OUTPUTS) {
+      const service = await start(deps);
+      if (service) lifecycle.add(service);
+    }
+  } catch (error) {
+    await lifecycle.stopAll(STOP_WITHIN_MS);
+    throw error;
   }
   return lifecycle;
 }

@@ -242,9 +242,11 @@ export class WebhookBridge implements Service {
     const { log } = this.#deps;
     try {
       const run = new LaneRun(this.#deps, served, lane, () => this.#mayGoOn(served));
-      const held = await run.drain(this.#abort.signal);
+      const end = await run.drain(this.#abort.signal);
+      // The next attempt may be due before the next look at the database.
+      if (end === "waits") this.#crowded = true;
       // Someone else has the lease or moved the lane: look again before going on.
-      if (!held) {
+      if (end === "refused") {
         this.#served.delete(lane.endpoint);
         this.#nextRenewMs = Number.NEGATIVE_INFINITY;
       }
@@ -291,8 +293,7 @@ class LaneRun {
     this.#attempts = due.attempts;
   }
 
-  /** False when what it wanted to write was refused. */
-  async drain(signal: AbortSignal): Promise<boolean> {
+  async drain(signal: AbortSignal): Promise<"drained" | "waits" | "refused"> {
     const { db } = this.#deps;
     for (;;) {
       const batch = await readOutbox(db, this.#lane, this.#cursorId, BATCH);
@@ -300,18 +301,18 @@ class LaneRun {
       const ids = wanted.map(({ key }) => webhookId(key));
       const delivered = await readDelivered(db, this.#served.endpoint.id, ids);
       for (const [index, event] of wanted.entries()) {
-        if (!this.#mayGoOn()) return true;
+        if (!this.#mayGoOn()) return "drained";
         const before = delivered.get(ids[index]!);
         // Told already from another row of the outbox.
         if (before !== undefined && before !== event.id) continue;
         const next = await this.#deliver(event, ids[index]!, signal);
-        if (next !== "settled") return next === "waits";
+        if (next !== "settled") return next;
         delivered.set(ids[index]!, event.id);
       }
       const lastId = batch.at(-1)?.id;
       if (lastId !== undefined && lastId > this.#cursorId && !(await this.#moveTo(lastId, null)))
-        return false;
-      if (batch.length < BATCH) return true;
+        return "refused";
+      if (batch.length < BATCH) return "drained";
     }
   }
 

@@ -1,0 +1,193 @@
+/** Webhooks end to end: real processes, a receiver that misbehaves, kill -9 in between. */
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { seededRandom } from "../../src/runtime/random.ts";
+import { hlsync, ofType, type Running, simulate, start } from "../support/cli.ts";
+import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { type Receiver, startReceiver } from "../unit/outputs/receiver.ts";
+
+const BUSY = [`0x${"b".repeat(40)}`, `0x${"c".repeat(40)}`];
+
+describe("webhooks", { timeout: 240_000 }, () => {
+  let server: TestServer;
+  let target: TestDatabase;
+  let exchange: Running & { apiUrl: string };
+  let receiver: Receiver;
+
+  before(async () => {
+    server = await startServer("real");
+    target = await server.newDatabase({ migrated: false });
+    exchange = await simulate(
+      ...BUSY.flatMap((account) => ["--account", account]),
+      ...["--fills-per-second", "10", "--weight", "6000"],
+    );
+    receiver = await startReceiver();
+  });
+  after(async () => {
+    await exchange?.stop();
+    await receiver?.close();
+    await target?.close();
+    await server?.stop();
+  });
+
+  const webhooks = async (...args: string[]) => {
+    const { code, stdout, stderr } = await hlsync(["webhooks", ...args, "--database", target.url, "--json"]);
+    const rows = stdout
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => JSON.parse(line) as Record<string, string | number | null>);
+    return { code, rows, stderr, text: stdout + stderr };
+  };
+  const run = () =>
+    start([
+      ...["run", "--api-url", exchange.apiUrl, "--database", target.url, "--listen", "127.0.0.1:0"],
+      ...["--weight", "6000", "--json", "--log-level", "debug"],
+      ...["--webhook-retry", `0,${Array<number>(40).fill(0.05).join(",")}`],
+      ...BUSY.flatMap((account) => ["--account", account]),
+    ]);
+
+  let endpoint = "";
+  let secret = "";
+
+  it("are added, shown without what is secret, and tried", async () => {
+    const refused = await webhooks("add", `${receiver.url}/secret-path`);
+    assert.equal(refused.code, 2);
+    assert.ok(!refused.text.includes("secret-path"), refused.text);
+    const url = `${receiver.url}/secret-path?key=secret-query`;
+    const added = await webhooks("add", url, "--allow-private", "--events", "fill.*,order.*");
+    assert.equal(added.code, 0, added.text);
+    endpoint = String(added.rows[0]!.endpoint);
+    secret = String(added.rows[0]!.secret);
+    assert.match(secret, /^whsec_[A-Za-z0-9+/]{43}=$/);
+    receiver.secret = secret;
+    const tried = await webhooks("test", endpoint.slice(0, 5));
+    assert.deepEqual([tried.code, tried.rows[0]!.status], [0, 204]);
+    assert.equal(receiver.accepted[0]!.type, "webhook.test");
+    receiver.accepted.length = 0;
+    const listed = await webhooks("list");
+    assert.equal(listed.rows[0]!.url, `${new URL(url).origin}/…`);
+    for (const hidden of [secret.slice(6), "secret-path", "secret-query"]) {
+      assert.ok(!listed.text.includes(hidden), listed.text);
+    }
+  });
+
+  it("arrive at least once, in order per account, once by id, at a receiver that fails, hangs, throttles and dies, though hlsync is killed", async (t) => {
+    const seed = Math.floor(Math.random() * 2 ** 32);
+    t.diagnostic(`seed ${seed}`);
+    const random = seededRandom(seed);
+    let dead = false;
+    let hung = 0;
+    let throttled = 0;
+    receiver.answer = () => {
+      if (dead) return 503;
+      const draw = random.next();
+      if (draw < 0.2) return 500;
+      if (draw < 0.21 && throttled++ < 2) return { status: 429, headers: { "retry-after": "1" } };
+      // Lets go only when hlsync is killed, or gives up after 15 s.
+      if (draw < 0.22 && hung++ < 1) return "hang";
+      return 204;
+    };
+    const logs: string[] = [];
+    const leave = (process: Running) => logs.push(process.stdout(), process.stderr());
+    for (const count of [150, 300, 450]) {
+      const process = run();
+      await receiver.until(() => receiver.accepted.length >= count, 60_000);
+      if (count === 300) {
+        dead = true;
+        const before = receiver.seen.length;
+        await receiver.until(() => receiver.seen.length > before + 10, 60_000);
+      }
+      process.child.kill("SIGKILL");
+      await process.finished();
+      leave(process);
+      dead = false;
+    }
+    const last = run();
+    await last.line(ofType("fill.created"));
+    // New trades go on for ever: what was committed until now is to be delivered.
+    const [head] = await target.database.query<{ id: number }>(
+      "select max(id) as id from hl_internal.outbox",
+    );
+    const expected = await target.database.query<{ id: string; account: string }>(
+      `select 'msg_' || substr(encode(sha256(convert_to(event_key, 'UTF8')), 'hex'), 1, 32) as id, account_address as account
+       from hl_internal.outbox o
+       where o.id <= $1 and type in ('fill.created', 'order.updated')
+         and time_ms >= (select since_ms from hl_internal.webhook_endpoints) order by o.id`,
+      [head!.id],
+    );
+    assert.ok(expected.length > 400, `${expected.length} events`);
+    const got = () => new Set(receiver.accepted.map(({ id }) => id));
+    await receiver.until(() => {
+      const ids = got();
+      return expected.every(({ id }) => ids.has(id));
+    }, 90_000);
+    await last.stop("SIGTERM");
+    leave(last);
+    receiver.answer = () => 204;
+
+    for (const account of BUSY) {
+      const wanted = [...new Set(expected.filter((event) => event.account === account).map(({ id }) => id))];
+      const first = [
+        ...new Set(receiver.accepted.filter((got) => got.account === account).map(({ id }) => id)),
+      ];
+      assert.deepEqual(first.slice(0, wanted.length), wanted);
+    }
+    // A kill between an answer and its record repeats that one event of each account, and nothing else.
+    const repeated = receiver.accepted.length - got().size;
+    t.diagnostic(
+      `${expected.length} events, ${receiver.seen.length} attempts, ${repeated} repeated after 3 kills`,
+    );
+    assert.ok(repeated <= 3 * BUSY.length, `${repeated} repeated`);
+    assert.deepEqual(receiver.forged, []);
+    const text = logs.join("\n");
+    for (const hidden of [secret.slice(6, 30), "secret-path", "secret-query"]) {
+      assert.ok(!text.includes(hidden), text.slice(text.indexOf(hidden) - 200, text.indexOf(hidden) + 50));
+    }
+  });
+
+  it("show what became of them, replay, rotate and end", async () => {
+    const rows = (await webhooks("deliveries", endpoint, "--limit", "5", "--status", "delivered")).rows;
+    assert.equal(rows.length, 5);
+    assert.ok(rows.every(({ status, attempts }) => status === "delivered" && Number(attempts) >= 1));
+    const rotated = await webhooks("rotate", endpoint);
+    const young = String(rotated.rows[0]!.secret);
+    assert.notEqual(young, secret);
+    receiver.accepted.length = 0;
+    // The receiver knows the new secret only.
+    receiver.secret = young;
+    const since = String(rows[0]!.eventTimeMs);
+    const replayed = Number((await webhooks("replay", endpoint, "--since", since)).rows[0]!.events);
+    assert.ok(replayed >= 1);
+    const process = run();
+    await receiver.until(() => receiver.accepted.some(({ id }) => id === rows[0]!.webhookId), 60_000);
+    assert.deepEqual(receiver.forged, []);
+    assert.equal((await webhooks("disable", endpoint)).code, 0);
+    assert.equal((await webhooks("list")).rows[0]!.state, "disabled");
+    assert.equal((await webhooks("enable", endpoint)).code, 0);
+    assert.equal((await webhooks("remove", endpoint)).code, 0);
+    assert.deepEqual((await webhooks("list")).rows, []);
+    await process.stop("SIGTERM");
+    assert.equal((await webhooks("remove", endpoint)).code, 2);
+  });
+
+  it("do not show secrets in status, health and metrics", async () => {
+    const added = await webhooks("add", `${receiver.url}/secret-path`, "--allow-private", "--events", "*");
+    const hidden = [String(added.rows[0]!.secret).slice(6, 30), "secret-path", "telegram-secret"];
+    const process = start(
+      [
+        ...["run", "--api-url", exchange.apiUrl, "--database", target.url, "--listen", "127.0.0.1:0"],
+        ...["--account", BUSY[0]!, "--log-level", "debug"],
+      ],
+      { env: { HLSYNC_ALERT_TO: "telegram://1234567:telegram-secret@42" } },
+    );
+    const url = (await process.complaint(/http:\/\/127\.0\.0\.1:\d+(?=\s)/)).trim();
+    for (const path of ["/healthz", "/metrics", "/readyz", "/api/status"]) {
+      const text = await (await fetch(url + path)).text();
+      for (const secret of hidden) assert.ok(!text.includes(secret), `${path}: ${text.slice(0, 300)}`);
+    }
+    const status = await hlsync(["status", "--database", target.url]);
+    await process.stop("SIGTERM");
+    const text = [status.stdout, status.stderr, process.stdout(), process.stderr()].join("\n");
+    for (const secret of hidden) assert.ok(!text.includes(secret));
+  });
+});
