@@ -31,7 +31,7 @@ export const monitor: Command = {
   run: (context) =>
     isInteractive(context)
       ? onScreen(context)
-      : followUntilStopped(asLines(context), { printing: true, sharing: false }),
+      : followUntilStopped(asLines(context), { printing: true, sharing: false, serving: false }),
 };
 
 const isInteractive = ({ options }: Context): boolean =>
@@ -148,6 +148,7 @@ async function onScreen(context: Context): Promise<number> {
       {
         printing: false,
         sharing: false,
+        serving: false,
         onProgress: (progress) => noteProgress(book, progress, clock.now()),
         onFollowing(made, opened) {
           following = made;

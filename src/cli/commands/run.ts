@@ -74,6 +74,8 @@ export interface FollowOptions {
   printing: boolean;
   /** Stand by while another process follows the same accounts into the same database. */
   sharing: boolean;
+  /** False only looks: no dashboard, alerts, webhooks or metrics. */
+  serving?: false;
   /** Runs before the engine starts: nothing that it commits is missed. */
   onFollowing?: (following: Following, database: MigratedDatabase | null) => void;
   onProgress?: (progress: Progress) => void;
@@ -98,9 +100,11 @@ export async function followUntilStopped(context: Context, options: FollowOption
       const database = opened.database?.database.describe() ?? "none";
       const { accounts } = engine.status();
       const active = accounts.filter(({ role }) => role === "active").length;
-      warnAtStart(context, following.venue.info, opened.database?.database ?? null);
+      // A standby asks the venue nothing.
+      if (active > 0) warnAtStart(context, following.venue.info, opened.database?.database ?? null);
       log.info("following", { accounts: active, onStandby: accounts.length - active, database });
-      outputs = await startOutputs({ context, following, store: opened.database?.store ?? null });
+      if (options.serving !== false)
+        outputs = await startOutputs({ context, following, store: opened.database?.store ?? null });
       options.onStarted?.(following, opened.database);
     }
     await Promise.race([untilAborted(signal), failed]);

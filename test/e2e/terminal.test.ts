@@ -1,0 +1,259 @@
+/**
+ * What people and scripts see of a live account: the screen on a real terminal (tmux; skipped where there is none), lines
+ * without one, NDJSON under load, `tail` and `export` of a database that another process writes.
+ */
+import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { hlsync, ofType, type Running, simulate, start } from "../support/cli.ts";
+import { startServer, type TestDatabase, type TestServer, temporaryFolder } from "../support/postgres.ts";
+
+const USER = `0x${"5".repeat(40)}`;
+const BIN = fileURLToPath(new URL("../../bin/hlsync.js", import.meta.url));
+const WAIT_MS = 60_000;
+const hasTmux = spawnSync("tmux", ["-V"]).status === 0;
+
+describe("a live account to look at", { timeout: 300_000 }, () => {
+  let server: TestServer;
+  let target: TestDatabase;
+  let exchange: Running & { apiUrl: string };
+  const account = () => ["--api-url", exchange.apiUrl, "--account", `${USER}=main`, "--weight", "100000"];
+
+  before(async () => {
+    server = await startServer("real");
+    target = await server.newDatabase();
+    exchange = await simulate("--account", USER, "--fills-per-second", "10", "--weight", "100000");
+  });
+  after(async () => {
+    await exchange?.stop();
+    await target?.close();
+    await server?.stop();
+  });
+
+  it("prints NDJSON and nothing else while fills pour in, to the last whole line", async () => {
+    const monitor = start(["monitor", "--json", "--no-db", ...account(), "--log-level", "warn"]);
+    let fills = 0;
+    await monitor.line(
+      (text) => (ofType("fill.created")(text) && ++fills >= 300 ? true : undefined),
+      WAIT_MS,
+    );
+    const { code, stdout } = await monitor.stop("SIGINT");
+    assert.equal(code, 0);
+    assert.ok(stdout.endsWith("\n"));
+    const lines = stdout.trimEnd().split("\n");
+    const ids = new Set<string>();
+    for (const text of lines) {
+      const event = JSON.parse(text) as Record<string, unknown>;
+      assert.deepEqual(Object.keys(event), ["type", "id", "key", "account", "time", "source", "data"]);
+      assert.equal(event.account, USER);
+      ids.add(String(event.id));
+      const data = event.data as Record<string, unknown>;
+      if (event.type === "fill.created")
+        for (const key of ["size", "price", "fee", "closed_pnl"]) assert.equal(typeof data[key], "string");
+    }
+    assert.equal(ids.size, lines.length);
+  });
+
+  it("prints one clean line per event when nobody looks", async () => {
+    const monitor = start(["monitor", "--no-db", ...account(), "--log-level", "warn"]);
+    const seen = new Set<string>();
+    await monitor.line(
+      (text) => (seen.add(text.slice(13, 25)).size > 0 && / fill /.test(text) ? text : undefined),
+      WAIT_MS,
+    );
+    const { code, stdout, stderr } = await monitor.stop();
+    assert.equal(code, 0);
+    const strange = stdout
+      .trimEnd()
+      .split("\n")
+      .filter(
+        (text) => !/^(\d\d:\d\d:\d\d\.\d{3} main (fill|order|position|funding|ledger|drift) |… )/.test(text),
+      );
+    assert.deepEqual(strange, []);
+    assert.ok(!stdout.includes("\u001b"), "no colors without a terminal");
+    assert.ok(!/\n\s+at /.test(stderr), stderr);
+  });
+
+  it("tail follows what another process commits, each account's events in order; export has every row, exact", async () => {
+    const writer = start([
+      "run",
+      "--json",
+      "--database",
+      target.url,
+      "--listen",
+      "127.0.0.1:0",
+      ...account(),
+      "--log-level",
+      "warn",
+    ]);
+    await writer.line(ofType("fill.created"), WAIT_MS);
+    const tail = start(["tail", "--json", "--database", target.url, "--log-level", "warn"]);
+    let told = 0;
+    await tail.line((text) => (ofType("fill.created")(text) && ++told >= 40 ? true : undefined), WAIT_MS);
+    await writer.stop();
+    const rest = await hlsync([
+      "tail",
+      "--json",
+      "--once",
+      "--since",
+      "2020-01-01",
+      "--database",
+      target.url,
+      "--log-level",
+      "warn",
+    ]);
+    const last = rest.stdout.trimEnd().split("\n").at(-1)!;
+    await tail.line((text) => (text === last ? true : undefined), WAIT_MS);
+    const followed = (await tail.stop("SIGINT")).stdout.trimEnd().split("\n");
+    assert.deepEqual(
+      followed.map((text) => JSON.parse(text).id as string).map(Number),
+      [...new Set(followed.map((text) => Number(JSON.parse(text).id)))].sort((a, b) => a - b),
+    );
+    assert.deepEqual(rest.stdout.trimEnd().split("\n").slice(-followed.length), followed);
+
+    const [{ rows, money } = { rows: 0, money: "" }] = await target.database.query<{
+      rows: number;
+      money: string;
+    }>("select count(*) as rows, sum(fee)::text as money from hl_fills");
+    const csv = await hlsync(["export", "--database", target.url, "--table", "fills", "--log-level", "warn"]);
+    assert.equal(csv.code, 0, csv.stderr);
+    const [head, ...body] = csv.stdout.trimEnd().split("\n");
+    assert.equal(body.length, rows);
+    const feeAt = head!.split(",").indexOf("fee");
+    const fees = body.map((text) => text.split(",")[feeAt]!);
+    const [{ total } = { total: "" }] = await target.database.query<{ total: string }>(
+      "select sum(x::numeric)::text as total from unnest($1::text[]) x",
+      [fees],
+    );
+    assert.equal(total, money);
+    const json = await hlsync([
+      "export",
+      "--json",
+      "--database",
+      target.url,
+      "--table",
+      "fills",
+      "--log-level",
+      "warn",
+    ]);
+    const parsed = json.stdout
+      .trimEnd()
+      .split("\n")
+      .map((text) => JSON.parse(text) as Record<string, unknown>);
+    assert.deepEqual(
+      parsed.map(({ fee }) => fee),
+      fees,
+    );
+    const later = await hlsync([
+      "export",
+      "--database",
+      target.url,
+      "--since",
+      "2999-01-01",
+      "--log-level",
+      "warn",
+    ]);
+    assert.deepEqual([later.code, later.stdout.trimEnd()], [0, head]);
+    const unknown = await hlsync(["export", "--database", target.url, "--table", "nope"]);
+    assert.deepEqual([unknown.code, /expected one of fills, orders/.test(unknown.stderr)], [2, true]);
+  });
+
+  it("status and health read the same figures from the database", async () => {
+    const [now] = await target.database.query<Record<string, unknown>>("select * from hl_account_now");
+    const status = await hlsync(["status", "--database", target.url, "--log-level", "warn"]);
+    assert.match(status.stdout, /main 0x5555…5555 {2}complete since the beginning, 0 gaps/);
+    assert.ok(status.stdout.includes(`equity     ${now!.account_value} (standard)`), status.stdout);
+    const health = await hlsync([
+      "health",
+      "--explain",
+      "--json",
+      "--database",
+      target.url,
+      "--log-level",
+      "warn",
+    ]);
+    const told = JSON.parse(health.stdout) as Record<string, unknown>;
+    assert.equal(told.type, "health");
+    assert.deepEqual(told.health_components, now!.health_components);
+    const explained = await hlsync(["health", "--explain", "--database", target.url, "--log-level", "warn"]);
+    for (const part of ["margin", "distance", "concentration", "drawdown", "stops", "limited by"])
+      assert.ok(explained.stdout.includes(part), explained.stdout);
+  });
+
+  for (const [columns, rows] of [
+    [80, 24],
+    [200, 50],
+  ] as const) {
+    it(`shows the live screen at ${columns}×${rows}, obeys its keys and gives the terminal back`, {
+      skip: hasTmux ? false : "tmux is not installed",
+    }, async () => {
+      const folder = temporaryFolder();
+      const socket = join(folder.path, "tmux");
+      const tmux = (...args: string[]) => execFileSync("tmux", ["-S", socket, ...args], { encoding: "utf8" });
+      const command = [process.execPath, BIN, "monitor", "--database", target.url, ...account()].join(" ");
+      try {
+        tmux(
+          "-f",
+          "/dev/null",
+          "new-session",
+          "-d",
+          "-s",
+          "m",
+          "-x",
+          String(columns),
+          "-y",
+          String(rows),
+          `${command}; echo "ended $?"; exec sleep 60`,
+        );
+        const capture = () => tmux("capture-pane", "-p", "-t", "m");
+        const until = async (what: RegExp): Promise<string> => {
+          const giveUpMs = performance.now() + WAIT_MS;
+          for (;;) {
+            const text = capture();
+            if (what.test(text)) return text;
+            if (performance.now() > giveUpMs) throw new Error(`${what} did not show\n${text}`);
+            await new Promise((resolve) => setImmediate(resolve));
+          }
+        };
+        const keys = (...pressed: string[]) => tmux("send-keys", "-t", "m", ...pressed);
+
+        const live = await until(/equity \d[\s\S]*today net[\s\S]*fill +(buy|sell)[\s\S]*complete since/);
+        for (const part of [
+          /main 0x5555…5555/,
+          /● live/,
+          /equity \d/,
+          /health \d+ \w+/,
+          /today net/,
+          /─ positions/,
+          /─ open orders/,
+          /─ tape/,
+        ])
+          assert.match(live, part);
+        keys("?");
+        await until(/next and previous view/);
+        keys("4");
+        assert.match(await until(/─ tape/), /^(?![\s\S]*─ positions)/);
+        keys("/", "E", "T", "H", "Enter");
+        const filtered = await until(/\/ETH/);
+        assert.ok(!/fill.*(BTC|SOL)/.test(filtered), filtered);
+        keys("p");
+        await until(/paused/);
+        tmux("resize-window", "-t", "m", "-x", "60", "-y", "16");
+        const narrow = await until(/● live[^\n]*\n/);
+        assert.ok(
+          narrow.split("\n").every((text) => text.length <= 60),
+          narrow,
+        );
+        keys("q");
+        const after = await until(/ended \d+/);
+        assert.match(after, /ended 0/);
+        assert.ok(!after.includes("equity"), "the screen is gone");
+      } finally {
+        spawnSync("tmux", ["-S", socket, "kill-server"]);
+        folder.remove();
+      }
+    });
+  }
+});
