@@ -265,6 +265,27 @@ describe("doctor", { timeout: 240_000 }, () => {
     await full.close();
   });
 
+  it("reads the alert settings without sending, and tells which deliveries fail", async () => {
+    const topic = "ntfy://127.0.0.1:9/topic";
+    const bad = await examine("--alert-to", `nowhere://${SECRET}`, "--no-db");
+    assert.equal(bad.code, 2);
+    assert.equal(bad.get("alerts").status, "fail");
+    const good = await examine("--alert-to", topic);
+    assert.equal(good.code, 0);
+    assert.equal(good.get("alerts").status, "ok");
+    assert.equal(good.get("webhooks"), undefined);
+    const hook = ["webhooks", "add", `https://127.0.0.1:9/${SECRET}`, "--allow-private", "--json"];
+    const added = await hlsync([...hook, "--database", db.url]);
+    assert.equal(added.code, 0, added.stderr);
+    const { endpoint } = JSON.parse(added.stdout) as { endpoint: string };
+    assert.equal((await examine()).get("webhooks").status, "ok");
+    await hlsync(["webhooks", "disable", endpoint, "--database", db.url]);
+    const disabled = (await examine()).get("webhooks");
+    assert.equal(disabled.status, "warn");
+    assert.match(disabled.says, new RegExp(`webhook ${endpoint} is disabled: disabled by the user`));
+    assert.match(disabled.fix!, new RegExp(`webhooks enable ${endpoint}`));
+  });
+
   it("tells that another process follows the account already", async () => {
     const following = start([
       ...["run", "--account", USER, "--api-url", exchange.apiUrl, "--database", db.url],

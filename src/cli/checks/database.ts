@@ -11,6 +11,7 @@ import { openStore } from "../../store/store.ts";
 import { followLease } from "../../sync/engine.ts";
 import type { Address } from "../../sync/events.ts";
 import { EXIT } from "../command.ts";
+import { deliveryFindings } from "./delivery.ts";
 import { type Finding, fail, note, ok, warn } from "./finding.ts";
 
 /** A commit takes a round trip; slower than this, a busy account's stream waits for the database. */
@@ -70,7 +71,12 @@ export async function checkDatabase(question: DatabaseQuestion): Promise<Finding
   findings.push(grants);
   if (!isMigrated || grants.status !== "ok") return findings;
   const access = await accessFinding(database);
-  return [...findings, ...(access ? [access] : []), await instanceFinding(database, accounts)];
+  return [
+    ...findings,
+    ...(access ? [access] : []),
+    await instanceFinding(database, accounts),
+    ...(await deliveryFindings(database)),
+  ];
 }
 
 /** Words for what the driver said; `StoreError` has the essence already. */

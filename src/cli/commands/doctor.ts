@@ -12,6 +12,7 @@ import type { VenueInfo } from "../../sync/ports.ts";
 import { ACCOUNT_WEIGHT, checkAccount } from "../checks/accounts.ts";
 import { budgetFinding } from "../checks/budget.ts";
 import { checkDatabase, poolerFinding, tlsFinding } from "../checks/database.ts";
+import { alertFindings } from "../checks/delivery.ts";
 import { checkEmbeddedFolder, hasEmbeddedDatabase } from "../checks/embeddedFolder.ts";
 import { type Finding, note, warn, worstExit } from "../checks/finding.ts";
 import { checkSocket, checkVenue, endpointsFinding, networkOf } from "../checks/venue.ts";
@@ -24,10 +25,10 @@ const TIMEOUT_MS = 8_000;
 
 export const doctor: Command = {
   name: "doctor",
-  summary: "check clock, network, accounts, database and budget; each finding with its remedy",
+  summary: "check clock, network, accounts, budget, database, alerts; each finding with its remedy",
   options: [
     ...(["account", "network", "apiUrl", "wsUrl", "database", "db", "markets"] as const),
-    ...(["interval", "since", "weight"] as const),
+    ...(["interval", "since", "weight", "alert", "alertTo"] as const),
   ],
   async run(context) {
     const { options, print, signal } = context;
@@ -45,6 +46,7 @@ export const doctor: Command = {
     tell([await checkSocket({ ...context, wsUrl, open: createSocketFactory() })]);
     if (venue.reachable) await checkAccounts(context, info, tell);
     if (options.account.length > 0) tell([budgetFinding(options)]);
+    tell(alertFindings(context));
     if (options.db) await checkStorage(context, tell);
     signal.throwIfAborted();
     const exit = worstExit(found);
