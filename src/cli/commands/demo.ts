@@ -26,7 +26,9 @@ export const demo: Command = {
     const address = `0x${createHash("sha256").update(`demo ${startMs}`).digest("hex").slice(0, 40)}`;
     const activeAccounts = [{ user: address, coins: MARKETS, ...TRADING }];
     const venue = createVenue({ seed: options.seed, startMs, activeAccounts });
-    venue.advance(clock.now());
+    // The past takes a moment to make; what passed meanwhile is made after it.
+    for (let behindMs = PAST_MS; behindMs > 100; behindMs = clock.now() - venue.nowMs)
+      venue.advance(clock.now());
     const simulator = await startSimulator({ venue, clock, log: log.with({ part: "simulator" }) });
     const database = options.database === OPTIONS.database.fallback ? DATABASE : options.database;
     const account = [{ address, alias: "demo" }];
