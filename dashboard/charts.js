@@ -9,18 +9,18 @@ import { NOTHING, stamp } from "./format.js";
 
 const PAD = { top: 12, right: 70, bottom: 22, left: 8 };
 
-/** Width of an element, as it changes. @returns {[import("preact").RefObject<HTMLDivElement>, number]} */
-export function useWidth() {
+/** Size of an element, as it changes. @returns {[import("preact").RefObject<HTMLDivElement>, number, number]} */
+function useSize() {
   const ref = useRef(/** @type {HTMLDivElement | null} */ (null));
-  const [width, setWidth] = useState(0);
+  const [size, setSize] = useState([0, 0]);
   useEffect(() => {
     const element = ref.current;
     if (!element) return;
-    const watcher = new ResizeObserver(() => setWidth(Math.floor(element.clientWidth)));
+    const watcher = new ResizeObserver(() => setSize([element.clientWidth, element.clientHeight]));
     watcher.observe(element);
     return () => watcher.disconnect();
   }, []);
-  return [/** @type {any} */ (ref), width];
+  return [/** @type {any} */ (ref), size[0], size[1]];
 }
 
 /** Round numbers that cut a span into about `count` parts. @param {number} low @param {number} high @param {number} count */
@@ -80,7 +80,7 @@ export function LineChart({
   marks = [],
   since = null,
 }) {
-  const [box, width] = useWidth();
+  const [box, width] = useSize();
   const [at, setAt] = useState(/** @type {number | null} */ (null));
   const usable = width > 0 && points.length > 1;
   const chart = usable ? lineGeometry(points, width, height, fromZero, since) : null;
@@ -209,13 +209,15 @@ function gridLines({ low, high, from, to, x, y, width, height }) {
         h("text", { x: width - PAD.right + 8, y: y(value) + 4 }, axisText(value, values.places)),
       ]),
     ),
-    ...times.all.map((time) =>
-      h(
-        "text",
-        { class: "axis", key: `t${time}`, x: x(time), y: height - 6, "text-anchor": "middle" },
-        times.text(time),
+    ...times.all
+      .filter((time) => x(time) > 18)
+      .map((time) =>
+        h(
+          "text",
+          { class: "axis", key: `t${time}`, x: x(time), y: height - 6, "text-anchor": "middle" },
+          times.text(time),
+        ),
       ),
-    ),
   ];
 }
 
@@ -225,15 +227,14 @@ function gridLines({ low, high, from, to, x, y, width, height }) {
  * @param {[number, string, string, string, string, string][]} props.candles time, open, high, low, close, volume; ascending.
  * @param {{ x: number, price: number, up: boolean, text: string }[]} props.fills
  * @param {{ price: number, text: string, tone: string }[]} props.levels Entry and liquidation.
- * @param {number} [props.height]
  */
-export function CandleChart({ coin, candles, fills, levels, height = 300 }) {
-  const [box, width] = useWidth();
+export function CandleChart({ coin, candles, fills, levels }) {
+  const [box, width, height] = useSize();
   const [at, setAt] = useState(/** @type {number | null} */ (null));
   if (width === 0 || candles.length < 2)
     return h(
       "div",
-      { class: "chart", ref: box, style: { height: `${height}px` } },
+      { class: "chart fills", ref: box },
       width > 0 ? h("p", { class: "empty" }, "No candles") : null,
     );
   const slot = Math.max(5, (width - PAD.left - PAD.right) / candles.length);
@@ -261,7 +262,7 @@ export function CandleChart({ coin, candles, fills, levels, height = 300 }) {
     setAt(index >= 0 && index < seen.length ? index : null);
   };
   const last = seen[seen.length - 1];
-  return h("div", { class: "chart", ref: box, style: { height: `${height}px` } }, [
+  return h("div", { class: "chart fills", ref: box }, [
     h(
       "svg",
       {

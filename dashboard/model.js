@@ -44,7 +44,7 @@ export const LISTS = {
   },
   alerts: {
     path: "/api/alerts",
-    time: "since_ms",
+    time: "updated_ms",
     key: (/** @type {Row} */ r) => String(r.id),
   },
   deliveries: {

@@ -394,7 +394,6 @@ function MarketPanel({ model, load }) {
             candles: /** @type {any} */ (data)?.rows ?? [],
             fills,
             levels,
-            height: 280,
           }),
   );
 }

@@ -118,7 +118,7 @@ function coverageRow(stream, name, rows, about, healed, fromMs, toMs) {
   const words =
     about?.complete_since_ms === null || !about
       ? "nothing proven yet"
-      : `complete since ${sinceWords(about.complete_since_ms)} to ${clock(about.proven_to_ms)} UTC, ${counted(about.gaps, "gap")}`;
+      : `complete since ${sinceWords(about.complete_since_ms)}, ${counted(about.gaps, "gap")}`;
   return h("li", { key: stream }, [
     h("span", { class: "coverage-name" }, name),
     h("span", { class: "coverage-track", role: "img", "aria-label": `${name}: ${words}` }, [
@@ -133,7 +133,14 @@ function coverageRow(stream, name, rows, about, healed, fromMs, toMs) {
           }),
         ),
     ]),
-    h("span", { class: "coverage-words" }, words),
+    h(
+      "span",
+      {
+        class: "coverage-words",
+        title: about?.proven_to_ms ? `proven to ${stamp(about.proven_to_ms)} UTC` : "",
+      },
+      words,
+    ),
   ]);
 }
 

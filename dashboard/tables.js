@@ -25,9 +25,14 @@ const time = (name, title, rest = {}) => ({
   title,
   ...rest,
   text: true,
-  width: "9.6rem",
   value: (row) => (row[name] ? new Date(row[name]).toISOString() : null),
-  show: (row) => h("time", { title: row[name] ? new Date(row[name]).toString() : "" }, stamp(row[name])),
+  show: (row) =>
+    row[name]
+      ? h("time", { title: new Date(row[name]).toString() }, [
+          h("span", { class: "year" }, stamp(row[name]).slice(0, 5)),
+          stamp(row[name]).slice(5),
+        ])
+      : NOTHING,
 });
 
 /** @param {string} id @param {string} title @param {Partial<Column>} [rest] @returns {Column} */
@@ -321,17 +326,26 @@ export const DRIFT = [
   }),
 ];
 
+const SEVERITIES = { crit: ["✕ Critical", "down"], warn: ["▲ Warning", "warn"], info: ["ℹ Info", ""] };
+
 /** @type {Column[]} */
 export const ALERTS = [
-  time("since_ms", "Since (UTC)"),
+  time("updated_ms", "Time (UTC)"),
   words("severity", "Severity", {
-    show: (row) =>
-      h("span", { class: row.severity === "critical" ? "down" : "warn" }, statusWords(row.severity)),
+    show: (row) => {
+      const [text, tone] = /** @type {any} */ (SEVERITIES)[row.severity] ?? [row.severity, ""];
+      return h("span", { class: tone }, text);
+    },
   }),
   words("state", "State", { show: (row) => statusWords(row.state) }),
   words("rule", "Rule"),
   words("coin", "Coin", { show: (row) => row.coin || NOTHING }),
-  words("summary", "What"),
+  words("message", "Message"),
+  time("started_ms", "Started (UTC)", { hidden: true }),
+  time("fired_ms", "Fired (UTC)", { hidden: true }),
+  time("resolved_ms", "Resolved (UTC)", { hidden: true }),
+  digits("value", "Value", { hidden: true }),
+  digits("threshold", "Threshold", { hidden: true }),
 ];
 
 const DELIVERY_MARKS = { delivered: "✓ ", retrying: "↻ ", dead: "✕ ", expired: "– " };

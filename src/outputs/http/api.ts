@@ -136,6 +136,10 @@ export function apiRoutes(deps: ApiDeps): [string, Handler][] {
       },
     ],
     [
+      "GET /api/alerts",
+      async (request) => json({ rows: await read.readAlerts(reads, account(request), page(request)) }),
+    ],
+    [
       "GET /api/deliveries",
       async (request) => json({ rows: await read.readDeliveries(reads, page(request)) }),
     ],

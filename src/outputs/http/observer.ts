@@ -1,6 +1,7 @@
 /**
  * What is known about hlsync itself, gathered in one place for `/readyz`, `/healthz`, `/api/status`, `/metrics` and the
- * status strip. Asks the database every `PROBE_MS` how fast it is and every `COVERAGE_MS` what is proven. Guarantees: never more than one question of a kind under way; a question that
+ * status strip. Asks the database every `PROBE_MS` how fast it is every `COVERAGE_MS` what is proven, and every
+ * `OUTPUTS_MS` how webhooks and alerts stand. Guarantees: never more than one question of a kind under way; a question that
  * fails leaves the last answer standing with its age, never an empty one.
  */
 
@@ -9,10 +10,13 @@ import type { Log } from "../../runtime/log.ts";
 import { type Interval, knownSince, subtract, union } from "../../sync/coverage.ts";
 import type { EngineStatus } from "../../sync/engine.ts";
 import { type Address, type CoverageGrade, TRACKED_STREAMS, type TrackedStream } from "../../sync/events.ts";
-import type { Reads } from "./reads.ts";
+import { type OutputFigures, type Reads, readOutputFigures } from "./reads.ts";
 
 const PROBE_MS = 2_000;
 const COVERAGE_MS = 5_000;
+const OUTPUTS_MS = 15_000;
+/** Deliveries are counted over this time. */
+export const DELIVERIES_MS = 3_600_000;
 
 export interface LimiterStats {
   usedLastMinute: number;
@@ -76,6 +80,7 @@ export class Observer {
   #probe: DatabaseProbe = { up: false, latencyMs: null, answeredMs: null, error: null, outboxHead: 0 };
   #knowledge = new Map<Address, StreamKnowledge[]>();
   #snapshots = new Map<Address, Snapshot>();
+  #outputs: OutputFigures = { pending: null, deliveries: null, alerts: null };
 
   constructor(parts: Observed) {
     this.#parts = parts;
@@ -89,6 +94,7 @@ export class Observer {
       this.#loops.push(
         this.#every(PROBE_MS, () => this.#askDatabase(reads)),
         this.#every(COVERAGE_MS, () => this.#askCoverage(reads)),
+        this.#every(OUTPUTS_MS, () => this.#askOutputs(reads)),
       );
     }
   }
@@ -108,6 +114,10 @@ export class Observer {
 
   snapshot(account: Address): Snapshot | null {
     return this.#snapshots.get(account) ?? null;
+  }
+
+  outputs(): OutputFigures {
+    return this.#outputs;
   }
 
   async #every(ms: number, ask: () => Promise<void>): Promise<void> {
@@ -151,6 +161,15 @@ export class Observer {
       }
     } catch (error) {
       this.#parts.log.debug("coverage not read", { error });
+    }
+  }
+
+  async #askOutputs(reads: Reads): Promise<void> {
+    const { clock, log } = this.#parts;
+    try {
+      this.#outputs = await readOutputFigures(reads, clock.now() - DELIVERIES_MS);
+    } catch (error) {
+      log.debug("figures of the outputs not read", { error });
     }
   }
 }

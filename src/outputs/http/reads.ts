@@ -22,11 +22,13 @@ export interface Page {
   fromMs: number | null;
 }
 
+const epochMs = (column: string): string => `(extract(epoch from ${column}) * 1000)::bigint`;
+
 const FILL = `account_address, coin, fill_time_ms, side, size, price, value, fee, fee_token, start_position,
   closed_pnl, direction, order_id, trade_id, hash, crossed, cloid, builder_fee, twap_id, liquidation, source`;
 
 const ORDER = `account_address, order_id, coin, side, order_type, tif, size, limit_price, trigger_price, filled,
-  fill_percentage, status, venue_status, cloid, reduce_only, (extract(epoch from placed_at) * 1000)::bigint as placed_at_ms,
+  fill_percentage, status, venue_status, cloid, reduce_only, ${epochMs("placed_at")} as placed_at_ms,
   status_time_ms, last_fill_time_ms, source`;
 
 const POSITION = `account_address, dex, coin, side, size, entry_price, mark_price, liquidation_price, position_value,
@@ -240,3 +242,58 @@ export const readDeliveries = (reads: Reads, page: Page): Promise<Row[]> =>
      order by last_attempt_ms desc fetch first $1 rows with ties`,
     [page.limit, page.beforeMs, page.fromMs],
   );
+
+/** Alerts of the account and those of hlsync itself, the newest change first. */
+export const readAlerts = (reads: Reads, account: Address, page: Page): Promise<Row[]> =>
+  reads.query(
+    `select id, key, rule, account_address, coin, subject, state, severity, message, value, threshold, started_ms,
+       fired_ms, resolved_ms, updated_ms
+     from (
+       select *, ${epochMs("started_at")} as started_ms, ${epochMs("fired_at")} as fired_ms,
+         ${epochMs("resolved_at")} as resolved_ms, ${epochMs("updated_at")} as updated_ms
+       from public.hl_alerts where account_address = $1 or account_address is null
+     ) a
+     where updated_ms < coalesce($3::bigint, 9223372036854775807) and updated_ms >= coalesce($4::bigint, 0)
+     order by updated_ms desc fetch first $2 rows with ties`,
+    [account, page.limit, page.beforeMs, page.fromMs],
+  );
+
+/** What outputs have before them and did lately, for metrics. */
+export interface OutputFigures {
+  pending: { consumer: string; events: number }[] | null;
+  deliveries: { endpoint: string; state: string; count: number }[] | null;
+  alerts: { rule: string; state: string; count: number }[] | null;
+}
+
+/** A backlog is counted up to this many events per endpoint and account. */
+const BACKLOG_MAX = 10_000;
+
+/** Backlogs now, deliveries tried after `sinceMs`, and alerts that stand. */
+export async function readOutputFigures(reads: Reads, sinceMs: number): Promise<OutputFigures> {
+  const [row] = await reads.query<OutputFigures & Row>(
+    `select
+       (select json_agg(p) from (
+          select l.endpoint_id as consumer, sum(b.events)::bigint as events
+          from hl_internal.webhook_lanes l
+          join hl_internal.webhook_endpoints e on e.id = l.endpoint_id and e.state = 'enabled'
+          cross join lateral (
+            select count(*) as events from (
+              select 1 from hl_internal.outbox o
+              where o.account_address is not distinct from nullif(l.account_address, '') and o.id > l.cursor_id
+              limit ${BACKLOG_MAX}
+            ) some
+          ) b
+          group by l.endpoint_id order by l.endpoint_id
+        ) p) as pending,
+       (select json_agg(d) from (
+          select endpoint_id as endpoint, status as state, count(*) as count from hl_internal.webhook_deliveries
+          where last_attempt_ms >= $1 group by 1, 2 order by 1, 2
+        ) d) as deliveries,
+       (select json_agg(a) from (
+          select rule, state, count(*) as count from public.hl_alerts
+          where state in ('pending', 'firing') group by 1, 2 order by 1, 2
+        ) a) as alerts`,
+    [sinceMs],
+  );
+  return row!;
+}

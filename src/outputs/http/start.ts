@@ -114,7 +114,7 @@ export async function startHttp(deps: HttpDeps): Promise<HttpService> {
       () => ({
         status: 200,
         type: "text/plain; version=0.0.4; charset=utf-8",
-        body: telemetry.scrape(now(), (account) => observer.snapshot(account)),
+        body: telemetry.scrape(now(), (account) => observer.snapshot(account), observer.outputs()),
       }),
     ],
     ...(assets?.routes ?? [

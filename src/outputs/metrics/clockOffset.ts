@@ -13,7 +13,7 @@ export interface MeasuredOffset {
 }
 
 /** Blocks come every 0.1 s; a venue that stands still for longer than this would read as a wrong clock. */
-const BLOCK_AGE_MAX_MS = 2_000;
+const BLOCK_AGE_MAX_MS = 1_000;
 /** A bound is forgotten after one to two of these, since clocks are stepped and drift. */
 const WINDOW_MS = 600_000;
 

@@ -128,15 +128,19 @@ export const METRICS = {
   hlsync_outbox_last_id: { type: "gauge", help: "Newest event in the outbox.", labels: [] },
   hlsync_outbox_pending: {
     type: "gauge",
-    help: "Outbox events that a consumer has not read yet.",
+    help: "Outbox events that an enabled endpoint has not settled yet, counted up to 10000 per account.",
     labels: ["consumer"],
   },
   hlsync_webhook_deliveries: {
     type: "gauge",
-    help: "Webhook deliveries in the database, by endpoint and state.",
+    help: "Deliveries tried in the last hour, by endpoint and what became of them: retrying, delivered, dead, expired.",
     labels: ["endpoint", "state"],
   },
-  hlsync_alerts: { type: "gauge", help: "Alerts by state.", labels: ["rule", "state"] },
+  hlsync_alerts: {
+    type: "gauge",
+    help: "Alerts that stand now: pending or firing.",
+    labels: ["rule", "state"],
+  },
 
   hlsync_account_value_usd: {
     type: "gauge",

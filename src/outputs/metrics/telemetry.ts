@@ -9,7 +9,7 @@ import type { Committed } from "../../sync/engine.ts";
 import type { ChangeEvent } from "../../sync/events.ts";
 import type { AccountHealth, Status } from "../http/health.ts";
 import type { Snapshot } from "../http/observer.ts";
-import type { Reads } from "../http/reads.ts";
+import type { OutputFigures, Reads } from "../http/reads.ts";
 import { ClockOffset, type MeasuredOffset } from "./clockOffset.ts";
 import { type Hop, Latency, type LatencyMinute, type LatencyReport } from "./latency.ts";
 import { processFacts } from "./process.ts";
@@ -108,7 +108,7 @@ export class Telemetry {
   }
 
   /** The text of `/metrics`. */
-  scrape(status: Status, snapshot: (address: string) => Snapshot | null): string {
+  scrape(status: Status, snapshot: (address: string) => Snapshot | null, outputs: OutputFigures): string {
     const set = this.#registry.set;
     set("hlsync_ready", {}, status.ready ? 1 : 0);
     set("hlsync_clock_offset_seconds", {}, status.venue.clock_offset_ms / 1000);
@@ -124,7 +124,12 @@ export class Telemetry {
       if (status.database.latency_ms !== null)
         set("hlsync_database_latency_seconds", {}, status.database.latency_ms / 1000);
     }
-    for (const name of PER_ACCOUNT) this.#registry.clear(name);
+    for (const name of READ_ANEW) this.#registry.clear(name);
+    for (const { consumer, events } of outputs.pending ?? [])
+      set("hlsync_outbox_pending", { consumer }, events);
+    for (const { endpoint, state, count } of outputs.deliveries ?? [])
+      set("hlsync_webhook_deliveries", { endpoint, state }, count);
+    for (const { rule, state, count } of outputs.alerts ?? []) set("hlsync_alerts", { rule, state }, count);
     for (const account of status.accounts) this.#account(account, snapshot(account.address));
     for (const [name, value] of Object.entries(processFacts())) set(name as MetricName, {}, value);
     return this.#registry.text();
@@ -208,8 +213,8 @@ const WRITE_MINUTES = `
     "minuteMs" bigint, hop text, samples bigint, p50 integer, p90 integer, p99 integer, max integer)
   on conflict do nothing`;
 
-/** Gauges that are read anew on every scrape, so that an account or a stream that is gone goes. */
-const PER_ACCOUNT: readonly MetricName[] = [
+/** Gauges that are read anew on every scrape, so that what is gone goes. */
+const READ_ANEW: readonly MetricName[] = [
   "hlsync_stream_state",
   "hlsync_stream_last_data_timestamp_seconds",
   "hlsync_stream_stale",
@@ -217,6 +222,9 @@ const PER_ACCOUNT: readonly MetricName[] = [
   "hlsync_complete_since_timestamp_seconds",
   "hlsync_proven_to_timestamp_seconds",
   "hlsync_health_score",
+  "hlsync_outbox_pending",
+  "hlsync_webhook_deliveries",
+  "hlsync_alerts",
 ];
 
 const isLive = ({ source, type }: ChangeEvent): boolean =>
