@@ -69,7 +69,8 @@ export interface BridgeDeps {
   options: BridgeOptions;
 }
 
-/** Events read at once. */
+/** Events read at once: few at first, since a lane often ends at its first event, then more. */
+const FIRST_BATCH = 10;
 const BATCH = 200;
 const PRUNE_EVERY_MS = 3_600_000;
 
@@ -295,8 +296,8 @@ class LaneRun {
 
   async drain(signal: AbortSignal): Promise<"drained" | "waits" | "refused"> {
     const { db } = this.#deps;
-    for (;;) {
-      const batch = await readOutbox(db, this.#lane, this.#cursorId, BATCH);
+    for (let limit = FIRST_BATCH; ; limit = BATCH) {
+      const batch = await readOutbox(db, this.#lane, this.#cursorId, limit);
       const wanted = batch.filter((event) => this.#isWanted(event));
       const ids = wanted.map(({ key }) => webhookId(key));
       const delivered = await readDelivered(db, this.#served.endpoint.id, ids);
@@ -312,7 +313,7 @@ class LaneRun {
       const lastId = batch.at(-1)?.id;
       if (lastId !== undefined && lastId > this.#cursorId && !(await this.#moveTo(lastId, null)))
         return "refused";
-      if (batch.length < BATCH) return "drained";
+      if (batch.length < limit) return "drained";
     }
   }
 
