@@ -130,6 +130,7 @@ export class Account {
   #usedDexes = new Set<string>([""]);
   #catchUps = 0;
   #askedUnlisted: Interval[] = [];
+  #fillHeals = 0;
   #dashboardAtMs = Number.NEGATIVE_INFINITY;
   /** All dexes and the spot state were read once, and the mode is known: before that a snapshot would lack money. */
   #statesKnown = false;
@@ -189,7 +190,10 @@ export class Account {
     return subtract([wanted], union(this.known(stream, "proven"), this.known(stream, "unprovable")));
   }
 
-  /** Closes the gap that reaches the present, in every stream, and brings the states up to date. */
+  /**
+   * Closes the gap that reaches the present, in every stream, and brings the states up to date. When many accounts heal
+   * at once, the fills of all of them go before anything else of any of them.
+   */
   async catchUp(options: ReadOptions): Promise<void> {
     const { priority, signal } = options;
     const status = await this.#deps.info.request(INFO.exchangeStatus, {}, { priority, signal });
@@ -197,11 +201,14 @@ export class Account {
     this.#signal = signal;
     const everyDex = this.#catchUps++ % ALL_DEXES_EVERY === 0;
     const dexes = this.#deps.dexes.filter((dex) => everyDex || this.#usedDexes.has(dex));
-    const orders = this.#readOrders(dexes, options);
+    const later: ReadOptions = { ...options, priority: priority === "heal" ? "reconcile" : priority };
+    const orders = this.#readOrders(dexes, later);
     await allOf([
-      ...WINDOW_STREAMS.map((stream) => this.#readPresent(stream, options)),
+      ...WINDOW_STREAMS.map((stream) =>
+        this.#readPresent(stream, stream === "fills" || stream === "twapFills" ? options : later),
+      ),
       orders,
-      this.#readStates(dexes, orders, options),
+      this.#readStates(dexes, orders, later),
     ]);
   }
 
@@ -276,7 +283,22 @@ export class Account {
     await this.readWindow(stream, { fromMs, toMs: nowMs + READ_AHEAD_MS }, options);
   }
 
+  /** Whether fills are being read for a heal: then other suspicions about fills may be answered by it. */
+  get isHealingFills(): boolean {
+    return this.#fillHeals > 0;
+  }
+
   async readWindow(stream: WindowStream, window: Interval, options: ReadOptions): Promise<void> {
+    const isFillHeal = options.priority === "heal" && (stream === "fills" || stream === "twapFills");
+    if (isFillHeal) this.#fillHeals += 1;
+    try {
+      await this.#readWindow(stream, window, options);
+    } finally {
+      if (isFillHeal) this.#fillHeals -= 1;
+    }
+  }
+
+  async #readWindow(stream: WindowStream, window: Interval, options: ReadOptions): Promise<void> {
     const { account, info, store, onProgress } = this.#deps;
     let rows = 0;
     const reading: WindowReading = {

@@ -358,6 +358,8 @@ export class Lane {
 
   #startRepair(suspicion: Suspicion): void {
     const names = [...this.#tasks.keys()];
+    // One reading often answers several: what it leaves open is raised again.
+    if (suspicion.kind !== "order" && this.#deps.account.isHealingFills) return;
     // A catch-up lists at once what is open and what ended, and must not wait for questions about single orders.
     const isOrder = suspicion.kind === "order";
     if (isOrder && names.includes("catch-up")) return;

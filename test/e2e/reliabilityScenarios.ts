@@ -46,17 +46,22 @@ async function live(rig: Rig, timeoutMs = 30_000): Promise<void> {
   await rig.complete(timeoutMs);
 }
 
-/** Waits until no request was weighed for `forMs`: start, confirmation and backfill are over. */
-async function quiet(rig: Rig, forMs = 5_000): Promise<number> {
-  let total = -1;
-  let sinceMs = performance.now();
-  await until("the venue to be asked nothing any more", 120_000, async () => {
-    const weight = await rig.venue.weight();
-    if (weight.total !== total) sinceMs = performance.now();
-    total = weight.total;
-    return performance.now() - sinceMs >= forMs;
+/** A figure that the process tells Prometheus, summed over its labels. */
+async function metric(program: Program, name: string): Promise<number> {
+  const text = await (await fetch(`${program.logged("listening")?.url}/metrics`)).text();
+  const lines = text.split("\n").filter((line) => line.startsWith(name) && !line.startsWith("#"));
+  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
+}
+
+/** Waits until start, confirmation and backfill are over: the process wants nothing of the venue, and has budget. */
+async function steady(rig: Rig, program: Program): Promise<number> {
+  await until("the process to listen", 20_000, () => program.logged("listening"));
+  await until("the process to want nothing of the venue", 900_000, async () => {
+    const busy =
+      (await metric(program, "hlsync_rest_waiting")) + (await metric(program, "hlsync_rest_inflight"));
+    return busy === 0 && (await metric(program, "hlsync_rest_weight_used")) < 100;
   });
-  return total;
+  return (await rig.venue.weight()).total;
 }
 
 // ---- the network ----
@@ -138,9 +143,9 @@ export interface DroppedFrames extends Difference {
 /** One frame of each channel is lost on a healthy socket; then the account stands still, so that nothing else tells. */
 export const droppedFrames = (cluster: Cluster, channels: readonly string[]): Promise<DroppedFrames> =>
   withRig(cluster, [ACCOUNT], 0.5, async (rig) => {
-    rig.run();
+    const program = rig.run();
     await live(rig);
-    const before = await quiet(rig);
+    const before = await steady(rig, program);
     const rules = channels.map((channel) => ({ fault: "drop", channel, user: ACCOUNT, times: 1 }));
     await rig.venue.control("faults", rules);
     await until("the frames to be lost", 60_000, async () => {
@@ -172,8 +177,9 @@ export const crowd = (cluster: Cluster, accounts: number, outageMs: number): Pro
     Array.from({ length: accounts }, (_, i) => accountNumber(i + 1)),
     FILLS_PER_SECOND / accounts,
     async (rig) => {
-      rig.run();
+      const program = rig.run();
       await live(rig, 300_000);
+      await steady(rig, program);
       await rig.venue.outage(outageMs);
       await passes(outageMs);
       const endedMs = performance.now();
@@ -270,19 +276,13 @@ export interface Standbys extends Difference {
 export const standbys = (cluster: Cluster): Promise<Standbys> =>
   underLoad(cluster, (rig) => stopThenKill(rig), AMPLE_WEIGHT);
 
-/** REST weight that this process has spent in the last minute, as it tells Prometheus. */
-async function weightUsedBy(program: Program): Promise<number> {
-  const metrics = await (await fetch(`${program.logged("listening")?.url}/metrics`)).text();
-  return Number(/^hlsync_rest_weight_used (\d+)/m.exec(metrics)?.[1]);
-}
-
 async function stopThenKill(rig: Rig): Promise<Standbys> {
   const first = rig.run();
   await live(rig);
   const second = rig.run();
   await standsBy(second);
   await passes(3_000);
-  const standbyWeight = await weightUsedBy(second);
+  const standbyWeight = await metric(second, "hlsync_rest_weight_used");
   const connections = await rig.venue.followers();
   const { output } = await rig.hlsync("status").result();
   const statusNamesHolder = output.includes(`:${first.pid}:`);
