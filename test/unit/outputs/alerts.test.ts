@@ -1,5 +1,6 @@
 /** The pure parts of alerting: the life of a condition, grouping of events, settings, words, channels. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { Webhook } from "standardwebhooks";
@@ -568,6 +569,33 @@ describe("channels", () => {
         (error: Error) => error instanceof ConfigError && !error.message.includes("hidden"),
         text,
       );
+    }
+  });
+});
+
+describe("the documentation", () => {
+  it("lists every rule, in order, with its default", () => {
+    const page = readFileSync(new URL("../../../docs/alerts.md", import.meta.url), "utf8");
+    const documented = [...page.matchAll(/^\| `(\w+)` \| (on|silent|off|none)([^|]*)\|/gm)].map(
+      ([, name, loudness, limits]) => ({ name, loudness, limits: limits! }),
+    );
+    assert.deepEqual(
+      documented.slice(0, -1).map(({ name, loudness }) => [name, loudness]),
+      RULES.map((rule) => [rule.name, rule.loudness]),
+    );
+    assert.equal(documented.at(-1)!.name, "price");
+    for (const [index, rule] of RULES.entries()) {
+      const { limits } = documented[index]!;
+      const numbers = limits.replaceAll(" ", "").match(/\d+/g) ?? [];
+      if (rule.kind === "event")
+        assert.deepEqual(numbers, rule.least === null ? [] : [String(rule.least)], rule.name);
+      else if (numbers.length > 0) {
+        const wanted = rule.levels.flatMap(({ fire, fireMoves }) => [
+          fire,
+          ...(fireMoves ? [fireMoves] : []),
+        ]);
+        assert.deepEqual(numbers, wanted.map(String), rule.name);
+      }
     }
   });
 });
