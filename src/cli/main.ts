@@ -31,10 +31,13 @@ export async function main(argv: readonly string[]): Promise<void> {
       exitCode = await runCommand(command, flagsOf(sub.opts()), sub.args, fail);
     });
   }
-  // A pipe that closes early (`hlsync tail | head`) ends the program quietly.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) =>
-    process.exit(error.code === "EPIPE" ? EXIT.ok : EXIT.unexpected),
-  );
+  // A pipe that closes early (`hlsync tail | head`) ends the program quietly and in order.
+  let piped = true;
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") process.exit(EXIT.unexpected);
+    if (piped && !process.emit("SIGTERM", "SIGTERM")) process.exit(EXIT.ok);
+    piped = false;
+  });
   try {
     if (argv.length === 0) program.outputHelp();
     else await program.parseAsync(argv, { from: "user" });
