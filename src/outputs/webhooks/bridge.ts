@@ -242,7 +242,7 @@ export class WebhookBridge implements Service {
   async #drain(served: Served, lane: DueLane, key: string): Promise<void> {
     const { log } = this.#deps;
     try {
-      const run = new LaneRun(this.#deps, served, lane, () => this.#mayGoOn(served));
+      const run = new LaneRun(this.#deps, served, lane, () => this.#stillServed(served));
       const end = await run.drain(this.#abort.signal);
       // The next attempt may be due before the next look at the database.
       if (end === "waits") this.#crowded = true;
@@ -253,8 +253,9 @@ export class WebhookBridge implements Service {
       }
     } catch (error) {
       if (!this.#abort.signal.aborted) {
-        const transient = error instanceof StoreError && error.transient;
-        log[transient ? "debug" : "error"]("delivery interrupted", { endpoint: lane.endpoint, error });
+        // 23503: the endpoint was removed meanwhile.
+        const passing = error instanceof StoreError && (error.transient || error.sqlState === "23503");
+        log[passing ? "debug" : "error"]("delivery interrupted", { endpoint: lane.endpoint, error });
       }
     } finally {
       this.#lanes.delete(key);
@@ -265,31 +266,29 @@ export class WebhookBridge implements Service {
     }
   }
 
-  /** No attempt is started without a lease that will outlive the decision. */
-  #mayGoOn({ endpoint, lease }: Served): boolean {
-    return (
-      !this.#stopping &&
-      this.#tokens.get(endpoint.id) === lease.token &&
-      this.#deps.clock.now() < this.#leasedUntilMs
-    );
+  /** As the endpoint is now (secrets, filter), or null when it is no longer ours to serve. */
+  #stillServed({ endpoint, lease }: Served): Served | null {
+    const now = this.#served.get(endpoint.id);
+    const held = now?.lease.token === lease.token && this.#deps.clock.now() < this.#leasedUntilMs;
+    return held && !this.#stopping ? now : null;
   }
 }
 
 /** One go at a lane: until there is nothing left, an attempt fails, or the lease is gone. */
 class LaneRun {
   readonly #deps: BridgeDeps;
-  readonly #served: Served;
   readonly #lane: string;
-  readonly #mayGoOn: () => boolean;
+  readonly #stillServed: () => Served | null;
+  #served: Served;
   /** As the database has it. */
   #cursorId: number;
   #attempts: number;
 
-  constructor(deps: BridgeDeps, served: Served, due: DueLane, mayGoOn: () => boolean) {
+  constructor(deps: BridgeDeps, served: Served, due: DueLane, stillServed: () => Served | null) {
     this.#deps = deps;
     this.#served = served;
     this.#lane = due.lane;
-    this.#mayGoOn = mayGoOn;
+    this.#stillServed = stillServed;
     this.#cursorId = due.cursorId;
     this.#attempts = due.attempts;
   }
@@ -302,7 +301,9 @@ class LaneRun {
       const ids = wanted.map(({ key }) => webhookId(key));
       const delivered = await readDelivered(db, this.#served.endpoint.id, ids);
       for (const [index, event] of wanted.entries()) {
-        if (!this.#mayGoOn()) return "drained";
+        const served = this.#stillServed();
+        if (served === null) return "drained";
+        this.#served = served;
         const before = delivered.get(ids[index]!);
         // Told already from another row of the outbox.
         if (before !== undefined && before !== event.id) continue;

@@ -1,6 +1,7 @@
 /** The pure parts of alerting: the life of a condition, grouping of events, settings, words, channels. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { Webhook } from "standardwebhooks";
@@ -14,12 +15,12 @@ import {
   step,
   type Tell,
 } from "../../../src/outputs/alerts/machine.ts";
-import type { Letter } from "../../../src/outputs/alerts/mailSend.ts";
+import { type Letter, sendMail } from "../../../src/outputs/alerts/mailSend.ts";
 import { conditionMessage, type Seen } from "../../../src/outputs/alerts/observe.ts";
 import { type ConditionRule, RULES, ruleSet } from "../../../src/outputs/alerts/rules.ts";
 import type { OutboxEvent } from "../../../src/outputs/outbox.ts";
 import type { HttpRequest } from "../../../src/outputs/webhooks/httpSend.ts";
-import { newSecret } from "../../../src/outputs/webhooks/signature.ts";
+import { newSecret, Secret } from "../../../src/outputs/webhooks/signature.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import { isDecimal } from "../../../src/runtime/decimal.ts";
 
@@ -528,6 +529,41 @@ describe("channels", () => {
     assert.equal(url, undefined);
     assert.deepEqual(letter!.letter, { from: "me@x.org", to: ["a@b.c", "d@e.f"], subject: TEXT, text: TEXT });
     assert.equal(letter!.server, "smtp://me%40x.org:p%40ss@mail.x.org:587");
+  });
+
+  it("speak SMTP, and never send a password in the clear", async () => {
+    const said: string[] = [];
+    const server = createServer((socket) => {
+      let data = false;
+      socket.setEncoding("utf8").write("220 mail.example\r\n");
+      socket.on("data", (text: string) => {
+        for (const line of text.split("\r\n").filter((part) => part !== "")) {
+          said.push(line);
+          if (data && line !== ".") continue;
+          data = line === "DATA";
+          socket.write(data ? "354 go\r\n" : line === "QUIT" ? "221 bye\r\n" : "250 ok\r\n");
+        }
+      });
+      socket.on("error", () => {});
+    });
+    const port = await new Promise<number>((resolve) =>
+      server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port)),
+    );
+    const letter = {
+      from: "me@x.org",
+      to: ["a@b.c"],
+      subject: "CRIT margin",
+      text: "CRIT margin ratio 85 %.",
+    };
+    const plain = await sendMail(new Secret(`smtp://127.0.0.1:${port}`), letter);
+    assert.deepEqual(plain, { status: 250, error: null, retryAfterMs: null });
+    assert.ok(said.includes("RCPT TO:<a@b.c>") && said.includes("Subject: CRIT margin"), said.join("\n"));
+    said.length = 0;
+    const refused = await sendMail(new Secret(`smtp://me:pass-word@127.0.0.1:${port}`), letter);
+    assert.match(refused.error!, /^127\.0\.0\.1: \w+/);
+    assert.ok(!refused.error!.includes("pass-word"));
+    assert.ok(!said.some((line) => line.startsWith("AUTH") || line.startsWith("MAIL")), said.join("\n"));
+    server.close();
   });
 
   it("post the event to any other URL, signed when a secret is given", async () => {

@@ -352,6 +352,20 @@ describe("requests", () => {
     http.close();
   });
 
+  it("are made again at once when a kept connection was closed just then", async () => {
+    let requests = 0;
+    const port = await listen((request, response) => {
+      requests += 1;
+      // The second one on a connection finds it closed.
+      if (requests === 2) request.socket.destroy();
+      else response.end();
+    });
+    const http = createHttpSend({ clock: systemClock });
+    for (let n = 0; n < 2; n++) assert.equal((await http.send(to(`http://127.0.0.1:${port}/`))).status, 200);
+    assert.equal(requests, 3);
+    http.close();
+  });
+
   it("say in words why nobody answered", async () => {
     const port = await listen(() => {});
     for (const server of open.splice(0)) server.close();

@@ -5,10 +5,12 @@ import type { Queryable } from "../../../src/outputs/outbox.ts";
 import { BRIDGE_DEFAULTS, type BridgeOptions, WebhookBridge } from "../../../src/outputs/webhooks/bridge.ts";
 import {
   addEndpoint,
+  disableEndpoint,
   enableEndpoint,
   type NewEndpoint,
   readDeliveries,
   readEndpoints,
+  removeEndpoint,
   rewind,
   rotateSecret,
   summarizeEndpoints,
@@ -373,6 +375,37 @@ describe("the webhook bridge", { timeout: 120_000 }, () => {
     await receiver.until(() => receiver.accepted.length === 3);
     assert.equal(receiver.accepted.at(-1)!.headers["webhook-signature"]!.toString().split(" ").length, 1);
     assert.deepEqual(receiver.forged, []);
+  });
+
+  it("stops in the middle of a backlog when the endpoint is disabled or removed", async () => {
+    await add();
+    const lines: string[] = [];
+    receiver.answer = () => "hang";
+    startBridge({ timeoutMs: 200, log: (line) => lines.push(line) });
+    await commit(...Array.from({ length: 500 }, () => fill()));
+    await receiver.until(() => receiver.seen.length > 0);
+    receiver.answer = () => 200;
+    await receiver.until(() => receiver.accepted.length > 5);
+    await disableEndpoint(db, "wh_1", "disabled by the user", Date.now());
+    const [before] = await summarizeEndpoints(db);
+    assert.ok(before!.pending > 0 || receiver.accepted.length === 500);
+    await until(async () => {
+      const sent = receiver.seen.length;
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      return receiver.seen.length === sent;
+    });
+    await enableEndpoint(db, "wh_1");
+    await receiver.until(() => receiver.accepted.length > 20);
+    await removeEndpoint(db, "wh_1");
+    await until(async () => {
+      const sent = receiver.seen.length;
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      return receiver.seen.length === sent;
+    });
+    assert.deepEqual(
+      lines.filter((line) => / error /.test(line)),
+      [],
+    );
   });
 
   it("logs no secret, no path and no answer of the receiver", async () => {
