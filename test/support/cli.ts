@@ -3,6 +3,7 @@
  * behind; waiting is for conditions, never for a length of time, and fails with what was printed.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { after } from "node:test";
 import { fileURLToPath } from "node:url";
 
 const BIN = fileURLToPath(new URL("../../bin/hlsync.js", import.meta.url));
@@ -29,9 +30,12 @@ export interface Running {
 }
 
 const running = new Set<ChildProcess>();
-process.on("exit", () => {
+const killAll = () => {
   for (const child of running) child.kill("SIGKILL");
-});
+};
+process.on("exit", killAll);
+// A test that failed half-way leaves its processes running, and these would keep the test's own process alive.
+after(killAll);
 
 export interface StartOptions {
   /** Working folder; a `.env` there is read by the program. */

@@ -147,8 +147,8 @@ describe("the webhook bridge", { timeout: 120_000 }, () => {
     }
     await receiver.until(() => new Set(receiver.accepted.map(({ id }) => id)).size === rounds * 6);
     const ids = await expected();
-    // Nothing came twice here, since every answer of the receiver was recorded before the next attempt.
-    for (const account of ACCOUNTS) assert.deepEqual(accepted(account), ids.get(account));
+    // At least once, exactly once by id: an answer that comes after the time-out is asked for again under its id.
+    for (const account of ACCOUNTS) assert.deepEqual([...new Set(accepted(account))], ids.get(account));
     assert.deepEqual(receiver.forged, []);
     assert.ok(receiver.seen.length > receiver.accepted.length, "nothing failed");
     await until(async () => (await summarizeEndpoints(db))[0]!.pending === 0);
