@@ -1,0 +1,230 @@
+/** The dashboard's own modules that need no browser: exact numbers, tables as files, what a change does. */
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import { gzipSync } from "node:zlib";
+import Big from "big.js";
+import fc from "fast-check";
+
+const FOLDER = new URL("../../../dashboard/", import.meta.url);
+const load = (name: string) => import(new URL(name, FOLDER).href);
+const decimals = await load("decimal.js");
+const format = await load("format.js");
+const model = await load("model.js");
+const { toCsv } = await load("table.js");
+
+const decimal = fc
+  .tuple(fc.boolean(), fc.bigInt({ min: 0n, max: 10n ** 24n }), fc.integer({ min: 0, max: 12 }))
+  .map(([isNegative, units, scale]) => {
+    const digits = units.toString().padStart(scale + 1, "0");
+    const text = scale === 0 ? digits : `${digits.slice(0, -scale)}.${digits.slice(-scale)}`;
+    return isNegative ? `-${text}` : text;
+  });
+
+describe("decimals on the page", () => {
+  it("agree with exact arithmetic", () => {
+    Big.DP = 60;
+    fc.assert(
+      fc.property(decimal, decimal, fc.integer({ min: 0, max: 8 }), (a, b, places) => {
+        const same = (text: string, value: Big) =>
+          assert.ok(new Big(text).eq(value), `${text} is not ${value.toFixed()}`);
+        same(decimals.subtract(a, b), new Big(a).minus(b));
+        same(decimals.multiply(a, b), new Big(a).times(b));
+        same(decimals.sum([a, b, a]), new Big(a).plus(b).plus(a));
+        same(decimals.negate(a), new Big(a).times(-1));
+        same(decimals.trim(a), new Big(a));
+        assert.equal(decimals.compare(a, b), new Big(a).cmp(b));
+        assert.equal(decimals.sign(a), new Big(a).cmp(0));
+        // As SQL rounds: half away from zero.
+        assert.equal(
+          decimals.round(a, places).replace(/^-(?=[0.]+$)/, ""),
+          new Big(a)
+            .round(places, Big.roundHalfUp)
+            .toFixed(places)
+            .replace(/^-(?=[0.]+$)/, ""),
+        );
+      }),
+    );
+  });
+
+  it("are written with groups, a true minus, and nothing for what is unknown", () => {
+    assert.equal(format.usd("-1234567.885"), "−1,234,567.89");
+    assert.equal(format.usd("0.005"), "0.01");
+    assert.equal(format.exact("83757.50"), "83,757.5");
+    assert.equal(format.signed("12"), "+12.00");
+    assert.equal(format.signed("0.0"), "0.00");
+    assert.equal(format.signed("-0.0012"), "−0.0012");
+    assert.equal(format.ratioPercent("0.01234"), "+1.23%");
+    for (const unknown of [null, undefined, "", "NaN", 1.5]) assert.equal(format.usd(unknown), "–");
+  });
+});
+
+describe("a table as a file", () => {
+  const columns = [
+    { id: "coin", title: "Coin", value: (row: { coin: string }) => row.coin },
+    { id: "pnl", title: "PNL (ROE %)", value: (row: { pnl: string }) => row.pnl },
+    { id: "note", title: "Note", value: (row: { note: unknown }) => row.note },
+  ];
+
+  it("keeps every digit and quotes what needs it", () => {
+    const rows = [
+      { coin: "BTC", pnl: "-0.000000000001", note: 'a "b", c\nd' },
+      { coin: "@1", pnl: "1.10", note: null },
+    ];
+    assert.equal(
+      toCsv(rows, columns),
+      'Coin,PNL (ROE %),Note\r\nBTC,-0.000000000001,"a ""b"", c\nd"\r\n\'@1,1.10,\r\n',
+    );
+  });
+
+  it("runs no formula in a spreadsheet", () => {
+    const csv: string = toCsv([{ coin: "=HYPERLINK(1)", pnl: "-5", note: "+cmd|x" }], columns);
+    assert.equal(csv.split("\r\n")[1], "'=HYPERLINK(1),-5,'+cmd|x");
+  });
+});
+
+describe("a change", () => {
+  const ACCOUNT = `0x${"a".repeat(40)}`;
+  const fresh = () => {
+    const made = model.createModel();
+    made.account = ACCOUNT;
+    return made;
+  };
+  const fill = (timeMs: number, tradeId: number) => ({
+    type: "fill.created",
+    account: ACCOUNT,
+    source: "stream",
+    data: { coin: "BTC", fill_time_ms: timeMs, order_id: 1, trade_id: tradeId, side: "buy", size: "1" },
+  });
+  const order = (orderId: number, status: string) => ({
+    type: "order.updated",
+    account: ACCOUNT,
+    source: "stream",
+    data: { order_id: orderId, status, placed_at_ms: orderId, status_time_ms: 100 + orderId },
+  });
+
+  it("is shown once however often it comes, newest first, also when it comes late", () => {
+    const made = fresh();
+    made.lists.fills.loaded = "yes";
+    for (const [timeMs, tradeId] of [
+      [30, 3],
+      [10, 1],
+      [30, 3],
+      [20, 2],
+      [30, 4],
+      [10, 1],
+    ] as const) {
+      model.applyChange(made, fill(timeMs, tradeId));
+    }
+    assert.deepEqual(
+      made.lists.fills.rows.map((row: { fill_time_ms: number }) => row.fill_time_ms),
+      [30, 30, 20, 10],
+    );
+  });
+
+  it("does not begin a list that was never read", () => {
+    const made = fresh();
+    model.applyChange(made, fill(1, 1));
+    assert.deepEqual(made.lists.fills.rows, []);
+  });
+
+  it("of another account is not shown", () => {
+    const made = fresh();
+    made.lists.fills.loaded = "yes";
+    assert.equal(model.applyChange(made, { ...fill(1, 1), account: `0x${"b".repeat(40)}` }), false);
+    assert.deepEqual(made.lists.fills.rows, []);
+  });
+
+  it("moves an order from the open ones to the history when it ends", () => {
+    const made = fresh();
+    made.lists.orderHistory.loaded = "yes";
+    for (const step of [
+      order(1, "open"),
+      order(2, "open"),
+      order(1, "partially_filled"),
+      order(1, "filled"),
+    ]) {
+      model.applyChange(made, step);
+    }
+    const ids = (rows: { order_id: number }[]) => rows.map(({ order_id }) => order_id);
+    assert.deepEqual([ids(made.openOrders), ids(made.lists.orderHistory.rows)], [[2], [1]]);
+  });
+
+  it("closes a position that became flat", () => {
+    const made = fresh();
+    const position = (side: string, value: string) => ({
+      type: "position.updated",
+      account: ACCOUNT,
+      source: "stream",
+      data: { dex: "", coin: "BTC", side, position_value: value },
+    });
+    model.applyChange(made, position("long", "5"));
+    model.applyChange(made, position("short", "7"));
+    assert.deepEqual(
+      made.positions.map(({ side }: { side: string }) => side),
+      ["short"],
+    );
+    model.applyChange(made, position("flat", "0"));
+    assert.deepEqual(made.positions, []);
+  });
+});
+
+describe("freshness on the page", () => {
+  const shown = (account: Record<string, unknown>, rest: Record<string, unknown> = {}) => {
+    const made = model.createModel();
+    const now = Date.now();
+    made.account = "a";
+    made.status = {
+      accounts: [
+        { address: "a", mode: "stream", socket: "live", fresh: true, last_data_ms: now - 500, ...account },
+      ],
+    };
+    Object.assign(made, { link: "live" }, rest);
+    return model.freshness(made).word;
+  };
+
+  it("is said in one word", () => {
+    const now = Date.now();
+    assert.equal(shown({}), "live");
+    assert.equal(shown({ last_data_ms: now - 9_000 }), "delayed");
+    assert.equal(shown({ fresh: false }), "stale");
+    assert.equal(shown({ socket: "waiting" }), "down");
+    assert.equal(shown({}, { link: "away" }), "away");
+    assert.equal(shown({ last_data_ms: null }), "waiting");
+    assert.equal(shown({ mode: "poll", socket: "none", last_data_ms: now - 60_000 }), "live");
+  });
+});
+
+describe("the page's files", () => {
+  const files = readdirSync(FOLDER).filter((name) => /\.(html|css|js|svg)$/.test(name));
+  const page = readFileSync(new URL("index.html", FOLDER), "utf8");
+  const text = (name: string) => readFileSync(new URL(name, FOLDER), "utf8");
+
+  it("stay under 150 kB gzip, the library included", () => {
+    const library = ["preact", "preact/hooks"].map((name) =>
+      readFileSync(new URL(import.meta.resolve(name))),
+    );
+    const bytes = [...files.map((name) => Buffer.from(text(name))), ...library].map(
+      (body) => gzipSync(body).length,
+    );
+    const total = bytes.reduce((sum, size) => sum + size, 0);
+    assert.ok(total < 150_000, `${total} bytes`);
+  });
+
+  it("ask nothing of any other machine", () => {
+    for (const name of files) {
+      const urls = text(name).match(/https?:\/\/[^\s"'`)]+/g) ?? [];
+      assert.deepEqual(
+        urls.filter((url) => url !== "http://www.w3.org/2000/svg"),
+        [],
+        name,
+      );
+    }
+  });
+
+  it("are all named for preloading, so that they come in one round", () => {
+    const named = [...page.matchAll(/modulepreload" href="([^"]+)"/g)].map(([, href]) => href!);
+    const modules = files.filter((name) => name.endsWith(".js") && name !== "main.js");
+    assert.deepEqual(named.filter((name) => !name.startsWith("vendor/")).sort(), modules.sort());
+  });
+});

@@ -1,0 +1,153 @@
+/** Ready or not, and why, in words. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { type HealthFacts, status } from "../../../src/outputs/http/health.ts";
+import { streamKnowledge } from "../../../src/outputs/http/observer.ts";
+import type { EngineStatus } from "../../../src/sync/engine.ts";
+
+const NOW = 1_790_000_000_000;
+const ADDRESS = `0x${"a".repeat(40)}`;
+
+const subscription = (type: string, ageMs: number | null, stale = false) => ({
+  subscription: { type, user: ADDRESS },
+  state: "confirmed" as const,
+  lastDataMs: ageMs === null ? null : NOW - ageMs,
+  stale,
+});
+type Account = EngineStatus["accounts"][number];
+type LaneStatus = NonNullable<Account["lane"]>;
+
+const account = (lane: Partial<LaneStatus> = {}, stream: Partial<LaneStatus["stream"]> = {}): Account =>
+  ({
+    address: ADDRESS,
+    alias: "main",
+    mode: "stream",
+    lane: {
+      phase: "live",
+      queued: 0,
+      dropped: 0,
+      lastCatchUpMs: NOW - 60_000,
+      lastCatchUpError: null,
+      healed: 2,
+      unexplained: 0,
+      ...lane,
+      stream: {
+        state: "live",
+        connectedSinceMs: NOW - 100_000,
+        reconnects: 1,
+        lastReceivedMs: NOW - 100,
+        lastEnd: null,
+        nextAttemptMs: null,
+        roundTripMs: 80,
+        subscriptions: [subscription("userFills", 50_000), subscription("clearinghouseState", 900)],
+        ...stream,
+      },
+    },
+  }) as Account;
+
+const facts = (engine: Account[], rest: Partial<HealthFacts> = {}): HealthFacts => ({
+  nowMs: NOW,
+  startedMs: NOW - 200_000,
+  version: "1.2.3",
+  database: "postgres://user:***@host/db",
+  probe: { up: true, latencyMs: 2, answeredMs: NOW - 1_000, error: null, outboxHead: 77 },
+  engine: { accounts: engine } as EngineStatus,
+  limiter: { usedLastMinute: 10, weightPerMinute: 1200, waiting: 0, inflight: 0, throttled429: 0 },
+  clockOffsetMs: 3,
+  eventStreams: 1,
+  knowledge: () => [],
+  snapshot: () => null,
+  ...rest,
+});
+
+describe("readiness", () => {
+  it("is given when every account is subscribed, caught up and fresh", () => {
+    const { ready, reasons, accounts } = status(facts([account()]));
+    assert.deepEqual([ready, reasons], [true, []]);
+    // A quiet channel says nothing: the newest data of any counts.
+    assert.equal(accounts[0]!.last_data_ms, NOW - 900);
+  });
+
+  it("is refused with one reason for each thing that is missing", () => {
+    const cases: [string, Account, RegExp][] = [
+      ["not subscribed", account({}, { state: "subscribing" }), /^main: not subscribed \(subscribing\)$/],
+      ["not caught up", account({ lastCatchUpMs: null }), /^main: not caught up yet$/],
+      ["catching up", account({ phase: "catching_up" }), /^main: catching up$/],
+      [
+        "a silent channel",
+        account(
+          {},
+          { subscriptions: [subscription("clearinghouseState", 900), subscription("spotState", 900, true)] },
+        ),
+        /^main: silent: spotState$/,
+      ],
+      [
+        "connected but not fresh",
+        account({}, { subscriptions: [subscription("clearinghouseState", 40_000)] }),
+        /^main: no data for 40 s$/,
+      ],
+      [
+        "nothing yet",
+        account({}, { subscriptions: [subscription("clearinghouseState", null)] }),
+        /no data yet$/,
+      ],
+    ];
+    for (const [what, one, reason] of cases) {
+      const { ready, reasons } = status(facts([one]));
+      assert.equal(ready, false, what);
+      assert.equal(reasons.length, 1, `${what}: ${reasons.join("; ")}`);
+      assert.match(reasons[0]!, reason);
+    }
+  });
+
+  it("is refused when the database does not answer, or has not for a while", () => {
+    const probe = facts([]).probe;
+    const down = status(facts([account()], { probe: { ...probe, up: false, error: "connection refused" } }));
+    assert.deepEqual(down.reasons, ["the database does not answer: connection refused"]);
+    const old = status(facts([account()], { probe: { ...probe, answeredMs: NOW - 30_000 } }));
+    assert.deepEqual(old.reasons, ["the database has not answered for 30 s"]);
+    const none = status(facts([account()], { database: null, probe: { ...probe, up: false } }));
+    assert.equal(none.ready, true);
+  });
+
+  it("of a polled account rests on its last snapshot", () => {
+    const polled = { ...account(), mode: "poll", lane: null } as Account;
+    const snapshot = (ageMs: number) => () => ({ asOfMs: NOW - ageMs, accountValue: "1", healthScore: null });
+    assert.equal(status(facts([polled], { snapshot: snapshot(60_000) })).ready, true);
+    assert.match(status(facts([polled], { snapshot: snapshot(600_000) })).reasons[0]!, /no data for 600 s/);
+    assert.match(status(facts([polled])).reasons[0]!, /no data yet/);
+  });
+});
+
+describe("what is known of a stream", () => {
+  const range = (grade: "proven" | "unprovable" | "streamed", from: number, to: number) => ({
+    stream: "fills" as const,
+    grade,
+    from,
+    to,
+  });
+
+  it("is complete since the start of the proven stretch that reaches the newest proven moment", () => {
+    const known = streamKnowledge("fills", 100, [
+      range("proven", 100, 200),
+      range("proven", 300, 400),
+      range("streamed", 400, 900),
+    ]);
+    assert.deepEqual(known, {
+      stream: "fills",
+      completeSinceMs: 300,
+      provenToMs: 400,
+      gaps: [{ fromMs: 201, toMs: 299 }],
+    });
+  });
+
+  it("has no gap where the venue can no longer tell", () => {
+    const known = streamKnowledge("fills", 0, [range("unprovable", 0, 99), range("proven", 100, 400)]);
+    assert.deepEqual([known.completeSinceMs, known.gaps], [100, []]);
+  });
+
+  it("is nothing before anything was proven", () => {
+    const known = streamKnowledge("fills", 0, [range("streamed", 0, 99)]);
+    assert.deepEqual([known.completeSinceMs, known.provenToMs, known.gaps], [null, null, []]);
+  });
+});

@@ -1,0 +1,170 @@
+/** Metrics: the registry's text, lags and their percentiles, the clock's offset, and the page that lists them. */
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { ClockOffset } from "../../../src/outputs/metrics/clockOffset.ts";
+import { LagCounts, Latency } from "../../../src/outputs/metrics/latency.ts";
+import { createRegistry } from "../../../src/outputs/metrics/registry.ts";
+import { METRICS, metricsReference } from "../../../src/outputs/metrics/table.ts";
+
+const REFERENCE = new URL("../../../docs/metrics.md", import.meta.url);
+
+describe("the registry", () => {
+  const table = {
+    hits_total: { type: "counter", help: "Hits.", labels: ["path"] },
+    level: { type: "gauge", help: "Level\nof water.", labels: [] },
+    wait_seconds: { type: "histogram", help: "Waits.", labels: ["hop"], buckets: [0.1, 1] },
+  } as const;
+
+  it("writes the exposition format, label values escaped", () => {
+    const registry = createRegistry(table);
+    registry.add("hits_total", { path: 'a"\\\n' }, 2);
+    registry.add("hits_total", { path: 'a"\\\n' });
+    registry.set("level", {}, 1.5);
+    for (const seconds of [0.05, 0.1, 0.5, 7]) registry.observe("wait_seconds", { hop: "x" }, seconds);
+    assert.equal(
+      registry.text(),
+      [
+        "# HELP hits_total Hits.",
+        "# TYPE hits_total counter",
+        'hits_total{path="a\\"\\\\\\n"} 3',
+        "# HELP level Level\\nof water.",
+        "# TYPE level gauge",
+        "level 1.5",
+        "# HELP wait_seconds Waits.",
+        "# TYPE wait_seconds histogram",
+        'wait_seconds_bucket{hop="x",le="0.1"} 2',
+        'wait_seconds_bucket{hop="x",le="1"} 3',
+        'wait_seconds_bucket{hop="x",le="+Inf"} 4',
+        'wait_seconds_sum{hop="x"} 7.65',
+        'wait_seconds_count{hop="x"} 4',
+        "",
+      ].join("\n"),
+    );
+  });
+
+  it("refuses labels that the table does not have", () => {
+    const registry = createRegistry(table);
+    assert.throws(() => registry.add("hits_total", {}), /labels path/);
+    assert.throws(() => registry.set("level", { path: "x" }, 1), RangeError);
+  });
+
+  it("holds a bounded number of series and counts what it dropped", () => {
+    const registry = createRegistry({
+      ...table,
+      hlsync_metrics_dropped_total: METRICS.hlsync_metrics_dropped_total,
+    });
+    for (let i = 0; i < 2_500; i++) registry.add("hits_total", { path: String(i) });
+    const lines = registry.text().split("\n");
+    assert.equal(lines.filter((line) => line.startsWith("hits_total{")).length, 2_000);
+    assert.ok(lines.includes("hlsync_metrics_dropped_total 500"));
+  });
+});
+
+describe("the table of metrics", () => {
+  it("keeps to names and units that Prometheus users expect", () => {
+    for (const [name, spec] of Object.entries(METRICS)) {
+      assert.match(name, /^(hlsync|process|nodejs)_[a-z0-9_]+$/);
+      assert.equal(name.endsWith("_total"), spec.type === "counter", name);
+      assert.doesNotMatch(name, /_(ms|milliseconds|minutes)\b/);
+    }
+  });
+
+  it("is what docs/metrics.md lists", () => {
+    if (process.env.HLSYNC_WRITE_DOCS) writeFileSync(REFERENCE, metricsReference());
+    assert.equal(
+      readFileSync(REFERENCE, "utf8"),
+      metricsReference(),
+      "docs/metrics.md is old: run this test with HLSYNC_WRITE_DOCS=1",
+    );
+  });
+});
+
+describe("percentiles of lags", () => {
+  it("are exact below 128 ms and at most 5 % too high above, whatever the lags", () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 3_600_000 }), { minLength: 1 }), (lags) => {
+        const counts = new LagCounts();
+        for (const lag of lags) counts.add(lag);
+        const sorted = lags.toSorted((a, b) => a - b);
+        const summary = counts.summary()!;
+        assert.equal(summary.samples, lags.length);
+        assert.equal(summary.max, sorted.at(-1));
+        for (const [name, part] of [
+          ["p50", 0.5],
+          ["p90", 0.9],
+          ["p99", 0.99],
+        ] as const) {
+          const truth = sorted[Math.ceil(lags.length * part) - 1]!;
+          assert.ok(
+            summary[name] >= truth && summary[name] <= Math.max(truth * 1.05, truth),
+            `${name} of ${truth}`,
+          );
+          if (truth < 128) assert.equal(summary[name], truth);
+        }
+        const total = counts.histogram().reduce((sum, [, count]) => sum + count, 0);
+        assert.equal(total, lags.length);
+      }),
+    );
+  });
+
+  it("count a clock that disagrees as no lag", () => {
+    const counts = new LagCounts();
+    counts.add(-50);
+    assert.deepEqual(counts.summary(), { samples: 1, p50: 0, p90: 0, p99: 0, max: 0 });
+  });
+
+  it("are given out a minute at a time, and again when they could not be written", () => {
+    const latency = new Latency();
+    latency.add("committed", 3, 60_000);
+    latency.add("committed", 5, 119_999);
+    assert.deepEqual(latency.takeMinutes(119_999), []);
+    latency.add("committed", 9, 120_000);
+    const done = latency.takeMinutes(120_000);
+    assert.deepEqual(done, [
+      { minuteMs: 60_000, hop: "committed", samples: 2, p50: 3, p90: 5, p99: 5, max: 5 },
+    ]);
+    assert.deepEqual(latency.takeMinutes(120_000), []);
+    latency.giveBack(done);
+    assert.deepEqual(latency.takeMinutes(120_001), done);
+    assert.equal(latency.sinceStart().committed.summary?.samples, 3);
+  });
+
+  it("of minutes that nobody takes are kept for an hour at most", () => {
+    const latency = new Latency();
+    for (let minute = 0; minute < 1_000; minute++) latency.add("received", 1, minute * 60_000);
+    assert.ok(latency.takeMinutes(1_000 * 60_000).length <= 300);
+  });
+});
+
+describe("the estimated clock offset", () => {
+  it("is 0 while everything seen can be true with right clocks", () => {
+    const offset = new ClockOffset();
+    assert.equal(offset.estimateMs(null), 0);
+    offset.note(1_000_000 - 80, 1_000_000);
+    assert.equal(offset.estimateMs({ offsetMs: -330, uncertaintyMs: 20 }), 0);
+  });
+
+  it("is what a stamp from the future proves at least", () => {
+    const offset = new ClockOffset();
+    offset.note(1_000_250, 1_000_000);
+    assert.equal(offset.estimateMs(null), 250);
+    assert.equal(offset.estimateMs({ offsetMs: 300, uncertaintyMs: 20 }), 280);
+  });
+
+  it("is what the venue's answer proves at most, when ours is ahead", () => {
+    const offset = new ClockOffset();
+    offset.note(1_000_000 - 5_080, 1_000_000);
+    assert.equal(offset.estimateMs({ offsetMs: -5_300, uncertaintyMs: 50 }), -4_250);
+  });
+
+  it("forgets a bound after a while, since clocks are stepped", () => {
+    const offset = new ClockOffset();
+    offset.note(1_000_250, 1_000_000);
+    offset.note(1_600_000, 1_600_100);
+    assert.equal(offset.estimateMs(null), 250);
+    offset.note(2_300_000, 2_300_100);
+    assert.equal(offset.estimateMs(null), 0);
+  });
+});
