@@ -2,7 +2,9 @@
  * What the live screen shows, as plain data: made anew for every frame out of the engine, and out of the events that
  * were committed meanwhile. Pure. Holds at most `TAPE_MAX` events and `NOTES_MAX` log lines.
  */
+
 import { channelOfType } from "../../protocol/channels.ts";
+import { sub } from "../../runtime/decimal.ts";
 import type { Address, ChangeEvent, DashboardRow, OrderEventRow, PositionRow } from "../../sync/events.ts";
 import type { LaneStatus } from "../../sync/lane.ts";
 import type { SubscriptionStatus } from "../../sync/ports.ts";
@@ -149,12 +151,50 @@ export function append<T>(list: T[], items: readonly T[], limit: number): void {
   if (list.length > limit) list.splice(0, list.length - limit);
 }
 
-const TERMINAL = new Set(["filled", "canceled", "rejected"]);
+const OPEN = new Set(["open", "partially_filled", "triggered"]);
+/** The venue lists open orders every few seconds: what was placed since then is known from its own event. */
+const LISTED_WITHIN_MS = 15_000;
 
-/** Open orders as last listed, less those that ended since, as committed. */
-export function stillOpen(orders: readonly OrderEventRow[], tape: readonly ChangeEvent[]): OrderEventRow[] {
-  const ended = new Set<unknown>();
-  for (const { type, data } of tape)
-    if (type === "order.updated" && TERMINAL.has(String(data.status))) ended.add(data.order_id);
-  return orders.filter(({ orderId }) => !ended.has(orderId));
+/** Open orders as last listed, less those that ended since, with those that were placed since, as committed. */
+export function openNow(
+  listed: readonly OrderEventRow[],
+  tape: readonly ChangeEvent[],
+  account: Address,
+  nowMs: number,
+): OrderEventRow[] {
+  const orders = new Map(listed.map((order) => [order.orderId, order]));
+  for (const event of tape) {
+    if (event.type !== "order.updated" || event.account !== account) continue;
+    const orderId = Number(event.data.order_id);
+    if (!OPEN.has(String(event.data.status))) orders.delete(orderId);
+    else if (!orders.has(orderId) && nowMs - event.timeMs < LISTED_WITHIN_MS)
+      orders.set(orderId, orderOf(event, orderId));
+  }
+  return [...orders.values()];
+}
+
+/** The row of an order as its event tells it. */
+function orderOf({ data, account, timeMs, source }: ChangeEvent, orderId: number): OrderEventRow {
+  const text = (key: string): string | null => (typeof data[key] === "string" ? (data[key] as string) : null);
+  const size = text("size") ?? "0";
+  return {
+    account: account ?? "",
+    orderId,
+    venueStatus: text("venue_status") ?? "open",
+    statusTimeMs: timeMs,
+    coin: text("coin") ?? "",
+    side: data.side === "sell" ? "sell" : "buy",
+    limitPrice: text("limit_price") ?? "0",
+    size,
+    remaining: sub(size, text("filled") ?? "0"),
+    placedAtMs: timeMs,
+    orderType: text("order_type"),
+    tif: text("tif"),
+    triggerPrice: text("trigger_price"),
+    reduceOnly: data.reduce_only === true,
+    cloid: text("cloid"),
+    raw: null,
+    source,
+    seenAtMs: timeMs,
+  };
 }

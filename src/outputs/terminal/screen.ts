@@ -8,9 +8,9 @@ import { cut, fit, line, type Paint, printable, type Span, span, width } from ".
 import {
   type AccountModel,
   type HistoryLine,
+  openNow,
   type Screen,
   type StreamLine,
-  stillOpen,
   VIEWS,
   type View,
   type Word,
@@ -458,7 +458,7 @@ function sectionOf(view: View, screen: Screen, account: AccountModel, columns: n
       };
     }
     case "orders": {
-      const rows = stillOpen(account.openOrders, screen.tape)
+      const rows = openNow(account.openOrders, screen.tape, account.address, screen.nowMs)
         .filter(({ coin }) => matches(coin))
         .sort((a, b) => b.placedAtMs - a.placedAtMs);
       return {

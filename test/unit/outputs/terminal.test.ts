@@ -6,8 +6,8 @@ import { keysOf, press, SHOWN_FIRST, type Shown } from "../../../src/outputs/ter
 import {
   type AccountModel,
   append,
+  openNow,
   type Screen,
-  stillOpen,
   streamLine,
   VIEWS,
   worst,
@@ -261,12 +261,28 @@ test("a stream is live, delayed, stale or down, by its own promise and by its so
   assert.equal(worst([]), "down");
 });
 
-test("an order that ended since the last list is not shown as open", () => {
-  const ended = fill({ type: "order.updated" }, { order_id: 5, status: "filled" });
-  const orders = [orderEventOf({ orderId: 5 }), orderEventOf({ orderId: 6 })];
+test("open orders are those last listed, less those that ended, with those placed since", () => {
+  const order = (order_id: number, status: string, change: Partial<ChangeEvent> = {}) =>
+    fill(
+      { type: "order.updated", ...change },
+      { order_id, status, size: "2.0", filled: "0.5", limit_price: "9", order_type: "Limit", tif: "Gtc" },
+    );
+  const listed = [orderEventOf({ orderId: 5 }), orderEventOf({ orderId: 6 })];
+  const tape = [
+    order(1, "open", { timeMs: T - 60_000 }),
+    order(5, "filled"),
+    order(7, "open"),
+    order(8, "open"),
+    order(8, "canceled"),
+    order(9, "partially_filled", { account: "0xbb" }),
+  ];
+  const open = openNow(listed, tape, "0xaa", T);
   assert.deepEqual(
-    stillOpen(orders, [ended]).map(({ orderId }) => orderId),
-    [6],
+    open.map(({ orderId, remaining }) => [orderId, remaining]),
+    [
+      [6, "2.0"],
+      [7, "1.5"],
+    ],
   );
 });
 
