@@ -7,6 +7,7 @@ import type { DatabaseStore } from "../store/store.ts";
 import { alertsOutput } from "./alertsOutput.ts";
 import type { Context } from "./command.ts";
 import { httpOutput } from "./httpOutput.ts";
+import { retentionOutput } from "./retentionOutput.ts";
 import { webhooksOutput } from "./webhooksOutput.ts";
 import type { Following } from "./wire.ts";
 
@@ -24,7 +25,7 @@ export type StartOutput = (deps: OutputDeps) => Promise<Service | null>;
 const STOP_WITHIN_MS = 10_000;
 
 /** In the order of starting. */
-const OUTPUTS: readonly StartOutput[] = [httpOutput, webhooksOutput, alertsOutput];
+const OUTPUTS: readonly StartOutput[] = [httpOutput, webhooksOutput, alertsOutput, retentionOutput];
 
 export async function startOutputs(deps: OutputDeps): Promise<Lifecycle> {
   const { clock, log } = deps.context;
