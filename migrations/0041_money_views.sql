@@ -343,7 +343,7 @@ amounts as (
 sides as (
   select a.*, case type
       when 'deposit' then usdc
-      when 'withdraw' then -usdc -- the fee is taken out of the amount
+      when 'withdraw' then -(usdc + fee)
       when 'accountClassTransfer' then case when (d ->> 'toPerp')::boolean then usdc else -usdc end
       when 'internalTransfer' then case when incoming then usdc else -(usdc + fee) end
       when 'subAccountTransfer' then case when incoming then usdc else -usdc end

@@ -220,12 +220,12 @@ function ledgerEffect(account: Address, delta: Record<string, unknown> & { type:
     case "vaultDistribution":
     case "vaultLeaderCommission":
       return usdc;
-    // The fee of a withdrawal is taken out of the amount, every other one comes on top.
+    // A withdrawal's `usdc` is what arrives; its fee left the account too.
     case "withdraw":
-    case "vaultDeposit":
-      return neg(usdc);
     case "vaultCreate":
       return sent();
+    case "vaultDeposit":
+      return neg(usdc);
     case "vaultWithdraw":
       return amount("netWithdrawnUsd");
     case "accountClassTransfer":

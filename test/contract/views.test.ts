@@ -413,8 +413,8 @@ for (const kind of ["embedded", "real"] as const) {
       const send = { token: "USDC", amount: "30", usdcValue: "30", fee: "0.0", feeToken: "" };
       const cases: [string, Record<string, unknown>, Decimal, Decimal][] = [
         ["deposit", { usdc: "100" }, "100", "0"],
-        // Round amounts in real rows ("2010.0", fee "1.0") say that the fee is taken out of it.
-        ["withdraw", { usdc: "100", fee: "1.0", nonce: 1 }, "-100", "0"],
+        // The venue's usdc is what arrives: the fee comes on top of it.
+        ["withdraw", { usdc: "99", fee: "1.0", nonce: 1 }, "-100", "0"],
         ["accountClassTransfer", { usdc: "5", toPerp: true }, "5", "-5"],
         ["accountClassTransfer", { usdc: "6", toPerp: false }, "-6", "6"],
         ["internalTransfer", { usdc: "10", ...us, fee: "1.0" }, "-11", "0"],
@@ -478,7 +478,7 @@ for (const kind of ["embedded", "real"] as const) {
         ledger: [
           moved(-5, "deposit", { usdc: "1000" }),
           moved(3, "deposit", { usdc: "2000" }),
-          moved(4.5, "withdraw", { usdc: "1500", fee: "1.0" }),
+          moved(4.5, "withdraw", { usdc: "1499", fee: "1.0" }),
           moved(4.6, "accountClassTransfer", { usdc: "0", toPerp: true }),
         ],
       });

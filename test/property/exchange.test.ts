@@ -86,7 +86,7 @@ function ledgerUsd(user: string, delta: JsonObject): bigint {
     case "deposit":
       return value(delta, "usdc");
     case "withdraw":
-      return -value(delta, "usdc");
+      return -(value(delta, "usdc") + value(delta, "fee"));
     case "spotGenesis":
       return delta.token === "USDC" ? value(delta, "amount") : 0n;
     case "internalTransfer":

@@ -80,7 +80,8 @@ export function withdraw(world: World, account: Account, usd: Fixed, nonce: numb
   collect(world, USDC, usd);
   recordLedger(world, [account.user], {
     type: "withdraw",
-    usdc: format(usd),
+    // What arrives; the fee is told beside it.
+    usdc: format(usd - WITHDRAWAL_FEE),
     nonce,
     fee: format(WITHDRAWAL_FEE),
   });

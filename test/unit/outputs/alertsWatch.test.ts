@@ -353,7 +353,7 @@ describe("alerting", { timeout: 120_000 }, () => {
       ledger: [
         ledgerOf({
           ...{ timeMs: midnightMs - 1, type: "withdraw", usdc: "-4000", source: "backfill" },
-          raw: { delta: { type: "withdraw", usdc: "4000.0", fee: "1.0" } },
+          raw: { delta: { type: "withdraw", usdc: "3999.0", fee: "1.0" } },
         }),
       ],
     });

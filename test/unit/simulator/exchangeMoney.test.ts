@@ -456,7 +456,7 @@ test("transfers write the venue's ledger rows on both sides", () => {
     [
       { type: "accountClassTransfer", usdc: "500.0", toPerp: false },
       { type: "internalTransfer", usdc: "100.0", user: ALICE, destination: newcomer, fee: "1.0" },
-      { type: "withdraw", usdc: "50.0", nonce: rows[3]?.delta.nonce as number, fee: "1.0" },
+      { type: "withdraw", usdc: "49.0", nonce: rows[3]?.delta.nonce as number, fee: "1.0" },
       {
         type: "spotTransfer",
         token: "USDC",

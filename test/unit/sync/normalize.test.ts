@@ -134,9 +134,9 @@ describe("normalize", () => {
   const effects: [string, object, string | null][] = [
     ["a deposit comes in", { type: "deposit", usdc: "10.5" }, "10.5"],
     [
-      "the fee of a withdrawal is inside the amount",
+      "the fee of a withdrawal comes on top of what arrives",
       { type: "withdraw", usdc: "2010.0", nonce: 1, fee: "1.0" },
-      "-2010",
+      "-2011",
     ],
     [
       "a transfer sent costs its fee on top",
