@@ -113,6 +113,8 @@ export function createMemoryStore(): Store {
         .filter((orderId) => orderId < belowId && !memory.orders.has(`${account}|${orderId}`));
       return [...new Set(ids)].sort((a, b) => b - a).slice(0, limit);
     },
+    // There is no history that could be in doubt.
+    async doubt() {},
     async positions(account) {
       return of(memory.positions.values(), account);
     },

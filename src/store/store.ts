@@ -267,6 +267,10 @@ export function openStore(database: Database): DatabaseStore {
         [account, orderIds],
       ),
 
+    async doubt(account, doubts) {
+      await rows("select hl_internal.doubt($1, $2::json)", [account, toJson(doubts)]);
+    },
+
     orders: (account) =>
       rows<StoredOrder>(
         `select account_address as account, order_id as "orderId", coin, status, venue_status as "venueStatus", size,

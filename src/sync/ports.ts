@@ -46,6 +46,8 @@ export interface Store {
   ledger(account: Address, fromMs: number, toMs: number): Promise<LedgerRow[]>;
   orderEvents(account: Address, orderIds: number[]): Promise<OrderEventRow[]>;
   orders(account: Address): Promise<StoredOrder[]>;
+  /** Withdraws the claims over what is in doubt, so that it is read again, and makes rows that differ lose to that. */
+  doubt(account: Address, doubts: readonly Doubt[]): Promise<void>;
   /**
    * Orders that filled in [fromMs, toMs] and of which no transition is stored: the highest ids below `belowId`,
    * descending, at most `limit`.
@@ -63,6 +65,17 @@ export interface Store {
   moneyTie(account: Address): Promise<MoneyTie | null>;
   /** Percent below the highest equity since `sinceMs`, deposits and withdrawals taken out; null without snapshots. */
   drawdownPct(account: Address, sinceMs: number): Promise<Decimal | null>;
+}
+
+/** Something stored that is not as the venue says. */
+export interface Doubt {
+  stream: TrackedStream;
+  /** The time in question, both ends inclusive. */
+  fromMs: number;
+  toMs: number;
+  /** The row that differs; null where rows are missing. Keys as `verify` names them. */
+  table: "hl_fills" | "hl_funding" | "hl_ledger" | "hl_orders" | null;
+  row: string | null;
 }
 
 /** A lease as it stood when it was asked for. */

@@ -9,11 +9,20 @@ import { type Decimal, eq, isDecimal, sub, sum } from "../runtime/decimal.ts";
 import { fillKey, readWindow, type WindowReading, type WindowStream } from "./backfill.ts";
 import { isPerp, linkChain, signedSize } from "./chain.ts";
 import { type Interval, knownSince, subtract, union } from "./coverage.ts";
-import type { Address, Applied, Batch, CoverageRow, FillRow, FundingRow, LedgerRow } from "./events.ts";
+import type {
+  Address,
+  Applied,
+  Batch,
+  CoverageRow,
+  FillRow,
+  FundingRow,
+  LedgerRow,
+  OrderEventRow,
+} from "./events.ts";
 import { TRACKED_STREAMS, type TrackedStream } from "./events.ts";
 import { classifyStatus } from "./merge.ts";
 import { orderEventRow } from "./normalize.ts";
-import type { MoneyTie, Store, VenueInfo } from "./ports.ts";
+import type { Doubt, MoneyTie, Store, StoredOrder, VenueInfo } from "./ports.ts";
 
 export type FindingKind =
   /** The venue has the row, the database does not. */
@@ -37,6 +46,8 @@ export interface Finding {
   /** Which row: identity columns, or the interval. */
   row: string;
   detail: string;
+  /** The time in question; null where it is not a question of time. */
+  interval: Interval | null;
 }
 
 export interface Certificate {
@@ -52,6 +63,24 @@ export interface Certificate {
   /** Equity held against fills, fees, funding and transfers; shown, not judged: entry prices are rounded. */
   money: MoneyTie | null;
   weight: number;
+}
+
+const STREAMS_OF: Record<string, readonly TrackedStream[]> = {
+  hl_fills: ["fills", "twapFills"],
+  hl_funding: ["funding"],
+  hl_ledger: ["ledger"],
+  hl_orders: ["orders"],
+};
+
+/** What the store must no longer take for known, so that the next reconcile repairs it. */
+export function doubtsOf({ findings }: Certificate): Doubt[] {
+  return findings.flatMap(({ kind, table, row, interval }) => {
+    if (interval === null || kind === "gap" || kind === "unprovable") return [];
+    // An order is derived: also a missing one comes back when its transitions are written again.
+    const isRow = kind === "changed" || table === "hl_orders";
+    const differs = isRow ? { table: table as Doubt["table"], row } : { table: null, row: null };
+    return (STREAMS_OF[table] ?? []).map((stream) => ({ stream, ...interval, ...differs }));
+  });
 }
 
 /** Rows younger than this are left alone: they may be on their way. */
@@ -114,7 +143,7 @@ export async function verify(deps: VerifyDeps): Promise<Certificate> {
     ledger,
     await store.ledger(account, sinceMs, toMs),
     ledgerKey,
-    ledgerKey,
+    ledgerContent,
     window,
   );
 
@@ -162,20 +191,25 @@ async function collect(
   return kept;
 }
 
-const fundingKey = (row: FundingRow): string => `${row.coin}|${row.timeMs}`;
-const fundingContent = (row: FundingRow): string => [row.usdc, row.size, row.fundingRate].join("|");
-const ledgerKey = (row: LedgerRow): string => `${row.timeMs}|${row.hash}|${row.type}|${row.digest}`;
-const fillContent = (row: FillRow): string =>
-  [row.price, row.size, row.fee, row.feeToken, row.closedPnl, row.startPosition, row.direction].join("|");
+type Content = readonly (string | number | boolean | null)[];
 
-/** Same text, or the same numbers written differently (`numeric` drops no digits but sorts zeros its own way). */
-const sameContent = (a: string, b: string): boolean => {
-  const [left, right] = [a.split("|"), b.split("|")];
-  return left.every((part, i) => {
-    const other = right[i] ?? "";
-    return part === other || (isDecimal(part) && isDecimal(other) && eq(part, other));
+const fundingKey = (row: FundingRow): string => `${row.coin}|${row.timeMs}`;
+const fundingContent = (row: FundingRow): Content => [row.usdc, row.size, row.fundingRate, row.samples];
+const ledgerKey = (row: LedgerRow): string => `${row.timeMs}|${row.hash}|${row.type}|${row.digest}`;
+const ledgerContent = (row: LedgerRow): Content => [row.usdc, row.token, row.amount];
+const fillContent = (row: FillRow): Content => [
+  ...[row.price, row.size, row.value, row.fee, row.feeToken, row.closedPnl, row.startPosition, row.direction],
+  ...[row.crossed, row.hash, row.cloid, row.builderFee, row.twapId],
+];
+
+/** Same text, or the same numbers written differently. What the venue left out here it may have told elsewhere. */
+const sameContent = (venue: Content, own: Content): boolean =>
+  venue.every((part, i) => {
+    const other = own[i] ?? null;
+    return part === null || part === other || (isDecimal(part) && isDecimal(other) && eq(part, other));
   });
-};
+
+const shown = (content: Content): string => content.map((part) => part ?? "").join("|");
 
 function add(certificate: Certificate, finding: Finding): void {
   const same = certificate.findings.filter(
@@ -191,7 +225,7 @@ function compare<T extends { timeMs: number }>(
   venue: readonly T[],
   stored: readonly T[],
   key: (row: T) => string,
-  content: (row: T) => string,
+  content: (row: T) => Content,
   window: Interval,
 ): void {
   const ours = new Map(stored.map((row) => [key(row), row]));
@@ -199,20 +233,22 @@ function compare<T extends { timeMs: number }>(
   certificate.compared[table] = theirs.size;
   for (const [id, row] of theirs) {
     const own = ours.get(id);
-    if (!own) add(certificate, { kind: "missing", table, row: id, detail: content(row) });
+    const interval = { fromMs: row.timeMs, toMs: row.timeMs };
+    if (!own) add(certificate, { kind: "missing", table, row: id, detail: shown(content(row)), interval });
     else if (!sameContent(content(row), content(own))) {
       add(certificate, {
         kind: "changed",
         table,
         row: id,
-        detail: `venue ${content(row)}, database ${content(own)}`,
+        detail: `venue ${shown(content(row))}, database ${shown(content(own))}`,
+        interval,
       });
     }
   }
   const reachesBackTo = Math.min(...venue.map((row) => row.timeMs));
   for (const [id, row] of ours) {
     if (!theirs.has(id) && row.timeMs > reachesBackTo) {
-      add(certificate, { kind: "extra", table, row: id, detail: content(row) });
+      add(certificate, { kind: "extra", table, row: id, detail: shown(content(row)), interval: null });
     }
   }
 }
@@ -239,20 +275,25 @@ async function compareOrders(deps: VerifyDeps, certificate: Certificate, toMs: n
     compared += 1;
     const own = stored.get(orderId);
     const wanted = classifyStatus(row.venueStatus);
-    if (!own)
-      add(certificate, {
-        kind: "missing",
-        table: "hl_orders",
-        row: String(orderId),
-        detail: row.venueStatus,
-      });
-    else if (own.venueStatus !== row.venueStatus && wanted.terminal) {
-      const detail = `venue ${row.venueStatus}, database ${own.venueStatus}`;
-      add(certificate, { kind: "changed", table: "hl_orders", row: String(orderId), detail });
+    const finding = {
+      table: "hl_orders",
+      row: String(orderId),
+      interval: { fromMs: row.statusTimeMs, toMs: row.statusTimeMs },
+    } as const;
+    if (!own) add(certificate, { kind: "missing", ...finding, detail: row.venueStatus });
+    else if (wanted.terminal && !isSameOrder(own, row)) {
+      const detail = `venue ${row.venueStatus} ${row.size}, database ${own.status} ${own.venueStatus} ${own.size}`;
+      add(certificate, { kind: "changed", ...finding, detail });
     }
   }
   certificate.compared.hl_orders = compared;
 }
+
+const isSameOrder = (own: StoredOrder, venue: OrderEventRow): boolean =>
+  own.venueStatus === venue.venueStatus &&
+  own.status === classifyStatus(venue.venueStatus).status &&
+  own.coin === venue.coin &&
+  eq(own.size, venue.size);
 
 /** Every perp coin's chain, link by link, and its end against the live position of every dex. */
 async function provePositions(
@@ -290,7 +331,8 @@ async function provePositions(
     const { breaks, end } = linkChain(rows, null);
     for (const { fromMs, toMs, missing } of breaks) {
       const detail = `${missing} ${coin} traded between ${fromMs} and ${toMs} is not there`;
-      add(certificate, { kind: "chain_break", table: "hl_fills", row: `${coin}|${fromMs}..${toMs}`, detail });
+      const row = `${coin}|${fromMs}..${toMs}`;
+      add(certificate, { kind: "chain_break", table: "hl_fills", row, detail, interval: { fromMs, toMs } });
     }
     const traded = async () => {
       const since = await store.fills(account, end!.timeMs + 1, Number.MAX_SAFE_INTEGER);
@@ -301,7 +343,8 @@ async function provePositions(
     await clock.sleep(SETTLED_MS, signal);
     if (await traded()) continue;
     const detail = `fills end at ${end!.position}, venue has ${szi}`;
-    add(certificate, { kind: "position", table: "hl_fills", row: coin, detail });
+    const interval = { fromMs: end!.timeMs, toMs: clock.now() };
+    add(certificate, { kind: "position", table: "hl_fills", row: coin, detail, interval });
   }
 }
 
@@ -329,11 +372,19 @@ function proveCoverage(certificate: Certificate, coverage: readonly CoverageRow[
         table: stream,
         row: `${gap.fromMs}..${gap.toMs}`,
         detail: "not proven",
+        interval: gap,
       });
     }
     for (const { fromMs, toMs } of unprovable) {
       const reason = coverage.find((row) => row.stream === stream && row.reason !== null)?.reason ?? "";
-      add(certificate, { kind: "unprovable", table: stream, row: `${fromMs}..${toMs}`, detail: reason });
+      const row = `${fromMs}..${toMs}`;
+      add(certificate, {
+        kind: "unprovable",
+        table: stream,
+        row,
+        detail: reason,
+        interval: { fromMs, toMs },
+      });
     }
     certificate.completeSinceMs[stream] = knownSince(proven, provenTo);
   }

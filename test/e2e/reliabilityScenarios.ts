@@ -391,3 +391,106 @@ export const databaseTrouble = (
     const survived = active.isAlive && standby.isAlive;
     return { trouble, downMs, completeMs, survived, following, sameHolder, ...difference };
   });
+
+// ---- hands ----
+
+export interface Tampering {
+  what: string;
+  /** Exit code of `verify` before, whether it named the row, of `sync --once`, and of `verify` afterwards. */
+  found: number | null;
+  named: boolean;
+  synced: number | null;
+  verified: number | null;
+  /** Rows that differ from the truth in the end. */
+  differences: number;
+}
+
+/** One change by hand, and the text by which `verify` must name the row. `id` is the order of a settled fill. */
+const TAMPERINGS: readonly { what: string; sql: string; names: (id: number) => string }[] = [
+  { what: "a fill deleted", sql: "delete from hl_fills where order_id = $1", names: (id) => `${id}` },
+  {
+    what: "a price raised",
+    sql: "update hl_fills set price = price * 9 where order_id = $1",
+    names: (id) => `${id}`,
+  },
+  {
+    what: "a price lowered",
+    sql: "update hl_fills set price = price / 9 where order_id = $1",
+    names: (id) => `${id}`,
+  },
+  {
+    what: "a fill's raw object and fee replaced by a longer one",
+    sql: `update hl_fills set fee = 999, raw_fill = jsonb_build_object('px', repeat('9', 1000)) where order_id = $1`,
+    names: (id) => `${id}`,
+  },
+  {
+    what: "a transaction hash replaced by a greater one",
+    sql: "update hl_fills set hash = 'zzz' where order_id = $1",
+    names: (id) => `${id}`,
+  },
+  {
+    what: "an order reopened",
+    sql: "update hl_orders set status = 'open', venue_status = 'open' where order_id = $1",
+    names: (id) => `hl_orders","row":"${id}`,
+  },
+  {
+    what: "an order deleted",
+    sql: "delete from hl_orders where order_id = $1",
+    names: (id) => `hl_orders","row":"${id}`,
+  },
+  {
+    what: "an order's transitions deleted, and the order",
+    sql: `with gone as (delete from hl_order_events where order_id = $1 returning order_id)
+          delete from hl_orders where order_id in (select order_id from gone)`,
+    names: (id) => `hl_orders","row":"${id}`,
+  },
+  {
+    what: "a deposit changed",
+    sql: "update hl_ledger set usdc = usdc + 1 where $1::bigint > 0",
+    names: () => "hl_ledger",
+  },
+  { what: "a deposit deleted", sql: "delete from hl_ledger where $1::bigint > 0", names: () => "hl_ledger" },
+];
+
+/** Rows are deleted and changed by hand: found, named, repaired, verified. Nothing runs meanwhile. */
+export const tampering = (cluster: Cluster): Promise<Tampering[]> =>
+  underLoad(
+    cluster,
+    async (rig) => {
+      const program = rig.run();
+      await live(rig);
+      // Long enough that what is settled by the venue's own measure is there.
+      await passes(8_000);
+      await rig.settle(HEALED_WITHIN_MS);
+      await program.kill("SIGTERM");
+      const results: Tampering[] = [];
+      for (const { what, sql, names } of TAMPERINGS) {
+        const orderId = await settledOrder(rig);
+        await rig.database.query(sql, [orderId]);
+        const found = await rig.verify();
+        const synced = await rig.syncOnce();
+        const verified = await rig.verify();
+        const { missing, extra, other } = await rig.difference();
+        results.push({
+          what,
+          found: found.code,
+          named: found.output.includes(names(orderId)),
+          synced: synced.code,
+          verified: verified.code,
+          differences: missing + extra + other.length,
+        });
+      }
+      return results;
+    },
+    AMPLE_WEIGHT,
+  );
+
+/** An order that filled in one piece, long enough ago to be held against the venue. */
+async function settledOrder(rig: Rig): Promise<number> {
+  const [row] = await rig.database.query<{ id: number }>(
+    `select o.order_id as id from hl_orders o join hl_fills f using (account_address, order_id)
+     where o.status = 'filled' and f.fill_time_ms < (select max(fill_time_ms) - 6000 from hl_fills)
+     group by 1 having count(*) = 1 order by max(f.fill_time_ms) desc limit 1`,
+  );
+  return row!.id;
+}

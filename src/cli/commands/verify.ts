@@ -1,7 +1,10 @@
-/** `verify`: the database held against the venue, with the proof of completeness; exit 4 on any difference or gap. */
+/**
+ * `verify`: the database held against the venue, with the proof of completeness; exit 4 on any difference or gap. What
+ * it finds is no longer taken for known: the next `sync`, or the next start of `run`, reads it again.
+ */
 import { perpDexes } from "../../sync/engine.ts";
 import type { MoneyTie } from "../../sync/ports.ts";
-import { type Certificate, verify as check, passed } from "../../sync/verify.ts";
+import { type Certificate, verify as check, doubtsOf, passed } from "../../sync/verify.ts";
 import { type Command, EXIT, requireAccounts } from "../command.ts";
 import { connectVenue, openMigrated } from "../wire.ts";
 
@@ -20,6 +23,8 @@ export const verify: Command = {
       for (const { address } of accounts) {
         const certificate = await check({ account: address, dexes, store, info, clock, signal });
         sound &&= passed(certificate);
+        const doubts = doubtsOf(certificate);
+        if (doubts.length > 0) await store.doubt(address, doubts);
         if (options.json)
           print(JSON.stringify({ type: "certificate", passed: passed(certificate), ...certificate }));
         else for (const line of certificateLines(certificate)) print(line);
