@@ -123,7 +123,7 @@ export function LineChart({
             ...chart.grid,
             h("path", { class: `area ${tone}`, d: chart.area }),
             h("path", { class: `stroke ${tone}`, d: chart.line }),
-            since && since.x >= points[0].x
+            since
               ? h("g", { class: "since" }, [
                   h("line", {
                     x1: chart.x(since.x),

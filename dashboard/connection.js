@@ -15,7 +15,7 @@ const SILENT_MS = 5_000;
 const RETRY_MIN_MS = 250;
 const RETRY_MAX_MS = 5_000;
 const PAGE = 1_000;
-const REPORT_MS = 10_000;
+const REPORT_MS = 5_000;
 const REPORT_MAX = 1_000;
 
 export class Refused extends Error {}

@@ -318,7 +318,15 @@ function StreamsPanel({ model }) {
   const subscriptions = account?.subscriptions ?? [];
   return h(Panel, { title: "Streams" }, [
     subscriptions.length === 0
-      ? h("p", { class: "empty" }, account?.mode === "poll" ? "This account is polled over REST" : "Waiting")
+      ? h(
+          "p",
+          { class: "empty" },
+          account?.mode === "poll"
+            ? "This account is polled over REST"
+            : account?.mode === "standby"
+              ? `Another process follows this account${account.holder ? `: ${account.holder}` : ""}`
+              : "Waiting",
+        )
       : h(
           "div",
           { class: "plain-table" },

@@ -1,6 +1,6 @@
 /**
  * Health in JSON, and whether hlsync is ready. Pure. Guarantees: ready means that every followed account is
- * subscribed, caught up and fresh, and that the database answers; each thing that is missing is one reason in words.
+ * subscribed, caught up and fresh (or followed by another process), and that the database answers; each thing that is missing is one reason in words.
  * Holds no secret: the database is described without its password.
  */
 import type { EngineStatus } from "../../sync/engine.ts";
@@ -25,7 +25,7 @@ export interface HealthFacts {
 
 /** A probe older than this says nothing about now. */
 const PROBE_FRESH_MS = 10_000;
-/** A polled account is fresh for this long: several rounds of polling. */
+/** A polled account, or one that another process follows, is fresh for this long: several rounds of polling. */
 const POLLED_FRESH_MS = 300_000;
 /** Without data for this long a streamed account is stale, whatever its subscriptions say: states come every 5 s. */
 export const FEED_FRESH_MS = 15_000;
@@ -63,7 +63,10 @@ export interface Status {
 export interface AccountHealth {
   address: Address;
   alias: string | null;
-  mode: "stream" | "poll";
+  /** `standby`: another process follows it and this one would take over; what is known comes from the database. */
+  mode: "stream" | "poll" | "standby";
+  /** Which process follows it; null when there can be no other or it is not known. */
+  holder: string | null;
   phase: string;
   socket: string;
   /** Newest data of any stream; null before the first. */
@@ -122,7 +125,8 @@ export function status(facts: HealthFacts): Status {
 }
 
 function accountHealth(facts: HealthFacts, account: EngineStatus["accounts"][number]): AccountHealth {
-  const { address, alias, mode, lane } = account;
+  const { address, alias, lane, role, holder } = account;
+  const mode = role === "standby" ? "standby" : account.mode;
   const { nowMs } = facts;
   const subscriptions = (lane?.stream.subscriptions ?? []).map(
     ({ subscription, state, lastDataMs, stale }) => ({
@@ -145,7 +149,8 @@ function accountHealth(facts: HealthFacts, account: EngineStatus["accounts"][num
     address,
     alias,
     mode,
-    phase: lane?.phase ?? "polling",
+    holder,
+    phase: lane?.phase ?? (mode === "standby" ? "standby" : "polling"),
     socket: lane?.stream.state ?? "none",
     last_data_ms: lastDataMs,
     fresh: lastDataMs !== null && nowMs - lastDataMs <= freshMs && silent.length === 0,

@@ -22,6 +22,8 @@ const account = (lane: Partial<LaneStatus> = {}, stream: Partial<LaneStatus["str
     address: ADDRESS,
     alias: "main",
     mode: "stream",
+    role: "active",
+    holder: null,
     lane: {
       phase: "live",
       queued: 0,
@@ -108,6 +110,14 @@ describe("readiness", () => {
     assert.deepEqual(old.reasons, ["the database has not answered for 30 s"]);
     const none = status(facts([account()], { database: null, probe: { ...probe, up: false } }));
     assert.equal(none.ready, true);
+  });
+
+  it("is given on standby, while the other process keeps the account fresh", () => {
+    const standby = { ...account(), role: "standby", holder: "other", lane: null } as Account;
+    const snapshot = (ageMs: number) => () => ({ asOfMs: NOW - ageMs, accountValue: "1", healthScore: null });
+    const { ready, accounts } = status(facts([standby], { snapshot: snapshot(60_000) }));
+    assert.deepEqual([ready, accounts[0]!.mode, accounts[0]!.holder], [true, "standby", "other"]);
+    assert.equal(status(facts([standby], { snapshot: snapshot(600_000) })).ready, false);
   });
 
   it("of a polled account rests on its last snapshot", () => {
