@@ -1,5 +1,5 @@
 /**
- * The dashboard's files, as they are: plain modules that the browser reads without a build (docs/decisions/dashboard-without-build.md). Guarantees: only
+ * The dashboard's files, as they are: plain modules that the browser reads without a build (docs/decisions/0008-dashboard-without-build.md). Guarantees: only
  * the files found at the start are served; each carries an ETag, so that a reload moves no bytes.
  */
 import { createHash } from "node:crypto";
