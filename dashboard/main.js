@@ -102,6 +102,9 @@ function App() {
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
   }, []);
+  useEffect(() => {
+    document.querySelector(".tabs [aria-current]")?.scrollIntoView({ inline: "nearest", block: "nearest" });
+  }, [tab]);
   const { word, asOfMs } = freshness(model);
   const isOld = ["stale", "down", "away"].includes(word);
   useEffect(() => {

@@ -186,7 +186,7 @@ function Rows({ view, shown, fits, whole, sort, order, rowKey, title, empty, old
     const element = box.current;
     if (!element || fits) return;
     const from = Math.max(0, Math.floor(element.scrollTop / ROW_PX) - OVERSCAN);
-    const to = Math.ceil((element.scrollTop + element.clientHeight) / ROW_PX) + OVERSCAN;
+    const to = from + Math.ceil(element.clientHeight / ROW_PX) + 2 * OVERSCAN;
     setRange((known) => (known.from === from && known.to === to ? known : { from, to }));
   };
   useEffect(() => {
@@ -240,10 +240,14 @@ function Rows({ view, shown, fits, whole, sort, order, rowKey, title, empty, old
         ),
         h("tbody", {}, [
           filler(from, "before"),
+          // Rows that leave one end come back at the other with new content: as many nodes as fit, for ever.
           ...view.slice(from, to).map((row, index) =>
             h(
               "tr",
-              { key: rowKey(row), "aria-rowindex": from + index + 2 },
+              {
+                key: fits ? rowKey(row) : (from + index) % (range.to - range.from),
+                "aria-rowindex": from + index + 2,
+              },
               shown.map((column) =>
                 h(
                   "td",

@@ -1,0 +1,140 @@
+/**
+ * The whole program with a browser in front: a simulated exchange that trades, `run` in a process of its own, kill -9 and a
+ * venue that stops dead.
+ */
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import type { Browser } from "playwright-core";
+import { type Running, simulate, start } from "../support/cli.ts";
+import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { eventually, launch, noBrowser, openPage, plain, tile } from "./dashboardBrowser.ts";
+
+const ACCOUNT = `0x${"d".repeat(40)}`;
+
+describe("run with its dashboard open", { skip: noBrowser, timeout: 240_000 }, () => {
+  let postgres: TestServer;
+  let target: TestDatabase;
+  let exchange: Running & { apiUrl: string };
+  let program: Running;
+  let url: string;
+  let browser: Browser;
+
+  const run = async (listen: string): Promise<Running> => {
+    const started = start([
+      ...["run", "--account", `${ACCOUNT}=live`, "--api-url", exchange.apiUrl, "--database", target.url],
+      ...["--listen", listen, "--weight", "6000"],
+    ]);
+    url = await started.line((line) => /^dashboard: (http:\S+)/.exec(line)?.[1]);
+    return started;
+  };
+  before(async () => {
+    postgres = await startServer("real");
+    target = await postgres.newDatabase({ migrated: false });
+    exchange = await simulate("--account", ACCOUNT, "--fills-per-second", "4", "--weight", "6000");
+    program = await run("127.0.0.1:0");
+    browser = await launch();
+  });
+  after(async () => {
+    await browser?.close();
+    exchange?.child.kill("SIGCONT");
+    await program?.stop();
+    await exchange?.stop();
+    await target?.close();
+    await postgres?.stop();
+  });
+
+  const stored = async (): Promise<string[]> => {
+    const rows = await target.database.query<{ id: string }>(
+      "select trade_id::text as id from hl_fills where account_address = $1 order by fill_time desc",
+      [ACCOUNT],
+    );
+    return rows.map(({ id }) => id);
+  };
+
+  it("is ready, shows numbers that SQL has, and measures every hop up to the paint", async (t) => {
+    await eventually(
+      "ready",
+      async () => (await fetch(`${url}/readyz`)).status,
+      (status) => status === 200,
+    );
+    const { page, context, complaints } = await openPage(browser, `${url}/#overview`);
+    await eventually(
+      "equity on the page and in SQL",
+      async () => {
+        const [row] = await target.database.query<{ equity: string }>(
+          "select round(account_value, 2) as equity from hl_account_now where account_address = $1",
+          [ACCOUNT],
+        );
+        return { page: await tile(page, "equity"), sql: row?.equity };
+      },
+      (seen) => seen.page === seen.sql,
+    );
+    await eventually(
+      "the day's fills on the page and in SQL",
+      async () => {
+        const [row] = await target.database.query<{ n: number }>(
+          `select count(*) as n from hl_fills where account_address = $1
+           and (fill_time at time zone 'UTC')::date = (now() at time zone 'UTC')::date`,
+          [ACCOUNT],
+        );
+        const note = await page.locator('[data-tile="day_fees"] .note').innerText();
+        return { page: Number(plain(note).split(" ")[0]), sql: row?.n };
+      },
+      (seen) => seen.page === seen.sql,
+    );
+    type Report = Record<string, { summary: { samples: number; p50: number; p99: number } | null }>;
+    const hops = await eventually(
+      "every hop",
+      async () => ((await (await fetch(`${url}/api/latency`)).json()) as { since_start: Report }).since_start,
+      (report) => Object.values(report).every(({ summary }) => (summary?.samples ?? 0) >= 10),
+    );
+    for (const [hop, { summary }] of Object.entries(hops))
+      t.diagnostic(`${hop}: p50 ${summary!.p50} ms, p99 ${summary!.p99} ms, ${summary!.samples} changes`);
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    assert.match(metrics, /hlsync_ready 1\n/);
+    assert.match(metrics, /hlsync_stream_state\{account="live",state="live"\} 1\n/);
+    assert.match(metrics, /hlsync_rows_written_total\{table="hl_fills"\} [1-9]/);
+    assert.match(metrics, /hlsync_gaps_open\{account="live",stream="fills"\} 0\n/);
+    assert.deepEqual(complaints, []);
+    await context.close();
+  });
+
+  it("misses nothing on the page after kill -9 and a new start", async () => {
+    const { page, context } = await openPage(browser, `${url}/#fills`);
+    await page.locator('[data-table="fills"] tbody tr').first().waitFor();
+    await program.stop("SIGKILL");
+    await page.locator('[data-freshness="away"]').waitFor();
+    program = await run(new URL(url).host);
+    await page.locator('[data-freshness="live"]').waitFor();
+    await eventually(
+      "ready again",
+      async () => (await fetch(`${url}/readyz`)).status,
+      (status) => status === 200,
+    );
+    const count = async () =>
+      Number((await page.locator('[data-table="fills"] .count').innerText()).replace(/\D/g, ""));
+    await eventually(
+      "as many fills on the page as in SQL",
+      async () => ({ page: await count(), sql: (await stored()).length }),
+      (seen) => seen.page === seen.sql,
+    );
+    await context.close();
+  });
+
+  it("says that the venue is silent when it stops dead, and that it is back", async () => {
+    const { page, context } = await openPage(browser, `${url}/#positions`);
+    await page.locator('[data-freshness="live"]').waitFor();
+    exchange.child.kill("SIGSTOP");
+    await page.locator('[data-freshness="stale"], [data-freshness="down"]').waitFor({ timeout: 60_000 });
+    assert.match(await page.locator(".old-note").innerText(), /as of \d\d:\d\d:\d\d UTC/);
+    const { status, body } = await fetch(`${url}/readyz`).then(async (answer) => ({
+      status: answer.status,
+      body: (await answer.json()) as { reasons: string[] },
+    }));
+    assert.equal(status, 503);
+    assert.match(body.reasons.join("; "), /^live: /);
+    exchange.child.kill("SIGCONT");
+    await page.locator('[data-freshness="live"]').waitFor({ timeout: 90_000 });
+    await context.close();
+  });
+});

@@ -1,0 +1,55 @@
+/**
+ * Takes the pictures of docs/images: `node test/e2e/dashboardPictures.ts [folder]`. Not a test: pictures differ from machine
+ * to machine; that the page fits and complains of nothing is tested in dashboard.test.ts.
+ */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { startServer } from "../support/postgres.ts";
+import { makeAccount } from "./dashboardAccount.ts";
+import { launch, openPage } from "./dashboardBrowser.ts";
+import { startHandServer } from "./dashboardServer.ts";
+
+const folder = process.argv[2] ?? "docs/images";
+const DESKTOP = { width: 1440, height: 1270 };
+const PHONE = { width: 390, height: 844 };
+const PICTURES = [
+  ["dashboard-dark", "overview", DESKTOP, "dark"],
+  ["dashboard-light", "overview", DESKTOP, "light"],
+  ["dashboard-fills-dark", "fills", { width: 1440, height: 800 }, "dark"],
+  ["dashboard-sync-dark", "sync", { width: 1440, height: 1150 }, "dark"],
+  ["dashboard-sync-light", "sync", { width: 1440, height: 1150 }, "light"],
+  ["dashboard-phone-dark", "overview", PHONE, "dark"],
+  ["dashboard-phone-light", "positions", PHONE, "light"],
+  ["dashboard-phone-fills-dark", "fills", PHONE, "dark"],
+] as const;
+
+mkdirSync(folder, { recursive: true });
+const database = await startServer();
+const { store } = await database.newDatabase();
+const made = await makeAccount(store, { fills: 10_000, nowMs: Date.now(), seed: 11 });
+const server = await startHandServer(store, made);
+const browser = await launch();
+for (const [name, tab, viewport, colorScheme] of PICTURES) {
+  const isPhone = viewport.width < 600;
+  const { page, context, complaints } = await openPage(browser, `${server.url}/#${tab}`, {
+    viewport,
+    colorScheme,
+    deviceScaleFactor: isPhone ? 2 : 1,
+    hasTouch: isPhone,
+  });
+  await page.evaluate(() => localStorage.setItem("hlsync.market.interval", '"15m"'));
+  await page.reload();
+  for (let fill = 0; fill < 12; fill++) {
+    const timeMs = Date.now();
+    await page.waitForTimeout(150 + fill * 12);
+    await server.commit({ fills: [{ ...made.nextFill(timeMs), source: "stream" }] });
+  }
+  // Pages report what they painted every five seconds, and the sync page asks as often.
+  await page.waitForTimeout(tab === "sync" ? 11_000 : 1_500);
+  await page.screenshot({ path: join(folder, `${name}.png`) });
+  process.stdout.write(`${name}.png ${complaints.join(" ")}\n`);
+  await context.close();
+}
+await browser.close();
+await server.stop();
+await database.stop();
