@@ -182,8 +182,10 @@ function view(tab, query) {
   if (tab === "overview") return h(Overview, { model, load });
   if (tab === "sync") return h(SyncPage, { model, load });
   const current = /** @type {any} */ (NOW_TABLES)[tab];
-  if (current)
-    return h(DataTable, { key: tab, name: tab, title: TABS[tab], ...current, rows: current.rows() });
+  if (current) {
+    const rows = current.rows();
+    return h(DataTable, { key: tab, name: tab, title: TABS[tab], ...current, rows, fits: rows.length < 30 });
+  }
   return h(History, { key: tab, tab: /** @type {ListName} */ (tab), day: query.get("day") });
 }
 
