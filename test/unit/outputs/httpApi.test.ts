@@ -1,0 +1,193 @@
+/** The API over a real database and a real socket: exact digits, pages without holes, bad questions, the event stream. */
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { Telemetry } from "../../../src/outputs/metrics/telemetry.ts";
+import { silentLog } from "../../../src/runtime/log.ts";
+import type { ChangeEvent } from "../../../src/sync/events.ts";
+import { ACCOUNT, type MadeAccount, makeAccount } from "../../e2e/dashboardAccount.ts";
+import { type HandServer, startHandServer } from "../../e2e/dashboardServer.ts";
+import { startServer, type TestDatabase, type TestServer } from "../../support/postgres.ts";
+import { HandClock } from "../connection/handClock.ts";
+
+const FILLS = 3_000;
+
+describe("the API", { timeout: 120_000 }, () => {
+  let postgres: TestServer;
+  let target: TestDatabase;
+  let made: MadeAccount;
+  let server: HandServer;
+
+  before(async () => {
+    postgres = await startServer();
+    target = await postgres.newDatabase();
+    made = await makeAccount(target.store, { fills: FILLS, nowMs: Date.now(), seed: 3 });
+    server = await startHandServer(target.store, made);
+  });
+  after(async () => {
+    await server?.stop();
+    await target?.close();
+    await postgres?.stop();
+  });
+
+  // biome-ignore lint/suspicious/noExplicitAny: JSON of many shapes
+  const get = async (path: string): Promise<{ status: number; body: any }> => {
+    const answer = await fetch(server.url + path);
+    return { status: answer.status, body: await answer.json() };
+  };
+
+  it("answers with the digits that are stored, as strings", async () => {
+    const { body } = await get("/api/fills?limit=1");
+    const [row] = await target.database.query<Record<string, string>>(
+      `select price::text, size::text, hl_fills.value::text, fee::text, closed_pnl::text, start_position
+       from hl_fills where account_address = $1 and trade_id = $2`,
+      [ACCOUNT, body.rows[0].trade_id],
+    );
+    for (const [name, text] of Object.entries(row!)) assert.strictEqual(body.rows[0][name], text, name);
+    for (const path of ["overview", "positions", "orders", "balances", "equity", "pnl", "statistics"]) {
+      const answer = await get(`/api/${path}`);
+      assert.equal(answer.status, 200, path);
+      const floats = JSON.stringify(answer.body).match(/:-?\d+\.\d+/g);
+      assert.equal(floats, null, `${path} has numbers that are not whole: ${floats?.slice(0, 3)}`);
+    }
+  });
+
+  it("pages through a history without a hole and without a repetition, many rows in one millisecond", async () => {
+    const crowdMs = Date.now() - 60_000;
+    const crowd = Array.from({ length: 37 }, () => made.nextFill(crowdMs));
+    await server.commit({ fills: crowd });
+    const seen: number[] = [];
+    let before = "";
+    for (let more = true; more; ) {
+      const { body } = await get(`/api/fills?limit=250${before}`);
+      seen.push(...body.rows.map((row: { trade_id: number }) => row.trade_id));
+      before = `&before=${body.rows.at(-1)?.fill_time_ms}`;
+      more = body.more;
+    }
+    const [{ n } = { n: 0 }] = await target.database.query<{ n: number }>(
+      "select count(*) as n from hl_fills",
+    );
+    assert.deepEqual([seen.length, new Set(seen).size], [n, n]);
+    const since = await get(`/api/fills?from=${crowdMs}&before=${crowdMs + 1}&limit=5`);
+    assert.equal(since.body.rows.length, 37);
+  });
+
+  it("says which parameter makes no sense", async () => {
+    for (const [path, error] of [
+      ["/api/fills?limit=0", "limit: expected a whole number from 1 to 5000"],
+      ["/api/fills?limit=1e9", "limit: expected a whole number from 1 to 5000"],
+      ["/api/fills?before=yesterday", "before: expected a whole number from 0 to 253402300799999"],
+      [
+        "/api/fills?account=nobody",
+        "account: expected 0x and 40 hex digits, or the alias of a followed account",
+      ],
+      ["/api/pnl?by=hour", "by: expected one of day, coin"],
+      ["/api/candles?coin=BTC;drop", "coin: expected a market, for example BTC"],
+      ["/api/candles?coin=BTC&interval=7m", /^interval: expected one of 1m, /],
+      ["/api/events?after=now", "Last-Event-ID: expected the id of an event"],
+    ] as const) {
+      const { status, body } = await get(path);
+      assert.equal(status, 400, path);
+      if (typeof error === "string") assert.equal(body.error, error);
+      else assert.match(body.error, error);
+    }
+    const { status } = await get(`/api/fills?account=0x${"9".repeat(40)}`);
+    assert.equal(status, 200, "an account that is not followed has no rows, which is no error");
+  });
+
+  it("takes painted lags that can be, and nothing else", async () => {
+    const post = async (body: string) =>
+      (await fetch(`${server.url}/api/painted`, { method: "POST", body })).status;
+    assert.equal(await post(JSON.stringify({ lags_ms: [3, 9] })), 204);
+    for (const body of [
+      "",
+      "[]",
+      '{"lags_ms":[-1]}',
+      '{"lags_ms":["3"]}',
+      '{"lags_ms":[1e12]}',
+      `{"lags_ms":[${"1,".repeat(1_000)}1]}`,
+    ]) {
+      assert.equal(await post(body), 400, body.slice(0, 40));
+    }
+  });
+
+  it("streams a commit as it happens, and again from a Last-Event-ID", async () => {
+    const listen = async (lastId: string | null, until: (text: string) => boolean): Promise<string> => {
+      const abort = new AbortController();
+      const answer = await fetch(`${server.url}/api/events?account=main`, {
+        signal: abort.signal,
+        ...(lastId === null ? {} : { headers: { "last-event-id": lastId } }),
+      });
+      assert.equal(answer.headers.get("content-type"), "text/event-stream; charset=utf-8");
+      let text = "";
+      const decoder = new TextDecoder();
+      for await (const part of answer.body!) {
+        const isFirst = text === "";
+        text += decoder.decode(part as Uint8Array, { stream: true });
+        if (isFirst && lastId === null) await server.commit({ fills: [made.nextFill(Date.now())] });
+        if (until(text)) break;
+      }
+      abort.abort();
+      return text;
+    };
+    const live = await listen(null, (text) => /event: change[\s\S]*\n\n/.test(text));
+    const reset = Number(/id: (\d+)\nevent: reset/.exec(live)![1]);
+    const [, id, data] = /id: (\d+)\nevent: change\ndata: (.*)\n\n/.exec(live)!;
+    const change = JSON.parse(data!);
+    assert.equal(change.type, "fill.created");
+    assert.ok(change.committed_ms >= change.received_ms && change.published_ms >= change.committed_ms);
+    assert.ok(Number(id) > reset);
+    const again = await listen(String(reset), (text) => text.includes(`id: ${id}\n`));
+    assert.match(again, new RegExp(`id: ${id}\nevent: change`));
+    assert.doesNotMatch(again, /event: reset/);
+  });
+
+  it("shows no secret in its health", async () => {
+    const { status, body } = await get("/healthz");
+    assert.equal(status, 200);
+    assert.deepEqual(body.reasons, []);
+    const password = new URL(target.url).password;
+    assert.ok(password.length > 8 && !JSON.stringify(body).includes(password));
+    assert.match(body.database.description, /:\*\*\*@/);
+  });
+
+  it("keeps each minute's latency in the database, later when it is away", async () => {
+    const clock = new HandClock(1_790_000_040_000);
+    let isAway = true;
+    const telemetry = new Telemetry({
+      ...{ clock, log: silentLog, instance: "test", version: "1", measuredOffset: () => null },
+      reads: {
+        describe: () => "",
+        query: async (sql, params) => {
+          if (isAway) throw new Error("away");
+          return target.database.query(sql, params);
+        },
+      },
+    });
+    telemetry.start();
+    const event = (timeMs: number): ChangeEvent => ({
+      ...{ id: "1", key: "k", type: "fill.created", account: ACCOUNT, timeMs, data: {} },
+      source: "stream",
+    });
+    const commit = () => {
+      const nowMs = clock.now();
+      const applied = { events: [event(nowMs - 90)], written: {}, known: {} };
+      telemetry.committed({ applied, receivedAtMs: nowMs - 5, committedAtMs: nowMs });
+    };
+    commit();
+    await clock.advance(61_000);
+    commit();
+    isAway = false;
+    await clock.advance(15_000);
+    const minutes = () =>
+      target.database.query("select * from hl_latency where instance = 'test' order by hop, minute_ms");
+    while ((await minutes()).length < 2) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(
+      (await minutes()).map(({ hop, minute_ms, samples, p50_ms }) => [hop, minute_ms, samples, p50_ms]),
+      [
+        ["committed", 1_790_000_040_000, 1, 5],
+        ["received", 1_790_000_040_000, 1, 85],
+      ],
+    );
+    await telemetry.stop();
+  });
+});
