@@ -18,6 +18,7 @@ import type {
   LedgerRow,
   OrderEventRow,
   PositionRow,
+  QuarantineRow,
   TrackedStream,
 } from "../sync/events.ts";
 import type { AccountState, LeaseState, Leases, MoneyTie, Store, StoredOrder } from "../sync/ports.ts";
@@ -52,6 +53,12 @@ export interface HeldLease {
   leftMs: number;
 }
 
+/** A message in quarantine. `seenAtMs`: the first sighting. */
+export interface Quarantined extends QuarantineRow {
+  digest: string;
+  count: number;
+}
+
 /** What outputs and commands read besides the port of `sync`. */
 export interface DatabaseStore extends Store, Leases {
   readonly database: Database;
@@ -64,6 +71,10 @@ export interface DatabaseStore extends Store, Leases {
   counts(): Promise<TableCount[]>;
   /** Takes or renews a lease; null while another holder has it, else the fencing token. */
   takeLease(name: string, holder: string, ttlMs: number): Promise<number | null>;
+  /** Quarantined messages in the order of their digests, from the one after `afterDigest` on. */
+  quarantined(afterDigest: string, limit: number): Promise<Quarantined[]>;
+  /** Forgets a message that was understood after all. */
+  releaseQuarantined(digest: string): Promise<void>;
   /** Leases whose names begin with `prefix` and that are held now, by name. */
   heldLeases(prefix: string): Promise<HeldLease[]>;
   /** Deletes what is older than `retention`, a bounded number of rows per call; returns how much went, by table. */
@@ -355,6 +366,18 @@ export function openStore(database: Database): DatabaseStore {
         [name, holder, ttlMs],
       );
       return row?.token ?? null;
+    },
+
+    quarantined: (afterDigest, limit) =>
+      rows<Quarantined>(
+        `select digest, account_address as account, subject, reason, raw, count,
+           (extract(epoch from first_seen_at) * 1000)::bigint as "seenAtMs"
+         from hl_internal.quarantine where digest > $1 order by digest limit $2`,
+        [afterDigest, limit],
+      ),
+
+    async releaseQuarantined(digest) {
+      await rows("delete from hl_internal.quarantine where digest = $1", [digest]);
     },
 
     takeLeases: (names, holder, ttlMs) =>

@@ -181,6 +181,8 @@ async function collect(
     venueTimeMs: window.toMs,
     countFillsAfter: (timeMs, twap) => store.countFillsAfter(account, timeMs, twap),
     async commit(batch): Promise<Applied> {
+      for (const { subject, raw, reason } of batch.quarantine ?? [])
+        noteUnread(certificate, subject, raw, reason);
       kept.fills.push(...(batch.fills ?? []));
       kept.funding.push(...(batch.funding ?? []));
       kept.ledger.push(...(batch.ledger ?? []));
@@ -189,6 +191,17 @@ async function collect(
   };
   for (const stream of streams) await readWindow(reading, stream, window);
   return kept;
+}
+
+/** A row that the venue serves and that cannot be read cannot be in the database either. */
+function noteUnread(certificate: Certificate, table: string, raw: string, reason: string): void {
+  add(certificate, {
+    kind: "missing",
+    table,
+    row: raw.slice(0, 100),
+    detail: `not understood: ${reason}`,
+    interval: null,
+  });
 }
 
 type Content = readonly (string | number | boolean | null)[];

@@ -10,6 +10,7 @@ import { health } from "./health.ts";
 import { init } from "./init.ts";
 import { migrate } from "./migrate.ts";
 import { monitor } from "./monitor.ts";
+import { quarantine } from "./quarantine.ts";
 import { run } from "./run.ts";
 import { simulate } from "./simulate.ts";
 import { status } from "./status.ts";
@@ -32,6 +33,7 @@ export const COMMANDS: readonly Command[] = [
   doctor,
   alerts,
   webhooks,
+  quarantine,
   init,
   migrate,
   simulate,

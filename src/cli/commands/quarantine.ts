@@ -1,0 +1,76 @@
+/**
+ * `quarantine`: what the venue sent and hlsync did not understand, and another try at it after an upgrade. Guarantees:
+ * a message leaves quarantine only when what it says is committed; replaying is repeatable.
+ */
+import { ConfigError } from "../../errors.ts";
+import type { DatabaseStore, Quarantined } from "../../store/store.ts";
+import { replay } from "../../sync/replay.ts";
+import { type Command, type Context, EXIT } from "../command.ts";
+import { openMigrated } from "../wire.ts";
+
+/** Messages read at once. */
+const PAGE = 200;
+const SHOWN_LENGTH = 100;
+
+const ACTIONS: Record<string, (context: Context, store: DatabaseStore) => Promise<void>> = {
+  list,
+  replay: again,
+};
+
+export const quarantine: Command = {
+  name: "quarantine",
+  args: "<action>",
+  summary: "list what was not understood, or replay it after an upgrade",
+  options: ["database", "limit"],
+  async run(context) {
+    const [action = ""] = context.args;
+    const act = ACTIONS[action];
+    if (act === undefined) {
+      const actions = Object.keys(ACTIONS).join(" or ");
+      throw new ConfigError(`quarantine ${JSON.stringify(action)}: expected ${actions}`);
+    }
+    const { store, close } = await openMigrated(context);
+    try {
+      await act(context, store);
+      return EXIT.ok;
+    } finally {
+      await close();
+    }
+  },
+};
+
+async function list({ options, print }: Context, store: DatabaseStore): Promise<void> {
+  const rows = await store.quarantined("", options.limit);
+  if (rows.length === 0 && !options.json) print("nothing is in quarantine");
+  for (const row of rows) {
+    if (options.json) print(JSON.stringify({ type: "quarantine", ...row }));
+    else print(line(row));
+  }
+}
+
+function line({ account, subject, reason, raw, count, seenAtMs }: Quarantined): string {
+  const who = account === null ? "-" : `${account.slice(0, 6)}…${account.slice(-4)}`;
+  const at = new Date(seenAtMs).toISOString().slice(0, 19).replace("T", " ");
+  const shown = raw.length > SHOWN_LENGTH ? `${raw.slice(0, SHOWN_LENGTH)}…` : raw;
+  return `${at}  ${who}  ${subject}  ${count}×  ${reason}: ${shown.replace(/\s+/g, " ")}`;
+}
+
+async function again({ options, print }: Context, store: DatabaseStore): Promise<void> {
+  let [applied, left, after] = [0, 0, ""];
+  for (;;) {
+    const rows = await store.quarantined(after, PAGE);
+    for (const row of rows) {
+      const batch = replay(row);
+      if (batch === null) left += 1;
+      else {
+        await store.apply(batch);
+        await store.releaseQuarantined(row.digest);
+        applied += 1;
+      }
+    }
+    if (rows.length < PAGE) break;
+    after = rows.at(-1)!.digest;
+  }
+  if (options.json) print(JSON.stringify({ type: "replay", applied, left }));
+  else print(`${applied} applied, ${left} still not understood`);
+}
