@@ -281,7 +281,7 @@ export async function readOutputFigures(reads: Reads, sinceMs: number): Promise<
               select 1 from hl_internal.outbox o
               where o.account_address is not distinct from nullif(l.account_address, '') and o.id > l.cursor_id
               limit ${BACKLOG_MAX}
-            ) some
+            ) waiting
           ) b
           group by l.endpoint_id order by l.endpoint_id
         ) p) as pending,

@@ -1,6 +1,7 @@
 /** The API over a real database and a real socket: exact digits, pages without holes, bad questions, the event stream. */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { readOutputFigures } from "../../../src/outputs/http/reads.ts";
 import { Telemetry } from "../../../src/outputs/metrics/telemetry.ts";
 import { silentLog } from "../../../src/runtime/log.ts";
 import type { ChangeEvent } from "../../../src/sync/events.ts";
@@ -148,6 +149,41 @@ describe("the API", { timeout: 120_000 }, () => {
     const password = new URL(target.url).password;
     assert.ok(password.length > 8 && !JSON.stringify(body).includes(password));
     assert.match(body.database.description, /:\*\*\*@/);
+  });
+
+  it("counts what outputs have before them", async () => {
+    const { database } = target;
+    await server.commit({ fills: [made.nextFill(Date.now())] });
+    await database.query(
+      `insert into hl_internal.webhook_endpoints (id, format, events, since_ms, state)
+       values ('bot', 'standard', '{*}', 0, 'enabled'), ('gone', 'standard', '{*}', 0, 'disabled')`,
+    );
+    await database.query(
+      `insert into hl_internal.webhook_lanes (endpoint_id, account_address, cursor_id)
+       select id, $1, (select max(id) - 1 from hl_internal.outbox) from hl_internal.webhook_endpoints`,
+      [ACCOUNT],
+    );
+    await database.query(
+      `insert into hl_internal.webhook_deliveries (endpoint_id, webhook_id, outbox_id, account_address, type,
+         event_time_ms, status, attempts, first_attempt_ms, last_attempt_ms)
+       select 'bot', n, n, $1, 'fill.created', 0, case n when 9 then 'dead' else 'delivered' end, 1, 0, 1000 * n
+       from generate_series(1, 9) as n`,
+      [ACCOUNT],
+    );
+    await database.query(
+      `insert into hl_alerts (key, rule, state, severity, message, started_at)
+       values ('k', 'margin', 'firing', 'crit', 'm', now())`,
+    );
+    const { pending, deliveries, alerts } = await readOutputFigures(database, 5_000);
+    assert.deepEqual(pending, [{ consumer: "bot", events: 1 }]);
+    assert.deepEqual(deliveries, [
+      { endpoint: "bot", state: "dead", count: 1 },
+      { endpoint: "bot", state: "delivered", count: 4 },
+    ]);
+    assert.deepEqual(
+      alerts?.filter(({ rule }) => rule === "margin"),
+      [{ rule: "margin", state: "firing", count: 1 }],
+    );
   });
 
   it("keeps each minute's latency in the database, later when it is away", async () => {
