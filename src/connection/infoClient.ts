@@ -122,6 +122,7 @@ export function createInfoClient(options: InfoClientOptions): VenueInfo {
       }
     },
     clockOffset: () => offset,
+    reserve: (weight) => limiter.reserve(weight),
   };
 }
 

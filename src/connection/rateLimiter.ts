@@ -2,7 +2,8 @@
  * The REST budget of one IP. Guarantees: in any 60 s window, as the venue's clock sees it, no more weight is spent than
  * the limit, with however many requests in flight and whatever their latency, so it holds for every window shape the
  * venue may use (sliding, fixed, token bucket); a waiting request always goes before any of a later priority; later
- * priorities leave a part of the budget free; at most `maxWaiting` wait per priority, further ones are rejected.
+ * priorities leave a part of the budget free, and what is reserved for heals to come; at most `maxWaiting` wait per
+ * priority, further ones are rejected.
  * Assumes that the venue debits a request between its sending and its answer, and no more than was reserved for it.
  *
  * A request holds its weight, with the greatest extra its answer may cost, from its start; when it is answered the
@@ -26,6 +27,9 @@ export const PRIORITIES = [
 
 /** Part of the limit up to which each priority may spend. */
 const SHARE: Record<RequestPriority, number> = { heal: 1, reconcile: 0.9, backfill: 0.75, niceToHave: 0.5 };
+
+/** Reservations take at most this part of the limit from the later priorities, so that none is ever starved. */
+const RESERVED_SHARE_MAX = 0.6;
 
 /** The venue's minute, and a second for answers that are debited after they left. */
 const WINDOW_MS = 61_000;
@@ -76,6 +80,7 @@ export class LimiterCore {
   /** Requests up to this number were under way at the last pause. */
   #pausedAfter = 0;
   #pauses = 0;
+  #reserved = 0;
   throttled = 0;
 
   constructor(options: LimiterOptions) {
@@ -95,6 +100,11 @@ export class LimiterCore {
   /** Weight spent in the last window and held by what is in flight. */
   used(atMs: number): number {
     return this.#window.used(atMs) + this.#held;
+  }
+
+  /** Weight to be left free for heals; negative to take it back. */
+  reserve(weight: number): void {
+    this.#reserved += weight;
   }
 
   /** Null when too many of this priority wait already. */
@@ -170,8 +180,10 @@ export class LimiterCore {
 
   #freeMs(ticket: Ticket, atMs: number): number | null {
     if (this.#inflight.size >= Math.floor(this.#maxInflight)) return null;
+    const limit = this.#options.weightPerMinute;
+    const reserved = ticket.priority === "heal" ? 0 : Math.min(this.#reserved, limit * RESERVED_SHARE_MAX);
     // A request larger than its share goes when nothing else was spent.
-    const share = Math.max(this.#options.weightPerMinute * SHARE[ticket.priority], ticket.held);
+    const share = Math.max(Math.min(limit * SHARE[ticket.priority], limit - reserved), ticket.held);
     const room = share - ticket.held - this.#held;
     if (room < 0) return null;
     // A pause that outlasts the greatest one is left over from before the clock was stepped back.
@@ -239,6 +251,18 @@ export class RateLimiter {
       });
       this.#pump();
     });
+  }
+
+  /** Keeps weight free for heals; the answer gives it back, once. */
+  reserve(weight: number): () => void {
+    this.#core.reserve(weight);
+    let isHeld = true;
+    return () => {
+      if (!isHeld) return;
+      isHeld = false;
+      this.#core.reserve(-weight);
+      this.#pump();
+    };
   }
 
   stats(): LimiterStats {

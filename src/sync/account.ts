@@ -74,6 +74,8 @@ const ALL_DEXES_EVERY = 12;
 const HEALTH_WAIT_MS = 3_000;
 /** Orders resolved one by one in one catch-up; more than these are left to the next. */
 const RESOLVE_ORDERS_MAX = 100;
+/** What reading the fills since a short outage costs: the venue's time and two small pages. */
+const HEAL_WEIGHT = 45;
 /** Liquidations and dust have order ids that the venue never knew; so many in a row are older than what it keeps. */
 const FORGOTTEN_IN_A_ROW = 25;
 
@@ -140,6 +142,8 @@ export class Account {
   /** Of the last catch-up: ends what is read for the health score in the background. */
   #signal: AbortSignal | null = null;
   #venueTimeMs = 0;
+  /** Gives back the weight kept for the next heal; null while none is expected. */
+  #release: (() => void) | null = null;
 
   constructor(deps: AccountDeps) {
     this.#deps = deps;
@@ -190,6 +194,17 @@ export class Account {
     return subtract([wanted], union(this.known(stream, "proven"), this.known(stream, "unprovable")));
   }
 
+  /** The stream is away: when it is back, its fills must not wait for what other accounts still ask. */
+  expectHeal(): void {
+    this.#release ??= this.#deps.info.reserve(HEAL_WEIGHT);
+  }
+
+  /** No heal will come, or it has its fills. */
+  endHeal(): void {
+    this.#release?.();
+    this.#release = null;
+  }
+
   /**
    * Closes the gap that reaches the present, in every stream, and brings the states up to date. When many accounts heal
    * at once, the fills of all of them go before anything else of any of them.
@@ -203,10 +218,11 @@ export class Account {
     const dexes = this.#deps.dexes.filter((dex) => everyDex || this.#usedDexes.has(dex));
     const later: ReadOptions = { ...options, priority: priority === "heal" ? "reconcile" : priority };
     const orders = this.#readOrders(dexes, later);
+    const fills = allOf([this.#readPresent("fills", options), this.#readPresent("twapFills", options)]);
     await allOf([
-      ...WINDOW_STREAMS.map((stream) =>
-        this.#readPresent(stream, stream === "fills" || stream === "twapFills" ? options : later),
-      ),
+      fills.then(() => priority === "heal" && this.endHeal()),
+      this.#readPresent("funding", later),
+      this.#readPresent("ledger", later),
       orders,
       this.#readStates(dexes, orders, later),
     ]);

@@ -150,6 +150,7 @@ export class Lane {
   }
 
   start(): void {
+    this.#deps.account.expectHeal();
     this.#stream = this.#deps.openStream(this.#deps.subscriptions, this.#handler());
     this.#tick();
     this.#running = this.#run().catch((error: unknown) => {
@@ -160,6 +161,7 @@ export class Lane {
   /** Stops intake first, then writes what was received. */
   async stop(): Promise<void> {
     this.#cancelTick();
+    this.#deps.account.endHeal();
     await this.#stream?.stop();
     this.#inbox.close();
     await this.#running;
@@ -286,6 +288,7 @@ export class Lane {
 
   async #disconnected(why: string): Promise<void> {
     this.#phase = "disconnected";
+    if (!this.#inbox.closed) this.#deps.account.expectHeal();
     this.#catchUpDueMs = Math.min(this.#catchUpDueMs, this.#deps.clock.now() + this.#deps.options.pollMs);
     this.#deps.log.warn("stream lost, reconnecting", { account: this.#deps.account.address, why });
     await this.#endStreamed();
@@ -324,7 +327,9 @@ export class Lane {
     }
     for (const suspicion of account.check.ripe(nowMs)) this.#startRepair(suspicion);
     if (this.#confirmDueMs !== null && nowMs >= this.#confirmDueMs) this.#startConfirm();
-    if (nowMs >= this.#catchUpDueMs) this.#startCatchUp("reconcile", "reconcile");
+    // A heal that failed is as urgent as it was.
+    if (nowMs >= this.#catchUpDueMs && this.#phase === "catching_up") this.#startCatchUp("heal", "repair");
+    else if (nowMs >= this.#catchUpDueMs) this.#startCatchUp("reconcile", "reconcile");
     else if (this.#lastCatchUpMs !== null) this.#startBackfill();
     const idle: Batch = account.snapshot(false);
     if (nowMs - this.#streamedWrittenMs >= this.#deps.options.streamedMs) {
@@ -373,7 +378,7 @@ export class Lane {
 
   #startConfirm(): void {
     this.#background("confirm", async (signal) => {
-      await this.#deps.account.confirm({ priority: "reconcile", source: "reconcile", signal });
+      await this.#deps.account.confirm({ priority: "backfill", source: "reconcile", signal });
       this.#confirmDueMs = null;
     });
   }

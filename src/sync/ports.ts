@@ -165,6 +165,11 @@ export interface VenueInfo {
   request<P, R>(request: InfoRequest<P, R>, params: P, options: InfoOptions): Promise<InfoAnswer<R>>;
   /** Null until an `exchangeStatus` was answered. */
   clockOffset(): ClockOffset | null;
+  /**
+   * Keeps so much weight a minute free for heals that will come, up to a bound; other priorities go slower meanwhile.
+   * The answer gives it back; later calls of it change nothing.
+   */
+  reserve(weight: number): () => void;
 }
 
 /**

@@ -164,6 +164,7 @@ async function collect(
   const kept: Required<Pick<Batch, "fills" | "funding" | "ledger">> = { fills: [], funding: [], ledger: [] };
   const counted: VenueInfo = {
     clockOffset: () => info.clockOffset(),
+    reserve: (weight) => info.reserve(weight),
     async request(request, params, options) {
       const answer = await info.request(request, params, options);
       certificate.weight += answer.weight;

@@ -24,6 +24,7 @@ const venueOf = (answers: Record<string, unknown>): VenueInfo => ({
     return { result: read(answer), sentAtMs: 0, receivedAtMs: 1, weight: 20 };
   }) as VenueInfo["request"],
   clockOffset: () => null,
+  reserve: () => () => {},
 });
 
 const examine = (answers: Record<string, unknown>, elsewhere?: Record<string, unknown>) =>

@@ -123,6 +123,34 @@ describe("priorities", () => {
     assert.deepEqual(names(), ["full", "heal", "reconcile", "backfill", "niceToHave"]);
   });
 
+  it("leaves free what is reserved for heals, until it is given back", async () => {
+    const { clock, ask, names, limiter } = setUp();
+    const giveBack = limiter.reserve(400);
+    for (const name of ["1", "2", "3"])
+      void ask(name, "reconcile", 200).then((permit) => permit.answered(200));
+    void ask("4", "reconcile", 200);
+    await settle();
+    assert.deepEqual(names(), ["1", "2", "3"], "a fourth would leave 200");
+    (await ask("heal", "heal", 400)).answered(400);
+    await clock.advance(61_000);
+    assert.deepEqual(names(), ["1", "2", "3", "heal", "4"]);
+    for (const name of ["5", "6", "7"]) void ask(name, "reconcile", 200);
+    await settle();
+    assert.deepEqual(names().slice(5), ["5", "6"]);
+    giveBack();
+    giveBack();
+    await settle();
+    assert.deepEqual(names().slice(5), ["5", "6", "7"]);
+  });
+
+  it("never reserves so much that later priorities are starved", async () => {
+    const { ask, names, limiter } = setUp();
+    for (let i = 0; i < 100; i++) limiter.reserve(45);
+    for (const name of ["1", "2", "3", "4", "5"]) void ask(name, "niceToHave", 100);
+    await settle();
+    assert.deepEqual(names(), ["1", "2", "3", "4"]);
+  });
+
   it("keeps the order within a priority", async () => {
     const { clock, ask, names } = setUp();
     (await ask("full", "heal", 1_000)).answered(1_000);

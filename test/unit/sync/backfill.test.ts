@@ -36,6 +36,7 @@ function venue(fills: Wire[], { keep = 10_000, failAt = -1, page = PAGE } = {}) 
   const stats = { requests: 0 };
   const info: VenueInfo = {
     clockOffset: () => null,
+    reserve: () => () => {},
     async request<P, R>(request: InfoRequest<P, R>, params: P) {
       if (stats.requests++ === failAt) throw new TransportError("reset");
       const { startTime, endTime, reversed } = params as {

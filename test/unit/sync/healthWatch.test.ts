@@ -32,6 +32,7 @@ function venue(answers: Record<string, (params: never) => unknown>) {
       return { result, sentAtMs: START, receivedAtMs: START, weight: 20 };
     },
     clockOffset: () => null,
+    reserve: () => () => {},
   };
   return { info, asked };
 }
