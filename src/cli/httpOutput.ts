@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { startHttp } from "../outputs/http/start.ts";
 import type { StartOutput } from "./outputs.ts";
 
-export const httpOutput: StartOutput = ({ context, following, store }) => {
+export const httpOutput: StartOutput = ({ context, following, store, attempts }) => {
   const { options, clock, log, print } = context;
   const { engine, feed, venue } = following;
   const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
@@ -15,6 +15,7 @@ export const httpOutput: StartOutput = ({ context, following, store }) => {
     version,
     engine,
     feed,
+    attempts,
     limiter: venue.limiter,
     info: venue.info,
     reads: store?.database ?? null,

@@ -2,6 +2,8 @@
  * Everything that hears of committed changes while `run` follows: started after the engine, stopped before it. Each
  * part is a `Service`; a part that cannot start stops the program with its one-line error.
  */
+import { createFeed, type Feed } from "../outputs/feed.ts";
+import type { DeliveryAttempt } from "../outputs/webhooks/bridge.ts";
 import { Lifecycle, type Service } from "../runtime/lifecycle.ts";
 import type { DatabaseStore } from "../store/store.ts";
 import { alertsOutput } from "./alertsOutput.ts";
@@ -16,6 +18,8 @@ export interface OutputDeps {
   context: Context;
   following: Following;
   store: DatabaseStore | null;
+  /** What the webhook bridge tried, for whoever counts it. */
+  attempts: Feed<DeliveryAttempt>;
 }
 
 /** One kind of output; resolves with null when the options ask for none. */
@@ -27,8 +31,9 @@ const STOP_WITHIN_MS = 10_000;
 /** In the order of starting. */
 const OUTPUTS: readonly StartOutput[] = [httpOutput, webhooksOutput, alertsOutput, retentionOutput];
 
-export async function startOutputs(deps: OutputDeps): Promise<Lifecycle> {
-  const { clock, log } = deps.context;
+export async function startOutputs(following: Omit<OutputDeps, "attempts">): Promise<Lifecycle> {
+  const { clock, log } = following.context;
+  const deps: OutputDeps = { ...following, attempts: createFeed<DeliveryAttempt>(log) };
   const lifecycle = new Lifecycle(clock, log);
   try {
     for (const start of OUTPUTS) {

@@ -16,7 +16,7 @@ export const holderName = (): string => `${hostname()}:${process.pid}:${randomUU
 export const aliasesOf = ({ account }: Context["options"]): Aliases =>
   new Map(account.flatMap(({ address, alias }) => (alias === null ? [] : [[address, alias] as const])));
 
-export const webhooksOutput: StartOutput = async ({ context, following, store }) => {
+export const webhooksOutput: StartOutput = async ({ context, following, store, attempts }) => {
   if (store === null) return null;
   const { options, clock, log } = context;
   const http = createHttpSend({ clock });
@@ -34,6 +34,7 @@ export const webhooksOutput: StartOutput = async ({ context, following, store })
       following.feed.subscribe(({ applied }) => {
         if (applied.events.length > 0) listener();
       }),
+    onAttempt: (attempt) => attempts.publish(attempt),
     targetOf: (endpoint, secrets) => webhookTarget(targets, endpoint, secrets),
     channels,
     options: BRIDGE_DEFAULTS,

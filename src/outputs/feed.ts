@@ -1,23 +1,24 @@
 /**
- * What was committed, fanned out inside the process. Guarantees: a subscriber sees every commit made after it
- * subscribed, in commit order, once; a subscriber that throws is logged and keeps its subscription; nobody is waited for.
+ * What happened (a commit, an attempt to deliver), fanned out inside the process. Guarantees: a subscriber sees
+ * everything published after it subscribed, in that order, once; a subscriber that throws is logged and keeps its
+ * subscription; nobody is waited for.
  */
 import type { Log } from "../runtime/log.ts";
 import type { Committed } from "../sync/engine.ts";
 
-export interface Feed {
-  publish(committed: Committed): void;
+export interface Feed<News = Committed> {
+  publish(news: News): void;
   /** Returns the function that ends the subscription. */
-  subscribe(listener: (committed: Committed) => void): () => void;
+  subscribe(listener: (news: News) => void): () => void;
 }
 
-export function createFeed(log: Log): Feed {
-  const listeners = new Set<(committed: Committed) => void>();
+export function createFeed<News = Committed>(log: Log): Feed<News> {
+  const listeners = new Set<(news: News) => void>();
   return {
-    publish(committed) {
+    publish(news) {
       for (const listener of listeners) {
         try {
-          listener(committed);
+          listener(news);
         } catch (error) {
           log.error("an output failed", { error });
         }

@@ -80,7 +80,9 @@ export class Observer {
   #probe: DatabaseProbe = { up: false, latencyMs: null, answeredMs: null, error: null, outboxHead: 0 };
   #knowledge = new Map<Address, StreamKnowledge[]>();
   #snapshots = new Map<Address, Snapshot>();
-  #outputs: OutputFigures = { pending: null, deliveries: null, alerts: null };
+  #outputs: OutputFigures = {
+    ...{ pending: null, deliveries: null, alerts: null, endpoints: null, drift: null, quarantine: null },
+  };
 
   constructor(parts: Observed) {
     this.#parts = parts;

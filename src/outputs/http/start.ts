@@ -10,7 +10,9 @@ import type { Service } from "../../runtime/lifecycle.ts";
 import type { Log } from "../../runtime/log.ts";
 import type { Committed } from "../../sync/engine.ts";
 import type { VenueInfo } from "../../sync/ports.ts";
+import type { Feed } from "../feed.ts";
 import { Telemetry } from "../metrics/telemetry.ts";
+import type { DeliveryAttempt } from "../webhooks/bridge.ts";
 import { accountOf, apiRoutes } from "./api.ts";
 import { dashboardAssets } from "./assets.ts";
 import { EventHub } from "./eventHub.ts";
@@ -26,7 +28,9 @@ export interface HttpDeps {
   token: string | null;
   version: string;
   engine: Observed["engine"];
-  feed: { subscribe(listener: (committed: Committed) => void): () => void };
+  feed: Pick<Feed<Committed>, "subscribe">;
+  /** Absent where nothing is delivered. */
+  attempts?: Pick<Feed<DeliveryAttempt>, "subscribe">;
   limiter: Observed["limiter"];
   info: VenueInfo;
   /** Null with `--no-db`: then only health and metrics are served. */
@@ -76,6 +80,7 @@ export async function startHttp(deps: HttpDeps): Promise<HttpService> {
     // Snapshots and balances make no events.
     if (committed.applied.events.length === 0) for (const { address } of followed()) dirty.add(address);
   });
+  const unsubscribeAttempts = deps.attempts?.subscribe((attempt) => telemetry.attempted(attempt));
   const now = (): Status =>
     status({
       nowMs: clock.now(),
@@ -153,6 +158,7 @@ export async function startHttp(deps: HttpDeps): Promise<HttpService> {
       url: server.url,
       async stop() {
         unsubscribe();
+        unsubscribeAttempts?.();
         stopBroadcast();
         await hub?.stop();
         await server.stop();
@@ -161,6 +167,7 @@ export async function startHttp(deps: HttpDeps): Promise<HttpService> {
     };
   } catch (error) {
     unsubscribe();
+    unsubscribeAttempts?.();
     await Promise.all([hub?.stop(), observer.stop()]);
     throw error;
   }

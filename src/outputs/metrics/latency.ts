@@ -1,12 +1,13 @@
 /**
- * How long a change takes, hop by hop: venue → received → committed → published → painted. Pure.
+ * How long a change takes, hop by hop: venue → received → committed → published → painted, and
+ * committed → delivered to a webhook. Pure.
  *
  * Guarantees: memory is bounded whatever the rate (a hop's minute is a fixed row of buckets); a percentile is exact to
  * the millisecond below 128 ms and at most 5 % too high above. Negative lags (clocks that disagree) count as 0.
  */
 
-/** The hops in the order a change goes through them. `total` is venue → published. */
-export const HOPS = ["received", "committed", "published", "painted", "total"] as const;
+/** The hops in the order a change goes through them. `delivered` is committed → taken by a webhook, `total` venue → published. */
+export const HOPS = ["received", "committed", "published", "painted", "delivered", "total"] as const;
 export type Hop = (typeof HOPS)[number];
 
 /** Milliseconds below this have a bucket each. */

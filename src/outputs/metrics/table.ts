@@ -57,7 +57,7 @@ export const METRICS = {
 
   hlsync_hop_seconds: {
     type: "histogram",
-    help: "Time a change takes per hop: received (after the venue's block, clock offset removed), committed, published, painted (on a dashboard), total (venue to published). Live changes only.",
+    help: "Time a change takes per hop: received (after the venue's block, clock offset removed), committed, published, painted (on a dashboard), delivered (committed to taken by a webhook, retries inside), total (venue to published). Live changes only.",
     labels: ["hop"],
     buckets: HOP_BUCKETS,
   },
@@ -92,6 +92,16 @@ export const METRICS = {
     type: "counter",
     help: "Differences that were explained and repaired.",
     labels: ["cause"],
+  },
+  hlsync_drift_unrepaired: {
+    type: "gauge",
+    help: "Differences of the last day that could not be explained and repaired.",
+    labels: ["account"],
+  },
+  hlsync_quarantine_messages: {
+    type: "gauge",
+    help: "Different messages of the venue that could not be understood and are kept, by what they were meant to be: at most 50 subjects, the rest as other.",
+    labels: ["subject"],
   },
   hlsync_gaps_open: {
     type: "gauge",
@@ -135,6 +145,21 @@ export const METRICS = {
     type: "gauge",
     help: "Deliveries tried in the last hour, by endpoint and what became of them: retrying, delivered, dead, expired.",
     labels: ["endpoint", "state"],
+  },
+  hlsync_webhook_attempts_total: {
+    type: "counter",
+    help: "Attempts of this process to deliver to a webhook or an alert channel, by outcome: delivered (2xx), throttled (429), refused (other 3xx and 4xx), failed (5xx), unanswered (no connection, no complete answer in time).",
+    labels: ["endpoint", "outcome"],
+  },
+  hlsync_webhook_enabled: {
+    type: "gauge",
+    help: "1 while an endpoint is delivered to, 0 when it was disabled.",
+    labels: ["endpoint"],
+  },
+  hlsync_webhook_failing_since_timestamp_seconds: {
+    type: "gauge",
+    help: "Unix time of an endpoint's first failure after its last success; absent while it works.",
+    labels: ["endpoint"],
   },
   hlsync_alerts: {
     type: "gauge",
@@ -193,7 +218,7 @@ export function metricsReference(): string {
 
 \`GET /metrics\` on the address of \`--listen\` (default \`127.0.0.1:4477\`), Prometheus text format. When hlsync listens
 on more than this machine, send the token: \`Authorization: Bearer …\`. The label \`account\` is the alias, or the address
-where none was given.
+where none was given. Alert rules and dashboards made of these: [monitoring.md](monitoring.md).
 
 This page is generated from \`src/outputs/metrics/table.ts\`; a test holds the two together.
 

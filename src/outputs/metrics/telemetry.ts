@@ -10,6 +10,7 @@ import type { ChangeEvent } from "../../sync/events.ts";
 import type { AccountHealth, Status } from "../http/health.ts";
 import type { Snapshot } from "../http/observer.ts";
 import type { OutputFigures, Reads } from "../http/reads.ts";
+import type { DeliveryAttempt } from "../webhooks/bridge.ts";
 import { ClockOffset, type MeasuredOffset } from "./clockOffset.ts";
 import { type Hop, Latency, type LatencyMinute, type LatencyReport } from "./latency.ts";
 import { processFacts } from "./process.ts";
@@ -86,6 +87,11 @@ export class Telemetry {
     this.#lag("total", publishedAtMs + this.clockOffsetMs() - event.timeMs);
   }
 
+  attempted({ endpoint, outcome, event, lagMs }: DeliveryAttempt): void {
+    this.#registry.add("hlsync_webhook_attempts_total", { endpoint, outcome });
+    if (lagMs !== null && isLive(event)) this.#lag("delivered", lagMs);
+  }
+
   painted(lagsMs: readonly number[]): void {
     for (const lagMs of lagsMs) this.#lag("painted", lagMs);
   }
@@ -129,8 +135,20 @@ export class Telemetry {
       set("hlsync_outbox_pending", { consumer }, events);
     for (const { endpoint, state, count } of outputs.deliveries ?? [])
       set("hlsync_webhook_deliveries", { endpoint, state }, count);
+    for (const { endpoint, enabled, failingSinceMs } of outputs.endpoints ?? []) {
+      set("hlsync_webhook_enabled", { endpoint }, enabled ? 1 : 0);
+      if (failingSinceMs !== null)
+        set("hlsync_webhook_failing_since_timestamp_seconds", { endpoint }, failingSinceMs / 1000);
+    }
     for (const { rule, state, count } of outputs.alerts ?? []) set("hlsync_alerts", { rule, state }, count);
-    for (const account of status.accounts) this.#account(account, snapshot(account.address));
+    for (const { subject, messages } of outputs.quarantine ?? [])
+      set("hlsync_quarantine_messages", { subject }, messages);
+    for (const health of status.accounts) {
+      this.#account(health, snapshot(health.address));
+      const account = health.alias ?? health.address;
+      const drift = outputs.drift?.find(({ address }) => address === health.address);
+      if (drift) set("hlsync_drift_unrepaired", { account }, drift.unrepaired);
+    }
     for (const [name, value] of Object.entries(processFacts())) set(name as MetricName, {}, value);
     return this.#registry.text();
   }
@@ -224,8 +242,12 @@ const READ_ANEW: readonly MetricName[] = [
   "hlsync_health_score",
   "hlsync_outbox_pending",
   "hlsync_webhook_deliveries",
+  "hlsync_webhook_enabled",
+  "hlsync_webhook_failing_since_timestamp_seconds",
   "hlsync_alerts",
+  "hlsync_quarantine_messages",
+  "hlsync_drift_unrepaired",
 ];
 
-const isLive = ({ source, type }: ChangeEvent): boolean =>
+const isLive = ({ source, type }: { source: string; type: string }): boolean =>
   source === "stream" && (type === "fill.created" || type === "order.updated");

@@ -33,7 +33,7 @@ import {
   settle,
 } from "./endpoints.ts";
 import { wants } from "./payload.ts";
-import { judge } from "./retry.ts";
+import { type AttemptOutcome, judge, outcomeOf } from "./retry.ts";
 import { type Secret, webhookId } from "./signature.ts";
 import type { Target } from "./target.ts";
 
@@ -53,6 +53,18 @@ export const BRIDGE_DEFAULTS = {
 } as const;
 export type BridgeOptions = { [K in keyof typeof BRIDGE_DEFAULTS]: number };
 
+/** One attempt at a delivery. */
+export interface DeliveryAttempt {
+  endpoint: string;
+  outcome: AttemptOutcome;
+  event: OutboxEvent;
+  /**
+   * From the commit until it was taken, milliseconds, retries inside. Null when it was not taken, and when it was a
+   * replay or history to the endpoint, since then it waited for no delivery.
+   */
+  lagMs: number | null;
+}
+
 export interface BridgeDeps {
   db: Queryable;
   clock: Clock;
@@ -62,6 +74,8 @@ export interface BridgeDeps {
   holder: string;
   /** Calls back after commits of this process; returns the function that ends it. */
   onNews(listener: () => void): () => void;
+  /** Hears of every attempt. */
+  onAttempt(attempt: DeliveryAttempt): void;
   /** What to send to an endpoint that was added. */
   targetOf(endpoint: Endpoint & { url: Secret }, secrets: readonly Secret[]): Target;
   /** Alert channels of this process's configuration; each has its row in the database. */
@@ -177,6 +191,7 @@ export class WebhookBridge implements Service {
     if (served.size === 0) return nextMs;
     // A lane that ends while it is read about would look as if it still stood where it began.
     const running = new Set(this.#lanes.keys());
+    const askedMs = clock.now();
     const due = await readDueLanes(db, [...served.keys()]);
     const busy = new Map<string, number>();
     for (const key of this.#lanes.keys()) {
@@ -200,7 +215,9 @@ export class WebhookBridge implements Service {
         continue;
       }
       busy.set(lane.endpoint, count + 1);
-      this.#lanes.set(key, this.#drain(served.get(lane.endpoint)!, lane, key));
+      // At most the time of the question too much: a lag is never shown too short.
+      const databaseAheadMs = lane.databaseMs - askedMs;
+      this.#lanes.set(key, this.#drain(served.get(lane.endpoint)!, lane, key, databaseAheadMs));
     }
     if (clock.now() >= this.#nextPruneMs) {
       this.#nextPruneMs = clock.now() + PRUNE_EVERY_MS;
@@ -239,10 +256,10 @@ export class WebhookBridge implements Service {
     return served;
   }
 
-  async #drain(served: Served, lane: DueLane, key: string): Promise<void> {
+  async #drain(served: Served, lane: DueLane, key: string, databaseAheadMs: number): Promise<void> {
     const { log } = this.#deps;
     try {
-      const run = new LaneRun(this.#deps, served, lane, () => this.#stillServed(served));
+      const run = new LaneRun(this.#deps, served, lane, databaseAheadMs, () => this.#stillServed(served));
       const end = await run.drain(this.#abort.signal);
       // The next attempt may be due before the next look at the database.
       if (end === "waits") this.#crowded = true;
@@ -278,14 +295,23 @@ export class WebhookBridge implements Service {
 class LaneRun {
   readonly #deps: BridgeDeps;
   readonly #lane: string;
+  /** The database's clock minus ours. */
+  readonly #databaseAheadMs: number;
   readonly #stillServed: () => Served | null;
   #served: Served;
   /** As the database has it. */
   #cursorId: number;
   #attempts: number;
 
-  constructor(deps: BridgeDeps, served: Served, due: DueLane, stillServed: () => Served | null) {
+  constructor(
+    deps: BridgeDeps,
+    served: Served,
+    due: DueLane,
+    databaseAheadMs: number,
+    stillServed: () => Served | null,
+  ) {
     this.#deps = deps;
+    this.#databaseAheadMs = databaseAheadMs;
     this.#served = served;
     this.#lane = due.lane;
     this.#stillServed = stillServed;
@@ -307,7 +333,7 @@ class LaneRun {
         const before = delivered.get(ids[index]!);
         // Told already from another row of the outbox.
         if (before !== undefined && before !== event.id) continue;
-        const next = await this.#deliver(event, ids[index]!, signal);
+        const next = await this.#deliver(event, ids[index]!, before !== undefined, signal);
         if (next !== "settled") return next;
         delivered.set(ids[index]!, event.id);
       }
@@ -333,10 +359,11 @@ class LaneRun {
   async #deliver(
     event: OutboxEvent,
     id: string,
+    isReplay: boolean,
     signal: AbortSignal,
   ): Promise<"settled" | "waits" | "refused"> {
-    const { clock, random, log } = this.#deps;
-    const { target } = this.#served;
+    const { clock, random, log, onAttempt } = this.#deps;
+    const { target, endpoint } = this.#served;
     const tried: Outcome = {
       ...{ webhookId: id, event, status: "expired", attempts: this.#attempts, statusCode: null },
       ...{ error: "older than the endpoint's max age", atMs: clock.now(), durationMs: 0 },
@@ -349,6 +376,10 @@ class LaneRun {
     tried.statusCode = attempt.status;
     tried.error = attempt.error;
     tried.durationMs = clock.now() - tried.atMs;
+    const outcome = outcomeOf(attempt);
+    const waited = outcome === "delivered" && !isReplay && event.committedAtMs >= endpoint.addedMs;
+    const lagMs = waited ? clock.now() + this.#databaseAheadMs - event.committedAtMs : null;
+    onAttempt({ endpoint: target.id, outcome, event, lagMs });
     const verdict = judge(attempt, tried.attempts, target.delaysMs, random.next());
     if (verdict.kind === "delivered") return settled({ ...tried, status: "delivered" });
     const { attempts, statusCode: status, error } = tried;

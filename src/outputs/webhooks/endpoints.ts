@@ -28,6 +28,8 @@ export interface Endpoint {
   disabledReason: string | null;
   disabledAtMs: number | null;
   failingSinceMs: number | null;
+  /** When it was added, by the database's clock. */
+  addedMs: number;
 }
 
 export type NewEndpoint = Pick<
@@ -37,7 +39,8 @@ export type NewEndpoint = Pick<
 
 const COLUMNS = `id, url, format, events, accounts, description, allow_private as "allowPrivate",
   max_age_ms as "maxAgeMs", since_ms as "sinceMs", state, disabled_reason as "disabledReason",
-  disabled_at_ms as "disabledAtMs", failing_since_ms as "failingSinceMs"`;
+  disabled_at_ms as "disabledAtMs", failing_since_ms as "failingSinceMs",
+  (extract(epoch from created_at) * 1000)::bigint as "addedMs"`;
 
 type EndpointRow = Omit<Endpoint, "url" | "events" | "accounts"> & {
   url: string | null;
@@ -184,12 +187,14 @@ export interface DueLane {
   cursorId: number;
   attempts: number;
   nextAttemptMs: number | null;
+  /** The database's clock, when this was read. */
+  databaseMs: number;
 }
 
 export function readDueLanes(db: Queryable, endpoints: readonly string[]): Promise<DueLane[]> {
   return db.query<DueLane & Record<string, unknown>>(
     `select e.id as endpoint, h.lane, coalesce(l.cursor_id, 0) as "cursorId", coalesce(l.attempts, 0) as attempts,
-       l.next_attempt_ms as "nextAttemptMs"
+       l.next_attempt_ms as "nextAttemptMs", (extract(epoch from clock_timestamp()) * 1000)::bigint as "databaseMs"
      from hl_internal.webhook_endpoints e
      cross join (${LANE_HEADS}) h
      left join hl_internal.webhook_lanes l on l.endpoint_id = e.id and l.account_address = h.lane

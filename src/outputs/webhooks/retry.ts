@@ -12,6 +12,16 @@ export interface Attempt {
   retryAfterMs: number | null;
 }
 
+/** What came of an attempt, in few enough words to count by. */
+export type AttemptOutcome = "delivered" | "throttled" | "refused" | "failed" | "unanswered";
+
+export function outcomeOf({ status, error }: Attempt): AttemptOutcome {
+  if (error === null) return "delivered";
+  if (status === null) return "unanswered";
+  if (status === 429) return "throttled";
+  return status >= 500 ? "failed" : "refused";
+}
+
 export type Verdict =
   | { kind: "delivered" }
   | { kind: "retry"; delayMs: number }

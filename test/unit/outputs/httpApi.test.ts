@@ -155,8 +155,16 @@ describe("the API", { timeout: 120_000 }, () => {
     const { database } = target;
     await server.commit({ fills: [made.nextFill(Date.now())] });
     await database.query(
-      `insert into hl_internal.webhook_endpoints (id, format, events, since_ms, state)
-       values ('bot', 'standard', '{*}', 0, 'enabled'), ('gone', 'standard', '{*}', 0, 'disabled')`,
+      `insert into hl_internal.webhook_endpoints (id, url, format, events, accounts, since_ms, state, failing_since_ms)
+       values ('bot', 'https://x.example', 'standard', '{*}', null, 0, 'enabled', 7000),
+         ('gone', 'https://x.example', 'standard', '{*}', null, 0, 'disabled', null),
+         ('other', 'https://x.example', 'standard', '{*}', '{0xbb}', 0, 'enabled', null),
+         ('former', null, 'telegram', '{*}', null, 0, 'enabled', null),
+         ('channel', null, 'telegram', '{*}', null, 0, 'enabled', null)`,
+    );
+    await database.query(
+      `insert into hl_internal.leases (name, holder, token, expires_at)
+       values ('webhook:channel', 'one', 1, now()), ('webhook:former', 'one', 1, now() - interval '2 hours')`,
     );
     await database.query(
       `insert into hl_internal.webhook_lanes (endpoint_id, account_address, cursor_id)
@@ -174,8 +182,43 @@ describe("the API", { timeout: 120_000 }, () => {
       `insert into hl_alerts (key, rule, state, severity, message, started_at)
        values ('k', 'margin', 'firing', 'crit', 'm', now())`,
     );
-    const { pending, deliveries, alerts } = await readOutputFigures(database, 5_000);
-    assert.deepEqual(pending, [{ consumer: "bot", events: 1 }]);
+    const found = { account: ACCOUNT, stream: "fills", cause: "chain", foundAtMs: Date.now() };
+    await target.store.apply({
+      drift: [
+        { ...found, detail: 1, repairedAtMs: null },
+        { ...found, detail: 2, repairedAtMs: Date.now() },
+        { ...found, detail: 3, repairedAtMs: null, foundAtMs: Date.now() - 2 * 86_400_000 },
+      ],
+      quarantine: Array.from({ length: 60 }, (_, n) => ({
+        ...{ account: null, reason: "no", seenAtMs: Date.now(), raw: String(n) },
+        subject: n < 9 ? "userFills" : `subject ${n}`,
+      })),
+    });
+    const figures = await readOutputFigures(database, 5_000);
+    const { pending, deliveries, alerts } = figures;
+    // A fill and three drifts. Neither what is disabled, nor what another account's endpoint does not want, nor a channel that nobody has any more.
+    assert.deepEqual(pending, [
+      { consumer: "bot", events: 4 },
+      { consumer: "channel", events: 4 },
+    ]);
+    assert.deepEqual(figures.endpoints, [
+      { endpoint: "bot", enabled: true, failingSinceMs: 7_000 },
+      { endpoint: "channel", enabled: true, failingSinceMs: null },
+      { endpoint: "gone", enabled: false, failingSinceMs: null },
+      { endpoint: "other", enabled: true, failingSinceMs: null },
+    ]);
+    assert.deepEqual(
+      figures.drift?.filter(({ address }) => address === ACCOUNT),
+      [{ address: ACCOUNT, unrepaired: 1 }],
+    );
+    assert.equal(figures.quarantine?.length, 51);
+    assert.deepEqual(
+      figures.quarantine?.filter(({ subject }) => ["userFills", "other"].includes(subject)),
+      [
+        { subject: "other", messages: 2 },
+        { subject: "userFills", messages: 9 },
+      ],
+    );
     assert.deepEqual(deliveries, [
       { endpoint: "bot", state: "dead", count: 1 },
       { endpoint: "bot", state: "delivered", count: 4 },

@@ -2,7 +2,12 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import type { Queryable } from "../../../src/outputs/outbox.ts";
-import { BRIDGE_DEFAULTS, type BridgeOptions, WebhookBridge } from "../../../src/outputs/webhooks/bridge.ts";
+import {
+  BRIDGE_DEFAULTS,
+  type BridgeOptions,
+  type DeliveryAttempt,
+  WebhookBridge,
+} from "../../../src/outputs/webhooks/bridge.ts";
 import {
   addEndpoint,
   disableEndpoint,
@@ -63,6 +68,7 @@ describe("the webhook bridge", { timeout: 120_000 }, () => {
     holder?: string;
     clock?: Clock;
     log?: (line: string) => void;
+    onAttempt?: (attempt: DeliveryAttempt) => void;
   }
 
   function startBridge(change: BridgeChange = {}): WebhookBridge {
@@ -74,6 +80,7 @@ describe("the webhook bridge", { timeout: 120_000 }, () => {
       log: change.log ? createLog({ level: "debug", json: false, clock, sink: change.log }) : silentLog,
       holder: change.holder ?? "one",
       onNews: () => () => {},
+      onAttempt: change.onAttempt ?? (() => {}),
       targetOf: (endpoint, secrets) => webhookTarget({ ...deps, timeoutMs }, endpoint, secrets),
       options: { ...BRIDGE_DEFAULTS, pollMs: 20, ...change.options },
     }).start();
