@@ -29,6 +29,21 @@ const rowsOf = (session: Session): Row[] =>
 const stateOf = (session: Session, user: string, dex: string): JsonObject =>
   session.venue.info({ type: "clearinghouseState", user, dex }).body as JsonObject;
 
+const isPooled = (session: Session, user: string): boolean =>
+  ["unifiedAccount", "portfolioMargin"].includes(
+    session.venue.info({ type: "userAbstraction", user }).body as string,
+  );
+
+const balancesOf = (session: Session, user: string): JsonObject[] =>
+  (session.venue.info({ type: "spotClearinghouseState", user }).body as { balances: JsonObject[] }).balances;
+
+/** What is held and not owed. */
+function spotDollars(session: Session, user: string): bigint {
+  const usdc = balancesOf(session, user).find((balance) => balance.coin === "USDC");
+  if (usdc === undefined) return 0n;
+  return value(usdc, "total") - (usdc.borrowed === undefined ? 0n : value(usdc, "borrowed"));
+}
+
 function positionsOf(session: Session, user: string): JsonObject[] {
   return DEXES.flatMap((dex) =>
     (stateOf(session, user, dex).assetPositions as JsonObject[]).map((p) => p.position as JsonObject),
@@ -119,23 +134,21 @@ function accountsAddUp(session: Session): void {
     const sum = (rows: bigint[]) => rows.reduce((a, b) => a + b, 0n);
     const ledger = sum(truth.ledger.map((row) => ledgerUsd(user, row.delta as JsonObject)));
     const funding = sum(truth.funding.map((row) => value(row, "usdc")));
-    const spotUsdc = fixed(truth.balances.find((b) => b.coin === "USDC")?.total ?? "0");
+    const spotUsdc = spotDollars(session, user);
     const states = DEXES.map((dex) => stateOf(session, user, dex).marginSummary as JsonObject);
+    const worth = sum(states.map((s) => value(s, "accountValue")));
+    // A pooled account's spot total contains the equity of its dexes; in the other modes they are apart.
+    const outside = isPooled(session, user) ? spotUsdc - worth : spotUsdc;
 
     const raw = sum(states.map((s) => value(s, "totalRawUsd")));
-    assert.equal(
-      format(raw + spotUsdc),
-      format(ledger + funding + sum(fills.map(cashOf))),
-      `cash of ${user}`,
-    );
+    assert.equal(format(raw + outside), format(ledger + funding + sum(fills.map(cashOf))), `cash of ${user}`);
 
     const perpFills = fills.filter((f) => !isSpot(f.coin));
     const realized = sum(perpFills.map((f) => value(f, "closedPnl") - value(f, "fee")));
     const unrealized = sum(positionsOf(session, user).map((p) => value(p, "unrealizedPnl")));
     const spotCash = sum(fills.filter((f) => isSpot(f.coin)).map(cashOf));
-    const worth = sum(states.map((s) => value(s, "accountValue")));
     assert.equal(
-      format(worth + spotUsdc),
+      format(worth + outside),
       format(ledger + funding + realized + spotCash + unrealized),
       `value of ${user}`,
     );
@@ -212,20 +225,44 @@ function ordersLiveOnce(session: Session): void {
 
 function holdsMatchOrders(session: Session): void {
   for (const user of USERS) {
-    const { balances } = session.venue.info({ type: "spotClearinghouseState", user }).body as {
-      balances: JsonObject[];
-    };
-    const held = new Map<string, bigint>();
+    const holds = new Map<string, bigint>();
     for (const order of session.venue.info({ type: "openOrders", user }).body as JsonObject[]) {
       if (!isSpot(order.coin)) continue;
       const coin = order.side === "B" ? "USDC" : "HYPE";
       const need = order.side === "B" ? mul(value(order, "limitPx"), value(order, "sz")) : value(order, "sz");
-      held.set(coin, (held.get(coin) ?? 0n) + need);
+      holds.set(coin, (holds.get(coin) ?? 0n) + need);
     }
-    for (const balance of balances) {
-      assert.equal(balance.hold, format(held.get(balance.coin as string) ?? 0n), `hold of ${balance.coin}`);
-      assert.ok(value(balance, "total") >= value(balance, "hold"), `${user} ${JSON.stringify(balance)}`);
+    const posted = isPooled(session, user) ? DEXES.map((dex) => stateOf(session, user, dex)) : [];
+    for (const { marginSummary } of posted as { marginSummary: JsonObject }[]) {
+      const used = [value(marginSummary, "totalMarginUsed"), value(marginSummary, "accountValue")];
+      const held = used[0]! < used[1]! ? used[0]! : used[1]!;
+      if (held > 0n) holds.set("USDC", (holds.get("USDC") ?? 0n) + held);
     }
+    for (const balance of balancesOf(session, user)) {
+      const hold = value(balance, balance.spotHold === undefined ? "hold" : "spotHold");
+      assert.equal(format(hold), format(holds.get(balance.coin as string) ?? 0n), `hold of ${balance.coin}`);
+      assert.ok(
+        balance.borrowed !== undefined || value(balance, "total") >= hold,
+        `${user} ${JSON.stringify(balance)}`,
+      );
+    }
+  }
+}
+
+/** A pool that covers its maintenance margin covers that of each of its dexes. */
+function poolsAreShared(session: Session): void {
+  for (const user of USERS.filter((one) => isPooled(session, one))) {
+    const states = DEXES.map((dex) => stateOf(session, user, dex));
+    const least = states.map((state) => value(state, "crossMaintenanceMarginUsed"));
+    const values = states.map((state) => value(state.crossMarginSummary as JsonObject, "accountValue"));
+    const usdc = balancesOf(session, user).find((balance) => balance.coin === "USDC")!;
+    const free = spotDollars(session, user) - value(usdc, usdc.spotHold === undefined ? "hold" : "spotHold");
+    const covered = free + values[0]! + values[1]! >= least[0]! + least[1]!;
+    if (covered)
+      assert.ok(
+        values.every((one, place) => one >= least[place]!),
+        `${user}: ${values} ${least}`,
+      );
   }
 }
 
@@ -240,6 +277,7 @@ test("the books of everybody add up after any session", () => {
       booksAreSound(session);
       ordersLiveOnce(session);
       holdsMatchOrders(session);
+      poolsAreShared(session);
     }),
     { numRuns: RUNS },
   );

@@ -36,9 +36,11 @@ export function runSession(seed: number, steps: number): Session {
     venue.script({ type: "mint", user, token: "HYPE", amount: "100" });
     act(session, user, sendTo(user, "", "xyz", "3000"));
   }
-  if (random.next() < 0.3) {
-    act(session, USERS[3]!, { type: "userSetAbstraction", user: USERS[3]!, abstraction: "unifiedAccount" });
-  }
+  const pooled: [user: string, abstraction: string][] = [];
+  if (random.next() < 0.3) pooled.push([USERS[3]!, "unifiedAccount"]);
+  if (seed % 4 === 0) pooled.push([USERS[2]!, "portfolioMargin"]);
+  for (const [user, abstraction] of pooled)
+    act(session, user, { type: "userSetAbstraction", user, abstraction });
   for (let step = 0; step < steps; step++) oneStep(session, random);
   venue.advance(venue.nowMs + 1000);
   return session;

@@ -344,13 +344,16 @@ export function dexMargin(account: Account, dex: PerpDex): DexMargin {
   return { total, cross, crossMaintenance, withdrawable: max(0n, cross.accountValue - needed) };
 }
 
-/** Price at which the position is liquidated, ten decimals, or null where no price would do it. */
-export function liquidationPx(position: Position, mark: Fixed, margin: DexMargin): bigint | null {
+/**
+ * Price at which the position is liquidated, ten decimals, or null where no price would do it. `crossAvailable` is what
+ * cross positions can lose; an isolated one has its own pocket.
+ */
+export function liquidationPx(position: Position, mark: Fixed, crossAvailable: Fixed): bigint | null {
   const long = position.szi > 0n;
   const value = positionValue(position, mark);
   const available =
     position.isolatedUsd === null
-      ? margin.cross.accountValue - margin.crossMaintenance
+      ? crossAvailable
       : isolatedEquity(position, mark) - maintenanceMargin(position.market, value);
   const maxLeverage = BigInt(position.market.perp?.maxLeverage ?? 1);
   // mark − side·available/|szi|/(1 − side/(2·maxLeverage)), kept at ten decimals.

@@ -6,13 +6,14 @@ import type { Answer, ExecuteOptions, Json, JsonObject } from "../contract.ts";
 import {
   type Abstraction,
   type Account,
+  dexMargin,
   dexOf,
   isolatedEquity,
   leverageOf,
   positionOf,
   positionValue,
 } from "./account.ts";
-import { type Fixed, truncate } from "./fixed.ts";
+import { type Fixed, max, truncate } from "./fixed.ts";
 import { addressOf } from "./ids.ts";
 import { markPx } from "./market.ts";
 import { endByVenue } from "./matching.ts";
@@ -28,7 +29,7 @@ import {
   withdraw,
   withdrawable,
 } from "./transfers.ts";
-import { isUnified, rebalance } from "./unified.ts";
+import { isUnified, rebalance, spendableUsdc } from "./unified.ts";
 import type { TokenListing } from "./universe.ts";
 import { address, boolean, decimal, defaultAnswer, done, failed, integer, Malformed, text } from "./wire.ts";
 import { accountOf, collect, touch, type World } from "./world.ts";
@@ -314,11 +315,14 @@ function updateIsolatedMargin(world: World, account: Account, action: JsonObject
   const dex = dexOf(account, market.dex);
   const mark = markPx(market);
   const needed = truncate(positionValue(position, mark) / BigInt(leverageOf(account, market).value), 6);
-  if (usd > 0n && usd > dex.usd) return failed("Insufficient margin to add.");
+  const { cross } = dexMargin(account, dex);
+  const free = max(0n, cross.accountValue - cross.marginUsed) + spendableUsdc(account);
+  if (usd > 0n && usd > free) return failed("Insufficient margin to add.");
   if (usd < 0n && isolatedEquity(position, mark) + usd < needed)
     return failed("Insufficient isolated margin to remove.");
   dex.usd -= usd;
   position.isolatedUsd += usd;
+  rebalance(account);
   touch(world, account);
   return defaultAnswer();
 }

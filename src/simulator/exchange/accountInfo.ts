@@ -20,17 +20,38 @@ import {
   returnOnEquity,
   unrealizedPnl,
 } from "./account.ts";
-import { div, type Fixed, format, formatScaled, max, mul, parseFixed, truncate } from "./fixed.ts";
+import {
+  div,
+  type Fixed,
+  fixed,
+  format,
+  formatScaled,
+  max,
+  mul,
+  ONE,
+  parseFixed,
+  truncate,
+  units,
+} from "./fixed.ts";
 import { ZERO_HASH } from "./ids.ts";
 import { isOutcome, type Market, markPx } from "./market.ts";
 import { basicOrder, frontendOrder, type Order } from "./order.ts";
 import type { RecordedAccount } from "./recorded.ts";
-import { priceOf } from "./transfers.ts";
-import { isUnified } from "./unified.ts";
-import type { World } from "./world.ts";
+import {
+  borrowable,
+  crossAvailable,
+  isUnified,
+  loanToValue,
+  poolOf,
+  portfolioRatio,
+  spendableUsdc,
+  toldBalance,
+} from "./unified.ts";
+import { priceOf, type World } from "./world.ts";
 
 const PAGE = 2000;
 const FUNDING_PAGE = 500;
+const USDC = 0;
 
 /** The account, or an empty one that is not kept. */
 export const accountFor = (world: World, user: string): Account =>
@@ -54,6 +75,7 @@ export function clearinghouseState(world: World, account: Account, dexName: stri
   if (recorded !== undefined) return recorded;
   const dex = account.dexes.get(dexName) ?? EMPTY_DEX;
   const margin = dexMargin(account, dex);
+  const available = crossAvailable(world, account, margin);
   const positions = [...dex.positions.values()].sort((a, b) => a.market.asset - b.market.asset);
   return {
     marginSummary: summary(margin.total),
@@ -62,7 +84,7 @@ export function clearinghouseState(world: World, account: Account, dexName: stri
     withdrawable: format(margin.withdrawable),
     assetPositions: positions.map((position) => {
       const mark = markPx(position.market);
-      const liquidation = formatLiquidationPx(liquidationPx(position, mark, margin));
+      const liquidation = formatLiquidationPx(liquidationPx(position, mark, available));
       return { type: "oneWay", position: positionWire(account, position, mark, liquidation) };
     }),
     time: Math.max(world.lastBlockMs, world.nowMs) - world.switches.stateTimeLagMs,
@@ -109,28 +131,56 @@ export function spotState(world: World, account: Account): JsonObject {
   const balances: JsonObject[] = [];
   for (const [index, balance] of [...account.spot].sort(([a], [b]) => a - b)) {
     const listed = world.universe.tokens.find((t) => t.index === index);
+    const { total, hold } = toldBalance(account, index);
     const amounts = {
-      total: format(balance.total),
-      hold: format(balance.hold),
-      entryNtl: format(index === 0 ? 0n : balance.entryNtl),
+      total: format(total),
+      hold: format(hold),
+      entryNtl: format(index === USDC ? 0n : balance.entryNtl),
     };
     // Outcome balances have a name of their own and no token index.
     if (listed === undefined) balances.push({ coin: `+${index - 100_000_000}`, ...amounts });
     else balances.push({ coin: listed.name, token: index, ...amounts });
   }
-  if (account.abstraction !== "portfolioMargin") return { balances };
+  if (!isUnified(account)) return { balances };
+  // Isolated margin and the maintenance of the rest are not available; orders are. [three real answers]
+  const { equity, maintenance } = poolOf(world, account);
+  const after = format(max(0n, equity - maintenance));
+  if (account.abstraction === "unifiedAccount")
+    return { balances, tokenToAvailableAfterMaintenance: [[USDC, after]] };
+  return portfolioState(world, account, balances, after);
+}
+
+/** `hold` is net of what could be borrowed, `spotHold` is not, and missing where nothing is held [real sub-account]. */
+function portfolioState(
+  world: World,
+  account: Account,
+  balances: JsonObject[],
+  usdcAfter: string,
+): JsonObject {
+  const lent = borrowable(world, account);
   return {
     portfolioMarginEnabled: true,
-    balances: balances.map((b) => ({
-      ...b,
-      spotHold: b.hold as string,
-      ltv: "0.0",
-      supplied: b.total as string,
-    })),
-    portfolioMarginRatio: "0.0",
+    balances: balances.map((b) => {
+      const [total, held] = [fixed(b.total as string), fixed(b.hold as string)];
+      const net = b.token === USDC ? held - lent : held;
+      return {
+        ...b,
+        // Losses beyond the dollars are lent by the venue against the other tokens.
+        total: format(max(0n, total)),
+        hold: format(net),
+        ...(net === 0n ? {} : { spotHold: format(held) }),
+        ltv: format((loanToValue(b.coin as string) * ONE) / 100n),
+        ...(total < 0n ? { borrowed: format(-total) } : {}),
+        supplied: format(max(0n, total - held)),
+      };
+    }),
+    // No equity at all is told as the threshold many times over.
+    portfolioMarginRatio: format(portfolioRatio(world, account) ?? units(100)),
     tokenToPortfolioBorrowRatio: [],
     tokenToPortfolioSupplyRatio: [],
-    tokenToAvailableAfterMaintenance: balances.map((b) => [b.token as number, b.total as string]),
+    tokenToAvailableAfterMaintenance: balances
+      .filter((b) => b.token !== undefined)
+      .map((b) => [b.token as number, b.token === USDC ? usdcAfter : (b.total as string)]),
   };
 }
 
@@ -322,8 +372,7 @@ export function activeAssetData(account: Account, market: Market): JsonObject | 
   const position = positionOf(account, market);
   const margin = dexMargin(account, account.dexes.get(market.dex) ?? EMPTY_DEX);
   const free = max(0n, margin.cross.accountValue - margin.cross.marginUsed);
-  const usdc = isUnified(account) ? (account.spot.get(0)?.total ?? 0n) : 0n;
-  const opening = (free + usdc) * BigInt(leverage.value);
+  const opening = (free + spendableUsdc(account)) * BigInt(leverage.value);
   const closing = position === undefined ? 0n : positionValue(position, mark);
   const side = (isBuy: boolean): Fixed => {
     const reduces = position !== undefined && position.szi > 0n !== isBuy;

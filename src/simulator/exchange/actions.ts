@@ -10,7 +10,7 @@ import { isOutcome } from "./market.ts";
 import { armTrigger, end, newOrder, type OrderSpec, type Outcome, place } from "./matching.ts";
 import type { Order, Tif, Trigger } from "./order.ts";
 import { startTwap, stopTwap } from "./twap.ts";
-import { spendableUsdc } from "./unified.ts";
+import { rebalance, spendableUsdc } from "./unified.ts";
 import { refuse } from "./validation.ts";
 import {
   boolean,
@@ -295,6 +295,7 @@ function updateLeverage(world: World, account: Account, action: JsonObject): Ans
     account.leverages.set(market.coin, before);
     return failed("Insufficient margin to update leverage.");
   }
+  rebalance(account);
   touch(world, account);
   return defaultAnswer();
 }

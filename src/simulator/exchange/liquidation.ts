@@ -20,7 +20,7 @@ import { addressOf, tradeId } from "./ids.ts";
 import { type Market, maintenanceMargin, markPx } from "./market.ts";
 import { endByVenue, place } from "./matching.ts";
 import { sideLetter } from "./order.ts";
-import { rebalance } from "./unified.ts";
+import { isUnderwater, rebalance } from "./unified.ts";
 import {
   accountOf,
   beginTransaction,
@@ -76,7 +76,7 @@ const isHopeless = (equity: Fixed, maintenance: Fixed): boolean => equity * 3n <
 
 function liquidateCross(world: World, account: Account, dex: PerpDex, name: string): void {
   const before = dexMargin(account, dex);
-  if (before.crossMaintenance === 0n || before.cross.accountValue >= before.crossMaintenance) return;
+  if (!isUnderwater(world, account, dex)) return;
   const positions = () => [...dex.positions.values()].filter((p) => p.isolatedUsd === null);
   announce(world, account, positions(), before.cross.accountValue, "Cross");
   cancelOrders(world, account, (market) => market.perp !== null && market.dex === name);

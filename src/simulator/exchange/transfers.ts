@@ -7,10 +7,9 @@ import type { JsonObject } from "../contract.ts";
 import { type Account, balanceOf, dexMargin, dexOf } from "./account.ts";
 import { type Fixed, format, min, mul, mulDiv, truncate, units } from "./fixed.ts";
 import { addressOf } from "./ids.ts";
-import { markPx } from "./market.ts";
 import { isUnified, rebalance } from "./unified.ts";
 import type { TokenListing } from "./universe.ts";
-import { accountOf, collect, recordLedger, touch, type Vault, type World } from "./world.ts";
+import { accountOf, collect, priceOf, recordLedger, touch, type Vault, type World } from "./world.ts";
 
 const WITHDRAWAL_FEE: Fixed = units(1);
 /** Charged once, when the destination was never seen. */
@@ -37,13 +36,6 @@ export function mint(world: World, account: Account, token: TokenListing, amount
   collect(world, token.index, -amount);
   recordLedger(world, [account.user], { type: "spotGenesis", token: token.name, amount: format(amount) });
   touch(world, account);
-}
-
-/** USDC worth of one token: 1 for USDC, else the mark of its USDC pair, else 0. */
-export function priceOf(world: World, token: number): Fixed {
-  if (token === USDC) return units(1);
-  const market = world.markets.find((m) => m.spot?.base.index === token && m.spot.quote.index === USDC);
-  return market === undefined ? 0n : markPx(market);
 }
 
 export const withdrawable = (account: Account, dex: string): Fixed => {

@@ -6,9 +6,9 @@
 import { type Random, seededRandom } from "../../runtime/random.ts";
 import type { Block, JsonObject, VenueEvent } from "../contract.ts";
 import { type Account, newAccount } from "./account.ts";
-import type { Fixed } from "./fixed.ts";
+import { type Fixed, units } from "./fixed.ts";
 import { transactionHash } from "./ids.ts";
-import { listMarkets, type Market } from "./market.ts";
+import { listMarkets, type Market, markPx } from "./market.ts";
 import { basicOrder, frontendOrder, type Order } from "./order.ts";
 import type { RecordedAccount } from "./recorded.ts";
 import { Schedule } from "./schedule.ts";
@@ -231,4 +231,13 @@ export function closeBlock(world: World): Block | null {
   const block = { height: world.height, timeMs: world.blockMs, events: world.events };
   world.events = [];
   return block;
+}
+
+const USDC = 0;
+
+/** USDC worth of one token: 1 for USDC, else the mark of its USDC pair, else 0. */
+export function priceOf(world: World, token: number): Fixed {
+  if (token === USDC) return units(1);
+  const market = world.markets.find((m) => m.spot?.base.index === token && m.spot.quote.index === USDC);
+  return market === undefined ? 0n : markPx(market);
 }

@@ -316,9 +316,21 @@ captureTest("a portfolio-margin sub-account has the keys and types of the real o
   const made = desk.run(ALICE, { type: "createSubAccount", name: "PM" });
   const sub = at(made.body, "response", "data") as string;
   desk.venue.script({ type: "mint", user: sub, token: "USDC", amount: "130.36579681" });
+  desk.venue.script({ type: "mint", user: sub, token: "HYPE", amount: "72.34389348" });
+  desk.venue.setOracle("@107", "55.53");
   desk.run(sub, { type: "userSetAbstraction", user: sub, abstraction: "portfolioMargin" });
   const [ours] = desk.info({ type: "subAccounts2", user: ALICE }) as JsonObject[];
   const [real] = read("hyperliquid-mobile/subAccounts2_portfolioMargin_mainnet.json") as JsonObject[];
   sameShape(real as Json, ours as Json);
+  // The same holdings at the price of that moment, up to the digits of a price.
+  const figures = (answer: Json) => [
+    at(answer, "spotState", "balances", 0, "total"),
+    at(answer, "spotState", "balances", 0, "hold"),
+    at(answer, "spotState", "tokenToAvailableAfterMaintenance", 0, 1),
+  ];
+  const [theirs, mine] = [figures(real as Json), figures(ours as Json)];
+  assert.deepEqual(theirs, ["130.36579681", "-2008.62038899", "3143.2963798"]);
+  for (const [place, figure] of theirs.entries())
+    assert.ok(Math.abs(Number(mine[place]) / Number(figure) - 1) < 1e-5, `${mine} against ${theirs}`);
   assert.ok(fillsOf(desk, sub).length === 0);
 });

@@ -477,7 +477,14 @@ test("transfers write the venue's ledger rows on both sides", () => {
   assert.equal((broke.body as JsonObject).status, "err");
 });
 
-test("a unified account shows nothing in perps while flat and only what is posted while not", () => {
+const spotOf = (desk: Desk, user: string) =>
+  desk.info({ type: "spotClearinghouseState", user }) as {
+    balances: JsonObject[];
+    portfolioMarginRatio?: string;
+    tokenToAvailableAfterMaintenance?: [number, string][];
+  };
+
+test("a unified account shows in perps what is posted; its spot total contains that and holds it", () => {
   const desk = openDesk();
   desk.run(ALICE, { type: "userSetAbstraction", user: ALICE, abstraction: "unifiedAccount" });
   assert.equal(desk.info({ type: "userAbstraction", user: ALICE }), "unifiedAccount");
@@ -486,10 +493,85 @@ test("a unified account shows nothing in perps while flat and only what is poste
   tradeAt(desk, true, "80000", "0.1");
   const { accountValue, totalMarginUsed } = perpState(desk, ALICE).marginSummary as Record<string, string>;
   assert.deepEqual([accountValue, totalMarginUsed], ["400.0", "400.0"]);
-  const { balances } = desk.info({ type: "spotClearinghouseState", user: ALICE }) as {
-    balances: JsonObject[];
-  };
-  assert.equal(balances[0]?.total, "99596.4");
+  // 100 000 less the fee of 0.045 % on 8 000; 20x holds 400; 40x market: maintenance 8 000 / 80 = 100.
+  const [usdc] = spotOf(desk, ALICE).balances;
+  assert.deepEqual([usdc?.total, usdc?.hold], ["99996.4", "400.0"]);
+  assert.deepEqual(spotOf(desk, ALICE).tokenToAvailableAfterMaintenance, [[0, "99896.4"]]);
+  // The whole pool stands behind it: 80 000 − 99 896.4 / 0.1 is below nothing.
+  assert.equal(positionIn(desk, ALICE, "BTC")?.liquidationPx, null);
+  // What the position gains is in the total at once, and is free.
+  desk.venue.setOracle("BTC", "81000");
+  const [richer] = spotOf(desk, ALICE).balances;
+  assert.deepEqual([richer?.total, richer?.hold], ["100096.4", "405.0"]);
+});
+
+test("a unified pool pays for a loss on one dex with what another dex has posted, and is liquidated as one", () => {
+  const desk = openDesk();
+  const carol = `0x${"ca".repeat(20)}`;
+  desk.venue.deposit(carol, "1000");
+  desk.run(carol, { type: "userSetAbstraction", user: carol, abstraction: "unifiedAccount" });
+  desk.venue.setOracle("BTC", "80000");
+  desk.venue.setOracle("xyz:AAPL", "250");
+  desk.run(BOB, {
+    type: "sendAsset",
+    destination: BOB,
+    sourceDex: "",
+    destinationDex: "xyz",
+    token: "USDC",
+    amount: "10000",
+  });
+  for (const [a, p, s] of [
+    [BTC, "80000", "0.1"],
+    [AAPL, "250", "16"],
+  ] as const) {
+    desk.oid(BOB, { a, b: false, p, s });
+    desk.oid(carol, { a, p, s });
+  }
+  // 8 000 at 20x and 4 000 at 10x: 400 + 400 of the 1 000 are posted, 100 + 200 maintain.
+  const posted = () =>
+    ["", "xyz"].map(
+      (dex) =>
+        (desk.info({ type: "clearinghouseState", user: carol, dex }) as { marginSummary: JsonObject })
+          .marginSummary.accountValue,
+    );
+  assert.deepEqual(posted(), ["400.0", "400.0"]);
+  // BTC falls by 6 500 × 0.1 = 650: 344.6 are left, maintenance is 91.875 + 200, so nobody is liquidated.
+  desk.venue.setOracle("BTC", "73500");
+  const [usdc] = spotOf(desk, carol).balances;
+  assert.deepEqual([usdc?.total, usdc?.hold], ["344.6", "344.6"]);
+  assert.deepEqual(posted(), ["144.6", "200.0"], "maintenance first, then in the order of the dexes");
+  assert.deepEqual(spotOf(desk, carol).tokenToAvailableAfterMaintenance, [[0, "52.725"]]);
+  const liquidations = () =>
+    desk.venue.truth(carol).ledger.filter((row) => (row.delta as JsonObject).type === "liquidation");
+  assert.equal(liquidations().length, 0);
+  // Another 60 less: 284.6 against 91.125 + 200.
+  desk.venue.setOracle("BTC", "72900");
+  assert.equal(liquidations().length, 1, "the pool no longer covers the maintenance margin");
+});
+
+test("portfolio margin counts other collateral at its liquidation value and tells the ratio", () => {
+  const desk = openDesk();
+  const carol = `0x${"ca".repeat(20)}`;
+  desk.venue.deposit(carol, "1000");
+  desk.venue.setOracle("@107", "40");
+  desk.venue.script({ type: "mint", user: carol, token: "HYPE", amount: "100" });
+  desk.run(carol, { type: "userSetAbstraction", user: carol, abstraction: "portfolioMargin" });
+  desk.venue.setOracle("BTC", "80000");
+  desk.oid(BOB, { b: false, p: "80000", s: "0.1" });
+  desk.oid(carol, { p: "80000", s: "0.1" });
+  const state = spotOf(desk, carol);
+  const [usdc, hype] = state.balances;
+  // 1 000 − 3.6 of fee. Lent against HYPE: 100 · 40 · 0.5 = 2 000; it counts at 0.75 before liquidation: 3 000.
+  assert.deepEqual([usdc?.total, usdc?.hold, usdc?.spotHold], ["996.4", "-1600.0", "400.0"]);
+  assert.deepEqual([hype?.total, hype?.hold, hype?.ltv, hype?.spotHold], ["100.0", "0.0", "0.5", undefined]);
+  // 100 / (996.4 + 3 000), and what is left after the 100.
+  assert.equal(state.portfolioMarginRatio, "0.02502252");
+  assert.deepEqual(state.tokenToAvailableAfterMaintenance, [
+    [0, "3896.4"],
+    [150, "100.0"],
+  ]);
+  // 80 000 − (0.95 · 3 996.4 − 100) / 0.1 / (1 − 1/80)
+  assert.equal(positionIn(desk, carol, "BTC")?.liquidationPx, "42566.2784810127");
 });
 
 test("agents act for their account until they are replaced or expire", () => {
