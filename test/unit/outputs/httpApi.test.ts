@@ -1,8 +1,11 @@
 /** The API over a real database and a real socket: exact digits, pages without holes, bad questions, the event stream. */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import type { Status } from "../../../src/outputs/http/health.ts";
 import { readOutputFigures } from "../../../src/outputs/http/reads.ts";
 import { Telemetry } from "../../../src/outputs/metrics/telemetry.ts";
+import type { OutboxEvent } from "../../../src/outputs/outbox.ts";
+import { systemClock } from "../../../src/runtime/clock.ts";
 import { silentLog } from "../../../src/runtime/log.ts";
 import type { ChangeEvent } from "../../../src/sync/events.ts";
 import { ACCOUNT, type MadeAccount, makeAccount } from "../../e2e/dashboardAccount.ts";
@@ -227,6 +230,46 @@ describe("the API", { timeout: 120_000 }, () => {
       alerts?.filter(({ rule }) => rule === "margin"),
       [{ rule: "margin", state: "firing", count: 1 }],
     );
+  });
+
+  it("counts attempts to deliver, and measures how long live changes waited for a webhook", () => {
+    const telemetry = new Telemetry({
+      ...{ clock: systemClock, log: silentLog, instance: "test", version: "1", measuredOffset: () => null },
+      reads: null,
+    });
+    const event = (type: string, source = "stream"): OutboxEvent => ({
+      ...{ id: 1, key: "k", type, account: ACCOUNT, timeMs: 0, source, committedAtMs: 0, data: {} },
+    });
+    for (const [outcome, lagMs, what] of [
+      ["failed", null, event("fill.created")],
+      ["delivered", 40, event("fill.created")],
+      ["delivered", 70, event("order.updated")],
+      // Found late, or made by hlsync itself: no live change.
+      ["delivered", 3_600_000, event("fill.created", "repair")],
+      ["delivered", 500, event("alert.fired")],
+    ] as const)
+      telemetry.attempted({ endpoint: "bot", outcome, event: what, lagMs });
+    const { summary } = telemetry.latency().delivered;
+    assert.deepEqual(summary, { samples: 2, p50: 40, p90: 70, p99: 70, max: 70 });
+    const none = { ...{ pending: null, deliveries: null, alerts: null }, quarantine: null };
+    const health = { database: {}, venue: {}, accounts: [] } as unknown as Status;
+    const endpoints = [
+      { endpoint: "bot", enabled: true, failingSinceMs: 1_500 },
+      { endpoint: "gone", enabled: false, failingSinceMs: null },
+    ];
+    const text = telemetry.scrape(health, () => null, { ...none, drift: null, endpoints });
+    for (const line of [
+      'hlsync_webhook_attempts_total{endpoint="bot",outcome="failed"} 1',
+      'hlsync_webhook_attempts_total{endpoint="bot",outcome="delivered"} 4',
+      'hlsync_hop_seconds_count{hop="delivered"} 2',
+      'hlsync_hop_seconds_bucket{hop="delivered",le="0.05"} 1',
+      'hlsync_webhook_enabled{endpoint="gone"} 0',
+      'hlsync_webhook_failing_since_timestamp_seconds{endpoint="bot"} 1.5',
+    ])
+      assert.ok(text.split("\n").includes(line), line);
+    const mended = endpoints.map((one) => ({ ...one, failingSinceMs: null }));
+    const later = telemetry.scrape(health, () => null, { ...none, drift: null, endpoints: mended });
+    assert.doesNotMatch(later, /failing_since_timestamp_seconds\{/);
   });
 
   it("keeps each minute's latency in the database, later when it is away", async () => {

@@ -29,7 +29,7 @@ import { seededRandom } from "../../../src/runtime/random.ts";
 import type { FillRow } from "../../../src/sync/events.ts";
 import { fillOf } from "../../contract/rows.ts";
 import { startServer, type TestDatabase, type TestServer } from "../../support/postgres.ts";
-import { type Receiver, startReceiver } from "./receiver.ts";
+import { type Answer, type Receiver, startReceiver } from "./receiver.ts";
 
 const ACCOUNTS = ["a", "b", "c"].map((digit) => `0x${digit.repeat(40)}`);
 /** Quick, and many. */
@@ -412,6 +412,42 @@ describe("the webhook bridge", { timeout: 120_000 }, () => {
     assert.deepEqual(
       lines.filter((line) => / error /.test(line)),
       [],
+    );
+  });
+
+  it("tells what came of every attempt, and how long a change waited, though the database's clock is not ours", async () => {
+    const slow: Clock = { ...systemClock, now: () => Date.now() - 120_000 };
+    const answers: Answer[] = [500, { status: 429, headers: { "retry-after": "0" } }, "hang", 404, 200];
+    receiver.answer = () => answers[receiver.seen.length - 1] ?? 200;
+    const history = fill();
+    await commit(history);
+    await add({ sinceMs: history.timeMs });
+    await rewind(db, "wh_1", history.timeMs);
+    const attempts: DeliveryAttempt[] = [];
+    startBridge({ clock: slow, timeoutMs: 60, onAttempt: (attempt) => attempts.push(attempt) });
+    await until(async () => (await deliveries("delivered")).length === 1);
+    assert.deepEqual(
+      attempts.map(({ endpoint, outcome, lagMs }) => [endpoint, outcome, lagMs]),
+      // It was there before the endpoint: it waited for nobody.
+      ["failed", "throttled", "unanswered", "refused", "delivered"].map((outcome) => ["wh_1", outcome, null]),
+    );
+    const startMs = performance.now();
+    answers.push(503, 503, 200);
+    await commit(fill());
+    await until(async () => (await deliveries("delivered")).length === 2);
+    const waitedMs = performance.now() - startMs;
+    const last = attempts.at(-1)!;
+    assert.equal(attempts.length, 8);
+    // Two repetitions after 15 ms each; a poll and two questions of the database at most besides.
+    assert.ok(last.lagMs !== null && last.lagMs >= 30 && last.lagMs <= waitedMs + 50, `${last.lagMs}`);
+    await rewind(db, "wh_1", 0);
+    await until(async () => attempts.length === 10);
+    assert.deepEqual(
+      attempts.slice(8).map(({ outcome, lagMs }) => [outcome, lagMs]),
+      [
+        ["delivered", null],
+        ["delivered", null],
+      ],
     );
   });
 
