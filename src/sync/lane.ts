@@ -378,7 +378,7 @@ export class Lane {
 
   #startConfirm(): void {
     this.#background("confirm", async (signal) => {
-      await this.#deps.account.confirm({ priority: "backfill", source: "reconcile", signal });
+      await this.#deps.account.confirm({ priority: "reconcile", source: "reconcile", signal });
       this.#confirmDueMs = null;
     });
   }

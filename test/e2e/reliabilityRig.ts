@@ -433,6 +433,13 @@ export class Rig {
     return this.hlsync("run", ...own, ...flags);
   }
 
+  /** A command that asks the database only, to its end. */
+  command(...args: string[]): Promise<Ended> {
+    const program = new Program([...args, "--json", "--database", this.databaseUrl]);
+    this.#programs.push(program);
+    return program.result();
+  }
+
   /** `hlsync verify`, to its end. */
   verify(): Promise<Ended> {
     return this.hlsync("verify", "--api-url", this.venue.url).result();
@@ -482,6 +489,15 @@ export class Rig {
       `select count(*)::int as rows from hl_gaps
        where account_address = $1 and stream = 'fills' and from_ms <= $3 and to_ms >= $2`,
       [account, fromMs, toMs],
+    );
+    return row!.rows;
+  }
+
+  /** Gaps of any account and stream that begin more than ten minutes ago and can still be closed. */
+  async oldGaps(): Promise<number> {
+    const [row] = await this.database.query<{ rows: number }>(
+      `select count(*)::int as rows from hl_gaps
+       where kind <> 'unprovable' and from_time < now() - interval '10 minutes'`,
     );
     return row!.rows;
   }

@@ -46,22 +46,58 @@ async function live(rig: Rig, timeoutMs = 30_000): Promise<void> {
   await rig.complete(timeoutMs);
 }
 
-/** A figure that the process tells Prometheus, summed over its labels. */
-async function metric(program: Program, name: string): Promise<number> {
-  const text = await (await fetch(`${program.logged("listening")?.url}/metrics`)).text();
-  const lines = text.split("\n").filter((line) => line.startsWith(name) && !line.startsWith("#"));
+/** A figure that the process tells Prometheus, summed over its series; `labels` as written there, to choose among them. */
+async function metric(program: Program, name: string, labels = ""): Promise<number> {
+  await until("the process to listen", 20_000, () => program.logged("listening"));
+  const text = await (await fetch(`${program.logged("listening")!.url}/metrics`)).text();
+  const lines = text
+    .split("\n")
+    .filter((line) => (line.startsWith(`${name}{`) || line.startsWith(`${name} `)) && line.includes(labels));
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
 }
 
-/** Waits until start, confirmation and backfill are over: the process wants nothing of the venue, and has budget. */
+/** Waits until nothing waits for the venue, and the last minute cost next to nothing. The weight spent so far. */
 async function steady(rig: Rig, program: Program): Promise<number> {
-  await until("the process to listen", 20_000, () => program.logged("listening"));
-  await until("the process to want nothing of the venue", 900_000, async () => {
+  await until("the process to want nothing of the venue", 300_000, async () => {
     const busy =
       (await metric(program, "hlsync_rest_waiting")) + (await metric(program, "hlsync_rest_inflight"));
     return busy === 0 && (await metric(program, "hlsync_rest_weight_used")) < 100;
   });
   return (await rig.venue.weight()).total;
+}
+
+/** Waits until the whole history of every account is proven. */
+const proven = (rig: Rig): Promise<unknown> =>
+  until("a proven history of every account", 600_000, async () => (await rig.oldGaps()) === 0);
+
+/**
+ * What the metrics of the only process say, against the database, which equals the truth by now: each figure that
+ * does not agree.
+ */
+async function metricsAgainstTruth(rig: Rig, program: Program): Promise<string[]> {
+  const [stored] = await rig.database.query<{ fills: number; found: number; repaired: number }>(
+    `select (select count(*)::int from hl_fills) as fills, count(*)::int as found,
+       count(repaired_at_ms)::int as repaired from hl_internal.drift`,
+  );
+  const expected: [string, string, number][] = [
+    ["hlsync_events_total", 'type="fill.created"', stored!.fills],
+    ["hlsync_drift_found_total", "", stored!.found],
+    ["hlsync_drift_repaired_total", "", stored!.repaired],
+    ["hlsync_gaps_open", "", 0],
+    ["hlsync_inbox_dropped_total", "", 0],
+    ["hlsync_rest_throttled_total", "", 0],
+  ];
+  let wrong: string[] = [];
+  // Gaps are counted every few seconds.
+  await until("the metrics to agree", 20_000, async () => {
+    wrong = [];
+    for (const [name, labels, truth] of expected) {
+      const told = await metric(program, name, labels);
+      if (told !== truth) wrong.push(`${name}: ${told}, is ${truth}`);
+    }
+    return wrong.length === 0;
+  }).catch(() => {});
+  return wrong;
 }
 
 // ---- the network ----
@@ -78,12 +114,14 @@ export interface Outage extends Difference {
   provenMs: number;
   /** `hl_gaps` named the gap while it was open. */
   gapWasNamed: boolean;
+  /** Metrics that do not agree with what happened. */
+  metrics: string[];
 }
 
 /** The venue is cut off for so long, at full load. */
 export const outage = (cluster: Cluster, outageMs: number): Promise<Outage> =>
   underLoad(cluster, async (rig) => {
-    rig.run();
+    const program = rig.run();
     await live(rig);
     const fromMs = (await rig.venue.state()).venueTimeMs;
     await rig.venue.outage(outageMs);
@@ -101,7 +139,9 @@ export const outage = (cluster: Cluster, outageMs: number): Promise<Outage> =>
       ({ time }) => Number(time) >= fromMs && Number(time) < fromMs + outageMs,
     ).length;
     const difference = await rig.settle(HEALED_WITHIN_MS);
+    const metrics = await metricsAgainstTruth(rig, program);
     return {
+      metrics,
       outageMs,
       missedLive,
       reconnectedMs,
@@ -138,6 +178,8 @@ export interface DroppedFrames extends Difference {
   /** From the loss until the tables equal the truth. */
   healedMs: number;
   weight: number;
+  /** Metrics that do not agree with what happened. */
+  metrics: string[];
 }
 
 /** One frame of each channel is lost on a healthy socket; then the account stands still, so that nothing else tells. */
@@ -155,7 +197,9 @@ export const droppedFrames = (cluster: Cluster, channels: readonly string[]): Pr
     const lostMs = performance.now();
     const difference = await rig.settle(HEALED_WITHIN_MS);
     const healedMs = performance.now() - lostMs;
-    return { channels, healedMs, weight: (await rig.venue.weight()).total - before, ...difference };
+    const weight = (await rig.venue.weight()).total - before;
+    const metrics = await metricsAgainstTruth(rig, program);
+    return { channels, healedMs, weight, metrics, ...difference };
   });
 
 export interface Crowd extends Difference {
@@ -177,9 +221,9 @@ export const crowd = (cluster: Cluster, accounts: number, outageMs: number): Pro
     Array.from({ length: accounts }, (_, i) => accountNumber(i + 1)),
     FILLS_PER_SECOND / accounts,
     async (rig) => {
-      const program = rig.run();
+      rig.run();
       await live(rig, 300_000);
-      await steady(rig, program);
+      await proven(rig);
       await rig.venue.outage(outageMs);
       await passes(outageMs);
       const endedMs = performance.now();
@@ -494,3 +538,42 @@ async function settledOrder(rig: Rig): Promise<number> {
   );
   return row!.id;
 }
+
+export interface Replay {
+  listed: boolean;
+  applied: number;
+  left: number;
+  /** The fill is back, and quarantine is empty of it. */
+  restored: boolean;
+}
+
+/** A version that could not read a fill put it into quarantine; the next one can. Beside it, something nobody can. */
+export const quarantineReplay = (cluster: Cluster): Promise<Replay> =>
+  underLoad(cluster, async (rig) => {
+    const program = rig.run();
+    await live(rig);
+    await rig.settle(HEALED_WITHIN_MS);
+    await program.kill("SIGTERM");
+    await rig.database.query(
+      `with victim as (
+         delete from hl_fills where ctid = (select ctid from hl_fills order by fill_time_ms limit 1) returning *)
+       insert into hl_internal.quarantine (
+         digest, account_address, subject, reason, raw, count, first_seen_at, last_seen_at)
+       select 'a', account_address, 'userFills', 'crossed: unknown key', raw_fill::text, 1, now(), now() from victim
+       union all select 'b', account_address, 'frame', 'not JSON', '{', 1, now(), now() from victim`,
+    );
+    const listed = await rig.command("quarantine", "list");
+    const replayed = await rig.command("quarantine", "replay");
+    const { applied, left } = JSON.parse(replayed.output.split("\n")[0]!) as {
+      applied: number;
+      left: number;
+    };
+    const rest = await rig.database.query<{ digest: string }>("select digest from hl_quarantine");
+    const { missing, extra, other } = await rig.difference();
+    return {
+      listed: listed.output.includes("crossed: unknown key"),
+      applied,
+      left,
+      restored: missing + extra + other.length === 0 && rest.length === 1 && rest[0]!.digest === "b",
+    };
+  });

@@ -42,6 +42,7 @@ export class SimulatedProcess {
   readonly #engine: Engine;
   #alive = true;
   #sockets = new Set<ClientSocket>();
+  #timers = 0;
   #statements = 0;
   /** Added to the time this process reads. */
   clockSkewMs = 0;
@@ -88,6 +89,21 @@ export class SimulatedProcess {
     this.#engine.start().catch((error: unknown) => this.#exit(error));
   }
 
+  /** Stops in order. */
+  async stop(): Promise<void> {
+    await this.#engine.stop();
+    this.#alive = false;
+  }
+
+  /** Timers set that have neither fired nor been cancelled. */
+  get timers(): number {
+    return this.#timers;
+  }
+
+  get sockets(): number {
+    return this.#sockets.size;
+  }
+
   #exit(error: unknown): void {
     if (!this.#alive) return;
     this.kill();
@@ -101,10 +117,35 @@ export class SimulatedProcess {
 
   #clock(): Clock {
     const { clock } = this.#deps;
+    /** Counts a timer; the answer ends it, once. */
+    const begin = () => {
+      this.#timers += 1;
+      let isOpen = true;
+      return () => {
+        if (isOpen) this.#timers -= 1;
+        isOpen = false;
+      };
+    };
     return {
       now: () => clock.now() + this.clockSkewMs,
-      after: (ms, run) => clock.after(ms, () => this.#alive && run()),
-      sleep: (ms, signal) => clock.sleep(ms, signal).then(() => (this.#alive ? undefined : never())),
+      after: (ms, run) => {
+        const end = begin();
+        const cancel = clock.after(ms, () => {
+          end();
+          if (this.#alive) run();
+        });
+        return () => {
+          end();
+          cancel();
+        };
+      },
+      sleep: (ms, signal) => {
+        const end = begin();
+        return clock
+          .sleep(ms, signal)
+          .finally(end)
+          .then(() => (this.#alive ? undefined : never()));
+      },
     };
   }
 

@@ -1,0 +1,226 @@
+/**
+ * The scenarios as a table: what is done, what is shown of it, and what must hold. The test runs those that end soon,
+ * the script all of them.
+ */
+import type { Cluster, Difference } from "./reliabilityRig.ts";
+import {
+  crowd,
+  databaseTrouble,
+  droppedFrames,
+  halfOpen,
+  kills,
+  outage,
+  quarantineReplay,
+  standbys,
+  TROUBLE_NAMES,
+  tampering,
+} from "./reliabilityScenarios.ts";
+
+/** The venue's budget of one address, weight a minute. */
+const WEIGHT_PER_MINUTE = 1_200;
+const NOTICED_WITHIN_MS = 15_000;
+const HEALED_WITHIN_MS = 10_000;
+const TAKEN_OVER_WITHIN_MS = 10_000;
+
+/** What one run of a scenario showed. */
+export interface Shown {
+  /** Fills that happened, that are lost, and that are stored without having happened; null where fills are not the point. */
+  fills: Pick<Difference, "happened" | "missing" | "extra"> | null;
+  /** Figures in words. */
+  figures: string;
+  /** What does not hold; empty when all is well. */
+  failures: string[];
+}
+
+export interface Case {
+  name: string;
+  /** Too long for every test run. */
+  isLong: boolean;
+  run(cluster: Cluster): Promise<Shown>;
+}
+
+const seconds = (ms: number): string => `${(ms / 1_000).toFixed(ms < 9_950 ? 2 : 0)} s`;
+
+/** The checks that failed, of pairs of a claim and whether it holds. */
+const broken = (...claims: [string, boolean][]): string[] =>
+  claims.flatMap(([text, ok]) => (ok ? [] : [text]));
+
+function compared(difference: Difference, figures: string, ...failures: string[]): Shown {
+  const { happened, missing, extra, other, unlistedOrders } = difference;
+  const unlisted =
+    unlistedOrders > 0 ? `; ${unlistedOrders} orders no longer listed, their time unprovable` : "";
+  return {
+    fills: { happened, missing, extra },
+    figures: figures + unlisted,
+    failures: [
+      ...broken(
+        [`${missing} of ${happened} fills lost`, missing === 0],
+        [`${extra} fills doubled or invented`, extra === 0],
+        ["no fill happened", happened > 0],
+      ),
+      ...other.slice(0, 5),
+      ...failures,
+    ],
+  };
+}
+
+const outageCase = (outageMs: number, isLong: boolean): Case => ({
+  name: `outage of ${outageMs / 1_000} s`,
+  isLong,
+  async run(cluster) {
+    const r = await outage(cluster, outageMs);
+    return compared(
+      r,
+      `${r.missedLive} fills meanwhile; reconnected after ${seconds(r.reconnectedMs)}, complete ${seconds(r.completeMs)} later, proven ${seconds(r.provenMs)}`,
+      ...r.metrics,
+    );
+  },
+});
+
+const droppedCase = (...channels: string[]): Case => ({
+  name: `${channels.join(" and ")} frame dropped`,
+  isLong: channels.length > 1,
+  async run(cluster) {
+    const r = await droppedFrames(cluster, channels);
+    return compared(
+      r,
+      `healed after ${seconds(r.healedMs)} for a weight of ${r.weight}`,
+      ...broken([`healed only after ${r.healedMs} ms`, r.healedMs <= HEALED_WITHIN_MS]),
+      ...r.metrics,
+    );
+  },
+});
+
+const killsCase = (count: number, isLong: boolean): Case => ({
+  name: `kill -9 at ${count} random moments, a standby beside it`,
+  isLong,
+  async run(cluster) {
+    const r = await kills(cluster, count, count);
+    const worst = r.takeoverMs.at(-1)!;
+    return compared(
+      r,
+      `taken over after ${seconds(r.takeoverMs[count >> 1]!)} (median), ${seconds(worst)} (worst); verify exits ${r.verifyExit}`,
+      ...broken(
+        [`taken over only after ${worst} ms`, worst <= TAKEN_OVER_WITHIN_MS],
+        [`verify exits ${r.verifyExit}`, r.verifyExit === 0],
+      ),
+    );
+  },
+});
+
+export const CASES: readonly Case[] = [
+  outageCase(500, true),
+  outageCase(3_000, false),
+  outageCase(10_000, true),
+  outageCase(45_000, true),
+  outageCase(300_000, true),
+  {
+    name: "half-open socket",
+    isLong: false,
+    async run(cluster) {
+      const r = await halfOpen(cluster);
+      return compared(
+        r,
+        `noticed after ${seconds(r.noticedMs)}, complete after ${seconds(r.completeMs)}`,
+        ...broken([`noticed only after ${r.noticedMs} ms`, r.noticedMs <= NOTICED_WITHIN_MS]),
+      );
+    },
+  },
+  droppedCase("userFills"),
+  droppedCase("userFills", "user"),
+  droppedCase("orderUpdates"),
+  droppedCase("orderUpdates", "userHistoricalOrders"),
+  killsCase(3, false),
+  killsCase(100, true),
+  {
+    name: "two instances, the active one stopped, then the next killed",
+    isLong: false,
+    async run(cluster) {
+      const r = await standbys(cluster);
+      return compared(
+        r,
+        `taken over ${seconds(r.afterStopMs)} after SIGTERM, ${seconds(r.afterKillMs)} after kill -9; first row written ${seconds(r.writtenAfterKillMs)} after it`,
+        ...broken(
+          [`the standby spent ${r.standbyWeight} weight`, r.standbyWeight === 0],
+          [`${r.connections} connections`, r.connections === 1],
+          ["status does not name the active one", r.statusNamesHolder],
+          [`taken over only after ${r.afterKillMs} ms`, r.afterKillMs <= TAKEN_OVER_WITHIN_MS],
+        ),
+      );
+    },
+  },
+  ...TROUBLE_NAMES.map(
+    (trouble): Case => ({
+      name: `database ${trouble} for 5 s`,
+      isLong: trouble !== "crashed",
+      run: (cluster) => databaseCase(cluster, trouble, 5_000),
+    }),
+  ),
+  {
+    name: "database stopped for 60 s",
+    isLong: true,
+    run: (cluster) => databaseCase(cluster, "stopped", 60_000),
+  },
+  {
+    name: "rows deleted and changed by hand",
+    isLong: false,
+    async run(cluster) {
+      const results = await tampering(cluster);
+      const failures = results.flatMap(({ what, found, named, synced, verified, differences }) =>
+        broken(
+          [`${what}: verify exits ${found}`, found === 4],
+          [`${what}: not named`, named],
+          [`${what}: sync --once exits ${synced}`, synced === 0],
+          [`${what}: verify then exits ${verified}`, verified === 0],
+          [`${what}: ${differences} rows still differ`, differences === 0],
+        ),
+      );
+      const figures = `${results.length} kinds: verify 4 and named, sync --once 0, verify 0, tables equal`;
+      return { fills: null, figures: failures.length === 0 ? figures : "", failures };
+    },
+  },
+  {
+    name: "quarantine replayed after an upgrade",
+    isLong: false,
+    async run(cluster) {
+      const { listed, applied, left, restored } = await quarantineReplay(cluster);
+      return {
+        fills: null,
+        figures: `${applied} applied, ${left} still not understood`,
+        failures: broken(
+          ["not listed", listed],
+          [`${applied} applied, ${left} left`, applied === 1 && left === 1],
+          ["the row is not back", restored],
+        ),
+      };
+    },
+  },
+  {
+    name: "ten accounts back at once after 10 s",
+    isLong: true,
+    async run(cluster) {
+      const r = await crowd(cluster, 10, 10_000);
+      return compared(
+        r,
+        `fills of all complete ${seconds(r.fillsCompleteMs)} after the end, everything else ${seconds(r.allEqualMs)} later; at most ${r.weightPeak} weight in a minute`,
+        ...broken(
+          [`${r.weightPeak} weight in a minute`, r.weightPeak <= WEIGHT_PER_MINUTE],
+          [`${r.refused} requests refused`, r.refused === 0],
+        ),
+      );
+    },
+  },
+];
+
+async function databaseCase(
+  cluster: Cluster,
+  trouble: (typeof TROUBLE_NAMES)[number],
+  downMs: number,
+): Promise<Shown> {
+  const r = await databaseTrouble(cluster, trouble, downMs);
+  return compared(
+    r,
+    `complete ${seconds(r.completeMs)} after it was back${r.sameHolder ? "" : "; the standby took over"}`,
+    ...broken(["a process ended", r.survived], [`${r.following} connections follow`, r.following === 1]),
+  );
+}
