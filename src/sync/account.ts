@@ -49,6 +49,7 @@ import {
 } from "./normalize.ts";
 import type { RequestPriority, Store, VenueInfo } from "./ports.ts";
 import { dexOfCoin, SelfCheck, type Suspicion } from "./selfCheck.ts";
+import { SnapshotPace } from "./snapshotPace.ts";
 
 /** Limits and margins of following one account; all overridable for tests. */
 export const ACCOUNT_DEFAULTS = {
@@ -60,9 +61,10 @@ export const ACCOUNT_DEFAULTS = {
   foregroundMs: 3_600_000,
   /** A lost message is suspected when a contradiction lives this long. */
   graceMs: 2_500,
-  /** Between two account snapshots in `hl_dashboard`; after a fill, the shorter one. */
+  /** Between two account snapshots in `hl_dashboard`; the shorter ones after a fill and when risk has moved. */
   dashboardMs: 60_000,
   dashboardAfterFillMs: 5_000,
+  dashboardRiskMs: 3_000,
 } as const;
 export type AccountOptions = { [K in keyof typeof ACCOUNT_DEFAULTS]: number };
 
@@ -133,7 +135,9 @@ export class Account {
   #catchUps = 0;
   #askedUnlisted: Interval[] = [];
   #fillHeals = 0;
-  #dashboardAtMs = Number.NEGATIVE_INFINITY;
+  readonly #pace: SnapshotPace;
+  /** Something that risk rests on came since it was last looked at. */
+  #riskUnseen = false;
   /** All dexes and the spot state were read once, and the mode is known: before that a snapshot would lack money. */
   #statesKnown = false;
   #snapshotWasStale = false;
@@ -150,6 +154,7 @@ export class Account {
     this.address = deps.account;
     this.check = new SelfCheck(deps.options.graceMs);
     this.#health = new HealthWatch(deps);
+    this.#pace = new SnapshotPace(deps.options);
   }
 
   get mode(): AccountMode {
@@ -499,6 +504,7 @@ export class Account {
     if (state.value.time) this.#noteVenueTime(state.value.time);
     this.#states.set(dex, state.value);
     this.#health.noteState(dex, receivedAtMs);
+    this.#riskUnseen = true;
     const rows = positionRows(this.address, dex, state, receivedAtMs);
     if (rows.length > 0) this.#usedDexes.add(dex);
     const open = new Map(rows.map((row) => [row.coin, row.szi]));
@@ -534,6 +540,7 @@ export class Account {
   spotState(state: Read<WireSpotState>, receivedAtMs: number): Batch {
     this.#spot = state.value;
     this.#health.noteSpot(receivedAtMs);
+    this.#riskUnseen = true;
     return { balances: balanceRows(this.address, state, receivedAtMs) };
   }
 
@@ -567,19 +574,24 @@ export class Account {
     };
   }
 
-  /** The account snapshot when one is due: after `dashboardMs`, sooner after a fill, at once when the states age or renew. */
+  /**
+   * The account snapshot when one is due: after `dashboardMs`, sooner after a fill or when risk has moved, at once when
+   * the states age or renew.
+   */
   snapshot(now: boolean, afterFill = false): Batch {
-    const { dashboardMs, dashboardAfterFillMs } = this.#deps.options;
     const nowMs = this.#deps.clock.now();
     if (!this.#statesKnown) return {};
     const states = this.#watched();
     const stale = this.#health.isStale(states);
-    const dueMs = this.#dashboardAtMs + (afterFill ? dashboardAfterFillMs : dashboardMs);
-    if (!now && nowMs < dueMs && stale === this.#snapshotWasStale) return {};
-    this.#dashboardAtMs = nowMs;
+    const due = now || stale !== this.#snapshotWasStale || this.#pace.isDue(nowMs, afterFill);
+    if (!due && !(this.#riskUnseen && this.#pace.mayBeEarly(nowMs))) return {};
+    this.#riskUnseen = false;
+    const row = this.#health.row(states);
+    if (!due && !this.#pace.isWorthIt(nowMs, row)) return {};
+    this.#pace.noteWritten(nowMs, row);
     this.#snapshotWasStale = stale;
     if (this.#signal) void this.#health.refresh(states, this.#signal);
-    return { dashboard: [this.#health.row(states)] };
+    return { dashboard: [row] };
   }
 
   /** Heals one suspicion by the narrowest reading, and records what was found. True when it is explained now. */
