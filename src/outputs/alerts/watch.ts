@@ -95,6 +95,8 @@ interface Lane {
   token: number;
   conditions: Map<string, Condition>;
   memories: Map<string, Memory>;
+  /** UTC day whose digest was made; "" before the first. */
+  digestDay: string;
   /** What each condition was last seen as: to resolve one whose rule is gone. */
   about: Map<string, { rule: string; account: Address | null; coin: string | null; subject: string | null }>;
 }
@@ -121,7 +123,6 @@ export class AlertWatch implements Service {
   #nextPingMs: number;
   readonly #startedMs: number;
   #direct = new Set<Promise<void>>();
-  #digestDay = "";
 
   constructor(deps: WatchDeps) {
     this.#deps = deps;
@@ -214,7 +215,7 @@ export class AlertWatch implements Service {
     for (const { coin, side } of sides) this.#events.notePosition(name, coin, side);
     this.#cursors.set(name, cursor);
     return {
-      ...{ name, token, memories },
+      ...{ name, token, memories, digestDay: "" },
       conditions: new Map(stored.map(({ key, condition }) => [key, condition])),
       about: new Map(stored.map(({ key, ...about }) => [key, about])),
     };
@@ -290,7 +291,7 @@ export class AlertWatch implements Service {
     if (clock.now() >= this.#dueMs.slow) {
       this.#dueMs.slow = clock.now() + options.slowMs;
       seen.push(...(await observeSlowly(db, accounts, clock.now())));
-      await this.#digest(accounts);
+      await this.#digest();
     }
     for (const one of seen) {
       const rule = this.#conditionRule(one);
@@ -405,28 +406,31 @@ export class AlertWatch implements Service {
     return putAlert(db, { lease: leaseName(lane.name), holder, token: lane.token }, row);
   }
 
-  async #digest(accounts: readonly Address[]): Promise<void> {
+  /** Each account once a day; what was told before a restart, or by another process, is a row already. */
+  async #digest(): Promise<void> {
     const { db, clock, rules } = this.#deps;
     const rule = rules.rules.get("daily_digest");
     const nowMs = clock.now();
     const sinceMidnightMs = nowMs % DAY_MS;
     const day = new Date(nowMs - DAY_MS).toISOString().slice(0, 10);
-    if (rule?.kind !== "event" || rule.loudness === "off" || day === this.#digestDay) return;
+    if (rule?.kind !== "event" || rule.loudness === "off") return;
     if (sinceMidnightMs > DIGEST_WITHIN_MS || sinceMidnightMs < 60_000) return;
-    for (const account of accounts) {
+    for (const lane of this.#lanes.values()) {
+      const account = lane.name;
+      if (account === "" || lane.digestDay === day) continue;
       const digest = await readDigest(db, account, day);
       const money = (value: string | null) => plainDecimal(value, 2);
       const result =
         digest === null
           ? "no fills and no funding"
-          : `net PnL ${money(digest.netPnl)} USD (closed ${money(digest.closedPnl)}, fees ${money(digest.fees)}, funding ${money(digest.funding)}), ${digest.fills} fills, equity ${money(digest.accountValue)} USD`;
+          : `net PnL ${money(digest.netPnl)} USD (closed ${money(digest.closedPnl)}, fees ${money(digest.fees)}, funding ${money(digest.funding)}), ${digest.fills} fills${digest.unpricedFees > 0 ? `, ${digest.unpricedFees} fees not priced` : ""}, equity ${digest.accountValue === null ? "unknown" : `${money(digest.accountValue)} USD`}`;
       const message = `${severityWord(rule.severity)} ${day}: ${result}.`;
       this.#waiting.push({
         ...{ rule, account, coin: null, subject: day, message, threshold: null, atMs: nowMs },
         value: digest?.netPnl ?? null,
       });
+      lane.digestDay = day;
     }
-    this.#digestDay = day;
   }
 
   // What cannot wait for the database.

@@ -13,10 +13,20 @@ import {
 } from "../../../src/outputs/alerts/watch.ts";
 import type { OutboxEvent, Queryable } from "../../../src/outputs/outbox.ts";
 import { disableEndpoint } from "../../../src/outputs/webhooks/endpoints.ts";
-import { systemClock } from "../../../src/runtime/clock.ts";
+import { type Clock, systemClock } from "../../../src/runtime/clock.ts";
 import { silentLog } from "../../../src/runtime/log.ts";
+import { openPostgres } from "../../../src/store/postgres.ts";
 import type { DashboardRow, PositionRow } from "../../../src/sync/events.ts";
-import { ACCOUNT, dashboardOf, fillOf, ledgerOf, OTHER, positionOf } from "../../contract/rows.ts";
+import {
+  ACCOUNT,
+  dashboardOf,
+  fillOf,
+  fundingOf,
+  ledgerOf,
+  OTHER,
+  orderEventOf,
+  positionOf,
+} from "../../contract/rows.ts";
 import { startServer, type TestDatabase, type TestServer } from "../../support/postgres.ts";
 
 const QUICK = { ...WATCH_DEFAULTS, eventsMs: 15, conditionsMs: 15, slowMs: 30, leaseMs: 3_000 };
@@ -361,6 +371,242 @@ describe("alerting", { timeout: 120_000 }, () => {
     await until(told, (lines) => lines.length === 1);
     const [alert] = await firing();
     assert.match(alert!.message, /^WARN 6 % lost today\. Threshold 5 %\. -600 USD, equity 5400\./);
+  });
+
+  it("tells health, drawdown and leverage from the account's snapshot", async () => {
+    startWatch(ruleSet(["leverage=20/10"]));
+    const risky = {
+      liquidationBufferPct: "99",
+      healthScore: 35,
+      healthReason: "BTC long 4 % from liquidation",
+    };
+    const components = { drawdown: "0.31", limiting: "liquidation", pools: [] };
+    await snapshot({ ...risky, actualLeverage: "26.14", healthComponents: components } as never);
+    await until(told, (lines) => lines.length === 3);
+    const messages = (await firing()).map(({ message }) => message).sort();
+    const age = String.raw`\d+(\.\d)? s old\.$`;
+    for (const [index, text] of [
+      "^CRIT equity is 31 % below its peak\\. Threshold 30 %\\. Equity 38252\\.7 USD\\. ",
+      "^WARN health 35 of 100\\. Threshold 40\\. BTC long 4 % from liquidation\\. ",
+      "^WARN leverage 26\\.1×\\. Threshold 20 ×\\. Equity 38252\\.7 USD\\. ",
+    ].entries())
+      assert.match(messages[index]!, new RegExp(text + age));
+    // A score that nobody knows is neither good nor bad.
+    await snapshot({
+      healthScore: null,
+      actualLeverage: "9",
+      healthComponents: { ...components, drawdown: "0" },
+    } as never);
+    await until(firing, (rows) => rows.length === 1);
+    assert.deepEqual(
+      (await firing()).map(({ rule }) => rule),
+      ["health_score"],
+    );
+  });
+
+  it("tells a position without a stop, until one rests on the right side, and one that is too big", async () => {
+    const { rules, prices } = ruleSet(["stop_missing=on", "exposure=100/80"]);
+    const atOnce = { ...rules.get("stop_missing")!, forMs: 0 } as Rule;
+    startWatch({ prices, rules: new Map(rules).set("stop_missing", atOnce) });
+    await snapshot({ accountValue: "40000", liquidationBufferPct: "99", healthComponents: null });
+    await position({ liquidationPrice: null });
+    await until(told, (lines) => lines.length === 2);
+    const messages = (await firing()).map(({ message }) => message).sort();
+    assert.match(
+      messages[0]!,
+      /^WARN BTC long is 104 % of equity\. Threshold 100 %\. Value 41550 USD, equity 40000\. /,
+    );
+    assert.match(messages[1]!, /^WARN BTC long of 41550 USD has no stop order\. /);
+    const resting = (orderId: number, side: "buy" | "sell") =>
+      orderEventOf({
+        ...{ orderId, side, statusTimeMs: Date.now(), placedAtMs: Date.now(), seenAtMs: Date.now() },
+        ...{
+          triggerPrice: "70000.0",
+          reduceOnly: true,
+          orderType: "Stop Market",
+          size: "0.5",
+          remaining: "0.5",
+        },
+      });
+    // The wrong side adds to the position.
+    await target.store.apply({ orderEvents: [resting(1, "buy")] });
+    await judged();
+    assert.equal((await firing()).length, 2);
+    await target.store.apply({ orderEvents: [resting(2, "sell")] });
+    await until(firing, (rows) => rows.length === 1);
+    await position({ szi: "0.3", positionValue: "31000.0", liquidationPrice: null });
+    await until(firing, (rows) => rows.length === 0);
+    assert.deepEqual((await told()).sort(), [
+      "fired exposure warn",
+      "fired stop_missing warn",
+      "resolved exposure warn",
+      "resolved stop_missing warn",
+    ]);
+  });
+
+  it("tells every kind of event from rows as they are stored", async () => {
+    startWatch(ruleSet(["position=on", "funding_cost=3", "funding_flip=on"]));
+    const nowMs = Date.now();
+    const seen = { timeMs: nowMs, seenAtMs: nowMs };
+    await target.store.apply({
+      positions: [positionOf({ asOfMs: nowMs - 20, liquidationPrice: null })],
+      funding: [fundingOf({ ...seen, timeMs: nowMs - 10, usdc: "1.5" })],
+    });
+    await target.store.apply({
+      positions: [positionOf({ asOfMs: nowMs, szi: "-0.2", liquidationPrice: null })],
+      funding: [fundingOf(seen)],
+      ledger: [
+        ledgerOf({
+          ...{ ...seen, type: "withdraw", usdc: "-251.0" },
+          raw: { delta: { type: "withdraw", usdc: "250.0", fee: "1.0" } },
+        }),
+      ],
+      orderEvents: [
+        orderEventOf({
+          venueStatus: "perpMarginRejected",
+          statusTimeMs: nowMs,
+          placedAtMs: nowMs,
+          seenAtMs: nowMs,
+        }),
+      ],
+      fills: [
+        fillOf({
+          ...{ ...seen, orderId: 3, size: "0.001", value: "83.00", side: "sell" },
+          liquidation: { liquidatedUser: ACCOUNT, markPx: "83000", method: "market" },
+        }),
+      ],
+    });
+    await until(told, (lines) => lines.length === 6);
+    const messages = (await alerts()).map(
+      ({ rule, message }) => `${rule}: ${message.replace(/ [\d.]+ s old\.$/, "")}`,
+    );
+    assert.deepEqual(messages.sort(), [
+      "funding_cost: INFO ETH funding cost 3.63 USDC at 0.0000417. Threshold 3 USD.",
+      "funding_flip: INFO ETH funding is paid now: -3.6253 USDC at 0.0000417.",
+      `liquidation: CRIT LIQUIDATED: sold 0.001 BTC at 83000 (83 USD, 1 fill, order 3).`,
+      "order_rejected: WARN BTC order 556696349186 rejected (perpMarginRejected): buy 2 at 83000, 0 filled.",
+      "position: INFO BTC flipped from long to short: 0.2 at 83000.",
+      "withdrawal: WARN 251 USD left the account (withdraw).",
+    ]);
+  });
+
+  describe("the daily digest", () => {
+    const MIDNIGHT = Math.ceil(Date.now() / 86_400_000) * 86_400_000;
+    const DAY = new Date(MIDNIGHT - 1).toISOString().slice(0, 10);
+    const digests = async () =>
+      (await alerts()).filter(({ rule }) => rule === "daily_digest").sort((a, b) => a.id - b.id);
+    const RULES = ruleSet(["daily_digest=on", "large_fill=off", "funding_cost=off"]);
+    let atMs = 0;
+    /** Runs from `atMs` on, whatever the time of the test. */
+    const clock: Clock = { ...systemClock, now: () => atMs + Math.floor(performance.now() - sinceMs) };
+    let sinceMs = 0;
+    const set = (ms: number) => {
+      atMs = ms;
+      sinceMs = performance.now();
+    };
+    const stopAll = async () => {
+      for (const watch of watches) await watch.stop();
+      watches.clear();
+    };
+
+    it("sums the UTC day, whatever the time zone of the database, and says what SQL says", async () => {
+      const fill = (timeMs: number, closedPnl: string, fee: string, feeToken = "USDC") =>
+        fillOf({ tradeId: ++trade, timeMs, seenAtMs: timeMs, closedPnl, fee, feeToken, source: "backfill" });
+      await target.store.apply({
+        fills: [
+          // The first and the last millisecond of the day, and their neighbours.
+          fill(MIDNIGHT - 86_400_001, "1000", "100"),
+          fill(MIDNIGHT - 86_400_000, "40.25", "1.5"),
+          fill(MIDNIGHT - 3_600_000, "-10", "-0.125"),
+          fill(MIDNIGHT - 1, "5.000001", "0.3"),
+          fill(MIDNIGHT - 2, "0", "0.7", "HYPE"),
+          fill(MIDNIGHT, "2000", "200"),
+        ],
+        funding: [
+          fundingOf({ timeMs: MIDNIGHT - 86_400_000, usdc: "-3.625312" }),
+          fundingOf({ timeMs: MIDNIGHT, usdc: "-50" }),
+        ],
+        dashboard: [
+          dashboardOf({ asOfMs: MIDNIGHT - 30_000, accountValue: "1234.56", healthScore: null }),
+          dashboardOf({ asOfMs: MIDNIGHT + 30_000, accountValue: "999", healthScore: null }),
+        ],
+      });
+      const [{ name } = { name: "" }] = await db.query<{ name: string }>("select current_database() as name");
+      await db.query(`alter database ${name} set timezone = 'Pacific/Kiritimati'`);
+      const faraway = openPostgres(target.url);
+      try {
+        const [zone] = await faraway.query<{ zone: string }>("select current_setting('timezone') as zone");
+        assert.equal(zone!.zone, "Pacific/Kiritimati");
+        set(MIDNIGHT + 300_000);
+        startWatch(RULES, { clock, db: faraway });
+        await until(digests, (rows) => rows.length === 1);
+        await stopAll();
+      } finally {
+        await faraway.close();
+      }
+      const [sums] = await db.query<
+        Record<"closed" | "fees" | "funding" | "net", string> & { fills: number }
+      >(
+        `select fills, round(closed, 2)::text as closed, round(fees, 2)::text as fees, round(funding, 2)::text as funding,
+           round(closed - fees + funding, 2)::text as net
+         from (select count(*) as fills, sum(closed_pnl) as closed, sum(fee) filter (where fee_token = 'USDC') as fees
+               from hl_fills where fill_time_ms between $1 and $2) f,
+           (select sum(usdc) as funding from hl_funding where funding_time_ms between $1 and $2) p`,
+        [MIDNIGHT - 86_400_000, MIDNIGHT - 1],
+      );
+      const n = (text: string) => String(Number(text));
+      const [digest] = await digests();
+      assert.equal(
+        digest!.message,
+        `INFO ${DAY}: net PnL ${n(sums!.net)} USD (closed ${n(sums!.closed)}, fees ${n(sums!.fees)}, funding ${n(sums!.funding)}), 4 fills, 1 fees not priced, equity 1234.56 USD.`,
+      );
+      assert.equal(sums!.fills, 4);
+      // By hand: 40.25 − 10 + 5.000001, 1.5 − 0.125 + 0.3, − 3.625312.
+      assert.match(digest!.message, /net PnL 29\.95 USD \(closed 35\.25, fees 1\.68, funding -3\.63\)/);
+    });
+
+    it("comes once a day and account, in the first hour, also when restarted or taken over", async () => {
+      await target.store.openAccount(OTHER, "other", null);
+      followed.push({ account: OTHER, lastDataMs: null, streamed: false });
+      const of = async () =>
+        (await digests()).map(({ account, subject }) => `${account!.slice(2, 3)} ${subject}`);
+      const next = new Date(MIDNIGHT + 1).toISOString().slice(0, 10);
+      const rounds = async () => {
+        await judged();
+        await judged();
+      };
+      // Too early: the last hour's repairs may still come.
+      set(MIDNIGHT + 1_000);
+      followed = followed.slice(0, 1);
+      startWatch(RULES, { clock });
+      await rounds();
+      assert.deepEqual(await of(), []);
+      set(MIDNIGHT + 120_000);
+      await until(of, (list) => list.length === 1);
+      await rounds();
+      assert.deepEqual(await of(), [`a ${DAY}`]);
+      // An account that comes later in the hour, for example from a process that is gone.
+      followed = [...followed, { account: OTHER, lastDataMs: null, streamed: false }];
+      await until(of, (list) => list.length === 2);
+      await stopAll();
+      set(MIDNIGHT + 240_000);
+      startWatch(RULES, { clock, holder: "two" });
+      await rounds();
+      assert.deepEqual(await of(), [`a ${DAY}`, `b ${DAY}`]);
+      await stopAll();
+      // Nobody was there in time.
+      set(MIDNIGHT + 86_400_000 + 3_700_000);
+      startWatch(RULES, { clock });
+      await rounds();
+      assert.deepEqual(await of(), [`a ${DAY}`, `b ${DAY}`]);
+      await stopAll();
+      set(MIDNIGHT + 86_400_000 + 3_500_000);
+      startWatch(RULES, { clock });
+      await until(of, (list) => list.length === 4);
+      assert.deepEqual(await of(), [`a ${DAY}`, `b ${DAY}`, `a ${next}`, `b ${next}`]);
+      assert.match((await digests())[3]!.message, /^INFO [\d-]+: no fills and no funding\.$/);
+      assert.equal((await told()).filter((line) => line === "fired daily_digest info").length, 4);
+    });
   });
 
   it("tells a price that is crossed, and a webhook that was disabled", async () => {
