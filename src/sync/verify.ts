@@ -18,6 +18,7 @@ import type {
   FundingRow,
   LedgerRow,
   OrderEventRow,
+  OrderStatus,
 } from "./events.ts";
 import { TRACKED_STREAMS, type TrackedStream } from "./events.ts";
 import { classifyStatus } from "./merge.ts";
@@ -148,6 +149,7 @@ export async function verify(deps: VerifyDeps): Promise<Certificate> {
   );
 
   await compareOrders(deps, certificate, toMs);
+  await compareOpenOrders(deps, certificate, toMs);
   await provePositions(deps, certificate, stored, state.coverage);
   proveCoverage(certificate, state.coverage, window);
   certificate.money = await store.moneyTie(account);
@@ -302,6 +304,56 @@ async function compareOrders(deps: VerifyDeps, certificate: Certificate, toMs: n
   }
   certificate.compared.hl_orders = compared;
 }
+
+/**
+ * What is open, whatever its age: the list of transitions ends with the newest. Where the two sides differ the venue is
+ * asked for the order itself, since either may have changed between the answers.
+ */
+async function compareOpenOrders(deps: VerifyDeps, certificate: Certificate, toMs: number): Promise<void> {
+  const { account, dexes, info, store, signal } = deps;
+  const ask = { priority: "reconcile", signal } as const;
+  const listed = new Set<number>();
+  for (const dex of dexes) {
+    const answer = await info.request(INFO.frontendOpenOrders, { user: account, dex }, ask);
+    certificate.weight += answer.weight;
+    for (const { value } of answer.result.rows) if (value.timestamp <= toMs) listed.add(value.oid);
+  }
+  const stored = (await store.orders(account)).filter(({ statusTimeMs }) => statusTimeMs <= toMs);
+  const open = new Set(stored.filter(({ status }) => isOpen(status)).map(({ orderId }) => orderId));
+  const differing = [...open].filter((orderId) => !listed.has(orderId));
+  differing.push(...[...listed].filter((orderId) => !open.has(orderId)));
+  const found = new Set(
+    certificate.findings.filter(({ table }) => table === "hl_orders").map(({ row }) => Number(row)),
+  );
+  const answers = new Map<number, { venueStatus: string; timeMs: number | null }>();
+  for (const orderId of differing.filter((id) => !found.has(id)).slice(0, FINDINGS_MAX)) {
+    const { weight, result } = await info.request(INFO.orderStatus, { user: account, oid: orderId }, ask);
+    certificate.weight += weight;
+    const { order, status } = result.value;
+    answers.set(orderId, {
+      venueStatus: order?.status ?? status,
+      timeMs: order?.statusTimestamp ?? null,
+    });
+  }
+  if (answers.size === 0) return;
+  const now = new Map((await store.orders(account)).map((order) => [order.orderId, order]));
+  for (const [orderId, { venueStatus, timeMs }] of answers) {
+    const own = now.get(orderId);
+    const differs = isOpen(classifyStatus(venueStatus).status) !== isOpen(own?.status);
+    if (!differs || (timeMs ?? 0) > toMs) continue;
+    const atMs = timeMs ?? own!.statusTimeMs;
+    add(certificate, {
+      kind: own ? "changed" : "missing",
+      table: "hl_orders",
+      row: String(orderId),
+      detail: own ? `venue ${venueStatus}, database ${own.status} ${own.venueStatus}` : venueStatus,
+      interval: { fromMs: atMs, toMs: atMs },
+    });
+  }
+}
+
+const isOpen = (status: OrderStatus | undefined): boolean =>
+  status === "open" || status === "partially_filled" || status === "triggered";
 
 const isSameOrder = (own: StoredOrder, venue: OrderEventRow): boolean =>
   own.venueStatus === venue.venueStatus &&

@@ -502,6 +502,13 @@ export class Rig {
     return row!.rows;
   }
 
+  async orderEvents(): Promise<number> {
+    const [row] = await this.database.query<{ rows: number }>(
+      "select count(*)::int as rows from hl_order_events",
+    );
+    return row!.rows;
+  }
+
   /** Stored fills of a stretch of venue time. */
   async storedFills(account: string, fromMs: number, toMs: number): Promise<number> {
     const [row] = await this.database.query<{ rows: number }>(

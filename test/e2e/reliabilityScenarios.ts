@@ -449,8 +449,17 @@ export interface Tampering {
   differences: number;
 }
 
+/** Order transitions that the venue lists: its newest. */
+const VENUE_LISTS_ORDERS = 2_000;
+
 /** One change by hand, and the text by which `verify` must name the row. `id` is the order of a settled fill. */
-const TAMPERINGS: readonly { what: string; sql: string; names: (id: number) => string }[] = [
+const TAMPERINGS: readonly {
+  what: string;
+  sql: string;
+  names: (id: number) => string;
+  /** Done to the oldest order, which the venue no longer lists, instead of a young one. */
+  isOld?: boolean;
+}[] = [
   { what: "a fill deleted", sql: "delete from hl_fills where order_id = $1", names: (id) => `${id}` },
   {
     what: "a price raised",
@@ -478,6 +487,12 @@ const TAMPERINGS: readonly { what: string; sql: string; names: (id: number) => s
     names: (id) => `hl_orders","row":"${id}`,
   },
   {
+    what: "an order reopened that the venue no longer lists",
+    sql: "update hl_orders set status = 'open', venue_status = 'open' where order_id = $1",
+    names: (id) => `hl_orders","row":"${id}`,
+    isOld: true,
+  },
+  {
     what: "an order deleted",
     sql: "delete from hl_orders where order_id = $1",
     names: (id) => `hl_orders","row":"${id}`,
@@ -503,13 +518,13 @@ export const tampering = (cluster: Cluster): Promise<Tampering[]> =>
     async (rig) => {
       const program = rig.run();
       await live(rig);
-      // Long enough that what is settled by the venue's own measure is there.
-      await passes(8_000);
+      // Until there are orders that the venue no longer lists, and others that are settled by its own measure.
+      await until("many orders", 120_000, async () => (await rig.orderEvents()) > 2 * VENUE_LISTS_ORDERS);
       await rig.settle(HEALED_WITHIN_MS);
       await program.kill("SIGTERM");
       const results: Tampering[] = [];
-      for (const { what, sql, names } of TAMPERINGS) {
-        const orderId = await settledOrder(rig);
+      for (const { what, sql, names, isOld } of TAMPERINGS) {
+        const orderId = await settledOrder(rig, isOld ? "asc" : "desc");
         await rig.database.query(sql, [orderId]);
         const found = await rig.verify();
         const synced = await rig.syncOnce();
@@ -530,11 +545,11 @@ export const tampering = (cluster: Cluster): Promise<Tampering[]> =>
   );
 
 /** An order that filled in one piece, long enough ago to be held against the venue. */
-async function settledOrder(rig: Rig): Promise<number> {
+async function settledOrder(rig: Rig, order: "asc" | "desc"): Promise<number> {
   const [row] = await rig.database.query<{ id: number }>(
     `select o.order_id as id from hl_orders o join hl_fills f using (account_address, order_id)
      where o.status = 'filled' and f.fill_time_ms < (select max(fill_time_ms) - 6000 from hl_fills)
-     group by 1 having count(*) = 1 order by max(f.fill_time_ms) desc limit 1`,
+     group by 1 having count(*) = 1 order by max(f.fill_time_ms) ${order} limit 1`,
   );
   return row!.id;
 }
