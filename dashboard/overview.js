@@ -3,6 +3,7 @@ import { h } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { Calendar } from "./calendar.js";
 import { Bars, CandleChart, LineChart } from "./charts.js";
+import { addDay, daysWith, pnlTotals } from "./day.js";
 import { isDecimal, negate, sum, toNumber } from "./decimal.js";
 import { useAnswer } from "./fetching.js";
 import { clock, counted, direction, exact, NOTHING, percent, signed, stamp, usd } from "./format.js";
@@ -54,6 +55,8 @@ export const positionKey = ({ dex, coin }) => `${dex} ${coin}`;
 /** @param {{ model: Model }} props */
 function Tiles({ model }) {
   const o = model.overview ?? {};
+  // The positions of the table below, added up: a sum beside its parts must be of the same moment.
+  const { gross, net, unrealized } = exposure(model.positions);
   const health = /** @type {any} */ (HEALTH)[o.health_status] ?? HEALTH.unknown;
   return h("dl", { class: "tiles" }, [
     tile("equity", "Equity", usd(o.account_value), `as of ${clock(o.as_of_ms)} UTC`, { hero: true }),
@@ -71,8 +74,8 @@ function Tiles({ model }) {
     tile(
       "unrealized",
       "Unrealized PnL",
-      h("span", { class: direction(o.unrealized_pnl) }, signed(o.unrealized_pnl)),
-      o.positions === undefined ? "" : counted(o.positions, "position"),
+      h("span", { class: direction(unrealized) }, signed(unrealized)),
+      counted(model.positions.length, "position"),
     ),
     tile("day_net", "Net PnL today", h("span", { class: direction(o.day_net) }, signed(o.day_net)), [
       "gross ",
@@ -95,10 +98,10 @@ function Tiles({ model }) {
       h("span", { class: direction(o.day_funding) }, signed(o.day_funding)),
       "UTC day",
     ),
-    tile("exposure", "Exposure gross", usd(o.gross_exposure), [
+    tile("exposure", "Exposure gross", usd(gross), [
       "net ",
-      h("span", { "data-value": "net_exposure" }, signed(o.net_exposure)),
-      isDecimal(o.actual_leverage) ? ` · ${usd(o.actual_leverage)}×` : "",
+      h("span", { "data-value": "net_exposure" }, signed(net)),
+      toNumber(o.account_value) > 0 ? ` · ${(toNumber(gross) / toNumber(o.account_value)).toFixed(2)}×` : "",
     ]),
     tile(
       "drawdown",
@@ -107,6 +110,16 @@ function Tiles({ model }) {
       isDecimal(o.max_drawdown_pct) ? `deepest ${percent(o.max_drawdown_pct)}` : "",
     ),
   ]);
+}
+
+/** Value of all positions, long less short, and what they have gained. @param {Row[]} positions */
+function exposure(positions) {
+  const values = positions.map((row) => row.position_value ?? "0");
+  return {
+    gross: sum(values),
+    net: sum(positions.map((row, index) => (row.side === "short" ? negate(values[index]) : values[index]))),
+    unrealized: sum(positions.map((row) => row.unrealized_pnl ?? "0")),
+  };
 }
 
 /**
@@ -178,7 +191,7 @@ function EquityPanel({ model }) {
   );
   const answer = /** @type {Row | null} */ (data);
   /** @type {Row[]} */
-  const rows = answer?.rows ?? [];
+  const rows = useMemo(() => withNewest(answer?.rows ?? [], model.overview), [answer, model.overview]);
   const points = useMemo(
     () =>
       rows.map((row) =>
@@ -190,7 +203,7 @@ function EquityPanel({ model }) {
               text: isDecimal(row.drawdown_pct) ? `\u2212${percent(row.drawdown_pct, 4)}` : NOTHING,
             },
       ),
-    [answer, what],
+    [rows, what],
   );
   const marks = useMemo(
     () =>
@@ -230,31 +243,52 @@ function EquityPanel({ model }) {
   );
 }
 
+/**
+ * The chart ends with what the tiles say, which is newer than what was read for it.
+ * @param {Row[]} rows @param {Row | null} overview
+ */
+function withNewest(rows, overview) {
+  const lastMs = rows.at(-1)?.as_of_ms ?? 0;
+  const { as_of_ms, account_value, drawdown_as_of_ms, drawdown_pct } = overview ?? {};
+  if (!isDecimal(account_value) || as_of_ms <= lastMs) return rows;
+  const fallen = drawdown_as_of_ms > lastMs ? drawdown_pct : rows.at(-1)?.drawdown_pct;
+  return [...rows, { as_of_ms, account_value, drawdown_pct: fallen ?? null }];
+}
+
 const PERIODS = { today: "Today", week: "7D", month: "30D", all: "All" };
+/** Days before today that a period has. */
+const DAYS_BACK = { today: 0, week: 6, month: 29, all: Number.POSITIVE_INFINITY };
+const DAY_MS = 86_400_000;
+
+/**
+ * What was earned on the days before today, by day or by coin; null while it is not known. Today itself is in the overview,
+ * which comes once a second: whoever shows both puts them together, so that today is one number wherever it stands.
+ * @param {Model} model @param {"day" | "coin"} by @param {number} daysBack @returns {Row[] | null}
+ */
+function usePast(model, by, daysBack) {
+  const dayStart = model.overview?.day_start_ms ?? null;
+  const asks = model.account !== null && dayStart !== null && daysBack > 0;
+  const from = Math.max(0, (dayStart ?? 0) - daysBack * DAY_MS);
+  const { data } = useAnswer(
+    asks ? "/api/pnl" : null,
+    { account: model.account, by, from, to: (dayStart ?? 0) - 1 },
+    15_000,
+  );
+  return daysBack === 0 ? [] : /** @type {any} */ ((data)?.rows ?? null);
+}
 
 /** @param {{ model: Model }} props */
 function PnlPanel({ model }) {
   const [period, setPeriod] = remembered("pnl.period", /** @type {keyof typeof PERIODS} */ ("all"));
-  const dayStart = serverNow(model) - (serverNow(model) % 86_400_000);
-  const from = {
-    today: dayStart,
-    week: dayStart - 6 * 86_400_000,
-    month: dayStart - 29 * 86_400_000,
-    all: 0,
-  }[period];
-  const { data } = useAnswer(
-    model.account && "/api/pnl",
-    { account: model.account, by: "coin", from },
-    5_000,
-  );
-  /** @type {Row[]} */
-  const rows = /** @type {any} */ (data)?.rows ?? [];
-  const totals = (/** @type {string} */ name) => sum(rows.map((row) => row[name]));
+  const dayStart = model.overview?.day_start_ms ?? null;
+  const past = usePast(model, "coin", DAYS_BACK[period]);
+  const rows = past === null || dayStart === null ? [] : addDay(past, model.overview);
+  const totals = pnlTotals(rows);
   const steps = /** @type {const} */ ([
-    ["Gross", totals("closed_pnl"), "Closed PnL, before fees"],
-    ["Fees", negate(totals("fees")), "Builder fees inside; positive is a rebate"],
-    ["Funding", totals("funding"), "Negative was paid"],
-    ["Net", totals("net_pnl"), "Gross − fees + funding"],
+    ["Gross", totals.closed_pnl, "Closed PnL, before fees"],
+    ["Fees", negate(totals.fees), "Builder fees inside; positive is a rebate"],
+    ["Funding", totals.funding, "Negative was paid"],
+    ["Net", totals.net_pnl, "Gross − fees + funding"],
   ]);
   const coins = rows.toSorted((a, b) => toNumber(b.net_pnl) - toNumber(a.net_pnl));
   return h(
@@ -308,9 +342,9 @@ function ExposurePanel({ model }) {
 
 /** @param {{ model: Model }} props */
 function CalendarPanel({ model }) {
-  const { data } = useAnswer(model.account && "/api/pnl", { account: model.account, by: "day" }, 15_000);
+  const past = usePast(model, "day", Number.POSITIVE_INFINITY);
   return h(Panel, { title: "Net PnL by day" }, [
-    h(Calendar, { days: /** @type {any} */ (data)?.rows ?? [], nowMs: serverNow(model) }),
+    h(Calendar, { days: past === null ? [] : daysWith(past, model.overview), nowMs: serverNow(model) }),
   ]);
 }
 

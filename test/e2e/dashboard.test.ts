@@ -164,6 +164,58 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
     await context.close();
   });
 
+  it("shows one reading of today, wherever it stands on the page, while fills pour in", async () => {
+    const { page, context } = await open("overview");
+    await page.getByRole("button", { name: "Today" }).click();
+    await page.locator("a.day").first().waitFor();
+    // All of it in one look, between two frames.
+    const look = () =>
+      page.evaluate(() => {
+        const text = (selector: string) => document.querySelector<HTMLElement>(selector)?.innerText ?? "";
+        const tile = (name: string) => text(`[data-tile="${name}"] .value`);
+        const steps = [
+          ...document.querySelectorAll<HTMLElement>(
+            'ul[aria-label="Gross, fees, funding and net"] .bar-value',
+          ),
+        ].map(({ innerText }) => innerText);
+        const day = new Date().toISOString().slice(0, 10);
+        const title = document.querySelector(`a.day[href="#fills?day=${day}"]`)?.getAttribute("title") ?? "";
+        const cells = (column: string) =>
+          [
+            ...document.querySelectorAll<HTMLElement>(`[data-table="positions"] td[data-column="${column}"]`),
+          ].map(({ innerText }) => innerText);
+        return {
+          tiles: [
+            tile("day_net"),
+            tile("day_fees"),
+            tile("day_funding"),
+            text('[data-tile="day_net"] .note'),
+          ],
+          steps: [steps[3], steps[1], steps[2], `gross ${steps[0]}`],
+          net: [tile("day_net"), /net (\S+),/.exec(title)?.[1]],
+          fills: [text('[data-tile="day_fees"] .note').split(",")[0], /(\S+ fills?),/.exec(title)?.[1]],
+          exposure: [tile("exposure"), cells("position_value")] as const,
+        };
+      });
+    const seen = new Set<string>();
+    for (let n = 0; n < 12; n++) {
+      await server.commit({ fills: [liveFill()] });
+      for (let again = 0; again < 8; again++) {
+        const { tiles, steps, net, fills, exposure } = await look();
+        assert.deepEqual(steps, tiles);
+        assert.equal(net[1], net[0], "the calendar's today is the tile");
+        assert.equal(fills[1], fills[0]);
+        const total = exposure[1].reduce((sum, value) => sum + Number(plain(value)), 0);
+        assert.ok(Math.abs(total - Number(plain(exposure[0]))) <= 0.005 * exposure[1].length);
+        seen.add(tiles.join());
+        await page.waitForTimeout(30);
+      }
+    }
+    // It did move meanwhile: the state comes once a second.
+    assert.ok(seen.size >= 3, [...seen].join(" | "));
+    await context.close();
+  });
+
   it("holds 10 000 fills, draws only those in view, and scrolls them within the time of a frame", async (t) => {
     const { page, context } = await open("fills");
     const scroll = page.locator('[data-table="fills"] .table-scroll');

@@ -109,7 +109,10 @@ export const readBalances = (reads: Reads, account: Address): Promise<Row[]> =>
 const DAY_MS = 86_400_000;
 export const startOfUtcDay = (ms: number): number => ms - (ms % DAY_MS);
 
-/** The latest snapshot, exposure now, and the money of the UTC day that `nowMs` is in. Cheap: asked once a second. */
+/**
+ * The latest snapshot, exposure now, and the money of the UTC day that `nowMs` is in, whole and by coin: one statement, so
+ * that whatever a page shows of today is of one reading. Cheap: asked once a second.
+ */
 export async function readOverview(reads: Reads, account: Address, nowMs: number): Promise<Row> {
   const [row] = await reads.query(
     `with held as (
@@ -119,19 +122,36 @@ export async function readOverview(reads: Reads, account: Address, nowMs: number
        from public.hl_positions where account_address = $1 and side <> 'flat'
      ),
      traded as (
-       select count(*) as day_fills, coalesce(sum(closed_pnl), 0) as day_gross, coalesce(sum(fee_usdc), 0) as day_fees,
-         coalesce(sum(value), 0) as day_volume, count(*) filter (where fee_usdc is null) as day_unpriced_fees
+       select coin, count(*) as fills, sum(closed_pnl) as closed_pnl, coalesce(sum(fee_usdc), 0) as fees,
+         sum(value) as volume, count(*) filter (where fee_usdc is null) as unpriced_fees
        from public.hl_fill_pnl where account_address = $1 and fill_time >= to_timestamp($2::bigint / 1000.0)
+       group by coin
      ),
      paid as (
-       select coalesce(sum(usdc), 0) as day_funding
+       select coin, sum(usdc) as funding
        from public.hl_funding where account_address = $1 and funding_time >= to_timestamp($2::bigint / 1000.0)
+       group by coin
+     ),
+     by_coin as (
+       select coin, coalesce(fills, 0) as fills, coalesce(closed_pnl, 0) as closed_pnl, coalesce(fees, 0) as fees,
+         coalesce(funding, 0) as funding, coalesce(volume, 0) as volume, coalesce(unpriced_fees, 0) as unpriced_fees
+       from traded full join paid using (coin)
+     ),
+     today as (
+       select coalesce(sum(fills), 0)::bigint as day_fills, trim_scale(coalesce(sum(closed_pnl), 0)) as day_gross,
+         trim_scale(coalesce(sum(fees), 0)) as day_fees, trim_scale(coalesce(sum(funding), 0)) as day_funding,
+         trim_scale(coalesce(sum(volume), 0)) as day_volume, coalesce(sum(unpriced_fees), 0)::bigint as day_unpriced_fees,
+         trim_scale(coalesce(sum(closed_pnl) - sum(fees) + sum(funding), 0)) as day_net,
+         coalesce(json_agg(json_build_object('coin', coin, 'fills', fills, 'volume', trim_scale(volume)::text,
+           'closed_pnl', trim_scale(closed_pnl)::text, 'fees', trim_scale(fees)::text,
+           'funding', trim_scale(funding)::text, 'net_pnl', trim_scale(closed_pnl - fees + funding)::text,
+           'unpriced_fees', unpriced_fees) order by coin), '[]') as day_coins
+       from by_coin
      )
      select n.as_of_ms, n.account_value, n.withdrawable, n.total_margin_used, n.maintenance_margin, n.actual_leverage,
        n.margin_usage_pct, n.free_margin, n.health_score, n.health_status, n.health_reason, n.account_mode,
-       held.*, traded.*, paid.day_funding,
-       trim_scale(traded.day_gross - traded.day_fees + paid.day_funding) as day_net, $2::bigint as day_start_ms
-     from held cross join traded cross join paid
+       held.*, today.*, $2::bigint as day_start_ms
+     from held cross join today
      left join public.hl_account_now n on n.account_address = $1`,
     [account, startOfUtcDay(nowMs)],
   );
@@ -141,7 +161,7 @@ export async function readOverview(reads: Reads, account: Address, nowMs: number
 /** The drawdown now and the deepest one since the first snapshot; null before it. */
 export async function readDrawdown(reads: Reads, account: Address): Promise<Row | null> {
   const [row] = await reads.query(
-    `select drawdown, drawdown_pct, profit, net_flows,
+    `select as_of_ms as drawdown_as_of_ms, drawdown, drawdown_pct, profit, net_flows,
        max(drawdown) over () as max_drawdown, max(drawdown_pct) over () as max_drawdown_pct,
        min(as_of_ms) over () as captured_since_ms
      from public.hl_equity where account_address = $1 order by as_of_ms desc limit 1`,

@@ -55,6 +55,28 @@ describe("the API", { timeout: 120_000 }, () => {
     }
   });
 
+  it("tells today whole and by coin in one reading, as the daily views have it", async () => {
+    await server.commit({ fills: [made.nextFill(Date.now()), made.nextFill(Date.now())] });
+    const { body } = await get("/api/overview");
+    const day = new Date(body.day_start_ms).toISOString().slice(0, 10);
+    const sql = (view: string, extra: string) =>
+      target.database.query<Record<string, string>>(
+        `select ${extra} fills::int as fills, volume::text, closed_pnl::text, fees::text, funding::text, net_pnl::text,
+           unpriced_fees::int as unpriced_fees
+         from ${view} where account_address = $1 and day = $2::date`,
+        [ACCOUNT, day],
+      );
+    const coins = await sql("hl_net_pnl_daily_by_coin", "coin,");
+    const byCoin = (a: { coin: string }, b: { coin: string }) => (a.coin < b.coin ? -1 : 1);
+    assert.ok(coins.length > 0);
+    assert.deepEqual(body.day_coins.toSorted(byCoin), (coins as never[]).toSorted(byCoin));
+    const [whole] = await sql("hl_net_pnl_daily", "");
+    assert.deepEqual(
+      [body.day_fills, body.day_gross, body.day_fees, body.day_funding, body.day_net, body.day_volume],
+      [whole!.fills, whole!.closed_pnl, whole!.fees, whole!.funding, whole!.net_pnl, whole!.volume],
+    );
+  });
+
   it("pages through a history without a hole and without a repetition, many rows in one millisecond", async () => {
     const crowdMs = Date.now() - 60_000;
     const crowd = Array.from({ length: 37 }, () => made.nextFill(crowdMs));

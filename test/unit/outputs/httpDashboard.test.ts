@@ -12,6 +12,7 @@ const decimals = await load("decimal.js");
 const format = await load("format.js");
 const model = await load("model.js");
 const { toCsv } = await load("table.js");
+const { addDay, daysWith, pnlTotals } = await load("day.js");
 
 const decimal = fc
   .tuple(fc.boolean(), fc.bigInt({ min: 0n, max: 10n ** 24n }), fc.integer({ min: 0, max: 12 }))
@@ -169,6 +170,77 @@ describe("a change", () => {
   });
 });
 
+describe("today beside the days before", () => {
+  const row = (rest: Record<string, unknown>) => ({
+    fills: 2,
+    volume: "100",
+    closed_pnl: "5",
+    fees: "0.4",
+    funding: "-0.1",
+    net_pnl: "4.5",
+    unpriced_fees: 0,
+    ...rest,
+  });
+  const overview = {
+    day_start_ms: Date.UTC(2026, 9, 5),
+    day_fills: 3,
+    day_volume: "31.5",
+    day_gross: "-1",
+    day_fees: "0.25",
+    day_funding: "0.05",
+    day_net: "-1.2",
+    day_unpriced_fees: 1,
+    day_coins: [
+      row({
+        coin: "BTC",
+        fills: 1,
+        volume: "1.5",
+        closed_pnl: "-1",
+        fees: "0.2",
+        funding: "0",
+        net_pnl: "-1.2",
+      }),
+      row({
+        coin: "@107",
+        fills: 2,
+        volume: "30",
+        closed_pnl: "0",
+        fees: "0.05",
+        funding: "0.05",
+        net_pnl: "0",
+      }),
+    ],
+  };
+
+  it("is added to each coin once, to the last digit", () => {
+    const rows = addDay([row({ coin: "BTC" }), row({ coin: "ETH" })], overview);
+    assert.deepEqual(
+      rows.map(({ coin, fills, volume, net_pnl }: Record<string, unknown>) => [coin, fills, volume, net_pnl]),
+      [
+        ["BTC", 3, "101.5", "3.3"],
+        ["ETH", 2, "100", "4.5"],
+        ["@107", 2, "30", "0"],
+      ],
+    );
+    const { closed_pnl, fees, funding, net_pnl } = pnlTotals(rows);
+    assert.deepEqual([closed_pnl, fees, funding, net_pnl].map(Number), [9, 1.05, -0.15, 7.8]);
+    assert.deepEqual(addDay([row({ coin: "BTC" })], null), [row({ coin: "BTC" })]);
+  });
+
+  it("is one day of the calendar, the same as in the tiles, also where an older reading has the day already", () => {
+    const before = row({ day: "2026-10-04" });
+    const shown = daysWith([before, row({ day: "2026-10-05", net_pnl: "77" })], overview);
+    assert.deepEqual(
+      shown.map(({ day, net_pnl, fills }: Record<string, unknown>) => [day, net_pnl, fills]),
+      [
+        ["2026-10-04", "4.5", 2],
+        ["2026-10-05", "-1.2", 3],
+      ],
+    );
+    assert.deepEqual(daysWith([before], { ...overview, day_coins: [] }), [before], "a day without anything");
+  });
+});
+
 describe("freshness on the page", () => {
   const shown = (account: Record<string, unknown>, rest: Record<string, unknown> = {}) => {
     const made = model.createModel();
@@ -200,7 +272,7 @@ describe("the page's files", () => {
   const page = readFileSync(new URL("index.html", FOLDER), "utf8");
   const text = (name: string) => readFileSync(new URL(name, FOLDER), "utf8");
 
-  it("stay under 150 kB gzip, the library included", () => {
+  it("stay under 150 kB gzip, the library included", (t) => {
     const library = ["preact", "preact/hooks"].map((name) =>
       readFileSync(new URL(import.meta.resolve(name))),
     );
@@ -208,6 +280,7 @@ describe("the page's files", () => {
       (body) => gzipSync(body).length,
     );
     const total = bytes.reduce((sum, size) => sum + size, 0);
+    t.diagnostic(`the page: ${(total / 1000).toFixed(1)} kB gzip in ${bytes.length} files`);
     assert.ok(total < 150_000, `${total} bytes`);
   });
 

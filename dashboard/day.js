@@ -1,0 +1,50 @@
+/**
+ * Money of the days before today, which changes seldom and is read by range, and of today, which is in the overview and
+ * comes once a second. Pure. Guarantees: today is in every sum exactly once, and as the overview has it.
+ */
+import { sum, trim } from "./decimal.js";
+
+/** @typedef {import("./model.js").Row} Row */
+
+const SUMS = /** @type {const} */ (["volume", "closed_pnl", "fees", "funding", "net_pnl"]);
+
+/** Rows by coin with today's added. @param {Row[]} past Rows of `/api/pnl?by=coin`. @param {Row | null} overview @returns {Row[]} */
+export function addDay(past, overview) {
+  const known = new Map(past.map((row) => [row.coin, row]));
+  for (const row of overview?.day_coins ?? []) {
+    const before = known.get(row.coin);
+    known.set(row.coin, before ? added(before, row) : row);
+  }
+  return [...known.values()];
+}
+
+/** @param {Row} a @param {Row} b @returns {Row} */
+const added = (a, b) => ({
+  ...a,
+  fills: a.fills + b.fills,
+  unpriced_fees: a.unpriced_fees + b.unpriced_fees,
+  ...Object.fromEntries(SUMS.map((name) => [name, trim(sum([a[name], b[name]]))])),
+});
+
+/** @param {Row[]} rows */
+export const pnlTotals = (rows) =>
+  /** @type {Record<typeof SUMS[number], string>} */ (
+    Object.fromEntries(SUMS.map((name) => [name, sum(rows.map((row) => row[name]))]))
+  );
+
+/** Rows by day with today's behind them, unless nothing happened today. @param {Row[]} past Rows of `/api/pnl?by=day`. @param {Row | null} overview @returns {Row[]} */
+export function daysWith(past, overview) {
+  if (!overview || (overview.day_coins ?? []).length === 0) return past;
+  const day = new Date(overview.day_start_ms).toISOString().slice(0, 10);
+  const today = {
+    day,
+    fills: overview.day_fills,
+    volume: overview.day_volume,
+    closed_pnl: overview.day_gross,
+    fees: overview.day_fees,
+    funding: overview.day_funding,
+    net_pnl: overview.day_net,
+    unpriced_fees: overview.day_unpriced_fees,
+  };
+  return [...past.filter((row) => row.day !== day), today];
+}
