@@ -56,14 +56,18 @@ async function metric(program: Program, name: string, labels = ""): Promise<numb
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
 }
 
-/** Waits until nothing waits for the venue, and the last minute cost next to nothing. The weight spent so far. */
-async function steady(rig: Rig, program: Program): Promise<number> {
+/** Longer than anything that a start still wants a little later. */
+const QUIET_MS = 5_000;
+
+/** Waits until nothing was asked of the venue for a while. The weight spent so far. */
+async function steady(rig: Rig): Promise<number> {
+  let [spent, sinceMs] = [-1, 0];
   await until("the process to want nothing of the venue", 300_000, async () => {
-    const busy =
-      (await metric(program, "hlsync_rest_waiting")) + (await metric(program, "hlsync_rest_inflight"));
-    return busy === 0 && (await metric(program, "hlsync_rest_weight_used")) < 100;
+    const { total } = await rig.venue.weight();
+    if (total !== spent) [spent, sinceMs] = [total, performance.now()];
+    return performance.now() - sinceMs >= QUIET_MS;
   });
-  return (await rig.venue.weight()).total;
+  return spent;
 }
 
 /** Waits until the whole history of every account is proven. */
@@ -187,7 +191,7 @@ export const droppedFrames = (cluster: Cluster, channels: readonly string[]): Pr
   withRig(cluster, [ACCOUNT], 0.5, async (rig) => {
     const program = rig.run();
     await live(rig);
-    const before = await steady(rig, program);
+    const before = await steady(rig);
     const rules = channels.map((channel) => ({ fault: "drop", channel, user: ACCOUNT, times: 1 }));
     await rig.venue.control("faults", rules);
     await until("the frames to be lost", 60_000, async () => {

@@ -15,7 +15,7 @@ const files = globSync(patterns).sort();
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const failures: string[] = [];
 
-const stream = run({ files, concurrency: availableParallelism(), timeout: 300_000 });
+const stream = run({ files, concurrency: availableParallelism(), timeout: 600_000 });
 stream.on("test:pass", ({ skip, details }) => {
   if (details.type === "suite") return;
   counts[skip === undefined ? "passed" : "skipped"] += 1;
