@@ -51,6 +51,8 @@ import type { RequestPriority, Store, VenueInfo } from "./ports.ts";
 import { dexOfCoin, SelfCheck, type Suspicion } from "./selfCheck.ts";
 import { SnapshotPace } from "./snapshotPace.ts";
 
+import type { Volatilities } from "./volatility.ts";
+
 /** Limits and margins of following one account; all overridable for tests. */
 export const ACCOUNT_DEFAULTS = {
   /** REST may answer this much behind the stream (no figure is published): younger time is never claimed as proven. */
@@ -94,6 +96,8 @@ export interface AccountDeps {
   log: Log;
   /** All perp dexes of the venue, "" first. */
   dexes: readonly string[];
+  /** Shared by all accounts. */
+  volatilities: Volatilities;
   options: AccountOptions;
   /** Start of the wanted history; null for all that the venue serves. */
   sinceMs: number | null;

@@ -18,6 +18,7 @@ import { accountSubscriptions, LANE_DEFAULTS, Lane, type LaneOptions, type LaneS
 import { Market, type MarketChoice } from "./market.ts";
 import type { Leases, OpenStream, Store, VenueInfo } from "./ports.ts";
 import { type Duty, Standby } from "./standby.ts";
+import { Volatilities } from "./volatility.ts";
 
 /** One commit, as outputs see it. */
 export interface Committed {
@@ -117,7 +118,7 @@ export async function perpDexes(info: VenueInfo, signal: AbortSignal): Promise<s
 }
 
 export function openAccount(
-  deps: Pick<EngineDeps, "store" | "info" | "clock" | "log" | "onProgress">,
+  deps: Pick<EngineDeps, "store" | "info" | "clock" | "log" | "onProgress"> & { volatilities: Volatilities },
   config: EngineConfig,
   followed: FollowedAccount,
   dexes: readonly string[],
@@ -132,6 +133,7 @@ export function openAccount(
     clock: deps.clock,
     log: deps.log.with({ account: followed.alias ?? followed.address }),
     dexes,
+    volatilities: deps.volatilities,
     options: { ...ACCOUNT_DEFAULTS, ...config.account },
     sinceMs: config.sinceMs,
     ...(deps.onProgress ? { onProgress: deps.onProgress } : {}),
@@ -155,6 +157,7 @@ export class Engine {
   readonly #ending = new AbortController();
   readonly #commit: Commit;
   readonly #followed: Followed[];
+  readonly #volatilities: Volatilities;
   #dexes: Promise<string[]> | null = null;
   #standby: Standby | null = null;
   #market: Market | null = null;
@@ -164,6 +167,7 @@ export class Engine {
     this.#deps = deps;
     this.#config = config;
     this.#commit = committer(deps, this.#abort.signal);
+    this.#volatilities = new Volatilities(deps);
     // Each account takes a connection of its own, and so does market data.
     const connections = LIMITS.connections - (config.market ? 1 : 0);
     const usersMax = config.usersMax ?? Math.min(LIMITS.users, connections);
@@ -213,7 +217,8 @@ export class Engine {
       this.#dexes = null;
       throw error;
     });
-    const account = openAccount(this.#deps, this.#config, followed, dexes, this.#commit);
+    const deps = { ...this.#deps, volatilities: this.#volatilities };
+    const account = openAccount(deps, this.#config, followed, dexes, this.#commit);
     await account.open();
     signal.throwIfAborted();
     followed.account = account;

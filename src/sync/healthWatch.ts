@@ -2,9 +2,9 @@
  * What the health of one account rests on besides its states: volatilities, collateral tokens and their prices, stops,
  * drawdown and ages. Makes the account's snapshot out of all of it.
  *
- * Guarantees: what is learned over REST is asked with the lowest priority and kept for hours, so that it never delays
- * what matters; what could not be learned is missing, and the score says so or falls back as `health.ts` describes.
- * Holds one entry per coin with an open position, per dex and per stop order.
+ * Guarantees: what is learned over REST is asked with the lowest priority, so that it never delays what matters; what
+ * could not be learned is missing, and the score says so or falls back as `health.ts` describes. Holds one entry per
+ * dex and per stop order.
  */
 import { INFO } from "../protocol/infoRequests.ts";
 import type { WireOrder, WireSpotState } from "../protocol/schemas.ts";
@@ -15,30 +15,14 @@ import { type AccountStates, DOLLAR_TOKENS, dashboardRow, ownTotal } from "./das
 import type { Address, DashboardRow, OrderEventRow } from "./events.ts";
 import { STALE_MS, type StopOrder, scoreHealth } from "./health.ts";
 import type { InfoOptions, Store, VenueInfo } from "./ports.ts";
+import type { Volatilities } from "./volatility.ts";
 
 const DAY_MS = 86_400_000;
-const VOLATILITY_DAYS = 30;
-/** Fewer daily returns than this say nothing. */
-const RETURNS_MIN = 7;
-const VOLATILITY_KEPT_MS = 6 * 3_600_000;
 const PRICES_KEPT_MS = 60_000;
 /** Reads a month of snapshots. */
 const DRAWDOWN_KEPT_MS = 300_000;
-/** What could not be learned is asked again after this. */
-const RETRY_MS = 600_000;
 /** The drawdown is that from the highest equity of so many days. */
 const DRAWDOWN_DAYS = 30;
-/** Coins remembered beyond those with open positions. */
-const COINS_MAX = 500;
-
-/** Standard deviation of the daily log returns, as a fraction; null when there are too few, or no price ever moved. */
-export function dailyVolatility(closes: readonly number[]): number | null {
-  const returns = closes.slice(1).map((close, day) => Math.log(close / closes[day]!));
-  if (returns.length < RETURNS_MIN || !returns.every(Number.isFinite)) return null;
-  const mean = returns.reduce((sum, one) => sum + one, 0) / returns.length;
-  const variance = returns.reduce((sum, one) => sum + (one - mean) ** 2, 0) / (returns.length - 1);
-  return variance > 0 ? Math.sqrt(variance) : null;
-}
 
 /** Stops among open orders: reduce-only trigger orders that are no take-profit. */
 export function stopOrders(rows: readonly OrderEventRow[]): StopOrder[] {
@@ -67,6 +51,7 @@ export interface HealthWatchDeps {
   store: Store;
   clock: Clock;
   log: Log;
+  volatilities: Volatilities;
 }
 
 /** The states as the account holds them. */
@@ -82,7 +67,6 @@ export class HealthWatch {
   #receivedAtMs = new Map<string, number>();
   #spotReceivedAtMs: number | null = null;
   #stops = new Map<string, StopOrder[]>();
-  #volatility = new Map<string, { value: number | null; untilMs: number }>();
   #collateralTokens = new Map<string, number>([["", 0]]);
   #mids: Record<string, Decimal> = {};
   #midsAtMs = Number.NEGATIVE_INFINITY;
@@ -124,7 +108,7 @@ export class HealthWatch {
       equity: row.accountValue,
       collateral,
       collateralToken: (dex) => this.#collateralTokens.get(dex),
-      volatility: (coin) => this.#volatility.get(coin)?.value ?? null,
+      volatility: (coin) => this.#deps.volatilities.get(coin),
       stops: heldDexes(states).every((dex) => this.#stops.has(dex)) ? [...this.#stops.values()].flat() : null,
       drawdown: this.#drawdown,
       stateAgeMs: this.#ageMs(states),
@@ -168,7 +152,7 @@ export class HealthWatch {
   /** Whether a coin with an open position was never asked for, or a dex for its collateral, or collateral for its price. */
   lacks(states: WatchedStates): boolean {
     return (
-      heldCoins(states).some((coin) => !this.#volatility.has(coin)) ||
+      heldCoins(states).some((coin) => !this.#deps.volatilities.has(coin)) ||
       this.#unknownCollateral(states).length > 0 ||
       this.#collateral(states).missing.length > 0
     );
@@ -192,13 +176,12 @@ export class HealthWatch {
     const { clock } = this.#deps;
     const options = { priority: "niceToHave", signal } as const;
     const nowMs = clock.now();
-    const coins = heldCoins(states).filter(
-      (coin) => !((this.#volatility.get(coin)?.untilMs ?? Number.NEGATIVE_INFINITY) > nowMs),
-    );
     const wantsPrices =
       states.mode === "portfolio_margin" && states.spot !== null && collateralTokens(states.spot).length > 0;
     await Promise.all([
-      ...coins.map((coin) => this.#quietly(() => this.#readVolatility(coin, options), signal)),
+      ...heldCoins(states).map((coin) =>
+        this.#quietly(() => this.#deps.volatilities.learn(coin, options), signal),
+      ),
       ...this.#unknownCollateral(states).map((dex) =>
         this.#quietly(() => this.#readCollateral(dex, options), signal),
       ),
@@ -217,25 +200,6 @@ export class HealthWatch {
     } catch (error) {
       if (!signal.aborted) this.#deps.log.debug("a part of the health score could not be read", { error });
     }
-  }
-
-  async #readVolatility(coin: string, options: InfoOptions): Promise<void> {
-    const { info, clock } = this.#deps;
-    const nowMs = clock.now();
-    if (this.#volatility.size >= COINS_MAX) this.#volatility.clear();
-    // Until the answer: what is known stays, and what is not known is asked for once.
-    const known = this.#volatility.get(coin)?.value ?? null;
-    this.#volatility.set(coin, { value: known, untilMs: nowMs + RETRY_MS });
-    const startTime = nowMs - (VOLATILITY_DAYS + 1) * DAY_MS;
-    const answer = await info.request(
-      INFO.candleSnapshot,
-      { req: { coin, interval: "1d", startTime } },
-      options,
-    );
-    // The last candle is still forming.
-    const closes = answer.result.rows.slice(0, -1).map(({ value }) => Number(value.c));
-    const value = dailyVolatility(closes.slice(-VOLATILITY_DAYS - 1));
-    this.#volatility.set(coin, { value, untilMs: nowMs + VOLATILITY_KEPT_MS });
   }
 
   async #readCollateral(dex: string, options: InfoOptions): Promise<void> {

@@ -2,6 +2,7 @@
 import { systemRandom } from "../../runtime/random.ts";
 import type { Account } from "../../sync/account.ts";
 import { committer, openAccount, perpDexes } from "../../sync/engine.ts";
+import { Volatilities } from "../../sync/volatility.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
 import { connectVenue, engineConfig, openMigrated } from "../wire.ts";
 import { progressLine } from "./backfill.ts";
@@ -45,6 +46,7 @@ export async function passes(
         for (const [table, rows] of Object.entries(applied.written))
           written[table] = (written[table] ?? 0) + rows;
       },
+      volatilities: new Volatilities({ info, clock }),
       onProgress: (progress: Parameters<typeof progressLine>[0]) => log.info(progressLine(progress)),
     };
     const commit = committer(deps, signal, COMMIT_ATTEMPTS);

@@ -6,14 +6,10 @@ import { silentLog } from "../../../src/runtime/log.ts";
 import { VirtualClock } from "../../../src/simulator/world.ts";
 import { createMemoryStore } from "../../../src/store/memory.ts";
 import type { HealthComponents } from "../../../src/sync/health.ts";
-import {
-  dailyVolatility,
-  HealthWatch,
-  stopOrders,
-  type WatchedStates,
-} from "../../../src/sync/healthWatch.ts";
+import { HealthWatch, stopOrders, type WatchedStates } from "../../../src/sync/healthWatch.ts";
 import { openOrderRows } from "../../../src/sync/normalize.ts";
 import type { VenueInfo } from "../../../src/sync/ports.ts";
+import { dailyVolatility, Volatilities } from "../../../src/sync/volatility.ts";
 import { type Holding, perpState, spotState } from "./healthStates.ts";
 
 const START = 1_790_000_000_000;
@@ -40,7 +36,9 @@ function venue(answers: Record<string, (params: never) => unknown>) {
 function watch(info: VenueInfo, drawdownPct: string | null = null) {
   const clock = new VirtualClock(START);
   const store = { ...createMemoryStore(), drawdownPct: async () => drawdownPct };
-  const watched = new HealthWatch({ account: `0x${"a".repeat(40)}`, info, store, clock, log: silentLog });
+  const account = `0x${"a".repeat(40)}`;
+  const volatilities = new Volatilities({ info, clock });
+  const watched = new HealthWatch({ account, info, store, clock, log: silentLog, volatilities });
   return { watched, clock };
 }
 
@@ -81,6 +79,30 @@ test("volatility is the deviation of the daily log returns, by hand", () => {
   assert.equal(dailyVolatility(closes.slice(0, 7)), null);
   assert.equal(dailyVolatility(Array(20).fill(5)), null);
   assert.equal(dailyVolatility([1, 2, 3, 0, 5, 6, 7, 8, 9]), null);
+});
+
+test("a coin's volatility is asked for once, however many accounts hold it, and anew when nobody waited for it", async () => {
+  const { info, asked } = venue({ candleSnapshot: () => [90, 100, 95].map(candle) });
+  const clock = new VirtualClock(START);
+  const volatilities = new Volatilities({ info, clock });
+  const ask = { priority: "niceToHave" } as const;
+  await Promise.all([volatilities.learn("BTC", ask), volatilities.learn("BTC", ask)]);
+  await volatilities.learn("BTC", ask);
+  assert.equal(asked.length, 1);
+  assert.ok(volatilities.has("BTC"));
+  const abort = new AbortController();
+  const gone = new Volatilities({
+    clock,
+    info: {
+      ...info,
+      request: async () => {
+        abort.abort();
+        throw new Error("aborted");
+      },
+    },
+  });
+  await assert.rejects(gone.learn("BTC", { ...ask, signal: abort.signal }), /aborted/);
+  assert.equal(gone.has("BTC"), false);
 });
 
 test("stops are reduce-only stop orders and position stops, never take-profits or entries", () => {
