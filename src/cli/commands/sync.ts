@@ -1,6 +1,6 @@
 /** `sync`: REST only, once or every `--interval`. A pass is complete: every gap that the venue can still serve is closed. */
 import { systemRandom } from "../../runtime/random.ts";
-import type { Account } from "../../sync/account.ts";
+import type { Account, Progress } from "../../sync/account.ts";
 import { committer, openAccount, perpDexes } from "../../sync/engine.ts";
 import { Volatilities } from "../../sync/volatility.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
@@ -34,7 +34,7 @@ export async function passes(
   const config = engineConfig(context);
   const { store, close } = await openMigrated(context);
   try {
-    const { info } = connectVenue(context);
+    const { info, limiter } = connectVenue(context);
     const written: Record<string, number> = {};
     const deps = {
       store,
@@ -47,7 +47,7 @@ export async function passes(
           written[table] = (written[table] ?? 0) + rows;
       },
       volatilities: new Volatilities({ info, clock }),
-      onProgress: (progress: Parameters<typeof progressLine>[0]) => log.info(progressLine(progress)),
+      onProgress: (progress: Progress) => log.info(progressLine(progress, limiter.stats())),
     };
     const commit = committer(deps, signal, COMMIT_ATTEMPTS);
     const dexes = await perpDexes(info, signal);
