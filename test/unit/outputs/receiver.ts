@@ -29,6 +29,10 @@ export interface Receiver {
   secret: string | null;
   /** Resolves when `good` is true; looks after every delivery. */
   until(good: () => boolean, waitMs?: number): Promise<void>;
+  /** Dies: connections break, and new ones are refused. */
+  die(): Promise<void>;
+  /** Listens again, where it did. */
+  live(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -69,9 +73,16 @@ export async function startReceiver(port = 0): Promise<Receiver> {
       for (const watcher of [...watchers]) watcher();
     });
   });
-  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  const listen = (at: number) => new Promise<void>((resolve) => server.listen(at, "127.0.0.1", resolve));
+  const stop = () =>
+    new Promise<void>((resolve) => {
+      server.closeAllConnections();
+      server.close(() => resolve());
+    });
+  await listen(port);
+  const ownPort = (server.address() as AddressInfo).port;
   const receiver: Receiver = {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`,
+    url: `http://127.0.0.1:${ownPort}/hook`,
     accepted: [],
     seen: [],
     forged: [],
@@ -96,11 +107,9 @@ export async function startReceiver(port = 0): Promise<Receiver> {
         watchers.add(look);
         look();
       }),
-    close: () =>
-      new Promise((resolve) => {
-        server.closeAllConnections();
-        server.close(() => resolve());
-      }),
+    die: stop,
+    live: () => listen(ownPort),
+    close: stop,
   };
   return receiver;
 }
