@@ -78,8 +78,8 @@ const ALL_DEXES_EVERY = 12;
 const HEALTH_WAIT_MS = 3_000;
 /** Orders resolved one by one in one catch-up; more than these are left to the next. */
 const RESOLVE_ORDERS_MAX = 100;
-/** What reading the fills since a short outage costs: the venue's time and two small pages. */
-const HEAL_WEIGHT = 45;
+/** What reading the fills after an outage may cost at once: the venue's time, and a full page of each kind. */
+const HEAL_WEIGHT = 242;
 /** Liquidations and dust have order ids that the venue never knew; so many in a row are older than what it keeps. */
 const FORGOTTEN_IN_A_ROW = 25;
 
