@@ -208,6 +208,8 @@ export function connect(model, changed) {
   void start();
 
   return {
+    /** Reads the newest page of a history again: for what no event tells of. @param {ListName} name */
+    refresh: refreshList,
     /** Reads the newest page of a history, once. @param {ListName} name */
     async load(name) {
       const list = model.lists[name];

@@ -189,9 +189,17 @@ function view(tab, query) {
   return h(History, { key: tab, tab: /** @type {ListName} */ (tab), day: query.get("day") });
 }
 
+const DELIVERIES_MS = 5_000;
+
 /** @param {{ tab: ListName, day: string | null }} props */
 function History({ tab, day }) {
   useEffect(() => void connection.load(tab));
+  useEffect(() => {
+    if (tab !== "deliveries") return;
+    // An attempt to deliver is no change of the account: no event tells of it.
+    const timer = setInterval(() => void connection.refresh(tab), DELIVERIES_MS);
+    return () => clearInterval(timer);
+  }, [tab]);
   const list = model.lists[tab];
   const table = HISTORY_TABLES[tab];
   const { key, time } = LISTS[tab];

@@ -99,9 +99,15 @@ function Tiles({ model }) {
       "UTC day",
     ),
     tile("exposure", "Exposure gross", usd(gross), [
-      "net ",
-      h("span", { "data-value": "net_exposure" }, signed(net)),
-      toNumber(o.account_value) > 0 ? ` · ${(toNumber(gross) / toNumber(o.account_value)).toFixed(2)}×` : "",
+      h("span", { class: "together" }, ["net ", h("span", { "data-value": "net_exposure" }, signed(net))]),
+      " ",
+      toNumber(o.account_value) > 0
+        ? h(
+            "span",
+            { class: "together" },
+            `${(toNumber(gross) / toNumber(o.account_value)).toFixed(2)}× equity`,
+          )
+        : "",
     ]),
     tile(
       "drawdown",
@@ -274,7 +280,7 @@ function usePast(model, by, daysBack) {
     { account: model.account, by, from, to: (dayStart ?? 0) - 1 },
     15_000,
   );
-  return daysBack === 0 ? [] : /** @type {any} */ ((data)?.rows ?? null);
+  return daysBack === 0 ? [] : /** @type {any} */ (data?.rows ?? null);
 }
 
 /** @param {{ model: Model }} props */

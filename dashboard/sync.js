@@ -149,6 +149,7 @@ const HOP_WORDS = {
   committed: ["Received → committed", "Until the transaction was committed"],
   published: ["Committed → published", "Until it was written to the event stream"],
   painted: ["Published → painted", "Until a page had drawn it"],
+  delivered: ["Committed → delivered", "Until a webhook had taken it, retries inside"],
   total: ["Venue → published", "All hops but the page"],
 };
 
@@ -170,7 +171,9 @@ function LatencyPanel() {
   const summary = (/** @type {string} */ name) => answer?.since_start[name]?.summary;
   const figure = (/** @type {any} */ value) =>
     value === undefined || value === null ? NOTHING : `${value.toLocaleString("en-US")}`;
-  const choices = Object.fromEntries(Object.entries(HOP_WORDS).map(([name, [words]]) => [name, words]));
+  // Without webhooks nothing is ever delivered.
+  const hops = Object.entries(HOP_WORDS).filter(([name]) => name !== "delivered" || summary(name));
+  const choices = Object.fromEntries(hops.map(([name, [words]]) => [name, words]));
   return h(Panel, { title: "Latency of live changes" }, [
     h(
       "div",
@@ -191,7 +194,7 @@ function LatencyPanel() {
         h(
           "tbody",
           {},
-          Object.entries(HOP_WORDS).map(([name, [words, hint]]) =>
+          hops.map(([name, [words, hint]]) =>
             h("tr", { key: name, title: hint, "data-hop": name }, [
               h("th", { scope: "row", class: "text" }, words),
               ...["p50", "p90", "p99", "max", "samples"].map((part) =>
@@ -222,7 +225,7 @@ function LatencyPanel() {
     h(LineChart, {
       label: `p99 of ${choices[hop]} per minute in milliseconds`,
       points,
-      height: 130,
+      height: 340,
       fromZero: true,
     }),
   ]);

@@ -12,6 +12,7 @@ import { startHandServer } from "./dashboardServer.ts";
 const folder = process.argv[2] ?? "docs/images";
 const DESKTOP = { width: 1440, height: 1270 };
 const PHONE = { width: 390, height: 844 };
+/** Name, view, size, theme and, where it is not the top of the view, the panel to begin with. */
 const PICTURES = [
   ["dashboard-dark", "overview", DESKTOP, "dark"],
   ["dashboard-light", "overview", DESKTOP, "light"],
@@ -19,7 +20,7 @@ const PICTURES = [
   ["dashboard-sync-dark", "sync", { width: 1440, height: 1150 }, "dark"],
   ["dashboard-sync-light", "sync", { width: 1440, height: 1150 }, "light"],
   ["dashboard-phone-dark", "overview", PHONE, "dark"],
-  ["dashboard-phone-light", "positions", PHONE, "light"],
+  ["dashboard-phone-light", "overview", PHONE, "light", "Where it went"],
   ["dashboard-phone-fills-dark", "fills", PHONE, "dark"],
 ] as const;
 
@@ -29,7 +30,7 @@ const { store } = await database.newDatabase();
 const made = await makeAccount(store, { fills: 10_000, nowMs: Date.now(), seed: 11 });
 const server = await startHandServer(store, made);
 const browser = await launch();
-for (const [name, tab, viewport, colorScheme] of PICTURES) {
+for (const [name, tab, viewport, colorScheme, panel] of PICTURES) {
   const isPhone = viewport.width < 600;
   const { page, context, complaints } = await openPage(browser, `${server.url}/#${tab}`, {
     viewport,
@@ -46,6 +47,11 @@ for (const [name, tab, viewport, colorScheme] of PICTURES) {
   }
   // Pages report what they painted every five seconds, and the sync page asks as often.
   await page.waitForTimeout(tab === "sync" ? 11_000 : 1_500);
+  if (panel)
+    await page.getByRole("region", { name: panel }).evaluate((node) => {
+      const strip = document.querySelector(".strip")!.getBoundingClientRect().height;
+      scrollTo(0, node.getBoundingClientRect().top + scrollY - strip - 8);
+    });
   await page.screenshot({ path: join(folder, `${name}.png`) });
   process.stdout.write(`${name}.png ${complaints.join(" ")}\n`);
   await context.close();

@@ -1,0 +1,298 @@
+/**
+ * Every view of the dashboard in Chromium, and what stands in it: the columns in the exchange's order, the charts, the sync
+ * page, alerts and deliveries. Numbers are held against SQL and the API.
+ */
+/// <reference lib="dom" />
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, before, describe, it } from "node:test";
+import type { Browser, Page } from "playwright-core";
+import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { ACCOUNT, type MadeAccount, makeAccount } from "./dashboardAccount.ts";
+import { eventually, launch, noBrowser, openPage, plain } from "./dashboardBrowser.ts";
+import { type HandServer, startHandServer } from "./dashboardServer.ts";
+
+/** As the exchange's own page has them; what it does not have (distance, status) stands where it belongs. */
+const COLUMNS = {
+  positions: [
+    ...[
+      "Coin",
+      "Size",
+      "Position Value",
+      "Entry Price",
+      "Mark Price",
+      "PNL (ROE %)",
+      "Liq. Price",
+      "Distance",
+    ],
+    ...["Margin", "Funding"],
+  ],
+  orders: [
+    ...["Time (UTC)", "Type", "Coin", "Direction", "Size", "Original Size", "Order Value", "Price"],
+    ...["Reduce Only", "Trigger", "Status"],
+  ],
+  fills: ["Time (UTC)", "Coin", "Direction", "Price", "Size", "Trade Value", "Fee", "Closed PNL"],
+  orderHistory: [
+    ...["Time (UTC)", "Type", "Coin", "Direction", "Size", "Filled Size", "Order Value", "Price"],
+    ...["Reduce Only", "Trigger", "Status", "Order ID"],
+  ],
+  funding: ["Time (UTC)", "Coin", "Size", "Position Side", "Payment", "Rate"],
+  ledger: ["Time (UTC)", "Action", "USDC", "Token", "Amount", "Hash"],
+  balances: ["Coin", "Total Balance", "Available Balance", "In Orders", "Cost (USDC)"],
+  alerts: ["Time (UTC)", "Severity", "State", "Rule", "Coin", "Message"],
+  deliveries: [
+    ...["Last attempt (UTC)", "Endpoint", "Event", "Event time (UTC)", "Status", "Attempts", "HTTP", "Took"],
+    "Error",
+  ],
+};
+
+describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
+  let postgres: TestServer;
+  let target: TestDatabase;
+  let made: MadeAccount;
+  let server: HandServer;
+  let browser: Browser;
+
+  before(async () => {
+    postgres = await startServer();
+    target = await postgres.newDatabase();
+    made = await makeAccount(target.store, { fills: 3_000, nowMs: Date.now(), seed: 21 });
+    server = await startHandServer(target.store, made);
+    browser = await launch();
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.stop();
+    await target?.close();
+    await postgres?.stop();
+  });
+
+  const sql = <R extends Record<string, unknown>>(text: string, ...more: unknown[]): Promise<R[]> =>
+    target.database.query<R>(text, [ACCOUNT, ...more]);
+  const rowsOf = (page: Page, table: string): Promise<string[][]> =>
+    page
+      .locator(`[data-table="${table}"] tbody tr:not(.filler)`)
+      .evaluateAll((rows) =>
+        rows.map((row) => [...(row as HTMLTableRowElement).cells].map((cell) => cell.innerText.trim())),
+      );
+  const titles = (locator: ReturnType<Page["locator"]>): Promise<string[]> =>
+    locator.evaluateAll((nodes) => nodes.map((node) => node.querySelector("title")?.textContent ?? ""));
+
+  it("has every table with the exchange's columns in their order, a filter, a chooser and a file", async () => {
+    const { page, context, complaints } = await openPage(browser, `${server.url}/#positions`, {
+      acceptDownloads: true,
+    });
+    for (const [tab, columns] of Object.entries(COLUMNS)) {
+      await page.evaluate((hash) => {
+        location.hash = hash;
+      }, tab);
+      const table = page.locator(`[data-table="${tab}"]`);
+      await table.waitFor();
+      const heads = await table.getByRole("columnheader").allInnerTexts();
+      assert.deepEqual(
+        heads.map((text) => text.trim()),
+        columns,
+        tab,
+      );
+      assert.equal(await table.getByRole("searchbox").count(), 1, tab);
+      assert.ok((await table.locator("summary", { hasText: "Columns" }).count()) === 1, tab);
+      const [download] = await Promise.all([
+        page.waitForEvent("download"),
+        table.getByRole("button", { name: "CSV" }).click(),
+      ]);
+      assert.equal(download.suggestedFilename(), `hlsync-${tab}.csv`);
+      const [header] = readFileSync((await download.path())!, "utf8").split("\r\n");
+      for (const column of columns)
+        assert.ok(header!.includes(column), `${tab}: ${column} is not in ${header}`);
+    }
+    assert.deepEqual(complaints, []);
+    await context.close();
+  });
+
+  it("draws equity with its deposits and since when it was captured, and the drawdown", async () => {
+    const { page, context } = await openPage(browser, `${server.url}/#overview`);
+    const chart = page.locator('svg[aria-label^="Equity: from"]');
+    await chart.waitFor();
+    const flows = await sql<{ usdc: string; type: string }>(
+      "select type, usdc from hl_flows where account_address = $1 and usdc <> 0 order by ledger_time_ms",
+    );
+    assert.ok(flows.length > 1);
+    // The first deposit came before the first snapshot: it lies outside of what is drawn.
+    const drawn = await titles(chart.locator(".mark"));
+    const told = flows.map(({ type, usdc }) => `${type} ${usdc}`);
+    for (const title of drawn) {
+      const [type, usdc] = title.split(" ");
+      assert.ok(told.includes(`${type} ${Number(plain(usdc!))}`), `${title} is none of ${told}`);
+    }
+    assert.ok(drawn.length >= flows.length - 1, drawn.join());
+    assert.equal(await chart.locator(".since text").textContent(), "captured since here");
+    const [now] = await sql<{ equity: string; drawdown: string }>(
+      `select round(n.account_value, 2) as equity,
+         (select round(drawdown_pct, 4) from hl_equity e where e.account_address = $1 order by as_of desc limit 1) as drawdown
+       from hl_account_now n where n.account_address = $1`,
+    );
+    assert.match(
+      plain((await chart.getAttribute("aria-label"))!.split(" to ").at(-1)!),
+      new RegExp(`^${now!.equity} USD$`),
+    );
+    await page.getByRole("button", { name: "Drawdown" }).click();
+    const fallen = page.locator('svg[aria-label^="Drawdown in percent"]');
+    await fallen.waitFor();
+    assert.equal(
+      plain((await fallen.getAttribute("aria-label"))!.split(" to ").at(-1)!),
+      `-${now!.drawdown}`,
+    );
+    await context.close();
+  });
+
+  it("draws candles with the fills of the market, entry and liquidation", async () => {
+    const { page, context } = await openPage(browser, `${server.url}/#overview`);
+    const [held] = await sql<{ coin: string; entry: string; liquidation: string }>(
+      `select coin, trim_scale(entry_price) as entry, round(liquidation_price, 2) as liquidation
+       from hl_positions where account_address = $1 and side <> 'flat' order by hl_positions.position_value desc limit 1`,
+    );
+    const chart = page.locator(`svg[aria-label^="${held!.coin}: "]`);
+    await chart.waitFor();
+    const levels = (await chart.locator(".level text").allTextContents()).map(plain);
+    assert.deepEqual(
+      levels.map((text) => text.replace(/ [↑↓]$/, "")),
+      [`entry ${held!.entry}`, `liquidation ${held!.liquidation}`],
+    );
+    const fills = await titles(chart.locator(".mark"));
+    const stored = await sql<{ line: string }>(
+      `select side || ' ' || trim_scale(size) || ' at ' || trim_scale(price) || ' '
+         || to_char(fill_time at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC' as line
+       from hl_fills where account_address = $1 and coin = $2`,
+      held!.coin,
+    );
+    const known = new Set(stored.map(({ line }) => line));
+    assert.ok(fills.length > 5, String(fills.length));
+    for (const title of fills) assert.ok(known.has(plain(title)), title);
+    await page.getByLabel("Market").selectOption("SOL");
+    await page.locator('svg[aria-label^="SOL: "]').waitFor();
+    await context.close();
+  });
+
+  it("says on the sync page what is proven, what was healed, how long changes take and what the venue allows", async () => {
+    const { page, context, complaints } = await openPage(browser, `${server.url}/#sync`);
+    await server.commit({ fills: [{ ...made.nextFill(Date.now()), source: "stream" }] });
+    const tracks = page.locator(".coverage-track");
+    await tracks.first().locator(".cover.proven").waitFor();
+    const { accounts } = (await (await fetch(`${server.url}/api/status`)).json()) as {
+      accounts: { streams: { stream: string; complete_since_ms: number; gaps: number }[] }[];
+    };
+    const labels = await tracks.evaluateAll((nodes) => nodes.map((node) => node.getAttribute("aria-label")));
+    const day = (ms: number) => new Date(ms).toISOString().slice(0, 10);
+    const words = new Map([
+      ["fills", "Fills"],
+      ["twapFills", "TWAP fills"],
+      ["orders", "Orders"],
+      ["funding", "Funding"],
+      ["ledger", "Ledger"],
+    ]);
+    assert.deepEqual(
+      labels.toSorted(),
+      accounts[0]!.streams
+        .map(
+          ({ stream, complete_since_ms, gaps }) =>
+            `${words.get(stream)}: complete since ${day(complete_since_ms)}, ${gaps} gap${gaps === 1 ? "" : "s"}`,
+        )
+        .toSorted(),
+    );
+    assert.equal(
+      await page.locator(".cover.healed").count(),
+      3,
+      "three losses were repaired, one of them an order",
+    );
+    await page.getByRole("group", { name: "Span" }).getByRole("button", { name: "All" }).click();
+    await page.locator(".cover.unprovable").first().waitFor();
+    assert.match(
+      (await page.locator(".cover.unprovable").first().getAttribute("title"))!,
+      /older than the orders that the venue still lists/,
+    );
+    assert.deepEqual(await page.locator(".legend li").allInnerTexts(), [
+      ...["proven", "watched live", "unprovable", "gap", "healed"],
+    ]);
+    const outcomes = (await rowsOf(page, "drift")).map((cells) => cells.at(-1)!);
+    assert.ok(
+      outcomes.length === 3 && outcomes.every((text) => /^✓ healed in \d+\.\d s$/.test(text)),
+      outcomes.join(),
+    );
+
+    type Hops = Record<string, { summary: { samples: number } | null }>;
+    const hops = await eventually(
+      "a measured commit",
+      async () =>
+        ((await (await fetch(`${server.url}/api/latency`)).json()) as { since_start: Hops }).since_start,
+      ({ committed }) => committed?.summary !== null,
+    );
+    const samples = page.locator('tr[data-hop="committed"] td[data-part="samples"]');
+    await eventually(
+      "the same on the page",
+      () => samples.innerText(),
+      (text) => Number(text) >= hops.committed!.summary!.samples,
+    );
+    assert.ok((await page.locator('ul[aria-label^="Distribution of"] li').count()) > 0);
+    const meter = page.getByRole("meter", { name: "REST weight of the last minute" });
+    assert.deepEqual(
+      [await meter.getAttribute("aria-valuenow"), await meter.getAttribute("aria-valuemax")],
+      ["184", "1200"],
+    );
+    const facts = await page.locator(".facts").first().innerText();
+    assert.match(facts, /Reconnects\s+2, last: the venue closed it \(1000 Expired\)/);
+    assert.match(facts, /Found\s+3 healed, 0 not explained/);
+    assert.deepEqual(complaints, []);
+    await context.close();
+  });
+
+  it("shows alerts and deliveries as they come", async () => {
+    const { page, context } = await openPage(browser, `${server.url}/#alerts`);
+    await page.locator('[data-table="alerts"]').waitFor();
+    assert.deepEqual(await rowsOf(page, "alerts"), []);
+    const message = "CRIT SOL long 3.9 % from liquidation (0.8 daily moves). Mark 86.1, liq 82.7. 0.6 s old.";
+    await sql(
+      `insert into hl_alerts (key, rule, account_address, coin, state, severity, message, value, threshold, started_at, fired_at)
+       values ('liquidation_distance:' || $1 || ':SOL:', 'liquidation_distance', $1, 'SOL', 'firing', 'crit', $2, 3.9, 5, now(), now())`,
+      message,
+    );
+    await target.database.query("select hl_internal.publish($1::json)", [
+      JSON.stringify([
+        { key: "alert:1", type: "alert.fired", account: ACCOUNT, timeMs: Date.now(), data: { message } },
+      ]),
+    ]);
+    const [row] = await eventually(
+      "the alert",
+      () => rowsOf(page, "alerts"),
+      (rows) => rows.length === 1,
+    );
+    assert.deepEqual(row!.slice(1), ["✕ Critical", "Firing", "liquidation_distance", "SOL", message]);
+
+    await target.database.query(
+      `insert into hl_internal.webhook_endpoints (id, url, format, events, since_ms)
+       values ('ops', 'https://ops.example/hook', 'standard', array['*'], 0)`,
+    );
+    await sql(
+      `insert into hl_internal.webhook_deliveries
+       values ('ops', 'msg_1', 1, $1, 'fill.created', $2, 'retrying', 3, 503, 'answered 503', $2, $2::bigint + 700, 140)`,
+      Date.UTC(2026, 9, 5, 12),
+    );
+    await page.keyboard.press("]");
+    const [delivery] = await eventually(
+      "the delivery",
+      () => rowsOf(page, "deliveries"),
+      (rows) => rows.length === 1,
+    );
+    assert.deepEqual(delivery!.slice(1), [
+      ...["ops", "fill.created", "2026-10-05 12:00:00", "↻ retrying", "3", "503", "140 ms", "answered 503"],
+    ]);
+    await target.database.query(
+      "update hl_internal.webhook_deliveries set status = 'delivered', attempts = 4, status_code = 204, error = null",
+    );
+    await eventually(
+      "the delivery's end, while one looks",
+      () => rowsOf(page, "deliveries"),
+      ([cells]) => cells!.slice(4, 7).join() === "✓ delivered,4,204",
+    );
+    await context.close();
+  });
+});
