@@ -180,6 +180,17 @@ export class Account {
   }
 
   /**
+   * Reads again what is known: `verify` in another process may have withdrawn a part (ADR 0007). What is committed
+   * meanwhile may be forgotten by this, and is then read once more.
+   */
+  async #recall(): Promise<void> {
+    const { store, account } = this.#deps;
+    const { coverage } = await store.openAccount(account, null, null);
+    this.#coverage.clear();
+    for (const row of coverage) this.#noteCoverage(row);
+  }
+
+  /**
    * The newest time that the venue itself has stamped, 0 before the first. What is claimed as known never goes beyond
    * it: our own clock may be wrong, or jump.
    */
@@ -222,6 +233,7 @@ export class Account {
     const { priority, signal } = options;
     const status = await this.#deps.info.request(INFO.exchangeStatus, {}, { priority, signal });
     this.#noteVenueTime(status.result.value.time);
+    if (priority !== "heal") await this.#recall();
     this.#signal = signal;
     const everyDex = this.#catchUps++ % ALL_DEXES_EVERY === 0;
     const dexes = this.#deps.dexes.filter((dex) => everyDex || this.#usedDexes.has(dex));

@@ -9,6 +9,7 @@ import {
   droppedFrames,
   halfOpen,
   kills,
+  liveRepair,
   outage,
   quarantineReplay,
   standbys,
@@ -177,6 +178,18 @@ export const CASES: readonly Case[] = [
       );
       const figures = `${results.length} kinds: verify 4 and named, sync --once 0, verify 0, tables equal`;
       return { fills: null, figures: failures.length === 0 ? figures : "", failures };
+    },
+  },
+  {
+    name: "a fill and its order deleted under a running process",
+    isLong: true,
+    async run(cluster) {
+      const { found, verified, ...difference } = await liveRepair(cluster);
+      return compared(
+        difference,
+        `verify exits ${found}, the next reconcile repairs, verify exits ${verified}`,
+        ...broken([`verify exits ${found}`, found === 4], [`verify then exits ${verified}`, verified === 0]),
+      );
     },
   },
   {

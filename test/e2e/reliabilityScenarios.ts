@@ -3,8 +3,10 @@
  * on, does its damage, stops the venue's time, and holds every table against what really happened. The tests assert
  * bounds on the results; the script prints them.
  */
+
 import { systemClock } from "../../src/runtime/clock.ts";
 import { seededRandom } from "../../src/runtime/random.ts";
+import { ACCOUNT_DEFAULTS } from "../../src/sync/account.ts";
 import { accountNumber, type Cluster, type Difference, type Program, Rig, until } from "./reliabilityRig.ts";
 
 export const FILLS_PER_SECOND = 50;
@@ -544,6 +546,36 @@ export const tampering = (cluster: Cluster): Promise<Tampering[]> =>
         });
       }
       return results;
+    },
+    AMPLE_WEIGHT,
+  );
+
+export interface LiveRepair extends Difference {
+  found: number | null;
+  verified: number | null;
+}
+
+/** A fill and an order are deleted by hand under a running process, which reconciles every few seconds. */
+export const liveRepair = (cluster: Cluster): Promise<LiveRepair> =>
+  underLoad(
+    cluster,
+    async (rig) => {
+      rig.run("--interval", "5", "--weight", String(AMPLE_WEIGHT));
+      await live(rig);
+      // Older than what every reconcile reads again.
+      await passes(ACCOUNT_DEFAULTS.overlapMs + 15_000);
+      const orderId = await settledOrder(rig, "asc");
+      await rig.database.query("delete from hl_fills where order_id = $1", [orderId]);
+      await rig.database.query("delete from hl_orders where order_id = $1", [orderId]);
+      const { code: found } = await rig.verify();
+      const difference = await rig.settle(HEALED_WITHIN_MS);
+      // The rows come back before the claim over their time does.
+      let verified: number | null = null;
+      await until("verify to pass", HEALED_WITHIN_MS, async () => {
+        verified = (await rig.verify()).code;
+        return verified === 0;
+      }).catch(() => {});
+      return { found, verified, ...difference };
     },
     AMPLE_WEIGHT,
   );
