@@ -1,6 +1,7 @@
 /** Webhooks end to end: real processes, a receiver that misbehaves, kill -9 in between. */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { webhookId } from "../../src/outputs/webhooks/signature.ts";
 import { seededRandom } from "../../src/runtime/random.ts";
 import { hlsync, ofType, type Running, simulate, start } from "../support/cli.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
@@ -19,7 +20,7 @@ describe("webhooks", { timeout: 240_000 }, () => {
     target = await server.newDatabase({ migrated: false });
     exchange = await simulate(
       ...BUSY.flatMap((account) => ["--account", account]),
-      ...["--fills-per-second", "10", "--weight", "6000"],
+      ...["--fills-per-second", "4", "--weight", "6000"],
     );
     receiver = await startReceiver();
   });
@@ -42,7 +43,8 @@ describe("webhooks", { timeout: 240_000 }, () => {
     start([
       ...["run", "--api-url", exchange.apiUrl, "--database", target.url, "--listen", "127.0.0.1:0"],
       ...["--weight", "6000", "--json", "--log-level", "debug"],
-      ...["--webhook-retry", `0,${Array<number>(40).fill(0.05).join(",")}`],
+      // A minute and more, in small steps.
+      ...["--webhook-retry", ["0", ...Array(20).fill("0.05"), ...Array(150).fill("0.4")].join(",")],
       ...BUSY.flatMap((account) => ["--account", account]),
     ]);
 
@@ -75,11 +77,9 @@ describe("webhooks", { timeout: 240_000 }, () => {
     const seed = Math.floor(Math.random() * 2 ** 32);
     t.diagnostic(`seed ${seed}`);
     const random = seededRandom(seed);
-    let dead = false;
     let hung = 0;
     let throttled = 0;
     receiver.answer = () => {
-      if (dead) return 503;
       const draw = random.next();
       if (draw < 0.2) return 500;
       if (draw < 0.21 && throttled++ < 2) return { status: 429, headers: { "retry-after": "1" } };
@@ -89,19 +89,42 @@ describe("webhooks", { timeout: 240_000 }, () => {
     };
     const logs: string[] = [];
     const leave = (process: Running) => logs.push(process.stdout(), process.stderr());
-    for (const count of [150, 300, 450]) {
-      const process = run();
-      await receiver.until(() => receiver.accepted.length >= count, 60_000);
-      if (count === 300) {
-        dead = true;
-        const before = receiver.seen.length;
-        await receiver.until(() => receiver.seen.length > before + 10, 60_000);
-      }
+    const kill = async (process: Running) => {
       process.child.kill("SIGKILL");
       await process.finished();
       leave(process);
-      dead = false;
-    }
+    };
+    /** Attempts in a row that nobody answered, of the lane that has the fewest. */
+    const refused = async (): Promise<number> => {
+      const [row] = await target.database.query<{ lanes: number; attempts: number }>(
+        `select count(*) as lanes, coalesce(min(attempts), 0)::int as attempts from hl_internal.webhook_deliveries
+         where status = 'retrying' and error like '%connection refused'`,
+      );
+      return row!.lanes < BUSY.length ? 0 : row!.attempts;
+    };
+    const refusedMore = async (attempts: number) => {
+      const giveUpMs = performance.now() + 60_000;
+      while ((await refused()) < attempts) {
+        assert.ok(performance.now() < giveUpMs, `${await refused()} attempts in time`);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    };
+    const first = run();
+    await receiver.until(() => receiver.accepted.length >= 100, 60_000);
+    await kill(first);
+    const second = run();
+    await receiver.until(() => receiver.accepted.length >= 200, 60_000);
+    // Nobody listens any more; hlsync is killed and started again while it is so.
+    await receiver.die();
+    const diedMs = performance.now();
+    await refusedMore(10);
+    await kill(second);
+    const third = run();
+    await refusedMore((await refused()) + 15);
+    await receiver.live();
+    t.diagnostic(`dead for ${((performance.now() - diedMs) / 1000).toFixed(1)} s`);
+    await receiver.until(() => receiver.accepted.length >= 320, 60_000);
+    await kill(third);
     const last = run();
     await last.line(ofType("fill.created"));
     // New trades go on for ever: what was committed until now is to be delivered.
@@ -115,7 +138,7 @@ describe("webhooks", { timeout: 240_000 }, () => {
          and time_ms >= (select since_ms from hl_internal.webhook_endpoints) order by o.id`,
       [head!.id],
     );
-    assert.ok(expected.length > 400, `${expected.length} events`);
+    assert.ok(expected.length > 300, `${expected.length} events`);
     const got = () => new Set(receiver.accepted.map(({ id }) => id));
     await receiver.until(() => {
       const ids = got();
@@ -143,6 +166,87 @@ describe("webhooks", { timeout: 240_000 }, () => {
     for (const hidden of [secret.slice(6, 30), "secret-path", "secret-query"]) {
       assert.ok(!text.includes(hidden), text.slice(text.indexOf(hidden) - 200, text.indexOf(hidden) + 50));
     }
+  });
+
+  it("tell a fill once that the stream, a repair and a backfill found", async (t) => {
+    const [account] = BUSY;
+    const query = target.database.query.bind(target.database);
+    const fillsAfter = (id: number, source: string) =>
+      query<{ key: string; id: number; trade: number }>(
+        `select event_key as key, id, (data ->> 'trade_id')::bigint as trade from hl_internal.outbox
+         where type = 'fill.created' and account_address = $1 and id > $2 and source = $3 order by id`,
+        [account, id, source],
+      );
+    const times = (key: string) => receiver.accepted.filter(({ id }) => id === webhookId(key)).length;
+    const process = run();
+    await process.line(ofType("fill.created"));
+    const [head] = await query<{ id: number }>("select max(id) as id from hl_internal.outbox");
+    // Both ways in which a fill is told are lost for a while, until that has hit one.
+    const lost = ["userFills", "user"].map((channel) => ({
+      fault: "drop",
+      channel,
+      user: account,
+      forMs: 700,
+    }));
+    const giveUpMs = performance.now() + 60_000;
+    let losingMs = 0;
+    let [streamed, repaired]: Awaited<ReturnType<typeof fillsAfter>>[] = [[], []];
+    while (repaired!.length === 0 || streamed!.length < 3) {
+      const nowMs = performance.now();
+      assert.ok(nowMs < giveUpMs, `${repaired!.length} repaired, ${streamed!.length} streamed`);
+      if (nowMs > losingMs) {
+        losingMs = nowMs + 5_000;
+        const init = { method: "POST", body: JSON.stringify(lost) };
+        assert.equal((await fetch(`${exchange.apiUrl}/control/faults`, init)).status, 200);
+      }
+      repaired = await fillsAfter(head!.id, "repair");
+      streamed = await fillsAfter(head!.id, "stream");
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    const chosen = [...repaired!.slice(0, 3), ...streamed!.slice(0, 3)];
+    await receiver.until(() => chosen.every(({ key }) => times(key) > 0), 60_000);
+    await process.stop("SIGTERM");
+
+    // As if they had never been written: verify names them, a backfill finds them again.
+    const trades = chosen.map(({ trade }) => trade);
+    await query("delete from public.hl_fills where account_address = $1 and trade_id = any ($2::bigint[])", [
+      account,
+      trades,
+    ]);
+    const common = [
+      "--api-url",
+      exchange.apiUrl,
+      "--database",
+      target.url,
+      "--account",
+      account!,
+      "--weight",
+      "6000",
+    ];
+    assert.equal((await hlsync(["verify", ...common])).code, 4);
+    const [before] = await query<{ id: number }>("select max(id) as id from hl_internal.outbox");
+    const read = await hlsync(["backfill", ...common]);
+    assert.equal(read.code, 0, read.stderr);
+    const again = await fillsAfter(before!.id, "backfill");
+    for (const { key } of chosen)
+      assert.ok(
+        again.some((event) => event.key === key),
+        key,
+      );
+
+    const next = run();
+    const fresh = await next.line((line) => {
+      const event = ofType("fill.created")(line);
+      return event !== undefined && event.account === account ? String(event.key) : undefined;
+    });
+    // What came after them has arrived, so they were passed.
+    await receiver.until(() => times(fresh) > 0, 60_000);
+    await next.stop("SIGTERM");
+    assert.deepEqual(
+      chosen.map(({ key }) => times(key)),
+      chosen.map(() => 1),
+    );
+    t.diagnostic(`${repaired!.length} repaired; ${again.length} found again by a backfill`);
   });
 
   it("show what became of them, replay, rotate and end", async () => {
