@@ -498,7 +498,9 @@ export class Account {
   }
 
   #watched(): WatchedStates {
-    const times = [...this.#states.values()].map((state) => state.time ?? this.#deps.clock.now());
+    // A dex that is not traded is as young as its last state, and says nothing about the moment of the money.
+    const inUse = [...this.#states].filter(([dex]) => this.#usedDexes.has(dex));
+    const times = inUse.map(([, state]) => state.time ?? this.#deps.clock.now());
     return {
       account: this.address,
       asOfMs: Math.max(...times),
