@@ -3,10 +3,12 @@
  * venue that stops dead.
  */
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { Browser } from "playwright-core";
+import { openPostgres } from "../../src/store/postgres.ts";
 import { type Running, simulate, start } from "../support/cli.ts";
-import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { startServer, type TestDatabase, type TestServer, temporaryFolder } from "../support/postgres.ts";
 import { eventually, launch, noBrowser, openPage, plain, tile } from "./dashboardBrowser.ts";
 
 const ACCOUNT = `0x${"d".repeat(40)}`;
@@ -164,5 +166,62 @@ describe("run with its dashboard open", { skip: noBrowser, timeout: 240_000 }, (
     exchange.child.kill("SIGCONT");
     await page.locator('[data-freshness="live"]').waitFor({ timeout: 90_000 });
     await context.close();
+  });
+});
+
+describe("the demo with its dashboard open", { skip: noBrowser, timeout: 120_000 }, () => {
+  it("shows a living account with nothing configured, and its numbers are those of the database", async (t) => {
+    const folder = temporaryFolder();
+    const startedMs = Date.now();
+    const demo = start(["demo", "--listen", "127.0.0.1:0", "--database", join(folder.path, "db")], {
+      cwd: folder.path,
+    });
+    const databaseUrl = await demo.line((line) => /psql '(postgres:[^']+)'/.exec(line)?.[1]);
+    const url = await demo.line((line) => /^dashboard: (http:\S+)/.exec(line)?.[1]);
+    const browser = await launch();
+    const database = openPostgres(databaseUrl);
+    try {
+      const { page, context, complaints } = await openPage(browser, `${url}/#overview`);
+      await page.locator('[data-freshness="live"]').waitFor();
+      t.diagnostic(`from the command to a living page: ${((Date.now() - startedMs) / 1000).toFixed(1)} s`);
+      const fills = async () =>
+        Number(plain(await page.locator('[data-tile="day_fees"] .note').innerText()).split(" ")[0]);
+      // Also while the history is still being read, which uses up the venue's budget.
+      await page.locator('svg[aria-label$="fills marked"]').waitFor({ timeout: 15_000 });
+      const first = await fills();
+      await eventually("fills that come", fills, (count) => count > first + 2);
+      await eventually(
+        "the page's figures in SQL",
+        async () => {
+          const [row] = await database.query<Record<string, string | number>>(
+            `select round(n.account_value, 2)::text as equity, n.health_score, n.health_status, d.fills::int as fills
+             from hl_account_now n left join hl_net_pnl_daily d
+               on d.account_address = n.account_address and d.day = (now() at time zone 'UTC')::date`,
+          );
+          const health = await page.locator('[data-tile="health"] .value').innerText();
+          return {
+            page: [await tile(page, "equity"), health.replace(/^\W+/, ""), await fills()].join(),
+            sql: [row!.equity, `${row!.health_score} ${row!.health_status}`, row!.fills].join(),
+          };
+        },
+        (seen) => seen.page === seen.sql,
+      );
+      for (const tab of ["positions", "fills", "funding", "sync"]) {
+        await page.evaluate((hash) => {
+          location.hash = hash;
+        }, tab);
+        await page.locator(`.view-${tab}`).waitFor();
+      }
+      assert.deepEqual(complaints, []);
+      await context.close();
+    } finally {
+      await database.close();
+      await browser.close();
+    }
+    const stopMs = Date.now();
+    assert.equal((await demo.stop("SIGINT")).code, 0);
+    t.diagnostic(`stopped in order within ${((Date.now() - stopMs) / 1000).toFixed(1)} s`);
+    assert.ok(Date.now() - stopMs < 20_000);
+    folder.remove();
   });
 });

@@ -23,6 +23,8 @@ export interface ApiDeps {
   followed(): Followed;
   status(): Status;
   latency(): LatencyReport;
+  /** Fires when the server stops: nothing waits for the venue any more. */
+  stopping: AbortSignal;
   /** A dashboard painted changes this many milliseconds after they were published. */
   onPainted(lagsMs: readonly number[]): void;
 }
@@ -38,6 +40,13 @@ const PAINTED_MAX = 1_000;
 /** One answer of the venue serves everybody who looks at the same market meanwhile. */
 const CANDLES_FRESH_MS = 20_000;
 const CANDLES_KEPT = 50;
+/** Whoever looks is told after this that there are none; the budget may be used up for a minute. */
+const CANDLES_WAIT_MS = 10_000;
+/**
+ * So many questions a minute go before backfill, which may use the budget for hours while somebody looks at an empty
+ * chart: about a tenth of it. Further ones get what nobody else needs.
+ */
+const CANDLES_URGENT_PER_MINUTE = 4;
 
 export function apiRoutes(deps: ApiDeps): [string, Handler][] {
   const { reads, clock } = deps;
@@ -154,9 +163,16 @@ export function apiRoutes(deps: ApiDeps): [string, Handler][] {
   ];
 }
 
-/** Candles as the venue serves them, at the least urgent priority, kept for a moment. */
-function candles({ info, clock }: ApiDeps): Handler {
+/** Candles as the venue serves them, kept for a moment. */
+function candles({ info, clock, stopping }: ApiDeps): Handler {
   const kept = new Map<string, { atMs: number; rows: unknown }>();
+  let urgent: number[] = [];
+  const priority = (nowMs: number) => {
+    urgent = urgent.filter((askedMs) => nowMs - askedMs < 60_000);
+    if (urgent.length >= CANDLES_URGENT_PER_MINUTE) return "niceToHave";
+    urgent.push(nowMs);
+    return "reconcile";
+  };
   return async (request) => {
     const coin = request.query.get("coin") ?? "";
     if (!/^[\w:@/#.-]{1,40}$/.test(coin)) throw new RequestError("coin: expected a market, for example BTC");
@@ -168,14 +184,20 @@ function candles({ info, clock }: ApiDeps): Handler {
     if (known && nowMs - known.atMs < CANDLES_FRESH_MS) return json({ rows: known.rows });
     const startTime = nowMs - count * intervalMs(interval);
     const req = { coin, interval, startTime, endTime: nowMs };
+    const late = new AbortController();
+    const cancel = clock.after(CANDLES_WAIT_MS, () =>
+      late.abort(new Error("no room in the request budget for the moment")),
+    );
+    const signal = AbortSignal.any([late.signal, stopping]);
     const answer = await info
-      .request(INFO.candleSnapshot, { req }, { priority: "niceToHave", timeoutMs: 10_000 })
+      .request(INFO.candleSnapshot, { req }, { priority: priority(nowMs), signal })
       .catch((cause: unknown) => {
         throw new RequestError(
           `the venue gave no candles: ${cause instanceof Error ? cause.message : cause}`,
           502,
         );
-      });
+      })
+      .finally(cancel);
     const rows = answer.result.rows.map(({ value }) => [
       value.t,
       value.o,

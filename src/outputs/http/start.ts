@@ -73,6 +73,7 @@ export async function startHttp(deps: HttpDeps): Promise<HttpService> {
     : null;
   const followed = () => engine.status().accounts.map(({ address, alias }) => ({ address, alias }));
   const dirty = new Set<string>();
+  const stopping = new AbortController();
   const unsubscribe = deps.feed.subscribe((committed) => {
     telemetry.committed(committed);
     hub?.committed(committed);
@@ -129,7 +130,7 @@ export async function startHttp(deps: HttpDeps): Promise<HttpService> {
       ? [
           ["GET /api/events", eventStream(hub, followed)] as [string, Handler],
           ...apiRoutes({
-            ...{ reads, clock, info, followed },
+            ...{ reads, clock, info, followed, stopping: stopping.signal },
             status: now,
             latency: () => telemetry.latency(),
             onPainted: (lagsMs) => telemetry.painted(lagsMs),
@@ -157,6 +158,7 @@ export async function startHttp(deps: HttpDeps): Promise<HttpService> {
       name: "http",
       url: server.url,
       async stop() {
+        stopping.abort(new Error("stopping"));
         unsubscribe();
         unsubscribeAttempts?.();
         stopBroadcast();
