@@ -182,6 +182,47 @@ describe("a live account to look at", { timeout: 300_000 }, () => {
       assert.ok(explained.stdout.includes(part), explained.stdout);
   });
 
+  it("colors nothing under NO_COLOR, and something without it", {
+    skip: hasTmux ? false : "tmux is not installed",
+  }, async () => {
+    const folder = temporaryFolder();
+    const socket = join(folder.path, "tmux");
+    const tmux = (...args: string[]) => execFileSync("tmux", ["-S", socket, ...args], { encoding: "utf8" });
+    const command = [process.execPath, BIN, "monitor", "--database", target.url, ...account()].join(" ");
+    const painted = async (name: string, environment: string): Promise<string> => {
+      tmux(
+        ...["-f", "/dev/null", "new-session", "-d", "-s", name, "-x", "100", "-y", "30"],
+        `env -u NO_COLOR ${environment} ${command}`,
+      );
+      for (const giveUpMs = performance.now() + WAIT_MS; ; ) {
+        const text = tmux("capture-pane", "-p", "-e", "-t", name);
+        if (/● live/.test(text) && /equity/.test(text)) return text;
+        assert.ok(performance.now() < giveUpMs, text);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    };
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: colors are control sequences
+    const color = /\u001b\[[\d;]*3[0-7][\d;]*m/;
+    try {
+      assert.match(await painted("colored", ""), color);
+      assert.doesNotMatch(await painted("plain", "NO_COLOR=1"), color);
+    } finally {
+      spawnSync("tmux", ["-S", socket, "kill-server"]);
+      folder.remove();
+    }
+  });
+
+  it("stops in order at the first signal and at once at the second", async () => {
+    const follow = () => start(["run", "--database", target.url, "--listen", "127.0.0.1:0", ...account()]);
+    const patient = follow();
+    await patient.complaint(/listening/);
+    assert.equal((await patient.stop("SIGINT")).code, 0);
+    const hasty = follow();
+    await hasty.complaint(/listening/);
+    hasty.child.kill("SIGINT");
+    assert.equal((await hasty.stop("SIGTERM")).code, 143);
+  });
+
   for (const [columns, rows] of [
     [80, 24],
     [200, 50],
