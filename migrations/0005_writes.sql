@@ -172,10 +172,12 @@ begin
   with derived as materialized (
     select d.* from hl_internal.derive_orders(accounts, order_ids) d
   ),
-  -- Reads the rows as they were before this statement.
+  -- Reads the rows as they were before this statement. One by one: a join might read the whole table.
   before as materialized (
-    select o.account_address, o.order_id, o.status, o.venue_status, o.filled
-    from derived d join public.hl_orders o using (account_address, order_id)
+    select d.account_address, d.order_id, (
+      select o from public.hl_orders o where o.account_address = d.account_address and o.order_id = d.order_id
+    ) as stored
+    from derived d
   ),
   written as (
     insert into public.hl_orders as t
@@ -194,7 +196,8 @@ begin
   ),
   changed as (
     select w.* from written w left join before b using (account_address, order_id)
-    where (b.status, b.venue_status, b.filled) is distinct from (w.status, w.venue_status, w.filled)
+    where ((b.stored).status, (b.stored).venue_status, (b.stored).filled)
+      is distinct from (w.status, w.venue_status, w.filled)
   )
   select (select count(*) from derived), (select count(*) from written),
     coalesce(array_agg(row(
