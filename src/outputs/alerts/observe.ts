@@ -41,6 +41,7 @@ interface AccountSeen extends Record<string, unknown> {
   asOfMs: number;
   accountValue: string;
   bufferPct: string | null;
+  positions: number;
   leverage: string | null;
   score: number | null;
   reason: string | null;
@@ -96,7 +97,8 @@ const readPositions = (db: Queryable, accounts: readonly Address[]): Promise<Pos
 const readSnapshots = (db: Queryable, accounts: readonly Address[]): Promise<AccountSeen[]> =>
   db.query<AccountSeen>(
     `select d.account_address as account, d.as_of_ms as "asOfMs", d.account_value as "accountValue",
-       d.liquidation_buffer_pct as "bufferPct", d.actual_leverage as leverage, d.health_score as score,
+       d.liquidation_buffer_pct as "bufferPct", d.total_positions as positions,
+       d.actual_leverage as leverage, d.health_score as score,
        d.health_reason as reason, d.health_components as components
      from unnest($1::text[]) as a
      cross join lateral (
@@ -168,6 +170,9 @@ function seenOfAccount(snapshot: AccountSeen): Seen[] {
     const equity = `Equity ${plainDecimal(snapshot.accountValue, 2)} USD.`;
     const words = `margin ratio ${plainNumber(margin.pct, 1)} %${margin.pool}`;
     seen.push({ ...about, rule: "margin_ratio", value: margin.pct, words, detail: equity });
+  } else if (snapshot.positions === 0) {
+    // Nothing is left of the equity either: there is no ratio, and nothing that could be liquidated.
+    seen.push({ ...about, rule: "margin_ratio", value: null, words: "no position is open", detail: "" });
   }
   if (score !== null) {
     seen.push({

@@ -210,6 +210,22 @@ describe("alerting", { timeout: 120_000 }, () => {
     assert.equal((await told())[2], "fired margin_ratio crit");
   });
 
+  it("ends a margin ratio when everything was liquidated and there is no ratio any more", async () => {
+    startWatch(ruleSet(["daily_loss=off"]));
+    await margin(85);
+    await until(firing, (rows) => rows.length === 1);
+    // Not known is not over.
+    await snapshot({ liquidationBufferPct: null, healthComponents: null });
+    await judged();
+    assert.equal((await firing()).length, 1);
+    await snapshot({
+      ...{ liquidationBufferPct: null, healthComponents: null, totalPositions: 0, accountValue: "0" },
+      ...{ totalNotionalPosition: "0", actualLeverage: null },
+    });
+    await until(firing, (rows) => rows.length === 0);
+    assert.match((await alerts())[0]!.message, /^RESOLVED no position is open\. /);
+  });
+
   it("uses the pools of the health score where they are known", async () => {
     startWatch();
     await snapshot({
