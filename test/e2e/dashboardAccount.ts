@@ -381,7 +381,7 @@ function dashboardRow(
     totalUnrealizedPnl: text(unrealizedPnl),
     healthScore: 91,
     healthStatus: "excellent",
-    healthReason: "distance: SOL is 6.8 daily moves from liquidation",
+    healthReason: "SOL is 6.8 daily moves from liquidation",
     accountMode: "standard",
     raw: null,
   };
