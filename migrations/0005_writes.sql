@@ -164,6 +164,24 @@ end
 $$;
 comment on function hl_internal.put_order_events is 'Joins order transitions into hl_order_events.';
 
+-- Apart from refresh_orders, to be planned at every call: while hl_orders is nearly empty its index on
+-- (account_address, status) looks as good as the key, and a plan that is kept would go on reading all orders of an
+-- account for each one. The limit keeps the planner from a join that reads the whole table.
+create function hl_internal.outcomes_of_orders(accounts text[], order_ids bigint[])
+returns table (account_address text, order_id bigint, status text, venue_status text, filled numeric)
+language plpgsql stable set search_path = '' set enable_seqscan = off set plan_cache_mode = force_custom_plan as $$
+begin
+  return query
+  select w.account, w.id, o.status, o.venue_status, o.filled
+  from (select distinct u.account, u.id from unnest(accounts, order_ids) as u(account, id)) w
+  cross join lateral (
+    select t.status, t.venue_status, t.filled
+    from public.hl_orders t where t.account_address = w.account and t.order_id = w.id limit 1
+  ) o;
+end
+$$;
+comment on function hl_internal.outcomes_of_orders is 'What hl_orders says of those of these orders that it has.';
+
 create function hl_internal.refresh_orders(accounts text[], order_ids bigint[]) returns hl_internal.outcome
 language plpgsql set search_path = '' set enable_seqscan = off as $$
 declare
@@ -172,12 +190,9 @@ begin
   with derived as materialized (
     select d.* from hl_internal.derive_orders(accounts, order_ids) d
   ),
-  -- Reads the rows as they were before this statement. One by one: a join might read the whole table.
+  -- Reads the rows as they were before this statement.
   before as materialized (
-    select d.account_address, d.order_id, (
-      select o from public.hl_orders o where o.account_address = d.account_address and o.order_id = d.order_id
-    ) as stored
-    from derived d
+    select b.* from hl_internal.outcomes_of_orders(accounts, order_ids) b
   ),
   written as (
     insert into public.hl_orders as t
@@ -196,8 +211,7 @@ begin
   ),
   changed as (
     select w.* from written w left join before b using (account_address, order_id)
-    where ((b.stored).status, (b.stored).venue_status, (b.stored).filled)
-      is distinct from (w.status, w.venue_status, w.filled)
+    where (b.status, b.venue_status, b.filled) is distinct from (w.status, w.venue_status, w.filled)
   )
   select (select count(*) from derived), (select count(*) from written),
     coalesce(array_agg(row(
