@@ -57,7 +57,7 @@ export const METRICS = {
 
   hlsync_hop_seconds: {
     type: "histogram",
-    help: "Time a change takes per hop: received (after the venue's block, clock offset removed), committed, published, painted (on a dashboard), delivered (committed to taken by a webhook, retries inside), total (venue to published). Live changes only.",
+    help: "Time a change takes per hop: received (after the venue's block, clock offset removed), committed, published (while somebody reads the event stream), painted (on a dashboard), delivered (committed to taken by a webhook, retries inside), total (venue to published). Live changes only.",
     labels: ["hop"],
     buckets: HOP_BUCKETS,
   },

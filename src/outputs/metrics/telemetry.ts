@@ -46,7 +46,9 @@ export class Telemetry {
   constructor(deps: TelemetryDeps) {
     this.#deps = deps;
     this.#registry.set("hlsync_build_info", { version: deps.version }, 1);
+    // There from the start, so that the first one is an increase.
     this.#registry.add("hlsync_commits_total", {}, 0);
+    this.#registry.add("hlsync_sse_dropped_total", {}, 0);
   }
 
   start(): void {

@@ -115,11 +115,12 @@ function checkExpression(expr: string, words: string, where: string): void {
       known.includes(label) || (isHistogram && label === "le"),
       `${where}: ${names} has no label ${label}`,
     );
-  for (const [, hop] of expr.matchAll(/hop="(\w+)"/g))
-    assert.ok(
-      HOPS.some((one) => one === hop),
-      `${where}: ${hop}`,
-    );
+  for (const [, hops] of expr.matchAll(/hop=~?"([^"]+)"/g))
+    for (const hop of hops!.split("|"))
+      assert.ok(
+        HOPS.some((one) => one === hop),
+        `${where}: ${hop}`,
+      );
   // What the words show must be left after the aggregation.
   for (const [, label] of words.matchAll(/\{\{\s*(?:\$labels\.)?(\w+)\s*\}\}/g))
     assert.ok(kept.includes(label!), `${where}: the result has no label ${label}`);
