@@ -6,39 +6,11 @@
  */
 import { readFrame } from "../src/protocol/channels.ts";
 import { fillRow } from "../src/sync/normalize.ts";
+import { fillFrame, USER } from "./fillFrames.ts";
 
 const FRAMES = 200_000;
 const ROUNDS = 5;
-const user = `0x${"1".repeat(40)}`;
-
-const texts = Array.from({ length: 1_000 }, (_, i) =>
-  JSON.stringify({
-    channel: "userFills",
-    data: {
-      user,
-      fills: [
-        {
-          ...{
-            coin: "BTC",
-            px: "66653.0",
-            sz: "0.001",
-            side: "A",
-            time: 1781528065899 + i,
-            startPosition: "-0.0213",
-          },
-          ...{
-            dir: "Open Short",
-            closedPnl: "0.0",
-            hash: `0x${"e2".repeat(32)}`,
-            oid: 55030848197 + i,
-            crossed: false,
-          },
-          ...{ fee: "0.009997", tid: 745210434703679 + i, feeToken: "USDC", twapId: null },
-        },
-      ],
-    },
-  }),
-);
+const texts = Array.from({ length: 1_000 }, (_, i) => fillFrame(i, 1));
 
 function perSecond(work: (text: string) => void): number {
   const beganMs = performance.now();
@@ -47,7 +19,7 @@ function perSecond(work: (text: string) => void): number {
 }
 
 let kept = 0;
-const origin = { account: user, source: "stream", seenAtMs: 0 } as const;
+const origin = { account: USER, source: "stream", seenAtMs: 0 } as const;
 const ours = (text: string) => {
   const frame = readFrame(text);
   if (frame.type !== "data" || frame.reading.content.type !== "fills") throw new Error("not read");

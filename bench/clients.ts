@@ -1,0 +1,109 @@
+/**
+ * Decoding and dispatch of `userFills` frames on one connection, by client: a process that only sends, and one process
+ * for each client, in turns; every client gets the same bytes over a real socket on this machine. Prints a table of
+ * medians; `ratio` is against nothing but the socket and `JSON.parse`, in the same round.
+ *
+ *   node bench/clients.ts [rounds]
+ */
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { loadavg } from "node:os";
+import { USER } from "./fillFrames.ts";
+import type { Measured, Order } from "./receive.ts";
+
+const ROUNDS = Number(process.argv[2] ?? 5);
+
+interface Client {
+  name: string;
+  /** Whose version is shown. */
+  package: string | null;
+  /** Frames of one fill a turn, so that a turn takes about half a second; a fifth of them of ten fills. */
+  frames: number;
+}
+const BASELINE = "ws + JSON.parse";
+const CLIENTS: readonly Client[] = [
+  { name: BASELINE, package: "ws", frames: 60_000 },
+  { name: "hlsync", package: null, frames: 40_000 },
+  { name: "@nktkas/hyperliquid", package: "@nktkas/hyperliquid", frames: 60_000 },
+  { name: "hyperliquid (nomeida)", package: "hyperliquid", frames: 10_000 },
+  { name: "ccxt pro", package: "ccxt", frames: 5_000 },
+];
+
+const children: ChildProcess[] = [];
+process.on("exit", () => {
+  for (const child of children) child.kill("SIGKILL");
+});
+function start(file: string, ...args: string[]): ChildProcess {
+  const path = new URL(file, import.meta.url).pathname;
+  const child = fork(path, args, { stdio: ["ignore", "ignore", "ignore", "ipc"] });
+  children.push(child);
+  return child;
+}
+const answer = async <T>(child: ChildProcess): Promise<T> => (await once(child, "message"))[0] as T;
+
+const venue = start("blast.ts");
+const port = await answer<number>(venue);
+const processes = new Map(CLIENTS.map(({ name }) => [name, start("receive.ts", name)]));
+
+interface Turn {
+  framesPerSecond: number;
+  cpuMicrosPerFrame: number;
+  deliveredShare: number;
+}
+
+async function turn({ name, frames }: Client, fillsPerFrame: number): Promise<Turn> {
+  const count = fillsPerFrame === 1 ? frames : Math.ceil(frames / 5);
+  const host = `127.0.0.1:${port}`;
+  const wsUrl = `ws://${host}/ws?frames=${count}&fills=${fillsPerFrame}`;
+  const order: Order = {
+    do: "measure",
+    venue: { apiUrl: `http://${host}`, wsUrl, user: USER },
+    fills: count * fillsPerFrame,
+  };
+  const child = processes.get(name)!;
+  child.send(order);
+  const { delivered, tookMs, cpuMs } = await answer<Measured>(child);
+  return {
+    framesPerSecond: (count * 1_000) / tookMs,
+    cpuMicrosPerFrame: (cpuMs * 1_000) / count,
+    deliveredShare: delivered / order.fills,
+  };
+}
+
+const median = (values: number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!;
+const version = (name: string): string =>
+  JSON.parse(readFileSync(new URL(`../node_modules/${name}/package.json`, import.meta.url), "utf8")).version;
+
+async function compare(fillsPerFrame: number): Promise<void> {
+  const turns = new Map<string, Turn[]>(CLIENTS.map(({ name }) => [name, []]));
+  // The first round warms up.
+  for (let round = 0; round <= ROUNDS; round++) {
+    for (const client of CLIENTS) {
+      const result = await turn(client, fillsPerFrame);
+      if (round > 0) turns.get(client.name)!.push(result);
+    }
+  }
+  const baseline = turns.get(BASELINE)!;
+  for (const client of CLIENTS) {
+    const own = turns.get(client.name)!;
+    const of = (figure: (turn: Turn, round: number) => number) => median(own.map(figure));
+    const cells = [
+      client.package === null ? client.name : `${client.name} ${version(client.package)}`,
+      fillsPerFrame,
+      Math.round(of((one) => one.framesPerSecond)),
+      of((one, round) => one.framesPerSecond / baseline[round]!.framesPerSecond).toFixed(2),
+      of((one) => one.cpuMicrosPerFrame).toFixed(1),
+      of((one, round) => baseline[round]!.cpuMicrosPerFrame / one.cpuMicrosPerFrame).toFixed(2),
+      `${(of((one) => one.deliveredShare) * 100).toFixed(1)} %`,
+    ];
+    console.log(`| ${cells.join(" | ")} |`);
+  }
+}
+
+console.log(`${ROUNDS} rounds, medians; Node ${process.version}, load ${loadavg()[0]!.toFixed(1)}\n`);
+console.log("| client | fills/frame | frames/s | ratio | CPU µs/frame | ratio by CPU | fills delivered |");
+console.log("|---|---|---|---|---|---|---|");
+await compare(1);
+await compare(10);
+process.exit();
