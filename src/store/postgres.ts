@@ -144,20 +144,25 @@ function rootOf(error: unknown): Error & { code?: string } {
   return error instanceof Error ? error : new Error(String(error));
 }
 
-/** Asks the way every PostgreSQL (and pooler) must understand, whether it is one at all: SSLRequest → `S` or `N`. */
-function speaksPostgres(host: string, port: number, timeoutMs: number): Promise<boolean> {
-  if (host.startsWith("/")) return Promise.resolve(true);
+/** What is at the other end: another protocol, or nobody who says a word; `closed` may well be a PostgreSQL that stops. */
+type Speech = "postgres" | "other" | "silent" | "closed";
+
+/** Asks the way every PostgreSQL (and pooler) must understand, whether it is one at all: SSLRequest → `S`, `N` or `E`. */
+function whatAnswers(host: string, port: number, timeoutMs: number): Promise<Speech> {
+  if (host.startsWith("/")) return Promise.resolve("postgres");
   return new Promise((resolve) => {
     const socket = connectSocket({ host, port });
-    const finish = (answer: boolean) => {
+    const finish = (speech: Speech) => {
       socket.destroy();
-      resolve(answer);
+      resolve(speech);
     };
-    socket.setTimeout(timeoutMs, () => finish(false));
+    socket.setTimeout(timeoutMs, () => finish("silent"));
     socket.once("connect", () => socket.write(Buffer.from([0, 0, 0, 8, 4, 210, 22, 47])));
-    socket.once("data", (data) => finish(data[0] === 0x53 || data[0] === 0x4e));
-    socket.once("error", () => finish(true));
-    socket.once("close", () => finish(false));
+    socket.once("data", (data) =>
+      finish("SNE".includes(String.fromCharCode(data[0]!)) ? "postgres" : "other"),
+    );
+    socket.once("error", () => finish("closed"));
+    socket.once("close", () => finish("closed"));
   });
 }
 
@@ -253,11 +258,12 @@ class PostgresDatabase implements Database {
         error,
         false,
       );
-    if (!(await speaksPostgres(String(config.host), Number(config.port), this.#connectTimeoutMs)))
+    const speech = await whatAnswers(String(config.host), Number(config.port), this.#connectTimeoutMs);
+    if (speech === "other" || speech === "silent")
       return this.#storeError(
-        `what answers at ${place} is not a PostgreSQL server: check host and port (--database, DATABASE_URL)`,
+        `what answers at ${place} is not a PostgreSQL server${speech === "silent" ? ", or one that hangs" : ""}: check host and port (--database, DATABASE_URL)`,
         error,
-        false,
+        speech === "silent",
       );
     return this.#storeError(`cannot connect to PostgreSQL at ${place}: ${root.message}`, error, true);
   }

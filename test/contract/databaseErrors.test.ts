@@ -107,11 +107,20 @@ describe("a database that cannot be used", () => {
     await new Promise((done) => web.close(done));
   });
 
+  it("because it hangs up is worth another try: servers and poolers that are stopping do so", async () => {
+    const { port, server: stopping } = await listen((socket) => void socket.once("data", () => socket.end()));
+    const error = await failure(`postgres://me:${PASSWORD}@127.0.0.1:${port}/db`);
+    assert.match(error.message, /^cannot connect to PostgreSQL at 127\.0\.0\.1:\d+: /);
+    assert.equal(error.transient, true);
+    await new Promise((done) => stopping.close(done));
+  });
+
   it("because something silent listens there is told within the time limit", async () => {
     const sockets: Socket[] = [];
     const { port, server: mute } = await listen((socket) => void sockets.push(socket));
     const error = await failure(`postgres://me:${PASSWORD}@127.0.0.1:${port}/db`, { connectTimeoutMs: 200 });
-    assert.match(error.message, /not a PostgreSQL server/);
+    assert.match(error.message, /not a PostgreSQL server, or one that hangs/);
+    assert.equal(error.transient, true);
     for (const socket of sockets) socket.destroy();
     await new Promise((done) => mute.close(done));
   });
