@@ -2,7 +2,8 @@
  * `POST /info`, asked with patience. Guarantees: an answer is returned only when it is complete, JSON and what the
  * request's row promises; every other outcome is an error, never an empty list. Retries what may pass by itself (429,
  * 5xx, html and truncated bodies, resets, time-outs) at most `maxAttempts` times, with full jitter, each attempt within
- * the rate limit; never retries what cannot (422 and other 4xx, an answer that does not fit).
+ * the rate limit; never retries what cannot (422 and other 4xx, an answer that does not fit). While the venue answers
+ * nothing at all, it is asked a cheap question first: a lost answer costs as if it had been given.
  * Assumes that info requests change nothing, so that repeating one is always safe.
  */
 import { ProtocolError, RateLimitError, TransportError } from "../errors.ts";
@@ -34,6 +35,8 @@ const MAX_ATTEMPTS = 5;
 const TIMEOUT_MS = 15_000;
 const RETRY_BASE_MS = 500;
 const RETRY_CAP_MS = 10_000;
+/** So many requests in a row without any answer: the venue is taken to be away. */
+const AWAY_AFTER = 3;
 
 /** The longest lists known: 2000 rows at one weight per 20, 5000 candles at one per 60. */
 const MAX_EXTRA_WEIGHT = 100;
@@ -56,9 +59,35 @@ export function createInfoClient(options: InfoClientOptions): VenueInfo {
   const url = `${options.apiUrl.replace(/\/+$/, "")}/info`;
   const maxAttempts = options.maxAttempts ?? MAX_ATTEMPTS;
   let offset: ClockOffset | null = null;
+  let unanswered = 0;
+  let probing: Promise<Attempt<unknown>> | null = null;
 
   /** One attempt within the budget. Rejects only with the signal's reason or when too many wait. */
   async function attempt<P, R>(
+    row: InfoRequest<P, R>,
+    bodyText: string,
+    asked: InfoOptions,
+  ): Promise<Attempt<R>> {
+    if (unanswered >= AWAY_AFTER) {
+      probing ??= send(INFO.exchangeStatus, JSON.stringify({ type: INFO.exchangeStatus.type }), {
+        priority: "heal",
+      }).finally(() => {
+        probing = null;
+      });
+      const { outcome, sentAtMs, receivedAtMs } = await probing;
+      asked.signal?.throwIfAborted();
+      if (unanswered >= AWAY_AFTER && outcome.type !== "answer")
+        return {
+          outcome: { type: "again", error: awayError(row.type, outcome.error) },
+          sentAtMs,
+          receivedAtMs,
+          weight: 0,
+        };
+    }
+    return send(row, bodyText, asked);
+  }
+
+  async function send<P, R>(
     row: InfoRequest<P, R>,
     bodyText: string,
     asked: InfoOptions,
@@ -79,6 +108,7 @@ export function createInfoClient(options: InfoClientOptions): VenueInfo {
     const deadline = withDeadline(clock, asked.timeoutMs ?? options.timeoutMs ?? TIMEOUT_MS, signal);
     try {
       const answer = await options.post(url, bodyText, deadline.signal);
+      unanswered = 0;
       const { outcome, weight } = judge(row, answer, permit);
       return { outcome, sentAtMs, receivedAtMs: clock.now(), weight };
     } catch (error) {
@@ -86,6 +116,7 @@ export function createInfoClient(options: InfoClientOptions): VenueInfo {
       const weight = row.weight + extra;
       permit.abandoned(weight);
       signal?.throwIfAborted();
+      unanswered += 1;
       const failed = new TransportError(`${row.type}: no answer: ${rootMessage(error)}`, { cause: error });
       return { outcome: { type: "again", error: failed }, sentAtMs, receivedAtMs: clock.now(), weight };
     } finally {
@@ -125,6 +156,9 @@ export function createInfoClient(options: InfoClientOptions): VenueInfo {
     reserve: (weight) => limiter.reserve(weight),
   };
 }
+
+const awayError = (type: string, cause: Error): TransportError =>
+  new TransportError(`${type}: not asked, the venue does not answer (${rootMessage(cause)})`, { cause });
 
 /** What an HTTP answer means; settles the permit. */
 function judge<P, R>(

@@ -57,8 +57,9 @@ import type { Volatilities } from "./volatility.ts";
 export const ACCOUNT_DEFAULTS = {
   /** REST may answer this much behind the stream (no figure is published): younger time is never claimed as proven. */
   restLagMs: 2_000,
-  /** Windows repeat this much of what was proven before. */
+  /** Reconciling repeats this much of what was proven before; healing and polling, which cost when it is busy, this much. */
   overlapMs: 60_000,
+  quickOverlapMs: 10_000,
   /** A gap longer than this is closed from its young end first; the rest is backfill. */
   foregroundMs: 3_600_000,
   /** A lost message is suspected when a contradiction lives this long. */
@@ -72,8 +73,8 @@ export type AccountOptions = { [K in keyof typeof ACCOUNT_DEFAULTS]: number };
 
 /** How far past the present a window reads, so that a venue clock ahead of ours hides nothing. */
 const READ_AHEAD_MS = 3_600_000;
-/** Every so many catch-ups all dexes are read, not only those in use. */
-const ALL_DEXES_EVERY = 12;
+/** Every so many catch-ups, the first included, all dexes are read, not only those in use, with the long overlap. */
+const THOROUGH_EVERY = 12;
 /** A catch-up waits this long for what the health score lacks. */
 const HEALTH_WAIT_MS = 3_000;
 /** Orders resolved one by one in one catch-up; more than these are left to the next. */
@@ -235,15 +236,20 @@ export class Account {
     this.#noteVenueTime(status.result.value.time);
     if (priority !== "heal") await this.#recall();
     this.#signal = signal;
-    const everyDex = this.#catchUps++ % ALL_DEXES_EVERY === 0;
-    const dexes = this.#deps.dexes.filter((dex) => everyDex || this.#usedDexes.has(dex));
+    const isThorough = this.#catchUps++ % THOROUGH_EVERY === 0;
+    const dexes = this.#deps.dexes.filter((dex) => isThorough || this.#usedDexes.has(dex));
+    const { overlapMs, quickOverlapMs } = this.#deps.options;
+    const overlap = isThorough || options.source === "reconcile" ? overlapMs : quickOverlapMs;
     const later: ReadOptions = { ...options, priority: priority === "heal" ? "reconcile" : priority };
     const orders = this.#readOrders(dexes, later);
-    const fills = allOf([this.#readPresent("fills", options), this.#readPresent("twapFills", options)]);
+    const fills = allOf([
+      this.#readPresent("fills", options, overlap),
+      this.#readPresent("twapFills", options, overlap),
+    ]);
     await allOf([
       fills.then(() => priority === "heal" && this.endHeal()),
-      this.#readPresent("funding", later),
-      this.#readPresent("ledger", later),
+      this.#readPresent("funding", later, overlap),
+      this.#readPresent("ledger", later, overlap),
       orders,
       this.#readStates(dexes, orders, later),
     ]);
@@ -308,11 +314,7 @@ export class Account {
     return this.gaps(stream).filter((gap) => provenToMs !== undefined && gap.toMs < provenToMs);
   }
 
-  async #readPresent(
-    stream: WindowStream,
-    options: ReadOptions,
-    overlapMs: number = this.#deps.options.overlapMs,
-  ): Promise<void> {
+  async #readPresent(stream: WindowStream, options: ReadOptions, overlapMs: number): Promise<void> {
     const { foregroundMs } = this.#deps.options;
     const nowMs = this.#venueTimeMs;
     const provenToMs = this.known(stream, "proven").at(-1)?.toMs ?? Number.NEGATIVE_INFINITY;

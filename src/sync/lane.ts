@@ -329,7 +329,8 @@ export class Lane {
     if (this.#confirmDueMs !== null && nowMs >= this.#confirmDueMs) this.#startConfirm();
     // A heal that failed is as urgent as it was.
     if (nowMs >= this.#catchUpDueMs && this.#phase === "catching_up") this.#startCatchUp("heal", "repair");
-    else if (nowMs >= this.#catchUpDueMs) this.#startCatchUp("reconcile", "reconcile");
+    else if (nowMs >= this.#catchUpDueMs)
+      this.#startCatchUp("reconcile", this.#phase === "live" ? "reconcile" : "poll");
     else if (this.#lastCatchUpMs !== null) this.#startBackfill();
     const idle: Batch = account.snapshot(false);
     if (nowMs - this.#streamedWrittenMs >= this.#deps.options.streamedMs) {

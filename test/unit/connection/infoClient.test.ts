@@ -114,6 +114,56 @@ describe("a request", () => {
   });
 });
 
+describe("a venue that does not answer", () => {
+  const gone = () => new Error("other side closed");
+
+  it("is asked a cheap question first, one for all who want something at the same time", async () => {
+    const { info, asked, clock, limiter } = setUp([
+      gone(),
+      gone(),
+      gone(),
+      gone(),
+      ok({ time: 5 }),
+      ok([FILL]),
+      ok([]),
+    ]);
+    const first = info.request(INFO.userFillsByTime, WINDOW, HEAL);
+    const second = info.request(INFO.userFunding, { ...USER, startTime: 0 }, HEAL);
+    await within(clock, 60_000, Promise.all([first, second]));
+    const types = asked.map(({ body }) => body.type);
+    assert.deepEqual(
+      types.slice(3),
+      ["exchangeStatus", "exchangeStatus", "userFillsByTime", "userFunding"].slice(0),
+    );
+    // Three lost answers count in full, the questions and the answers as they are.
+    assert.ok(limiter.stats().usedLastMinute <= 3 * 120 + 2 * 2 + 100 + 21 + 20);
+  });
+
+  it("is an error after as many attempts as ever, and costs next to nothing meanwhile", async () => {
+    const { info, asked, clock, limiter } = setUp(Array(40).fill(gone()));
+    const requests = Array.from({ length: 6 }, () => info.request(INFO.userFillsByTime, WINDOW, HEAL));
+    const outcomes = within(clock, 60_000, Promise.allSettled(requests));
+    for (const { status } of await outcomes) assert.equal(status, "rejected");
+    assert.equal(asked.filter(({ body }) => body.type === "userFillsByTime").length, 6);
+    assert.equal(asked.length, 6 + 6 * 4);
+    assert.equal(limiter.stats().usedLastMinute, 6 * 120 + 6 * 4 * 2);
+  });
+
+  it("leaves no question behind when who asked has gone", async () => {
+    const { info, asked, clock } = setUp([gone(), gone(), gone(), "silence"]);
+    const abort = new AbortController();
+    const answer = info.request(INFO.userFillsByTime, WINDOW, { ...HEAL, signal: abort.signal });
+    const ended = assert.rejects(answer, (error) => error === reason);
+    const reason = new Error("enough");
+    await clock.advance(10_000);
+    assert.equal(asked.at(-1)?.body.type, "exchangeStatus");
+    abort.abort(reason);
+    await clock.advance(20_000);
+    await ended;
+    assert.equal(clock.timers, 0);
+  });
+});
+
 describe("an answer that is no answer", () => {
   const cases: [string, Turn][] = [
     ["502 with html", { status: 502, text: HTML }],
