@@ -28,8 +28,8 @@ export const FRAME_FAULTS = [
   /** From now on the socket is open and dead: nothing is sent, pings go unanswered, closing is not confirmed. */
   "halfOpen",
 ] as const;
-/** Decided for every connection and every request. */
-export const CONNECT_FAULTS = ["refuse"] as const;
+/** Decided for every connection; `refuse` also for every request. */
+export const CONNECT_FAULTS = ["refuse", "refuseSockets"] as const;
 /** Decided for every HTTP request. */
 export const REQUEST_FAULTS = [
   "http429",
@@ -146,8 +146,9 @@ export class Faults {
     return this.#decide(FRAME_FAULTS, subject);
   }
 
-  connect(ip: string): FiredFault | null {
-    return this.#decide(CONNECT_FAULTS, { ip });
+  /** Of a WebSocket connection or of a request. */
+  connect(ip: string, what: "socket" | "request"): FiredFault | null {
+    return this.#decide(what === "socket" ? CONNECT_FAULTS : ["refuse"], { ip });
   }
 
   request(subject: FaultSubject): FiredFault | null {

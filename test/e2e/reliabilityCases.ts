@@ -4,6 +4,7 @@
  */
 import type { Cluster, Difference } from "./reliabilityRig.ts";
 import {
+  beyondHorizon,
   crowd,
   databaseTrouble,
   droppedFrames,
@@ -65,11 +66,15 @@ function compared(difference: Difference, figures: string, ...failures: string[]
   };
 }
 
-const outageCase = (outageMs: number, isLong: boolean): Case => ({
-  name: `outage of ${outageMs / 1_000} s`,
+const outageCase = (
+  outageMs: number,
+  isLong: boolean,
+  what: "everything" | "stream" = "everything",
+): Case => ({
+  name: `outage of ${outageMs / 1_000} s${what === "stream" ? ", of the stream alone" : ""}`,
   isLong,
   async run(cluster) {
-    const r = await outage(cluster, outageMs);
+    const r = await outage(cluster, outageMs, what);
     return compared(
       r,
       `${r.missedLive} fills meanwhile; reconnected after ${seconds(r.reconnectedMs)}, complete ${seconds(r.completeMs)} later, proven ${seconds(r.provenMs)}`,
@@ -114,7 +119,23 @@ export const CASES: readonly Case[] = [
   outageCase(3_000, false),
   outageCase(10_000, true),
   outageCase(45_000, true),
-  outageCase(300_000, true),
+  outageCase(45_000, true, "stream"),
+  outageCase(300_000, true, "stream"),
+  {
+    name: "outage of 300 s: more fills than the venue serves afterwards",
+    isLong: true,
+    async run(cluster) {
+      const r = await beyondHorizon(cluster, 300_000);
+      return {
+        fills: { happened: r.happened, missing: r.happened - r.stored, extra: r.extra },
+        figures: `the ${r.served} that the venue still served are stored after ${seconds(r.completeMs)}; the time of the others is named unprovable`,
+        failures: broken(
+          [`${r.silent} fills lost in silence`, r.silent === 0],
+          [`${r.extra} fills doubled or invented`, r.extra === 0],
+        ),
+      };
+    },
+  },
   {
     name: "half-open socket",
     isLong: false,

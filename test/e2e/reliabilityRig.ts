@@ -354,9 +354,10 @@ export class SimulatedVenue {
     );
   }
 
-  /** Cuts what is open and refuses everything new for so long. */
-  async outage(forMs: number): Promise<void> {
-    await this.control("faults", { fault: "refuse", forMs } satisfies Partial<FaultRule> & { forMs: number });
+  /** Cuts what is open and refuses everything new for so long, or new sockets only. */
+  async outage(forMs: number, what: "everything" | "stream" = "everything"): Promise<void> {
+    const fault: FaultRule["fault"] = what === "stream" ? "refuseSockets" : "refuse";
+    await this.control("faults", { fault, forMs });
     await this.control("connections", { do: "cut" });
   }
 
@@ -481,6 +482,20 @@ export class Rig {
       const stored = await this.#storedKeys(account);
       return fills.every((fill) => stored.has(wireKey(fill)));
     });
+  }
+
+  /** Fills that are not stored and whose time is not called unprovable. */
+  async silentLosses(account: string, fills: readonly JsonObject[]): Promise<number> {
+    const stored = await this.#storedKeys(account);
+    const named = (await openStore(this.database).coverage(account, "fills")).filter(
+      ({ grade }) => grade === "unprovable",
+    );
+    return fills.filter((fill) => {
+      const timeMs = Number(fill.time);
+      return (
+        !stored.has(wireKey(fill)) && !named.some(({ fromMs, toMs }) => timeMs >= fromMs && timeMs <= toMs)
+      );
+    }).length;
   }
 
   /** Gaps in the fills that touch this stretch, as `hl_gaps` tells them. */

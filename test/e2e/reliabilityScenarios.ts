@@ -4,6 +4,7 @@
  * bounds on the results; the script prints them.
  */
 
+import { HORIZON } from "../../src/protocol/limits.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { seededRandom } from "../../src/runtime/random.ts";
 import { ACCOUNT_DEFAULTS } from "../../src/sync/account.ts";
@@ -124,13 +125,17 @@ export interface Outage extends Difference {
   metrics: string[];
 }
 
-/** The venue is cut off for so long, at full load. */
-export const outage = (cluster: Cluster, outageMs: number): Promise<Outage> =>
+/** The venue, or its stream alone, is cut off for so long, at full load. */
+export const outage = (
+  cluster: Cluster,
+  outageMs: number,
+  what: "everything" | "stream" = "everything",
+): Promise<Outage> =>
   underLoad(cluster, async (rig) => {
     const program = rig.run();
     await live(rig);
     const fromMs = (await rig.venue.state()).venueTimeMs;
-    await rig.venue.outage(outageMs);
+    await rig.venue.outage(outageMs, what);
     await passes(outageMs);
     const endedMs = performance.now();
     const gapWasNamed = (await rig.gaps(ACCOUNT, fromMs, fromMs + outageMs)) > 0;
@@ -156,6 +161,42 @@ export const outage = (cluster: Cluster, outageMs: number): Promise<Outage> =>
       gapWasNamed,
       ...difference,
     };
+  });
+
+export interface Horizon {
+  /** Fills that happened, that the venue surely still served when it was back, and that are stored. */
+  happened: number;
+  served: number;
+  stored: number;
+  /** Stored fills that never happened. */
+  extra: number;
+  /** Fills that are not stored and whose time `hl_gaps` does not call unprovable: silent losses. */
+  silent: number;
+  /** From a connection until all that the venue serves is stored and the rest is named. */
+  completeMs: number;
+}
+
+/** Everything is cut off for so long that the venue has forgotten fills when it is back. */
+export const beyondHorizon = (cluster: Cluster, outageMs: number): Promise<Horizon> =>
+  underLoad(cluster, async (rig) => {
+    rig.run();
+    await live(rig);
+    await rig.venue.outage(outageMs);
+    await passes(outageMs);
+    await until("a connection", HEALED_WITHIN_MS, async () => (await rig.venue.followers()) > 0);
+    const connectedMs = performance.now();
+    const { fills } = await rig.venue.truth();
+    // Those that it goes on serving while they are read and new ones come.
+    const served = fills.slice(-(HORIZON.fills - 20 * FILLS_PER_SECOND));
+    await rig.holds(ACCOUNT, served, 2 * HEALED_WITHIN_MS);
+    const { tookMs } = await until("what is lost to be named", 2 * HEALED_WITHIN_MS, async () => {
+      return (await rig.silentLosses(ACCOUNT, fills)) === 0;
+    }).catch(() => ({ tookMs: Number.NaN }));
+    const completeMs = performance.now() - connectedMs;
+    const silent = Number.isNaN(tookMs) ? await rig.silentLosses(ACCOUNT, fills) : 0;
+    await rig.venue.freeze();
+    const { happened, missing, extra } = await rig.difference();
+    return { happened, served: served.length, stored: happened - missing, extra, silent, completeMs };
   });
 
 export interface HalfOpen extends Difference {

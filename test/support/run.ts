@@ -1,5 +1,5 @@
 /**
- * Runs the tests and ends with the plain line `N passed, N failed, N skipped`. Arguments are folders or files under
+ * Runs the tests and ends with the plain line `N passed, N failed`. Arguments are folders or files under
  * `test/`; default all. Guarantees: exits non-zero on any failure and when no test ran.
  */
 import { globSync } from "node:fs";
@@ -27,7 +27,7 @@ stream.on("test:fail", ({ name, file, details }) => {
 });
 stream.on("end", () => {
   process.stdout.write(failures.map((line) => `failed: ${line}\n`).join(""));
-  process.stdout.write(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`);
+  process.stdout.write(`${counts.skipped} skipped\n${counts.passed} passed, ${counts.failed} failed\n`);
   process.exitCode = counts.failed > 0 || counts.passed === 0 ? 1 : 0;
 });
 stream.compose(spec).pipe(process.stdout, { end: false });

@@ -153,7 +153,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     faults,
     switches,
     http(path, bodyText, ip) {
-      if (faults.connect(ip) !== null) return reply({ status: 503, body: "" }, 0, "before");
+      if (faults.connect(ip, "request") !== null) return reply({ status: 503, body: "" }, 0, "before");
       if (path !== "/info" && path !== "/exchange") return reply({ status: 404, body: "" }, 0, null);
       const request = parse(bodyText);
       const kind = path === "/info" ? "info" : "action";
@@ -163,7 +163,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       return reply(result, lateness(fired), breaks);
     },
     admit(ip) {
-      if (faults.connect(ip) !== null) return { admitted: false, status: 0 };
+      if (faults.connect(ip, "socket") !== null) return { admitted: false, status: 0 };
       if (budgets.of(ip, clock.now()).openConnection(clock.now())) return { admitted: true };
       return { admitted: false, status: switches.overConnectionLimit === "close" ? 101 : 429 };
     },

@@ -199,6 +199,18 @@ describe("faulty connections", () => {
   });
 });
 
+describe("sockets alone", () => {
+  it("are refused while requests are answered", async () => {
+    const { gateway, venue, clock } = setUp();
+    venue.answers.set("meta", { universe: [] });
+    gateway.faults.add({ fault: "refuseSockets", untilMs: START_MS + 3_000 });
+    assert.deepEqual(gateway.admit(IP), { admitted: false, status: 0 });
+    assert.equal(gateway.http("/info", '{"type":"meta"}', IP).status, 200);
+    await clock.advanceBy(3_000);
+    assert.deepEqual(gateway.admit(IP), { admitted: true });
+  });
+});
+
 describe("faulty answers", () => {
   const ask = (rule: FaultRule) => {
     const { gateway, venue } = setUp({ faults: [rule] });
