@@ -186,6 +186,11 @@ function applyCall(batch: Batch): { sql: string; params: unknown[] } {
 export function openStore(database: Database): DatabaseStore {
   const rows = <R>(sql: string, params: readonly unknown[]): Promise<R[]> =>
     database.query<R & Row>(sql, params);
+  const positionsOf = (account: Address): Promise<PositionRow[]> =>
+    rows<PositionRow>(
+      `select ${POSITION_COLUMNS} from public.hl_positions where account_address = $1 order by dex, coin`,
+      [account],
+    );
 
   return {
     database,
@@ -211,11 +216,7 @@ export function openStore(database: Database): DatabaseStore {
            order by order_id`,
           [account],
         ),
-        rows<AccountState["positions"][number]>(
-          `select dex, coin, case side when 'short' then -size else size end as szi, as_of_ms as "asOfMs"
-           from public.hl_positions where account_address = $1 order by dex, coin`,
-          [account],
-        ),
+        positionsOf(account),
       ]);
       return { sinceMs: stored?.sinceMs ?? null, coverage, openOrders, positions };
     },
@@ -305,11 +306,7 @@ export function openStore(database: Database): DatabaseStore {
       return found.map(({ id }) => id);
     },
 
-    positions: (account) =>
-      rows<PositionRow>(
-        `select ${POSITION_COLUMNS} from public.hl_positions where account_address = $1 order by dex, coin`,
-        [account],
-      ),
+    positions: positionsOf,
 
     async latestDashboard(account): Promise<DashboardRow | null> {
       const [row] = await rows<DashboardRow>(

@@ -177,7 +177,11 @@ export class Account {
       this.check.noteOpenOrder(order.orderId, order.coin, clock.now());
       this.#usedDexes.add(dexOfCoin(order.coin));
     }
-    for (const position of state.positions) this.#usedDexes.add(position.dex);
+    for (const position of state.positions) {
+      this.#usedDexes.add(position.dex);
+      // What was open when the last process ended may be closed by now: then a state lacks it.
+      if (!isZero(position.szi)) this.#positions.set(`${position.dex} ${position.coin}`, position);
+    }
   }
 
   /**

@@ -26,7 +26,8 @@ export interface AccountState {
   coverage: CoverageRow[];
   /** Orders not known to be terminal. */
   openOrders: { orderId: number; coin: string; status: OrderStatus; placedAtMs: number }[];
-  positions: { dex: string; coin: string; szi: Decimal; asOfMs: number }[];
+  /** Flat ones too. */
+  positions: PositionRow[];
 }
 
 /**

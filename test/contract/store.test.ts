@@ -302,7 +302,7 @@ for (const kind of ["embedded", "real"] as const) {
           [556_696_349_186, "open"],
         ],
       );
-      assert.deepEqual(state.positions, [{ dex: "", coin: "BTC", szi: "-0.5", asOfMs: T }]);
+      assert.deepEqual(state.positions, [positionOf({ szi: "-0.5" })]);
       assert.deepEqual(state.coverage, everything().coverage);
       assert.equal((await store.accounts())[0]?.alias, "main");
       assert.equal((await store.openAccount(ACCOUNT, null, T - 5)).sinceMs, T - 5);

@@ -12,4 +12,8 @@ export const KEPT_SEEDS: readonly { seed: number; bug: string }[] = [
     seed: 100536,
     bug: "two fills of one millisecond, there and back, were linked the wrong way round, and verify saw a position",
   },
+  {
+    seed: 722455,
+    bug: "a position that was closed while the process was away stayed open in the database for ever",
+  },
 ];
