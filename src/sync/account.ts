@@ -79,8 +79,8 @@ const THOROUGH_EVERY = 12;
 const HEALTH_WAIT_MS = 3_000;
 /** Orders resolved one by one in one catch-up; more than these are left to the next. */
 const RESOLVE_ORDERS_MAX = 100;
-/** What reading the fills after an outage may cost at once: the venue's time, and a full page of each kind. */
-const HEAL_WEIGHT = 242;
+/** What reading the fills after an outage may cost at once: the venue's time, two full pages, and one of TWAP slices. */
+const HEAL_WEIGHT = 362;
 /** Liquidations and dust have order ids that the venue never knew; so many in a row are older than what it keeps. */
 const FORGOTTEN_IN_A_ROW = 25;
 

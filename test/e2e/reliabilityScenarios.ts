@@ -149,7 +149,8 @@ export const outage = (
     const missedLive = fills.filter(
       ({ time }) => Number(time) >= fromMs && Number(time) < fromMs + outageMs,
     ).length;
-    const difference = await rig.settle(HEALED_WITHIN_MS);
+    // Orders that the venue no longer lists are asked for one by one, which may take several minutes' budget.
+    const difference = await rig.settle(5 * HEALED_WITHIN_MS);
     const metrics = await metricsAgainstTruth(rig, program);
     return {
       metrics,
