@@ -1,12 +1,13 @@
 /**
  * Received → committed, through the whole program: a simulator process, real sockets, the engine and an embedded
- * PostgreSQL with fsync on. Beside it, in the same run, a bare commit of one row. Prints milliseconds.
+ * PostgreSQL with fsync on; from the first frame that tells of a fill until the transaction with its row is committed.
+ * Beside it, in the same run and just before each case, a bare commit of one row. Prints a table, in milliseconds.
  *
- *   node bench/lag.ts [fillsPerSecond …]
+ *   node bench/lag.ts [<accounts>x<fills a second of each> …]
  */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createHttpPost } from "../src/connection/httpPost.ts";
 import { createInfoClient } from "../src/connection/infoClient.ts";
@@ -16,87 +17,150 @@ import { createSocketFactory } from "../src/connection/webSocket.ts";
 import { systemClock as clock } from "../src/runtime/clock.ts";
 import { silentLog as log } from "../src/runtime/log.ts";
 import { systemRandom as random } from "../src/runtime/random.ts";
+import type { Database } from "../src/store/database.ts";
 import { openEmbedded } from "../src/store/embedded.ts";
 import { migrate } from "../src/store/migrate.ts";
 import { openPostgres } from "../src/store/postgres.ts";
 import { openStore } from "../src/store/store.ts";
 import { Engine } from "../src/sync/engine.ts";
+import type { Applied } from "../src/sync/events.ts";
 import type { OpenStream } from "../src/sync/ports.ts";
 
-const SECONDS = 20;
-const rates = process.argv.slice(2).map(Number);
+const SECONDS = 15;
+/** Between everything being live and the first sample. */
+const SETTLE_MS = 3_000;
+const LIVE_WITHIN_MS = 60_000;
+const BARE_COMMITS = 500;
+/** REST weight a minute, for venue and engine: at the venue's 1 200 ten new accounts take minutes until they are live. */
+const WEIGHT_PER_MINUTE = 100_000;
+const cases = process.argv.length > 2 ? process.argv.slice(2) : ["1x20", "1x200", "10x20"];
 
-const percentile = (values: number[], p: number): string => {
+function percentile(values: number[], p: number): number {
   const sorted = [...values].sort((a, b) => a - b);
-  return (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * p))] ?? Number.NaN).toFixed(2);
-};
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * p))] ?? Number.NaN;
+}
+
+let bareRows = 0;
+async function bareCommits(database: Database): Promise<number[]> {
+  const tookMs: number[] = [];
+  for (let i = 0; i < BARE_COMMITS; i++) {
+    const began = performance.now();
+    await database.query("insert into bare values ($1)", [bareRows++]);
+    tookMs.push(performance.now() - began);
+  }
+  return tookMs;
+}
+
+const processes = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of processes) child.kill("SIGKILL");
+});
+
+async function startVenue(accounts: readonly string[], fillsPerSecond: number) {
+  const args = ["simulate", "--port", "0", "--json", "--weight", `${WEIGHT_PER_MINUTE}`];
+  const flags = accounts.flatMap((account) => ["--account", account]);
+  const own = [...args, ...flags, "--fills-per-second", String(fillsPerSecond)];
+  const child = spawn(process.execPath, ["bin/hlsync.js", ...own], { stdio: ["ignore", "pipe", "ignore"] });
+  processes.add(child);
+  const apiUrl = await new Promise<string>((resolve) => {
+    child.stdout.once("data", (text: Buffer) => resolve(JSON.parse(text.toString()).apiUrl as string));
+  });
+  return { apiUrl, child };
+}
+
+/** When the first frame told of each fill, and how long after it was committed. */
+class Lags {
+  readonly #receivedAt = new Map<string, number>();
+  ms: number[] = [];
+
+  watch(open: OpenStream): OpenStream {
+    return (subscriptions, handler) =>
+      open(subscriptions, {
+        ...handler,
+        onMessage: (reading, channel, subscription, receivedAtMs) => {
+          if (reading.content.type === "fills" && !reading.isSnapshot) {
+            const now = performance.now();
+            for (const { value } of reading.content.rows) {
+              const key = `${subscription.user} ${value.tid}`;
+              if (!this.#receivedAt.has(key)) this.#receivedAt.set(key, now);
+            }
+          }
+          handler.onMessage(reading, channel, subscription, receivedAtMs);
+        },
+      });
+  }
+
+  committed({ events }: Applied): void {
+    const now = performance.now();
+    for (const { type, account, data, source } of events) {
+      const received = this.#receivedAt.get(`${account} ${data.trade_id}`);
+      if (type === "fill.created" && source === "stream" && received !== undefined)
+        this.ms.push(now - received);
+    }
+  }
+}
+
+async function measure(database: Database, accounts: readonly string[], fillsPerSecond: number) {
+  const { apiUrl, child } = await startVenue(accounts, fillsPerSecond);
+  const limiter = new RateLimiter(clock, { weightPerMinute: WEIGHT_PER_MINUTE });
+  const info = createInfoClient({ apiUrl, post: createHttpPost(), clock, random, limiter, log });
+  const wsUrl = `${apiUrl.replace("http", "ws")}/ws`;
+  const lags = new Lags();
+  const openStream = lags.watch(
+    createStreams({ wsUrl, socketFactory: createSocketFactory(), clock, random, log }),
+  );
+  const engine = new Engine(
+    {
+      ...{ store: openStore(database), info, openStream, clock, random, log },
+      publish: ({ applied }) => lags.committed(applied),
+      onFatal: (error) => {
+        throw error;
+      },
+    },
+    {
+      accounts: accounts.map((address) => ({ address, alias: null })),
+      ...{ sinceMs: null, market: null, webData2: false },
+    },
+  );
+  await engine.start();
+  const isLive = () => engine.status().accounts.every(({ lane }) => lane?.phase === "live");
+  const giveUpMs = clock.now() + LIVE_WITHIN_MS;
+  while (!isLive()) {
+    if (clock.now() > giveUpMs) throw new Error("not every account is live");
+    await clock.sleep(100);
+  }
+  await clock.sleep(SETTLE_MS);
+  lags.ms = [];
+  await clock.sleep(SECONDS * 1_000);
+  const { ms } = lags;
+  await engine.stop();
+  child.kill();
+  return ms;
+}
 
 const folder = mkdtempSync(join(tmpdir(), "hlsync-bench-"));
 const server = await openEmbedded(join(folder, "db"), { clock, log });
 const database = openPostgres(server.url);
 await migrate(database);
-
 await database.query("create table bare (id bigint primary key)");
-const bare: number[] = [];
-for (let i = 0; i < 1_000; i++) {
-  const began = performance.now();
-  await database.query("insert into bare values ($1)", [i]);
-  bare.push(performance.now() - began);
-}
-console.log(`bare commit: p50 ${percentile(bare, 0.5)} ms, p99 ${percentile(bare, 0.99)} ms`);
-
-for (const [index, rate] of (rates.length > 0 ? rates : [20, 200]).entries()) {
-  const account = `0x${String(index + 1).repeat(40)}`;
-  const args = ["simulate", "--port", "0", "--json", "--log-level", "error", "--account", account];
-  const simulator = spawn(process.execPath, ["bin/hlsync.js", ...args, "--fills-per-second", String(rate)]);
-  const apiUrl = await new Promise<string>((resolve) => {
-    simulator.stdout.once("data", (text: Buffer) => resolve(JSON.parse(text.toString()).apiUrl as string));
-  });
-  const limiter = new RateLimiter(clock);
-  const info = createInfoClient({ apiUrl, post: createHttpPost(), clock, random, limiter, log });
-  const wsUrl = `${apiUrl.replace("http", "ws")}/ws`;
-  const open = createStreams({ wsUrl, socketFactory: createSocketFactory(), clock, random, log });
-  const receivedAt = new Map<number, number>();
-  const lags: number[] = [];
-  const openStream: OpenStream = (subscriptions, handler) =>
-    open(subscriptions, {
-      ...handler,
-      onMessage(reading, channel, subscription, receivedAtMs) {
-        if (reading.content.type === "fills" && !reading.isSnapshot) {
-          const now = performance.now();
-          for (const { value } of reading.content.rows) {
-            if (!receivedAt.has(value.tid!)) receivedAt.set(value.tid!, now);
-          }
-        }
-        handler.onMessage(reading, channel, subscription, receivedAtMs);
-      },
-    });
-  const engine = new Engine(
-    {
-      ...{ store: openStore(database), info, openStream, clock, random, log },
-      publish({ applied }) {
-        const now = performance.now();
-        for (const { type, data, source } of applied.events) {
-          const received = receivedAt.get(Number(data.trade_id));
-          if (type === "fill.created" && source === "stream" && received !== undefined)
-            lags.push(now - received);
-        }
-      },
-      onFatal: (error) => {
-        throw error;
-      },
-    },
-    { accounts: [{ address: account, alias: null }], sinceMs: null, market: null, webData2: false },
+console.log(`${SECONDS} s each; Node ${process.version}, load ${loadavg()[0]!.toFixed(1)}\n`);
+console.log(
+  "| accounts | fills/s in all | fills seen | bare commit p50 / p99 | received → committed p50 / p99 | ratio |",
+);
+console.log("|---|---|---|---|---|---|");
+let used = 0;
+for (const name of cases) {
+  const [count, rate] = name.split("x").map(Number) as [number, number];
+  const accounts = Array.from(
+    { length: count },
+    () => `0x${(0xbe4c0000 + used++).toString(16).padStart(40, "0")}`,
   );
-  await engine.start();
-  await clock.sleep(3_000);
-  lags.length = 0;
-  await clock.sleep(SECONDS * 1_000);
-  console.log(
-    `${rate} fills/s: received → committed p50 ${percentile(lags, 0.5)} ms, p99 ${percentile(lags, 0.99)} ms (${lags.length} fills)`,
-  );
-  await engine.stop();
-  simulator.kill();
+  const bare = await bareCommits(database);
+  const lags = await measure(database, accounts, rate);
+  const both = (values: number[]) =>
+    `${percentile(values, 0.5).toFixed(2)} / ${percentile(values, 0.99).toFixed(2)} ms`;
+  const ratios = [0.5, 0.99].map((p) => (percentile(lags, p) / percentile(bare, p)).toFixed(1)).join(" / ");
+  console.log(`| ${[count, count * rate, lags.length, both(bare), both(lags), ratios].join(" | ")} |`);
 }
 await database.close();
 await server.release();
