@@ -255,6 +255,9 @@ async function databaseCase(
   return compared(
     r,
     `complete ${seconds(r.completeMs)} after it was back${r.sameHolder ? "" : "; the standby took over"}`,
-    ...broken(["a process ended", r.survived], [`${r.following} connections follow`, r.following === 1]),
+    ...broken(
+      [`a process ended: ${r.ended}`, r.ended === null],
+      [`${r.following} connections follow`, r.following === 1],
+    ),
   );
 }

@@ -417,7 +417,8 @@ export interface DatabaseTrouble extends Difference {
   downMs: number;
   /** From the end of the trouble until everything that happened before it is stored. */
   completeMs: number;
-  survived: boolean;
+  /** The last words of a process that ended; null when none did. */
+  ended: string | null;
   /** With a standby beside it: how many follow afterwards, and whether it is still the same one. */
   following: number;
   sameHolder: boolean;
@@ -481,8 +482,9 @@ export const databaseTrouble = (
     const following = await rig.venue.followers();
     const sameHolder = !isActive(standby);
     const difference = await rig.settle(HEALED_WITHIN_MS);
-    const survived = active.isAlive && standby.isAlive;
-    return { trouble, downMs, completeMs, survived, following, sameHolder, ...difference };
+    const dead = [active, standby].find((program) => !program.isAlive);
+    const ended = dead ? JSON.stringify(dead.log.slice(-3)) : null;
+    return { trouble, downMs, completeMs, ended, following, sameHolder, ...difference };
   });
 
 // ---- hands ----

@@ -9,7 +9,7 @@ import { type Receiver, startReceiver } from "../unit/outputs/receiver.ts";
 
 const BUSY = [`0x${"b".repeat(40)}`, `0x${"c".repeat(40)}`];
 
-describe("webhooks", { timeout: 240_000 }, () => {
+describe("webhooks", { timeout: 500_000 }, () => {
   let server: TestServer;
   let target: TestDatabase;
   let exchange: Running & { apiUrl: string };
