@@ -1,7 +1,9 @@
 /**
  * Everything that hears of committed changes while `run` follows: started after the engine, stopped before it. Each
- * part is a `Service`; a part that cannot start stops the program with its one-line error.
+ * part is a `Service`; a part that cannot start stops the program with its one-line error, but a database that was
+ * there a moment ago is waited for.
  */
+import { StoreError } from "../errors.ts";
 import { createFeed, type Feed } from "../outputs/feed.ts";
 import type { DeliveryAttempt } from "../outputs/webhooks/bridge.ts";
 import { Lifecycle, type Service } from "../runtime/lifecycle.ts";
@@ -28,6 +30,9 @@ export type StartOutput = (deps: OutputDeps) => Promise<Service | null>;
 /** Of each part, when a later one cannot start. */
 const STOP_WITHIN_MS = 10_000;
 
+/** Between two attempts to start a part while the database is away. */
+const RETRY_MS = 1_000;
+
 /** In the order of starting. */
 const OUTPUTS: readonly StartOutput[] = [httpOutput, webhooksOutput, alertsOutput, retentionOutput];
 
@@ -37,7 +42,7 @@ export async function startOutputs(following: Omit<OutputDeps, "attempts">): Pro
   const lifecycle = new Lifecycle(clock, log);
   try {
     for (const start of OUTPUTS) {
-      const service = await start(deps);
+      const service = await started(start, deps);
       if (service) lifecycle.add(service);
     }
   } catch (error) {
@@ -45,4 +50,18 @@ export async function startOutputs(following: Omit<OutputDeps, "attempts">): Pro
     throw error;
   }
   return lifecycle;
+}
+
+async function started(start: StartOutput, deps: OutputDeps): Promise<Service | null> {
+  const { clock, log, signal } = deps.context;
+  for (;;) {
+    try {
+      return await start(deps);
+    } catch (error) {
+      if (!(error instanceof StoreError && error.transient)) throw error;
+      log.warn("an output waits for the database", { error });
+      await clock.sleep(RETRY_MS, signal).catch(() => {});
+      if (signal.aborted) return null;
+    }
+  }
 }
