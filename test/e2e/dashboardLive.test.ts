@@ -97,11 +97,18 @@ describe("run with its dashboard open", { skip: noBrowser, timeout: 240_000 }, (
     );
     for (const [hop, { summary }] of Object.entries(hops))
       t.diagnostic(`${hop}: p50 ${summary!.p50} ms, p99 ${summary!.p99} ms, ${summary!.samples} changes`);
-    const metrics = await (await fetch(`${url}/metrics`)).text();
-    assert.match(metrics, /hlsync_ready 1\n/);
-    assert.match(metrics, /hlsync_stream_state\{account="live",state="live"\} 1\n/);
-    assert.match(metrics, /hlsync_rows_written_total\{table="hl_fills"\} [1-9]/);
-    assert.match(metrics, /hlsync_gaps_open\{account="live",stream="fills"\} 0\n/);
+    // A busy machine may be late with the venue's data, and then it is not ready for a moment.
+    const told = [
+      /hlsync_ready 1\n/,
+      /hlsync_stream_state\{account="live",state="live"\} 1\n/,
+      /hlsync_rows_written_total\{table="hl_fills"\} [1-9]/,
+      /hlsync_gaps_open\{account="live",stream="fills"\} 0\n/,
+    ];
+    await eventually(
+      "metrics of a healthy process",
+      async () => (await fetch(`${url}/metrics`)).text(),
+      (metrics) => told.every((line) => line.test(metrics)),
+    );
     assert.deepEqual(complaints, []);
     await context.close();
   });
