@@ -138,30 +138,37 @@ async function measure(database: Database, accounts: readonly string[], fillsPer
   return ms;
 }
 
+async function run(): Promise<void> {
+  await migrate(database);
+  await database.query("create table bare (id bigint primary key)");
+  console.log(`${SECONDS} s each; Node ${process.version}, load ${loadavg()[0]!.toFixed(1)}\n`);
+  console.log(
+    "| accounts | fills/s in all | fills seen | bare commit p50 / p99 | received → committed p50 / p99 | ratio |",
+  );
+  console.log("|---|---|---|---|---|---|");
+  let used = 0;
+  for (const name of cases) {
+    const [count, rate] = name.split("x").map(Number) as [number, number];
+    const accounts = Array.from(
+      { length: count },
+      () => `0x${(0xbe4c0000 + used++).toString(16).padStart(40, "0")}`,
+    );
+    const bare = await bareCommits(database);
+    const lags = await measure(database, accounts, rate);
+    const both = (values: number[]) =>
+      `${percentile(values, 0.5).toFixed(2)} / ${percentile(values, 0.99).toFixed(2)} ms`;
+    const ratios = [0.5, 0.99].map((p) => (percentile(lags, p) / percentile(bare, p)).toFixed(1)).join(" / ");
+    console.log(`| ${[count, count * rate, lags.length, both(bare), both(lags), ratios].join(" | ")} |`);
+  }
+}
+
 const folder = mkdtempSync(join(tmpdir(), "hlsync-bench-"));
 const server = await openEmbedded(join(folder, "db"), { clock, log });
 const database = openPostgres(server.url);
-await migrate(database);
-await database.query("create table bare (id bigint primary key)");
-console.log(`${SECONDS} s each; Node ${process.version}, load ${loadavg()[0]!.toFixed(1)}\n`);
-console.log(
-  "| accounts | fills/s in all | fills seen | bare commit p50 / p99 | received → committed p50 / p99 | ratio |",
-);
-console.log("|---|---|---|---|---|---|");
-let used = 0;
-for (const name of cases) {
-  const [count, rate] = name.split("x").map(Number) as [number, number];
-  const accounts = Array.from(
-    { length: count },
-    () => `0x${(0xbe4c0000 + used++).toString(16).padStart(40, "0")}`,
-  );
-  const bare = await bareCommits(database);
-  const lags = await measure(database, accounts, rate);
-  const both = (values: number[]) =>
-    `${percentile(values, 0.5).toFixed(2)} / ${percentile(values, 0.99).toFixed(2)} ms`;
-  const ratios = [0.5, 0.99].map((p) => (percentile(lags, p) / percentile(bare, p)).toFixed(1)).join(" / ");
-  console.log(`| ${[count, count * rate, lags.length, both(bare), both(lags), ratios].join(" | ")} |`);
+try {
+  await run();
+} finally {
+  await database.close();
+  await server.release();
+  rmSync(folder, { recursive: true, force: true });
 }
-await database.close();
-await server.release();
-rmSync(folder, { recursive: true, force: true });

@@ -193,18 +193,21 @@ console.log(
 const heads = ["client", "fills that happened", "delivered", "lost in each outage", "complete again after"];
 console.log(`| ${[...heads, "alive", "half-open socket: new connection", "fills again"].join(" | ")} |`);
 console.log("|---|---|---|---|---|---|---|---|");
-const observed = await Promise.all(
-  contenders.map(async ({ name, start }) => ({ name, ...(await observe(start)) })),
-);
-for (const { name, happened, outages, isAlive, newConnectionMs, fillsAgainMs } of observed) {
-  const lost = outages.map((one) => one.lost);
-  const cells = [
-    ...[name, happened, happened - lost.reduce((sum, one) => sum + one, 0), lost.join(", ")],
-    ...[outages.map(({ completeMs }) => seconds(completeMs)).join(", "), isAlive ? "yes" : "no"],
-    ...(isAlive ? [seconds(newConnectionMs), seconds(fillsAgainMs)] : ["–", "–"]),
-  ];
-  console.log(`| ${cells.join(" | ")} |`);
+try {
+  const observed = await Promise.all(
+    contenders.map(async ({ name, start }) => ({ name, ...(await observe(start)) })),
+  );
+  for (const { name, happened, outages, isAlive, newConnectionMs, fillsAgainMs } of observed) {
+    const lost = outages.map((one) => one.lost);
+    const cells = [
+      ...[name, happened, happened - lost.reduce((sum, one) => sum + one, 0), lost.join(", ")],
+      ...[outages.map(({ completeMs }) => seconds(completeMs)).join(", "), isAlive ? "yes" : "no"],
+      ...(isAlive ? [seconds(newConnectionMs), seconds(fillsAgainMs)] : ["–", "–"]),
+    ];
+    console.log(`| ${cells.join(" | ")} |`);
+  }
+} finally {
+  await server.release();
+  rmSync(folder, { recursive: true, force: true });
 }
-await server.release();
-rmSync(folder, { recursive: true, force: true });
 process.exit();
