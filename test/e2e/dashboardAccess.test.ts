@@ -47,6 +47,10 @@ describe("who may read", { timeout: 180_000 }, () => {
       (line) => /^dashboard: http:\/\/<this machine>:(\d+)\/\?token=(\S+)/.exec(line) ?? undefined,
     );
     const url = `http://127.0.0.1:${port}`;
+    // Until it is live /healthz says 503, to whoever has the token.
+    const giveUpMs = performance.now() + 60_000;
+    while ((await ask(`${url}/healthz`, { authorization: `Bearer ${token}` })) !== 200)
+      assert.ok(performance.now() < giveUpMs, "/healthz");
     for (const path of PATHS) {
       assert.equal(await ask(url + path), 401, path);
       assert.equal(await ask(url + path, { authorization: "Bearer wrong" }), 401, path);
