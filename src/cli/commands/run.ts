@@ -110,6 +110,7 @@ export async function followUntilStopped(context: Context, options: FollowOption
     await Promise.race([untilAborted(signal), failed]);
     return EXIT.ok;
   } finally {
+    if (signal.aborted) log.info("stopping in order, a second signal ends at once");
     await outputs?.stopAll(STOP_WITHIN_MS);
     const late = new AbortController();
     await Promise.race([engine.stop(), clock.sleep(STOP_WITHIN_MS, late.signal).catch(() => {})]);
