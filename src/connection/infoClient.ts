@@ -60,7 +60,7 @@ export function createInfoClient(options: InfoClientOptions): VenueInfo {
   const maxAttempts = options.maxAttempts ?? MAX_ATTEMPTS;
   let offset: ClockOffset | null = null;
   let unanswered = 0;
-  let probing: Promise<Attempt<unknown>> | null = null;
+  let probe: { answer: Promise<Attempt<unknown>>; waiting: number; abort: AbortController } | null = null;
 
   /** One attempt within the budget. Rejects only with the signal's reason or when too many wait. */
   async function attempt<P, R>(
@@ -69,13 +69,7 @@ export function createInfoClient(options: InfoClientOptions): VenueInfo {
     asked: InfoOptions,
   ): Promise<Attempt<R>> {
     if (unanswered >= AWAY_AFTER) {
-      probing ??= send(INFO.exchangeStatus, JSON.stringify({ type: INFO.exchangeStatus.type }), {
-        priority: "heal",
-      }).finally(() => {
-        probing = null;
-      });
-      const { outcome, sentAtMs, receivedAtMs } = await probing;
-      asked.signal?.throwIfAborted();
+      const { outcome, sentAtMs, receivedAtMs } = await probed(asked.signal);
       if (unanswered >= AWAY_AFTER && outcome.type !== "answer")
         return {
           outcome: { type: "again", error: awayError(row.type, outcome.error) },
@@ -85,6 +79,26 @@ export function createInfoClient(options: InfoClientOptions): VenueInfo {
         };
     }
     return send(row, bodyText, asked);
+  }
+
+  /** One question for all who wait for it, given up when nobody does any more. */
+  async function probed(signal: AbortSignal | undefined): Promise<Attempt<unknown>> {
+    if (probe === null) {
+      const abort = new AbortController();
+      const bodyText = JSON.stringify({ type: INFO.exchangeStatus.type });
+      const ask = { priority: "heal", signal: abort.signal } as const;
+      probe = { answer: send(INFO.exchangeStatus, bodyText, ask), waiting: 0, abort };
+    }
+    const mine = probe;
+    mine.waiting += 1;
+    try {
+      return await orAborted(mine.answer, signal);
+    } finally {
+      mine.waiting -= 1;
+      // Answered, or left by the last who waited.
+      if (mine.waiting === 0) mine.abort.abort(new Error("nobody waits"));
+      if (mine.waiting === 0 && probe === mine) probe = null;
+    }
   }
 
   async function send<P, R>(
@@ -214,6 +228,16 @@ function rootMessage(error: unknown): string {
   let root = error;
   while (root instanceof Error && root.cause instanceof Error) root = root.cause;
   return root instanceof Error ? root.message : String(root);
+}
+
+/** What the promise comes to, or the signal's reason if that is first. */
+function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
 }
 
 /** A signal that also fires after `timeoutMs`, on the given clock. */

@@ -158,8 +158,10 @@ describe("a venue that does not answer", () => {
     await clock.advance(10_000);
     assert.equal(asked.at(-1)?.body.type, "exchangeStatus");
     abort.abort(reason);
-    await clock.advance(20_000);
     await ended;
+    await settle();
+    assert.equal(clock.timers, 0, "the question was given up with it");
+    await clock.advance(20_000);
     assert.equal(clock.timers, 0);
   });
 });
