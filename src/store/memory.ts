@@ -5,11 +5,13 @@
  */
 import { eq } from "../runtime/decimal.ts";
 import { fillKey } from "../sync/backfill.ts";
+import { union } from "../sync/coverage.ts";
 import type {
   Address,
   Batch,
   ChangeEvent,
   ChangeType,
+  CoverageRow,
   FillRow,
   FundingRow,
   LedgerRow,
@@ -45,12 +47,23 @@ function remember<K, V>(map: Map<K, V>, key: K, value: V, limit: number): void {
   if (map.size > limit) map.delete(map.keys().next().value as K);
 }
 
+function cover(coverage: Memory["coverage"], row: CoverageRow): void {
+  const key = `${row.account}|${row.stream}|${row.grade}`;
+  const intervals = union(coverage.get(key) ?? [], [row]);
+  coverage.set(
+    key,
+    intervals.map((interval) => ({ ...row, ...interval })),
+  );
+}
+
 interface Memory {
   fills: Map<string, FillRow>;
   orders: Map<string, { events: Map<string, OrderEventRow>; state: OrderState | null }>;
   positions: Map<string, PositionRow>;
   funding: Map<string, FundingRow>;
   ledger: Map<string, LedgerRow>;
+  /** By account, stream and grade: disjoint intervals. */
+  coverage: Map<string, CoverageRow[]>;
 }
 
 export function createMemoryStore(): Store {
@@ -60,6 +73,7 @@ export function createMemoryStore(): Store {
     positions: new Map(),
     funding: new Map(),
     ledger: new Map(),
+    coverage: new Map(),
   };
   let lastId = 0;
   const of = <T extends { account: Address }>(rows: Iterable<T>, account: Address): T[] =>
@@ -80,12 +94,15 @@ export function createMemoryStore(): Store {
     },
     async apply(batch) {
       const changes = applyTo(memory, batch);
+      for (const row of batch.coverage ?? []) cover(memory.coverage, row);
       const written: Record<string, number> = {};
       for (const { table } of changes) written[table] = (written[table] ?? 0) + 1;
       return { events: changes.map(({ event }) => ({ ...event, id: String(++lastId) })), written, known: {} };
     },
-    async coverage() {
-      return [];
+    async coverage(account, stream) {
+      return [...memory.coverage.values()]
+        .flat()
+        .filter((row) => row.account === account && row.stream === stream);
     },
     async countFillsAfter(account, timeMs, twap) {
       return of(memory.fills.values(), account).filter(

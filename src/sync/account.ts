@@ -190,9 +190,9 @@ export class Account {
    */
   async #recall(): Promise<void> {
     const { store, account } = this.#deps;
-    const { coverage } = await store.openAccount(account, null, null);
+    const coverage = await Promise.all(TRACKED_STREAMS.map((stream) => store.coverage(account, stream)));
     this.#coverage.clear();
-    for (const row of coverage) this.#noteCoverage(row);
+    for (const row of coverage.flat()) this.#noteCoverage(row);
   }
 
   /**
