@@ -20,15 +20,7 @@ import type { Random } from "../runtime/random.ts";
 import type { Account, ReadOptions } from "./account.ts";
 import { quarantineRows } from "./backfill.ts";
 import type { Batch, CoverageRow, FillRow, OrderEventRow, Source } from "./events.ts";
-import {
-  fillRow,
-  fundingRow,
-  ledgerRow,
-  type Origin,
-  openOrderRows,
-  orderEventRow,
-  twapSliceFillRow,
-} from "./normalize.ts";
+import { factRows, type Origin, openOrderRows } from "./normalize.ts";
 import type { OpenStream, Stream, StreamHandler, StreamStatus } from "./ports.ts";
 import type { Suspicion } from "./selfCheck.ts";
 
@@ -437,22 +429,9 @@ export class Lane {
     const { batch } = pending;
     pending.receivedAtMs = Math.min(pending.receivedAtMs, receivedAtMs);
     batch.quarantine.push(...quarantineRows(unread, channel, account.address, receivedAtMs));
+    const facts = factRows(content, origin);
+    if (facts !== null) merge(batch, facts);
     switch (content.type) {
-      case "fills":
-        for (const row of content.rows) batch.fills.push(fillRow(origin, row));
-        break;
-      case "twapSliceFills":
-        for (const row of content.rows) batch.fills.push(twapSliceFillRow(origin, row));
-        break;
-      case "orderTransitions":
-        for (const row of content.rows) batch.orderEvents.push(orderEventRow(origin, row));
-        break;
-      case "fundings":
-        for (const row of content.rows) batch.funding.push(fundingRow(origin, row));
-        break;
-      case "ledger":
-        for (const row of content.rows) batch.ledger.push(ledgerRow(origin, row));
-        break;
       case "openOrders":
         merge(
           batch,
@@ -541,7 +520,10 @@ const isEmpty = (batch: Batch): boolean => Object.values(batch).every((rows) => 
 /** Appends the rows of `part` to `batch`. */
 export function merge(batch: Batch, part: Batch): void {
   const target = batch as Record<string, unknown[]>;
-  for (const [table, rows] of Object.entries(part)) target[table] = [...(target[table] ?? []), ...rows];
+  for (const [table, rows] of Object.entries(part)) {
+    target[table] ??= [];
+    for (const row of rows) target[table].push(row);
+  }
 }
 
 const NO_STREAM: StreamStatus = {

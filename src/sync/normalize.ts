@@ -4,6 +4,7 @@
  * request it came by, except for `source` and `seenAtMs`.
  */
 import { createHash } from "node:crypto";
+import type { Content } from "../protocol/channels.ts";
 import type { Read } from "../protocol/decode.ts";
 import type {
   WireAssetCtx,
@@ -26,6 +27,7 @@ import type {
   Address,
   AssetCtxRow,
   BalanceRow,
+  Batch,
   BookRow,
   CandleRow,
   FillRow,
@@ -38,6 +40,24 @@ import type {
   Source,
   TradeRow,
 } from "./events.ts";
+
+/** The rows of what happened, whatever it came in; null for states and market data, which are no facts of their own. */
+export function factRows(content: Content, origin: Origin): Batch | null {
+  switch (content.type) {
+    case "fills":
+      return { fills: content.rows.map((row) => fillRow(origin, row)) };
+    case "twapSliceFills":
+      return { fills: content.rows.map((row) => twapSliceFillRow(origin, row)) };
+    case "orderTransitions":
+      return { orderEvents: content.rows.map((row) => orderEventRow(origin, row)) };
+    case "fundings":
+      return { funding: content.rows.map((row) => fundingRow(origin, row)) };
+    case "ledger":
+      return { ledger: content.rows.map((row) => ledgerRow(origin, row)) };
+    default:
+      return null;
+  }
+}
 
 /** Whose row it is and how it got here. */
 export interface Origin {

@@ -4,7 +4,7 @@
  * still does not decode, stays where it is. States (positions, balances, prices) are superseded by newer ones: they
  * decode to nothing.
  */
-import { CHANNELS, type Content, type Frame, type Reading, readFrame } from "../protocol/channels.ts";
+import { CHANNELS, type Frame, type Reading, readFrame } from "../protocol/channels.ts";
 import { isRead, type Read, readJson, readOne } from "../protocol/decode.ts";
 import {
   WireFill,
@@ -17,6 +17,7 @@ import {
 } from "../protocol/schemas.ts";
 import type { Batch, QuarantineRow } from "./events.ts";
 import {
+  factRows,
   fillRow,
   fundingRow,
   fundingUpdateRow,
@@ -92,24 +93,6 @@ function frameBatch(frame: Frame, origin: Origin, subject: string): Batch | null
 function readingBatch({ content, unread, user }: Reading, origin: Origin): Batch | null {
   if (unread.length > 0 || content.type === "nothing" || content.type === "notice") return null;
   if (user !== null && user !== origin.account) return null;
-  return contentBatch(content, origin);
-}
-
-function contentBatch(content: Content, origin: Origin): Batch {
-  switch (content.type) {
-    case "fills":
-      return { fills: content.rows.map((row) => fillRow(origin, row)) };
-    case "twapSliceFills":
-      return { fills: content.rows.map((row) => twapSliceFillRow(origin, row)) };
-    case "orderTransitions":
-      return { orderEvents: content.rows.map((row) => orderEventRow(origin, row)) };
-    case "openOrders":
-      return { orderEvents: openOrderRows(origin, content.rows) };
-    case "fundings":
-      return { funding: content.rows.map((row) => fundingRow(origin, row)) };
-    case "ledger":
-      return { ledger: content.rows.map((row) => ledgerRow(origin, row)) };
-    default:
-      return {};
-  }
+  if (content.type === "openOrders") return { orderEvents: openOrderRows(origin, content.rows) };
+  return factRows(content, origin) ?? {};
 }

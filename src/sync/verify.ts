@@ -148,8 +148,8 @@ export async function verify(deps: VerifyDeps): Promise<Certificate> {
     window,
   );
 
-  await compareOrders(deps, certificate, toMs);
-  await compareOpenOrders(deps, certificate, toMs);
+  const orders = await compareOrders(deps, certificate, toMs);
+  await compareOpenOrders(deps, certificate, orders, toMs);
   await provePositions(deps, certificate, stored, state.coverage);
   proveCoverage(certificate, state.coverage, window);
   certificate.money = await store.moneyTie(account);
@@ -269,9 +269,13 @@ function compare<T extends { timeMs: number }>(
   }
 }
 
-/** The last transition that the venue lists of each order, against `hl_orders`. */
-async function compareOrders(deps: VerifyDeps, certificate: Certificate, toMs: number): Promise<void> {
-  const { account, info, store, clock, signal } = deps;
+/** The last transition that the venue lists of each order, against `hl_orders`, which it gives back as it was read. */
+async function compareOrders(
+  deps: VerifyDeps,
+  certificate: Certificate,
+  toMs: number,
+): Promise<ReadonlyMap<number, StoredOrder>> {
+  const { account, info, clock, signal } = deps;
   const ask = { priority: "reconcile", signal } as const;
   const answer = await info.request(INFO.historicalOrders, { user: account }, ask);
   certificate.weight += answer.weight;
@@ -284,7 +288,7 @@ async function compareOrders(deps: VerifyDeps, certificate: Certificate, toMs: n
     if (newer || (row.statusTimeMs === before.statusTimeMs && before.venueStatus === "open"))
       last.set(row.orderId, row);
   }
-  const stored = new Map((await store.orders(account)).map((order) => [order.orderId, order]));
+  const stored = await storedOrders(deps);
   let compared = 0;
   for (const [orderId, row] of last) {
     if (row.statusTimeMs > toMs) continue;
@@ -303,14 +307,23 @@ async function compareOrders(deps: VerifyDeps, certificate: Certificate, toMs: n
     }
   }
   certificate.compared.hl_orders = compared;
+  return stored;
 }
+
+const storedOrders = async ({ account, store }: VerifyDeps): Promise<ReadonlyMap<number, StoredOrder>> =>
+  new Map((await store.orders(account)).map((order) => [order.orderId, order]));
 
 /**
  * What is open, whatever its age: the list of transitions ends with the newest. Where the two sides differ the venue is
  * asked for the order itself, since either may have changed between the answers.
  */
-async function compareOpenOrders(deps: VerifyDeps, certificate: Certificate, toMs: number): Promise<void> {
-  const { account, dexes, info, store, signal } = deps;
+async function compareOpenOrders(
+  deps: VerifyDeps,
+  certificate: Certificate,
+  stored: ReadonlyMap<number, StoredOrder>,
+  toMs: number,
+): Promise<void> {
+  const { account, dexes, info, signal } = deps;
   const ask = { priority: "reconcile", signal } as const;
   const listed = new Set<number>();
   for (const dex of dexes) {
@@ -318,10 +331,10 @@ async function compareOpenOrders(deps: VerifyDeps, certificate: Certificate, toM
     certificate.weight += answer.weight;
     for (const { value } of answer.result.rows) if (value.timestamp <= toMs) listed.add(value.oid);
   }
-  const stored = (await store.orders(account)).filter(({ statusTimeMs }) => statusTimeMs <= toMs);
-  const open = new Set(stored.filter(({ status }) => isOpen(status)).map(({ orderId }) => orderId));
-  const differing = [...open].filter((orderId) => !listed.has(orderId));
-  differing.push(...[...listed].filter((orderId) => !open.has(orderId)));
+  const open = new Set<number>();
+  for (const { orderId, status, statusTimeMs } of stored.values())
+    if (isOpen(status) && statusTimeMs <= toMs) open.add(orderId);
+  const differing = [...open.difference(listed), ...listed.difference(open)];
   const found = new Set(
     certificate.findings.filter(({ table }) => table === "hl_orders").map(({ row }) => Number(row)),
   );
@@ -336,7 +349,7 @@ async function compareOpenOrders(deps: VerifyDeps, certificate: Certificate, toM
     });
   }
   if (answers.size === 0) return;
-  const now = new Map((await store.orders(account)).map((order) => [order.orderId, order]));
+  const now = await storedOrders(deps);
   for (const [orderId, { venueStatus, timeMs }] of answers) {
     const own = now.get(orderId);
     const differs = isOpen(classifyStatus(venueStatus).status) !== isOpen(own?.status);
