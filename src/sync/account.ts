@@ -17,8 +17,10 @@ import type { Clock } from "../runtime/clock.ts";
 import { isZero } from "../runtime/decimal.ts";
 import type { Log } from "../runtime/log.ts";
 import {
+  claimsOf,
   quarantineRows,
   readWindow,
+  toldTimesMs,
   WINDOW_STREAMS,
   type WindowReading,
   type WindowStream,
@@ -75,6 +77,8 @@ export type AccountOptions = { [K in keyof typeof ACCOUNT_DEFAULTS]: number };
 const READ_AHEAD_MS = 3_600_000;
 /** Every so many catch-ups, the first included, all dexes are read, not only those in use, with the long overlap. */
 const THOROUGH_EVERY = 12;
+/** A heal takes the venue's time as told this lately, instead of asking for it first. */
+const TIME_FRESH_MS = 1_000;
 /** A catch-up waits this long for what the health score lacks. */
 const HEALTH_WAIT_MS = 3_000;
 /** Orders resolved one by one in one catch-up; more than these are left to the next. */
@@ -151,6 +155,8 @@ export class Account {
   /** Of the last catch-up: ends what is read for the health score in the background. */
   #signal: AbortSignal | null = null;
   #venueTimeMs = 0;
+  /** When, by our clock, the venue last told it. */
+  #venueTimeHeardMs = Number.NEGATIVE_INFINITY;
   /** Gives back the weight kept for the next heal; null while none is expected. */
   #release: (() => void) | null = null;
 
@@ -205,6 +211,12 @@ export class Account {
 
   #noteVenueTime(venueMs: number): void {
     this.#venueTimeMs = Math.max(this.#venueTimeMs, venueMs);
+    this.#venueTimeHeardMs = this.#deps.clock.now();
+  }
+
+  async #askTime({ priority, signal }: ReadOptions): Promise<void> {
+    const status = await this.#deps.info.request(INFO.exchangeStatus, {}, { priority, signal });
+    this.#noteVenueTime(status.result.value.time);
   }
 
   /** Proven and unprovable intervals of a stream, as committed. */
@@ -236,8 +248,9 @@ export class Account {
    */
   async catchUp(options: ReadOptions): Promise<void> {
     const { priority, signal } = options;
-    const status = await this.#deps.info.request(INFO.exchangeStatus, {}, { priority, signal });
-    this.#noteVenueTime(status.result.value.time);
+    // A new connection begins with states, which tell the time: then the fills are there one round trip earlier.
+    const heardMs = this.#deps.clock.now() - this.#venueTimeHeardMs;
+    if (priority !== "heal" || heardMs < 0 || heardMs > TIME_FRESH_MS) await this.#askTime(options);
     if (priority !== "heal") await this.#recall();
     this.#signal = signal;
     const isThorough = this.#catchUps++ % THOROUGH_EVERY === 0;
@@ -261,9 +274,7 @@ export class Account {
 
   /** Proves what a catch-up a moment ago could not yet claim. */
   async confirm(options: ReadOptions): Promise<void> {
-    const { priority, signal } = options;
-    const status = await this.#deps.info.request(INFO.exchangeStatus, {}, { priority, signal });
-    this.#noteVenueTime(status.result.value.time);
+    await this.#askTime(options);
     await allOf(WINDOW_STREAMS.map((stream) => this.#readPresent(stream, options, 0)));
   }
 
@@ -423,21 +434,12 @@ export class Account {
     const answer = await info.request(INFO.historicalOrders, { user: account }, { priority, signal });
     const origin = { account, source, seenAtMs: answer.receivedAtMs };
     const orderEvents = answer.result.rows.map((row) => orderEventRow(origin, row));
-    const times = orderEvents.map((row) => row.statusTimeMs);
-    const full = answer.result.rows.length + answer.result.unread.length >= HORIZON.orders;
+    const { unread } = answer.result;
+    const times = [...orderEvents.map((row) => row.statusTimeMs), ...toldTimesMs(unread)];
+    const full = orderEvents.length + unread.length >= HORIZON.orders;
     // The oldest millisecond of a full list may be cut.
     const fromMs = times.length === 0 ? this.#sinceMs : Math.min(...times) + (full ? 1 : 0);
-    const coverage: CoverageRow[] = [];
-    if (fromMs <= claimableToMs) {
-      coverage.push({
-        account,
-        stream: "orders",
-        grade: "proven",
-        fromMs,
-        toMs: claimableToMs,
-        reason: null,
-      });
-    }
+    const coverage = claimsOf(account, "orders", { fromMs, toMs: claimableToMs }, unread);
     const reason = "older than the orders that the venue still lists (it keeps them by count)";
     for (const gap of subtract(
       [{ fromMs: this.#sinceMs, toMs: fromMs - 1 }],
@@ -445,7 +447,7 @@ export class Account {
     )) {
       coverage.push({ account, stream: "orders", grade: "unprovable", ...gap, reason });
     }
-    const quarantine = quarantineRows(answer.result.unread, "historicalOrders", account, answer.receivedAtMs);
+    const quarantine = quarantineRows(unread, "historicalOrders", account, answer.receivedAtMs);
     await this.commit({ orderEvents, coverage, quarantine }, answer.receivedAtMs);
   }
 

@@ -133,6 +133,8 @@ export class Lane {
   #streamedAfterMs: number | null = null;
   #streamedFromMs: number | null = null;
   #streamedWrittenMs = Number.NEGATIVE_INFINITY;
+  /** Ends the holding back of the stream; null while it is not held. */
+  #release: (() => void) | null = null;
 
   constructor(deps: LaneDeps) {
     this.#deps = deps;
@@ -156,6 +158,7 @@ export class Lane {
     this.#deps.account.endHeal();
     await this.#stream?.stop();
     this.#inbox.close();
+    this.#release?.();
     await this.#running;
     const tasks = [...this.#tasks.values()];
     this.#abort.abort(new Error("stopped"));
@@ -195,7 +198,11 @@ export class Lane {
       onMessage: (reading, channel, _subscription, receivedAtMs) =>
         put({ type: "message", reading, channel: channel.channel, receivedAtMs }),
       onConnected: (atMs) => put({ type: "connected", atMs }),
-      onDisconnected: (_atMs, why) => put({ type: "disconnected", why }),
+      onDisconnected: (_atMs, why) => {
+        put({ type: "disconnected", why });
+        // Whatever the catch-up still waits for, the next connection needs one of its own.
+        this.#release?.();
+      },
       onQuarantine: (subject, reason, raw, atMs) => put({ type: "quarantine", subject, reason, raw, atMs }),
       onConfirmed() {},
       onRefused: (subscription, text, permanent) =>
@@ -273,9 +280,11 @@ export class Lane {
     this.#giveUp("catch-up");
     const done = this.#startCatchUp("heal", "repair");
     const held = new AbortController();
+    this.#release = () => held.abort();
     const hold = this.#deps.clock.sleep(this.#deps.options.holdMs, held.signal).catch(() => {});
     await Promise.race([done, hold]);
-    held.abort();
+    this.#release();
+    this.#release = null;
   }
 
   async #disconnected(why: string): Promise<void> {
