@@ -3,15 +3,15 @@
  *
  * Guarantees: every row the venue serves in the window is committed exactly once by identity; an interval is recorded
  * as proven in the same transaction as the rows that prove it; a failed read proves nothing and loses nothing (what was
- * committed before it stays, the rest is still a gap). What the venue no longer serves becomes `unprovable` with a
- * reason, never silence.
+ * committed before it stays, the rest is still a gap). What the venue no longer serves, and the milliseconds of rows that
+ * could not be read, become `unprovable` with a reason, never silence.
  * Assumes of the venue: both bounds inclusive; a page is a contiguous run in time, so the inside of a full page is
  * complete while its outermost milliseconds may be cut. Cursors therefore repeat the boundary millisecond.
  */
-import type { ReadRows, Unread } from "../protocol/decode.ts";
+import { isObject, type ReadRows, type Unread } from "../protocol/decode.ts";
 import { INFO, type InfoRequest, type WindowParams } from "../protocol/infoRequests.ts";
 import { HORIZON, PAGE_ROWS_MAYBE_FULL } from "../protocol/limits.ts";
-import type { Interval } from "./coverage.ts";
+import { type Interval, intersect, subtract } from "./coverage.ts";
 import type {
   Address,
   Applied,
@@ -54,8 +54,9 @@ export interface WindowResult {
 
 interface Page {
   batch: Batch;
-  /** Times of all rows the venue sent, readable or not where the time could be told. */
+  /** Times of all rows the venue sent, also of those that could not be read but tell their time. */
   times: number[];
+  unread: Unread[];
   count: number;
   sentAtMs: number;
 }
@@ -131,16 +132,54 @@ async function readPage<P extends object, T>(
   const answer = await reading.info.request(request, params, { priority, signal });
   const origin = { account, source, seenAtMs: answer.receivedAtMs };
   const batch = toBatch(answer.result, origin);
-  const times = [...(batch.fills ?? []), ...(batch.funding ?? []), ...(batch.ledger ?? [])].map(
+  const readMs = [...(batch.fills ?? []), ...(batch.funding ?? []), ...(batch.ledger ?? [])].map(
     (row) => row.timeMs,
   );
-  const quarantine = quarantineRows(answer.result.unread, request.type, account, answer.receivedAtMs);
+  const { rows, unread } = answer.result;
+  const quarantine = quarantineRows(unread, request.type, account, answer.receivedAtMs);
   return {
     batch: quarantine.length > 0 ? { ...batch, quarantine } : batch,
-    times,
-    count: answer.result.rows.length + answer.result.unread.length,
+    times: [...readMs, ...toldTimesMs(unread)],
+    unread,
+    count: rows.length + unread.length,
     sentAtMs: answer.sentAtMs,
   };
+}
+
+/** When rows that could not be read happened, by the venue's words for it; of those that say. */
+export const toldTimesMs = (unread: readonly Unread[]): number[] =>
+  unread.flatMap(({ raw }) => {
+    if (!isObject(raw)) return [];
+    const row = isObject(raw.fill) ? raw.fill : raw;
+    const timeMs = row.statusTimestamp ?? row.time;
+    return Number.isSafeInteger(timeMs) ? [timeMs as number] : [];
+  });
+
+const NOT_UNDERSTOOD = "a row of this time could not be understood: it is kept in quarantine";
+
+/**
+ * What a reading of [fromMs, toMs] shows: all of it proven but for the milliseconds of rows that could not be read, and
+ * nothing when such a row does not even tell its time. Empty when the interval is.
+ */
+export function claimsOf(
+  account: Address,
+  stream: TrackedStream,
+  { fromMs, toMs }: Interval,
+  unread: readonly Unread[],
+): CoverageRow[] {
+  if (fromMs > toMs) return [];
+  const told = toldTimesMs(unread).map((ms) => ({ fromMs: ms, toMs: ms }));
+  const window = [{ fromMs, toMs }];
+  const doubtful = told.length < unread.length ? window : intersect(window, told);
+  const row = { account, stream };
+  return [
+    ...subtract(window, doubtful).map(
+      (part): CoverageRow => ({ ...row, ...part, grade: "proven", reason: null }),
+    ),
+    ...doubtful.map(
+      (part): CoverageRow => ({ ...row, ...part, grade: "unprovable", reason: NOT_UNDERSTOOD }),
+    ),
+  ];
 }
 
 export function quarantineRows(
@@ -174,26 +213,26 @@ export async function readWindow(
   let firstRowMs = Number.POSITIVE_INFINITY;
 
   // What lies before the first row is only claimed at the end, when it is known whether the horizon was reached.
-  const claim = (fromMs: number, toMs: number): CoverageRow[] => {
+  const claim = (fromMs: number, toMs: number, unread: readonly Unread[]): CoverageRow[] => {
     const part = { fromMs: Math.max(fromMs, firstRowMs), toMs: Math.min(toMs, claimableToMs) };
-    if (part.fromMs > part.toMs) return [];
-    return [{ account: reading.account, stream, grade: "proven", ...part, reason: null }];
+    return claimsOf(reading.account, stream, part, unread);
   };
 
   for (let part = open.pop(); part !== undefined; part = open.pop()) {
     const page = await READERS[stream].page(reading, part);
     const first = Math.min(...page.times);
     const last = Math.max(...page.times);
-    firstRowMs = Math.min(firstRowMs, first);
+    // A row without a time may be older than all that tell theirs.
+    firstRowMs = Math.min(firstRowMs, page.times.length < page.count ? part.fromMs : first);
     result.pages += 1;
     result.rows += page.count;
     if (page.count < PAGE_ROWS_MAYBE_FULL || page.times.length === 0) {
-      await reading.commit({ ...page.batch, coverage: claim(part.fromMs, part.toMs) });
+      await reading.commit({ ...page.batch, coverage: claim(part.fromMs, part.toMs, page.unread) });
       continue;
     }
     const { fromMs, toMs } = part;
     const saturated = first === last;
-    const coverage = claim(anchor === "start" ? fromMs : first + 1, last - 1);
+    const coverage = claim(anchor === "start" ? fromMs : first + 1, last - 1, page.unread);
     if (saturated) coverage.push(...(await readSaturatedMs(reading, stream, first)));
     await reading.commit({ ...page.batch, coverage });
     if (anchor === "unknown" && first > fromMs) open.push({ fromMs, toMs: saturated ? first - 1 : first });
@@ -240,7 +279,8 @@ async function readSaturatedMs(
     await reading.commit(newest.batch);
     const seen = new Set((oldest.batch.fills ?? []).map(fillKey));
     const met = (newest.batch.fills ?? []).some((fill) => seen.has(fillKey(fill)));
-    if (met || newest.count < PAGE_ROWS_MAYBE_FULL) return [{ ...row, grade: "proven", reason: null }];
+    if (met || newest.count < PAGE_ROWS_MAYBE_FULL)
+      return claimsOf(row.account, stream, ms, [...oldest.unread, ...newest.unread]);
   }
   return [{ ...row, grade: "unprovable", reason: "one millisecond holds more rows than the venue serves" }];
 }

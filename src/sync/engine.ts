@@ -97,6 +97,8 @@ export function committer(
       try {
         const applied = await store.apply(batch);
         if (attempt > 1) log.info("database is back", { afterAttempts: attempt });
+        const unread = applied.written.quarantine ?? 0;
+        if (unread > 0) log.warn("not understood, kept in quarantine", { messages: unread });
         publish({ applied, receivedAtMs, committedAtMs: clock.now() });
         return applied;
       } catch (error) {

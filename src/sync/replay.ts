@@ -15,7 +15,7 @@ import {
   WireOrderTransition,
   WireTwapSliceFill,
 } from "../protocol/schemas.ts";
-import type { Batch, QuarantineRow } from "./events.ts";
+import type { Batch, QuarantineRow, TrackedStream } from "./events.ts";
 import {
   factRows,
   fillRow,
@@ -27,6 +27,7 @@ import {
   orderEventRow,
   twapSliceFillRow,
 } from "./normalize.ts";
+import type { Doubt } from "./ports.ts";
 
 type ReadRow = (raw: unknown, origin: Origin) => Batch | null;
 
@@ -80,6 +81,22 @@ export function replay({ account, subject, raw, seenAtMs }: QuarantineRow): Batc
     if (batch !== null) return batch;
   }
   return frameBatch(readFrame(raw), origin, subject);
+}
+
+/**
+ * The time of these rows, to be read again: it was set down as unprovable for what was not understood, and who knows
+ * whether this was all of it.
+ */
+export function doubtsAbout({ fills = [], orderEvents = [], funding = [], ledger = [] }: Batch): Doubt[] {
+  const at = (stream: TrackedStream, timeMs: number): Doubt => ({
+    ...{ stream, fromMs: timeMs, toMs: timeMs, table: null, row: null },
+  });
+  return [
+    ...fills.flatMap(({ timeMs }) => [at("fills", timeMs), at("twapFills", timeMs)]),
+    ...orderEvents.map(({ statusTimeMs }) => at("orders", statusTimeMs)),
+    ...funding.map(({ timeMs }) => at("funding", timeMs)),
+    ...ledger.map(({ timeMs }) => at("ledger", timeMs)),
+  ];
 }
 
 /** A whole frame. One that came by the account's own socket under no known channel needs not name the account. */

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { StoreError } from "../../src/errors.ts";
-import type { Batch } from "../../src/sync/events.ts";
+import type { Batch, CoverageRow } from "../../src/sync/events.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
 import {
   ACCOUNT,
@@ -276,6 +276,27 @@ for (const kind of ["embedded", "real"] as const) {
         { kind: "unprovable", reason: "aged out", from_ms: 100, to_ms: 199 },
         { kind: "missing", reason: null, from_ms: 300, to_ms: 349 },
       ]);
+    });
+
+    it("takes what is in doubt out of every grade, of that stream and that time alone", async () => {
+      const { store } = db;
+      const of = (grade: CoverageRow["grade"], fromMs: number, toMs: number): CoverageRow => ({
+        ...{ account: ACCOUNT, stream: "fills" as const, grade, fromMs, toMs },
+        reason: grade === "unprovable" ? "not understood" : null,
+      });
+      const others = [{ ...of("proven", 0, 9), stream: "funding" as const }];
+      await store.apply({
+        coverage: [of("proven", 0, 9), of("streamed", 0, 9), of("unprovable", 5, 5), ...others],
+      });
+      await store.doubt(ACCOUNT, [{ stream: "fills", fromMs: 5, toMs: 6, table: null, row: null }]);
+      const known = (await store.coverage(ACCOUNT, "fills")).map((row) => [row.grade, row.fromMs, row.toMs]);
+      assert.deepEqual(known.sort(), [
+        ["proven", 0, 4],
+        ["proven", 7, 9],
+        ["streamed", 0, 4],
+        ["streamed", 7, 9],
+      ]);
+      assert.deepEqual(await store.coverage(ACCOUNT, "funding"), others);
     });
 
     it("opens an account again without losing what is known of it", async () => {

@@ -4,7 +4,7 @@
  */
 import { ConfigError } from "../../errors.ts";
 import type { DatabaseStore, Quarantined } from "../../store/store.ts";
-import { replay } from "../../sync/replay.ts";
+import { doubtsAbout, replay } from "../../sync/replay.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
 import { openMigrated } from "../wire.ts";
 
@@ -64,6 +64,7 @@ async function again({ options, print }: Context, store: DatabaseStore): Promise
       if (batch === null) left += 1;
       else {
         await store.apply(batch);
+        if (row.account !== null) await store.doubt(row.account, doubtsAbout(batch));
         await store.releaseQuarantined(row.digest);
         applied += 1;
       }

@@ -31,7 +31,10 @@ const wire = ({ time, tid }: Wire) => ({
 });
 
 /** A venue that serves these fills: pages from the start, or the newest first when reversed; newest `keep` only. */
-function venue(fills: Wire[], { keep = 10_000, failAt = -1, page = PAGE } = {}) {
+function venue(
+  fills: Wire[],
+  { keep = 10_000, failAt = -1, page = PAGE, garble = (row: object, _tid: number): object => row } = {},
+) {
   const served = [...fills].sort((a, b) => a.time - b.time || a.tid - b.tid).slice(-keep);
   const stats = { requests: 0 };
   const info: VenueInfo = {
@@ -47,7 +50,8 @@ function venue(fills: Wire[], { keep = 10_000, failAt = -1, page = PAGE } = {}) 
       const inside = served.filter(({ time }) => time >= startTime && time <= endTime);
       const twap = request.type === "userTwapSliceFillsByTime";
       const rows = reversed || twap ? inside.slice(-page).reverse() : inside.slice(0, page);
-      const body = twap ? rows.map((row) => ({ fill: wire(row), twapId: 7 })) : rows.map(wire);
+      const sent = rows.map((row) => garble(wire(row), row.tid));
+      const body = twap ? sent.map((fill) => ({ fill, twapId: 7 })) : sent;
       const result = request.read(body);
       if (!("rows" in (result as object))) throw new Error("unreadable");
       return {
@@ -176,6 +180,38 @@ describe("reading a window", () => {
     value.restLagMs = 2;
     await readWindow(value, "fills", { fromMs: 0, toMs: NOW });
     assert.deepEqual(proven(), [{ fromMs: 0, toMs: 103 }]);
+  });
+
+  it("takes the milliseconds of rows that it cannot read for unprovable, and reads on past a page full of them", async () => {
+    for (const stream of ["fills", "twapFills"] as const) {
+      const { info } = venue(
+        many(4_500, (i) => 1_000 + i),
+        { garble: (row, tid) => (tid <= PAGE || tid === 4_000 ? { ...row, px: "1e2" } : row) },
+      );
+      const { value, stored, proven, unprovable } = reading(info);
+      await readWindow(value, stream, { fromMs: 0, toMs: NOW });
+      assert.equal(stored.size, 4_500 - PAGE - 1);
+      assert.deepEqual(unprovable(), [
+        { fromMs: 1_000, toMs: 999 + PAGE },
+        { fromMs: 4_999, toMs: 4_999 },
+      ]);
+      assert.deepEqual(proven(), [
+        { fromMs: 0, toMs: 999 },
+        { fromMs: 1_000 + PAGE, toMs: 4_998 },
+        { fromMs: 5_000, toMs: NOW },
+      ]);
+    }
+  });
+
+  it("proves nothing of a page in which a row does not even tell its time", async () => {
+    const { info } = venue(
+      many(10, (i) => 100 + i),
+      { garble: (row, tid) => (tid === 5 ? {} : row) },
+    );
+    const { value, stored, proven, unprovable } = reading(info);
+    await readWindow(value, "fills", { fromMs: 0, toMs: NOW });
+    assert.equal(stored.size, 9);
+    assert.deepEqual([proven(), unprovable()], [[], [{ fromMs: 0, toMs: NOW }]]);
   });
 
   it("works with pages that are smaller than promised", async () => {
