@@ -155,6 +155,8 @@ export class Account {
   /** Of the last catch-up: ends what is read for the health score in the background. */
   #signal: AbortSignal | null = null;
   #venueTimeMs = 0;
+  /** The self-check knows from when on. */
+  #isChecking = false;
   /** When, by our clock, the venue last told it. */
   #venueTimeHeardMs = Number.NEGATIVE_INFINITY;
   /** Gives back the weight kept for the next heal; null while none is expected. */
@@ -179,6 +181,10 @@ export class Account {
     const state = await store.openAccount(account, alias, sinceMs ?? 0);
     this.#sinceMs = state.sinceMs ?? 0;
     for (const row of state.coverage) this.#noteCoverage(row);
+    const provenToMs = ["fills" as const, "twapFills" as const].map(
+      (stream) => this.known(stream, "proven").at(-1)?.toMs ?? 0,
+    );
+    this.#checkAfter(Math.min(...provenToMs));
     for (const order of state.openOrders) {
       this.check.noteOpenOrder(order.orderId, order.coin, clock.now());
       this.#usedDexes.add(dexOfCoin(order.coin));
@@ -209,7 +215,15 @@ export class Account {
     return this.#venueTimeMs;
   }
 
+  /** Where nothing is proven yet, what happened before the venue first told the time is read as history. */
+  #checkAfter(knownToMs: number): void {
+    if (this.#isChecking || knownToMs <= 0) return;
+    this.#isChecking = true;
+    this.check.beginAfter(knownToMs, this.#deps.clock.now());
+  }
+
   #noteVenueTime(venueMs: number): void {
+    this.#checkAfter(venueMs);
     this.#venueTimeMs = Math.max(this.#venueTimeMs, venueMs);
     this.#venueTimeHeardMs = this.#deps.clock.now();
   }
@@ -632,7 +646,7 @@ export class Account {
       const window = { fromMs: suspicion.fromMs, toMs };
       await allOf([this.readWindow("fills", window, options), this.readWindow("twapFills", window, options)]);
     }
-    const explained = this.check.settle(suspicion);
+    const explained = this.check.settle(suspicion, this.#deps.clock.now());
     const { key: _key, kind, ...detail } = suspicion;
     const repairedAtMs = explained ? this.#deps.clock.now() : null;
     const stream = kind === "order" ? "orders" : "fills";

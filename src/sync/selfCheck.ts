@@ -4,8 +4,8 @@
  *
  * Guarantees: a lost fill or order update becomes a ripe suspicion `graceMs` after the first push that contradicts it,
  * at no REST cost; a message that is merely late clears its own suspicion; the same unexplained difference is never
- * chased twice (the caller reports it, and the check goes on from what the venue says). Suspicions name the narrowest
- * window in which something must be missing. Holds at most `FILLS_PER_COIN` fills a coin and one entry per open order.
+ * chased twice (the caller reports it, and the check goes on behind it). Suspicions name the narrowest window in which
+ * something must be missing. Holds at most `FILLS_PER_COIN` fills a coin and one entry per open order.
  */
 import { type Decimal, eq } from "../runtime/decimal.ts";
 import { fillKey } from "./backfill.ts";
@@ -57,6 +57,8 @@ export class SelfCheck {
   #orders = new Map<number, OpenOrder>();
   #ended = new Set<number>();
   #raised = new Map<string, number>();
+  /** Fills up to here are none of its business. */
+  #knownToMs = Number.NEGATIVE_INFINITY;
 
   constructor(graceMs: number) {
     this.#graceMs = graceMs;
@@ -64,6 +66,18 @@ export class SelfCheck {
 
   get openOrderIds(): number[] {
     return [...this.#orders.keys()];
+  }
+
+  /**
+   * What happened up to here is known, or is being read as history: a snapshot shows but a few of its fills, and between
+   * them nothing is missing.
+   */
+  beginAfter(knownToMs: number, nowMs: number): void {
+    this.#knownToMs = knownToMs;
+    for (const [coin, chain] of this.#chains) {
+      const fills = chain.fills.filter(({ timeMs }) => timeMs > knownToMs);
+      if (fills.length < chain.fills.length) this.#goOn(coin, { start: null, fills, known: fills }, nowMs);
+    }
   }
 
   /** Where our fills say the position of a coin is, or null when nothing is known of it. */
@@ -92,7 +106,7 @@ export class SelfCheck {
   noteFills(rows: readonly FillRow[], nowMs: number): void {
     const touched = new Map<string, boolean>();
     for (const fill of rows) {
-      if (!isPerp(fill.coin)) continue;
+      if (!isPerp(fill.coin) || fill.timeMs <= this.#knownToMs) continue;
       const chain = this.#chain(fill.coin);
       const key = fillKey(fill);
       // Older than the start of what is kept: it was linked, or rebased over, before.
@@ -156,15 +170,34 @@ export class SelfCheck {
   }
 
   /**
-   * To be called after the repair of a suspicion. True when it is explained; else the check goes on from what the
-   * venue says, so that the same difference is not chased again.
+   * To be called after the repair of a suspicion. True when it is explained; else the check goes on behind it, from what
+   * the venue says, so that the same difference is not chased again. Other breaks of the same chain stay suspicious.
    */
-  settle(suspicion: Suspicion): boolean {
+  settle(suspicion: Suspicion, nowMs: number): boolean {
+    if (suspicion.kind === "chain") return this.#settleChain(suspicion, nowMs);
     const explained = this.#describe(suspicion.key) === null;
     this.#raised.delete(suspicion.key);
-    if (!explained && suspicion.kind !== "order") this.#rebase(suspicion.coin);
+    if (!explained && suspicion.kind === "position") this.#rebase(suspicion.coin);
     if (!explained && suspicion.kind === "order") this.#orders.delete(suspicion.orderId);
     return explained;
+  }
+
+  #settleChain({ coin, fromMs, toMs }: Suspicion & { kind: "chain" }, nowMs: number): boolean {
+    const { fills, breaks } = this.#chain(coin);
+    const left = breaks.findLast((one) => one.fromMs >= fromMs && one.toMs <= toMs);
+    if (left !== undefined) {
+      const behind = fills.findLastIndex(
+        (fill, i) =>
+          i > 0 && fill.timeMs === left.toMs && !eq(endPosition(fills[i - 1]!), fill.startPosition),
+      );
+      const rest = fills.slice(Math.max(behind, 0));
+      const start = { timeMs: left.toMs - 1, position: rest[0]!.startPosition };
+      // What is left behind of the same millisecond may be read again.
+      const known = fills.filter(({ timeMs }) => timeMs > start.timeMs);
+      this.#goOn(coin, { start, fills: rest, known }, nowMs);
+    }
+    this.#judge(`chain:${coin}`, this.#chain(coin).breaks.length > 0, nowMs);
+    return left === undefined;
   }
 
   #describe(key: string): Suspicion | null {
@@ -228,6 +261,17 @@ export class SelfCheck {
     const folded = chain.fills.splice(0, count);
     for (const fill of folded) chain.keys.delete(fillKey(fill));
     chain.start = linkChain(folded, chain.start).end;
+  }
+
+  /** The chain of these fills alone, from `start` on; those in `known` are not taken again. */
+  #goOn(
+    coin: string,
+    { start, fills, known }: { start: ChainEnd | null; fills: FillRow[]; known: FillRow[] },
+    nowMs: number,
+  ): void {
+    const keys = new Set(known.map(fillKey));
+    this.#chains.set(coin, { start, fills, keys, breaks: [], end: start });
+    this.#relink(coin, nowMs);
   }
 
   /** Takes the venue's word for the position and starts the chain there. */

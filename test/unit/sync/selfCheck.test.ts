@@ -72,7 +72,7 @@ describe("self-check", () => {
     check.noteFills([fill({ timeMs: 1_000 })], 1_010);
     check.noteState("", 1_500, state("3"), 1_600);
     const [found] = check.ripe(1e5);
-    assert.equal(check.settle(found!), false);
+    assert.equal(check.settle(found!, 1e6), false);
     check.noteState("", 6_500, state("3"), 6_600);
     assert.deepEqual(check.ripe(1e6), []);
     check.noteFills([fill({ timeMs: 7_000, startPosition: "3" })], 7_010);
@@ -86,7 +86,51 @@ describe("self-check", () => {
     check.noteState("", 1_500, state("3"), 1_600);
     const [found] = check.ripe(1e5);
     check.noteFills([fill({ timeMs: 1_200, startPosition: "1", size: "2" })], 5_000);
-    assert.equal(check.settle(found!), true);
+    assert.equal(check.settle(found!, 1e6), true);
+  });
+
+  it("settles one break of a chain at a time: the others are still to be repaired", () => {
+    const check = new SelfCheck(GRACE);
+    const shown = [10, 30, 50].map((timeMs, i) => fill({ timeMs, startPosition: String(2 * i) }));
+    check.noteFills(shown, 100);
+    const [first] = check.ripe(1e5);
+    assert.deepEqual(first?.kind === "chain" && [first.fromMs, first.toMs], [10, 30]);
+    check.noteFills([fill({ timeMs: 20, startPosition: "1" })], 200);
+    assert.equal(check.settle(first!, 1e5), true);
+    const [second] = check.ripe(1e5);
+    assert.deepEqual(second?.kind === "chain" && [second.fromMs, second.toMs], [30, 50]);
+    assert.equal(check.settle(second!, 1e5), false);
+    check.noteFills(shown, 2e5);
+    assert.deepEqual(check.ripe(1e6), [], "what is read again raises nothing");
+    check.noteFills([fill({ timeMs: 70, startPosition: "6" })], 2e5);
+    assert.equal(check.ripe(1e6)[0]?.kind, "chain", "and what follows is still checked");
+  });
+
+  it("goes on behind a break that nothing explains, also within one millisecond", () => {
+    const check = new SelfCheck(GRACE);
+    const cluster = [
+      fill({ timeMs: 10 }),
+      ...["1", "7"].map((startPosition, i) => fill({ timeMs: 20, tradeId: i, startPosition })),
+    ];
+    check.noteFills(cluster, 100);
+    const [found] = check.ripe(1e5);
+    assert.equal(check.settle(found!, 1e5), false);
+    check.noteFills(cluster, 2e5);
+    check.noteFills([fill({ timeMs: 30, startPosition: "8" })], 2e5);
+    assert.deepEqual(check.ripe(1e6), []);
+    assert.equal(check.chainEnd("BTC")?.position, "9");
+  });
+
+  it("finds nothing missing between the few old fills of a snapshot", () => {
+    const check = new SelfCheck(GRACE);
+    const snapshot = [10, 20, 40].map((timeMs, i) => fill({ timeMs, startPosition: String(5 * i) }));
+    check.noteFills(snapshot, 100);
+    check.beginAfter(30, 110);
+    check.noteFills([...snapshot, fill({ timeMs: 50, startPosition: "11" })], 120);
+    check.noteState("", 60, state("12"), 130);
+    assert.deepEqual(check.ripe(1e6), []);
+    check.noteFills([fill({ timeMs: 70, startPosition: "13" })], 140);
+    assert.equal(check.ripe(1e6)[0]?.kind, "chain");
   });
 
   it("suspects an order that a complete list lacks twice over the grace, and not one just placed", () => {
