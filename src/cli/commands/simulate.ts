@@ -21,7 +21,11 @@ export const simulate: Command = {
     const activeAccounts = options.account.map(({ address: user }) => ({ user, fillsPerSecond }));
     const venue = createVenue({ seed, startMs: clock.now(), recorded, activeAccounts });
     const limits = { weightPerMinute: weight };
-    const simulator = await startSimulator({ venue, clock, log, host, port, speed, seed, limits });
+    const simulator = await startSimulator({ venue, clock, log, host, port, speed, seed, limits }).catch(
+      (cause: NodeJS.ErrnoException) => {
+        throw cannotListen(host, port, cause);
+      },
+    );
     try {
       for (const rule of faults) simulator.gateway.faults.add(rule);
     } catch (error) {
@@ -41,6 +45,20 @@ export const simulate: Command = {
     return EXIT.ok;
   },
 };
+
+/** Of a host and port that cannot be had; anything else is thrown as it is. */
+function cannotListen(host: string, port: number, cause: NodeJS.ErrnoException): Error {
+  const why: Record<string, string> = {
+    EADDRINUSE:
+      "the port is taken, perhaps by another simulator; choose another --port, or 0 for any free one",
+    EACCES: "not allowed; choose a --port above 1023",
+    EADDRNOTAVAIL: "this machine has no such address",
+    ENOTFOUND: "no such host",
+    EAI_AGAIN: "the name cannot be resolved now",
+  };
+  const known = why[cause.code ?? ""];
+  return known === undefined ? cause : new ConfigError(`--host ${host} --port ${port}: ${known}`, { cause });
+}
 
 /** The JSON in a file that an option names; null where it names none. Throws `ConfigError`. */
 function readJsonFile<T>(flag: string, path: string | null): T | null {

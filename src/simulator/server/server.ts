@@ -43,7 +43,7 @@ const MAX_BUFFERED_BYTES = 32 * 1024 * 1024;
 /** A dead connection whose client does not notice is given up after this long. */
 const FROZEN_MS = 600_000;
 
-/** Rejects when the port cannot be had. */
+/** Rejects, with nothing left running, when the port cannot be had. */
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
   const { venue, clock = systemClock, log = silentLog, host = "127.0.0.1", port = 0 } = options;
   const { speed = 1, blockMs = 100, ...rest } = options;
@@ -98,13 +98,19 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     }
   });
 
-  await new Promise<void>((resolve, reject) => {
-    http.once("error", reject);
-    http.listen(port, host, () => {
-      http.off("error", reject);
-      resolve();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      http.once("error", reject);
+      http.listen(port, host, () => {
+        http.off("error", reject);
+        resolve();
+      });
     });
-  });
+  } catch (error) {
+    time.stop();
+    gateway.stop();
+    throw error;
+  }
   const bound = (http.address() as AddressInfo).port;
   const authority = `${host.includes(":") ? `[${host}]` : host}:${bound}`;
   log.info("simulated venue listens", { url: `http://${authority}`, speed });
