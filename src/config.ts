@@ -6,7 +6,8 @@
 import { readFileSync } from "node:fs";
 import { parseEnv } from "node:util";
 import { ConfigError } from "./errors.ts";
-import { NETWORKS, type Network } from "./protocol/limits.ts";
+import { ACCOUNT_STREAMS, MARKET_STREAMS } from "./protocol/channels.ts";
+import { CANDLE_INTERVALS, NETWORKS, type Network } from "./protocol/limits.ts";
 import { isAddress } from "./protocol/schemas.ts";
 import { LOG_LEVELS, type LogLevel, maskUrls } from "./runtime/log.ts";
 
@@ -120,6 +121,15 @@ const number =
     }
     return parsed;
   };
+const integer =
+  (least: number, most: number) =>
+  (value: string): number => {
+    const parsed = Number(value);
+    if (value.trim() === "" || !Number.isInteger(parsed) || parsed < least || parsed > most) {
+      throw new Error(`expected a whole number from ${least} to ${most}`);
+    }
+    return parsed;
+  };
 const url =
   (...schemes: string[]) =>
   (value: string): string => {
@@ -132,15 +142,50 @@ const url =
     }
     return value.replace(/\/+$/, "");
   };
+/** The venue's own URLs are often copied with the path of one of their two requests. */
+const apiUrl = (value: string): string => url("http:", "https:")(value).replace(/\/+(info|exchange)$/, "");
+
+/** What points at a database but is no folder and no URL that hlsync can use. The value is never repeated. */
+const OTHER_DATABASES: readonly [RegExp, string][] = [
+  [/^$/, "it is empty"],
+  [/^postgres(ql)?:(?!\/\/)/i, "a URL begins with postgres://"],
+  [/^(?!postgres(ql)?:)[a-z][a-z0-9+.:-]*:\/\//i, "only PostgreSQL is supported"],
+  [/^(?!postgres(ql)?:)[^/\s]*:[^/\s]*@/i, "a URL begins with postgres://"],
+  [
+    /(^|\s)(host|hostaddr|port|dbname|user|password|service|sslmode)\s*=/i,
+    "keywords are not supported, write them as a URL",
+  ],
+];
+const database = (value: string): string => {
+  const why = OTHER_DATABASES.find(([pattern]) => pattern.test(value))?.[1];
+  if (why !== undefined)
+    throw new Error(`expected postgres://user:password@host:port/database, or a folder (${why})`);
+  return value;
+};
+
+/** Names as given; whatever follows accounts is followed anyway and may be named. */
+const streams = (value: string): string[] => {
+  const names = list(value);
+  for (const name of names) {
+    const [type = "", interval, ...more] = name.split(":");
+    if (type === "candle" && interval !== undefined && more.length === 0) {
+      if (!(CANDLE_INTERVALS as readonly string[]).includes(interval))
+        throw new Error(`${JSON.stringify(interval)} is no candle interval: ${CANDLE_INTERVALS.join(", ")}`);
+    } else if (![...MARKET_STREAMS, ...ACCOUNT_STREAMS].some((known) => known === name))
+      throw new Error(`${JSON.stringify(name)} is none of ${MARKET_STREAMS.join(", ")}`);
+  }
+  return names;
+};
 
 const account = (value: string): FollowedAccount[] => {
-  const accounts = list(value).map((entry) => {
-    const [address = "", alias] = entry.split("=", 2);
-    if (!isAddress(address)) throw new Error("expected 0x and 40 hex digits, optionally =alias");
-    return { address: address.toLowerCase(), alias: alias || null };
-  });
-  const seen = new Map(accounts.map((entry) => [entry.address, entry]));
-  return [...seen.values()];
+  const aliases = new Map<string, string | null>();
+  for (const entry of list(value)) {
+    const [text = "", alias] = entry.split("=", 2);
+    if (!isAddress(text)) throw new Error("expected 0x and 40 hex digits, optionally =alias");
+    const address = text.toLowerCase();
+    aliases.set(address, alias || (aliases.get(address) ?? null));
+  }
+  return [...aliases].map(([address, alias]) => ({ address, alias }));
 };
 
 const seconds = (value: string): number => Math.round(number(1, 86_400)(value) * 1000);
@@ -188,7 +233,7 @@ export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
     flag: "--api-url <url>",
     env: ["HLSYNC_API_URL"],
     help: "another endpoint: simulator, own node, proxy",
-    parse: url("http:", "https:"),
+    parse: apiUrl,
     fallback: "",
   },
   wsUrl: {
@@ -203,23 +248,23 @@ export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
     env: ["DATABASE_URL", "SUPABASE_DB_URL"],
     help: "Postgres, or a folder for the embedded one",
     secret: true,
-    parse: text,
+    parse: database,
     fallback: "./.hlsync/db",
   },
   db: { flag: "--no-db", env: [], help: "console only, store nothing", parse: flag, fallback: "true" },
   markets: {
     flag: "--markets <coins|all>",
     env: ["HLSYNC_MARKETS"],
-    help: "market data of these coins, for example BTC,ETH",
+    help: "market data of these coins, for example BTC,ETH; all: as many as the venue streams to one address, by volume",
     parse: list,
     fallback: "",
   },
   streams: {
     flag: "--streams <names>",
     env: ["HLSYNC_STREAMS"],
-    help: "which market data: trades, l2Book, candle[:1m], allMids, activeAssetCtx",
-    parse: list,
-    fallback: "trades,candle",
+    help: "which market data: trades, l2Book, candle[:1m], allMids (also without --markets), activeAssetCtx; trades and candle when only --markets is given",
+    parse: streams,
+    fallback: "",
   },
   listen: {
     flag: "--listen <host:port>",
@@ -299,14 +344,14 @@ export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
     flag: "--port <port>",
     env: [],
     help: "port to bind; 0 for any",
-    parse: number(0, 65_535),
+    parse: integer(0, 65_535),
     fallback: "3001",
   },
   seed: {
     flag: "--seed <n>",
     env: [],
     help: "the simulated market's seed",
-    parse: number(0, 4_294_967_295),
+    parse: integer(0, 4_294_967_295),
     fallback: "1",
   },
   speed: {
@@ -385,7 +430,7 @@ export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
     flag: "--limit <n>",
     env: [],
     help: "rows to show at most",
-    parse: number(1, 100_000),
+    parse: integer(1, 100_000),
     fallback: "50",
   },
   status: {
@@ -407,7 +452,6 @@ export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
     env: ["HLSYNC_ALERT_TO"],
     secret: true,
     help: "where alerts go: telegram://, ntfy://, smtp://, Discord or Slack URL, …; repeat for more (docs/alerts.md)",
-    // Checked where it is used: an error here would repeat the text, which is a secret.
     parse: list,
     fallback: "",
     repeatable: true,
@@ -452,6 +496,9 @@ export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
   },
 };
 
+/** Market data of coins that are named without saying which. */
+export const USUAL_STREAMS: readonly string[] = ["trades", "candle"];
+
 /** Options every command takes. */
 export const COMMON_OPTIONS: readonly OptionName[] = ["json", "logLevel", "color", "config"];
 
@@ -469,6 +516,10 @@ export interface Sources {
   dotEnv: string | null;
   /** Reads the config file. */
   readFile(path: string): string;
+  /** What the command line alone may say, options of all commands apart: nothing that is set up for another purpose. */
+  flagsOnly?: true;
+  /** Other defaults than the table's. */
+  defaults?: Partial<Record<OptionName, string>>;
 }
 
 /** Resolves the options a command takes. Throws `ConfigError`. */
@@ -479,17 +530,18 @@ export function resolveOptions(names: readonly OptionName[], sources: Sources): 
   for (const name of Object.keys(OPTIONS) as OptionName[]) {
     const option = OPTIONS[name];
     const found = names.includes(name) ? find(name, sources, dotEnv, file) : null;
-    const { value, from } = found ?? { value: option.fallback, from: "default" };
+    const { value, from } = found ?? { value: sources.defaults?.[name] ?? option.fallback, from: "default" };
     try {
       resolved[name] = option.parse(value);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      throw new ConfigError(`${from} ${JSON.stringify(maskUrls(value))}: ${why}`);
+      const shown = option.secret ? "" : ` ${JSON.stringify(maskUrls(value))}`;
+      throw new ConfigError(`${from}${shown}: ${why}`);
     }
   }
   const options = resolved as unknown as Options;
   if (sources.env.NO_COLOR) options.color = false;
-  return withEndpoints(options);
+  return withMarketData(withEndpoints(options));
 }
 
 function find(
@@ -501,6 +553,7 @@ function find(
   const { env, flag: flagText } = OPTIONS[name];
   const flagValue = sources.flags[name];
   if (flagValue !== undefined) return { value: flagValue, from: flagText.split(" ")[0]! };
+  if (sources.flagsOnly && !COMMON_OPTIONS.includes(name)) return null;
   for (const [where, values] of [
     ["", sources.env],
     [".env ", dotEnv],
@@ -518,7 +571,7 @@ function readConfigFile(
   sources: Sources,
   dotEnv: Record<string, string | undefined>,
 ): Record<string, string> {
-  const path = sources.flags.config ?? sources.env.HLSYNC_CONFIG ?? dotEnv.HLSYNC_CONFIG;
+  const path = sources.flags.config || sources.env.HLSYNC_CONFIG || dotEnv.HLSYNC_CONFIG;
   if (!path) return {};
   let parsed: unknown;
   try {
@@ -531,13 +584,19 @@ function readConfigFile(
     throw new ConfigError(`--config ${JSON.stringify(path)}: an object of options was expected`);
   }
   const known = new Set((Object.keys(OPTIONS) as OptionName[]).map(optionKey));
-  return Object.fromEntries(
-    Object.entries(parsed).map(([key, value]) => {
-      if (!known.has(key))
-        throw new ConfigError(`--config ${JSON.stringify(path)}: unknown key ${JSON.stringify(key)}`);
-      return [key, Array.isArray(value) ? value.join(",") : String(value)];
-    }),
-  );
+  const texts: Record<string, string> = {};
+  for (const [key, value] of Object.entries(parsed)) {
+    const refuse = (why: string) => new ConfigError(`--config ${JSON.stringify(path)}: ${why}`);
+    if (!known.has(key)) throw refuse(`unknown key ${JSON.stringify(key)}`);
+    const values = (Array.isArray(value) ? value : [value]).filter((one) => one !== null);
+    if (values.some((one) => typeof one === "object"))
+      throw refuse(
+        `key ${JSON.stringify(key)}: a text, a number, true, false or a list of these was expected`,
+      );
+    // Null is how JSON says that nothing is said.
+    if (value !== null) texts[key] = values.join(",");
+  }
+  return texts;
 }
 
 /** JSON without `//` and block comments and without commas before a closing bracket; texts stay as they are. */
@@ -551,6 +610,20 @@ function withEndpoints(options: Options): Options {
   const { apiUrl, wsUrl } = NETWORKS[options.network];
   if (options.apiUrl === "") return { ...options, apiUrl, wsUrl: options.wsUrl || wsUrl };
   return { ...options, wsUrl: options.wsUrl || `${options.apiUrl.replace(/^http/, "ws")}/ws` };
+}
+
+/** Coins alone mean the usual streams; streams that need coins and have none are a mistake, not a wish for nothing. */
+function withMarketData(options: Options): Options {
+  const { markets, streams: chosen } = options;
+  const ofMarkets = chosen.filter((name) => !ACCOUNT_STREAMS.some((known) => known === name));
+  if (markets.length > 0)
+    return ofMarkets.length > 0 ? options : { ...options, streams: [...chosen, ...USUAL_STREAMS] };
+  const lost = ofMarkets.find((name) => name !== "allMids");
+  if (lost !== undefined)
+    throw new ConfigError(
+      `--streams ${JSON.stringify(lost)}: say of which coins with --markets BTC,ETH or --markets all (HLSYNC_MARKETS)`,
+    );
+  return options;
 }
 
 /** `.env` of the working folder, or null. */

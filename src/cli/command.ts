@@ -45,6 +45,10 @@ export interface Command {
   /** Positional arguments as commander writes them: `<action> [values...]`. */
   args?: string;
   options: readonly OptionName[];
+  /** True when its own options come from the command line alone: what is set up for real accounts is not for it. */
+  flagsOnly?: true;
+  /** Other defaults than the option table's. */
+  defaults?: Partial<Record<OptionName, string>>;
   /** Resolves with the exit code; throws what `exitCodeOf` knows. */
   run(context: Context): Promise<number>;
 }

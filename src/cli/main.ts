@@ -26,7 +26,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   for (const command of COMMANDS) {
     const nameAndArgs = command.args === undefined ? command.name : `${command.name} ${command.args}`;
     const sub = program.command(nameAndArgs).description(command.summary);
-    for (const name of [...command.options, ...COMMON_OPTIONS]) addOption(sub, name);
+    for (const name of [...command.options, ...COMMON_OPTIONS]) addOption(sub, name, command);
     sub.action(async () => {
       exitCode = await runCommand(command, flagsOf(sub.opts()), sub.args, fail);
     });
@@ -50,10 +50,12 @@ export async function main(argv: readonly string[]): Promise<void> {
   process.exitCode = exitCode;
 }
 
-function addOption(program: Program, name: OptionName): void {
-  const { flag, help, env, fallback, repeatable } = OPTIONS[name];
+function addOption(program: Program, name: OptionName, { flagsOnly, defaults }: Command): void {
+  const { flag, help, env, repeatable } = OPTIONS[name];
+  const fallback = defaults?.[name] ?? OPTIONS[name].fallback;
+  const isFlagOnly = flagsOnly && !COMMON_OPTIONS.includes(name);
   const notes = [
-    env.length > 0 ? env.join(", ") : "",
+    env.length > 0 && !isFlagOnly ? env.join(", ") : "",
     takesValue(name) && fallback !== "" ? `default ${fallback}` : "",
   ];
   const note = notes.filter((part) => part !== "").join("; ");
@@ -99,6 +101,8 @@ async function runCommand(
       env: process.env,
       dotEnv: readDotEnv(),
       readFile: (path) => readFileSync(path, "utf8"),
+      ...(command.flagsOnly ? { flagsOnly: true } : {}),
+      ...(command.defaults ? { defaults: command.defaults } : {}),
     });
     debug = options.logLevel === "debug";
     const log = createLog({

@@ -9,7 +9,8 @@ speak, the first of these wins: flag, environment, \`.env\` in the working folde
 
 \`hlsync init\` writes a commented config file and \`.env.example\`. The file is JSON; \`//\` comments and a comma at the
 end are allowed; a list may be an array (\`"account": ["0x…=main", "0x…"]\`). An unknown key or a bad value ends the program
-with exit code 2 and one line that names it.
+with exit code 2 and one line that names it. \`null\` in the file is as good as nothing. \`demo\` takes its own options from flags
+alone, so that nothing simulated gets into a database that is set up for a real account.
 
 Secrets (the password in a database URL, the addresses of alert channels) belong into the environment or \`.env\`, not into
 a config file and not on a command line, which other users of the machine can read. They are masked in every log and error.

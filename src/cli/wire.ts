@@ -10,6 +10,7 @@ import { createStreams } from "../connection/liveSocket.ts";
 import { RateLimiter } from "../connection/rateLimiter.ts";
 import { createSocketFactory } from "../connection/webSocket.ts";
 import { createFeed, type Feed } from "../outputs/feed.ts";
+import { ACCOUNT_STREAMS } from "../protocol/channels.ts";
 import { systemRandom } from "../runtime/random.ts";
 import type { Database } from "../store/database.ts";
 import { openEmbedded } from "../store/embedded.ts";
@@ -118,9 +119,14 @@ export function connectVenue({ options, clock, log }: Context): Venue {
 }
 
 /** Which market data the options ask for; null for none. */
-function marketChoice({ markets, streams }: Context["options"]): EngineConfig["market"] {
-  const chosen = streams.filter((name) => name !== "webData2");
-  return markets.length === 0 ? null : { coins: markets, streams: chosen };
+export function marketChoice({
+  markets,
+  streams,
+}: Pick<Context["options"], "markets" | "streams">): EngineConfig["market"] {
+  const chosen = streams.filter((name) => !ACCOUNT_STREAMS.some((known) => known === name));
+  if (chosen.length === 0) return null;
+  // Mids need no coins: without any they are all wanted.
+  return { coins: markets.length === 0 || markets.includes("all") ? "all" : markets, streams: chosen };
 }
 
 /** Without a database there is no history to fill: the console shows the last hour and what comes. */

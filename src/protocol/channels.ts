@@ -36,6 +36,11 @@ import {
 /** A subscription as it is sent: `type` and its parameters. */
 export type Subscription = { type: string } & Record<string, unknown>;
 
+/** Names of market data to choose from; a candle interval may follow: `candle:1m`. */
+export const MARKET_STREAMS = ["allMids", "l2Book", "trades", "candle", "activeAssetCtx"] as const;
+/** Names under which old guides subscribe to what every followed account brings anyway. */
+export const ACCOUNT_STREAMS = ["orderUpdates", "userFills", "userEvents", "webData2"] as const;
+
 /** What a data frame says. `notice` is shown to people but changes no table. */
 export type Content =
   | { type: "fills"; rows: Read<WireFill>[] }

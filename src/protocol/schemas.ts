@@ -195,14 +195,6 @@ export const WireBook = z.looseObject({
 });
 export type WireBook = z.infer<typeof WireBook>;
 
-/** One-element arrays were captured: an empty side may be left out. */
-export const WireBbo = z.looseObject({
-  coin: z.string(),
-  time: timeMs,
-  bbo: z.array(level.nullable()).max(2),
-});
-export type WireBbo = z.infer<typeof WireBbo>;
-
 export const WireAssetCtx = z.looseObject({
   coin: z.string(),
   ctx: z.looseObject({
@@ -252,6 +244,16 @@ export const WireMeta = z.looseObject({
   collateralToken: z.int().nullish(),
 });
 export type WireMeta = z.infer<typeof WireMeta>;
+
+const volume = z.looseObject({ dayNtlVlm: decimal.nullish() });
+
+/** The markets of a perp dex, and their contexts in the same order. */
+export const WireMetaAndCtxs = z.tuple([WireMeta, z.array(volume)]).rest(z.unknown());
+
+/** The contexts of spot markets name them. */
+export const WireSpotMetaAndCtxs = z
+  .tuple([z.looseObject({}), z.array(volume.extend({ coin: z.string() }))])
+  .rest(z.unknown());
 
 /** Entry 0 is null: the first perp dex, whose name is "". */
 export const WirePerpDexs = z.array(z.looseObject({ name: z.string() }).nullable());

@@ -7,6 +7,7 @@
  */
 
 import { StoreError } from "../errors.ts";
+import type { Subscription } from "../protocol/channels.ts";
 import { INFO } from "../protocol/infoRequests.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -77,7 +78,7 @@ export interface EngineStatus {
 /** Lease names. */
 export const followLease = (address: Address): string => `follow ${address}`;
 const marketLease = ({ coins, streams }: MarketChoice): string =>
-  `market ${[...coins].sort().join(",")} ${[...streams].sort().join(",")}`;
+  `market ${coins === "all" ? coins : [...coins].sort().join(",")} ${[...streams].sort().join(",")}`;
 
 /** Waiting for the database: full jitter between these. */
 const RETRY_MIN_MS = 50;
@@ -202,9 +203,12 @@ export class Engine {
     });
     const choice = this.#config.market;
     if (choice === null) return duties;
-    const begin = async () => {
-      this.#market = new Market({ ...this.#deps, choice, commit: this.#commit });
-      this.#market.start();
+    const begin = async (signal: AbortSignal) => {
+      const dexes = await this.#perpDexes(signal);
+      const room = LIMITS.subscriptions - this.#subscriptionsOfAccounts(dexes);
+      const market = new Market({ ...this.#deps, dexes, choice, room, commit: this.#commit });
+      await market.start(signal);
+      this.#market = market;
     };
     const leave = async () => {
       await this.#market?.stop();
@@ -213,12 +217,28 @@ export class Engine {
     return [...duties, { name: marketLease(choice), begin, leave }];
   }
 
-  async #begin(followed: Followed, signal: AbortSignal): Promise<void> {
-    this.#dexes ??= perpDexes(this.#deps.info, signal);
-    const dexes = await this.#dexes.catch((error: unknown) => {
+  /** Asked once for all duties; a failure is asked again. */
+  #perpDexes(signal: AbortSignal): Promise<string[]> {
+    this.#dexes ??= perpDexes(this.#deps.info, signal).catch((error: unknown) => {
       this.#dexes = null;
       throw error;
     });
+    return this.#dexes;
+  }
+
+  /** What the venue's limit is used for first, whether this process follows them or another of this address. */
+  #subscriptionsOfAccounts(dexes: readonly string[]): number {
+    const streamed = this.#followed.filter(({ mode }) => mode === "stream");
+    return streamed.flatMap(({ address }) => this.#subscriptions(address, dexes)).length;
+  }
+
+  #subscriptions(user: Address, dexes: readonly string[]): Subscription[] {
+    const subscriptions = accountSubscriptions(user, dexes);
+    return this.#config.webData2 ? [...subscriptions, { type: "webData2", user }] : subscriptions;
+  }
+
+  async #begin(followed: Followed, signal: AbortSignal): Promise<void> {
+    const dexes = await this.#perpDexes(signal);
     const deps = { ...this.#deps, volatilities: this.#volatilities };
     const account = openAccount(deps, this.#config, followed, dexes, this.#commit);
     await account.open();
@@ -237,13 +257,10 @@ export class Engine {
   }
 
   #lane(account: Account, dexes: readonly string[]): Lane {
-    const user = account.address;
-    const subscriptions = accountSubscriptions(user, dexes);
-    if (this.#config.webData2) subscriptions.push({ type: "webData2", user });
     return new Lane({
       ...this.#deps,
       account,
-      subscriptions,
+      subscriptions: this.#subscriptions(account.address, dexes),
       options: { ...LANE_DEFAULTS, ...this.#config.lane },
     });
   }

@@ -4,7 +4,6 @@
  * and its tables say so). Trades are identified by (time, coin, tid), so the burst after a reconnect doubles nothing.
  */
 import type { Reading, Subscription } from "../protocol/channels.ts";
-import { CANDLE_INTERVALS } from "../protocol/limits.ts";
 import { BoundedQueue } from "../runtime/boundedQueue.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
@@ -12,45 +11,67 @@ import type { Commit } from "./account.ts";
 import { quarantineRows } from "./backfill.ts";
 import type { Batch } from "./events.ts";
 import { assetCtxRow, bookRow, candleRow, midRows, tradeRow } from "./normalize.ts";
-import type { OpenStream, Stream, StreamStatus } from "./ports.ts";
-
-/** The market streams by the names of the venue's subscriptions; a candle interval may follow: `candle:1m`. */
-export const MARKET_STREAMS = ["allMids", "l2Book", "trades", "candle", "activeAssetCtx"] as const;
+import type { OpenStream, Stream, StreamStatus, VenueInfo } from "./ports.ts";
+import { listedCoins } from "./universe.ts";
 
 const INBOX_FRAMES = 20_000;
 const FRAMES_PER_BATCH = 1_000;
 const CANDLE_INTERVAL_DEFAULT = "1m";
+/** Names in the line that says what was left out. */
+const LEFT_OUT_SHOWN = 20;
 
 export interface MarketChoice {
-  /** Coin names as the venue writes them. */
-  coins: readonly string[];
+  /** Coin names as the venue writes them; `all` is what it lists when following starts. */
+  coins: readonly string[] | "all";
   /** As in `MARKET_STREAMS`. */
   streams: readonly string[];
 }
 
-/** The subscriptions of a choice; throws `RangeError` for a stream or interval that does not exist. */
-export function marketSubscriptions({ coins, streams }: MarketChoice): Subscription[] {
-  return streams.flatMap((name): Subscription[] => {
-    const [type, interval = CANDLE_INTERVAL_DEFAULT] = name.split(":");
-    if (!(MARKET_STREAMS as readonly string[]).includes(type!)) {
-      throw new RangeError(
-        `no market stream ${JSON.stringify(name)}; there are ${MARKET_STREAMS.join(", ")}`,
-      );
-    }
-    if (type === "allMids") return [{ type }];
-    if (type !== "candle") return coins.map((coin) => ({ type: type!, coin }));
-    if (!(CANDLE_INTERVALS as readonly string[]).includes(interval)) {
-      throw new RangeError(
-        `no candle interval ${JSON.stringify(interval)}; there are ${CANDLE_INTERVALS.join(", ")}`,
-      );
-    }
-    return coins.map((coin) => ({ type, coin, interval }));
-  });
+/** What a choice comes to. */
+interface Subscribed {
+  subscriptions: Subscription[];
+  /** Coins for which there is no room, in the order of those before them. */
+  leftOut: readonly string[];
+}
+
+/** Mids come for a whole dex at once. */
+const midSubscriptions = (dexes: Iterable<string>): Subscription[] =>
+  [...dexes].map((dex) => (dex === "" ? { type: "allMids" } : { type: "allMids", dex }));
+
+/** `xyz:TSLA` is of the dex xyz; everything else, spot too, rides with the first one. */
+const dexOf = (coin: string): string => (coin.includes(":") ? coin.split(":")[0]! : "");
+
+function coinSubscription(stream: string, coin: string): Subscription {
+  const [type = "", interval = CANDLE_INTERVAL_DEFAULT] = stream.split(":");
+  return type === "candle" ? { type, coin, interval } : { type, coin };
+}
+
+/** The subscriptions of coins, as many of these as fit into `room` subscriptions: the first ones. */
+export function marketSubscriptions(
+  coins: readonly string[],
+  streams: readonly string[],
+  dexes: Iterable<string>,
+  room: number,
+): Subscribed {
+  const mids = streams.includes("allMids") ? midSubscriptions(dexes) : [];
+  const perCoin = streams.filter((name) => name !== "allMids");
+  const count =
+    perCoin.length === 0 ? coins.length : Math.max(0, Math.floor((room - mids.length) / perCoin.length));
+  const ofCoins = coins
+    .slice(0, count)
+    .flatMap((coin) => perCoin.map((name) => coinSubscription(name, coin)));
+  return { subscriptions: [...mids, ...ofCoins], leftOut: coins.slice(count) };
 }
 
 export interface MarketDeps {
   openStream: OpenStream;
+  /** Asked what there is when all is wanted. */
+  info: VenueInfo;
+  /** All perp dexes, "" first. */
+  dexes: readonly string[];
   choice: MarketChoice;
+  /** Subscriptions that the venue grants this address and accounts do not need. */
+  room: number;
   commit: Commit;
   clock: Clock;
   log: Log;
@@ -71,9 +92,18 @@ export class Market {
     this.#deps = deps;
   }
 
-  start(): void {
-    const { openStream, choice, log, onFatal } = this.#deps;
-    this.#stream = openStream(marketSubscriptions(choice), {
+  /** Rejects when all is wanted and the venue does not say what that is. */
+  async start(signal: AbortSignal): Promise<void> {
+    const { openStream, log, onFatal } = this.#deps;
+    const { subscriptions, leftOut } = await this.#subscribed(signal);
+    signal.throwIfAborted();
+    if (leftOut.length > 0)
+      log.warn("not all market data fits into the venue's limit of subscriptions: the rest is left out", {
+        subscriptions: subscriptions.length,
+        leftOut: leftOut.length,
+        coins: leftOut.slice(0, LEFT_OUT_SHOWN).join(",") + (leftOut.length > LEFT_OUT_SHOWN ? ",…" : ""),
+      });
+    this.#stream = openStream(subscriptions, {
       onMessage: (reading, channel, _subscription, receivedAtMs) => {
         if (!this.#inbox.push({ reading, channel: channel.channel, receivedAtMs }) && this.#dropped++ === 0) {
           log.warn("market data is faster than the database: frames dropped", { limit: INBOX_FRAMES });
@@ -90,6 +120,18 @@ export class Market {
       onQuarantine: (subject, reason) => log.warn("market frame not understood", { subject, reason }),
     });
     this.#running = this.#run().catch(onFatal);
+  }
+
+  async #subscribed(signal: AbortSignal): Promise<Subscribed> {
+    const { info, dexes, room, choice } = this.#deps;
+    const streams = [...new Set(choice.streams)];
+    if (choice.coins !== "all") {
+      const { coins } = choice;
+      return marketSubscriptions(coins, streams, new Set(coins.map(dexOf)), room);
+    }
+    const needsCoins = streams.some((name) => name !== "allMids");
+    const coins = needsCoins ? await listedCoins(info, dexes, signal) : [];
+    return marketSubscriptions(coins, streams, dexes, room);
   }
 
   async stop(): Promise<void> {
@@ -122,9 +164,8 @@ export class Market {
     else if (content.type === "assetCtx") batch.assetCtxs?.push(assetCtxRow(content.ctx, receivedAtMs));
     else if (content.type === "mids") {
       const { coins } = this.#deps.choice;
-      batch.mids?.push(
-        ...midRows(content.dex, content.mids, coins.length > 0 ? new Set(coins) : null, receivedAtMs),
-      );
+      const wanted = coins === "all" ? null : new Set(coins);
+      batch.mids?.push(...midRows(content.dex, content.mids, wanted, receivedAtMs));
     }
   }
 }

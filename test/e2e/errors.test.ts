@@ -1,5 +1,6 @@
 /** Bad input and unreachable parts: one line on stderr, the documented exit code, and no password anywhere. */
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
 import { createServer } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { hlsync, type Running, simulate } from "../support/cli.ts";
@@ -52,6 +53,24 @@ describe("errors", { timeout: 120_000 }, () => {
   it("a bad flag is a usage error", () => fails(["sync", "--wat"], 2, /unknown option '--wat'/));
   it("a bad value names the flag and the value", () =>
     fails(sync("--interval", "soon"), 2, /--interval "soon": expected a number/));
+  it("a stream that does not exist, or that needs coins and has none, is a usage error before anything is opened", async () => {
+    const run = ["run", "--account", USER, "--database", `postgres://me@127.0.0.1:${nowhere}/x`];
+    await fails([...run, "--streams", "tades"], 2, /--streams "tades": "tades" is none of/);
+    await fails([...run, "--streams", "trades"], 2, /--streams "trades": say of which coins with --markets/);
+  });
+  it("another database than PostgreSQL is a usage error, and nothing is made of its name", async () => {
+    await fails(
+      sync("--database", `mysql://me:${SECRET}@host/db`),
+      2,
+      /^hlsync: --database: expected postgres:/,
+    );
+    assert.deepEqual(readdirSync(folder.path), []);
+  });
+  it("a simulator that cannot have its port says so and ends", async () => {
+    const { port } = new URL(exchange.apiUrl);
+    await fails(["simulate", "--port", port], 2, /--port \d+: the port is taken/);
+    await fails(["simulate", "--port", "80.5"], 2, /--port "80.5": expected a whole number/);
+  });
   it("an unknown command is a usage error", () => fails(["snyc"], 2, /unknown command 'snyc'/));
   it("a config file with an unknown key is a usage error", () =>
     fails(sync("--config", "/nowhere.json"), 2, /--config "\/nowhere.json": cannot be read/));

@@ -7,6 +7,7 @@ import { HORIZON, LIMITS } from "../../protocol/limits.ts";
 import { WINDOW_STREAMS } from "../../sync/backfill.ts";
 import { LANE_DEFAULTS } from "../../sync/lane.ts";
 import type { Context } from "../command.ts";
+import { marketChoice } from "../wire.ts";
 import { type Finding, ok, warn } from "./finding.ts";
 
 /** Reconciles spend at most this part, so that heals always find room (connection/rateLimiter.ts). */
@@ -23,11 +24,11 @@ export const RECONCILE_WEIGHT =
 
 export function budgetFinding({
   account,
-  markets,
   weight,
   interval,
-}: Pick<Context["options"], "account" | "markets" | "weight" | "interval">): Finding {
-  const streamedMax = Math.min(LIMITS.users, LIMITS.connections - (markets.length > 0 ? 1 : 0));
+  ...market
+}: Pick<Context["options"], "account" | "markets" | "streams" | "weight" | "interval">): Finding {
+  const streamedMax = Math.min(LIMITS.users, LIMITS.connections - (marketChoice(market) ? 1 : 0));
   const streamed = Math.min(account.length, streamedMax);
   const polled = account.length - streamed;
   const spare = weight * RECONCILE_SHARE;

@@ -3,13 +3,12 @@
  * Every demo follows a new account, so that what an earlier one stored stays true.
  */
 import { createHash } from "node:crypto";
-import { OPTIONS } from "../../config.ts";
+import { USUAL_STREAMS } from "../../config.ts";
 import { createVenue } from "../../simulator/exchange/venue.ts";
 import { startSimulator } from "../../simulator/server/server.ts";
 import type { Command } from "../command.ts";
 import { followUntilStopped } from "./run.ts";
 
-const DATABASE = "./.hlsync/demo";
 /** A small account that trades much for its size, so that there is something to see. */
 const TRADING = { fillsPerSecond: 1, depositUsd: "5000", orderUsd: 900, makerShare: 0.7, twapsPerHour: 12 };
 const MARKETS = ["BTC", "ETH", "SOL"];
@@ -20,6 +19,9 @@ export const demo: Command = {
   name: "demo",
   summary: "see it work: simulated exchange, embedded database, nothing to configure",
   options: ["listen", "token", "seed", "database"],
+  // Simulated fills have no business in the database of a real account.
+  flagsOnly: true,
+  defaults: { database: "./.hlsync/demo" },
   async run(context) {
     const { options, clock, log, print } = context;
     const startMs = clock.now() - PAST_MS;
@@ -30,10 +32,10 @@ export const demo: Command = {
     for (let behindMs = PAST_MS; behindMs > 100; behindMs = clock.now() - venue.nowMs)
       venue.advance(clock.now());
     const simulator = await startSimulator({ venue, clock, log: log.with({ part: "simulator" }) });
-    const database = options.database === OPTIONS.database.fallback ? DATABASE : options.database;
     const account = [{ address, alias: "demo" }];
     const endpoint = { apiUrl: simulator.url, wsUrl: simulator.wsUrl };
-    const demoOptions = { ...options, ...endpoint, account, database, markets: MARKETS };
+    const market = { markets: MARKETS, streams: [...USUAL_STREAMS] };
+    const demoOptions = { ...options, ...endpoint, ...market, account };
     try {
       return await followUntilStopped(
         { ...context, options: demoOptions },

@@ -27,7 +27,7 @@ export const doctor: Command = {
   name: "doctor",
   summary: "check clock, network, accounts, budget, database, alerts; each finding with its remedy",
   options: [
-    ...(["account", "network", "apiUrl", "wsUrl", "database", "db", "markets"] as const),
+    ...(["account", "network", "apiUrl", "wsUrl", "database", "db", "markets", "streams"] as const),
     ...(["interval", "since", "weight", "alert", "alertTo"] as const),
   ],
   async run(context) {

@@ -169,7 +169,7 @@ test("the interval that is advised suffices, and accounts beyond the stream are 
   const accounts = (n: number) =>
     Array.from({ length: n }, (_, i) => ({ address: `0x${String(i).padStart(40, "0")}`, alias: null }));
   const of = (n: number, interval: number) =>
-    budgetFinding({ account: accounts(n), markets: [], weight: 1_200, interval });
+    budgetFinding({ account: accounts(n), markets: [], streams: [], weight: 1_200, interval });
   assert.equal(of(10, 300_000).status, "ok");
   const tight = of(10, 60_000);
   const advised = Number(/--interval (\d+)/.exec(tight.fix!)![1]);

@@ -1,0 +1,161 @@
+/** Where options come from, what they accept, and what an error of theirs says. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { run } from "../../../src/cli/commands/run.ts";
+import { marketChoice } from "../../../src/cli/wire.ts";
+import { COMMON_OPTIONS, type OptionName, resolveOptions, type Sources } from "../../../src/config.ts";
+import { ConfigError } from "../../../src/errors.ts";
+
+const A = `0x${"a".repeat(40)}`;
+const B = `0x${"b".repeat(40)}`;
+const SECRET = "hunter2hunter2";
+const NAMES: OptionName[] = [...run.options, ...COMMON_OPTIONS, "port", "seed", "limit"];
+
+const resolve = (sources: Partial<Sources> & { file?: object } = {}) =>
+  resolveOptions(NAMES, {
+    ...{ flags: {}, env: {}, dotEnv: null },
+    readFile: () => JSON.stringify(sources.file),
+    ...sources,
+    ...(sources.file ? { flags: { config: "file", ...sources.flags } } : {}),
+  });
+const withFlag = (name: OptionName, value: string) => resolve({ flags: { [name]: value } });
+const refuses = (name: OptionName, value: string, says: RegExp) =>
+  assert.throws(
+    () => withFlag(name, value),
+    (error: unknown) => error instanceof ConfigError && says.test(error.message),
+    `--${name} ${value}`,
+  );
+
+describe("sources of options", () => {
+  it("an empty variable says nothing, and the next one speaks", () => {
+    const env = { DATABASE_URL: "", SUPABASE_DB_URL: "postgres://supa/db" };
+    assert.equal(resolve({ env }).database, "postgres://supa/db");
+    assert.equal(resolve({ env: { DATABASE_URL: "" }, dotEnv: "DATABASE_URL=./mine" }).database, "./mine");
+    const readFile = (path: string) => (path === "mine.json" ? '{"interval": 7}' : assert.fail(path));
+    const named = resolve({ env: { HLSYNC_CONFIG: "" }, dotEnv: "HLSYNC_CONFIG=mine.json", readFile });
+    assert.equal(named.interval, 7_000);
+  });
+
+  it("null in the config file says nothing", () => {
+    const { listen, database, account } = resolve({
+      file: { listen: null, database: null, account: [null, A] },
+    });
+    assert.deepEqual(listen, { host: "127.0.0.1", port: 4477 });
+    assert.equal(database, "./.hlsync/db");
+    assert.deepEqual(account, [{ address: A, alias: null }]);
+    assert.throws(() => resolve({ file: { markets: { BTC: true } } }), /key "markets": a text, a number/);
+  });
+
+  it("a command that takes flags only hears nothing else but what is common to all", () => {
+    const elsewhere = {
+      DATABASE_URL: "postgres://real/db",
+      HLSYNC_LISTEN: "0.0.0.0:1",
+      HLSYNC_LOG_LEVEL: "warn",
+    };
+    for (const sources of [
+      { env: elsewhere },
+      {
+        dotEnv: Object.entries(elsewhere)
+          .map((e) => e.join("="))
+          .join("\n"),
+      },
+    ]) {
+      const { database, listen, logLevel } = resolve({
+        ...sources,
+        flagsOnly: true,
+        defaults: { database: "./own" },
+      });
+      assert.equal(database, "./own");
+      assert.equal(listen.port, 4477);
+      assert.equal(logLevel, "warn");
+    }
+    const file = { database: "postgres://real/db" };
+    assert.equal(resolve({ file, flagsOnly: true }).database, "./.hlsync/db");
+    const flags = { database: "postgres://wanted/db" };
+    assert.equal(resolve({ flags, file, flagsOnly: true }).database, "postgres://wanted/db");
+  });
+});
+
+describe("values of options", () => {
+  it("whole numbers are whole", () => {
+    for (const name of ["port", "seed", "limit"] as const)
+      refuses(name, "80.5", /expected a whole number from/);
+    assert.equal(withFlag("port", "0").port, 0);
+  });
+
+  it("an alias stays with an account that is named again without one", () => {
+    const twice = withFlag("account", `${A}=main,${B},${A.toUpperCase().replace("0X", "0x")}`).account;
+    assert.deepEqual(twice, [
+      { address: A, alias: "main" },
+      { address: B, alias: null },
+    ]);
+  });
+
+  it("an endpoint may be given with the path of a request", () => {
+    for (const given of [
+      "http://host",
+      "http://host/",
+      "http://host/info",
+      "http://host/exchange/",
+      "http://host//info//",
+    ]) {
+      const { apiUrl, wsUrl } = withFlag("apiUrl", given);
+      assert.deepEqual([apiUrl, wsUrl], ["http://host", "ws://host/ws"], given);
+    }
+    assert.equal(withFlag("apiUrl", "http://host/information").apiUrl, "http://host/information");
+  });
+
+  it("a database that is neither PostgreSQL nor a folder is refused without being repeated", () => {
+    for (const given of [
+      `mysql://me:${SECRET}@host/db`,
+      `jdbc:postgresql://host/db?password=${SECRET}`,
+      `host=db.example.com user=me password=${SECRET}`,
+      `password='${SECRET}'`,
+      `postgres:me:${SECRET}@host/db`,
+      `me:${SECRET}@host/db`,
+      "",
+    ]) {
+      refuses(
+        "database",
+        given,
+        /^--database: expected postgres:\/\/user:password@host:port\/database, or a folder/,
+      );
+      refuses("database", given, new RegExp(`^(?!.*${SECRET})`));
+    }
+    for (const given of [
+      "./db",
+      "/var/lib/hlsync",
+      "C:\\data",
+      "postgres",
+      "a=b",
+      "POSTGRES://host/db",
+      "postgresql://host",
+    ])
+      assert.equal(withFlag("database", given).database, given);
+  });
+
+  it("a stream that does not exist is refused, those of accounts are followed anyway", () => {
+    refuses("streams", "trades,tades", /--streams "trades,tades": "tades" is none of .*trades/);
+    refuses("streams", "candle:7m", /"7m" is no candle interval: 1m, /);
+    refuses("streams", "trades:1m", /"trades:1m" is none of/);
+    const { streams } = withFlag("streams", "orderUpdates,userFills,userEvents,webData2");
+    assert.equal(marketChoice({ markets: [], streams }), null);
+  });
+
+  it("coins alone mean trades and candles", () => {
+    assert.deepEqual(marketChoice(withFlag("markets", "BTC")), {
+      coins: ["BTC"],
+      streams: ["trades", "candle"],
+    });
+    const named = resolve({ flags: { markets: "BTC", streams: "webData2" } });
+    assert.deepEqual(marketChoice(named)?.streams, ["trades", "candle"]);
+    assert.equal(marketChoice(resolve()), null);
+  });
+
+  it("streams that need coins are refused without any, mids are those of all", () => {
+    refuses("streams", "allMids,trades", /--streams "trades": say of which coins with --markets/);
+    assert.deepEqual(marketChoice(withFlag("streams", "allMids")), { coins: "all", streams: ["allMids"] });
+    const all = resolve({ flags: { markets: "all", streams: "l2Book" } });
+    assert.deepEqual(marketChoice(all), { coins: "all", streams: ["l2Book"] });
+  });
+});
