@@ -1,5 +1,6 @@
 /** `run` following a live account: orders of a real SDK, a kill without a word, and the demo. */
 import assert from "node:assert/strict";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { ExchangeClient, HttpTransport, InfoClient } from "@nktkas/hyperliquid";
@@ -11,6 +12,8 @@ const trader = privateKeyToAccount(`0x${"44".repeat(32)}`);
 const USER = trader.address.toLowerCase();
 const BUSY = `0x${"b".repeat(40)}`;
 const WAIT_MS = 30_000;
+/** From the start of `demo` to the first fill that it shows. */
+const STREAMING_WITHIN_MS = 15_000;
 
 describe("a live account", { timeout: 240_000 }, () => {
   let server: TestServer;
@@ -87,7 +90,10 @@ describe("a live account", { timeout: 240_000 }, () => {
     });
     const place = async (over: object) => {
       const { response } = await client.order({ orders: [order(over)] as never, grouping: "na" });
-      return response.data.statuses[0] as { resting?: { oid: number }; filled?: { oid: number } };
+      return response.data.statuses[0] as {
+        resting?: { oid: number };
+        filled?: { oid: number; totalSz: string };
+      };
     };
     type Row = {
       order_id: number;
@@ -118,23 +124,31 @@ describe("a live account", { timeout: 240_000 }, () => {
     const taken = (await place({ p: String(Math.round(mid * 1.02)), t: { limit: { tif: "Ioc" } } })).filled!
       .oid;
     await sees(taken, ({ status, filled }) => status === "filled" && Number(filled) === 0.01);
-    await assert.rejects(place({ p: String(Math.round(mid * 0.9)), t: { limit: { tif: "Ioc" } } }));
-    await until(
-      "select 1 from hl_orders where account_address = $1 and status = 'rejected'",
-      [USER],
+    const cloid = `0x${"5".repeat(32)}`;
+    await assert.rejects(place({ p: String(Math.round(mid * 0.9)), t: { limit: { tif: "Ioc" } }, c: cloid }));
+    const [refused] = await until<Row>(
+      "select order_id, venue_status, status, filled::text, order_type from hl_orders where cloid = $1",
+      [cloid],
       (rows) => rows.length > 0,
     );
+    assert.deepEqual(
+      [refused!.status, refused!.venue_status, Number(refused!.filled)],
+      ["rejected", "iocCancelRejected", 0],
+    );
 
-    // Larger than what the book holds at this price: the rest stays, partly filled.
+    // Much larger than what the book holds up to this price: the rest stays, partly filled, until it is canceled.
     const book = await info.l2Book({ coin: "BTC" });
-    const [, asks] = book!.levels;
-    const size = (Number(asks[0]!.sz) + 0.05).toFixed(5).replace(/0+$/, "");
-    const part = await place({ p: asks[0]!.px, s: size });
+    const reached = book!.levels[1].slice(0, 3);
+    const held = reached.reduce((sum, { sz }) => sum + Number(sz), 0);
+    const part = await place({ p: reached.at(-1)!.px, s: (held + 5).toFixed(5) });
     const partly = (part.resting ?? part.filled)!.oid;
+    const isPart = ({ filled }: Row) => Number(filled) > 0 && Number(filled) < held + 5;
     await sees(
       partly,
-      ({ status, filled }) => ["partially_filled", "filled"].includes(status) && Number(filled) > 0,
+      (row) => row.status === "partially_filled" && row.venue_status === "open" && isPart(row),
     );
+    await client.cancel({ cancels: [{ a: 0, o: partly }] });
+    await sees(partly, (row) => row.status === "canceled" && row.venue_status === "canceled" && isPart(row));
     await following.stop();
   });
 
@@ -205,6 +219,18 @@ describe("a live account", { timeout: 240_000 }, () => {
     await following.stop();
   });
 
+  it("brings the market data of all that the venue lists, other dexes and spot included", async () => {
+    const following = run(BUSY, "--markets=all", "--streams=allMids,activeAssetCtx");
+    const listed = ["BTC", "PURR/USDC", "xyz:AAPL"];
+    for (const table of ["hl_mids", "hl_asset_ctxs"])
+      await until<{ coin: string }>(
+        `select distinct coin from ${table} where coin = any ($1)`,
+        [listed],
+        (rows) => rows.length === listed.length,
+      );
+    await following.stop();
+  });
+
   it("stops in order on SIGTERM with exit code 0", async () => {
     const following = run(BUSY);
     await following.line(ofType("fill.created"));
@@ -216,14 +242,34 @@ describe("a live account", { timeout: 240_000 }, () => {
 describe("the demo", { timeout: 60_000 }, () => {
   it("streams a simulated account into the embedded database and says where to look", async () => {
     const folder = temporaryFolder();
+    const startedAtMs = performance.now();
     const demo = start(["demo", "--listen", "127.0.0.1:0", "--database", join(folder.path, "db")], {
       cwd: folder.path,
     });
-    const url = await demo.line((line) => /psql '(postgres:[^']+)'/.exec(line)?.[1], 20_000);
+    const leftMs = () => Math.max(1, STREAMING_WITHIN_MS - (performance.now() - startedAtMs));
+    const url = await demo.line((line) => /psql '(postgres:[^']+)'/.exec(line)?.[1], leftMs());
     assert.match(url, /^postgres:\/\//);
-    await demo.line((line) => (/ fill {2,}(BUY|SELL) /.test(line) ? line : undefined), 20_000);
+    await demo.line((line) => (/ fill {2,}(BUY|SELL) /.test(line) ? line : undefined), leftMs());
     const { code } = await demo.stop("SIGINT");
     assert.equal(code, 0);
+    folder.remove();
+  });
+
+  it("keeps out of what is set up for a real account, whichever way that is said", async () => {
+    const folder = temporaryFolder();
+    const real = join(folder.path, "real");
+    writeFileSync(
+      join(folder.path, "config.json"),
+      JSON.stringify({ database: real, "alert-to": ["ntfy://x"] }),
+    );
+    writeFileSync(join(folder.path, ".env"), `SUPABASE_DB_URL=${real}\nHLSYNC_LISTEN=127.0.0.1:1\n`);
+    const env = { DATABASE_URL: real, HLSYNC_CONFIG: "config.json", HLSYNC_ACCOUNTS: USER };
+    const demo = start(["demo", "--listen", "127.0.0.1:0"], { cwd: folder.path, env });
+    await demo.line((line) => (/following simulated account/.test(line) ? line : undefined));
+    assert.ok(existsSync(join(folder.path, ".hlsync", "demo", "postgres")));
+    assert.ok(!existsSync(real));
+    assert.equal((await demo.stop("SIGINT")).code, 0);
+    assert.doesNotMatch(demo.stdout() + demo.stderr(), new RegExp(USER));
     folder.remove();
   });
 });
