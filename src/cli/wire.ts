@@ -1,7 +1,6 @@
 /**
  * Puts the parts together: database, venue, engine. The only place that knows which implementation stands behind a port.
  */
-import { mkdirSync } from "node:fs";
 import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { createHttpPost } from "../connection/httpPost.ts";
@@ -39,7 +38,6 @@ export async function openDatabase({ options, clock, log }: Context): Promise<Op
     return { database, url: options.database, close: () => database.close() };
   }
   const folder = resolve(options.database);
-  mkdirSync(folder, { recursive: true });
   const server = await openEmbedded(folder, { clock, log });
   const database = openPostgres(server.url);
   const close = async () => {

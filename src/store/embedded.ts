@@ -33,7 +33,6 @@ import {
   linkSync,
   mkdirSync,
   openSync,
-  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -47,6 +46,7 @@ import { ConfigError, StoreError } from "../errors.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import { isReachableByAll, postgresBinaries } from "./embeddedBinaries.ts";
+import { isAlive, type Layout, layoutOf, NOBODY, prepareFolder } from "./embeddedFolder.ts";
 
 export interface EmbeddedOptions {
   clock: Clock;
@@ -60,7 +60,6 @@ export interface EmbeddedDatabase {
   release(): Promise<void>;
 }
 
-const NOBODY = 65534;
 const USER = "hlsync";
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 15_000;
@@ -87,23 +86,6 @@ interface Postmaster {
   ready: boolean;
 }
 
-/** Paths of one embedded database. */
-interface Layout {
-  folder: string;
-  data: string;
-  secrets: string;
-  pidFile: string;
-  log: string;
-}
-
-const layoutOf = (folder: string): Layout => ({
-  folder,
-  data: join(folder, "postgres"),
-  secrets: join(folder, "postgres", "hlsync.json"),
-  pidFile: join(folder, "postgres", "postmaster.pid"),
-  log: join(folder, "postgres.log"),
-});
-
 /**
  * Opens the database in `folder`, making the folder, the database and the server as needed. Throws `ConfigError` when
  * the folder cannot be used, `StoreError` when the server does not come up.
@@ -119,34 +101,7 @@ export async function openEmbedded(folder: string, options: EmbeddedOptions): Pr
   return server;
 }
 
-// --- the folder -----------------------------------------------------------------------------------------------------
-
-/** Makes the folder, or checks that it is ours to use. */
-function prepareFolder(layout: Layout): void {
-  const refuse = (why: string, cause?: unknown) =>
-    new ConfigError(`cannot keep a database in ${layout.folder}: ${why} (--database, DATABASE_URL)`, {
-      cause,
-    });
-  try {
-    mkdirSync(layout.folder, { recursive: true });
-    if (existsSync(layout.data)) readFileSync(layout.secrets);
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code === "EEXIST" || code === "ENOTDIR") throw refuse("it is a file", cause);
-    if (code === "ENOENT") throw refuse("it holds something else that is called postgres", cause);
-    if (code === "EACCES" && existsSync(layout.data))
-      throw refuse(`its data belongs to uid ${statSync(layout.data).uid}; run hlsync as that user`, cause);
-    throw refuse(code === "EACCES" ? "permission denied" : (cause as Error).message, cause);
-  }
-  if (existsSync(layout.data)) return;
-  for (const name of readdirSync(layout.folder)) {
-    const making = /^init-(\d+)-/.exec(name);
-    if (making && !isAlive(Number(making[1])))
-      rmSync(join(layout.folder, name), { recursive: true, force: true });
-    else if (!making && !name.startsWith("postgres.log"))
-      throw refuse(`it is not empty (${name}); give an empty or a new folder`);
-  }
-}
+// --- making it -------------------------------------------------------------------------------------------------------
 
 /** Who the server runs as, or null for ourselves. */
 function serverIdentity(layout: Layout): Identity | null {
@@ -273,15 +228,6 @@ function freePort(): Promise<number> {
 }
 
 // --- the process ----------------------------------------------------------------------------------------------------
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
 
 /** Whether `pid` is a running postgres. Elsewhere than on Linux any living process is taken for one. */
 function isPostmaster(pid: number): boolean {

@@ -275,7 +275,9 @@ describe("the embedded database", () => {
     writeFileSync(join(folder, "thesis.txt"), "mine");
     await assert.rejects(open(folder), refusal(/it is not empty \(thesis\.txt\)/));
     assert.deepEqual(readdirSync(folder), ["thesis.txt"]);
-    await assert.rejects(open(join(folder, "thesis.txt")), refusal(/it is a file/));
+    await assert.rejects(open(join(folder, "thesis.txt")), refusal(/: it is a file/));
+    await assert.rejects(open(join(folder, "thesis.txt", "db")), refusal(/: \S*thesis\.txt is a file/));
+    await assert.rejects(open(join(folder, "thesis.txt", "a", "db")), refusal(/: \S*thesis\.txt is a file/));
     rmSync(join(folder, "thesis.txt"));
     mkdirSync(join(folder, "postgres"));
     await assert.rejects(open(folder), refusal(/something else that is called postgres/));
@@ -307,6 +309,36 @@ describe("the embedded database", () => {
     await root.release();
     const again = await child(folder, SOMEBODY);
     await again.leave();
+  });
+
+  it(
+    "is not kept where the system lets nobody make a folder, and says so at once",
+    { skip: process.platform !== "linux" && "needs /proc" },
+    () =>
+      assert.rejects(
+        open("/proc/hlsync/db"),
+        /^ConfigError: cannot keep .*: (no folder can be made in \/proc|permission denied)/,
+      ),
+  );
+
+  /** What a user is told who opens the folder. */
+  async function refusalFor(uid: number): Promise<string> {
+    const refused = spawn(process.execPath, [CHILD, folder], {
+      ...{ uid, gid: uid, stdio: ["ignore", "ignore", "pipe"] },
+    });
+    return text(refused.stderr!);
+  }
+
+  it("tells a user who may not use the folder why, and who may", {
+    skip: !AS_ROOT && "needs root",
+  }, async () => {
+    chmodSync(temporary.path, 0o755);
+    assert.match(await refusalFor(SOMEBODY), /ConfigError: cannot keep .*: permission denied \(--database/);
+    mkdirSync(folder, { recursive: true });
+    assert.match(await refusalFor(SOMEBODY), /ConfigError: cannot keep .*: permission denied \(--database/);
+    const embedded = await open(folder);
+    await embedded.release();
+    assert.match(await refusalFor(SOMEBODY), /ConfigError: .*: root made it, .*; run hlsync as root/);
   });
 
   it("tells a user without a name what is missing", { skip: !AS_ROOT && "needs root" }, async () => {

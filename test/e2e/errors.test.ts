@@ -1,7 +1,8 @@
 /** Bad input and unreachable parts: one line on stderr, the documented exit code, and no password anywhere. */
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { hlsync, type Running, simulate } from "../support/cli.ts";
 import { startServer, type TestServer, temporaryFolder } from "../support/postgres.ts";
@@ -93,6 +94,16 @@ describe("errors", { timeout: 120_000 }, () => {
   });
   it("a database folder that is not ours is a usage error", () =>
     fails(sync("--api-url", exchange.apiUrl, "--database", "/usr/bin"), 2, /\/usr\/bin/));
+  it("a database folder that cannot be made is a usage error that says why", async () => {
+    const file = join(folder.path, "file");
+    writeFileSync(file, "");
+    for (const [path, why] of [
+      [file, /: it is a file/],
+      [join(file, "x"), /file is a file/],
+    ] as const)
+      await fails(sync("--api-url", exchange.apiUrl, "--database", path), 2, why);
+    rmSync(file);
+  });
   it("pending migrations are 3 for `migrate --check`, and 0 once applied", async () => {
     const { url: empty } = await server.newDatabase({ migrated: false });
     const pending = await hlsync(["migrate", "--check", "--database", empty]);

@@ -3,16 +3,14 @@
  * caller. The copy of PostgreSQL that some installations need (store/embeddedBinaries.ts) may be made.
  */
 import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { postgresBinaries } from "../../store/embeddedBinaries.ts";
+import { hasEmbeddedDatabase } from "../../store/embeddedFolder.ts";
 import { EXIT } from "../command.ts";
 import { type Finding, fail, note, ok, warn } from "./finding.ts";
 
 /** An empty database takes 40 MB and a million fills about 1 GB. */
 const ROOM_BYTES = 1_000_000_000;
-
-export const hasEmbeddedDatabase = (folder: string): boolean =>
-  existsSync(join(resolve(folder), "postgres", "hlsync.json"));
 
 /** The findings about the folder and what is needed to run a server in it. */
 export function checkEmbeddedFolder(option: string): Finding[] {
