@@ -8,13 +8,15 @@ import { createInfoClient } from "../connection/infoClient.ts";
 import { createStreams } from "../connection/liveSocket.ts";
 import { RateLimiter } from "../connection/rateLimiter.ts";
 import { createSocketFactory } from "../connection/webSocket.ts";
+import { ConfigError } from "../errors.ts";
 import { createFeed, type Feed } from "../outputs/feed.ts";
 import { ACCOUNT_STREAMS } from "../protocol/channels.ts";
 import { systemRandom } from "../runtime/random.ts";
 import type { Database } from "../store/database.ts";
 import { openEmbedded } from "../store/embedded.ts";
+import { hasEmbeddedDatabase } from "../store/embeddedFolder.ts";
 import { createMemoryStore } from "../store/memory.ts";
-import { migrate } from "../store/migrate.ts";
+import { migrate, requireMigrated } from "../store/migrate.ts";
 import { openPostgres } from "../store/postgres.ts";
 import { type DatabaseStore, openStore } from "../store/store.ts";
 import type { Progress } from "../sync/account.ts";
@@ -57,6 +59,23 @@ export async function openMigrated(context: Context): Promise<MigratedDatabase> 
   try {
     const applied = await migrate(opened.database);
     if (applied.length > 0) context.log.info("schema brought up to date", { migrations: applied.length });
+    return { ...opened, store: openStore(opened.database) };
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
+}
+
+/** The same for who only reads: makes no database and changes no schema. */
+export async function openToRead(context: Context): Promise<MigratedDatabase> {
+  const { database } = context.options;
+  if (!isUrl(database) && !hasEmbeddedDatabase(database))
+    throw new ConfigError(
+      `there is no database in ${resolve(database)}: hlsync run makes one, or name another (--database, DATABASE_URL)`,
+    );
+  const opened = await openDatabase(context);
+  try {
+    await requireMigrated(opened.database);
     return { ...opened, store: openStore(opened.database) };
   } catch (error) {
     await opened.close();

@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { MigrationError, StoreError } from "../errors.ts";
 import type { Database } from "./database.ts";
+import { NO_PRIVILEGE } from "./postgres.ts";
 
 const FOLDER = new URL("../../migrations/", import.meta.url);
 /** int8multirange and SQL-standard function bodies came with 14. */
@@ -82,6 +83,23 @@ export async function pendingMigrations(database: Database): Promise<Migration[]
       );
   }
   return known.filter((m) => !applied.some((row) => row.id === m.id));
+}
+
+/**
+ * For who only reads. Rejects with `MigrationError` when migrations are pending. A role that may read the tables but not
+ * the list of migrations goes on: if something is missing after all, its query says so.
+ */
+export async function requireMigrated(database: Database): Promise<void> {
+  const pending = await pendingMigrations(database).catch((error: unknown) => {
+    if (error instanceof StoreError && error.sqlState === NO_PRIVILEGE) return [];
+    throw error;
+  });
+  if (pending.length === 0) return;
+  const names = pending.map(({ name }) => name);
+  const shown = names.length > 3 ? `${names[0]} and ${names.length - 1} more` : names.join(", ");
+  throw new MigrationError(
+    `${database.describe()}: migrations are pending (${shown}); hlsync migrate applies them, as does the next start of hlsync run`,
+  );
 }
 
 const recordOf = (m: Migration): string =>

@@ -125,6 +125,9 @@ function parseTarget(text: string): Target {
 export const isTransient = (sqlState: string): boolean =>
   /^(08|53)/.test(sqlState) || /^(57P0[1-5]|40001|40P01|25006|55P03|57014)$/.test(sqlState);
 
+/** SQLSTATE of "permission denied". */
+export const NO_PRIVILEGE = "42501";
+
 const UNREACHABLE: Record<string, string> = {
   ECONNREFUSED: "connection refused",
   ENOTFOUND: "no such host",

@@ -104,6 +104,49 @@ describe("errors", { timeout: 120_000 }, () => {
       await fails(sync("--api-url", exchange.apiUrl, "--database", path), 2, why);
     rmSync(file);
   });
+  const READERS = [
+    ...[["status"], ["health"], ["export"], ["tail", "--once"], ["alerts", "list"], ["quarantine", "list"]],
+    ...[
+      ["webhooks", "list"],
+      ["webhooks", "deliveries"],
+      ["verify", "--account", USER],
+    ],
+  ];
+  it("pending migrations are 3 for every command that only reads, and stay pending", async () => {
+    const { url: empty, database: asked } = await server.newDatabase({ migrated: false });
+    for (const reader of READERS)
+      await fails(
+        [...reader, "--database", empty],
+        3,
+        /migrations are pending \(0001_\S+ and \d+ more\); hlsync migrate/,
+      );
+    const [row] = await asked.query("select to_regnamespace('hl_internal') as schema");
+    assert.equal(row!.schema, null);
+  });
+  it("a command that only reads makes no database where there is none", async () => {
+    for (const reader of READERS) await fails(reader, 2, /there is no database in \S+: hlsync run makes one/);
+    const { code, stdout } = await hlsync(["migrate", "--check"], { cwd: folder.path });
+    assert.deepEqual([code, /^no database in \S+ yet, pending: 0001_/.test(stdout)], [3, true]);
+    assert.deepEqual(readdirSync(folder.path), []);
+  });
+  it("a role that may read the tables, and no machinery but what views rest on, reads", async () => {
+    const { url, database: owner } = await server.newDatabase();
+    const role = `reader_${process.pid}`;
+    await owner.query(`create role ${role} login password '${SECRET}'; grant usage on schema public, hl_internal to ${role};
+      grant select on all tables in schema public to ${role};
+      grant select on hl_internal.accounts, hl_internal.coverage to ${role}`);
+    const asReader = new URL(url);
+    [asReader.username, asReader.password] = [role, SECRET];
+    for (const reader of [["status"], ["health"], ["export"]]) {
+      const { code, stderr } = await hlsync([...reader, "--database", asReader.href, "--log-level", "error"]);
+      assert.deepEqual([code, stderr], [0, ""], reader.join(" "));
+    }
+    await fails(
+      ["quarantine", "list", "--database", asReader.href],
+      6,
+      /permission denied for table quarantine/,
+    );
+  });
   it("pending migrations are 3 for `migrate --check`, and 0 once applied", async () => {
     const { url: empty } = await server.newDatabase({ migrated: false });
     const pending = await hlsync(["migrate", "--check", "--database", empty]);

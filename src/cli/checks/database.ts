@@ -6,7 +6,7 @@ import { MigrationError, StoreError } from "../../errors.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Database } from "../../store/database.ts";
 import { pendingMigrations } from "../../store/migrate.ts";
-import { openPostgres } from "../../store/postgres.ts";
+import { NO_PRIVILEGE, openPostgres } from "../../store/postgres.ts";
 import { openStore } from "../../store/store.ts";
 import { followLease } from "../../sync/engine.ts";
 import type { Address } from "../../sync/events.ts";
@@ -17,8 +17,6 @@ import { type Finding, fail, note, ok, warn } from "./finding.ts";
 /** A commit takes a round trip; slower than this, a busy account's stream waits for the database. */
 const SLOW_ROUND_TRIP_MS = 100;
 const CONNECT_TIMEOUT_MS = 8_000;
-/** SQLSTATE of "permission denied". */
-const NO_PRIVILEGE = "42501";
 
 export interface DatabaseQuestion {
   database: Database;

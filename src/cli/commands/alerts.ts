@@ -14,7 +14,7 @@ import { createHttpSend } from "../../outputs/webhooks/httpSend.ts";
 import { webhookId } from "../../outputs/webhooks/signature.ts";
 import { channelsOf } from "../alertsOutput.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
-import { openMigrated } from "../wire.ts";
+import { openMigrated, openToRead } from "../wire.ts";
 
 export const alerts: Command = {
   name: "alerts",
@@ -31,7 +31,7 @@ export const alerts: Command = {
       const known = [...Object.keys(ACTIONS), "rules", "test"].join(", ");
       throw new ConfigError(`alerts ${JSON.stringify(action)}: expected one of ${known}`);
     }
-    const { database, close } = await openMigrated(context);
+    const { database, close } = await (action === "list" ? openToRead : openMigrated)(context);
     try {
       return await act(context, database, target);
     } finally {

@@ -3,7 +3,7 @@ import { ConfigError } from "../../errors.ts";
 import { csvHeader, csvLine, EXPORTS, exportedColumns, exportedRows } from "../../outputs/exports.ts";
 import { createLineWriter } from "../../outputs/terminal/lineWriter.ts";
 import { type Command, EXIT } from "../command.ts";
-import { openMigrated } from "../wire.ts";
+import { openToRead } from "../wire.ts";
 import { chosenAccounts } from "./status.ts";
 
 export const exportCommand: Command = {
@@ -19,7 +19,7 @@ export const exportCommand: Command = {
       );
     if (options.since !== null && EXPORTS[table]!.timeMs === null)
       throw new ConfigError(`--since: ${table} has no time to look at; leave it out`);
-    const opened = await openMigrated(context);
+    const opened = await openToRead(context);
     const writer = createLineWriter(process.stdout, String);
     try {
       const columns = await exportedColumns(opened.database, table);

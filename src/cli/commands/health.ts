@@ -1,7 +1,7 @@
 /** `health`: the newest health score of every account, and with `--explain` all that it was made of. Asks the database only. */
 import type { HealthComponents } from "../../sync/health.ts";
 import { type Command, EXIT } from "../command.ts";
-import { openMigrated } from "../wire.ts";
+import { openToRead } from "../wire.ts";
 import { chosenAccounts, shortName } from "./status.ts";
 
 interface Now extends Record<string, unknown> {
@@ -23,7 +23,7 @@ export const health: Command = {
   options: ["account", "database", "explain"],
   async run(context) {
     const { options, print } = context;
-    const opened = await openMigrated(context);
+    const opened = await openToRead(context);
     try {
       const accounts = await chosenAccounts(context, opened.store);
       const rows = await opened.database.query<Now>(

@@ -1,7 +1,14 @@
 /** `migrate`: bring the schema up to date, print it, or say what is pending. */
-import { migrate as apply, pendingMigrations, printMigrations } from "../../store/migrate.ts";
+import { resolve } from "node:path";
+import { hasEmbeddedDatabase } from "../../store/embeddedFolder.ts";
+import {
+  migrate as apply,
+  knownMigrations,
+  pendingMigrations,
+  printMigrations,
+} from "../../store/migrate.ts";
 import { type Command, EXIT } from "../command.ts";
-import { openDatabase } from "../wire.ts";
+import { isUrl, openDatabase } from "../wire.ts";
 
 export const migrate: Command = {
   name: "migrate",
@@ -14,6 +21,11 @@ export const migrate: Command = {
     if (options.print) {
       print(printMigrations().trimEnd());
       return EXIT.ok;
+    }
+    if (options.check && !isUrl(options.database) && !hasEmbeddedDatabase(options.database)) {
+      const all = knownMigrations().map(({ name }) => name);
+      say(all, `no database in ${resolve(options.database)} yet, pending: ${all.join(", ")}`);
+      return EXIT.migration;
     }
     const { database, close } = await openDatabase(context);
     try {

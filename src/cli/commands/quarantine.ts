@@ -6,7 +6,7 @@ import { ConfigError } from "../../errors.ts";
 import type { DatabaseStore, Quarantined } from "../../store/store.ts";
 import { doubtsAbout, replay } from "../../sync/replay.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
-import { openMigrated } from "../wire.ts";
+import { openMigrated, openToRead } from "../wire.ts";
 
 /** Messages read at once. */
 const PAGE = 200;
@@ -29,7 +29,7 @@ export const quarantine: Command = {
       const actions = Object.keys(ACTIONS).join(" or ");
       throw new ConfigError(`quarantine ${JSON.stringify(action)}: expected ${actions}`);
     }
-    const { store, close } = await openMigrated(context);
+    const { store, close } = await (action === "list" ? openToRead : openMigrated)(context);
     try {
       await act(context, store);
       return EXIT.ok;

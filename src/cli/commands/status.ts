@@ -1,10 +1,12 @@
 /** `status`: what the database holds, how it stands and since when it is complete. Asks the database only. */
+import { StoreError } from "../../errors.ts";
+import { NO_PRIVILEGE } from "../../store/postgres.ts";
 import type { AccountRow, DatabaseStore } from "../../store/store.ts";
 import { knownSince, subtract, union } from "../../sync/coverage.ts";
 import { followLease } from "../../sync/engine.ts";
 import { TRACKED_STREAMS, type TrackedStream } from "../../sync/events.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
-import { openMigrated } from "../wire.ts";
+import { openToRead } from "../wire.ts";
 
 /** The accounts named by the options, or all that the database knows. */
 export async function chosenAccounts({ options }: Context, store: DatabaseStore): Promise<AccountRow[]> {
@@ -53,7 +55,7 @@ export const status: Command = {
   options: ["account", "database"],
   async run(context) {
     const { options, print } = context;
-    const { store, database, close } = await openMigrated(context);
+    const { store, database, close } = await openToRead(context);
     try {
       const accounts = await chosenAccounts(context, store);
       const tables = await store.counts();
@@ -62,9 +64,9 @@ export const status: Command = {
         print(`database  ${database.describe()}`);
         print(`rows      ${tables.map(({ table, rows }) => `${table} ${rows}`).join(", ")}`);
       }
-      const leases = new Map((await store.heldLeases("follow ")).map(({ name, holder }) => [name, holder]));
+      const leases = await followers(store);
       for (const row of accounts) {
-        const followedBy = leases.get(followLease(row.account)) ?? null;
+        const followedBy = leases && (leases.get(followLease(row.account)) ?? null);
         const streams = await Promise.all(TRACKED_STREAMS.map((stream) => coverageOf(store, row, stream)));
         const [now] = await database.query<Now>(
           `select as_of_ms, age_seconds, account_mode, account_value, total_positions, health_score, health_status,
@@ -86,6 +88,16 @@ export const status: Command = {
   },
 };
 
+/** Who holds which lease; undefined where this role may not know. */
+async function followers(store: DatabaseStore): Promise<ReadonlyMap<string, string> | undefined> {
+  try {
+    return new Map((await store.heldLeases("follow ")).map(({ name, holder }) => [name, holder]));
+  } catch (error) {
+    if (error instanceof StoreError && error.sqlState === NO_PRIVILEGE) return undefined;
+    throw error;
+  }
+}
+
 interface Now extends Record<string, unknown> {
   as_of_ms: number;
   age_seconds: string;
@@ -100,7 +112,7 @@ interface Now extends Record<string, unknown> {
 function accountLines(
   { account, alias }: AccountRow,
   now: Now | null,
-  followedBy: string | null,
+  followedBy: string | null | undefined,
   streams: StreamCoverage[],
 ): string[] {
   const money = streams.filter(({ stream }) => MONEY_STREAMS.includes(stream));
@@ -114,7 +126,8 @@ function accountLines(
         : `complete since ${moment(Math.max(...(since as number[])))}, ${gaps} gap${gaps === 1 ? "" : "s"}`
     }`,
   ];
-  lines.push(`  followed   ${followedBy === null ? "by nobody now" : `by ${followedBy}`}`);
+  if (followedBy !== undefined)
+    lines.push(`  followed   ${followedBy === null ? "by nobody now" : `by ${followedBy}`}`);
   if (now) {
     const health = now.health_score === null ? "unknown" : `${now.health_score} ${now.health_status}`;
     lines.push(

@@ -7,7 +7,7 @@ import { LANE_HEADS, laneOf, type OutboxEvent, readOutbox } from "../../outputs/
 import { createLineWriter } from "../../outputs/terminal/lineWriter.ts";
 import { type Address, CHANGE_TYPES, type ChangeEvent, type Source } from "../../sync/events.ts";
 import { type Command, EXIT } from "../command.ts";
-import { openMigrated } from "../wire.ts";
+import { openToRead } from "../wire.ts";
 import { chosenAccounts } from "./status.ts";
 
 const POLL_MS = 300;
@@ -23,7 +23,7 @@ export const tail: Command = {
   options: ["account", "database", "since", "once"],
   async run(context) {
     const { options, clock, color, signal } = context;
-    const opened = await openMigrated(context);
+    const opened = await openToRead(context);
     const { database } = opened;
     const writer = createLineWriter(process.stdout, String);
     try {

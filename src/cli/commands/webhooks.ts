@@ -25,7 +25,7 @@ import { EVENT_TYPES, unknownPattern } from "../../outputs/webhooks/payload.ts";
 import { Secret, webhookId } from "../../outputs/webhooks/signature.ts";
 import { ATTEMPT_TIMEOUT_MS, webhookTarget } from "../../outputs/webhooks/target.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
-import { openMigrated } from "../wire.ts";
+import { openMigrated, openToRead } from "../wire.ts";
 
 /** Deliveries are signed with the former secret too for this long after `rotate`. */
 const ROTATION_MS = 86_400_000;
@@ -60,7 +60,7 @@ export const webhooks: Command = {
         `webhooks ${JSON.stringify(action)}: expected one of ${Object.keys(ACTIONS).join(", ")}`,
       );
     }
-    const { database, close } = await openMigrated(context);
+    const { database, close } = await (READING.includes(action) ? openToRead : openMigrated)(context);
     try {
       return await act(context, database, target);
     } finally {
@@ -68,6 +68,9 @@ export const webhooks: Command = {
     }
   },
 };
+
+/** Actions that change nothing. */
+const READING: readonly string[] = ["list", "test", "deliveries"];
 
 type Action = (context: Context, db: Queryable, target: string | undefined) => Promise<number>;
 
