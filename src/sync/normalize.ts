@@ -223,38 +223,54 @@ export function ledgerRow(origin: Origin, { value, raw }: Read<WireLedgerUpdate>
   };
 }
 
+/** Tokens that count as dollars, one for one, as in the view `hl_flows`. */
+const DOLLARS: ReadonlySet<string> = new Set(["USDC", "USDT0", "USDT", "USDE", "USDH"]);
+
 /**
- * The signed effect of a ledger update on the account's USDC, where its type has one: fees are part of what leaves.
- * `accountClassTransfer` moves between spot and perp of the same account: its sign is the perp side's.
- * Types without a row here have none that the update itself tells.
+ * The signed effect of a ledger update on the account's USDC, where its type has one: fees are part of what leaves. A
+ * vault that is followed itself sees the other side of what its depositors see. The cases are those of `hl_flows`; other
+ * tokens than dollars have the venue's value. `accountClassTransfer` moves between spot and perp of the same account:
+ * its sign is the perp side's. Types without a row here have none that the update itself tells.
  */
 function ledgerEffect(account: Address, delta: Record<string, unknown> & { type: string }): Decimal | null {
   const amount = (key: string): Decimal => (isDecimal(delta[key]) ? delta[key] : "0");
-  if (!("usdc" in delta) && !("usdcValue" in delta) && !("netWithdrawnUsd" in delta)) return null;
-  const usdc = "usdc" in delta ? amount("usdc") : amount("usdcValue");
-  const feeInUsdc = [undefined, "", "USDC"].includes(delta.feeToken as string | undefined);
-  const sent = () => neg(feeInUsdc ? add(usdc, amount("fee")) : usdc);
-  const received = String(delta.destination ?? "").toLowerCase() === account;
+  const names = (key: string): boolean => String(delta[key] ?? "").toLowerCase() === account;
+  const isDollars = DOLLARS.has(String(delta.token ?? "USDC"));
+  const fee = DOLLARS.has(String(delta.feeToken || "USDC")) ? amount("fee") : "0";
+  const isVault = names("vault");
+  const moved = (value: Decimal): Decimal => (names("destination") ? value : neg(add(value, fee)));
+  const usdc = amount("usdc");
+  const sent = isDollars && isDecimal(delta.amount) ? delta.amount : delta.usdcValue;
+  const isTold = ["usdc", "usdcValue", "netWithdrawnUsd", "amount"].some((key) => isDecimal(delta[key]));
+  if (!isTold) return null;
   switch (delta.type) {
     case "deposit":
-    case "vaultDistribution":
-    case "vaultLeaderCommission":
       return usdc;
     // A withdrawal's `usdc` is what arrives; its fee left the account too.
     case "withdraw":
     case "vaultCreate":
-      return sent();
+      return neg(add(usdc, fee));
     case "vaultDeposit":
-      return neg(usdc);
+      return isVault ? usdc : neg(usdc);
+    case "vaultDistribution":
+    case "vaultLeaderCommission":
+      return isVault ? neg(usdc) : usdc;
     case "vaultWithdraw":
-      return amount("netWithdrawnUsd");
+      return isVault ? neg(amount("requestedUsd")) : amount("netWithdrawnUsd");
     case "accountClassTransfer":
       return delta.toPerp === true ? usdc : neg(usdc);
     case "internalTransfer":
+      return moved(usdc);
     case "subAccountTransfer":
+      return names("destination") ? usdc : neg(usdc);
     case "spotTransfer":
+      return isDecimal(sent) ? moved(sent) : null;
     case "send":
-      return received ? usdc : sent();
+      // From one dex of the account to another, nothing but the fee leaves.
+      if (names("destination") && names("user")) return neg(fee);
+      return isDecimal(sent) ? moved(sent) : null;
+    case "rewardsClaim":
+      return isDollars ? amount("amount") : null;
     default:
       return null;
   }

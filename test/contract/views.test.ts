@@ -7,6 +7,7 @@ import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { add, type Decimal, mul, neg, sub, sum } from "../../src/runtime/decimal.ts";
 import type { Json, JsonObject } from "../../src/simulator/contract.ts";
 import { createVenue } from "../../src/simulator/exchange/venue.ts";
+import { knownMigrations } from "../../src/store/migrate.ts";
 import { dashboardRow } from "../../src/sync/dashboard.ts";
 import type { Batch, FillRow, LedgerRow } from "../../src/sync/events.ts";
 import { fillRow, fundingRow, ledgerRow, type Origin } from "../../src/sync/normalize.ts";
@@ -458,6 +459,56 @@ for (const kind of ["embedded", "real"] as const) {
         flows.map((row) => Object.values(row)),
         cases.map(([type, , perp, spot]) => [type, perp, spot]),
       );
+    });
+
+    it("tells the same effect of an update as its row in hl_ledger does, also once migrated from a wrong one", async () => {
+      const parties = [
+        { user: ACCOUNT, destination: OTHER, vault: OTHER },
+        { user: OTHER, destination: ACCOUNT, vault: ACCOUNT },
+        { user: ACCOUNT, destination: ACCOUNT, vault: OTHER },
+      ];
+      const money = {
+        usdc: "10.5",
+        amount: "10.5",
+        requestedUsd: "20.0",
+        netWithdrawnUsd: "18.0",
+        fee: "1.0",
+      };
+      const types = ["deposit", "withdraw", "internalTransfer", "subAccountTransfer", "spotTransfer", "send"];
+      types.push(
+        "vaultCreate",
+        "vaultDeposit",
+        "vaultWithdraw",
+        "vaultDistribution",
+        "vaultLeaderCommission",
+      );
+      types.push("rewardsClaim", "accountClassTransfer");
+      const tokens = [
+        {},
+        { token: "USDC", feeToken: "" },
+        { token: "USDT0", feeToken: "USDT0" },
+        { feeToken: "HYPE" },
+      ];
+      const deltas = types.flatMap((type) =>
+        parties.flatMap((who) =>
+          tokens.map((token) => ({ type, ...who, ...money, ...token, toPerp: false })),
+        ),
+      );
+      const origin: Origin = { account: ACCOUNT, source: "stream", seenAtMs: T };
+      const told = deltas.map((delta, index) => {
+        const raw = { time: T + index, hash: "0x1", delta };
+        return ledgerRow(origin, { value: raw, raw });
+      });
+      await put({ ledger: told });
+      const differing = `select l.type, l.raw_ledger, l.usdc, f.usdc as flow from hl_ledger l
+         join hl_flows f using (account_address, ledger_time_ms, hash, type, digest)
+         where l.usdc is distinct from case f.type when 'accountClassTransfer' then f.perp_usdc else f.usdc end`;
+      assert.deepEqual(await rows(differing), []);
+      assert.equal((await rows("select 1 from hl_flows")).length, deltas.length);
+      await rows("update hl_ledger set usdc = -usdc where type like 'vault%' or type = 'send'");
+      const { sql } = knownMigrations().find(({ name }) => name.endsWith("_ledger_effect.sql"))!;
+      await db.database.query(sql);
+      assert.deepEqual(await rows(differing), []);
     });
 
     it("takes deposits and withdrawals out of equity and drawdown", async () => {
