@@ -63,11 +63,14 @@ function request<P extends object, R>(
   return { type, weight, itemsPerWeight, read, body: (params) => ({ ...params }) as Record<string, unknown> };
 }
 
-/** List answers must be lists: an object or null there is an error of the venue, not an empty list. */
+/** One row where a list is usual is a list of one. Anything else there is an error of the venue, not an empty list. */
 const rows =
   <T>(schema: z.ZodType<T>) =>
-  (body: unknown): ReadRows<T> | Unread =>
-    Array.isArray(body) ? readRows(schema, body) : { raw: body, reason: "a list was expected" };
+  (body: unknown): ReadRows<T> | Unread => {
+    if (Array.isArray(body)) return readRows(schema, body);
+    const single = readOne(schema, body);
+    return isRead(single) ? { rows: [single], unread: [] } : { raw: body, reason: "a list was expected" };
+  };
 const one =
   <T>(schema: z.ZodType<T>) =>
   (body: unknown): Read<T> | Unread =>

@@ -90,6 +90,13 @@ describe("a request", () => {
     assert.deepEqual(result, { rows: [], unread: [] });
   });
 
+  it("takes one row where a list is usual, but nothing else there, for a list of one", async () => {
+    const { info } = setUp([ok(FILL), ok({ error: "no" })], { maxAttempts: 1 });
+    const { result } = await info.request(INFO.userFillsByTime, WINDOW, HEAL);
+    assert.deepEqual([result.rows.length, result.rows[0]?.value.oid, result.unread], [1, FILL.oid, []]);
+    await assert.rejects(info.request(INFO.userFillsByTime, WINDOW, HEAL), /a list was expected/);
+  });
+
   it("keeps the rows that can be read and hands the others back", async () => {
     const { info } = setUp([ok([FILL, { novelty: 1 }])]);
     const { result } = await info.request(INFO.userFillsByTime, WINDOW, HEAL);
