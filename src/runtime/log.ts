@@ -19,9 +19,12 @@ export interface Log {
 
 const SECRET_KEY = /secret|password|token$|authorization|api.?key/i;
 const URL_PASSWORD = /(\b[a-z][a-z0-9+.-]*:\/\/[^\s:/@]*:)[^\s@]+(@)/gi;
+/** As libpq takes it: `postgres://host/db?user=me&password=…`. */
+const PARAMETER_PASSWORD = /([?&](?:ssl)?password=)[^\s&'"]+/gi;
 
 /** Text with the password of every URL in it replaced by `***`. */
-export const maskUrls = (text: string): string => text.replace(URL_PASSWORD, "$1***$2");
+export const maskUrls = (text: string): string =>
+  text.replace(URL_PASSWORD, "$1***$2").replace(PARAMETER_PASSWORD, "$1***");
 
 function show(value: unknown): string {
   if (value instanceof Error) return JSON.stringify(maskUrls(value.message));

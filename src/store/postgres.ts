@@ -85,9 +85,11 @@ function parseTarget(text: string): Target {
   let database: string;
   try {
     url = new URL(text);
-    user = decodeURIComponent(url.username);
-    password = decodeURIComponent(url.password);
-    database = decodeURIComponent(url.pathname.slice(1));
+    // As libpq has it, what stands behind the question mark wins.
+    const said = (key: string, before: string) => url.searchParams.get(key) ?? decodeURIComponent(before);
+    user = said("user", url.username);
+    password = said("password", url.password);
+    database = said("dbname", url.pathname.slice(1));
   } catch (cause) {
     throw new ConfigError(
       "the database URL cannot be read: write postgres://user:password@host:port/database and percent-encode " +

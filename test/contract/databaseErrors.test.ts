@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { createServer, type Server, type Socket } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { ConfigError, StoreError } from "../../src/errors.ts";
+import { maskUrls } from "../../src/runtime/log.ts";
 import { openPostgres, type PostgresOptions } from "../../src/store/postgres.ts";
 import { startServer, type TestServer } from "../support/postgres.ts";
 
@@ -210,5 +211,25 @@ describe("a database that cannot be used", () => {
     assert.equal(database.describe(), "postgres://me:***@db.example.com:5432/main");
     await database.close();
     await assert.rejects(database.query("select 1"), /is closed/);
+    const libpq = openPostgres(`postgres://db.example.com/?user=me&password=${PASSWORD}&dbname=main`);
+    assert.equal(libpq.describe(), "postgres://me:***@db.example.com:5432/main");
+    await libpq.close();
+    const shown = maskUrls(`postgres://h/db?user=me&password=${PASSWORD}&sslmode=require`);
+    assert.equal(shown, "postgres://h/db?user=me&password=***&sslmode=require");
+  });
+
+  it("is none where user and password stand behind the question mark, as libpq takes them", async () => {
+    const { url, close } = await server.newDatabase();
+    const given = new URL(url);
+    for (const [key, value] of [
+      ["user", given.username],
+      ["password", given.password],
+    ] as const)
+      given.searchParams.set(key, decodeURIComponent(value));
+    [given.username, given.password] = ["", ""];
+    const database = openPostgres(given.href);
+    assert.deepEqual(await database.query("select 1 as one"), [{ one: 1 }]);
+    await database.close();
+    await close();
   });
 });
