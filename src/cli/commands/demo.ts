@@ -41,7 +41,7 @@ export const demo: Command = {
         { ...context, options: demoOptions },
         {
           printing: true,
-          sharing: false,
+          sharing: true,
           onStarted(_following, opened) {
             if (options.json) return;
             print(`following simulated account ${address} at ${simulator.url}`);
