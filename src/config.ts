@@ -158,8 +158,7 @@ const OTHER_DATABASES: readonly [RegExp, string][] = [
 ];
 const database = (value: string): string => {
   const why = OTHER_DATABASES.find(([pattern]) => pattern.test(value))?.[1];
-  if (why !== undefined)
-    throw new Error(`expected postgres://user:password@host:port/database, or a folder (${why})`);
+  if (why !== undefined) throw new Error(`expected postgres://… or a folder (${why})`);
   return value;
 };
 

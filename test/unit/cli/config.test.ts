@@ -115,11 +115,7 @@ describe("values of options", () => {
       `me:${SECRET}@host/db`,
       "",
     ]) {
-      refuses(
-        "database",
-        given,
-        /^--database: expected postgres:\/\/user:password@host:port\/database, or a folder/,
-      );
+      refuses("database", given, /^--database: expected postgres:\/\/… or a folder/);
       refuses("database", given, new RegExp(`^(?!.*${SECRET})`));
     }
     for (const given of [
