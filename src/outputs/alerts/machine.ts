@@ -11,7 +11,8 @@
  *
  * Guarantees: between the two thresholds nothing changes, so a value that moves around one of them gives one firing and
  * one resolved; an unknown or stale value changes nothing; what was silenced when it fired is told when the silence
- * ends, if it still holds; only what was told is told to be over.
+ * ends, if it still holds; what got milder for longer than the cooldown and then worse again is told again; only what was
+ * told is told to be over, and that always, silenced or not.
  */
 import { type ConditionRule, type Level, rank, type Severity } from "./rules.ts";
 
@@ -23,6 +24,8 @@ export interface Observation {
   dailyMovePct?: number;
   /** When the value was true. */
   atMs: number;
+  /** Since when it is so, where that is known: waiting counts from then, else from the first sight. */
+  sinceMs?: number;
 }
 
 export interface Condition {
@@ -30,7 +33,7 @@ export interface Condition {
   severity: Severity;
   startedMs: number;
   firedMs: number | null;
-  /** Highest severity that was told. */
+  /** What the user takes it for: the severity last told, or a milder one since, once the cooldown was over. */
   toldSeverity: Severity | null;
   toldMs: number | null;
 }
@@ -93,19 +96,29 @@ export function step(
   const held = before?.phase === "firing" ? before.severity : null;
   const level = levelOf(rule, seen, held);
   if (level === null) {
-    const told = before?.phase === "firing" && before.toldSeverity !== null && !silenced;
+    const told = before?.phase === "firing" && before.toldSeverity !== null;
     return { after: null, tell: told ? "resolved" : null, level: rule.levels[0]! };
   }
   const { severity } = level;
   const now: Condition = before
     ? { ...before, severity }
-    : { phase: "pending", severity, startedMs: nowMs, firedMs: null, toldSeverity: null, toldMs: null };
+    : {
+        phase: "pending",
+        severity,
+        startedMs: seen.sinceMs ?? nowMs,
+        firedMs: null,
+        toldSeverity: null,
+        toldMs: null,
+      };
   if (now.phase === "pending") {
     const cooling =
       memory !== null && nowMs - memory.toldMs < rule.cooldownMs && rank(severity) <= rank(memory.severity);
     if (nowMs - now.startedMs < rule.forMs || cooling) return { after: now, tell: null, level };
     now.phase = "firing";
     now.firedMs = nowMs;
+  }
+  if (rank(severity) < rank(now.toldSeverity) && nowMs - now.toldMs! >= rule.cooldownMs) {
+    now.toldSeverity = severity;
   }
   if (silenced || rank(severity) <= rank(now.toldSeverity)) return { after: now, tell: null, level };
   const tell = now.toldSeverity === null ? "fired" : "escalated";

@@ -107,6 +107,24 @@ describe("a condition", () => {
     assert.deepEqual(mild.told, ["fired", "resolved", "fired"]);
   });
 
+  it("that got milder for longer than its cooldown is told again when it gets worse, within one life", () => {
+    const life = new Life(ruleOf("margin_ratio"));
+    life.see(65).see(85);
+    // A short dip is no news, and neither is what follows it.
+    life.see(65).see(85);
+    assert.deepEqual(life.told, ["fired", "escalated"]);
+    life.see(65).see(65, { afterMs: 86_400_000 }).see(90, { afterMs: 86_400_000 });
+    assert.deepEqual(life.told, ["fired", "escalated", "escalated"]);
+    life.see(40);
+    assert.deepEqual(life.told, ["fired", "escalated", "escalated", "resolved"]);
+  });
+
+  it("that was told is told to be over also while it is silenced", () => {
+    const life = new Life(ruleOf("margin_ratio"));
+    life.see(65).see(40, { silenced: true });
+    assert.deepEqual(life.told, ["fired", "resolved"]);
+  });
+
   it("waits as pending for as long as its rule says, and leaves no trace when it passes before", () => {
     const life = new Life(ruleOf("drift"));
     life.see(1).see(2, { afterMs: 50_000 });
