@@ -200,14 +200,43 @@ export async function cursorSince(db: Queryable, lane: string, sinceMs: number):
   return row!.cursor;
 }
 
-/** Which way every position points. */
+/**
+ * Which way every position pointed when the events up to `cursor` were over; null where that cannot be told any more,
+ * since the outbox forgets. A position without a row was flat.
+ */
 export const readSides = (
   db: Queryable,
   account: Address,
-): Promise<{ coin: string; side: string; asOfMs: number }[]> =>
-  db.query(`select coin, side, as_of_ms as "asOfMs" from public.hl_positions where account_address = $1`, [
-    account,
-  ]);
+  cursor: number,
+): Promise<{ coin: string; side: string | null }[]> =>
+  db.query(
+    `with changed as (
+       select distinct o.data ->> 'coin' as coin from hl_internal.outbox o
+       where o.account_address = $1 and o.id > $2 and o.type = 'position.updated'
+     ),
+     before as (
+       select distinct on (o.data ->> 'coin') o.data ->> 'coin' as coin, o.data ->> 'side' as side
+       from hl_internal.outbox o
+       where o.account_address = $1 and o.id <= $2 and o.type = 'position.updated' and exists (select from changed)
+       order by o.data ->> 'coin', o.id desc
+     )
+     select p.coin, case when c.coin is null then p.side else b.side end as side
+     from public.hl_positions p left join changed c using (coin) left join before b using (coin)
+     where p.account_address = $1 and (c.coin is null or b.coin is not null or exists (
+       select from public.hl_dashboard d where d.account_address = $1
+         and d.as_of < (select created_at from hl_internal.outbox where account_address = $1 order by id limit 1)
+           - interval '1 day'))`,
+    [account, cursor],
+  );
+
+/** When the first snapshot of the account was written, by the database's clock: all its positions were known then. */
+export async function readSince(db: Queryable, account: Address): Promise<number | null> {
+  const [row] = await db.query<{ sinceMs: number }>(
+    `select ${MS("created_at")} as "sinceMs" from public.hl_dashboard where account_address = $1 order by as_of limit 1`,
+    [account],
+  );
+  return row?.sinceMs ?? null;
+}
 
 /** What a UTC day brought. */
 export interface Digest extends Record<string, unknown> {

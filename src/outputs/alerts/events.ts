@@ -1,9 +1,9 @@
 /**
  * Alerts that are told once: fills, liquidations, rejections, withdrawals, … Pure but for what it remembers; times are
  * passed in. Guarantees: one message per order, however many partial fills it has; what happened more than `OLD_MS` ago
- * is never told, so a backfill pages nobody; in a cooldown further ones are counted and told in one message at its end.
- * Holds at most `REMEMBERED` orders, positions and cooldowns; beyond it the oldest are forgotten (an order forgotten while
- * it is filled would count from zero again).
+ * is never told, so a backfill pages nobody; in a cooldown further ones are counted and told in one message at its end,
+ * which is news of that moment. Holds at most `REMEMBERED` orders, positions and cooldowns; beyond it the oldest are
+ * forgotten (an order forgotten while it is filled would count from zero again, a position would count as flat).
  */
 import { add, type Decimal, div, gt, isDecimal, lt, mul, neg, sign } from "../../runtime/decimal.ts";
 import type { Address } from "../../sync/events.ts";
@@ -28,8 +28,14 @@ export interface EventAlert {
   message: string;
   value: Decimal | null;
   threshold: string | null;
-  /** When it happened. */
+  /** When it happened; of what sums several up, when it was summed up. */
   atMs: number;
+}
+
+/** To be told, if nothing speaks against it. */
+interface Offer extends Omit<EventAlert, "message"> {
+  /** The message without its age. */
+  words: string;
 }
 
 interface FillGroup {
@@ -53,12 +59,14 @@ interface FillGroup {
 interface Cooldown {
   untilMs: number;
   suppressed: number;
-  last: EventAlert;
+  last: Offer;
 }
 
 export interface EventContext {
   /** Newest known equity of an account; null while unknown. */
   equity(account: Address): Decimal | null;
+  /** All positions of the account had been read when this was committed: one that was never seen was flat. */
+  wasRead(account: Address, committedAtMs: number): boolean;
 }
 
 /** Ended by the venue although nobody asked for it. What follows from another order or a closed position is not. */
@@ -81,7 +89,8 @@ export class EventWatch {
   readonly #rules: RuleSet;
   readonly #context: EventContext;
   #groups = new Map<string, FillGroup>();
-  #sides = new Map<string, string>();
+  /** Null: not known. */
+  #sides = new Map<string, string | null>();
   #fundingSigns = new Map<string, number>();
   #cooldowns = new Map<string, Cooldown>();
   #ready: EventAlert[] = [];
@@ -92,7 +101,7 @@ export class EventWatch {
   }
 
   /** Which way a position points already, so that the next change can be named. */
-  notePosition(account: Address, coin: string, side: string): void {
+  notePosition(account: Address, coin: string, side: string | null): void {
     remember(this.#sides, `${account} ${coin}`, side);
   }
 
@@ -116,11 +125,7 @@ export class EventWatch {
     for (const [key, cooldown] of this.#cooldowns) {
       if (nowMs < cooldown.untilMs) continue;
       this.#cooldowns.delete(key);
-      const { suppressed, last } = cooldown;
-      if (suppressed > 1) {
-        const message = `${last.message} And ${suppressed - 1} more in the last ${duration(last.rule.cooldownMs)}.`;
-        this.#tell({ ...last, message }, nowMs);
-      } else if (suppressed === 1) this.#tell(last, nowMs);
+      if (cooldown.suppressed > 0) this.#tellSummary(cooldown, nowMs);
     }
     return this.#ready.splice(0);
   }
@@ -175,8 +180,8 @@ export class EventWatch {
     const what = group.liquidation ? "LIQUIDATED: " : "";
     const fills = group.fills === 1 ? "1 fill" : `${group.fills} fills`;
     const limit = least === null ? "" : ` Threshold ${plainDecimal(least, 2)} USD.`;
-    const message = `${severityWord(rule.severity)} ${what}${verb} ${plainDecimal(group.size)} ${coin} at ${price} (${plainDecimal(value, 2)} USD, ${fills}, ${subject}).${limit} ${age(atMs, nowMs)}`;
-    this.#offer({ rule, account, coin, subject, message, value, threshold: least, atMs }, nowMs);
+    const words = `${severityWord(rule.severity)} ${what}${verb} ${plainDecimal(group.size)} ${coin} at ${price} (${plainDecimal(value, 2)} USD, ${fills}, ${subject}).${limit}`;
+    this.#offer({ rule, account, coin, subject, words, value, threshold: least, atMs }, nowMs);
   }
 
   /** In USD; null when every fill counts, unknown while a share is wanted of an equity that is not known. */
@@ -193,9 +198,9 @@ export class EventWatch {
     if (rule === null || !isRefusal(status)) return;
     const coin = word(data.coin);
     const ended = data.status === "rejected" ? "rejected" : "canceled by the venue";
-    const message = `${severityWord(rule.severity)} ${coin} order ${data.order_id} ${ended} (${status}): ${word(data.side)} ${plainDecimal(data.size)} at ${plainDecimal(data.limit_price)}, ${plainDecimal(data.filled)} filled. ${age(timeMs, nowMs)}`;
+    const words = `${severityWord(rule.severity)} ${coin} order ${data.order_id} ${ended} (${status}): ${word(data.side)} ${plainDecimal(data.size)} at ${plainDecimal(data.limit_price)}, ${plainDecimal(data.filled)} filled.`;
     this.#offer(
-      { rule, account, coin, subject: key, message, value: null, threshold: null, atMs: timeMs },
+      { rule, account, coin, subject: key, words, value: null, threshold: null, atMs: timeMs },
       nowMs,
     );
   }
@@ -208,29 +213,32 @@ export class EventWatch {
     const out = neg(usdc);
     const least = rule.least === null ? null : String(rule.least);
     if (least !== null && lt(out, least)) return;
-    const message = `${severityWord(rule.severity)} ${plainDecimal(out, 2)} USD left the account (${type}). ${age(timeMs, nowMs)}`;
+    const words = `${severityWord(rule.severity)} ${plainDecimal(out, 2)} USD left the account (${type}).`;
     this.#offer(
-      { rule, account, coin: null, subject: key, message, value: out, threshold: least, atMs: timeMs },
+      { rule, account, coin: null, subject: key, words, value: out, threshold: least, atMs: timeMs },
       nowMs,
     );
   }
 
-  #position({ account, data, timeMs, key }: OutboxEvent, nowMs: number, tell: boolean): void {
+  #position(event: OutboxEvent, nowMs: number, tell: boolean): void {
+    const { account, data, timeMs, key } = event;
     if (account === null) return;
     const [coin, side] = [word(data.coin), word(data.side)];
-    const before = this.#sides.get(`${account} ${coin}`);
+    const known = this.#sides.get(`${account} ${coin}`);
+    const unseen = this.#context.wasRead(account, event.committedAtMs) ? "flat" : null;
+    const before = known === undefined ? unseen : known;
     this.notePosition(account, coin, side);
     const rule = this.#rule("position");
-    if (!tell || rule === null || before === undefined || before === side) return;
+    if (!tell || rule === null || before === null || before === side) return;
     const what =
       side === "flat"
         ? `${before} closed`
         : before === "flat"
           ? `${side} opened: ${plainDecimal(data.size)} at ${plainDecimal(data.entry_price)}`
           : `flipped from ${before} to ${side}: ${plainDecimal(data.size)} at ${plainDecimal(data.entry_price)}`;
-    const message = `${severityWord(rule.severity)} ${coin} ${what}. ${age(timeMs, nowMs)}`;
+    const words = `${severityWord(rule.severity)} ${coin} ${what}.`;
     this.#offer(
-      { rule, account, coin, subject: key, message, value: null, threshold: null, atMs: timeMs },
+      { rule, account, coin, subject: key, words, value: null, threshold: null, atMs: timeMs },
       nowMs,
     );
   }
@@ -244,43 +252,49 @@ export class EventWatch {
     const flip = this.#rule("funding_flip");
     if (flip !== null && before !== undefined && sign(usdc) !== 0 && before !== sign(usdc)) {
       const now = sign(usdc) < 0 ? "is paid now" : "is received now";
-      const message = `${severityWord(flip.severity)} ${coin} funding ${now}: ${plainDecimal(usdc, 4)} USDC at ${plainDecimal(data.funding_rate)}. ${age(timeMs, nowMs)}`;
-      this.#offer({ ...event, rule: flip, message, value: usdc, threshold: null }, nowMs);
+      const words = `${severityWord(flip.severity)} ${coin} funding ${now}: ${plainDecimal(usdc, 4)} USDC at ${plainDecimal(data.funding_rate)}.`;
+      this.#offer({ ...event, rule: flip, words, value: usdc, threshold: null }, nowMs);
     }
     const cost = this.#rule("funding_cost");
     const least = String(cost?.least ?? 0);
     if (cost !== null && gt(neg(usdc), "0") && !lt(neg(usdc), least)) {
-      const message = `${severityWord(cost.severity)} ${coin} funding cost ${plainDecimal(neg(usdc), 2)} USDC at ${plainDecimal(data.funding_rate)}. Threshold ${least} USD. ${age(timeMs, nowMs)}`;
-      this.#offer({ ...event, rule: cost, message, value: neg(usdc), threshold: least }, nowMs);
+      const words = `${severityWord(cost.severity)} ${coin} funding cost ${plainDecimal(neg(usdc), 2)} USDC at ${plainDecimal(data.funding_rate)}. Threshold ${least} USD.`;
+      this.#offer({ ...event, rule: cost, words, value: neg(usdc), threshold: least }, nowMs);
     }
   }
 
   #webhookDisabled({ data, timeMs, key }: OutboxEvent, nowMs: number): void {
     const rule = this.#rule("webhook_disabled");
     if (rule === null) return;
-    const message = `${severityWord(rule.severity)} webhook ${word(data.endpoint)} was disabled: ${word(data.reason)}. hlsync webhooks enable ${word(data.endpoint)}`;
+    const words = `${severityWord(rule.severity)} webhook ${word(data.endpoint)} was disabled: ${word(data.reason)}. hlsync webhooks enable ${word(data.endpoint)} starts it again.`;
     const event = { account: null, coin: null, subject: key, value: null, threshold: null, atMs: timeMs };
-    this.#offer({ ...event, rule, message }, nowMs);
+    this.#offer({ ...event, rule, words }, nowMs);
   }
 
   /** Tells it, or counts it while the last one of its kind is too near. */
-  #offer(alert: EventAlert, nowMs: number): void {
-    const { rule, account, coin } = alert;
-    const key = `${rule.name} ${account} ${coin}`;
-    const cooldown = this.#cooldowns.get(key);
+  #offer(offer: Offer, nowMs: number): void {
+    const { rule, account, coin } = offer;
+    const cooldown = this.#cooldowns.get(`${rule.name} ${account} ${coin}`);
     if (cooldown) {
       cooldown.suppressed += 1;
-      cooldown.last = alert;
+      cooldown.last = offer;
       return;
     }
-    this.#tell(alert, nowMs);
+    this.#tell(offer, `${offer.words} ${age(offer.atMs, nowMs)}`, nowMs);
   }
 
-  #tell(alert: EventAlert, nowMs: number): void {
+  #tellSummary({ suppressed, last }: Cooldown, nowMs: number): void {
+    const more =
+      suppressed > 1 ? ` And ${suppressed - 1} more in the last ${duration(last.rule.cooldownMs)}.` : "";
+    this.#tell({ ...last, atMs: nowMs }, `${last.words} ${age(last.atMs, nowMs)}${more}`, nowMs);
+  }
+
+  #tell(offer: Offer, message: string, nowMs: number): void {
+    const { words: _words, ...alert } = offer;
     const { rule, account, coin } = alert;
-    this.#ready.push(alert);
+    this.#ready.push({ ...alert, message });
     if (rule.cooldownMs === 0) return;
-    const cooldown = { untilMs: nowMs + rule.cooldownMs, suppressed: 0, last: alert };
+    const cooldown = { untilMs: nowMs + rule.cooldownMs, suppressed: 0, last: offer };
     remember(this.#cooldowns, `${rule.name} ${account} ${coin}`, cooldown);
   }
 }

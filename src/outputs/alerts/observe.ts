@@ -57,7 +57,7 @@ export async function observeAccounts(
   db: Queryable,
   rules: RuleSet,
   accounts: readonly Address[],
-): Promise<{ seen: Seen[]; equity: Map<Address, string> }> {
+): Promise<{ seen: Seen[]; equity: Map<Address, string>; snapshotMs: Map<Address, number> }> {
   const [positions, snapshots] = await Promise.all([
     readPositions(db, accounts),
     readSnapshots(db, accounts),
@@ -68,7 +68,8 @@ export async function observeAccounts(
     ...(await observePrices(db, rules)),
   ];
   const equity = new Map(snapshots.map(({ account, accountValue }) => [account, accountValue]));
-  return { seen, equity };
+  const snapshotMs = new Map(snapshots.map(({ account, asOfMs }) => [account, asOfMs]));
+  return { seen, equity, snapshotMs };
 }
 
 const readPositions = (db: Queryable, accounts: readonly Address[]): Promise<PositionSeen[]> =>
@@ -247,7 +248,7 @@ async function observePrices(db: Queryable, { prices }: RuleSet): Promise<Seen[]
   });
 }
 
-/** A gap this young is still being closed. */
+/** A gap this young is still being closed: history is proven up to the last reading. */
 const GAP_AGE_MS = 900_000;
 
 /** Slow ones: what hlsync knows of itself, and the day's result. */
@@ -288,6 +289,8 @@ export async function observeSlowly(
     })),
     ...gaps.map(({ account, stream, missingMs, fromMs }) => ({
       ...{ ...about, account, rule: "gap", subject: stream, value: missingMs / 1000 },
+      // A loss of now began when it begins; older history is missed since we know of it.
+      ...(fromMs !== null && nowMs - fromMs < 2 * GAP_AGE_MS ? { sinceMs: fromMs } : {}),
       words:
         fromMs === null
           ? `${stream}: history is complete`

@@ -70,6 +70,8 @@ const POSITION_FRESH = 30 * SECOND;
 const SNAPSHOT_FRESH = 150 * SECOND;
 /** What hlsync knows of itself. */
 const OWN_FRESH = MINUTE;
+/** A gap is told after this: a first backfill of a busy account takes its time. */
+export const GAP_FOR_MS = 30 * MINUTE;
 
 export const RULES: readonly Rule[] = [
   event({
@@ -210,8 +212,7 @@ export const RULES: readonly Rule[] = [
     direction: "above",
     unit: "s",
     levels: [{ severity: "warn", fire: 1, clear: 1 }],
-    // A first backfill of a busy account takes its time.
-    forMs: 30 * MINUTE,
+    forMs: GAP_FOR_MS,
     freshMs: OWN_FRESH,
     cooldownMs: 60 * MINUTE,
   }),

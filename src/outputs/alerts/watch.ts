@@ -17,14 +17,14 @@ import type { Clock } from "../../runtime/clock.ts";
 import type { Service } from "../../runtime/lifecycle.ts";
 import type { Log } from "../../runtime/log.ts";
 import type { Address } from "../../sync/events.ts";
-import { laneOf, type OutboxEvent, type Queryable, releaseLeases, takeLeases } from "../outbox.ts";
-import { webhookId } from "../webhooks/signature.ts";
+import { POLLED_FRESH_MS } from "../http/health.ts";
+import { laneOf, type Queryable, releaseLeases, takeLeases } from "../outbox.ts";
 import {
+  type AlertAbout,
   type AlertStep,
   alertKey,
   cursorSince,
   isSilenced,
-  type Publication,
   putAlert,
   readConditions,
   readDigest,
@@ -32,14 +32,19 @@ import {
   readMemories,
   readSides,
   readSilences,
+  readSince,
   type Silence,
 } from "./alertStore.ts";
 import type { Channel } from "./channels.ts";
+import { DatabaseAlarm } from "./databaseAlarm.ts";
+import { DatabasePulse } from "./databasePulse.ts";
 import { type EventAlert, EventWatch, OLD_MS } from "./events.ts";
-import { type Condition, type Memory, step, type Tell, threshold } from "./machine.ts";
-import { duration, plainDecimal, plainNumber, severityWord } from "./message.ts";
-import { conditionMessage, observeAccounts, observeSlowly, PRICE_BAND, type Seen } from "./observe.ts";
-import { type ConditionRule, type Level, type PriceWatch, type Rule, type RuleSet, rank } from "./rules.ts";
+import { type Gap, putGap, readGaps, stepGap } from "./gapEvents.ts";
+import { type Condition, type Memory, step, threshold } from "./machine.ts";
+import { duration, plainDecimal, severityWord } from "./message.ts";
+import { observeAccounts, observeSlowly, PRICE_BAND, type Seen } from "./observe.ts";
+import { messageOf, publication } from "./publication.ts";
+import { type ConditionRule, GAP_FOR_MS, type PriceWatch, type RuleSet } from "./rules.ts";
 
 export const WATCH_DEFAULTS = {
   /** New events are read this often. */
@@ -50,6 +55,8 @@ export const WATCH_DEFAULTS = {
   slowMs: 30_000,
   /** Another process takes over this long after the holder was last heard of. */
   leaseMs: 10_000,
+  /** A gap that lasts for so long is published. */
+  gapMs: GAP_FOR_MS,
   /** The dead-man URL is called this often while all is well. */
   deadManMs: 60_000,
 } as const;
@@ -60,7 +67,7 @@ export interface Followed {
   account: Address;
   /** When its newest data came; null while it is polled, or before the first. */
   lastDataMs: number | null;
-  /** Polled accounts have no age to be judged by. */
+  /** A polled account is as old as its newest snapshot, and older by nature. */
   streamed: boolean;
 }
 
@@ -95,6 +102,8 @@ interface Lane {
   token: number;
   conditions: Map<string, Condition>;
   memories: Map<string, Memory>;
+  /** By stream. */
+  gaps: Map<string, Gap>;
   /** UTC day whose digest was made; "" before the first. */
   digestDay: string;
   /** What each condition was last seen as: to resolve one whose rule is gone. */
@@ -112,12 +121,16 @@ export class AlertWatch implements Service {
   #leasedUntilMs = Number.NEGATIVE_INFINITY;
   #silences: Silence[] = [];
   #equity = new Map<Address, string>();
+  /** As-of of each account's newest snapshot, by our clock. */
+  #snapshotMs = new Map<Address, number>();
+  /** Since when, by the database's clock, all positions of an account are known. */
+  #readSinceMs = new Map<Address, number>();
   #waiting: EventAlert[] = [];
   #dueMs = { lease: 0, conditions: 0, slow: 0 };
-  /** The database answered then. */
-  #lastAnswerMs: number;
-  #databaseDown: Condition | null = null;
-  #databaseMemory: Memory | null = null;
+  readonly #pulse: DatabasePulse;
+  readonly #alarm: DatabaseAlarm;
+  /** A whole round was made then. */
+  #lastRoundMs: number;
   #running: Promise<void> = Promise.resolve();
   #cancelCheck: () => void = () => {};
   #nextPingMs: number;
@@ -125,9 +138,17 @@ export class AlertWatch implements Service {
   #direct = new Set<Promise<void>>();
 
   constructor(deps: WatchDeps) {
-    this.#deps = deps;
-    this.#events = new EventWatch(deps.rules, { equity: (account) => this.#equity.get(account) ?? null });
-    this.#lastAnswerMs = deps.clock.now();
+    this.#pulse = new DatabasePulse(deps.clock);
+    this.#deps = { ...deps, db: this.#pulse.over(deps.db) };
+    this.#alarm = new DatabaseAlarm({
+      ...{ ...deps, signal: this.#abort.signal },
+      isSilenced: (about) => this.#isSilenced(about),
+    });
+    this.#events = new EventWatch(deps.rules, {
+      equity: (account) => this.#equity.get(account) ?? null,
+      wasRead: (account, atMs) => atMs > (this.#readSinceMs.get(account) ?? Number.POSITIVE_INFINITY),
+    });
+    this.#lastRoundMs = deps.clock.now();
     this.#nextPingMs = deps.clock.now();
     this.#startedMs = deps.clock.now();
   }
@@ -141,7 +162,7 @@ export class AlertWatch implements Service {
   async stop(): Promise<void> {
     this.#cancelCheck();
     this.#abort.abort(new Error("stopped"));
-    await Promise.all([this.#running, ...this.#direct]);
+    await Promise.all([this.#running, this.#alarm.idle(), ...this.#direct]);
     const { db, holder } = this.#deps;
     // When this fails the leases end by themselves.
     await releaseLeases(db, [...this.#lanes.keys()].map(leaseName), holder).catch(() => {});
@@ -154,7 +175,7 @@ export class AlertWatch implements Service {
     while (!signal.aborted) {
       try {
         await this.#tick();
-        this.#lastAnswerMs = clock.now();
+        this.#lastRoundMs = clock.now();
         if (failing) log.info("alerts go on");
         failing = false;
       } catch (error) {
@@ -182,6 +203,7 @@ export class AlertWatch implements Service {
     }
     await this.#readEvents();
     await this.#tellEvents();
+    await this.#recordOutages();
   }
 
   /** Keeps the leases of the accounts followed here; a lane that is new to this process is read from the database. */
@@ -206,19 +228,36 @@ export class AlertWatch implements Service {
     const { db, clock, rules } = this.#deps;
     const nowMs = clock.now();
     const longest = Math.max(...[...rules.rules.values()].map(({ cooldownMs }) => cooldownMs));
-    const [stored, memories, cursor, sides] = await Promise.all([
+    const [stored, memories, cursor, gaps] = await Promise.all([
       readConditions(db, name),
       readMemories(db, name, nowMs - longest),
       this.#cursors.get(name) ?? cursorSince(db, name, nowMs - OLD_MS),
-      name === "" ? [] : readSides(db, name),
+      name === "" ? new Map() : readGaps(db, name),
     ]);
-    for (const { coin, side } of sides) this.#events.notePosition(name, coin, side);
+    if (this.#tellsPositions(name)) {
+      // As they were at the cursor: the events from there on are still to come.
+      for (const { coin, side } of await readSides(db, name, cursor))
+        this.#events.notePosition(name, coin, side);
+    }
     this.#cursors.set(name, cursor);
     return {
-      ...{ name, token, memories, digestDay: "" },
+      ...{ name, token, memories, gaps, digestDay: "" },
       conditions: new Map(stored.map(({ key, condition }) => [key, condition])),
       about: new Map(stored.map(({ key, ...about }) => [key, about])),
     };
+  }
+
+  #tellsPositions(lane: string): boolean {
+    return lane !== "" && this.#deps.rules.rules.get("position")?.loudness !== "off";
+  }
+
+  /** After the events: what was committed before them is seen then. */
+  async #noteRead(): Promise<void> {
+    for (const name of this.#lanes.keys()) {
+      if (!this.#tellsPositions(name) || this.#readSinceMs.has(name)) continue;
+      const sinceMs = await readSince(this.#deps.db, name);
+      if (sinceMs !== null) this.#readSinceMs.set(name, sinceMs);
+    }
   }
 
   async #readEvents(): Promise<void> {
@@ -227,6 +266,7 @@ export class AlertWatch implements Service {
     for (;;) {
       const cursors = new Map([...this.#lanes.keys()].map((name) => [name, this.#cursors.get(name)!]));
       const events = await readLanes(db, cursors, BATCH);
+      await this.#noteRead();
       const counts = new Map<string, number>();
       for (const event of events) {
         this.#cursors.set(event.lane, event.id);
@@ -263,7 +303,7 @@ export class AlertWatch implements Service {
       coin,
       subject,
     };
-    const silenced = isSilenced(this.#silences, about);
+    const silenced = this.#isSilenced(about);
     const row: AlertStep = {
       ...about,
       state: "event",
@@ -275,8 +315,17 @@ export class AlertWatch implements Service {
       toldSeverity: silenced ? null : rule.severity,
       toldMs: silenced ? null : nowMs,
     };
-    if (!silenced) row.publish.push(publication(row, "fired", rule, nowMs));
+    if (!silenced) row.publish.push(publication(row, "fired", rule.loudness === "silent", nowMs));
     return row;
+  }
+
+  /** By the silences last read, which may be a while ago when the database is away. */
+  #isSilenced(about: AlertAbout): boolean {
+    const nowMs = this.#deps.clock.now();
+    return isSilenced(
+      this.#silences.filter(({ untilMs }) => untilMs > nowMs),
+      about,
+    );
   }
 
   async #judge(): Promise<void> {
@@ -285,12 +334,15 @@ export class AlertWatch implements Service {
     const offsetMs = this.#deps.clockOffsetMs();
     const fast = await observeAccounts(db, rules, accounts);
     this.#equity = fast.equity;
+    for (const [account, asOfMs] of fast.snapshotMs) this.#snapshotMs.set(account, asOfMs - offsetMs);
     // The venue's times, by our clock.
     const seen: Seen[] = fast.seen.map((one) => ({ ...one, atMs: one.atMs - offsetMs }));
     seen.push(...this.#seenFeeds());
     if (clock.now() >= this.#dueMs.slow) {
       this.#dueMs.slow = clock.now() + options.slowMs;
-      seen.push(...(await observeSlowly(db, accounts, clock.now())));
+      const slow = await observeSlowly(db, accounts, clock.now());
+      seen.push(...slow);
+      for (const one of slow) if (one.rule === "gap") await this.#stepGap(one);
       await this.#digest();
     }
     for (const one of seen) {
@@ -301,15 +353,32 @@ export class AlertWatch implements Service {
     await this.#endForgotten(seen);
   }
 
+  /** Age of each account's newest data, and how much of it is in the nature of polling. */
+  #feeds(): { account: Address; ageMs: number | null; normalMs: number }[] {
+    const nowMs = this.#deps.clock.now();
+    return this.#deps.followed().map(({ account, lastDataMs, streamed }) => {
+      const newestMs = streamed ? lastDataMs : (this.#snapshotMs.get(account) ?? null);
+      return {
+        account,
+        ageMs: newestMs === null ? null : nowMs - newestMs,
+        normalMs: streamed ? 0 : POLLED_FRESH_MS,
+      };
+    });
+  }
+
   #seenFeeds(): Seen[] {
     const nowMs = this.#deps.clock.now();
-    return this.#deps.followed().flatMap(({ account, lastDataMs, streamed }) => {
-      if (!streamed) return [];
-      const ageMs = nowMs - (lastDataMs ?? this.#startedMs);
-      const about = { rule: "feed_stale", account, coin: null, subject: null, atMs: nowMs, detail: "" };
-      return [
-        { ...about, value: ageMs / 1000, words: `newest data from the venue is ${duration(ageMs)} old` },
-      ];
+    const watchedMs = nowMs - this.#startedMs;
+    return this.#feeds().map(({ account, ageMs, normalMs }) => {
+      const polled = normalMs > 0;
+      // The snapshot of a polled account may be from before the start: then it had no chance yet.
+      const oldMs = polled ? Math.min(ageMs ?? watchedMs, watchedMs) : (ageMs ?? watchedMs);
+      const normal = polled ? ` (polled, ${duration(normalMs)} are normal)` : "";
+      return {
+        ...{ rule: "feed_stale", account, coin: null, subject: null, atMs: nowMs, detail: "" },
+        value: Math.max(0, oldMs - normalMs) / 1000,
+        words: `newest data from the venue is ${duration(oldMs)} old${normal}`,
+      };
     });
   }
 
@@ -331,7 +400,7 @@ export class AlertWatch implements Service {
     const key = alertKey(rule.name, account, coin, subject);
     const about = { key, rule: rule.name, account, coin, subject };
     const before = lane.conditions.get(key) ?? null;
-    const silenced = isSilenced(this.#silences, about);
+    const silenced = this.#isSilenced(about);
     const { after, tell, level } = step(rule, before, lane.memories.get(key) ?? null, seen, nowMs, silenced);
     if (!hasChanged(before, after)) return;
     const shown = (after ?? before)!;
@@ -351,10 +420,8 @@ export class AlertWatch implements Service {
       toldMs: tell === null ? shown.toldMs : nowMs,
       resolvedMs: after === null ? nowMs : null,
     };
-    if (tell !== null) {
-      row.publish.push(publication(row, tell, rule, nowMs));
-      if (rule.name === "gap") row.publish.push(gapPublication(row, seen, nowMs));
-    }
+    if (tell !== null)
+      row.publish.push(publication(row, tell, rule.loudness === "silent" || silenced, nowMs));
     await this.#put(lane, row);
     if (after === null) {
       lane.conditions.delete(key);
@@ -367,7 +434,24 @@ export class AlertWatch implements Service {
     }
   }
 
-  /** A position that is gone has nothing wrong with it; a rule that was turned off ends untold. */
+  async #stepGap(seen: Seen): Promise<void> {
+    const { db, clock, holder, options } = this.#deps;
+    const lane = this.#lanes.get(laneOf(seen.account));
+    if (!lane) return;
+    const stream = seen.subject!;
+    const nowMs = clock.now();
+    const before = lane.gaps.get(stream) ?? null;
+    const { after, publish } = stepGap(before, seen, nowMs, options.gapMs);
+    if (publish !== null) {
+      const lease = { lease: leaseName(lane.name), holder, token: lane.token };
+      const closedMs = publish === "closed" ? nowMs : null;
+      await putGap(db, lease, seen, (after ?? before)!.openedMs!, closedMs);
+    }
+    if (after === null) lane.gaps.delete(stream);
+    else lane.gaps.set(stream, after);
+  }
+
+  /** A position that is gone has nothing wrong with it; a rule that was turned off ends what it had begun. */
   async #endForgotten(seen: readonly Seen[]): Promise<void> {
     const keys = new Set(seen.map((one) => alertKey(one.rule, one.account, one.coin, one.subject)));
     const nowMs = this.#deps.clock.now();
@@ -385,25 +469,38 @@ export class AlertWatch implements Service {
 
   async #forget(lane: Lane, key: string): Promise<void> {
     const nowMs = this.#deps.clock.now();
+    const about = lane.about.get(key)!;
     const condition = lane.conditions.get(key)!;
-    const state = condition.phase === "pending" ? "dropped" : "resolved";
-    const row = { ...lane.about.get(key)!, ...condition, key, state, resolvedMs: nowMs } as const;
-    await this.#put(lane, {
-      ...row,
-      message: "no longer watched",
-      value: null,
-      threshold: null,
-      publish: [],
-    });
+    const told = condition.phase === "firing" && condition.toldSeverity !== null;
+    const row: AlertStep = {
+      ...{ ...about, ...condition, key, resolvedMs: nowMs, value: null, threshold: null, publish: [] },
+      state: condition.phase === "pending" ? "dropped" : "resolved",
+      toldMs: told ? nowMs : condition.toldMs,
+      message: `RESOLVED ${about.rule} is no longer watched.`,
+    };
+    if (told) row.publish.push(publication(row, "resolved", true, nowMs));
+    await this.#put(lane, row);
     lane.conditions.delete(key);
     lane.about.delete(key);
   }
 
-  #put(lane: Lane, row: AlertStep): Promise<boolean> {
+  /** What could not be written when it was told. */
+  async #recordOutages(): Promise<void> {
+    // Any lease shows that this process is the one it says.
+    const [lane] = this.#lanes.values();
+    for (const row of this.#alarm.rows) {
+      if (!lane) return;
+      await this.#put(lane, row);
+      this.#alarm.written(row);
+    }
+  }
+
+  async #put(lane: Lane, row: AlertStep): Promise<void> {
     const { db, holder, log } = this.#deps;
-    if (row.publish.length > 0)
+    const isNew = await putAlert(db, { lease: leaseName(lane.name), holder, token: lane.token }, row);
+    // An event that was there was told before, by this process or another.
+    if (isNew && row.publish.length > 0)
       log[row.severity === "crit" ? "warn" : "info"](row.message, { rule: row.rule, account: row.account });
-    return putAlert(db, { lease: leaseName(lane.name), holder, token: lane.token }, row);
   }
 
   /** Each account once a day; what was told before a restart, or by another process, is a row already. */
@@ -437,82 +534,24 @@ export class AlertWatch implements Service {
 
   #checkSoon(): void {
     this.#cancelCheck = this.#deps.clock.after(1_000, () => {
-      this.#checkDatabase();
+      this.#alarm.check(this.#pulse.silentMs());
       this.#pingDeadMan();
       this.#checkSoon();
     });
   }
 
-  #checkDatabase(): void {
-    const nowMs = this.#deps.clock.now();
-    const rule = this.#deps.rules.rules.get("database_down");
-    if (rule?.kind !== "condition" || rule.loudness === "off") return;
-    const silentMs = nowMs - this.#lastAnswerMs;
-    const seen: Seen = {
-      ...{ rule: rule.name, account: null, coin: null, subject: null, atMs: nowMs, detail: "" },
-      value: silentMs / 1000,
-      words:
-        silentMs / 1000 <= rule.levels[0]!.clear
-          ? "the database answers again"
-          : `the database has not answered for ${duration(silentMs)}`,
-    };
-    const before = this.#databaseDown;
-    const { after, tell, level } = step(rule, before, this.#databaseMemory, seen, nowMs, false);
-    this.#databaseDown = after;
-    if (tell === null) return;
-    const shown = (after ?? before)!;
-    this.#databaseMemory = { toldMs: nowMs, severity: shown.severity };
-    const key = alertKey(rule.name, null, null, null);
-    const message = messageOf(rule, seen, level!, shown, after === null, nowMs);
-    this.#deps.log.error(message);
-    const row: AlertStep = {
-      ...{ key, rule: rule.name, account: null, coin: null, subject: null, message, publish: [] },
-      ...{
-        state: after === null ? "resolved" : "firing",
-        severity: shown.severity,
-        startedMs: shown.startedMs,
-      },
-      ...{ firedMs: shown.firedMs, toldSeverity: shown.severity, toldMs: nowMs, value: String(seen.value) },
-      ...{ resolvedMs: after === null ? nowMs : null, threshold: String(level!.fire) },
-    };
-    const { type, timeMs, data, key: eventKey } = publication(row, tell, rule, nowMs);
-    const event: OutboxEvent = {
-      ...{ id: 0, key: eventKey, type, account: null, timeMs, source: "stream", committedAtMs: nowMs, data },
-    };
-    for (const channel of this.#deps.channels) {
-      const telling = this.#tellDirectly(channel, event).finally(() => this.#direct.delete(telling));
-      this.#direct.add(telling);
-    }
-  }
-
-  async #tellDirectly(channel: Channel, event: OutboxEvent): Promise<void> {
-    const { clock, log } = this.#deps;
-    const { signal } = this.#abort;
-    try {
-      for (const delayMs of channel.delaysMs) {
-        await clock.sleep(delayMs, signal);
-        const { error } = await channel.deliver(event, webhookId(event.key), signal);
-        if (error === null) return;
-        log.warn("alert not delivered", { channel: channel.label, error });
-      }
-    } catch (error) {
-      if (!signal.aborted) throw error;
-    }
-  }
-
   /** The other side notices when these stop. */
   #pingDeadMan(): void {
-    const { clock, ping, log, options, followed } = this.#deps;
+    const { clock, ping, log, options } = this.#deps;
     const nowMs = clock.now();
     if (ping === null || nowMs < this.#nextPingMs) return;
-    const fresh = followed().every(
-      ({ streamed, lastDataMs }) =>
-        !streamed || (lastDataMs !== null && nowMs - lastDataMs < options.deadManMs),
+    const fresh = this.#feeds().every(
+      ({ ageMs, normalMs }) => ageMs !== null && ageMs < (normalMs || options.deadManMs),
     );
-    if (!fresh || nowMs - this.#lastAnswerMs > options.deadManMs) return;
+    if (!fresh || nowMs - this.#lastRoundMs > options.deadManMs) return;
     this.#nextPingMs = nowMs + options.deadManMs;
     const pinging = ping()
-      .catch((error: unknown) => log.warn("the dead-man URL does not answer", { error }))
+      .catch((error: unknown) => log.warn("the dead-man URL was not reached", { error }))
       .finally(() => this.#direct.delete(pinging));
     this.#direct.add(pinging);
   }
@@ -527,73 +566,6 @@ function hasChanged(before: Condition | null, after: Condition | null): boolean 
     before.severity !== after.severity ||
     before.toldSeverity !== after.toldSeverity
   );
-}
-
-function messageOf(
-  rule: ConditionRule,
-  seen: Seen,
-  level: Level,
-  condition: Condition,
-  over: boolean,
-  nowMs: number,
-): string {
-  const limit = threshold(rule, level, over ? "clear" : "fire", seen.dailyMovePct);
-  const unit = rule.unit === "" ? "" : ` ${rule.unit}`;
-  const head = over ? "RESOLVED" : severityWord(condition.severity);
-  const lasted = over && condition.firedMs !== null ? `After ${duration(nowMs - condition.firedMs)}. ` : "";
-  return conditionMessage(
-    head,
-    { ...seen, detail: `${lasted}${seen.detail}`.trim() },
-    `${plainNumber(limit)}${unit}`,
-    nowMs,
-  );
-}
-
-/** What webhooks and channels get. */
-function publication(row: AlertStep, tell: Exclude<Tell, null>, rule: Rule, nowMs: number): Publication {
-  const over = tell === "resolved";
-  const moment = `${row.firedMs}:${over ? "resolved" : rank(row.severity)}`;
-  return {
-    // An event is told once whatever happens; a condition once per life and severity.
-    key: row.state === "event" ? `alert:${row.key}` : `alert:${row.key}:${moment}`,
-    type: over ? "alert.resolved" : "alert.fired",
-    account: row.account,
-    timeMs: nowMs,
-    data: {
-      key: row.key,
-      rule: row.rule,
-      severity: row.severity,
-      state: row.state,
-      account_address: row.account,
-      coin: row.coin,
-      subject: row.subject,
-      message: row.message,
-      value: row.value,
-      threshold: row.threshold,
-      silent: rule.loudness === "silent",
-      started_at_ms: row.startedMs,
-      fired_at_ms: row.firedMs,
-      resolved_at_ms: row.resolvedMs,
-    },
-  };
-}
-
-function gapPublication(row: AlertStep, { value, words }: Seen, nowMs: number): Publication {
-  const over = row.resolvedMs !== null;
-  return {
-    key: `gap:${row.key}:${row.firedMs}:${over ? "closed" : "opened"}`,
-    type: over ? "gap.closed" : "gap.opened",
-    account: row.account,
-    timeMs: nowMs,
-    data: {
-      account_address: row.account,
-      stream: row.subject,
-      missing_ms: Math.round((value ?? 0) * 1000),
-      message: words,
-      opened_at_ms: row.firedMs,
-      closed_at_ms: row.resolvedMs,
-    },
-  };
 }
 
 function priceRule({ direction, price }: PriceWatch): ConditionRule {

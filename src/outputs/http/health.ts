@@ -26,7 +26,7 @@ export interface HealthFacts {
 /** A probe older than this says nothing about now. */
 const PROBE_FRESH_MS = 10_000;
 /** A polled account, or one that another process follows, is fresh for this long: several rounds of polling. */
-const POLLED_FRESH_MS = 300_000;
+export const POLLED_FRESH_MS = 300_000;
 /** Without data for this long a streamed account is stale, whatever its subscriptions say: states come every 5 s. */
 export const FEED_FRESH_MS = 15_000;
 

@@ -5,9 +5,11 @@ import { type AddressInfo, createServer } from "node:net";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { Webhook } from "standardwebhooks";
-import { ConfigError } from "../../../src/errors.ts";
+import { ConfigError, StoreError } from "../../../src/errors.ts";
 import { openChannel } from "../../../src/outputs/alerts/channels.ts";
+import { DatabasePulse } from "../../../src/outputs/alerts/databasePulse.ts";
 import { type EventAlert, EventWatch, OLD_MS } from "../../../src/outputs/alerts/events.ts";
+import { type Gap, type GapStep, stepGap } from "../../../src/outputs/alerts/gapEvents.ts";
 import {
   type Condition,
   type Memory,
@@ -187,6 +189,90 @@ describe("a condition", () => {
   });
 });
 
+describe("a gap", () => {
+  const HALF_HOUR = 1_800_000;
+  const follow = (...looks: [afterMs: number, missing: number, sinceMs?: number][]) => {
+    const published: string[] = [];
+    let gap: Gap | null = null;
+    for (const [afterMs, value, sinceMs] of looks) {
+      const seen = { value, ...(sinceMs === undefined ? {} : { sinceMs }) };
+      const { after, publish }: GapStep = stepGap(gap, seen, T + afterMs, HALF_HOUR);
+      gap = after;
+      if (publish !== null) published.push(`${publish} ${afterMs}`);
+    }
+    return published;
+  };
+
+  it("is published half an hour after it began, once, and when it is closed", () => {
+    const began = T - 900_000;
+    assert.deepEqual(
+      follow([0, 1, began], [899_999, 1, began], [900_000, 1, began], [999_999, 1], [1_000_000, 0]),
+      ["opened 900000", "closed 1000000"],
+    );
+  });
+
+  it("of which only the first sight is known is published half an hour after that", () => {
+    assert.deepEqual(follow([0, 1], [HALF_HOUR - 1, 1], [HALF_HOUR, 1]), [`opened ${HALF_HOUR}`]);
+  });
+
+  it("that is closed before is nobody's business", () => {
+    assert.deepEqual(follow([0, 1], [HALF_HOUR - 1, 0], [HALF_HOUR, 1]), []);
+  });
+});
+
+describe("the silence of a database", () => {
+  let nowMs = T;
+  const answers: ((error?: Error) => void)[] = [];
+  const pulse = () => {
+    nowMs = T;
+    answers.length = 0;
+    const made = new DatabasePulse({ now: () => nowMs });
+    const db = made.over({
+      query: () =>
+        new Promise((resolve, reject) => answers.push((error) => (error ? reject(error) : resolve([])))),
+    });
+    const ask = () => db.query("select 1").catch(() => {});
+    const lookFor = (ms: number): number => {
+      let silentMs = made.silentMs();
+      for (let look = 0; look < ms; look += 1_000) {
+        nowMs += 1_000;
+        silentMs = made.silentMs();
+      }
+      return silentMs;
+    };
+    return { made, ask, lookFor };
+  };
+  const away = new StoreError("connection refused", { transient: true });
+
+  it("is counted from the first query that waits or fails, and ends with any answer", async () => {
+    const { ask, lookFor } = pulse();
+    assert.equal(lookFor(90_000), 0);
+    const waiting = ask();
+    assert.equal(lookFor(10_000), 10_000);
+    answers[0]!(away);
+    await waiting;
+    assert.equal(lookFor(10_000), 20_000);
+    const back = ask();
+    answers[1]!(new StoreError("no such table", { transient: false, sqlState: "42P01" }));
+    await back;
+    assert.equal(lookFor(10_000), 0);
+  });
+
+  it("does not contain the time in which the machine slept or the clock was set", async () => {
+    const { made, ask, lookFor } = pulse();
+    const waiting = ask();
+    nowMs += 8 * 3_600_000;
+    assert.ok(made.silentMs() <= 3_000);
+    nowMs -= 9 * 3_600_000;
+    assert.ok(made.silentMs() <= 3_000);
+    assert.ok(lookFor(10_000) >= 10_000);
+    answers[0]!();
+    await waiting;
+    nowMs += 60_000;
+    assert.equal(made.silentMs(), 0);
+  });
+});
+
 describe("events", () => {
   let nextId = 1;
   const event = (
@@ -208,7 +294,10 @@ describe("events", () => {
     return event("fill.created", { ...common, size, price, value, ...data }, change);
   };
   const watch = (settings: string[] = [], equity: string | null = null) =>
-    new EventWatch(ruleSet(settings), { equity: () => equity });
+    new EventWatch(ruleSet(settings), {
+      equity: () => equity,
+      wasRead: (_account, atMs) => atMs > T - 60_000,
+    });
 
   it("40 partial fills of one order are one message with their sum", () => {
     const events = watch();
@@ -323,7 +412,12 @@ describe("events", () => {
     );
     const later = events.due(T + 300_000);
     assert.equal(later.length, 1);
-    assert.match(later[0]!.message, /^WARN BTC order 11 rejected .* And 10 more in the last 5 min\.$/);
+    assert.match(
+      later[0]!.message,
+      /^WARN BTC order 11 rejected .* 5 min old\. And 10 more in the last 5 min\.$/,
+    );
+    // It is news of now, though what it sums up is not.
+    assert.equal(later[0]!.atMs, T + 300_000);
     assert.deepEqual(events.due(T + 3_000_000), []);
   });
 
@@ -347,14 +441,33 @@ describe("events", () => {
     const events = watch(["position=on"]);
     const position = (side: string) =>
       events.take(event("position.updated", { coin: "BTC", side, size: "1", entry_price: "61000" }), T);
-    // The first sight of a position says nothing about what it was before.
-    for (const side of ["flat", "long", "long", "short", "flat"]) position(side);
+    for (const side of ["long", "long", "short", "flat"]) position(side);
     assert.deepEqual(
       events.due(T).map(({ message }) => message),
       [
         "INFO BTC long opened: 1 at 61000. 0 s old.",
         "INFO BTC flipped from long to short: 1 at 61000. 0 s old.",
         "INFO BTC short closed. 0 s old.",
+      ],
+    );
+  });
+
+  it("a position is told to be opened when it is the first in its coin, but not when it was there before the account was read, or nobody knows", () => {
+    const events = watch(["position=on"]);
+    const position = (coin: string, side: string, committedAtMs: number) =>
+      events.take(event("position.updated", { coin, side, size: "1" }, { committedAtMs }), T);
+    position("BTC", "long", T - 60_000);
+    position("ETH", "long", T);
+    events.notePosition(ACCOUNT, "SOL", null);
+    position("SOL", "long", T);
+    for (const coin of ["BTC", "ETH", "SOL"]) position(coin, "flat", T);
+    assert.deepEqual(
+      events.due(T).map(({ message }) => message.replace(/:.*/, "")),
+      [
+        "INFO ETH long opened",
+        "INFO BTC long closed. 0 s old.",
+        "INFO ETH long closed. 0 s old.",
+        "INFO SOL long closed. 0 s old.",
       ],
     );
   });

@@ -210,6 +210,26 @@ describe("alerting", { timeout: 120_000 }, () => {
     assert.equal((await told())[2], "fired margin_ratio crit");
   });
 
+  it("publishes the second crisis of one alert as an event of its own", async () => {
+    startWatch(rulesWith("margin_ratio", { cooldownMs: 50 }));
+    for (const [pct, count] of [
+      [85, 1],
+      [65, 1],
+      [90, 2],
+    ] as const) {
+      await margin(pct);
+      await until(told, (lines) => lines.length === count);
+      await until(alerts, ([row]) => row!.severity === (pct === 65 ? "warn" : "crit"));
+      await judged();
+      // Longer than the cooldown.
+      await judged();
+    }
+    const keys = await db.query<{ key: string }>(
+      "select distinct event_key as key from hl_internal.outbox where type = 'alert.fired'",
+    );
+    assert.equal(keys.length, 2);
+  });
+
   it("ends a margin ratio when everything was liquidated and there is no ratio any more", async () => {
     startWatch(ruleSet(["daily_loss=off"]));
     await margin(85);
@@ -338,7 +358,97 @@ describe("alerting", { timeout: 120_000 }, () => {
     );
   });
 
-  it("tells of drift and gaps, with events of their own for gaps", async () => {
+  it("publishes gaps as events of their own, whatever the rule of alerts and its silences", async () => {
+    await addSilence(db, { rule: null, account: null, coin: null, untilMs: Date.now() + 60_000 });
+    const options = { ...QUICK, gapMs: 0 };
+    const first = startWatch(ruleSet(["gap=off"]), { options });
+    const nowMs = Date.now();
+    await target.store.openAccount(ACCOUNT, null, nowMs - 7_200_000);
+    const gaps = async () => {
+      const rows = await db.query<{ type: string; stream: string }>(
+        "select type, data ->> 'stream' as stream from hl_internal.outbox where type like 'gap.%' order by type, stream",
+      );
+      return rows.map(({ type, stream }) => `${type} ${stream}`);
+    };
+    const streams = ["fills", "funding", "ledger", "orders", "twapFills"] as const;
+    const opened = streams.map((stream) => `gap.opened ${stream}`);
+    assert.deepEqual(await until(gaps, ({ length }) => length === 5), opened);
+    const [{ missing } = { missing: 0 }] = await db.query<{ missing: number }>(
+      "select (data ->> 'missing_ms')::bigint as missing from hl_internal.outbox where type = 'gap.opened' limit 1",
+    );
+    assert.ok(missing >= 7_199_000 - 900_000, String(missing));
+    await first.stop();
+    watches.delete(first);
+    startWatch(ruleSet([]), { options });
+    await judged();
+    const coverage = streams.map((stream) => ({
+      ...{ account: ACCOUNT, stream, grade: "proven" as const, fromMs: 0, toMs: nowMs, reason: null },
+    }));
+    await target.store.apply({ coverage });
+    assert.deepEqual(await until(gaps, ({ length }) => length === 10), [
+      ...streams.map((stream) => `gap.closed ${stream}`),
+      ...opened,
+    ]);
+    assert.deepEqual(await told(), []);
+  });
+
+  it("tells a burst of rejections by its first, and by a summary when the cooldown is over", async () => {
+    let aheadMs = 0;
+    const clock: Clock = { ...systemClock, now: () => Date.now() + aheadMs };
+    startWatch(ruleSet([]), { clock });
+    const nowMs = Date.now();
+    const rejected = (orderId: number) =>
+      orderEventOf({
+        ...{ orderId, venueStatus: "perpMarginRejected" },
+        ...{ statusTimeMs: nowMs, placedAtMs: nowMs, seenAtMs: nowMs },
+      });
+    await target.store.apply({ orderEvents: [1, 2, 3].map(rejected) });
+    await until(told, (lines) => lines.length === 1);
+    aheadMs = 300_000;
+    await until(told, (lines) => lines.length === 2);
+    const [summary] = await alerts();
+    assert.match(summary!.message, /^WARN BTC order 3 rejected .* And 1 more in the last 5 min\.$/);
+  });
+
+  it("tells positions of the last minutes as they changed then, not against what they are now", async () => {
+    const at = (asOfMs: number, szi: string, coin = "BTC") =>
+      target.store.apply({ positions: [positionOf({ asOfMs, szi, coin, liquidationPrice: null })] });
+    const nowMs = Date.now();
+    await at(nowMs - 90_000, "0.5", "SOL");
+    await snapshot({ accountValue: "100000", liquidationBufferPct: "99", healthComponents: null });
+    // Committed in a later millisecond than the first snapshot.
+    await until(
+      async () => Date.now(),
+      (ms) => ms > nowMs + 20,
+    );
+    await at(nowMs - 80_000, "0.5");
+    await at(nowMs - 70_000, "0.6");
+    await at(nowMs - 60_000, "0.6", "SOL");
+    startWatch(ruleSet(["position=on", "exposure=off"]));
+    await until(told, (lines) => lines.length === 1);
+    await at(nowMs, "0");
+    await until(told, (lines) => lines.length === 2);
+    const messages = (await alerts()).map(({ message }) => message.replace(/\.? [\d.]+ \w+ old\.$/, ""));
+    assert.deepEqual(messages.reverse(), ["INFO BTC long opened: 0.5 at 83000", "INFO BTC long closed"]);
+  });
+
+  it("starts from the sides that positions had at its cursor, not from those they have now", async () => {
+    const nowMs = Date.now();
+    const at = (asOfMs: number, szi: string) =>
+      target.store.apply({ positions: [positionOf({ asOfMs, szi, liquidationPrice: null })] });
+    await snapshot({ accountValue: "100000", liquidationBufferPct: "99", healthComponents: null });
+    await at(nowMs - 600_000, "0.5");
+    await db.query("update hl_internal.outbox set created_at = now() - interval '10 minutes'");
+    await at(nowMs - 60_000, "0.7");
+    await at(nowMs - 50_000, "-0.7");
+    startWatch(ruleSet(["position=on", "exposure=off"]));
+    await until(told, (lines) => lines.length === 1);
+    await judged();
+    const messages = (await alerts()).map(({ message }) => message.replace(/ [\d.]+ \w+ old\.$/, ""));
+    assert.deepEqual(messages, ["INFO BTC flipped from long to short: 0.7 at 83000."]);
+  });
+
+  it("tells of drift and gaps", async () => {
     const { rules, prices } = rulesWith("gap", { forMs: 0 });
     const drift = { ...rules.get("drift")!, forMs: 0 } as Rule;
     startWatch({ prices, rules: new Map(rules).set("drift", drift) });
@@ -359,13 +469,6 @@ describe("alerting", { timeout: 120_000 }, () => {
     }));
     await target.store.apply({ coverage, drift: [{ ...row, repairedAtMs: nowMs }] });
     await until(firing, (rows) => rows.length === 0);
-    const events = await db.query<{ type: string; stream: string; missing: number }>(
-      `select type, data ->> 'stream' as stream, (data ->> 'missing_ms')::bigint as missing
-       from hl_internal.outbox where type like 'gap.%' order by type, stream`,
-    );
-    assert.equal(events.filter(({ type }) => type === "gap.opened").length, 5);
-    assert.equal(events.filter(({ type }) => type === "gap.closed").length, 5);
-    assert.ok(events[5]!.missing >= 7_199_000, JSON.stringify(events[5]));
   });
 
   it("tells the day's loss without deposits and withdrawals", async () => {
@@ -642,7 +745,7 @@ describe("alerting", { timeout: 120_000 }, () => {
     assert.ok(messages.some((text) => /^WARN webhook wh_1 was disabled: answered 410 Gone\./.test(text)));
   });
 
-  it("ends untold what a rule that was turned off had begun", async () => {
+  it("ends what a rule that was turned off had begun, and tells so where it was told", async () => {
     const watch = startWatch();
     await margin(70);
     await until(firing, (rows) => rows.length === 1);
@@ -650,7 +753,8 @@ describe("alerting", { timeout: 120_000 }, () => {
     watches.delete(watch);
     startWatch(ruleSet(["margin_ratio=off"]));
     await until(firing, (rows) => rows.length === 0);
-    assert.deepEqual(await told(), ["fired margin_ratio warn"]);
+    assert.deepEqual(await told(), ["fired margin_ratio warn", "resolved margin_ratio warn"]);
+    assert.match((await alerts())[0]!.message, /^RESOLVED margin_ratio is no longer watched\.$/);
   });
 
   it("tells channels directly when the database is away, and that it is back", async () => {
@@ -694,6 +798,122 @@ describe("alerting", { timeout: 120_000 }, () => {
     // What was known before is known again, and not repeated.
     await judged();
     assert.deepEqual(await told(), ["fired margin_ratio warn"]);
+    const outage = (await alerts()).find(({ rule }) => rule === "database_down");
+    assert.ok(outage?.state === "resolved" && outage.toldMs !== null);
+  });
+
+  /** Delivers to `delivered`. */
+  const listening = (delivered: OutboxEvent[]): Channel => ({
+    ...{ id: "alert_test", kind: "test", label: "test", delaysMs: [0] },
+    async deliver(event) {
+      delivered.push(event);
+      return { status: 200, error: null, retryAfterMs: null };
+    },
+  });
+  /** Looks 20 times as often as a real one. */
+  const hasty = (now: () => number): Clock => ({
+    ...{ ...systemClock, now },
+    after: (ms, run) => systemClock.after(ms / 20, run),
+  });
+
+  it("takes neither a sleep of the machine nor an error of its own for a database that is away", async () => {
+    const delivered: OutboxEvent[] = [];
+    let aheadMs = 0;
+    let looks = 0;
+    let broken = false;
+    const now = () => Date.now() + aheadMs;
+    const clock: Clock = {
+      ...hasty(now),
+      after: (ms, run) => {
+        looks += 1;
+        return hasty(now).after(ms, run);
+      },
+    };
+    const failing: Queryable = {
+      query: (sql, params) =>
+        broken && sql.includes("hl_positions p")
+          ? Promise.reject(new StoreError("no such column", { transient: false, sqlState: "42703" }))
+          : target.database.query(sql, params),
+    };
+    startWatch(ruleSet(["database_down=crit:0.5/0.4"]), {
+      ...{ clock, db: failing, channels: [listening(delivered)], options: { ...QUICK, leaseMs: 60_000_000 } },
+    });
+    for (const change of [() => (aheadMs = 3_600_000), () => (aheadMs = 0), () => (broken = true)]) {
+      const before = looks;
+      change();
+      await until(
+        async () => looks,
+        (count) => count > before + 20,
+      );
+    }
+    assert.deepEqual(delivered, []);
+  });
+
+  it("tells nobody that the database is away while that is silenced, and leaves a row when it is back", async () => {
+    await addSilence(db, { rule: "database_down", account: null, coin: null, untilMs: Date.now() + 60_000 });
+    const delivered: OutboxEvent[] = [];
+    let asked = 0;
+    let away = false;
+    const failing: Queryable = {
+      query(sql, params) {
+        if (!away) return target.database.query(sql, params);
+        asked += 1;
+        return Promise.reject(new StoreError("connection refused", { transient: true }));
+      },
+    };
+    startWatch(ruleSet(["database_down=crit:0.1/0.05"]), {
+      ...{ clock: hasty(Date.now), db: failing, channels: [listening(delivered)] },
+    });
+    await judged();
+    away = true;
+    await until(
+      async () => asked,
+      (count) => count > 20,
+    );
+    away = false;
+    const rows = await until(alerts, ({ length }) => length === 1);
+    assert.deepEqual([rows[0]!.rule, rows[0]!.state, rows[0]!.toldMs], ["database_down", "resolved", null]);
+    assert.match(rows[0]!.message, /^RESOLVED the database answers again\. /);
+    assert.deepEqual([delivered, await told()], [[], []]);
+  });
+
+  it("judges a polled account by its newest snapshot: five minutes are normal, more is stale and ends the dead-man's calls", async () => {
+    let aheadMs = 0;
+    let pings = 0;
+    const clock = hasty(() => Date.now() + aheadMs);
+    const ping = async () => {
+      pings += 1;
+    };
+    await snapshot({ accountValue: "100000", liquidationBufferPct: "99", healthComponents: null });
+    startWatch(ruleSet([]), { clock, ping, options: { ...QUICK, deadManMs: 50 } });
+    await until(
+      async () => pings,
+      (count) => count > 0,
+    );
+    aheadMs = 290_000;
+    await judged();
+    assert.deepEqual(await told(), []);
+    aheadMs = 340_000;
+    await until(told, (lines) => lines.length === 1);
+    const [alert] = await firing();
+    assert.match(
+      alert!.message,
+      /^WARN newest data from the venue is 6 min old \(polled, 5 min are normal\)\. Threshold 30 s\./,
+    );
+    const before = pings;
+    await judged();
+    assert.equal(pings, before);
+    await snapshot({
+      asOfMs: clock.now(),
+      accountValue: "100000",
+      liquidationBufferPct: "99",
+      healthComponents: null,
+    });
+    await until(firing, (rows) => rows.length === 0);
+    await until(
+      async () => pings,
+      (count) => count > before,
+    );
   });
 
   it("calls the dead-man URL while all is well, and not when the feed is stale", async () => {
