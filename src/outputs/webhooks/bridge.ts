@@ -9,7 +9,7 @@
  *
  * Guarantees: every event that an endpoint wants is delivered at least once, in the order of its account, with one
  * `webhook-id` for all attempts, or ends as a dead letter; an event whose id was delivered is not sent again unless
- * replayed. An endpoint is served by the process that holds its lease; another takes over when that one is gone. The
+ * replayed, and a replay is sent whatever its age. An endpoint is served by the process that holds its lease; another takes over when that one is gone. The
  * state is in the database alone, so a kill loses nothing: at worst the last attempt is made again. An endpoint that
  * fails for days, or answers 410, is disabled, and the others are told.
  */
@@ -295,6 +295,8 @@ export class WebhookBridge implements Service {
 class LaneRun {
   readonly #deps: BridgeDeps;
   readonly #lane: string;
+  /** Events up to here were asked for by a replay. */
+  readonly #replayToId: number;
   /** The database's clock minus ours. */
   readonly #databaseAheadMs: number;
   readonly #stillServed: () => Served | null;
@@ -314,6 +316,7 @@ class LaneRun {
     this.#databaseAheadMs = databaseAheadMs;
     this.#served = served;
     this.#lane = due.lane;
+    this.#replayToId = due.replayToId;
     this.#stillServed = stillServed;
     this.#cursorId = due.cursorId;
     this.#attempts = due.attempts;
@@ -347,13 +350,18 @@ class LaneRun {
   #isWanted(event: OutboxEvent): boolean {
     const { events, sinceMs, maxAgeMs } = this.#served.endpoint;
     // History that was too old when hlsync learned of it is no news to anyone; what grew old waiting is `expired`.
-    const isHistory = maxAgeMs !== null && event.committedAtMs - event.timeMs > maxAgeMs;
+    const isHistory =
+      maxAgeMs !== null && !this.#isAskedFor(event) && event.committedAtMs - event.timeMs > maxAgeMs;
     return wants(events, event.type) && event.timeMs >= sinceMs && !isHistory;
+  }
+
+  #isAskedFor(event: OutboxEvent): boolean {
+    return event.id <= this.#replayToId;
   }
 
   #isTooOld(event: OutboxEvent): boolean {
     const { maxAgeMs } = this.#served.endpoint;
-    return maxAgeMs !== null && this.#deps.clock.now() - event.timeMs > maxAgeMs;
+    return maxAgeMs !== null && !this.#isAskedFor(event) && this.#deps.clock.now() - event.timeMs > maxAgeMs;
   }
 
   async #deliver(

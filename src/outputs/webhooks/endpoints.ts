@@ -1,7 +1,8 @@
 /**
  * Endpoints and what became of their deliveries, in the database. Guarantees: a delivery is recorded, and its lane moved
  * on, in one statement that only the holder of the endpoint's lease can do and only from where the lane stood, so that
- * of two processes one settles; secrets come out of one function and only as `Secret`.
+ * of two processes one settles; what was delivered stays so in the log, whatever a replay of it comes to; an endpoint fails
+ * from its first failed attempt to its next delivery, and nothing else makes it fail; secrets come out of one function and only as `Secret`.
  */
 import type { Address } from "../../sync/events.ts";
 import { LANE_HEADS, type OutboxEvent, type Queryable } from "../outbox.ts";
@@ -158,21 +159,26 @@ export async function rotateSecret(db: Queryable, id: string, oldUntilMs: number
   return secret;
 }
 
-/** Goes back to the first event that happened at `sinceMs` or later; answers how many events there are from there on. */
+/**
+ * Goes back to the first event that happened at `sinceMs` or later; answers how many events there are from there on. They
+ * are sent however old they are.
+ */
 export async function rewind(db: Queryable, id: string, sinceMs: number): Promise<number> {
   const [row] = await db.query<{ events: number }>(
     `with first as (
-       select coalesce(o.account_address, '') as lane, min(o.id) as id, count(*) as events
+       select coalesce(o.account_address, '') as lane, min(o.id) as id, max(o.id) as head,
+         count(*) as events
        from hl_internal.outbox o where o.time_ms >= $2 group by 1
      ),
      endpoint as (
        update hl_internal.webhook_endpoints set since_ms = least(since_ms, $2) where id = $1
      ),
      moved as (
-       insert into hl_internal.webhook_lanes as l (endpoint_id, account_address, cursor_id)
-       select $1, first.lane, first.id - 1 from first
+       insert into hl_internal.webhook_lanes as l (endpoint_id, account_address, cursor_id, replay_to_id)
+       select $1, first.lane, first.id - 1, first.head from first
        on conflict (endpoint_id, account_address) do update
-         set cursor_id = least(l.cursor_id, excluded.cursor_id), attempts = 0, next_attempt_ms = null
+         set cursor_id = least(l.cursor_id, excluded.cursor_id), replay_to_id = excluded.replay_to_id, attempts = 0,
+           next_attempt_ms = null
      )
      select coalesce(sum(events), 0)::bigint as events from first`,
     [id, sinceMs],
@@ -187,6 +193,8 @@ export interface DueLane {
   cursorId: number;
   attempts: number;
   nextAttemptMs: number | null;
+  /** Events up to here were asked for by a replay; 0 without one. */
+  replayToId: number;
   /** The database's clock, when this was read. */
   databaseMs: number;
 }
@@ -194,7 +202,8 @@ export interface DueLane {
 export function readDueLanes(db: Queryable, endpoints: readonly string[]): Promise<DueLane[]> {
   return db.query<DueLane & Record<string, unknown>>(
     `select e.id as endpoint, h.lane, coalesce(l.cursor_id, 0) as "cursorId", coalesce(l.attempts, 0) as attempts,
-       l.next_attempt_ms as "nextAttemptMs", (extract(epoch from clock_timestamp()) * 1000)::bigint as "databaseMs"
+       l.next_attempt_ms as "nextAttemptMs", coalesce(l.replay_to_id, 0) as "replayToId",
+       (extract(epoch from clock_timestamp()) * 1000)::bigint as "databaseMs"
      from hl_internal.webhook_endpoints e
      cross join (${LANE_HEADS}) h
      left join hl_internal.webhook_lanes l on l.endpoint_id = e.id and l.account_address = h.lane
@@ -264,13 +273,14 @@ export async function settle(
            status_code = excluded.status_code, error = excluded.error, last_attempt_ms = excluded.last_attempt_ms,
            first_attempt_ms = case when d.status = 'retrying' then d.first_attempt_ms else excluded.first_attempt_ms end,
            duration_ms = excluded.duration_ms, event = excluded.event
-       returning d.status, d.last_attempt_ms
+         where d.status <> 'delivered' or excluded.status = 'delivered'
      ),
      health as (
        update hl_internal.webhook_endpoints e
-       set failing_since_ms = case when logged.status = 'delivered' then null else logged.last_attempt_ms end
-       from logged
-       where e.id = $4 and (logged.status = 'delivered') = (e.failing_since_ms is not null)
+       set failing_since_ms = case when x.status = 'delivered' then null else x."atMs" end
+       from moved cross join json_to_record($10::json) as x(status text, "atMs" bigint)
+       -- What expires was not attempted.
+       where e.id = $4 and x.status <> 'expired' and (x.status = 'delivered') = (e.failing_since_ms is not null)
      )
      select count(*) as moved from moved`,
     [

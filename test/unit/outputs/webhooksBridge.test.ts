@@ -481,6 +481,41 @@ describe("the webhook bridge", { timeout: 120_000 }, () => {
     assert.equal((await deliveries("delivered")).length, 3);
   });
 
+  it("replays what is older than the endpoint's max age, and leaves delivered what was delivered when a replay of it fails", async () => {
+    await add({ maxAgeMs: 60_000 });
+    const nowMs = Date.now();
+    let aheadMs = 0;
+    startBridge({ delaysMs: [0, 5], clock: { ...systemClock, now: () => Date.now() + aheadMs } });
+    // The second was too old when it was found.
+    await commit(fill({ timeMs: nowMs }));
+    await commit(fill({ timeMs: nowMs - 3_600_000, source: "backfill" }));
+    await until(async () => (await deliveries("delivered")).length === 1);
+    aheadMs = 7_200_000;
+    // Signatures are from the future now.
+    receiver.secret = null;
+    receiver.answer = () => (receiver.seen.length < 4 ? 500 : 200);
+    await rewind(db, "wh_1", nowMs - 7_200_000);
+    await until(async () => (await summarizeEndpoints(db))[0]!.pending === 0);
+    const statuses = (await deliveries()).map(({ status }) => status);
+    assert.deepEqual(statuses, ["delivered", "delivered"]);
+    assert.equal((await readEndpoints(db))[0]!.failingSinceMs, null);
+    // What comes after it is subject to the max age again.
+    await commit(fill());
+    await until(async () => (await deliveries("expired")).length === 1);
+  });
+
+  it("fails since its first failed attempt; what expired untried is no failure", async () => {
+    await add({ maxAgeMs: 60_000 });
+    await commit(fill());
+    const clock: Clock = { ...systemClock, now: () => Date.now() + 7_200_000 };
+    startBridge({ clock });
+    await until(async () => (await deliveries("expired")).length === 1);
+    assert.equal((await readEndpoints(db))[0]!.failingSinceMs, null);
+    receiver.answer = () => 500;
+    await commit(fill({ timeMs: clock.now() }));
+    await until(async () => (await readEndpoints(db))[0]!.failingSinceMs !== null);
+  });
+
   it("signs with both secrets while one replaces the other, then with the new one alone", async () => {
     await add();
     const old = receiver.secret!;
