@@ -1,6 +1,6 @@
 /** Alerts, while `run` follows. */
-import { ConfigError } from "../errors.ts";
 import { ALERT_MAX_AGE_MS, type Channel, openChannel } from "../outputs/alerts/channels.ts";
+import { openDeadMan } from "../outputs/alerts/deadMan.ts";
 import { sendMail } from "../outputs/alerts/mailSend.ts";
 import { ruleSet } from "../outputs/alerts/rules.ts";
 import { AlertWatch, type Followed, WATCH_DEFAULTS } from "../outputs/alerts/watch.ts";
@@ -8,8 +8,6 @@ import type { Queryable } from "../outputs/outbox.ts";
 import { addEndpoint, enableEndpoint, readEndpoints } from "../outputs/webhooks/endpoints.ts";
 import type { HttpSend } from "../outputs/webhooks/httpSend.ts";
 import { createHttpSend } from "../outputs/webhooks/httpSend.ts";
-import { Secret } from "../outputs/webhooks/signature.ts";
-import { ATTEMPT_TIMEOUT_MS } from "../outputs/webhooks/target.ts";
 import type { Context } from "./command.ts";
 import type { OutputDeps, StartOutput } from "./outputs.ts";
 import { aliasesOf, holderName } from "./webhooksOutput.ts";
@@ -56,7 +54,7 @@ export const alertsOutput: StartOutput = async (deps) => {
     followed: () => followedNow(deps),
     clockOffsetMs: () => deps.following.venue.info.clockOffset()?.offsetMs ?? 0,
     channels: channelsOf(context, http),
-    ping: deadMan(context, http),
+    ping: options.deadManUrl === null ? null : openDeadMan(options.deadManUrl, http),
     options: WATCH_DEFAULTS,
   }).start();
   return {
@@ -79,16 +77,4 @@ function followedNow({ following }: OutputDeps): Followed[] {
     const lastDataMs = times.length === 0 ? null : stale.length > 0 ? Math.min(...times) : Math.max(...times);
     return [{ account, lastDataMs, streamed: true }];
   });
-}
-
-function deadMan({ options }: Context, http: HttpSend): (() => Promise<void>) | null {
-  if (options.deadManUrl === null) return null;
-  if (!URL.canParse(options.deadManUrl) || !/^https?:/.test(options.deadManUrl)) {
-    throw new ConfigError("--dead-man-url (HLSYNC_DEAD_MAN_URL): expected a URL that starts with https://");
-  }
-  const url = new Secret(options.deadManUrl);
-  const request = { url, headers: {}, body: "", allowPrivate: true, timeoutMs: ATTEMPT_TIMEOUT_MS };
-  return async () => {
-    await http.send(request);
-  };
 }

@@ -316,7 +316,7 @@ describe("webhooks", { timeout: 500_000 }, () => {
       await process.complaint(
         new RegExp(`webhook not delivered.*${endpoint}|${endpoint}.*webhook not delivered`),
       );
-    await process.complaint(/dead-man URL does not answer/);
+    await process.complaint(/a call of the dead-man URL failed/);
     const headers = { authorization: "Bearer token-secret" };
     for (const path of ["healthz", "metrics", "readyz", "api/status", "api/alerts", "api/deliveries"]) {
       const answer = await fetch(`${url}/${path}`, { headers });

@@ -551,7 +551,7 @@ export class AlertWatch implements Service {
     if (!fresh || nowMs - this.#lastRoundMs > options.deadManMs) return;
     this.#nextPingMs = nowMs + options.deadManMs;
     const pinging = ping()
-      .catch((error: unknown) => log.warn("the dead-man URL was not reached", { error }))
+      .catch((error: unknown) => log.warn("a call of the dead-man URL failed", { error }))
       .finally(() => this.#direct.delete(pinging));
     this.#direct.add(pinging);
   }

@@ -8,6 +8,7 @@ import { Webhook } from "standardwebhooks";
 import { ConfigError, StoreError } from "../../../src/errors.ts";
 import { openChannel } from "../../../src/outputs/alerts/channels.ts";
 import { DatabasePulse } from "../../../src/outputs/alerts/databasePulse.ts";
+import { openDeadMan } from "../../../src/outputs/alerts/deadMan.ts";
 import { type EventAlert, EventWatch, OLD_MS } from "../../../src/outputs/alerts/events.ts";
 import { type Gap, type GapStep, stepGap } from "../../../src/outputs/alerts/gapEvents.ts";
 import {
@@ -737,6 +738,20 @@ describe("channels", () => {
         text,
       );
     }
+  });
+});
+
+describe("the dead-man URL", () => {
+  const call = (status: number) =>
+    openDeadMan("https://watch.example/ping-secret", {
+      send: async () => ({ status, retryAfter: undefined }),
+      close() {},
+    })();
+
+  it("was called when it answered 2xx, and else says what it answered, without its path", async () => {
+    await call(200);
+    for (const status of [301, 404, 500])
+      await assert.rejects(call(status), { message: `watch.example answered ${status}` });
   });
 });
 
