@@ -60,7 +60,7 @@ export interface Options {
   maxAge: number | null;
   limit: number;
   status: string | null;
-  /** Milliseconds before each attempt. */
+  /** Milliseconds before each attempt; the first is made at once. */
   webhookRetry: number[];
   /** Channel URLs: secrets. */
   alertTo: string[];
@@ -442,7 +442,7 @@ export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
   webhookRetry: {
     flag: "--webhook-retry <seconds,…>",
     env: ["HLSYNC_WEBHOOK_RETRY"],
-    help: "delay before each attempt of a delivery; after the last one it is given up",
+    help: "delay before each attempt of a delivery; the first is made at once, whatever its delay says, and after the last one it is given up",
     parse: (value) => list(value).map((part) => Math.round(number(0, 604_800)(part) * 1000)),
     fallback: "0,5,300,1800,7200,18000,36000,50400,72000,86400",
   },

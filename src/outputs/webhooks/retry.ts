@@ -38,7 +38,7 @@ const JITTER = 0.2;
 const REFUSES_EVENT = new Set([400, 413, 415, 422]);
 const REFUSED_ATTEMPTS = 3;
 
-/** `attempts`: made so far, this one included. `delaysMs`: before each attempt, the first one too. `random`: in [0, 1). */
+/** `attempts`: made so far, this one included. `delaysMs`: before each attempt; the first was made at once. `random`: in [0, 1). */
 export function judge(
   attempt: Attempt,
   attempts: number,
