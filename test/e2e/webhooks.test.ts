@@ -36,7 +36,7 @@ describe("webhooks", { timeout: 500_000 }, () => {
     const rows = stdout
       .split("\n")
       .filter((line) => line !== "")
-      .map((line) => JSON.parse(line) as Record<string, string | number | null>);
+      .map((line) => JSON.parse(line) as Record<string, string | number | boolean | null>);
     return { code, rows, stderr, text: stdout + stderr };
   };
   const run = () =>
@@ -55,6 +55,13 @@ describe("webhooks", { timeout: 500_000 }, () => {
     const refused = await webhooks("add", `${receiver.url}/secret-path`);
     assert.equal(refused.code, 2);
     assert.ok(!refused.text.includes("secret-path"), refused.text);
+    for (const host of ["127.0.0.1", "[::ffff:169.254.169.254]", "localhost"]) {
+      const { code, stderr } = await webhooks("add", `https://${host}/secret-path`);
+      assert.equal(code, 2, host);
+      assert.match(stderr, /^hlsync: webhooks add: .* private.*--allow-private\n$/);
+      assert.ok(!stderr.includes("secret-path"));
+    }
+    assert.deepEqual((await webhooks("list")).rows, []);
     const url = `${receiver.url}/secret-path?key=secret-query`;
     const added = await webhooks("add", url, "--allow-private", "--events", "fill.*,order.*");
     assert.equal(added.code, 0, added.text);
@@ -332,12 +339,24 @@ describe("webhooks", { timeout: 500_000 }, () => {
       ["webhooks", "list", ...database],
       ["webhooks", "deliveries", "--limit", "100", ...database],
       ["alerts", "test", ...database],
+      ["webhooks", "rotate", "alert_webhook", ...database],
     ]) {
       const { stdout, stderr } = await hlsync(args, { env });
-      assert.ok(stdout.length > 0, args.join(" "));
+      assert.ok(`${stdout}${stderr}`.length > 0, args.join(" "));
       clean(args.join(" "), stdout + stderr);
     }
+    const channels = async () => (await webhooks("list")).rows.filter(({ url }) => url === "(configuration)");
+    assert.deepEqual(
+      (await channels()).map(({ served }) => served),
+      [true, true, true, true],
+    );
+    const rotated = await webhooks("rotate", "alert_webhook");
+    assert.deepEqual([rotated.code, rotated.rows], [2, []]);
+    assert.match(rotated.stderr, /is an alert channel/);
     await process.stop("SIGTERM");
+    assert.ok((await channels()).every(({ served }) => served === false));
+    const list = await hlsync(["webhooks", "list", ...database]);
+    assert.match(list.stdout, /no running hlsync has it in its configuration/);
     clean("the log", process.stdout() + process.stderr());
   });
 });

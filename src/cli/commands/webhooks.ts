@@ -20,7 +20,7 @@ import {
   rotateSecret,
   summarizeEndpoints,
 } from "../../outputs/webhooks/endpoints.ts";
-import { createHttpSend } from "../../outputs/webhooks/httpSend.ts";
+import { createHttpSend, privateTarget } from "../../outputs/webhooks/httpSend.ts";
 import { EVENT_TYPES, unknownPattern } from "../../outputs/webhooks/payload.ts";
 import { Secret, webhookId } from "../../outputs/webhooks/signature.ts";
 import { ATTEMPT_TIMEOUT_MS, webhookTarget } from "../../outputs/webhooks/target.ts";
@@ -134,12 +134,7 @@ async function list({ options, print }: Context, db: Queryable): Promise<number>
       print(JSON.stringify({ type: "endpoint", ...shown, url: shownUrl(url), ...counts }));
       continue;
     }
-    const state =
-      endpoint.state === "disabled"
-        ? `DISABLED (${endpoint.disabledReason})`
-        : endpoint.failingSinceMs !== null
-          ? `failing since ${new Date(endpoint.failingSinceMs).toISOString()}`
-          : "ok";
+    const state = stateOf(endpoint, counts.served);
     const { pending, delivered, dead, expired } = counts;
     print(`${endpoint.id}  ${shownUrl(url)}  ${endpoint.format}  ${endpoint.description ?? ""}`.trimEnd());
     print(`  events ${endpoint.events.join(",")}  accounts ${endpoint.accounts?.join(",") ?? "all"}`);
@@ -149,9 +144,16 @@ async function list({ options, print }: Context, db: Queryable): Promise<number>
   return EXIT.ok;
 }
 
+function stateOf({ url, state, disabledReason, failingSinceMs }: Endpoint, served: boolean): string {
+  if (state === "disabled") return `DISABLED (${disabledReason})`;
+  // The row of a channel stays when the configuration changes.
+  if (url === null && !served) return "not served: no running hlsync has it in its configuration";
+  return failingSinceMs === null ? "ok" : `failing since ${new Date(failingSinceMs).toISOString()}`;
+}
+
 async function add(context: Context, db: Queryable, target: string | undefined): Promise<number> {
   const { options, clock } = context;
-  const url = checkedUrl(target, options.allowPrivate);
+  const url = await checkedUrl(target, options.allowPrivate);
   const format = (options.format || formatOf(url)) as Format;
   const isChat = format === "discord" || format === "slack";
   const events = options.events.length > 0 ? options.events : isChat ? CHAT_EVENTS : ["*"];
@@ -192,14 +194,19 @@ function formatOf({ hostname, pathname }: URL): Format {
   return hostname === "hooks.slack.com" ? "slack" : "standard";
 }
 
-/** The URL is not repeated in errors: it may be a secret. */
-function checkedUrl(text: string | undefined, allowPrivate: boolean): URL {
+/** The URL is not repeated in errors: it may be a secret. Its host is none. */
+async function checkedUrl(text: string | undefined, allowPrivate: boolean): Promise<URL> {
   const url = text !== undefined && URL.canParse(text) ? new URL(text) : null;
   if (url === null || !["http:", "https:"].includes(url.protocol))
     throw new ConfigError("webhooks add: expected a URL that starts with https://");
   if (url.protocol === "http:" && !allowPrivate)
     throw new ConfigError(
       "webhooks add: plain http lets anybody on the way read along: use https, or --allow-private",
+    );
+  const refusal = allowPrivate ? null : await privateTarget(url);
+  if (refusal !== null)
+    throw new ConfigError(
+      `webhooks add: ${refusal}: deliveries go to public addresses only, unless --allow-private`,
     );
   return url;
 }
@@ -253,7 +260,11 @@ async function replay(context: Context, db: Queryable, target: string | undefine
 }
 
 async function rotate(context: Context, db: Queryable, target: string | undefined): Promise<number> {
-  const { id } = await endpointOf(db, target);
+  const { id, url } = await endpointOf(db, target);
+  if (url === null)
+    throw new ConfigError(
+      `${id} is an alert channel: what signs its messages is the #whsec_… at the end of its text (--alert-to, HLSYNC_ALERT_TO)`,
+    );
   const untilMs = context.clock.now() + ROTATION_MS;
   const secret = (await rotateSecret(db, id, untilMs)).reveal();
   const text = `new signing secret, shown only now: ${secret}\ndeliveries are signed with the old one too until ${new Date(untilMs).toISOString()}`;

@@ -360,6 +360,8 @@ export function readDeliveries(
 /** Where each endpoint stands: events waiting, and how many deliveries ended how. */
 export interface EndpointSummary {
   endpoint: string;
+  /** A process that runs delivers to it. */
+  served: boolean;
   pending: number;
   delivered: number;
   dead: number;
@@ -369,6 +371,9 @@ export interface EndpointSummary {
 export function summarizeEndpoints(db: Queryable): Promise<EndpointSummary[]> {
   return db.query<EndpointSummary & Record<string, unknown>>(
     `select e.id as endpoint,
+       exists (
+         select from hl_internal.leases l where l.name = 'webhook:' || e.id and l.expires_at > clock_timestamp()
+       ) as served,
        (select count(*) from hl_internal.outbox o
         left join hl_internal.webhook_lanes l
           on l.endpoint_id = e.id and l.account_address = coalesce(o.account_address, '')

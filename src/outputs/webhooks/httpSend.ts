@@ -42,6 +42,25 @@ const lookupAll: Lookup = (host) =>
     systemLookup(host, { all: true }, (error, addresses) => (error ? reject(error) : resolve(addresses))),
   );
 
+/** The host of a URL without the brackets of IPv6: as the resolver takes it. */
+const hostOf = (url: URL): string => url.hostname.replace(/^\[|\]$/g, "");
+
+/**
+ * Why a delivery without `allowPrivate` could not go there, in one line; null when it could, and when the name cannot be
+ * resolved now: that may change, and every delivery checks again.
+ */
+export async function privateTarget(
+  url: URL,
+  lookup: Lookup = lookupAll,
+  isAllowed = isPublicAddress,
+): Promise<string | null> {
+  const host = hostOf(url);
+  if (isIP(host) !== 0) return isAllowed(host) ? null : `${host} is a private address`;
+  const found = await lookup(host).catch(() => []);
+  if (found.length === 0 || found.some(({ address }) => isAllowed(address))) return null;
+  return `${host} resolves to ${found.map(({ address }) => address).join(", ")}, which is private`;
+}
+
 /** Connections per host; further requests wait for one. */
 const SOCKETS_PER_HOST = 8;
 /** An answer that goes on after this is cut off. */
@@ -90,7 +109,7 @@ export function createHttpSend({
   const once = (request: HttpRequest, signal?: AbortSignal): Promise<HttpReply> => {
     const { allowPrivate, headers, body, timeoutMs } = request;
     const url = new URL(request.url.reveal());
-    const host = url.hostname.replace(/^\[|\]$/g, "");
+    const host = hostOf(url);
     if (!allowPrivate && url.protocol !== "https:") {
       return Promise.reject(new DeliveryError(`${host}: plain http is refused unless allowed`));
     }

@@ -9,7 +9,7 @@ import { Webhook } from "standardwebhooks";
 import { DeliveryError } from "../../../src/errors.ts";
 import type { OutboxEvent } from "../../../src/outputs/outbox.ts";
 import { isPublicAddress } from "../../../src/outputs/webhooks/addressGuard.ts";
-import { createHttpSend, type HttpRequest } from "../../../src/outputs/webhooks/httpSend.ts";
+import { createHttpSend, type HttpRequest, privateTarget } from "../../../src/outputs/webhooks/httpSend.ts";
 import { BODIES, eventText, unknownPattern, wants } from "../../../src/outputs/webhooks/payload.ts";
 import { judge, retryAfterMs } from "../../../src/outputs/webhooks/retry.ts";
 import {
@@ -257,6 +257,23 @@ describe("requests", () => {
     }
     await refuses("https://localhost/secret-path", /localhost resolves to .*private addresses are refused/);
     await refuses("http://example.com/secret-path", /plain http is refused/);
+  });
+
+  it("to private addresses are known beforehand; a name that cannot be resolved now is not", async () => {
+    const reason = (url: string, ...addresses: string[]) =>
+      privateTarget(new URL(url), async () => {
+        if (addresses.length === 0) throw new Error("ENOTFOUND");
+        return addresses.map((address) => ({ address, family: address.includes(":") ? 6 : 4 }));
+      });
+    assert.equal(await reason("https://127.1/x"), "127.0.0.1 is a private address");
+    assert.equal(await reason("https://[::ffff:169.254.169.254]/x"), "::ffff:a9fe:a9fe is a private address");
+    assert.equal(
+      await reason("https://inside.example/x", "10.0.0.1", "fd00::1"),
+      "inside.example resolves to 10.0.0.1, fd00::1, which is private",
+    );
+    assert.equal(await reason("https://outside.example/x", "10.0.0.1", "1.1.1.1"), null);
+    assert.equal(await reason("https://unknown.example/x"), null);
+    assert.equal(await reason("https://1.1.1.1/x"), null);
   });
 
   it("do not follow redirects", async () => {
