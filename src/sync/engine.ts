@@ -18,12 +18,15 @@ import type { Address, Applied } from "./events.ts";
 import { accountSubscriptions, LANE_DEFAULTS, Lane, type LaneOptions, type LaneStatus } from "./lane.ts";
 import { Market, type MarketChoice } from "./market.ts";
 import type { Leases, OpenStream, Store, VenueInfo } from "./ports.ts";
+import { type RowSource, rowSources } from "./rowSources.ts";
 import { type Duty, Standby } from "./standby.ts";
 import { Volatilities } from "./volatility.ts";
 
 /** One commit, as outputs see it. */
 export interface Committed {
   applied: Applied;
+  /** Which source brought the rows, by table. */
+  sources: Record<string, RowSource>;
   /** When the oldest of its rows was received. */
   receivedAtMs: number;
   committedAtMs: number;
@@ -100,7 +103,7 @@ export function committer(
         if (attempt > 1) log.info("database is back", { afterAttempts: attempt });
         const unread = applied.written.quarantine ?? 0;
         if (unread > 0) log.warn("not understood, kept in quarantine", { messages: unread });
-        publish({ applied, receivedAtMs, committedAtMs: clock.now() });
+        publish({ applied, sources: rowSources(batch), receivedAtMs, committedAtMs: clock.now() });
         return applied;
       } catch (error) {
         if (!(error instanceof StoreError && error.transient) || attempt >= attempts) throw error;

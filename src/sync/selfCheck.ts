@@ -13,6 +13,9 @@ import { type ChainBreak, type ChainEnd, endPosition, isPerp, linkChain } from "
 import type { FillRow, OrderEventRow } from "./events.ts";
 import { classifyStatus } from "./merge.ts";
 
+/** What can be contradicted; drift is counted by these. */
+export const SUSPICION_KINDS = ["chain", "position", "order"] as const satisfies readonly Suspicion["kind"][];
+
 /** A contradiction that outlived its grace. */
 export type Suspicion =
   | { kind: "chain"; key: string; coin: string; fromMs: number; toMs: number; missing: Decimal }

@@ -101,7 +101,7 @@ describe("run with its dashboard open", { skip: noBrowser, timeout: 240_000 }, (
     const told = [
       /hlsync_ready 1\n/,
       /hlsync_stream_state\{account="live",state="live"\} 1\n/,
-      /hlsync_rows_written_total\{table="hl_fills"\} [1-9]/,
+      /hlsync_rows_written_total\{table="hl_fills",source="stream"\} [1-9]/,
       /hlsync_gaps_open\{account="live",stream="fills"\} 0\n/,
     ];
     await eventually(

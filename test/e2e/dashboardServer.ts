@@ -10,6 +10,7 @@ import type { DatabaseStore } from "../../src/store/store.ts";
 import type { EngineStatus } from "../../src/sync/engine.ts";
 import type { Batch } from "../../src/sync/events.ts";
 import type { VenueInfo } from "../../src/sync/ports.ts";
+import { rowSources } from "../../src/sync/rowSources.ts";
 import { ACCOUNT, type MadeAccount } from "./dashboardAccount.ts";
 
 export interface HandServer {
@@ -127,7 +128,7 @@ export async function startHandServer(
     async commit(batch) {
       const receivedAtMs = Date.now();
       const applied = await store.apply(batch);
-      feed.publish({ applied, receivedAtMs, committedAtMs: Date.now() });
+      feed.publish({ applied, sources: rowSources(batch), receivedAtMs, committedAtMs: Date.now() });
     },
     async stop() {
       await service?.stop();

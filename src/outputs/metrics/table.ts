@@ -70,8 +70,8 @@ export const METRICS = {
   hlsync_commits_total: { type: "counter", help: "Transactions of this process.", labels: [] },
   hlsync_rows_written_total: {
     type: "counter",
-    help: "Rows inserted or changed.",
-    labels: ["table"],
+    help: "Rows inserted or changed, by table and by the source that brought them: stream, snapshot, backfill, reconcile, repair, poll; own for what hlsync concluded itself, mixed for batches of several sources.",
+    labels: ["table", "source"],
   },
   hlsync_rows_known_total: {
     type: "counter",
@@ -105,7 +105,7 @@ export const METRICS = {
   },
   hlsync_gaps_open: {
     type: "gauge",
-    help: "Stretches of the wanted history that are neither proven nor known to be unprovable, the present left out.",
+    help: "Stretches of the wanted history that are neither proven nor known to be unprovable, the present left out; absent while nothing is proven.",
     labels: ["account", "stream"],
   },
   hlsync_complete_since_timestamp_seconds: {

@@ -7,6 +7,7 @@ import type { Clock } from "../../runtime/clock.ts";
 import type { Log } from "../../runtime/log.ts";
 import type { Committed } from "../../sync/engine.ts";
 import type { ChangeEvent } from "../../sync/events.ts";
+import { SUSPICION_KINDS } from "../../sync/selfCheck.ts";
 import type { AccountHealth, Status } from "../http/health.ts";
 import type { Snapshot } from "../http/observer.ts";
 import type { OutputFigures, Reads } from "../http/reads.ts";
@@ -49,6 +50,10 @@ export class Telemetry {
     // There from the start, so that the first one is an increase.
     this.#registry.add("hlsync_commits_total", {}, 0);
     this.#registry.add("hlsync_sse_dropped_total", {}, 0);
+    for (const cause of SUSPICION_KINDS) {
+      this.#registry.add("hlsync_drift_found_total", { cause }, 0);
+      this.#registry.add("hlsync_drift_repaired_total", { cause }, 0);
+    }
   }
 
   start(): void {
@@ -60,10 +65,11 @@ export class Telemetry {
     await this.#flushing;
   }
 
-  committed({ applied, receivedAtMs, committedAtMs }: Committed): void {
+  committed({ applied, sources, receivedAtMs, committedAtMs }: Committed): void {
     this.#registry.add("hlsync_commits_total");
     for (const [table, rows] of Object.entries(applied.written)) {
-      if (rows > 0) this.#registry.add("hlsync_rows_written_total", { table }, rows);
+      const source = sources[table] ?? "mixed";
+      if (rows > 0) this.#registry.add("hlsync_rows_written_total", { table, source }, rows);
     }
     for (const [table, rows] of Object.entries(applied.known)) {
       if (rows > 0) this.#registry.add("hlsync_rows_known_total", { table }, rows);
@@ -175,7 +181,8 @@ export class Telemetry {
       set("hlsync_catch_up_timestamp_seconds", { account }, health.last_reconcile_ms / 1000);
     set("hlsync_catch_up_failed", { account }, health.last_reconcile_error === null ? 0 : 1);
     for (const { stream, gaps, complete_since_ms, proven_to_ms } of health.streams) {
-      set("hlsync_gaps_open", { account, stream }, gaps);
+      // While nothing is proven it is not known what is missing.
+      if (proven_to_ms !== null) set("hlsync_gaps_open", { account, stream }, gaps);
       if (complete_since_ms !== null)
         set("hlsync_complete_since_timestamp_seconds", { account, stream }, complete_since_ms / 1000);
       if (proven_to_ms !== null)

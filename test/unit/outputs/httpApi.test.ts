@@ -315,7 +315,7 @@ describe("the API", { timeout: 120_000 }, () => {
     const commit = () => {
       const nowMs = clock.now();
       const applied = { events: [event(nowMs - 90)], written: {}, known: {} };
-      telemetry.committed({ applied, receivedAtMs: nowMs - 5, committedAtMs: nowMs });
+      telemetry.committed({ applied, sources: {}, receivedAtMs: nowMs - 5, committedAtMs: nowMs });
     };
     commit();
     await clock.advance(61_000);

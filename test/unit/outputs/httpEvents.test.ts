@@ -91,6 +91,7 @@ class Reader {
 
 const committed = (events: ChangeEvent[]): Committed => ({
   applied: { events, written: {}, known: {} },
+  sources: {},
   receivedAtMs: 1_790_000_000_000,
   committedAtMs: 1_790_000_000_002,
 });

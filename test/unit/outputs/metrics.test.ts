@@ -3,10 +3,16 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import { type HealthFacts, status } from "../../../src/outputs/http/health.ts";
 import { ClockOffset } from "../../../src/outputs/metrics/clockOffset.ts";
 import { HOPS, LagCounts, Latency } from "../../../src/outputs/metrics/latency.ts";
 import { createRegistry } from "../../../src/outputs/metrics/registry.ts";
 import { METRICS, metricsReference } from "../../../src/outputs/metrics/table.ts";
+import { Telemetry } from "../../../src/outputs/metrics/telemetry.ts";
+import { systemClock } from "../../../src/runtime/clock.ts";
+import { silentLog } from "../../../src/runtime/log.ts";
+import type { EngineStatus } from "../../../src/sync/engine.ts";
+import { SUSPICION_KINDS } from "../../../src/sync/selfCheck.ts";
 
 const REFERENCE = new URL("../../../docs/metrics.md", import.meta.url);
 
@@ -78,6 +84,67 @@ describe("the table of metrics", () => {
       metricsReference(),
       "docs/metrics.md is old: run this test with HLSYNC_WRITE_DOCS=1",
     );
+  });
+});
+
+describe("what telemetry exports", () => {
+  const telemetry = () =>
+    new Telemetry({
+      ...{ clock: systemClock, log: silentLog, instance: "test", version: "1", reads: null },
+      measuredOffset: () => null,
+    });
+  const engine = {
+    accounts: [
+      {
+        ...{ address: `0x${"a".repeat(40)}`, alias: "main", mode: "poll", role: "active" },
+        ...{ lane: null, holder: null },
+      },
+    ],
+  } satisfies EngineStatus;
+  const scrape = (from: Telemetry, provenToMs: number | null): string => {
+    const about = { completeSinceMs: provenToMs, provenToMs, gaps: [] };
+    const now = status({
+      ...{
+        nowMs: 1_000,
+        startedMs: 0,
+        version: "1",
+        database: null,
+        engine,
+        clockOffsetMs: 0,
+        eventStreams: 0,
+      },
+      probe: { up: false, latencyMs: null, answeredMs: null, error: null, outboxHead: 0 },
+      limiter: { usedLastMinute: 0, weightPerMinute: 1200, waiting: 0, inflight: 0, throttled429: 0 },
+      knowledge: () => [{ stream: "fills", ...about }],
+      snapshot: () => null,
+    } as HealthFacts);
+    const outputs = {
+      pending: null,
+      deliveries: null,
+      alerts: null,
+      endpoints: null,
+      drift: null,
+      quarantine: null,
+    };
+    return from.scrape(now, () => null, outputs);
+  };
+
+  it("counts rows by table and source, and drift of every kind from the start", () => {
+    const counted = telemetry();
+    const applied = { events: [], written: { hl_fills: 3, hl_dashboard: 0 }, known: {} };
+    const sources = { hl_fills: "backfill" } as const;
+    counted.committed({ applied, sources, receivedAtMs: 0, committedAtMs: 1 });
+    const text = scrape(counted, null);
+    assert.match(text, /^hlsync_rows_written_total\{table="hl_fills",source="backfill"\} 3$/m);
+    for (const cause of SUSPICION_KINDS) {
+      assert.match(text, new RegExp(`^hlsync_drift_found_total\\{cause="${cause}"\\} 0$`, "m"));
+      assert.match(text, new RegExp(`^hlsync_drift_repaired_total\\{cause="${cause}"\\} 0$`, "m"));
+    }
+  });
+
+  it("says nothing of gaps while nothing is proven", () => {
+    assert.doesNotMatch(scrape(telemetry(), null), /^hlsync_gaps_open/m);
+    assert.match(scrape(telemetry(), 500), /^hlsync_gaps_open\{account="main",stream="fills"\} 0$/m);
   });
 });
 
