@@ -171,8 +171,10 @@ function LatencyPanel() {
   const summary = (/** @type {string} */ name) => answer?.since_start[name]?.summary;
   const figure = (/** @type {any} */ value) =>
     value === undefined || value === null ? NOTHING : `${value.toLocaleString("en-US")}`;
-  // Without webhooks nothing is ever delivered.
-  const hops = Object.entries(HOP_WORDS).filter(([name]) => name !== "delivered" || summary(name));
+  // Without webhooks nothing is ever delivered; before the first delivery of this process there may be history.
+  const delivers =
+    summary("delivered") || answer?.minutes.some((/** @type {Row} */ row) => row.hop === "delivered");
+  const hops = Object.entries(HOP_WORDS).filter(([name]) => name !== "delivered" || delivers);
   const choices = Object.fromEntries(hops.map(([name, [words]]) => [name, words]));
   return h(Panel, { title: "Latency of live changes" }, [
     h(

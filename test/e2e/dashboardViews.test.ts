@@ -233,6 +233,15 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
       (text) => Number(text) >= hops.committed!.summary!.samples,
     );
     assert.ok((await page.locator('ul[aria-label^="Distribution of"] li').count()) > 0);
+    // What an earlier process delivered is history worth showing.
+    const delivered = page.locator('tr[data-hop="delivered"]');
+    assert.equal(await delivered.count(), 0);
+    await target.database.query(
+      `insert into hl_internal.latency_minutes (minute_ms, hop, instance, samples, p50_ms, p90_ms, p99_ms, max_ms)
+       values ($1, 'delivered', 'earlier', 3, 40, 50, 60, 60)`,
+      [Date.now() - 600_000],
+    );
+    await delivered.waitFor();
     const meter = page.getByRole("meter", { name: "REST weight of the last minute" });
     assert.deepEqual(
       [await meter.getAttribute("aria-valuenow"), await meter.getAttribute("aria-valuemax")],
