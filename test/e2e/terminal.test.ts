@@ -165,6 +165,20 @@ describe("a live account to look at", { timeout: 300_000 }, () => {
     const status = await hlsync(["status", "--database", target.url, "--log-level", "warn"]);
     assert.match(status.stdout, /main 0x5555…5555 {2}complete since the beginning, 0 gaps/);
     assert.ok(status.stdout.includes(`equity     ${now!.account_value} (standard)`), status.stdout);
+    await target.database.query(
+      `insert into hl_internal.latency_minutes (minute_ms, hop, instance, samples, p50_ms, p90_ms, p99_ms, max_ms)
+       select (extract(epoch from now()) * 1000)::bigint - minutes * 60000, 'delivered', 'other', 10, p50, p50, p50 * 2, p50 * 3
+       from (values (1, 40), (2, 40), (61, 9000)) as x(minutes, p50)`,
+    );
+    const again = await hlsync(["status", "--database", target.url, "--log-level", "warn"]);
+    assert.match(
+      again.stdout,
+      /^latency {3}of live changes in the last hour, p50 \/ p99: .*delivered 40 \/ 80 ms/m,
+    );
+    const json = await hlsync(["status", "--json", "--database", target.url, "--log-level", "warn"]);
+    assert.ok(
+      json.stdout.includes('{"type":"latency","hop":"delivered","samples":20,"p50Ms":40,"p99Ms":80}'),
+    );
     const health = await hlsync([
       "health",
       "--explain",

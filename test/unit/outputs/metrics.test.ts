@@ -5,7 +5,8 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { type HealthFacts, status } from "../../../src/outputs/http/health.ts";
 import { ClockOffset } from "../../../src/outputs/metrics/clockOffset.ts";
-import { HOPS, LagCounts, Latency } from "../../../src/outputs/metrics/latency.ts";
+import { HOPS, type Hop, LagCounts, Latency } from "../../../src/outputs/metrics/latency.ts";
+import { type KeptMinute, overMinutes } from "../../../src/outputs/metrics/latencyHistory.ts";
 import { createRegistry } from "../../../src/outputs/metrics/registry.ts";
 import { METRICS, metricsReference } from "../../../src/outputs/metrics/table.ts";
 import { Telemetry } from "../../../src/outputs/metrics/telemetry.ts";
@@ -202,6 +203,34 @@ describe("percentiles of lags", () => {
     const latency = new Latency();
     for (let minute = 0; minute < 1_000; minute++) latency.add("received", 1, minute * 60_000);
     assert.ok(latency.takeMinutes(1_000 * 60_000).length <= 60 * HOPS.length);
+  });
+});
+
+describe("percentiles over the minutes that were kept", () => {
+  const kept = (hop: Hop, lags: readonly number[]): KeptMinute => {
+    const counts = new LagCounts();
+    for (const lag of lags) counts.add(lag);
+    return { hop, ...counts.summary()! };
+  };
+
+  it("are those of the minutes when all minutes are alike, and hops without changes are left out", () => {
+    const lags = Array.from({ length: 100 }, (_, n) => n + 1);
+    assert.deepEqual(overMinutes([kept("total", lags), kept("committed", lags), kept("committed", lags)]), [
+      { hop: "committed", samples: 200, p50Ms: 50, p99Ms: 99 },
+      { hop: "total", samples: 100, p50Ms: 50, p99Ms: 99 },
+    ]);
+  });
+
+  it("are never too low, and never above the slowest change", () => {
+    const lags = fc.array(fc.integer({ min: 0, max: 120 }), { minLength: 1, maxLength: 50 });
+    fc.assert(
+      fc.property(fc.array(lags, { minLength: 1, maxLength: 20 }), (minutes) => {
+        const [hour] = overMinutes(minutes.map((minute) => kept("received", minute)));
+        const sorted = minutes.flat().toSorted((a, b) => a - b);
+        const truth = (part: number) => sorted[Math.ceil(sorted.length * part) - 1]!;
+        assert.ok(hour!.p50Ms >= truth(0.5) && hour!.p99Ms >= truth(0.99) && hour!.p99Ms <= sorted.at(-1)!);
+      }),
+    );
   });
 });
 
