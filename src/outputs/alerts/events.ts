@@ -85,6 +85,13 @@ const LEAVES = new Set([
   "vaultCreate",
 ]);
 
+/** By which money leaves that has no worth in USD: staked, lent, paid back, or sent. */
+function leavesInKind(account: Address, type: string, delta: Record<string, unknown>): boolean {
+  if (type === "cStakingTransfer") return delta.isDeposit === true;
+  if (type === "borrowLend") return delta.operation === "supply" || delta.operation === "repay";
+  return LEAVES.has(type) && String(delta.destination ?? account).toLowerCase() !== account;
+}
+
 export class EventWatch {
   readonly #rules: RuleSet;
   readonly #context: EventContext;
@@ -207,17 +214,20 @@ export class EventWatch {
 
   #ledger({ account, data, timeMs, key }: OutboxEvent, nowMs: number): void {
     const rule = this.#rule("withdrawal");
-    const type = word(data.type);
-    const usdc = data.usdc;
-    if (rule === null || !LEAVES.has(type) || !isDecimal(usdc) || sign(usdc) >= 0) return;
-    const out = neg(usdc);
-    const least = rule.least === null ? null : String(rule.least);
-    if (least !== null && lt(out, least)) return;
-    const words = `${severityWord(rule.severity)} ${plainDecimal(out, 2)} USD left the account (${type}).`;
-    this.#offer(
-      { rule, account, coin: null, subject: key, words, value: out, threshold: least, atMs: timeMs },
-      nowMs,
-    );
+    if (rule === null || account === null) return;
+    const [type, { usdc, token, amount }] = [word(data.type), data];
+    const about = { rule, account, coin: null, subject: key, threshold: null, atMs: timeMs };
+    const left = (what: string): string =>
+      `${severityWord(rule.severity)} ${what} left the account (${type}).`;
+    if (isDecimal(usdc)) {
+      if (!LEAVES.has(type) || sign(usdc) >= 0) return;
+      this.#offer({ ...about, words: left(`${plainDecimal(neg(usdc), 2)} USD`), value: neg(usdc) }, nowMs);
+    } else if (
+      isDecimal(amount) &&
+      leavesInKind(account, type, (data.delta ?? {}) as Record<string, unknown>)
+    ) {
+      this.#offer({ ...about, words: left(`${plainDecimal(amount)} ${word(token)}`), value: null }, nowMs);
+    }
   }
 
   #position(event: OutboxEvent, nowMs: number, tell: boolean): void {

@@ -173,7 +173,7 @@ export const RULES: readonly Rule[] = [
   }),
   event({
     name: "withdrawal",
-    help: "Money left the account: withdrawal, transfer to another account, deposit into a vault.",
+    help: "Money left the account: withdrawal, transfer to another account, deposit into a vault, staked or lent tokens.",
     loudness: "on",
     severity: "warn",
     least: null,

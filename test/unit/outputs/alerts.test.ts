@@ -438,6 +438,25 @@ describe("events", () => {
     );
   });
 
+  it("tokens that leave without a worth in USD are told as such; those that come back are not", () => {
+    const events = watch();
+    const move = (type: string, delta: Record<string, unknown>) =>
+      events.take(event("ledger.created", { type, usdc: null, token: "HYPE", amount: "100.5", delta }), T);
+    move("cStakingTransfer", { isDeposit: true });
+    move("cStakingTransfer", { isDeposit: false });
+    move("borrowLend", { operation: "supply" });
+    move("borrowLend", { operation: "withdraw" });
+    move("send", { destination: `0x${"B".repeat(40)}` });
+    move("send", { destination: ACCOUNT.toUpperCase().replace("0X", "0x") });
+    move("spotGenesis", {});
+    assert.deepEqual(
+      events.due(T).map(({ message }) => message),
+      ["cStakingTransfer", "borrowLend", "send"].map(
+        (type) => `WARN 100.5 HYPE left the account (${type}). 0 s old.`,
+      ),
+    );
+  });
+
   it("positions are told when they open, close and flip, not when they only grow", () => {
     const events = watch(["position=on"]);
     const position = (side: string) =>

@@ -392,6 +392,28 @@ describe("alerting", { timeout: 120_000 }, () => {
     assert.deepEqual(await told(), []);
   });
 
+  it("tells tokens that were staked, and not those that come back", async () => {
+    startWatch();
+    const nowMs = Date.now();
+    const staking = (isDeposit: boolean) =>
+      ledgerOf({
+        ...{
+          timeMs: nowMs,
+          seenAtMs: nowMs,
+          type: "cStakingTransfer",
+          usdc: null,
+          token: "HYPE",
+          amount: "12.5",
+        },
+        ...{ digest: `staking ${isDeposit}`, raw: { delta: { type: "cStakingTransfer", isDeposit } } },
+      });
+    await target.store.apply({ ledger: [staking(false), staking(true)] });
+    await until(told, (lines) => lines.length === 1);
+    await judged();
+    const messages = (await alerts()).map(({ message }) => message.replace(/ [\d.]+ s old\.$/, ""));
+    assert.deepEqual(messages, ["WARN 12.5 HYPE left the account (cStakingTransfer)."]);
+  });
+
   it("tells a burst of rejections by its first, and by a summary when the cooldown is over", async () => {
     let aheadMs = 0;
     const clock: Clock = { ...systemClock, now: () => Date.now() + aheadMs };
