@@ -39,6 +39,8 @@ export interface ConditionRule extends Common {
   direction: "above" | "below";
   /** `%`, `s`, `USD`, …: behind a number. */
   unit: string;
+  /** No value is above it, so no threshold may be; absent without one. */
+  most?: number;
   /** Least severe first. */
   levels: readonly Level[];
   /** It must hold for so long before it fires. */
@@ -126,6 +128,7 @@ export const RULES: readonly Rule[] = [
     loudness: "on",
     direction: "below",
     unit: "",
+    most: 100,
     levels: [
       { severity: "warn", fire: 40, clear: 50 },
       { severity: "crit", fire: 20, clear: 30 },
@@ -372,8 +375,9 @@ function changed(rule: Rule, value: string): Rule | null {
   if (!fire || clear === null || index < 0) return null;
   const at = Number(fire[1]);
   const sign = rule.direction === "above" ? -1 : 1;
-  const until = clear ? Number(clear[1]) : at * (1 + sign * CLEAR_SHARE);
-  if (sign * (until - at) < 0) return null;
+  const most = rule.most ?? Number.POSITIVE_INFINITY;
+  const until = clear ? Number(clear[1]) : Math.min(at * (1 + sign * CLEAR_SHARE), most);
+  if (sign * (until - at) < 0 || until > most || (rule.most !== undefined && at >= most)) return null;
   const inMoves = fire[2]?.toLowerCase() === "d";
   if (inMoves && rule.levels[index]!.fireMoves === undefined) return null;
   const level: Level = inMoves

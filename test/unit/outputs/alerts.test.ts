@@ -549,6 +549,14 @@ describe("settings", () => {
     assert.equal(life.phase, "firing");
   });
 
+  it("of a health score clear at 100 at the latest", () => {
+    const life = new Life(ruleOf("health_score", "health_score=85"));
+    life.see(84).see(99).see(100);
+    assert.deepEqual(life.told, ["fired", "resolved"]);
+    for (const setting of ["health_score=100", "health_score=85/101"])
+      assert.throws(() => ruleSet([setting]), ConfigError);
+  });
+
   it("that make no sense are refused in one line", () => {
     for (const setting of [
       ...["nonsense=on", "large_fill", "large_fill=much", "margin_ratio=50/60", "health_score=40/30"],
