@@ -74,6 +74,8 @@ describe("alerts", { timeout: 180_000 }, () => {
     assert.equal(list.stdout.trim().split("\n").length, 3);
     // On a busy machine others may be newer than the fills.
     assert.match((await alerts("list", "--limit", "500")).stdout, /event .*INFO (bought|sold)/);
+    const others = await alerts("list", "--limit", "500", "--only-account", `0x${"e".repeat(40)}`);
+    assert.equal(others.stdout.trim(), "no alerts");
     const rules = await alerts("rules", "--alert", "large_fill=77");
     assert.match(rules.stdout, /large_fill +on +info from 77 USD/);
     assert.equal((await alerts("silence", "nonsense")).code, 2);

@@ -1,6 +1,7 @@
 /** `alerts`: what is wrong now, what was told, and what shall not be told for a while. */
 import { ConfigError } from "../../errors.ts";
 import {
+  type AlertFilter,
   type AlertRow,
   addSilence,
   endSilence,
@@ -46,14 +47,21 @@ const ACTIONS: Record<
 > = { list, silence, unsilence };
 
 async function list({ options, print, clock }: Context, db: Queryable): Promise<number> {
-  const rows = await readAlerts(db, options.limit);
-  const silences = await readSilences(db, clock.now());
+  const named = options.onlyAccount.map(({ address }) => address);
+  const filter = { accounts: named.length > 0 ? named : null, coin: options.coin };
+  const rows = await readAlerts(db, options.limit, filter);
+  const silences = (await readSilences(db, clock.now())).filter((silence) => touches(silence, filter));
   for (const row of rows) print(options.json ? JSON.stringify({ type: "alert", ...row }) : alertLine(row));
   for (const row of silences)
     print(options.json ? JSON.stringify({ type: "silence", ...row }) : silenceLine(row));
   if (rows.length + silences.length === 0 && !options.json) print("no alerts");
   return EXIT.ok;
 }
+
+/** The silence keeps something quiet that the filter lets through. */
+const touches = ({ account, coin }: Silence, filter: AlertFilter): boolean =>
+  (account === null || filter.accounts === null || filter.accounts.includes(account)) &&
+  (coin === null || filter.coin === null || coin === filter.coin);
 
 const at = (ms: number): string => new Date(ms).toISOString().slice(0, 19).replace("T", " ");
 

@@ -155,14 +155,26 @@ export interface AlertRow extends AlertAbout {
   resolvedMs: number | null;
 }
 
+/** Which alerts are wanted; null for any account, any coin. */
+export interface AlertFilter {
+  accounts: readonly Address[] | null;
+  coin: string | null;
+}
+
 /** What is pending or firing, then the newest others, at most `limit`. */
-export const readAlerts = (db: Queryable, limit: number): Promise<AlertRow[]> =>
+export const readAlerts = (
+  db: Queryable,
+  limit: number,
+  { accounts, coin }: AlertFilter = { accounts: null, coin: null },
+): Promise<AlertRow[]> =>
   db.query<AlertRow & Record<string, unknown>>(
     `select id, key, rule, account_address as account, coin, subject, state, severity, message,
        ${MS("started_at")} as "startedMs", ${MS("fired_at")} as "firedMs", ${MS("told_at")} as "toldMs",
        ${MS("resolved_at")} as "resolvedMs"
-     from public.hl_alerts order by state in ('pending', 'firing') desc, updated_at desc, id desc limit $1`,
-    [limit],
+     from public.hl_alerts
+     where ($2::text[] is null or account_address = any ($2)) and ($3::text is null or coin = $3)
+     order by state in ('pending', 'firing') desc, updated_at desc, id desc limit $1`,
+    [limit, accounts, coin],
   );
 
 /** Which way a ledger update without a worth in USD went stands in the venue's words only. */

@@ -258,11 +258,12 @@ export async function observeSlowly(
   nowMs: number,
 ): Promise<Seen[]> {
   const [drift, gaps, days] = await Promise.all([
-    db.query<{ account: Address; found: number; streams: string | null }>(
-      `select a as account, count(d.id) as found, string_agg(distinct d.stream, ', ') as streams
+    db.query<{ account: Address; found: number; older: number; streams: string | null }>(
+      `select a as account, count(d.id) filter (where d.found_at_ms > $2::bigint - 86400000) as found,
+         count(d.id) filter (where d.found_at_ms <= $2::bigint - 86400000) as older,
+         string_agg(distinct d.stream, ', ') filter (where d.found_at_ms > $2::bigint - 86400000) as streams
        from unnest($1::text[]) as a
-       left join hl_internal.drift d
-         on d.account_address = a and d.repaired_at_ms is null and d.found_at_ms > $2::bigint - 86400000
+       left join hl_internal.drift d on d.account_address = a and d.repaired_at_ms is null
        group by a`,
       [accounts, nowMs],
     ),
@@ -280,12 +281,14 @@ export async function observeSlowly(
   ]);
   const about = { coin: null, atMs: nowMs, detail: "" };
   return [
-    ...drift.map(({ account, found, streams }) => ({
+    ...drift.map(({ account, found, older, streams }) => ({
       ...{ ...about, account, rule: "drift", subject: null, value: found },
       words:
-        found === 0
-          ? "no difference to the venue"
-          : `${found} differences to the venue are not repaired (${streams})`,
+        found > 0
+          ? `${found} differences to the venue are not repaired (${streams})`
+          : older > 0
+            ? `no new difference to the venue, but ${older} of more than a day ago not repaired`
+            : "no difference to the venue",
     })),
     ...gaps.map(({ account, stream, missingMs, fromMs }) => ({
       ...{ ...about, account, rule: "gap", subject: stream, value: missingMs / 1000 },

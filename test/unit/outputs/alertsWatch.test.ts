@@ -347,6 +347,21 @@ describe("alerting", { timeout: 120_000 }, () => {
     ]);
   });
 
+  it("lists alerts by account and coin", async () => {
+    followed.push({ account: OTHER, lastDataMs: null, streamed: false });
+    startWatch();
+    await fills(1, { account: OTHER, orderId: 1, value: "83000.00" });
+    await fills(1, { orderId: 2, value: "83000.00" });
+    await fills(1, { orderId: 3, value: "83000.00", coin: "ETH" });
+    await until(told, (lines) => lines.length === 3);
+    const subjects = async (accounts: string[] | null, coin: string | null) =>
+      (await readAlerts(db, 10, { accounts, coin })).map(({ subject }) => subject).sort();
+    assert.deepEqual(await subjects([ACCOUNT], null), ["order 2", "order 3"]);
+    assert.deepEqual(await subjects(null, "BTC"), ["order 1", "order 2"]);
+    assert.deepEqual(await subjects([ACCOUNT], "BTC"), ["order 2"]);
+    assert.deepEqual(await subjects(null, null), ["order 1", "order 2", "order 3"]);
+  });
+
   it("watches only the accounts that this process follows", async () => {
     startWatch();
     await fills(1, { account: OTHER, orderId: 1, value: "83000.00" });
@@ -491,6 +506,23 @@ describe("alerting", { timeout: 120_000 }, () => {
     }));
     await target.store.apply({ coverage, drift: [{ ...row, repairedAtMs: nowMs }] });
     await until(firing, (rows) => rows.length === 0);
+  });
+
+  it("says of a difference that was never repaired that it was not, when it ends after a day", async () => {
+    let aheadMs = 0;
+    const clock: Clock = { ...systemClock, now: () => Date.now() + aheadMs };
+    startWatch(rulesWith("drift", { forMs: 0 }), { clock });
+    const row = { account: ACCOUNT, stream: "fills", cause: "chain", detail: { missing: "1" } };
+    await target.store.apply({ drift: [{ ...row, foundAtMs: Date.now(), repairedAtMs: null }] });
+    await until(firing, (rows) => rows.length === 1);
+    aheadMs = 86_401_000;
+    const over = () =>
+      alerts().then((rows) => rows.filter(({ rule, state }) => rule === "drift" && state === "resolved"));
+    const [drift] = await until(over, (rows) => rows.length === 1);
+    assert.match(
+      drift!.message,
+      /^RESOLVED no new difference to the venue, but 1 of more than a day ago not repaired\./,
+    );
   });
 
   it("tells the day's loss without deposits and withdrawals", async () => {
