@@ -248,6 +248,22 @@ export const readSides = (
     [account, cursor],
   );
 
+/** A flip is told against a payment at most this old: a position that had none for longer was another one. */
+const FUNDING_MS = 7 * 86_400_000;
+
+/** The last funding payment per coin before `beforeMs`. */
+export const readFunding = (
+  db: Queryable,
+  account: Address,
+  beforeMs: number,
+): Promise<{ coin: string; usdc: string }[]> =>
+  db.query(
+    `select distinct on (coin) coin, usdc from public.hl_funding
+     where account_address = $1 and funding_time_ms between $2 and $3 and usdc <> 0
+     order by coin, funding_time_ms desc`,
+    [account, beforeMs - FUNDING_MS, beforeMs],
+  );
+
 /** When the first snapshot of the account was written, by the database's clock: all its positions were known then. */
 export async function readSince(db: Queryable, account: Address): Promise<number | null> {
   const [row] = await db.query<{ sinceMs: number }>(

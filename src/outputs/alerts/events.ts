@@ -112,6 +112,11 @@ export class EventWatch {
     remember(this.#sides, `${account} ${coin}`, side);
   }
 
+  /** Which way funding was paid last, so that the next change of it is seen. */
+  noteFunding(account: Address, coin: string, usdc: Decimal): void {
+    if (sign(usdc) !== 0) remember(this.#fundingSigns, `${account} ${coin}`, sign(usdc));
+  }
+
   take(event: OutboxEvent, nowMs: number): void {
     const old = nowMs - event.timeMs > OLD_MS;
     if (event.type === "position.updated") this.#position(event, nowMs, !old);
@@ -258,7 +263,7 @@ export class EventWatch {
     const [coin, usdc] = [word(data.coin), data.usdc];
     const event = { account, coin, subject: key, atMs: timeMs };
     const before = this.#fundingSigns.get(`${account} ${coin}`);
-    if (sign(usdc) !== 0) remember(this.#fundingSigns, `${account} ${coin}`, sign(usdc));
+    this.noteFunding(account, coin, usdc);
     const flip = this.#rule("funding_flip");
     if (flip !== null && before !== undefined && sign(usdc) !== 0 && before !== sign(usdc)) {
       const now = sign(usdc) < 0 ? "is paid now" : "is received now";

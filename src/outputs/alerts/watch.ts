@@ -28,6 +28,7 @@ import {
   putAlert,
   readConditions,
   readDigest,
+  readFunding,
   readLanes,
   readMemories,
   readSides,
@@ -234,11 +235,8 @@ export class AlertWatch implements Service {
       this.#cursors.get(name) ?? cursorSince(db, name, nowMs - OLD_MS),
       name === "" ? new Map() : readGaps(db, name),
     ]);
-    if (this.#tellsPositions(name)) {
-      // As they were at the cursor: the events from there on are still to come.
-      for (const { coin, side } of await readSides(db, name, cursor))
-        this.#events.notePosition(name, coin, side);
-    }
+    // What this process remembers of a lane it had before is as far as its cursor.
+    if (!this.#cursors.has(name)) await this.#noteBefore(name, cursor, nowMs - OLD_MS);
     this.#cursors.set(name, cursor);
     return {
       ...{ name, token, memories, gaps, digestDay: "" },
@@ -247,14 +245,27 @@ export class AlertWatch implements Service {
     };
   }
 
-  #tellsPositions(lane: string): boolean {
-    return lane !== "" && this.#deps.rules.rules.get("position")?.loudness !== "off";
+  /** What the events to come are changes of: how it was at the cursor, since those from there on are read again. */
+  async #noteBefore(lane: string, cursor: number, oldMs: number): Promise<void> {
+    const { db, clockOffsetMs } = this.#deps;
+    if (this.#tells("position", lane)) {
+      for (const { coin, side } of await readSides(db, lane, cursor))
+        this.#events.notePosition(lane, coin, side);
+    }
+    if (this.#tells("funding_flip", lane)) {
+      for (const { coin, usdc } of await readFunding(db, lane, oldMs + clockOffsetMs()))
+        this.#events.noteFunding(lane, coin, usdc);
+    }
+  }
+
+  #tells(rule: string, lane: string): boolean {
+    return lane !== "" && this.#deps.rules.rules.get(rule)?.loudness !== "off";
   }
 
   /** After the events: what was committed before them is seen then. */
   async #noteRead(): Promise<void> {
     for (const name of this.#lanes.keys()) {
-      if (!this.#tellsPositions(name) || this.#readSinceMs.has(name)) continue;
+      if (!this.#tells("position", name) || this.#readSinceMs.has(name)) continue;
       const sinceMs = await readSince(this.#deps.db, name);
       if (sinceMs !== null) this.#readSinceMs.set(name, sinceMs);
     }

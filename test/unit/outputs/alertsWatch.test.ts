@@ -429,6 +429,21 @@ describe("alerting", { timeout: 120_000 }, () => {
     assert.deepEqual(messages, ["WARN 12.5 HYPE left the account (cStakingTransfer)."]);
   });
 
+  it("tells funding that turned while nobody was there to see it", async () => {
+    const nowMs = Date.now();
+    const paid = (timeMs: number, usdc: string) =>
+      target.store.apply({ funding: [fundingOf({ timeMs, seenAtMs: nowMs, usdc })] });
+    await paid(nowMs - 7_200_000, "-1");
+    await paid(nowMs - 3_600_000, "1");
+    await paid(nowMs - 60_000, "-2");
+    startWatch(ruleSet(["funding_flip=on"]));
+    await until(told, (lines) => lines.length === 1);
+    await judged();
+    const messages = (await alerts()).map(({ message }) => message);
+    assert.equal(messages.length, 1);
+    assert.match(messages[0]!, /^INFO ETH funding is paid now: -2 USDC/);
+  });
+
   it("tells a burst of rejections by its first, and by a summary when the cooldown is over", async () => {
     let aheadMs = 0;
     const clock: Clock = { ...systemClock, now: () => Date.now() + aheadMs };
