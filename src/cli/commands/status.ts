@@ -78,10 +78,11 @@ export const status: Command = {
         print(`database  ${database.describe()}`);
         print(`rows      ${tables.map(({ table, rows }) => `${table} ${rows}`).join(", ")}`);
       }
-      const hops = await readLatencySince(database, context.clock.now() - LATENCY_MS);
-      if (!options.json) print(latencyLine(hops));
-      else for (const hop of hops) print(JSON.stringify({ type: "latency", ...hop }));
-      const leases = await followers(store);
+      const hops = await ifGranted(readLatencySince(database, context.clock.now() - LATENCY_MS));
+      if (!options.json && hops !== undefined) print(latencyLine(hops));
+      else for (const hop of hops ?? []) print(JSON.stringify({ type: "latency", ...hop }));
+      const held = await ifGranted(store.heldLeases("follow "));
+      const leases = held && new Map(held.map(({ name, holder }) => [name, holder]));
       for (const row of accounts) {
         const followedBy = leases && (leases.get(followLease(row.account)) ?? null);
         const streams = await Promise.all(TRACKED_STREAMS.map((stream) => coverageOf(store, row, stream)));
@@ -105,10 +106,10 @@ export const status: Command = {
   },
 };
 
-/** Who holds which lease; undefined where this role may not know. */
-async function followers(store: DatabaseStore): Promise<ReadonlyMap<string, string> | undefined> {
+/** What is read from the machinery; undefined where this role may not. */
+async function ifGranted<T>(reading: Promise<T>): Promise<T | undefined> {
   try {
-    return new Map((await store.heldLeases("follow ")).map(({ name, holder }) => [name, holder]));
+    return await reading;
   } catch (error) {
     if (error instanceof StoreError && error.sqlState === NO_PRIVILEGE) return undefined;
     throw error;
