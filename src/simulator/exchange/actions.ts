@@ -38,6 +38,7 @@ export function runAction(
     return dispatch(world, account, action, options);
   } catch (error) {
     if (error instanceof Malformed) return malformed();
+    if (error instanceof UnknownAsset) return failed(`Order has invalid asset. asset=${error.asset}`);
     throw error;
   }
 }
@@ -64,10 +65,7 @@ function dispatch(world: World, account: Account, action: JsonObject, options: E
     case "modify":
       return modifyOne(world, account, action);
     case "batchModify":
-      return done({
-        type: "order",
-        data: { statuses: list(action.modifies).map((m) => replyOf(modify(world, account, m))) },
-      });
+      return batchModify(world, account, action);
     case "twapOrder":
       return twapOrder(world, account, action);
     case "twapCancel":
@@ -142,14 +140,19 @@ function placeOrders(world: World, account: Account, action: JsonObject): Answer
   if (builder !== null && (account.approvedBuilders.get(builder.address) ?? 0n) < builder.fee) {
     return failed("Builder fee has not been approved");
   }
-  try {
-    const specs = orders.map((wire) => parseSpec(world, wire, builder));
-    const replies = placeGroup(world, account, specs, action.grouping ?? "na");
-    return done({ type: "order", data: { statuses: replies.map(replyOf) } });
-  } catch (error) {
-    if (error instanceof UnknownAsset) return failed(`Order has invalid asset. asset=${error.asset}`);
-    throw error;
-  }
+  const specs = orders.map((wire) => parseSpec(world, wire, builder));
+  const grouping = action.grouping ?? "na";
+  const odd = misplaced(specs, grouping);
+  // The venue's words for it are not known; nothing of the group is placed.
+  if (odd !== undefined) return failed(`Invalid TP/SL price. asset=${odd.market.asset}`);
+  const replies = placeGroup(world, account, specs, grouping);
+  return done({ type: "order", data: { statuses: replies.map(replyOf) } });
+}
+
+/** The first order of a TP/SL group that has to be a trigger and is none. */
+function misplaced(specs: OrderSpec[], grouping: Json): OrderSpec | undefined {
+  const triggers = grouping === "normalTpsl" ? specs.slice(1) : grouping === "positionTpsl" ? specs : [];
+  return triggers.find((spec) => spec.trigger === null);
 }
 
 function parseBuilder(action: JsonObject): Order["builder"] {
@@ -193,7 +196,7 @@ function placeFamily(world: World, account: Account, specs: OrderSpec[]): Reply[
   const armed: Order[] = [];
   const replies = childSpecs.map((spec): Reply => {
     const child = newOrder(world, account, { ...spec, parent: filled ? null : parent.order });
-    const refusal = child.trigger === null ? null : refuse(account, child);
+    const refusal = refuse(account, child);
     if (refusal !== null) {
       if (refusal.status !== null) recordOrder(world, child, refusal.status);
       return { kind: "error", text: refusal.text };
@@ -219,14 +222,24 @@ function cancelOrders(world: World, account: Account, cancels: { asset: number; 
   return done({ type: "cancel", data: { statuses } });
 }
 
+interface Replacement {
+  /** -1 when its cloid is not known. */
+  oid: number;
+  /** The new order is wanted even when there is nothing left to cancel. */
+  always: boolean;
+  spec: OrderSpec;
+}
+
+function parseModify(world: World, account: Account, wire: JsonObject): Replacement {
+  const oid =
+    typeof wire.oid === "string" ? (account.oidByCloid.get(cloid(wire.oid)) ?? -1) : integer(wire.oid);
+  return { oid, always: wire.a === true, spec: parseSpec(world, object(wire.order), null) };
+}
+
 /** Cancel and replace: the new order has a new oid and inherits the cloid. */
-function modify(world: World, account: Account, wire: JsonObject): Outcome {
-  const oid = typeof wire.oid === "string" ? account.oidByCloid.get(cloid(wire.oid)) : integer(wire.oid);
-  const spec = parseSpec(world, object(wire.order), null);
-  const old = oid === undefined ? undefined : account.orders.get(oid);
-  // `a` asks for the new order even when there is nothing left to cancel.
-  if (old === undefined && wire.a !== true)
-    return { kind: "error", text: "Cannot modify canceled or filled order" };
+function modify(world: World, account: Account, { oid, always, spec }: Replacement): Outcome {
+  const old = account.orders.get(oid);
+  if (old === undefined && !always) return { kind: "error", text: "Cannot modify canceled or filled order" };
   if (old !== undefined) end(world, account, old, "canceled");
   return place(world, account, {
     ...spec,
@@ -236,8 +249,15 @@ function modify(world: World, account: Account, wire: JsonObject): Outcome {
 }
 
 function modifyOne(world: World, account: Account, action: JsonObject): Answer {
-  const outcome = modify(world, account, action);
+  const outcome = modify(world, account, parseModify(world, account, action));
   return outcome.kind === "error" ? failed(outcome.text) : defaultAnswer();
+}
+
+/** The whole batch is read before the first order is touched. */
+function batchModify(world: World, account: Account, action: JsonObject): Answer {
+  const replacements = list(action.modifies).map((wire) => parseModify(world, account, wire));
+  const statuses = replacements.map((one) => replyOf(modify(world, account, one)));
+  return done({ type: "order", data: { statuses } });
 }
 
 // --- TWAP ---------------------------------------------------------------------------------------------------------

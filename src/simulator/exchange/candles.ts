@@ -82,7 +82,7 @@ export function candleSnapshot(
   toMs: number,
   nowMs: number,
 ): JsonObject[] | null {
-  const length = INTERVALS[interval];
+  const length = Object.hasOwn(INTERVALS, interval) ? INTERVALS[interval] : undefined;
   if (length === undefined) return null;
   const series = market.candles.get(interval) ?? [];
   const out: JsonObject[] = [];

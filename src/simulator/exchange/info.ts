@@ -237,10 +237,18 @@ const ABOUT_MARKETS: Record<string, Handler> = {
   allBorrowLendReserveStates: () => ok([]),
 };
 
+/** What every object inherits (`constructor`, `__proto__`) is no request. */
+function handlerOf(type: string): Handler | undefined {
+  for (const handlers of [ABOUT_ACCOUNTS, ABOUT_MARKETS]) {
+    if (Object.hasOwn(handlers, type)) return handlers[type];
+  }
+  return undefined;
+}
+
 /** Answers any `/info` request. */
 export function answerInfo(world: World, request: Json): Answer {
   if (!isObject(request) || typeof request.type !== "string") return malformed();
-  const handler = ABOUT_ACCOUNTS[request.type] ?? ABOUT_MARKETS[request.type];
+  const handler = handlerOf(request.type);
   if (handler === undefined) return malformed();
   try {
     const scripted = recordedAnswer(world, request);

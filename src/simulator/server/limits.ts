@@ -46,7 +46,8 @@ export function infoWeight(type: string): number {
 
 /** What the answer costs on top, by the number of items in it. */
 export function extraWeight(type: string, items: number): number {
-  const per = ITEMS_PER_EXTRA_WEIGHT[type];
+  // The type is the client's text: `constructor` is no entry.
+  const per = Object.hasOwn(ITEMS_PER_EXTRA_WEIGHT, type) ? ITEMS_PER_EXTRA_WEIGHT[type] : undefined;
   return per === undefined ? 0 : Math.floor(items / per);
 }
 

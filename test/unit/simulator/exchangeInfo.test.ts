@@ -439,3 +439,13 @@ test("simulated traders keep markets two-sided and move the price", () => {
   }
   assert.equal(desk.venue.users().length, 2, "traders are not listed");
 });
+
+test("what every object inherits is neither a request nor an interval", () => {
+  const desk = openDesk();
+  for (const type of ["__proto__", "constructor", "toString", "hasOwnProperty"]) {
+    const req = { coin: "BTC", interval: type, startTime: 0 };
+    for (const request of [{ type }, { type: "candleSnapshot", req }]) {
+      assert.equal(desk.venue.info(request).status, 422, JSON.stringify(request));
+    }
+  }
+});

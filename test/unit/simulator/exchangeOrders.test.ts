@@ -415,3 +415,37 @@ test("two orders trade at most once, even when a reduce-only order meets its own
   );
   assert.ok(transitions(desk, ALICE).includes("reduceOnlyCanceled 0.005"));
 });
+
+test("a TP/SL group whose child is no trigger is refused before its parent is placed", () => {
+  const desk = openDesk();
+  desk.oid(BOB, { b: false, p: "83000", s: "1" });
+  const child = limit({ b: false, p: "84000", r: true });
+  for (const [orders, grouping] of [
+    [[limit({ p: "83000" }), child], "normalTpsl"],
+    [[limit({ p: "80000" }), trigger({ px: "90000", tpsl: "tp" }), child], "normalTpsl"],
+    [[child], "positionTpsl"],
+  ] as const) {
+    const answer = desk.run(ALICE, { type: "order", orders: [...orders], grouping });
+    assert.deepEqual(answer.body, { status: "err", response: "Invalid TP/SL price. asset=0" });
+  }
+  desk.tick();
+  assert.deepEqual(transitions(desk, ALICE), []);
+});
+
+test("an unknown asset refuses the whole modification, and leaves what there is", () => {
+  const desk = openDesk();
+  const oid = desk.oid(ALICE, {});
+  const known = { oid, order: limit({ p: "82000" }) };
+  const unknown = { oid, order: limit({ a: 9999 }) };
+  for (const action of [
+    { type: "modify", ...unknown },
+    { type: "batchModify", modifies: [known, unknown] },
+  ]) {
+    const answer = desk.run(ALICE, action);
+    assert.deepEqual(answer, {
+      status: 200,
+      body: { status: "err", response: "Order has invalid asset. asset=9999" },
+    });
+  }
+  assert.deepEqual(transitions(desk, ALICE), ["open 0.01"]);
+});

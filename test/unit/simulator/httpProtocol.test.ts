@@ -90,6 +90,13 @@ describe("/info", () => {
     );
   });
 
+  it("debits a request named like what every object inherits as any unknown one", () => {
+    const { gateway } = setUp();
+    const body = JSON.stringify({ type: "constructor" });
+    assert.equal(gateway.http("/info", body, IP).status, 422);
+    assert.equal(gateway.weightSpent(IP), 20);
+  });
+
   it("ten full pages of fills in a minute are too many", () => {
     const { gateway, venue } = setUp();
     venue.answers.set("userFillsByTime", Array(2000).fill({ time: 1 }));
