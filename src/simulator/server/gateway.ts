@@ -19,7 +19,7 @@ import {
   type VenueLimits,
   type WeightRecord,
 } from "./limits.ts";
-import { Session, type Wire } from "./session.ts";
+import { type Failed, Session, type Wire } from "./session.ts";
 import { Staleness } from "./staleness.ts";
 import { DEFAULT_SWITCHES, type Switches } from "./switches.ts";
 
@@ -31,6 +31,8 @@ export interface GatewayOptions {
   /** Decides the faults; the same seed fails in the same way. */
   seed?: number | string;
   faults?: readonly FaultRule[];
+  /** Told what the model could not do for a connection, which then ends; without it such an error is thrown. */
+  failed?: Failed;
 }
 
 export interface HttpReply {
@@ -177,6 +179,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         budget,
         limits,
         context,
+        failed: options.failed,
         knowsCoin: (coin) => venue.coins().includes(coin),
         post(kind, payload) {
           const fired = faults.request({ ...subjectOf(payload), ip });

@@ -1,7 +1,8 @@
 /**
  * The simulator on real sockets: `node:http` and `ws` around a gateway. Guarantees: binds to loopback unless told
  * otherwise; `stop` leaves no socket and no timer behind. A client that does not read loses its connection at
- * `MAX_BUFFERED_BYTES`; request bodies end at `MAX_BODY_BYTES` with 413.
+ * `MAX_BUFFERED_BYTES`; request bodies end at `MAX_BODY_BYTES` with 413. What the model cannot do is logged and ends one
+ * request (500 `null`) or one connection (1011), never the process.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -15,7 +16,7 @@ import { createGateway, type Gateway, type GatewayOptions, type HttpReply } from
 import type { Wire } from "./session.ts";
 import { startVenueTime } from "./venueTime.ts";
 
-export interface SimulatorOptions extends Omit<GatewayOptions, "clock"> {
+export interface SimulatorOptions extends Omit<GatewayOptions, "clock" | "failed"> {
   venue: Venue & VenueControls;
   clock?: Clock;
   log?: Log;
@@ -47,14 +48,17 @@ const FROZEN_MS = 600_000;
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
   const { venue, clock = systemClock, log = silentLog, host = "127.0.0.1", port = 0 } = options;
   const { speed = 1, blockMs = 100, ...rest } = options;
-  const gateway = createGateway({ ...rest, clock });
-  const time = startVenueTime({ venue, clock, speed, blockMs });
+  const failed = (what: string, error: unknown) =>
+    log.error(`the simulated venue failed: ${what}`, { error });
+  const gateway = createGateway({ ...rest, clock, failed });
+  const time = startVenueTime({ venue, clock, speed, blockMs, failed });
   const controlled = { venue, gateway, time, nowMs: () => clock.now() };
 
   const http = createServer((request, response) => {
     answer(request, response).catch((error: unknown) => {
-      log.error("request failed", { path: request.url, error });
-      response.destroy();
+      failed(`${request.method} ${request.url}`, error);
+      if (response.headersSent || response.destroyed) response.destroy();
+      else response.writeHead(500, { "content-type": "application/json" }).end("null");
     });
   });
   const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false });

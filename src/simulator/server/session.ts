@@ -35,7 +35,11 @@ export interface SessionParts {
   /** Answers a post, to be sent `lateMs` from now; null when nothing answers at all. */
   post(kind: "info" | "action", payload: JsonObject): { answer: Answer | null; lateMs: number };
   onEnd(session: Session): void;
+  /** Told what the model could not do; without it such an error is thrown. */
+  failed?: Failed | undefined;
 }
+
+export type Failed = (what: string, error: unknown) => void;
 
 interface Held extends LiveSubscription {
   readonly channel: string;
@@ -108,7 +112,25 @@ export class Session {
   }
 
   receive(text: string): void {
-    if (this.#state !== "open") return;
+    if (this.#state === "open") this.#guard("message", () => this.#read(text));
+  }
+
+  /** An error of the model ends the connection whose message brought it up, and nothing else. */
+  #guard(what: string, run: () => void): void {
+    const { failed } = this.#parts;
+    if (failed === undefined) {
+      run();
+      return;
+    }
+    try {
+      run();
+    } catch (error) {
+      failed(what, error);
+      this.#close(1011, "Internal error");
+    }
+  }
+
+  #read(text: string): void {
     const { budget, clock, limits } = this.#parts;
     if (!budget.takeMessage(clock.now())) {
       this.#error(`Cannot send more than ${limits.clientMessagesPerMinute} messages per minute.`);
@@ -125,6 +147,10 @@ export class Session {
   /** Pushes what a block changed, to whoever subscribed to it. */
   block(events: BlockEvents): void {
     if (this.#state !== "open" || this.#held.size === 0) return;
+    this.#guard("block", () => this.#pushBlock(events));
+  }
+
+  #pushBlock(events: BlockEvents): void {
     const { context } = this.#parts;
     // No order between channels is promised; where to start changes from block to block.
     const held = [...this.#held.values()];
@@ -197,7 +223,7 @@ export class Session {
     const again = feed.again ?? feed.first!;
     const repeat = () => {
       cancelNext = clock.after(periodMs, repeat);
-      if (this.#state === "open") this.#push(held, again(held, context));
+      if (this.#state === "open") this.#guard("feed", () => this.#push(held, again(held, context)));
     };
     cancelNext = clock.after(periodMs, repeat);
   }

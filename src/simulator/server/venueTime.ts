@@ -21,12 +21,14 @@ export interface VenueTimeOptions {
   speed: number | "stepped";
   /** How often, on the clock, the model is advanced. */
   blockMs: number;
+  /** Told what went wrong in a tick; the next one tries again. Without it the error is thrown. */
+  failed?: (what: string, error: unknown) => void;
 }
 
 /** The most one tick catches up, in ticks' worth of time. */
 const MAX_CATCH_UP_TICKS = 50;
 
-export function startVenueTime({ venue, clock, speed, blockMs }: VenueTimeOptions): VenueTime {
+export function startVenueTime({ venue, clock, speed, blockMs, failed }: VenueTimeOptions): VenueTime {
   const startedMs = clock.now();
   const venueStartMs = venue.nowMs;
   let skewMs = 0;
@@ -38,7 +40,13 @@ export function startVenueTime({ venue, clock, speed, blockMs }: VenueTimeOption
       const dueMs = Math.floor(venueStartMs + (clock.now() - startedMs) * speed + skewMs);
       const furthestMs = venue.nowMs + Math.ceil(blockMs * speed * MAX_CATCH_UP_TICKS);
       const toMs = Math.min(dueMs, furthestMs);
-      if (toMs > venue.nowMs) venue.advance(toMs);
+      if (toMs <= venue.nowMs) return;
+      try {
+        venue.advance(toMs);
+      } catch (error) {
+        if (failed === undefined) throw error;
+        failed("block", error);
+      }
     };
     cancel = clock.after(blockMs, tick);
   }

@@ -1,8 +1,9 @@
 /** The simulator on real sockets. */
 import assert from "node:assert/strict";
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { afterEach, describe, it } from "node:test";
 import { WebSocket } from "ws";
+import { silentLog } from "../../../src/runtime/log.ts";
 import { createVenue } from "../../../src/simulator/exchange/venue.ts";
 import { type Simulator, startSimulator } from "../../../src/simulator/server/server.ts";
 import { scriptedVenue } from "./scriptedVenue.ts";
@@ -166,6 +167,42 @@ describe("the server", () => {
     assert.equal(await status("/info", { method: "POST", body: "x".repeat(3_000_000) }), 413);
     const [error] = await once(new WebSocket(`${simulator.url.replace("http", "ws")}/other`), "error");
     assert.match(error.message, /404/);
+  });
+
+  it("survives what the model cannot do: 500 for a request, 1011 for a connection, and time goes on", async () => {
+    const errors: string[] = [];
+    const logged = new EventEmitter();
+    const log = {
+      ...silentLog,
+      error: (message: string) => logged.emit("error line", errors.push(message)),
+    };
+    const { simulator, venue, json } = await start({ log, blockMs: 5 });
+    const broken = () => {
+      throw new TypeError("the model is broken");
+    };
+    venue.answers.set("webData2", broken);
+    assert.deepEqual(await json("/info", { type: "webData2" }), { status: 500, body: null });
+    const { socket } = await open(simulator.wsUrl);
+    const closed = once(socket, "close");
+    const payload = { type: "webData2" };
+    socket.send(JSON.stringify({ method: "post", id: 1, request: { type: "info", payload } }));
+    assert.equal((await closed)[0], 1011);
+    assert.deepEqual(errors, [
+      "the simulated venue failed: POST /info",
+      "the simulated venue failed: message",
+    ]);
+    const { advance } = venue;
+    venue.advance = broken;
+    await once(logged, "error line");
+    assert.equal(errors.at(-1), "the simulated venue failed: block");
+    venue.advance = advance;
+    await new Promise<void>((resolve) => {
+      const stop = venue.onBlock(() => {
+        stop();
+        resolve();
+      });
+    });
+    assert.equal((await json("/info", { type: "allMids" })).status, 200);
   });
 });
 
