@@ -31,7 +31,18 @@ import {
 } from "./transfers.ts";
 import { isUnified, rebalance, spendableUsdc } from "./unified.ts";
 import type { TokenListing } from "./universe.ts";
-import { address, boolean, decimal, defaultAnswer, done, failed, integer, Malformed, text } from "./wire.ts";
+import {
+  address,
+  boolean,
+  decimal,
+  defaultAnswer,
+  done,
+  failed,
+  integer,
+  Malformed,
+  natural,
+  text,
+} from "./wire.ts";
 import { accountOf, collect, touch, type World } from "./world.ts";
 
 const DAY_MS = 86_400_000;
@@ -55,7 +66,7 @@ export function accountAction(
     case "noop":
       return defaultAnswer();
     case "reserveRequestWeight":
-      return reserveRequests(world, account, integer(action.weight));
+      return reserveRequests(world, account, natural(action.weight));
     case "scheduleCancel":
       return scheduleCancel(world, account, action.time);
     case "updateIsolatedMargin":
@@ -160,11 +171,11 @@ function sendAssetAction(
 
 /** More requests for 0.0005 USDC each. */
 function reserveRequests(world: World, account: Account, weight: number): Answer {
-  const cost = BigInt(Math.max(0, weight)) * 50_000n;
+  const cost = BigInt(weight) * 50_000n;
   if (cost > withdrawable(account, "")) return failed("Insufficient balance to reserve request weight.");
   dexOf(account, "").usd -= cost;
   collect(world, 0, cost);
-  account.reservedRequests += Math.max(0, weight);
+  account.reservedRequests += weight;
   return defaultAnswer();
 }
 

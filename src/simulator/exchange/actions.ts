@@ -13,6 +13,7 @@ import { startTwap, stopTwap } from "./twap.ts";
 import { rebalance, spendableUsdc } from "./unified.ts";
 import { refuse } from "./validation.ts";
 import {
+  address,
   boolean,
   cloid,
   decimal,
@@ -23,6 +24,7 @@ import {
   list,
   Malformed,
   malformed,
+  natural,
   object,
 } from "./wire.ts";
 import { recordOrder, touch, type World } from "./world.ts";
@@ -141,7 +143,7 @@ function placeOrders(world: World, account: Account, action: JsonObject): Answer
     return failed("Builder fee has not been approved");
   }
   const specs = orders.map((wire) => parseSpec(world, wire, builder));
-  const grouping = action.grouping ?? "na";
+  const grouping = readGrouping(action.grouping);
   const odd = misplaced(specs, grouping);
   // The venue's words for it are not known; nothing of the group is placed.
   if (odd !== undefined) return failed(`Invalid TP/SL price. asset=${odd.market.asset}`);
@@ -149,8 +151,17 @@ function placeOrders(world: World, account: Account, action: JsonObject): Answer
   return done({ type: "order", data: { statuses: replies.map(replyOf) } });
 }
 
+type Grouping = "na" | "normalTpsl" | "positionTpsl";
+
+/** `{p: n}` gives a priority to a batch of single orders. */
+function readGrouping(value: Json = "na"): Grouping {
+  if (value === "na" || value === "normalTpsl" || value === "positionTpsl") return value;
+  integer(object(value).p);
+  return "na";
+}
+
 /** The first order of a TP/SL group that has to be a trigger and is none. */
-function misplaced(specs: OrderSpec[], grouping: Json): OrderSpec | undefined {
+function misplaced(specs: OrderSpec[], grouping: Grouping): OrderSpec | undefined {
   const triggers = grouping === "normalTpsl" ? specs.slice(1) : grouping === "positionTpsl" ? specs : [];
   return triggers.find((spec) => spec.trigger === null);
 }
@@ -158,11 +169,10 @@ function misplaced(specs: OrderSpec[], grouping: Json): OrderSpec | undefined {
 function parseBuilder(action: JsonObject): Order["builder"] {
   if (action.builder === undefined || action.builder === null) return null;
   const wire = object(action.builder);
-  if (typeof wire.b !== "string") throw new Malformed();
-  return { address: wire.b.toLowerCase(), fee: BigInt(integer(wire.f)) };
+  return { address: address(wire.b), fee: BigInt(natural(wire.f)) };
 }
 
-function placeGroup(world: World, account: Account, specs: OrderSpec[], grouping: Json): Reply[] {
+function placeGroup(world: World, account: Account, specs: OrderSpec[], grouping: Grouping): Reply[] {
   if (grouping === "normalTpsl") return placeFamily(world, account, specs);
   if (grouping === "positionTpsl") {
     const replies = specs.map((spec) =>

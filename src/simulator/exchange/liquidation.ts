@@ -2,7 +2,8 @@
  * Liquidations. Guarantees, as observed (§5.2): below maintenance margin all orders go (`liquidatedCanceled`) and the
  * positions are sold into the book as the user's own market orders (`method: "market"`, ordinary fees, note on both
  * rows); below two thirds of it, or where the book could not take enough, the backstop takes them at the bankruptcy
- * price (`Liquidated … Long`, no fee, `method: "backstop"`). Positions of both sides still sum to zero.
+ * price (`Liquidated … Long`, no fee, `method: "backstop"`). Positions of both sides still sum to zero. The ledger row
+ * and the event tell what was liquidated; a price that moves on while nobody buys tells nothing.
  */
 import type { JsonObject } from "../contract.ts";
 import {
@@ -13,12 +14,13 @@ import {
   isolatedEquity,
   type PerpDex,
   type Position,
+  positionOf,
   positionValue,
 } from "./account.ts";
-import { abs, type Fixed, format, max, min, TEN, toTick } from "./fixed.ts";
+import { abs, type Fixed, format, max, min, mul, TEN, toTick } from "./fixed.ts";
 import { addressOf, tradeId } from "./ids.ts";
 import { type Market, maintenanceMargin, markPx } from "./market.ts";
-import { endByVenue, place } from "./matching.ts";
+import { dropStaleReduceOnly, endByVenue, place } from "./matching.ts";
 import { sideLetter } from "./order.ts";
 import { isUnderwater, rebalance } from "./unified.ts";
 import {
@@ -54,21 +56,28 @@ export function liquidateUnderwater(world: World, moved: ReadonlySet<Market>): v
 function liquidateIsolated(world: World, account: Account, dex: PerpDex): void {
   for (const position of [...dex.positions.values()]) {
     if (position.isolatedUsd === null) continue;
-    const mark = markPx(position.market);
-    const maintenance = maintenanceMargin(position.market, positionValue(position, mark));
-    const equity = isolatedEquity(position, mark);
-    if (equity >= maintenance) continue;
-    announce(world, account, [position], equity, "Isolated");
+    const margin = isolatedMargin(position);
+    if (margin.equity >= margin.maintenance) continue;
     cancelOrders(world, account, (market) => market === position.market);
-    if (!isHopeless(equity, maintenance)) {
-      sell(world, account, position, bankruptcyPx(position, position.isolatedUsd));
-    }
-    const left = dex.positions.get(position.market.coin);
-    if (left === undefined || left.isolatedUsd === null) continue;
-    if (isHopeless(isolatedEquity(left, mark), maintenance)) {
-      backstop(world, account, left, bankruptcyPx(left, left.isolatedUsd), "Isolated");
-    }
+    liquidate(world, account, [position], margin.equity, "Isolated", () => {
+      if (!isHopeless(margin.equity, margin.maintenance)) {
+        sell(world, account, position, bankruptcyPx(position, position.isolatedUsd as Fixed));
+      }
+      const left = dex.positions.get(position.market.coin);
+      if (left === undefined || left.isolatedUsd === null) return;
+      // The sale moved the mark and left less to maintain.
+      const after = isolatedMargin(left);
+      if (isHopeless(after.equity, after.maintenance)) {
+        backstop(world, account, left, bankruptcyPx(left, left.isolatedUsd), "Isolated");
+      }
+    });
   }
+}
+
+function isolatedMargin(position: Position): { equity: Fixed; maintenance: Fixed } {
+  const mark = markPx(position.market);
+  const maintenance = maintenanceMargin(position.market, positionValue(position, mark));
+  return { equity: isolatedEquity(position, mark), maintenance };
 }
 
 /** Below two thirds of maintenance margin the book is no longer asked. */
@@ -78,16 +87,18 @@ function liquidateCross(world: World, account: Account, dex: PerpDex, name: stri
   const before = dexMargin(account, dex);
   if (!isUnderwater(world, account, dex)) return;
   const positions = () => [...dex.positions.values()].filter((p) => p.isolatedUsd === null);
-  announce(world, account, positions(), before.cross.accountValue, "Cross");
   cancelOrders(world, account, (market) => market.perp !== null && market.dex === name);
-  if (!isHopeless(before.cross.accountValue, before.crossMaintenance)) {
-    for (const position of positions()) sell(world, account, position, sharedBankruptcyPx(position, before));
-  }
-  const after = dexMargin(account, dex);
-  if (after.cross.notional === 0n || !isHopeless(after.cross.accountValue, after.crossMaintenance)) return;
-  for (const position of positions()) {
-    backstop(world, account, position, sharedBankruptcyPx(position, after), "Cross");
-  }
+  liquidate(world, account, positions(), before.cross.accountValue, "Cross", () => {
+    if (!isHopeless(before.cross.accountValue, before.crossMaintenance)) {
+      for (const position of positions())
+        sell(world, account, position, sharedBankruptcyPx(position, before));
+    }
+    const after = dexMargin(account, dex);
+    if (after.cross.notional === 0n || !isHopeless(after.cross.accountValue, after.crossMaintenance)) return;
+    for (const position of positions()) {
+      backstop(world, account, position, sharedBankruptcyPx(position, after), "Cross");
+    }
+  });
 }
 
 /** Each cross position carries its share of the equity (or of the hole). */
@@ -106,21 +117,30 @@ function bankruptcyPx(position: Position, cash: Fixed): Fixed {
   return position.szi > 0n ? px + step : px > 0n ? px : step;
 }
 
-function announce(
+/** Runs a liquidation of `positions` and tells how much of them went, if anything did. */
+function liquidate(
   world: World,
   account: Account,
-  positions: Position[],
+  positions: readonly Position[],
   accountValue: Fixed,
   leverageType: "Cross" | "Isolated",
+  run: () => void,
 ): void {
   beginTransaction(world);
-  const notional = positions.reduce((sum, p) => sum + positionValue(p, markPx(p.market)), 0n);
+  const before = positions.map(({ market, szi }) => ({ market, szi, mark: markPx(market) }));
+  run();
+  const gone = before.flatMap(({ market, szi, mark }) => {
+    const sold = szi - (positionOf(account, market)?.szi ?? 0n);
+    return sold === 0n ? [] : [{ market, szi: sold, mark }];
+  });
+  if (gone.length === 0) return;
+  const notional = gone.reduce((sum, { szi, mark }) => sum + mul(abs(szi), mark), 0n);
   recordLedger(world, [account.user], {
     type: "liquidation",
     liquidatedNtlPos: format(notional),
     accountValue: format(accountValue),
     leverageType,
-    liquidatedPositions: positions.map((p) => ({ coin: p.market.coin, szi: format(p.szi) })),
+    liquidatedPositions: gone.map(({ market, szi }) => ({ coin: market.coin, szi: format(szi) })),
   });
   world.events.push({
     type: "liquidation",
@@ -223,5 +243,6 @@ export function transferPosition(
     take();
     give();
   }
+  for (const account of [from, to]) dropStaleReduceOnly(world, account, market, null);
   world.moved.add(market);
 }

@@ -332,13 +332,18 @@ function settle(context: TradeContext, account: Account, order: Order, crossed: 
 }
 
 /** After the position closed or flipped, resting reduce-only orders that could only increase it are canceled. */
-function dropStaleReduceOnly(world: World, account: Account, market: Market, traded: Order): void {
+export function dropStaleReduceOnly(
+  world: World,
+  account: Account,
+  market: Market,
+  traded: Order | null,
+): void {
   if (account.isTrader) return;
   const szi = positionOf(account, market)?.szi ?? 0n;
   for (const order of [...account.orders.values()]) {
     if (order === traded || order.market !== market || !order.reduceOnly || order.parent !== null) continue;
     // A filled order ends its own siblings, under their own status.
-    if (traded.remaining === 0n && traded.siblings.includes(order)) continue;
+    if (traded?.remaining === 0n && traded.siblings.includes(order)) continue;
     const reduces = szi !== 0n && signOf(szi) !== (order.isBuy ? 1n : -1n);
     if (!reduces && account.orders.has(order.oid)) endByVenue(world, account, order, "reduceOnlyCanceled");
   }

@@ -2,12 +2,13 @@
  * The less busy requests about accounts: portfolio, fees, limits, roles, sub-accounts, vaults, webData2.
  */
 import type { Json, JsonObject } from "../contract.ts";
-import { type Account, dexMargin, dexOf } from "./account.ts";
+import type { Account } from "./account.ts";
 import * as about from "./accountInfo.ts";
 import { requestCap, tradedVolume } from "./addressLimits.ts";
 import { type Fixed, format, formatScaled, units } from "./fixed.ts";
 import { fundingRate, premium } from "./funding.ts";
 import * as markets from "./marketInfo.ts";
+import { shareOf, vaultEquity } from "./transfers.ts";
 import { twapState } from "./twap.ts";
 import type { Vault, World } from "./world.ts";
 
@@ -204,25 +205,12 @@ export function referral(account: Account): JsonObject {
 
 const LOCKUP_MS = DAY_MS;
 
-const vaultEquity = (world: World, vault: Vault): Fixed => {
-  const account = about.accountFor(world, vault.address);
-  return dexMargin(account, dexOf(account, "")).total.accountValue;
-};
-
-/** A follower's share of what the vault is worth now. */
-function share(world: World, vault: Vault, follower: string): Fixed {
-  const held = vault.followers.get(follower)?.equity ?? 0n;
-  let total = 0n;
-  for (const f of vault.followers.values()) total += f.equity;
-  return total === 0n ? 0n : (vaultEquity(world, vault) * held) / total;
-}
-
 export function userVaultEquities(world: World, account: Account): JsonObject[] {
   return world.vaults
     .filter((v) => v.followers.has(account.user))
     .map((v) => ({
       vaultAddress: v.address,
-      equity: format(share(world, v, account.user)),
+      equity: format(shareOf(world, v, account.user)),
       lockedUntilTimestamp: (v.followers.get(account.user)?.enteredMs ?? 0) + LOCKUP_MS,
     }));
 }
@@ -243,7 +231,7 @@ export const vaultSummaries = (world: World): JsonObject[] =>
 
 function follower(world: World, vault: Vault, user: string): JsonObject {
   const held = vault.followers.get(user);
-  const equity = share(world, vault, user);
+  const equity = shareOf(world, vault, user);
   const enteredMs = held?.enteredMs ?? vault.createdMs;
   const pnl = format(equity - (held?.equity ?? 0n));
   return {
@@ -261,7 +249,7 @@ export function vaultDetails(world: World, address: string, user: string | null)
   const vault = world.vaults.find((v) => v.address === address);
   if (vault === undefined) return null;
   const total = vaultEquity(world, vault);
-  const leaders = share(world, vault, vault.leader);
+  const leaders = shareOf(world, vault, vault.leader);
   return {
     name: vault.name,
     vaultAddress: vault.address,
@@ -318,7 +306,7 @@ export function webData2(world: World, account: Account): JsonObject {
   const unnamed = livingAgents(world, account).find((a) => a.name === "");
   const dex = world.universe.dexes[0];
   const equities = userVaultEquities(world, account);
-  const total = world.vaults.reduce((sum, v) => sum + share(world, v, account.user), 0n);
+  const total = world.vaults.reduce((sum, v) => sum + shareOf(world, v, account.user), 0n);
   return {
     clearinghouseState: about.clearinghouseState(world, account, ""),
     leadingVaults: leadingVaults(world, account.user),

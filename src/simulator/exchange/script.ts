@@ -12,7 +12,7 @@ import { backstopAddress, transferPosition } from "./liquidation.ts";
 import { markPx } from "./market.ts";
 import { endByVenue } from "./matching.ts";
 import { sideLetter } from "./order.ts";
-import { mint, openVault } from "./transfers.ts";
+import { mint, openVault, withdrawable } from "./transfers.ts";
 import { accountOf, collect, recordFill, recordLedger, takeOid, touch, type World } from "./world.ts";
 
 export type Script =
@@ -41,8 +41,7 @@ export function runScript(world: World, script: Script): void {
   else if (script.type === "mintOutcome") {
     mintOutcome(world, script.user.toLowerCase(), script.outcome, fixed(script.amount));
   } else if (script.type === "createVault") {
-    const leader = accountOf(world, script.leader.toLowerCase());
-    openVault(world, leader, script.name, "", fixed(script.usd));
+    scriptVault(world, script.leader.toLowerCase(), script.name, fixed(script.usd));
   } else if (script.type === "mint") {
     mintToken(world, script.user.toLowerCase(), script.token, fixed(script.amount));
   } else if (script.type === "ledger") {
@@ -130,6 +129,13 @@ function convertDust(world: World, user: string, coin: string): void {
   recordFill(world, account, fill, null);
 }
 
+function scriptVault(world: World, user: string, name: string, usd: Fixed): void {
+  const leader = accountOf(world, user);
+  if (usd <= 0n || usd > withdrawable(leader, ""))
+    throw new InvariantError(`${user} has no ${format(usd)} USDC to open a vault with`);
+  openVault(world, leader, name, "", usd);
+}
+
 function mintToken(world: World, user: string, name: string, amount: Fixed): void {
   const token = world.universe.tokens.find((t) => t.name === name);
   if (token === undefined) throw new InvariantError(`no token ${JSON.stringify(name)}`);
@@ -138,11 +144,14 @@ function mintToken(world: World, user: string, name: string, amount: Fixed): voi
 
 function mintOutcome(world: World, user: string, outcome: number, amount: Fixed): void {
   const account = accountOf(world, user);
+  const dollars = balanceOf(account, 0);
+  if (amount <= 0n || amount > dollars.total - dollars.hold)
+    throw new InvariantError(`${user} has no ${format(amount)} USDC to mint an outcome with`);
   for (const side of [0, 1]) {
     const { spot } = marketOf(world, `#${10 * outcome + side}`);
     if (spot !== null) mint(world, account, spot.base, amount);
   }
-  balanceOf(account, 0).total -= amount;
+  dollars.total -= amount;
   collect(world, 0, amount);
 }
 

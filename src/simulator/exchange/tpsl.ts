@@ -8,7 +8,7 @@ import { abs } from "./fixed.ts";
 import { type Market, markPx } from "./market.ts";
 import { end, endByVenue, run } from "./matching.ts";
 import type { Order } from "./order.ts";
-import { canOpen, reducible } from "./validation.ts";
+import { reducible, refuseUnfunded } from "./validation.ts";
 import { accountOf, recordOrder, type World } from "./world.ts";
 
 /** An order left the living: it is no longer anybody's child or sibling. */
@@ -64,8 +64,9 @@ function fire(world: World, order: Order): void {
     endByVenue(world, account, order, "reduceOnlyCanceled");
     return;
   }
-  if (!canOpen(account, order, order.remaining, order.limitPx)) {
-    endByVenue(world, account, order, "perpMarginRejected");
+  const unfunded = refuseUnfunded(account, order);
+  if (unfunded !== null) {
+    endByVenue(world, account, order, unfunded);
     return;
   }
   order.tif = trigger.isMarket ? "Ioc" : "Gtc";

@@ -82,7 +82,7 @@ export function withdraw(world: World, account: Account, usd: Fixed, nonce: numb
 
 export function classTransfer(world: World, account: Account, usd: Fixed, toPerp: boolean): Refused {
   if (isUnified(account)) return "Action disabled when unified account is active";
-  if (usd > (toPerp ? freeBalance(account, USDC) : withdrawable(account, ""))) {
+  if (usd <= 0n || usd > (toPerp ? freeBalance(account, USDC) : withdrawable(account, ""))) {
     return "Insufficient balance for transfer.";
   }
   const dex = dexOf(account, "");
@@ -171,12 +171,20 @@ export function sendAsset(world: World, from: Account, move: AssetMove): Refused
     if (perpSide(name) && (!isDex(name) || token.index !== USDC))
       return `Invalid dex ${JSON.stringify(name)}.`;
   }
+  const fee = world.accounts.has(destination) ? 0n : ACTIVATION_FEE;
+  // A new account costs a dollar; it comes from where the dollars come from, else from spot.
+  const feeInside = token.index === USDC ? fee : 0n;
   const available = perpSide(sourceDex) ? withdrawable(from, sourceDex) : freeBalance(from, token.index);
-  if (amount <= 0n || amount > available) return "Insufficient balance for token transfer.";
+  if (amount <= 0n || amount + feeInside > available || fee - feeInside > freeBalance(from, USDC))
+    return "Insufficient balance for token transfer.";
   const to = accountOf(world, destination);
   let entry = 0n;
-  if (perpSide(sourceDex)) dexOf(from, sourceDex).usd -= amount;
-  else entry = takeToken(from, token.index, amount);
+  if (perpSide(sourceDex)) dexOf(from, sourceDex).usd -= amount + feeInside;
+  else {
+    entry = takeToken(from, token.index, amount);
+    if (fee > 0n) takeToken(from, USDC, fee);
+  }
+  collect(world, USDC, fee);
   if (perpSide(destinationDex)) dexOf(to, destinationDex).usd += amount;
   else giveToken(to, token.index, amount, entry);
   rebalance(to);
@@ -189,10 +197,10 @@ export function sendAsset(world: World, from: Account, move: AssetMove): Refused
     token: token.name,
     amount: format(amount),
     usdcValue: format(truncate(mul(amount, priceOf(world, token.index)), 6)),
-    fee: "0.0",
+    fee: format(fee),
     nativeTokenFee: "0.0",
     nonce: move.nonce,
-    feeToken: "",
+    feeToken: fee > 0n ? "USDC" : "",
   });
   return null;
 }
@@ -232,11 +240,20 @@ export function vaultTransfer(
     recordLedger(world, [account.user, vault.address], delta);
     return null;
   }
-  if (held === undefined || usd > held.equity) return "Insufficient vault equity.";
+  const worth = shareOf(world, vault, account.user);
+  if (
+    held === undefined ||
+    usd <= 0n ||
+    usd > min(worth, withdrawable(accountOf(world, vault.address), ""))
+  ) {
+    return "Insufficient vault equity.";
+  }
   pool.usd -= usd;
   dexOf(account, "").usd += usd;
-  if (usd === held.equity) vault.followers.delete(account.user);
-  else held.equity -= usd;
+  rebalance(account);
+  // What was put in goes in proportion to what is taken out.
+  if (usd === worth) vault.followers.delete(account.user);
+  else held.equity -= mulDiv(held.equity, usd, worth);
   const delta: JsonObject = {
     type: "vaultWithdraw",
     vault: vault.address,
@@ -249,6 +266,19 @@ export function vaultTransfer(
   };
   recordLedger(world, [account.user, vault.address], delta);
   return null;
+}
+
+export function vaultEquity(world: World, vault: Vault): Fixed {
+  const account = accountOf(world, vault.address);
+  return dexMargin(account, dexOf(account, "")).total.accountValue;
+}
+
+/** A follower's share of what the vault is worth now. */
+export function shareOf(world: World, vault: Vault, follower: string): Fixed {
+  const held = vault.followers.get(follower)?.equity ?? 0n;
+  let total = 0n;
+  for (const { equity } of vault.followers.values()) total += equity;
+  return total === 0n ? 0n : (vaultEquity(world, vault) * held) / total;
 }
 
 /** Address of the new vault; the leader's first deposit is not checked here. */

@@ -2,7 +2,16 @@
  * Why an order is refused, in the venue's own words (§6). Guarantees: checks in one fixed order, each with the order
  * status it is recorded under; texts carry the suffix ` asset=N`.
  */
-import { type Account, balanceOf, dexMargin, dexOf, leverageOf, positionOf } from "./account.ts";
+import {
+  type Account,
+  balanceOf,
+  dexMargin,
+  dexOf,
+  isolatedEquity,
+  leverageOf,
+  positionOf,
+  positionValue,
+} from "./account.ts";
 import { tradedVolume } from "./addressLimits.ts";
 import { bestAsk, bestBid, crosses, opposite } from "./book.ts";
 import {
@@ -165,6 +174,12 @@ function checkFunds(account: Account, order: Order): Refusal | null {
   return { status: "perpMarginRejected", text: "Insufficient margin to place order." };
 }
 
+/** Status under which a trigger that fires is refused, or null: whether it can be paid for is asked only then. */
+export function refuseUnfunded(account: Account, order: Order): string | null {
+  if (order.market.spot !== null) return checkBalance(account, order)?.status ?? null;
+  return canOpen(account, order, order.remaining, order.limitPx) ? null : "perpMarginRejected";
+}
+
 /** A crossing order is valued at the mark, since its limit may only be slippage. */
 function expectedPx(order: Order): Fixed {
   const mark = markPx(order.market);
@@ -174,7 +189,7 @@ function expectedPx(order: Order): Fixed {
 function checkBalance(account: Account, order: Order): Refusal | null {
   const { base, quote } = order.market.spot as NonNullable<Market["spot"]>;
   const balance = balanceOf(account, order.isBuy ? quote.index : base.index);
-  const needed = order.isBuy ? mul(order.limitPx, order.origSz) : order.origSz;
+  const needed = order.isBuy ? mul(order.limitPx, order.remaining) : order.remaining;
   if (balance.total - balance.hold >= needed) return null;
   return {
     status: "insufficientSpotBalanceRejected",
@@ -191,7 +206,17 @@ export function canOpen(account: Account, order: Order, sz: Fixed, px: Fixed): b
   const leverage = BigInt(leverageOf(account, market).value);
   const needed = truncate(mul(px, opening) / leverage, 6);
   const margin = dexMargin(account, dexOf(account, market.dex));
-  return margin.cross.accountValue - margin.cross.marginUsed + spendableUsdc(account) >= needed;
+  const free = margin.cross.accountValue - margin.cross.marginUsed + spendableUsdc(account);
+  return free + (opening < sz ? marginOf(account, market) : 0n) >= needed;
+}
+
+/** What the position binds, and frees when it is closed: the first half of an order that turns it round. */
+function marginOf(account: Account, market: Market): Fixed {
+  const position = positionOf(account, market);
+  if (position === undefined) return 0n;
+  const mark = markPx(market);
+  if (position.isolatedUsd !== null) return max(0n, isolatedEquity(position, mark));
+  return truncate(positionValue(position, mark) / BigInt(leverageOf(account, market).value), 6);
 }
 
 function exceedsTier(account: Account, order: Order): boolean {

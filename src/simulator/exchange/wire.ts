@@ -33,6 +33,11 @@ export function integer(value: Json | undefined): number {
   if (typeof value !== "number" || !Number.isSafeInteger(value)) throw new Malformed();
   return value;
 }
+export function natural(value: Json | undefined): number {
+  const read = integer(value);
+  if (read < 0) throw new Malformed();
+  return read;
+}
 export function object(value: Json | undefined): JsonObject {
   if (!isObject(value)) throw new Malformed();
   return value;

@@ -22,6 +22,7 @@ import {
   positionIn,
   SOL,
   statusesOf,
+  trigger,
 } from "./exchangeHarness.ts";
 
 /** Alice trades `sz` with Bob at `px`, as taker. */
@@ -335,6 +336,36 @@ test("without a book the backstop takes it at the bankruptcy price, free of fees
   assert.equal(positionIn(desk, ALICE, "SOL"), undefined);
 });
 
+test("what a thin book leaves of an isolated position is judged by its own margin, and nothing sold tells nothing", () => {
+  const desk = openDesk();
+  desk.run(ALICE, { type: "updateLeverage", asset: SOL, isCross: false, leverage: 20 });
+  desk.venue.setOracle("SOL", "80");
+  tradeAt(desk, true, "80", "100", SOL);
+  desk.oid(BOB, { a: SOL, b: true, p: "77.8", s: "50" });
+  desk.venue.setOracle("SOL", "77.9");
+  // 50 are sold. The other 50 have 95 of their own: below 97.375 of maintenance, above two thirds of it.
+  assert.equal(newestFill(desk, ALICE).dir, "Close Long");
+  assert.equal(positionIn(desk, ALICE, "SOL")?.szi, "50.0");
+  const told = () =>
+    desk.venue
+      .truth(ALICE)
+      .ledger.map((row) => row.delta as JsonObject)
+      .filter((delta) => delta.type === "liquidation");
+  assert.deepEqual(told(), [
+    {
+      type: "liquidation",
+      liquidatedNtlPos: "3895.0",
+      accountValue: "190.0",
+      leverageType: "Isolated",
+      liquidatedPositions: [{ coin: "SOL", szi: "50.0" }],
+    },
+  ]);
+  for (const px of ["77.89", "77.88", "77.87"]) desk.venue.setOracle("SOL", px);
+  assert.equal(told().length, 1, "nobody buys at any of these prices");
+  desk.tick();
+  assert.equal(desk.events().filter((e) => e.type === "liquidation").length, 1);
+});
+
 test("a cross account is liquidated as a whole and ends at about nothing, never below", () => {
   const desk = openDesk();
   const carol = `0x${"ca".repeat(20)}`;
@@ -367,6 +398,49 @@ test("auto-deleveraging closes a winner against the bankrupt account", () => {
   assert.equal(note.method, "backstop");
   assert.notEqual(note.liquidatedUser, ALICE);
   assert.equal(positionIn(desk, ALICE, "BTC"), undefined);
+});
+
+test("auto-deleveraging cancels the reduce-only orders of the position it took", () => {
+  const desk = openDesk();
+  tradeAt(desk, false, "83757", "0.1");
+  desk.oid(ALICE, { b: true, p: "80000", s: "0.1", r: true });
+  desk.venue.script({ type: "adl", user: ALICE, coin: "BTC" });
+  assert.equal(desk.venue.truth(ALICE).orderEvents.at(-1)?.status, "reduceOnlyCanceled");
+  assert.deepEqual(desk.info({ type: "openOrders", user: ALICE }), []);
+});
+
+test("an order that turns a position round may use the margin it frees", () => {
+  const desk = openDesk();
+  desk.venue.setOracle("BTC", "83000");
+  tradeAt(desk, true, "83000", "23");
+  const { maxTradeSzs } = desk.info({ type: "activeAssetData", user: ALICE, coin: "BTC" }) as {
+    maxTradeSzs: string[];
+  };
+  assert.ok(Number(maxTradeSzs[1]) > 46, "the venue says so itself");
+  tradeAt(desk, false, "83000", "46");
+  assert.equal(positionIn(desk, ALICE, "BTC")?.szi, "-23.0");
+  assert.equal(
+    errorOf(desk.place(ALICE, { b: true, p: "83000", s: "50" })),
+    "Insufficient margin to place order. asset=0",
+  );
+});
+
+test("a spot trigger that fires without the tokens is refused, and no balance goes below zero", () => {
+  const desk = openDesk();
+  for (const user of [ALICE, BOB]) desk.venue.script({ type: "mint", user, token: "USDC", amount: "1000" });
+  desk.venue.script({ type: "mint", user: ALICE, token: "HYPE", amount: "1" });
+  desk.venue.setOracle("@107", "40");
+  desk.oid(BOB, { a: HYPE_SPOT, b: true, p: "38", s: "10" });
+  const stop = { a: HYPE_SPOT, b: false, r: false, tpsl: "sl", px: "39" } as const;
+  for (const s of ["10", "1"])
+    desk.run(ALICE, { type: "order", orders: [trigger({ ...stop, p: "37", s })], grouping: "na" });
+  desk.venue.setOracle("@107", "38.5");
+  const ends = desk.venue.truth(ALICE).orderEvents.map((row) => `${row.status}`);
+  assert.deepEqual(ends.slice(2), ["triggered", "insufficientSpotBalanceRejected", "triggered", "filled"]);
+  const { balances } = desk.info({ type: "spotClearinghouseState", user: ALICE }) as {
+    balances: JsonObject[];
+  };
+  assert.equal(balances.find((b) => b.coin === "HYPE")?.total, "0.0");
 });
 
 test("dust is converted with tid 0, a zero hash and an oid nobody knows", () => {
@@ -477,6 +551,87 @@ test("transfers write the venue's ledger rows on both sides", () => {
   assert.equal((broke.body as JsonObject).status, "err");
 });
 
+test("a new account costs its sender a dollar, however it is paid", () => {
+  const desk = openDesk();
+  const send = (destination: string, amount: string) =>
+    desk.run(ALICE, {
+      type: "sendAsset",
+      destination,
+      sourceDex: "",
+      destinationDex: "",
+      token: "USDC",
+      amount,
+    });
+  const newcomer = `0x${"9e".repeat(20)}`;
+  send(newcomer, "10");
+  send(newcomer, "10");
+  assert.deepEqual(
+    desk.venue
+      .truth(ALICE)
+      .ledger.slice(1)
+      .map((row) => (row.delta as JsonObject).fee),
+    ["1.0", "0.0"],
+  );
+  assert.equal(perpState(desk, ALICE).withdrawable, "99979.0");
+  const all = send(`0x${"8e".repeat(20)}`, "99979");
+  assert.equal((all.body as JsonObject).response, "Insufficient balance for token transfer.");
+});
+
+test("nobody moves less than nothing, or more than there is, through any door", () => {
+  const desk = openDesk();
+  desk.venue.script({ type: "createVault", leader: BOB, name: "V", usd: "1000" });
+  const [vault] = desk.info({ type: "vaultSummaries" }) as { vaultAddress: string }[];
+  const { vaultAddress } = vault as { vaultAddress: string };
+  const made = desk.run(ALICE, { type: "createSubAccount", name: "two" });
+  const subAccountUser = ((made.body as JsonObject).response as { data: string }).data;
+  desk.run(ALICE, { type: "vaultTransfer", vaultAddress, isDeposit: true, usd: 1_000_000_000 });
+  const before = desk.venue.truth(ALICE).ledger.length;
+  for (const action of [
+    { type: "vaultTransfer", vaultAddress, isDeposit: false, usd: -5_000_000 },
+    { type: "vaultTransfer", vaultAddress, isDeposit: false, usd: 0 },
+    { type: "vaultTransfer", vaultAddress, isDeposit: false, usd: 1_000_000_001 },
+    { type: "vaultTransfer", vaultAddress, isDeposit: true, usd: -5_000_000 },
+    { type: "subAccountTransfer", subAccountUser, isDeposit: true, usd: -5_000_000 },
+    { type: "subAccountTransfer", subAccountUser, isDeposit: false, usd: 1 },
+    { type: "usdClassTransfer", amount: "0", toPerp: false, nonce: 1 },
+    { type: "createVault", name: "W", description: "", initialUsd: -200_000_000 },
+    { type: "reserveRequestWeight", weight: -10 },
+  ]) {
+    const answer = desk.run(ALICE, action);
+    const refused = answer.status === 422 || (answer.body as JsonObject).status === "err";
+    assert.ok(refused, `${JSON.stringify(action)} ${JSON.stringify(answer.body)}`);
+  }
+  assert.equal(desk.venue.truth(ALICE).ledger.length, before);
+  assert.throws(() => desk.venue.script({ type: "createVault", leader: BOB, name: "X", usd: "1000000" }));
+  assert.throws(() => desk.venue.script({ type: "mintOutcome", user: BOB, outcome: 1, amount: "5" }));
+});
+
+test("a vault that lost money pays each follower a share of what is left", () => {
+  const desk = openDesk();
+  desk.venue.script({ type: "createVault", leader: BOB, name: "V", usd: "1000" });
+  const [vault] = desk.info({ type: "vaultSummaries" }) as { vaultAddress: string }[];
+  const { vaultAddress } = vault as { vaultAddress: string };
+  desk.run(ALICE, { type: "vaultTransfer", vaultAddress, isDeposit: true, usd: 1_000_000_000 });
+  const trade = (b: boolean, p: string) => {
+    desk.oid(ALICE, { b: !b, p, s: "0.1" });
+    const order = { type: "order", orders: [limit({ b, p, s: "0.1" })], grouping: "na" };
+    desk.venue.execute(BOB, order, { nonce: 1, vaultAddress });
+  };
+  trade(true, "83000");
+  trade(false, "82000");
+  // 2 000 less a loss of 100 and fees of 3.735 and 3.69.
+  const share = () => (desk.info({ type: "userVaultEquities", user: ALICE }) as JsonObject[])[0]?.equity;
+  assert.equal(share(), "946.2875");
+  const take = (usd: number) =>
+    (desk.run(ALICE, { type: "vaultTransfer", vaultAddress, isDeposit: false, usd }).body as JsonObject)
+      .status;
+  assert.equal(take(1_000_000_000), "err");
+  assert.equal(take(446_287_500), "ok");
+  assert.equal(share(), "500.0");
+  assert.equal(take(500_000_000), "ok");
+  assert.equal(share(), undefined);
+});
+
 const spotOf = (desk: Desk, user: string) =>
   desk.info({ type: "spotClearinghouseState", user }) as {
     balances: JsonObject[];
@@ -544,7 +699,8 @@ test("a unified pool pays for a loss on one dex with what another dex has posted
   const liquidations = () =>
     desk.venue.truth(carol).ledger.filter((row) => (row.delta as JsonObject).type === "liquidation");
   assert.equal(liquidations().length, 0);
-  // Another 60 less: 284.6 against 91.125 + 200.
+  // Another 60 less: 284.6 against 91.125 + 200. Somebody buys what is sold.
+  desk.oid(BOB, { p: "72800", s: "0.1" });
   desk.venue.setOracle("BTC", "72900");
   assert.equal(liquidations().length, 1, "the pool no longer covers the maintenance margin");
 });
@@ -643,7 +799,7 @@ test("outcome markets trade as #N, are held as +N and settle at 0 or 1", () => {
     },
   });
   const YES = 100_000_010;
-  desk.venue.script({ type: "mint", user: ALICE, token: "USDC", amount: "1000" });
+  for (const user of [ALICE, BOB]) desk.venue.script({ type: "mint", user, token: "USDC", amount: "1000" });
   desk.venue.script({ type: "mintOutcome", user: BOB, outcome: 1, amount: "100" });
   tradeAt(desk, true, "0.55", "50", YES);
   assert.equal(newestFill(desk, ALICE).coin, "#10");

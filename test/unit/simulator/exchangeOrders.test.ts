@@ -354,6 +354,8 @@ test("scheduleCancel ends everything at its time, and must lie 5 s ahead", () =>
 test("a body of the wrong shape is 422 text and does nothing", () => {
   const desk = openDesk();
   const bodies: JsonObject[] = [
+    { type: "order", orders: [limit({})], grouping: "bogus" },
+    { type: "order", orders: [limit({})], grouping: "na", builder: { b: BOB, f: -10 } },
     { type: "order", orders: [{ ...limit({}), p: 83000 }], grouping: "na" },
     { type: "order", orders: [], grouping: "na" },
     { type: "cancel", cancels: [{ a: 0 }] },
