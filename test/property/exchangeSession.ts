@@ -23,7 +23,7 @@ export function runSession(seed: number, steps: number): Session {
   const random = seededRandom(`session ${seed}`);
   const venue = createVenue({
     seed,
-    traders: { coins: COINS, stepMs: 60_000, takesPerMinute: 2, levels: 3, levelUsd: 60_000 },
+    traders: { coins: COINS, stepMs: 300_000, takesPerMinute: 0.5, levels: 3, levelUsd: 60_000 },
     switches: { observeTraders: true, selfTrades: seed % 3 === 0 ? "cancelResting" : "trade" },
   });
   const session: Session = { venue, events: [], answers: [] };
@@ -97,7 +97,7 @@ function near(session: Session, random: Random, coin: string, spread: number): s
 
 function size(session: Session, random: Random, coin: string): string {
   // Now and then far too much for the account, so that somebody is liquidated.
-  const usd = random.next() < 0.12 ? 150_000 * random.next() : 5 + 4000 * random.next() ** 3;
+  const usd = random.next() < 0.25 ? 200_000 * random.next() : 5 + 4000 * random.next() ** 3;
   const lots = Math.max(
     1,
     Math.round((usd / (Number(markOf(session, coin)) / 1e8)) * 10 ** SZ_DECIMALS[coin]!),
@@ -106,7 +106,7 @@ function size(session: Session, random: Random, coin: string): string {
 }
 
 function randomOrder(session: Session, random: Random, coin: string): JsonObject {
-  const isTrigger = coin !== "@107" && random.next() < 0.15;
+  const isTrigger = random.next() < 0.15;
   const order: JsonObject = {
     a: ASSETS[coin]!,
     b: random.next() < 0.5,
@@ -248,7 +248,7 @@ function randomTwap(random: Random): JsonObject {
 /** Up to a third, so that leveraged accounts are liquidated. */
 function jump(session: Session, random: Random): void {
   const coin = pick(random, COINS);
-  const big = random.next() < 0.4 ? 30 : 2;
+  const big = random.next() < 0.6 ? 30 : 2;
   const percent = BigInt(Math.round((random.next() - 0.5) * 2 * big));
   session.venue.setOracle(
     coin,
