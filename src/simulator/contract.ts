@@ -83,6 +83,8 @@ export interface Venue {
   onBlock(listener: (block: Block) => void): () => void;
   truth(user: string): Truth;
   users(): string[];
+  /** `[id, state]` of each TWAP of `user` that runs on a dex: no info request tells those of a HIP-3 dex. */
+  twapStates(user: string, dex: string): Json[];
   /** Every coin name that can be subscribed to: perps, HIP-3 perps (`dex:COIN`), spot pairs. */
   coins(): string[];
   /** Credits `usd` as a bridge deposit, creating the account if needed. */

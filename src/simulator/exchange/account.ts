@@ -19,6 +19,7 @@ import {
 } from "./fixed.ts";
 import { type Market, maintenanceMargin, markPx } from "./market.ts";
 import type { Order } from "./order.ts";
+import type { HourTraded } from "./volumes.ts";
 
 export interface Position {
   market: Market;
@@ -89,7 +90,9 @@ export interface Account {
   /** Ledger total as the venue's `cumLedger`: deposits less withdrawals. */
   cumLedger: Fixed;
   fundingAllTime: Map<string, Fixed>;
-  volume: { cross: Fixed; add: Fixed };
+  /** Of a lifetime, and by the hour. */
+  volume: { cross: Fixed; add: Fixed; perp: Fixed };
+  traded: HourTraded[];
   /** Actions sent, what was bought on top of the allowance, and the last one beyond it (§4). */
   requests: number;
   reservedRequests: number;
@@ -127,7 +130,8 @@ export function newAccount(user: string, isTrader: boolean): Account {
     cancelsToday: 0,
     cumLedger: 0n,
     fundingAllTime: new Map(),
-    volume: { cross: 0n, add: 0n },
+    volume: { cross: 0n, add: 0n, perp: 0n },
+    traded: [],
     requests: 0,
     reservedRequests: 0,
     lastRequestOverMs: 0,

@@ -88,6 +88,9 @@ export function candleSnapshot(
   const out: JsonObject[] = [];
   const first = series[0];
   if (first === undefined) return out;
+  // Older buckets are gone for the venue, also those that lie before the newest 5000 and were traded in.
+  if (length !== null)
+    fromMs = Math.max(fromMs, bucketOf(nowMs, length).openMs - (CANDLE_RETENTION - 1) * length);
   // The last candle at or before the window gives the price that empty buckets repeat.
   let at = Math.max(
     0,
@@ -95,7 +98,9 @@ export function candleSnapshot(
   );
   let flat: Fixed = (series[at] as Candle).close;
   const endMs = Math.min(toMs, nowMs);
-  for (let openMs = (series[at] as Candle).openMs; openMs <= endMs; ) {
+  const beginMs = Math.max((series[at] as Candle).openMs, bucketOf(fromMs, length).openMs);
+  if (beginMs > (series[at] as Candle).openMs) at++;
+  for (let openMs = beginMs; openMs <= endMs; ) {
     const { nextMs } = bucketOf(openMs, length);
     const real = series[at];
     let candle: Candle;
@@ -110,5 +115,5 @@ export function candleSnapshot(
     if (nextMs > fromMs) out.push(wire(market, interval, candle, nextMs));
     openMs = nextMs;
   }
-  return out.slice(-CANDLE_RETENTION);
+  return out;
 }

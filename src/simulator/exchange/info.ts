@@ -160,10 +160,7 @@ const ABOUT_MARKETS: Record<string, Handler> = {
   spotMeta: (w) => ok(markets.spotMeta(w)),
   spotMetaAndAssetCtxs: (w) => ok([markets.spotMeta(w), spotContexts(w)]),
   outcomeMeta: (w) => ok(markets.outcomeMeta(w)),
-  settledOutcome: (_, r) => {
-    integer(r.outcome);
-    return ok(null);
-  },
+  settledOutcome: (w, r) => ok(markets.settledOutcome(w, integer(r.outcome))),
   outcomeTemplates: () => ok([]),
   marginTable: (w, r) => {
     const table = markets.marginTable(w, integer(r.id));

@@ -45,6 +45,8 @@ export interface Market {
   openInterest: Fixed;
   /** Newest last; at most 2 × RECENT_TRADES, then cut to RECENT_TRADES. */
   trades: JsonObject[];
+  /** Delisted or settled: nothing trades any more. */
+  halted: boolean;
   /** Untriggered trigger orders. */
   triggers: Set<Order>;
   hours: HourVolume[];
@@ -126,6 +128,7 @@ function bare(
     fundingRate: 125_000n,
     openInterest: 0n,
     trades: [],
+    halted: false,
     triggers: new Set(),
     hours: [],
     fundingHistory: [],
@@ -151,6 +154,7 @@ export function listMarkets(universe: Universe): Market[] {
         listing.price,
       );
       const table = universe.marginTables.find((t) => t.id === listing.marginTableId);
+      market.halted = listing.isDelisted === true;
       market.perp = { ...listing, tiers: tiersOf(table, listing.maxLeverage) };
       markets.push(market);
     });

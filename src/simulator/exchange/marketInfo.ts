@@ -8,7 +8,7 @@ import { type Fixed, fixed, format, formatScaled, TEN } from "./fixed.ts";
 import { fundingRate, premium } from "./funding.ts";
 import { addressOf } from "./ids.ts";
 import { dayVolume, formatOrNull, impactPx, isOutcome, type Market, markPx, midPx } from "./market.ts";
-import type { DexListing, TokenListing } from "./universe.ts";
+import type { DexListing, OutcomeListing, TokenListing } from "./universe.ts";
 import type { World } from "./world.ts";
 
 const BOOK_LEVELS = 20;
@@ -173,24 +173,32 @@ export function perpDexs(world: World): (JsonObject | null)[] {
   });
 }
 
-export function outcomeMeta(world: World): JsonObject {
-  return {
-    outcomes: world.universe.outcomes.map((o) => ({
-      outcome: o.outcome,
-      name: o.name,
-      description: o.description,
-      sideSpecs: o.sides.map((name) => ({ name })),
-      quoteToken: "USDC",
-    })),
-    questions: [],
-  };
+const outcomeSpec = ({ outcome, name, description, sides }: OutcomeListing): JsonObject => ({
+  outcome,
+  name,
+  description,
+  sideSpecs: sides.map((side) => ({ name: side })),
+  quoteToken: "USDC",
+});
+
+/** Settled ones are no longer in it. */
+export const outcomeMeta = (world: World): JsonObject => ({
+  outcomes: world.universe.outcomes.filter((o) => o.winner === undefined).map(outcomeSpec),
+  questions: [],
+});
+
+/** Null while it is not settled. The fraction is what the first side was paid. */
+export function settledOutcome(world: World, outcome: number): JsonObject | null {
+  const found = world.universe.outcomes.find((o) => o.outcome === outcome);
+  if (found?.winner === undefined) return null;
+  return { spec: outcomeSpec(found), settleFraction: found.winner === 0 ? "1.0" : "0.0", details: "" };
 }
 
 /** Mid prices by coin; the mark where a book has no two sides. Spot rides with the first dex. */
 export function allMids(world: World, dex: string): JsonObject {
   const mids: JsonObject = {};
   for (const market of world.markets) {
-    if (market.dex !== dex || market.perp?.isDelisted === true) continue;
+    if (market.dex !== dex || market.halted) continue;
     mids[market.coin] = format(midPx(market) ?? markPx(market));
   }
   return mids;

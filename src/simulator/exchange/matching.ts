@@ -16,6 +16,7 @@ import { type Order, sideLetter, type Tif, type Trigger } from "./order.ts";
 import { afterFilled, dropFromFamily, endChildren } from "./tpsl.ts";
 import { rebalance } from "./unified.ts";
 import { canOpen, reducible, refuse } from "./validation.ts";
+import { addVolume } from "./volumes.ts";
 import {
   accountOf,
   collect,
@@ -255,6 +256,7 @@ function trade(
     users,
   };
   recordTrade(market, px, sz, world.blockMs, wire);
+  addVolume(world.traded, world.blockMs, mul(px, sz), { crossed: true, perp: market.perp !== null });
   addToCandles(market, px, sz, world.blockMs);
   world.events.push({ type: "trade", coin: market.coin, trade: wire });
   touchBook(world, market);
@@ -307,6 +309,9 @@ function settle(context: TradeContext, account: Account, order: Order, crossed: 
   const notional = mul(px, sz);
   if (crossed) account.volume.cross += notional;
   else account.volume.add += notional;
+  const perp = market.perp !== null;
+  if (perp) account.volume.perp += notional;
+  addVolume(account.traded, world.blockMs, notional, { crossed, perp });
   const fill: JsonObject = {
     coin: market.coin,
     px: format(px),

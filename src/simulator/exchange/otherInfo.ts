@@ -9,7 +9,8 @@ import { type Fixed, format, formatScaled, units } from "./fixed.ts";
 import { fundingRate, premium } from "./funding.ts";
 import * as markets from "./marketInfo.ts";
 import { shareOf, vaultEquity } from "./transfers.ts";
-import { twapState } from "./twap.ts";
+import { twapStates } from "./twap.ts";
+import { dayOf, volumeBetween } from "./volumes.ts";
 import type { Vault, World } from "./world.ts";
 
 export const RECENT_TRADES_SHOWN = 30;
@@ -29,7 +30,12 @@ const PERIODS: [string, number][] = [
 export function portfolio(world: World, account: Account): Json[] {
   const now = Math.max(world.nowMs, world.lastBlockMs);
   const equity = about.equityOf(world, account);
-  const volume = format(tradedVolume(account));
+  // The running hour counts whole.
+  const volume = (lengthMs: number, perp: boolean): Fixed => {
+    if (lengthMs === Number.POSITIVE_INFINITY) return perp ? account.volume.perp : tradedVolume(account);
+    const inside = volumeBetween(account.traded, now - lengthMs, now + 1);
+    return perp ? inside.perp : inside.cross + inside.add;
+  };
   const samples = [...account.equity, { timeMs: now, ...equity }];
   const series = (lengthMs: number, perp: boolean): JsonObject => {
     const inside = samples.filter((s) => s.timeMs >= now - lengthMs);
@@ -39,7 +45,7 @@ export function portfolio(world: World, account: Account): Json[] {
     return {
       accountValueHistory: inside.map((s) => [s.timeMs, format(value(s))]),
       pnlHistory: inside.map((s) => [s.timeMs, format(value(s) - base)]),
-      vlm: volume,
+      vlm: format(volume(lengthMs, perp)),
     };
   };
   return [false, true].flatMap((perp) =>
@@ -99,18 +105,24 @@ const FEE_SCHEDULE: JsonObject = {
   ],
 };
 
+/** Today and the fourteen days before, oldest first. */
+function dailyVolumes(world: World, account: Account): JsonObject[] {
+  const today = dayOf(world.nowMs);
+  return Array.from({ length: 15 }, (_, index): JsonObject => {
+    const fromMs = today - (14 - index) * DAY_MS;
+    const own = volumeBetween(account.traded, fromMs, fromMs + DAY_MS);
+    return {
+      date: new Date(fromMs).toISOString().slice(0, 10),
+      userCross: format(own.cross),
+      userAdd: format(own.add),
+      exchange: format(volumeBetween(world.traded, fromMs, fromMs + DAY_MS).cross),
+    };
+  });
+}
+
 export function userFees(world: World, account: Account): JsonObject {
   return {
-    dailyUserVlm: [
-      {
-        date: new Date(world.nowMs).toISOString().slice(0, 10),
-        userCross: format(account.volume.cross),
-        userAdd: format(account.volume.add),
-        exchange: format(
-          world.markets.reduce((sum, m) => sum + m.hours.reduce((s, h) => s + h.notional, 0n), 0n),
-        ),
-      },
-    ],
+    dailyUserVlm: dailyVolumes(world, account),
     feeSchedule: FEE_SCHEDULE,
     userCrossRate: "0.00045",
     userAddRate: "0.00015",
@@ -296,11 +308,6 @@ export function perpDexLimits(world: World, dex: string): JsonObject | null {
   };
 }
 
-export const twapStates = (world: World, account: Account, dex: string): Json[] =>
-  [...world.twaps.values()]
-    .filter((t) => t.user === account.user && t.market.dex === dex)
-    .map((t): Json => [t.id, twapState(t)]);
-
 /** The one big object, key by key as in `gareth0712/ws/*webData2*`: only the first dex. */
 export function webData2(world: World, account: Account): JsonObject {
   const unnamed = livingAgents(world, account).find((a) => a.name === "");
@@ -320,7 +327,7 @@ export function webData2(world: World, account: Account): JsonObject {
     serverTime: Math.max(world.nowMs, world.lastBlockMs),
     isVault: account.isVault,
     user: account.user,
-    twapStates: twapStates(world, account, ""),
+    twapStates: twapStates(world, account.user, ""),
     ...(account.spot.size === 0 ? {} : { spotState: about.spotState(world, account) }),
     spotAssetCtxs: markets.spotPairs(world).map((m) => markets.spotContext(world, m)),
     perpsAtOpenInterestCap: [],

@@ -156,6 +156,9 @@ function mintOutcome(world: World, user: string, outcome: number, amount: Fixed)
 }
 
 function settleOutcome(world: World, outcome: number, winner: 0 | 1): void {
+  const listing = world.universe.outcomes.find((one) => one.outcome === outcome);
+  if (listing === undefined || listing.winner !== undefined)
+    throw new InvariantError(`no outcome ${outcome} to settle`);
   for (const side of [0, 1] as const) {
     const market = marketOf(world, `#${10 * outcome + side}`);
     const spot = market.spot;
@@ -193,7 +196,9 @@ function settleOutcome(world: World, outcome: number, winner: 0 | 1): void {
       recordFill(world, account, fill, null);
     }
     market.oraclePx = px;
+    market.halted = true;
   }
+  listing.winner = winner;
 }
 
 function endOrders(world: World, account: Account, coin: string | null, status: string): void {
@@ -240,6 +245,7 @@ function delist(world: World, coin: string): void {
     );
     touch(world, account);
   }
+  market.halted = true;
   market.perp.isDelisted = true;
   const listing = world.universe.dexes.flatMap((dex) => dex.perps).find((perp) => perp.name === coin);
   if (listing !== undefined) listing.isDelisted = true;

@@ -8,7 +8,7 @@ import { type Random, seededRandom } from "../../runtime/random.ts";
 import type { Account } from "./account.ts";
 import { type Fixed, max, ONE, priceFromFloat, TEN, toFloat, toTick, units } from "./fixed.ts";
 import { addressOf } from "./ids.ts";
-import type { Market } from "./market.ts";
+import { isOutcome, type Market } from "./market.ts";
 import { end, place } from "./matching.ts";
 import type { Order } from "./order.ts";
 import { deposit, mint, sendAsset } from "./transfers.ts";
@@ -106,7 +106,7 @@ export function startTraders(world: World, options: TraderOptions): Map<string, 
   const takers = Array.from({ length: TAKERS }, (_, i) => endow(world, `taker ${i}`));
   const ladders = new Map<string, Ladder>();
   for (const market of world.markets) {
-    if (market.perp?.isDelisted === true) continue;
+    if (market.halted) continue;
     if (options.coins !== undefined && !options.coins.includes(market.coin)) continue;
     const random = seededRandom(`${world.seed}:desk:${market.coin}`);
     const price = toFloat(market.oraclePx);
@@ -139,6 +139,7 @@ const pick = (accounts: Account[], random: Random): Account =>
 
 function scheduleStep(desk: Desk, dueMs: number): void {
   desk.world.schedule.at(dueMs, () => {
+    if (desk.market.halted) return;
     step(desk);
     scheduleStep(desk, dueMs + desk.options.stepMs);
   });
@@ -156,10 +157,18 @@ function step(desk: Desk): void {
   }
   const pull = (0.05 * options.stepMs * Math.log(desk.anchor / desk.fair)) / DAY_MS;
   desk.basis = 0.98 * desk.basis + 3 * gaussian(random);
-  desk.fair *= Math.exp(pull + sigma * gaussian(random));
+  desk.fair = within(world, market, desk.fair * Math.exp(pull + sigma * gaussian(random)));
   market.oraclePx = priceFromFloat(desk.fair, market.pxDecimals);
   world.moved.add(market);
   requote(desk);
+}
+
+/** Both sides of an outcome are worth 1 together: the second follows the first. */
+function within(world: World, market: Market, fair: number): number {
+  if (!isOutcome(market)) return fair;
+  const first = market.asset % 10 === 0 ? undefined : world.byAsset.get(market.asset - 1);
+  const px = first === undefined ? fair : 1 - toFloat(first.oraclePx);
+  return Math.min(0.95, Math.max(0.05, px));
 }
 
 /** Cancels the old ladder and quotes a new one around the oracle, level by level further apart. */
@@ -212,6 +221,7 @@ function scheduleTake(desk: Desk, fromMs: number): void {
   const waitMs = (-Math.log(Math.max(random.next(), 1e-12)) * 60_000) / options.takesPerMinute;
   const dueMs = fromMs + Math.max(1, Math.round(waitMs));
   world.schedule.at(dueMs, () => {
+    if (desk.market.halted) return;
     take(desk);
     scheduleTake(desk, dueMs);
   });

@@ -3,7 +3,7 @@
  * 3 % of the mark; a slice that could not trade is caught up by later ones, at most three times the plain slice; the
  * owner's slice fills go to the slice list only (never `userFills`), the counterparty's row is an ordinary fill.
  */
-import type { JsonObject } from "../contract.ts";
+import type { Json, JsonObject } from "../contract.ts";
 import type { Account } from "./account.ts";
 import { type Fixed, format, min, mul, TEN, toTick } from "./fixed.ts";
 import { type Market, markPx } from "./market.ts";
@@ -58,6 +58,11 @@ export function twapState(twap: Twap): JsonObject {
     trigger: twap.trigger === null ? null : { px: format(twap.trigger.px), above: twap.trigger.above },
   };
 }
+
+export const twapStates = (world: World, user: string, dex: string): Json[] =>
+  [...world.twaps.values()]
+    .filter((twap) => twap.user === user && twap.market.dex === dex)
+    .map((twap): Json => [twap.id, twapState(twap)]);
 
 /** Error text, or the running TWAP. */
 export function startTwap(world: World, account: Account, spec: TwapSpec): Twap | string {

@@ -57,6 +57,8 @@ export interface OutcomeListing {
   name: string;
   description: string;
   sides: [string, string];
+  /** The side that was paid, once it is settled. */
+  winner?: 0 | 1;
 }
 
 export interface Universe {
@@ -169,5 +171,12 @@ export const DEFAULT_UNIVERSE: Universe = {
     { name: "@1", index: 1, tokens: [2, 0], isCanonical: false, price: "29.905" },
     { name: "@107", index: 107, tokens: [150, 0], isCanonical: false, price: "41.69" },
   ],
-  outcomes: [],
+  outcomes: [
+    {
+      outcome: 1,
+      name: "BTC above 100000 on 2026-12-31",
+      description: "Settles to Yes if the mark price of BTC is above 100000 at the end of 2026.",
+      sides: ["Yes", "No"],
+    },
+  ],
 };

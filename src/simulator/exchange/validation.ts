@@ -56,7 +56,7 @@ export function refuse(account: Account, order: Order): Refusal | null {
 
 function check(account: Account, order: Order): Refusal | null {
   const { market } = order;
-  if (market.perp?.isDelisted === true) return { status: null, text: "Trading is halted." };
+  if (market.halted) return { status: null, text: "Trading is halted." };
   if (order.origSz <= 0n && !order.isPositionTpsl) return { status: null, text: "Order has zero size." };
   if (order.origSz % (TEN[8 - market.szDecimals] as bigint) !== 0n) {
     return { status: null, text: "Order has invalid size." };

@@ -32,7 +32,7 @@ import { DEFAULT_SWITCHES, type Switches } from "./switches.ts";
 import { fireTriggers } from "./tpsl.ts";
 import { DEFAULT_TRADERS, type Ladder, startTraders, type TraderOptions } from "./traders.ts";
 import { deposit } from "./transfers.ts";
-import { watchTwaps } from "./twap.ts";
+import { twapStates, watchTwaps } from "./twap.ts";
 import { DEFAULT_UNIVERSE, type Universe } from "./universe.ts";
 import { failed } from "./wire.ts";
 import { beginTransaction, closeBlock, newWorld, type World } from "./world.ts";
@@ -225,6 +225,11 @@ class VenueModel implements SimulatedVenue {
         total: balance.total as string,
       })),
     };
+  }
+
+  twapStates(user: string, dex: string): Json[] {
+    this.#flush();
+    return twapStates(this.#world, user.toLowerCase(), dex);
   }
 
   users(): string[] {

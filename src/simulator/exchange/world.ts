@@ -15,6 +15,7 @@ import { Schedule } from "./schedule.ts";
 import type { Switches } from "./switches.ts";
 import type { Twap } from "./twap.ts";
 import type { Universe } from "./universe.ts";
+import type { HourTraded } from "./volumes.ts";
 
 /** Orders per account that `orderStatus` still knows (§3.4). */
 const ORDER_RETENTION = 2000;
@@ -54,6 +55,8 @@ export interface World {
   /** Where fees and roundings went, by token index: the other side of the conservation law. */
   collected: Map<number, Fixed>;
   vaults: Vault[];
+  /** Volume of all markets, each trade once. */
+  traded: HourTraded[];
 }
 
 export interface Vault {
@@ -108,6 +111,7 @@ export function newWorld(options: WorldOptions): World {
     oidRandom: seededRandom(`${options.seed}:oid`),
     collected: new Map(),
     vaults: [],
+    traded: [],
   };
 }
 

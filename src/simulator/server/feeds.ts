@@ -352,10 +352,10 @@ export const FEEDS: Readonly<Record<string, Feed>> = {
     state: true,
   },
   twapStates: {
-    first: ({ subscription: { user, dex = "" } }, { info }) => ({
+    first: ({ subscription: { user, dex = "" } }, { venue }) => ({
       dex,
       user: user!,
-      states: dex === "" ? list(object(info({ type: "webData2", user: user! })).twapStates) : [],
+      states: venue.twapStates(user!, dex),
     }),
     everyMs: STATE_MS,
     state: true,

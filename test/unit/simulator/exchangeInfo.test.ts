@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Json, JsonObject } from "../../../src/simulator/contract.ts";
 import { aggregateByTime } from "../../../src/simulator/exchange/accountInfo.ts";
-import { ALICE, BOB, BTC, fillsOf, openDesk } from "./exchangeHarness.ts";
+import { AAPL, ALICE, BOB, BTC, fillsOf, openDesk } from "./exchangeHarness.ts";
 
 const NOBODY = `0x${"00".repeat(19)}01`;
 const rows = (json: Json): JsonObject[] => json as JsonObject[];
@@ -448,4 +448,67 @@ test("what every object inherits is neither a request nor an interval", () => {
       assert.equal(desk.venue.info(request).status, 422, JSON.stringify(request));
     }
   }
+});
+
+test("only the newest 5000 buckets of an interval exist, also where older ones are asked for", () => {
+  const desk = openDesk();
+  const trade = (px: string) => {
+    desk.oid(BOB, { b: false, p: px, s: "0.01" });
+    desk.oid(ALICE, { p: px, s: "0.01" });
+  };
+  trade("83000");
+  const tradedMs = desk.venue.nowMs;
+  desk.tick(6000 * 60_000);
+  trade("83500");
+  const ask = (req: JsonObject) =>
+    rows(desk.info({ type: "candleSnapshot", req: { coin: "BTC", interval: "1m", ...req } }));
+  assert.deepEqual(ask({ startTime: tradedMs - 60_000, endTime: tradedMs + 60_000 }), []);
+  const all = ask({ startTime: 0 });
+  assert.equal(all.length, 5000);
+  assert.deepEqual([all[0]?.o, all.at(-1)?.c], ["83000.0", "83500.0"]);
+  assert.equal(ask({ startTime: 0, endTime: all[0]?.t as number }).length, 1);
+});
+
+test("volumes are told per window: the day, the week, the month, and day by day", () => {
+  const desk = openDesk();
+  const DAY = 86_400_000;
+  const trade = () => {
+    desk.oid(BOB, { b: false, p: "80000", s: "0.01" });
+    desk.oid(ALICE, { p: "80000", s: "0.01" });
+  };
+  const days = [0, 20, 26, 29.5];
+  let passed = 0;
+  for (const day of days) {
+    desk.tick((day - passed) * DAY);
+    passed = day;
+    trade();
+  }
+  const portfolio = desk.info({ type: "portfolio", user: ALICE }) as [string, { vlm: string }][];
+  assert.deepEqual(
+    portfolio.map(([name, { vlm }]) => `${name} ${vlm}`),
+    [
+      ...["day 800.0", "week 1600.0", "month 3200.0", "allTime 3200.0"],
+      ...["perpDay 800.0", "perpWeek 1600.0", "perpMonth 3200.0", "perpAllTime 3200.0"],
+    ],
+  );
+  const daily = (user: string) =>
+    (desk.info({ type: "userFees", user }) as { dailyUserVlm: Record<string, string>[] }).dailyUserVlm;
+  const rowsOfAlice = daily(ALICE);
+  assert.equal(rowsOfAlice.length, 15);
+  assert.equal(rowsOfAlice.at(-1)?.date, new Date(desk.venue.nowMs).toISOString().slice(0, 10));
+  assert.deepEqual(
+    rowsOfAlice
+      .filter((row) => row.userCross !== "0.0")
+      .map((row) => [row.userCross, row.userAdd, row.exchange]),
+    Array(3).fill(["800.0", "0.0", "800.0"]),
+  );
+  assert.equal(daily(BOB).at(-1)?.userAdd, "800.0");
+});
+
+test("TWAPs of a HIP-3 dex are told with their dex", () => {
+  const desk = openDesk();
+  desk.run(ALICE, { type: "twapOrder", twap: { a: AAPL, b: true, s: "1", r: false, m: 5, t: false } });
+  assert.deepEqual(desk.venue.twapStates(ALICE, ""), []);
+  const [running] = desk.venue.twapStates(ALICE, "xyz") as [number, JsonObject][];
+  assert.equal(running?.[1].coin, "xyz:AAPL");
 });

@@ -813,4 +813,21 @@ test("outcome markets trade as #N, are held as +N and settle at 0 or 1", () => {
   );
   assert.equal(newestFill(desk, ALICE).dir, "Settlement");
   assert.equal(held().find((b) => b.coin === "USDC")?.total, "1022.465");
+  assert.equal(
+    errorOf(desk.place(ALICE, { a: YES, p: "0.5", s: "50" })),
+    "Trading is halted. asset=100000010",
+  );
+  assert.deepEqual(desk.info({ type: "outcomeMeta" }), { outcomes: [], questions: [] });
+  assert.deepEqual(desk.info({ type: "settledOutcome", outcome: 1 }), {
+    spec: {
+      outcome: 1,
+      name: "Rain",
+      description: "",
+      sideSpecs: [{ name: "Yes" }, { name: "No" }],
+      quoteToken: "USDC",
+    },
+    settleFraction: "1.0",
+    details: "",
+  });
+  assert.throws(() => desk.venue.script({ type: "settleOutcome", outcome: 1, winner: 1 }));
 });

@@ -71,6 +71,7 @@ export function scriptedVenue(startMs: number): ScriptedVenue {
       return () => listeners.delete(listener);
     },
     truth: emptyTruth,
+    twapStates: () => [],
     users: () => [...venue.agents.values()],
     coins: () => ["BTC", "ETH", "xyz:AAPL", "PURR/USDC", "@107"],
     deposit(user) {
