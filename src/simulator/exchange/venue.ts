@@ -52,6 +52,8 @@ export interface VenueOptions {
 /** The model with the controls that only a simulation has. */
 export interface SimulatedVenue extends Venue {
   readonly switches: Readonly<Switches>;
+  /** From now on; what already happened stays as it was told. */
+  setSwitches(change: Partial<Switches>): void;
   /** Starts trading for an account now, as `activeAccounts` does at the beginning. */
   addActiveAccount(account: ActiveAccount): void;
   setRecorded(user: string, recorded: RecordedAccount): void;
@@ -124,6 +126,10 @@ class VenueModel implements SimulatedVenue {
 
   get switches(): Readonly<Switches> {
     return this.#world.switches;
+  }
+
+  setSwitches(change: Partial<Switches>): void {
+    Object.assign(this.#world.switches, change);
   }
 
   advance(toMs: number): void {

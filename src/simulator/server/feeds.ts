@@ -149,7 +149,7 @@ const openOrders = (user: string, dex: string, { info }: FeedContext): Json[] =>
   list(info({ type: "frontendOpenOrders", user, ...(dex === "" ? {} : { dex }) }));
 
 /** Names of all perp dexes; the first is "". */
-const dexes = ({ info }: FeedContext): string[] =>
+export const dexes = ({ info }: FeedContext): string[] =>
   list(info({ type: "perpDexs" })).map((dex) => String(object(dex).name ?? ""));
 
 const contexts = (dex: string, { info }: FeedContext): [universe: Json[], ctxs: Json[]] => {

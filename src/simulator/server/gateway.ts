@@ -8,7 +8,7 @@ import type { Clock } from "../../runtime/clock.ts";
 import type { Answer, Json, JsonObject, Venue } from "../contract.ts";
 import { type FaultRule, Faults, type FiredFault } from "../faults.ts";
 import { createActions, UNREADABLE } from "./actions.ts";
-import { type FeedContext, indexBlock } from "./feeds.ts";
+import { dexes, type FeedContext, indexBlock } from "./feeds.ts";
 import {
   actionWeight,
   extraWeight,
@@ -21,13 +21,13 @@ import {
 } from "./limits.ts";
 import { type Failed, Session, type Wire } from "./session.ts";
 import { Staleness } from "./staleness.ts";
-import { DEFAULT_SWITCHES, type Switches } from "./switches.ts";
+import { DEFAULT_SWITCHES, type Switches, type SwitchSettings, withSettings } from "./switches.ts";
 
 export interface GatewayOptions {
   venue: Venue;
   clock: Clock;
   limits?: Partial<VenueLimits>;
-  switches?: Partial<Switches>;
+  switches?: SwitchSettings;
   /** Decides the faults; the same seed fails in the same way. */
   seed?: number | string;
   faults?: readonly FaultRule[];
@@ -59,7 +59,9 @@ export type Admission = { admitted: true } | { admitted: false; status: number }
 
 export interface Gateway {
   readonly faults: Faults;
-  readonly switches: Switches;
+  readonly switches: Readonly<Switches>;
+  /** From now on; `snapshotRows` that are not named stay as they are. */
+  setSwitches(settings: SwitchSettings): void;
   http(path: string, bodyText: string, ip: string): HttpReply;
   /** Whether a new connection is let in now; to be asked once before each `connect`. */
   admit(ip: string): Admission;
@@ -82,7 +84,7 @@ const BAD_GATEWAY_HTML =
 export function createGateway(options: GatewayOptions): Gateway {
   const { venue, clock } = options;
   const limits: VenueLimits = { ...VENUE_LIMITS, ...options.limits };
-  const switches: Switches = { ...DEFAULT_SWITCHES, ...options.switches };
+  const switches = withSettings(DEFAULT_SWITCHES, options.switches ?? {});
   const faults = new Faults({ seed: options.seed ?? 1, clock, rules: options.faults ?? [] });
   const budgets = new IpBudgets(limits);
   const actions = createActions(venue, clock, switches);
@@ -154,6 +156,9 @@ export function createGateway(options: GatewayOptions): Gateway {
   return {
     faults,
     switches,
+    setSwitches(settings) {
+      Object.assign(switches, withSettings(switches, settings));
+    },
     http(path, bodyText, ip) {
       if (faults.connect(ip, "request") !== null) return reply({ status: 503, body: "" }, 0, "before");
       if (path !== "/info" && path !== "/exchange") return reply({ status: 404, body: "" }, 0, null);
@@ -181,6 +186,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         context,
         failed: options.failed,
         knowsCoin: (coin) => venue.coins().includes(coin),
+        knowsDex: (dex) => dexes(context).includes(dex),
         post(kind, payload) {
           const fired = faults.request({ ...subjectOf(payload), ip });
           const result = answer(kind, payload, budget, fired);

@@ -77,6 +77,10 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
       response.writeHead(204, CORS).end();
     } else if (request.method !== "POST") {
       response.writeHead(405).end();
+    } else if (!JSON_TYPE.test(request.headers["content-type"] ?? "")) {
+      // That the type is required is documented; status and text are those of its framework, and not verified.
+      response.writeHead(415, { ...CORS, "content-type": "text/plain; charset=utf-8" });
+      response.end("Expected request with `Content-Type: application/json`");
     } else {
       const reply = gateway.http(url.pathname, body, ipOf(request));
       if (reply.lateMs > 0) clock.after(reply.lateMs, () => send(response, reply));
@@ -132,6 +136,8 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     },
   };
 }
+
+const JSON_TYPE = /^application\/json\b/i;
 
 /** Browsers are clients too. */
 const CORS = { "access-control-allow-origin": "*", "access-control-allow-headers": "content-type" };

@@ -32,6 +32,7 @@ export interface SessionParts {
   limits: VenueLimits;
   context: FeedContext;
   knowsCoin(coin: string): boolean;
+  knowsDex(dex: string): boolean;
   /** Answers a post, to be sent `lateMs` from now; null when nothing answers at all. */
   post(kind: "info" | "action", payload: JsonObject): { answer: Answer | null; lateMs: number };
   onEnd(session: Session): void;
@@ -166,12 +167,13 @@ export class Session {
   }
 
   #subscription(method: "subscribe" | "unsubscribe", request: JsonObject, text: string): void {
-    const { context, knowsCoin } = this.#parts;
+    const { context, knowsCoin, knowsDex } = this.#parts;
     // What already happened is in the first message, not after it: the block being built ends here.
     context.venue.advance(context.venue.nowMs);
     const reading = readSubscription(request.subscription, {
       allowWebData2: context.switches.allowWebData2,
       knowsCoin,
+      knowsDex,
     });
     if (reading.kind === "unparsed") this.#notUnderstood(text);
     else if (reading.kind === "invalid")

@@ -103,7 +103,7 @@ export const RETIRED_TYPE = "webData2";
 
 export function readSubscription(
   value: Json | undefined,
-  options: { allowWebData2: boolean; knowsCoin(coin: string): boolean },
+  options: { allowWebData2: boolean; knowsCoin(coin: string): boolean; knowsDex(dex: string): boolean },
 ): SubscriptionReading {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return { kind: "unparsed" };
   const { type } = value;
@@ -118,6 +118,9 @@ export function readSubscription(
     else subscription[name] = result.value;
   }
   if (typeof subscription.coin === "string" && !options.knowsCoin(subscription.coin)) invalid = true;
+  if (typeof subscription.dex === "string" && !options.knowsDex(subscription.dex)) invalid = true;
+  // Trading limits exist for perps only.
+  if (type === "activeAssetData" && !isPerp(String(subscription.coin))) invalid = true;
   // Aggregation by mantissa exists at five significant figures only.
   if (subscription.mantissa != null && subscription.nSigFigs !== 5) invalid = true;
   if (invalid) return { kind: "invalid" };
@@ -134,6 +137,8 @@ export function channelOf({ type, coin }: Subscription): string {
   if (type === "activeAssetCtx" && coin !== undefined && isSpot(coin)) return "activeSpotAssetCtx";
   return type;
 }
+
+const isPerp = (coin: string): boolean => !isSpot(coin) && !coin.startsWith("#");
 
 /** Spot pairs are named `PURR/USDC` or `@N`. */
 export const isSpot = (coin: string): boolean => coin.startsWith("@") || coin.includes("/");

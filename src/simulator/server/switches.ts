@@ -31,6 +31,18 @@ export interface Switches {
   network: "mainnet" | "testnet" | "any";
 }
 
+/** Some of the switches; rows that are not named stay as they are. */
+export type SwitchSettings = Partial<Omit<Switches, "snapshotRows">> & {
+  snapshotRows?: Partial<Switches["snapshotRows"]>;
+};
+
+export function withSettings(
+  switches: Readonly<Switches>,
+  { snapshotRows, ...settings }: SwitchSettings,
+): Switches {
+  return { ...switches, ...settings, snapshotRows: { ...switches.snapshotRows, ...snapshotRows } };
+}
+
 export const DEFAULT_SWITCHES: Switches = {
   allowWebData2: false,
   promptStates: false,

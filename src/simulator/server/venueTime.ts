@@ -9,7 +9,10 @@ import type { Venue } from "../contract.ts";
 export interface VenueTime {
   /** Advances at once by `ms`; the model's time afterwards. Throws `RangeError` unless time is stepped. */
   step(ms: number): number;
-  /** The venue's clock runs `ms` more ahead of the client's from now on (or behind, when negative); the total. */
+  /**
+   * The venue's clock runs `ms` more ahead of the client's from now on (or behind, when negative); the total. Throws
+   * `RangeError` where time is stepped: there it has no clock of its own.
+   */
   skew(ms: number): number;
   stop(): void;
 }
@@ -58,6 +61,8 @@ export function startVenueTime({ venue, clock, speed, blockMs, failed }: VenueTi
       return venue.nowMs;
     },
     skew(ms) {
+      if (speed === "stepped")
+        throw new RangeError("stepped time has no clock to run ahead; advance it instead");
       skewMs += ms;
       return skewMs;
     },

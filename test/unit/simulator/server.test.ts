@@ -16,10 +16,12 @@ interface ControlBody {
   ledger: { delta: { type: string } }[];
   connections: unknown[];
   faults: { rules: unknown[]; counts: Record<string, number> };
+  switches: Record<string, unknown> & { snapshotRows?: Record<string, number> };
 }
 
 const USER = `0x${"a".repeat(40)}`;
 const OTHER = `0x${"b".repeat(40)}`;
+const JSON_TYPE = { "content-type": "application/json" };
 let running: Simulator[] = [];
 afterEach(async () => {
   await Promise.all(running.splice(0).map((simulator) => simulator.stop()));
@@ -32,7 +34,7 @@ async function start(options: Partial<Parameters<typeof startSimulator>[0]> = {}
   const simulator = await startSimulator({ venue, ...options });
   running.push(simulator);
   const json = async (path: string, body?: unknown) => {
-    const init = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
+    const init = body === undefined ? {} : { method: "POST", body: JSON.stringify(body), headers: JSON_TYPE };
     const response = await fetch(`${simulator.url}${path}`, init);
     return { status: response.status, body: (await response.json()) as ControlBody };
   };
@@ -106,7 +108,7 @@ describe("the server", () => {
       fetch(`${url}/info`, {
         method: "POST",
         body: '{"type":"allMids"}',
-        headers: { "x-forwarded-for": ip },
+        headers: { ...JSON_TYPE, "x-forwarded-for": ip },
       });
     await ask("10.1.1.1");
     assert.deepEqual(["10.1.1.1", "127.0.0.1"].map(simulator.gateway.weightSpent), [2, 0]);
@@ -130,7 +132,8 @@ describe("the server", () => {
       ],
     });
     venue.answers.set("meta", { universe: Array(1000).fill({ name: "BTC" }) });
-    const ask = () => fetch(`${simulator.url}/info`, { method: "POST", body: '{"type":"meta"}' });
+    const ask = () =>
+      fetch(`${simulator.url}/info`, { method: "POST", body: '{"type":"meta"}', headers: JSON_TYPE });
     const half = await ask();
     assert.equal(half.status, 200);
     await assert.rejects(half.text());
@@ -158,11 +161,22 @@ describe("the server", () => {
     alive.socket.terminate();
   });
 
+  it("answers a body that is not called JSON with 415", async () => {
+    const { simulator } = await start();
+    for (const headers of [{}, { "content-type": "application/x-www-form-urlencoded" }]) {
+      const init = { method: "POST", body: '{"type":"allMids"}', headers };
+      assert.equal((await fetch(`${simulator.url}/info`, init)).status, 415);
+    }
+    const headers = { "content-type": "application/json; charset=utf-8" };
+    const init = { method: "POST", body: '{"type":"allMids"}', headers };
+    assert.equal((await fetch(`${simulator.url}/info`, init)).status, 200);
+  });
+
   it("answers what it does not serve with 404, 405 and 413", async () => {
     const { simulator } = await start();
     const status = async (path: string, init?: RequestInit) =>
       (await fetch(`${simulator.url}${path}`, init)).status;
-    assert.equal(await status("/nothing", { method: "POST", body: "{}" }), 404);
+    assert.equal(await status("/nothing", { method: "POST", body: "{}", headers: JSON_TYPE }), 404);
     assert.equal(await status("/info"), 405);
     assert.equal(await status("/info", { method: "POST", body: "x".repeat(3_000_000) }), 413);
     const [error] = await once(new WebSocket(`${simulator.url.replace("http", "ws")}/other`), "error");
@@ -230,7 +244,7 @@ describe("the control endpoint", () => {
       { fault: "drop", channel: "userFills", user: USER, times: 1 },
     ]);
     assert.deepEqual(body, { ids: [1, 2] });
-    await assert.rejects(fetch(`${simulator.url}/info`, { method: "POST", body: "{}" }));
+    await assert.rejects(fetch(`${simulator.url}/info`, { method: "POST", body: "{}", headers: JSON_TYPE }));
     const [, refused] = await Promise.all([
       json("/control/faults/clear", { id: 2 }),
       json("/control/faults", { fault: "explode" }),
@@ -268,6 +282,8 @@ describe("the control endpoint", () => {
     });
     const running = await start();
     assert.equal((await running.json("/control/advance", { ms: 250 })).status, 400);
+    assert.equal((await stepped.json("/control/advance", { ms: 3_600_001 })).status, 400, "an hour at once");
+    assert.equal((await stepped.json("/control/clock", { skewMs: 1 })).status, 400, "it has no clock");
   });
 
   it("lets the venue's clock jump ahead", async () => {
@@ -312,9 +328,52 @@ describe("the control endpoint", () => {
     ] as const) {
       assert.equal((await json(path, body)).status, 400, JSON.stringify(body));
     }
+    const refused = [
+      ["script", { type: "explode" }],
+      ["script", { type: "mint", user: USER, token: "HYPE", amount: "-5" }],
+      ["script", { type: "mint", user: USER, token: "HYPE", amount: "5", more: 1 }],
+      ["script", { type: "mint", user: USER, token: "NOPE", amount: "5" }],
+      ["script", { type: "settleOutcome", outcome: 1, winner: 2 }],
+      ["trade", { user: OTHER, fillsPerSecond: 1, coins: ["NOPE"] }],
+      ["trade", { user: OTHER, fillsPerSecond: 1, coin: "BTC" }],
+      ["trade", { user: OTHER, fillsPerSecond: "1" }],
+      ["switches", { selfTrades: "never" }],
+      ["switches", { noSuchSwitch: true }],
+    ] as const;
+    for (const [path, body] of refused) {
+      const answer = await json(`/control/${path}`, body);
+      assert.equal(answer.status, 400, JSON.stringify(body));
+      assert.equal(typeof answer.body.error, "string");
+    }
     const scripted = await start();
     assert.equal((await scripted.json("/control/oracle", { coin: "BTC", px: "1" })).status, 400);
     assert.equal((await scripted.json("/control/script", {})).status, 400);
+  });
+
+  it("throws switches while it runs, and tells them", async () => {
+    const { json, simulator } = await start({ venue: createVenue({ seed: 1, traders: false }) });
+    const { socket, message } = await open(simulator.wsUrl);
+    const ask = { method: "subscribe", subscription: { type: "webData2", user: USER } };
+    socket.send(JSON.stringify(ask));
+    assert.match(await message(), /Error parsing JSON into valid websocket request/);
+    const change = { allowWebData2: true, snapshotRows: { userFills: 5 }, ledgerPageSize: 500 };
+    const { status, body } = await json("/control/switches", change);
+    assert.equal(status, 200);
+    const { switches } = (await json("/control/state")).body;
+    assert.deepEqual(body as unknown, switches);
+    assert.deepEqual(
+      [switches.allowWebData2, switches.ledgerPageSize, switches.selfTrades, switches.restLagMs],
+      [true, 500, "trade", 0],
+    );
+    assert.deepEqual(
+      [switches.snapshotRows?.userFills, switches.snapshotRows?.trades],
+      [5, 30],
+      "rows that are not named stay",
+    );
+    socket.send(JSON.stringify(ask));
+    assert.match(await message(), /subscriptionResponse/);
+    assert.match(await message(), /"channel":"webData2"/);
+    socket.terminate();
   });
 
   it("says what is wrong with a request", async () => {
@@ -324,6 +383,18 @@ describe("the control endpoint", () => {
       ["/control/deposit", { user: USER, usd: "-5" }],
       ["/control/connections", { do: "explode" }],
       ["/control/advance", { ms: -1 }],
+      ["/control/deposit", { user: USER, usd: "5", currency: "USD" }],
+      ["/control/deposit", [USER, "5"]],
+      ["/control/faults", { fault: "drop", chanel: "userFills" }],
+      ["/control/faults", { fault: "drop", user: "me" }],
+      ["/control/faults", { fault: "drop", rate: "0.5" }],
+      ["/control/faults", { fault: "drop", times: 1.5 }],
+      ["/control/faults", [{ fault: "drop" }, { fault: "drop", forMs: "long" }]],
+      ["/control/faults/clear", { id: "1" }],
+      ["/control/connections", { do: "cut", user: "me" }],
+      ["/control/switches", { restLagMs: -1 }],
+      ["/control/switches", { snapshotRows: { userFils: 3 } }],
+      ["/control/switches", { selfTrades: "trade" }],
     ] as const) {
       const answer = await json(path, body);
       assert.equal(answer.status, 400, path);

@@ -79,6 +79,27 @@ describe("subscribing", () => {
     }
   });
 
+  it("quotes a dex nobody has and a spot coin where only perps have limits", () => {
+    const { client } = setUp();
+    const { subscribe, frames } = client();
+    const refused = [
+      ...["allMids", "assetCtxs"].map((type) => ({ type, dex: "nope" })),
+      ...["clearinghouseState", "openOrders", "twapStates"].map((type) => ({
+        type,
+        user: USER,
+        dex: "nope",
+      })),
+      { type: "activeAssetData", user: USER, coin: "@107" },
+    ];
+    for (const subscription of refused) subscribe(subscription);
+    assert.deepEqual(
+      frames,
+      refused.map((one) => ({ channel: "error", data: `Invalid subscription ${JSON.stringify(one)}` })),
+    );
+    subscribe({ type: "assetCtxs", dex: "xyz" });
+    assert.equal(frames.at(-2)?.channel, "subscriptionResponse");
+  });
+
   it("quotes the raw frame when it is not a request it knows, webData2 included", () => {
     const { client, venue } = setUp();
     const connection = client();
