@@ -51,6 +51,9 @@ export interface Options {
   speed: number | "stepped";
   faults: string | null;
   recorded: string | null;
+  switches: string | null;
+  /** Milliseconds. */
+  history: number;
   events: string[];
   format: string;
   onlyAccount: FollowedAccount[];
@@ -373,6 +376,20 @@ export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
     help: "JSON of recorded accounts to serve verbatim: {address: {fills, …}}",
     parse: optional,
     fallback: "",
+  },
+  switches: {
+    flag: "--switches <file|key=value,…>",
+    env: [],
+    help: "switches of the simulated venue, and `traders`: JSON in a file, or pairs such as restLagMs=500,traders.takesPerMinute=60",
+    parse: optional,
+    fallback: "",
+  },
+  history: {
+    flag: "--history <duration>",
+    env: [],
+    help: "how much past the simulated market has when it opens (30m, 6h); 0 for none, an hour takes seconds to make",
+    parse: (value) => (value === "0" ? 0 : duration(value)),
+    fallback: "0",
   },
   fillsPerSecond: {
     flag: "--fills-per-second <n>",

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { USUAL_STREAMS } from "../../config.ts";
 import { createVenue } from "../../simulator/exchange/venue.ts";
 import { startSimulator } from "../../simulator/server/server.ts";
+import { liveThrough } from "../../simulator/server/venueTime.ts";
 import type { Command } from "../command.ts";
 import { followUntilStopped } from "./run.ts";
 
@@ -28,9 +29,7 @@ export const demo: Command = {
     const address = `0x${createHash("sha256").update(`demo ${startMs}`).digest("hex").slice(0, 40)}`;
     const activeAccounts = [{ user: address, coins: MARKETS, ...TRADING }];
     const venue = createVenue({ seed: options.seed, startMs, activeAccounts });
-    // The past takes a moment to make; what passed meanwhile is made after it.
-    for (let behindMs = PAST_MS; behindMs > 100; behindMs = clock.now() - venue.nowMs)
-      venue.advance(clock.now());
+    liveThrough(venue, clock);
     const simulator = await startSimulator({ venue, clock, log: log.with({ part: "simulator" }) });
     const account = [{ address, alias: "demo" }];
     const endpoint = { apiUrl: simulator.url, wsUrl: simulator.wsUrl };

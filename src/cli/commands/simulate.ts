@@ -1,10 +1,14 @@
 /** `simulate`: the exchange alone, for anyone's client. Its `--account`s have money and trade by themselves. */
 import { readFileSync } from "node:fs";
+import { ZodError } from "zod";
 import { ConfigError } from "../../errors.ts";
+import type { Json } from "../../simulator/contract.ts";
 import type { RecordedAccount } from "../../simulator/exchange/recorded.ts";
 import { createVenue } from "../../simulator/exchange/venue.ts";
-import type { FaultRule } from "../../simulator/faults.ts";
+import { complaint, readFaultRules } from "../../simulator/server/controlBodies.ts";
 import { startSimulator } from "../../simulator/server/server.ts";
+import { liveThrough } from "../../simulator/server/venueTime.ts";
+import { readPairs, readSettings } from "../../simulator/settings.ts";
 import { type Command, EXIT, untilAborted } from "../command.ts";
 
 export const simulate: Command = {
@@ -12,28 +16,29 @@ export const simulate: Command = {
   summary: "a simulated Hyperliquid: /info, /exchange and /ws on this machine",
   options: [
     ...(["host", "port", "seed", "speed", "weight"] as const),
-    ...(["recorded", "faults", "account", "fillsPerSecond"] as const),
+    ...(["recorded", "faults", "switches", "history", "account", "fillsPerSecond"] as const),
   ],
   async run({ options, clock, log, print, signal }) {
     const { host, port, seed, speed, weight, fillsPerSecond } = options;
     const recorded = readJsonFile<Record<string, RecordedAccount>>("--recorded", options.recorded) ?? {};
-    const faults = readJsonFile<FaultRule[]>("--faults", options.faults) ?? [];
+    const faults = meant("--faults", options.faults, () =>
+      readFaultRules(readJsonFile<Json>("--faults", options.faults) ?? [], clock.now()),
+    );
+    const settings = meant("--switches", options.switches, () =>
+      readSettings(readSwitches(options.switches)),
+    );
     const activeAccounts = options.account.map(({ address: user }) => ({ user, fillsPerSecond }));
-    const venue = createVenue({ seed, startMs: clock.now(), recorded, activeAccounts });
+    const startMs = clock.now() - options.history;
+    const { traders, model } = settings;
+    const venue = createVenue({ seed, startMs, recorded, activeAccounts, traders, switches: model });
+    liveThrough(venue, clock);
     const limits = { weightPerMinute: weight };
-    const simulator = await startSimulator({ venue, clock, log, host, port, speed, seed, limits }).catch(
+    const served = { venue, limits, faults, switches: settings.server };
+    const simulator = await startSimulator({ ...served, clock, log, host, port, speed, seed }).catch(
       (cause: NodeJS.ErrnoException) => {
         throw cannotListen(host, port, cause);
       },
     );
-    try {
-      for (const rule of faults) simulator.gateway.faults.add(rule);
-    } catch (error) {
-      await simulator.stop();
-      throw new ConfigError(`--faults ${JSON.stringify(options.faults)}: ${(error as Error).message}`, {
-        cause: error,
-      });
-    }
     if (options.json)
       print(JSON.stringify({ type: "simulator", apiUrl: simulator.url, wsUrl: simulator.wsUrl }));
     else {
@@ -58,6 +63,23 @@ function cannotListen(host: string, port: number, cause: NodeJS.ErrnoException):
   };
   const known = why[cause.code ?? ""];
   return known === undefined ? cause : new ConfigError(`--host ${host} --port ${port}: ${known}`, { cause });
+}
+
+/** What `read` makes of an option's value; what it does not understand is the user's to correct. */
+function meant<T>(flag: string, value: string | null, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    const why = error instanceof ZodError ? complaint(error) : (error as Error).message;
+    throw error instanceof ConfigError
+      ? error
+      : new ConfigError(`${flag} ${JSON.stringify(value)}: ${why}`, { cause: error });
+  }
+}
+
+/** A value with `=` in it is the settings themselves, any other names a file. */
+function readSwitches(value: string | null): Json {
+  return value?.includes("=") === true ? readPairs(value) : (readJsonFile<Json>("--switches", value) ?? {});
 }
 
 /** The JSON in a file that an option names; null where it names none. Throws `ConfigError`. */
