@@ -60,6 +60,10 @@ export interface Truth {
   user: string;
   fills: JsonObject[];
   twapSliceFills: { fill: JsonObject; twapId: number }[];
+  twapHistory: JsonObject[];
+  /** As `userEvents` tells them, with their time. */
+  liquidations: JsonObject[];
+  notifications: { time: number; notification: string }[];
   /** Every transition: `{order: FrontendOrder, status, statusTimestamp}`. */
   orderEvents: JsonObject[];
   openOrders: JsonObject[];

@@ -102,6 +102,8 @@ export interface Account {
   twapFills: { fill: JsonObject; twapId: number }[];
   orderRows: OrderRow[];
   twapHistory: JsonObject[];
+  liquidations: JsonObject[];
+  notifications: { time: number; notification: string }[];
   funding: JsonObject[];
   ledger: JsonObject[];
   /** Newest status row by oid, and oid by cloid, of the newest placed orders. */
@@ -139,6 +141,8 @@ export function newAccount(user: string, isTrader: boolean): Account {
     twapFills: [],
     orderRows: [],
     twapHistory: [],
+    liquidations: [],
+    notifications: [],
     funding: [],
     ledger: [],
     statusByOid: new Map(),

@@ -6,6 +6,7 @@ import type { Answer, ExecuteOptions, Json, JsonObject } from "../contract.ts";
 import {
   type Abstraction,
   type Account,
+  type Agent,
   dexMargin,
   dexOf,
   isolatedEquity,
@@ -48,6 +49,7 @@ import { accountOf, collect, touch, type World } from "./world.ts";
 const DAY_MS = 86_400_000;
 const AGENT_LIFE_MS = 180 * DAY_MS;
 const MAX_NAMED_AGENTS = 3;
+const AGENTS_PER_SUB_ACCOUNT = 2;
 /** A vault starts with a hundred dollars of its leader's. */
 const MIN_VAULT_USD: Fixed = 100n * 100_000_000n;
 const MIN_SCHEDULE_AHEAD_MS = 5000;
@@ -253,7 +255,7 @@ function setAbstraction(world: World, account: Account, wanted: string): Answer 
 
 // --- agents -------------------------------------------------------------------------------------------------------
 
-/** One unnamed agent and three named ones; a new one of the same name replaces the old. */
+/** One unnamed agent, three named ones and two more for each sub-account; one of the same name replaces the old. */
 function approveAgent(world: World, account: Account, action: JsonObject): Answer {
   const agent = address(action.agentAddress);
   const [name = "", until] = (typeof action.agentName === "string" ? action.agentName : "").split(
@@ -264,13 +266,30 @@ function approveAgent(world: World, account: Account, action: JsonObject): Answe
     world.blockMs + AGENT_LIFE_MS,
   );
   if (world.accounts.has(agent)) return failed("Cannot approve an existing user as an agent.");
+  // The venue's words for it are not known.
+  if ((world.agentOwners.get(agent) ?? account.user) !== account.user)
+    return failed("Extra agent already used.");
   const named = account.agents.filter((a) => a.name !== "" && a.name !== name);
-  if (name !== "" && named.length >= MAX_NAMED_AGENTS) return failed("Too many extra agents.");
-  for (const old of account.agents) if (old.name === name) world.agentOwners.delete(old.address);
-  account.agents = [...account.agents.filter((a) => a.name !== name), { address: agent, name, validUntil }];
+  const most = MAX_NAMED_AGENTS + AGENTS_PER_SUB_ACCOUNT * account.subAccounts.length;
+  if (name !== "" && named.length >= most) return failed("Too many extra agents.");
+  for (const old of account.agents) {
+    if (old.name === name || old.address === agent) dropAgent(world, account, old);
+  }
+  const approved: Agent = { address: agent, name, validUntil };
+  account.agents.push(approved);
   world.agentOwners.set(agent, account.user);
+  world.schedule.at(validUntil, () => {
+    if (account.agents.includes(approved)) dropAgent(world, account, approved);
+  });
   touch(world, account);
   return defaultAnswer();
+}
+
+/** Replaced or expired: from now on its address is nobody's. */
+function dropAgent(world: World, account: Account, agent: Agent): void {
+  account.agents = account.agents.filter((other) => other !== agent);
+  world.agentOwners.delete(agent.address);
+  touch(world, account);
 }
 
 function approveBuilder(account: Account, action: JsonObject): Answer {

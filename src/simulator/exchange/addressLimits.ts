@@ -21,6 +21,11 @@ function batchLength(action: JsonObject): number {
   return Array.isArray(batch) ? Math.max(1, batch.length) : 1;
 }
 
+/** An action that came too late does nothing and costs five times as much. */
+export function chargeStale(account: Account, action: JsonObject): void {
+  account.requests += 5 * batchLength(action);
+}
+
 /** Counts the action; the venue's refusal when it is one too many. */
 export function countRequest(account: Account, action: JsonObject, nowMs: number): string | null {
   // Buying more requests must be possible when there are none left.

@@ -200,8 +200,7 @@ const ABOUT_MARKETS: Record<string, Handler> = {
   },
   predictedFundings: (w) => ok(more.predictedFundings(w)),
   perpsAtOpenInterestCap: (w, r) => {
-    dexIn(w, r);
-    return ok([]);
+    return ok(markets.atInterestCap(w, dexIn(w, r)));
   },
   perpDexLimits: (w, r) => ok(more.perpDexLimits(w, text(r.dex))),
   perpDexStatus: (w, r) => {

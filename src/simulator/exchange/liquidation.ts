@@ -29,6 +29,7 @@ import {
   hashOf,
   recordFill,
   recordLedger,
+  recordLiquidation,
   takeOid,
   touch,
   type World,
@@ -142,16 +143,12 @@ function liquidate(
     leverageType,
     liquidatedPositions: gone.map(({ market, szi }) => ({ coin: market.coin, szi: format(szi) })),
   });
-  world.events.push({
-    type: "liquidation",
-    user: account.user,
-    liquidation: {
-      lid: world.nextLiquidationId++,
-      liquidator: backstopAddress(world),
-      liquidated_user: account.user,
-      liquidated_ntl_pos: format(notional),
-      liquidated_account_value: format(accountValue),
-    },
+  recordLiquidation(world, account, {
+    lid: world.nextLiquidationId++,
+    liquidator: backstopAddress(world),
+    liquidated_user: account.user,
+    liquidated_ntl_pos: format(notional),
+    liquidated_account_value: format(accountValue),
   });
 }
 

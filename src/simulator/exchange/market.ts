@@ -47,6 +47,8 @@ export interface Market {
   trades: JsonObject[];
   /** Delisted or settled: nothing trades any more. */
   halted: boolean;
+  /** At its open interest cap: nothing may be opened. */
+  atInterestCap: boolean;
   /** Untriggered trigger orders. */
   triggers: Set<Order>;
   hours: HourVolume[];
@@ -129,6 +131,7 @@ function bare(
     openInterest: 0n,
     trades: [],
     halted: false,
+    atInterestCap: false,
     triggers: new Set(),
     hours: [],
     fundingHistory: [],

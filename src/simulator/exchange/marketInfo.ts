@@ -21,6 +21,8 @@ export const dexNamed = (world: World, name: string): DexListing | undefined =>
 /** Perps of a dex in index order. */
 export const perpsOf = (world: World, dex: string): Market[] =>
   world.markets.filter((m) => m.perp !== null && m.dex === dex);
+export const atInterestCap = (world: World, dex: string): string[] =>
+  perpsOf(world, dex).flatMap((market) => (market.atInterestCap ? [market.coin] : []));
 export const spotPairs = (world: World): Market[] =>
   world.markets.filter((m) => m.spot !== null && !isOutcome(m));
 

@@ -23,6 +23,7 @@ import {
   hashOf,
   isQuiet,
   recordFill,
+  recordNotification,
   recordOrder,
   takeOid,
   touch,
@@ -217,6 +218,7 @@ function makerVerdict(world: World, owner: Account, maker: Order, taker: Order, 
   if (maker.user === taker.user && world.switches.selfTrades === "cancelResting") return "selfTradeCanceled";
   if (maker.market.perp === null) return null;
   if (maker.reduceOnly) return reducible(owner, maker) === 0n ? "reduceOnlyCanceled" : null;
+  if (maker.market.atInterestCap && sz > reducible(owner, maker)) return "openInterestCapCanceled";
   if (owner.isTrader || canOpen(owner, maker, sz, maker.limitPx)) return null;
   return "marginCanceled";
 }
@@ -277,10 +279,8 @@ const short = (value: Fixed): string => format(value).replace(/\.0$/, "");
 
 /** Worded as the venue does: `Resting order filled: Sold 7262 MON at $0.023038`. */
 function notifyFilled(world: World, account: Account, order: Order): void {
-  if (isQuiet(world, account)) return;
   const what = `${order.isBuy ? "Bought" : "Sold"} ${short(order.origSz)} ${order.market.coin}`;
-  const notification = `Resting order filled: ${what} at $${short(order.limitPx)}`;
-  world.events.push({ type: "notification", user: account.user, notification });
+  recordNotification(world, account, `Resting order filled: ${what} at $${short(order.limitPx)}`);
 }
 
 const liquidationNote = (taker: Order, market: Market): JsonObject => ({

@@ -330,6 +330,6 @@ export function webData2(world: World, account: Account): JsonObject {
     twapStates: twapStates(world, account.user, ""),
     ...(account.spot.size === 0 ? {} : { spotState: about.spotState(world, account) }),
     spotAssetCtxs: markets.spotPairs(world).map((m) => markets.spotContext(world, m)),
-    perpsAtOpenInterestCap: [],
+    perpsAtOpenInterestCap: markets.atInterestCap(world, ""),
   };
 }

@@ -9,11 +9,20 @@ import { type Account, applyPerpFill, balanceOf, positionOf } from "./account.ts
 import { abs, type Fixed, fixed, format, mul } from "./fixed.ts";
 import { addressOf, tradeId, ZERO_HASH } from "./ids.ts";
 import { backstopAddress, transferPosition } from "./liquidation.ts";
-import { markPx } from "./market.ts";
+import { type Market, markPx } from "./market.ts";
 import { endByVenue } from "./matching.ts";
 import { sideLetter } from "./order.ts";
 import { mint, openVault, withdrawable } from "./transfers.ts";
-import { accountOf, collect, recordFill, recordLedger, takeOid, touch, type World } from "./world.ts";
+import {
+  accountOf,
+  collect,
+  recordFill,
+  recordLedger,
+  recordNotification,
+  takeOid,
+  touch,
+  type World,
+} from "./world.ts";
 
 export type Script =
   /** Closes the position of `user` against a bankrupt account, as auto-deleveraging does. */
@@ -33,6 +42,8 @@ export type Script =
   | { type: "endOrders"; user: string; coin?: string; status: string }
   /** Delists a perp: orders go, positions are settled at the mark. */
   | { type: "delist"; coin: string }
+  /** The open interest of a perp has reached its cap, or (`capped: false`) is below it again. */
+  | { type: "openInterestCap"; coin: string; capped: boolean }
   | { type: "notification"; user: string; notification: string };
 
 export function runScript(world: World, script: Script): void {
@@ -52,10 +63,14 @@ export function runScript(world: World, script: Script): void {
   else if (script.type === "endOrders") {
     endOrders(world, accountOf(world, script.user.toLowerCase()), script.coin ?? null, script.status);
   } else if (script.type === "delist") delist(world, script.coin);
-  else {
-    const { notification } = script;
-    world.events.push({ type: "notification", user: script.user.toLowerCase(), notification });
-  }
+  else if (script.type === "openInterestCap") perpOf(world, script.coin).atInterestCap = script.capped;
+  else recordNotification(world, accountOf(world, script.user.toLowerCase()), script.notification);
+}
+
+function perpOf(world: World, coin: string): Market & { perp: NonNullable<Market["perp"]> } {
+  const market = marketOf(world, coin);
+  if (market.perp === null) throw new InvariantError(`${coin} is not a perp`);
+  return market as Market & { perp: NonNullable<Market["perp"]> };
 }
 
 function marketOf(world: World, coin: string) {
@@ -210,8 +225,7 @@ function endOrders(world: World, account: Account, coin: string | null, status: 
 
 /** Everybody's position is closed at the same price, so cash still sums to what it was. */
 function delist(world: World, coin: string): void {
-  const market = marketOf(world, coin);
-  if (market.perp === null) throw new InvariantError(`${coin} is not a perp`);
+  const market = perpOf(world, coin);
   const px = markPx(market);
   for (const account of world.accounts.values()) {
     endOrders(world, account, coin, "delistedCanceled");

@@ -69,6 +69,7 @@ function check(account: Account, order: Order): Refusal | null {
     checkMinimum(account, order) ??
     checkReduceOnly(account, order) ??
     checkBand(order) ??
+    checkInterestCap(account, order) ??
     checkBook(order) ??
     checkTooMany(account, order) ??
     checkFunds(account, order)
@@ -121,6 +122,27 @@ function checkBand(order: Order): Refusal | null {
   return {
     status: "oracleRejected",
     text: "Order price cannot be more than 80% away from the reference price",
+  };
+}
+
+/**
+ * At the open interest cap positions are closed only, and only near the oracle. Which text goes with which status is
+ * not documented; the family is.
+ */
+function checkInterestCap(account: Account, order: Order): Refusal | null {
+  const { market } = order;
+  if (!market.atInterestCap || order.liquidation) return null;
+  const closing = min(order.origSz, reducible(account, order));
+  if (order.reduceOnly || closing === order.origSz) {
+    const away = abs(order.limitPx - market.oraclePx);
+    return away * 100n <= market.oraclePx
+      ? null
+      : { status: "tooAggressiveAtOpenInterestCapRejected", text: "Order price too far from oracle" };
+  }
+  return {
+    status:
+      closing > 0n ? "positionFlipAtOpenInterestCapRejected" : "positionIncreaseAtOpenInterestCapRejected",
+    text: "Order would increase open interest while open interest is capped",
   };
 }
 
@@ -177,6 +199,8 @@ function checkFunds(account: Account, order: Order): Refusal | null {
 /** Status under which a trigger that fires is refused, or null: whether it can be paid for is asked only then. */
 export function refuseUnfunded(account: Account, order: Order): string | null {
   if (order.market.spot !== null) return checkBalance(account, order)?.status ?? null;
+  const capped = checkInterestCap(account, order);
+  if (capped !== null) return capped.status;
   return canOpen(account, order, order.remaining, order.limitPx) ? null : "perpMarginRejected";
 }
 

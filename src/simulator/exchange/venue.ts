@@ -21,7 +21,7 @@ import {
 } from "./accountInfo.ts";
 import { runAction } from "./actions.ts";
 import { type ActiveAccount, startActiveAccount } from "./activeAccounts.ts";
-import { countRequest } from "./addressLimits.ts";
+import { chargeStale, countRequest } from "./addressLimits.ts";
 import { fixed } from "./fixed.ts";
 import { startFunding } from "./funding.ts";
 import { answerInfo } from "./info.ts";
@@ -97,6 +97,8 @@ export function createVenue(options: VenueOptions = {}): SimulatedVenue {
   return venue;
 }
 
+const EXPIRED = "Action expired.";
+
 class VenueModel implements SimulatedVenue {
   readonly #world: World;
   #listeners = new Set<(block: Block) => void>();
@@ -152,9 +154,13 @@ class VenueModel implements SimulatedVenue {
 
   execute(user: string, action: JsonObject, options: ExecuteOptions): Answer {
     const world = this.#world;
-    if (options.expiresAfter != null && this.nowMs > options.expiresAfter) return failed("Action expired.");
+    const isStale = options.expiresAfter != null && this.nowMs > options.expiresAfter;
     const account = this.#actor(user.toLowerCase(), options.vaultAddress ?? null);
-    if (typeof account === "string") return failed(account);
+    if (typeof account === "string") return failed(isStale ? EXPIRED : account);
+    if (isStale) {
+      chargeStale(account, action);
+      return failed(EXPIRED);
+    }
     this.#open();
     beginTransaction(world);
     const tooMany = world.switches.addressLimits ? countRequest(account, action, this.nowMs) : null;
@@ -212,6 +218,9 @@ class VenueModel implements SimulatedVenue {
       user: account.user,
       fills: [...(recorded.fills ?? []), ...account.fills],
       twapSliceFills: [...slices, ...account.twapFills],
+      twapHistory: [...(recorded.twapHistory ?? []), ...account.twapHistory],
+      liquidations: [...account.liquidations],
+      notifications: [...account.notifications],
       orderEvents: [...(recorded.historicalOrders ?? []), ...(account.orderRows as unknown as JsonObject[])],
       openOrders: world.universe.dexes.flatMap((dex) => frontendOpenOrders(world, account, dex.name)),
       funding: [...deltas, ...account.funding],

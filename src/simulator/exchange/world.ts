@@ -222,6 +222,17 @@ export function recordLedger(world: World, users: readonly string[], delta: Json
   }
 }
 
+export function recordNotification(world: World, account: Account, notification: string): void {
+  if (isQuiet(world, account)) return;
+  keep(world, account.notifications, { time: world.blockMs, notification });
+  world.events.push({ type: "notification", user: account.user, notification });
+}
+
+export function recordLiquidation(world: World, account: Account, liquidation: JsonObject): void {
+  keep(world, account.liquidations, { time: world.blockMs, ...liquidation });
+  world.events.push({ type: "liquidation", user: account.user, liquidation });
+}
+
 /** Closes the block being built; null when nothing happened in it. */
 export function closeBlock(world: World): Block | null {
   for (const coin of world.dirtyCoins) world.events.push({ type: "book", coin });

@@ -79,11 +79,28 @@ export function createActions(venue: Venue, clock: Clock, switches: Switches): A
       if (WITHOUT_EFFECT.includes(String(action.type))) {
         return { status: 200, body: { status: "ok", response: { type: "default" } } };
       }
-      // The client's clock and the model's may differ: what counts is how long the action is still good for.
-      const stillGoodUntil = expiresAfter === null ? null : expiresAfter - now + venue.nowMs;
-      return venue.execute(account, action, { nonce, vaultAddress, expiresAfter: stillGoodUntil });
+      // The client's clock and the model's may differ: what counts is how far ahead a time lies.
+      const toModel = (timeMs: number) => timeMs - now + venue.nowMs;
+      const stillGoodUntil = expiresAfter === null ? null : toModel(expiresAfter);
+      const meant = inModelTime(action, toModel);
+      return venue.execute(account, meant, { nonce, vaultAddress, expiresAfter: stillGoodUntil });
     },
   };
+}
+
+/** The action with the times a client named in it as the model counts them. */
+function inModelTime(action: JsonObject, toModel: (timeMs: number) => number): JsonObject {
+  if (action.type === "scheduleCancel" && typeof action.time === "number") {
+    return { ...action, time: toModel(action.time) };
+  }
+  if (action.type === "approveAgent" && typeof action.agentName === "string") {
+    const agentName = action.agentName.replace(
+      / valid_until (\d+)$/,
+      (_, timeMs: string) => ` valid_until ${toModel(Number(timeMs))}`,
+    );
+    return { ...action, agentName };
+  }
+  return action;
 }
 
 const ADDRESS = /^0x[0-9a-f]{40}$/i;

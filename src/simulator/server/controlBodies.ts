@@ -105,6 +105,7 @@ export const scriptBody = z.discriminatedUnion("type", [
     status: z.string().min(1),
   }),
   z.strictObject({ type: kind("delist"), coin: z.string() }),
+  z.strictObject({ type: kind("openInterestCap"), coin: z.string(), capped: z.boolean() }),
   z.strictObject({ type: kind("notification"), user: address, notification: z.string() }),
 ]);
 
@@ -141,6 +142,9 @@ const serverSwitches = {
   overConnectionLimit: z.enum(["refuse", "close"]),
   postErrorText: z.enum(["statusAndBody", "statusOnly"]),
   rotateAfterMs: z.int().positive().nullable(),
+  unordered: z
+    .strictObject({ snapshotBeforeAck: fraction, updatesBeforeReply: fraction, fillsBeforeOrders: fraction })
+    .partial(),
   network: z.enum(["mainnet", "testnet", "any"]),
 };
 

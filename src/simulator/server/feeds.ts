@@ -185,11 +185,14 @@ function webData3(user: string, context: FeedContext): Json {
     ...(typeof abstraction === "string" && abstraction !== "default" ? { abstraction } : {}),
   };
   const perpDexStates = dexes(context).map((dex): Json => {
-    if (dex !== "") return { totalVaultEquity: "0.0" };
-    const capped = list(all.perpsAtOpenInterestCap);
+    const capped = list(
+      dex === "" ? all.perpsAtOpenInterestCap : context.info({ type: "perpsAtOpenInterestCap", dex }),
+    );
+    const atCap = capped.length > 0 ? { perpsAtOpenInterestCap: capped } : {};
+    if (dex !== "") return { totalVaultEquity: "0.0", ...atCap };
     return {
       totalVaultEquity: all.totalVaultEquity ?? "0.0",
-      ...(capped.length > 0 ? { perpsAtOpenInterestCap: capped } : {}),
+      ...atCap,
       leadingVaults: list(all.leadingVaults),
     };
   });

@@ -5,6 +5,7 @@
  * time is the model's.
  */
 import type { Clock } from "../../runtime/clock.ts";
+import { hash32 } from "../../runtime/random.ts";
 import type { Answer, Json, JsonObject, Venue } from "../contract.ts";
 import { type FaultRule, Faults, type FiredFault } from "../faults.ts";
 import { createActions, UNREADABLE } from "./actions.ts";
@@ -19,7 +20,7 @@ import {
   type VenueLimits,
   type WeightRecord,
 } from "./limits.ts";
-import { type Failed, Session, type Wire } from "./session.ts";
+import { type Failed, type Overtakes, Session, type Wire } from "./session.ts";
 import { Staleness } from "./staleness.ts";
 import { DEFAULT_SWITCHES, type Switches, type SwitchSettings, withSettings } from "./switches.ts";
 
@@ -60,7 +61,7 @@ export type Admission = { admitted: true } | { admitted: false; status: number }
 export interface Gateway {
   readonly faults: Faults;
   readonly switches: Readonly<Switches>;
-  /** From now on; `snapshotRows` that are not named stay as they are. */
+  /** From now on; those of a group that are not named stay as they are. */
   setSwitches(settings: SwitchSettings): void;
   http(path: string, bodyText: string, ip: string): HttpReply;
   /** Whether a new connection is let in now; to be asked once before each `connect`. */
@@ -90,6 +91,11 @@ export function createGateway(options: GatewayOptions): Gateway {
   const actions = createActions(venue, clock, switches);
   const sessions = new Set<Session>();
   const staleness = new Staleness(venue);
+  let drawn = 0;
+  const overtakes: Overtakes = (what) => {
+    const chance = switches.unordered[what];
+    return chance > 0 && hash32(`${options.seed ?? 1}|${what}|${drawn++}`) / 2 ** 32 < chance;
+  };
 
   // Many subscriptions ask for the same thing at the same time.
   const memo = new Map<string, Json>();
@@ -124,6 +130,8 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   function execute(body: unknown): Answer {
     const answer = actions.execute(body);
+    // The block ends before the answer is on its way.
+    if (overtakes("updatesBeforeReply")) venue.advance(venue.nowMs);
     memo.clear();
     return answer;
   }
@@ -185,6 +193,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         limits,
         context,
         failed: options.failed,
+        overtakes,
         knowsCoin: (coin) => venue.coins().includes(coin),
         knowsDex: (dex) => dexes(context).includes(dex),
         post(kind, payload) {

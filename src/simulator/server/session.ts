@@ -13,6 +13,7 @@ import { UNREADABLE } from "./actions.ts";
 import { type BlockEvents, FEEDS, type FeedContext, type LiveSubscription } from "./feeds.ts";
 import type { IpBudget, VenueLimits } from "./limits.ts";
 import { channelOf, readSubscription, type Subscription } from "./subscriptions.ts";
+import type { Switches } from "./switches.ts";
 
 /** The transport's end that the server writes to. */
 export interface Wire {
@@ -38,8 +39,11 @@ export interface SessionParts {
   onEnd(session: Session): void;
   /** Told what the model could not do; without it such an error is thrown. */
   failed?: Failed | undefined;
+  overtakes: Overtakes;
 }
 
+/** Whether, this time, something comes before what it usually follows. */
+export type Overtakes = (what: keyof Switches["unordered"]) => boolean;
 export type Failed = (what: string, error: unknown) => void;
 
 interface Held extends LiveSubscription {
@@ -156,7 +160,9 @@ export class Session {
     // No order between channels is promised; where to start changes from block to block.
     const held = [...this.#held.values()];
     const start = events.height % held.length;
-    for (const live of [...held.slice(start), ...held.slice(0, start)]) {
+    const order = [...held.slice(start), ...held.slice(0, start)];
+    if (this.#parts.overtakes("fillsBeforeOrders")) order.sort((a, b) => fillsFirst(a) - fillsFirst(b));
+    for (const live of order) {
       const feed = FEEDS[live.subscription.type]!;
       for (const data of feed.block?.(live, context, events) ?? []) this.#push(live, data);
       const { user } = live.subscription;
@@ -188,8 +194,10 @@ export class Session {
       : this.#parts.budget.addSubscription(subscription.user ?? null);
     if (refusal !== null) this.#error(refusal);
     else {
-      this.#acknowledge("subscribe", subscription);
+      const snapshotFirst = this.#parts.overtakes("snapshotBeforeAck");
+      if (!snapshotFirst) this.#acknowledge("subscribe", subscription);
       this.#begin(key, subscription);
+      if (snapshotFirst) this.#acknowledge("subscribe", subscription);
     }
   }
 
@@ -263,7 +271,7 @@ export class Session {
     if (answer.status !== 200) {
       const status = `${answer.status} ${STATUS_TEXT[answer.status] ?? "Error"}`;
       const withBody = this.#parts.context.switches.postErrorText === "statusAndBody";
-      return { type: "error", payload: withBody ? `${status}: ${JSON.stringify(answer.body)}` : status };
+      return { type: "error", payload: withBody ? `${status}: ${bodyText(answer.body)}` : status };
     }
     if (type === "action") return { type, payload: answer.body };
     return { type, payload: { type: payload.type ?? null, data: answer.body } };
@@ -372,11 +380,17 @@ export class Session {
   }
 }
 
+const fillsFirst = ({ subscription: { type } }: Held): number =>
+  type === "userFills" || type === "userEvents" ? 0 : 1;
+
 const STATUS_TEXT: Readonly<Record<number, string>> = {
   429: "Too Many Requests",
   500: "Internal Server Error",
   502: "Bad Gateway",
 };
+
+/** As it would be on the wire: a text is not JSON. */
+const bodyText = (body: Json): string => (typeof body === "string" ? body : JSON.stringify(body));
 
 const isObject = (value: unknown): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value);

@@ -27,20 +27,39 @@ export interface Switches {
   postErrorText: "statusAndBody" | "statusOnly";
   /** Close a connection of this age with 1000 `Expired`; null never. */
   rotateAfterMs: number | null;
+  /**
+   * What overtakes what, as chances from 0 to 1 that the seed decides. No order between channels, nor between a
+   * channel and an answer, is promised; each of these was observed.
+   */
+  unordered: {
+    /** The first message of a subscription comes before its acknowledgement. */
+    snapshotBeforeAck: number;
+    /** What an action caused comes before its answer, `open` among it. */
+    updatesBeforeReply: number;
+    /** The fills of a block come before its order updates, whatever was subscribed first. */
+    fillsBeforeOrders: number;
+  };
   /** Which phantom agent signatures are for. `any` suits SDKs that take an unknown URL for testnet. */
   network: "mainnet" | "testnet" | "any";
 }
 
-/** Some of the switches; rows that are not named stay as they are. */
-export type SwitchSettings = Partial<Omit<Switches, "snapshotRows">> & {
-  snapshotRows?: Partial<Switches["snapshotRows"]>;
+type Grouped = "snapshotRows" | "unordered";
+
+/** Some of the switches; those of a group that are not named stay as they are. */
+export type SwitchSettings = Partial<Omit<Switches, Grouped>> & {
+  [Group in Grouped]?: Partial<Switches[Group]>;
 };
 
 export function withSettings(
   switches: Readonly<Switches>,
-  { snapshotRows, ...settings }: SwitchSettings,
+  { snapshotRows, unordered, ...settings }: SwitchSettings,
 ): Switches {
-  return { ...switches, ...settings, snapshotRows: { ...switches.snapshotRows, ...snapshotRows } };
+  return {
+    ...switches,
+    ...settings,
+    snapshotRows: { ...switches.snapshotRows, ...snapshotRows },
+    unordered: { ...switches.unordered, ...unordered },
+  };
 }
 
 export const DEFAULT_SWITCHES: Switches = {
@@ -60,5 +79,6 @@ export const DEFAULT_SWITCHES: Switches = {
   overConnectionLimit: "refuse",
   postErrorText: "statusAndBody",
   rotateAfterMs: 12 * 3_600_000,
+  unordered: { snapshotBeforeAck: 0, updatesBeforeReply: 0, fillsBeforeOrders: 0 },
   network: "any",
 };

@@ -17,6 +17,7 @@ import {
   statusesOf,
 } from "./exchangeHarness.ts";
 
+const CAROL = `0x${"ca".repeat(20)}`;
 const CANCEL_NOTHING: JsonObject = { type: "cancel", cancels: [{ a: BTC, o: 1 }] };
 
 test("an address has ten thousand requests and one per dollar traded; cancels have twice as many", () => {
@@ -52,6 +53,68 @@ test("an action that arrives after expiresAfter does nothing", () => {
   const late = desk.venue.execute(ALICE, action, { nonce: 1, expiresAfter: desk.venue.nowMs - 1 });
   assert.equal((late.body as JsonObject).status, "err");
   assert.deepEqual(desk.info({ type: "openOrders", user: ALICE }), []);
+});
+
+test("an action that arrives after expiresAfter costs five times as many requests", () => {
+  const desk = openDesk();
+  const action = { type: "order", orders: [limit({}), limit({})], grouping: "na" };
+  const used = () => (desk.info({ type: "userRateLimit", user: ALICE }) as JsonObject).nRequestsUsed;
+  desk.venue.execute(ALICE, action, { nonce: 1, expiresAfter: desk.venue.nowMs + 1000 });
+  assert.equal(used(), 2);
+  desk.venue.execute(ALICE, action, { nonce: 2, expiresAfter: desk.venue.nowMs - 1 });
+  assert.equal(used(), 12);
+});
+
+test("at the open interest cap nothing is opened, and positions are closed near the oracle only", () => {
+  const desk = openDesk();
+  desk.venue.setOracle("BTC", "83000");
+  desk.oid(BOB, { b: false, p: "83000", s: "0.02" });
+  desk.oid(ALICE, { p: "83000", s: "0.01" });
+  desk.venue.script({ type: "openInterestCap", coin: "BTC", capped: true });
+  assert.deepEqual(desk.info({ type: "perpsAtOpenInterestCap" }), ["BTC"]);
+  assert.deepEqual(desk.info({ type: "perpsAtOpenInterestCap", dex: "xyz" }), []);
+  const increase = "Order would increase open interest while open interest is capped asset=0";
+  const refused = [
+    [{ b: true }, increase, "positionIncreaseAtOpenInterestCapRejected"],
+    [{ b: false, p: "83500", s: "0.02" }, increase, "positionFlipAtOpenInterestCapRejected"],
+    [
+      { b: false, p: "90000" },
+      "Order price too far from oracle asset=0",
+      "tooAggressiveAtOpenInterestCapRejected",
+    ],
+  ] as const;
+  for (const [order, text, status] of refused) {
+    assert.equal(errorOf(desk.place(ALICE, order)), text);
+    assert.equal(desk.venue.truth(ALICE).orderEvents.at(-1)?.status, status);
+  }
+  desk.oid(ALICE, { b: false, p: "83500" });
+  // What rested before the cap, and would open, goes when it is met.
+  const cap = (capped: boolean) => desk.venue.script({ type: "openInterestCap", coin: "BTC", capped });
+  cap(false);
+  desk.venue.deposit(CAROL, "10000");
+  desk.oid(BOB, { b: false, p: "83000" });
+  desk.oid(CAROL, { p: "83000" });
+  desk.oid(ALICE, { b: true, p: "82900" });
+  cap(true);
+  desk.place(CAROL, { b: false, p: "82900", tif: "Ioc" });
+  assert.equal(desk.venue.truth(ALICE).orderEvents.at(-1)?.status, "openInterestCapCanceled");
+});
+
+test("the truth tells liquidations, notifications and TWAP histories too", () => {
+  const desk = openDesk();
+  desk.oid(BOB, { b: false, p: "83000", s: "0.01" });
+  desk.oid(ALICE, { p: "83000", s: "0.01" });
+  desk.run(ALICE, { type: "twapOrder", twap: { a: BTC, b: true, s: "0.1", r: false, m: 5, t: false } });
+  const bob = desk.venue.truth(BOB).notifications[0];
+  assert.equal(bob?.notification, "Resting order filled: Sold 0.01 BTC at $83000");
+  assert.equal(typeof bob?.time, "number");
+  assert.equal(desk.venue.truth(ALICE).twapHistory.length, 1);
+  desk.venue.deposit(CAROL, "1000");
+  desk.oid(BOB, { b: false, p: "83757", s: "0.2" });
+  desk.oid(CAROL, { p: "83757", s: "0.2" });
+  desk.venue.setOracle("BTC", "75000");
+  const [liquidation] = desk.venue.truth(CAROL).liquidations;
+  assert.equal(liquidation?.liquidated_user, CAROL);
 });
 
 test("a filled resting order is announced in the venue's words", () => {

@@ -746,6 +746,45 @@ test("agents act for their account until they are replaced or expire", () => {
   assert.equal(desk.venue.actsFor(ALICE.toUpperCase().replace("0X", "0x")), ALICE);
 });
 
+test("an expired agent is pruned: its address is nobody's and its place is free", () => {
+  const desk = openDesk();
+  const agent = (n: number) => `0x${String(n).repeat(40)}`;
+  const approve = (user: string, n: number, until?: number) =>
+    (
+      desk.run(user, {
+        type: "approveAgent",
+        agentAddress: agent(n),
+        agentName: `bot${n}${until === undefined ? "" : ` valid_until ${until}`}`,
+      }).body as JsonObject
+    ).response;
+  approve(ALICE, 1, desk.venue.nowMs + 60_000);
+  approve(ALICE, 2);
+  approve(ALICE, 3);
+  assert.equal(approve(ALICE, 4), "Too many extra agents.");
+  assert.equal(approve(BOB, 1), "Extra agent already used.");
+  desk.tick(61_000);
+  assert.deepEqual(desk.info({ type: "userRole", user: agent(1) }), { role: "missing" });
+  assert.deepEqual(approve(ALICE, 4), { type: "default" });
+  assert.deepEqual(approve(BOB, 1), { type: "default" });
+  assert.equal(desk.venue.actsFor(agent(1)), BOB);
+});
+
+test("each sub-account gives room for two more agents", () => {
+  const desk = openDesk();
+  desk.run(ALICE, { type: "createSubAccount", name: "two" });
+  const statuses = [1, 2, 3, 4, 5, 6].map(
+    (n) =>
+      (
+        desk.run(ALICE, {
+          type: "approveAgent",
+          agentAddress: `0x${String(n).repeat(40)}`,
+          agentName: `bot${n}`,
+        }).body as JsonObject
+      ).status,
+  );
+  assert.deepEqual(statuses, ["ok", "ok", "ok", "ok", "ok", "err"]);
+});
+
 test("sub-accounts trade under their own address, funded and operated by the master", () => {
   const desk = openDesk();
   const made = desk.run(ALICE, { type: "createSubAccount", name: "two" });

@@ -174,6 +174,31 @@ describe("/exchange", () => {
     assert.equal((await send(agent)).response, `Must deposit before performing actions. User: ${AGENT}`);
   });
 
+  it("passes the time of a dead man's switch and the end of an agent on in the model's time", async () => {
+    const { venue, post } = exchange();
+    venue.block(START_MS - 5_000, []);
+    const action = { type: "scheduleCancel", time: START_MS + 10_000 };
+    const signature = { ...(await signL1Action({ wallet: owner, action, nonce: START_MS })) };
+    post({ action, nonce: START_MS, signature });
+    assert.deepEqual(venue.executed[0]?.action, { type: "scheduleCancel", time: START_MS + 5_000 });
+    const agentName = `bot valid_until ${START_MS + 60_000}`;
+    const approval = {
+      ...{ type: "approveAgent", hyperliquidChain: "Mainnet", signatureChainId: "0x66eee" as const },
+      ...{ agentAddress: AGENT, agentName, nonce: START_MS + 1 },
+    } as const;
+    const types = {
+      "HyperliquidTransaction:ApproveAgent": [
+        { name: "hyperliquidChain", type: "string" },
+        { name: "agentAddress", type: "address" },
+        { name: "agentName", type: "string" },
+        { name: "nonce", type: "uint64" },
+      ],
+    };
+    const signed = await signUserSignedAction({ wallet: owner, action: approval, types });
+    post({ action: { ...approval }, nonce: START_MS + 1, signature: { ...signed } });
+    assert.equal(venue.executed[1]?.action.agentName, `bot valid_until ${START_MS + 55_000}`);
+  });
+
   it("passes the vault on, and the expiry in the model's time", async () => {
     const { venue, post } = exchange();
     venue.block(START_MS - 5_000, []);

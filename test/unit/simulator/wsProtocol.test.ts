@@ -421,6 +421,57 @@ describe("markets", () => {
   });
 });
 
+describe("orders of arrival that the venue does not promise", () => {
+  it("the first message comes before its acknowledgement, as often as the switch says", () => {
+    const { client } = setUp({ switches: { unordered: { snapshotBeforeAck: 0.5 } } });
+    const { subscribe, unsubscribe, take } = client();
+    const firsts = Array.from({ length: 40 }, () => {
+      subscribe({ type: "userFills", user: USER });
+      unsubscribe({ type: "userFills", user: USER });
+      return take()[0]!.channel;
+    });
+    const early = firsts.filter((channel) => channel === "userFills").length;
+    assert.ok(early > 5 && early < 35, `${early} of 40`);
+  });
+
+  it("the fills of a block come before its order updates by switch, whoever subscribed first", () => {
+    const { client, venue } = setUp({ switches: { unordered: { fillsBeforeOrders: 1 } } });
+    const { subscribe, take } = client();
+    for (const type of ["orderUpdates", "userFills"]) subscribe({ type, user: USER });
+    take();
+    for (let n = 1; n <= 4; n++) {
+      venue.block(START_MS + n, [
+        { type: "orderUpdate", user: USER, order: {}, full: {}, status: "open", statusTimestamp: n },
+        { type: "fill", user: USER, fill: { tid: n } },
+      ]);
+      assert.deepEqual(
+        take().map(({ channel }) => channel),
+        ["userFills", "orderUpdates"],
+      );
+    }
+  });
+
+  it("what an action caused comes before its answer by switch", () => {
+    for (const updatesBeforeReply of [0, 1]) {
+      const { client, venue } = setUp({ switches: { unordered: { updatesBeforeReply } } });
+      const { send, subscribe, take } = client();
+      subscribe({ type: "orderUpdates", user: USER });
+      take();
+      // The venue of this test makes its block when it is advanced, as the model sends the one it builds.
+      venue.advance = () =>
+        venue.block(venue.nowMs, [
+          { type: "orderUpdate", user: USER, order: {}, full: {}, status: "open", statusTimestamp: 1 },
+        ]);
+      const payload = { action: { type: "noop" }, nonce: START_MS, signature: { r: "0x0", s: "0x1", v: 27 } };
+      send({ method: "post", id: 1, request: { type: "action", payload } });
+      assert.deepEqual(
+        take().map(({ channel }) => channel),
+        updatesBeforeReply === 1 ? ["orderUpdates", "post"] : ["post"],
+      );
+    }
+  });
+});
+
 describe("posts", () => {
   it("answer info requests with their type, and actions, under the id", () => {
     const { venue, client } = setUp();
@@ -460,6 +511,19 @@ describe("posts", () => {
       channel: "post",
       data: { id: 2, response: { type: "error", payload: "429 Too Many Requests: null" } },
     });
+  });
+
+  it("fail with the body as it would be on the wire, or with the status alone by switch", () => {
+    for (const [postErrorText, text] of [
+      ["statusAndBody", /^502 Bad Gateway: <html>\r\n/],
+      ["statusOnly", /^502 Bad Gateway$/],
+    ] as const) {
+      const { client } = setUp({ switches: { postErrorText }, faults: [{ fault: "http502" }] });
+      const connection = client();
+      connection.send({ method: "post", id: 1, request: { type: "info", payload: { type: "allMids" } } });
+      const { response } = connection.take()[0]!.data as { response: { payload: string } };
+      assert.match(response.payload, text);
+    }
   });
 
   it("are refused by id above the limit of pending ones", async () => {
