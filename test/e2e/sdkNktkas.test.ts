@@ -237,14 +237,26 @@ describe("ExchangeClient", () => {
   });
 });
 
+/** What the simulator does not answer: auctions and single reserves it has no counterpart for. */
+const NOT_SERVED = [
+  "borrowLendReserveState",
+  "gossipPriorityAuctionStatus",
+  "perpDeployAuctionStatus",
+  "spotDeployState",
+  "spotPairDeployAuctionStatus",
+];
+
 describe("InfoClient", () => {
   const user = BUSY;
   const from = { startTime: 0 };
   /** Every request, with its parameters. */
   const REQUESTS: Record<string, (client: InfoClient) => Promise<unknown>> = {
     activeAssetData: (i) => i.activeAssetData({ user, coin: "BTC" }),
+    allBorrowLendReserveStates: (i) => i.allBorrowLendReserveStates(),
     allMids: (i) => i.allMids(),
     allPerpMetas: (i) => i.allPerpMetas(),
+    approvedBuilders: (i) => i.approvedBuilders({ user }),
+    borrowLendUserState: (i) => i.borrowLendUserState({ user }),
     candleSnapshot: (i) => i.candleSnapshot({ coin: "BTC", interval: "1m", ...from }),
     clearinghouseState: (i) => i.clearinghouseState({ user }),
     delegations: (i) => i.delegations({ user }),
@@ -255,27 +267,44 @@ describe("InfoClient", () => {
     extraAgents: (i) => i.extraAgents({ user: USER }),
     frontendOpenOrders: (i) => i.frontendOpenOrders({ user }),
     fundingHistory: (i) => i.fundingHistory({ coin: "BTC", ...from }),
+    gossipRootIps: (i) => i.gossipRootIps(),
     historicalOrders: (i) => i.historicalOrders({ user }),
+    isVip: (i) => i.isVip({ user }),
     l2Book: (i) => i.l2Book({ coin: "BTC" }),
     leadingVaults: (i) => i.leadingVaults({ user }),
+    legalCheck: (i) => i.legalCheck({ user }),
+    liquidatable: (i) => i.liquidatable(),
+    marginTable: (i) => i.marginTable({ id: 40 }),
     maxBuilderFee: (i) => i.maxBuilderFee({ user, builder: other.address }),
+    maxMarketOrderNtls: (i) => i.maxMarketOrderNtls(),
     meta: (i) => i.meta(),
     metaAndAssetCtxs: (i) => i.metaAndAssetCtxs(),
     openOrders: (i) => i.openOrders({ user }),
     outcomeMeta: (i) => i.outcomeMeta(),
+    outcomeTemplates: (i) => i.outcomeTemplates(),
+    perpAnnotation: (i) => i.perpAnnotation({ coin: "BTC" }),
+    perpCategories: (i) => i.perpCategories(),
+    perpConciseAnnotations: (i) => i.perpConciseAnnotations(),
+    perpDexLimits: (i) => i.perpDexLimits({ dex: "xyz" }),
+    perpDexStatus: (i) => i.perpDexStatus({ dex: "xyz" }),
     perpDexs: (i) => i.perpDexs(),
     perpsAtOpenInterestCap: (i) => i.perpsAtOpenInterestCap(),
     portfolio: (i) => i.portfolio({ user }),
     predictedFundings: (i) => i.predictedFundings(),
+    preTransferCheck: (i) => i.preTransferCheck({ user: other.address, source: USER }),
     recentTrades: (i) => i.recentTrades({ coin: "BTC" }),
     referral: (i) => i.referral({ user }),
+    settledOutcome: (i) => i.settledOutcome({ outcome: 1 }),
     spotClearinghouseState: (i) => i.spotClearinghouseState({ user: USER }),
     spotMeta: (i) => i.spotMeta(),
     spotMetaAndAssetCtxs: (i) => i.spotMetaAndAssetCtxs(),
     subAccounts: (i) => i.subAccounts({ user }),
     subAccounts2: (i) => i.subAccounts2({ user }),
+    tokenDetails: async (i) => i.tokenDetails({ tokenId: (await i.spotMeta()).tokens[1]!.tokenId }),
     twapHistory: (i) => i.twapHistory({ user: USER }),
     userAbstraction: (i) => i.userAbstraction({ user }),
+    usdcRouting: (i) => i.usdcRouting(),
+    userBorrowLendInterest: (i) => i.userBorrowLendInterest({ user, ...from }),
     userDexAbstraction: (i) => i.userDexAbstraction({ user }),
     userFees: (i) => i.userFees({ user }),
     userFills: (i) => i.userFills({ user }),
@@ -284,18 +313,37 @@ describe("InfoClient", () => {
     userNonFundingLedgerUpdates: (i) => i.userNonFundingLedgerUpdates({ user: USER, ...from }),
     userRateLimit: (i) => i.userRateLimit({ user }),
     userRole: (i) => i.userRole({ user }),
+    userToMultiSigSigners: (i) => i.userToMultiSigSigners({ user }),
     userTwapSliceFills: (i) => i.userTwapSliceFills({ user: USER }),
     userTwapSliceFillsByTime: (i) => i.userTwapSliceFillsByTime({ user: USER, ...from }),
     userVaultEquities: (i) => i.userVaultEquities({ user }),
+    validatorL1Votes: (i) => i.validatorL1Votes(),
+    validatorSummaries: (i) => i.validatorSummaries(),
+    vaultDetails: async (i) =>
+      i.vaultDetails({ vaultAddress: (await i.vaultSummaries())[0]!.vaultAddress, user }),
     vaultSummaries: (i) => i.vaultSummaries(),
     webData2: (i) => i.webData2({ user }),
   };
+  before(() => world.venue.script({ type: "createVault", leader: other.address, name: "V", usd: "200" }));
   for (const [name, request] of Object.entries(REQUESTS)) {
     it(`is answered ${name}`, async () => {
       const answer = keep(typeNameOf(name, "Response"), await request(info));
       assert.notEqual(answer, undefined);
     });
   }
+
+  it("leaves out no request that the simulator answers", () => {
+    const { prototype } = InfoClient;
+    const methods = Object.getOwnPropertyNames(prototype).filter((name) => name !== "constructor");
+    const asked = new Set([...Object.keys(REQUESTS), "orderStatus"]);
+    assert.deepEqual(methods.filter((name) => !asked.has(name)).sort(), [...NOT_SERVED].sort());
+  });
+
+  it("is told what became of a settled outcome", async () => {
+    world.venue.script({ type: "settleOutcome", outcome: 1, winner: 0 });
+    const settled = keep("SettledOutcomeResponse", await info.settledOutcome({ outcome: 1 }));
+    assert.equal(settled?.settleFraction, "1.0");
+  });
 
   it("finds an order by oid and by cloid, and says when there is none", async () => {
     const [row] = await info.historicalOrders({ user });
