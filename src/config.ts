@@ -378,9 +378,9 @@ export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
     fallback: "",
   },
   switches: {
-    flag: "--switches <file|key=value,…>",
+    flag: "--switches <file|settings>",
     env: [],
-    help: "switches of the simulated venue, and `traders`: JSON in a file, or pairs such as restLagMs=500,traders.takesPerMinute=60",
+    help: "switches of the simulated venue, and `traders`: JSON, a file of it, or pairs such as restLagMs=500,traders.takesPerMinute=60",
     parse: optional,
     fallback: "",
   },

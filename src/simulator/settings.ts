@@ -37,8 +37,9 @@ export function readSettings(value: Json): Settings {
   }
 }
 
-/** `restLagMs=500,traders.takesPerMinute=60`; what is no JSON is a text. */
-export function readPairs(text: string): JsonObject {
+/** JSON, or `restLagMs=500,traders.takesPerMinute=60`, where a value that is no JSON is a text. */
+export function readPairs(text: string): Json {
+  if (text.trimStart().startsWith("{")) return JSON.parse(text) as Json;
   const settings: JsonObject = {};
   for (const pair of text.split(",")) {
     const at = pair.indexOf("=");

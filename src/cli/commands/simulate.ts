@@ -77,9 +77,11 @@ function meant<T>(flag: string, value: string | null, read: () => T): T {
   }
 }
 
-/** A value with `=` in it is the settings themselves, any other names a file. */
+/** A value with `=` or `{` in it is the settings themselves, any other names a file. */
 function readSwitches(value: string | null): Json {
-  return value?.includes("=") === true ? readPairs(value) : (readJsonFile<Json>("--switches", value) ?? {});
+  return value !== null && /[={]/.test(value)
+    ? readPairs(value)
+    : (readJsonFile<Json>("--switches", value) ?? {});
 }
 
 /** The JSON in a file that an option names; null where it names none. Throws `ConfigError`. */

@@ -15,6 +15,7 @@ test("pairs say the same as the JSON they stand for", () => {
       traders: { takesPerMinute: 60, levels: 2 },
     },
   );
+  assert.deepEqual(readPairs('{"traders":{"coins":["BTC","ETH"]}}'), { traders: { coins: ["BTC", "ETH"] } });
   assert.throws(() => readPairs("restLagMs"), /expected key=value/);
 });
 
