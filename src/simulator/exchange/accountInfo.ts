@@ -150,6 +150,9 @@ export function spotState(world: World, account: Account): JsonObject {
   return portfolioState(world, account, balances, after);
 }
 
+/** Dollars and what is collateral earn when they lie there; a token that is neither is not supplied [real sub-account]. */
+const isLendable = ({ token, coin }: JsonObject): boolean => token === USDC || loanToValue(String(coin)) > 0n;
+
 /** `hold` is net of what could be borrowed, `spotHold` is not, and missing where nothing is held [real sub-account]. */
 function portfolioState(
   world: World,
@@ -171,7 +174,7 @@ function portfolioState(
         ...(net === 0n ? {} : { spotHold: format(held) }),
         ltv: format((loanToValue(b.coin as string) * ONE) / 100n),
         ...(total < 0n ? { borrowed: format(-total) } : {}),
-        supplied: format(max(0n, total - held)),
+        ...(isLendable(b) && total > held ? { supplied: format(total - held) } : {}),
       };
     }),
     // No equity at all is told as the threshold many times over.

@@ -3,9 +3,8 @@
  * differs on purpose is listed with its reason.
  */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
-import { type TestContext, test } from "node:test";
 import type { Json, JsonObject } from "../../../src/simulator/contract.ts";
+import { at, captureTest, cassette, lines, read, sameShape } from "./captureShapes.ts";
 import {
   ALICE,
   BOB,
@@ -21,67 +20,6 @@ import {
   trigger,
 } from "./exchangeHarness.ts";
 
-const FOLDER = new URL("../../../../shared/captures/", import.meta.url);
-const present = existsSync(FOLDER);
-
-function captureTest(name: string, run: (t: TestContext) => void): void {
-  test(name, { skip: present ? false : "no captures: ../shared/captures is not here" }, run);
-}
-
-const read = (path: string): Json => JSON.parse(readFileSync(new URL(path, FOLDER), "utf8"));
-const lines = (path: string): Json[] =>
-  readFileSync(new URL(path, FOLDER), "utf8")
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line));
-const cassette = (name: string): Json =>
-  (read(`python-sdk-cassettes/${name}.json`) as JsonObject).response as Json;
-const at = (json: Json, ...path: (string | number)[]): Json =>
-  path.reduce<Json>((value, key) => (value as Record<string | number, Json>)[key] as Json, json);
-
-const DECIMAL = /^-?\d+\.\d+$/;
-/** Long digits are floats of the venue's own sums; we write exact ones. */
-const kind = (value: Json): string => {
-  if (value === null) return "null";
-  if (Array.isArray(value)) return "array";
-  if (typeof value === "string") return DECIMAL.test(value) ? "decimal" : "text";
-  return typeof value;
-};
-
-interface Allowance {
-  /** Keys only we have, or only the capture has, by name; `null` on one side may be anything on the other. */
-  ours?: string[];
-  theirs?: string[];
-  nullable?: string[];
-}
-
-function sameShape(theirs: Json, ours: Json, allow: Allowance = {}, path = "$"): void {
-  const name = path.slice(path.lastIndexOf(".") + 1).replace(/\[.*$/, "");
-  if (allow.nullable?.includes(name) && (theirs === null || ours === null)) return;
-  assert.equal(
-    kind(ours),
-    kind(theirs),
-    `${path}: ${JSON.stringify(ours)} against ${JSON.stringify(theirs)}`,
-  );
-  if (Array.isArray(theirs) && Array.isArray(ours)) {
-    if (theirs.length > 0 && ours.length > 0)
-      sameShape(theirs[0] as Json, ours[0] as Json, allow, `${path}[0]`);
-    // Pairs such as [id, table] have a shape of their own in each place.
-    if (theirs.length === 2 && ours.length === 2)
-      sameShape(theirs[1] as Json, ours[1] as Json, allow, `${path}[1]`);
-    return;
-  }
-  if (kind(theirs) !== "object") return;
-  const [a, b] = [theirs as JsonObject, ours as JsonObject];
-  for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) {
-    if (!(key in a) && allow.ours?.includes(key)) continue;
-    if (!(key in b) && allow.theirs?.includes(key)) continue;
-    assert.ok(key in a, `${path}.${key} is only ours`);
-    assert.ok(key in b, `${path}.${key} is only in the capture`);
-    sameShape(a[key] as Json, b[key] as Json, allow, `${path}.${key}`);
-  }
-}
-
 /** Alice is short 0.0001 BTC, has spot USDC and an unnamed agent, as in the capture. */
 function lifeLikeDesk(): Desk {
   const desk = openDesk();
@@ -95,11 +33,17 @@ function lifeLikeDesk(): Desk {
   return desk;
 }
 
+/** collateralToken came with the non-USDC dexes; eight delisted perps of then were isolated-only too, none of ours is. */
+const SINCE_JUNE_2025 = {
+  ours: ["collateralToken"],
+  theirs: ["onlyIsolated"],
+  nullable: ["midPx", "premium", "impactPxs"],
+};
+
 captureTest("webData2 has the keys and types of the real frame", () => {
   const theirs = at(read("gareth0712/ws/4-webData2-openPosition-all.json"), 1, "data");
   const ours = lifeLikeDesk().info({ type: "webData2", user: ALICE });
-  // collateralToken came with the non-USDC dexes, after June 2025.
-  sameShape(theirs, ours, { ours: ["collateralToken"], nullable: ["midPx"] });
+  sameShape(theirs, ours, SINCE_JUNE_2025);
 });
 
 captureTest("clearinghouseState and its position have the keys and types of the real ones", () => {
@@ -317,11 +261,13 @@ captureTest("a portfolio-margin sub-account has the keys and types of the real o
   const sub = at(made.body, "response", "data") as string;
   desk.venue.script({ type: "mint", user: sub, token: "USDC", amount: "130.36579681" });
   desk.venue.script({ type: "mint", user: sub, token: "HYPE", amount: "72.34389348" });
+  desk.venue.script({ type: "mint", user: sub, token: "PURR", amount: "1" });
   desk.venue.setOracle("@107", "55.53");
   desk.run(sub, { type: "userSetAbstraction", user: sub, abstraction: "portfolioMargin" });
   const [ours] = desk.info({ type: "subAccounts2", user: ALICE }) as JsonObject[];
   const [real] = read("hyperliquid-mobile/subAccounts2_portfolioMargin_mainnet.json") as JsonObject[];
-  sameShape(real as Json, ours as Json);
+  // Its second dollar lends too, and so has a spotHold; here there is one dollar.
+  sameShape(real as Json, ours as Json, { theirs: ["spotHold"] });
   // The same holdings at the price of that moment, up to the digits of a price.
   const figures = (answer: Json) => [
     at(answer, "spotState", "balances", 0, "total"),
@@ -334,3 +280,105 @@ captureTest("a portfolio-margin sub-account has the keys and types of the real o
     assert.ok(Math.abs(Number(mine[place]) / Number(figure) - 1) < 1e-5, `${mine} against ${theirs}`);
   assert.ok(fillsOf(desk, sub).length === 0);
 });
+
+captureTest("the five real webData2 frames have the keys and types of ours in the same situation", () => {
+  const nullable = [...SINCE_JUNE_2025.nullable, "agentAddress", "agentValidUntil"];
+  const allow = { ...SINCE_JUNE_2025, nullable };
+  const frame = (name: string) => at(read(`gareth0712/ws/${name}.json`), 1, "data") as JsonObject;
+  const ask = (desk: Desk) => desk.info({ type: "webData2", user: ALICE }) as JsonObject;
+  const desk = openDesk();
+  // Nothing in spot: no spotState at all.
+  for (const name of ["1-webData2-ZeroBalance-all", "2-webData2-perpBalance-all"])
+    sameShape(frame(name), ask(desk), allow);
+  const rich = lifeLikeDesk();
+  for (const name of [
+    "3-webData2-spotBalance-all",
+    "4-webData2-openPosition-all",
+    "5-webData2-closePosition-all",
+  ])
+    sameShape(frame(name), ask(rich), allow);
+});
+
+captureTest("a fill of somebody else's liquidation has the keys and types of the real frame", () => {
+  const [theirs] = at(read("nautilus/ws_user_fill_liquidation.json"), "data", "fills") as JsonObject[];
+  const desk = openDesk();
+  const cloid = "0x000000000000000000000000000000aa";
+  desk.venue.setOracle("SOL", "80");
+  desk.run(BOB, { type: "updateLeverage", asset: SOL, isCross: false, leverage: 20 });
+  desk.oid(ALICE, { a: SOL, b: false, p: "80", s: "100" });
+  desk.oid(BOB, { a: SOL, b: true, p: "80", s: "100" });
+  desk.oid(ALICE, { a: SOL, b: true, p: "77.8", s: "100", c: cloid });
+  desk.venue.setOracle("SOL", "77.9");
+  const ours = newestFill(desk, ALICE);
+  sameShape(theirs as Json, ours);
+  assert.equal(at(ours, "liquidation", "liquidatedUser"), BOB);
+  assert.equal(ours.crossed, theirs?.crossed);
+});
+
+captureTest("totalRawUsd is below zero where more was bought than paid in, as in the real state", () => {
+  const theirs = at(
+    read("nautilus/http_clearinghouse_state_negative_total_raw_usd.json"),
+    "crossMarginSummary",
+  );
+  const desk = openDesk();
+  desk.oid(BOB, { b: false, p: "83757", s: "10" });
+  desk.oid(ALICE, { b: true, p: "83757", s: "10" });
+  const ours = at(desk.info({ type: "clearinghouseState", user: ALICE }), "crossMarginSummary");
+  sameShape(theirs, ours);
+  for (const summary of [theirs, ours] as Record<string, string>[]) {
+    const [value, notional, raw] = [summary.accountValue, summary.totalNtlPos, summary.totalRawUsd].map(
+      Number,
+    );
+    assert.ok(raw! < 0 && Math.abs(raw! + notional! - value!) < 1e-6, JSON.stringify(summary));
+  }
+});
+
+captureTest(
+  "every row of the old cassettes has the keys that ours still have, in the same order of rows",
+  () => {
+    const desk = lifeLikeDesk();
+    for (let i = 0; i < 5; i++) {
+      desk.tick(1000);
+      desk.oid(ALICE, { b: false, p: "83650", s: "0.0002" });
+      desk.place(ALICE, { p: "80000" });
+    }
+    desk.run(ALICE, { type: "usdClassTransfer", amount: "500", toPerp: false, nonce: 1 });
+    desk.run(ALICE, { type: "spotSend", destination: BOB, token: "USDC:0x1", amount: "1.5", time: 1 });
+    desk.tick(3_700_000);
+    const ask = (type: string, more: JsonObject = {}) =>
+      desk.info({ type, user: ALICE, ...more }) as JsonObject[];
+    const newer = { ours: ["tid", "feeToken", "twapId"] };
+    const compared: [string, JsonObject[], Parameters<typeof sameShape>[2]][] = [
+      ["user_fills.0.userFills", ask("userFills"), newer],
+      ["user_fills_by_time.0.userFillsByTime", ask("userFillsByTime", { startTime: 0 }).reverse(), newer],
+      ["open_orders.0.openOrders", ask("openOrders"), { ours: ["origSz"] }],
+      ["user_funding_history_with_end_time.0.userFunding", ask("userFunding"), { nullable: ["nSamples"] }],
+      ["funding_history_None.1.fundingHistory", ask("fundingHistory", { coin: "BTC", startTime: 0 }), {}],
+      [
+        "candles_snapshot.1.candleSnapshot",
+        desk.info({
+          type: "candleSnapshot",
+          req: { coin: "BTC", interval: "1h", startTime: 0 },
+        }) as JsonObject[],
+        {},
+      ],
+    ];
+    for (const [name, ours, allow] of compared) {
+      const theirs = cassette(name) as JsonObject[];
+      assert.ok(theirs.length > 0 && ours.length > 0, name);
+      sameShape(theirs, ours, allow, name);
+      const [real, mine] = [direction(theirs), direction(ours)];
+      assert.ok(real === "level" || mine === "level" || real === mine, `${name}: ${real} against ${mine}`);
+    }
+  },
+);
+
+/** Whether the times of a list rise or fall from row to row. */
+function direction(rows: JsonObject[]): string {
+  const times = rows.map((row) => Number(row.time ?? row.t ?? row.statusTimestamp ?? row.timestamp));
+  const [first, last] = [times[0]!, times.at(-1)!];
+  const rises = times.every((time, i) => i === 0 || time >= times[i - 1]!);
+  const falls = times.every((time, i) => i === 0 || time <= times[i - 1]!);
+  assert.ok(rises || falls, "neither");
+  return first === last ? "level" : rises ? "rising" : "falling";
+}
