@@ -9,7 +9,6 @@ import type { JsonObject } from "../contract.ts";
 import {
   type Account,
   applyPerpFill,
-  type DexMargin,
   dexMargin,
   isolatedEquity,
   type PerpDex,
@@ -22,7 +21,7 @@ import { addressOf, tradeId } from "./ids.ts";
 import { type Market, maintenanceMargin, markPx } from "./market.ts";
 import { dropStaleReduceOnly, endByVenue, place } from "./matching.ts";
 import { sideLetter } from "./order.ts";
-import { isUnderwater, rebalance } from "./unified.ts";
+import { isUnderwater, isUnified, poolOf, rebalance } from "./unified.ts";
 import {
   accountOf,
   beginTransaction,
@@ -44,7 +43,10 @@ export function liquidateUnderwater(world: World, moved: ReadonlySet<Market>): v
   if (dexes.size === 0) return;
   for (const account of [...world.accounts.values()]) {
     if (account.isTrader) continue;
-    for (const name of dexes) {
+    // A hole in a shared pool is carried by the positions of every dex.
+    const own = [...account.dexes.keys()];
+    const concerned = own.filter((name) => dexes.has(name));
+    for (const name of isUnified(account) && concerned.length > 0 ? own : concerned) {
       const dex = account.dexes.get(name);
       if (dex === undefined || dex.positions.size === 0) continue;
       rebalance(account);
@@ -84,18 +86,37 @@ function isolatedMargin(position: Position): { equity: Fixed; maintenance: Fixed
 /** Below two thirds of maintenance margin the book is no longer asked. */
 const isHopeless = (equity: Fixed, maintenance: Fixed): boolean => equity * 3n < maintenance * 2n;
 
+/** What stands behind cross positions, what it has to maintain, and what they are worth together. */
+interface Standing {
+  equity: Fixed;
+  maintenance: Fixed;
+  notional: Fixed;
+}
+
+/** Of one dex in the standard modes; of all of them where they share a pool, less what spot orders reserve. */
+function standingOf(world: World, account: Account, dex: PerpDex): Standing {
+  const { cross, crossMaintenance } = dexMargin(account, dex);
+  if (!isUnified(account)) {
+    return { equity: cross.accountValue, maintenance: crossMaintenance, notional: cross.notional };
+  }
+  const { equity, maintenance } = poolOf(world, account);
+  let notional = 0n;
+  for (const one of account.dexes.values()) notional += dexMargin(account, one).cross.notional;
+  return { equity: equity - (account.spot.get(0)?.hold ?? 0n), maintenance, notional };
+}
+
 function liquidateCross(world: World, account: Account, dex: PerpDex, name: string): void {
-  const before = dexMargin(account, dex);
   if (!isUnderwater(world, account, dex)) return;
+  const before = standingOf(world, account, dex);
   const positions = () => [...dex.positions.values()].filter((p) => p.isolatedUsd === null);
   cancelOrders(world, account, (market) => market.perp !== null && market.dex === name);
-  liquidate(world, account, positions(), before.cross.accountValue, "Cross", () => {
-    if (!isHopeless(before.cross.accountValue, before.crossMaintenance)) {
+  liquidate(world, account, positions(), before.equity, "Cross", () => {
+    if (!isHopeless(before.equity, before.maintenance)) {
       for (const position of positions())
         sell(world, account, position, sharedBankruptcyPx(position, before));
     }
-    const after = dexMargin(account, dex);
-    if (after.cross.notional === 0n || !isHopeless(after.cross.accountValue, after.crossMaintenance)) return;
+    const after = standingOf(world, account, dex);
+    if (after.notional === 0n || !isHopeless(after.equity, after.maintenance)) return;
     for (const position of positions()) {
       backstop(world, account, position, sharedBankruptcyPx(position, after), "Cross");
     }
@@ -103,9 +124,9 @@ function liquidateCross(world: World, account: Account, dex: PerpDex, name: stri
 }
 
 /** Each cross position carries its share of the equity (or of the hole). */
-function sharedBankruptcyPx(position: Position, margin: DexMargin): Fixed {
+function sharedBankruptcyPx(position: Position, standing: Standing): Fixed {
   const value = positionValue(position, markPx(position.market));
-  const share = (margin.cross.accountValue * value) / margin.cross.notional;
+  const share = (standing.equity * value) / standing.notional;
   return bankruptcyPx(position, share - (position.szi > 0n ? value : -value));
 }
 

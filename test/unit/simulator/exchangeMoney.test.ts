@@ -705,6 +705,39 @@ test("a unified pool pays for a loss on one dex with what another dex has posted
   assert.equal(liquidations().length, 1, "the pool no longer covers the maintenance margin");
 });
 
+test("the hole of a shared pool is carried by the positions of every dex, and nothing is owed afterwards", () => {
+  const desk = openDesk();
+  const carol = `0x${"ca".repeat(20)}`;
+  desk.venue.deposit(carol, "2000");
+  desk.run(carol, { type: "userSetAbstraction", user: carol, abstraction: "unifiedAccount" });
+  desk.venue.setOracle("BTC", "80000");
+  desk.venue.setOracle("xyz:AAPL", "250");
+  desk.run(BOB, {
+    ...{ type: "sendAsset", destination: BOB, sourceDex: "", destinationDex: "xyz" },
+    ...{ token: "USDC", amount: "10000" },
+  });
+  for (const [a, p, s] of [
+    [BTC, "80000", "0.01"],
+    [AAPL, "250", "60"],
+  ] as const) {
+    desk.oid(BOB, { a, b: false, p, s });
+    desk.oid(carol, { a, p, s });
+  }
+  // 60 · 50 are lost of 2 000.
+  desk.venue.setOracle("xyz:AAPL", "200");
+  const [usdc] = spotOf(desk, carol).balances;
+  assert.ok(Number(usdc?.total) >= 0 && Number(usdc?.total) < 1, JSON.stringify(usdc));
+  assert.deepEqual(
+    fillsOf(desk, carol)
+      .slice(-2)
+      .map((fill) => [fill.coin, fill.dir]),
+    [
+      ["BTC", "Liquidated Cross Long"],
+      ["xyz:AAPL", "Liquidated Cross Long"],
+    ],
+  );
+});
+
 test("portfolio margin counts other collateral at its liquidation value and tells the ratio", () => {
   const desk = openDesk();
   const carol = `0x${"ca".repeat(20)}`;
