@@ -50,9 +50,20 @@ export function liquidateUnderwater(world: World, moved: ReadonlySet<Market>): v
       const dex = account.dexes.get(name);
       if (dex === undefined || dex.positions.size === 0) continue;
       rebalance(account);
+      if (isUnified(account)) cancelUncovered(world, account, dex);
       liquidateIsolated(world, account, dex);
       liquidateCross(world, account, dex, name);
     }
+  }
+}
+
+/** Spot orders reserve dollars of the pool that its positions may have lost since: they go, the newest first. */
+function cancelUncovered(world: World, account: Account, dex: PerpDex): void {
+  if ((account.spot.get(0)?.hold ?? 0n) === 0n) return;
+  for (const order of [...account.orders.values()].reverse()) {
+    if (standingOf(world, account, dex).dollars >= 0n) return;
+    const reserves = order.resting && order.isBuy && order.market.spot !== null;
+    if (reserves) endByVenue(world, account, order, "marginCanceled");
   }
 }
 
@@ -89,6 +100,8 @@ const isHopeless = (equity: Fixed, maintenance: Fixed): boolean => equity * 3n <
 /** What stands behind cross positions, what it has to maintain, and what they are worth together. */
 interface Standing {
   equity: Fixed;
+  /** Of the equity, the dollars: what the positions are sold against. Other collateral stays. */
+  dollars: Fixed;
   maintenance: Fixed;
   notional: Fixed;
 }
@@ -97,12 +110,19 @@ interface Standing {
 function standingOf(world: World, account: Account, dex: PerpDex): Standing {
   const { cross, crossMaintenance } = dexMargin(account, dex);
   if (!isUnified(account)) {
-    return { equity: cross.accountValue, maintenance: crossMaintenance, notional: cross.notional };
+    const { accountValue, notional } = cross;
+    return { equity: accountValue, dollars: accountValue, maintenance: crossMaintenance, notional };
   }
   const { equity, maintenance } = poolOf(world, account);
+  const { total, hold } = account.spot.get(0) ?? { total: 0n, hold: 0n };
+  let dollars = total - hold;
   let notional = 0n;
-  for (const one of account.dexes.values()) notional += dexMargin(account, one).cross.notional;
-  return { equity: equity - (account.spot.get(0)?.hold ?? 0n), maintenance, notional };
+  for (const one of account.dexes.values()) {
+    const { cross: other } = dexMargin(account, one);
+    dollars += other.accountValue;
+    notional += other.notional;
+  }
+  return { equity: equity - hold, dollars, maintenance, notional };
 }
 
 function liquidateCross(world: World, account: Account, dex: PerpDex, name: string): void {
@@ -126,7 +146,7 @@ function liquidateCross(world: World, account: Account, dex: PerpDex, name: stri
 /** Each cross position carries its share of the equity (or of the hole). */
 function sharedBankruptcyPx(position: Position, standing: Standing): Fixed {
   const value = positionValue(position, markPx(position.market));
-  const share = (standing.equity * value) / standing.notional;
+  const share = (standing.dollars * value) / standing.notional;
   return bankruptcyPx(position, share - (position.szi > 0n ? value : -value));
 }
 

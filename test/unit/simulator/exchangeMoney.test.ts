@@ -738,6 +738,21 @@ test("the hole of a shared pool is carried by the positions of every dex, and no
   );
 });
 
+test("a spot bid goes when the positions of its pool have lost what it reserves", () => {
+  const desk = openDesk();
+  const carol = `0x${"ca".repeat(20)}`;
+  desk.venue.deposit(carol, "1000");
+  desk.run(carol, { type: "userSetAbstraction", user: carol, abstraction: "unifiedAccount" });
+  desk.venue.setOracle("BTC", "80000");
+  desk.oid(carol, { a: HYPE_SPOT, b: true, p: "40", s: "20" });
+  desk.oid(BOB, { b: false, p: "80000", s: "0.03" });
+  desk.oid(carol, { p: "80000", s: "0.03" });
+  // 300 of 1 000 are lost; 800 were reserved.
+  desk.venue.setOracle("BTC", "70000");
+  assert.equal(desk.venue.truth(carol).orderEvents.at(-1)?.status, "marginCanceled");
+  assert.equal(positionIn(desk, carol, "BTC")?.szi, "0.03");
+});
+
 test("portfolio margin counts other collateral at its liquidation value and tells the ratio", () => {
   const desk = openDesk();
   const carol = `0x${"ca".repeat(20)}`;
