@@ -23,20 +23,21 @@ export async function main(argv: readonly string[]): Promise<void> {
     .configureOutput({ outputError: (text) => fail(text.trim().replaceAll("\n", " ")) })
     .exitOverride();
   let exitCode: number = EXIT.ok;
+  let readerLeft = false;
   for (const command of COMMANDS) {
     const nameAndArgs = command.args === undefined ? command.name : `${command.name} ${command.args}`;
     const sub = program.command(nameAndArgs).description(command.summary);
     for (const name of [...command.options, ...COMMON_OPTIONS]) addOption(sub, name, command);
     sub.action(async () => {
-      exitCode = await runCommand(command, flagsOf(sub.opts()), sub.args, fail);
+      exitCode = await runCommand(command, flagsOf(sub.opts()), sub.args, fail, () => readerLeft);
     });
   }
   // A pipe that closes early (`hlsync tail | head`) ends the program quietly and in order.
-  let piped = true;
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") process.exit(EXIT.unexpected);
-    if (piped && !process.emit("SIGTERM", "SIGTERM")) process.exit(EXIT.ok);
-    piped = false;
+    if (readerLeft) return;
+    readerLeft = true;
+    if (!process.emit("SIGTERM", "SIGTERM")) process.exit(EXIT.ok);
   });
   try {
     if (argv.length === 0) program.outputHelp();
@@ -84,6 +85,7 @@ async function runCommand(
   flags: Partial<Record<OptionName, string>>,
   args: readonly string[],
   fail: (line: string) => void,
+  readerLeft: () => boolean,
 ): Promise<number> {
   const abort = new AbortController();
   let signalled: string | null = null;
@@ -121,7 +123,8 @@ async function runCommand(
       color: options.color && process.stdout.isTTY === true,
     });
   } catch (error) {
-    if (signalled !== null && abort.signal.aborted) return SIGNAL_EXIT[signalled] ?? EXIT.unexpected;
+    if (signalled !== null && abort.signal.aborted)
+      return readerLeft() ? EXIT.ok : (SIGNAL_EXIT[signalled] ?? EXIT.unexpected);
     const message = error instanceof Error ? error.message : String(error);
     fail(maskUrls(message.replaceAll("\n", " ")));
     if (debug && error instanceof Error && error.stack) process.stderr.write(`${maskUrls(error.stack)}\n`);

@@ -9,6 +9,7 @@ import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { hlsync, ofType, type Running, simulate, start } from "../support/cli.ts";
 import { startServer, type TestDatabase, type TestServer, temporaryFolder } from "../support/postgres.ts";
+import { makeAccount } from "./dashboardAccount.ts";
 
 const USER = `0x${"5".repeat(40)}`;
 const BIN = fileURLToPath(new URL("../../bin/hlsync.js", import.meta.url));
@@ -158,6 +159,25 @@ describe("a live account to look at", { timeout: 300_000 }, () => {
     assert.deepEqual([later.code, later.stdout.trimEnd()], [0, head]);
     const unknown = await hlsync(["export", "--database", target.url, "--table", "nope"]);
     assert.deepEqual([unknown.code, /expected one of fills, orders/.test(unknown.stderr)], [2, true]);
+  });
+
+  it("export and tail end in order when their reader leaves", async () => {
+    const full = await server.newDatabase();
+    await makeAccount(full.store, { fills: 3_000, nowMs: Date.now(), seed: 3 });
+    for (const args of [
+      ["export", "--table", "fills"],
+      ["export", "--table", "fills", "--json"],
+      ["tail", "--json", "--since", "2020-01-01"],
+    ]) {
+      const command = [process.execPath, BIN, ...args, "--database", full.url, "--log-level", "warn"];
+      const { status, stdout, stderr } = spawnSync(
+        "sh",
+        ["-c", '{ "$@"; echo "code $?" >&2; } | head -n 1', "sh", ...command],
+        { encoding: "utf8", timeout: WAIT_MS },
+      );
+      assert.deepEqual([status, stdout.split("\n").length, stderr], [0, 2, "code 0\n"], args.join(" "));
+    }
+    await full.close();
   });
 
   it("status and health read the same figures from the database", async () => {

@@ -20,7 +20,7 @@ export const exportCommand: Command = {
     if (options.since !== null && EXPORTS[table]!.timeMs === null)
       throw new ConfigError(`--since: ${table} has no time to look at; leave it out`);
     const opened = await openToRead(context);
-    const writer = createLineWriter(process.stdout, String);
+    const writer = createLineWriter(process.stdout, String, { signal });
     try {
       const columns = await exportedColumns(opened.database, table);
       if (!options.json) await writer.write(csvHeader(columns));

@@ -25,7 +25,7 @@ export const tail: Command = {
     const { options, clock, color, signal } = context;
     const opened = await openToRead(context);
     const { database } = opened;
-    const writer = createLineWriter(process.stdout, String);
+    const writer = createLineWriter(process.stdout, String, { signal });
     try {
       const known = await opened.store.accounts();
       const aliases = new Map(known.flatMap(({ account, alias }) => (alias ? [[account, alias]] : [])));

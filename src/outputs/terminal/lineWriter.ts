@@ -1,16 +1,22 @@
 /**
  * Lines to a stream that may be slower than their source. Guarantees: lines come out whole and in order; whoever can
  * wait (`write`) waits for the reader, whoever cannot (`offer`) loses lines beyond `LIMIT_BYTES`, and how many is said
- * in a line of its own as soon as the reader is back. Never more than the limit, and one line, is held.
+ * in a line of its own as soon as the reader is back. Never more than the limit, and one line, is held. Nobody waits for
+ * a reader that has left (`tail | head`), nor after the signal to stop.
  */
 
 /** Bytes that may wait for the reader. */
 const LIMIT_BYTES = 16 * 1024 * 1024;
 
+/** What ends the waiting for a reader: it is back, or it never will be. */
+const SETTLING = ["drain", "close", "error"] as const;
+type SinkEvent = (typeof SETTLING)[number];
+
 /** `process.stdout`, as far as it is needed. */
 export interface Sink {
   write(text: string): boolean;
-  once(event: "drain", listener: () => void): unknown;
+  once(event: SinkEvent, listener: () => void): unknown;
+  off(event: SinkEvent, listener: () => void): unknown;
   /** Bytes accepted and not written yet. */
   readonly writableLength: number;
 }
@@ -26,7 +32,7 @@ export function createLineWriter(
   sink: Sink,
   /** The line that tells how many were dropped. */
   droppedLine: (count: number) => string,
-  limitBytes = LIMIT_BYTES,
+  { signal, limitBytes = LIMIT_BYTES }: { signal?: AbortSignal; limitBytes?: number } = {},
 ): LineWriter {
   let dropped = 0;
   const tell = () => {
@@ -37,7 +43,7 @@ export function createLineWriter(
   };
   return {
     async write(line) {
-      if (!sink.write(`${line}\n`)) await new Promise<void>((resolve) => sink.once("drain", resolve));
+      if (!sink.write(`${line}\n`) && !signal?.aborted) await settled(sink, signal);
     },
     offer(line) {
       tell();
@@ -51,3 +57,14 @@ export function createLineWriter(
     },
   };
 }
+
+const settled = (sink: Sink, signal: AbortSignal | undefined): Promise<void> =>
+  new Promise((resolve) => {
+    const settle = () => {
+      for (const event of SETTLING) sink.off(event, settle);
+      signal?.removeEventListener("abort", settle);
+      resolve();
+    };
+    for (const event of SETTLING) sink.once(event, settle);
+    signal?.addEventListener("abort", settle);
+  });

@@ -19,11 +19,13 @@ test("a CSV cell is quoted only when it must be, and nothing is null, not the wo
   assert.equal(csvLine(columns, { coin: "BTC", note: null }), "BTC,,,,");
 });
 
+type Ending = "drain" | "close" | "error";
 interface SlowSink extends Sink {
   written: string[];
   writableLength: number;
-  drained: (() => void)[];
+  listeners: Record<Ending, (() => void)[]>;
   drain(): void;
+  emit(event: Ending): void;
 }
 
 /** A reader that takes nothing until told. */
@@ -31,18 +33,24 @@ function slowSink(): SlowSink {
   const sink: SlowSink = {
     written: [],
     writableLength: 0,
-    drained: [],
+    listeners: { drain: [], close: [], error: [] },
     write(text) {
       sink.written.push(text);
       sink.writableLength += text.length;
       return sink.writableLength < 10;
     },
-    once(_event, listener) {
-      sink.drained.push(listener);
+    once(event, listener) {
+      sink.listeners[event].push(listener);
+    },
+    off(event, listener) {
+      sink.listeners[event] = sink.listeners[event].filter((known) => known !== listener);
     },
     drain() {
       sink.writableLength = 0;
-      for (const listener of sink.drained.splice(0)) listener();
+      sink.emit("drain");
+    },
+    emit(event) {
+      for (const listener of sink.listeners[event].splice(0)) listener();
     },
   };
   return sink;
@@ -50,7 +58,7 @@ function slowSink(): SlowSink {
 
 test("lines that the reader does not take are dropped whole beyond the limit, counted and told", () => {
   const sink = slowSink();
-  const writer = createLineWriter(sink, (count) => `${count} dropped`, 20);
+  const writer = createLineWriter(sink, (count) => `${count} dropped`, { limitBytes: 20 });
   const taken = ["aaaaaaaaa", "bbbbbbbbb", "ccccccccc", "ddddddddd"].map((line) => writer.offer(line));
   assert.deepEqual(taken, [true, true, false, false]);
   sink.drain();
@@ -76,4 +84,18 @@ test("whoever can wait is held until the reader is back, and loses nothing", asy
   }
   await all;
   assert.equal(sink.written.length, 3);
+});
+
+test("nobody waits for a reader that has left, nor after the signal to stop", async () => {
+  for (const end of ["close", "error", "abort"] as const) {
+    const sink = slowSink();
+    const abort = new AbortController();
+    const writing = createLineWriter(sink, String, { signal: abort.signal }).write("0123456789");
+    if (end === "abort") abort.abort();
+    else sink.emit(end);
+    await writing;
+    assert.deepEqual(sink.listeners, { drain: [], close: [], error: [] }, end);
+  }
+  const stopped = createLineWriter(slowSink(), String, { signal: AbortSignal.abort() });
+  await stopped.write("0123456789");
 });
