@@ -5,7 +5,7 @@
  * server says `reset`, everything is read again; changes that come while the state is being read wait for it. A line on
  * which nothing comes for `SILENT_MS` (status comes every second) is given up and made anew, for ever, with back-off.
  */
-import { applyChange, LISTS, putRows } from "./model.js";
+import { applyChange, canGrow, emptyList, LISTS, putRows } from "./model.js";
 
 /** @typedef {import("./model.js").Model} Model */
 /** @typedef {import("./model.js").ListName} ListName */
@@ -15,6 +15,8 @@ const SILENT_MS = 5_000;
 const RETRY_MIN_MS = 250;
 const RETRY_MAX_MS = 5_000;
 const PAGE = 1_000;
+/** Of a history that is wanted whole: the server's largest. */
+const WHOLE_PAGE = 5_000;
 const REPORT_MS = 5_000;
 const REPORT_MAX = 1_000;
 
@@ -44,6 +46,8 @@ export function connect(model, changed) {
   let retryMs = RETRY_MIN_MS;
   let retryTimer = 0;
   let generation = 0;
+  /** Lists that are being read to their end. @type {WeakMap<import("./model.js").List, Promise<void>>} */
+  const readingAll = new WeakMap();
   let reading = false;
   /** @type {Row[]} */
   let waiting = [];
@@ -139,7 +143,7 @@ export function connect(model, changed) {
         get("/api/positions", query),
         get("/api/orders", query),
         get("/api/balances", query),
-        ...loaded.map((name) => get(LISTS[name].path, { ...query, limit: PAGE })),
+        ...loaded.map((name) => get(LISTS[name].path, { ...query, limit: PAGE, total: 1 })),
       ]);
       if (mine !== generation) return;
       Object.assign(model, { overview, ready: true });
@@ -147,12 +151,8 @@ export function connect(model, changed) {
       model.openOrders = orders.rows;
       model.balances = balances.rows;
       for (const [index, name] of loaded.entries()) {
-        const list = {
-          rows: [],
-          loaded: /** @type {const} */ ("yes"),
-          more: pages[index].more ?? false,
-          error: null,
-        };
+        const { more, total } = pages[index];
+        const list = { ...emptyList(), loaded: /** @type {const} */ ("yes"), more, total: total ?? null };
         putRows(list, name, pages[index].rows);
         model.lists[name] = list;
       }
@@ -218,19 +218,34 @@ export function connect(model, changed) {
       await this.more(name);
     },
     /** Reads the next older page. @param {ListName} name */
-    async more(name) {
+    async more(name, limit = PAGE) {
       const list = model.lists[name];
       const account = model.account;
       const oldest = list.rows.at(-1)?.[LISTS[name].time] ?? null;
       try {
-        const page = await get(LISTS[name].path, { account, limit: PAGE, before: oldest });
+        const total = oldest === null ? 1 : null;
+        const page = await get(LISTS[name].path, { account, limit, before: oldest, total });
         if (account !== model.account || list !== model.lists[name]) return;
         putRows(list, name, page.rows);
         Object.assign(list, { loaded: "yes", more: page.more ?? false, error: null });
+        if (total !== null) list.total = page.total ?? null;
       } catch (error) {
         Object.assign(list, { loaded: "yes", error: error instanceof Error ? error.message : String(error) });
       }
       changed();
+    },
+    /** Reads a history to its end, or as far as rows are kept. Never rejects. @param {ListName} name */
+    all(name) {
+      const list = model.lists[name];
+      const read = async () => {
+        while (list === model.lists[name] && canGrow(list)) {
+          await this.more(name, WHOLE_PAGE);
+          if (list.error !== null) return;
+        }
+      };
+      const reading = readingAll.get(list) ?? read().finally(() => readingAll.delete(list));
+      readingAll.set(list, reading);
+      return reading;
     },
     /** @param {string} address */
     choose(address) {
@@ -244,7 +259,7 @@ export function connect(model, changed) {
       });
       for (const name of /** @type {ListName[]} */ (Object.keys(LISTS))) {
         const wasLoaded = model.lists[name].loaded !== "no";
-        model.lists[name] = { rows: [], loaded: wasLoaded ? "loading" : "no", more: false, error: null };
+        model.lists[name] = { ...emptyList(), loaded: wasLoaded ? "loading" : "no" };
       }
       lastId = null;
       open();

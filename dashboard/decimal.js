@@ -33,6 +33,9 @@ function aligned(a, b) {
 
 /** @param {Decimal} a @param {Decimal} b @returns {-1 | 0 | 1} */
 export function compare(a, b) {
+  // Rounding to a float keeps the order: only what becomes the same float needs its digits.
+  const [low, high] = [Number(a), Number(b)];
+  if (low !== high) return low < high ? -1 : 1;
   const [left, right] = aligned(a, b);
   return left < right ? -1 : left > right ? 1 : 0;
 }

@@ -3,7 +3,7 @@ import { h, render } from "preact";
 import { useEffect, useMemo, useReducer, useState } from "preact/hooks";
 import { connect } from "./connection.js";
 import { clock } from "./format.js";
-import { createModel, freshness, LISTS } from "./model.js";
+import { canGrow, createModel, freshness, LISTS } from "./model.js";
 import { Overview, positionKey } from "./overview.js";
 import { read, remembered } from "./settings.js";
 import { Strip } from "./strip.js";
@@ -211,7 +211,7 @@ function History({ tab, day }) {
   // The day that was asked for may lie behind what was read.
   const reachesDay = day === null || (list.rows.at(-1)?.[time] ?? 0) < Date.parse(day);
   useEffect(() => {
-    if (!reachesDay && list.more) void connection.more(tab);
+    if (!reachesDay && canGrow(list)) void connection.more(tab);
   }, [list.rows.length, reachesDay]);
   if (!table) return null;
   return h(DataTable, {
@@ -222,8 +222,12 @@ function History({ tab, day }) {
     rowKey: key,
     empty: list.loaded === "yes" ? table.empty : "Reading…",
     older: {
-      more: list.more && (day === null || !reachesDay),
+      more: canGrow(list) && (day === null || !reachesDay),
+      kept: list.more && (day === null || !reachesDay) ? list.rows.length : null,
+      total: list.total,
       load: () => connection.more(tab),
+      // A day is read to its end without being asked.
+      all: day === null ? () => connection.all(tab) : null,
       error: list.error,
     },
     extra:

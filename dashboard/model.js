@@ -9,10 +9,11 @@
  * @property {Row[]} rows Newest first.
  * @property {"no" | "loading" | "yes"} loaded
  * @property {boolean} more Whether the server has older rows.
+ * @property {number | null} total Rows that the server has; null when it did not say.
  * @property {string | null} error
  */
 
-/** Rows of one history that are kept; older ones stay on the server. */
+/** Rows of one history that are kept; older ones stay on the server, and the table says so. */
 export const ROWS_MAX = 50_000;
 
 /** Histories: where they are read, what tells their rows apart, and their time. */
@@ -56,7 +57,10 @@ export const LISTS = {
 /** @typedef {keyof typeof LISTS} ListName */
 
 /** @returns {List} */
-export const emptyList = () => ({ rows: [], loaded: "no", more: false, error: null });
+export const emptyList = () => ({ rows: [], loaded: "no", more: false, total: null, error: null });
+
+/** Whether older rows can still be read. @param {List} list */
+export const canGrow = (list) => list.more && list.rows.length < ROWS_MAX;
 
 export const createModel = () => ({
   /** @type {string | null} */ account: null,
@@ -94,10 +98,14 @@ function putRow(list, name, row) {
   const id = key(row);
   const isNewer = list.rows.length > 0 && row[time] > list.rows[0][time];
   const index = isNewer ? -1 : list.rows.findIndex((known) => key(known) === id);
+  if (index < 0 && list.total !== null) list.total += 1;
   if (index >= 0) list.rows = list.rows.with(index, { ...list.rows[index], ...row });
   else if (list.rows.length === 0 || row[time] >= list.rows[0][time]) list.rows = [row, ...list.rows];
   else putRows(list, name, [row]);
-  if (list.rows.length > ROWS_MAX) list.rows = list.rows.slice(0, ROWS_MAX);
+  if (list.rows.length > ROWS_MAX) {
+    list.rows = list.rows.slice(0, ROWS_MAX);
+    list.more = true;
+  }
 }
 
 const OPEN = new Set(["open", "partially_filled", "triggered"]);

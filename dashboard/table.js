@@ -1,7 +1,8 @@
 /**
  * A table of any length: filter, sort, columns to choose, CSV. Guarantees: only the rows in view are in the page, so ten
- * thousand scroll as smoothly as ten; sorting compares decimals exactly; the CSV holds what is filtered, every digit,
- * in all columns; a cell that begins like a formula cannot run in a spreadsheet.
+ * thousand scroll as smoothly as ten; whoever filters, sorts or saves gets all rows, not those that happen to be here,
+ * and where rows are missing the count says so; sorting compares decimals exactly; the CSV holds what is filtered, every
+ * digit, in all columns; a cell that begins like a formula cannot run in a spreadsheet.
  */
 import { h } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
@@ -59,6 +60,31 @@ function download(name, text) {
 }
 
 /**
+ * Where the rows are the newest of more.
+ * @typedef {object} Older
+ * @property {boolean} more Whether older rows can be read.
+ * @property {number | null} kept Rows that are here, when there are more; null when these are all.
+ * @property {number | null} total Rows there are; null when it is not known.
+ * @property {() => Promise<void>} load Reads some of them.
+ * @property {(() => Promise<void>) | null} all Reads all of them; null when that happens by itself.
+ * @property {string | null} error
+ */
+
+/**
+ * How many rows are shown, of how many, and of how many there are.
+ * @param {number} shown @param {number} here @param {Older | undefined} older
+ */
+function countWords(shown, here, older) {
+  const total = older?.total ?? null;
+  const all =
+    (older?.kept ?? null) === null
+      ? counted(here, "row")
+      : `newest ${here.toLocaleString("en-US")} of ${total === null ? "more rows" : counted(total, "row")}`;
+  if (shown === here) return all;
+  return `${shown.toLocaleString("en-US")} of ${all.startsWith("newest") ? "the " : ""}${all}`;
+}
+
+/**
  * @param {object} props
  * @param {string} props.name Names it: for settings, files and screen readers.
  * @param {string} props.title
@@ -67,7 +93,7 @@ function download(name, text) {
  * @param {(row: Row) => string} props.rowKey
  * @param {string} [props.empty] Said when there are no rows.
  * @param {boolean} [props.fits] As high as its rows, without scrolling of its own.
- * @param {{ more: boolean, load(): Promise<void>, error: string | null }} [props.older]
+ * @param {Older} [props.older]
  * @param {import("preact").ComponentChildren} [props.extra] Beside the filter.
  */
 export function DataTable({ name, title, rows, columns, rowKey, empty, fits, older, extra }) {
@@ -76,6 +102,18 @@ export function DataTable({ name, title, rows, columns, rowKey, empty, fits, old
   const [chosen, setChosen] = remembered(`columns.${name}`, /** @type {string[] | null} */ (null));
   const shown = columns.filter(({ id, hidden }) => (chosen === null ? !hidden : chosen.includes(id)));
   const view = useMemo(() => arrange(rows, columns, filter, sort), [rows, columns, filter, sort]);
+  const [saving, setSaving] = useState(false);
+  const needsAll = saving || sort !== null || filter.trim() !== "";
+  const isPartial = older?.more ?? false;
+  useEffect(() => {
+    if (needsAll && isPartial) void older?.all?.();
+  }, [needsAll, isPartial, rows]);
+  useEffect(() => {
+    if (!saving || (isPartial && !older?.error)) return;
+    setSaving(false);
+    // A file that ends somewhere would look complete.
+    if (!isPartial) download(`hlsync-${name}.csv`, toCsv(view, columns));
+  }, [saving, isPartial, older?.error, view]);
   const toggle = (/** @type {string} */ id) => {
     const now = shown.map((column) => column.id);
     setChosen(now.includes(id) ? now.filter((other) => other !== id) : [...now, id]);
@@ -88,10 +126,8 @@ export function DataTable({ name, title, rows, columns, rowKey, empty, fits, old
       h("h2", {}, title),
       h(
         "span",
-        { class: "count", "aria-live": "off" },
-        view.length === rows.length
-          ? counted(rows.length, "row")
-          : `${view.length} of ${counted(rows.length, "row")}`,
+        { class: `count${(older?.kept ?? null) === null ? "" : " partial"}`, "aria-live": "off" },
+        `${countWords(view.length, rows.length, older)}${needsAll && isPartial && !older?.error ? ", reading…" : ""}`,
       ),
       extra,
       h("span", { class: "spring" }),
@@ -132,7 +168,8 @@ export function DataTable({ name, title, rows, columns, rowKey, empty, fits, old
           type: "button",
           class: "button",
           title: "Save the filtered rows, all columns",
-          onClick: () => download(`hlsync-${name}.csv`, toCsv(view, columns)),
+          disabled: saving,
+          onClick: () => setSaving(true),
         },
         "CSV",
       ),
@@ -177,7 +214,7 @@ const plain = (shown) => (typeof shown === "string" ? shown : "");
  * @param {Row[]} props.view @param {Column[]} props.shown @param {boolean} props.fits @param {number} props.whole
  * @param {{ id: string, down: boolean } | null} props.sort @param {(id: string) => void} props.order
  * @param {(row: Row) => string} props.rowKey @param {string} props.title @param {string} props.empty
- * @param {{ more: boolean, load(): Promise<void>, error: string | null }} [props.older]
+ * @param {Older} [props.older]
  */
 function Rows({ view, shown, fits, whole, sort, order, rowKey, title, empty, older }) {
   const box = useRef(/** @type {HTMLDivElement | null} */ (null));

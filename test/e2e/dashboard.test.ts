@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import type { Browser, Page } from "playwright-core";
+import { sum } from "../../src/runtime/decimal.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
 import { ACCOUNT, type MadeAccount, makeAccount } from "./dashboardAccount.ts";
 import { eventually, launch, noBrowser, openPage, plain, tile, type View } from "./dashboardBrowser.ts";
@@ -147,14 +148,14 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
       texts.map((parts) => parts.map(plain)),
       coins.map(({ coin, net }) => [coin, net]),
     );
-    const sum = await one(
+    const whole = await one(
       `select ${cents("sum(net_pnl)")} as net from hl_net_pnl_by_coin where account_address = $1`,
     );
     const total = page
       .locator('ul[aria-label="Gross, fees, funding and net"] li')
       .last()
       .locator(".bar-value");
-    assert.equal(plain(await total.innerText()), sum.net);
+    assert.equal(plain(await total.innerText()), whole.net);
     const today = await one(
       `select to_char(day, 'YYYY-MM-DD') as day, ${cents("net_pnl")} as net from hl_net_pnl_daily where account_address = $1
        order by hl_net_pnl_daily.day desc limit 1`,
@@ -300,6 +301,70 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
     await context.close();
   });
 
+  it("sorts, filters and saves all rows of a history, not those that it has read so far", async () => {
+    const tables = [
+      {
+        ...{ tab: "fills", column: "Trade Value", word: "sol", from: "hl_fills where account_address = $1" },
+        ...{ value: "hl_fills.value", filter: "coin = 'SOL'" },
+      },
+      {
+        ...{ tab: "orderHistory", column: "Filled Size", word: "eth" },
+        from: "hl_orders where account_address = $1 and status not in ('open', 'partially_filled', 'triggered')",
+        ...{ value: "hl_orders.filled", filter: "coin = 'ETH'" },
+      },
+    ];
+    for (const { tab, column, word, from, value, filter } of tables) {
+      const { page, context } = await open(tab, { acceptDownloads: true });
+      const sql = await one(
+        `select count(*) as n, count(*) filter (where ${filter}) as matching, trim_scale(max(${value})) as most,
+           trim_scale(sum(${value}) filter (where ${filter})) as sum from ${from}`,
+      );
+      const rows = Number(sql.n).toLocaleString("en-US");
+      const count = page.locator(`[data-table="${tab}"] .count`);
+      await page.locator(`[data-table="${tab}"] tbody tr`).first().waitFor();
+      assert.equal(await count.innerText(), `newest 1,000 of ${rows} rows`);
+      await page.getByRole("columnheader", { name: column }).getByRole("button").click();
+      await eventually(
+        "all rows",
+        () => count.innerText(),
+        (text) => text === `${rows} rows`,
+      );
+      const at = (await page.locator(`[data-table="${tab}"] thead th`).allInnerTexts()).findIndex((text) =>
+        text.startsWith(column),
+      );
+      const first = plain((await rowsOf(page, tab))[0]![at]!);
+      assert.equal(Number(first), Number(Number(sql.most).toFixed(tab === "fills" ? 2 : 8)));
+      await context.close();
+
+      const fresh = await open(tab, { acceptDownloads: true });
+      await fresh.page.locator(`[data-table="${tab}"] tbody tr`).first().waitFor();
+      await fresh.page.keyboard.press("/");
+      await fresh.page.keyboard.type(word);
+      const matching = Number(sql.matching).toLocaleString("en-US");
+      await eventually(
+        "all that match",
+        () => fresh.page.locator(`[data-table="${tab}"] .count`).innerText(),
+        (text) => text === `${matching} of ${rows} rows`,
+      );
+      await fresh.context.close();
+
+      const again = await open(tab, { acceptDownloads: true });
+      await again.page.locator(`[data-table="${tab}"] tbody tr`).first().waitFor();
+      const [download] = await Promise.all([
+        again.page.waitForEvent("download"),
+        again.page.getByRole("button", { name: "CSV" }).click(),
+      ]);
+      const [head, ...lines] = readFileSync((await download.path())!, "utf8")
+        .trim()
+        .split("\r\n")
+        .map((line) => line.split(","));
+      assert.equal(lines.length, Number(sql.n));
+      const saved = lines.filter((cells) => cells[head!.indexOf("Coin")]?.toLowerCase() === word);
+      assert.equal(sum(saved.map((cells) => cells[head!.indexOf(column)]!)), sql.sum);
+      await again.context.close();
+    }
+  });
+
   it("shows a fill as soon as it is committed", async (t) => {
     const { page, context } = await open("fills");
     await page.locator('[data-table="fills"] tbody tr').first().waitFor();
@@ -353,7 +418,8 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
     const { page, context } = await open("fills", { acceptDownloads: true });
     await page.locator('[data-table="fills"] tbody tr').first().waitFor();
     await server.commit({ fills: [liveFill()] });
-    const known = Number((await page.locator('[data-table="fills"] .count').innerText()).replace(/\D/g, ""));
+    const total = (text: string) => Number(plain(text).match(/(\d+) rows/)![1]);
+    const known = total(await page.locator('[data-table="fills"] .count').innerText());
     await server.stop();
     await page.locator('[data-freshness="away"]').waitFor();
     assert.match(
@@ -372,7 +438,7 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
     await eventually(
       "all that was missed",
       () => page.locator('[data-table="fills"] .count').innerText(),
-      (text) => Number(text.replace(/\D/g, "")) >= known + missed.length,
+      (text) => total(text) >= known + missed.length,
     );
     assert.ok(
       !asked.includes("/api/fills"),

@@ -60,8 +60,13 @@ export function apiRoutes(deps: ApiDeps): [string, Handler][] {
     (name: read.ListingName): Handler =>
     async (request) => {
       const asked = page(request);
-      const rows = await read.readPage(reads, name, account(request), asked);
-      return json({ rows, more: rows.length >= asked.limit });
+      const who = account(request);
+      const counts = whole(request, "total", 0, 1, 0) === 1;
+      const [rows, total] = await Promise.all([
+        read.readPage(reads, name, who, asked),
+        counts ? read.countRows(reads, name, who, asked.fromMs) : null,
+      ]);
+      return json({ rows, more: rows.length >= asked.limit, ...(counts ? { total } : {}) });
     };
   const span = (request: HttpRequest) => ({
     fromMs: timeOf(request, "from") ?? 0,

@@ -64,6 +64,27 @@ export const LISTINGS = {
 } as const satisfies Record<string, Listing>;
 export type ListingName = keyof typeof LISTINGS;
 
+/** Rows are counted up to this many: so long a history is counted within a tenth of a second or two. */
+const COUNT_MAX = 1_000_000;
+
+/** How many rows a history has from a time on; null when they are more than are counted. */
+export async function countRows(
+  reads: Reads,
+  name: ListingName,
+  account: Address,
+  fromMs: number | null,
+): Promise<number | null> {
+  const { table, time, where }: Listing = LISTINGS[name];
+  const conditions = ["account_address = $1", `${time} >= to_timestamp($2::bigint / 1000.0)`];
+  if (where) conditions.push(where);
+  const [row] = await reads.query<{ total: number }>(
+    `select count(*) as total from (
+       select from ${table} where ${conditions.join(" and ")} limit ${COUNT_MAX + 1}) counted`,
+    [account, fromMs ?? 0],
+  );
+  return row!.total > COUNT_MAX ? null : row!.total;
+}
+
 export function readPage(reads: Reads, name: ListingName, account: Address, page: Page): Promise<Row[]> {
   const { columns, table, time, where }: Listing = LISTINGS[name];
   const conditions = ["account_address = $1"];
