@@ -323,8 +323,7 @@ export function openStore(database: Database): DatabaseStore {
 
     async drawdownPct(account, sinceMs) {
       const [row] = await rows<{ percent: string | null }>(
-        `select drawdown_pct as percent from public.hl_equity_since($1, to_timestamp($2::bigint / 1000.0))
-         order by as_of_ms desc limit 1`,
+        "select hl_internal.drawdown_since($1, to_timestamp($2::bigint / 1000.0)) as percent",
         [account, sinceMs],
       );
       return row?.percent ?? null;

@@ -19,7 +19,7 @@ import type { Volatilities } from "./volatility.ts";
 
 const DAY_MS = 86_400_000;
 const PRICES_KEPT_MS = 60_000;
-/** Reads a month of snapshots. */
+/** Reads a month of equity by the hour. */
 const DRAWDOWN_KEPT_MS = 300_000;
 /** The drawdown is that from the highest equity of so many days. */
 const DRAWDOWN_DAYS = 30;

@@ -127,6 +127,7 @@ export const readBalances = (reads: Reads, account: Address): Promise<Row[]> =>
     [account],
   );
 
+const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 export const startOfUtcDay = (ms: number): number => ms - (ms % DAY_MS);
 
@@ -179,35 +180,76 @@ export async function readOverview(reads: Reads, account: Address, nowMs: number
   return row!;
 }
 
-/** The drawdown now and the deepest one since the first snapshot; null before it. */
+/** The drawdown now and the deepest one since the first snapshot; null before it. Reads two rows, whatever the history. */
 export async function readDrawdown(reads: Reads, account: Address): Promise<Row | null> {
-  const [row] = await reads.query(
-    `select as_of_ms as drawdown_as_of_ms, drawdown, drawdown_pct, profit, net_flows,
-       max(drawdown) over () as max_drawdown, max(drawdown_pct) over () as max_drawdown_pct,
-       min(as_of_ms) over () as captured_since_ms
-     from public.hl_equity where account_address = $1 order by as_of_ms desc limit 1`,
-    [account],
-  );
+  const [row] = await reads.query(DRAWDOWN, [account]);
   return row ?? null;
 }
 
-/** Equity over time: the last snapshot of each of at most `points` equal parts of the span, oldest first. */
-export const readEquity = (
+export const DRAWDOWN = `select s.last_ms as drawdown_as_of_ms, s.drawdown, s.drawdown_pct, s.profit, s.net_flows,
+    s.deepest as max_drawdown, s.deepest_pct as max_drawdown_pct,
+    (select f.first_ms from hl_internal.equity_stretches f
+     where f.account_address = $1 order by f.first_ms limit 1) as captured_since_ms
+  from hl_internal.equity_stretches s where s.account_address = $1 order by s.first_ms desc limit 1`;
+
+/**
+ * Equity over time in at most `points` equal parts of the span, oldest first: the last snapshot of each; of parts longer
+ * than an hour the last one of the last stretch that begins in it. Reads a row per point, and for short parts the
+ * snapshots of the point's hour before it, however long the history is.
+ */
+export function readEquity(
   reads: Reads,
   account: Address,
   fromMs: number,
   toMs: number,
   points: number,
-): Promise<Row[]> =>
-  reads.query(
-    `select as_of_ms, account_value, unrealized_pnl, net_flows, profit, drawdown, drawdown_pct from (
-       select distinct on (part) * from (
-         select (as_of_ms - $2::bigint) / greatest(1, ($3::bigint - $2::bigint) / $4::bigint) as part, *
-         from public.hl_equity where account_address = $1
-       ) cut where as_of_ms between $2 and $3 order by part, as_of_ms desc
-     ) chosen order by as_of_ms`,
-    [account, fromMs, toMs, points],
-  );
+): Promise<Row[]> {
+  const partMs = Math.max(1, Math.ceil((toMs - fromMs + 1) / points));
+  return reads.query(partMs >= HOUR_MS ? EQUITY_OF_STRETCHES : EQUITY_OF_SNAPSHOTS, [
+    account,
+    fromMs,
+    toMs,
+    partMs,
+  ]);
+}
+
+const PARTS = `select at_ms as from_ms, least(at_ms + $4::bigint, $3::bigint + 1) as to_ms
+  from generate_series($2::bigint, $3::bigint, $4::bigint) at_ms`;
+
+export const EQUITY_OF_STRETCHES = `select s.last_ms as as_of_ms, s.close_value as account_value,
+    s.close_unrealized_pnl as unrealized_pnl, s.net_flows, s.profit, s.drawdown, s.drawdown_pct
+  from (${PARTS}) part
+  cross join lateral (
+    select * from hl_internal.equity_stretches x
+    where x.account_address = $1 and x.first_ms >= part.from_ms and x.first_ms < part.to_ms
+    order by x.first_ms desc limit 1
+  ) s
+  where s.last_ms <= $3 order by s.last_ms`;
+
+/** Within a stretch equity and profit differ by what they differ by at its end. */
+export const EQUITY_OF_SNAPSHOTS = `select d.as_of_ms, d.account_value, d.total_unrealized_pnl as unrealized_pnl,
+    s.net_flows, trim_scale(p.profit) as profit, trim_scale(p.drawdown) as drawdown,
+    hl_internal.drawdown_pct(d.account_value, p.drawdown) as drawdown_pct
+  from (${PARTS}) part
+  cross join lateral (
+    select x.as_of, x.as_of_ms, x.account_value, x.total_unrealized_pnl from public.hl_dashboard x
+    where x.account_address = $1 and x.as_of >= to_timestamp(part.from_ms / 1000.0)
+      and x.as_of < to_timestamp(part.to_ms / 1000.0)
+    order by x.as_of desc limit 1
+  ) d
+  cross join lateral (
+    select * from hl_internal.equity_stretches x
+    where x.account_address = $1 and x.first_ms <= d.as_of_ms order by x.first_ms desc limit 1
+  ) s
+  cross join lateral (
+    select max(x.account_value) as highest from public.hl_dashboard x
+    where x.account_address = $1 and x.as_of >= to_timestamp(s.first_ms / 1000.0) and x.as_of <= d.as_of
+  ) h
+  cross join lateral (
+    select d.account_value - s.close_value + s.profit as profit,
+      greatest(h.highest, s.peak_before + s.close_value - s.profit) - d.account_value as drawdown
+  ) p
+  order by d.as_of_ms`;
 
 /** Deposits, withdrawals and transfers that changed the equity, oldest first. */
 export const readFlows = (reads: Reads, account: Address, fromMs: number, toMs: number): Promise<Row[]> =>

@@ -19,7 +19,7 @@ import { EventHub } from "./eventHub.ts";
 import { isLoopback } from "./guard.ts";
 import { type Status, status } from "./health.ts";
 import { type Observed, Observer } from "./observer.ts";
-import { type Reads, type Row, readBalances, readDrawdown, readOverview, readPositions } from "./reads.ts";
+import { type Reads, readBalances, readDrawdown, readOverview, readPositions } from "./reads.ts";
 import { type Handler, json, RequestError, serve, text } from "./server.ts";
 
 export interface HttpDeps {
@@ -45,8 +45,6 @@ export interface HttpDeps {
 const BROADCAST_MS = 1_000;
 /** Also an account in which nothing was committed is read again this often. */
 const STATE_MS = 5_000;
-/** The drawdown rests on all snapshots ever taken: too much for once a second. */
-const DRAWDOWN_MS = 30_000;
 
 export interface HttpService extends Service {
   /** `http://host:port` */
@@ -234,20 +232,13 @@ interface Broadcasting {
   dirty: Set<string>;
 }
 
-/** Sends status and, where it changed, the state of the accounts that are looked at. Returns the function that ends it. */
+/**
+ * Sends status and, where it changed, the state of the accounts that are looked at; neither waits for the other, since a
+ * page takes a status that does not come for an hlsync that is away. Returns the function that ends it.
+ */
 function broadcast({ hub, reads, clock, log, now, dirty }: Broadcasting): () => void {
   const sent = new Map<string, number>();
-  const drawdowns = new Map<string, { atMs: number; row: Row | null }>();
   let stopped = false;
-  let cancel = () => {};
-
-  async function drawdown(account: string, nowMs: number): Promise<Row | null> {
-    const known = drawdowns.get(account);
-    if (known && nowMs - known.atMs < DRAWDOWN_MS) return known.row;
-    const row = await readDrawdown(reads, account);
-    drawdowns.set(account, { atMs: nowMs, row });
-    return row;
-  }
 
   async function sendState(account: string): Promise<void> {
     const nowMs = clock.now();
@@ -255,7 +246,7 @@ function broadcast({ hub, reads, clock, log, now, dirty }: Broadcasting): () => 
     sent.set(account, nowMs);
     const [overview, fallen, positions, balances] = await Promise.all([
       readOverview(reads, account, nowMs),
-      drawdown(account, nowMs),
+      readDrawdown(reads, account),
       readPositions(reads, account),
       readBalances(reads, account),
     ]);
@@ -263,26 +254,36 @@ function broadcast({ hub, reads, clock, log, now, dirty }: Broadcasting): () => 
     hub.broadcast("state", { account, overview: whole, positions, balances }, account);
   }
 
-  async function turn(): Promise<void> {
-    if (hub.size > 0) hub.broadcast("status", now());
+  async function sendStates(): Promise<void> {
     const nowMs = clock.now();
     for (const account of hub.watched()) {
       if (dirty.has(account) || nowMs - (sent.get(account) ?? 0) >= STATE_MS) await sendState(account);
     }
   }
 
-  const next = () => {
-    cancel = clock.after(BROADCAST_MS, () => {
-      turn()
-        .catch((error: unknown) => log.debug("state not sent", { error }))
-        .finally(() => {
-          if (!stopped) next();
-        });
-    });
+  const repeat = (work: () => Promise<void> | void): (() => void) => {
+    let cancel = () => {};
+    const next = () => {
+      cancel = clock.after(BROADCAST_MS, async () => {
+        try {
+          await work();
+        } catch (error) {
+          log.debug("state not sent", { error });
+        }
+        if (!stopped) next();
+      });
+    };
+    next();
+    return () => cancel();
   };
-  next();
+  const ends = [
+    repeat(() => {
+      if (hub.size > 0) hub.broadcast("status", now());
+    }),
+    repeat(sendStates),
+  ];
   return () => {
     stopped = true;
-    cancel();
+    for (const end of ends) end();
   };
 }

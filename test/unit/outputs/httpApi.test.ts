@@ -7,6 +7,7 @@ import { Telemetry } from "../../../src/outputs/metrics/telemetry.ts";
 import type { OutboxEvent } from "../../../src/outputs/outbox.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import { silentLog } from "../../../src/runtime/log.ts";
+import { openPostgres } from "../../../src/store/postgres.ts";
 import type { ChangeEvent } from "../../../src/sync/events.ts";
 import { ACCOUNT, type MadeAccount, makeAccount } from "../../e2e/dashboardAccount.ts";
 import { type HandServer, startHandServer } from "../../e2e/dashboardServer.ts";
@@ -165,6 +166,39 @@ describe("the API", { timeout: 120_000 }, () => {
     const again = await listen(String(reset), (text) => text.includes(`id: ${id}\n`));
     assert.match(again, new RegExp(`id: ${id}\nevent: change`));
     assert.doesNotMatch(again, /event: reset/);
+  });
+
+  it("sends its status every second, also while the state cannot be read", async () => {
+    const other = openPostgres(target.url, { maxConnections: 1 });
+    await other.query("begin");
+    await other.query("lock table public.hl_positions in access exclusive mode");
+    const abort = new AbortController();
+    const answer = await fetch(`${server.url}/api/events?account=main`, { signal: abort.signal });
+    let text = "";
+    const decoder = new TextDecoder();
+    for await (const part of answer.body!) {
+      text += decoder.decode(part as Uint8Array, { stream: true });
+      if (text.split("event: status").length > 4) break;
+    }
+    abort.abort();
+    await other.query("rollback");
+    await other.close();
+    assert.doesNotMatch(text, /event: state\n/);
+  });
+
+  it("counts a history when it is asked to", async () => {
+    const { body } = await get("/api/fills?limit=2&total=1");
+    const [{ n } = { n: 0 }] = await target.database.query<{ n: number }>(
+      "select count(*) as n from hl_fills",
+    );
+    assert.equal(body.total, n);
+    const fromMs = body.rows[1].fill_time_ms;
+    const [{ n: later } = { n: 0 }] = await target.database.query<{ n: number }>(
+      "select count(*) as n from hl_fills where fill_time_ms >= $1",
+      [fromMs],
+    );
+    assert.equal((await get(`/api/fills?limit=1&total=1&from=${fromMs}`)).body.total, later);
+    assert.equal("total" in (await get("/api/fills?limit=2")).body, false);
   });
 
   it("shows no secret in its health", async () => {

@@ -1,0 +1,237 @@
+/**
+ * Equity of a long history: what is kept by stretches against the plain definition (`hl_equity_since` over all snapshots),
+ * in every order in which snapshots and flows can come, and how much is read of a year of one-minute snapshots.
+ */
+import assert from "node:assert/strict";
+import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import {
+  DRAWDOWN,
+  EQUITY_OF_SNAPSHOTS,
+  EQUITY_OF_STRETCHES,
+  readDrawdown,
+  readEquity,
+  readStatistics,
+} from "../../src/outputs/http/reads.ts";
+import { seededRandom } from "../../src/runtime/random.ts";
+import type { DashboardRow, LedgerRow } from "../../src/sync/events.ts";
+import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { ACCOUNT, dashboardOf, ledgerOf } from "./rows.ts";
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+const START = Date.UTC(2026, 0, 1, 5, 17, 31, 120);
+
+/** What is read and kept of the account's equity, by the plain definition. */
+const PLAIN = {
+  now: `select as_of_ms as drawdown_as_of_ms, drawdown, drawdown_pct, profit, net_flows,
+      max(drawdown) over () as max_drawdown, max(drawdown_pct) over () as max_drawdown_pct,
+      min(as_of_ms) over () as captured_since_ms
+    from hl_equity where account_address = $1 order by as_of_ms desc limit 1`,
+  points: `select distinct on ((as_of_ms - $2::bigint) / $4::bigint)
+      as_of_ms, account_value, unrealized_pnl, net_flows, profit, drawdown, drawdown_pct
+    from hl_equity where account_address = $1 and as_of_ms between $2 and $3
+    order by (as_of_ms - $2::bigint) / $4::bigint, as_of_ms desc`,
+  every: `select as_of_ms, account_value, unrealized_pnl, net_flows, profit, drawdown, drawdown_pct
+    from hl_equity where account_address = $1 order by as_of_ms`,
+  daily: `with days as (
+      select e.*, (as_of at time zone 'UTC')::date as day,
+        row_number() over (partition by (as_of at time zone 'UTC')::date order by as_of_ms desc) as from_end
+      from hl_equity e where account_address = $1
+    ),
+    closes as (
+      select day, max(account_value) filter (where from_end = 1) as close_value,
+        max(profit) filter (where from_end = 1) as close_profit, trim_scale(sum(flow)) as flow,
+        max(drawdown) as max_drawdown, max(drawdown_pct) as max_drawdown_pct, count(*) as snapshots
+      from days group by day
+    )
+    select day, close_value, flow, trim_scale(close_profit - coalesce(lag(close_profit) over w, 0)) as pnl, max_drawdown,
+      max_drawdown_pct, snapshots
+    from closes window w as (order by day) order by day`,
+} as const;
+const KEPT_DAILY = `select day, close_value, flow, pnl, max_drawdown, max_drawdown_pct, snapshots
+  from hl_equity_daily where account_address = $1 order by day`;
+
+interface PlanNode {
+  "Actual Rows": number;
+  "Actual Loops": number;
+  "Rows Removed by Filter"?: number;
+  "Node Type": string;
+  Plans?: PlanNode[];
+}
+
+describe("equity by stretches", { timeout: 600_000 }, () => {
+  let server: TestServer;
+  let db: TestDatabase;
+  before(async () => {
+    server = await startServer();
+  });
+  after(() => server.stop());
+  beforeEach(async () => {
+    db = await server.newDatabase();
+  });
+  afterEach(() => db.close());
+
+  const rows = (sql: string, ...params: unknown[]) =>
+    db.database.query<Record<string, unknown>>(sql, [ACCOUNT, ...params]);
+
+  async function agrees(): Promise<void> {
+    assert.deepEqual(await readDrawdown(db.database, ACCOUNT), (await rows(PLAIN.now))[0] ?? null);
+    assert.deepEqual(await rows(KEPT_DAILY), await rows(PLAIN.daily));
+    const every = await rows(PLAIN.every);
+    if (every.length === 0) return;
+    const [fromMs, toMs] = [every[0]!.as_of_ms as number, every.at(-1)!.as_of_ms as number];
+    // So short parts that every snapshot is a point.
+    assert.deepEqual(
+      await readEquity(db.database, ACCOUNT, fromMs, toMs, toMs - fromMs > 9_000 ? 9_000 : 1),
+      every,
+    );
+    for (const part of [0.2, 0.5, 0.93]) {
+      const sinceMs = Math.round(fromMs + (toMs - fromMs) * part);
+      const [since] = await rows(
+        "select drawdown_pct from hl_equity_since($1, to_timestamp($2::bigint / 1000.0)) order by as_of_ms desc limit 1",
+        sinceMs,
+      );
+      assert.equal(await db.store.drawdownPct(ACCOUNT, sinceMs), since!.drawdown_pct);
+    }
+  }
+
+  it("equals the plain definition whatever comes, in whatever order, once or twice", async () => {
+    const random = seededRandom(5);
+    const snapshots: DashboardRow[] = [];
+    let value = 1_000;
+    for (let atMs = START, n = 0; n < 420; n++) {
+      atMs += Math.round((random.next() < 0.03 ? 9 * HOUR : 6 * MINUTE) * (0.2 + random.next()));
+      value += (random.next() - 0.52) * 160;
+      // Below nothing for a while, and back.
+      if (n === 150) value = -40;
+      if (n === 210) value = 300;
+      const accountMode = n > 300 ? "unified" : "standard";
+      snapshots.push(dashboardOf({ asOfMs: atMs, accountValue: value.toFixed(4), accountMode }));
+    }
+    const endMs = snapshots.at(-1)!.asOfMs;
+    const ledger: LedgerRow[] = Array.from({ length: 40 }, (_, n) => {
+      const timeMs =
+        n === 7 ? snapshots[90]!.asOfMs : Math.round(START + (endMs - START) * (random.next() * 1.1 - 0.05));
+      const usdc = (random.next() * 300).toFixed(2);
+      const raw = {
+        time: timeMs,
+        hash: "0x1",
+        delta: { type: n % 3 === 0 ? "withdraw" : "deposit", usdc, fee: "1" },
+      };
+      return ledgerOf({ type: raw.delta.type, raw, timeMs, digest: String(n).padStart(16, "0") });
+    });
+    // In order, with what the ledger said in time.
+    await db.store.apply({ ledger: ledger.slice(0, 12) });
+    for (let from = 0; from < 200; from += 40)
+      await db.store.apply({ dashboard: snapshots.slice(from, from + 40) });
+    await agrees();
+    // What was learned late, one by one; the same again.
+    for (const row of ledger.slice(12, 20)) await db.store.apply({ ledger: [row] });
+    await agrees();
+    await db.store.apply({ ledger: ledger.slice(0, 20), dashboard: snapshots.slice(0, 200) });
+    await agrees();
+    // Snapshots out of order, the oldest last, and the rest of the flows in one batch.
+    const late = snapshots
+      .slice(200)
+      .toSorted((a, b) => ((a.asOfMs * 7919) % 101) - ((b.asOfMs * 7919) % 101));
+    for (let from = 0; from < late.length; from += 30)
+      await db.store.apply({ dashboard: late.slice(from, from + 30) });
+    await db.store.apply({ dashboard: [dashboardOf({ asOfMs: START - DAY, accountValue: "777" })] });
+    await db.store.apply({ ledger: ledger.slice(20) });
+    await agrees();
+    // What is corrected or taken away by hand.
+    await rows("delete from hl_ledger where account_address = $1 and digest like '%1'");
+    await rows("delete from hl_dashboard where account_address = $1 and as_of_ms % 5 = 0");
+    await rows(
+      "update hl_dashboard set account_value = account_value + 3 where account_address = $1 and as_of_ms % 7 = 0",
+    );
+    await agrees();
+    await rows("delete from hl_dashboard where account_address = $1");
+    await agrees();
+  });
+
+  it("reads a bounded number of rows of a year of one-minute snapshots, and says what the definition says", async (t) => {
+    await db.store.openAccount(ACCOUNT, "main", START);
+    const deposit = (id: number, timeMs: number) => {
+      const raw = { time: timeMs, hash: "0x1", delta: { type: "deposit", usdc: "250" } };
+      return ledgerOf({ type: "deposit", raw, timeMs, digest: String(id).padStart(16, "0") });
+    };
+    await db.store.apply({
+      ledger: Array.from({ length: 50 }, (_, n) => deposit(n, START + (n + 0.5) * 7 * DAY)),
+    });
+    const snapshots = 525_600;
+    await rows(
+      `insert into hl_dashboard (account_address, as_of, as_of_ms, account_value, withdrawable, total_margin_used,
+         total_notional_position, total_raw_usd, maintenance_margin, free_margin, total_positions, total_unrealized_pnl,
+         health_status, account_mode)
+       select $1, to_timestamp(at_ms / 1000.0), at_ms,
+         round((10000 + 900 * sin(n / 9000.0) + 40 * sin(n / 13.0) + (n * 7919 % 1009) / 50.0)::numeric, 4), 0, 0, 0, 0, 0, 0, 1,
+         0, 'good', 'standard'
+       from generate_series(0, $3::bigint - 1) n cross join lateral (select $2::bigint + n * 60000 as at_ms) at`,
+      START,
+      snapshots,
+    );
+    await db.database.query("analyze");
+    const endMs = START + (snapshots - 1) * MINUTE;
+    // One more, and a deposit of half a year ago that is learned only now.
+    await db.store.apply({ dashboard: [dashboardOf({ asOfMs: endMs + MINUTE, accountValue: "9000" })] });
+    await db.store.apply({ ledger: [deposit(99, START + 180 * DAY + 12_345)] });
+
+    await rows("create temporary table plain as select * from hl_equity where account_address = $1");
+    const [now] = await rows(PLAIN.now.replace("hl_equity", "plain"));
+    assert.deepEqual(await readDrawdown(db.database, ACCOUNT), now);
+    assert.deepEqual(await rows(KEPT_DAILY), await rows(PLAIN.daily.replace("hl_equity", "plain")));
+    const statistics = await readStatistics(db.database, ACCOUNT);
+    assert.deepEqual(
+      [statistics!.max_drawdown, statistics!.max_drawdown_pct, statistics!.days_with_return],
+      [now!.max_drawdown, now!.max_drawdown_pct, 365],
+    );
+    const month = await readEquity(db.database, ACCOUNT, endMs - 20 * DAY, endMs, 600);
+    assert.deepEqual(
+      month,
+      await rows(
+        PLAIN.points.replace("hl_equity", "plain"),
+        endMs - 20 * DAY,
+        endMs,
+        Math.ceil((20 * DAY + 1) / 600),
+      ),
+    );
+    const year = await readEquity(db.database, ACCOUNT, START, endMs, 600);
+    assert.ok(year.length > 590 && year.length <= 600, String(year.length));
+    assert.deepEqual(
+      year,
+      await rows(
+        PLAIN.every.replace("hl_equity", "plain").replace("order", "and as_of_ms = any ($2::bigint[]) order"),
+        year.map(({ as_of_ms }) => as_of_ms),
+      ),
+    );
+
+    /** Rows that leave the tables and indexes, thrown away ones inside. */
+    const readBy = async (sql: string, ...params: unknown[]): Promise<number> => {
+      const [answer] = await rows(`explain (analyze, format json, timing off) ${sql}`, ...params);
+      const [{ Plan }] = Object.values(answer!)[0] as [{ Plan: PlanNode }];
+      const count = (node: PlanNode): number =>
+        (node.Plans ?? []).reduce((sum, child) => sum + count(child), 0) +
+        (node["Node Type"].includes("Scan") && !/Subquery|CTE|Function/.test(node["Node Type"])
+          ? (node["Actual Rows"] + (node["Rows Removed by Filter"] ?? 0)) * node["Actual Loops"]
+          : 0);
+      return Math.round(count(Plan));
+    };
+    const read = {
+      drawdown: await readBy(DRAWDOWN),
+      year: await readBy(EQUITY_OF_STRETCHES, START, endMs, Math.ceil((endMs - START + 1) / 600)),
+      month: await readBy(EQUITY_OF_SNAPSHOTS, endMs - 20 * DAY, endMs, Math.ceil((20 * DAY + 1) / 600)),
+      statistics: await readBy("select * from hl_statistics where account_address = $1"),
+    };
+    t.diagnostic(`rows read: ${JSON.stringify(read)}`);
+    assert.ok(read.drawdown <= 2, JSON.stringify(read));
+    assert.ok(read.year <= 600, JSON.stringify(read));
+    assert.ok(read.month <= 600 * 62, JSON.stringify(read));
+    assert.ok(read.statistics <= 8_760 + 200, JSON.stringify(read));
+    const kept = await rows(
+      "select count(*) as n from hl_internal.equity_stretches where account_address = $1",
+    );
+    assert.ok((kept[0]!.n as number) < 8_900, String(kept[0]!.n));
+  });
+});
