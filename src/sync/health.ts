@@ -73,8 +73,9 @@ export interface HealthInputs {
   volatility(coin: string): number | null;
   /** Null while the open orders are not known. */
   stops: readonly StopOrder[] | null;
-  /** Fraction below the highest equity with deposits and withdrawals taken out; 0 at the peak. */
-  drawdown: number;
+  /** Fraction below the highest equity with deposits and withdrawals taken out; 0 at the peak, null while not read. */
+  drawdown: number | null;
+  nowMs: number;
   /** Age of the oldest state the score rests on; null when nothing was received. */
   stateAgeMs: number | null;
   /** Parts that the caller knows to be missing, in words. */
@@ -99,7 +100,8 @@ export interface HealthComponents {
   nearest: string | null;
   leverage: string | null;
   concentration: string | null;
-  drawdown: string;
+  /** Absent while it was not read. */
+  drawdown?: string;
   stop_coverage: string | null;
   pools: { pool: string; ratio: string; threshold: string }[];
   /** `source` tells whether the volatility came from candles or from the maximum leverage. */
@@ -163,9 +165,10 @@ export function scoreHealth(inputs: HealthInputs): Health {
   const shares = sharesByCoin(held, notional);
   const concentration = [...shares.values()].reduce((total, share) => total + share * share, 0);
   const coverage = stopCoverage(held, inputs.stops ?? [], notional);
+  const drawdown = inputs.drawdown ?? 0;
   const penalties = {
     concentration: CONCENTRATION_MAX * concentration * geared,
-    drawdown: DRAWDOWN_MAX * clamp((inputs.drawdown - DRAWDOWN_FREE) / DRAWDOWN_SPAN),
+    drawdown: DRAWDOWN_MAX * clamp((drawdown - DRAWDOWN_FREE) / DRAWDOWN_SPAN),
     stops: STOPS_MAX * (1 - coverage) * geared,
   };
   const penalty = penalties.concentration + penalties.drawdown + penalties.stops;
@@ -179,7 +182,7 @@ export function scoreHealth(inputs: HealthInputs): Health {
     {
       name: "drawdown",
       lost: penalties.drawdown,
-      words: `equity is ${percent(inputs.drawdown)} below its peak`,
+      words: `equity is ${percent(drawdown)} below its peak`,
     },
     { name: "stops", lost: penalties.stops, words: `${percent(1 - coverage)} of the exposure has no stop` },
   ];
@@ -200,7 +203,7 @@ export function scoreHealth(inputs: HealthInputs): Health {
       nearest: nearest.moves === Number.POSITIVE_INFINITY ? null : nearest.of,
       leverage: text(leverage, 4),
       concentration: text(concentration, 4),
-      drawdown: text(inputs.drawdown, 4),
+      drawdown: text(drawdown, 4),
       stop_coverage: text(coverage, 4),
       pools: pools.map((pool) => ({
         pool: pool.name,
@@ -250,7 +253,8 @@ function missingParts(inputs: HealthInputs, held: Held[]): string[] {
   if (mode !== "standard" && spot === null) missing.push("the spot state is not known yet");
   if (held.length === 0) return missing;
   if (stateAgeMs === null) missing.push("no state was received yet");
-  else if (stateAgeMs > STALE_MS) missing.push(`the state is ${Math.round(stateAgeMs / 1000)} s old`);
+  else if (stateAgeMs > STALE_MS) missing.push(`no state since ${clockTime(inputs.nowMs - stateAgeMs)} UTC`);
+  if (inputs.drawdown === null) missing.push("the drawdown is not read yet");
   if (inputs.stops === null) missing.push("the open orders are not known yet");
   for (const { dex, position, isolated } of held) {
     if (volatilityOf(inputs, position) === null) missing.push(`no volatility is known for ${position.coin}`);
@@ -494,15 +498,18 @@ function flat(inputs: HealthInputs): Health {
     penalty_drawdown: 0,
     penalty_stops: 0,
     leverage: "0",
-    drawdown: text(inputs.drawdown, 4),
+    ...drawdownPart(inputs),
   };
   return { score: 100, status: "excellent", reason: "no open position", components };
 }
 
 function unknown(inputs: HealthInputs, reason: string): Health {
-  const components = { ...NOTHING, limiting: "unknown", drawdown: text(inputs.drawdown, 4) };
+  const components = { ...NOTHING, limiting: "unknown", ...drawdownPart(inputs) };
   return { score: null, status: "unknown", reason, components };
 }
+
+const drawdownPart = ({ drawdown }: HealthInputs): Pick<HealthComponents, "drawdown"> =>
+  drawdown === null ? {} : { drawdown: text(drawdown, 4) };
 
 const NOTHING: HealthComponents = {
   version: HEALTH_VERSION,
@@ -516,7 +523,6 @@ const NOTHING: HealthComponents = {
   nearest: null,
   leverage: null,
   concentration: null,
-  drawdown: "0",
   stop_coverage: null,
   pools: [],
   positions: [],
@@ -525,6 +531,8 @@ const NOTHING: HealthComponents = {
 const clamp = (x: number): number => Math.min(1, Math.max(0, x));
 const ratio = (part: Decimal, whole: Decimal): number => Number(div(part, whole));
 const tenth = (x: number): number => Math.round(x * 10) / 10;
+/** `14:03:11`: an age would be wrong as soon as it is written down. */
+const clockTime = (ms: number): string => new Date(ms).toISOString().slice(11, 19);
 const percent = (x: number): string => `${(x * 100).toFixed(x < 0.1 ? 1 : 0)} %`;
 const text = (x: number, places: number): string =>
   x === Number.POSITIVE_INFINITY ? "infinite" : String(Number(x.toFixed(places)));

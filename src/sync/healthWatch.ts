@@ -70,7 +70,8 @@ export class HealthWatch {
   #collateralTokens = new Map<string, number>([["", 0]]);
   #mids: Record<string, Decimal> = {};
   #midsAtMs = Number.NEGATIVE_INFINITY;
-  #drawdown = 0;
+  /** Null while it was not read: 0 would be a guess. */
+  #drawdown: number | null = null;
   #drawdownAtMs = Number.NEGATIVE_INFINITY;
   #refreshing: Promise<void> | null = null;
 
@@ -111,6 +112,7 @@ export class HealthWatch {
       volatility: (coin) => this.#deps.volatilities.get(coin),
       stops: heldDexes(states).every((dex) => this.#stops.has(dex)) ? [...this.#stops.values()].flat() : null,
       drawdown: this.#drawdown,
+      nowMs: this.#deps.clock.now(),
       stateAgeMs: this.#ageMs(states),
       missing,
     });
@@ -149,9 +151,13 @@ export class HealthWatch {
     return { collateral, missing };
   }
 
-  /** Whether a coin with an open position was never asked for, or a dex for its collateral, or collateral for its price. */
+  /**
+   * Whether a coin with an open position was never asked for, or a dex for its collateral, or collateral for its price, or
+   * whether positions are open and the drawdown was never read.
+   */
   lacks(states: WatchedStates): boolean {
     return (
+      (this.#drawdown === null && heldDexes(states).length > 0) ||
       heldCoins(states).some((coin) => !this.#deps.volatilities.has(coin)) ||
       this.#unknownCollateral(states).length > 0 ||
       this.#collateral(states).missing.length > 0
@@ -215,9 +221,11 @@ export class HealthWatch {
 
   async #readDrawdown(): Promise<void> {
     const { store, account, clock } = this.#deps;
-    this.#drawdownAtMs = clock.now();
-    const percent = await store.drawdownPct(account, this.#drawdownAtMs - DRAWDOWN_DAYS * DAY_MS);
+    const askedAtMs = clock.now();
+    const percent = await store.drawdownPct(account, askedAtMs - DRAWDOWN_DAYS * DAY_MS);
+    // Nothing to fall from: there is no snapshot yet.
     this.#drawdown = percent === null ? 0 : Number(percent) / 100;
+    this.#drawdownAtMs = askedAtMs;
   }
 }
 

@@ -649,14 +649,26 @@ for (const kind of ["embedded", "real"] as const) {
       assert.deepEqual(old, {
         health_score: null,
         health_status: "unknown",
-        health_reason: "no snapshot since 2026-09-25 18:17:36 UTC",
+        health_reason: "nothing came since 2026-09-25 18:17:36 UTC",
       });
       const [{ nowMs } = { nowMs: 0 }] = await db.database.query<{ nowMs: number }>(
         `select (extract(epoch from now()) * 1000)::bigint as "nowMs"`,
       );
-      await put({ dashboard: [dashboardOf({ asOfMs: nowMs, healthScore: 80, healthStatus: "excellent" })] });
-      const [fresh] = await rows(`select health_score, health_status from hl_account_now`);
-      assert.deepEqual(fresh, { health_score: 80, health_status: "excellent" });
+      const scoredAt = (ageMs: number) => ({
+        dashboard: [dashboardOf({ asOfMs: nowMs - ageMs, healthScore: 80, healthStatus: "excellent" })],
+      });
+      const now = async () => (await rows(`select health_score, health_status from hl_account_now`))[0];
+      await put(scoredAt(31_000));
+      assert.deepEqual(await now(), { health_score: null, health_status: "unknown" });
+      // Watched live until lately: nothing has moved since the snapshot.
+      const streamed = { account: ACCOUNT, stream: "fills", grade: "streamed", reason: null } as const;
+      await put({ coverage: [{ ...streamed, fromMs: nowMs - 60_000, toMs: nowMs - 40_000 }] });
+      assert.deepEqual(await now(), { health_score: null, health_status: "unknown" });
+      await put({ coverage: [{ ...streamed, fromMs: nowMs - 60_000, toMs: nowMs - 5_000 }] });
+      assert.deepEqual(await now(), { health_score: 80, health_status: "excellent" });
+      await rows("delete from hl_internal.coverage");
+      await put(scoredAt(0));
+      assert.deepEqual(await now(), { health_score: 80, health_status: "excellent" });
     });
 
     it("lets an unknown health win over a known one of the same snapshot, in any order", async () => {

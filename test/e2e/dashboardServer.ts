@@ -24,6 +24,7 @@ export interface HandServer {
   restart(): Promise<void>;
 }
 
+const HEARD_MS = 5_000;
 const CHANNELS = [
   ...[
     "orderUpdates",
@@ -97,7 +98,18 @@ export async function startHandServer(
     };
   };
 
+  /** What the engine writes every ten seconds while the venue talks: up to when it was heard. */
+  const hear = () => {
+    if (server.silentSinceMs !== null) return;
+    const heard = { fromMs: startedMs, toMs: Date.now(), reason: null };
+    const coverage = [{ account: ACCOUNT, stream: "fills", grade: "streamed", ...heard } as const];
+    store.apply({ coverage }).catch(() => {});
+  };
+  let hearing: NodeJS.Timeout | undefined;
+
   async function begin(port: number): Promise<void> {
+    hear();
+    hearing = setInterval(hear, HEARD_MS);
     feed = createFeed(silentLog);
     service = await startHttp({
       listen: { host: listen.host, port },
@@ -131,6 +143,7 @@ export async function startHandServer(
       feed.publish({ applied, sources: rowSources(batch), receivedAtMs, committedAtMs: Date.now() });
     },
     async stop() {
+      clearInterval(hearing);
       await service?.stop();
       service = null;
     },

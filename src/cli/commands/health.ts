@@ -60,7 +60,7 @@ export function healthLines(row: Now, explain: boolean): string[] {
     `  margin         ${points(parts.margin_points)} of 100   ${parts.pools.map(({ pool, ratio, threshold }) => `${pool} ${ratio} of ${threshold}`).join(", ") || "no pool at risk"}`,
     `  distance       ${points(parts.distance_points)} of 100   ${parts.nearest === null ? "no liquidation possible" : `nearest ${parts.nearest}, ${parts.daily_moves} daily moves`}`,
     `  concentration  ${points(-(parts.penalty_concentration ?? 0))}          concentration ${parts.concentration ?? "0"}, leverage ${parts.leverage ?? "0"}`,
-    `  drawdown       ${points(-(parts.penalty_drawdown ?? 0))}          ${(Number(parts.drawdown) * 100).toFixed(1)} % below the highest equity of 30 days`,
+    `  drawdown       ${points(-(parts.penalty_drawdown ?? 0))}          ${parts.drawdown === undefined ? "not read yet" : `${(Number(parts.drawdown) * 100).toFixed(1)} % below the highest equity of 30 days`}`,
     `  stops          ${points(-(parts.penalty_stops ?? 0))}          ${(Number(parts.stop_coverage ?? 1) * 100).toFixed(0)} % of the exposure is stopped`,
     ...parts.positions.map(
       ({ coin, daily_moves, volatility, source }) =>

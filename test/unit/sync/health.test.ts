@@ -188,9 +188,15 @@ test("a stale state, or a part that is missing, scores null with its reason", ()
   const open = standard(long("BTC", 1, 40));
   assert.deepEqual(
     [score({ ...open, stateAgeMs: 30_001 }).score, score({ ...open, stateAgeMs: 30_001 }).reason],
-    [null, "the state is 30 s old"],
+    [null, "no state since 11:59:59 UTC"],
   );
   assert.equal(score({ ...open, stateAgeMs: 30_000 }).score, 98);
+  const unread = score({ ...open, drawdown: null });
+  assert.deepEqual(
+    [unread.score, unread.reason, "drawdown" in unread.components],
+    [null, "the drawdown is not read yet", false],
+  );
+  assert.equal(score({ ...standard(), drawdown: null }).score, 100);
   assert.equal(score({ ...open, stops: null }).reason, "the open orders are not known yet");
   const missing = score({ ...open, dexesInUse: new Set(["", "xyz"]) });
   assert.deepEqual([missing.score, missing.status], [null, "unknown"]);

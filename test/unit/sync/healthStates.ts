@@ -106,6 +106,7 @@ export function inputs(given: Partial<HealthInputs>): HealthInputs {
     volatility: (coin) => SIGMAS[coin] ?? null,
     stops,
     drawdown: 0,
+    nowMs: Date.UTC(2026, 0, 1, 12, 0, 30),
     stateAgeMs: 0,
     missing: [],
     ...given,

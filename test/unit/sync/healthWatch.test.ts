@@ -58,6 +58,8 @@ function states(
   };
 }
 
+const clockTime = (ms: number) => new Date(ms).toISOString().slice(11, 19);
+
 const candle = (close: number, day: number) => ({
   t: START - (40 - day) * DAY,
   T: START - (39 - day) * DAY - 1,
@@ -144,6 +146,8 @@ test("volatility is read once for a coin and kept; the score rests on it", async
   const held = states(new Map([["", perpState("10000", [BTC], START)]]));
   watched.noteState("", START);
   watched.noteOpenOrders("", []);
+  // The drawdown, and no coin yet.
+  await watched.refresh(states(new Map()), new AbortController().signal);
   assert.equal(watched.lacks(held), true);
   const source = () => (watched.row(held).healthComponents as HealthComponents).positions[0]!.source;
   assert.equal(source(), "max leverage");
@@ -173,23 +177,52 @@ test("an account whose states stop coming scores null, says how old they are, an
   const held = states(new Map([["", perpState("10000", [BTC], START)]]));
   watched.noteState("", START);
   watched.noteOpenOrders("", []);
+  await watched.refresh(held, new AbortController().signal);
   assert.equal(watched.isStale(held), false);
   await clock.advanceBy(31_000);
   assert.equal(watched.isStale(held), true);
   assert.deepEqual(
     [watched.row(held).healthScore, watched.row(held).healthReason],
-    [null, "the state is 31 s old"],
+    [null, `no state since ${clockTime(START)} UTC`],
   );
   watched.noteState("", START + 31_000);
   assert.equal(watched.row(held).healthScore, 97);
 });
 
-test("a state that is old by the venue's own clock is stale even when it has just arrived", () => {
+test("a state that is old by the venue's own clock is stale even when it has just arrived", async () => {
   const { watched } = watch(venue({}).info);
   const held = states(new Map([["", perpState("10000", [BTC], START - 60_000)]]));
   watched.noteState("", START);
   watched.noteOpenOrders("", []);
-  assert.equal(watched.row(held).healthReason, "the state is 60 s old");
+  await watched.refresh(held, new AbortController().signal);
+  assert.equal(watched.row(held).healthReason, `no state since ${clockTime(START - 60_000)} UTC`);
+});
+
+test("a drawdown that could not be read is unknown, not 0, and is asked for again at once", async () => {
+  const { info } = venue({});
+  const clock = new VirtualClock(START);
+  let isAway = true;
+  const store = {
+    ...createMemoryStore(),
+    async drawdownPct() {
+      if (isAway) throw new Error("away");
+      return "15";
+    },
+  };
+  const account = `0x${"a".repeat(40)}`;
+  const volatilities = new Volatilities({ info, clock });
+  const watched = new HealthWatch({ account, info, store, clock, log: silentLog, volatilities });
+  const held = states(new Map([["", perpState("10000", [BTC], START)]]));
+  watched.noteState("", START);
+  watched.noteOpenOrders("", []);
+  await watched.refresh(held, new AbortController().signal);
+  assert.deepEqual(
+    [watched.row(held).healthScore, watched.row(held).healthReason, watched.lacks(held)],
+    [null, "the drawdown is not read yet", true],
+  );
+  isAway = false;
+  await watched.refresh(held, new AbortController().signal);
+  assert.equal((watched.row(held).healthComponents as HealthComponents).penalty_drawdown, 5);
 });
 
 test("the drawdown of the last 30 days comes from the database", async () => {
