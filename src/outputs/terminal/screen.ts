@@ -24,6 +24,9 @@ export interface Size {
 
 type Row = Span[];
 
+/** Places up to which a tiny amount is written out. */
+const TINY_PLACES = 6;
+
 /** Below this there is one column of sections, from it on two. */
 const WIDE_COLUMNS = 150;
 /** Rows of lists from which on every stream has its word below them. */
@@ -255,7 +258,11 @@ export function money(value: Decimal, places = 2): string {
   return `${rounded.startsWith("-") ? "−" : ""}${grouped}${fraction}`;
 }
 
-const signed = (value: Decimal, places = 2): string => `${sign(value) > 0 ? "+" : ""}${money(value, places)}`;
+/** With its sign; more places for what would read as nothing although it is something. */
+export function signed(value: Decimal, places = 2): string {
+  const isTiny = !isZero(value) && isZero(round(value, places)) && places < TINY_PLACES;
+  return isTiny ? signed(value, places + 2) : `${sign(value) > 0 ? "+" : ""}${money(value, places)}`;
+}
 const tone = (value: Decimal): Paint => (sign(value) > 0 ? "green" : sign(value) < 0 ? "red" : "plain");
 
 const HEALTH_PAINT: Record<string, Paint> = {
@@ -310,7 +317,7 @@ function summaryRows(screen: Screen, account: AccountModel, columns: number): Ro
     span(`  fills ${today.fills}`, "dim"),
     ...(today.drawdownPct === null || columns < 90
       ? []
-      : [span(`  drawdown ${round(today.drawdownPct, 1)} %`, "dim")]),
+      : [span(`  drawdown 30 d ${round(today.drawdownPct, 1)} %`, "dim")]),
   ];
   return [first, second, third];
 }
@@ -381,7 +388,7 @@ const POSITION_COLUMNS: readonly Column<PositionRow>[] = [
     title: "liq",
     cells: 10,
     align: "right",
-    from: 130,
+    from: 110,
     text: ({ liquidationPrice }) => (liquidationPrice === null ? "–" : price(round(liquidationPrice, 4))),
   },
   {

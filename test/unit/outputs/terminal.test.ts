@@ -163,6 +163,25 @@ test("the overview at 80×24 says what matters", () => {
     assert.ok(text.includes(expected), `${expected}\n${text}`);
 });
 
+test("200 columns have room for the liquidation price, and for the period of the drawdown", () => {
+  const held = screen({
+    accounts: [account({ positions: [positionOf({ coin: "BTC", liquidationPrice: "61234.5" })] })],
+  });
+  const text = render(held, { columns: 200, rows: 50, color: false }).join("\n");
+  assert.match(text, / liq +to liq /);
+  assert.match(text, /61234\.5/);
+  assert.match(text, /drawdown 30 d 2\.5 %/);
+});
+
+test("a tiny profit on the tape is not nothing", () => {
+  const text = render(screen({ tape: [fill({}, { closed_pnl: "-0.0003" })] }), {
+    columns: 80,
+    rows: 24,
+    color: false,
+  });
+  assert.match(text.join("\n"), /pnl −0\.0003/);
+});
+
 test("old figures say as of when, and an unknown health says so in a word", () => {
   const old = screen({
     nowMs: T + 45_000,
