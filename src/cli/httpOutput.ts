@@ -1,5 +1,7 @@
 /** The dashboard, the API, metrics and health as an output of `run`. */
 import { readFileSync } from "node:fs";
+import type { Options } from "../config.ts";
+import { ruleSet } from "../outputs/alerts/rules.ts";
 import { startHttp } from "../outputs/http/start.ts";
 import type { StartOutput } from "./outputs.ts";
 
@@ -19,9 +21,16 @@ export const httpOutput: StartOutput = ({ context, following, store, attempts })
     limiter: venue.limiter,
     info: venue.info,
     reads: store?.database ?? null,
+    ...(store ? { alerting: alertingOf(options) } : {}),
     clock,
     log,
     // With --json stdout is NDJSON only.
     tell: options.json ? null : print,
   });
 };
+
+function alertingOf({ alert, alertTo }: Options): { rules: number; channels: number } {
+  const { rules, prices } = ruleSet(alert);
+  const on = [...rules.values()].filter(({ loudness }) => loudness !== "off").length;
+  return { rules: on + prices.length, channels: alertTo.length };
+}

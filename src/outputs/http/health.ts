@@ -19,6 +19,7 @@ export interface HealthFacts {
   limiter: LimiterStats;
   clockOffsetMs: number;
   eventStreams: number;
+  alerting: Alerting | null;
   knowledge(account: Address): StreamKnowledge[];
   snapshot(account: Address): Snapshot | null;
 }
@@ -57,7 +58,15 @@ export interface Status {
     throttled: number;
   };
   event_streams: number;
+  /** What watches, and who would be told; null where nothing does. */
+  alerting: Alerting | null;
   accounts: AccountHealth[];
+}
+
+export interface Alerting {
+  /** Rules that are not off. */
+  rules: number;
+  channels: number;
 }
 
 export interface AccountHealth {
@@ -120,6 +129,7 @@ export function status(facts: HealthFacts): Status {
       throttled: limiter.throttled429,
     },
     event_streams: facts.eventStreams,
+    alerting: facts.alerting,
     accounts,
   };
 }

@@ -11,6 +11,7 @@ import { gzip } from "node:zlib";
 import { ConfigError, HlsyncError, StoreError } from "../../errors.ts";
 import type { Log } from "../../runtime/log.ts";
 import { judge, type Policy, TOKEN_COOKIE } from "./guard.ts";
+import { isPageLoad, tokenPage } from "./tokenPage.ts";
 
 export interface HttpRequest {
   path: string;
@@ -121,7 +122,11 @@ export async function serve(options: ServerOptions): Promise<HttpServer> {
       onAnswer(handler ? key : "other", reply.status);
       await send(request, response, reply);
     };
-    if (verdict.type === "refuse") return finish(json({ error: verdict.error }, verdict.status));
+    if (verdict.type === "refuse") {
+      const asksForToken = verdict.status === 401 && isPageLoad(method, url.pathname, request.headers);
+      if (asksForToken) return finish(tokenPage(queryToken !== null));
+      return finish(json({ error: verdict.error }, verdict.status));
+    }
     if (verdict.type === "login") return finish(login(policy.token!));
     if (!handler) return finish(notFound(routes, url.pathname));
     const body = await readBody(request);

@@ -17,7 +17,7 @@ import { accountOf, apiRoutes } from "./api.ts";
 import { dashboardAssets } from "./assets.ts";
 import { EventHub } from "./eventHub.ts";
 import { isLoopback } from "./guard.ts";
-import { type Status, status } from "./health.ts";
+import { type Alerting, type Status, status } from "./health.ts";
 import { type Observed, Observer } from "./observer.ts";
 import { type Reads, readBalances, readDrawdown, readOverview, readPositions } from "./reads.ts";
 import { type Handler, json, RequestError, serve, text } from "./server.ts";
@@ -35,6 +35,8 @@ export interface HttpDeps {
   info: VenueInfo;
   /** Null with `--no-db`: then only health and metrics are served. */
   reads: Reads | null;
+  /** Absent where nothing is watched. */
+  alerting?: Alerting;
   clock: Clock;
   log: Log;
   /** One line for the person who started it; null when nobody reads along. */
@@ -91,6 +93,7 @@ export async function startHttp(deps: HttpDeps): Promise<HttpService> {
       limiter: limiter.stats(),
       clockOffsetMs: telemetry.clockOffsetMs(),
       eventStreams: hub?.size ?? 0,
+      alerting: deps.alerting ?? null,
       knowledge: (account) => observer.knowledge(account),
       snapshot: (account) => observer.snapshot(account),
     });

@@ -57,6 +57,7 @@ const facts = (engine: Account[], rest: Partial<HealthFacts> = {}): HealthFacts 
   limiter: { usedLastMinute: 10, weightPerMinute: 1200, waiting: 0, inflight: 0, throttled429: 0 },
   clockOffsetMs: 3,
   eventStreams: 1,
+  alerting: null,
   knowledge: () => [],
   snapshot: () => null,
   ...rest,
