@@ -182,7 +182,7 @@ export function scoreHealth(inputs: HealthInputs): Health {
     {
       name: "drawdown",
       lost: penalties.drawdown,
-      words: `equity is ${percent(drawdown)} below its peak`,
+      words: `equity is ${percent(drawdown)} below its peak of 30 days`,
     },
     { name: "stops", lost: penalties.stops, words: `${percent(1 - coverage)} of the exposure has no stop` },
   ];
