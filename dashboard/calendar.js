@@ -1,7 +1,7 @@
 /** Net profit by UTC day, a month at a time; a day leads to its fills. */
 import { h } from "preact";
 import { useState } from "preact/hooks";
-import { toNumber } from "./decimal.js";
+import { negate, toNumber } from "./decimal.js";
 import { counted, direction, signed } from "./format.js";
 
 const MONTHS = [
@@ -80,7 +80,7 @@ function dayCell(day, number, known, most) {
   const label = h("span", { class: "day-number" }, String(number));
   if (!row) return h("span", { class: "day", key: day }, label);
   const depth = Math.ceil((Math.abs(toNumber(row.net_pnl)) / most) * 4);
-  const words = `${day}: net ${signed(row.net_pnl)}, ${counted(row.fills, "fill")}, fees ${signed(row.fees)}, funding ${signed(row.funding)}`;
+  const words = `${day}: net ${signed(row.net_pnl)}, ${counted(row.fills, "fill")}, fees ${signed(negate(row.fees))}, funding ${signed(row.funding)}`;
   return h(
     "a",
     {

@@ -7,7 +7,29 @@ import { h } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { NOTHING, stamp } from "./format.js";
 
-const PAD = { top: 12, right: 70, bottom: 22, left: 8 };
+const PAD = { top: 12, bottom: 22, left: 8 };
+/** Least room for the words at the right of a chart, and what stands around them. */
+const AXIS_PX = 46;
+const AXIS_GAP_PX = 14;
+/** Less than this for the drawing itself makes no sense. */
+const PLOT_PX = 40;
+
+/** @type {CanvasRenderingContext2D | null} */
+let ruler = null;
+/** Room that the widest of these texts needs beside a chart. @param {string[]} texts */
+function axisRoom(texts) {
+  ruler ??= document.createElement("canvas").getContext("2d");
+  if (ruler) ruler.font = `11px ${getComputedStyle(document.body).fontFamily}`;
+  const widest = Math.max(...texts.map((text) => ruler?.measureText(text).width ?? text.length * 6.5));
+  return Math.ceil(Math.max(AXIS_PX, widest + AXIS_GAP_PX));
+}
+
+/** What the arrow keys choose: one before, one after, none. @param {KeyboardEvent} event @param {number | null} at @param {number} count */
+function stepped({ key }, at, count) {
+  const by = { ArrowLeft: -1, ArrowRight: 1 }[key];
+  if (by) return Math.max(0, Math.min(count - 1, (at ?? count - 1) + by));
+  return key === "Escape" ? null : at;
+}
 
 /** Size of an element, as it changes. @returns {[import("preact").RefObject<HTMLDivElement>, number, number]} */
 function useSize() {
@@ -48,8 +70,9 @@ function timeTicks(from, to, count) {
 }
 
 /** @param {number} value @param {number} places */
-const axisText = (value, places) =>
-  value.toLocaleString("en-US", {
+export const axisText = (value, places) =>
+  // What rounds to nothing has no sign.
+  (Number(value.toFixed(Math.min(places, 8))) || 0).toLocaleString("en-US", {
     minimumFractionDigits: Math.min(places, 8),
     maximumFractionDigits: Math.min(places, 8),
   });
@@ -98,11 +121,6 @@ export function LineChart({
           : index,
     );
   };
-  const step = (/** @type {KeyboardEvent} */ event) => {
-    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (by) setAt(Math.max(0, Math.min(points.length - 1, (at ?? points.length - 1) + by)));
-    else if (event.key === "Escape") setAt(null);
-  };
   return h("div", { class: "chart", ref: box, style: { height: `${height}px` } }, [
     chart === null
       ? h("p", { class: "empty" }, width > 0 ? "Not enough yet: a point a minute is kept" : "")
@@ -116,7 +134,7 @@ export function LineChart({
             tabIndex: 0,
             onPointerMove: find,
             onPointerLeave: () => setAt(null),
-            onKeyDown: step,
+            onKeyDown: (/** @type {KeyboardEvent} */ event) => setAt(stepped(event, at, points.length)),
             onBlur: () => setAt(null),
           },
           [
@@ -142,7 +160,7 @@ export function LineChart({
                   h("path", { d: triangle(chart.x(x), height - PAD.bottom - 6, up) }),
                 ]),
               ),
-            chosen ? crosshair(chart.x(chosen.x), chart.y(chosen.y), height, width) : null,
+            chosen ? crosshair(chart.x(chosen.x), chart.y(chosen.y), height, chart.end) : null,
           ],
         ),
     chosen
@@ -154,11 +172,11 @@ export function LineChart({
   ]);
 }
 
-/** @param {number} x @param {number} y @param {number} height @param {number} width */
-const crosshair = (x, y, height, width) =>
+/** @param {number} x @param {number} y @param {number} height @param {number} end */
+const crosshair = (x, y, height, end) =>
   h("g", { class: "crosshair" }, [
     h("line", { x1: x, x2: x, y1: PAD.top, y2: height - PAD.bottom }),
-    h("line", { x1: PAD.left, x2: width - PAD.right, y1: y, y2: y }),
+    h("line", { x1: PAD.left, x2: end, y1: y, y2: y }),
     h("circle", { cx: x, cy: y, r: 3.5 }),
   ]);
 
@@ -175,8 +193,9 @@ function lineGeometry(points, width, height, fromZero, since) {
   if (!fromZero || high > 0) high += room;
   const from = Math.min(points[0].x, since?.x ?? points[0].x);
   const to = points[points.length - 1].x;
-  const x = (/** @type {number} */ ms) =>
-    PAD.left + ((ms - from) / (to - from || 1)) * (width - PAD.left - PAD.right);
+  const axis = valueTicks(low, high, height);
+  const end = Math.max(PAD.left + PLOT_PX, width - axisRoom(axis.map(({ text }) => text)));
+  const x = (/** @type {number} */ ms) => PAD.left + ((ms - from) / (to - from || 1)) * (end - PAD.left);
   const y = (/** @type {number} */ value) =>
     PAD.top + (1 - (value - low) / (high - low)) * (height - PAD.top - PAD.bottom);
   const line = points
@@ -184,8 +203,7 @@ function lineGeometry(points, width, height, fromZero, since) {
     .join("");
   const base = fromZero ? y(0) : height - PAD.bottom;
   const area = `${line}L${x(to).toFixed(1)},${base}L${x(points[0].x).toFixed(1)},${base}Z`;
-  const timeAt = (/** @type {number} */ px) =>
-    from + ((px - PAD.left) / (width - PAD.left - PAD.right)) * (to - from);
+  const timeAt = (/** @type {number} */ px) => from + ((px - PAD.left) / (end - PAD.left)) * (to - from);
   return {
     x,
     y,
@@ -193,20 +211,26 @@ function lineGeometry(points, width, height, fromZero, since) {
     area,
     from,
     to,
+    end,
     timeAt,
-    grid: gridLines({ low, high, from, to, x, y, width, height }),
+    grid: gridLines({ values: axis, from, to, x, y, end, width, height }),
   };
 }
 
-/** @param {{ low: number, high: number, from: number, to: number, width: number, height: number, x(ms: number): number, y(value: number): number }} frame */
-function gridLines({ low, high, from, to, x, y, width, height }) {
-  const values = ticks(low, high, Math.max(2, Math.floor(height / 55)));
+/** Values that get a line, and what is written at it. @param {number} low @param {number} high @param {number} height */
+function valueTicks(low, high, height) {
+  const { all, places } = ticks(low, high, Math.max(2, Math.floor(height / 55)));
+  return all.map((value) => ({ value, text: axisText(value, places) }));
+}
+
+/** @param {{ values: { value: number, text: string }[], from: number, to: number, end: number, width: number, height: number, x(ms: number): number, y(value: number): number }} frame */
+function gridLines({ values, from, to, x, y, end, width, height }) {
   const times = timeTicks(from, to, Math.max(2, Math.floor(width / 90)));
   return [
-    ...values.all.map((value) =>
+    ...values.map(({ value, text }) =>
       h("g", { class: "grid", key: `v${value}` }, [
-        h("line", { x1: PAD.left, x2: width - PAD.right, y1: y(value), y2: y(value) }),
-        h("text", { x: width - PAD.right + 8, y: y(value) + 4 }, axisText(value, values.places)),
+        h("line", { x1: PAD.left, x2: end, y1: y(value), y2: y(value) }),
+        h("text", { x: end + 8, y: y(value) + 4 }, text),
       ]),
     ),
     ...times.all
@@ -221,12 +245,14 @@ function gridLines({ low, high, from, to, x, y, width, height }) {
   ];
 }
 
+/** @typedef {{ at: number, words: string, price: string, tone: string }} Level A price that matters, as number and as text. */
+
 /**
  * @param {object} props
  * @param {string} props.coin
  * @param {[number, string, string, string, string, string][]} props.candles time, open, high, low, close, volume; ascending.
  * @param {{ x: number, price: number, up: boolean, text: string }[]} props.fills
- * @param {{ price: number, text: string, tone: string }[]} props.levels Entry and liquidation.
+ * @param {Level[]} props.levels Entry and liquidation.
  */
 export function CandleChart({ coin, candles, fills, levels }) {
   const [box, width, height] = useSize();
@@ -237,9 +263,12 @@ export function CandleChart({ coin, candles, fills, levels }) {
       { class: "chart fills", ref: box },
       width > 0 ? h("p", { class: "empty" }, "No candles") : null,
     );
-  const slot = Math.max(5, (width - PAD.left - PAD.right) / candles.length);
+  const priceWidth = axisRoom([candles[0][2], ...levels.flatMap(({ words, price }) => [words, price])]);
+  const end = Math.max(PAD.left + PLOT_PX, width - priceWidth);
+  const slot = Math.max(5, (end - PAD.left) / candles.length);
   const body = Math.min(26, slot * 0.62);
-  const seen = candles.slice(-Math.floor((width - PAD.left - PAD.right) / slot));
+  // The distance of two is the length of one.
+  const seen = candles.slice(-Math.max(2, Math.floor((end - PAD.left) / slot)));
   const step = seen[1][0] - seen[0][0];
   const from = seen[0][0];
   const to = seen[seen.length - 1][0] + step;
@@ -249,16 +278,13 @@ export function CandleChart({ coin, candles, fills, levels }) {
   const room = (high - low) * 0.1 || high * 0.001;
   low -= room;
   high += room;
-  const x = (/** @type {number} */ ms) =>
-    PAD.left + ((ms - from) / (to - from)) * (width - PAD.left - PAD.right);
+  const x = (/** @type {number} */ ms) => PAD.left + ((ms - from) / (to - from)) * (end - PAD.left);
   const y = (/** @type {number} */ price) =>
     PAD.top + (1 - (price - low) / (high - low)) * (height - PAD.top - PAD.bottom);
-  const chosen = at === null ? null : seen[at];
+  const chosen = at === null ? null : seen[Math.min(at, seen.length - 1)];
   const find = (/** @type {PointerEvent} */ event) => {
     const left = /** @type {Element} */ (event.currentTarget).getBoundingClientRect().left;
-    const index = Math.floor(
-      ((event.clientX - left - PAD.left) / (width - PAD.left - PAD.right)) * seen.length,
-    );
+    const index = Math.floor(((event.clientX - left - PAD.left) / (end - PAD.left)) * seen.length);
     setAt(index >= 0 && index < seen.length ? index : null);
   };
   const last = seen[seen.length - 1];
@@ -266,15 +292,17 @@ export function CandleChart({ coin, candles, fills, levels }) {
     h(
       "svg",
       {
-        ...{ width, height, role: "img", onPointerMove: find, onPointerLeave: () => setAt(null) },
+        ...{ width, height, role: "img", tabIndex: 0 },
+        ...{ onPointerMove: find, onPointerLeave: () => setAt(null), onBlur: () => setAt(null) },
+        onKeyDown: (/** @type {KeyboardEvent} */ event) => setAt(stepped(event, at, seen.length)),
         "aria-label": `${coin}: ${seen.length} candles, last close ${last[4]}, ${fills.length} fills marked`,
       },
       [
-        ...gridLines({ low, high, from, to, x, y, width, height }),
+        ...gridLines({ values: valueTicks(low, high, height), from, to, x, y, end, width, height }),
         ...seen.map(([time, open, top, bottom, close]) =>
           candleShape(x(time + step / 2), body, y, Number(open), Number(top), Number(bottom), Number(close)),
         ),
-        ...levels.map(({ price, text, tone }) => levelLine(price, text, tone, low, high, y, width, height)),
+        ...levels.map((level) => levelLine(level, low, high, y, end, width, height)),
         ...fills
           .filter((fill) => fill.x >= from && fill.x < to)
           .map((fill) =>
@@ -289,6 +317,7 @@ export function CandleChart({ coin, candles, fills, levels }) {
               }),
             ]),
           ),
+        chosen ? crosshair(x(chosen[0] + step / 2), y(Number(chosen[4])), height, end) : null,
       ],
     ),
     chosen
@@ -313,17 +342,18 @@ function candleShape(x, body, y, open, top, bottom, close) {
   ]);
 }
 
-/** @param {number} price @param {string} text @param {string} tone @param {number} low @param {number} high @param {(price: number) => number} y @param {number} width @param {number} height */
-function levelLine(price, text, tone, low, high, y, width, height) {
-  const inside = price >= low && price <= high;
-  const at = inside ? y(price) : price > high ? PAD.top + 2 : height - PAD.bottom - 2;
+/** Its price stands among those of the axis, where no candle is. @param {Level} level @param {number} low @param {number} high @param {(price: number) => number} y @param {number} end @param {number} width @param {number} height */
+function levelLine({ at, words, price, tone }, low, high, y, end, width, height) {
+  const inside = at >= low && at <= high;
+  const line = inside ? y(at) : at > high ? PAD.top : height - PAD.bottom;
+  const top = Math.max(0, Math.min(height - 30, line - 15));
   return h("g", { class: `level ${tone}` }, [
-    inside ? h("line", { x1: PAD.left, x2: width - PAD.right, y1: at, y2: at }) : null,
-    h(
-      "text",
-      { x: PAD.left + 4, y: price > high ? at + 9 : at - 4 },
-      inside ? text : `${text} ${price > high ? "↑" : "↓"}`,
-    ),
+    inside ? h("line", { x1: PAD.left, x2: end, y1: line, y2: line }) : null,
+    h("rect", { x: end + 3, y: top, width: width - end - 3, height: 30 }),
+    h("text", {}, [
+      h("tspan", { x: end + 8, y: top + 12 }, `${words} `),
+      h("tspan", { x: end + 8, y: top + 25 }, inside ? price : `${price} ${at > high ? "↑" : "↓"}`),
+    ]),
   ]);
 }
 

@@ -2,7 +2,7 @@
  * Money of the days before today, which changes seldom and is read by range, and of today, which is in the overview and
  * comes once a second. Pure. Guarantees: today is in every sum exactly once, and as the overview has it.
  */
-import { sum, trim } from "./decimal.js";
+import { compare, sum, trim } from "./decimal.js";
 
 /** @typedef {import("./model.js").Row} Row */
 
@@ -16,6 +16,18 @@ export function addDay(past, overview) {
     known.set(row.coin, before ? added(before, row) : row);
   }
   return [...known.values()];
+}
+
+/**
+ * The coins that made or lost most, and all others as one row: at most `count`, and none left out of the sum.
+ * @param {Row[]} rows @param {number} count @returns {Row[]}
+ */
+export function largest(rows, count) {
+  const size = (/** @type {Row} */ { net_pnl }) => (net_pnl.startsWith("-") ? net_pnl.slice(1) : net_pnl);
+  const sorted = rows.toSorted((a, b) => compare(size(b), size(a)));
+  if (sorted.length <= count) return sorted;
+  const others = sorted.slice(count - 1);
+  return [...sorted.slice(0, count - 1), { ...others.reduce(added), coin: `${others.length} others` }];
 }
 
 /** @param {Row} a @param {Row} b @returns {Row} */

@@ -2,7 +2,7 @@
 import { h, render } from "preact";
 import { useEffect, useMemo, useReducer, useState } from "preact/hooks";
 import { connect } from "./connection.js";
-import { clock } from "./format.js";
+import { clock, counted } from "./format.js";
 import { canGrow, createModel, freshness, LISTS } from "./model.js";
 import { Overview, positionKey } from "./overview.js";
 import { read, remembered } from "./settings.js";
@@ -129,22 +129,18 @@ function App() {
           {
             type: "button",
             class: "button quiet",
-            onClick: () => setTheme(isDark(theme) ? "light" : "dark"),
-            "aria-label": `Use the ${isDark(theme) ? "light" : "dark"} theme`,
+            onClick: () => setTheme(nextTheme(theme)),
+            "aria-label": `Use the ${nextTheme(theme) === "auto" ? "system's" : nextTheme(theme)} theme`,
+            title: `Theme: ${theme === "auto" ? "as the system" : theme}`,
           },
-          isDark(theme) ? "☀" : "☾",
+          THEME_MARKS[theme],
         ),
       ]),
       h(Strip, { model }),
       h(
         "nav",
         { class: "tabs", "aria-label": "Views" },
-        Object.entries(TABS).map(([name, title]) =>
-          h("a", { key: name, href: `#${name}`, "aria-current": name === tab ? "page" : undefined }, [
-            title,
-            tabCount(name),
-          ]),
-        ),
+        Object.entries(TABS).map(([name, title]) => tabLink(name, title, name === tab)),
       ),
       isOld
         ? h(
@@ -170,10 +166,20 @@ const OLD_WORDS = {
   away: "hlsync does not answer; this page is trying again.",
 };
 
-/** @param {string} tab */
-function tabCount(tab) {
-  const count = tab === "positions" ? model.positions.length : tab === "orders" ? model.openOrders.length : 0;
-  return count > 0 ? h("span", { class: "badge" }, String(count)) : null;
+/** @param {string} name @param {string} title @param {boolean} isCurrent */
+function tabLink(name, title, isCurrent) {
+  const count =
+    name === "positions" ? model.positions.length : name === "orders" ? model.openOrders.length : 0;
+  return h(
+    "a",
+    {
+      key: name,
+      href: `#${name}`,
+      "aria-current": isCurrent ? "page" : undefined,
+      "aria-label": count > 0 ? `${title}, ${count}` : undefined,
+    },
+    [title, count > 0 ? h("span", { class: "badge" }, String(count)) : null],
+  );
 }
 
 /** @param {string} tab @param {URLSearchParams} query */
@@ -231,8 +237,23 @@ function History({ tab, day }) {
       error: list.error,
     },
     extra:
-      day === null ? null : h("a", { class: "button", href: `#${tab}`, title: "Show all days" }, `${day} ✕`),
+      tab === "alerts"
+        ? h("span", { class: "note" }, alertingWords())
+        : day === null
+          ? null
+          : h("a", { class: "button", href: `#${tab}`, title: "Show all days" }, `${day} ✕`),
   });
+}
+
+/** Whether anything is watched, and whether anybody would be told. */
+function alertingWords() {
+  const { rules, channels } = model.status?.alerting ?? {};
+  if (rules === undefined) return "";
+  if (rules === 0) return "every rule is off";
+  const watched = `${counted(rules, "rule")} watched`;
+  return channels === 0
+    ? `${watched}, no channel: alerts are shown here only (--alert-to)`
+    : `${watched}, ${counted(channels, "channel")} told`;
 }
 
 function Accounts() {
@@ -262,13 +283,17 @@ const Refusal = ({ text }) =>
     h("h1", {}, "hlsync"),
     h("p", {}, text),
     h("p", {}, "hlsync printed the address with its token when it started."),
+    h("p", {}, h("a", { class: "button", href: "/" }, "Enter the token")),
   ]);
+
+/** One for each view, as they lie on the keyboard. */
+const VIEW_KEYS = [..."1234567890-"];
 
 const KEYS = [
   ["/", "filter the table"],
-  ["1 … 9", "go to a view"],
+  ["1 … 9, 0, -", "go to a view, in the order of their tabs"],
   ["[ ]", "view before, view after"],
-  ["d", "dark or light"],
+  ["d", "theme: light, dark, the system's"],
   ["← →", "read a chart, when it has the focus"],
   ["Esc", "clear the filter, close this"],
   ["?", "this list"],
@@ -314,12 +339,22 @@ function keyPressed(event, { toggleHelp, closeHelp }) {
   else if (event.key === "]") go(at + 1);
   else if (event.key === "d")
     /** @type {HTMLElement | null} */ (document.querySelector("[aria-label^='Use the']"))?.click();
-  else if (/^[1-9]$/.test(event.key)) go(Number(event.key) - 1);
+  else if (VIEW_KEYS.includes(event.key)) go(VIEW_KEYS.indexOf(event.key));
 }
 
 /** @param {string} theme */
 const isDark = (theme) =>
   theme === "auto" ? matchMedia("(prefers-color-scheme: dark)").matches : theme === "dark";
+
+/** @typedef {"auto" | "light" | "dark"} Theme */
+const THEME_MARKS = { auto: "◐", light: "☀", dark: "☾" };
+
+/** From the system's to the other one, to the same one held fast, and back. @param {Theme} theme @returns {Theme} */
+function nextTheme(theme) {
+  const own = isDark("auto") ? "dark" : "light";
+  if (theme === "auto") return own === "dark" ? "light" : "dark";
+  return theme === own ? "auto" : own;
+}
 
 /** @param {string} theme */
 function applyTheme(theme) {
@@ -328,4 +363,7 @@ function applyTheme(theme) {
 }
 
 applyTheme(read("theme") ?? "auto");
-render(h(App, {}), /** @type {HTMLElement} */ (document.getElementById("app")));
+const root = /** @type {HTMLElement} */ (document.getElementById("app"));
+// What stands there until this runs would stay beside the page.
+root.replaceChildren();
+render(h(App, {}), root);

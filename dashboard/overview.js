@@ -3,7 +3,7 @@ import { h } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { Calendar } from "./calendar.js";
 import { Bars, CandleChart, LineChart } from "./charts.js";
-import { addDay, daysWith, pnlTotals } from "./day.js";
+import { addDay, daysWith, largest, pnlTotals } from "./day.js";
 import { isDecimal, negate, sum, toNumber } from "./decimal.js";
 import { useAnswer } from "./fetching.js";
 import { clock, counted, direction, exact, NOTHING, percent, signed, stamp, usd } from "./format.js";
@@ -111,7 +111,7 @@ function Tiles({ model }) {
     ]),
     tile(
       "drawdown",
-      "Drawdown",
+      "Drawdown, all time",
       isDecimal(o.drawdown_pct) ? percent(o.drawdown_pct) : NOTHING,
       isDecimal(o.max_drawdown_pct) ? `deepest ${percent(o.max_drawdown_pct)}` : "",
     ),
@@ -224,7 +224,7 @@ function EquityPanel({ model }) {
   return h(
     Panel,
     {
-      title: what === "equity" ? "Equity" : "Drawdown",
+      title: what === "equity" ? "Equity" : "Drawdown from the peak of all time",
       tools: [
         h(Choice, {
           label: "What",
@@ -261,6 +261,8 @@ function withNewest(rows, overview) {
   return [...rows, { as_of_ms, account_value, drawdown_pct: fallen ?? null }];
 }
 
+/** Bars of the profit by coin. */
+const COINS_SHOWN = 8;
 const PERIODS = { today: "Today", week: "7D", month: "30D", all: "All" };
 /** Days before today that a period has. */
 const DAYS_BACK = { today: 0, week: 6, month: 29, all: Number.POSITIVE_INFINITY };
@@ -296,7 +298,6 @@ function PnlPanel({ model }) {
     ["Funding", totals.funding, "Negative was paid"],
     ["Net", totals.net_pnl, "Gross − fees + funding"],
   ]);
-  const coins = rows.toSorted((a, b) => toNumber(b.net_pnl) - toNumber(a.net_pnl));
   return h(
     Panel,
     {
@@ -320,7 +321,7 @@ function PnlPanel({ model }) {
       h("h3", {}, "Net by coin"),
       h(Bars, {
         label: "Net profit by coin",
-        rows: coins.slice(0, 8).map((row) => ({
+        rows: largest(rows, COINS_SHOWN).map((row) => ({
           key: row.coin,
           name: row.coin,
           value: toNumber(row.net_pnl),
@@ -391,8 +392,9 @@ function MarketPanel({ model, load }) {
     ...(isDecimal(position?.entry_price)
       ? [
           {
-            price: toNumber(position?.entry_price),
-            text: `entry ${exact(position?.entry_price)}`,
+            at: toNumber(position?.entry_price),
+            words: "entry",
+            price: exact(position?.entry_price),
             tone: "entry",
           },
         ]
@@ -400,8 +402,9 @@ function MarketPanel({ model, load }) {
     ...(isDecimal(position?.liquidation_price)
       ? [
           {
-            price: toNumber(position?.liquidation_price),
-            text: `liquidation ${usd(position?.liquidation_price)}`,
+            at: toNumber(position?.liquidation_price),
+            words: "liquidation",
+            price: usd(position?.liquidation_price),
             tone: "liquidation",
           },
         ]

@@ -144,24 +144,7 @@ export function DataTable({ name, title, rows, columns, rowKey, empty, fits, old
           /** @type {HTMLElement} */ (event.currentTarget).blur();
         },
       }),
-      h("details", { class: "menu" }, [
-        h("summary", { class: "button" }, "Columns"),
-        h(
-          "div",
-          { class: "menu-body" },
-          columns.map((column) =>
-            h("label", { key: column.id }, [
-              h("input", {
-                type: "checkbox",
-                checked: shown.includes(column),
-                disabled: shown.length === 1 && shown.includes(column),
-                onChange: () => toggle(column.id),
-              }),
-              ` ${column.title}`,
-            ]),
-          ),
-        ),
-      ]),
+      h(ColumnsMenu, { columns, shown, toggle }),
       h(
         "button",
         {
@@ -180,6 +163,43 @@ export function DataTable({ name, title, rows, columns, rowKey, empty, fits, old
       whole: rows.length,
       empty: empty ?? "Nothing yet",
     }),
+  ]);
+}
+
+/** Closes on Escape and on a click elsewhere. @param {{ columns: Column[], shown: Column[], toggle(id: string): void }} props */
+function ColumnsMenu({ columns, shown, toggle }) {
+  const menu = useRef(/** @type {HTMLDetailsElement | null} */ (null));
+  useEffect(() => {
+    const close = (/** @type {Event} */ event) => {
+      const element = menu.current;
+      if (element?.open && !element.contains(/** @type {Node} */ (event.target))) element.open = false;
+    };
+    document.addEventListener("pointerdown", close);
+    return () => document.removeEventListener("pointerdown", close);
+  }, []);
+  const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
+    const element = menu.current;
+    if (event.key !== "Escape" || !element?.open) return;
+    element.open = false;
+    element.querySelector("summary")?.focus();
+  };
+  return h("details", { class: "menu", ref: menu, onKeyDown }, [
+    h("summary", { class: "button" }, "Columns"),
+    h(
+      "div",
+      { class: "menu-body" },
+      columns.map((column) =>
+        h("label", { key: column.id }, [
+          h("input", {
+            type: "checkbox",
+            checked: shown.includes(column),
+            disabled: shown.length === 1 && shown.includes(column),
+            onChange: () => toggle(column.id),
+          }),
+          ` ${column.title}`,
+        ]),
+      ),
+    ),
   ]);
 }
 

@@ -1,7 +1,18 @@
 /** The columns of every table, in the order in which the exchange's own page has them. */
 import { h } from "preact";
 import { compare, isDecimal, multiply, negate, sign, subtract, trim } from "./decimal.js";
-import { direction, exact, NOTHING, percent, ratioPercent, short, signed, stamp, usd } from "./format.js";
+import {
+  clock,
+  direction,
+  exact,
+  NOTHING,
+  percent,
+  ratioPercent,
+  short,
+  signed,
+  stamp,
+  usd,
+} from "./format.js";
 
 /** @typedef {import("./table.js").Column} Column */
 /** @typedef {import("./model.js").Row} Row */
@@ -139,9 +150,15 @@ function distance(pct) {
   return isNear ? h("span", { class: "warn" }, `${percent(pct)} near`) : percent(pct);
 }
 
+/** A market order carries the worst price it would take: that is no price of the order. @param {Row} row */
+const isMarket = ({ order_type, tif }) => /Market$/.test(order_type ?? "") || tif === "FrontendMarket";
 /** @param {Row} row */
-const orderValue = (row) =>
-  isDecimal(row.size) && isDecimal(row.limit_price) ? trim(multiply(row.size, row.limit_price)) : null;
+const orderPrice = (row) => (isMarket(row) ? null : row.limit_price);
+/** @param {Row} row */
+const orderValue = (row) => {
+  const price = orderPrice(row) ?? trigger(row);
+  return isDecimal(row.size) && isDecimal(price) ? trim(multiply(row.size, price)) : null;
+};
 /** @param {Row} row */
 const trigger = ({ trigger_price }) =>
   isDecimal(trigger_price) && sign(trigger_price) !== 0 ? trigger_price : null;
@@ -155,7 +172,13 @@ const ORDER_HEAD = [
 /** @type {Column[]} */
 const ORDER_TAIL = [
   { id: "order_value", title: "Order Value", value: orderValue, show: (row) => usd(orderValue(row)) },
-  digits("limit_price", "Price"),
+  digits("limit_price", "Price", {
+    value: orderPrice,
+    show: (row) =>
+      isMarket(row)
+        ? h("span", { title: `At worst ${exact(row.limit_price)}` }, "Market")
+        : exact(row.limit_price),
+  }),
   words("reduce_only", "Reduce Only", {
     value: (row) =>
       row.reduce_only === null || row.reduce_only === undefined ? null : row.reduce_only ? "Yes" : "No",
@@ -304,14 +327,27 @@ export const BALANCES = [
   dollars("entry_notional", "Cost (USDC)"),
 ];
 
+/** What was found, in words: `BTC: 0.041 missing, 12:03:11 to 12:03:14`. @param {Row} row */
+export function driftWords({ cause, detail }) {
+  const { coin, missing, fromMs, toMs, implied, venue, orderId } = detail ?? {};
+  if (cause === "chain") return `${coin}: ${exact(missing)} missing, ${clock(fromMs)} to ${clock(toMs)}`;
+  if (cause === "position")
+    return `${coin}: fills say ${exact(implied)}, the venue ${exact(venue)}, since ${clock(fromMs)}`;
+  if (cause === "order") return `${coin}: order ${orderId} is not open at the venue`;
+  const parts = Object.entries(detail ?? {}).map(
+    ([name, value]) => `${name} ${/Ms$/.test(name) ? clock(value) : value}`,
+  );
+  return parts.join(", ");
+}
+
 /** @type {Column[]} */
 export const DRIFT = [
   time("found_at_ms", "Found (UTC)"),
   words("stream", "Stream"),
   words("cause", "Noticed by"),
   words("detail", "What", {
-    value: (row) => JSON.stringify(row.detail),
-    show: (row) => h("code", {}, JSON.stringify(row.detail)),
+    value: driftWords,
+    show: (row) => h("span", { title: JSON.stringify(row.detail) }, driftWords(row)),
   }),
   words("outcome", "Outcome", {
     value: (row) => (row.repaired_at_ms === null ? "not explained" : "healed"),

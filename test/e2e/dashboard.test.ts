@@ -136,7 +136,8 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
       );
     }
     const coins = await target.database.query<Record<string, string>>(
-      `select coin, ${cents("net_pnl")} as net from hl_net_pnl_by_coin where account_address = $1 order by hl_net_pnl_by_coin.net_pnl desc`,
+      `select coin, ${cents("net_pnl")} as net from hl_net_pnl_by_coin where account_address = $1
+       order by abs(hl_net_pnl_by_coin.net_pnl) desc`,
       [ACCOUNT],
     );
     const bars = page.locator('ul[aria-label="Net profit by coin"] li');
@@ -499,10 +500,20 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
       await page.locator(".old-note").innerText(),
       new RegExp(`venue has gone silent.*as of ${dated} UTC`),
     );
-    assert.ok(
-      Number(
-        await page.locator('[data-tile="equity"] .value').evaluate((node) => getComputedStyle(node).opacity),
-      ) < 0.6,
+    const color = (selector: string) =>
+      page
+        .locator(selector)
+        .first()
+        .evaluate((node) => getComputedStyle(node).color);
+    assert.equal(
+      await color('[data-tile="equity"] .value'),
+      await color(".item-name"),
+      "as quiet as a label",
+    );
+    assert.equal(
+      await color('[data-tile="unrealized"] .value span'),
+      await color(".item-name"),
+      "without its color",
     );
     assert.match(await page.title(), /^\(stale\)/);
     assert.equal((await fetch(`${server.url}/readyz`)).status, 503);
@@ -559,10 +570,57 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
     }
   });
 
+  it("draws its charts at any width, with every word of the axis inside", async () => {
+    const { page, context, complaints } = await open("overview");
+    await page.locator(".candle").first().waitFor();
+    for (const width of [1440, 700, 320, 150, 90, 1440]) {
+      await page.setViewportSize({ width, height: 900 });
+      await eventually(
+        `words cut off at ${width}`,
+        () =>
+          page.locator(".chart svg").evaluateAll((charts) =>
+            charts.flatMap((chart) => {
+              const right = chart.getBoundingClientRect().right;
+              return [...chart.querySelectorAll(".grid text, .level text")]
+                .filter((node) => node.getBoundingClientRect().right > right + 0.5)
+                .map((node) => node.textContent);
+            }),
+          ),
+        (cut) => width < 320 || cut.length === 0,
+      );
+    }
+    assert.deepEqual(complaints, []);
+    await context.close();
+  });
+
   it("is worked by keys and named for screen readers", async () => {
     const { page, context } = await open("overview");
+    assert.equal(await page.locator("#app > *").count(), 1, "nothing stands beside the page");
+    assert.equal(
+      await page
+        .locator("#app")
+        .innerText()
+        .then((text) => text.split("hlsync").length),
+      2,
+    );
+    assert.equal(await page.getByRole("link", { name: /^Positions, \d+$/ }).count(), 1);
+    for (const [key, view] of [...["overview", "positions"].entries()].map(
+      ([n, name]) => [String(n + 1), name] as const,
+    ))
+      await page.keyboard.press(key).then(() => page.locator(`.view-${view}`).waitFor());
+    await page.keyboard.press("0");
+    await page.locator(".view-deliveries").waitFor();
+    await page.keyboard.press("-");
+    await page.locator(".view-sync").waitFor();
     await page.keyboard.press("4");
     await page.locator(".view-fills").waitFor();
+    const menu = page.locator("details.menu");
+    await menu.locator("summary").click();
+    await page.keyboard.press("Escape");
+    assert.equal(await menu.getAttribute("open"), null, "Escape closes the columns");
+    await menu.locator("summary").click();
+    await page.locator(".table-tools h2").click();
+    assert.equal(await menu.getAttribute("open"), null, "so does a click elsewhere");
     assert.equal(await page.locator('nav a[aria-current="page"]').innerText(), "Fills");
     await page.keyboard.press("]");
     await page.locator(".view-orderHistory").waitFor();
@@ -574,6 +632,12 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
     await page.locator('[aria-label="Equity, from"], svg[role="img"][aria-label^="Equity"]').first().focus();
     await page.keyboard.press("ArrowLeft");
     assert.match(await page.locator(".reading").first().innerText(), /^[\d,.]+ USD \d{4}-\d\d-\d\d/);
+    await page.locator('svg[aria-label*=" candles, last close "]').focus();
+    await page.keyboard.press("ArrowLeft");
+    assert.match(
+      await page.locator(".reading").last().innerText(),
+      /^O [\d.]+ H [\d.]+ L [\d.]+ C [\d.]+ \d{4}/,
+    );
     const nameless = await page.evaluate(() => {
       const named = (node: Element) =>
         node.getAttribute("aria-label") ||
@@ -589,8 +653,15 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
         .map((node) => node.outerHTML.slice(0, 120));
     });
     assert.deepEqual(nameless, []);
-    await page.keyboard.press("d");
-    await page.locator("html[data-theme=dark], html[data-theme=light]").waitFor();
+    // The other one, this one, the system's again.
+    for (const theme of ["dark", "light", null]) {
+      await page.keyboard.press("d");
+      await eventually(
+        "the theme",
+        () => page.locator("html").getAttribute("data-theme"),
+        (now) => now === theme,
+      );
+    }
     await context.close();
   });
 
@@ -618,8 +689,17 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
     const context = await browser.newContext();
     const page = await context.newPage();
     assert.equal((await page.goto(guarded.url))?.status(), 401);
-    await page.goto(`${guarded.url}/?token=a-long-token`);
+    await page.getByLabel("Token").fill("wrong");
+    await page.getByRole("button", { name: "Open" }).click();
+    await page.getByRole("alert").waitFor();
+    await page.getByLabel("Token").fill("a-long-token");
+    await page.getByRole("button", { name: "Open" }).click();
     await page.waitForSelector('[data-ready="true"]');
+    const asProgram = await fetch(guarded.url);
+    assert.deepEqual(
+      [asProgram.status, typeof ((await asProgram.json()) as { error: string }).error],
+      [401, "string"],
+    );
     assert.equal(new URL(page.url()).search, "");
     assert.equal(
       await tile(page, "equity"),

@@ -450,8 +450,14 @@ function proof(startMs: number, nowMs: number): Batch {
     cause: index === 1 ? "order" : "chain",
     detail:
       index === 1
-        ? { orderId: 556_000_100_777 }
-        : { coin: "BTC", missing: "0.041", fromMs: nowMs - hours * HOUR_MS },
+        ? { coin: "ETH", orderId: 556_000_100_777 }
+        : {
+            ...{ coin: "BTC", missing: "0.041" },
+            ...{
+              fromMs: Math.round(nowMs - hours * HOUR_MS - 3_400),
+              toMs: Math.round(nowMs - hours * HOUR_MS),
+            },
+          },
     foundAtMs: Math.round(nowMs - hours * HOUR_MS),
     repairedAtMs: Math.round(nowMs - hours * HOUR_MS + 430 + index * 210),
   }));

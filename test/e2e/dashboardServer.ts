@@ -128,6 +128,7 @@ export async function startHandServer(
       },
       info,
       reads: store.database,
+      alerting: { rules: 14, channels: 0 },
       clock: systemClock,
       log: silentLog,
       tell: () => {},

@@ -12,7 +12,9 @@ const decimals = await load("decimal.js");
 const format = await load("format.js");
 const model = await load("model.js");
 const { toCsv } = await load("table.js");
-const { addDay, daysWith, pnlTotals } = await load("day.js");
+const { axisText } = await load("charts.js");
+const { driftWords, ORDER_HISTORY } = await load("tables.js");
+const { addDay, daysWith, largest, pnlTotals } = await load("day.js");
 
 const decimal = fc
   .tuple(fc.boolean(), fc.bigInt({ min: 0n, max: 10n ** 24n }), fc.integer({ min: 0, max: 12 }))
@@ -238,6 +240,116 @@ describe("today beside the days before", () => {
       ],
     );
     assert.deepEqual(daysWith([before], { ...overview, day_coins: [] }), [before], "a day without anything");
+  });
+});
+
+describe("profit by coin", () => {
+  const coins = [12, -900, 3, 0.5, -40, 7, 8, -9, 1, 2, -3, 40].map((net, n) => ({
+    ...{
+      coin: `C${n}`,
+      fills: 2,
+      unpriced_fees: 0,
+      volume: "10",
+      closed_pnl: String(net),
+      fees: "0",
+      funding: "0",
+    },
+    net_pnl: String(net),
+  }));
+
+  it("shows those that made or lost most, and all others together", () => {
+    const shown: { coin: string; net_pnl: string; fills: number }[] = largest(coins, 8);
+    assert.deepEqual(
+      shown.map(({ coin, net_pnl }) => [coin, net_pnl]),
+      [
+        ...[
+          ["C1", "-900"],
+          ["C4", "-40"],
+          ["C11", "40"],
+          ["C0", "12"],
+          ["C7", "-9"],
+          ["C6", "8"],
+          ["C5", "7"],
+        ],
+        ["5 others", "3.5"],
+      ],
+    );
+    assert.equal(shown.at(-1)!.fills, 10);
+    assert.equal(pnlTotals(shown).net_pnl, pnlTotals(coins).net_pnl);
+    assert.equal(largest(coins.slice(0, 8), 8).length, 8);
+  });
+});
+
+describe("words and signs", () => {
+  it("what rounds to nothing has no sign on an axis", () => {
+    assert.equal(axisText(-1e-17, 2), "0.00");
+    assert.equal(axisText(-0.5, 2), "-0.50");
+  });
+
+  it("a difference is said in words", () => {
+    const [fromMs, toMs] = [Date.UTC(2026, 0, 1, 12, 3, 11), Date.UTC(2026, 0, 1, 12, 3, 14)];
+    const chain = { coin: "BTC", missing: "0.041", fromMs, toMs };
+    assert.equal(driftWords({ cause: "chain", detail: chain }), "BTC: 0.041 missing, 12:03:11 to 12:03:14");
+    const position = { coin: "BTC", implied: "1.5", venue: "-2", fromMs };
+    assert.equal(
+      driftWords({ cause: "position", detail: position }),
+      "BTC: fills say 1.5, the venue \u22122, since 12:03:11",
+    );
+    assert.equal(
+      driftWords({ cause: "order", detail: { coin: "ETH", orderId: 7 } }),
+      "ETH: order 7 is not open at the venue",
+    );
+    assert.equal(driftWords({ cause: "other", detail: { atMs: fromMs, n: 3 } }), "atMs 12:03:11, n 3");
+    assert.equal(driftWords({ cause: "other", detail: null }), "");
+  });
+
+  it("the worst price of a market order is not shown as its price", () => {
+    const price = ORDER_HISTORY.find(({ id }: { id: string }) => id === "limit_price");
+    const value = ORDER_HISTORY.find(({ id }: { id: string }) => id === "order_value");
+    const order = {
+      order_type: "Market",
+      tif: "FrontendMarket",
+      size: "2",
+      limit_price: "88000",
+      trigger_price: "0.0",
+    };
+    assert.deepEqual([price.value(order), price.show(order).props.children], [null, "Market"]);
+    assert.equal(value.value(order), null);
+    assert.equal(value.value({ ...order, order_type: "Stop Market", trigger_price: "70000" }), "140000");
+    assert.equal(price.value({ ...order, order_type: "Limit", tif: "Gtc" }), "88000");
+  });
+});
+
+describe("contrast", () => {
+  const css = readFileSync(new URL("style.css", FOLDER), "utf8");
+  const themes = [...css.matchAll(/\{[^{}]*--ground:[^{}]*\}/g)].map(
+    ([block]) =>
+      new Map([...block.matchAll(/--([a-z]+): (#[0-9a-f]+);/g)].map(([, name, color]) => [name!, color!])),
+  );
+  const luminance = (color: string) => {
+    const digits =
+      color.length === 4 ? [...color.slice(1)].map((digit) => digit + digit) : color.match(/[0-9a-f]{2}/g)!;
+    const [red, green, blue] = digits
+      .map((pair) => Number.parseInt(pair, 16) / 255)
+      .map((part) => (part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * red! + 0.7152 * green! + 0.0722 * blue!;
+  };
+
+  it("of all words is at least 4.5:1 in every theme, also of what is dimmed", () => {
+    assert.equal(themes.length, 3);
+    for (const theme of themes)
+      for (const words of ["text", "soft", "faint", "accent", "up", "down", "warn"])
+        for (const under of ["ground", "panel", "raised"]) {
+          const [dark, bright] = [luminance(theme.get(words)!), luminance(theme.get(under)!)].sort(
+            (a, b) => a - b,
+          );
+          const contrast = (bright! + 0.05) / (dark! + 0.05);
+          assert.ok(contrast >= 4.5, `${words} ${theme.get(words)} on ${under}: ${contrast.toFixed(2)}`);
+        }
+    assert.doesNotMatch(
+      css.slice(css.indexOf(".old :is"), css.indexOf("@media (max-width: 1250px)")),
+      /opacity/,
+    );
   });
 });
 
