@@ -31,14 +31,16 @@ function stepped({ key }, at, count) {
   return key === "Escape" ? null : at;
 }
 
-/** Size of an element, as it changes. @returns {[import("preact").RefObject<HTMLDivElement>, number, number]} */
+/** Size of what is inside an element, as it changes. @returns {[import("preact").RefObject<HTMLDivElement>, number, number]} */
 function useSize() {
   const ref = useRef(/** @type {HTMLDivElement | null} */ (null));
   const [size, setSize] = useState([0, 0]);
   useEffect(() => {
     const element = ref.current;
     if (!element) return;
-    const watcher = new ResizeObserver(() => setSize([element.clientWidth, element.clientHeight]));
+    const watcher = new ResizeObserver(([entry]) =>
+      setSize([Math.floor(entry.contentRect.width), Math.floor(entry.contentRect.height)]),
+    );
     watcher.observe(element);
     return () => watcher.disconnect();
   }, []);
@@ -263,7 +265,10 @@ export function CandleChart({ coin, candles, fills, levels }) {
       { class: "chart fills", ref: box },
       width > 0 ? h("p", { class: "empty" }, "No candles") : null,
     );
-  const priceWidth = axisRoom([candles[0][2], ...levels.flatMap(({ words, price }) => [words, price])]);
+  const priceWidth = axisRoom([
+    candles[0][2],
+    ...levels.flatMap(({ words, price }) => [words, `${price} ↑`]),
+  ]);
   const end = Math.max(PAD.left + PLOT_PX, width - priceWidth);
   const slot = Math.max(5, (end - PAD.left) / candles.length);
   const body = Math.min(26, slot * 0.62);
@@ -287,6 +292,13 @@ export function CandleChart({ coin, candles, fills, levels }) {
     const index = Math.floor(((event.clientX - left - PAD.left) / (end - PAD.left)) * seen.length);
     setAt(index >= 0 && index < seen.length ? index : null);
   };
+  const tags = levels.map((level) => levelTag(level, low, high, y, height));
+  const isCovered = (/** @type {number} */ value) =>
+    tags.some(({ top }) => y(value) > top - 8 && y(value) < top + TAG_PX + 8);
+  const values = valueTicks(low, high, height).map(({ value, text }) => ({
+    value,
+    text: isCovered(value) ? "" : text,
+  }));
   const last = seen[seen.length - 1];
   return h("div", { class: "chart fills", ref: box }, [
     h(
@@ -298,11 +310,11 @@ export function CandleChart({ coin, candles, fills, levels }) {
         "aria-label": `${coin}: ${seen.length} candles, last close ${last[4]}, ${fills.length} fills marked`,
       },
       [
-        ...gridLines({ values: valueTicks(low, high, height), from, to, x, y, end, width, height }),
+        ...gridLines({ values, from, to, x, y, end, width, height }),
         ...seen.map(([time, open, top, bottom, close]) =>
           candleShape(x(time + step / 2), body, y, Number(open), Number(top), Number(bottom), Number(close)),
         ),
-        ...levels.map((level) => levelLine(level, low, high, y, end, width, height)),
+        ...tags.map((tag) => levelLine(tag, end)),
         ...fills
           .filter((fill) => fill.x >= from && fill.x < to)
           .map((fill) =>
@@ -342,17 +354,27 @@ function candleShape(x, body, y, open, top, bottom, close) {
   ]);
 }
 
-/** Its price stands among those of the axis, where no candle is. @param {Level} level @param {number} low @param {number} high @param {(price: number) => number} y @param {number} end @param {number} width @param {number} height */
-function levelLine({ at, words, price, tone }, low, high, y, end, width, height) {
-  const inside = at >= low && at <= high;
-  const line = inside ? y(at) : at > high ? PAD.top : height - PAD.bottom;
-  const top = Math.max(0, Math.min(height - 30, line - 15));
+/** Height of what is written at a level. */
+const TAG_PX = 30;
+
+/**
+ * Where a level is written: among the prices of the axis, where no candle is; at the edge when it lies beyond.
+ * @param {Level} level @param {number} low @param {number} high @param {(price: number) => number} y @param {number} height
+ */
+function levelTag({ at, words, price, tone }, low, high, y, height) {
+  const beyond = at > high ? " ↑" : at < low ? " ↓" : "";
+  const line = beyond === "" ? y(at) : at > high ? PAD.top : height - PAD.bottom;
+  const top = Math.max(0, Math.min(height - TAG_PX, line - TAG_PX / 2));
+  return { line: beyond === "" ? line : null, top, words, text: `${price}${beyond}`, tone };
+}
+
+/** @param {ReturnType<typeof levelTag>} tag @param {number} end */
+function levelLine({ line, top, words, text, tone }, end) {
   return h("g", { class: `level ${tone}` }, [
-    inside ? h("line", { x1: PAD.left, x2: end, y1: line, y2: line }) : null,
-    h("rect", { x: end + 3, y: top, width: width - end - 3, height: 30 }),
+    line === null ? null : h("line", { x1: PAD.left, x2: end, y1: line, y2: line }),
     h("text", {}, [
       h("tspan", { x: end + 8, y: top + 12 }, `${words} `),
-      h("tspan", { x: end + 8, y: top + 25 }, inside ? price : `${price} ${at > high ? "↑" : "↓"}`),
+      h("tspan", { x: end + 8, y: top + 25 }, text),
     ]),
   ]);
 }

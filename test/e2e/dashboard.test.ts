@@ -427,6 +427,16 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
       await page.locator(".old-note").innerText(),
       /hlsync does not answer.* as of \d\d:\d\d:\d\d UTC/,
     );
+    await page.setViewportSize({ width: 390, height: 844 });
+    const cut = await page
+      .locator(".strip .item")
+      .evaluateAll((items) =>
+        items
+          .filter((item) => item.scrollWidth > item.clientWidth)
+          .map((item) => (item as HTMLElement).innerText),
+      );
+    assert.deepEqual(cut, [], "every word of the strip is whole on a phone");
+    await page.setViewportSize({ width: 1440, height: 900 });
     const missed = Array.from({ length: 300 }, () => ({
       ...made.nextFill(Date.now()),
       source: "stream" as const,
@@ -580,7 +590,7 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
         () =>
           page.locator(".chart svg").evaluateAll((charts) =>
             charts.flatMap((chart) => {
-              const right = chart.getBoundingClientRect().right;
+              const right = chart.closest(".panel")!.getBoundingClientRect().right - 4;
               return [...chart.querySelectorAll(".grid text, .level text")]
                 .filter((node) => node.getBoundingClientRect().right > right + 0.5)
                 .map((node) => node.textContent);

@@ -8,7 +8,7 @@ import { systemClock } from "../../src/runtime/clock.ts";
 import { silentLog } from "../../src/runtime/log.ts";
 import type { DatabaseStore } from "../../src/store/store.ts";
 import type { EngineStatus } from "../../src/sync/engine.ts";
-import type { Batch } from "../../src/sync/events.ts";
+import { type Batch, TRACKED_STREAMS } from "../../src/sync/events.ts";
 import type { VenueInfo } from "../../src/sync/ports.ts";
 import { rowSources } from "../../src/sync/rowSources.ts";
 import { ACCOUNT, type MadeAccount } from "./dashboardAccount.ts";
@@ -101,8 +101,10 @@ export async function startHandServer(
   /** What the engine writes every ten seconds while the venue talks: up to when it was heard. */
   const hear = () => {
     if (server.silentSinceMs !== null) return;
-    const heard = { fromMs: startedMs, toMs: Date.now(), reason: null };
-    const coverage = [{ account: ACCOUNT, stream: "fills", grade: "streamed", ...heard } as const];
+    const heard = { fromMs: startedMs - 60_000, toMs: Date.now(), reason: null };
+    const coverage = TRACKED_STREAMS.map(
+      (stream) => ({ account: ACCOUNT, stream, grade: "streamed", ...heard }) as const,
+    );
     store.apply({ coverage }).catch(() => {});
   };
   let hearing: NodeJS.Timeout | undefined;
