@@ -113,6 +113,7 @@ describe("what telemetry exports", () => {
         engine,
         clockOffsetMs: 0,
         eventStreams: 0,
+        alerting: null,
       },
       probe: { up: false, latencyMs: null, answeredMs: null, error: null, outboxHead: 0 },
       limiter: { usedLastMinute: 0, weightPerMinute: 1200, waiting: 0, inflight: 0, throttled429: 0 },
