@@ -82,12 +82,13 @@ describe("schemas of the payloads", { timeout: 60_000 }, () => {
       rules: { prices, rules: new Map(rules).set("gap", gap) },
       followed: () => [{ account: ACCOUNT, lastDataMs: null, streamed: false }],
       clockOffsetMs: () => 0,
-      options: { ...WATCH_DEFAULTS, eventsMs: 10, conditionsMs: 10, slowMs: 20 },
+      options: { ...WATCH_DEFAULTS, eventsMs: 10, conditionsMs: 10, slowMs: 20, gapMs: 0 },
     }).start();
     const has = async (type: string): Promise<void> => {
-      for (;;) {
+      for (const giveUpMs = Date.now() + 30_000; ; ) {
         const rows = await database.query("select 1 from hl_internal.outbox where type = $1", [type]);
         if (rows.length > 0) return;
+        assert.ok(Date.now() < giveUpMs, `${type} did not come`);
         await new Promise((resolve) => setTimeout(resolve, 10));
       }
     };
