@@ -21,6 +21,7 @@ import type {
   QuarantineRow,
   TrackedStream,
 } from "../sync/events.ts";
+import { FORGOTTEN } from "../sync/normalize.ts";
 import type { AccountState, LeaseState, Leases, MoneyTie, Store, StoredOrder } from "../sync/ports.ts";
 import type { Database, Row } from "./database.ts";
 
@@ -213,8 +214,9 @@ export function openStore(database: Database): DatabaseStore {
           `select order_id as "orderId", coin, status, (extract(epoch from placed_at) * 1000)::bigint as "placedAtMs"
            from public.hl_orders
            where account_address = $1 and status in ('open', 'partially_filled', 'triggered', 'unknown')
+             and venue_status <> $2
            order by order_id`,
-          [account],
+          [account, FORGOTTEN],
         ),
         positionsOf(account),
       ]);

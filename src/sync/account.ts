@@ -43,6 +43,7 @@ import { TRACKED_STREAMS } from "./events.ts";
 import { HealthWatch, type WatchedStates } from "./healthWatch.ts";
 import {
   balanceRows,
+  FORGOTTEN,
   flatPositionRow,
   openOrderRows,
   orderEventRow,
@@ -477,7 +478,7 @@ export class Account {
     const status = answer.result.value;
     let row: OrderEventRow | undefined;
     if (status.order) row = orderEventRow(origin, { value: status.order, raw: status.order });
-    else if (status.status === "unknownOid") {
+    else if (status.status === FORGOTTEN) {
       const last = (await store.orderEvents(account, [orderId])).at(-1);
       if (last) row = unknownOrderRow(origin, last, answer.sentAtMs);
     }

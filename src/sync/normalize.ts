@@ -159,6 +159,9 @@ export function openOrderRows(origin: Origin, orders: Read<WireOrder>[]): OrderE
   return [...byId.values()];
 }
 
+/** The venue's word for an order that it does not know, or no longer. */
+export const FORGOTTEN = "unknownOid";
+
 /**
  * The order the venue no longer knows (`unknownOid`) although we saw it open: its end is unknown and said so. The row
  * is stamped with the time of the question, the only time there is.
@@ -167,9 +170,9 @@ export function unknownOrderRow(origin: Origin, last: OrderEventRow, askedAtMs: 
   return {
     ...last,
     ...origin,
-    venueStatus: "unknownOid",
+    venueStatus: FORGOTTEN,
     statusTimeMs: askedAtMs,
-    raw: { status: "unknownOid", oid: last.orderId },
+    raw: { status: FORGOTTEN, oid: last.orderId },
   };
 }
 

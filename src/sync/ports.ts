@@ -24,7 +24,7 @@ export interface AccountState {
   /** Start of the wanted history, or null when the account is new. */
   sinceMs: number | null;
   coverage: CoverageRow[];
-  /** Orders not known to be terminal. */
+  /** Orders not known to be terminal, nor forgotten by the venue. */
   openOrders: { orderId: number; coin: string; status: OrderStatus; placedAtMs: number }[];
   /** Flat ones too. */
   positions: PositionRow[];

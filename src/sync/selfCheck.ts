@@ -12,6 +12,7 @@ import { fillKey } from "./backfill.ts";
 import { type ChainBreak, type ChainEnd, endPosition, isPerp, linkChain } from "./chain.ts";
 import type { FillRow, OrderEventRow } from "./events.ts";
 import { classifyStatus } from "./merge.ts";
+import { FORGOTTEN } from "./normalize.ts";
 
 /** What can be contradicted; drift is counted by these. */
 export const SUSPICION_KINDS = ["chain", "position", "order"] as const satisfies readonly Suspicion["kind"][];
@@ -42,6 +43,8 @@ interface Chain {
 interface OpenOrder {
   coin: string;
   seenAtMs: number;
+  /** The venue says that it is open though its lists lack it: not chased again, but still held open. */
+  isUnlisted: boolean;
 }
 
 /** The perp dex of a coin: `xyz` of `xyz:AAPL`, else "". Spot and outcome markets ride with the first dex. */
@@ -90,17 +93,20 @@ export class SelfCheck {
 
   noteOpenOrder(orderId: number, coin: string, nowMs: number): void {
     if (!this.#ended.has(orderId) && !this.#orders.has(orderId))
-      this.#orders.set(orderId, { coin, seenAtMs: nowMs });
+      this.#orders.set(orderId, { coin, seenAtMs: nowMs, isUnlisted: false });
   }
 
   noteOrderEvents(rows: readonly OrderEventRow[], nowMs: number): void {
     for (const row of rows) {
-      if (!classifyStatus(row.venueStatus).terminal) {
+      const isForgotten = row.venueStatus === FORGOTTEN;
+      if (!classifyStatus(row.venueStatus).terminal && !isForgotten) {
         this.noteOpenOrder(row.orderId, row.coin, nowMs);
         continue;
       }
       this.#orders.delete(row.orderId);
       this.#raised.delete(`order:${row.orderId}`);
+      // Should a list have it after all, it is held open again.
+      if (isForgotten) continue;
       this.#ended.add(row.orderId);
       if (this.#ended.size > ENDED_ORDERS) this.#ended.delete(this.#ended.values().next().value!);
     }
@@ -149,7 +155,9 @@ export class SelfCheck {
   noteOpenOrders(dex: string, orderIds: ReadonlySet<number>, nowMs: number): void {
     for (const [orderId, order] of this.#orders) {
       if (dexOfCoin(order.coin) !== dex) continue;
-      const missing = !orderIds.has(orderId) && nowMs - order.seenAtMs >= this.#graceMs;
+      const isListed = orderIds.has(orderId);
+      order.isUnlisted &&= !isListed;
+      const missing = !isListed && !order.isUnlisted && nowMs - order.seenAtMs >= this.#graceMs;
       this.#judge(`order:${orderId}`, missing, nowMs);
     }
   }
@@ -181,7 +189,7 @@ export class SelfCheck {
     const explained = this.#describe(suspicion.key) === null;
     this.#raised.delete(suspicion.key);
     if (!explained && suspicion.kind === "position") this.#rebase(suspicion.coin);
-    if (!explained && suspicion.kind === "order") this.#orders.delete(suspicion.orderId);
+    if (!explained && suspicion.kind === "order") this.#orders.get(suspicion.orderId)!.isUnlisted = true;
     return explained;
   }
 

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { StoreError } from "../../src/errors.ts";
 import type { Batch, CoverageRow } from "../../src/sync/events.ts";
+import { FORGOTTEN } from "../../src/sync/normalize.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
 import {
   ACCOUNT,
@@ -310,6 +311,7 @@ for (const kind of ["embedded", "real"] as const) {
           orderEventOf(),
           orderEventOf({ orderId: 2, venueStatus: "filled" }),
           orderEventOf({ orderId: 3, venueStatus: "brandNew" }),
+          orderEventOf({ orderId: 4, venueStatus: FORGOTTEN }),
         ],
         positions: [positionOf({ szi: "-0.5" })],
         coverage: everything().coverage!,

@@ -143,6 +143,30 @@ describe("self-check", () => {
     assert.deepEqual(check.ripe(10_000), [{ kind: "order", key: "order:1", coin: "BTC", orderId: 1 }]);
   });
 
+  it("does not chase an order that is open though no list has it, and still holds it open for whoever catches up", () => {
+    const check = new SelfCheck(GRACE);
+    check.noteOrderEvents([transition(1, "open")], 0);
+    check.noteOpenOrders("", new Set(), GRACE);
+    const [found] = check.ripe(1e5);
+    assert.equal(check.settle(found!, 1e5), false);
+    check.noteOpenOrders("", new Set(), 2e5);
+    assert.deepEqual(check.ripe(1e6), []);
+    assert.deepEqual(check.openOrderIds, [1]);
+    check.noteOpenOrders("", new Set([1]), 3e5);
+    check.noteOpenOrders("", new Set(), 4e5);
+    assert.equal(check.ripe(1e6)[0]?.kind, "order", "once listed, its absence is suspicious again");
+  });
+
+  it("takes an order that the venue has forgotten for settled", () => {
+    const check = new SelfCheck(GRACE);
+    check.noteOrderEvents([transition(1, "open")], 0);
+    check.noteOpenOrders("", new Set(), GRACE);
+    const [found] = check.ripe(1e5);
+    check.noteOrderEvents([transition(1, "unknownOid", { statusTimeMs: 9 })], 1e5);
+    assert.equal(check.settle(found!, 1e5), true);
+    assert.deepEqual(check.openOrderIds, []);
+  });
+
   it("clears an order when its end arrives or when it is listed again, and a late open does not bring it back", () => {
     const check = new SelfCheck(GRACE);
     check.noteOrderEvents([transition(1, "open"), transition(2, "open")], 0);
