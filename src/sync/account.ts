@@ -259,9 +259,9 @@ export class Account {
 
   /**
    * Closes the gap that reaches the present, in every stream, and brings the states up to date. When many accounts heal
-   * at once, the fills of all of them go before anything else of any of them.
+   * at once, the fills of all of them go before anything else of any of them. `onRead` hears of each stream when it was read.
    */
-  async catchUp(options: ReadOptions): Promise<void> {
+  async catchUp(options: ReadOptions, onRead: (stream: WindowStream) => void = () => {}): Promise<void> {
     const { priority, signal } = options;
     // A new connection begins with states, which tell the time: then the fills are there one round trip earlier.
     const heardMs = this.#deps.clock.now() - this.#venueTimeHeardMs;
@@ -274,23 +274,22 @@ export class Account {
     const overlap = isThorough || options.source === "reconcile" ? overlapMs : quickOverlapMs;
     const later: ReadOptions = { ...options, priority: priority === "heal" ? "reconcile" : priority };
     const orders = this.#readOrders(dexes, later);
-    const fills = allOf([
-      this.#readPresent("fills", options, overlap),
-      this.#readPresent("twapFills", options, overlap),
-    ]);
+    const read = (stream: WindowStream, as: ReadOptions) =>
+      this.#readPresent(stream, as, overlap).then(() => onRead(stream));
+    const fills = allOf([read("fills", options), read("twapFills", options)]);
     await allOf([
       fills.then(() => priority === "heal" && this.endHeal()),
-      this.#readPresent("funding", later, overlap),
-      this.#readPresent("ledger", later, overlap),
+      read("funding", later),
+      read("ledger", later),
       orders,
       this.#readStates(dexes, orders, later),
     ]);
   }
 
-  /** Proves what a catch-up a moment ago could not yet claim. */
-  async confirm(options: ReadOptions): Promise<void> {
+  /** Proves what the reading of these streams a moment ago could not yet claim. */
+  async confirm(streams: readonly WindowStream[], options: ReadOptions): Promise<void> {
     await this.#askTime(options);
-    await allOf(WINDOW_STREAMS.map((stream) => this.#readPresent(stream, options, 0)));
+    await allOf(streams.map((stream) => this.#readPresent(stream, options, 0)));
   }
 
   /** Whether history is missing that the next catch-up will not read by itself. */

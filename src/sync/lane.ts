@@ -18,7 +18,7 @@ import type { Clock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Random } from "../runtime/random.ts";
 import type { Account, ReadOptions } from "./account.ts";
-import { quarantineRows } from "./backfill.ts";
+import { quarantineRows, type WindowStream } from "./backfill.ts";
 import type { Batch, CoverageRow, FillRow, OrderEventRow, Source } from "./events.ts";
 import { factRows, type Origin, openOrderRows } from "./normalize.ts";
 import type { OpenStream, Stream, StreamHandler, StreamStatus } from "./ports.ts";
@@ -127,7 +127,8 @@ export class Lane {
   #unexplained = 0;
   #lastCatchUpMs: number | null = null;
   #catchUpDueMs: number;
-  #confirmDueMs: number | null = null;
+  /** By stream: when what a heal read too young to be claimed is to be read again. */
+  readonly #confirmDueMs = new Map<WindowStream, number>();
   #lastCatchUpError: string | null = null;
   /** The live interval, in venue time: it begins with the first time stamped after this; null while not connected. */
   #streamedAfterMs: number | null = null;
@@ -327,7 +328,7 @@ export class Lane {
       this.#startCatchUp("heal", "repair");
     }
     for (const suspicion of account.check.ripe(nowMs)) this.#startRepair(suspicion);
-    if (this.#confirmDueMs !== null && nowMs >= this.#confirmDueMs) this.#startConfirm();
+    this.#startConfirm(nowMs);
     // A heal that failed is as urgent as it was.
     if (nowMs >= this.#catchUpDueMs && this.#phase === "catching_up") this.#startCatchUp("heal", "repair");
     else if (nowMs >= this.#catchUpDueMs)
@@ -344,21 +345,24 @@ export class Lane {
   #startCatchUp(priority: ReadOptions["priority"], source: Source): Promise<void> {
     return this.#background("catch-up", async (signal) => {
       this.#catchUpAgain = false;
+      const { clock, options } = this.#deps;
+      const onRead = (stream: WindowStream) => {
+        if (priority === "heal") this.#confirmDueMs.set(stream, clock.now() + options.confirmMs);
+        else this.#confirmDueMs.delete(stream);
+      };
       try {
-        await this.#deps.account.catchUp({ priority, source, signal });
+        await this.#deps.account.catchUp({ priority, source, signal }, onRead);
       } catch (error) {
         if (signal.aborted) throw error;
         this.#lastCatchUpError = error instanceof Error ? error.message : String(error);
-        this.#catchUpDueMs = this.#deps.clock.now();
+        this.#catchUpDueMs = clock.now();
         throw error;
       }
       if (signal.aborted) return;
       if (this.#phase === "catching_up") this.#phase = "live";
       this.#lastCatchUpError = null;
-      this.#lastCatchUpMs = this.#deps.clock.now();
-      const { intervalMs, pollMs, confirmMs } = this.#deps.options;
-      this.#confirmDueMs = priority === "heal" ? this.#lastCatchUpMs + confirmMs : null;
-      const waitMs = this.#phase === "live" ? intervalMs : pollMs;
+      this.#lastCatchUpMs = clock.now();
+      const waitMs = this.#phase === "live" ? options.intervalMs : options.pollMs;
       this.#catchUpDueMs = this.#lastCatchUpMs + (this.#catchUpAgain ? 0 : waitMs);
     });
   }
@@ -378,10 +382,15 @@ export class Lane {
     });
   }
 
-  #startConfirm(): void {
+  #startConfirm(nowMs: number): void {
+    const due = [...this.#confirmDueMs].filter(([, atMs]) => atMs <= nowMs);
+    if (due.length === 0) return;
     this.#background("confirm", async (signal) => {
-      await this.#deps.account.confirm({ priority: "reconcile", source: "reconcile", signal });
-      this.#confirmDueMs = null;
+      const streams = due.map(([stream]) => stream);
+      await this.#deps.account.confirm(streams, { priority: "reconcile", source: "reconcile", signal });
+      // A heal that came meanwhile wants its own.
+      for (const [stream, atMs] of due)
+        if (this.#confirmDueMs.get(stream) === atMs) this.#confirmDueMs.delete(stream);
     });
   }
 
