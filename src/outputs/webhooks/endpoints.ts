@@ -1,8 +1,9 @@
 /**
- * Endpoints and what became of their deliveries, in the database. Guarantees: a delivery is recorded, and its lane moved
- * on, in one statement that only the holder of the endpoint's lease can do and only from where the lane stood, so that
- * of two processes one settles; what was delivered stays so in the log, whatever a replay of it comes to; an endpoint fails
- * from its first failed attempt to its next delivery, and nothing else makes it fail; secrets come out of one function and only as `Secret`.
+ * Endpoints and what became of their deliveries, in the database. Guarantees: a delivery is recorded, and its lane
+ * moved on, in one statement that only the holder of the endpoint's lease can do and only from where the lane stood,
+ * so that of two processes one settles; what was delivered stays so in the log, whatever a replay of it comes to; an
+ * endpoint fails from its first failed attempt to its next delivery, and nothing else makes it fail; secrets come out
+ * of one function and only as `Secret`.
  */
 import type { Address } from "../../sync/events.ts";
 import { LANE_HEADS, type OutboxEvent, type Queryable } from "../outbox.ts";
