@@ -13,6 +13,7 @@ COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/bin bin
 COPY --from=build /app/dist dist
 COPY --from=build /app/migrations migrations
+COPY --from=build /app/sql sql
 COPY --from=build /app/dashboard dashboard
 COPY --from=build /app/supabase supabase
 RUN mkdir /data && chown node:node /data && ln -s /app/bin/hlsync.js /usr/local/bin/hlsync

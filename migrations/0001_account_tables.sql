@@ -126,6 +126,7 @@ create table public.hl_orders (
   primary key (account_address, order_id)
 );
 create index idx_hl_orders_account_status on public.hl_orders (account_address, status);
+create index idx_hl_orders_account_time on public.hl_orders (account_address, status_at desc);
 comment on table public.hl_orders is 'Current state of every order: a pure function of its rows in hl_order_events and hl_fills.';
 comment on column public.hl_orders.account_address is 'Account that owns the order.';
 comment on column public.hl_orders.order_id is 'The venue''s oid. A modified order has a new one.';
@@ -249,6 +250,7 @@ create table public.hl_dashboard (
   health_reason text,
   account_mode text not null,
   raw_user_state jsonb,
+  health_components jsonb,
   primary key (account_address, as_of)
 );
 comment on table public.hl_dashboard is 'One snapshot of an account per row, over all perp dexes and the spot collateral.';
@@ -256,7 +258,7 @@ comment on column public.hl_dashboard.account_address is 'Account the snapshot i
 comment on column public.hl_dashboard.created_at is 'When the row was written, by the clock of the database.';
 comment on column public.hl_dashboard.as_of is 'The venue''s time of the state.';
 comment on column public.hl_dashboard.as_of_ms is 'The same in Unix milliseconds.';
-comment on column public.hl_dashboard.account_value is 'Equity in USD.';
+comment on column public.hl_dashboard.account_value is 'Equity in USD: of all perp dexes in standard mode, of the spot collateral in unified and portfolio-margin mode.';
 comment on column public.hl_dashboard.withdrawable is 'What the venue would let out now.';
 comment on column public.hl_dashboard.total_margin_used is 'Margin tied up by all positions.';
 comment on column public.hl_dashboard.total_notional_position is 'Sum of the values of all positions, unsigned.';
@@ -271,9 +273,10 @@ comment on column public.hl_dashboard.total_positions is 'Number of open positio
 comment on column public.hl_dashboard.total_unrealized_pnl is 'Sum of unrealised profit.';
 comment on column public.hl_dashboard.health_score is '0 (liquidation) to 100 (no risk); null when unknown.';
 comment on column public.hl_dashboard.health_status is 'Health in one word.';
-comment on column public.hl_dashboard.health_reason is 'What the health status rests on.';
+comment on column public.hl_dashboard.health_reason is 'The limiting factor in words, or why the score is unknown.';
 comment on column public.hl_dashboard.account_mode is 'How the venue computes margin: standard, unified or portfolio.';
 comment on column public.hl_dashboard.raw_user_state is 'The venue''s objects, untouched.';
+comment on column public.hl_dashboard.health_components is 'Every part of the health score: pools, distances, penalties and the limiting factor (docs/health.md).';
 
 create table public.hl_funding (
   account_address text not null,
@@ -318,6 +321,7 @@ create table public.hl_ledger (
   first_seen_at timestamptz not null,
   primary key (account_address, ledger_time_ms, hash, type, digest)
 );
+create index idx_hl_ledger_account_time on public.hl_ledger (account_address, ledger_time desc);
 comment on table public.hl_ledger is 'Deposits, withdrawals, transfers, liquidations, rewards: every ledger update that is not funding.';
 comment on column public.hl_ledger.account_address is 'Account the update is of.';
 comment on column public.hl_ledger.ledger_time is 'Block time of the update.';
@@ -325,7 +329,7 @@ comment on column public.hl_ledger.ledger_time_ms is 'The same in Unix milliseco
 comment on column public.hl_ledger.hash is 'Transaction hash; several updates may share one.';
 comment on column public.hl_ledger.type is 'The venue''s delta.type, verbatim; an open set.';
 comment on column public.hl_ledger.digest is 'Digest of the update''s content: tells updates apart that share time, hash and type.';
-comment on column public.hl_ledger.usdc is 'Signed effect on the account in USDC, where the type has one.';
+comment on column public.hl_ledger.usdc is 'Signed effect on the account in USDC, fees inside, where the type has one: dollar tokens one for one, other tokens at the venue''s value. An accountClassTransfer has the sign of the perp side.';
 comment on column public.hl_ledger.token is 'Token moved, where the type names one.';
 comment on column public.hl_ledger.amount is 'Amount of the token.';
 comment on column public.hl_ledger.raw_ledger is 'The venue''s object, untouched.';

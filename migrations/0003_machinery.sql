@@ -1,11 +1,17 @@
--- hlsync's own records. hl_internal.migrations is made by the migrator before the first migration runs.
+-- hlsync's own records. hl_internal.migrations and hl_internal.definitions are made by the migrator before the first
+-- migration runs.
 
 comment on schema hl_internal is 'Machinery of hlsync: what it knows about the completeness of the public hl_* tables, and what it publishes.';
 comment on table hl_internal.migrations is 'Migrations that were applied.';
 comment on column hl_internal.migrations.id is 'Number of the migration.';
 comment on column hl_internal.migrations.name is 'File it came from.';
 comment on column hl_internal.migrations.checksum is 'SHA-256 of the file.';
+comment on column hl_internal.migrations.breaking is 'Whether programs that do not know it must stop.';
 comment on column hl_internal.migrations.applied_at is 'When it was applied.';
+comment on table hl_internal.definitions is 'The functions, views and triggers that were applied last; one row.';
+comment on column hl_internal.definitions.checksum is 'SHA-256 of all files of sql/ in their order.';
+comment on column hl_internal.definitions.version is 'Version of hlsync they came with; an older one leaves them alone.';
+comment on column hl_internal.definitions.applied_at is 'When they were applied.';
 
 create table hl_internal.accounts (
   account_address text primary key check (account_address = lower(account_address)),
@@ -47,6 +53,7 @@ create table hl_internal.drift (
   repaired_at_ms bigint,
   unique (account_address, stream, cause, found_at_ms, digest)
 );
+create index idx_drift_found_at on hl_internal.drift (found_at_ms desc);
 comment on table hl_internal.drift is 'Differences found between the database and the venue, and when they were repaired.';
 comment on column hl_internal.drift.id is 'Number.';
 comment on column hl_internal.drift.account_address is 'Account.';
@@ -68,6 +75,7 @@ create table hl_internal.outbox (
   created_at timestamptz not null default now()
 );
 create index idx_outbox_created_at on hl_internal.outbox using brin (created_at);
+create index idx_outbox_account on hl_internal.outbox (account_address, id);
 comment on table hl_internal.outbox is 'Committed changes in the order of their commits: whoever has read id n has seen all below n.';
 comment on column hl_internal.outbox.id is 'Sequence; gaps are rolled back transactions.';
 comment on column hl_internal.outbox.event_key is 'Identity of the event, the same whichever source brought the row.';
@@ -110,90 +118,21 @@ comment on column hl_internal.leases.holder is 'The process that has it.';
 comment on column hl_internal.leases.token is 'Fencing token: grows with every change of holder.';
 comment on column hl_internal.leases.expires_at is 'The lease is free after this, by the clock of the database.';
 
-create function hl_internal.take_lease(lease text, claimant text, ttl_ms integer) returns bigint
-language sql set search_path = '' as $$
-  insert into hl_internal.leases as l (name, holder, token, expires_at)
-  values (lease, claimant, 1, clock_timestamp() + ttl_ms * interval '1 millisecond')
-  on conflict (name) do update
-    set holder = excluded.holder,
-        token = l.token + (l.holder <> excluded.holder)::int,
-        expires_at = excluded.expires_at
-    where l.holder = excluded.holder or l.expires_at < clock_timestamp()
-  returning token
-$$;
-comment on function hl_internal.take_lease is 'Takes or renews a lease; returns the fencing token, or null while another holder has it.';
+create type hl_internal.event as (
+  event_key text,
+  type text,
+  account_address text,
+  time_ms bigint,
+  source text,
+  data json
+);
+comment on type hl_internal.event is 'A change to be published; becomes a row of the outbox when all rows are written.';
 
--- Retention. Each deletes at most max_rows so that a call stays short, and says how many rows went.
-create function hl_internal.prune_outbox(keep interval, max_rows integer default 10000) returns bigint
-language sql set search_path = '' as $$
-  with gone as (
-    delete from hl_internal.outbox
-    where id in (select id from hl_internal.outbox where created_at < now() - keep order by id limit max_rows)
-    returning 1
-  ) select count(*) from gone
-$$;
-comment on function hl_internal.prune_outbox is 'Deletes outbox events older than keep.';
-
-create function hl_internal.prune_quarantine(keep interval, max_rows integer default 10000) returns bigint
-language sql set search_path = '' as $$
-  with gone as (
-    delete from hl_internal.quarantine
-    where digest in (select digest from hl_internal.quarantine where last_seen_at < now() - keep limit max_rows)
-    returning 1
-  ) select count(*) from gone
-$$;
-comment on function hl_internal.prune_quarantine is 'Deletes quarantined messages last seen before keep.';
-
-create function hl_internal.partition_name(parent text, day_ms bigint) returns text
-language sql immutable set search_path = '' as $$
-  select parent || '_' || to_char(to_timestamp(day_ms / 1000) at time zone 'UTC', 'YYYYMMDD')
-$$;
-comment on function hl_internal.partition_name is 'Name of the partition of a market table for the UTC day that starts at day_ms.';
-
-create function hl_internal.ensure_partitions(parent text, times_ms bigint[]) returns void
-language plpgsql set search_path = '' as $$
-declare
-  day_ms bigint;
-  child text;
-begin
-  for day_ms in select distinct t - t % 86400000 from unnest(times_ms) t order by 1 loop
-    child := hl_internal.partition_name(parent, day_ms);
-    continue when to_regclass('public.' || child) is not null;
-    perform pg_advisory_xact_lock(hashtext('hl_internal.ensure_partitions'));
-    -- Asks the catalogue itself: to_regclass may still remember that there was none.
-    continue when exists (
-      select from pg_catalog.pg_class where relnamespace = 'public'::regnamespace and relname = child);
-    -- Made apart and then attached: that lock lets readers and writers of the parent go on.
-    execute format('create table public.%I (like public.%I including all)', child, parent);
-    -- Policies are the parent's, and hold for whoever asks it; nobody is to go round them by asking the partition.
-    if (select relrowsecurity from pg_catalog.pg_class where oid = ('public.' || parent)::regclass) then
-      execute format('alter table public.%I enable row level security', child);
-    end if;
-    execute format('alter table public.%I attach partition public.%I for values from (%s) to (%s)',
-                   parent, child, day_ms, day_ms + 86400000);
-    execute format('comment on table public.%I is %L', child, 'One UTC day of ' || parent || '.');
-  end loop;
-end
-$$;
-comment on function hl_internal.ensure_partitions is 'Makes the daily partitions of a market table that hold the given times.';
-
-create function hl_internal.prune_market(parent text, before_ms bigint) returns integer
-language plpgsql set search_path = '' as $$
-declare
-  child text;
-  dropped integer := 0;
-begin
-  for child in
-    select c.relname from pg_catalog.pg_inherits i
-    join pg_catalog.pg_class c on c.oid = i.inhrelid
-    where i.inhparent = to_regclass('public.' || parent)
-      and c.relname < hl_internal.partition_name(parent, before_ms - before_ms % 86400000)
-    order by 1
-  loop
-    execute format('drop table public.%I', child);
-    dropped := dropped + 1;
-  end loop;
-  return dropped;
-end
-$$;
-comment on function hl_internal.prune_market is 'Drops the daily partitions of a market table that end before the UTC day of before_ms.';
+create type hl_internal.outcome as (
+  sent bigint,
+  written bigint,
+  accounts text[],
+  order_ids bigint[],
+  events hl_internal.event[]
+);
+comment on type hl_internal.outcome is 'What putting rows did: rows sent, rows inserted or changed, their accounts (and order ids, in parallel), the events they make.';

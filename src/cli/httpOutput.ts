@@ -1,20 +1,17 @@
 /** The dashboard, the API, metrics and health as an output of `run`. */
-import { readFileSync } from "node:fs";
 import type { Options } from "../config.ts";
 import { ruleSet } from "../outputs/alerts/rules.ts";
 import { startHttp } from "../outputs/http/start.ts";
+import { programVersion } from "../runtime/version.ts";
 import type { StartOutput } from "./outputs.ts";
 
 export const httpOutput: StartOutput = ({ context, following, store, attempts }) => {
   const { options, clock, log, print } = context;
   const { engine, feed, venue } = following;
-  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
-    version: string;
-  };
   return startHttp({
     listen: options.listen,
     token: options.token,
-    version,
+    version: programVersion(),
     engine,
     feed,
     attempts,

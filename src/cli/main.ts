@@ -8,6 +8,7 @@ import { Command as Program } from "commander";
 import { COMMON_OPTIONS, OPTIONS, type OptionName, readDotEnv, resolveOptions } from "../config.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { createLog, maskUrls } from "../runtime/log.ts";
+import { programVersion } from "../runtime/version.ts";
 import { type Command, EXIT, exitCodeOf } from "./command.ts";
 import { COMMANDS } from "./commands/index.ts";
 
@@ -18,7 +19,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   const fail = (line: string) => process.stderr.write(`hlsync: ${line.replace(/^error: /, "")}\n`);
   const program = new Program("hlsync")
     .description("Your Hyperliquid account in your own Postgres: real time, complete, and proven.")
-    .version(version(), "-V, --version")
+    .version(programVersion(), "-V, --version")
     .showHelpAfterError(false)
     .configureOutput({ outputError: (text) => fail(text.trim().replaceAll("\n", " ")) })
     .exitOverride();
@@ -133,11 +134,4 @@ async function runCommand(
     process.off("SIGINT", onSignal);
     process.off("SIGTERM", onSignal);
   }
-}
-
-function version(): string {
-  const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
-    version: string;
-  };
-  return manifest.version;
 }

@@ -1,24 +1,42 @@
 /**
- * Brings the schema up to date. Guarantees: migrations run in the order of their numbers, each in one transaction
- * that first takes a lock and inserts the migration's row, so of two programs that start together one does the work
- * and the other finds it done; an applied migration whose file has changed, or a schema newer than this program, is
- * refused with `MigrationError`. Files are found next to `src/` and next to `dist/` alike.
+ * Brings the schema up to date: the numbered migrations of `migrations/` (tables) that are not applied yet, in the order
+ * of their numbers, then the definitions of `sql/` (functions, views, triggers) when they changed or a migration ran.
+ * Guarantees: all of it is one transaction, which first takes a lock and then inserts the rows that record it, so of two
+ * programs that start together one does the work and the other finds it done, and a failure leaves nothing behind. Refused
+ * with `MigrationError`: an applied migration whose file has changed, a breaking one that this program does not know, a
+ * database of a version that was never released. A program that is older than the one that applied the definitions leaves
+ * them alone. Files are found next to `src/` and next to `dist/` alike.
  */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { MigrationError, StoreError } from "../errors.ts";
+import { compareVersions } from "../runtime/version.ts";
 import type { Database } from "./database.ts";
+import { knownDefinitions } from "./definitions.ts";
 import { NO_PRIVILEGE } from "./postgres.ts";
 
 const FOLDER = new URL("../../migrations/", import.meta.url);
-/** int8multirange and SQL-standard function bodies came with 14. */
+/** int8multirange, SQL-standard function bodies and `create or replace trigger` came with 14. */
 const OLDEST_SERVER = 14;
+const UNIQUE_VIOLATION = "23505";
+/** How the definitions are called where migrations are called by their files. */
+const DEFINITIONS = "sql/";
+
 const LOCK = "select pg_advisory_xact_lock(hashtext('hl_internal.migrations'));";
-const BOOTSTRAP = `create schema if not exists hl_internal;
+// `create schema if not exists` asks for the right to create schemas even where there is nothing to create.
+const BOOTSTRAP = `do $$ begin
+  if not exists (select from pg_catalog.pg_namespace where nspname = 'hl_internal') then create schema hl_internal; end if;
+end $$;
 create table if not exists hl_internal.migrations (
   id integer primary key,
   name text not null,
   checksum text not null,
+  breaking boolean not null default true,
+  applied_at timestamptz not null default now()
+);
+create table if not exists hl_internal.definitions (
+  checksum text primary key,
+  version text not null,
   applied_at timestamptz not null default now()
 );`;
 
@@ -27,6 +45,8 @@ export interface Migration {
   /** File name. */
   name: string;
   checksum: string;
+  /** Programs that do not know it must stop: its first line is `-- breaking`. */
+  breaking: boolean;
   sql: string;
 }
 
@@ -42,47 +62,90 @@ export function knownMigrations(): Migration[] {
         id: Number(name.slice(0, 4)),
         name,
         checksum: createHash("sha256").update(sql).digest("hex"),
+        breaking: /^-- breaking\b/.test(sql),
         sql,
       };
     });
 }
 
+/** What an empty database needs, as `pendingMigrations` would name it. */
+export const allMigrations = (): string[] => [...knownMigrations().map(({ name }) => name), DEFINITIONS];
+
 interface AppliedMigration extends Record<string, unknown> {
   id: number;
   name: string;
   checksum: string;
+  breaking: boolean;
 }
 
-async function appliedMigrations(database: Database): Promise<AppliedMigration[]> {
-  const [server] = await database.query<{ version: number; ready: boolean }>(
-    "select current_setting('server_version_num')::int / 10000 as version, to_regclass('hl_internal.migrations') is not null as ready",
+interface Applied {
+  migrations: AppliedMigration[];
+  definitions: { checksum: string; version: string } | null;
+}
+
+async function appliedTo(database: Database): Promise<Applied> {
+  const [server] = await database.query<{ version: number; ready: boolean; recorded: boolean }>(
+    `select current_setting('server_version_num')::int / 10000 as version,
+       to_regclass('hl_internal.migrations') is not null as ready,
+       to_regclass('hl_internal.definitions') is not null as recorded`,
   );
   if (server && server.version < OLDEST_SERVER)
     throw new MigrationError(
       `${database.describe()} is PostgreSQL ${server.version}: hlsync needs ${OLDEST_SERVER} or newer`,
     );
-  if (!server?.ready) return [];
-  return database.query<AppliedMigration>(
-    "select id, name, checksum from hl_internal.migrations order by id",
+  if (!server?.ready) return { migrations: [], definitions: null };
+  if (!server.recorded)
+    throw new MigrationError(
+      `${database.describe()} was made by a version of hlsync that was never released: start with a new database`,
+    );
+  const migrations = await database.query<AppliedMigration>(
+    "select id, name, checksum, breaking from hl_internal.migrations order by id",
   );
+  const [definitions] = await database.query<{ checksum: string; version: string }>(
+    "select checksum, version from hl_internal.definitions",
+  );
+  return { migrations, definitions: definitions ?? null };
 }
 
-/** Migrations still to be applied, in order; empty when the schema is up to date. */
-export async function pendingMigrations(database: Database): Promise<Migration[]> {
+interface Pending {
+  migrations: Migration[];
+  definitions: boolean;
+}
+
+async function pendingIn(database: Database): Promise<Pending> {
   const known = knownMigrations();
-  const applied = await appliedMigrations(database);
-  for (const row of applied) {
+  const applied = await appliedTo(database);
+  for (const row of applied.migrations) {
     const migration = known.find((m) => m.id === row.id);
-    if (!migration)
+    if (!migration && row.breaking)
       throw new MigrationError(
         `${database.describe()} has migration ${row.name}, which this version of hlsync does not know: upgrade hlsync`,
       );
-    if (migration.checksum !== row.checksum)
+    if (migration && migration.checksum !== row.checksum)
       throw new MigrationError(
         `migration ${row.name} was applied to ${database.describe()} with other content: use the version of hlsync that applied it`,
       );
   }
-  return known.filter((m) => !applied.some((row) => row.id === m.id));
+  const migrations = known.filter((m) => !applied.migrations.some((row) => row.id === m.id));
+  const isOlder = applied.migrations.some((row) => !known.some((m) => m.id === row.id));
+  return { migrations, definitions: !isOlder && mustDefine(applied.definitions, migrations.length > 0) };
+}
+
+function mustDefine(applied: Applied["definitions"], migrated: boolean): boolean {
+  if (!applied) return true;
+  const ours = knownDefinitions();
+  if (compareVersions(ours.version, applied.version) < 0) return false;
+  return migrated || ours.checksum !== applied.checksum;
+}
+
+const namesOf = ({ migrations, definitions }: Pending): string[] => [
+  ...migrations.map(({ name }) => name),
+  ...(definitions ? [DEFINITIONS] : []),
+];
+
+/** Names of the migrations still to be applied, in order, and `sql/` at the end when the definitions are; else empty. */
+export async function pendingMigrations(database: Database): Promise<string[]> {
+  return namesOf(await pendingIn(database));
 }
 
 /**
@@ -90,45 +153,53 @@ export async function pendingMigrations(database: Database): Promise<Migration[]
  * the list of migrations goes on: if something is missing after all, its query says so.
  */
 export async function requireMigrated(database: Database): Promise<void> {
-  const pending = await pendingMigrations(database).catch((error: unknown) => {
+  const names = await pendingMigrations(database).catch((error: unknown) => {
     if (error instanceof StoreError && error.sqlState === NO_PRIVILEGE) return [];
     throw error;
   });
-  if (pending.length === 0) return;
-  const names = pending.map(({ name }) => name);
+  if (names.length === 0) return;
   const shown = names.length > 3 ? `${names[0]} and ${names.length - 1} more` : names.join(", ");
   throw new MigrationError(
     `${database.describe()}: migrations are pending (${shown}); hlsync migrate applies them, as does the next start of hlsync run`,
   );
 }
 
-const recordOf = (m: Migration): string =>
-  `insert into hl_internal.migrations (id, name, checksum) values (${m.id}, '${m.name}', '${m.checksum}');`;
+/** Statements that do what is pending and record it. Another program that has done the same meanwhile makes them fail. */
+function scriptOf({ migrations, definitions }: Pending): string {
+  const parts = [LOCK, BOOTSTRAP];
+  for (const m of migrations)
+    parts.push(
+      `-- ${m.name}\ninsert into hl_internal.migrations (id, name, checksum, breaking) values (${m.id}, '${m.name}', '${m.checksum}', ${m.breaking});\n${m.sql.trimEnd()}`,
+    );
+  if (definitions) {
+    const { checksum, version, sql } = knownDefinitions();
+    // After a migration the same definitions are applied again; else the same row means that another was faster.
+    const replaced = migrations.length > 0 ? "" : ` where checksum <> '${checksum}'`;
+    parts.push(
+      `delete from hl_internal.definitions${replaced};\ninsert into hl_internal.definitions (checksum, version) values ('${checksum}', '${version}');\n\n${sql}`,
+    );
+  }
+  return parts.join("\n\n");
+}
 
 /** Applies what is pending; returns the names of what this call applied. */
 export async function migrate(database: Database): Promise<string[]> {
-  const done: string[] = [];
-  let pending = await pendingMigrations(database);
-  if (pending.length > 0) await database.query(`${LOCK}\n${BOOTSTRAP}`);
-  while (pending.length > 0) {
-    const next = pending[0]!;
+  for (;;) {
+    const pending = await pendingIn(database);
+    const names = namesOf(pending);
+    if (names.length === 0) return [];
     try {
-      await database.query(`${LOCK}\n${recordOf(next)}\n${next.sql}`);
-      done.push(next.name);
+      await database.query(scriptOf(pending));
+      return names;
     } catch (error) {
-      const takenByAnother =
-        error instanceof StoreError &&
-        error.sqlState === "23505" &&
-        (await appliedMigrations(database)).some((row) => row.id === next.id);
-      if (!takenByAnother) throw error;
+      if (!(error instanceof StoreError && error.sqlState === UNIQUE_VIOLATION)) throw error;
+      const left = await pendingMigrations(database);
+      if (left.join() === names.join()) throw error;
     }
-    pending = await pendingMigrations(database);
   }
-  return done;
 }
 
-/** All migrations as one script for `psql` or an SQL editor; hlsync finds them applied afterwards. */
+/** Everything as one script for `psql` or an SQL editor; hlsync finds it applied afterwards. */
 export function printMigrations(): string {
-  const parts = knownMigrations().map((m) => `-- ${m.name}\n${recordOf(m)}\n${m.sql.trimEnd()}`);
-  return ["begin;", BOOTSTRAP, ...parts, "commit;"].join("\n\n").concat("\n");
+  return `begin;\n\n${scriptOf({ migrations: knownMigrations(), definitions: true })}\n\ncommit;\n`;
 }

@@ -1,7 +1,7 @@
 /**
  * The rules by which two versions of a row become one (invariant I3), and by which an order follows from its
  * transitions and fills. Pure. Every `join*` is commutative, associative and idempotent, so any order, any repetition
- * and any number of writers give the same rows. The database enforces the same rules (migrations/0004_joins.sql);
+ * and any number of writers give the same rows. The database enforces the same rules (sql/rules/, sql/joins/);
  * a property test holds the two together.
  *
  * A row has four kinds of fields: the *key*, equal by definition; the *content*, always sent, taken as one piece from

@@ -149,8 +149,7 @@ function writableFinding({ is_standby, read_only, name }: ServerFacts): Finding 
 
 async function pendingFinding(database: Database, isMigrated: boolean, isOwner: boolean): Promise<Finding> {
   try {
-    const pending = (await pendingMigrations(database)).map(({ name }) => name);
-    return pendingWords(pending, isMigrated, isOwner);
+    return pendingWords(await pendingMigrations(database), isMigrated, isOwner);
   } catch (error) {
     if (error instanceof MigrationError) {
       const why = "a schema of another version is not touched";

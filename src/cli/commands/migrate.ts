@@ -1,12 +1,7 @@
 /** `migrate`: bring the schema up to date, print it, or say what is pending. */
 import { resolve } from "node:path";
 import { hasEmbeddedDatabase } from "../../store/embeddedFolder.ts";
-import {
-  migrate as apply,
-  knownMigrations,
-  pendingMigrations,
-  printMigrations,
-} from "../../store/migrate.ts";
+import { allMigrations, migrate as apply, pendingMigrations, printMigrations } from "../../store/migrate.ts";
 import { type Command, EXIT } from "../command.ts";
 import { isUrl, openDatabase } from "../wire.ts";
 
@@ -23,14 +18,14 @@ export const migrate: Command = {
       return EXIT.ok;
     }
     if (options.check && !isUrl(options.database) && !hasEmbeddedDatabase(options.database)) {
-      const all = knownMigrations().map(({ name }) => name);
+      const all = allMigrations();
       say(all, `no database in ${resolve(options.database)} yet, pending: ${all.join(", ")}`);
       return EXIT.migration;
     }
     const { database, close } = await openDatabase(context);
     try {
       if (options.check) {
-        const pending = (await pendingMigrations(database)).map(({ name }) => name);
+        const pending = await pendingMigrations(database);
         say(pending, pending.length === 0 ? "up to date" : `pending: ${pending.join(", ")}`);
         return pending.length === 0 ? EXIT.ok : EXIT.migration;
       }

@@ -1,0 +1,49 @@
+-- What was found not to be as the venue says is not taken for known any more. The next reading of the venue then
+-- closes it like any other gap, by the ordinary joins.
+-- What is in doubt is not known in any grade: also what was set down as unprovable is read again, for a row that was not
+-- understood may be by now, and what the venue serves after all was no loss.
+
+create or replace function hl_internal.doubt(account text, doubts json) returns void
+language plpgsql set search_path = '' set lock_timeout = '20s' as $$
+begin
+  perform from hl_internal.accounts a where a.account_address = account for update;
+
+  -- Claims over the time in question were wrong.
+  update hl_internal.coverage c
+  set covered = c.covered - d.ranges
+  from (
+    select x.stream, range_agg(int8range(x."fromMs", x."toMs", '[]')) as ranges
+    from json_to_recordset(doubts) as x(stream text, "fromMs" bigint, "toMs" bigint)
+    group by x.stream
+  ) d
+  where c.account_address = account and c.stream = d.stream and c.covered && d.ranges;
+
+  -- A row that differs loses what would make it win a join: its raw object, and what the greatest value decides. So it
+  -- is the lightest version there can be, and whatever the venue says next takes its place.
+  update public.hl_fills t
+  set raw_fill = null, fee_token = null, hash = null, cloid = null, builder_fee = null, twap_id = null, liquidation = null
+  from json_to_recordset(doubts) as x("table" text, "row" text, "fromMs" bigint)
+  where x."table" = 'hl_fills' and t.account_address = account and t.fill_time_ms = x."fromMs"
+    and concat_ws('|', t.account_address, t.coin, t.fill_time_ms, t.order_id, t.trade_id, t.side) = x."row";
+
+  update public.hl_funding t
+  set raw_funding = null, samples = null
+  from json_to_recordset(doubts) as x("table" text, "row" text, "fromMs" bigint)
+  where x."table" = 'hl_funding' and t.account_address = account and t.funding_time_ms = x."fromMs"
+    and concat_ws('|', t.coin, t.funding_time_ms) = x."row";
+
+  update public.hl_ledger t
+  set raw_ledger = null, usdc = null, token = null, amount = null
+  from json_to_recordset(doubts) as x("table" text, "row" text, "fromMs" bigint)
+  where x."table" = 'hl_ledger' and t.account_address = account and t.ledger_time_ms = x."fromMs"
+    and concat_ws('|', t.ledger_time_ms, t.hash, t.type, t.digest) = x."row";
+
+  -- An order follows from its transitions: when they are written again, it is derived again.
+  update public.hl_order_events t
+  set raw_event = null, remaining = greatest(t.remaining, t.size), order_type = null, tif = null, trigger_price = null,
+    reduce_only = null, cloid = null
+  from json_to_recordset(doubts) as x("table" text, "row" text)
+  where x."table" = 'hl_orders' and t.account_address = account and t.order_id::text = x."row";
+end
+$$;
+comment on function hl_internal.doubt is 'Withdraws claims of completeness, and makes rows that differ from the venue lose the next join: [{"stream", "fromMs", "toMs", "table", "row"}], table and row null where only time is in doubt.';

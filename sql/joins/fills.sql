@@ -1,0 +1,29 @@
+-- The rules are in sql/rules/versions.sql.
+
+create or replace function hl_internal.join_fills(a public.hl_fills, b public.hl_fills) returns public.hl_fills
+language plpgsql immutable set search_path = '' as $$
+declare
+  j public.hl_fills := a;
+begin
+  if a operator(pg_catalog.*=) b then return a; end if;
+  if hl_internal.weightier(
+    a.raw_fill, jsonb_build_array(a.raw_fill, a.size::text, a.price::text, a.value::text, a.fee::text, a.start_position,
+                                  a.closed_pnl::text, a.direction, a.crossed)::text,
+    b.raw_fill, jsonb_build_array(b.raw_fill, b.size::text, b.price::text, b.value::text, b.fee::text, b.start_position,
+                                  b.closed_pnl::text, b.direction, b.crossed)::text
+  ) then j := b; end if;
+  j.fee_token := hl_internal.greater(a.fee_token, b.fee_token);
+  j.hash := hl_internal.greater(a.hash, b.hash);
+  j.cloid := hl_internal.greater(a.cloid, b.cloid);
+  j.builder_fee := hl_internal.greater(a.builder_fee, b.builder_fee);
+  j.twap_id := greatest(a.twap_id, b.twap_id);
+  j.liquidation := hl_internal.greater(a.liquidation::text, b.liquidation::text)::jsonb;
+  if hl_internal.seen_before(a.first_seen_at, a.source, b.first_seen_at, b.source) then
+    j.first_seen_at := a.first_seen_at; j.source := a.source;
+  else
+    j.first_seen_at := b.first_seen_at; j.source := b.source;
+  end if;
+  return j;
+end
+$$;
+comment on function hl_internal.join_fills is 'Two versions of one fill made one.';

@@ -1,0 +1,28 @@
+-- The rules are in sql/rules/versions.sql.
+
+create or replace function hl_internal.join_order_events(a public.hl_order_events, b public.hl_order_events)
+returns public.hl_order_events
+language plpgsql immutable set search_path = '' as $$
+declare
+  j public.hl_order_events := a;
+begin
+  if a operator(pg_catalog.*=) b then return a; end if;
+  if hl_internal.weightier(
+    a.raw_event, jsonb_build_array(a.raw_event, a.coin, a.side, a.limit_price::text, a.size::text, a.placed_at_ms)::text,
+    b.raw_event, jsonb_build_array(b.raw_event, b.coin, b.side, b.limit_price::text, b.size::text, b.placed_at_ms)::text
+  ) then j := b; end if;
+  j.remaining := hl_internal.lesser(a.remaining, b.remaining);
+  j.order_type := hl_internal.greater(a.order_type, b.order_type);
+  j.tif := hl_internal.greater(a.tif, b.tif);
+  j.trigger_price := hl_internal.greater(a.trigger_price, b.trigger_price);
+  j.reduce_only := greatest(a.reduce_only, b.reduce_only);
+  j.cloid := hl_internal.greater(a.cloid, b.cloid);
+  if hl_internal.seen_before(a.first_seen_at, a.source, b.first_seen_at, b.source) then
+    j.first_seen_at := a.first_seen_at; j.source := a.source;
+  else
+    j.first_seen_at := b.first_seen_at; j.source := b.source;
+  end if;
+  return j;
+end
+$$;
+comment on function hl_internal.join_order_events is 'Two sightings of one order transition made one.';

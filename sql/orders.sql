@@ -1,0 +1,135 @@
+-- hl_orders: a pure function of hl_order_events and hl_fills.
+
+-- Two index scans per order, whatever the statistics of a young table make the planner think.
+create or replace function hl_internal.derive_orders(accounts text[], order_ids bigint[]) returns setof public.hl_orders
+language plpgsql stable set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
+begin
+  return query
+  with wanted as (
+    select distinct w.account, w.id from unnest(accounts, order_ids) as w(account, id)
+  ),
+  counted as (
+    select (e.last).*, e.any_order_type, e.any_tif, e.any_trigger_price, e.any_reduce_only, e.any_cloid,
+      f.last_fill_ms, greatest(e.seen_at, f.seen_at) as newest_at,
+      case
+        when (e.last).size > 0 and (e.last).status = 'filled' then (e.last).size
+        when (e.last).size > 0 then least(greatest(f.traded, e.told, 0), (e.last).size)
+        else greatest(f.traded, e.told, 0)
+      end as done
+    from wanted w
+    cross join lateral (
+      select (array_agg(r.event) filter (where r.place = 1))[1] as last,
+        (array_agg((r.event).order_type order by r.place) filter (where (r.event).order_type is not null))[1] as any_order_type,
+        (array_agg((r.event).tif order by r.place) filter (where (r.event).tif is not null))[1] as any_tif,
+        (array_agg((r.event).trigger_price order by r.place) filter (where (r.event).trigger_price is not null))[1] as any_trigger_price,
+        (array_agg((r.event).reduce_only order by r.place) filter (where (r.event).reduce_only is not null))[1] as any_reduce_only,
+        (array_agg((r.event).cloid order by r.place) filter (where (r.event).cloid is not null))[1] as any_cloid,
+        max((r.event).size - (r.event).remaining) as told,
+        max((r.event).first_seen_at) as seen_at
+      from (
+        -- Place 1 is the deciding transition: terminal over unknown over open, then the latest, then the greater word
+        -- (of open and triggered in one millisecond the latter).
+        select t as event, row_number() over (
+          order by case t.status when 'open' then 0 when 'triggered' then 0 when 'unknown' then 1 else 2 end desc,
+                   t.status_time_ms desc,
+                   t.venue_status collate "C" desc
+        ) as place
+        from public.hl_order_events t
+        where t.account_address = w.account and t.order_id = w.id
+      ) r
+      having count(*) > 0
+    ) e
+    cross join lateral (
+      select sum(x.size) as traded, max(x.fill_time_ms) as last_fill_ms, max(x.first_seen_at) as seen_at
+      from public.hl_fills x where x.account_address = w.account and x.order_id = w.id
+    ) f
+  ),
+  judged as (
+    select c.*, case
+      when c.status in ('open', 'triggered', 'unknown') and c.size > 0 and c.done >= c.size then 'filled'
+      when c.status = 'open' and c.done > 0 and c.done < c.size then 'partially_filled'
+      else c.status
+    end as verdict
+    from counted c
+  ),
+  -- An order known to be filled by its fills alone was filled at the last of them.
+  timed as (
+    select j.*, case when j.verdict = 'filled' and j.status <> 'filled'
+      then greatest(j.status_time_ms, j.last_fill_ms) else j.status_time_ms end as verdict_ms
+    from judged j
+  )
+  select t.account_address, t.order_id, t.coin, t.side, t.any_order_type, t.any_tif, t.size, t.limit_price,
+    t.any_trigger_price, trim_scale(t.done),
+    case when t.size > 0 then trim_scale(div(t.done * 100000000, t.size) * 0.000001) end,
+    t.verdict, t.venue_status, t.any_cloid, t.any_reduce_only,
+    to_timestamp(t.placed_at_ms / 1000.0), to_timestamp(t.verdict_ms / 1000.0), t.verdict_ms,
+    t.last_fill_ms, t.raw_event, t.source, t.newest_at
+  from timed t;
+end
+$$;
+comment on function hl_internal.derive_orders is 'The rows of hl_orders as they follow from hl_order_events and hl_fills. An order without a transition has none.';
+
+-- Apart from refresh_orders, to be planned at every call: while hl_orders is nearly empty its index on
+-- (account_address, status) looks as good as the key, and a plan that is kept would go on reading all orders of an
+-- account for each one. The limit keeps the planner from a join that reads the whole table.
+create or replace function hl_internal.outcomes_of_orders(accounts text[], order_ids bigint[])
+returns table (account_address text, order_id bigint, status text, venue_status text, filled numeric)
+language plpgsql stable set search_path = '' set enable_seqscan = off set plan_cache_mode = force_custom_plan as $$
+begin
+  return query
+  select w.account, w.id, o.status, o.venue_status, o.filled
+  from (select distinct u.account, u.id from unnest(accounts, order_ids) as u(account, id)) w
+  cross join lateral (
+    select t.status, t.venue_status, t.filled
+    from public.hl_orders t where t.account_address = w.account and t.order_id = w.id limit 1
+  ) o;
+end
+$$;
+comment on function hl_internal.outcomes_of_orders is 'What hl_orders says of those of these orders that it has.';
+
+create or replace function hl_internal.refresh_orders(accounts text[], order_ids bigint[]) returns hl_internal.outcome
+language plpgsql set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
+declare
+  result hl_internal.outcome := (0, 0, '{}', '{}', '{}');
+begin
+  with derived as materialized (
+    select d.* from hl_internal.derive_orders(accounts, order_ids) d
+  ),
+  -- Reads the rows as they were before this statement.
+  before as materialized (
+    select b.* from hl_internal.outcomes_of_orders(accounts, order_ids) b
+  ),
+  written as (
+    insert into public.hl_orders as t
+    select d.* from derived d
+    on conflict (account_address, order_id) do update set (
+      coin, side, order_type, tif, size, limit_price, trigger_price, filled, fill_percentage, status, venue_status,
+      cloid, reduce_only, placed_at, status_at, status_time_ms, last_fill_time_ms, raw_order, source, updated_at
+    ) = (
+      excluded.coin, excluded.side, excluded.order_type, excluded.tif, excluded.size, excluded.limit_price,
+      excluded.trigger_price, excluded.filled, excluded.fill_percentage, excluded.status, excluded.venue_status,
+      excluded.cloid, excluded.reduce_only, excluded.placed_at, excluded.status_at, excluded.status_time_ms,
+      excluded.last_fill_time_ms, excluded.raw_order, excluded.source, excluded.updated_at
+    )
+    where excluded operator(pg_catalog.*<>) t
+    returning t.*
+  ),
+  changed as (
+    select w.* from written w left join before b using (account_address, order_id)
+    where (b.status, b.venue_status, b.filled) is distinct from (w.status, w.venue_status, w.filled)
+  )
+  select (select count(*) from derived), (select count(*) from written),
+    coalesce(array_agg(row(
+      concat_ws(':', 'order', c.account_address, c.order_id, c.venue_status, c.status, c.filled, c.status_time_ms),
+      'order.updated', c.account_address, greatest(c.status_time_ms, c.last_fill_time_ms), c.source, row_to_json(data)
+    )::hl_internal.event order by greatest(c.status_time_ms, c.last_fill_time_ms), c.order_id), '{}')
+  into result.sent, result.written, result.events
+  from changed c cross join lateral (
+    select c.account_address, c.order_id, c.coin, c.side, c.order_type, c.tif, c.size::text, c.limit_price::text,
+      c.trigger_price::text, c.filled::text, c.fill_percentage::text, c.status, c.venue_status, c.cloid, c.reduce_only,
+      (extract(epoch from c.placed_at) * 1000)::bigint as placed_at_ms, c.status_time_ms, c.last_fill_time_ms
+  ) data;
+  return result;
+end
+$$;
+comment on function hl_internal.refresh_orders is 'Derives the given orders again and writes those that changed.';

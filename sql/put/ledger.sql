@@ -1,0 +1,54 @@
+-- One of the put functions: sql/apply.sql says what they have in common.
+
+create or replace function hl_internal.put_ledger(batch json) returns hl_internal.outcome
+language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan as $$
+declare
+  result hl_internal.outcome := (0, 0, '{}', '{}', '{}');
+  part hl_internal.outcome;
+  round bigint := 0;
+  rounds bigint;
+begin
+  loop
+    round := round + 1;
+    with input as materialized (
+      select x.*, row_number() over (partition by account, "timeMs", hash, type, digest) as occurrence
+      from json_to_recordset(batch) as x(
+        account text, "timeMs" bigint, hash text, type text, usdc numeric, token text, amount numeric, digest text,
+        raw jsonb, source text, "seenAtMs" bigint)
+    ),
+    written as (
+      insert into public.hl_ledger as t (
+        account_address, ledger_time, ledger_time_ms, hash, type, digest, usdc, token, amount, raw_ledger, source,
+        first_seen_at)
+      select account, to_timestamp("timeMs" / 1000.0), "timeMs", hash, type, digest, usdc, token, amount, raw, source,
+        to_timestamp("seenAtMs" / 1000.0)
+      from input where occurrence = round
+      on conflict (account_address, ledger_time_ms, hash, type, digest) do update set (
+        usdc, token, amount, raw_ledger, source, first_seen_at
+      ) = (
+        select j.usdc, j.token, j.amount, j.raw_ledger, j.source, j.first_seen_at
+        from hl_internal.join_ledger(t, excluded) j
+      )
+      where hl_internal.join_ledger(t, excluded) operator(pg_catalog.*<>) t
+      returning t.*, t.xmax = 0 and round = 1 as inserted
+    )
+    select (select count(*) from input where occurrence = round), (select max(occurrence) from input), count(*),
+      array_agg(distinct w.account_address),
+      array_agg(row(
+        concat_ws(':', 'ledger', w.account_address, w.ledger_time_ms, w.hash, w.type, w.digest), 'ledger.created',
+        w.account_address, w.ledger_time_ms, w.source, row_to_json(data)
+      )::hl_internal.event order by w.ledger_time_ms) filter (where w.inserted)
+    into part.sent, rounds, part.written, part.accounts, part.events
+    from written w cross join lateral (
+      select w.account_address, w.ledger_time_ms, w.hash, w.type, w.usdc::text, w.token, w.amount::text
+    ) data;
+    result.sent := result.sent + part.sent;
+    result.written := result.written + part.written;
+    result.accounts := result.accounts || part.accounts;
+    result.events := result.events || part.events;
+    exit when round >= rounds or rounds is null;
+  end loop;
+  return result;
+end
+$$;
+comment on function hl_internal.put_ledger is 'Joins ledger updates into hl_ledger.';

@@ -1,0 +1,52 @@
+-- One of the put functions: sql/apply.sql says what they have in common.
+
+create or replace function hl_internal.put_order_events(batch json) returns hl_internal.outcome
+language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan as $$
+declare
+  result hl_internal.outcome := (0, 0, '{}', '{}', '{}');
+  part hl_internal.outcome;
+  round bigint := 0;
+  rounds bigint;
+begin
+  loop
+    round := round + 1;
+    with input as materialized (
+      select x.*, row_number() over (partition by account, "orderId", "statusTimeMs", "venueStatus") as occurrence
+      from json_to_recordset(batch) as x(
+        account text, "orderId" bigint, "venueStatus" text, "statusTimeMs" bigint, coin text, side text,
+        "limitPrice" numeric, size numeric, remaining numeric, "placedAtMs" bigint, "orderType" text, tif text,
+        "triggerPrice" numeric, "reduceOnly" boolean, cloid text, raw jsonb, source text, "seenAtMs" bigint)
+    ),
+    written as (
+      insert into public.hl_order_events as t (
+        account_address, order_id, venue_status, status, status_time_ms, remaining, coin, side, limit_price, size,
+        placed_at_ms, order_type, tif, trigger_price, reduce_only, cloid, raw_event, source, first_seen_at)
+      select account, "orderId", "venueStatus", hl_internal.order_status("venueStatus"), "statusTimeMs", remaining,
+        coin, side, "limitPrice", size, "placedAtMs", "orderType", tif, "triggerPrice", "reduceOnly", cloid, raw,
+        source, to_timestamp("seenAtMs" / 1000.0)
+      from input where occurrence = round
+      on conflict (account_address, order_id, status_time_ms, venue_status) do update set (
+        remaining, coin, side, limit_price, size, placed_at_ms, order_type, tif, trigger_price, reduce_only, cloid,
+        raw_event, source, first_seen_at
+      ) = (
+        select j.remaining, j.coin, j.side, j.limit_price, j.size, j.placed_at_ms, j.order_type, j.tif,
+          j.trigger_price, j.reduce_only, j.cloid, j.raw_event, j.source, j.first_seen_at
+        from hl_internal.join_order_events(t, excluded) j
+      )
+      where hl_internal.join_order_events(t, excluded) operator(pg_catalog.*<>) t
+      returning account_address, order_id
+    )
+    select (select count(*) from input where occurrence = round), (select max(occurrence) from input), count(*),
+      array_agg(account_address), array_agg(order_id)
+    into part.sent, rounds, part.written, part.accounts, part.order_ids
+    from written;
+    result.sent := result.sent + part.sent;
+    result.written := result.written + part.written;
+    result.accounts := result.accounts || part.accounts;
+    result.order_ids := result.order_ids || part.order_ids;
+    exit when round >= rounds or rounds is null;
+  end loop;
+  return result;
+end
+$$;
+comment on function hl_internal.put_order_events is 'Joins order transitions into hl_order_events.';

@@ -1,0 +1,30 @@
+-- Funding.
+
+create or replace view public.hl_funding_daily as
+select account_address, (funding_time at time zone 'UTC')::date as day, coin, count(*) as payments,
+  trim_scale(coalesce(-sum(usdc) filter (where usdc < 0), 0)) as paid,
+  trim_scale(coalesce(sum(usdc) filter (where usdc > 0), 0)) as received,
+  trim_scale(sum(usdc)) as funding
+from public.hl_funding group by 1, 2, 3;
+comment on view public.hl_funding_daily is 'Funding per UTC day and coin.';
+comment on column public.hl_funding_daily.account_address is 'Account.';
+comment on column public.hl_funding_daily.day is 'Day in UTC.';
+comment on column public.hl_funding_daily.coin is 'Market as the venue names it.';
+comment on column public.hl_funding_daily.payments is 'Number of payments.';
+comment on column public.hl_funding_daily.paid is 'What the account paid, positive.';
+comment on column public.hl_funding_daily.received is 'What the account received.';
+comment on column public.hl_funding_daily.funding is 'received − paid.';
+
+create or replace view public.hl_funding_by_coin as
+select account_address, coin, sum(payments)::bigint as payments, trim_scale(sum(paid)) as paid,
+  trim_scale(sum(received)) as received, trim_scale(sum(funding)) as funding, min(day) as first_day, max(day) as last_day
+from public.hl_funding_daily group by account_address, coin;
+comment on view public.hl_funding_by_coin is 'Funding per coin over all stored history.';
+comment on column public.hl_funding_by_coin.account_address is 'Account.';
+comment on column public.hl_funding_by_coin.coin is 'Market as the venue names it.';
+comment on column public.hl_funding_by_coin.payments is 'Number of payments.';
+comment on column public.hl_funding_by_coin.paid is 'What the account paid, positive.';
+comment on column public.hl_funding_by_coin.received is 'What the account received.';
+comment on column public.hl_funding_by_coin.funding is 'received − paid.';
+comment on column public.hl_funding_by_coin.first_day is 'First UTC day with a payment.';
+comment on column public.hl_funding_by_coin.last_day is 'Last such day.';

@@ -1,0 +1,73 @@
+-- One row per thing that made or lost money; the sums below only group it.
+
+create or replace view public.hl_net_pnl_daily_by_coin as
+with earned as (
+  select account_address, (fill_time at time zone 'UTC')::date as day, coin, 1 as fills, value as volume, closed_pnl,
+    coalesce(fee_usdc, 0) as fees, coalesce(builder_fee_usdc, 0) as builder_fees, 0::numeric as funding,
+    (fee_basis in ('base_at_fill_price', 'dollar_at_par'))::int as converted_fees, (fee_basis = 'unpriced')::int as unpriced_fees
+  from public.hl_fill_pnl
+  union all
+  select account_address, (funding_time at time zone 'UTC')::date, coin, 0, 0, 0, 0, 0, usdc, 0, 0
+  from public.hl_funding
+)
+select account_address, day, coin, sum(fills) as fills, trim_scale(sum(volume)) as volume,
+  trim_scale(sum(closed_pnl)) as closed_pnl, trim_scale(sum(fees)) as fees,
+  trim_scale(sum(builder_fees)) as builder_fees, trim_scale(sum(funding)) as funding,
+  trim_scale(sum(closed_pnl) - sum(fees) + sum(funding)) as net_pnl,
+  sum(converted_fees) as converted_fees, sum(unpriced_fees) as unpriced_fees
+from earned group by account_address, day, coin;
+comment on view public.hl_net_pnl_daily_by_coin is 'Net profit per UTC day and coin: closed_pnl − fees + funding.';
+comment on column public.hl_net_pnl_daily_by_coin.account_address is 'Account.';
+comment on column public.hl_net_pnl_daily_by_coin.day is 'Day in UTC.';
+comment on column public.hl_net_pnl_daily_by_coin.coin is 'Market as the venue names it.';
+comment on column public.hl_net_pnl_daily_by_coin.fills is 'Number of fills.';
+comment on column public.hl_net_pnl_daily_by_coin.volume is 'Sum of price × size.';
+comment on column public.hl_net_pnl_daily_by_coin.closed_pnl is 'Realised profit, gross of fees.';
+comment on column public.hl_net_pnl_daily_by_coin.fees is 'Fees in USDC, builder fees inside; negative is a rebate.';
+comment on column public.hl_net_pnl_daily_by_coin.builder_fees is 'Part of the fees that went to builders.';
+comment on column public.hl_net_pnl_daily_by_coin.funding is 'Funding; negative was paid.';
+comment on column public.hl_net_pnl_daily_by_coin.net_pnl is 'closed_pnl − fees + funding.';
+comment on column public.hl_net_pnl_daily_by_coin.converted_fees is 'Number of fees that were converted to USDC.';
+comment on column public.hl_net_pnl_daily_by_coin.unpriced_fees is 'Number of fees that could not be converted and are not in the sums.';
+
+create or replace view public.hl_net_pnl_daily as
+select account_address, day, sum(fills)::bigint as fills, trim_scale(sum(volume)) as volume,
+  trim_scale(sum(closed_pnl)) as closed_pnl, trim_scale(sum(fees)) as fees,
+  trim_scale(sum(builder_fees)) as builder_fees, trim_scale(sum(funding)) as funding,
+  trim_scale(sum(net_pnl)) as net_pnl, sum(converted_fees)::bigint as converted_fees,
+  sum(unpriced_fees)::bigint as unpriced_fees
+from public.hl_net_pnl_daily_by_coin group by account_address, day;
+comment on view public.hl_net_pnl_daily is 'Net profit per UTC day: closed_pnl − fees + funding.';
+comment on column public.hl_net_pnl_daily.account_address is 'Account.';
+comment on column public.hl_net_pnl_daily.day is 'Day in UTC.';
+comment on column public.hl_net_pnl_daily.fills is 'Number of fills.';
+comment on column public.hl_net_pnl_daily.volume is 'Sum of price × size.';
+comment on column public.hl_net_pnl_daily.closed_pnl is 'Realised profit, gross of fees.';
+comment on column public.hl_net_pnl_daily.fees is 'Fees in USDC, builder fees inside; negative is a rebate.';
+comment on column public.hl_net_pnl_daily.builder_fees is 'Part of the fees that went to builders.';
+comment on column public.hl_net_pnl_daily.funding is 'Funding; negative was paid.';
+comment on column public.hl_net_pnl_daily.net_pnl is 'closed_pnl − fees + funding.';
+comment on column public.hl_net_pnl_daily.converted_fees is 'Number of fees that were converted to USDC.';
+comment on column public.hl_net_pnl_daily.unpriced_fees is 'Number of fees that could not be converted and are not in the sums.';
+
+create or replace view public.hl_net_pnl_by_coin as
+select account_address, coin, sum(fills)::bigint as fills, trim_scale(sum(volume)) as volume,
+  trim_scale(sum(closed_pnl)) as closed_pnl, trim_scale(sum(fees)) as fees,
+  trim_scale(sum(builder_fees)) as builder_fees, trim_scale(sum(funding)) as funding,
+  trim_scale(sum(net_pnl)) as net_pnl, sum(converted_fees)::bigint as converted_fees,
+  sum(unpriced_fees)::bigint as unpriced_fees, min(day) as first_day, max(day) as last_day
+from public.hl_net_pnl_daily_by_coin group by account_address, coin;
+comment on view public.hl_net_pnl_by_coin is 'Net profit per coin over all stored history: closed_pnl − fees + funding.';
+comment on column public.hl_net_pnl_by_coin.account_address is 'Account.';
+comment on column public.hl_net_pnl_by_coin.coin is 'Market as the venue names it.';
+comment on column public.hl_net_pnl_by_coin.fills is 'Number of fills.';
+comment on column public.hl_net_pnl_by_coin.volume is 'Sum of price × size.';
+comment on column public.hl_net_pnl_by_coin.closed_pnl is 'Realised profit, gross of fees.';
+comment on column public.hl_net_pnl_by_coin.fees is 'Fees in USDC, builder fees inside; negative is a rebate.';
+comment on column public.hl_net_pnl_by_coin.builder_fees is 'Part of the fees that went to builders.';
+comment on column public.hl_net_pnl_by_coin.funding is 'Funding; negative was paid.';
+comment on column public.hl_net_pnl_by_coin.net_pnl is 'closed_pnl − fees + funding.';
+comment on column public.hl_net_pnl_by_coin.converted_fees is 'Number of fees that were converted to USDC.';
+comment on column public.hl_net_pnl_by_coin.unpriced_fees is 'Number of fees that could not be converted and are not in the sums.';
+comment on column public.hl_net_pnl_by_coin.first_day is 'First UTC day with a fill or a funding payment.';
+comment on column public.hl_net_pnl_by_coin.last_day is 'Last such day.';

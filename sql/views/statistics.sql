@@ -1,0 +1,67 @@
+-- How an account trades.
+
+create or replace view public.hl_statistics as
+with trips as (
+  select account_address, count(*) as trades,
+    count(*) filter (where net_pnl > 0) as wins, count(*) filter (where net_pnl < 0) as losses,
+    avg(net_pnl) filter (where net_pnl > 0) as average_win, avg(net_pnl) filter (where net_pnl < 0) as average_loss,
+    coalesce(sum(net_pnl) filter (where net_pnl > 0), 0) as won, coalesce(-sum(net_pnl) filter (where net_pnl < 0), 0) as lost,
+    avg(net_pnl) as expectancy, max(net_pnl) as best_trade, min(net_pnl) as worst_trade, avg(seconds) as average_seconds
+  from public.hl_round_trips where complete and closed_at is not null group by account_address
+),
+totals as (
+  select account_address, sum(fills)::bigint as fills, sum(volume) as volume, sum(closed_pnl) as closed_pnl,
+    sum(fees) as fees, sum(funding) as funding, sum(net_pnl) as net_pnl, min(first_day) as first_day,
+    max(last_day) as last_day, sum(unpriced_fees)::bigint as unpriced_fees
+  from public.hl_net_pnl_by_coin group by account_address
+),
+daily as (
+  select account_address, count(return_pct) as days, avg(return_pct) as mean, stddev_samp(return_pct) as deviation,
+    max(max_drawdown) as max_drawdown, max(max_drawdown_pct) as max_drawdown_pct
+  from public.hl_equity_daily group by account_address
+)
+select a.account_address, t.first_day, t.last_day, coalesce(t.fills, 0) as fills,
+  trim_scale(coalesce(t.volume, 0)) as volume, trim_scale(coalesce(t.closed_pnl, 0)) as closed_pnl,
+  trim_scale(coalesce(t.fees, 0)) as fees, trim_scale(coalesce(t.funding, 0)) as funding,
+  trim_scale(coalesce(t.net_pnl, 0)) as net_pnl, coalesce(t.unpriced_fees, 0) as unpriced_fees,
+  coalesce(r.trades, 0) as trades, coalesce(r.wins, 0) as wins, coalesce(r.losses, 0) as losses,
+  trim_scale(round(100.0 * r.wins / nullif(r.trades, 0), 4)) as win_rate_pct,
+  trim_scale(round(r.average_win, 6)) as average_win, trim_scale(round(r.average_loss, 6)) as average_loss,
+  trim_scale(round(r.won / nullif(r.lost, 0), 6)) as profit_factor,
+  trim_scale(round(r.average_win / nullif(-r.average_loss, 0), 6)) as payoff_ratio,
+  trim_scale(round(r.expectancy, 6)) as expectancy, r.best_trade, r.worst_trade,
+  trim_scale(round(r.average_seconds, 3)) as average_seconds,
+  coalesce(d.days, 0) as days_with_return,
+  case when d.days >= 2 then trim_scale(round(sqrt(365.0) * d.mean / nullif(d.deviation, 0), 4)) end as sharpe,
+  d.max_drawdown, d.max_drawdown_pct
+from hl_internal.accounts a
+left join totals t using (account_address)
+left join trips r using (account_address)
+left join daily d using (account_address);
+comment on view public.hl_statistics is 'How an account trades. What is not defined (a ratio without trades, without losses, without days) is null. Trades are complete round trips.';
+comment on column public.hl_statistics.account_address is 'Account.';
+comment on column public.hl_statistics.first_day is 'First UTC day with a fill or a funding payment.';
+comment on column public.hl_statistics.last_day is 'Last such day.';
+comment on column public.hl_statistics.fills is 'Number of fills.';
+comment on column public.hl_statistics.volume is 'Sum of price × size.';
+comment on column public.hl_statistics.closed_pnl is 'Realised profit, gross of fees.';
+comment on column public.hl_statistics.fees is 'Fees in USDC, builder fees inside; negative is a rebate.';
+comment on column public.hl_statistics.funding is 'Funding; negative was paid.';
+comment on column public.hl_statistics.net_pnl is 'closed_pnl − fees + funding.';
+comment on column public.hl_statistics.unpriced_fees is 'Number of fees that could not be converted and are not in the sums.';
+comment on column public.hl_statistics.trades is 'Complete round trips that are closed.';
+comment on column public.hl_statistics.wins is 'Trades with a net profit.';
+comment on column public.hl_statistics.losses is 'Trades with a net loss.';
+comment on column public.hl_statistics.win_rate_pct is 'wins ÷ trades × 100; null without trades.';
+comment on column public.hl_statistics.average_win is 'Average net profit of a win; null without wins.';
+comment on column public.hl_statistics.average_loss is 'Average net loss of a loss, negative; null without losses.';
+comment on column public.hl_statistics.profit_factor is 'Sum of wins ÷ sum of losses; null without losses.';
+comment on column public.hl_statistics.payoff_ratio is 'Average win ÷ average loss; null without either.';
+comment on column public.hl_statistics.expectancy is 'Average net profit of a trade; null without trades.';
+comment on column public.hl_statistics.best_trade is 'Best net profit.';
+comment on column public.hl_statistics.worst_trade is 'Worst net profit.';
+comment on column public.hl_statistics.average_seconds is 'Average time of a trade in seconds.';
+comment on column public.hl_statistics.days_with_return is 'Days that the ratio below rests on.';
+comment on column public.hl_statistics.sharpe is 'Mean ÷ deviation of the daily returns × √365, without a risk-free rate; null with fewer than two days or without deviation.';
+comment on column public.hl_statistics.max_drawdown is 'Deepest drawdown since the first snapshot, in USDC.';
+comment on column public.hl_statistics.max_drawdown_pct is 'Deepest drawdown in percent.';
