@@ -19,7 +19,7 @@ import { createMemoryStore } from "../store/memory.ts";
 import { migrate, requireMigrated } from "../store/migrate.ts";
 import { openPostgres } from "../store/postgres.ts";
 import { type DatabaseStore, openStore } from "../store/store.ts";
-import type { Progress } from "../sync/account.ts";
+import type { Progress } from "../sync/account/account.ts";
 import { Engine, type EngineConfig, type EngineDeps } from "../sync/engine.ts";
 import type { OpenStream, Store, VenueInfo } from "../sync/ports.ts";
 import { type Context, requireAccounts } from "./command.ts";

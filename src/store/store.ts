@@ -229,11 +229,11 @@ export function openStore(database: Database): DatabaseStore {
       return row!.applied;
     },
 
-    coverage: (account, stream: TrackedStream) =>
+    coverage: (account, stream?: TrackedStream) =>
       rows<CoverageRow>(
         `select account_address as account, stream, grade, from_ms as "fromMs", to_ms as "toMs", reason
-         from public.hl_coverage where account_address = $1 and stream = $2 order by grade, from_ms`,
-        [account, stream],
+         from public.hl_coverage where account_address = $1 and stream = coalesce($2, stream) order by stream, grade, from_ms`,
+        [account, stream ?? null],
       ),
 
     async countFillsAfter(account, timeMs, twap) {

@@ -8,12 +8,18 @@
 
 import { StoreError } from "../errors.ts";
 import type { Subscription } from "../protocol/channels.ts";
-import { INFO } from "../protocol/infoRequests.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Random } from "../runtime/random.ts";
-import { ACCOUNT_DEFAULTS, Account, type AccountOptions, type Commit, type Progress } from "./account.ts";
+import {
+  ACCOUNT_DEFAULTS,
+  Account,
+  type AccountOptions,
+  type Commit,
+  type Progress,
+} from "./account/account.ts";
+import { Dexes } from "./dexes.ts";
 import type { Address, Applied } from "./events.ts";
 import { accountSubscriptions, LANE_DEFAULTS, Lane, type LaneOptions, type LaneStatus } from "./lane.ts";
 import { Market, type MarketChoice } from "./market.ts";
@@ -117,17 +123,13 @@ export function committer(
   };
 }
 
-/** All perp dexes, "" first. */
-export async function perpDexes(info: VenueInfo, signal: AbortSignal): Promise<string[]> {
-  const answer = await info.request(INFO.perpDexs, {}, { priority: "heal", signal });
-  return answer.result.value.map((dex) => dex?.name ?? "");
-}
-
 export function openAccount(
-  deps: Pick<EngineDeps, "store" | "info" | "clock" | "log" | "onProgress"> & { volatilities: Volatilities },
+  deps: Pick<EngineDeps, "store" | "info" | "clock" | "log" | "onProgress"> & {
+    volatilities: Volatilities;
+    dexes: Dexes;
+  },
   config: EngineConfig,
   followed: FollowedAccount,
-  dexes: readonly string[],
   commit: Commit,
 ): Account {
   return new Account({
@@ -138,7 +140,7 @@ export function openAccount(
     commit,
     clock: deps.clock,
     log: deps.log.with({ account: followed.alias ?? followed.address }),
-    dexes,
+    dexes: deps.dexes,
     volatilities: deps.volatilities,
     options: { ...ACCOUNT_DEFAULTS, ...config.account },
     sinceMs: config.sinceMs,
@@ -164,7 +166,7 @@ export class Engine {
   readonly #commit: Commit;
   readonly #followed: Followed[];
   readonly #volatilities: Volatilities;
-  #dexes: Promise<string[]> | null = null;
+  readonly #dexes: Dexes;
   #standby: Standby | null = null;
   #market: Market | null = null;
   #polling: Promise<void> = Promise.resolve();
@@ -174,6 +176,10 @@ export class Engine {
     this.#config = config;
     this.#commit = committer(deps, this.#abort.signal);
     this.#volatilities = new Volatilities(deps);
+    this.#dexes = new Dexes(deps);
+    this.#dexes.onAdded((added) => {
+      for (const { lane } of this.#followed) lane?.addDexes(added);
+    });
     // Each account takes a connection of its own, and so does market data.
     const connections = LIMITS.connections - (config.market ? 1 : 0);
     const usersMax = config.usersMax ?? Math.min(LIMITS.users, connections);
@@ -207,7 +213,7 @@ export class Engine {
     const choice = this.#config.market;
     if (choice === null) return duties;
     const begin = async (signal: AbortSignal) => {
-      const dexes = await this.#perpDexes(signal);
+      const dexes = await this.#dexes.open(signal);
       const room = LIMITS.subscriptions - this.#subscriptionsOfAccounts(dexes);
       const market = new Market({ ...this.#deps, dexes, choice, room, commit: this.#commit });
       await market.start(signal);
@@ -218,15 +224,6 @@ export class Engine {
       this.#market = null;
     };
     return [...duties, { name: marketLease(choice), begin, leave }];
-  }
-
-  /** Asked once for all duties; a failure is asked again. */
-  #perpDexes(signal: AbortSignal): Promise<string[]> {
-    this.#dexes ??= perpDexes(this.#deps.info, signal).catch((error: unknown) => {
-      this.#dexes = null;
-      throw error;
-    });
-    return this.#dexes;
   }
 
   /** What the venue's limit is used for first, whether this process follows them or another of this address. */
@@ -241,14 +238,14 @@ export class Engine {
   }
 
   async #begin(followed: Followed, signal: AbortSignal): Promise<void> {
-    const dexes = await this.#perpDexes(signal);
-    const deps = { ...this.#deps, volatilities: this.#volatilities };
-    const account = openAccount(deps, this.#config, followed, dexes, this.#commit);
+    await this.#dexes.open(signal);
+    const deps = { ...this.#deps, volatilities: this.#volatilities, dexes: this.#dexes };
+    const account = openAccount(deps, this.#config, followed, this.#commit);
     await account.open();
     signal.throwIfAborted();
     followed.account = account;
     if (followed.mode === "poll") return;
-    followed.lane = this.#lane(account, dexes);
+    followed.lane = this.#lane(account, this.#dexes.names);
     followed.lane.start();
   }
 
@@ -277,8 +274,7 @@ export class Engine {
     while (polled.length > 0 && !signal.aborted) {
       const startedAtMs = clock.now();
       for (const { account } of polled) {
-        const ask = { priority: "reconcile", source: "poll", signal } as const;
-        await account?.catchUp(ask).catch((error: unknown) => {
+        await account?.catchUp("poll", signal).catch((error: unknown) => {
           if (!signal.aborted) log.warn("poll failed, will try again", { account: account.address, error });
         });
       }

@@ -115,6 +115,24 @@ export interface PositionRow {
   asOfMs: number;
 }
 
+/** Which state: of a perp dex ("" is the first one), or of spot. */
+export interface StatePart {
+  kind: "perp" | "spot";
+  dex: string;
+}
+
+/**
+ * A state that was read, and what it holds: a position or balance of ours that it lacks vanished (ADR 0005). `coins` is
+ * null when the list was not read whole, so that absence from it proves nothing.
+ */
+export interface StateRow extends StatePart {
+  account: Address;
+  coins: string[] | null;
+  /** The venue's `time` of the state; spot states carry none, and have the time of receipt. */
+  asOfMs: number;
+  receivedAtMs: number;
+}
+
 export interface BalanceRow {
   account: Address;
   coin: string;
@@ -274,6 +292,7 @@ export interface Batch {
   orderEvents?: OrderEventRow[];
   positions?: PositionRow[];
   balances?: BalanceRow[];
+  states?: StateRow[];
   funding?: FundingRow[];
   ledger?: LedgerRow[];
   dashboard?: DashboardRow[];
@@ -317,4 +336,6 @@ export interface Applied {
   written: Record<string, number>;
   /** Rows that were already there, by table: duplicates of another source. */
   known: Record<string, number>;
+  /** States that lacked something for the first time: a second one settles it. Left out when there are none. */
+  lacking?: StatePart[];
 }

@@ -17,12 +17,14 @@ import { BoundedQueue } from "../runtime/boundedQueue.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Random } from "../runtime/random.ts";
-import type { Account, ReadOptions } from "./account.ts";
+import type { Account } from "./account/account.ts";
+import type { PurposeName } from "./account/purpose.ts";
 import { quarantineRows, type WindowStream } from "./backfill.ts";
-import type { Batch, CoverageRow, FillRow, OrderEventRow, Source } from "./events.ts";
+import { append, isEmpty } from "./batch.ts";
+import type { Batch, CoverageRow, FillRow, OrderEventRow } from "./events.ts";
 import { factRows, type Origin, openOrderRows } from "./normalize.ts";
 import type { OpenStream, Stream, StreamHandler, StreamStatus } from "./ports.ts";
-import type { Suspicion } from "./selfCheck.ts";
+import type { FillSuspicion, OrderSuspicion, Suspicion } from "./selfCheck.ts";
 
 export const LANE_DEFAULTS = {
   /** Reconcile with REST this often while the stream lives. */
@@ -46,8 +48,8 @@ export const LANE_DEFAULTS = {
 } as const;
 export type LaneOptions = { [K in keyof typeof LANE_DEFAULTS]: number };
 
-/** Orders asked for one by one at the same time. */
-const ORDER_REPAIRS_MAX = 8;
+/** Suspected orders asked for in one repair; more wait for the next. */
+const ORDERS_PER_REPAIR = 100;
 /** Failed tasks whose back-off is remembered; beyond it all of them may try again at once. */
 const RETRIES_MAX = 1_000;
 
@@ -88,9 +90,14 @@ export interface LaneDeps {
   onFatal(error: unknown): void;
 }
 
-/** Every subscription of one account; state channels once per dex. The first dex is the venue's default: left out. */
+/** State channels, once per dex. The first dex is the venue's default: left out. */
+export const dexSubscriptions = (user: string, dexes: readonly string[]): Subscription[] =>
+  ["clearinghouseState", "openOrders"].flatMap((type) =>
+    dexes.map((dex) => (dex === "" ? { type, user } : { type, user, dex })),
+  );
+
+/** Every subscription of one account. */
 export function accountSubscriptions(user: string, dexes: readonly string[]): Subscription[] {
-  const perDex = (type: string) => dexes.map((dex) => (dex === "" ? { type, user } : { type, user, dex }));
   return [
     { type: "orderUpdates", user },
     { type: "userEvents", user },
@@ -102,8 +109,7 @@ export function accountSubscriptions(user: string, dexes: readonly string[]): Su
     { type: "userNonFundingLedgerUpdates", user },
     { type: "spotState", user },
     { type: "webData3", user },
-    ...perDex("clearinghouseState"),
-    ...perDex("openOrders"),
+    ...dexSubscriptions(user, dexes),
   ];
 }
 
@@ -184,7 +190,13 @@ export class Lane {
   /** Asks for a catch-up now. */
   resync(): void {
     this.#giveUp("catch-up");
-    this.#startCatchUp("heal", "repair");
+    this.#startCatchUp("heal");
+  }
+
+  /** Perp dexes that the venue did not list before: their states and orders are streamed from now on. */
+  addDexes(dexes: readonly string[]): void {
+    for (const subscription of dexSubscriptions(this.#deps.account.address, dexes))
+      this.#stream?.subscribe(subscription);
   }
 
   #handler(): StreamHandler {
@@ -267,7 +279,7 @@ export class Lane {
   async #flush({ batch, receivedAtMs }: Pending): Promise<void> {
     const { account } = this.#deps;
     const fresh = this.#committed.without(batch);
-    if (fresh.fills?.length) merge(fresh, account.snapshot(false, true));
+    if (fresh.fills?.length) append(fresh, account.snapshot(true));
     if (isEmpty(fresh)) return;
     await account.commit(fresh, receivedAtMs);
     this.#committed.add(fresh);
@@ -279,7 +291,7 @@ export class Lane {
     this.#awaitStreamed();
     // One that began before may have read what lies before the loss only.
     this.#giveUp("catch-up");
-    const done = this.#startCatchUp("heal", "repair");
+    const done = this.#startCatchUp("heal");
     const held = new AbortController();
     this.#release = () => held.abort();
     const hold = this.#deps.clock.sleep(this.#deps.options.holdMs, held.signal).catch(() => {});
@@ -325,14 +337,13 @@ export class Lane {
       await this.#endStreamed();
       this.#awaitStreamed();
       this.#catchUpAgain = true;
-      this.#startCatchUp("heal", "repair");
+      this.#startCatchUp("heal");
     }
-    for (const suspicion of account.check.ripe(nowMs)) this.#startRepair(suspicion);
+    this.#startRepairs(account.check.ripe(nowMs));
     this.#startConfirm(nowMs);
     // A heal that failed is as urgent as it was.
-    if (nowMs >= this.#catchUpDueMs && this.#phase === "catching_up") this.#startCatchUp("heal", "repair");
-    else if (nowMs >= this.#catchUpDueMs)
-      this.#startCatchUp("reconcile", this.#phase === "live" ? "reconcile" : "poll");
+    if (nowMs >= this.#catchUpDueMs && this.#phase === "catching_up") this.#startCatchUp("heal");
+    else if (nowMs >= this.#catchUpDueMs) this.#startCatchUp(this.#phase === "live" ? "reconcile" : "poll");
     else if (this.#lastCatchUpMs !== null) this.#startBackfill();
     const idle: Batch = account.snapshot(false);
     if (nowMs - this.#streamedWrittenMs >= this.#deps.options.streamedMs) {
@@ -342,16 +353,16 @@ export class Lane {
     if (!isEmpty(idle)) await account.commit(idle, nowMs);
   }
 
-  #startCatchUp(priority: ReadOptions["priority"], source: Source): Promise<void> {
+  #startCatchUp(purpose: PurposeName): Promise<void> {
     return this.#background("catch-up", async (signal) => {
       this.#catchUpAgain = false;
       const { clock, options } = this.#deps;
       const onRead = (stream: WindowStream) => {
-        if (priority === "heal") this.#confirmDueMs.set(stream, clock.now() + options.confirmMs);
+        if (purpose === "heal") this.#confirmDueMs.set(stream, clock.now() + options.confirmMs);
         else this.#confirmDueMs.delete(stream);
       };
       try {
-        await this.#deps.account.catchUp({ priority, source, signal }, onRead);
+        await this.#deps.account.catchUp(purpose, signal, onRead);
       } catch (error) {
         if (signal.aborted) throw error;
         this.#lastCatchUpError = error instanceof Error ? error.message : String(error);
@@ -367,15 +378,22 @@ export class Lane {
     });
   }
 
-  #startRepair(suspicion: Suspicion): void {
-    const names = [...this.#tasks.keys()];
-    // One reading often answers several: what it leaves open is raised again.
-    if (suspicion.kind !== "order" && this.#deps.account.isHealingFills) return;
+  #startRepairs(suspicions: readonly Suspicion[]): void {
+    const orders = suspicions.filter((one): one is OrderSuspicion => one.kind === "order");
+    for (const suspicion of suspicions) if (suspicion.kind !== "order") this.#startRepair(suspicion);
     // A catch-up lists at once what is open and what ended, and must not wait for questions about single orders.
-    const isOrder = suspicion.kind === "order";
-    if (isOrder && names.includes("catch-up")) return;
-    if (isOrder && names.filter((name) => name.startsWith("repair order")).length >= ORDER_REPAIRS_MAX)
-      return;
+    if (orders.length === 0 || this.#tasks.has("catch-up")) return;
+    this.#background("repair of orders", async (signal) => {
+      const asked = orders.slice(0, ORDERS_PER_REPAIR);
+      const healed = await this.#deps.account.repairOrders(asked, signal);
+      this.#healed += healed;
+      this.#unexplained += asked.length - healed;
+    });
+  }
+
+  #startRepair(suspicion: FillSuspicion): void {
+    // One reading often answers several: what it leaves open is raised again.
+    if (this.#deps.account.isHealingFills) return;
     this.#background(`repair ${suspicion.key}`, async (signal) => {
       if (await this.#deps.account.repair(suspicion, signal)) this.#healed += 1;
       else this.#unexplained += 1;
@@ -387,7 +405,7 @@ export class Lane {
     if (due.length === 0) return;
     this.#background("confirm", async (signal) => {
       const streams = due.map(([stream]) => stream);
-      await this.#deps.account.confirm(streams, { priority: "reconcile", source: "reconcile", signal });
+      await this.#deps.account.confirm(streams, signal);
       // A heal that came meanwhile wants its own.
       for (const [stream, atMs] of due)
         if (this.#confirmDueMs.get(stream) === atMs) this.#confirmDueMs.delete(stream);
@@ -398,7 +416,7 @@ export class Lane {
     const { account } = this.#deps;
     if (!account.hasOldGaps()) return;
     this.#background("backfill", async (signal) => {
-      await account.backfill({ priority: "backfill", source: "backfill", signal });
+      await account.backfill("backfill", signal);
     });
   }
 
@@ -448,10 +466,10 @@ export class Lane {
     pending.receivedAtMs = Math.min(pending.receivedAtMs, receivedAtMs);
     batch.quarantine.push(...quarantineRows(unread, channel, account.address, receivedAtMs));
     const facts = factRows(content, origin);
-    if (facts !== null) merge(batch, facts);
+    if (facts !== null) append(batch, facts);
     switch (content.type) {
       case "openOrders":
-        merge(
+        append(
           batch,
           account.openOrders(
             content.dex,
@@ -462,10 +480,10 @@ export class Lane {
         );
         break;
       case "clearinghouseState":
-        merge(batch, account.perpState(content.dex, content.state, receivedAtMs));
+        append(batch, account.perpState(content.dex, content.state, receivedAtMs));
         break;
       case "spotState":
-        merge(batch, account.spotState(content.state, receivedAtMs));
+        append(batch, account.spotState(content.state, receivedAtMs));
         break;
       case "webData3":
         if (content.data.userState.abstraction) account.noteAbstraction(content.data.userState.abstraction);
@@ -473,9 +491,9 @@ export class Lane {
       case "webData2": {
         const { clearinghouseState: state, spotState: spot } = content.data;
         const orders = openOrderRows(origin, content.openOrders);
-        merge(batch, account.perpState("", { value: state, raw: state }, receivedAtMs));
-        merge(batch, account.openOrders("", orders, content.complete, receivedAtMs));
-        if (spot) merge(batch, account.spotState({ value: spot, raw: spot }, receivedAtMs));
+        append(batch, account.perpState("", { value: state, raw: state }, receivedAtMs));
+        append(batch, account.openOrders("", orders, content.complete, receivedAtMs));
+        if (spot) append(batch, account.spotState({ value: spot, raw: spot }, receivedAtMs));
         break;
       }
     }
@@ -532,17 +550,6 @@ const emptyPending = (): Pending => ({
   batch: { fills: [], orderEvents: [], funding: [], ledger: [], quarantine: [] },
   receivedAtMs: Number.POSITIVE_INFINITY,
 });
-
-const isEmpty = (batch: Batch): boolean => Object.values(batch).every((rows) => rows.length === 0);
-
-/** Appends the rows of `part` to `batch`. */
-export function merge(batch: Batch, part: Batch): void {
-  const target = batch as Record<string, unknown[]>;
-  for (const [table, rows] of Object.entries(part)) {
-    target[table] ??= [];
-    for (const row of rows) target[table].push(row);
-  }
-}
 
 const NO_STREAM: StreamStatus = {
   state: "stopped",

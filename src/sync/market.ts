@@ -7,8 +7,9 @@ import type { Reading, Subscription } from "../protocol/channels.ts";
 import { BoundedQueue } from "../runtime/boundedQueue.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
-import type { Commit } from "./account.ts";
+import type { Commit } from "./account/account.ts";
 import { quarantineRows } from "./backfill.ts";
+import { dexOfCoin } from "./dexes.ts";
 import type { Batch } from "./events.ts";
 import { assetCtxRow, bookRow, candleRow, midRows, tradeRow } from "./normalize.ts";
 import type { OpenStream, Stream, StreamStatus, VenueInfo } from "./ports.ts";
@@ -37,9 +38,6 @@ interface Subscribed {
 /** Mids come for a whole dex at once. */
 const midSubscriptions = (dexes: Iterable<string>): Subscription[] =>
   [...dexes].map((dex) => (dex === "" ? { type: "allMids" } : { type: "allMids", dex }));
-
-/** `xyz:TSLA` is of the dex xyz; everything else, spot too, rides with the first one. */
-const dexOf = (coin: string): string => (coin.includes(":") ? coin.split(":")[0]! : "");
 
 function coinSubscription(stream: string, coin: string): Subscription {
   const [type = "", interval = CANDLE_INTERVAL_DEFAULT] = stream.split(":");
@@ -127,7 +125,7 @@ export class Market {
     const streams = [...new Set(choice.streams)];
     if (choice.coins !== "all") {
       const { coins } = choice;
-      return marketSubscriptions(coins, streams, new Set(coins.map(dexOf)), room);
+      return marketSubscriptions(coins, streams, new Set(coins.map(dexOfCoin)), room);
     }
     const needsCoins = streams.some((name) => name !== "allMids");
     const coins = needsCoins ? await listedCoins(info, dexes, signal) : [];

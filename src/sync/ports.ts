@@ -38,7 +38,8 @@ export interface Store {
   openAccount(account: Address, alias: string | null, sinceMs: number | null): Promise<AccountState>;
   /** Writes all of it or nothing, as joins, with coverage and outbox rows in the same transaction. */
   apply(batch: Batch): Promise<Applied>;
-  coverage(account: Address, stream: TrackedStream): Promise<CoverageRow[]>;
+  /** Of one stream, or of all. */
+  coverage(account: Address, stream?: TrackedStream): Promise<CoverageRow[]>;
   /** Stored fills with a time after `timeMs`: TWAP slices, or all others. */
   countFillsAfter(account: Address, timeMs: number, twap: boolean): Promise<number>;
   /** Stored rows in [fromMs, toMs], for verification; ordered by time. */

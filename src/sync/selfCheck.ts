@@ -10,6 +10,7 @@
 import { type Decimal, eq } from "../runtime/decimal.ts";
 import { fillKey } from "./backfill.ts";
 import { type ChainBreak, type ChainEnd, endPosition, isPerp, linkChain } from "./chain.ts";
+import { dexOfCoin } from "./dexes.ts";
 import type { FillRow, OrderEventRow } from "./events.ts";
 import { classifyStatus } from "./merge.ts";
 import { FORGOTTEN } from "./normalize.ts";
@@ -18,10 +19,17 @@ import { FORGOTTEN } from "./normalize.ts";
 export const SUSPICION_KINDS = ["chain", "position", "order"] as const satisfies readonly Suspicion["kind"][];
 
 /** A contradiction that outlived its grace. */
-export type Suspicion =
+export type FillSuspicion =
   | { kind: "chain"; key: string; coin: string; fromMs: number; toMs: number; missing: Decimal }
-  | { kind: "position"; key: string; coin: string; fromMs: number; implied: Decimal; venue: Decimal }
-  | { kind: "order"; key: string; coin: string; orderId: number };
+  | { kind: "position"; key: string; coin: string; fromMs: number; implied: Decimal; venue: Decimal };
+/** An order that we hold open and the venue does not list, or that filled and was never announced. */
+export interface OrderSuspicion {
+  kind: "order";
+  key: string;
+  coin: string;
+  orderId: number;
+}
+export type Suspicion = FillSuspicion | OrderSuspicion;
 
 /** Fills of a coin kept for re-linking when a late one arrives; older ones are folded into the chain's start. */
 const FILLS_PER_COIN = 4_000;
@@ -31,6 +39,8 @@ const FOLD_AT = 500;
 const UNSETTLED_MS = 10_000;
 /** Orders whose end was seen, remembered so that a late `open` does not bring them back. */
 const ENDED_ORDERS = 20_000;
+/** Orders known by their fills alone; beyond it the oldest wait for the next reconcile. */
+const UNANNOUNCED_ORDERS = 5_000;
 
 interface Chain {
   start: ChainEnd | null;
@@ -47,10 +57,6 @@ interface OpenOrder {
   isUnlisted: boolean;
 }
 
-/** The perp dex of a coin: `xyz` of `xyz:AAPL`, else "". Spot and outcome markets ride with the first dex. */
-export const dexOfCoin = (coin: string): string =>
-  coin.includes(":") ? coin.slice(0, coin.indexOf(":")) : "";
-
 /** Whether the fill is simply the next link of an unbroken chain. */
 const isNext = ({ end, breaks }: Chain, fill: FillRow): boolean =>
   breaks.length === 0 &&
@@ -62,6 +68,8 @@ export class SelfCheck {
   #venue = new Map<string, { timeMs: number; szi: Decimal }>();
   #orders = new Map<number, OpenOrder>();
   #ended = new Set<number>();
+  /** Orders of which a fill came and no transition. */
+  #unannounced = new Map<number, { coin: string; timeMs: number }>();
   #raised = new Map<string, number>();
   /** Fills up to here are none of its business. */
   #knownToMs = Number.NEGATIVE_INFINITY;
@@ -84,11 +92,33 @@ export class SelfCheck {
       const fills = chain.fills.filter(({ timeMs }) => timeMs > knownToMs);
       if (fills.length < chain.fills.length) this.#goOn(coin, { start: null, fills, known: fills }, nowMs);
     }
+    for (const [orderId, { timeMs }] of this.#unannounced) {
+      if (timeMs > knownToMs) continue;
+      this.#unannounced.delete(orderId);
+      this.#raised.delete(`order:${orderId}`);
+    }
   }
 
   /** Where our fills say the position of a coin is, or null when nothing is known of it. */
   chainEnd(coin: string): ChainEnd | null {
     return this.#chains.get(coin)?.end ?? null;
+  }
+
+  /** Whether the order is suspected, ripe or not. */
+  isSuspected(orderId: number): boolean {
+    return this.#raised.has(`order:${orderId}`);
+  }
+
+  /** The venue does not know the order, and no transition of it was ever told: it is not asked for again. */
+  noteForgotten(orderId: number): void {
+    this.#unannounced.delete(orderId);
+    this.#raised.delete(`order:${orderId}`);
+    this.#noteEnded(orderId);
+  }
+
+  #noteEnded(orderId: number): void {
+    this.#ended.add(orderId);
+    if (this.#ended.size > ENDED_ORDERS) this.#ended.delete(this.#ended.values().next().value!);
   }
 
   noteOpenOrder(orderId: number, coin: string, nowMs: number): void {
@@ -98,6 +128,7 @@ export class SelfCheck {
 
   noteOrderEvents(rows: readonly OrderEventRow[], nowMs: number): void {
     for (const row of rows) {
+      if (this.#unannounced.delete(row.orderId)) this.#raised.delete(`order:${row.orderId}`);
       const isForgotten = row.venueStatus === FORGOTTEN;
       if (!classifyStatus(row.venueStatus).terminal && !isForgotten) {
         this.noteOpenOrder(row.orderId, row.coin, nowMs);
@@ -106,16 +137,16 @@ export class SelfCheck {
       this.#orders.delete(row.orderId);
       this.#raised.delete(`order:${row.orderId}`);
       // Should a list have it after all, it is held open again.
-      if (isForgotten) continue;
-      this.#ended.add(row.orderId);
-      if (this.#ended.size > ENDED_ORDERS) this.#ended.delete(this.#ended.values().next().value!);
+      if (!isForgotten) this.#noteEnded(row.orderId);
     }
   }
 
   noteFills(rows: readonly FillRow[], nowMs: number): void {
     const touched = new Map<string, boolean>();
     for (const fill of rows) {
-      if (!isPerp(fill.coin) || fill.timeMs <= this.#knownToMs) continue;
+      if (fill.timeMs <= this.#knownToMs) continue;
+      this.#noteOrderOf(fill, nowMs);
+      if (!isPerp(fill.coin)) continue;
       const chain = this.#chain(fill.coin);
       const key = fillKey(fill);
       // Older than the start of what is kept: it was linked, or rebased over, before.
@@ -133,6 +164,14 @@ export class SelfCheck {
       this.#judge(`position:${coin}`, this.#differs(coin), nowMs);
       if (chain.fills.length > FOLD_AT && chain.breaks.length === 0) this.#fold(chain);
     }
+  }
+
+  #noteOrderOf({ orderId, coin, timeMs }: FillRow, nowMs: number): void {
+    if (this.#orders.has(orderId) || this.#ended.has(orderId) || this.#unannounced.has(orderId)) return;
+    this.#unannounced.set(orderId, { coin, timeMs });
+    this.#judge(`order:${orderId}`, true, nowMs);
+    if (this.#unannounced.size > UNANNOUNCED_ORDERS)
+      this.noteForgotten(this.#unannounced.keys().next().value!);
   }
 
   /** A pushed or fetched state of one dex. `positions`: coin → signed size; what is absent is flat. */
@@ -189,7 +228,11 @@ export class SelfCheck {
     const explained = this.#describe(suspicion.key) === null;
     this.#raised.delete(suspicion.key);
     if (!explained && suspicion.kind === "position") this.#rebase(suspicion.coin);
-    if (!explained && suspicion.kind === "order") this.#orders.get(suspicion.orderId)!.isUnlisted = true;
+    if (!explained && suspicion.kind === "order") {
+      const open = this.#orders.get(suspicion.orderId);
+      if (open) open.isUnlisted = true;
+      else this.noteForgotten(suspicion.orderId);
+    }
     return explained;
   }
 
@@ -214,7 +257,7 @@ export class SelfCheck {
   #describe(key: string): Suspicion | null {
     const [kind, subject] = [key.slice(0, key.indexOf(":")), key.slice(key.indexOf(":") + 1)];
     if (kind === "order") {
-      const order = this.#orders.get(Number(subject));
+      const order = this.#orders.get(Number(subject)) ?? this.#unannounced.get(Number(subject));
       return order ? { kind, key, coin: order.coin, orderId: Number(subject) } : null;
     }
     const chain = this.#chains.get(subject);

@@ -1,6 +1,6 @@
 /** `backfill`: history only, from `--since` or from as far back as the venue serves; resumes where it stopped. */
 import type { LimiterStats } from "../../connection/rateLimiter.ts";
-import type { Progress } from "../../sync/account.ts";
+import type { Progress } from "../../sync/account/account.ts";
 import { WINDOW_STREAMS } from "../../sync/backfill.ts";
 import type { Command } from "../command.ts";
 import { passes } from "./sync.ts";
@@ -17,11 +17,10 @@ export const backfill: Command = {
   summary: "read the history of accounts, resumable",
   options: ["account", "network", "apiUrl", "wsUrl", "database", "since", "weight"],
   run(context) {
-    const ask = { priority: "backfill", source: "backfill", signal: context.signal } as const;
     return passes({ ...context, options: { ...context.options, once: true } }, async (accounts) => {
       for (const account of accounts) {
-        await account.catchUp(ask);
-        await account.backfill(ask);
+        await account.catchUp("backfill", context.signal);
+        await account.backfill("backfill", context.signal);
         for (const stream of WINDOW_STREAMS) {
           for (const { toMs } of account.known(stream, "unprovable")) {
             const until = new Date(toMs).toISOString();

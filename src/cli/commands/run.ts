@@ -4,7 +4,7 @@
  */
 import { historyLine, jsonLine, textLine } from "../../outputs/console.ts";
 import type { Lifecycle } from "../../runtime/lifecycle.ts";
-import type { Progress } from "../../sync/account.ts";
+import type { Progress } from "../../sync/account/account.ts";
 import type { Committed } from "../../sync/engine.ts";
 import { warnAtStart } from "../checks/atStart.ts";
 import { type Command, type Context, EXIT, untilAborted } from "../command.ts";

@@ -1,7 +1,8 @@
 /** `sync`: REST only, once or every `--interval`. A pass is complete: every gap that the venue can still serve is closed. */
 import { systemRandom } from "../../runtime/random.ts";
-import type { Account, Progress } from "../../sync/account.ts";
-import { committer, openAccount, perpDexes } from "../../sync/engine.ts";
+import type { Account, Progress } from "../../sync/account/account.ts";
+import { Dexes } from "../../sync/dexes.ts";
+import { committer, openAccount } from "../../sync/engine.ts";
 import { Volatilities } from "../../sync/volatility.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
 import { connectVenue, engineConfig, openMigrated } from "../wire.ts";
@@ -17,9 +18,8 @@ export const sync: Command = {
   async run(context) {
     return passes(context, async (accounts) => {
       for (const account of accounts) {
-        const ask = { source: "poll", signal: context.signal } as const;
-        await account.catchUp({ ...ask, priority: "reconcile" });
-        await account.backfill({ ...ask, priority: "backfill" });
+        await account.catchUp("poll", context.signal);
+        await account.backfill("poll", context.signal);
       }
     });
   },
@@ -47,11 +47,12 @@ export async function passes(
           written[table] = (written[table] ?? 0) + rows;
       },
       volatilities: new Volatilities({ info, clock }),
+      dexes: new Dexes({ info, clock, log }),
       onProgress: (progress: Progress) => log.info(progressLine(progress, limiter.stats())),
     };
     const commit = committer(deps, signal, COMMIT_ATTEMPTS);
-    const dexes = await perpDexes(info, signal);
-    const accounts = config.accounts.map((followed) => openAccount(deps, config, followed, dexes, commit));
+    await deps.dexes.open(signal);
+    const accounts = config.accounts.map((followed) => openAccount(deps, config, followed, commit));
     for (const account of accounts) await account.open();
     for (;;) {
       const startedAtMs = clock.now();

@@ -5,7 +5,7 @@
 import { StoreError } from "../../errors.ts";
 import type { Log } from "../../runtime/log.ts";
 import { NO_PRIVILEGE } from "../../store/postgres.ts";
-import { perpDexes } from "../../sync/engine.ts";
+import { Dexes } from "../../sync/dexes.ts";
 import type { MoneyTie } from "../../sync/ports.ts";
 import { type Certificate, verify as check, doubtsOf, passed } from "../../sync/verify.ts";
 import { type Command, EXIT, requireAccounts } from "../command.ts";
@@ -21,7 +21,7 @@ export const verify: Command = {
     const { store, close } = await openToRead(context);
     try {
       const { info } = connectVenue(context);
-      const dexes = await perpDexes(info, signal);
+      const dexes = await new Dexes({ info, clock, log }).open(signal);
       let sound = true;
       for (const { address } of accounts) {
         const certificate = await check({ account: address, dexes, store, info, clock, signal });

@@ -3,7 +3,7 @@
  * the database every few seconds; while it does not answer there are none, never old ones.
  */
 
-import type { Account, Progress } from "../../sync/account.ts";
+import type { Account, Progress } from "../../sync/account/account.ts";
 import { WINDOW_STREAMS } from "../../sync/backfill.ts";
 import { knownSince, union } from "../../sync/coverage.ts";
 import type { Engine, EngineStatus } from "../../sync/engine.ts";

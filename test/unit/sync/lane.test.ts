@@ -3,7 +3,8 @@ import { describe, it } from "node:test";
 import { CHANNELS } from "../../../src/protocol/channels.ts";
 import { silentLog } from "../../../src/runtime/log.ts";
 import { createMemoryStore } from "../../../src/store/memory.ts";
-import { ACCOUNT_DEFAULTS, Account } from "../../../src/sync/account.ts";
+import { ACCOUNT_DEFAULTS, Account } from "../../../src/sync/account/account.ts";
+import { Dexes } from "../../../src/sync/dexes.ts";
 import { LANE_DEFAULTS, Lane } from "../../../src/sync/lane.ts";
 import type { StreamHandler, VenueInfo } from "../../../src/sync/ports.ts";
 import { Volatilities } from "../../../src/sync/volatility.ts";
@@ -27,7 +28,14 @@ async function unanswered() {
   const store = createMemoryStore();
   const own = { clock, info, store, log: silentLog };
   const account = new Account({
-    ...{ ...own, account: USER, alias: null, dexes: [""], sinceMs: null, options: ACCOUNT_DEFAULTS },
+    ...{
+      ...own,
+      account: USER,
+      alias: null,
+      dexes: new Dexes(own),
+      sinceMs: null,
+      options: ACCOUNT_DEFAULTS,
+    },
     volatilities: new Volatilities(own),
     commit: (batch) => store.apply(batch),
   });

@@ -1,0 +1,568 @@
+/**
+ * One account followed: what is known of it, and every way of learning more that goes over REST. `lane` adds the
+ * stream; polling uses this alone.
+ *
+ * Guarantees: `catchUp` closes the gap that reaches the present in every stream, reads the states of the dexes in use,
+ * and resolves every order we hold open that the venue does not; `backfill` closes the older gaps. Each part commits
+ * what it learned by itself, so that an interruption loses nothing. A part that fails is *unknown*: it throws after
+ * the other parts had their turn, and its gap stays a gap.
+ */
+
+import { ProtocolError } from "../../errors.ts";
+import type { Read } from "../../protocol/decode.ts";
+import { INFO } from "../../protocol/infoRequests.ts";
+import type { WireClearinghouseState, WireSpotState } from "../../protocol/schemas.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import type { Log } from "../../runtime/log.ts";
+import { readWindow, WINDOW_STREAMS, type WindowReading, type WindowStream } from "../backfill.ts";
+import { append, isEmpty } from "../batch.ts";
+import type { Interval } from "../coverage.ts";
+import { type Dexes, dexOfCoin } from "../dexes.ts";
+import type {
+  Address,
+  Applied,
+  Batch,
+  CoverageGrade,
+  CoverageRow,
+  DashboardRow,
+  DriftRow,
+  OrderEventRow,
+  PositionRow,
+  StatePart,
+  TrackedStream,
+} from "../events.ts";
+import { TRACKED_STREAMS } from "../events.ts";
+import { HealthWatch } from "../healthWatch.ts";
+import type { Store, VenueInfo } from "../ports.ts";
+import { type FillSuspicion, type OrderSuspicion, SelfCheck, type Suspicion } from "../selfCheck.ts";
+import type { Volatilities } from "../volatility.ts";
+import { CoverageBook } from "./coverageBook.ts";
+import { OpenOrders } from "./openOrders.ts";
+import { type Asking, OrderReader } from "./orderReader.ts";
+import { PURPOSES, type Purpose, type PurposeName } from "./purpose.ts";
+import { Snapshots } from "./snapshots.ts";
+import { StateBook } from "./states.ts";
+import { TIME_LIMITS, VenueTime } from "./venueTime.ts";
+
+/** Limits and margins of following one account; all overridable for tests. */
+export const ACCOUNT_DEFAULTS = {
+  /** REST may answer this much behind the stream (no figure is published): younger time is never claimed as proven. */
+  restLagMs: 2_000,
+  /** Reconciling repeats this much of what was proven before; healing and polling, which cost when it is busy, this much. */
+  overlapMs: 60_000,
+  quickOverlapMs: 10_000,
+  /** After so long an absence the young end is read first; the rest is backfill. */
+  foregroundMs: 3_600_000,
+  /** A lost message is suspected when a contradiction lives this long. */
+  graceMs: 2_500,
+  /** What one state lacks is looked for in a second one, at least this much later. */
+  secondLookMs: 1_000,
+  /** Between two account snapshots in `hl_dashboard`; the shorter ones after a fill and when risk has moved. */
+  dashboardMs: 60_000,
+  dashboardAfterFillMs: 5_000,
+  dashboardRiskMs: 3_000,
+} as const;
+export type AccountOptions = { [K in keyof typeof ACCOUNT_DEFAULTS]: number };
+
+/** How far past the present a window reads, so that a venue clock ahead of ours hides nothing. */
+const READ_AHEAD_MS = 3_600_000;
+/** Every Nth catch-up (and the first) reads the list of dexes and the states of all of them, with the long overlap. */
+const THOROUGH_EVERY = 12;
+/** A heal takes the venue's time as heard this lately, instead of asking for it first. */
+const TIME_FRESH_MS = 1_000;
+/** What reading the fills after an outage may cost at once: the venue's time, two full pages, and one of TWAP slices. */
+const HEAL_WEIGHT = 362;
+/** The warning about a refused time is repeated this often at most. */
+const TIME_WARNING_MS = 600_000;
+
+/** Commits a batch for good: retries while the database is away, so it rejects only on abort or on a bug. */
+export type Commit = (batch: Batch, receivedAtMs: number) => Promise<Applied>;
+
+export interface AccountDeps {
+  account: Address;
+  alias: string | null;
+  info: VenueInfo;
+  store: Store;
+  commit: Commit;
+  clock: Clock;
+  log: Log;
+  /** Shared by all accounts. */
+  dexes: Dexes;
+  volatilities: Volatilities;
+  options: AccountOptions;
+  /** Start of the wanted history; null for all that the venue serves. */
+  sinceMs: number | null;
+  onProgress?: (progress: Progress) => void;
+}
+
+/** Where a window reading stands, for people. */
+export interface Progress {
+  account: Address;
+  stream: TrackedStream;
+  fromMs: number;
+  toMs: number;
+  rows: number;
+}
+
+export class Account {
+  readonly address: Address;
+  readonly #deps: AccountDeps;
+  readonly check: SelfCheck;
+  readonly #time = new VenueTime();
+  readonly #book = new CoverageBook();
+  readonly #open = new OpenOrders();
+  readonly #states: StateBook;
+  readonly #snapshots: Snapshots;
+  readonly #orders: OrderReader;
+  readonly #health: HealthWatch;
+  #catchUps = 0;
+  #fillHeals = 0;
+  #timeWarnedMs = Number.NEGATIVE_INFINITY;
+  /** The self-check knows from when on. */
+  #isChecking = false;
+  /** Gives back the weight kept for the next heal; null while none is expected. */
+  #release: (() => void) | null = null;
+
+  constructor(deps: AccountDeps) {
+    const { account, clock, dexes, info, store, options } = deps;
+    this.#deps = deps;
+    this.address = account;
+    this.check = new SelfCheck(options.graceMs);
+    this.#health = new HealthWatch(deps);
+    this.#states = new StateBook({ account, clock, dexes, check: this.check, health: this.#health });
+    const watched = () => this.#states.watched(this.#time.ms);
+    this.#snapshots = new Snapshots({ clock, health: this.#health, options, watched });
+    this.#orders = new OrderReader({
+      account,
+      info,
+      store,
+      check: this.check,
+      book: this.#book,
+      commit: (batch, receivedAtMs) => this.commit(batch, receivedAtMs),
+      onListed: (dex, rows) => this.#noteListed(dex, rows, true),
+    });
+  }
+
+  /** Reads what the database knows. To be called once, first. */
+  async open(): Promise<void> {
+    const { store, account, alias, sinceMs, clock } = this.#deps;
+    // Null would leave open what is wanted: 0 is all of it.
+    const state = await store.openAccount(account, alias, sinceMs ?? 0);
+    const future = this.#book.open(state.sinceMs ?? 0, state.coverage, clock.now() + TIME_LIMITS.aheadMaxMs);
+    if (future.length > 0)
+      this.#deps.log.warn("what is stored as complete reaches into the future: it is read again");
+    const provenToMs = (["fills", "twapFills"] as const).map((stream) => this.#book.provenToMs(stream) ?? 0);
+    this.#checkAfter(Math.min(...provenToMs));
+    for (const order of state.openOrders) {
+      this.check.noteOpenOrder(order.orderId, order.coin, clock.now());
+      this.#states.noteUsed(dexOfCoin(order.coin));
+    }
+    for (const { dex } of state.positions) this.#states.noteUsed(dex);
+  }
+
+  /**
+   * Reads again what is known: `verify` in another process may have withdrawn a part (ADR 0007). What is committed
+   * meanwhile may be forgotten by this, and is then read once more. Claims on the future are withdrawn.
+   */
+  async #recall(): Promise<void> {
+    const { store, account, clock, log } = this.#deps;
+    const latestMs = this.#time.readToMs(clock.now()) + TIME_LIMITS.aheadMaxMs;
+    const future = this.#book.open(this.#book.sinceMs, await store.coverage(account), latestMs);
+    if (future.length === 0) return;
+    const foundAtMs = clock.now();
+    const doubts = future.map(({ stream, fromMs, toMs }) => ({
+      stream,
+      fromMs,
+      toMs,
+      table: null,
+      row: null,
+    }));
+    await store.doubt(account, doubts);
+    const drift = future.map(({ stream, grade, fromMs, toMs }) => {
+      return {
+        account,
+        stream,
+        cause: "future",
+        detail: { grade, fromMs, toMs },
+        foundAtMs,
+        repairedAtMs: foundAtMs,
+      };
+    });
+    await this.commit({ drift }, foundAtMs);
+    log.warn("claims on the future withdrawn: that time is read again", { intervals: future.length });
+  }
+
+  /** The newest believed time of the venue, 0 before the first: what is claimed as known never goes beyond it. */
+  get venueTimeMs(): number {
+    return this.#time.ms;
+  }
+
+  /** Where nothing is proven yet, what happened before the venue first told the time is read as history. */
+  #checkAfter(knownToMs: number): void {
+    if (this.#isChecking || knownToMs <= 0) return;
+    this.#isChecking = true;
+    this.check.beginAfter(knownToMs, this.#deps.clock.now());
+  }
+
+  #noteVenueTime(venueMs: number): void {
+    const { clock, log } = this.#deps;
+    const nowMs = clock.now();
+    const isBelieved = this.#time.note(venueMs, nowMs);
+    if (isBelieved) this.#checkAfter(venueMs);
+    if (isBelieved || nowMs - this.#timeWarnedMs < TIME_WARNING_MS) return;
+    this.#timeWarnedMs = nowMs;
+    log.warn(
+      "a time of the venue is far from this machine's clock: it is not believed, and nothing that young is called complete",
+      {
+        venue: new Date(venueMs).toISOString(),
+        here: new Date(nowMs).toISOString(),
+      },
+    );
+  }
+
+  async #askTime(asking: Asking): Promise<void> {
+    const status = await this.#deps.info.request(INFO.exchangeStatus, {}, ask(asking));
+    this.#noteVenueTime(status.result.value.time);
+  }
+
+  /** Proven, streamed and unprovable intervals of a stream, as committed. */
+  known(stream: TrackedStream, grade: CoverageGrade): Interval[] {
+    return this.#book.known(stream, grade);
+  }
+
+  /** Up to where a reading that begins now may claim. */
+  get #claimableToMs(): number {
+    return this.#time.ms - this.#deps.options.restLagMs;
+  }
+
+  /** What is wanted and neither proven nor known to be unprovable, oldest first, up to now. */
+  gaps(stream: TrackedStream): Interval[] {
+    return this.#book.gaps(stream, this.#claimableToMs);
+  }
+
+  /** The stream is away: when it is back, its fills must not wait for what other accounts still ask. */
+  expectHeal(): void {
+    this.#release ??= this.#deps.info.reserve(HEAL_WEIGHT);
+  }
+
+  /** No heal will come, or it has its fills. */
+  endHeal(): void {
+    this.#release?.();
+    this.#release = null;
+  }
+
+  /**
+   * Closes the gap that reaches the present, in every stream, and brings the states up to date. When many accounts heal
+   * at once, the fills of all of them go before anything else of any of them. `onRead` hears of each stream when it was read.
+   */
+  async catchUp(
+    name: PurposeName,
+    signal: AbortSignal,
+    onRead: (stream: WindowStream) => void = () => {},
+  ): Promise<void> {
+    const purpose: Purpose = PURPOSES[name];
+    const { source } = purpose;
+    const first: Asking = { priority: purpose.priority, source, signal };
+    const rest: Asking = { priority: purpose.restPriority, source, signal };
+    // A new connection begins with states, which tell the time: then the fills are there one round trip earlier.
+    const heardMs = this.#deps.clock.now() - this.#time.heardMs;
+    if (purpose.asksTime || heardMs < 0 || heardMs > TIME_FRESH_MS) await this.#askTime(first);
+    if (purpose.recalls) await this.#recall();
+    this.#snapshots.noteReading(signal);
+    const isThorough = this.#catchUps++ % THOROUGH_EVERY === 0;
+    const { overlapMs, quickOverlapMs } = this.#deps.options;
+    const overlap = isThorough || purpose.overlap === "long" ? overlapMs : quickOverlapMs;
+    const read = (stream: WindowStream, asking: Asking) =>
+      this.#readPresent(stream, asking, overlap).then(() => onRead(stream));
+    const fills = allOf([read("fills", first), read("twapFills", first)]);
+    const states = this.#readStates(isThorough, rest);
+    // Which dexes are in use follows from the states.
+    const orders = Promise.allSettled(isThorough ? [states] : []).then(() =>
+      this.#orders.read(this.#usedDexes(), this.#claimableToMs, rest),
+    );
+    await allOf([
+      fills.then(() => name === "heal" && this.endHeal()),
+      read("funding", rest),
+      read("ledger", rest),
+      orders,
+      states.then((lacking) => this.#lookAgain(lacking, fills, rest)),
+      Promise.allSettled([states, orders]).then(() => this.#writeSnapshot(signal)),
+    ]);
+  }
+
+  /** Proves what the reading of these streams a moment ago could not yet claim. */
+  async confirm(streams: readonly WindowStream[], signal: AbortSignal): Promise<void> {
+    const asking: Asking = { priority: "reconcile", source: "reconcile", signal };
+    await this.#askTime(asking);
+    await allOf(streams.map((stream) => this.#readPresent(stream, asking, 0)));
+  }
+
+  /** Whether history is missing that the next catch-up will not read by itself. */
+  hasOldGaps(): boolean {
+    return (
+      WINDOW_STREAMS.some((stream) => this.#oldGaps(stream).length > 0) ||
+      this.#orders.unlisted().length > 0 ||
+      this.#unaskedDexes().length > 0
+    );
+  }
+
+  /** Closes every gap that catching up leaves, youngest first; then what is known of orders by their fills alone. */
+  async backfill(name: "poll" | "backfill", signal: AbortSignal): Promise<void> {
+    const asking: Asking = { priority: "backfill", source: PURPOSES[name].source, signal };
+    for (const stream of WINDOW_STREAMS) {
+      for (const gap of this.#oldGaps(stream).reverse()) await this.#readWindow(stream, gap, asking);
+    }
+    for (const window of this.#orders.unlisted()) await this.#orders.resolveUnlisted(window, asking);
+    for (const dex of this.#unaskedDexes()) await this.#orders.readOpen(dex, asking);
+  }
+
+  #oldGaps(stream: TrackedStream): Interval[] {
+    return this.#book.oldGaps(stream, this.#claimableToMs);
+  }
+
+  #usedDexes(): string[] {
+    return this.#deps.dexes.names.filter((dex) => this.#states.isUsed(dex));
+  }
+
+  /**
+   * Dexes whose open orders nobody has told: where collateral is pooled, an old order may rest on a dex that shows no money.
+   * In standard mode its margin would show.
+   */
+  #unaskedDexes(): string[] {
+    if (this.#states.mode === "standard") return [];
+    return this.#deps.dexes.names.filter((dex) => !this.#open.isListed(dex));
+  }
+
+  async #readPresent(stream: WindowStream, asking: Asking, overlapMs: number): Promise<void> {
+    const nowMs = this.#time.readToMs(this.#deps.clock.now());
+    const provenToMs = this.#book.provenToMs(stream);
+    const { sinceMs } = this.#book;
+    const fromMs =
+      provenToMs === null
+        ? sinceMs
+        : Math.max(sinceMs, provenToMs - overlapMs, nowMs - this.#deps.options.foregroundMs);
+    await this.#readWindow(stream, { fromMs, toMs: nowMs + READ_AHEAD_MS }, asking);
+  }
+
+  /** Whether fills are being read for a heal: then other suspicions about fills may be answered by it. */
+  get isHealingFills(): boolean {
+    return this.#fillHeals > 0;
+  }
+
+  async #readWindow(stream: WindowStream, window: Interval, asking: Asking): Promise<void> {
+    const isFillHeal = asking.priority === "heal" && (stream === "fills" || stream === "twapFills");
+    if (isFillHeal) this.#fillHeals += 1;
+    try {
+      await readWindow(this.#windowReading(stream, asking), stream, window);
+    } finally {
+      if (isFillHeal) this.#fillHeals -= 1;
+    }
+  }
+
+  #windowReading(stream: WindowStream, asking: Asking): WindowReading {
+    const { account, info, store, onProgress } = this.#deps;
+    let rows = 0;
+    return {
+      ...asking,
+      account,
+      info,
+      restLagMs: this.#deps.options.restLagMs,
+      venueTimeMs: this.#time.ms,
+      countFillsAfter: (timeMs, twap) => store.countFillsAfter(account, timeMs, twap),
+      commit: async (batch) => {
+        const applied = await this.commit(batch, this.#deps.clock.now());
+        rows += (batch.fills?.length ?? 0) + (batch.funding?.length ?? 0) + (batch.ledger?.length ?? 0);
+        const covered = batch.coverage?.at(-1);
+        if (covered) onProgress?.({ account, stream, fromMs: covered.fromMs, toMs: covered.toMs, rows });
+        return applied;
+      },
+    };
+  }
+
+  /** Commits and keeps what was committed in mind. */
+  async commit(batch: Batch, receivedAtMs: number): Promise<Applied> {
+    if (isEmpty(batch)) return NOTHING_APPLIED;
+    const applied = await this.#deps.commit(batch, receivedAtMs);
+    const nowMs = this.#deps.clock.now();
+    for (const row of batch.coverage ?? []) this.#book.note(row);
+    if (batch.fills) this.check.noteFills(batch.fills, nowMs);
+    if (batch.orderEvents) this.check.noteOrderEvents(batch.orderEvents, nowMs);
+    for (const list of [batch.fills, batch.orderEvents, batch.funding])
+      for (const { coin } of list ?? []) this.#noteDex(dexOfCoin(coin));
+    return applied;
+  }
+
+  #noteDex(dex: string): void {
+    this.#states.noteUsed(dex);
+    const signal = this.#snapshots.signal;
+    if (!this.#deps.dexes.names.includes(dex) && signal)
+      void this.#deps.dexes.noteNamed(dex, { priority: "reconcile", signal });
+  }
+
+  /** The states of the dexes in use and of spot, or of all dexes. Returns the parts that lacked something we hold. */
+  async #readStates(isThorough: boolean, asking: Asking): Promise<StatePart[]> {
+    const { dexes, log } = this.#deps;
+    if (isThorough)
+      await dexes.renew(ask(asking)).catch((error: unknown) => {
+        asking.signal.throwIfAborted();
+        log.warn("the list of perp dexes could not be read: the known ones are followed", { error });
+      });
+    const parts: StatePart[] = [
+      ...(isThorough ? dexes.names : this.#usedDexes()).map((dex) => ({ kind: "perp", dex }) as const),
+      { kind: "spot", dex: "" },
+    ];
+    const mode = this.#states.abstraction === null ? [this.#askMode(asking)] : [];
+    const lacking = await this.#readParts(parts, asking, mode);
+    this.#snapshots.noteComplete();
+    return lacking;
+  }
+
+  async #askMode(asking: Asking): Promise<void> {
+    const { info, account } = this.#deps;
+    // An open set, and older endpoints do not know the question: then the mode is told by webData3, or stays standard.
+    const answer = await info
+      .request(INFO.userAbstraction, { user: account }, ask(asking))
+      .catch((error: unknown) => {
+        if (error instanceof ProtocolError) return null;
+        throw error;
+      });
+    this.#states.noteAbstraction(answer?.result.value ?? null);
+  }
+
+  /** Reads these states and commits those that were answered, at once; then throws the first failure, if any. */
+  async #readParts(
+    parts: readonly StatePart[],
+    asking: Asking,
+    others: Promise<void>[] = [],
+  ): Promise<StatePart[]> {
+    const { info, account } = this.#deps;
+    const batch: Batch = { positions: [], balances: [], states: [] };
+    const read = async ({ kind, dex }: StatePart): Promise<void> => {
+      if (kind === "spot") {
+        const answer = await info.request(INFO.spotClearinghouseState, { user: account }, ask(asking));
+        append(batch, this.spotState(answer.result, answer.receivedAtMs));
+      } else {
+        const answer = await info.request(INFO.clearinghouseState, { user: account, dex }, ask(asking));
+        append(batch, this.perpState(dex, answer.result, answer.receivedAtMs));
+      }
+    };
+    const done = await Promise.allSettled([...parts.map(read), ...others]);
+    const { lacking = [] } = await this.commit(batch, this.#deps.clock.now());
+    const failed = done.find((one) => one.status === "rejected");
+    if (failed) throw failed.reason;
+    return lacking;
+  }
+
+  /** What a state lacked is settled by its fills, or by a second state (ADR 0005). */
+  async #lookAgain(lacking: readonly StatePart[], fills: Promise<void>, asking: Asking): Promise<void> {
+    if (lacking.length === 0) return;
+    const { clock, options } = this.#deps;
+    await Promise.allSettled([fills, clock.sleep(options.secondLookMs, asking.signal)]);
+    asking.signal.throwIfAborted();
+    await this.#readParts(lacking, asking);
+  }
+
+  async #writeSnapshot(signal: AbortSignal): Promise<void> {
+    await this.#snapshots.learn(signal);
+    await this.commit(this.#snapshots.due(true, false), this.#deps.clock.now());
+  }
+
+  noteAbstraction(abstraction: string): void {
+    this.#states.noteAbstraction(abstraction);
+  }
+
+  /** The rows of a state of one dex, fetched or pushed. */
+  perpState(dex: string, state: Read<WireClearinghouseState>, receivedAtMs: number): Batch {
+    if (state.value.time) this.#noteVenueTime(state.value.time);
+    this.#snapshots.noteRisk();
+    return this.#states.takePerp(dex, state, receivedAtMs);
+  }
+
+  spotState(state: Read<WireSpotState>, receivedAtMs: number): Batch {
+    this.#snapshots.noteRisk();
+    return this.#states.takeSpot(state, receivedAtMs);
+  }
+
+  /** Rows of an openOrders push that tell something new: an order not seen yet, or a smaller remaining size. */
+  openOrders(dex: string, rows: OrderEventRow[], isComplete: boolean, receivedAtMs: number): Batch {
+    const fresh = this.#open.fresh(dex, rows);
+    if (isComplete) this.check.noteOpenOrders(dex, new Set(rows.map((row) => row.orderId)), receivedAtMs);
+    this.#noteListed(dex, rows, isComplete);
+    return { orderEvents: fresh };
+  }
+
+  #noteListed(dex: string, rows: OrderEventRow[], isComplete: boolean): void {
+    this.#open.note(dex, rows, isComplete);
+    if (isComplete) this.#health.noteOpenOrders(dex, rows);
+  }
+
+  /** What is known now, for people: the snapshot as it would be stored, positions and open orders as last told. */
+  look(): { snapshot: DashboardRow | null; positions: PositionRow[]; openOrders: OrderEventRow[] } {
+    return {
+      snapshot: this.#snapshots.look(),
+      positions: this.#states.positions(),
+      openOrders: this.#open.rows(),
+    };
+  }
+
+  /** The account snapshot when one is due. */
+  snapshot(afterFill: boolean): Batch {
+    return this.#snapshots.due(false, afterFill);
+  }
+
+  /** Heals a suspicion about fills by the narrowest reading, and records what was found. True when it is explained now. */
+  async repair(suspicion: FillSuspicion, signal: AbortSignal): Promise<boolean> {
+    const asking: Asking = { priority: "heal", source: "repair", signal };
+    const foundAtMs = this.#deps.clock.now();
+    const presentMs = this.#time.readToMs(foundAtMs) + READ_AHEAD_MS;
+    const window = {
+      fromMs: suspicion.fromMs,
+      toMs: suspicion.kind === "chain" ? suspicion.toMs : presentMs,
+    };
+    await allOf([this.#readWindow("fills", window, asking), this.#readWindow("twapFills", window, asking)]);
+    return (await this.#settle([suspicion], foundAtMs)) === 1;
+  }
+
+  /** Asks for the orders of these suspicions, and records what was found. Returns how many are explained now. */
+  async repairOrders(suspicions: readonly OrderSuspicion[], signal: AbortSignal): Promise<number> {
+    // There may be hundreds of orders to ask for: fills go first.
+    const asking: Asking = { priority: "reconcile", source: "repair", signal };
+    const foundAtMs = this.#deps.clock.now();
+    const orderIds = suspicions.map(({ orderId }) => orderId);
+    await this.#orders.resolve(orderIds, asking, this.#claimableToMs);
+    return this.#settle(suspicions, foundAtMs);
+  }
+
+  async #settle(suspicions: readonly Suspicion[], foundAtMs: number): Promise<number> {
+    const { clock, log } = this.#deps;
+    const drift: DriftRow[] = [];
+    for (const suspicion of suspicions) {
+      const isExplained = this.check.settle(suspicion, clock.now());
+      const { key: _key, kind, ...detail } = suspicion;
+      const stream = kind === "order" ? "orders" : "fills";
+      const repairedAtMs = isExplained ? clock.now() : null;
+      drift.push({ account: this.address, stream, cause: kind, detail, foundAtMs, repairedAtMs });
+      if (isExplained) log.info("healed a loss", { cause: kind, ...detail });
+      else log.warn("difference not explained by the venue", { cause: kind, ...detail });
+    }
+    await this.commit({ drift }, foundAtMs);
+    return drift.filter(({ repairedAtMs }) => repairedAtMs !== null).length;
+  }
+
+  /** Rows that say that every stream was watched live over this time. */
+  streamed(fromMs: number, toMs: number): CoverageRow[] {
+    if (fromMs > toMs) return [];
+    const claim = { account: this.address, grade: "streamed", fromMs, toMs, reason: null } as const;
+    return TRACKED_STREAMS.map((stream) => ({ ...claim, stream }));
+  }
+}
+
+const NOTHING_APPLIED: Applied = { events: [], written: {}, known: {} };
+
+const ask = ({ priority, signal }: Asking) => ({ priority, signal });
+
+/** Waits for all; then throws the first failure, if any. */
+export async function allOf(parts: Promise<unknown>[]): Promise<void> {
+  const failed = (await Promise.allSettled(parts)).find((part) => part.status === "rejected");
+  if (failed) throw failed.reason;
+}

@@ -1,0 +1,170 @@
+/**
+ * Orders of one account over REST: what is open on each dex, the newest transitions, and single orders by id.
+ *
+ * Guarantees: an order that we hold open and no list has is asked for by its id; what the venue has forgotten ends as
+ * `unknown`, and is not asked for again; time is claimed only as far back as the list of transitions reaches.
+ */
+
+import { INFO } from "../../protocol/infoRequests.ts";
+import { HORIZON } from "../../protocol/limits.ts";
+import { claimsOf, quarantineRows, toldTimesMs } from "../backfill.ts";
+import { type Interval, intersect, subtract, union } from "../coverage.ts";
+import type { Address, Applied, Batch, OrderEventRow, Source } from "../events.ts";
+import { FORGOTTEN, openOrderRows, orderEventRow, unknownOrderRow } from "../normalize.ts";
+import type { RequestPriority, Store, VenueInfo } from "../ports.ts";
+import type { SelfCheck } from "../selfCheck.ts";
+import type { CoverageBook } from "./coverageBook.ts";
+
+/** Orders asked for one by one in one catch-up; more than these are left to the next. */
+const RESOLVE_ORDERS_MAX = 100;
+/** Orders asked for at the same time. */
+const RESOLVE_PARALLEL = 8;
+/** Where more than this many are missing, the list of transitions costs less than asking for each. */
+const LIST_FROM = 40;
+/** Liquidations and dust have order ids that the venue never knew; so many in a row are older than what it keeps. */
+const FORGOTTEN_IN_A_ROW = 25;
+
+export interface Asking {
+  priority: RequestPriority;
+  source: Source;
+  signal: AbortSignal;
+}
+
+export interface OrderReaderDeps {
+  account: Address;
+  info: VenueInfo;
+  store: Store;
+  check: SelfCheck;
+  book: CoverageBook;
+  commit(batch: Batch, receivedAtMs: number): Promise<Applied>;
+  /** A whole list of one dex was read. */
+  onListed(dex: string, rows: OrderEventRow[]): void;
+}
+
+export class OrderReader {
+  readonly #deps: OrderReaderDeps;
+  #askedUnlisted: Interval[] = [];
+
+  constructor(deps: OrderReaderDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * What is open on these dexes, then the newest transitions (which show what was placed and ended unseen), then each
+   * order that we hold open and the venue does not. `claimableToMs`: up to where time may be claimed.
+   */
+  async read(dexes: readonly string[], claimableToMs: number, asking: Asking): Promise<void> {
+    const { check } = this.#deps;
+    const heldOpen = new Set(check.openOrderIds);
+    const open = new Set<number>();
+    const lists = await Promise.all(dexes.map((dex) => this.readOpen(dex, asking)));
+    for (const { rows } of lists) for (const { orderId } of rows) open.add(orderId);
+    await this.readTransitions(claimableToMs, asking);
+    if (!lists.every(({ isComplete }) => isComplete)) return;
+    const stillHeld = new Set(check.openOrderIds);
+    const lost = [...heldOpen].filter((orderId) => stillHeld.has(orderId) && !open.has(orderId));
+    await this.resolve(lost.slice(0, RESOLVE_ORDERS_MAX), asking);
+  }
+
+  /** What is open on one dex. */
+  async readOpen(
+    dex: string,
+    { priority, source, signal }: Asking,
+  ): Promise<{ rows: OrderEventRow[]; isComplete: boolean }> {
+    const { info, account, commit, onListed } = this.#deps;
+    const answer = await info.request(INFO.frontendOpenOrders, { user: account, dex }, { priority, signal });
+    const { receivedAtMs, result } = answer;
+    const rows = openOrderRows({ account, source, seenAtMs: receivedAtMs }, result.rows);
+    const isComplete = result.unread.length === 0;
+    if (isComplete) onListed(dex, rows);
+    const quarantine = quarantineRows(result.unread, "frontendOpenOrders", account, receivedAtMs);
+    if (rows.length + quarantine.length > 0) await commit({ orderEvents: rows, quarantine }, receivedAtMs);
+    return { rows, isComplete };
+  }
+
+  /** The newest transitions, which the venue keeps by count. */
+  async readTransitions(claimableToMs: number, { priority, source, signal }: Asking): Promise<void> {
+    const { info, account, book, commit } = this.#deps;
+    const answer = await info.request(INFO.historicalOrders, { user: account }, { priority, signal });
+    const origin = { account, source, seenAtMs: answer.receivedAtMs };
+    const orderEvents = answer.result.rows.map((row) => orderEventRow(origin, row));
+    const { unread } = answer.result;
+    const times = [...orderEvents.map((row) => row.statusTimeMs), ...toldTimesMs(unread)];
+    const isFull = orderEvents.length + unread.length >= HORIZON.orders;
+    // The oldest millisecond of a full list may be cut.
+    const fromMs = times.length === 0 ? book.sinceMs : Math.min(...times) + (isFull ? 1 : 0);
+    const coverage = claimsOf(account, "orders", { fromMs, toMs: claimableToMs }, unread);
+    const reason = "older than the orders that the venue still lists (it keeps them by count)";
+    // What was watched live without a loss is known, if not confirmed: it is not beyond proof.
+    const known = union(book.known("orders", "proven"), book.known("orders", "streamed"));
+    for (const gap of subtract([{ fromMs: book.sinceMs, toMs: fromMs - 1 }], known)) {
+      coverage.push({ account, stream: "orders", grade: "unprovable", ...gap, reason });
+    }
+    const quarantine = quarantineRows(unread, "historicalOrders", account, answer.receivedAtMs);
+    await commit({ orderEvents, coverage, quarantine }, answer.receivedAtMs);
+  }
+
+  /** Asks for these orders: by one list where they are many, the rest of them by id. */
+  async resolve(orderIds: readonly number[], asking: Asking, claimableToMs?: number): Promise<void> {
+    let left = [...orderIds];
+    if (left.length >= LIST_FROM && claimableToMs !== undefined) {
+      await this.readTransitions(claimableToMs, asking);
+      const { check } = this.#deps;
+      left = left.filter((orderId) => check.isSuspected(orderId));
+    }
+    const next = async (): Promise<void> => {
+      for (let orderId = left.shift(); orderId !== undefined; orderId = left.shift())
+        await this.resolveOne(orderId, asking);
+    };
+    await Promise.all(Array.from({ length: RESOLVE_PARALLEL }, next));
+  }
+
+  /** Asks for one order; what the venue has forgotten ends as `unknown`. False when it has. */
+  async resolveOne(orderId: number, { priority, source, signal }: Asking): Promise<boolean> {
+    const { info, account, store, check, commit } = this.#deps;
+    const ask = { priority, signal };
+    const answer = await info.request(INFO.orderStatus, { user: account, oid: orderId }, ask);
+    const origin = { account, source, seenAtMs: answer.receivedAtMs };
+    const status = answer.result.value;
+    let row: OrderEventRow | undefined;
+    if (status.order) row = orderEventRow(origin, { value: status.order, raw: status.order });
+    else if (status.status === FORGOTTEN) {
+      const last = (await store.orderEvents(account, [orderId])).at(-1);
+      if (last) row = unknownOrderRow(origin, last, answer.sentAtMs);
+      else check.noteForgotten(orderId);
+    }
+    if (row) await commit({ orderEvents: [row] }, answer.receivedAtMs);
+    return Boolean(status.order);
+  }
+
+  /**
+   * Times whose orders the venue no longer lists, and of which it was not yet asked one by one. Only where the fills are
+   * complete: they are what such orders are known by.
+   */
+  unlisted(): Interval[] {
+    const { book } = this.#deps;
+    const filled = intersect(book.known("fills", "proven"), book.known("twapFills", "proven"));
+    return subtract(intersect(book.known("orders", "unprovable"), filled), this.#askedUnlisted);
+  }
+
+  /**
+   * Of the orders that came and went unseen, those that filled are known by their fills and can be asked for, newest
+   * first. The venue keeps orders by count: once it has forgotten many in a row, it has forgotten all that are older.
+   */
+  async resolveUnlisted(window: Interval, asking: Asking): Promise<void> {
+    const { store, account } = this.#deps;
+    const { fromMs, toMs } = window;
+    let forgotten = 0;
+    let belowId = Number.MAX_SAFE_INTEGER;
+    while (forgotten < FORGOTTEN_IN_A_ROW) {
+      const ids = await store.ordersKnownByFills(account, fromMs, toMs, belowId, RESOLVE_ORDERS_MAX);
+      for (const orderId of ids) {
+        forgotten = (await this.resolveOne(orderId, asking)) ? 0 : forgotten + 1;
+        if (forgotten >= FORGOTTEN_IN_A_ROW) break;
+      }
+      if (ids.length < RESOLVE_ORDERS_MAX) break;
+      belowId = ids.at(-1)!;
+    }
+    this.#askedUnlisted = union(this.#askedUnlisted, [window]);
+  }
+}

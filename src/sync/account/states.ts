@@ -1,0 +1,113 @@
+/**
+ * The states of one account as last told: of every perp dex, and of spot. Makes their rows.
+ *
+ * Guarantees: every state that was read whole goes to the database with the list of what it holds, so that what vanished is
+ * closed there by the rule of ADR 0005, whichever process saw it first; a state that was not read whole closes nothing.
+ */
+
+import type { Read } from "../../protocol/decode.ts";
+import type { WireClearinghouseState, WireSpotState } from "../../protocol/schemas.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import { isZero } from "../../runtime/decimal.ts";
+import { type AccountMode, accountMode } from "../dashboard.ts";
+import type { Dexes } from "../dexes.ts";
+import type { Address, Batch, PositionRow, StateRow } from "../events.ts";
+import type { HealthWatch, WatchedStates } from "../healthWatch.ts";
+import { balanceRows, positionRows } from "../normalize.ts";
+import type { SelfCheck } from "../selfCheck.ts";
+
+export interface StateBookDeps {
+  account: Address;
+  clock: Clock;
+  dexes: Dexes;
+  check: SelfCheck;
+  health: HealthWatch;
+}
+
+export class StateBook {
+  readonly #deps: StateBookDeps;
+  readonly #perps = new Map<string, WireClearinghouseState>();
+  #spot: WireSpotState | null = null;
+  #abstraction: string | null = null;
+  readonly #used = new Set<string>([""]);
+
+  constructor(deps: StateBookDeps) {
+    this.#deps = deps;
+  }
+
+  /** The venue's word for the way the account pools its collateral; null while it was not told. */
+  get abstraction(): string | null {
+    return this.#abstraction;
+  }
+
+  get mode(): AccountMode {
+    return accountMode(this.#abstraction, this.#spot);
+  }
+
+  noteAbstraction(abstraction: string | null): void {
+    this.#abstraction = abstraction;
+  }
+
+  /** Something of the account is on this dex: it is read at every catch-up. */
+  noteUsed(dex: string): void {
+    this.#used.add(dex);
+  }
+
+  isUsed(dex: string): boolean {
+    return this.#used.has(dex);
+  }
+
+  /** The rows of a state of one dex, fetched or pushed. */
+  takePerp(dex: string, state: Read<WireClearinghouseState>, receivedAtMs: number): Batch {
+    const { account, check, health } = this.#deps;
+    const asOfMs = state.value.time ?? receivedAtMs;
+    this.#perps.set(dex, state.value);
+    health.noteState(dex, receivedAtMs);
+    const positions = positionRows(account, dex, state, receivedAtMs);
+    if (positions.length > 0 || !isZero(state.value.marginSummary.accountValue)) this.noteUsed(dex);
+    check.noteState(dex, asOfMs, new Map(positions.map(({ coin, szi }) => [coin, szi])), receivedAtMs);
+    const coins = positions.map(({ coin }) => coin);
+    return { positions, states: [{ account, kind: "perp", dex, coins, asOfMs, receivedAtMs }] };
+  }
+
+  takeSpot(state: Read<WireSpotState>, receivedAtMs: number): Batch {
+    const { account, health } = this.#deps;
+    this.#spot = state.value;
+    health.noteSpot(receivedAtMs);
+    const balances = balanceRows(account, state, receivedAtMs);
+    const spot: StateRow = {
+      account,
+      kind: "spot",
+      dex: "",
+      coins: balances.map(({ coin }) => coin),
+      // The spot state carries no time of its own.
+      asOfMs: receivedAtMs,
+      receivedAtMs,
+    };
+    return { balances, states: [spot] };
+  }
+
+  /** Open positions as last told. */
+  positions(): PositionRow[] {
+    const { account, clock } = this.#deps;
+    return [...this.#perps].flatMap(([dex, value]) =>
+      positionRows(account, dex, { value, raw: value }, clock.now()).filter(({ szi }) => !isZero(szi)),
+    );
+  }
+
+  /** What the health of the account rests on. `venueTimeMs`: the newest believed time of the venue. */
+  watched(venueTimeMs: number): WatchedStates {
+    const { account, clock, dexes } = this.#deps;
+    // A dex that is not traded is as young as its last state, and says nothing about the moment of the money.
+    const inUse = [...this.#perps].filter(([dex]) => this.isUsed(dex));
+    return {
+      account,
+      asOfMs: Math.max(...inUse.map(([, state]) => state.time ?? clock.now())),
+      mode: this.mode,
+      perps: this.#perps,
+      spot: this.#spot,
+      dexesInUse: new Set(dexes.names.filter((dex) => this.isUsed(dex))),
+      venueTimeMs,
+    };
+  }
+}

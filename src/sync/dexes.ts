@@ -1,0 +1,92 @@
+/**
+ * The perp dexes of the venue, one list for all accounts of a process. Dexes are deployed while we run (HIP-3), so the list
+ * is read again at every thorough catch-up, and at once when a row names a dex that it lacks.
+ *
+ * Guarantees: a dex once listed stays; a failed reading changes nothing; listeners hear of each new dex once. At most one
+ * reading at a time, and for unlisted names at most one per `UNLISTED_RETRY_MS`.
+ */
+import { INFO } from "../protocol/infoRequests.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Log } from "../runtime/log.ts";
+import type { InfoOptions, VenueInfo } from "./ports.ts";
+
+/** The first perp dex, which the venue serves when none is named. */
+const FIRST_DEX = "";
+/** A dex that a row names and the venue does not list is asked for again this often at most. */
+const UNLISTED_RETRY_MS = 60_000;
+
+export interface DexesDeps {
+  info: VenueInfo;
+  clock: Clock;
+  log: Log;
+}
+
+/** The perp dex of a coin: `xyz` of `xyz:AAPL`, else "". Spot and outcome markets ride with the first dex. */
+export const dexOfCoin = (coin: string): string =>
+  coin.includes(":") ? coin.slice(0, coin.indexOf(":")) : FIRST_DEX;
+
+export class Dexes {
+  readonly #deps: DexesDeps;
+  #names: readonly string[] = [FIRST_DEX];
+  #reading: Promise<void> | null = null;
+  #wasRead = false;
+  #unlistedAskedMs = Number.NEGATIVE_INFINITY;
+  readonly #listeners = new Set<(added: readonly string[]) => void>();
+
+  constructor(deps: DexesDeps) {
+    this.#deps = deps;
+  }
+
+  /** "" first, then as the venue lists them. */
+  get names(): readonly string[] {
+    return this.#names;
+  }
+
+  /** Calls `listener` with every dex that is listed from now on; the answer ends that. */
+  onAdded(listener: (added: readonly string[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Reads the list unless it was read before. Rejects as `request` does. */
+  async open(signal: AbortSignal): Promise<readonly string[]> {
+    if (!this.#wasRead) await this.renew({ priority: "heal", signal });
+    return this.#names;
+  }
+
+  /** Reads the list again. Rejects as `request` does; the list stays as it was. */
+  renew(options: InfoOptions): Promise<void> {
+    this.#reading ??= this.#read(options).finally(() => {
+      this.#reading = null;
+    });
+    return this.#reading;
+  }
+
+  /** A row is of this dex: the list is read again when it lacks it. Never rejects. */
+  async noteNamed(dex: string, options: InfoOptions): Promise<void> {
+    const { clock, log } = this.#deps;
+    if (this.#names.includes(dex) || clock.now() - this.#unlistedAskedMs < UNLISTED_RETRY_MS) return;
+    this.#unlistedAskedMs = clock.now();
+    try {
+      await this.renew(options);
+      if (!this.#names.includes(dex))
+        log.warn("a row names a perp dex that the venue does not list", { dex });
+    } catch (error) {
+      // The next row that names it asks again at once.
+      this.#unlistedAskedMs = Number.NEGATIVE_INFINITY;
+      if (!options.signal?.aborted) log.warn("the list of perp dexes could not be read", { dex, error });
+    }
+  }
+
+  async #read(options: InfoOptions): Promise<void> {
+    const answer = await this.#deps.info.request(INFO.perpDexs, {}, options);
+    const listed = answer.result.value.map((dex) => dex?.name ?? FIRST_DEX);
+    const added = [...new Set(listed)].filter((name) => !this.#names.includes(name));
+    const isFirst = !this.#wasRead;
+    this.#wasRead = true;
+    if (added.length === 0) return;
+    this.#names = [...this.#names, ...added];
+    if (!isFirst) this.#deps.log.info("new perp dex: followed from now on", { dexes: added.join(", ") });
+    for (const listener of this.#listeners) listener(added);
+  }
+}
