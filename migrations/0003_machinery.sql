@@ -42,6 +42,36 @@ comment on column hl_internal.coverage.grade is 'streamed: watched live, no loss
 comment on column hl_internal.coverage.reason is 'Why, for unprovable; else empty.';
 comment on column hl_internal.coverage.covered is 'Union of all intervals ever recorded, in Unix milliseconds.';
 
+create table hl_internal.states (
+  account_address text not null,
+  kind text not null check (kind in ('perp', 'spot')),
+  dex text not null,
+  as_of_ms bigint not null,
+  read_at timestamptz not null,
+  primary key (account_address, kind, dex)
+) with (fillfactor = 50);
+comment on table hl_internal.states is 'The newest state of every perp dex and of spot that was read: how old the positions and balances are.';
+comment on column hl_internal.states.account_address is 'Account.';
+comment on column hl_internal.states.kind is 'perp or spot.';
+comment on column hl_internal.states.dex is 'Perp dex; empty for the first one, and for spot.';
+comment on column hl_internal.states.as_of_ms is 'The venue''s time of the state, Unix milliseconds; of spot, which has none, the time of receipt.';
+comment on column hl_internal.states.read_at is 'When it was received.';
+
+create table hl_internal.absences (
+  account_address text not null,
+  kind text not null,
+  dex text not null,
+  coin text not null,
+  first_ms bigint not null,
+  primary key (account_address, kind, dex, coin)
+);
+comment on table hl_internal.absences is 'Positions and balances that one state lacked: a second, later one closes them.';
+comment on column hl_internal.absences.account_address is 'Account.';
+comment on column hl_internal.absences.kind is 'perp or spot.';
+comment on column hl_internal.absences.dex is 'Perp dex; empty for the first one, and for spot.';
+comment on column hl_internal.absences.coin is 'What the state lacked.';
+comment on column hl_internal.absences.first_ms is 'Time of the first state that lacked it, Unix milliseconds.';
+
 create table hl_internal.drift (
   id bigint generated always as identity primary key,
   account_address text not null,

@@ -27,7 +27,8 @@ create or replace function hl_internal.apply(
   candles json default null,
   mids json default null,
   books json default null,
-  asset_ctxs json default null
+  asset_ctxs json default null,
+  states json default null
 ) returns json
 language plpgsql set search_path = '' set lock_timeout = '20s' set plan_cache_mode = force_generic_plan as $$
 declare
@@ -38,6 +39,7 @@ declare
   written jsonb := '{}';
   known jsonb := '{}';
   published json;
+  lacking jsonb := '[]';
   item record;
 begin
   insert into hl_internal.accounts (account_address)
@@ -81,6 +83,19 @@ begin
     events := events || outcome.events;
   end loop;
 
+  -- After all rows: what a state no longer holds is judged by the fills that came with it.
+  if states is not null then
+    select * into item from hl_internal.put_states(states);
+    outcome := item.outcome;
+    lacking := item.lacking;
+    if not outcome.accounts <@ accounts then
+      raise exception 'batch writes states without naming all of its accounts';
+    end if;
+    written := written || jsonb_build_object('states', outcome.written);
+    known := known || jsonb_build_object('states', outcome.sent);
+    events := events || outcome.events;
+  end if;
+
   if cardinality(order_ids) > 0 then
     outcome := hl_internal.refresh_orders(orders_of, order_ids);
     written := written || jsonb_build_object('hl_orders', outcome.written);
@@ -109,7 +124,8 @@ begin
     ) event;
   end if;
 
-  return json_build_object('events', coalesce(published, '[]'), 'written', written, 'known', known);
+  return json_build_object(
+    'events', coalesce(published, '[]'), 'written', written, 'known', known, 'lacking', lacking);
 end
 $$;
 comment on function hl_internal.apply is 'Writes a batch: every row as a join, the orders derived from them, coverage and outbox events, in one transaction. accounts: every account the batch has rows of, to be locked. Lists are arguments of their own because each pass over the text of a big batch costs.';

@@ -21,6 +21,15 @@ create type hl_internal.outcome as (
   events hl_internal.event[]
 ); -- What putting rows did: rows sent, rows inserted or changed, their accounts (and order ids, in parallel), the events they make.
 
+create table hl_internal.absences ( -- Positions and balances that one state lacked: a second, later one closes them.
+  account_address text not null -- Account.
+  kind text not null -- perp or spot.
+  dex text not null -- Perp dex; empty for the first one, and for spot.
+  coin text not null -- What the state lacked.
+  first_ms bigint not null -- Time of the first state that lacked it, Unix milliseconds.
+  constraint absences_pkey PRIMARY KEY (account_address, kind, dex, coin)
+);
+
 create table hl_internal.accounts ( -- Accounts that were ever followed. Its rows are also the lock that serialises the writers of one account.
   account_address text not null -- 0x and 40 lower-case hex digits.
   alias text -- Name given by the user.
@@ -160,6 +169,16 @@ create table hl_internal.silences ( -- What is not told for a while. Conditions 
   created_at timestamp with time zone not null default (now()) -- When it was made.
   constraint silences_pkey PRIMARY KEY (id)
 );
+
+create table hl_internal.states ( -- The newest state of every perp dex and of spot that was read: how old the positions and balances are.
+  account_address text not null -- Account.
+  kind text not null -- perp or spot.
+  dex text not null -- Perp dex; empty for the first one, and for spot.
+  as_of_ms bigint not null -- The venue's time of the state, Unix milliseconds; of spot, which has none, the time of receipt.
+  read_at timestamp with time zone not null -- When it was received.
+  constraint states_kind_check CHECK ((kind = ANY (ARRAY['perp'::text, 'spot'::text])))
+  constraint states_pkey PRIMARY KEY (account_address, kind, dex)
+) with (fillfactor=50);
 
 create table hl_internal.webhook_deliveries ( -- What became of each event at each endpoint; dead and expired ones are kept whole.
   endpoint_id text not null -- Endpoint.
@@ -503,7 +522,7 @@ create table public.hl_trades ( -- Public trades of the followed markets. Identi
   constraint hl_trades_pkey PRIMARY KEY (coin, trade_time_ms, trade_id)
 ) partition by RANGE (trade_time_ms);
 
-create function hl_internal.apply(accounts text[], fills json DEFAULT NULL::json, order_events json DEFAULT NULL::json, positions json DEFAULT NULL::json, balances json DEFAULT NULL::json, funding json DEFAULT NULL::json, ledger json DEFAULT NULL::json, dashboard json DEFAULT NULL::json, coverage json DEFAULT NULL::json, drift json DEFAULT NULL::json, quarantine json DEFAULT NULL::json, trades json DEFAULT NULL::json, candles json DEFAULT NULL::json, mids json DEFAULT NULL::json, books json DEFAULT NULL::json, asset_ctxs json DEFAULT NULL::json)
+create function hl_internal.apply(accounts text[], fills json DEFAULT NULL::json, order_events json DEFAULT NULL::json, positions json DEFAULT NULL::json, balances json DEFAULT NULL::json, funding json DEFAULT NULL::json, ledger json DEFAULT NULL::json, dashboard json DEFAULT NULL::json, coverage json DEFAULT NULL::json, drift json DEFAULT NULL::json, quarantine json DEFAULT NULL::json, trades json DEFAULT NULL::json, candles json DEFAULT NULL::json, mids json DEFAULT NULL::json, books json DEFAULT NULL::json, asset_ctxs json DEFAULT NULL::json, states json DEFAULT NULL::json)
  RETURNS json
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -518,6 +537,7 @@ declare
   written jsonb := '{}';
   known jsonb := '{}';
   published json;
+  lacking jsonb := '[]';
   item record;
 begin
   insert into hl_internal.accounts (account_address)
@@ -561,6 +581,19 @@ begin
     events := events || outcome.events;
   end loop;
 
+  -- After all rows: what a state no longer holds is judged by the fills that came with it.
+  if states is not null then
+    select * into item from hl_internal.put_states(states);
+    outcome := item.outcome;
+    lacking := item.lacking;
+    if not outcome.accounts <@ accounts then
+      raise exception 'batch writes states without naming all of its accounts';
+    end if;
+    written := written || jsonb_build_object('states', outcome.written);
+    known := known || jsonb_build_object('states', outcome.sent);
+    events := events || outcome.events;
+  end if;
+
   if cardinality(order_ids) > 0 then
     outcome := hl_internal.refresh_orders(orders_of, order_ids);
     written := written || jsonb_build_object('hl_orders', outcome.written);
@@ -589,7 +622,8 @@ begin
     ) event;
   end if;
 
-  return json_build_object('events', coalesce(published, '[]'), 'written', written, 'known', known);
+  return json_build_object(
+    'events', coalesce(published, '[]'), 'written', written, 'known', known, 'lacking', lacking);
 end
 $function$
 ;
@@ -653,6 +687,28 @@ end
 $function$
 ;
 -- Ranks fills, given by the positions before and after them, in the order in which they chain.
+-- rights: public execute
+
+create function hl_internal.closed_by_fills(account text, market text, after_ms bigint, to_ms bigint)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ WITH newest AS (
+          SELECT max(f_1.fill_time_ms) AS at_ms
+            FROM hl_fills f_1
+           WHERE ((f_1.account_address = closed_by_fills.account) AND (f_1.coin = closed_by_fills.market) AND (f_1.fill_time_ms <= closed_by_fills.to_ms))
+         )
+  SELECT COALESCE((sum((((((f.start_position)::numeric +
+         CASE f.side
+             WHEN 'buy'::text THEN f.size
+             ELSE (- f.size)
+         END) = (0)::numeric))::integer - (((f.start_position)::numeric = (0)::numeric))::integer)) > 0), false) AS "coalesce"
+    FROM (newest n
+      JOIN hl_fills f ON (((f.account_address = closed_by_fills.account) AND (f.coin = closed_by_fills.market) AND (f.fill_time_ms = n.at_ms) AND (n.at_ms >= closed_by_fills.after_ms))));
+END
+;
+-- Whether the newest fills of a perp up to to_ms, none of them before after_ms, leave it flat.
 -- rights: public execute
 
 create function hl_internal.derive_orders(accounts text[], order_ids bigint[])
@@ -2115,6 +2171,84 @@ end
 $function$
 ;
 -- Keeps what was not understood, once per content, with a count.
+-- rights: public execute
+
+create function hl_internal.put_states(batch json, OUT outcome hl_internal.outcome, OUT lacking jsonb)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  state record;
+  gone json;
+  part hl_internal.outcome;
+  first_time boolean;
+begin
+  outcome := (0, 0, '{}', '{}', '{}');
+  lacking := '[]';
+  for state in
+    select * from json_to_recordset(batch) as x(
+      account text, kind text, dex text, coins text[], "asOfMs" bigint, "receivedAtMs" bigint)
+    order by "asOfMs", account, kind, dex
+  loop
+    outcome.sent := outcome.sent + 1;
+    outcome.accounts := outcome.accounts || state.account;
+    insert into hl_internal.states as s (account_address, kind, dex, as_of_ms, read_at)
+    values (state.account, state.kind, state.dex, state."asOfMs", to_timestamp(state."receivedAtMs" / 1000.0))
+    on conflict (account_address, kind, dex) do update
+      set as_of_ms = greatest(s.as_of_ms, excluded.as_of_ms), read_at = greatest(s.read_at, excluded.read_at)
+      where excluded.as_of_ms > s.as_of_ms or excluded.read_at > s.read_at;
+    continue when state.coins is null;
+
+    delete from hl_internal.absences a
+    where a.account_address = state.account and a.kind = state.kind and a.dex = state.dex
+      and a.coin = any (state.coins) and a.first_ms <= state."asOfMs";
+
+    with held as (
+      select p.coin, p.as_of_ms, null::integer as token from public.hl_positions p
+      where state.kind = 'perp' and p.account_address = state.account and p.dex = state.dex and p.side <> 'flat'
+      union all
+      select b.coin, b.as_of_ms, b.token from public.hl_balances b
+      where state.kind = 'spot' and b.account_address = state.account and (b.total <> 0 or b.hold <> 0)
+    ),
+    vanished as (
+      select h.coin, h.token, h.as_of_ms, coalesce(a.first_ms > h.as_of_ms and a.first_ms < state."asOfMs", false)
+        or (state.kind = 'perp'
+          and hl_internal.closed_by_fills(state.account, h.coin, h.as_of_ms, state."asOfMs")) as is_sure
+      from held h
+      left join hl_internal.absences a
+        on a.account_address = state.account and a.kind = state.kind and a.dex = state.dex and a.coin = h.coin
+      where h.as_of_ms < state."asOfMs" and h.coin <> all (state.coins)
+    ),
+    noted as (
+      insert into hl_internal.absences as a (account_address, kind, dex, coin, first_ms)
+      select state.account, state.kind, state.dex, v.coin, state."asOfMs" from vanished v where not v.is_sure
+      on conflict (account_address, kind, dex, coin) do update set first_ms = excluded.first_ms
+        where a.first_ms <= (select v.as_of_ms from vanished v where v.coin = a.coin)
+      returning 1
+    )
+    select json_agg(json_build_object(
+        'account', state.account, 'dex', state.dex, 'coin', v.coin, 'asOfMs', state."asOfMs",
+        'szi', 0, 'positionValue', 0, 'marginUsed', 0, 'unrealizedPnl', 0,
+        'token', v.token, 'total', 0, 'hold', 0, 'entryNotional', 0) order by v.coin) filter (where v.is_sure),
+      exists (select from noted)
+    into gone, first_time from vanished v;
+
+    if first_time then
+      lacking := lacking || jsonb_build_object('kind', state.kind, 'dex', state.dex);
+    end if;
+    continue when gone is null;
+    if state.kind = 'perp' then part := hl_internal.put_positions(gone); else part := hl_internal.put_balances(gone); end if;
+    outcome.written := outcome.written + part.written;
+    outcome.events := outcome.events || part.events;
+    delete from hl_internal.absences a
+    using json_to_recordset(gone) as x(coin text)
+    where a.account_address = state.account and a.kind = state.kind and a.dex = state.dex and a.coin = x.coin;
+  end loop;
+end
+$function$
+;
+-- Notes the states that were read and closes what they no longer hold. lacking: the states that lacked something for the first time, so that a second one is wanted.
 -- rights: public execute
 
 create function hl_internal.put_trades(batch json)

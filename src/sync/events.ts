@@ -336,6 +336,6 @@ export interface Applied {
   written: Record<string, number>;
   /** Rows that were already there, by table: duplicates of another source. */
   known: Record<string, number>;
-  /** States that lacked something for the first time: a second one settles it. Left out when there are none. */
+  /** States that lacked something for the first time: a second one settles it. */
   lacking?: StatePart[];
 }

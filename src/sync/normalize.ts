@@ -318,31 +318,6 @@ function distancePct(mark: Decimal | null, liquidation: Decimal | null): Decimal
   return trunc(mul(div(abs(sub(mark, liquidation)), mark), "100"), 6);
 }
 
-/** The row of a coin that is no longer in the state. */
-export function flatPositionRow(account: Address, dex: string, coin: string, asOfMs: number): PositionRow {
-  return {
-    account,
-    dex,
-    coin,
-    szi: "0",
-    entryPrice: null,
-    markPrice: null,
-    liquidationPrice: null,
-    positionValue: "0",
-    marginUsed: "0",
-    unrealizedPnl: "0",
-    returnOnEquity: null,
-    leverageType: null,
-    leverageValue: null,
-    maxLeverage: null,
-    liquidationDistancePct: null,
-    fundingSinceOpen: null,
-    fundingAllTime: null,
-    raw: null,
-    asOfMs,
-  };
-}
-
 /** The spot state carries no time: `asOfMs` is when it was received. */
 export function balanceRows(
   account: Address,

@@ -277,16 +277,18 @@ export class Account {
     const fills = allOf([read("fills", first), read("twapFills", first)]);
     const states = this.#readStates(isThorough, rest);
     // Which dexes are in use follows from the states.
-    const orders = Promise.allSettled(isThorough ? [states] : []).then(() =>
-      this.#orders.read(this.#usedDexes(), this.#claimableToMs, rest),
-    );
+    const orders = Promise.allSettled(isThorough ? [states] : []).then(() => {
+      signal.throwIfAborted();
+      return this.#orders.read(this.#usedDexes(), this.#claimableToMs, rest);
+    });
     await allOf([
       fills.then(() => name === "heal" && this.endHeal()),
       read("funding", rest),
       read("ledger", rest),
       orders,
       states.then((lacking) => this.#lookAgain(lacking, fills, rest)),
-      Promise.allSettled([states, orders]).then(() => this.#writeSnapshot(signal)),
+      // The snapshot also looks at the open orders.
+      states.then(() => orders.catch(() => {})).then(() => this.#writeSnapshot(signal)),
     ]);
   }
 
@@ -463,6 +465,7 @@ export class Account {
   }
 
   async #writeSnapshot(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
     await this.#snapshots.learn(signal);
     await this.commit(this.#snapshots.due(true, false), this.#deps.clock.now());
   }

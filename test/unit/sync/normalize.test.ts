@@ -3,7 +3,6 @@ import { describe, it } from "node:test";
 import {
   digest,
   fillRow,
-  flatPositionRow,
   ledgerRow,
   openOrderRows,
   orderEventRow,
@@ -124,7 +123,6 @@ describe("normalize", () => {
       [row?.markPrice, row?.liquidationDistancePct, row?.asOfMs, row?.dex],
       ["100", "10", 9, "xyz"],
     );
-    assert.equal(flatPositionRow(ACCOUNT, "", "BTC", 3).szi, "0");
   });
 
   const ledger = (delta: object) => {

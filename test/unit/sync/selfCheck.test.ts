@@ -1,14 +1,23 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { FillRow } from "../../../src/sync/events.ts";
 import { SelfCheck } from "../../../src/sync/selfCheck.ts";
 import { fill, transition } from "./rows.ts";
 
 const GRACE = 2_500;
+/** Announces the end of the order of each fill before the fill: these tests are about other losses. */
+class Announced extends SelfCheck {
+  override noteFills(rows: readonly FillRow[], nowMs: number): void {
+    const ended = rows.map((row) => transition(row.orderId, "filled"));
+    this.noteOrderEvents(ended, nowMs);
+    super.noteFills(rows, nowMs);
+  }
+}
 const state = (szi: string) => new Map([["BTC", szi]]);
 
 describe("self-check", () => {
   it("suspects nothing while fills and states agree", () => {
-    const check = new SelfCheck(GRACE);
+    const check = new Announced(GRACE);
     check.noteFills([fill({ timeMs: 10 }), fill({ timeMs: 20, startPosition: "1" })], 100);
     check.noteState("", 30, state("2"), 110);
     assert.deepEqual(check.ripe(1e6), []);
@@ -16,7 +25,7 @@ describe("self-check", () => {
   });
 
   it("names a fill missing between two others, with quantity and window, after the grace", () => {
-    const check = new SelfCheck(GRACE);
+    const check = new Announced(GRACE);
     check.noteFills([fill({ timeMs: 10 }), fill({ timeMs: 30, startPosition: "3" })], 100);
     assert.deepEqual(check.ripe(100 + GRACE - 1), []);
     assert.equal(check.dueMs(), 100 + GRACE);
@@ -32,14 +41,14 @@ describe("self-check", () => {
   });
 
   it("forgets the suspicion when the fill was merely late", () => {
-    const check = new SelfCheck(GRACE);
+    const check = new Announced(GRACE);
     check.noteFills([fill({ timeMs: 10 }), fill({ timeMs: 30, startPosition: "3" })], 100);
     check.noteFills([fill({ timeMs: 20, startPosition: "1", size: "2" })], 200);
     assert.deepEqual(check.ripe(1e6), []);
   });
 
   it("finds the last fill missing when a younger state disagrees, and not from an older state", () => {
-    const check = new SelfCheck(GRACE);
+    const check = new Announced(GRACE);
     check.noteFills([fill({ timeMs: 1_000 })], 1_010);
     check.noteState("", 900, state("0"), 1_020);
     check.noteState("", 1_000, state("5"), 1_030);
@@ -57,18 +66,18 @@ describe("self-check", () => {
   });
 
   it("takes a coin that a state lacks for flat", () => {
-    const check = new SelfCheck(GRACE);
+    const check = new Announced(GRACE);
     check.noteFills([fill({ timeMs: 1_000 })], 1_010);
     check.noteState("", 2_000, new Map(), 2_010);
     assert.equal(check.ripe(2_010 + GRACE)[0]?.kind, "position");
-    const other = new SelfCheck(GRACE);
+    const other = new Announced(GRACE);
     other.noteFills([fill({ timeMs: 1_000, coin: "xyz:AAPL" })], 1_010);
     other.noteState("", 2_000, new Map(), 2_010);
     assert.deepEqual(other.ripe(1e6), [], "the first dex says nothing of another dex's coins");
   });
 
   it("does not chase the same unexplained difference twice, and starts again from the venue's word", () => {
-    const check = new SelfCheck(GRACE);
+    const check = new Announced(GRACE);
     check.noteFills([fill({ timeMs: 1_000 })], 1_010);
     check.noteState("", 1_500, state("3"), 1_600);
     const [found] = check.ripe(1e5);
@@ -81,7 +90,7 @@ describe("self-check", () => {
   });
 
   it("says that a repair explained it when the fill has come", () => {
-    const check = new SelfCheck(GRACE);
+    const check = new Announced(GRACE);
     check.noteFills([fill({ timeMs: 1_000 })], 1_010);
     check.noteState("", 1_500, state("3"), 1_600);
     const [found] = check.ripe(1e5);
@@ -90,7 +99,7 @@ describe("self-check", () => {
   });
 
   it("settles one break of a chain at a time: the others are still to be repaired", () => {
-    const check = new SelfCheck(GRACE);
+    const check = new Announced(GRACE);
     const shown = [10, 30, 50].map((timeMs, i) => fill({ timeMs, startPosition: String(2 * i) }));
     check.noteFills(shown, 100);
     const [first] = check.ripe(1e5);
@@ -107,7 +116,7 @@ describe("self-check", () => {
   });
 
   it("goes on behind a break that nothing explains, also within one millisecond", () => {
-    const check = new SelfCheck(GRACE);
+    const check = new Announced(GRACE);
     const cluster = [
       fill({ timeMs: 10 }),
       ...["1", "7"].map((startPosition, i) => fill({ timeMs: 20, tradeId: i, startPosition })),
@@ -122,7 +131,7 @@ describe("self-check", () => {
   });
 
   it("finds nothing missing between the few old fills of a snapshot", () => {
-    const check = new SelfCheck(GRACE);
+    const check = new Announced(GRACE);
     const snapshot = [10, 20, 40].map((timeMs, i) => fill({ timeMs, startPosition: String(5 * i) }));
     check.noteFills(snapshot, 100);
     check.beginAfter(30, 110);
@@ -134,7 +143,7 @@ describe("self-check", () => {
   });
 
   it("suspects an order that a complete list lacks twice over the grace, and not one just placed", () => {
-    const check = new SelfCheck(GRACE);
+    const check = new Announced(GRACE);
     check.noteOrderEvents([transition(1, "open")], 0);
     check.noteOpenOrders("", new Set(), 1_000);
     assert.equal(check.dueMs(), null, "the list may be older than the order");
@@ -144,7 +153,7 @@ describe("self-check", () => {
   });
 
   it("does not chase an order that is open though no list has it, and still holds it open for whoever catches up", () => {
-    const check = new SelfCheck(GRACE);
+    const check = new Announced(GRACE);
     check.noteOrderEvents([transition(1, "open")], 0);
     check.noteOpenOrders("", new Set(), GRACE);
     const [found] = check.ripe(1e5);
@@ -158,7 +167,7 @@ describe("self-check", () => {
   });
 
   it("takes an order that the venue has forgotten for settled", () => {
-    const check = new SelfCheck(GRACE);
+    const check = new Announced(GRACE);
     check.noteOrderEvents([transition(1, "open")], 0);
     check.noteOpenOrders("", new Set(), GRACE);
     const [found] = check.ripe(1e5);
@@ -168,7 +177,7 @@ describe("self-check", () => {
   });
 
   it("clears an order when its end arrives or when it is listed again, and a late open does not bring it back", () => {
-    const check = new SelfCheck(GRACE);
+    const check = new Announced(GRACE);
     check.noteOrderEvents([transition(1, "open"), transition(2, "open")], 0);
     check.noteOpenOrders("", new Set([2]), 5_000);
     check.noteOrderEvents([transition(1, "filled")], 5_100);
@@ -178,7 +187,7 @@ describe("self-check", () => {
   });
 
   it("keeps a bounded number of fills and still links what follows", () => {
-    const check = new SelfCheck(GRACE);
+    const check = new Announced(GRACE);
     for (let i = 0; i < 9_000; i++)
       check.noteFills([fill({ timeMs: 10_000 + i * 20, startPosition: String(i) })], i);
     assert.deepEqual(check.ripe(1e9), []);
@@ -188,7 +197,7 @@ describe("self-check", () => {
   });
 
   it("takes thousands of fills in one millisecond in any order", () => {
-    const check = new SelfCheck(GRACE);
+    const check = new Announced(GRACE);
     const burst = Array.from({ length: 3_000 }, (_, i) =>
       fill({ timeMs: 5, orderId: i, tradeId: i, startPosition: String(i) }),
     );
