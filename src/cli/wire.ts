@@ -6,7 +6,7 @@ import { resolve } from "node:path";
 import { createHttpPost } from "../connection/httpPost.ts";
 import { createInfoClient } from "../connection/infoClient.ts";
 import { createStreams } from "../connection/liveSocket.ts";
-import { RateLimiter } from "../connection/rateLimiter.ts";
+import { type LimiterOptions, RateLimiter } from "../connection/rateLimiter.ts";
 import { createSocketFactory } from "../connection/webSocket.ts";
 import { ConfigError } from "../errors.ts";
 import { createFeed, type Feed } from "../outputs/feed.ts";
@@ -118,9 +118,13 @@ export interface Venue {
   limiter: RateLimiter;
 }
 
-export function connectVenue({ options, clock, log }: Context): Venue {
+/** The venue behind the options. `limits`: how its budget is shared. */
+export function connectVenue(
+  { options, clock, log }: Context,
+  limits: Partial<Pick<LimiterOptions, "shares">> = {},
+): Venue {
   const random = systemRandom;
-  const limiter = new RateLimiter(clock, { weightPerMinute: options.weight });
+  const limiter = new RateLimiter(clock, { weightPerMinute: options.weight, ...limits });
   const post = createHttpPost();
   return {
     limiter,

@@ -38,8 +38,11 @@ const RETRY_CAP_MS = 10_000;
 /** So many requests in a row without any answer: the venue is taken to be away. */
 const AWAY_AFTER = 3;
 
-/** The longest lists known: 2000 rows at one weight per 20, 5000 candles at one per 60. */
-const MAX_EXTRA_WEIGHT = 100;
+interface Question {
+  bodyText: string;
+  /** Most weight that its answer can add to that of the request. */
+  extra: number;
+}
 
 /** What one attempt came to. `again` carries the error that the caller gets when no attempt is left. */
 type Outcome<R> =
@@ -65,7 +68,7 @@ export function createInfoClient(options: InfoClientOptions): VenueInfo {
   /** One attempt within the budget. Rejects only with the signal's reason or when too many wait. */
   async function attempt<P, R>(
     row: InfoRequest<P, R>,
-    bodyText: string,
+    question: Question,
     asked: InfoOptions,
   ): Promise<Attempt<R>> {
     if (unanswered >= AWAY_AFTER) {
@@ -78,7 +81,7 @@ export function createInfoClient(options: InfoClientOptions): VenueInfo {
           weight: 0,
         };
     }
-    return send(row, bodyText, asked);
+    return send(row, question, asked);
   }
 
   /** One question for all who wait for it, given up when nobody does any more. */
@@ -86,8 +89,9 @@ export function createInfoClient(options: InfoClientOptions): VenueInfo {
     if (probe === null) {
       const abort = new AbortController();
       const bodyText = JSON.stringify({ type: INFO.exchangeStatus.type });
+      const question: Question = { bodyText, extra: 0 };
       const ask = { priority: "heal", signal: abort.signal } as const;
-      probe = { answer: send(INFO.exchangeStatus, bodyText, ask), waiting: 0, abort };
+      probe = { answer: send(INFO.exchangeStatus, question, ask), waiting: 0, abort };
     }
     const mine = probe;
     mine.waiting += 1;
@@ -103,10 +107,10 @@ export function createInfoClient(options: InfoClientOptions): VenueInfo {
 
   async function send<P, R>(
     row: InfoRequest<P, R>,
-    bodyText: string,
+    question: Question,
     asked: InfoOptions,
   ): Promise<Attempt<R>> {
-    const extra = row.itemsPerWeight === null ? 0 : MAX_EXTRA_WEIGHT;
+    const { bodyText, extra } = question;
     const signal = asked.signal;
     const permit = await limiter.acquire({
       priority: asked.priority,
@@ -151,9 +155,11 @@ export function createInfoClient(options: InfoClientOptions): VenueInfo {
   return {
     async request<P, R>(row: InfoRequest<P, R>, params: P, asked: InfoOptions): Promise<InfoAnswer<R>> {
       const bodyText = JSON.stringify({ type: row.type, ...row.body(params) });
+      const extra = row.itemsPerWeight === null ? 0 : Math.ceil(row.itemsMax(params) / row.itemsPerWeight);
+      const question: Question = { bodyText, extra };
       let weight = 0;
       for (let failures = 0; ; failures++) {
-        const { outcome, sentAtMs, receivedAtMs, weight: spent } = await attempt(row, bodyText, asked);
+        const { outcome, sentAtMs, receivedAtMs, weight: spent } = await attempt(row, question, asked);
         weight += spent;
         if (outcome.type === "answer") {
           if (row.type === INFO.exchangeStatus.type) noteClock(outcome.result, sentAtMs, receivedAtMs);

@@ -25,8 +25,10 @@ export const PRIORITIES = [
   "niceToHave",
 ] as const satisfies RequestPriority[];
 
-/** Part of the limit up to which each priority may spend. */
-const SHARE: Record<RequestPriority, number> = { heal: 1, reconcile: 0.9, backfill: 0.75, niceToHave: 0.5 };
+/** What a process that also streams spends: something is left for what is more urgent. */
+const SHARES_BESIDE_A_STREAM = { heal: 1, reconcile: 0.9, backfill: 0.75, niceToHave: 0.5 } as const;
+/** A single pass has nothing to leave room for. */
+export const WHOLE_SHARES = { heal: 1, reconcile: 1, backfill: 1, niceToHave: 1 } as const;
 
 /** Reservations take at most this part of the limit from the later priorities, so that none is ever starved. */
 const RESERVED_SHARE_MAX = 0.6;
@@ -36,6 +38,8 @@ const WINDOW_MS = 61_000;
 
 export interface LimiterOptions {
   weightPerMinute: number;
+  /** Part of the limit up to which each priority may spend. */
+  shares: Readonly<Record<RequestPriority, number>>;
   /** Requests in flight at once; halved by each 429, regained by answers. */
   maxInflight: number;
   /** Requests waiting, per priority; the next one is rejected. */
@@ -47,6 +51,7 @@ export interface LimiterOptions {
 
 export const LIMITER_DEFAULTS: LimiterOptions = {
   weightPerMinute: LIMITS.weightPerMinute,
+  shares: SHARES_BESIDE_A_STREAM,
   maxInflight: 16,
   maxWaiting: 1_000,
   firstPauseMs: 2_000,
@@ -183,7 +188,10 @@ export class LimiterCore {
     const limit = this.#options.weightPerMinute;
     const reserved = ticket.priority === "heal" ? 0 : Math.min(this.#reserved, limit * RESERVED_SHARE_MAX);
     // A request larger than its share goes when nothing else was spent.
-    const share = Math.max(Math.min(limit * SHARE[ticket.priority], limit - reserved), ticket.held);
+    const share = Math.max(
+      Math.min(limit * this.#options.shares[ticket.priority], limit - reserved),
+      ticket.held,
+    );
     const room = share - ticket.held - this.#held;
     if (room < 0) return null;
     // A pause that outlasts the greatest one is left over from before the clock was stepped back.

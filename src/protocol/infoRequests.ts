@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { isRead, type Read, type ReadRows, readOne, readRows, type Unread } from "./decode.ts";
+import { HORIZON, PAGE_ROWS_MAX } from "./limits.ts";
 import {
   WireCandle,
   WireClearinghouseState,
@@ -33,6 +34,8 @@ export interface InfoRequest<P, R> {
   readonly weight: number;
   /** One more for every so many items of the answer, debited after it; null when the answer has no items. */
   readonly itemsPerWeight: number | null;
+  /** Most items that an answer to these parameters can hold: what is kept of the budget until it is there. */
+  readonly itemsMax: (params: P) => number;
   /** The body without `type`. The parameter exists for its type. */
   readonly body: (params: P) => Record<string, unknown>;
   /** `{raw, reason}` when the body is not what the venue promises: then the answer is unknown, not empty. */
@@ -54,13 +57,27 @@ export interface WindowParams extends UserParams {
 
 const LISTED = 20;
 
+/** Candles that begin in [startTime, endTime], as far as the venue keeps them. */
+function candlesBetween(interval: string, startTime: number, endTime: number): number {
+  const shortestMs = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000, M: 28 * 86_400_000 }[
+    interval.at(-1) ?? ""
+  ];
+  if (shortestMs === undefined) return HORIZON.candles;
+  return Math.min(
+    HORIZON.candles,
+    Math.ceil((endTime - startTime) / (shortestMs * Number.parseInt(interval, 10))) + 1,
+  );
+}
+
 function request<P extends object, R>(
   type: string,
   weight: number,
   read: (body: unknown) => R | Unread,
   itemsPerWeight: number | null = null,
+  itemsMax: (params: P) => number = () => PAGE_ROWS_MAX,
 ): InfoRequest<P, R> {
-  return { type, weight, itemsPerWeight, read, body: (params) => ({ ...params }) as Record<string, unknown> };
+  const body = (params: P) => ({ ...params }) as Record<string, unknown>;
+  return { type, weight, itemsPerWeight, itemsMax, read, body };
 }
 
 /** One row where a list is usual is a list of one. Anything else there is an error of the venue, not an empty list. */
@@ -151,7 +168,9 @@ export const INFO = {
   candleSnapshot: request<
     { req: { coin: string; interval: string; startTime: number; endTime?: number } },
     ReadRows<WireCandle>
-  >("candleSnapshot", 20, rows(WireCandle), 60),
+  >("candleSnapshot", 20, rows(WireCandle), 60, ({ req }) =>
+    candlesBetween(req.interval, req.startTime, req.endTime ?? Number.POSITIVE_INFINITY),
+  ),
   allMids: request<{ dex: string }, { value: Record<string, string> }>("allMids", 2, value(WireMids)),
   meta: request<{ dex: string }, { value: WireMeta }>("meta", 20, value(WireMeta)),
   metaAndAssetCtxs: request<{ dex: string }, { value: z.infer<typeof WireMetaAndCtxs> }>(

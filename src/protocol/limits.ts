@@ -24,7 +24,12 @@ export const HORIZON = {
   fills: 10_000,
   /** Newest order rows in `historicalOrders` and `orderStatus`, by count. */
   orders: 2_000,
+  /** Newest candles of each interval. */
+  candles: 5_000,
 } as const;
+
+/** Most rows of a page. */
+export const PAGE_ROWS_MAX = 2_000;
 
 /**
  * A page of a time-ordered list with fewer rows than this is complete. Caps differ (2000, 500) and the documentation

@@ -122,7 +122,7 @@ const fillsPage = (reading: WindowReading, window: Interval, reversed: boolean):
     (rows, origin) => ({ fills: rows.rows.map((row) => fillRow(origin, row)) }),
   );
 
-async function readPage<P extends object, T>(
+async function readPage<P extends WindowParams, T>(
   reading: WindowReading,
   request: InfoRequest<P, ReadRows<T>>,
   params: P,
@@ -132,6 +132,8 @@ async function readPage<P extends object, T>(
   const answer = await reading.info.request(request, params, { priority, signal });
   const origin = { account, source, seenAtMs: answer.receivedAtMs };
   const batch = toBatch(answer.result, origin);
+  // A time outside the window that was asked for is a lie: it does not steer the walk.
+  const isAsked = (timeMs: number) => timeMs >= params.startTime && timeMs <= (params.endTime ?? timeMs);
   const readMs = [...(batch.fills ?? []), ...(batch.funding ?? []), ...(batch.ledger ?? [])].map(
     (row) => row.timeMs,
   );
@@ -139,7 +141,7 @@ async function readPage<P extends object, T>(
   const quarantine = quarantineRows(unread, request.type, account, answer.receivedAtMs);
   return {
     batch: quarantine.length > 0 ? { ...batch, quarantine } : batch,
-    times: [...readMs, ...toldTimesMs(unread)],
+    times: [...readMs, ...toldTimesMs(unread)].filter(isAsked),
     unread,
     count: rows.length + unread.length,
     sentAtMs: answer.sentAtMs,
@@ -218,15 +220,22 @@ export async function readWindow(
     return claimsOf(reading.account, stream, part, unread);
   };
 
+  let greatest: PageSize = { rows: 0, moments: 0 };
   for (let part = open.pop(); part !== undefined; part = open.pop()) {
     const page = await READERS[stream].page(reading, part);
     const first = Math.min(...page.times);
     const last = Math.max(...page.times);
+    const size: PageSize = { rows: page.count, moments: new Set(page.times).size };
+    const isWhole = size.rows < PAGE_ROWS_MAYBE_FULL || isBelow(size, greatest);
+    greatest = {
+      rows: Math.max(greatest.rows, size.rows),
+      moments: Math.max(greatest.moments, size.moments),
+    };
     // A row without a time may be older than all that tell theirs.
     firstRowMs = Math.min(firstRowMs, page.times.length < page.count ? part.fromMs : first);
     result.pages += 1;
     result.rows += page.count;
-    if (page.count < PAGE_ROWS_MAYBE_FULL || page.times.length === 0) {
+    if (isWhole || page.times.length === 0) {
       await reading.commit({ ...page.batch, coverage: claim(part.fromMs, part.toMs, page.unread) });
       continue;
     }
@@ -243,6 +252,16 @@ export async function readWindow(
   await settleHead(reading, stream, window.fromMs, Math.min(firstRowMs - 1, claimableToMs));
   return result;
 }
+
+/** A page is cut by a number of rows, or by one of distinct times ("500 elements or distinct blocks"). */
+interface PageSize {
+  rows: number;
+  moments: number;
+}
+
+/** Whether an earlier page of the same walk had more of both: then neither limit has cut this one. */
+const isBelow = (size: PageSize, earlier: PageSize): boolean =>
+  size.rows < earlier.rows && size.moments < earlier.moments;
 
 /** Claims what lies before the first row, or says that the venue no longer serves it. */
 async function settleHead(

@@ -14,6 +14,8 @@ import type { InfoOptions, VenueInfo } from "./ports.ts";
 const FIRST_DEX = "";
 /** A dex that a row names and the venue does not list is asked for again this often at most. */
 const UNLISTED_RETRY_MS = 60_000;
+/** A list as young as this is not read again: several accounts begin at once. */
+const FRESH_MS = 30_000;
 
 export interface DexesDeps {
   info: VenueInfo;
@@ -29,7 +31,7 @@ export class Dexes {
   readonly #deps: DexesDeps;
   #names: readonly string[] = [FIRST_DEX];
   #reading: Promise<void> | null = null;
-  #wasRead = false;
+  #readAtMs = Number.NEGATIVE_INFINITY;
   #unlistedAskedMs = Number.NEGATIVE_INFINITY;
   readonly #listeners = new Set<(added: readonly string[]) => void>();
 
@@ -50,12 +52,16 @@ export class Dexes {
 
   /** Reads the list unless it was read before. Rejects as `request` does. */
   async open(signal: AbortSignal): Promise<readonly string[]> {
-    if (!this.#wasRead) await this.renew({ priority: "heal", signal });
+    if (this.#readAtMs < 0) await this.#renew({ priority: "heal", signal });
     return this.#names;
   }
 
-  /** Reads the list again. Rejects as `request` does; the list stays as it was. */
-  renew(options: InfoOptions): Promise<void> {
+  /** Reads the list again unless it is fresh. Rejects as `request` does; the list stays as it was. */
+  async renew(options: InfoOptions): Promise<void> {
+    if (this.#deps.clock.now() - this.#readAtMs >= FRESH_MS) await this.#renew(options);
+  }
+
+  #renew(options: InfoOptions): Promise<void> {
     this.#reading ??= this.#read(options).finally(() => {
       this.#reading = null;
     });
@@ -68,7 +74,7 @@ export class Dexes {
     if (this.#names.includes(dex) || clock.now() - this.#unlistedAskedMs < UNLISTED_RETRY_MS) return;
     this.#unlistedAskedMs = clock.now();
     try {
-      await this.renew(options);
+      await this.#renew(options);
       if (!this.#names.includes(dex))
         log.warn("a row names a perp dex that the venue does not list", { dex });
     } catch (error) {
@@ -82,8 +88,8 @@ export class Dexes {
     const answer = await this.#deps.info.request(INFO.perpDexs, {}, options);
     const listed = answer.result.value.map((dex) => dex?.name ?? FIRST_DEX);
     const added = [...new Set(listed)].filter((name) => !this.#names.includes(name));
-    const isFirst = !this.#wasRead;
-    this.#wasRead = true;
+    const isFirst = this.#readAtMs < 0;
+    this.#readAtMs = this.#deps.clock.now();
     if (added.length === 0) return;
     this.#names = [...this.#names, ...added];
     if (!isFirst) this.#deps.log.info("new perp dex: followed from now on", { dexes: added.join(", ") });

@@ -81,7 +81,7 @@ export class Volatilities {
 
   async #read(coin: string, options: InfoOptions): Promise<number | null> {
     const startTime = this.#clock.now() - (DAYS + 1) * DAY_MS;
-    const params = { req: { coin, interval: "1d", startTime } };
+    const params = { req: { coin, interval: "1d", startTime, endTime: this.#clock.now() } };
     const answer = await this.#info.request(INFO.candleSnapshot, params, options);
     // The last candle is still forming.
     const closes = answer.result.rows.slice(0, -1).map(({ value }) => Number(value.c));

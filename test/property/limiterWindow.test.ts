@@ -2,12 +2,13 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import fc from "fast-check";
-import { LimiterCore, PRIORITIES, type Ticket } from "../../src/connection/rateLimiter.ts";
+import { LIMITER_DEFAULTS, LimiterCore, PRIORITIES, type Ticket } from "../../src/connection/rateLimiter.ts";
 import type { RequestPriority } from "../../src/sync/ports.ts";
 
 const LIMIT = 1_200;
 const OPTIONS = {
   weightPerMinute: LIMIT,
+  shares: LIMITER_DEFAULTS.shares,
   maxInflight: 16,
   maxWaiting: 1_000,
   firstPauseMs: 2_000,

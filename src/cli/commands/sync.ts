@@ -1,4 +1,5 @@
 /** `sync`: REST only, once or every `--interval`. A pass is complete: every gap that the venue can still serve is closed. */
+import { WHOLE_SHARES } from "../../connection/rateLimiter.ts";
 import { systemRandom } from "../../runtime/random.ts";
 import type { Account, Progress } from "../../sync/account/account.ts";
 import { Dexes } from "../../sync/dexes.ts";
@@ -34,7 +35,7 @@ export async function passes(
   const config = engineConfig(context);
   const { store, close } = await openMigrated(context);
   try {
-    const { info, limiter } = connectVenue(context);
+    const { info, limiter } = connectVenue(context, { shares: WHOLE_SHARES });
     const written: Record<string, number> = {};
     const deps = {
       store,

@@ -302,6 +302,7 @@ export class Account {
   /** Whether history is missing that the next catch-up will not read by itself. */
   hasOldGaps(): boolean {
     return (
+      this.#orders.isListDue(this.#deps.clock.now()) ||
       WINDOW_STREAMS.some((stream) => this.#oldGaps(stream).length > 0) ||
       this.#orders.unlisted().length > 0 ||
       this.#unaskedDexes().length > 0
@@ -311,6 +312,8 @@ export class Account {
   /** Closes every gap that catching up leaves, youngest first; then what is known of orders by their fills alone. */
   async backfill(name: "poll" | "backfill", signal: AbortSignal): Promise<void> {
     const asking: Asking = { priority: "backfill", source: PURPOSES[name].source, signal };
+    if (this.#orders.isListDue(this.#deps.clock.now()))
+      await this.#orders.readTransitions(this.#claimableToMs, { ...asking, priority: "reconcile" });
     for (const stream of WINDOW_STREAMS) {
       for (const gap of this.#oldGaps(stream).reverse()) await this.#readWindow(stream, gap, asking);
     }
@@ -388,7 +391,10 @@ export class Account {
     const nowMs = this.#deps.clock.now();
     for (const row of batch.coverage ?? []) this.#book.note(row);
     if (batch.fills) this.check.noteFills(batch.fills, nowMs);
-    if (batch.orderEvents) this.check.noteOrderEvents(batch.orderEvents, nowMs);
+    if (batch.orderEvents) {
+      this.check.noteOrderEvents(batch.orderEvents, nowMs);
+      this.#orders.noteTransitions(batch.orderEvents.length);
+    }
     for (const list of [batch.fills, batch.orderEvents, batch.funding])
       for (const { coin } of list ?? []) this.#noteDex(dexOfCoin(coin));
     return applied;

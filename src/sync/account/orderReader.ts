@@ -24,6 +24,13 @@ const LIST_FROM = 40;
 /** Liquidations and dust have order ids that the venue never knew; so many in a row are older than what it keeps. */
 const FORGOTTEN_IN_A_ROW = 25;
 
+/** The list of transitions is read again after so many of them, so that the next reading still reaches back to this one… */
+const LIST_AGAIN_AFTER = 1_200;
+/** … but not more often than this: it costs a tenth of a minute's budget. */
+const LIST_AGAIN_MS = 20_000;
+const UNLISTED = "older than the orders that the venue still lists (it keeps them by count)";
+const UNLISTED_WATCHED = "watched live and no loss seen, but no longer listed by the venue: not confirmed";
+
 export interface Asking {
   priority: RequestPriority;
   source: Source;
@@ -44,6 +51,9 @@ export interface OrderReaderDeps {
 export class OrderReader {
   readonly #deps: OrderReaderDeps;
   #askedUnlisted: Interval[] = [];
+  /** Committed since the list was last read. */
+  #transitions = 0;
+  #listedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: OrderReaderDeps) {
     this.#deps = deps;
@@ -94,14 +104,25 @@ export class OrderReader {
     // The oldest millisecond of a full list may be cut.
     const fromMs = times.length === 0 ? book.sinceMs : Math.min(...times) + (isFull ? 1 : 0);
     const coverage = claimsOf(account, "orders", { fromMs, toMs: claimableToMs }, unread);
-    const reason = "older than the orders that the venue still lists (it keeps them by count)";
-    // What was watched live without a loss is known, if not confirmed: it is not beyond proof.
-    const known = union(book.known("orders", "proven"), book.known("orders", "streamed"));
-    for (const gap of subtract([{ fromMs: book.sinceMs, toMs: fromMs - 1 }], known)) {
-      coverage.push({ account, stream: "orders", grade: "unprovable", ...gap, reason });
-    }
+    const beyond = subtract([{ fromMs: book.sinceMs, toMs: fromMs - 1 }], book.known("orders", "proven"));
+    const watched = intersect(beyond, book.known("orders", "streamed"));
+    const claim = { account, stream: "orders", grade: "unprovable" } as const;
+    for (const gap of watched) coverage.push({ ...claim, ...gap, reason: UNLISTED_WATCHED });
+    for (const gap of subtract(beyond, watched)) coverage.push({ ...claim, ...gap, reason: UNLISTED });
     const quarantine = quarantineRows(unread, "historicalOrders", account, answer.receivedAtMs);
     await commit({ orderEvents, coverage, quarantine }, answer.receivedAtMs);
+    this.#transitions = 0;
+    this.#listedAtMs = answer.receivedAtMs;
+  }
+
+  /** Transitions that were committed: the venue lists the newest 2000 only. */
+  noteTransitions(count: number): void {
+    this.#transitions += count;
+  }
+
+  /** Whether the list is about to be cut before the next reconcile reads it. */
+  isListDue(nowMs: number): boolean {
+    return this.#transitions >= LIST_AGAIN_AFTER && nowMs - this.#listedAtMs >= LIST_AGAIN_MS;
   }
 
   /** Asks for these orders: by one list where they are many, the rest of them by id. */
