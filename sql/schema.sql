@@ -852,6 +852,30 @@ begin
     reduce_only = null, cloid = null
   from json_to_recordset(doubts) as x("table" text, "row" text)
   where x."table" = 'hl_orders' and t.account_address = account and t.order_id::text = x."row";
+
+  -- States are taken by their time: one that claims a later time than the venue's goes back before it, and so gives way to
+  -- the next.
+  update public.hl_positions t
+  set as_of_ms = x."fromMs", as_of = to_timestamp(x."fromMs" / 1000.0)
+  from json_to_recordset(doubts) as x("table" text, "row" text, "fromMs" bigint)
+  where x."table" = 'hl_positions' and t.account_address = account and concat_ws('|', t.dex, t.coin) = x."row"
+    and t.as_of_ms > x."fromMs";
+
+  update public.hl_balances t
+  set as_of_ms = x."fromMs", as_of = to_timestamp(x."fromMs" / 1000.0)
+  from json_to_recordset(doubts) as x("table" text, "row" text, "fromMs" bigint)
+  where x."table" = 'hl_balances' and t.account_address = account and t.coin = x."row" and t.as_of_ms > x."fromMs";
+
+  update hl_internal.states s
+  set as_of_ms = x."fromMs"
+  from (
+    select y."table", split_part(y."row", '|', 1) as dex, min(y."fromMs") as "fromMs"
+    from json_to_recordset(doubts) as y("table" text, "row" text, "fromMs" bigint)
+    where y."table" in ('hl_positions', 'hl_balances') group by 1, 2
+  ) x
+  where s.account_address = account and s.as_of_ms > x."fromMs"
+    and ((s.kind = 'perp' and x."table" = 'hl_positions' and s.dex = x.dex)
+      or (s.kind = 'spot' and x."table" = 'hl_balances'));
 end
 $function$
 ;

@@ -9,6 +9,7 @@
 import type {
   Address,
   Applied,
+  BalanceRow,
   Batch,
   ChangeEvent,
   CoverageRow,
@@ -22,7 +23,16 @@ import type {
   TrackedStream,
 } from "../sync/events.ts";
 import { FORGOTTEN } from "../sync/normalize.ts";
-import type { AccountState, LeaseState, Leases, MoneyTie, Store, StoredOrder } from "../sync/ports.ts";
+import type {
+  AccountState,
+  LeaseState,
+  Leases,
+  MoneyTie,
+  QuarantinedMessage,
+  Store,
+  StoredOrder,
+  StoredState,
+} from "../sync/ports.ts";
 import type { Database, Row } from "./database.ts";
 
 /** Rows of one table. */
@@ -308,7 +318,37 @@ export function openStore(database: Database): DatabaseStore {
       return found.map(({ id }) => id);
     },
 
+    async wantedSince(account) {
+      const [row] = await rows<{ sinceMs: number | null }>(
+        `select since_ms as "sinceMs" from hl_internal.accounts where account_address = $1`,
+        [account],
+      );
+      return row?.sinceMs ?? null;
+    },
+
     positions: positionsOf,
+
+    balances: (account) =>
+      rows<BalanceRow>(
+        `select account_address as account, coin, token, total, hold, entry_notional as "entryNotional",
+           raw_balance as raw, as_of_ms as "asOfMs"
+         from public.hl_balances where account_address = $1 order by coin`,
+        [account],
+      ),
+
+    states: (account) =>
+      rows<StoredState>(
+        `select kind, dex, as_of_ms as "asOfMs", (extract(epoch from read_at) * 1000)::bigint as "readAtMs"
+         from hl_internal.states where account_address = $1 order by kind, dex`,
+        [account],
+      ),
+
+    quarantineOf: (account, limit) =>
+      rows<QuarantinedMessage>(
+        `select subject, reason, raw, count(*) over (partition by subject) as "ofSubject"
+         from public.hl_quarantine where account_address = $1 order by last_seen_at desc, digest limit $2`,
+        [account, limit],
+      ),
 
     async latestDashboard(account): Promise<DashboardRow | null> {
       const [row] = await rows<DashboardRow>(

@@ -300,6 +300,71 @@ for (const kind of ["embedded", "real"] as const) {
       assert.deepEqual(await store.coverage(ACCOUNT, "funding"), others);
     });
 
+    it("has states that claim a later time than the venue's give way to the next one", async () => {
+      const { store } = db;
+      const kinds = { perp: { kind: "perp", dex: "" }, spot: { kind: "spot", dex: "" } } as const;
+      const at = (asOfMs: number): Batch => ({
+        positions: [positionOf({ asOfMs }), positionOf({ asOfMs: T, coin: "ETH" })],
+        balances: [balanceOf({ asOfMs })],
+        states: Object.values(kinds).map((part) => ({
+          ...{ account: ACCOUNT, ...part, coins: null, asOfMs, receivedAtMs: T },
+        })),
+      });
+      await store.apply(at(T + 3_600_000));
+      const of = { stream: null, fromMs: T + 99, toMs: T + 100 };
+      await store.doubt(ACCOUNT, [
+        { ...of, table: "hl_positions", row: "|BTC" },
+        { ...of, table: "hl_positions", row: "|ETH" },
+        { ...of, table: "hl_balances", row: "USDC" },
+      ]);
+      const times = async () => ({
+        positions: (await store.positions(ACCOUNT)).map(({ coin, asOfMs }) => [coin, asOfMs]),
+        balances: (await store.balances(ACCOUNT)).map(({ asOfMs }) => asOfMs),
+        states: (await store.states(ACCOUNT)).map(({ asOfMs }) => asOfMs),
+      });
+      assert.deepEqual(await times(), {
+        positions: [
+          ["BTC", T + 99],
+          ["ETH", T],
+        ],
+        ...{ balances: [T + 99], states: [T + 99, T + 99] },
+      });
+      await store.apply(at(T + 100));
+      assert.deepEqual((await times()).states, [T + 100, T + 100]);
+      assert.deepEqual((await times()).balances, [T + 100]);
+    });
+
+    it("gives what verification holds against the venue", async () => {
+      const { store } = db;
+      assert.equal(await store.wantedSince(ACCOUNT), null);
+      await store.openAccount(ACCOUNT, null, T);
+      assert.equal(await store.wantedSince(ACCOUNT), T);
+      const state = { account: ACCOUNT, kind: "spot" as const, dex: "", coins: null, asOfMs: T };
+      const message = { account: ACCOUNT, subject: "userFills", reason: "odd", seenAtMs: T };
+      await store.apply({
+        balances: [balanceOf(), { ...balanceOf(), account: OTHER }],
+        states: [{ ...state, receivedAtMs: T + 7 }],
+        quarantine: [
+          { ...message, raw: "1" },
+          { ...message, raw: "2", seenAtMs: T + 1 },
+          { ...message, raw: "3", account: OTHER },
+          { ...message, raw: "4", account: null },
+          { ...message, raw: "5", subject: "frame", seenAtMs: T - 1 },
+        ],
+      });
+      assert.deepEqual(await store.balances(ACCOUNT), [balanceOf()]);
+      assert.deepEqual(await store.states(ACCOUNT), [{ kind: "spot", dex: "", asOfMs: T, readAtMs: T + 7 }]);
+      assert.deepEqual(
+        (await store.quarantineOf(ACCOUNT, 10)).map(({ raw, ofSubject }) => [raw, ofSubject]),
+        [
+          ["2", 2],
+          ["1", 2],
+          ["5", 1],
+        ],
+      );
+      assert.deepEqual((await store.quarantineOf(ACCOUNT, 1)).length, 1);
+    });
+
     it("opens an account again without losing what is known of it", async () => {
       const { store } = db;
       assert.deepEqual(await store.openAccount(ACCOUNT, "main", null), {
