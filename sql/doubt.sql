@@ -21,7 +21,8 @@ begin
   -- A row that differs loses what would make it win a join: its raw object, and what the greatest value decides. So it
   -- is the lightest version there can be, and whatever the venue says next takes its place.
   update public.hl_fills t
-  set raw_fill = null, fee_token = null, hash = null, cloid = null, builder_fee = null, twap_id = null, liquidation = null
+  set raw_fill = null, fee_token = null, hash = null, cloid = null, builder_fee = null, twap_id = null, liquidation = null,
+    priority_gas = null, deployer_fee = null, builder = null, block_number = null
   from json_to_recordset(doubts) as x("table" text, "row" text, "fromMs" bigint)
   where x."table" = 'hl_fills' and t.account_address = account and t.fill_time_ms = x."fromMs"
     and concat_ws('|', t.account_address, t.coin, t.fill_time_ms, t.order_id, t.trade_id, t.side) = x."row";
@@ -33,7 +34,8 @@ begin
     and concat_ws('|', t.coin, t.funding_time_ms) = x."row";
 
   update public.hl_ledger t
-  set raw_ledger = null, usdc = null, token = null, amount = null
+  set raw_ledger = null, usdc = null, token = null, amount = null, effect = 'unknown', flow_usd = null,
+    perp_usdc = null, spot_usdc = null, earned_usd = null
   from json_to_recordset(doubts) as x("table" text, "row" text, "fromMs" bigint)
   where x."table" = 'hl_ledger' and t.account_address = account and t.ledger_time_ms = x."fromMs"
     and concat_ws('|', t.ledger_time_ms, t.hash, t.type, t.digest) = x."row";

@@ -276,9 +276,12 @@ export function openStore(database: Database): DatabaseStore {
 
     ledger: (account, fromMs, toMs) =>
       rows<LedgerRow>(
-        `select account_address as account, ledger_time_ms as "timeMs", hash, type, usdc, token, amount, digest,
-           raw_ledger as raw, ${SEEN}
-         from public.hl_ledger where account_address = $1 and ledger_time_ms between $2 and $3
+        // A row that tells of its raw object what the rule does not is without one: it is not what the venue said.
+        `select account_address as account, ledger_time_ms as "timeMs", hash, type, token, amount, digest,
+           case when (l.usdc, l.effect, l.flow_usd) is not distinct from (e.usdc, e.effect, e.flow_usd) then raw_ledger end as raw,
+           ${SEEN}
+         from public.hl_ledger l cross join lateral hl_internal.ledger_effect(account_address, raw_ledger -> 'delta') e
+         where account_address = $1 and ledger_time_ms between $2 and $3
          order by ledger_time_ms, hash, type, digest`,
         [account, fromMs, toMs],
       ),

@@ -14,6 +14,7 @@
 import { abs, add, cmp, type Decimal, eq, mul, neg, sub, sum } from "../runtime/decimal.ts";
 import { fillKey } from "./backfill.ts";
 import { isPerp } from "./chain.ts";
+import { DOLLAR_TOKENS } from "./dashboard.ts";
 import { dexOfCoin } from "./dexes.ts";
 import type { BalanceRow, FillRow, FundingRow, LedgerRow } from "./events.ts";
 
@@ -45,8 +46,6 @@ const PAUSE_MIN_MS = 60_000;
 const PAUSE_MAX_MS = HOUR_MS;
 /** Beyond it the oldest half goes, and the next state is taken as it is. */
 const ROWS_MAX = 5_000;
-/** Tokens that unified accounts hold as collateral: their totals move with the marks. */
-const COLLATERAL = new Set(["USDC", "USDT0", "USDE", "USDH"]);
 
 interface Till {
   /** The last state that all rows explained; null before the first, and after a transfer. */
@@ -133,7 +132,8 @@ export class CashCheck {
     const listed = new Set(rows.map(({ coin }) => coin));
     const gone = [...this.#totals.keys()].filter((coin) => !listed.has(coin));
     for (const { coin, total } of [...rows, ...gone.map((coin) => ({ coin, total: "0" }))]) {
-      if (isPooled && COLLATERAL.has(coin)) continue;
+      // Dollars are the collateral of pooled accounts: their totals move with the marks.
+      if (isPooled && DOLLAR_TOKENS.has(coin)) continue;
       const before = this.#totals.get(coin);
       this.#totals.set(coin, { total, seenMs: nowMs });
       if (before === undefined || eq(before.total, total)) continue;

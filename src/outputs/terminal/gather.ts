@@ -114,7 +114,7 @@ export async function readToday(
 ): Promise<Today> {
   const [row] = await db.query<TodayRow>(
     `with traded as (
-       select coalesce(sum(closed_pnl), 0) as closed, coalesce(sum(fee_usdc), 0) as fees, count(*) as fills
+       select coalesce(sum(closed_pnl), 0) as closed, coalesce(sum(coalesce(fee_usdc, 0) + coalesce(gas_usdc, 0)), 0) as fees, count(*) as fills
        from public.hl_fill_pnl where account_address = $1 and fill_time >= to_timestamp($2::bigint / 1000.0)
      ),
      paid as (

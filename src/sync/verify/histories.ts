@@ -55,7 +55,7 @@ const LEDGER: History<LedgerRow> = {
   rowsOf: ({ ledger }) => ledger ?? [],
   stored: ({ store, account }, { fromMs, toMs }) => store.ledger(account, fromMs, toMs),
   key: (row) => `${row.timeMs}|${row.hash}|${row.type}|${row.digest}`,
-  content: (row) => [row.usdc, row.token, row.amount],
+  content: (row) => [row.token, row.amount, row.raw === null ? null : digest(row.raw)],
 };
 
 /** What is stored of the three, for whoever looks at it next. */

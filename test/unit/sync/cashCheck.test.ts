@@ -26,7 +26,6 @@ const deposit = (timeMs: number): LedgerRow => ({
   timeMs,
   hash: "0x1",
   type: "deposit",
-  usdc: "100",
   token: null,
   amount: null,
   digest: "d",

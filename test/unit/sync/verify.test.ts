@@ -403,7 +403,7 @@ describe("verify, of histories", () => {
   it("names what is missing and what differs", async () => {
     const rig = await sound();
     rig.store.funding.shift();
-    rig.store.ledger[0]!.usdc = "11";
+    rig.store.ledger[0]!.raw = { delta: { type: "deposit", usdc: "11" } };
     rig.store.fills[0]!.liquidation = { liquidatedUser: "0x1" };
     rig.venue.fills[0]!.liquidation = { liquidatedUser: "0x2" };
     const findings = (await rig.findings()).map((row) => row.split(" ").slice(0, 2).join(" "));
