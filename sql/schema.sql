@@ -3947,7 +3947,7 @@ create view public.hl_gaps with (security_invoker=true) as -- Wanted but not pro
 --   account_address text: Account.
 --   stream text: fills, twapFills, orders, funding or ledger.
 --   kind text: missing: nothing known. streamed: watched live, not yet confirmed. unprovable: the venue can no longer tell.
---   reason text: Why, for unprovable.
+--   reason text: Why, for unprovable: each stretch has its own, and where two are on record, both are rows.
 --   from_ms bigint: First millisecond, Unix time.
 --   to_ms bigint: Last millisecond, Unix time.
 --   from_time timestamp with time zone: First moment.
@@ -3958,8 +3958,7 @@ create view public.hl_gaps with (security_invoker=true) as -- Wanted but not pro
             a.since_ms,
             COALESCE(range_agg(r_1.r) FILTER (WHERE (c.grade = 'proven'::text)), '{}'::int8multirange) AS proven,
             COALESCE(range_agg(r_1.r) FILTER (WHERE (c.grade = 'streamed'::text)), '{}'::int8multirange) AS streamed,
-            COALESCE(range_agg(r_1.r) FILTER (WHERE (c.grade = 'unprovable'::text)), '{}'::int8multirange) AS unprovable,
-            string_agg(DISTINCT NULLIF(c.reason, ''::text), '; '::text) AS reasons
+            COALESCE(range_agg(r_1.r) FILTER (WHERE (c.grade = 'unprovable'::text)), '{}'::int8multirange) AS unprovable
            FROM (((hl_internal.accounts a
              CROSS JOIN unnest(ARRAY['fills'::text, 'twapFills'::text, 'orders'::text, 'funding'::text, 'ledger'::text]) s(stream))
              LEFT JOIN hl_internal.coverage c ON (((c.account_address = a.account_address) AND (c.stream = s.stream))))
@@ -3973,23 +3972,25 @@ create view public.hl_gaps with (security_invoker=true) as -- Wanted but not pro
             k.proven,
             k.streamed,
             k.unprovable,
-            k.reasons,
             (int8multirange(int8range(k.since_ms, GREATEST(k.since_ms, ((EXTRACT(epoch FROM now()) * (1000)::numeric))::bigint), '[]'::text)) - k.proven) AS gaps
            FROM known k
         )
  SELECT m.account_address,
     m.stream,
     v.kind,
-        CASE
-            WHEN (v.kind = 'unprovable'::text) THEN m.reasons
-            ELSE NULL::text
-        END AS reason,
+    v.reason,
     lower(r.r) AS from_ms,
     (upper(r.r) - 1) AS to_ms,
     to_timestamp((((lower(r.r))::numeric / 1000.0))::double precision) AS from_time,
     to_timestamp(((((upper(r.r) - 1))::numeric / 1000.0))::double precision) AS to_time
    FROM ((missing m
-     CROSS JOIN LATERAL ( VALUES ('unprovable'::text,(m.gaps * m.unprovable)), ('streamed'::text,((m.gaps * m.streamed) - m.unprovable)), ('missing'::text,((m.gaps - m.streamed) - m.unprovable))) v(kind, ranges))
+     CROSS JOIN LATERAL ( SELECT 'unprovable'::text AS kind,
+            NULLIF(c.reason, ''::text) AS reason,
+            (m.gaps * c.covered) AS ranges
+           FROM hl_internal.coverage c
+          WHERE ((c.account_address = m.account_address) AND (c.stream = m.stream) AND (c.grade = 'unprovable'::text))
+        UNION ALL
+         VALUES ('streamed'::text,NULL::text,((m.gaps * m.streamed) - m.unprovable)), ('missing'::text,NULL::text,((m.gaps - m.streamed) - m.unprovable))) v)
      CROSS JOIN LATERAL unnest(v.ranges) r(r));
 
 create view public.hl_latency with (security_invoker=true) as -- Percentiles of the time a live change took per hop and minute.

@@ -5,6 +5,8 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { StoreError } from "../../src/errors.ts";
+import { seededRandom } from "../../src/runtime/random.ts";
+import { completeness } from "../../src/sync/completeness.ts";
 import type { Batch, CoverageRow } from "../../src/sync/events.ts";
 import { FORGOTTEN } from "../../src/sync/normalize.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
@@ -277,6 +279,44 @@ for (const kind of ["embedded", "real"] as const) {
         { kind: "unprovable", reason: "aged out", from_ms: 100, to_ms: 199 },
         { kind: "missing", reason: null, from_ms: 300, to_ms: 349 },
       ]);
+    });
+
+    it("shows gaps by the same rule as the process computes them, each unprovable stretch with its own reason", async () => {
+      const { store, database } = db;
+      const SINCE = 10;
+      await store.openAccount(ACCOUNT, null, SINCE);
+      const random = seededRandom(7);
+      const upTo = (count: number) => Math.floor(random.next() * count);
+      for (let round = 0; round < 40; round++) {
+        const coverage = Array.from({ length: 1 + upTo(6) }, (): CoverageRow => {
+          const grade = (["proven", "streamed", "unprovable"] as const)[upTo(3)]!;
+          const fromMs = SINCE + upTo(60);
+          const reason = grade === "unprovable" ? ["aged out", "not understood"][upTo(2)]! : null;
+          return { account: ACCOUNT, stream: "fills", grade, fromMs, toMs: fromMs + upTo(20), reason };
+        });
+        await database.query("delete from hl_internal.coverage");
+        await store.apply({ coverage });
+        const known = completeness(coverage, "fills", SINCE, T);
+        if (known.provenToMs === null) continue;
+        const shown = await database.query<{ kind: string; reason: string | null; from: number; to: number }>(
+          `select kind, reason, from_ms as "from", least(to_ms, $1) as "to" from hl_gaps
+           where stream = 'fills' and from_ms <= $1 order by from_ms, reason`,
+          [known.provenToMs],
+        );
+        const of = (kind: string) =>
+          shown
+            .filter((row) => row.kind === kind)
+            .map(({ from: fromMs, to: toMs, reason }) => ({ fromMs, toMs, ...(reason && { reason }) }));
+        const provenToMs = known.provenToMs;
+        const before = known.unprovable.filter(({ fromMs }) => fromMs <= provenToMs);
+        const clipped = before.map((one) => ({ ...one, toMs: Math.min(one.toMs, provenToMs) }));
+        assert.deepEqual(of("missing"), known.gaps);
+        assert.deepEqual(of("streamed"), known.streamed);
+        assert.deepEqual(
+          of("unprovable"),
+          clipped.sort((a, b) => a.fromMs - b.fromMs || (a.reason < b.reason ? -1 : 1)),
+        );
+      }
     });
 
     it("takes what is in doubt out of every grade, of that stream and that time alone", async () => {
