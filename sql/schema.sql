@@ -3952,17 +3952,25 @@ create view public.hl_gaps with (security_invoker=true) as -- Wanted but not pro
 --   to_ms bigint: Last millisecond, Unix time.
 --   from_time timestamp with time zone: First moment.
 --   to_time timestamp with time zone: Last moment.
- WITH known AS (
+ WITH claims AS (
+         SELECT c.account_address,
+            c.stream,
+            c.grade,
+            c.reason,
+            r_1.r
+           FROM (hl_internal.coverage c
+             CROSS JOIN LATERAL unnest(c.covered) r_1(r))
+          WHERE (upper(r_1.r) <= ((EXTRACT(epoch FROM (now() + '00:15:00'::interval)) * (1000)::numeric))::bigint)
+        ), known AS (
          SELECT a.account_address,
             s.stream,
             a.since_ms,
-            COALESCE(range_agg(r_1.r) FILTER (WHERE (c.grade = 'proven'::text)), '{}'::int8multirange) AS proven,
-            COALESCE(range_agg(r_1.r) FILTER (WHERE (c.grade = 'streamed'::text)), '{}'::int8multirange) AS streamed,
-            COALESCE(range_agg(r_1.r) FILTER (WHERE (c.grade = 'unprovable'::text)), '{}'::int8multirange) AS unprovable
-           FROM (((hl_internal.accounts a
+            COALESCE(range_agg(c.r) FILTER (WHERE (c.grade = 'proven'::text)), '{}'::int8multirange) AS proven,
+            COALESCE(range_agg(c.r) FILTER (WHERE (c.grade = 'streamed'::text)), '{}'::int8multirange) AS streamed,
+            COALESCE(range_agg(c.r) FILTER (WHERE (c.grade = 'unprovable'::text)), '{}'::int8multirange) AS unprovable
+           FROM ((hl_internal.accounts a
              CROSS JOIN unnest(ARRAY['fills'::text, 'twapFills'::text, 'orders'::text, 'funding'::text, 'ledger'::text]) s(stream))
-             LEFT JOIN hl_internal.coverage c ON (((c.account_address = a.account_address) AND (c.stream = s.stream))))
-             LEFT JOIN LATERAL unnest(c.covered) r_1(r) ON (true))
+             LEFT JOIN claims c ON (((c.account_address = a.account_address) AND (c.stream = s.stream))))
           WHERE (a.since_ms IS NOT NULL)
           GROUP BY a.account_address, s.stream, a.since_ms
         ), missing AS (
@@ -3986,8 +3994,8 @@ create view public.hl_gaps with (security_invoker=true) as -- Wanted but not pro
    FROM ((missing m
      CROSS JOIN LATERAL ( SELECT 'unprovable'::text AS kind,
             NULLIF(c.reason, ''::text) AS reason,
-            (m.gaps * c.covered) AS ranges
-           FROM hl_internal.coverage c
+            (m.gaps * int8multirange(c.r)) AS ranges
+           FROM claims c
           WHERE ((c.account_address = m.account_address) AND (c.stream = m.stream) AND (c.grade = 'unprovable'::text))
         UNION ALL
          VALUES ('streamed'::text,NULL::text,((m.gaps * m.streamed) - m.unprovable)), ('missing'::text,NULL::text,((m.gaps - m.streamed) - m.unprovable))) v)

@@ -1,15 +1,20 @@
 -- What is missing.
 
 create or replace view public.hl_gaps as
-with known as (
+with claims as (
+  -- One that reaches into the future counts for nothing (I12): as far ahead as venueTime.ts lets the venue be of our clock.
+  select c.account_address, c.stream, c.grade, c.reason, r
+  from hl_internal.coverage c cross join lateral unnest(c.covered) as r
+  where upper(r) <= (extract(epoch from now() + interval '15 minutes') * 1000)::bigint
+),
+known as (
   select a.account_address, s.stream, a.since_ms,
-    coalesce(range_agg(r) filter (where c.grade = 'proven'), '{}') as proven,
-    coalesce(range_agg(r) filter (where c.grade = 'streamed'), '{}') as streamed,
-    coalesce(range_agg(r) filter (where c.grade = 'unprovable'), '{}') as unprovable
+    coalesce(range_agg(c.r) filter (where c.grade = 'proven'), '{}') as proven,
+    coalesce(range_agg(c.r) filter (where c.grade = 'streamed'), '{}') as streamed,
+    coalesce(range_agg(c.r) filter (where c.grade = 'unprovable'), '{}') as unprovable
   from hl_internal.accounts a
   cross join unnest(array['fills', 'twapFills', 'orders', 'funding', 'ledger']) as s(stream)
-  left join hl_internal.coverage c on c.account_address = a.account_address and c.stream = s.stream
-  left join lateral unnest(c.covered) as r on true
+  left join claims c on c.account_address = a.account_address and c.stream = s.stream
   where a.since_ms is not null
   group by a.account_address, s.stream, a.since_ms
 ),
@@ -23,8 +28,8 @@ select m.account_address, m.stream, v.kind, v.reason,
   to_timestamp(lower(r) / 1000.0) as from_time, to_timestamp((upper(r) - 1) / 1000.0) as to_time
 from missing m
 cross join lateral (
-  select 'unprovable' as kind, nullif(c.reason, '') as reason, m.gaps * c.covered as ranges
-  from hl_internal.coverage c
+  select 'unprovable' as kind, nullif(c.reason, '') as reason, m.gaps * int8multirange(c.r) as ranges
+  from claims c
   where c.account_address = m.account_address and c.stream = m.stream and c.grade = 'unprovable'
   union all
   values

@@ -14,6 +14,7 @@
  * transitions the venue no longer lists stay what they are. After the newest proven moment nothing is judged: the next
  * reconcile proves it.
  */
+import { TIME_LIMITS } from "./account/venueTime.ts";
 import { type Interval, knownSince, subtract, union } from "./coverage.ts";
 import type { CoverageRow, TrackedStream } from "./events.ts";
 
@@ -34,19 +35,23 @@ export interface Completeness {
 /** The histories that money is counted from. Orders are kept by the venue by count only, so they are told apart. */
 export const MONEY_STREAMS: readonly TrackedStream[] = ["fills", "twapFills", "funding", "ledger"];
 
+/** By our clock, which may be slow: a claim that reaches beyond this is one on the future. */
+export const latestClaimMs = (nowMs: number): number => nowMs + TIME_LIMITS.aheadMaxMs;
+
 /** What completeness needs of a `CoverageRow`. */
 export type KnownStretch = Pick<CoverageRow, "stream" | "grade" | "fromMs" | "toMs" | "reason">;
 
-/** `nowMs` by the venue's clock: what is claimed beyond it counts for nothing (I12). */
+/**
+ * A claim that reaches beyond `latestMs` counts for nothing (I12): what happened until its end was never read, and up to
+ * where it was is not on record.
+ */
 export function completeness(
   coverage: readonly KnownStretch[],
   stream: TrackedStream,
   sinceMs: number,
-  nowMs: number,
+  latestMs: number,
 ): Completeness {
-  const known = coverage
-    .filter((row) => row.stream === stream && row.fromMs <= nowMs)
-    .map((row) => ({ ...row, toMs: Math.min(row.toMs, nowMs) }));
+  const known = coverage.filter((row) => row.stream === stream && row.toMs <= latestMs);
   const graded = (grade: CoverageRow["grade"]) => union(known.filter((row) => row.grade === grade));
   const proven = graded("proven");
   const provenToMs = proven.at(-1)?.toMs ?? null;

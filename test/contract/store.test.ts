@@ -270,7 +270,11 @@ for (const kind of ["embedded", "real"] as const) {
           reason: grade === "unprovable" ? "aged out" : null,
         }) as const;
       await store.apply({
-        coverage: [of("unprovable", 100, 199), of("proven", 200, 299), of("streamed", 350, 1e15)],
+        coverage: [
+          ...[of("unprovable", 100, 199), of("proven", 200, 299), of("streamed", 350, 1e12)],
+          // What claims the future is no claim.
+          ...[of("unprovable", 300, 1e15), of("proven", 1e13, 1e15)],
+        ],
       });
       const gaps = await database.query(
         "select kind, reason, from_ms, to_ms from hl_gaps where stream = 'fills' and to_ms < 1e12 order by from_ms",
@@ -290,7 +294,7 @@ for (const kind of ["embedded", "real"] as const) {
       for (let round = 0; round < 40; round++) {
         const coverage = Array.from({ length: 1 + upTo(6) }, (): CoverageRow => {
           const grade = (["proven", "streamed", "unprovable"] as const)[upTo(3)]!;
-          const fromMs = SINCE + upTo(60);
+          const fromMs = SINCE + upTo(60) + (upTo(9) === 0 ? 1e14 : 0);
           const reason = grade === "unprovable" ? ["aged out", "not understood"][upTo(2)]! : null;
           return { account: ACCOUNT, stream: "fills", grade, fromMs, toMs: fromMs + upTo(20), reason };
         });

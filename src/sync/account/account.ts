@@ -234,6 +234,11 @@ export class Account {
     this.#noteVenueTime(status.result.value.time);
   }
 
+  /** Start of the wanted history. */
+  get sinceMs(): number {
+    return this.#book.sinceMs;
+  }
+
   /** Proven, streamed and unprovable intervals of a stream, as committed. */
   known(stream: TrackedStream, grade: CoverageGrade): Interval[] {
     return this.#book.known(stream, grade);
@@ -242,11 +247,6 @@ export class Account {
   /** Up to where a reading that begins now may claim. */
   get #claimableToMs(): number {
     return this.#time.ms - this.#deps.options.restLagMs;
-  }
-
-  /** What is wanted and neither proven nor known to be unprovable, oldest first, up to now. */
-  gaps(stream: TrackedStream): Interval[] {
-    return this.#book.gaps(stream, this.#claimableToMs);
   }
 
   /** The stream is away: when it is back, its fills must not wait for what other accounts still ask. */

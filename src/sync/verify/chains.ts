@@ -5,14 +5,14 @@ import { union } from "../coverage.ts";
 import { dexOfCoin } from "../dexes.ts";
 import type { CoverageRow, FillRow } from "../events.ts";
 import { add } from "./certificate.ts";
-import type { LiveSize } from "./states.ts";
+import type { Live } from "./states.ts";
 import { type Run, SETTLED_MS } from "./witness.ts";
 
 export async function proveChains(
   run: Run,
   fills: readonly FillRow[],
   coverage: readonly CoverageRow[],
-  live: LiveSize,
+  live: Live,
 ): Promise<void> {
   const provenFrom = union(
     coverage.filter(({ stream, grade }) => stream === "fills" && grade === "proven"),
@@ -21,7 +21,7 @@ export async function proveChains(
   for (const [coin, rows] of Map.groupBy(chained, (fill) => fill.coin)) {
     run.certificate.links[coin] = rows.length;
     // What the venue holds cannot be read: the fills are held against each other only.
-    const position = live(dexOfCoin(coin), coin);
+    const position = live.size(dexOfCoin(coin), coin);
     if (position === null || !reaches(rows, position)) await nameBreaks(run, coin, rows, position);
   }
 }

@@ -4,13 +4,13 @@
  */
 import { completeness } from "../completeness.ts";
 import { type Interval, subtract } from "../coverage.ts";
-import { type CoverageRow, TRACKED_STREAMS, type TrackedStream } from "../events.ts";
+import { type CoverageRow, TRACKED_STREAMS } from "../events.ts";
 import { add, type FindingKind } from "./certificate.ts";
 import type { StoredOrders } from "./orders.ts";
 import { FUTURE_MS } from "./states.ts";
 import type { Run } from "./witness.ts";
 
-/** `coverage` was read before the venue told the time, so that no honest claim lies beyond it. */
+/** `coverage` was read before the venue told the time, so that no honest claim lies much beyond it. */
 export function proveCoverage(
   { certificate }: Run,
   coverage: readonly CoverageRow[],
@@ -26,7 +26,8 @@ export function proveCoverage(
         detail,
         interval: { fromMs, toMs },
       });
-    const known = completeness(coverage, stream, sinceMs, venueTimeMs);
+    const latestMs = venueTimeMs + FUTURE_MS;
+    const known = completeness(coverage, stream, sinceMs, latestMs);
     certificate.completeSinceMs[stream] = known.completeSinceMs;
     certificate.provenToMs[stream] = known.provenToMs;
     const untold =
@@ -37,20 +38,10 @@ export function proveCoverage(
     for (const stretch of known.streamed)
       say("streamed", "streamed, not yet confirmed by a reading", stretch);
     for (const stretch of known.unprovable) say("unprovable", stretch.reason, stretch);
-    for (const { grade, fromMs, toMs } of claimsAfter(coverage, stream, venueTimeMs + FUTURE_MS))
-      say("future", `${grade}, after the venue's present`, { fromMs, toMs });
+    for (const claim of coverage.filter((row) => row.stream === stream && row.toMs > latestMs))
+      say("future", `${claim.grade}, up to after the venue's present`, claim);
   }
 }
-
-/** The parts of claims that lie after a time. */
-const claimsAfter = (
-  coverage: readonly CoverageRow[],
-  stream: TrackedStream,
-  afterMs: number,
-): CoverageRow[] =>
-  coverage
-    .filter((row) => row.stream === stream && row.toMs > afterMs)
-    .map((row) => ({ ...row, fromMs: Math.max(row.fromMs, afterMs + 1) }));
 
 /** Rows that happened after the venue's present. */
 export async function findFutureRows(

@@ -24,8 +24,8 @@ const LOOKS = 3;
 const STATE_LAG_MS = 2_000;
 /** Fills bridge no more than this: a position that was not renewed for so long, though others were, is wrong or stale. */
 export const STATE_AGE_MS = 600_000;
-/** Stamps beyond the venue's time by more than this are wrong. */
-export const FUTURE_MS = 5_000;
+/** What lies beyond the venue's time by more than this is wrong: its answers lag each other by seconds. */
+export const FUTURE_MS = 60_000;
 /** Spot states carry no time: they have the writer's clock, which may differ from ours. */
 const CLOCK_SKEW_MS = 60_000;
 /** Dexes asked at the same time. */
@@ -67,11 +67,15 @@ interface Difference {
 
 const keyOf = (dex: string, coin: string): string => `${dex}|${coin}`;
 
-/** Live size of a perp position as first looked at; null where the state of its dex could not be read. */
-export type LiveSize = (dex: string, coin: string) => Decimal | null;
+/** What the first look showed. */
+export interface Live {
+  venueTimeMs: number;
+  /** Of a perp position; null where the state of its dex could not be read. */
+  size(dex: string, coin: string): Decimal | null;
+}
 
 /** `followedToMs`: up to when anything is known of the account. */
-export async function compareStates(run: Run, listed: ListedDexes, followedToMs: number): Promise<LiveSize> {
+export async function compareStates(run: Run, listed: ListedDexes, followedToMs: number): Promise<Live> {
   const { certificate, clock, signal } = run;
   const first = await look(run, listed);
   noteAges(run, first, followedToMs);
@@ -88,11 +92,12 @@ export async function compareStates(run: Run, listed: ListedDexes, followedToMs:
   if (seen.length === LOOKS) {
     for (const key of await unexplained(run, seen)) judge(run, key, seen);
   }
-  return (dex, coin) => {
+  const size = (dex: string, coin: string) => {
     const state = first.perps.get(dex);
     if (state === undefined || (!state.rows.has(coin) && state.hides(coin))) return null;
     return state.rows.get(coin)?.szi ?? "0";
   };
+  return { venueTimeMs: first.venueTimeMs, size };
 }
 
 /** Keys that differ in every look and that fills do not account for in any. */

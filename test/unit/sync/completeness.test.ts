@@ -39,16 +39,14 @@ describe("completeness", () => {
     });
   });
 
-  it("believes no claim beyond the venue's present", () => {
-    const known = completeness(
-      [of("proven", 0, 10), of("proven", 20, 500), of("proven", 600, 900)],
-      "orders",
-      0,
-      100,
+  it("believes no claim that reaches beyond the present, not even in part", () => {
+    const rows = [of("proven", 0, 10), of("proven", 20, 100), of("streamed", 11, 19), of("proven", 50, 500)];
+    const known = completeness(rows, "orders", 0, 100);
+    assert.deepEqual(
+      [known.provenToMs, known.completeSinceMs, known.streamed],
+      [100, 20, [{ fromMs: 11, toMs: 19 }]],
     );
-    assert.equal(known.provenToMs, 100);
-    assert.equal(known.completeSinceMs, 20);
-    assert.deepEqual(known.gaps, [{ fromMs: 11, toMs: 19 }]);
+    assert.equal(completeness([of("proven", 0, 101)], "orders", 0, 100).completeSinceMs, null);
   });
 
   it("puts every wanted millisecond up to the newest proven one in one class", () => {
@@ -68,7 +66,7 @@ describe("completeness", () => {
           rows,
           "orders",
           sinceMs,
-          70,
+          90,
         );
         const at = (list: { fromMs: number; toMs: number }[], ms: number) =>
           list.some(({ fromMs, toMs }) => ms >= fromMs && ms <= toMs);
