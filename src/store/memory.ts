@@ -135,18 +135,6 @@ export function createMemoryStore(): Store {
     async positions(account) {
       return of(memory.positions.values(), account);
     },
-    async wantedSince() {
-      return null;
-    },
-    async balances() {
-      return [];
-    },
-    async states() {
-      return [];
-    },
-    async quarantineOf() {
-      return [];
-    },
     async latestDashboard() {
       return null;
     },

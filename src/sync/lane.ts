@@ -21,7 +21,6 @@ import type { Account } from "./account/account.ts";
 import type { PurposeName } from "./account/purpose.ts";
 import { quarantineRows, type WindowStream } from "./backfill.ts";
 import { append, isEmpty } from "./batch.ts";
-import type { CashSuspicion } from "./cashCheck.ts";
 import type { Batch, CoverageRow, FillRow, OrderEventRow } from "./events.ts";
 import { factRows, type Origin, openOrderRows } from "./normalize.ts";
 import type { OpenStream, Stream, StreamHandler, StreamStatus } from "./ports.ts";
@@ -340,7 +339,7 @@ export class Lane {
       this.#catchUpAgain = true;
       this.#startCatchUp("heal");
     }
-    this.#startRepairs(account.ripe(nowMs));
+    this.#startRepairs(account.check.ripe(nowMs));
     this.#startConfirm(nowMs);
     // A heal that failed is as urgent as it was.
     if (nowMs >= this.#catchUpDueMs && this.#phase === "catching_up") this.#startCatchUp("heal");
@@ -392,7 +391,7 @@ export class Lane {
     });
   }
 
-  #startRepair(suspicion: FillSuspicion | CashSuspicion): void {
+  #startRepair(suspicion: FillSuspicion): void {
     // One reading often answers several: what it leaves open is raised again.
     if (this.#deps.account.isHealingFills) return;
     this.#background(`repair ${suspicion.key}`, async (signal) => {

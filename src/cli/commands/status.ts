@@ -6,7 +6,7 @@ import { StoreError } from "../../errors.ts";
 import { type HopLately, readLatencySince } from "../../outputs/metrics/latencyHistory.ts";
 import { NO_PRIVILEGE } from "../../store/postgres.ts";
 import type { AccountRow, DatabaseStore } from "../../store/store.ts";
-import { type Completeness, completeness, latestClaimMs, MONEY_STREAMS } from "../../sync/completeness.ts";
+import { knownSince, subtract, union } from "../../sync/coverage.ts";
 import { followLease } from "../../sync/engine.ts";
 import { TRACKED_STREAMS, type TrackedStream } from "../../sync/events.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
@@ -22,7 +22,36 @@ export async function chosenAccounts({ options }: Context, store: DatabaseStore)
 export const shortName = (account: string, alias: string | null): string =>
   `${alias ? `${alias} ` : ""}${account.slice(0, 6)}…${account.slice(-4)}`;
 
-type StreamCoverage = Completeness & { stream: TrackedStream };
+interface StreamCoverage {
+  stream: TrackedStream;
+  /** Start of the unbroken proven stretch that ends at `provenToMs`; null when nothing is proven. */
+  completeSinceMs: number | null;
+  provenToMs: number | null;
+  gaps: { fromMs: number; toMs: number }[];
+  /** What the venue does not serve any more. */
+  unprovable: { fromMs: number; toMs: number }[];
+}
+
+/** Orders are kept by the venue by count only, so what is complete is said of the histories that money is counted from. */
+const MONEY_STREAMS: readonly TrackedStream[] = ["fills", "twapFills", "funding", "ledger"];
+
+async function coverageOf(
+  store: DatabaseStore,
+  { account, sinceMs }: AccountRow,
+  stream: TrackedStream,
+): Promise<StreamCoverage> {
+  const coverage = await store.coverage(account, stream);
+  const proven = union(coverage.filter(({ grade }) => grade === "proven"));
+  const unprovable = union(coverage.filter(({ grade }) => grade === "unprovable"));
+  const provenToMs = proven.at(-1)?.toMs ?? null;
+  return {
+    stream,
+    completeSinceMs: provenToMs === null ? null : knownSince(proven, provenToMs),
+    provenToMs,
+    gaps: subtract([{ fromMs: sinceMs ?? 0, toMs: provenToMs ?? 0 }], union(proven, unprovable)),
+    unprovable: subtract(unprovable, proven),
+  };
+}
 
 /** Latency is told of the last hour. */
 const LATENCY_MS = 3_600_000;
@@ -40,45 +69,36 @@ export const status: Command = {
   options: ["account", "database"],
   async run(context) {
     const { options, print } = context;
-    const { store, database, close } = await openToRead(context);
-    try {
-      const accounts = await chosenAccounts(context, store);
-      const tables = await store.counts();
-      if (options.json) print(JSON.stringify({ type: "database", database: database.describe(), tables }));
-      else {
-        print(`database  ${database.describe()}`);
-        print(`rows      ${tables.map(({ table, rows }) => `${table} ${rows}`).join(", ")}`);
-      }
-      const hops = await ifGranted(readLatencySince(database, context.clock.now() - LATENCY_MS));
-      if (!options.json && hops !== undefined) print(latencyLine(hops));
-      else for (const hop of hops ?? []) print(JSON.stringify({ type: "latency", ...hop }));
-      const held = await ifGranted(store.heldLeases("follow "));
-      const leases = held && new Map(held.map(({ name, holder }) => [name, holder]));
-      for (const row of accounts) {
-        const followedBy = leases && (leases.get(followLease(row.account)) ?? null);
-        const coverage = await store.coverage(row.account);
-        const latestMs = latestClaimMs(context.clock.now());
-        const streams = TRACKED_STREAMS.map((stream) => ({
-          stream,
-          ...completeness(coverage, stream, row.sinceMs ?? 0, latestMs),
-        }));
-        const [now] = await database.query<Now>(
-          `select as_of_ms, age_seconds, account_mode, account_value, total_positions, health_score, health_status,
-             health_reason
-           from public.hl_account_now where account_address = $1`,
-          [row.account],
-        );
-        if (options.json) {
-          const { account, alias } = row;
-          print(JSON.stringify({ type: "account", account, alias, followedBy, ...now }));
-          for (const one of streams) print(JSON.stringify({ type: "coverage", account, alias, ...one }));
-        } else for (const line of accountLines(row, now ?? null, followedBy, streams)) print(line);
-      }
-      if (accounts.length === 0 && !options.json) print("no account has been followed yet");
-      return EXIT.ok;
-    } finally {
-      await close();
+    const { store, database } = await openToRead(context);
+    const accounts = await chosenAccounts(context, store);
+    const tables = await store.counts();
+    if (options.json) print(JSON.stringify({ type: "database", database: database.describe(), tables }));
+    else {
+      print(`database  ${database.describe()}`);
+      print(`rows      ${tables.map(({ table, rows }) => `${table} ${rows}`).join(", ")}`);
     }
+    const hops = await ifGranted(readLatencySince(database, context.clock.now() - LATENCY_MS));
+    if (!options.json && hops !== undefined) print(latencyLine(hops));
+    else for (const hop of hops ?? []) print(JSON.stringify({ type: "latency", ...hop }));
+    const held = await ifGranted(store.heldLeases("follow "));
+    const leases = held && new Map(held.map(({ name, holder }) => [name, holder]));
+    for (const row of accounts) {
+      const followedBy = leases && (leases.get(followLease(row.account)) ?? null);
+      const streams = await Promise.all(TRACKED_STREAMS.map((stream) => coverageOf(store, row, stream)));
+      const [now] = await database.query<Now>(
+        `select as_of_ms, age_seconds, account_mode, account_value, total_positions, health_score, health_status,
+           health_reason
+         from public.hl_account_now where account_address = $1`,
+        [row.account],
+      );
+      if (options.json) {
+        const { account, alias } = row;
+        print(JSON.stringify({ type: "account", account, alias, followedBy, ...now }));
+        for (const one of streams) print(JSON.stringify({ type: "coverage", account, alias, ...one }));
+      } else for (const line of accountLines(row, now ?? null, followedBy, streams)) print(line);
+    }
+    if (accounts.length === 0 && !options.json) print("no account has been followed yet");
+    return EXIT.ok;
   },
 };
 
@@ -135,12 +155,9 @@ function accountLines(
 const moment = (ms: number): string =>
   ms === 0 ? "the beginning" : `${new Date(ms).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 
-function sentence({ completeSinceMs, provenToMs, gaps, streamed, unprovable }: StreamCoverage): string {
+function sentence({ completeSinceMs, provenToMs, gaps, unprovable }: StreamCoverage): string {
   if (completeSinceMs === null || provenToMs === null) return "nothing proven yet";
-  const counted = `${gaps.length} gap${gaps.length === 1 ? "" : "s"}`;
-  const watched =
-    streamed.length > 0 ? `; watched live before ${moment(streamed.at(-1)!.toMs)}, not confirmed` : "";
   const horizon = unprovable.at(-1);
-  const older = horizon ? `; not provable before ${moment(horizon.toMs)}: ${horizon.reason}` : "";
-  return `complete since ${moment(completeSinceMs)} up to ${moment(provenToMs)}, ${counted}${watched}${older}`;
+  const older = horizon ? `; older than ${moment(horizon.toMs)} the venue serves no more` : "";
+  return `complete since ${moment(completeSinceMs)} up to ${moment(provenToMs)}, ${gaps.length} gap${gaps.length === 1 ? "" : "s"}${older}`;
 }
