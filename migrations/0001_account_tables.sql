@@ -26,6 +26,10 @@ create table public.hl_fills (
   raw_fill jsonb,
   source text not null,
   first_seen_at timestamptz not null,
+  priority_gas numeric,
+  deployer_fee numeric,
+  builder text,
+  block_number bigint,
   primary key (account_address, coin, fill_time_ms, order_id, trade_id, side)
 );
 create index idx_hl_fills_account_time on public.hl_fills (account_address, fill_time desc);
@@ -55,6 +59,10 @@ comment on column public.hl_fills.liquidation is 'The venue''s liquidation objec
 comment on column public.hl_fills.raw_fill is 'The venue''s object, untouched.';
 comment on column public.hl_fills.source is 'How hlsync first saw it: stream, snapshot, backfill, reconcile, repair or poll.';
 comment on column public.hl_fills.first_seen_at is 'When hlsync first saw it.';
+comment on column public.hl_fills.priority_gas is 'HYPE burned for priority; not contained in fee.';
+comment on column public.hl_fills.deployer_fee is 'Part of the fee that went to the deployer of the dex.';
+comment on column public.hl_fills.builder is 'Address of the builder, where the venue names it; its part of the fee is builder_fee.';
+comment on column public.hl_fills.block_number is 'Block of the transaction, by its hash; null where the hash tells none.';
 
 create table public.hl_order_events (
   account_address text not null,
@@ -319,6 +327,12 @@ create table public.hl_ledger (
   raw_ledger jsonb,
   source text not null,
   first_seen_at timestamptz not null,
+  effect text,
+  flow_usd numeric,
+  perp_usdc numeric,
+  spot_usdc numeric,
+  earned_usd numeric,
+  block_number bigint,
   primary key (account_address, ledger_time_ms, hash, type, digest)
 );
 create index idx_hl_ledger_account_time on public.hl_ledger (account_address, ledger_time desc);
@@ -329,9 +343,15 @@ comment on column public.hl_ledger.ledger_time_ms is 'The same in Unix milliseco
 comment on column public.hl_ledger.hash is 'Transaction hash; several updates may share one.';
 comment on column public.hl_ledger.type is 'The venue''s delta.type, verbatim; an open set.';
 comment on column public.hl_ledger.digest is 'Digest of the update''s content: tells updates apart that share time, hash and type.';
-comment on column public.hl_ledger.usdc is 'Signed effect on the account in USDC, fees inside, where the type has one: dollar tokens one for one, other tokens at the venue''s value. An accountClassTransfer has the sign of the perp side.';
+comment on column public.hl_ledger.usdc is 'Signed effect on the account in USDC, fees inside, where the type has one: dollar tokens one for one, other tokens at the venue''s value. A transfer between classes has the sign of the perp side. By hl_internal.ledger_effect.';
 comment on column public.hl_ledger.token is 'Token moved, where the type names one.';
 comment on column public.hl_ledger.amount is 'Amount of the token.';
 comment on column public.hl_ledger.raw_ledger is 'The venue''s object, untouched.';
 comment on column public.hl_ledger.source is 'How hlsync first saw it.';
 comment on column public.hl_ledger.first_seen_at is 'When hlsync first saw it.';
+comment on column public.hl_ledger.effect is 'What it does to the net worth (docs/equity.md): flow, inside, income, cost, note or unknown.';
+comment on column public.hl_ledger.flow_usd is 'What crossed the border of the account, in USD, fees inside; 0 when nothing did, null when it cannot be priced.';
+comment on column public.hl_ledger.perp_usdc is 'Effect on the dollars in the perp dexes, fees inside.';
+comment on column public.hl_ledger.spot_usdc is 'Effect on the dollars in spot, fees inside.';
+comment on column public.hl_ledger.earned_usd is 'What an income or an own move brought in dollars, a cost negative; null where it is not told in dollars.';
+comment on column public.hl_ledger.block_number is 'Block of the transaction, by its hash; null where the hash tells none.';

@@ -166,3 +166,16 @@ create type hl_internal.outcome as (
   events hl_internal.event[]
 );
 comment on type hl_internal.outcome is 'What putting rows did: rows sent, rows inserted or changed, their accounts (and order ids, in parallel), the events they make.';
+
+create table hl_internal.token_prices (
+  token text not null,
+  hour_ms bigint not null,
+  at_ms bigint not null,
+  price numeric not null,
+  primary key (token, hour_ms)
+);
+comment on table hl_internal.token_prices is 'What a token was worth in USD: the first price known of each hour, from the snapshots.';
+comment on column hl_internal.token_prices.token is 'Name of the token.';
+comment on column hl_internal.token_prices.hour_ms is 'Beginning of the hour, Unix milliseconds.';
+comment on column hl_internal.token_prices.at_ms is 'When it was worth that, Unix milliseconds.';
+comment on column hl_internal.token_prices.price is 'Price in USD.';

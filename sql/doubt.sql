@@ -21,7 +21,8 @@ begin
   -- A row that differs loses what would make it win a join: its raw object, and what the greatest value decides. So it
   -- is the lightest version there can be, and whatever the venue says next takes its place.
   update public.hl_fills t
-  set raw_fill = null, fee_token = null, hash = null, cloid = null, builder_fee = null, twap_id = null, liquidation = null
+  set raw_fill = null, fee_token = null, hash = null, cloid = null, builder_fee = null, twap_id = null, liquidation = null,
+    priority_gas = null, deployer_fee = null, builder = null, block_number = null
   from json_to_recordset(doubts) as x("table" text, "row" text, "fromMs" bigint)
   where x."table" = 'hl_fills' and t.account_address = account and t.fill_time_ms = x."fromMs"
     and concat_ws('|', t.account_address, t.coin, t.fill_time_ms, t.order_id, t.trade_id, t.side) = x."row";
@@ -33,7 +34,8 @@ begin
     and concat_ws('|', t.coin, t.funding_time_ms) = x."row";
 
   update public.hl_ledger t
-  set raw_ledger = null, usdc = null, token = null, amount = null
+  set raw_ledger = null, usdc = null, token = null, amount = null, effect = 'unknown', flow_usd = null,
+    perp_usdc = null, spot_usdc = null, earned_usd = null
   from json_to_recordset(doubts) as x("table" text, "row" text, "fromMs" bigint)
   where x."table" = 'hl_ledger' and t.account_address = account and t.ledger_time_ms = x."fromMs"
     and concat_ws('|', t.ledger_time_ms, t.hash, t.type, t.digest) = x."row";
@@ -44,6 +46,30 @@ begin
     reduce_only = null, cloid = null
   from json_to_recordset(doubts) as x("table" text, "row" text)
   where x."table" = 'hl_orders' and t.account_address = account and t.order_id::text = x."row";
+
+  -- States are taken by their time: one that claims a later time than the venue's goes back before it, and so gives way to
+  -- the next.
+  update public.hl_positions t
+  set as_of_ms = x."fromMs", as_of = to_timestamp(x."fromMs" / 1000.0)
+  from json_to_recordset(doubts) as x("table" text, "row" text, "fromMs" bigint)
+  where x."table" = 'hl_positions' and t.account_address = account and concat_ws('|', t.dex, t.coin) = x."row"
+    and t.as_of_ms > x."fromMs";
+
+  update public.hl_balances t
+  set as_of_ms = x."fromMs", as_of = to_timestamp(x."fromMs" / 1000.0)
+  from json_to_recordset(doubts) as x("table" text, "row" text, "fromMs" bigint)
+  where x."table" = 'hl_balances' and t.account_address = account and t.coin = x."row" and t.as_of_ms > x."fromMs";
+
+  update hl_internal.states s
+  set as_of_ms = x."fromMs"
+  from (
+    select y."table", split_part(y."row", '|', 1) as dex, min(y."fromMs") as "fromMs"
+    from json_to_recordset(doubts) as y("table" text, "row" text, "fromMs" bigint)
+    where y."table" in ('hl_positions', 'hl_balances') group by 1, 2
+  ) x
+  where s.account_address = account and s.as_of_ms > x."fromMs"
+    and ((s.kind = 'perp' and x."table" = 'hl_positions' and s.dex = x.dex)
+      or (s.kind = 'spot' and x."table" = 'hl_balances'));
 end
 $$;
 comment on function hl_internal.doubt is 'Withdraws claims of completeness, and makes rows that differ from the venue lose the next join: [{"stream", "fromMs", "toMs", "table", "row"}], table and row null where only time is in doubt.';

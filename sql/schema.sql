@@ -180,6 +180,14 @@ create table hl_internal.states ( -- The newest state of every perp dex and of s
   constraint states_pkey PRIMARY KEY (account_address, kind, dex)
 ) with (fillfactor=50);
 
+create table hl_internal.token_prices ( -- What a token was worth in USD: the first price known of each hour, from the snapshots.
+  token text not null -- Name of the token.
+  hour_ms bigint not null -- Beginning of the hour, Unix milliseconds.
+  at_ms bigint not null -- When it was worth that, Unix milliseconds.
+  price numeric not null -- Price in USD.
+  constraint token_prices_pkey PRIMARY KEY (token, hour_ms)
+);
+
 create table hl_internal.webhook_deliveries ( -- What became of each event at each endpoint; dead and expired ones are kept whole.
   endpoint_id text not null -- Endpoint.
   webhook_id text not null -- The webhook-id header, made from the identity of the event.
@@ -376,6 +384,10 @@ create table public.hl_fills ( -- Every execution of a followed account, TWAP sl
   raw_fill jsonb -- The venue's object, untouched.
   source text not null -- How hlsync first saw it: stream, snapshot, backfill, reconcile, repair or poll.
   first_seen_at timestamp with time zone not null -- When hlsync first saw it.
+  priority_gas numeric -- HYPE burned for priority; not contained in fee.
+  deployer_fee numeric -- Part of the fee that went to the deployer of the dex.
+  builder text -- Address of the builder, where the venue names it; its part of the fee is builder_fee.
+  block_number bigint -- Block of the transaction, by its hash; null where the hash tells none.
   constraint hl_fills_side_check CHECK ((side = ANY (ARRAY['buy'::text, 'sell'::text])))
   constraint hl_fills_pkey PRIMARY KEY (account_address, coin, fill_time_ms, order_id, trade_id, side)
 );
@@ -405,12 +417,18 @@ create table public.hl_ledger ( -- Deposits, withdrawals, transfers, liquidation
   hash text not null -- Transaction hash; several updates may share one.
   type text not null -- The venue's delta.type, verbatim; an open set.
   digest text not null -- Digest of the update's content: tells updates apart that share time, hash and type.
-  usdc numeric -- Signed effect on the account in USDC, fees inside, where the type has one: dollar tokens one for one, other tokens at the venue's value. An accountClassTransfer has the sign of the perp side.
+  usdc numeric -- Signed effect on the account in USDC, fees inside, where the type has one: dollar tokens one for one, other tokens at the venue's value. A transfer between classes has the sign of the perp side. By hl_internal.ledger_effect.
   token text -- Token moved, where the type names one.
   amount numeric -- Amount of the token.
   raw_ledger jsonb -- The venue's object, untouched.
   source text not null -- How hlsync first saw it.
   first_seen_at timestamp with time zone not null -- When hlsync first saw it.
+  effect text -- What it does to the net worth (docs/equity.md): flow, inside, income, cost, note or unknown.
+  flow_usd numeric -- What crossed the border of the account, in USD, fees inside; 0 when nothing did, null when it cannot be priced.
+  perp_usdc numeric -- Effect on the dollars in the perp dexes, fees inside.
+  spot_usdc numeric -- Effect on the dollars in spot, fees inside.
+  earned_usd numeric -- What an income or an own move brought in dollars, a cost negative; null where it is not told in dollars.
+  block_number bigint -- Block of the transaction, by its hash; null where the hash tells none.
   constraint hl_ledger_pkey PRIMARY KEY (account_address, ledger_time_ms, hash, type, digest)
 );
 CREATE INDEX idx_hl_ledger_account_time ON public.hl_ledger USING btree (account_address, ledger_time DESC);
@@ -522,6 +540,15 @@ create table public.hl_trades ( -- Public trades of the followed markets. Identi
   constraint hl_trades_pkey PRIMARY KEY (coin, trade_time_ms, trade_id)
 ) partition by RANGE (trade_time_ms);
 
+create function hl_internal.action_number(hash text)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (substr(hash, 23, 18) ~ '^04[0-9a-fA-F]{8}0[0-4][0-9a-fA-F]{6}$'::text) THEN ((('x'::text || lpad(substr(hash, 35, (2 * (substr(hash, 34, 1))::integer)), 8, '0'::text)))::bit(32))::bigint ELSE NULL::bigint END
+;
+-- Place of a transaction in its block by its hash; null where the hash tells none.
+-- rights: public execute
+
 create function hl_internal.apply(accounts text[], fills json DEFAULT NULL::json, order_events json DEFAULT NULL::json, positions json DEFAULT NULL::json, balances json DEFAULT NULL::json, funding json DEFAULT NULL::json, ledger json DEFAULT NULL::json, dashboard json DEFAULT NULL::json, coverage json DEFAULT NULL::json, drift json DEFAULT NULL::json, quarantine json DEFAULT NULL::json, trades json DEFAULT NULL::json, candles json DEFAULT NULL::json, mids json DEFAULT NULL::json, books json DEFAULT NULL::json, asset_ctxs json DEFAULT NULL::json, states json DEFAULT NULL::json)
  RETURNS json
  LANGUAGE plpgsql
@@ -630,6 +657,15 @@ $function$
 -- Writes a batch: every row as a join, the orders derived from them, coverage and outbox events, in one transaction. accounts: every account the batch has rows of, to be locked. Lists are arguments of their own because each pass over the text of a big batch costs.
 -- rights: public execute
 
+create function hl_internal.block_number(hash text)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (substr(hash, 23, 10) ~ '^04[0-9a-fA-F]{8}$'::text) THEN ((('x'::text || substr(hash, 25, 8)))::bit(32))::bigint ELSE NULL::bigint END
+;
+-- Block of a transaction by its hash; null where the hash tells none.
+-- rights: public execute
+
 create function hl_internal.chain_order(befores numeric[], afters numeric[], previous numeric)
  RETURNS integer[]
  LANGUAGE plpgsql
@@ -709,6 +745,15 @@ BEGIN ATOMIC
 END
 ;
 -- Whether the newest fills of a perp up to to_ms, none of them before after_ms, leave it flat.
+-- rights: public execute
+
+create function hl_internal.decimal_of(told text)
+ RETURNS numeric
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (told ~ '^-?[0-9]{1,40}(\.[0-9]{1,40})?$'::text) THEN (told)::numeric ELSE NULL::numeric END
+;
+-- The number that a text of the venue's is; null when it is none.
 -- rights: public execute
 
 create function hl_internal.derive_orders(accounts text[], order_ids bigint[])
@@ -807,6 +852,15 @@ $function$
 -- Stops deliveries to an endpoint and tells the others, in one transaction.
 -- rights: public execute
 
+create function hl_internal.dollar_tokens()
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN ARRAY['USDC'::text, 'USDT0'::text, 'USDT'::text, 'USDE'::text, 'USDH'::text]
+;
+-- Tokens that count as dollars, one for one. src/sync/dashboard.ts has the same list, held equal by a test.
+-- rights: public execute
+
 create function hl_internal.doubt(account text, doubts json)
  RETURNS void
  LANGUAGE plpgsql
@@ -829,7 +883,8 @@ begin
   -- A row that differs loses what would make it win a join: its raw object, and what the greatest value decides. So it
   -- is the lightest version there can be, and whatever the venue says next takes its place.
   update public.hl_fills t
-  set raw_fill = null, fee_token = null, hash = null, cloid = null, builder_fee = null, twap_id = null, liquidation = null
+  set raw_fill = null, fee_token = null, hash = null, cloid = null, builder_fee = null, twap_id = null, liquidation = null,
+    priority_gas = null, deployer_fee = null, builder = null, block_number = null
   from json_to_recordset(doubts) as x("table" text, "row" text, "fromMs" bigint)
   where x."table" = 'hl_fills' and t.account_address = account and t.fill_time_ms = x."fromMs"
     and concat_ws('|', t.account_address, t.coin, t.fill_time_ms, t.order_id, t.trade_id, t.side) = x."row";
@@ -841,7 +896,8 @@ begin
     and concat_ws('|', t.coin, t.funding_time_ms) = x."row";
 
   update public.hl_ledger t
-  set raw_ledger = null, usdc = null, token = null, amount = null
+  set raw_ledger = null, usdc = null, token = null, amount = null, effect = 'unknown', flow_usd = null,
+    perp_usdc = null, spot_usdc = null, earned_usd = null
   from json_to_recordset(doubts) as x("table" text, "row" text, "fromMs" bigint)
   where x."table" = 'hl_ledger' and t.account_address = account and t.ledger_time_ms = x."fromMs"
     and concat_ws('|', t.ledger_time_ms, t.hash, t.type, t.digest) = x."row";
@@ -852,6 +908,30 @@ begin
     reduce_only = null, cloid = null
   from json_to_recordset(doubts) as x("table" text, "row" text)
   where x."table" = 'hl_orders' and t.account_address = account and t.order_id::text = x."row";
+
+  -- States are taken by their time: one that claims a later time than the venue's goes back before it, and so gives way to
+  -- the next.
+  update public.hl_positions t
+  set as_of_ms = x."fromMs", as_of = to_timestamp(x."fromMs" / 1000.0)
+  from json_to_recordset(doubts) as x("table" text, "row" text, "fromMs" bigint)
+  where x."table" = 'hl_positions' and t.account_address = account and concat_ws('|', t.dex, t.coin) = x."row"
+    and t.as_of_ms > x."fromMs";
+
+  update public.hl_balances t
+  set as_of_ms = x."fromMs", as_of = to_timestamp(x."fromMs" / 1000.0)
+  from json_to_recordset(doubts) as x("table" text, "row" text, "fromMs" bigint)
+  where x."table" = 'hl_balances' and t.account_address = account and t.coin = x."row" and t.as_of_ms > x."fromMs";
+
+  update hl_internal.states s
+  set as_of_ms = x."fromMs"
+  from (
+    select y."table", split_part(y."row", '|', 1) as dex, min(y."fromMs") as "fromMs"
+    from json_to_recordset(doubts) as y("table" text, "row" text, "fromMs" bigint)
+    where y."table" in ('hl_positions', 'hl_balances') group by 1, 2
+  ) x
+  where s.account_address = account and s.as_of_ms > x."fromMs"
+    and ((s.kind = 'perp' and x."table" = 'hl_positions' and s.dex = x.dex)
+      or (s.kind = 'spot' and x."table" = 'hl_balances'));
 end
 $function$
 ;
@@ -1094,6 +1174,10 @@ begin
   j.hash := hl_internal.greater(a.hash, b.hash);
   j.cloid := hl_internal.greater(a.cloid, b.cloid);
   j.builder_fee := hl_internal.greater(a.builder_fee, b.builder_fee);
+  j.priority_gas := hl_internal.greater(a.priority_gas, b.priority_gas);
+  j.deployer_fee := hl_internal.greater(a.deployer_fee, b.deployer_fee);
+  j.builder := hl_internal.greater(a.builder, b.builder);
+  j.block_number := hl_internal.block_number(j.hash);
   j.twap_id := greatest(a.twap_id, b.twap_id);
   j.liquidation := hl_internal.greater(a.liquidation::text, b.liquidation::text)::jsonb;
   if hl_internal.seen_before(a.first_seen_at, a.source, b.first_seen_at, b.source) then
@@ -1147,7 +1231,7 @@ begin
   if a operator(pg_catalog.*=) b then return a; end if;
   if hl_internal.weightier(a.raw_ledger, jsonb_build_array(a.raw_ledger)::text,
                            b.raw_ledger, jsonb_build_array(b.raw_ledger)::text) then j := b; end if;
-  j.usdc := hl_internal.greater(a.usdc, b.usdc);
+  -- Its effect follows from the raw object that won.
   j.token := hl_internal.greater(a.token, b.token);
   j.amount := hl_internal.greater(a.amount, b.amount);
   if hl_internal.seen_before(a.first_seen_at, a.source, b.first_seen_at, b.source) then
@@ -1222,6 +1306,159 @@ $function$
 -- Two states of one position made one.
 -- rights: public execute
 
+create function hl_internal.ledger_block(type text, hash text)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (type <> ALL (ARRAY['deposit'::text, 'withdraw'::text])) THEN hl_internal.block_number(hash) ELSE NULL::bigint END
+;
+-- Block of a ledger update: deposits and withdrawals have the hash of the bridge's transaction.
+-- rights: public execute
+
+create function hl_internal.ledger_effect(account text, delta jsonb, OUT effect text, OUT perp_usdc numeric, OUT spot_usdc numeric, OUT usdc numeric, OUT flow_usd numeric, OUT earned_usd numeric, OUT leaves boolean, OUT parts text[])
+ RETURNS record
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+declare
+  kind constant text := delta ->> 'type';
+  -- Old rewards name no token: USDC is meant.
+  is_dollar constant boolean := coalesce(nullif(delta ->> 'token', ''), 'USDC') = any (hl_internal.dollar_tokens());
+  told constant numeric := hl_internal.decimal_of(delta ->> 'usdc');
+  dollars constant numeric := case when is_dollar then hl_internal.decimal_of(delta ->> 'amount') else 0 end;
+  fee constant numeric := case
+    when coalesce(nullif(delta ->> 'feeToken', ''), 'USDC') = any (hl_internal.dollar_tokens())
+    then coalesce(hl_internal.decimal_of(delta ->> 'fee'), 0) else 0 end;
+  arrives constant boolean := coalesce(lower(delta ->> 'destination') = account, false);
+  -- From one pocket of the account to another: nothing but the fee leaves.
+  own constant boolean := arrives and coalesce(lower(delta ->> 'user') = account, false);
+  is_vault constant boolean := coalesce(lower(delta ->> 'vault') = account, false);
+  to_perp constant boolean := coalesce(delta -> 'toPerp' = 'true'::jsonb, false);
+  -- A spotTransfer is a send from spot to spot.
+  source constant text := case when kind = 'spotTransfer' or delta ->> 'sourceDex' = 'spot' then 'spot'
+    else 'perp:' || coalesce(delta ->> 'sourceDex', '') end;
+  target constant text := case when kind = 'spotTransfer' or delta ->> 'destinationDex' = 'spot' then 'spot'
+    else 'perp:' || coalesce(delta ->> 'destinationDex', '') end;
+  -- Value of the other tokens that came, negative of those that went; null where none is told.
+  tokens numeric := 0;
+  moved numeric;
+begin
+  effect := case when own then 'inside' else 'flow' end;
+  perp_usdc := 0;
+  spot_usdc := 0;
+  leaves := false;
+  parts := '{perp:}';
+
+  case kind
+  when 'deposit' then
+    perp_usdc := told;
+  when 'withdraw' then
+    -- The venue's usdc is what arrives; its fee left the account too.
+    perp_usdc := -(told + fee);
+  when 'internalTransfer', 'subAccountTransfer' then
+    perp_usdc := case when own then -fee when arrives then told else -(told + fee) end;
+  when 'accountClassTransfer', 'perpDexClassTransfer' then
+    effect := 'inside';
+    moved := case kind when 'accountClassTransfer' then told else dollars end;
+    perp_usdc := case when to_perp then moved else -moved end;
+    spot_usdc := -perp_usdc;
+    parts := array['perp:' || coalesce(delta ->> 'dex', ''), 'spot'];
+  when 'spotTransfer', 'send' then
+    parts := case when own then array[source, target] when arrives then array[target] else array[source] end;
+    -- The fee is in dollars, and paid from where the sender's money comes.
+    moved := case when own or not arrives then -(dollars + fee) else 0 end;
+    if source = 'spot' then spot_usdc := moved; else perp_usdc := moved; end if;
+    moved := case when arrives then dollars else 0 end;
+    if target = 'spot' then spot_usdc := spot_usdc + moved; else perp_usdc := perp_usdc + moved; end if;
+    if not is_dollar and not own then
+      tokens := hl_internal.decimal_of(delta ->> 'usdcValue') * case when arrives then 1 else -1 end;
+    end if;
+
+  when 'vaultCreate', 'vaultDeposit' then
+    if is_vault then
+      perp_usdc := told;
+    else
+      effect := 'inside';
+      earned_usd := case kind when 'vaultCreate' then -fee else 0 end;
+      perp_usdc := earned_usd - told;
+      leaves := true;
+      parts := '{perp:,vaults}';
+    end if;
+  when 'vaultDistribution' then
+    perp_usdc := case when is_vault then -told else told end;
+    if not is_vault then
+      effect := 'inside';
+      parts := '{perp:,vaults}';
+    end if;
+  when 'vaultWithdraw' then
+    if is_vault then
+      perp_usdc := -hl_internal.decimal_of(delta ->> 'requestedUsd');
+    else
+      effect := 'inside';
+      perp_usdc := hl_internal.decimal_of(delta ->> 'netWithdrawnUsd');
+      earned_usd := -(coalesce(hl_internal.decimal_of(delta ->> 'commission'), 0)
+                      + coalesce(hl_internal.decimal_of(delta ->> 'closingCost'), 0));
+      parts := '{perp:,vaults}';
+    end if;
+  when 'vaultLeaderCommission' then
+    perp_usdc := case when is_vault then -told else told end;
+    if not is_vault then effect := 'income'; end if;
+
+  when 'cStakingTransfer' then
+    effect := 'inside';
+    tokens := null;
+    leaves := coalesce(delta -> 'isDeposit' = 'true'::jsonb, false);
+    parts := '{spot,stake}';
+  when 'borrowLend' then
+    -- What is supplied is inside the total of a balance, what is borrowed is owed beside it.
+    effect := 'inside';
+    leaves := coalesce(delta ->> 'operation' in ('supply', 'repay'), false);
+    earned_usd := case when is_dollar then hl_internal.decimal_of(delta ->> 'interestAmount')
+      * case when delta ->> 'operation' in ('borrow', 'repay') then -1 else 1 end end;
+    parts := '{spot}';
+
+  when 'rewardsClaim', 'spotGenesis' then
+    effect := 'income';
+    spot_usdc := dollars;
+    parts := '{spot}';
+  when 'welcomeBonus' then
+    effect := 'income';
+    perp_usdc := coalesce(told, dollars);
+  when 'accountActivationGas', 'activateDexAbstraction', 'deployGasAuction', 'gossipPriorityGasAuction' then
+    effect := 'cost';
+    spot_usdc := -dollars;
+    parts := '{spot}';
+  when 'hip3LiquidatorDeposit' then
+    spot_usdc := -dollars;
+    if not is_dollar then tokens := -hl_internal.decimal_of(delta ->> 'usdcValue'); end if;
+    parts := '{spot}';
+  when 'liquidation' then
+    effect := 'note';
+    tokens := null;
+    parts := '{}';
+  else
+    effect := 'unknown';
+    tokens := null;
+    parts := '{}';
+  end case;
+
+  if effect in ('income', 'cost') and not is_dollar and told is null then tokens := null; end if;
+  usdc := case when kind in ('accountClassTransfer', 'perpDexClassTransfer') then perp_usdc
+    else perp_usdc + spot_usdc + tokens end;
+  flow_usd := case effect
+    when 'flow' then usdc
+    when 'unknown' then hl_internal.no_money(delta)
+    else 0 end;
+  if effect = 'flow' then leaves := coalesce(flow_usd < 0, kind <> 'deposit' and not arrives); end if;
+  if effect in ('income', 'cost') then earned_usd := usdc; end if;
+  if own then earned_usd := -fee; end if;
+end
+$function$
+;
+-- What a ledger update does to the money of an account (docs/equity.md): the one rule that all tables and views follow.
+-- rights: public execute
+
 create function hl_internal.lesser(a numeric, b numeric)
  RETURNS numeric
  LANGUAGE sql
@@ -1261,6 +1498,24 @@ $function$
 -- Makes or renews the view <base>_text.
 -- rights: public execute
 
+create function hl_internal.market_kind(coin text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (coin ~ '^([#+]|o[0-9]+$)'::text) THEN 'outcome'::text WHEN ((coin ~~ '@%'::text) OR (coin ~~ '%/%'::text)) THEN 'spot'::text ELSE 'perp'::text END
+;
+-- perp, spot or outcome. src/sync/chain.ts tells perps from the rest by the same rule, held equal by a test.
+-- rights: public execute
+
+create function hl_internal.no_money(delta jsonb)
+ RETURNS numeric
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN ((jsonb_typeof(delta) = 'object'::text) AND (NOT jsonb_path_exists(delta, '$.*?((@.type() == "string" && @ like_regex "^-?[0-9]*[.]?[0-9]+$") && !(@ like_regex "^-?[0.]+$"))'::jsonpath))) THEN 0 ELSE NULL::integer END
+;
+-- 0 when an update whose type is not known tells no amount of anything, null when it may have moved money: the venue writes amounts as text, other numbers as numbers.
+-- rights: public execute
+
 create function hl_internal.order_status(venue_status text)
  RETURNS text
  LANGUAGE sql
@@ -1290,6 +1545,15 @@ end
 $function$
 ;
 -- What hl_orders says of those of these orders that it has.
+-- rights: public execute
+
+create function hl_internal.own_liquidation(account text, liquidation jsonb, direction text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN COALESCE((lower((liquidation ->> 'liquidatedUser'::text)) = account), (direction ~~ 'Liquidated%'::text), false)
+;
+-- True when a fill is the account's own liquidation, not one that it took over.
 -- rights: public execute
 
 create function hl_internal.partition_name(parent text, day_ms bigint)
@@ -1746,10 +2010,11 @@ begin
     insert into public.hl_fills (
       account_address, coin, fill_time, fill_time_ms, side, size, price, value, fee, fee_token, start_position,
       closed_pnl, direction, order_id, trade_id, hash, crossed, cloid, builder_fee, twap_id, liquidation, raw_fill,
-      source, first_seen_at)
+      source, first_seen_at, priority_gas, deployer_fee, builder, block_number)
     select account, coin, to_timestamp("timeMs" / 1000.0), "timeMs", side, size, price, value, fee, "feeToken",
       "startPosition", "closedPnl", direction, "orderId", "tradeId", hash, crossed, cloid, "builderFee", "twapId",
-      liquidation, raw, source, to_timestamp("seenAtMs" / 1000.0)
+      liquidation, raw, source, to_timestamp("seenAtMs" / 1000.0), hl_internal.decimal_of(raw ->> 'priorityGas'),
+      hl_internal.decimal_of(raw ->> 'deployerFee'), raw ->> 'builder', hl_internal.block_number(hash)
     from input
     on conflict do nothing
     returning account_address, coin, fill_time_ms, side, size, price, value, fee, fee_token, start_position,
@@ -1765,7 +2030,8 @@ begin
   from fresh f cross join lateral (
     select f.account_address, f.coin, f.fill_time_ms, f.side, f.size::text, f.price::text, f.value::text,
       f.fee::text, f.fee_token, f.start_position, f.closed_pnl::text, f.direction, f.order_id, f.trade_id, f.hash,
-      f.crossed, f.cloid, f.builder_fee::text, f.twap_id, f.liquidation
+      f.crossed, f.cloid, f.builder_fee::text, f.twap_id, f.liquidation,
+      hl_internal.own_liquidation(f.account_address, f.liquidation, f.direction) as liquidated
   ) data;
 
   -- Then all again as joins, when some were there before or came twice: what they add is not lost.
@@ -1786,17 +2052,19 @@ begin
       insert into public.hl_fills as t (
         account_address, coin, fill_time, fill_time_ms, side, size, price, value, fee, fee_token, start_position,
         closed_pnl, direction, order_id, trade_id, hash, crossed, cloid, builder_fee, twap_id, liquidation, raw_fill,
-        source, first_seen_at)
+        source, first_seen_at, priority_gas, deployer_fee, builder, block_number)
       select account, coin, to_timestamp("timeMs" / 1000.0), "timeMs", side, size, price, value, fee, "feeToken",
         "startPosition", "closedPnl", direction, "orderId", "tradeId", hash, crossed, cloid, "builderFee", "twapId",
-        liquidation, raw, source, to_timestamp("seenAtMs" / 1000.0)
+        liquidation, raw, source, to_timestamp("seenAtMs" / 1000.0), hl_internal.decimal_of(raw ->> 'priorityGas'),
+        hl_internal.decimal_of(raw ->> 'deployerFee'), raw ->> 'builder', hl_internal.block_number(hash)
       from input where occurrence = round
       on conflict (account_address, coin, fill_time_ms, order_id, trade_id, side) do update set (
         size, price, value, fee, fee_token, start_position, closed_pnl, direction, hash, crossed, cloid, builder_fee,
-        twap_id, liquidation, raw_fill, source, first_seen_at
+        twap_id, liquidation, raw_fill, source, first_seen_at, priority_gas, deployer_fee, builder, block_number
       ) = (
         select j.size, j.price, j.value, j.fee, j.fee_token, j.start_position, j.closed_pnl, j.direction, j.hash,
-          j.crossed, j.cloid, j.builder_fee, j.twap_id, j.liquidation, j.raw_fill, j.source, j.first_seen_at
+          j.crossed, j.cloid, j.builder_fee, j.twap_id, j.liquidation, j.raw_fill, j.source, j.first_seen_at,
+          j.priority_gas, j.deployer_fee, j.builder, j.block_number
         from hl_internal.join_fills(t, excluded) j
       )
       where hl_internal.join_fills(t, excluded) operator(pg_catalog.*<>) t
@@ -1925,20 +2193,22 @@ begin
     with input as materialized (
       select x.*, row_number() over (partition by account, "timeMs", hash, type, digest) as occurrence
       from json_to_recordset(batch) as x(
-        account text, "timeMs" bigint, hash text, type text, usdc numeric, token text, amount numeric, digest text,
-        raw jsonb, source text, "seenAtMs" bigint)
+        account text, "timeMs" bigint, hash text, type text, token text, amount numeric, digest text, raw jsonb,
+        source text, "seenAtMs" bigint)
     ),
     written as (
       insert into public.hl_ledger as t (
         account_address, ledger_time, ledger_time_ms, hash, type, digest, usdc, token, amount, raw_ledger, source,
-        first_seen_at)
-      select account, to_timestamp("timeMs" / 1000.0), "timeMs", hash, type, digest, usdc, token, amount, raw, source,
-        to_timestamp("seenAtMs" / 1000.0)
-      from input where occurrence = round
+        first_seen_at, effect, flow_usd, perp_usdc, spot_usdc, earned_usd, block_number)
+      select account, to_timestamp("timeMs" / 1000.0), "timeMs", hash, type, digest, e.usdc, token, amount, raw, source,
+        to_timestamp("seenAtMs" / 1000.0), e.effect, e.flow_usd, e.perp_usdc, e.spot_usdc, e.earned_usd,
+        hl_internal.ledger_block(type, hash)
+      from input cross join lateral hl_internal.ledger_effect(account, raw -> 'delta') e where occurrence = round
       on conflict (account_address, ledger_time_ms, hash, type, digest) do update set (
-        usdc, token, amount, raw_ledger, source, first_seen_at
+        usdc, token, amount, raw_ledger, source, first_seen_at, effect, flow_usd, perp_usdc, spot_usdc, earned_usd
       ) = (
-        select j.usdc, j.token, j.amount, j.raw_ledger, j.source, j.first_seen_at
+        select j.usdc, j.token, j.amount, j.raw_ledger, j.source, j.first_seen_at, j.effect, j.flow_usd, j.perp_usdc,
+          j.spot_usdc, j.earned_usd
         from hl_internal.join_ledger(t, excluded) j
       )
       where hl_internal.join_ledger(t, excluded) operator(pg_catalog.*<>) t
@@ -1952,7 +2222,8 @@ begin
       )::hl_internal.event order by w.ledger_time_ms) filter (where w.inserted)
     into part.sent, rounds, part.written, part.accounts, part.events
     from written w cross join lateral (
-      select w.account_address, w.ledger_time_ms, w.hash, w.type, w.usdc::text, w.token, w.amount::text
+      select w.account_address, w.ledger_time_ms, w.hash, w.type, w.usdc::text, w.token, w.amount::text, w.effect,
+        w.flow_usd::text, (hl_internal.ledger_effect(w.account_address, w.raw_ledger -> 'delta')).leaves
     ) data;
     result.sent := result.sent + part.sent;
     result.written := result.written + part.written;
@@ -3198,6 +3469,9 @@ create view public.hl_fees with (security_invoker=true) as -- Fees per coin and 
 --   rebate_usdc numeric: Sum of the negative fees.
 --   fee_bps numeric: Fees in hundredths of a percent of the volume; null without volume.
 --   unpriced_fees bigint: Number of fees that could not be converted and are not in the sums.
+--   priority_gas numeric: HYPE burned for priority, beside the fees; null where none is told.
+--   gas_usdc numeric: priority_gas at the price of HYPE at each fill; null when none could be priced.
+--   unpriced_gas bigint: Number of fills whose gas could not be priced.
  SELECT account_address,
     coin,
     fee_token,
@@ -3210,7 +3484,10 @@ create view public.hl_fees with (security_invoker=true) as -- Fees per coin and 
     trim_scale(COALESCE(sum(fee_usdc) FILTER (WHERE (NOT crossed)), (0)::numeric)) AS maker_fee_usdc,
     trim_scale(COALESCE(sum(fee_usdc) FILTER (WHERE (fee_usdc < (0)::numeric)), (0)::numeric)) AS rebate_usdc,
     trim_scale(round((((10000)::numeric * sum(fee_usdc)) / NULLIF(sum(value), (0)::numeric)), 6)) AS fee_bps,
-    count(*) FILTER (WHERE (fee_basis = 'unpriced'::text)) AS unpriced_fees
+    count(*) FILTER (WHERE (fee_basis = 'unpriced'::text)) AS unpriced_fees,
+    trim_scale(sum(priority_gas)) AS priority_gas,
+    trim_scale(sum(gas_usdc)) AS gas_usdc,
+    count(*) FILTER (WHERE (gas_usdc IS NULL)) AS unpriced_gas
    FROM hl_fill_pnl
   GROUP BY account_address, coin, fee_token;
 
@@ -3228,6 +3505,9 @@ create view public.hl_fees_text with (security_invoker=true) as -- hl_fees with 
 --   rebate_usdc text: Sum of the negative fees.
 --   fee_bps text: Fees in hundredths of a percent of the volume; null without volume.
 --   unpriced_fees bigint: Number of fees that could not be converted and are not in the sums.
+--   priority_gas text: HYPE burned for priority, beside the fees; null where none is told.
+--   gas_usdc text: priority_gas at the price of HYPE at each fill; null when none could be priced.
+--   unpriced_gas bigint: Number of fills whose gas could not be priced.
  SELECT account_address,
     coin,
     fee_token,
@@ -3240,7 +3520,10 @@ create view public.hl_fees_text with (security_invoker=true) as -- hl_fees with 
     (maker_fee_usdc)::text AS maker_fee_usdc,
     (rebate_usdc)::text AS rebate_usdc,
     (fee_bps)::text AS fee_bps,
-    unpriced_fees
+    unpriced_fees,
+    (priority_gas)::text AS priority_gas,
+    (gas_usdc)::text AS gas_usdc,
+    unpriced_gas
    FROM hl_fees;
 
 create view public.hl_fill_pnl with (security_invoker=true) as -- Every fill with what it earned and cost in USDC.
@@ -3259,13 +3542,18 @@ create view public.hl_fill_pnl with (security_invoker=true) as -- Every fill wit
 --   closed_pnl numeric: Realised profit, gross of fees.
 --   fee numeric: Fee in fee_token, signed: negative is a rebate. Contains the builder fee.
 --   fee_token text: Token the fee was charged in; null in rows of 2023, where it is USDC.
---   fee_basis text: How the fee became USDC: usdc, dollar_at_par (another dollar token, one for one), base_at_fill_price (spot buy: token × fill price), unpriced (not converted: fee_usdc is null).
+--   fee_basis text: How the fee became USDC: usdc, dollar_at_par (another dollar token, one for one), base_at_fill_price (spot or outcome buy: token × fill price), unpriced (not converted: fee_usdc is null).
 --   fee_usdc numeric: Fee in USDC, signed; null where it could not be priced.
 --   builder_fee_usdc numeric: Part of fee_usdc that went to a builder.
---   net_pnl numeric: closed_pnl − fee_usdc; null where the fee could not be priced.
+--   net_pnl numeric: closed_pnl − cost_usdc; null where the cost could not be priced.
 --   start_position text: Signed position (perp) or token balance (spot) before the fill.
 --   liquidated boolean: True when the venue liquidated the account by this fill.
- WITH kinds AS (
+--   priority_gas numeric: HYPE burned for priority, beside the fee; null where none is told.
+--   gas_usdc numeric: priority_gas at the price of HYPE then; null where that is not known.
+--   cost_usdc numeric: fee_usdc + gas_usdc; null where one of them could not be priced.
+--   block_number bigint: Block of the transaction, by its hash; null where the hash tells none.
+--   action_number bigint: Place of the transaction in its block, by its hash; null where the hash tells none.
+ WITH judged AS (
          SELECT f.account_address,
             f.coin,
             f.fill_time,
@@ -3290,45 +3578,18 @@ create view public.hl_fill_pnl with (security_invoker=true) as -- Every fill wit
             f.raw_fill,
             f.source,
             f.first_seen_at,
+            f.priority_gas,
+            f.deployer_fee,
+            f.builder,
+            f.block_number,
+            hl_internal.market_kind(f.coin) AS market,
                 CASE
-                    WHEN (f.coin ~ '^([#+]|o[0-9]+$)'::text) THEN 'outcome'::text
-                    WHEN ((f.coin ~~ '@%'::text) OR (f.coin ~~ '%/%'::text)) THEN 'spot'::text
-                    ELSE 'perp'::text
-                END AS market
-           FROM hl_fills f
-        ), judged AS (
-         SELECT k.account_address,
-            k.coin,
-            k.fill_time,
-            k.fill_time_ms,
-            k.side,
-            k.size,
-            k.price,
-            k.value,
-            k.fee,
-            k.fee_token,
-            k.start_position,
-            k.closed_pnl,
-            k.direction,
-            k.order_id,
-            k.trade_id,
-            k.hash,
-            k.crossed,
-            k.cloid,
-            k.builder_fee,
-            k.twap_id,
-            k.liquidation,
-            k.raw_fill,
-            k.source,
-            k.first_seen_at,
-            k.market,
-                CASE
-                    WHEN ((k.fee = (0)::numeric) OR (k.fee_token IS NULL) OR (k.fee_token = 'USDC'::text)) THEN 'usdc'::text
-                    WHEN (k.fee_token = ANY (ARRAY['USDT0'::text, 'USDT'::text, 'USDE'::text, 'USDH'::text])) THEN 'dollar_at_par'::text
-                    WHEN ((k.market = 'spot'::text) AND (k.side = 'buy'::text)) THEN 'base_at_fill_price'::text
+                    WHEN ((f.fee = (0)::numeric) OR (f.fee_token IS NULL) OR (f.fee_token = 'USDC'::text)) THEN 'usdc'::text
+                    WHEN (f.fee_token = ANY (hl_internal.dollar_tokens())) THEN 'dollar_at_par'::text
+                    WHEN ((f.side = 'buy'::text) AND ((hl_internal.market_kind(f.coin) = 'spot'::text) OR (('+'::text || substr(f.coin, 2)) = f.fee_token))) THEN 'base_at_fill_price'::text
                     ELSE 'unpriced'::text
                 END AS fee_basis
-           FROM kinds k
+           FROM hl_fills f
         ), priced AS (
          SELECT j.account_address,
             j.coin,
@@ -3354,13 +3615,25 @@ create view public.hl_fill_pnl with (security_invoker=true) as -- Every fill wit
             j.raw_fill,
             j.source,
             j.first_seen_at,
+            j.priority_gas,
+            j.deployer_fee,
+            j.builder,
+            j.block_number,
             j.market,
             j.fee_basis,
                 CASE j.fee_basis
                     WHEN 'unpriced'::text THEN NULL::numeric
                     WHEN 'base_at_fill_price'::text THEN j.price
                     ELSE (1)::numeric
-                END AS fee_price
+                END AS fee_price,
+                CASE
+                    WHEN (COALESCE(j.priority_gas, (0)::numeric) = (0)::numeric) THEN (0)::numeric
+                    ELSE (j.priority_gas * ( SELECT t.price
+                       FROM hl_internal.token_prices t
+                      WHERE ((t.token = 'HYPE'::text) AND ((t.hour_ms >= (j.fill_time_ms - 90000000)) AND (t.hour_ms <= (j.fill_time_ms + 86400000))))
+                      ORDER BY (abs((t.at_ms - j.fill_time_ms))), t.at_ms
+                     LIMIT 1))
+                END AS gas
            FROM judged j
         )
  SELECT account_address,
@@ -3381,9 +3654,14 @@ create view public.hl_fill_pnl with (security_invoker=true) as -- Every fill wit
     fee_basis,
     trim_scale((fee * fee_price)) AS fee_usdc,
     trim_scale((COALESCE(builder_fee, (0)::numeric) * fee_price)) AS builder_fee_usdc,
-    trim_scale((closed_pnl - (fee * fee_price))) AS net_pnl,
+    trim_scale(((closed_pnl - (fee * fee_price)) - gas)) AS net_pnl,
     start_position,
-    COALESCE((lower((liquidation ->> 'liquidatedUser'::text)) = account_address), false) AS liquidated
+    hl_internal.own_liquidation(account_address, liquidation, direction) AS liquidated,
+    priority_gas,
+    trim_scale(gas) AS gas_usdc,
+    trim_scale(((fee * fee_price) + gas)) AS cost_usdc,
+    block_number,
+    hl_internal.action_number(hash) AS action_number
    FROM priced p;
 
 create view public.hl_fill_pnl_text with (security_invoker=true) as -- hl_fill_pnl with decimals as text, for clients that would round them.
@@ -3402,12 +3680,17 @@ create view public.hl_fill_pnl_text with (security_invoker=true) as -- hl_fill_p
 --   closed_pnl text: Realised profit, gross of fees.
 --   fee text: Fee in fee_token, signed: negative is a rebate. Contains the builder fee.
 --   fee_token text: Token the fee was charged in; null in rows of 2023, where it is USDC.
---   fee_basis text: How the fee became USDC: usdc, dollar_at_par (another dollar token, one for one), base_at_fill_price (spot buy: token × fill price), unpriced (not converted: fee_usdc is null).
+--   fee_basis text: How the fee became USDC: usdc, dollar_at_par (another dollar token, one for one), base_at_fill_price (spot or outcome buy: token × fill price), unpriced (not converted: fee_usdc is null).
 --   fee_usdc text: Fee in USDC, signed; null where it could not be priced.
 --   builder_fee_usdc text: Part of fee_usdc that went to a builder.
---   net_pnl text: closed_pnl − fee_usdc; null where the fee could not be priced.
+--   net_pnl text: closed_pnl − cost_usdc; null where the cost could not be priced.
 --   start_position text: Signed position (perp) or token balance (spot) before the fill.
 --   liquidated boolean: True when the venue liquidated the account by this fill.
+--   priority_gas text: HYPE burned for priority, beside the fee; null where none is told.
+--   gas_usdc text: priority_gas at the price of HYPE then; null where that is not known.
+--   cost_usdc text: fee_usdc + gas_usdc; null where one of them could not be priced.
+--   block_number bigint: Block of the transaction, by its hash; null where the hash tells none.
+--   action_number bigint: Place of the transaction in its block, by its hash; null where the hash tells none.
  SELECT account_address,
     coin,
     market,
@@ -3428,7 +3711,12 @@ create view public.hl_fill_pnl_text with (security_invoker=true) as -- hl_fill_p
     (builder_fee_usdc)::text AS builder_fee_usdc,
     (net_pnl)::text AS net_pnl,
     start_position,
-    liquidated
+    liquidated,
+    (priority_gas)::text AS priority_gas,
+    (gas_usdc)::text AS gas_usdc,
+    (cost_usdc)::text AS cost_usdc,
+    block_number,
+    action_number
    FROM hl_fill_pnl;
 
 create view public.hl_fills_text with (security_invoker=true) as -- hl_fills with decimals as text, for clients that would round them.
@@ -3456,6 +3744,10 @@ create view public.hl_fills_text with (security_invoker=true) as -- hl_fills wit
 --   raw_fill jsonb: The venue's object, untouched.
 --   source text: How hlsync first saw it: stream, snapshot, backfill, reconcile, repair or poll.
 --   first_seen_at timestamp with time zone: When hlsync first saw it.
+--   priority_gas text: HYPE burned for priority; not contained in fee.
+--   deployer_fee text: Part of the fee that went to the deployer of the dex.
+--   builder text: Address of the builder, where the venue names it; its part of the fee is builder_fee.
+--   block_number bigint: Block of the transaction, by its hash; null where the hash tells none.
  SELECT account_address,
     coin,
     fill_time,
@@ -3479,10 +3771,14 @@ create view public.hl_fills_text with (security_invoker=true) as -- hl_fills wit
     liquidation,
     raw_fill,
     source,
-    first_seen_at
+    first_seen_at,
+    (priority_gas)::text AS priority_gas,
+    (deployer_fee)::text AS deployer_fee,
+    builder,
+    block_number
    FROM hl_fills;
 
-create view public.hl_flows with (security_invoker=true) as -- Deposits, withdrawals and transfers with their effect on the account in USDC; dollar tokens count one for one, other tokens not at all.
+create view public.hl_flows with (security_invoker=true) as -- Ledger updates with their effect on the account: what crossed its border, and what changed on the perp side and on the spot side in dollars.
 --   account_address text: Account.
 --   ledger_time timestamp with time zone: Block time.
 --   ledger_time_ms bigint: The same in Unix milliseconds.
@@ -3492,152 +3788,12 @@ create view public.hl_flows with (security_invoker=true) as -- Deposits, withdra
 --   perp_usdc numeric: Effect on the perp dexes, fees inside.
 --   spot_usdc numeric: Effect on the dollars held in spot, fees inside.
 --   usdc numeric: Both.
- WITH deltas AS (
-         SELECT l.account_address,
-            l.ledger_time,
-            l.ledger_time_ms,
-            l.hash,
-            l.digest,
-            l.type,
-            (l.raw_ledger -> 'delta'::text) AS d,
-            (lower(((l.raw_ledger -> 'delta'::text) ->> 'destination'::text)) = l.account_address) AS incoming,
-            (lower(((l.raw_ledger -> 'delta'::text) ->> 'user'::text)) = l.account_address) AS outgoing,
-            (lower(((l.raw_ledger -> 'delta'::text) ->> 'vault'::text)) = l.account_address) AS is_vault,
-            (COALESCE(((l.raw_ledger -> 'delta'::text) ->> 'token'::text), 'USDC'::text) = ANY (ARRAY['USDC'::text, 'USDT0'::text, 'USDT'::text, 'USDE'::text, 'USDH'::text])) AS dollars
-           FROM hl_ledger l
-        ), amounts AS (
-         SELECT x.account_address,
-            x.ledger_time,
-            x.ledger_time_ms,
-            x.hash,
-            x.digest,
-            x.type,
-            x.d,
-            x.incoming,
-            x.outgoing,
-            x.is_vault,
-            x.dollars,
-            COALESCE(((x.d ->> 'usdc'::text))::numeric, (0)::numeric) AS usdc,
-            COALESCE(((x.d ->> 'amount'::text))::numeric, (0)::numeric) AS amount,
-                CASE
-                    WHEN (COALESCE((x.d ->> 'feeToken'::text), ''::text) = ANY (ARRAY[''::text, 'USDC'::text, 'USDT0'::text, 'USDT'::text, 'USDE'::text, 'USDH'::text])) THEN COALESCE(((x.d ->> 'fee'::text))::numeric, (0)::numeric)
-                    ELSE (0)::numeric
-                END AS fee,
-            ((x.d ->> 'sourceDex'::text) IS DISTINCT FROM 'spot'::text) AS from_perp,
-            ((x.d ->> 'destinationDex'::text) IS DISTINCT FROM 'spot'::text) AS to_perp
-           FROM deltas x
-        ), sides AS (
-         SELECT a.account_address,
-            a.ledger_time,
-            a.ledger_time_ms,
-            a.hash,
-            a.digest,
-            a.type,
-            a.d,
-            a.incoming,
-            a.outgoing,
-            a.is_vault,
-            a.dollars,
-            a.usdc,
-            a.amount,
-            a.fee,
-            a.from_perp,
-            a.to_perp,
-                CASE a.type
-                    WHEN 'deposit'::text THEN a.usdc
-                    WHEN 'withdraw'::text THEN (- (a.usdc + a.fee))
-                    WHEN 'accountClassTransfer'::text THEN
-                    CASE
-                        WHEN ((a.d ->> 'toPerp'::text))::boolean THEN a.usdc
-                        ELSE (- a.usdc)
-                    END
-                    WHEN 'internalTransfer'::text THEN
-                    CASE
-                        WHEN a.incoming THEN a.usdc
-                        ELSE (- (a.usdc + a.fee))
-                    END
-                    WHEN 'subAccountTransfer'::text THEN
-                    CASE
-                        WHEN a.incoming THEN a.usdc
-                        ELSE (- a.usdc)
-                    END
-                    WHEN 'vaultCreate'::text THEN (- (a.usdc + a.fee))
-                    WHEN 'vaultDeposit'::text THEN
-                    CASE
-                        WHEN a.is_vault THEN a.usdc
-                        ELSE (- a.usdc)
-                    END
-                    WHEN 'vaultDistribution'::text THEN
-                    CASE
-                        WHEN a.is_vault THEN (- a.usdc)
-                        ELSE a.usdc
-                    END
-                    WHEN 'vaultLeaderCommission'::text THEN
-                    CASE
-                        WHEN a.is_vault THEN (- a.usdc)
-                        ELSE a.usdc
-                    END
-                    WHEN 'vaultWithdraw'::text THEN
-                    CASE
-                        WHEN a.is_vault THEN (- COALESCE(((a.d ->> 'requestedUsd'::text))::numeric, (0)::numeric))
-                        ELSE COALESCE(((a.d ->> 'netWithdrawnUsd'::text))::numeric, (0)::numeric)
-                    END
-                    WHEN 'send'::text THEN
-                    CASE
-                        WHEN a.dollars THEN (
-                        CASE
-                            WHEN (a.incoming AND a.to_perp) THEN a.amount
-                            ELSE (0)::numeric
-                        END -
-                        CASE
-                            WHEN (a.outgoing AND a.from_perp) THEN (a.amount + a.fee)
-                            ELSE (0)::numeric
-                        END)
-                        ELSE (0)::numeric
-                    END
-                    ELSE (0)::numeric
-                END AS perp_usdc,
-                CASE a.type
-                    WHEN 'accountClassTransfer'::text THEN
-                    CASE
-                        WHEN ((a.d ->> 'toPerp'::text))::boolean THEN (- a.usdc)
-                        ELSE a.usdc
-                    END
-                    WHEN 'spotTransfer'::text THEN
-                    CASE
-                        WHEN a.incoming THEN
-                        CASE
-                            WHEN a.dollars THEN a.amount
-                            ELSE (0)::numeric
-                        END
-                        ELSE (- (
-                        CASE
-                            WHEN a.dollars THEN a.amount
-                            ELSE (0)::numeric
-                        END + a.fee))
-                    END
-                    WHEN 'send'::text THEN
-                    CASE
-                        WHEN a.dollars THEN (
-                        CASE
-                            WHEN (a.incoming AND (NOT a.to_perp)) THEN a.amount
-                            ELSE (0)::numeric
-                        END -
-                        CASE
-                            WHEN (a.outgoing AND (NOT a.from_perp)) THEN (a.amount + a.fee)
-                            ELSE (0)::numeric
-                        END)
-                        ELSE (0)::numeric
-                    END
-                    WHEN 'rewardsClaim'::text THEN
-                    CASE
-                        WHEN a.dollars THEN a.amount
-                        ELSE (0)::numeric
-                    END
-                    ELSE (0)::numeric
-                END AS spot_usdc
-           FROM amounts a
-        )
+--   effect text: flow (crosses the border), inside (between own pockets), income, cost, note or unknown.
+--   flow numeric: What crossed the border, in USD, other tokens at the venue's value then; 0 when nothing did, null when it is not known.
+--   earned numeric: What an income or an own move brought in dollars, a cost negative; null where it is not told in dollars.
+--   token text: Token moved, where the type names one.
+--   amount numeric: Amount of the token.
+--   block_number bigint: Block of the transaction, by its hash; null where the hash tells none.
  SELECT account_address,
     ledger_time,
     ledger_time_ms,
@@ -3646,8 +3802,14 @@ create view public.hl_flows with (security_invoker=true) as -- Deposits, withdra
     type,
     trim_scale(perp_usdc) AS perp_usdc,
     trim_scale(spot_usdc) AS spot_usdc,
-    trim_scale((perp_usdc + spot_usdc)) AS usdc
-   FROM sides;
+    trim_scale((perp_usdc + spot_usdc)) AS usdc,
+    effect,
+    trim_scale(flow_usd) AS flow,
+    trim_scale(earned_usd) AS earned,
+    token,
+    amount,
+    block_number
+   FROM hl_ledger l;
 
 create view public.hl_flows_text with (security_invoker=true) as -- hl_flows with decimals as text, for clients that would round them.
 --   account_address text: Account.
@@ -3659,6 +3821,12 @@ create view public.hl_flows_text with (security_invoker=true) as -- hl_flows wit
 --   perp_usdc text: Effect on the perp dexes, fees inside.
 --   spot_usdc text: Effect on the dollars held in spot, fees inside.
 --   usdc text: Both.
+--   effect text: flow (crosses the border), inside (between own pockets), income, cost, note or unknown.
+--   flow text: What crossed the border, in USD, other tokens at the venue's value then; 0 when nothing did, null when it is not known.
+--   earned text: What an income or an own move brought in dollars, a cost negative; null where it is not told in dollars.
+--   token text: Token moved, where the type names one.
+--   amount text: Amount of the token.
+--   block_number bigint: Block of the transaction, by its hash; null where the hash tells none.
  SELECT account_address,
     ledger_time,
     ledger_time_ms,
@@ -3667,7 +3835,13 @@ create view public.hl_flows_text with (security_invoker=true) as -- hl_flows wit
     type,
     (perp_usdc)::text AS perp_usdc,
     (spot_usdc)::text AS spot_usdc,
-    (usdc)::text AS usdc
+    (usdc)::text AS usdc,
+    effect,
+    (flow)::text AS flow,
+    (earned)::text AS earned,
+    token,
+    (amount)::text AS amount,
+    block_number
    FROM hl_flows;
 
 create view public.hl_funding_by_coin with (security_invoker=true) as -- Funding per coin over all stored history.
@@ -3773,23 +3947,30 @@ create view public.hl_gaps with (security_invoker=true) as -- Wanted but not pro
 --   account_address text: Account.
 --   stream text: fills, twapFills, orders, funding or ledger.
 --   kind text: missing: nothing known. streamed: watched live, not yet confirmed. unprovable: the venue can no longer tell.
---   reason text: Why, for unprovable.
+--   reason text: Why, for unprovable: each stretch has its own, and where two are on record, both are rows.
 --   from_ms bigint: First millisecond, Unix time.
 --   to_ms bigint: Last millisecond, Unix time.
 --   from_time timestamp with time zone: First moment.
 --   to_time timestamp with time zone: Last moment.
- WITH known AS (
+ WITH claims AS (
+         SELECT c.account_address,
+            c.stream,
+            c.grade,
+            c.reason,
+            r_1.r
+           FROM (hl_internal.coverage c
+             CROSS JOIN LATERAL unnest(c.covered) r_1(r))
+          WHERE (upper(r_1.r) <= ((EXTRACT(epoch FROM (now() + '00:15:00'::interval)) * (1000)::numeric))::bigint)
+        ), known AS (
          SELECT a.account_address,
             s.stream,
             a.since_ms,
-            COALESCE(range_agg(r_1.r) FILTER (WHERE (c.grade = 'proven'::text)), '{}'::int8multirange) AS proven,
-            COALESCE(range_agg(r_1.r) FILTER (WHERE (c.grade = 'streamed'::text)), '{}'::int8multirange) AS streamed,
-            COALESCE(range_agg(r_1.r) FILTER (WHERE (c.grade = 'unprovable'::text)), '{}'::int8multirange) AS unprovable,
-            string_agg(DISTINCT NULLIF(c.reason, ''::text), '; '::text) AS reasons
-           FROM (((hl_internal.accounts a
+            COALESCE(range_agg(c.r) FILTER (WHERE (c.grade = 'proven'::text)), '{}'::int8multirange) AS proven,
+            COALESCE(range_agg(c.r) FILTER (WHERE (c.grade = 'streamed'::text)), '{}'::int8multirange) AS streamed,
+            COALESCE(range_agg(c.r) FILTER (WHERE (c.grade = 'unprovable'::text)), '{}'::int8multirange) AS unprovable
+           FROM ((hl_internal.accounts a
              CROSS JOIN unnest(ARRAY['fills'::text, 'twapFills'::text, 'orders'::text, 'funding'::text, 'ledger'::text]) s(stream))
-             LEFT JOIN hl_internal.coverage c ON (((c.account_address = a.account_address) AND (c.stream = s.stream))))
-             LEFT JOIN LATERAL unnest(c.covered) r_1(r) ON (true))
+             LEFT JOIN claims c ON (((c.account_address = a.account_address) AND (c.stream = s.stream))))
           WHERE (a.since_ms IS NOT NULL)
           GROUP BY a.account_address, s.stream, a.since_ms
         ), missing AS (
@@ -3799,23 +3980,25 @@ create view public.hl_gaps with (security_invoker=true) as -- Wanted but not pro
             k.proven,
             k.streamed,
             k.unprovable,
-            k.reasons,
             (int8multirange(int8range(k.since_ms, GREATEST(k.since_ms, ((EXTRACT(epoch FROM now()) * (1000)::numeric))::bigint), '[]'::text)) - k.proven) AS gaps
            FROM known k
         )
  SELECT m.account_address,
     m.stream,
     v.kind,
-        CASE
-            WHEN (v.kind = 'unprovable'::text) THEN m.reasons
-            ELSE NULL::text
-        END AS reason,
+    v.reason,
     lower(r.r) AS from_ms,
     (upper(r.r) - 1) AS to_ms,
     to_timestamp((((lower(r.r))::numeric / 1000.0))::double precision) AS from_time,
     to_timestamp(((((upper(r.r) - 1))::numeric / 1000.0))::double precision) AS to_time
    FROM ((missing m
-     CROSS JOIN LATERAL ( VALUES ('unprovable'::text,(m.gaps * m.unprovable)), ('streamed'::text,((m.gaps * m.streamed) - m.unprovable)), ('missing'::text,((m.gaps - m.streamed) - m.unprovable))) v(kind, ranges))
+     CROSS JOIN LATERAL ( SELECT 'unprovable'::text AS kind,
+            NULLIF(c.reason, ''::text) AS reason,
+            (m.gaps * int8multirange(c.r)) AS ranges
+           FROM claims c
+          WHERE ((c.account_address = m.account_address) AND (c.stream = m.stream) AND (c.grade = 'unprovable'::text))
+        UNION ALL
+         VALUES ('streamed'::text,NULL::text,((m.gaps * m.streamed) - m.unprovable)), ('missing'::text,NULL::text,((m.gaps - m.streamed) - m.unprovable))) v)
      CROSS JOIN LATERAL unnest(v.ranges) r(r));
 
 create view public.hl_latency with (security_invoker=true) as -- Percentiles of the time a live change took per hop and minute.
@@ -3846,12 +4029,18 @@ create view public.hl_ledger_text with (security_invoker=true) as -- hl_ledger w
 --   hash text: Transaction hash; several updates may share one.
 --   type text: The venue's delta.type, verbatim; an open set.
 --   digest text: Digest of the update's content: tells updates apart that share time, hash and type.
---   usdc text: Signed effect on the account in USDC, fees inside, where the type has one: dollar tokens one for one, other tokens at the venue's value. An accountClassTransfer has the sign of the perp side.
+--   usdc text: Signed effect on the account in USDC, fees inside, where the type has one: dollar tokens one for one, other tokens at the venue's value. A transfer between classes has the sign of the perp side. By hl_internal.ledger_effect.
 --   token text: Token moved, where the type names one.
 --   amount text: Amount of the token.
 --   raw_ledger jsonb: The venue's object, untouched.
 --   source text: How hlsync first saw it.
 --   first_seen_at timestamp with time zone: When hlsync first saw it.
+--   effect text: What it does to the net worth (docs/equity.md): flow, inside, income, cost, note or unknown.
+--   flow_usd text: What crossed the border of the account, in USD, fees inside; 0 when nothing did, null when it cannot be priced.
+--   perp_usdc text: Effect on the dollars in the perp dexes, fees inside.
+--   spot_usdc text: Effect on the dollars in spot, fees inside.
+--   earned_usd text: What an income or an own move brought in dollars, a cost negative; null where it is not told in dollars.
+--   block_number bigint: Block of the transaction, by its hash; null where the hash tells none.
  SELECT account_address,
     ledger_time,
     ledger_time_ms,
@@ -3863,7 +4052,13 @@ create view public.hl_ledger_text with (security_invoker=true) as -- hl_ledger w
     (amount)::text AS amount,
     raw_ledger,
     source,
-    first_seen_at
+    first_seen_at,
+    effect,
+    (flow_usd)::text AS flow_usd,
+    (perp_usdc)::text AS perp_usdc,
+    (spot_usdc)::text AS spot_usdc,
+    (earned_usd)::text AS earned_usd,
+    block_number
    FROM hl_ledger;
 
 create view public.hl_net_pnl_by_coin with (security_invoker=true) as -- Net profit per coin over all stored history: closed_pnl − fees + funding.
@@ -3872,12 +4067,12 @@ create view public.hl_net_pnl_by_coin with (security_invoker=true) as -- Net pro
 --   fills bigint: Number of fills.
 --   volume numeric: Sum of price × size.
 --   closed_pnl numeric: Realised profit, gross of fees.
---   fees numeric: Fees in USDC, builder fees inside; negative is a rebate.
+--   fees numeric: Fees in USDC, builder fees and priority gas inside; negative is a rebate.
 --   builder_fees numeric: Part of the fees that went to builders.
 --   funding numeric: Funding; negative was paid.
 --   net_pnl numeric: closed_pnl − fees + funding.
---   converted_fees bigint: Number of fees that were converted to USDC.
---   unpriced_fees bigint: Number of fees that could not be converted and are not in the sums.
+--   converted_fees bigint: Number of fills with a fee or gas that was converted to USDC.
+--   unpriced_fees bigint: Number of fills with a fee or gas that could not be converted and is not in the sums.
 --   first_day date: First UTC day with a fill or a funding payment.
 --   last_day date: Last such day.
  SELECT account_address,
@@ -3902,12 +4097,12 @@ create view public.hl_net_pnl_by_coin_text with (security_invoker=true) as -- hl
 --   fills bigint: Number of fills.
 --   volume text: Sum of price × size.
 --   closed_pnl text: Realised profit, gross of fees.
---   fees text: Fees in USDC, builder fees inside; negative is a rebate.
+--   fees text: Fees in USDC, builder fees and priority gas inside; negative is a rebate.
 --   builder_fees text: Part of the fees that went to builders.
 --   funding text: Funding; negative was paid.
 --   net_pnl text: closed_pnl − fees + funding.
---   converted_fees bigint: Number of fees that were converted to USDC.
---   unpriced_fees bigint: Number of fees that could not be converted and are not in the sums.
+--   converted_fees bigint: Number of fills with a fee or gas that was converted to USDC.
+--   unpriced_fees bigint: Number of fills with a fee or gas that could not be converted and is not in the sums.
 --   first_day date: First UTC day with a fill or a funding payment.
 --   last_day date: Last such day.
  SELECT account_address,
@@ -3931,12 +4126,12 @@ create view public.hl_net_pnl_daily with (security_invoker=true) as -- Net profi
 --   fills bigint: Number of fills.
 --   volume numeric: Sum of price × size.
 --   closed_pnl numeric: Realised profit, gross of fees.
---   fees numeric: Fees in USDC, builder fees inside; negative is a rebate.
+--   fees numeric: Fees in USDC, builder fees and priority gas inside; negative is a rebate.
 --   builder_fees numeric: Part of the fees that went to builders.
 --   funding numeric: Funding; negative was paid.
 --   net_pnl numeric: closed_pnl − fees + funding.
---   converted_fees bigint: Number of fees that were converted to USDC.
---   unpriced_fees bigint: Number of fees that could not be converted and are not in the sums.
+--   converted_fees bigint: Number of fills with a fee or gas that was converted to USDC.
+--   unpriced_fees bigint: Number of fills with a fee or gas that could not be converted and is not in the sums.
  SELECT account_address,
     day,
     (sum(fills))::bigint AS fills,
@@ -3958,12 +4153,12 @@ create view public.hl_net_pnl_daily_by_coin with (security_invoker=true) as -- N
 --   fills bigint: Number of fills.
 --   volume numeric: Sum of price × size.
 --   closed_pnl numeric: Realised profit, gross of fees.
---   fees numeric: Fees in USDC, builder fees inside; negative is a rebate.
+--   fees numeric: Fees in USDC, builder fees and priority gas inside; negative is a rebate.
 --   builder_fees numeric: Part of the fees that went to builders.
 --   funding numeric: Funding; negative was paid.
 --   net_pnl numeric: closed_pnl − fees + funding.
---   converted_fees bigint: Number of fees that were converted to USDC.
---   unpriced_fees bigint: Number of fees that could not be converted and are not in the sums.
+--   converted_fees bigint: Number of fills with a fee or gas that was converted to USDC.
+--   unpriced_fees bigint: Number of fills with a fee or gas that could not be converted and is not in the sums.
  WITH earned AS (
          SELECT hl_fill_pnl.account_address,
             ((hl_fill_pnl.fill_time AT TIME ZONE 'UTC'::text))::date AS day,
@@ -3971,11 +4166,11 @@ create view public.hl_net_pnl_daily_by_coin with (security_invoker=true) as -- N
             1 AS fills,
             hl_fill_pnl.value AS volume,
             hl_fill_pnl.closed_pnl,
-            COALESCE(hl_fill_pnl.fee_usdc, (0)::numeric) AS fees,
+            (COALESCE(hl_fill_pnl.fee_usdc, (0)::numeric) + COALESCE(hl_fill_pnl.gas_usdc, (0)::numeric)) AS fees,
             COALESCE(hl_fill_pnl.builder_fee_usdc, (0)::numeric) AS builder_fees,
             (0)::numeric AS funding,
-            ((hl_fill_pnl.fee_basis = ANY (ARRAY['base_at_fill_price'::text, 'dollar_at_par'::text])))::integer AS converted_fees,
-            ((hl_fill_pnl.fee_basis = 'unpriced'::text))::integer AS unpriced_fees
+            (((hl_fill_pnl.fee_basis = ANY (ARRAY['base_at_fill_price'::text, 'dollar_at_par'::text])) OR (COALESCE(hl_fill_pnl.gas_usdc, (0)::numeric) <> (0)::numeric)))::integer AS converted_fees,
+            ((hl_fill_pnl.cost_usdc IS NULL))::integer AS unpriced_fees
            FROM hl_fill_pnl
         UNION ALL
          SELECT hl_funding.account_address,
@@ -4013,12 +4208,12 @@ create view public.hl_net_pnl_daily_by_coin_text with (security_invoker=true) as
 --   fills bigint: Number of fills.
 --   volume text: Sum of price × size.
 --   closed_pnl text: Realised profit, gross of fees.
---   fees text: Fees in USDC, builder fees inside; negative is a rebate.
+--   fees text: Fees in USDC, builder fees and priority gas inside; negative is a rebate.
 --   builder_fees text: Part of the fees that went to builders.
 --   funding text: Funding; negative was paid.
 --   net_pnl text: closed_pnl − fees + funding.
---   converted_fees bigint: Number of fees that were converted to USDC.
---   unpriced_fees bigint: Number of fees that could not be converted and are not in the sums.
+--   converted_fees bigint: Number of fills with a fee or gas that was converted to USDC.
+--   unpriced_fees bigint: Number of fills with a fee or gas that could not be converted and is not in the sums.
  SELECT account_address,
     day,
     coin,
@@ -4039,12 +4234,12 @@ create view public.hl_net_pnl_daily_text with (security_invoker=true) as -- hl_n
 --   fills bigint: Number of fills.
 --   volume text: Sum of price × size.
 --   closed_pnl text: Realised profit, gross of fees.
---   fees text: Fees in USDC, builder fees inside; negative is a rebate.
+--   fees text: Fees in USDC, builder fees and priority gas inside; negative is a rebate.
 --   builder_fees text: Part of the fees that went to builders.
 --   funding text: Funding; negative was paid.
 --   net_pnl text: closed_pnl − fees + funding.
---   converted_fees bigint: Number of fees that were converted to USDC.
---   unpriced_fees bigint: Number of fees that could not be converted and are not in the sums.
+--   converted_fees bigint: Number of fills with a fee or gas that was converted to USDC.
+--   unpriced_fees bigint: Number of fills with a fee or gas that could not be converted and is not in the sums.
  SELECT account_address,
     day,
     fills,
@@ -4227,7 +4422,7 @@ create view public.hl_round_trips with (security_invoker=true) as -- Perp positi
 --   entry_price numeric: Average price of what opened it.
 --   exit_price numeric: Average price of what closed it; null while nothing did.
 --   closed_pnl numeric: Realised profit, gross of fees.
---   fees numeric: Fees in USDC; those of a flip are shared by size.
+--   fees numeric: Fees in USDC, priority gas inside; those of a flip are shared by size.
 --   funding numeric: Funding between its first and its last fill, or up to now while open; negative was paid.
 --   net_pnl numeric: closed_pnl − fees + funding.
 --   liquidated boolean: True when the venue liquidated the account in it.
@@ -4243,7 +4438,9 @@ create view public.hl_round_trips with (security_invoker=true) as -- Perp positi
             hl_fill_pnl.price,
             hl_fill_pnl.closed_pnl,
             hl_fill_pnl.liquidated,
-            hl_fill_pnl.fee_usdc,
+            hl_fill_pnl.cost_usdc,
+            hl_fill_pnl.block_number,
+            hl_fill_pnl.action_number,
             (hl_fill_pnl.start_position)::numeric AS start_at,
                 CASE hl_fill_pnl.side
                     WHEN 'buy'::text THEN hl_fill_pnl.size
@@ -4267,7 +4464,9 @@ create view public.hl_round_trips with (security_invoker=true) as -- Perp positi
             m.price,
             m.closed_pnl,
             m.liquidated,
-            m.fee_usdc,
+            m.cost_usdc,
+            m.block_number,
+            m.action_number,
             m.start_at,
             m.moved,
             m.end_at,
@@ -4275,7 +4474,7 @@ create view public.hl_round_trips with (security_invoker=true) as -- Perp positi
             lag(m.end_at) OVER chain AS link,
             count(*) OVER (PARTITION BY m.account_address, m.coin, m.fill_time_ms) AS crowd
            FROM moves m
-          WINDOW chain AS (PARTITION BY m.account_address, m.coin ORDER BY m.fill_time_ms, m.order_id,
+          WINDOW chain AS (PARTITION BY m.account_address, m.coin ORDER BY m.fill_time_ms, m.block_number, m.action_number, m.order_id,
                 CASE m.side
                     WHEN 'buy'::text THEN m.start_at
                     ELSE (- m.start_at)
@@ -4301,7 +4500,9 @@ create view public.hl_round_trips with (security_invoker=true) as -- Perp positi
             g.price,
             g.closed_pnl,
             g.liquidated,
-            g.fee_usdc,
+            g.cost_usdc,
+            g.block_number,
+            g.action_number,
             g.start_at,
             g.moved,
             g.end_at,
@@ -4322,7 +4523,9 @@ create view public.hl_round_trips with (security_invoker=true) as -- Perp positi
             m.price,
             m.closed_pnl,
             m.liquidated,
-            m.fee_usdc,
+            m.cost_usdc,
+            m.block_number,
+            m.action_number,
             m.start_at,
             m.moved,
             m.end_at,
@@ -4346,7 +4549,9 @@ create view public.hl_round_trips with (security_invoker=true) as -- Perp positi
             s.price,
             s.closed_pnl,
             s.liquidated,
-            s.fee_usdc,
+            s.cost_usdc,
+            s.block_number,
+            s.action_number,
             s.start_at,
             s.moved,
             s.end_at,
@@ -4371,9 +4576,9 @@ create view public.hl_round_trips with (security_invoker=true) as -- Perp positi
                     ELSE s.closed_pnl
                 END AS part_pnl,
                 CASE
-                    WHEN ((s.size = s.closing) OR (s.closing = (0)::numeric)) THEN s.fee_usdc
-                    WHEN v.opens THEN (s.fee_usdc - ((s.fee_usdc * s.closing) / s.size))
-                    ELSE ((s.fee_usdc * s.closing) / s.size)
+                    WHEN ((s.size = s.closing) OR (s.closing = (0)::numeric)) THEN s.cost_usdc
+                    WHEN v.opens THEN (s.cost_usdc - ((s.cost_usdc * s.closing) / s.size))
+                    ELSE ((s.cost_usdc * s.closing) / s.size)
                 END AS part_fee
            FROM (split s
              CROSS JOIN LATERAL ( VALUES (1,false,s.closing), (
@@ -4393,7 +4598,9 @@ create view public.hl_round_trips with (security_invoker=true) as -- Perp positi
             p.price,
             p.closed_pnl,
             p.liquidated,
-            p.fee_usdc,
+            p.cost_usdc,
+            p.block_number,
+            p.action_number,
             p.start_at,
             p.moved,
             p.end_at,
@@ -4482,7 +4689,7 @@ create view public.hl_round_trips_text with (security_invoker=true) as -- hl_rou
 --   entry_price text: Average price of what opened it.
 --   exit_price text: Average price of what closed it; null while nothing did.
 --   closed_pnl text: Realised profit, gross of fees.
---   fees text: Fees in USDC; those of a flip are shared by size.
+--   fees text: Fees in USDC, priority gas inside; those of a flip are shared by size.
 --   funding text: Funding between its first and its last fill, or up to now while open; negative was paid.
 --   net_pnl text: closed_pnl − fees + funding.
 --   liquidated boolean: True when the venue liquidated the account in it.
@@ -4513,10 +4720,10 @@ create view public.hl_statistics with (security_invoker=true) as -- How an accou
 --   fills bigint: Number of fills.
 --   volume numeric: Sum of price × size.
 --   closed_pnl numeric: Realised profit, gross of fees.
---   fees numeric: Fees in USDC, builder fees inside; negative is a rebate.
+--   fees numeric: Fees in USDC, builder fees and priority gas inside; negative is a rebate.
 --   funding numeric: Funding; negative was paid.
 --   net_pnl numeric: closed_pnl − fees + funding.
---   unpriced_fees bigint: Number of fees that could not be converted and are not in the sums.
+--   unpriced_fees bigint: Number of fills with a fee or gas that could not be converted and is not in the sums.
 --   trades bigint: Complete round trips that are closed.
 --   wins bigint: Trades with a net profit.
 --   losses bigint: Trades with a net loss.
@@ -4613,10 +4820,10 @@ create view public.hl_statistics_text with (security_invoker=true) as -- hl_stat
 --   fills bigint: Number of fills.
 --   volume text: Sum of price × size.
 --   closed_pnl text: Realised profit, gross of fees.
---   fees text: Fees in USDC, builder fees inside; negative is a rebate.
+--   fees text: Fees in USDC, builder fees and priority gas inside; negative is a rebate.
 --   funding text: Funding; negative was paid.
 --   net_pnl text: closed_pnl − fees + funding.
---   unpriced_fees bigint: Number of fees that could not be converted and are not in the sums.
+--   unpriced_fees bigint: Number of fills with a fee or gas that could not be converted and is not in the sums.
 --   trades bigint: Complete round trips that are closed.
 --   wins bigint: Trades with a net profit.
 --   losses bigint: Trades with a net loss.
@@ -4660,3 +4867,56 @@ create view public.hl_statistics_text with (security_invoker=true) as -- hl_stat
     (max_drawdown)::text AS max_drawdown,
     (max_drawdown_pct)::text AS max_drawdown_pct
    FROM hl_statistics;
+
+create view public.hl_unknown_ledger with (security_invoker=true) as -- Ledger updates of a type whose effect is not known. One that tells an amount may have moved money: profit is unknown from there on.
+--   account_address text: Account.
+--   type text: The venue's delta.type.
+--   updates bigint: Number of ledger updates.
+--   with_amounts bigint: How many of them tell an amount of something.
+--   first_at timestamp with time zone: Block time of the first.
+--   last_at timestamp with time zone: Block time of the last.
+ SELECT account_address,
+    type,
+    count(*) AS updates,
+    count(*) FILTER (WHERE (flow_usd IS NULL)) AS with_amounts,
+    min(ledger_time) AS first_at,
+    max(ledger_time) AS last_at
+   FROM hl_ledger l
+  WHERE (effect = 'unknown'::text)
+  GROUP BY account_address, type;
+
+create view public.hl_unpriced_flows with (security_invoker=true) as -- Flows whose value is not known, by type and token: profit is unknown from the first of them on.
+--   account_address text: Account.
+--   type text: The venue's delta.type.
+--   token text: Token moved.
+--   updates bigint: Number of ledger updates.
+--   amount numeric: Sum of their amounts, in units of the token; null where none is told.
+--   first_at timestamp with time zone: Block time of the first.
+--   last_at timestamp with time zone: Block time of the last.
+ SELECT account_address,
+    type,
+    COALESCE(NULLIF(token, ''::text), 'USDC'::text) AS token,
+    count(*) AS updates,
+    trim_scale(sum(amount)) AS amount,
+    min(ledger_time) AS first_at,
+    max(ledger_time) AS last_at
+   FROM hl_ledger l
+  WHERE ((effect = 'flow'::text) AND (flow_usd IS NULL))
+  GROUP BY account_address, type, COALESCE(NULLIF(token, ''::text), 'USDC'::text);
+
+create view public.hl_unpriced_flows_text with (security_invoker=true) as -- hl_unpriced_flows with decimals as text, for clients that would round them.
+--   account_address text: Account.
+--   type text: The venue's delta.type.
+--   token text: Token moved.
+--   updates bigint: Number of ledger updates.
+--   amount text: Sum of their amounts, in units of the token; null where none is told.
+--   first_at timestamp with time zone: Block time of the first.
+--   last_at timestamp with time zone: Block time of the last.
+ SELECT account_address,
+    type,
+    token,
+    updates,
+    (amount)::text AS amount,
+    first_at,
+    last_at
+   FROM hl_unpriced_flows;

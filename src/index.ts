@@ -30,4 +30,6 @@ export { openStore } from "./store/store.ts";
 export { type Committed, Engine, type EngineConfig, type EngineDeps } from "./sync/engine.ts";
 export type * from "./sync/events.ts";
 export type * from "./sync/ports.ts";
-export { type Certificate, passed, verify } from "./sync/verify.ts";
+export { type Certificate, passed } from "./sync/verify/certificate.ts";
+export { listDexes } from "./sync/verify/dexList.ts";
+export { verify } from "./sync/verify.ts";

@@ -16,6 +16,10 @@ begin
   j.hash := hl_internal.greater(a.hash, b.hash);
   j.cloid := hl_internal.greater(a.cloid, b.cloid);
   j.builder_fee := hl_internal.greater(a.builder_fee, b.builder_fee);
+  j.priority_gas := hl_internal.greater(a.priority_gas, b.priority_gas);
+  j.deployer_fee := hl_internal.greater(a.deployer_fee, b.deployer_fee);
+  j.builder := hl_internal.greater(a.builder, b.builder);
+  j.block_number := hl_internal.block_number(j.hash);
   j.twap_id := greatest(a.twap_id, b.twap_id);
   j.liquidation := hl_internal.greater(a.liquidation::text, b.liquidation::text)::jsonb;
   if hl_internal.seen_before(a.first_seen_at, a.source, b.first_seen_at, b.source) then

@@ -8,7 +8,7 @@ begin
   if a operator(pg_catalog.*=) b then return a; end if;
   if hl_internal.weightier(a.raw_ledger, jsonb_build_array(a.raw_ledger)::text,
                            b.raw_ledger, jsonb_build_array(b.raw_ledger)::text) then j := b; end if;
-  j.usdc := hl_internal.greater(a.usdc, b.usdc);
+  -- Its effect follows from the raw object that won.
   j.token := hl_internal.greater(a.token, b.token);
   j.amount := hl_internal.greater(a.amount, b.amount);
   if hl_internal.seen_before(a.first_seen_at, a.source, b.first_seen_at, b.source) then

@@ -20,10 +20,11 @@ begin
     insert into public.hl_fills (
       account_address, coin, fill_time, fill_time_ms, side, size, price, value, fee, fee_token, start_position,
       closed_pnl, direction, order_id, trade_id, hash, crossed, cloid, builder_fee, twap_id, liquidation, raw_fill,
-      source, first_seen_at)
+      source, first_seen_at, priority_gas, deployer_fee, builder, block_number)
     select account, coin, to_timestamp("timeMs" / 1000.0), "timeMs", side, size, price, value, fee, "feeToken",
       "startPosition", "closedPnl", direction, "orderId", "tradeId", hash, crossed, cloid, "builderFee", "twapId",
-      liquidation, raw, source, to_timestamp("seenAtMs" / 1000.0)
+      liquidation, raw, source, to_timestamp("seenAtMs" / 1000.0), hl_internal.decimal_of(raw ->> 'priorityGas'),
+      hl_internal.decimal_of(raw ->> 'deployerFee'), raw ->> 'builder', hl_internal.block_number(hash)
     from input
     on conflict do nothing
     returning account_address, coin, fill_time_ms, side, size, price, value, fee, fee_token, start_position,
@@ -39,7 +40,8 @@ begin
   from fresh f cross join lateral (
     select f.account_address, f.coin, f.fill_time_ms, f.side, f.size::text, f.price::text, f.value::text,
       f.fee::text, f.fee_token, f.start_position, f.closed_pnl::text, f.direction, f.order_id, f.trade_id, f.hash,
-      f.crossed, f.cloid, f.builder_fee::text, f.twap_id, f.liquidation
+      f.crossed, f.cloid, f.builder_fee::text, f.twap_id, f.liquidation,
+      hl_internal.own_liquidation(f.account_address, f.liquidation, f.direction) as liquidated
   ) data;
 
   -- Then all again as joins, when some were there before or came twice: what they add is not lost.
@@ -60,17 +62,19 @@ begin
       insert into public.hl_fills as t (
         account_address, coin, fill_time, fill_time_ms, side, size, price, value, fee, fee_token, start_position,
         closed_pnl, direction, order_id, trade_id, hash, crossed, cloid, builder_fee, twap_id, liquidation, raw_fill,
-        source, first_seen_at)
+        source, first_seen_at, priority_gas, deployer_fee, builder, block_number)
       select account, coin, to_timestamp("timeMs" / 1000.0), "timeMs", side, size, price, value, fee, "feeToken",
         "startPosition", "closedPnl", direction, "orderId", "tradeId", hash, crossed, cloid, "builderFee", "twapId",
-        liquidation, raw, source, to_timestamp("seenAtMs" / 1000.0)
+        liquidation, raw, source, to_timestamp("seenAtMs" / 1000.0), hl_internal.decimal_of(raw ->> 'priorityGas'),
+        hl_internal.decimal_of(raw ->> 'deployerFee'), raw ->> 'builder', hl_internal.block_number(hash)
       from input where occurrence = round
       on conflict (account_address, coin, fill_time_ms, order_id, trade_id, side) do update set (
         size, price, value, fee, fee_token, start_position, closed_pnl, direction, hash, crossed, cloid, builder_fee,
-        twap_id, liquidation, raw_fill, source, first_seen_at
+        twap_id, liquidation, raw_fill, source, first_seen_at, priority_gas, deployer_fee, builder, block_number
       ) = (
         select j.size, j.price, j.value, j.fee, j.fee_token, j.start_position, j.closed_pnl, j.direction, j.hash,
-          j.crossed, j.cloid, j.builder_fee, j.twap_id, j.liquidation, j.raw_fill, j.source, j.first_seen_at
+          j.crossed, j.cloid, j.builder_fee, j.twap_id, j.liquidation, j.raw_fill, j.source, j.first_seen_at,
+          j.priority_gas, j.deployer_fee, j.builder, j.block_number
         from hl_internal.join_fills(t, excluded) j
       )
       where hl_internal.join_fills(t, excluded) operator(pg_catalog.*<>) t

@@ -13,20 +13,22 @@ begin
     with input as materialized (
       select x.*, row_number() over (partition by account, "timeMs", hash, type, digest) as occurrence
       from json_to_recordset(batch) as x(
-        account text, "timeMs" bigint, hash text, type text, usdc numeric, token text, amount numeric, digest text,
-        raw jsonb, source text, "seenAtMs" bigint)
+        account text, "timeMs" bigint, hash text, type text, token text, amount numeric, digest text, raw jsonb,
+        source text, "seenAtMs" bigint)
     ),
     written as (
       insert into public.hl_ledger as t (
         account_address, ledger_time, ledger_time_ms, hash, type, digest, usdc, token, amount, raw_ledger, source,
-        first_seen_at)
-      select account, to_timestamp("timeMs" / 1000.0), "timeMs", hash, type, digest, usdc, token, amount, raw, source,
-        to_timestamp("seenAtMs" / 1000.0)
-      from input where occurrence = round
+        first_seen_at, effect, flow_usd, perp_usdc, spot_usdc, earned_usd, block_number)
+      select account, to_timestamp("timeMs" / 1000.0), "timeMs", hash, type, digest, e.usdc, token, amount, raw, source,
+        to_timestamp("seenAtMs" / 1000.0), e.effect, e.flow_usd, e.perp_usdc, e.spot_usdc, e.earned_usd,
+        hl_internal.ledger_block(type, hash)
+      from input cross join lateral hl_internal.ledger_effect(account, raw -> 'delta') e where occurrence = round
       on conflict (account_address, ledger_time_ms, hash, type, digest) do update set (
-        usdc, token, amount, raw_ledger, source, first_seen_at
+        usdc, token, amount, raw_ledger, source, first_seen_at, effect, flow_usd, perp_usdc, spot_usdc, earned_usd
       ) = (
-        select j.usdc, j.token, j.amount, j.raw_ledger, j.source, j.first_seen_at
+        select j.usdc, j.token, j.amount, j.raw_ledger, j.source, j.first_seen_at, j.effect, j.flow_usd, j.perp_usdc,
+          j.spot_usdc, j.earned_usd
         from hl_internal.join_ledger(t, excluded) j
       )
       where hl_internal.join_ledger(t, excluded) operator(pg_catalog.*<>) t
@@ -40,7 +42,8 @@ begin
       )::hl_internal.event order by w.ledger_time_ms) filter (where w.inserted)
     into part.sent, rounds, part.written, part.accounts, part.events
     from written w cross join lateral (
-      select w.account_address, w.ledger_time_ms, w.hash, w.type, w.usdc::text, w.token, w.amount::text
+      select w.account_address, w.ledger_time_ms, w.hash, w.type, w.usdc::text, w.token, w.amount::text, w.effect,
+        w.flow_usd::text, (hl_internal.ledger_effect(w.account_address, w.raw_ledger -> 'delta')).leaves
     ) data;
     result.sent := result.sent + part.sent;
     result.written := result.written + part.written;

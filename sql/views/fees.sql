@@ -8,7 +8,9 @@ select account_address, coin, fee_token, count(*) as fills, trim_scale(sum(value
   trim_scale(coalesce(sum(fee_usdc) filter (where not crossed), 0)) as maker_fee_usdc,
   trim_scale(coalesce(sum(fee_usdc) filter (where fee_usdc < 0), 0)) as rebate_usdc,
   trim_scale(round(10000 * sum(fee_usdc) / nullif(sum(value), 0), 6)) as fee_bps,
-  count(*) filter (where fee_basis = 'unpriced') as unpriced_fees
+  count(*) filter (where fee_basis = 'unpriced') as unpriced_fees,
+  trim_scale(sum(priority_gas)) as priority_gas, trim_scale(sum(gas_usdc)) as gas_usdc,
+  count(*) filter (where gas_usdc is null) as unpriced_gas
 from public.hl_fill_pnl group by account_address, coin, fee_token;
 comment on view public.hl_fees is 'Fees per coin and token, by role and with their share of the volume.';
 comment on column public.hl_fees.account_address is 'Account.';
@@ -24,3 +26,6 @@ comment on column public.hl_fees.maker_fee_usdc is 'Of fills that gave liquidity
 comment on column public.hl_fees.rebate_usdc is 'Sum of the negative fees.';
 comment on column public.hl_fees.fee_bps is 'Fees in hundredths of a percent of the volume; null without volume.';
 comment on column public.hl_fees.unpriced_fees is 'Number of fees that could not be converted and are not in the sums.';
+comment on column public.hl_fees.priority_gas is 'HYPE burned for priority, beside the fees; null where none is told.';
+comment on column public.hl_fees.gas_usdc is 'priority_gas at the price of HYPE at each fill; null when none could be priced.';
+comment on column public.hl_fees.unpriced_gas is 'Number of fills whose gas could not be priced.';

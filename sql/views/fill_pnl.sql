@@ -2,32 +2,36 @@
 -- fees that had to be converted or could not be, history that begins in the middle of a position.
 
 create or replace view public.hl_fill_pnl as
-with kinds as (
-  select f.*,
-    case when f.coin ~ '^([#+]|o[0-9]+$)' then 'outcome'
-         when f.coin like '@%' or f.coin like '%/%' then 'spot'
-         else 'perp' end as market
-  from public.hl_fills f
-),
-judged as (
-  select k.*, case
-    when k.fee = 0 or k.fee_token is null or k.fee_token = 'USDC' then 'usdc'
-    when k.fee_token in ('USDT0', 'USDT', 'USDE', 'USDH') then 'dollar_at_par'
-    when k.market = 'spot' and k.side = 'buy' then 'base_at_fill_price'
+with judged as (
+  select f.*, hl_internal.market_kind(f.coin) as market, case
+    when f.fee = 0 or f.fee_token is null or f.fee_token = 'USDC' then 'usdc'
+    when f.fee_token = any (hl_internal.dollar_tokens()) then 'dollar_at_par'
+    -- What was bought is worth what was paid for it. An outcome's token has its coin's number.
+    when f.side = 'buy' and (hl_internal.market_kind(f.coin) = 'spot' or '+' || substr(f.coin, 2) = f.fee_token)
+      then 'base_at_fill_price'
     else 'unpriced' end as fee_basis
-  from kinds k
+  from public.hl_fills f
 ),
 priced as (
   select j.*,
-    case j.fee_basis when 'unpriced' then null when 'base_at_fill_price' then j.price else 1 end as fee_price
+    case j.fee_basis when 'unpriced' then null when 'base_at_fill_price' then j.price else 1 end as fee_price,
+    -- At the nearest price known within a day.
+    case when coalesce(j.priority_gas, 0) = 0 then 0
+      else j.priority_gas * (
+        select t.price from hl_internal.token_prices t
+        where t.token = 'HYPE' and t.hour_ms between j.fill_time_ms - 90000000 and j.fill_time_ms + 86400000
+        order by abs(t.at_ms - j.fill_time_ms), t.at_ms limit 1
+      ) end as gas
   from judged j
 )
 select p.account_address, p.coin, p.market, p.fill_time, p.fill_time_ms, p.order_id, p.trade_id, p.side, p.crossed,
   p.size, p.price, p.value, p.closed_pnl, p.fee, p.fee_token, p.fee_basis,
   trim_scale(p.fee * p.fee_price) as fee_usdc,
   trim_scale(coalesce(p.builder_fee, 0) * p.fee_price) as builder_fee_usdc,
-  trim_scale(p.closed_pnl - p.fee * p.fee_price) as net_pnl, p.start_position,
-  coalesce(lower(p.liquidation ->> 'liquidatedUser') = p.account_address, false) as liquidated
+  trim_scale(p.closed_pnl - p.fee * p.fee_price - p.gas) as net_pnl, p.start_position,
+  hl_internal.own_liquidation(p.account_address, p.liquidation, p.direction) as liquidated,
+  p.priority_gas, trim_scale(p.gas) as gas_usdc, trim_scale(p.fee * p.fee_price + p.gas) as cost_usdc, p.block_number,
+  hl_internal.action_number(p.hash) as action_number
 from priced p;
 comment on view public.hl_fill_pnl is 'Every fill with what it earned and cost in USDC.';
 comment on column public.hl_fill_pnl.account_address is 'Account.';
@@ -45,9 +49,14 @@ comment on column public.hl_fill_pnl.value is 'price × size.';
 comment on column public.hl_fill_pnl.closed_pnl is 'Realised profit, gross of fees.';
 comment on column public.hl_fill_pnl.fee is 'Fee in fee_token, signed: negative is a rebate. Contains the builder fee.';
 comment on column public.hl_fill_pnl.fee_token is 'Token the fee was charged in; null in rows of 2023, where it is USDC.';
-comment on column public.hl_fill_pnl.fee_basis is 'How the fee became USDC: usdc, dollar_at_par (another dollar token, one for one), base_at_fill_price (spot buy: token × fill price), unpriced (not converted: fee_usdc is null).';
+comment on column public.hl_fill_pnl.fee_basis is 'How the fee became USDC: usdc, dollar_at_par (another dollar token, one for one), base_at_fill_price (spot or outcome buy: token × fill price), unpriced (not converted: fee_usdc is null).';
 comment on column public.hl_fill_pnl.fee_usdc is 'Fee in USDC, signed; null where it could not be priced.';
 comment on column public.hl_fill_pnl.builder_fee_usdc is 'Part of fee_usdc that went to a builder.';
-comment on column public.hl_fill_pnl.net_pnl is 'closed_pnl − fee_usdc; null where the fee could not be priced.';
+comment on column public.hl_fill_pnl.net_pnl is 'closed_pnl − cost_usdc; null where the cost could not be priced.';
 comment on column public.hl_fill_pnl.start_position is 'Signed position (perp) or token balance (spot) before the fill.';
 comment on column public.hl_fill_pnl.liquidated is 'True when the venue liquidated the account by this fill.';
+comment on column public.hl_fill_pnl.priority_gas is 'HYPE burned for priority, beside the fee; null where none is told.';
+comment on column public.hl_fill_pnl.gas_usdc is 'priority_gas at the price of HYPE then; null where that is not known.';
+comment on column public.hl_fill_pnl.cost_usdc is 'fee_usdc + gas_usdc; null where one of them could not be priced.';
+comment on column public.hl_fill_pnl.block_number is 'Block of the transaction, by its hash; null where the hash tells none.';
+comment on column public.hl_fill_pnl.action_number is 'Place of the transaction in its block, by its hash; null where the hash tells none.';

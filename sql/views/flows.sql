@@ -1,54 +1,12 @@
--- What moved money into or out of the account without a trade. Perp and spot sides apart, since in standard mode only
--- the perp side is equity.
+-- What moved money into or out of the account, or about in it, without a trade.
 
 create or replace view public.hl_flows as
-with deltas as (
-  select l.account_address, l.ledger_time, l.ledger_time_ms, l.hash, l.digest, l.type, l.raw_ledger -> 'delta' as d,
-    lower(l.raw_ledger -> 'delta' ->> 'destination') = l.account_address as incoming,
-    lower(l.raw_ledger -> 'delta' ->> 'user') = l.account_address as outgoing,
-    lower(l.raw_ledger -> 'delta' ->> 'vault') = l.account_address as is_vault,
-    coalesce(l.raw_ledger -> 'delta' ->> 'token', 'USDC') in ('USDC', 'USDT0', 'USDT', 'USDE', 'USDH') as dollars
-  from public.hl_ledger l
-),
-amounts as (
-  select x.*, coalesce((d ->> 'usdc')::numeric, 0) as usdc, coalesce((d ->> 'amount')::numeric, 0) as amount,
-    case when coalesce(d ->> 'feeToken', '') in ('', 'USDC', 'USDT0', 'USDT', 'USDE', 'USDH')
-         then coalesce((d ->> 'fee')::numeric, 0) else 0 end as fee,
-    d ->> 'sourceDex' is distinct from 'spot' as from_perp, d ->> 'destinationDex' is distinct from 'spot' as to_perp
-  from deltas x
-),
-sides as (
-  select a.*, case type
-      when 'deposit' then usdc
-      when 'withdraw' then -(usdc + fee)
-      when 'accountClassTransfer' then case when (d ->> 'toPerp')::boolean then usdc else -usdc end
-      when 'internalTransfer' then case when incoming then usdc else -(usdc + fee) end
-      when 'subAccountTransfer' then case when incoming then usdc else -usdc end
-      when 'vaultCreate' then -(usdc + fee)
-      when 'vaultDeposit' then case when is_vault then usdc else -usdc end
-      when 'vaultDistribution' then case when is_vault then -usdc else usdc end
-      when 'vaultLeaderCommission' then case when is_vault then -usdc else usdc end
-      when 'vaultWithdraw' then case when is_vault then -coalesce((d ->> 'requestedUsd')::numeric, 0)
-                                     else coalesce((d ->> 'netWithdrawnUsd')::numeric, 0) end
-      when 'send' then case when dollars then
-        case when incoming and to_perp then amount else 0 end
-        - case when outgoing and from_perp then amount + fee else 0 end else 0 end
-      else 0 end as perp_usdc,
-    case type
-      when 'accountClassTransfer' then case when (d ->> 'toPerp')::boolean then -usdc else usdc end
-      when 'spotTransfer' then case when incoming then case when dollars then amount else 0 end
-                                    else -(case when dollars then amount else 0 end + fee) end
-      when 'send' then case when dollars then
-        case when incoming and not to_perp then amount else 0 end
-        - case when outgoing and not from_perp then amount + fee else 0 end else 0 end
-      when 'rewardsClaim' then case when dollars then amount else 0 end
-      else 0 end as spot_usdc
-  from amounts a
-)
-select account_address, ledger_time, ledger_time_ms, hash, digest, type, trim_scale(perp_usdc) as perp_usdc,
-  trim_scale(spot_usdc) as spot_usdc, trim_scale(perp_usdc + spot_usdc) as usdc
-from sides;
-comment on view public.hl_flows is 'Deposits, withdrawals and transfers with their effect on the account in USDC; dollar tokens count one for one, other tokens not at all.';
+select l.account_address, l.ledger_time, l.ledger_time_ms, l.hash, l.digest, l.type,
+  trim_scale(l.perp_usdc) as perp_usdc, trim_scale(l.spot_usdc) as spot_usdc,
+  trim_scale(l.perp_usdc + l.spot_usdc) as usdc, l.effect, trim_scale(l.flow_usd) as flow,
+  trim_scale(l.earned_usd) as earned, l.token, l.amount, l.block_number
+from public.hl_ledger l;
+comment on view public.hl_flows is 'Ledger updates with their effect on the account: what crossed its border, and what changed on the perp side and on the spot side in dollars.';
 comment on column public.hl_flows.account_address is 'Account.';
 comment on column public.hl_flows.ledger_time is 'Block time.';
 comment on column public.hl_flows.ledger_time_ms is 'The same in Unix milliseconds.';
@@ -58,3 +16,36 @@ comment on column public.hl_flows.type is 'The venue''s delta.type.';
 comment on column public.hl_flows.perp_usdc is 'Effect on the perp dexes, fees inside.';
 comment on column public.hl_flows.spot_usdc is 'Effect on the dollars held in spot, fees inside.';
 comment on column public.hl_flows.usdc is 'Both.';
+comment on column public.hl_flows.effect is 'flow (crosses the border), inside (between own pockets), income, cost, note or unknown.';
+comment on column public.hl_flows.flow is 'What crossed the border, in USD, other tokens at the venue''s value then; 0 when nothing did, null when it is not known.';
+comment on column public.hl_flows.earned is 'What an income or an own move brought in dollars, a cost negative; null where it is not told in dollars.';
+comment on column public.hl_flows.token is 'Token moved, where the type names one.';
+comment on column public.hl_flows.amount is 'Amount of the token.';
+comment on column public.hl_flows.block_number is 'Block of the transaction, by its hash; null where the hash tells none.';
+
+create or replace view public.hl_unpriced_flows as
+select l.account_address, l.type, coalesce(nullif(l.token, ''), 'USDC') as token, count(*) as updates,
+  trim_scale(sum(l.amount)) as amount, min(l.ledger_time) as first_at, max(l.ledger_time) as last_at
+from public.hl_ledger l where l.effect = 'flow' and l.flow_usd is null
+group by 1, 2, 3;
+comment on view public.hl_unpriced_flows is 'Flows whose value is not known, by type and token: profit is unknown from the first of them on.';
+comment on column public.hl_unpriced_flows.account_address is 'Account.';
+comment on column public.hl_unpriced_flows.type is 'The venue''s delta.type.';
+comment on column public.hl_unpriced_flows.token is 'Token moved.';
+comment on column public.hl_unpriced_flows.updates is 'Number of ledger updates.';
+comment on column public.hl_unpriced_flows.amount is 'Sum of their amounts, in units of the token; null where none is told.';
+comment on column public.hl_unpriced_flows.first_at is 'Block time of the first.';
+comment on column public.hl_unpriced_flows.last_at is 'Block time of the last.';
+
+create or replace view public.hl_unknown_ledger as
+select l.account_address, l.type, count(*) as updates, count(*) filter (where l.flow_usd is null) as with_amounts,
+  min(l.ledger_time) as first_at, max(l.ledger_time) as last_at
+from public.hl_ledger l where l.effect = 'unknown'
+group by 1, 2;
+comment on view public.hl_unknown_ledger is 'Ledger updates of a type whose effect is not known. One that tells an amount may have moved money: profit is unknown from there on.';
+comment on column public.hl_unknown_ledger.account_address is 'Account.';
+comment on column public.hl_unknown_ledger.type is 'The venue''s delta.type.';
+comment on column public.hl_unknown_ledger.updates is 'Number of ledger updates.';
+comment on column public.hl_unknown_ledger.with_amounts is 'How many of them tell an amount of something.';
+comment on column public.hl_unknown_ledger.first_at is 'Block time of the first.';
+comment on column public.hl_unknown_ledger.last_at is 'Block time of the last.';

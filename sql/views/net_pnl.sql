@@ -3,8 +3,10 @@
 create or replace view public.hl_net_pnl_daily_by_coin as
 with earned as (
   select account_address, (fill_time at time zone 'UTC')::date as day, coin, 1 as fills, value as volume, closed_pnl,
-    coalesce(fee_usdc, 0) as fees, coalesce(builder_fee_usdc, 0) as builder_fees, 0::numeric as funding,
-    (fee_basis in ('base_at_fill_price', 'dollar_at_par'))::int as converted_fees, (fee_basis = 'unpriced')::int as unpriced_fees
+    coalesce(fee_usdc, 0) + coalesce(gas_usdc, 0) as fees, coalesce(builder_fee_usdc, 0) as builder_fees,
+    0::numeric as funding,
+    (fee_basis in ('base_at_fill_price', 'dollar_at_par') or coalesce(gas_usdc, 0) <> 0)::int as converted_fees,
+    (cost_usdc is null)::int as unpriced_fees
   from public.hl_fill_pnl
   union all
   select account_address, (funding_time at time zone 'UTC')::date, coin, 0, 0, 0, 0, 0, usdc, 0, 0
@@ -23,12 +25,12 @@ comment on column public.hl_net_pnl_daily_by_coin.coin is 'Market as the venue n
 comment on column public.hl_net_pnl_daily_by_coin.fills is 'Number of fills.';
 comment on column public.hl_net_pnl_daily_by_coin.volume is 'Sum of price × size.';
 comment on column public.hl_net_pnl_daily_by_coin.closed_pnl is 'Realised profit, gross of fees.';
-comment on column public.hl_net_pnl_daily_by_coin.fees is 'Fees in USDC, builder fees inside; negative is a rebate.';
+comment on column public.hl_net_pnl_daily_by_coin.fees is 'Fees in USDC, builder fees and priority gas inside; negative is a rebate.';
 comment on column public.hl_net_pnl_daily_by_coin.builder_fees is 'Part of the fees that went to builders.';
 comment on column public.hl_net_pnl_daily_by_coin.funding is 'Funding; negative was paid.';
 comment on column public.hl_net_pnl_daily_by_coin.net_pnl is 'closed_pnl − fees + funding.';
-comment on column public.hl_net_pnl_daily_by_coin.converted_fees is 'Number of fees that were converted to USDC.';
-comment on column public.hl_net_pnl_daily_by_coin.unpriced_fees is 'Number of fees that could not be converted and are not in the sums.';
+comment on column public.hl_net_pnl_daily_by_coin.converted_fees is 'Number of fills with a fee or gas that was converted to USDC.';
+comment on column public.hl_net_pnl_daily_by_coin.unpriced_fees is 'Number of fills with a fee or gas that could not be converted and is not in the sums.';
 
 create or replace view public.hl_net_pnl_daily as
 select account_address, day, sum(fills)::bigint as fills, trim_scale(sum(volume)) as volume,
@@ -43,12 +45,12 @@ comment on column public.hl_net_pnl_daily.day is 'Day in UTC.';
 comment on column public.hl_net_pnl_daily.fills is 'Number of fills.';
 comment on column public.hl_net_pnl_daily.volume is 'Sum of price × size.';
 comment on column public.hl_net_pnl_daily.closed_pnl is 'Realised profit, gross of fees.';
-comment on column public.hl_net_pnl_daily.fees is 'Fees in USDC, builder fees inside; negative is a rebate.';
+comment on column public.hl_net_pnl_daily.fees is 'Fees in USDC, builder fees and priority gas inside; negative is a rebate.';
 comment on column public.hl_net_pnl_daily.builder_fees is 'Part of the fees that went to builders.';
 comment on column public.hl_net_pnl_daily.funding is 'Funding; negative was paid.';
 comment on column public.hl_net_pnl_daily.net_pnl is 'closed_pnl − fees + funding.';
-comment on column public.hl_net_pnl_daily.converted_fees is 'Number of fees that were converted to USDC.';
-comment on column public.hl_net_pnl_daily.unpriced_fees is 'Number of fees that could not be converted and are not in the sums.';
+comment on column public.hl_net_pnl_daily.converted_fees is 'Number of fills with a fee or gas that was converted to USDC.';
+comment on column public.hl_net_pnl_daily.unpriced_fees is 'Number of fills with a fee or gas that could not be converted and is not in the sums.';
 
 create or replace view public.hl_net_pnl_by_coin as
 select account_address, coin, sum(fills)::bigint as fills, trim_scale(sum(volume)) as volume,
@@ -63,11 +65,11 @@ comment on column public.hl_net_pnl_by_coin.coin is 'Market as the venue names i
 comment on column public.hl_net_pnl_by_coin.fills is 'Number of fills.';
 comment on column public.hl_net_pnl_by_coin.volume is 'Sum of price × size.';
 comment on column public.hl_net_pnl_by_coin.closed_pnl is 'Realised profit, gross of fees.';
-comment on column public.hl_net_pnl_by_coin.fees is 'Fees in USDC, builder fees inside; negative is a rebate.';
+comment on column public.hl_net_pnl_by_coin.fees is 'Fees in USDC, builder fees and priority gas inside; negative is a rebate.';
 comment on column public.hl_net_pnl_by_coin.builder_fees is 'Part of the fees that went to builders.';
 comment on column public.hl_net_pnl_by_coin.funding is 'Funding; negative was paid.';
 comment on column public.hl_net_pnl_by_coin.net_pnl is 'closed_pnl − fees + funding.';
-comment on column public.hl_net_pnl_by_coin.converted_fees is 'Number of fees that were converted to USDC.';
-comment on column public.hl_net_pnl_by_coin.unpriced_fees is 'Number of fees that could not be converted and are not in the sums.';
+comment on column public.hl_net_pnl_by_coin.converted_fees is 'Number of fills with a fee or gas that was converted to USDC.';
+comment on column public.hl_net_pnl_by_coin.unpriced_fees is 'Number of fills with a fee or gas that could not be converted and is not in the sums.';
 comment on column public.hl_net_pnl_by_coin.first_day is 'First UTC day with a fill or a funding payment.';
 comment on column public.hl_net_pnl_by_coin.last_day is 'Last such day.';

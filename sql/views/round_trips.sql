@@ -2,18 +2,20 @@
 
 create or replace view public.hl_round_trips as
 with moves as (
-  select account_address, coin, fill_time_ms, order_id, trade_id, side, size, price, closed_pnl, liquidated, fee_usdc,
+  select account_address, coin, fill_time_ms, order_id, trade_id, side, size, price, closed_pnl, liquidated, cost_usdc,
+    block_number, action_number,
     start_position::numeric as start_at, case side when 'buy' then size else -size end as moved,
     start_position::numeric + case side when 'buy' then size else -size end as end_at
   from public.hl_fill_pnl where market = 'perp'
 ),
--- The fills of one order follow its direction; that is all there is to know in most milliseconds.
+-- Transactions of one millisecond have their order in their hashes, the fills of one order follow its direction; that is
+-- all there is to know in most milliseconds.
 guessed as (
   select m.*, row_number() over chain as guess, lag(end_at) over chain as link,
     count(*) over (partition by account_address, coin, fill_time_ms) as crowd
   from moves m
   window chain as (partition by account_address, coin
-    order by fill_time_ms, order_id, case side when 'buy' then start_at else -start_at end, trade_id)
+    order by fill_time_ms, block_number, action_number, order_id, case side when 'buy' then start_at else -start_at end, trade_id)
 ),
 knots as (
   select account_address, coin, fill_time_ms, min(guess) as first_guess,
@@ -35,8 +37,8 @@ parts as (
     case when v.part = 1 then start_at else 0 end as before,
     case when v.opens then end_at else start_at + sign(moved) * v.part_size end as after,
     case when v.opens then 0 else closed_pnl end as part_pnl,
-    case when size = closing or closing = 0 then fee_usdc
-         when v.opens then fee_usdc - fee_usdc * closing / size else fee_usdc * closing / size end as part_fee
+    case when size = closing or closing = 0 then cost_usdc
+         when v.opens then cost_usdc - cost_usdc * closing / size else cost_usdc * closing / size end as part_fee
   from split s
   cross join lateral (values
     (1, false, closing), (case when closing > 0 then 2 else 1 end, true, size - closing)
@@ -90,7 +92,7 @@ comment on column public.hl_round_trips.max_size is 'Largest size it had.';
 comment on column public.hl_round_trips.entry_price is 'Average price of what opened it.';
 comment on column public.hl_round_trips.exit_price is 'Average price of what closed it; null while nothing did.';
 comment on column public.hl_round_trips.closed_pnl is 'Realised profit, gross of fees.';
-comment on column public.hl_round_trips.fees is 'Fees in USDC; those of a flip are shared by size.';
+comment on column public.hl_round_trips.fees is 'Fees in USDC, priority gas inside; those of a flip are shared by size.';
 comment on column public.hl_round_trips.funding is 'Funding between its first and its last fill, or up to now while open; negative was paid.';
 comment on column public.hl_round_trips.net_pnl is 'closed_pnl − fees + funding.';
 comment on column public.hl_round_trips.liquidated is 'True when the venue liquidated the account in it.';

@@ -71,7 +71,7 @@ export function textLine(event: ChangeEvent, { color, aliases }: LineStyle): str
       case "funding.created":
         return `funding  ${get("usdc")} USDC ${get("coin")}  rate ${get("funding_rate")}`;
       case "ledger.created":
-        return `ledger   ${get("type")} ${get("usdc")}`;
+        return `ledger   ${get("type")} ${data.usdc == null ? `${get("amount")} ${get("token")}` : get("usdc")}`.trimEnd();
       case "drift.found":
         return paint(
           "yellow",

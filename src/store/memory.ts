@@ -135,6 +135,18 @@ export function createMemoryStore(): Store {
     async positions(account) {
       return of(memory.positions.values(), account);
     },
+    async wantedSince() {
+      return null;
+    },
+    async balances() {
+      return [];
+    },
+    async states() {
+      return [];
+    },
+    async quarantineOf() {
+      return [];
+    },
     async latestDashboard() {
       return null;
     },

@@ -9,6 +9,7 @@
 import type {
   Address,
   Applied,
+  BalanceRow,
   Batch,
   ChangeEvent,
   CoverageRow,
@@ -22,7 +23,16 @@ import type {
   TrackedStream,
 } from "../sync/events.ts";
 import { FORGOTTEN } from "../sync/normalize.ts";
-import type { AccountState, LeaseState, Leases, MoneyTie, Store, StoredOrder } from "../sync/ports.ts";
+import type {
+  AccountState,
+  LeaseState,
+  Leases,
+  MoneyTie,
+  QuarantinedMessage,
+  Store,
+  StoredOrder,
+  StoredState,
+} from "../sync/ports.ts";
 import type { Database, Row } from "./database.ts";
 
 /** Rows of one table. */
@@ -266,9 +276,12 @@ export function openStore(database: Database): DatabaseStore {
 
     ledger: (account, fromMs, toMs) =>
       rows<LedgerRow>(
-        `select account_address as account, ledger_time_ms as "timeMs", hash, type, usdc, token, amount, digest,
-           raw_ledger as raw, ${SEEN}
-         from public.hl_ledger where account_address = $1 and ledger_time_ms between $2 and $3
+        // A row that tells of its raw object what the rule does not is without one: it is not what the venue said.
+        `select account_address as account, ledger_time_ms as "timeMs", hash, type, token, amount, digest,
+           case when (l.usdc, l.effect, l.flow_usd) is not distinct from (e.usdc, e.effect, e.flow_usd) then raw_ledger end as raw,
+           ${SEEN}
+         from public.hl_ledger l cross join lateral hl_internal.ledger_effect(account_address, raw_ledger -> 'delta') e
+         where account_address = $1 and ledger_time_ms between $2 and $3
          order by ledger_time_ms, hash, type, digest`,
         [account, fromMs, toMs],
       ),
@@ -308,7 +321,37 @@ export function openStore(database: Database): DatabaseStore {
       return found.map(({ id }) => id);
     },
 
+    async wantedSince(account) {
+      const [row] = await rows<{ sinceMs: number | null }>(
+        `select since_ms as "sinceMs" from hl_internal.accounts where account_address = $1`,
+        [account],
+      );
+      return row?.sinceMs ?? null;
+    },
+
     positions: positionsOf,
+
+    balances: (account) =>
+      rows<BalanceRow>(
+        `select account_address as account, coin, token, total, hold, entry_notional as "entryNotional",
+           raw_balance as raw, as_of_ms as "asOfMs"
+         from public.hl_balances where account_address = $1 order by coin`,
+        [account],
+      ),
+
+    states: (account) =>
+      rows<StoredState>(
+        `select kind, dex, as_of_ms as "asOfMs", (extract(epoch from read_at) * 1000)::bigint as "readAtMs"
+         from hl_internal.states where account_address = $1 order by kind, dex`,
+        [account],
+      ),
+
+    quarantineOf: (account, limit) =>
+      rows<QuarantinedMessage>(
+        `select subject, reason, raw, count(*) over (partition by subject) as "ofSubject"
+         from public.hl_quarantine where account_address = $1 order by last_seen_at desc, digest limit $2`,
+        [account, limit],
+      ),
 
     async latestDashboard(account): Promise<DashboardRow | null> {
       const [row] = await rows<DashboardRow>(

@@ -43,8 +43,8 @@ export interface AccountStates {
   collateral?: ReadonlyMap<string, Decimal>;
 }
 
-/** Spot tokens that count as dollars of collateral in unified and portfolio-margin accounts. */
-export const DOLLAR_TOKENS = new Set(["USDC", "USDT0", "USDE", "USDH"]);
+/** Tokens that count as dollars, one for one: `hl_internal.dollar_tokens`, which a test holds equal. */
+export const DOLLAR_TOKENS: ReadonlySet<string> = new Set(["USDC", "USDT0", "USDT", "USDE", "USDH"]);
 
 /** What is held and not owed. */
 export const ownTotal = ({ total, borrowed }: WireSpotState["balances"][number]): Decimal =>

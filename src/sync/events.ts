@@ -166,8 +166,6 @@ export interface LedgerRow {
   timeMs: number;
   hash: string;
   type: string;
-  /** Signed effect on the account where the type has one, else null. */
-  usdc: Decimal | null;
   token: string | null;
   amount: Decimal | null;
   /** 16 hex digits over the canonical delta. */

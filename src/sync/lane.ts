@@ -21,6 +21,7 @@ import type { Account } from "./account/account.ts";
 import type { PurposeName } from "./account/purpose.ts";
 import { quarantineRows, type WindowStream } from "./backfill.ts";
 import { append, isEmpty } from "./batch.ts";
+import type { CashSuspicion } from "./cashCheck.ts";
 import type { Batch, CoverageRow, FillRow, OrderEventRow } from "./events.ts";
 import { factRows, type Origin, openOrderRows } from "./normalize.ts";
 import type { OpenStream, Stream, StreamHandler, StreamStatus } from "./ports.ts";
@@ -339,7 +340,7 @@ export class Lane {
       this.#catchUpAgain = true;
       this.#startCatchUp("heal");
     }
-    this.#startRepairs(account.check.ripe(nowMs));
+    this.#startRepairs(account.ripe(nowMs));
     this.#startConfirm(nowMs);
     // A heal that failed is as urgent as it was.
     if (nowMs >= this.#catchUpDueMs && this.#phase === "catching_up") this.#startCatchUp("heal");
@@ -391,7 +392,7 @@ export class Lane {
     });
   }
 
-  #startRepair(suspicion: FillSuspicion): void {
+  #startRepair(suspicion: FillSuspicion | CashSuspicion): void {
     // One reading often answers several: what it leaves open is raised again.
     if (this.#deps.account.isHealingFills) return;
     this.#background(`repair ${suspicion.key}`, async (signal) => {

@@ -120,7 +120,6 @@ export function joinFunding(a: FundingRow, b: FundingRow): FundingRow {
 export function joinLedger(a: LedgerRow, b: LedgerRow): LedgerRow {
   return {
     ...weightier(a, b, (r) => [r.raw]),
-    usdc: greaterDecimal(a.usdc, b.usdc),
     token: greaterText(a.token, b.token),
     amount: greaterDecimal(a.amount, b.amount),
     ...firstSighting(a, b),

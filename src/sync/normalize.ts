@@ -21,7 +21,7 @@ import type {
   WireTrade,
   WireTwapSliceFill,
 } from "../protocol/schemas.ts";
-import { abs, add, type Decimal, div, isDecimal, isZero, mul, neg, sub, trunc } from "../runtime/decimal.ts";
+import { abs, type Decimal, div, isDecimal, isZero, mul, sub, trunc } from "../runtime/decimal.ts";
 import { hash32 } from "../runtime/random.ts";
 import type {
   Address,
@@ -209,6 +209,7 @@ export function fundingUpdateRow(origin: Origin, { value, raw }: Read<WireFundin
   return fundingRow(origin, { value: { ...value.delta, time: value.time }, raw });
 }
 
+/** What it does to the money of the account follows from `raw`, in the database (`hl_internal.ledger_effect`). */
 export function ledgerRow(origin: Origin, { value, raw }: Read<WireLedgerUpdate>): LedgerRow {
   const { delta } = value;
   const text = (key: string): string | null => (typeof delta[key] === "string" ? delta[key] : null);
@@ -218,65 +219,11 @@ export function ledgerRow(origin: Origin, { value, raw }: Read<WireLedgerUpdate>
     timeMs: value.time,
     hash: value.hash,
     type: delta.type,
-    usdc: ledgerEffect(origin.account, delta),
     token: text("token"),
     amount: amount !== null && isDecimal(amount) ? amount : null,
     digest: digest(delta),
     raw,
   };
-}
-
-/** Tokens that count as dollars, one for one, as in the view `hl_flows`. */
-const DOLLARS: ReadonlySet<string> = new Set(["USDC", "USDT0", "USDT", "USDE", "USDH"]);
-
-/**
- * The signed effect of a ledger update on the account's USDC, where its type has one: fees are part of what leaves. A
- * vault that is followed itself sees the other side of what its depositors see. The cases are those of `hl_flows`; other
- * tokens than dollars have the venue's value. `accountClassTransfer` moves between spot and perp of the same account:
- * its sign is the perp side's. Types without a row here have none that the update itself tells.
- */
-function ledgerEffect(account: Address, delta: Record<string, unknown> & { type: string }): Decimal | null {
-  const amount = (key: string): Decimal => (isDecimal(delta[key]) ? delta[key] : "0");
-  const names = (key: string): boolean => String(delta[key] ?? "").toLowerCase() === account;
-  const isDollars = DOLLARS.has(String(delta.token ?? "USDC"));
-  const fee = DOLLARS.has(String(delta.feeToken || "USDC")) ? amount("fee") : "0";
-  const isVault = names("vault");
-  const moved = (value: Decimal): Decimal => (names("destination") ? value : neg(add(value, fee)));
-  const usdc = amount("usdc");
-  const sent = isDollars && isDecimal(delta.amount) ? delta.amount : delta.usdcValue;
-  const isTold = ["usdc", "usdcValue", "netWithdrawnUsd", "amount"].some((key) => isDecimal(delta[key]));
-  if (!isTold) return null;
-  switch (delta.type) {
-    case "deposit":
-      return usdc;
-    // A withdrawal's `usdc` is what arrives; its fee left the account too.
-    case "withdraw":
-    case "vaultCreate":
-      return neg(add(usdc, fee));
-    case "vaultDeposit":
-      return isVault ? usdc : neg(usdc);
-    case "vaultDistribution":
-    case "vaultLeaderCommission":
-      return isVault ? neg(usdc) : usdc;
-    case "vaultWithdraw":
-      return isVault ? neg(amount("requestedUsd")) : amount("netWithdrawnUsd");
-    case "accountClassTransfer":
-      return delta.toPerp === true ? usdc : neg(usdc);
-    case "internalTransfer":
-      return moved(usdc);
-    case "subAccountTransfer":
-      return names("destination") ? usdc : neg(usdc);
-    case "spotTransfer":
-      return isDecimal(sent) ? moved(sent) : null;
-    case "send":
-      // From one dex of the account to another, nothing but the fee leaves.
-      if (names("destination") && names("user")) return neg(fee);
-      return isDecimal(sent) ? moved(sent) : null;
-    case "rewardsClaim":
-      return isDollars ? amount("amount") : null;
-    default:
-      return null;
-  }
 }
 
 /** Open positions of one dex's state; a coin that is flat is absent. */

@@ -7,6 +7,7 @@ import type { Decimal } from "../runtime/decimal.ts";
 import type {
   Address,
   Applied,
+  BalanceRow,
   Batch,
   CoverageRow,
   DashboardRow,
@@ -16,6 +17,7 @@ import type {
   OrderEventRow,
   OrderStatus,
   PositionRow,
+  StatePart,
   TrackedStream,
 } from "./events.ts";
 
@@ -61,7 +63,14 @@ export interface Store {
     belowId: number,
     limit: number,
   ): Promise<number[]>;
+  /** Start of the wanted history; null when the account is not known or nothing is wanted yet. */
+  wantedSince(account: Address): Promise<number | null>;
   positions(account: Address): Promise<PositionRow[]>;
+  balances(account: Address): Promise<BalanceRow[]>;
+  /** The newest state of each perp dex and of spot that was stored. */
+  states(account: Address): Promise<StoredState[]>;
+  /** Messages of the account that could not be understood, the newest first, at most `limit`. */
+  quarantineOf(account: Address, limit: number): Promise<QuarantinedMessage[]>;
   latestDashboard(account: Address): Promise<DashboardRow | null>;
   /** What changed the perp equity between the first and the last snapshot; null without two of a standard account. */
   moneyTie(account: Address): Promise<MoneyTie | null>;
@@ -69,14 +78,29 @@ export interface Store {
   drawdownPct(account: Address, sinceMs: number): Promise<Decimal | null>;
 }
 
+export interface StoredState extends StatePart {
+  asOfMs: number;
+  /** When it was received. */
+  readAtMs: number;
+}
+
+export interface QuarantinedMessage {
+  subject: string;
+  reason: string;
+  raw: string;
+  /** Messages of the account with this subject, also those beyond the limit. */
+  ofSubject: number;
+}
+
 /** Something stored that is not as the venue says. */
 export interface Doubt {
-  stream: TrackedStream;
-  /** The time in question, both ends inclusive. */
+  /** Null where no history is in question. */
+  stream: TrackedStream | null;
+  /** The time in question, both ends inclusive. Of a state: the venue's time, from which on the next state counts. */
   fromMs: number;
   toMs: number;
   /** The row that differs; null where rows are missing. Keys as `verify` names them. */
-  table: "hl_fills" | "hl_funding" | "hl_ledger" | "hl_orders" | null;
+  table: "hl_fills" | "hl_funding" | "hl_ledger" | "hl_orders" | "hl_positions" | "hl_balances" | null;
   row: string | null;
 }
 

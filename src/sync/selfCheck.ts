@@ -9,6 +9,7 @@
  */
 import { type Decimal, eq } from "../runtime/decimal.ts";
 import { fillKey } from "./backfill.ts";
+import type { CashSuspicion } from "./cashCheck.ts";
 import { type ChainBreak, type ChainEnd, endPosition, isPerp, linkChain } from "./chain.ts";
 import { dexOfCoin } from "./dexes.ts";
 import type { FillRow, OrderEventRow } from "./events.ts";
@@ -16,7 +17,14 @@ import { classifyStatus } from "./merge.ts";
 import { FORGOTTEN } from "./normalize.ts";
 
 /** What can be contradicted; drift is counted by these. */
-export const SUSPICION_KINDS = ["chain", "position", "order"] as const satisfies readonly Suspicion["kind"][];
+export const SUSPICION_KINDS = [
+  "chain",
+  "position",
+  "order",
+  "cash",
+  "funding",
+  "balance",
+] as const satisfies readonly Suspicion["kind"][];
 
 /** A contradiction that outlived its grace. */
 export type FillSuspicion =
@@ -29,7 +37,7 @@ export interface OrderSuspicion {
   coin: string;
   orderId: number;
 }
-export type Suspicion = FillSuspicion | OrderSuspicion;
+export type Suspicion = FillSuspicion | OrderSuspicion | CashSuspicion;
 
 /** Fills of a coin kept for re-linking when a late one arrives; older ones are folded into the chain's start. */
 const FILLS_PER_COIN = 4_000;
@@ -202,8 +210,8 @@ export class SelfCheck {
   }
 
   /** Suspicions that outlived their grace, judged afresh. */
-  ripe(nowMs: number): Suspicion[] {
-    const result: Suspicion[] = [];
+  ripe(nowMs: number): (FillSuspicion | OrderSuspicion)[] {
+    const result: (FillSuspicion | OrderSuspicion)[] = [];
     for (const [key, sinceMs] of this.#raised) {
       if (nowMs - sinceMs < this.#graceMs) continue;
       const suspicion = this.#describe(key);
@@ -223,7 +231,7 @@ export class SelfCheck {
    * To be called after the repair of a suspicion. True when it is explained; else the check goes on behind it, from what
    * the venue says, so that the same difference is not chased again. Other breaks of the same chain stay suspicious.
    */
-  settle(suspicion: Suspicion, nowMs: number): boolean {
+  settle(suspicion: FillSuspicion | OrderSuspicion, nowMs: number): boolean {
     if (suspicion.kind === "chain") return this.#settleChain(suspicion, nowMs);
     const explained = this.#describe(suspicion.key) === null;
     this.#raised.delete(suspicion.key);
@@ -236,7 +244,7 @@ export class SelfCheck {
     return explained;
   }
 
-  #settleChain({ coin, fromMs, toMs }: Suspicion & { kind: "chain" }, nowMs: number): boolean {
+  #settleChain({ coin, fromMs, toMs }: FillSuspicion & { kind: "chain" }, nowMs: number): boolean {
     const { fills, breaks } = this.#chain(coin);
     const left = breaks.findLast((one) => one.fromMs >= fromMs && one.toMs <= toMs);
     if (left !== undefined) {
@@ -254,7 +262,7 @@ export class SelfCheck {
     return left === undefined;
   }
 
-  #describe(key: string): Suspicion | null {
+  #describe(key: string): FillSuspicion | OrderSuspicion | null {
     const [kind, subject] = [key.slice(0, key.indexOf(":")), key.slice(key.indexOf(":") + 1)];
     if (kind === "order") {
       const order = this.#orders.get(Number(subject)) ?? this.#unannounced.get(Number(subject));

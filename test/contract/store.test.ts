@@ -5,6 +5,8 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { StoreError } from "../../src/errors.ts";
+import { seededRandom } from "../../src/runtime/random.ts";
+import { completeness } from "../../src/sync/completeness.ts";
 import type { Batch, CoverageRow } from "../../src/sync/events.ts";
 import { FORGOTTEN } from "../../src/sync/normalize.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
@@ -268,7 +270,11 @@ for (const kind of ["embedded", "real"] as const) {
           reason: grade === "unprovable" ? "aged out" : null,
         }) as const;
       await store.apply({
-        coverage: [of("unprovable", 100, 199), of("proven", 200, 299), of("streamed", 350, 1e15)],
+        coverage: [
+          ...[of("unprovable", 100, 199), of("proven", 200, 299), of("streamed", 350, 1e12)],
+          // What claims the future is no claim.
+          ...[of("unprovable", 300, 1e15), of("proven", 1e13, 1e15)],
+        ],
       });
       const gaps = await database.query(
         "select kind, reason, from_ms, to_ms from hl_gaps where stream = 'fills' and to_ms < 1e12 order by from_ms",
@@ -277,6 +283,44 @@ for (const kind of ["embedded", "real"] as const) {
         { kind: "unprovable", reason: "aged out", from_ms: 100, to_ms: 199 },
         { kind: "missing", reason: null, from_ms: 300, to_ms: 349 },
       ]);
+    });
+
+    it("shows gaps by the same rule as the process computes them, each unprovable stretch with its own reason", async () => {
+      const { store, database } = db;
+      const SINCE = 10;
+      await store.openAccount(ACCOUNT, null, SINCE);
+      const random = seededRandom(7);
+      const upTo = (count: number) => Math.floor(random.next() * count);
+      for (let round = 0; round < 40; round++) {
+        const coverage = Array.from({ length: 1 + upTo(6) }, (): CoverageRow => {
+          const grade = (["proven", "streamed", "unprovable"] as const)[upTo(3)]!;
+          const fromMs = SINCE + upTo(60) + (upTo(9) === 0 ? 1e14 : 0);
+          const reason = grade === "unprovable" ? ["aged out", "not understood"][upTo(2)]! : null;
+          return { account: ACCOUNT, stream: "fills", grade, fromMs, toMs: fromMs + upTo(20), reason };
+        });
+        await database.query("delete from hl_internal.coverage");
+        await store.apply({ coverage });
+        const known = completeness(coverage, "fills", SINCE, T);
+        if (known.provenToMs === null) continue;
+        const shown = await database.query<{ kind: string; reason: string | null; from: number; to: number }>(
+          `select kind, reason, from_ms as "from", least(to_ms, $1) as "to" from hl_gaps
+           where stream = 'fills' and from_ms <= $1 order by from_ms, reason`,
+          [known.provenToMs],
+        );
+        const of = (kind: string) =>
+          shown
+            .filter((row) => row.kind === kind)
+            .map(({ from: fromMs, to: toMs, reason }) => ({ fromMs, toMs, ...(reason && { reason }) }));
+        const provenToMs = known.provenToMs;
+        const before = known.unprovable.filter(({ fromMs }) => fromMs <= provenToMs);
+        const clipped = before.map((one) => ({ ...one, toMs: Math.min(one.toMs, provenToMs) }));
+        assert.deepEqual(of("missing"), known.gaps);
+        assert.deepEqual(of("streamed"), known.streamed);
+        assert.deepEqual(
+          of("unprovable"),
+          clipped.sort((a, b) => a.fromMs - b.fromMs || (a.reason < b.reason ? -1 : 1)),
+        );
+      }
     });
 
     it("takes what is in doubt out of every grade, of that stream and that time alone", async () => {
@@ -298,6 +342,71 @@ for (const kind of ["embedded", "real"] as const) {
         ["streamed", 7, 9],
       ]);
       assert.deepEqual(await store.coverage(ACCOUNT, "funding"), others);
+    });
+
+    it("has states that claim a later time than the venue's give way to the next one", async () => {
+      const { store } = db;
+      const kinds = { perp: { kind: "perp", dex: "" }, spot: { kind: "spot", dex: "" } } as const;
+      const at = (asOfMs: number): Batch => ({
+        positions: [positionOf({ asOfMs }), positionOf({ asOfMs: T, coin: "ETH" })],
+        balances: [balanceOf({ asOfMs })],
+        states: Object.values(kinds).map((part) => ({
+          ...{ account: ACCOUNT, ...part, coins: null, asOfMs, receivedAtMs: T },
+        })),
+      });
+      await store.apply(at(T + 3_600_000));
+      const of = { stream: null, fromMs: T + 99, toMs: T + 100 };
+      await store.doubt(ACCOUNT, [
+        { ...of, table: "hl_positions", row: "|BTC" },
+        { ...of, table: "hl_positions", row: "|ETH" },
+        { ...of, table: "hl_balances", row: "USDC" },
+      ]);
+      const times = async () => ({
+        positions: (await store.positions(ACCOUNT)).map(({ coin, asOfMs }) => [coin, asOfMs]),
+        balances: (await store.balances(ACCOUNT)).map(({ asOfMs }) => asOfMs),
+        states: (await store.states(ACCOUNT)).map(({ asOfMs }) => asOfMs),
+      });
+      assert.deepEqual(await times(), {
+        positions: [
+          ["BTC", T + 99],
+          ["ETH", T],
+        ],
+        ...{ balances: [T + 99], states: [T + 99, T + 99] },
+      });
+      await store.apply(at(T + 100));
+      assert.deepEqual((await times()).states, [T + 100, T + 100]);
+      assert.deepEqual((await times()).balances, [T + 100]);
+    });
+
+    it("gives what verification holds against the venue", async () => {
+      const { store } = db;
+      assert.equal(await store.wantedSince(ACCOUNT), null);
+      await store.openAccount(ACCOUNT, null, T);
+      assert.equal(await store.wantedSince(ACCOUNT), T);
+      const state = { account: ACCOUNT, kind: "spot" as const, dex: "", coins: null, asOfMs: T };
+      const message = { account: ACCOUNT, subject: "userFills", reason: "odd", seenAtMs: T };
+      await store.apply({
+        balances: [balanceOf(), { ...balanceOf(), account: OTHER }],
+        states: [{ ...state, receivedAtMs: T + 7 }],
+        quarantine: [
+          { ...message, raw: "1" },
+          { ...message, raw: "2", seenAtMs: T + 1 },
+          { ...message, raw: "3", account: OTHER },
+          { ...message, raw: "4", account: null },
+          { ...message, raw: "5", subject: "frame", seenAtMs: T - 1 },
+        ],
+      });
+      assert.deepEqual(await store.balances(ACCOUNT), [balanceOf()]);
+      assert.deepEqual(await store.states(ACCOUNT), [{ kind: "spot", dex: "", asOfMs: T, readAtMs: T + 7 }]);
+      assert.deepEqual(
+        (await store.quarantineOf(ACCOUNT, 10)).map(({ raw, ofSubject }) => [raw, ofSubject]),
+        [
+          ["2", 2],
+          ["1", 2],
+          ["5", 1],
+        ],
+      );
+      assert.deepEqual((await store.quarantineOf(ACCOUNT, 1)).length, 1);
     });
 
     it("opens an account again without losing what is known of it", async () => {

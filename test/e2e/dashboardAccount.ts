@@ -95,8 +95,7 @@ export async function makeAccount(
   let cash = 0;
   let flowed = 0;
   const flow = (untilMs: number) => {
-    for (; flowed < flows.length && flows[flowed]!.timeMs <= untilMs; flowed++)
-      cash += Number(flows[flowed]!.usdc);
+    for (; flowed < flows.length && flows[flowed]!.timeMs <= untilMs; flowed++) cash += LEDGER[flowed]!.usdc;
   };
   let orderId = 556_000_100_000;
 
@@ -344,7 +343,6 @@ const ledger = (startMs: number, nowMs: number): LedgerRow[] =>
       timeMs,
       hash: `0x${(index + 9).toString(16).repeat(64).slice(0, 64)}`,
       type,
-      usdc: String(usdc),
       token: null,
       amount: null,
       digest: `${index}`.padStart(16, "0"),

@@ -142,7 +142,6 @@ export const ledgerRow = (account: string): fc.Arbitrary<LedgerRow> =>
     timeMs,
     hash: fc.constantFrom("0x0", "0x1"),
     type: fc.constantFrom("deposit", "send"),
-    usdc: optional(signed),
     token: optional(text),
     amount: optional(decimal),
     digest: fc.constantFrom("d1", "d2"),

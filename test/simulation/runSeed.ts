@@ -19,7 +19,9 @@ import type { Database } from "../../src/store/database.ts";
 import { openStore } from "../../src/store/store.ts";
 import { covers, subtract, union } from "../../src/sync/coverage.ts";
 import { type Batch, type CoverageRow, TRACKED_STREAMS } from "../../src/sync/events.ts";
-import { passed, verify } from "../../src/sync/verify.ts";
+import { passed } from "../../src/sync/verify/certificate.ts";
+import { listDexes } from "../../src/sync/verify/dexList.ts";
+import { verify } from "../../src/sync/verify.ts";
 import { drawPlan, type Plan } from "./plan.ts";
 import { SimulatedProcess } from "./process.ts";
 
@@ -355,8 +357,13 @@ class SeedRun {
       query: (sql, params) => clock.track(this.#database.query(sql, params)),
     });
     let lines: string[] | null = null;
-    const dexes = ["", "xyz"];
-    verify({ account: this.#account, dexes, store, info, clock, signal }).then(
+    const proof = async () =>
+      verify({
+        account: this.#account,
+        dexes: await listDexes(info, signal),
+        ...{ store, info, clock, signal },
+      });
+    proof().then(
       (certificate) => {
         lines = passed(certificate) ? [] : certificate.findings.map((finding) => JSON.stringify(finding));
       },
@@ -364,7 +371,7 @@ class SeedRun {
         lines = [`verify failed: ${error}`];
       },
     );
-    await clock.runUntil(() => lines !== null, clock.now() + 30_000);
+    await clock.runUntil(() => lines !== null, clock.now() + 60_000);
     return lines ?? ["verify did not end"];
   }
 }

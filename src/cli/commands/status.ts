@@ -6,7 +6,7 @@ import { StoreError } from "../../errors.ts";
 import { type HopLately, readLatencySince } from "../../outputs/metrics/latencyHistory.ts";
 import { NO_PRIVILEGE } from "../../store/postgres.ts";
 import type { AccountRow, DatabaseStore } from "../../store/store.ts";
-import { knownSince, subtract, union } from "../../sync/coverage.ts";
+import { type Completeness, completeness, latestClaimMs, MONEY_STREAMS } from "../../sync/completeness.ts";
 import { followLease } from "../../sync/engine.ts";
 import { TRACKED_STREAMS, type TrackedStream } from "../../sync/events.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
@@ -22,36 +22,7 @@ export async function chosenAccounts({ options }: Context, store: DatabaseStore)
 export const shortName = (account: string, alias: string | null): string =>
   `${alias ? `${alias} ` : ""}${account.slice(0, 6)}…${account.slice(-4)}`;
 
-interface StreamCoverage {
-  stream: TrackedStream;
-  /** Start of the unbroken proven stretch that ends at `provenToMs`; null when nothing is proven. */
-  completeSinceMs: number | null;
-  provenToMs: number | null;
-  gaps: { fromMs: number; toMs: number }[];
-  /** What the venue does not serve any more. */
-  unprovable: { fromMs: number; toMs: number }[];
-}
-
-/** Orders are kept by the venue by count only, so what is complete is said of the histories that money is counted from. */
-const MONEY_STREAMS: readonly TrackedStream[] = ["fills", "twapFills", "funding", "ledger"];
-
-async function coverageOf(
-  store: DatabaseStore,
-  { account, sinceMs }: AccountRow,
-  stream: TrackedStream,
-): Promise<StreamCoverage> {
-  const coverage = await store.coverage(account, stream);
-  const proven = union(coverage.filter(({ grade }) => grade === "proven"));
-  const unprovable = union(coverage.filter(({ grade }) => grade === "unprovable"));
-  const provenToMs = proven.at(-1)?.toMs ?? null;
-  return {
-    stream,
-    completeSinceMs: provenToMs === null ? null : knownSince(proven, provenToMs),
-    provenToMs,
-    gaps: subtract([{ fromMs: sinceMs ?? 0, toMs: provenToMs ?? 0 }], union(proven, unprovable)),
-    unprovable: subtract(unprovable, proven),
-  };
-}
+type StreamCoverage = Completeness & { stream: TrackedStream };
 
 /** Latency is told of the last hour. */
 const LATENCY_MS = 3_600_000;
@@ -84,7 +55,12 @@ export const status: Command = {
     const leases = held && new Map(held.map(({ name, holder }) => [name, holder]));
     for (const row of accounts) {
       const followedBy = leases && (leases.get(followLease(row.account)) ?? null);
-      const streams = await Promise.all(TRACKED_STREAMS.map((stream) => coverageOf(store, row, stream)));
+      const coverage = await store.coverage(row.account);
+      const latestMs = latestClaimMs(context.clock.now());
+      const streams = TRACKED_STREAMS.map((stream) => ({
+        stream,
+        ...completeness(coverage, stream, row.sinceMs ?? 0, latestMs),
+      }));
       const [now] = await database.query<Now>(
         `select as_of_ms, age_seconds, account_mode, account_value, total_positions, health_score, health_status,
            health_reason
@@ -155,9 +131,12 @@ function accountLines(
 const moment = (ms: number): string =>
   ms === 0 ? "the beginning" : `${new Date(ms).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 
-function sentence({ completeSinceMs, provenToMs, gaps, unprovable }: StreamCoverage): string {
+function sentence({ completeSinceMs, provenToMs, gaps, streamed, unprovable }: StreamCoverage): string {
   if (completeSinceMs === null || provenToMs === null) return "nothing proven yet";
+  const counted = `${gaps.length} gap${gaps.length === 1 ? "" : "s"}`;
+  const watched =
+    streamed.length > 0 ? `; watched live before ${moment(streamed.at(-1)!.toMs)}, not confirmed` : "";
   const horizon = unprovable.at(-1);
-  const older = horizon ? `; older than ${moment(horizon.toMs)} the venue serves no more` : "";
-  return `complete since ${moment(completeSinceMs)} up to ${moment(provenToMs)}, ${gaps.length} gap${gaps.length === 1 ? "" : "s"}${older}`;
+  const older = horizon ? `; not provable before ${moment(horizon.toMs)}: ${horizon.reason}` : "";
+  return `complete since ${moment(completeSinceMs)} up to ${moment(provenToMs)}, ${counted}${watched}${older}`;
 }

@@ -5,9 +5,11 @@
 import { StoreError } from "../../errors.ts";
 import type { Log } from "../../runtime/log.ts";
 import { NO_PRIVILEGE } from "../../store/postgres.ts";
-import { Dexes } from "../../sync/dexes.ts";
+import { TRACKED_STREAMS } from "../../sync/events.ts";
 import type { MoneyTie } from "../../sync/ports.ts";
-import { type Certificate, verify as check, doubtsOf, passed } from "../../sync/verify.ts";
+import { type Certificate, doubtsOf, FINDINGS_MAX, passed } from "../../sync/verify/certificate.ts";
+import { listDexes } from "../../sync/verify/dexList.ts";
+import { verify as check } from "../../sync/verify.ts";
 import { type Command, EXIT, requireAccounts } from "../command.ts";
 import { connectVenue, openToRead } from "../wire.ts";
 
@@ -21,7 +23,7 @@ export const verify: Command = {
     const accounts = requireAccounts(options);
     const { store } = await openToRead(context);
     const { info } = connectVenue(context);
-    const dexes = await new Dexes({ info, clock, log }).open(signal);
+    const dexes = await listDexes(info, signal);
     let sound = true;
     for (const { address } of accounts) {
       const certificate = await check({ account: address, dexes, store, info, clock, signal });
@@ -59,22 +61,32 @@ function moneyLine(money: MoneyTie): string {
 }
 
 function certificateLines(certificate: Certificate): string[] {
-  const { account, compared, findings, links, completeSinceMs } = certificate;
+  const { account, compared, counts, findings, links, completeSinceMs, provenToMs, quarantine } = certificate;
   const at = (ms: number | null) =>
     ms === null ? "not proven" : ms === 0 ? "the beginning" : new Date(ms).toISOString();
   const chains = Object.entries(links);
+  const counted = (numbers: Record<string, number>) =>
+    Object.entries(numbers)
+      .map(([name, count]) => `${name} ${count}`)
+      .join(", ");
   return [
     `account   ${account}`,
     `checked   ${at(certificate.checkedAtMs)}  (weight ${certificate.weight})`,
-    ...Object.entries(completeSinceMs).map(
-      ([stream, since]) => `complete  ${stream.padEnd(9)} since ${at(since)}`,
-    ),
-    `compared  ${Object.entries(compared)
-      .map(([table, rows]) => `${table} ${rows}`)
-      .join(", ")}`,
+    ...TRACKED_STREAMS.map((stream) => {
+      const upTo = provenToMs[stream] === null ? "" : `, up to ${at(provenToMs[stream])}`;
+      return `complete  ${stream.padEnd(9)} since ${at(completeSinceMs[stream])}${upTo}`;
+    }),
+    `compared  ${counted(compared)}`,
     `chain     ${chains.reduce((sum, [, count]) => sum + count, 0)} links of ${chains.length} coins`,
     ...(certificate.money === null ? [] : [moneyLine(certificate.money)]),
+    ...(Object.keys(quarantine).length === 0 ? [] : [`quarantine ${counted(quarantine)}`]),
+    ...certificate.unsettled.map((row) => `moving    ${row}: changed at each look, not judged`),
     ...findings.map(({ kind, table, row, detail }) => `${kind.padEnd(11)} ${table} ${dated(row)}: ${detail}`),
+    ...counts.flatMap(({ kind, table, count }) =>
+      count > FINDINGS_MAX
+        ? [`${kind.padEnd(11)} ${table}: ${count - FINDINGS_MAX} more, ${count} in all`]
+        : [],
+    ),
     passed(certificate) ? "verified: nothing missing, nothing doubled, nothing changed" : "NOT verified",
   ];
 }

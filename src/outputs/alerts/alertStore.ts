@@ -177,14 +177,7 @@ export const readAlerts = (
     [limit, accounts, coin],
   );
 
-/** Which way a ledger update without a worth in USD went stands in the venue's words only. */
-const WITH_DELTA = `o.data || coalesce((
-  select jsonb_build_object('delta', l.raw_ledger -> 'delta') from public.hl_ledger l
-  where o.type = 'ledger.created' and l.account_address = o.account_address and l.ledger_time_ms = o.time_ms
-    and concat_ws(':', 'ledger', l.account_address, l.ledger_time_ms, l.hash, l.type, l.digest) = o.event_key
-), '{}') as data`;
-
-/** Events of several lanes at once, each after its cursor; ledger updates with their `delta`. */
+/** Events of several lanes at once, each after its cursor. */
 export const readLanes = (
   db: Queryable,
   cursors: ReadonlyMap<string, number>,
@@ -194,7 +187,7 @@ export const readLanes = (
     `select l.lane, e.* from json_to_recordset($1::json) as l(lane text, cursor bigint)
      cross join lateral (
        (select o.id, o.event_key as key, o.type, o.account_address as account, o.time_ms as "timeMs", o.source,
-          (extract(epoch from o.created_at) * 1000)::bigint as "committedAtMs", ${WITH_DELTA}
+          (extract(epoch from o.created_at) * 1000)::bigint as "committedAtMs", o.data
         from hl_internal.outbox o where o.account_address = l.lane and o.id > l.cursor order by o.id limit $2)
        union all
        (select o.id, o.event_key, o.type, o.account_address, o.time_ms, o.source,

@@ -74,24 +74,6 @@ const isRefusal = (venueStatus: string): boolean =>
   /rejected$/i.test(venueStatus) ||
   (/Canceled$/.test(venueStatus) && !["siblingFilledCanceled", "reduceOnlyCanceled"].includes(venueStatus));
 
-/** Ledger types by which money leaves the account; a move between its own sides is none. */
-const LEAVES = new Set([
-  "withdraw",
-  "internalTransfer",
-  "send",
-  "spotTransfer",
-  "subAccountTransfer",
-  "vaultDeposit",
-  "vaultCreate",
-]);
-
-/** By which money leaves that has no worth in USD: staked, lent, paid back, or sent. */
-function leavesInKind(account: Address, type: string, delta: Record<string, unknown>): boolean {
-  if (type === "cStakingTransfer") return delta.isDeposit === true;
-  if (type === "borrowLend") return delta.operation === "supply" || delta.operation === "repay";
-  return LEAVES.has(type) && String(delta.destination ?? account).toLowerCase() !== account;
-}
-
 export class EventWatch {
   readonly #rules: RuleSet;
   readonly #context: EventContext;
@@ -175,7 +157,7 @@ export class EventWatch {
     group.size = add(group.size, size);
     group.value = add(group.value, value);
     group.atMs = Math.max(group.atMs, timeMs);
-    group.liquidation ||= data.liquidation !== null && data.liquidation !== undefined && isOwn(account, data);
+    group.liquidation ||= data.liquidated === true;
     remember(this.#groups, key, group);
   }
 
@@ -220,19 +202,17 @@ export class EventWatch {
   #ledger({ account, data, timeMs, key }: OutboxEvent, nowMs: number): void {
     const rule = this.#rule("withdrawal");
     if (rule === null || account === null) return;
-    const [type, { usdc, token, amount }] = [word(data.type), data];
-    const about = { rule, account, coin: null, subject: key, threshold: null, atMs: timeMs };
-    const left = (what: string): string =>
-      `${severityWord(rule.severity)} ${what} left the account (${type}).`;
-    if (isDecimal(usdc)) {
-      if (!LEAVES.has(type) || sign(usdc) >= 0) return;
-      this.#offer({ ...about, words: left(`${plainDecimal(neg(usdc), 2)} USD`), value: neg(usdc) }, nowMs);
-    } else if (
-      isDecimal(amount) &&
-      leavesInKind(account, type, (data.delta ?? {}) as Record<string, unknown>)
-    ) {
-      this.#offer({ ...about, words: left(`${plainDecimal(amount)} ${word(token)}`), value: null }, nowMs);
-    }
+    // The database says whether something left (hl_internal.ledger_effect).
+    if (data.leaves !== true) return;
+    const { type, usdc, token, amount } = data;
+    const isTold = isDecimal(usdc) && sign(usdc) < 0;
+    const what = isTold ? `${plainDecimal(neg(usdc), 2)} USD` : `${plainDecimal(amount)} ${word(token)}`;
+    const words = `${severityWord(rule.severity)} ${what} left the account (${word(type)}).`;
+    const value = isTold ? neg(usdc) : null;
+    this.#offer(
+      { rule, account, coin: null, subject: key, words, value, threshold: null, atMs: timeMs },
+      nowMs,
+    );
   }
 
   #position(event: OutboxEvent, nowMs: number, tell: boolean): void {
@@ -312,12 +292,6 @@ export class EventWatch {
     const cooldown = { untilMs: nowMs + rule.cooldownMs, suppressed: 0, last: offer };
     remember(this.#cooldowns, `${rule.name} ${account} ${coin}`, cooldown);
   }
-}
-
-/** The account was liquidated, and is not the one that took the position over. */
-function isOwn(account: Address, data: Record<string, unknown>): boolean {
-  const { liquidatedUser } = (data.liquidation ?? {}) as { liquidatedUser?: unknown };
-  return liquidatedUser === undefined || String(liquidatedUser).toLowerCase() === account;
 }
 
 const decimalOf = (value: unknown): Decimal => (isDecimal(value) ? value : "0");

@@ -3,8 +3,9 @@
  * subscribed, caught up and fresh (or followed by another process), and that the database answers; each thing that is missing is one reason in words.
  * Holds no secret: the database is described without its password.
  */
+import { MONEY_STREAMS } from "../../sync/completeness.ts";
 import type { EngineStatus } from "../../sync/engine.ts";
-import type { Address, TrackedStream } from "../../sync/events.ts";
+import type { Address } from "../../sync/events.ts";
 import type { DatabaseProbe, LimiterStats, Snapshot, StreamKnowledge } from "./observer.ts";
 
 /** Everything that status is made of, at one moment. */
@@ -30,9 +31,6 @@ const PROBE_FRESH_MS = 10_000;
 export const POLLED_FRESH_MS = 300_000;
 /** Without data for this long a streamed account is stale, whatever its subscriptions say: states come every 5 s. */
 export const FEED_FRESH_MS = 15_000;
-
-/** The histories that money is counted from. Orders are kept by the venue by count only, so they have their own line. */
-const MONEY_STREAMS: readonly TrackedStream[] = ["fills", "twapFills", "funding", "ledger"];
 
 export interface Status {
   now_ms: number;

@@ -7,9 +7,14 @@
 
 import type { Clock } from "../../runtime/clock.ts";
 import type { Log } from "../../runtime/log.ts";
-import { type Interval, knownSince, subtract, union } from "../../sync/coverage.ts";
+import {
+  type Completeness,
+  completeness,
+  type KnownStretch,
+  latestClaimMs,
+} from "../../sync/completeness.ts";
 import type { EngineStatus } from "../../sync/engine.ts";
-import { type Address, type CoverageGrade, TRACKED_STREAMS, type TrackedStream } from "../../sync/events.ts";
+import { type Address, TRACKED_STREAMS, type TrackedStream } from "../../sync/events.ts";
 import { type OutputFigures, type Reads, readOutputFigures } from "./reads.ts";
 
 const PROBE_MS = 2_000;
@@ -48,15 +53,8 @@ export interface DatabaseProbe {
   outboxHead: number;
 }
 
-/** What is proven of one stream. */
-export interface StreamKnowledge {
-  stream: TrackedStream;
-  /** Start of the unbroken proven stretch that reaches `provenToMs`; null while nothing is proven. */
-  completeSinceMs: number | null;
-  provenToMs: number | null;
-  /** Stretches before `provenToMs` that are neither proven nor unprovable. */
-  gaps: Interval[];
-}
+/** What is known of one stream. */
+export type StreamKnowledge = Completeness & { stream: TrackedStream };
 
 /** The last snapshot of an account's equity, for metrics and for freshness of polled accounts. */
 export interface Snapshot {
@@ -68,7 +66,7 @@ export interface Snapshot {
 interface CoverageAnswer {
   account: Address;
   sinceMs: number | null;
-  ranges: { stream: TrackedStream; grade: CoverageGrade; from: number; to: number }[] | null;
+  ranges: KnownStretch[] | null;
   snapshot: Snapshot | null;
 }
 
@@ -154,10 +152,14 @@ export class Observer {
   async #askCoverage(reads: Reads): Promise<void> {
     try {
       const rows = await reads.query<CoverageAnswer & Record<string, unknown>>(COVERAGE_SQL);
+      const latestMs = latestClaimMs(this.#parts.clock.now());
       for (const { account, sinceMs, ranges, snapshot } of rows) {
         this.#knowledge.set(
           account,
-          TRACKED_STREAMS.map((stream) => streamKnowledge(stream, sinceMs ?? 0, ranges ?? [])),
+          TRACKED_STREAMS.map((stream) => ({
+            stream,
+            ...completeness(ranges ?? [], stream, sinceMs ?? 0, latestMs),
+          })),
         );
         if (snapshot) this.#snapshots.set(account, snapshot);
       }
@@ -178,31 +180,11 @@ export class Observer {
 
 const COVERAGE_SQL = `
   select a.account_address as account, a.since_ms as "sinceMs",
-    (select json_agg(json_build_object('stream', c.stream, 'grade', c.grade, 'from', c.from_ms, 'to', c.to_ms))
+    (select json_agg(json_build_object('stream', c.stream, 'grade', c.grade, 'fromMs', c.from_ms, 'toMs', c.to_ms,
+       'reason', c.reason))
      from public.hl_coverage c where c.account_address = a.account_address) as ranges,
     (select json_build_object('asOfMs', d.as_of_ms, 'accountValue', d.account_value::text,
        'healthScore', d.health_score)
      from public.hl_dashboard d where d.account_address = a.account_address
      order by d.as_of desc limit 1) as snapshot
   from hl_internal.accounts a`;
-
-/** Pure. */
-export function streamKnowledge(
-  stream: TrackedStream,
-  sinceMs: number,
-  ranges: NonNullable<CoverageAnswer["ranges"]>,
-): StreamKnowledge {
-  const graded = (grade: CoverageGrade): Interval[] =>
-    ranges
-      .filter((range) => range.stream === stream && range.grade === grade)
-      .map(({ from, to }) => ({ fromMs: from, toMs: to }));
-  const proven = union(graded("proven"));
-  const provenToMs = proven.at(-1)?.toMs ?? null;
-  if (provenToMs === null) return { stream, completeSinceMs: null, provenToMs, gaps: [] };
-  return {
-    stream,
-    completeSinceMs: knownSince(proven, provenToMs),
-    provenToMs,
-    gaps: subtract([{ fromMs: sinceMs, toMs: provenToMs }], union(proven, graded("unprovable"))),
-  };
-}

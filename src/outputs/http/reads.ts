@@ -144,8 +144,8 @@ export async function readOverview(reads: Reads, account: Address, nowMs: number
        from public.hl_positions where account_address = $1 and side <> 'flat'
      ),
      traded as (
-       select coin, count(*) as fills, sum(closed_pnl) as closed_pnl, coalesce(sum(fee_usdc), 0) as fees,
-         sum(value) as volume, count(*) filter (where fee_usdc is null) as unpriced_fees
+       select coin, count(*) as fills, sum(closed_pnl) as closed_pnl, sum(coalesce(fee_usdc, 0) + coalesce(gas_usdc, 0)) as fees,
+         sum(value) as volume, count(*) filter (where cost_usdc is null) as unpriced_fees
        from public.hl_fill_pnl where account_address = $1 and fill_time >= to_timestamp($2::bigint / 1000.0)
        group by coin
      ),

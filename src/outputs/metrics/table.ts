@@ -105,7 +105,7 @@ export const METRICS = {
   },
   hlsync_gaps_open: {
     type: "gauge",
-    help: "Stretches of the wanted history that are neither proven nor known to be unprovable, the present left out; absent while nothing is proven.",
+    help: "Stretches of the wanted history of which nothing is known, the present left out; absent while nothing is proven.",
     labels: ["account", "stream"],
   },
   hlsync_complete_since_timestamp_seconds: {

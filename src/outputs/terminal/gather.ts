@@ -5,7 +5,7 @@
 
 import type { Account, Progress } from "../../sync/account/account.ts";
 import { WINDOW_STREAMS } from "../../sync/backfill.ts";
-import { knownSince, union } from "../../sync/coverage.ts";
+import { completeness, type KnownStretch } from "../../sync/completeness.ts";
 import type { Engine, EngineStatus } from "../../sync/engine.ts";
 import type { Address } from "../../sync/events.ts";
 import type { Queryable } from "../outbox.ts";
@@ -78,21 +78,26 @@ function phaseOf({ role, mode, holder, lane }: EngineStatus["accounts"][number])
   return (lane?.phase ?? "connecting").replace("_", " ");
 }
 
+const GRADES = ["proven", "streamed", "unprovable"] as const;
+
 function histories(account: Account, book: ProgressBook, nowMs: number): HistoryLine[] {
   return WINDOW_STREAMS.map((stream) => {
     const told = book.get(`${account.address} ${stream}`);
-    const proven = union(account.known(stream, "proven"));
-    const provenToMs = proven.at(-1)?.toMs ?? null;
-    const gaps = account.gaps(stream).filter(({ toMs }) => provenToMs !== null && toMs < provenToMs).length;
+    const stretches = GRADES.flatMap((grade) =>
+      account.known(stream, grade).map((part): KnownStretch => ({ stream, grade, ...part, reason: null })),
+    );
+    // What the account keeps in mind does not reach into the future.
+    const known = completeness(stretches, stream, account.sinceMs, Number.POSITIVE_INFINITY);
+    const gaps = known.gaps.length;
     return {
       stream,
       fromMs: told?.progress.fromMs ?? 0,
       toMs: told?.progress.toMs ?? 0,
       rows: told?.progress.rows ?? 0,
-      active: told !== undefined && nowMs - told.atMs < READING_MS && (gaps > 0 || provenToMs === null),
-      completeSinceMs: provenToMs === null ? null : knownSince(proven, provenToMs),
+      active: told !== undefined && nowMs - told.atMs < READING_MS && (gaps > 0 || known.provenToMs === null),
+      completeSinceMs: known.completeSinceMs,
       gaps,
-      horizonMs: account.known(stream, "unprovable").at(-1)?.toMs ?? null,
+      horizonMs: known.unprovable.at(-1)?.toMs ?? null,
     };
   });
 }
@@ -114,7 +119,7 @@ export async function readToday(
 ): Promise<Today> {
   const [row] = await db.query<TodayRow>(
     `with traded as (
-       select coalesce(sum(closed_pnl), 0) as closed, coalesce(sum(fee_usdc), 0) as fees, count(*) as fills
+       select coalesce(sum(closed_pnl), 0) as closed, coalesce(sum(coalesce(fee_usdc, 0) + coalesce(gas_usdc, 0)), 0) as fees, count(*) as fills
        from public.hl_fill_pnl where account_address = $1 and fill_time >= to_timestamp($2::bigint / 1000.0)
      ),
      paid as (

@@ -554,7 +554,7 @@ function tapeRow(event: ChangeEvent, columns: number): Row {
       return [at, span("fund  "), span(signed(usdc, 4), tone(usdc)), span(` ${text(data.coin)}`), ...late];
     }
     case "ledger.created": {
-      const usdc = data.usdc === null ? "" : ` ${signed(text(data.usdc))}`;
+      const usdc = data.usdc == null ? "" : ` ${signed(text(data.usdc))}`;
       return [at, span("ledger "), span(`${text(data.type)}${usdc}`), ...late];
     }
     case "drift.found":

@@ -16,6 +16,7 @@ import type { Clock } from "../../runtime/clock.ts";
 import type { Log } from "../../runtime/log.ts";
 import { readWindow, WINDOW_STREAMS, type WindowReading, type WindowStream } from "../backfill.ts";
 import { append, isEmpty } from "../batch.ts";
+import { CASH_GRACE_MS, CashCheck, type CashSuspicion } from "../cashCheck.ts";
 import type { Interval } from "../coverage.ts";
 import { type Dexes, dexOfCoin } from "../dexes.ts";
 import type {
@@ -108,6 +109,7 @@ export class Account {
   readonly address: Address;
   readonly #deps: AccountDeps;
   readonly check: SelfCheck;
+  readonly #cash = new CashCheck(CASH_GRACE_MS);
   readonly #time = new VenueTime();
   readonly #book = new CoverageBook();
   readonly #open = new OpenOrders();
@@ -129,7 +131,14 @@ export class Account {
     this.address = account;
     this.check = new SelfCheck(options.graceMs);
     this.#health = new HealthWatch(deps);
-    this.#states = new StateBook({ account, clock, dexes, check: this.check, health: this.#health });
+    this.#states = new StateBook({
+      account,
+      clock,
+      dexes,
+      check: this.check,
+      cash: this.#cash,
+      health: this.#health,
+    });
     const watched = () => this.#states.watched(this.#time.ms);
     this.#snapshots = new Snapshots({ clock, health: this.#health, options, watched });
     this.#orders = new OrderReader({
@@ -225,6 +234,11 @@ export class Account {
     this.#noteVenueTime(status.result.value.time);
   }
 
+  /** Start of the wanted history. */
+  get sinceMs(): number {
+    return this.#book.sinceMs;
+  }
+
   /** Proven, streamed and unprovable intervals of a stream, as committed. */
   known(stream: TrackedStream, grade: CoverageGrade): Interval[] {
     return this.#book.known(stream, grade);
@@ -233,11 +247,6 @@ export class Account {
   /** Up to where a reading that begins now may claim. */
   get #claimableToMs(): number {
     return this.#time.ms - this.#deps.options.restLagMs;
-  }
-
-  /** What is wanted and neither proven nor known to be unprovable, oldest first, up to now. */
-  gaps(stream: TrackedStream): Interval[] {
-    return this.#book.gaps(stream, this.#claimableToMs);
   }
 
   /** The stream is away: when it is back, its fills must not wait for what other accounts still ask. */
@@ -390,7 +399,12 @@ export class Account {
     const applied = await this.#deps.commit(batch, receivedAtMs);
     const nowMs = this.#deps.clock.now();
     for (const row of batch.coverage ?? []) this.#book.note(row);
-    if (batch.fills) this.check.noteFills(batch.fills, nowMs);
+    if (batch.fills) {
+      this.check.noteFills(batch.fills, nowMs);
+      this.#cash.noteFills(batch.fills);
+    }
+    if (batch.funding) this.#cash.noteFunding(batch.funding);
+    if (batch.ledger) this.#cash.noteLedger(batch.ledger);
     if (batch.orderEvents) {
       this.check.noteOrderEvents(batch.orderEvents, nowMs);
       this.#orders.noteTransitions(batch.orderEvents.length);
@@ -519,8 +533,22 @@ export class Account {
     return this.#snapshots.due(false, afterFill);
   }
 
-  /** Heals a suspicion about fills by the narrowest reading, and records what was found. True when it is explained now. */
-  async repair(suspicion: FillSuspicion, signal: AbortSignal): Promise<boolean> {
+  /** What contradicts what the venue pushes, and has outlived its grace. */
+  ripe(nowMs: number): Suspicion[] {
+    return [...this.check.ripe(nowMs), ...this.#cash.ripe(nowMs)];
+  }
+
+  /** Heals a suspicion by the narrowest reading, and records what was found. True when it is explained now. */
+  async repair(suspicion: FillSuspicion | CashSuspicion, signal: AbortSignal): Promise<boolean> {
+    if (suspicion.kind === "chain" || suspicion.kind === "position")
+      return this.#repairFills(suspicion, signal);
+    const asking: Asking = { priority: "reconcile", source: "repair", signal };
+    const foundAtMs = this.#deps.clock.now();
+    await allOf(suspicion.streams.map((stream) => this.#readWindow(stream, suspicion, asking)));
+    return (await this.#settle([suspicion], foundAtMs)) === 1;
+  }
+
+  async #repairFills(suspicion: FillSuspicion, signal: AbortSignal): Promise<boolean> {
     const asking: Asking = { priority: "heal", source: "repair", signal };
     const foundAtMs = this.#deps.clock.now();
     const presentMs = this.#time.readToMs(foundAtMs) + READ_AHEAD_MS;
@@ -546,9 +574,16 @@ export class Account {
     const { clock, log } = this.#deps;
     const drift: DriftRow[] = [];
     for (const suspicion of suspicions) {
-      const isExplained = this.check.settle(suspicion, clock.now());
+      const isExplained = isCash(suspicion)
+        ? this.#cash.settle(suspicion, clock.now())
+        : this.check.settle(suspicion, clock.now());
       const { key: _key, kind, ...detail } = suspicion;
-      const stream = kind === "order" ? "orders" : "fills";
+      // Money moves in ways of which the venue makes no row (rewards, interest): that is no loss of ours.
+      if (isCash(suspicion) && !isExplained) {
+        log.debug("money moved without a row at the venue", { cause: kind, ...detail });
+        continue;
+      }
+      const stream = STREAM_OF[kind];
       const repairedAtMs = isExplained ? clock.now() : null;
       drift.push({ account: this.address, stream, cause: kind, detail, foundAtMs, repairedAtMs });
       if (isExplained) log.info("healed a loss", { cause: kind, ...detail });
@@ -565,6 +600,18 @@ export class Account {
     return TRACKED_STREAMS.map((stream) => ({ ...claim, stream }));
   }
 }
+
+/** In which history the missing row is. */
+const STREAM_OF: Record<Suspicion["kind"], TrackedStream> = {
+  chain: "fills",
+  position: "fills",
+  order: "orders",
+  cash: "ledger",
+  funding: "funding",
+  balance: "ledger",
+};
+
+const isCash = (suspicion: Suspicion): suspicion is CashSuspicion => "streams" in suspicion;
 
 const NOTHING_APPLIED: Applied = { events: [], written: {}, known: {} };
 

@@ -9,6 +9,7 @@ import type { Read } from "../../protocol/decode.ts";
 import type { WireClearinghouseState, WireSpotState } from "../../protocol/schemas.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { isZero } from "../../runtime/decimal.ts";
+import type { CashCheck } from "../cashCheck.ts";
 import { type AccountMode, accountMode } from "../dashboard.ts";
 import type { Dexes } from "../dexes.ts";
 import type { Address, Batch, PositionRow, StateRow } from "../events.ts";
@@ -21,6 +22,7 @@ export interface StateBookDeps {
   clock: Clock;
   dexes: Dexes;
   check: SelfCheck;
+  cash: CashCheck;
   health: HealthWatch;
 }
 
@@ -44,6 +46,11 @@ export class StateBook {
     return accountMode(this.#abstraction, this.#spot);
   }
 
+  /** Dollars back the perps, or may do so: then no total of them stands for itself. */
+  get #isPooled(): boolean {
+    return this.#abstraction === null || this.mode !== "standard";
+  }
+
   noteAbstraction(abstraction: string | null): void {
     this.#abstraction = abstraction;
   }
@@ -59,7 +66,7 @@ export class StateBook {
 
   /** The rows of a state of one dex, fetched or pushed. */
   takePerp(dex: string, state: Read<WireClearinghouseState>, receivedAtMs: number): Batch {
-    const { account, check, health } = this.#deps;
+    const { account, check, cash, health } = this.#deps;
     const asOfMs = state.value.time ?? receivedAtMs;
     this.#perps.set(dex, state.value);
     health.noteState(dex, receivedAtMs);
@@ -67,14 +74,17 @@ export class StateBook {
     if (positions.length > 0 || !isZero(state.value.marginSummary.accountValue)) this.noteUsed(dex);
     check.noteState(dex, asOfMs, new Map(positions.map(({ coin, szi }) => [coin, szi])), receivedAtMs);
     const coins = positions.map(({ coin }) => coin);
+    const rawUsd = this.#isPooled ? null : state.value.marginSummary.totalRawUsd;
+    cash.noteState(dex, asOfMs, rawUsd, new Set(coins), receivedAtMs);
     return { positions, states: [{ account, kind: "perp", dex, coins, asOfMs, receivedAtMs }] };
   }
 
   takeSpot(state: Read<WireSpotState>, receivedAtMs: number): Batch {
-    const { account, health } = this.#deps;
+    const { account, cash, health } = this.#deps;
     this.#spot = state.value;
     health.noteSpot(receivedAtMs);
     const balances = balanceRows(account, state, receivedAtMs);
+    cash.noteBalances(balances, this.#isPooled, receivedAtMs);
     const spot: StateRow = {
       account,
       kind: "spot",

@@ -362,7 +362,7 @@ describe("events", () => {
     }
     const old = { timeMs: T - OLD_MS - 1 };
     events.take(event("order.updated", { venue_status: "perpMarginRejected" }, old), T);
-    events.take(event("ledger.created", { type: "withdraw", usdc: "-100" }, old), T);
+    events.take(event("ledger.created", { type: "withdraw", usdc: "-100", leaves: true }, old), T);
     events.take(event("funding.created", { coin: "BTC", usdc: "-100" }, old), T);
     events.take(event("position.updated", { coin: "BTC", side: "long" }, old), T);
     assert.deepEqual(events.due(T + 60_000), []);
@@ -382,9 +382,9 @@ describe("events", () => {
 
   it("an own liquidation is told, however small; taking over another's is not", () => {
     const events = watch();
-    const liquidation = { liquidatedUser: ACCOUNT, markPx: "83000", method: "market" };
-    events.take(fill({ size: "0.0001", order_id: 1, liquidation }), T);
-    events.take(fill({ size: "0.0001", order_id: 2, liquidation: { liquidatedUser: "0xbb" } }), T);
+    const liquidation = { markPx: "83000", method: "market" };
+    events.take(fill({ size: "0.0001", order_id: 1, liquidation, liquidated: true }), T);
+    events.take(fill({ size: "0.0001", order_id: 2, liquidation, liquidated: false }), T);
     const told = events.due(T + 3_000);
     assert.equal(told.length, 1);
     assert.match(told[0]!.message, /^CRIT LIQUIDATED: bought 0\.0001 BTC/);
@@ -424,13 +424,13 @@ describe("events", () => {
 
   it("money that leaves is told; money that comes, or moves between own sides, is not", () => {
     const events = watch();
-    for (const [type, usdc] of [
-      ["withdraw", "-2500.5"],
-      ["deposit", "100"],
-      ["accountClassTransfer", "-100"],
-      ["internalTransfer", "50"],
+    for (const [type, usdc, leaves] of [
+      ["withdraw", "-2500.5", true],
+      ["deposit", "100", false],
+      ["accountClassTransfer", "-100", false],
+      ["internalTransfer", "50", false],
     ]) {
-      events.take(event("ledger.created", { type, usdc }), T);
+      events.take(event("ledger.created", { type, usdc, leaves }), T);
     }
     assert.deepEqual(
       events.due(T + 1_000).map(({ message }) => message),
@@ -440,15 +440,15 @@ describe("events", () => {
 
   it("tokens that leave without a worth in USD are told as such; those that come back are not", () => {
     const events = watch();
-    const move = (type: string, delta: Record<string, unknown>) =>
-      events.take(event("ledger.created", { type, usdc: null, token: "HYPE", amount: "100.5", delta }), T);
-    move("cStakingTransfer", { isDeposit: true });
-    move("cStakingTransfer", { isDeposit: false });
-    move("borrowLend", { operation: "supply" });
-    move("borrowLend", { operation: "withdraw" });
-    move("send", { destination: `0x${"B".repeat(40)}` });
-    move("send", { destination: ACCOUNT.toUpperCase().replace("0X", "0x") });
-    move("spotGenesis", {});
+    const move = (type: string, usdc: string | null, leaves: boolean) =>
+      events.take(event("ledger.created", { type, usdc, token: "HYPE", amount: "100.5", leaves }), T);
+    move("cStakingTransfer", null, true);
+    move("cStakingTransfer", null, false);
+    move("borrowLend", "0", true);
+    move("borrowLend", "0", false);
+    move("send", null, true);
+    move("send", "0", false);
+    move("spotGenesis", null, false);
     assert.deepEqual(
       events.due(T).map(({ message }) => message),
       ["cStakingTransfer", "borrowLend", "send"].map(

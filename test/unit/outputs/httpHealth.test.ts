@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type HealthFacts, status } from "../../../src/outputs/http/health.ts";
-import { streamKnowledge } from "../../../src/outputs/http/observer.ts";
 import type { EngineStatus } from "../../../src/sync/engine.ts";
 
 const NOW = 1_790_000_000_000;
@@ -127,38 +126,5 @@ describe("readiness", () => {
     assert.equal(status(facts([polled], { snapshot: snapshot(60_000) })).ready, true);
     assert.match(status(facts([polled], { snapshot: snapshot(600_000) })).reasons[0]!, /no data for 600 s/);
     assert.match(status(facts([polled])).reasons[0]!, /no data yet/);
-  });
-});
-
-describe("what is known of a stream", () => {
-  const range = (grade: "proven" | "unprovable" | "streamed", from: number, to: number) => ({
-    stream: "fills" as const,
-    grade,
-    from,
-    to,
-  });
-
-  it("is complete since the start of the proven stretch that reaches the newest proven moment", () => {
-    const known = streamKnowledge("fills", 100, [
-      range("proven", 100, 200),
-      range("proven", 300, 400),
-      range("streamed", 400, 900),
-    ]);
-    assert.deepEqual(known, {
-      stream: "fills",
-      completeSinceMs: 300,
-      provenToMs: 400,
-      gaps: [{ fromMs: 201, toMs: 299 }],
-    });
-  });
-
-  it("has no gap where the venue can no longer tell", () => {
-    const known = streamKnowledge("fills", 0, [range("unprovable", 0, 99), range("proven", 100, 400)]);
-    assert.deepEqual([known.completeSinceMs, known.gaps], [100, []]);
-  });
-
-  it("is nothing before anything was proven", () => {
-    const known = streamKnowledge("fills", 0, [range("streamed", 0, 99)]);
-    assert.deepEqual([known.completeSinceMs, known.provenToMs, known.gaps], [null, null, []]);
   });
 });

@@ -103,7 +103,7 @@ describe("what telemetry exports", () => {
     ],
   } satisfies EngineStatus;
   const scrape = (from: Telemetry, provenToMs: number | null): string => {
-    const about = { completeSinceMs: provenToMs, provenToMs, gaps: [] };
+    const about = { completeSinceMs: provenToMs, provenToMs, gaps: [], streamed: [], unprovable: [] };
     const now = status({
       ...{
         nowMs: 1_000,

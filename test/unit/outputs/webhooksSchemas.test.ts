@@ -62,7 +62,15 @@ describe("schemas of the payloads", { timeout: 60_000 }, () => {
       ],
       positions: [positionOf({ asOfMs: nowMs, liquidationDistancePct: "3.9", liquidationPrice: "58817.0" })],
       funding: [fundingOf(), fundingOf({ timeMs: T + 1, samples: 3 })],
-      ledger: [ledgerOf(), ledgerOf({ type: "spotGenesis", usdc: null, token: "PURR", amount: "1.5" })],
+      ledger: [
+        ledgerOf(),
+        ledgerOf({
+          type: "spotGenesis",
+          token: "PURR",
+          amount: "1.5",
+          raw: { delta: { type: "spotGenesis", token: "PURR", amount: "1.5" } },
+        }),
+      ],
       dashboard: [dashboardOf({ asOfMs: nowMs })],
       drift: [
         {

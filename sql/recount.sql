@@ -1,0 +1,10 @@
+-- What an older rule made of a stored row is made anew, when these definitions replace others.
+
+update public.hl_ledger l set
+  usdc = e.usdc, effect = e.effect, flow_usd = e.flow_usd, perp_usdc = e.perp_usdc, spot_usdc = e.spot_usdc,
+  earned_usd = e.earned_usd
+from public.hl_ledger x
+cross join lateral hl_internal.ledger_effect(x.account_address, x.raw_ledger -> 'delta') e
+where x.ctid = l.ctid and x.raw_ledger is not null
+  and (l.usdc, l.effect, l.flow_usd, l.perp_usdc, l.spot_usdc, l.earned_usd)
+    is distinct from (e.usdc, e.effect, e.flow_usd, e.perp_usdc, e.spot_usdc, e.earned_usd);

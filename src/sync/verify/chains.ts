@@ -1,0 +1,63 @@
+/** Every perp coin's chain of fills, link by link, and its end against the live position. */
+import { type Decimal, eq, sub, sum } from "../../runtime/decimal.ts";
+import { isPerp, linkChain, signedSize } from "../chain.ts";
+import { union } from "../coverage.ts";
+import { dexOfCoin } from "../dexes.ts";
+import type { CoverageRow, FillRow } from "../events.ts";
+import { add } from "./certificate.ts";
+import type { Live } from "./states.ts";
+import { type Run, SETTLED_MS } from "./witness.ts";
+
+export async function proveChains(
+  run: Run,
+  fills: readonly FillRow[],
+  coverage: readonly CoverageRow[],
+  live: Live,
+): Promise<void> {
+  const provenFrom = union(
+    coverage.filter(({ stream, grade }) => stream === "fills" && grade === "proven"),
+  )[0]?.fromMs;
+  const chained = fills.filter(({ coin, timeMs }) => isPerp(coin) && timeMs >= (provenFrom ?? 0));
+  for (const [coin, rows] of Map.groupBy(chained, (fill) => fill.coin)) {
+    run.certificate.links[coin] = rows.length;
+    // What the venue holds cannot be read: the fills are held against each other only.
+    const position = live.size(dexOfCoin(coin), coin);
+    if (position === null || !reaches(rows, position)) await nameBreaks(run, coin, rows, position);
+  }
+}
+
+async function nameBreaks(
+  { account, certificate, clock, signal, store }: Run,
+  coin: string,
+  rows: readonly FillRow[],
+  position: Decimal | null,
+): Promise<void> {
+  const { breaks, end } = linkChain(rows, null);
+  for (const { fromMs, toMs, missing } of breaks) {
+    const detail = `${missing} ${coin} traded between ${fromMs} and ${toMs} is not there`;
+    const row = `${coin}|${fromMs}..${toMs}`;
+    add(certificate, { kind: "chain_break", table: "hl_fills", row, detail, interval: { fromMs, toMs } });
+  }
+  if (position === null || eq(end!.position, position)) return;
+  const traded = async () => {
+    const since = await store.fills(account, end!.timeMs + 1, Number.MAX_SAFE_INTEGER);
+    return since.some((fill) => fill.coin === coin);
+  };
+  if (await traded()) return;
+  // The state may hold a fill that is still on its way into the database.
+  await clock.sleep(SETTLED_MS, signal);
+  if (await traded()) return;
+  const detail = `fills end at ${end!.position}, venue has ${position}`;
+  const interval = { fromMs: end!.timeMs, toMs: clock.now() };
+  add(certificate, { kind: "position", table: "hl_fills", row: coin, detail, interval });
+}
+
+/**
+ * Whether the fills chain without a break to this position. Where they begin follows from where they end, which also
+ * decides between the orders that fills of one millisecond leave open.
+ */
+function reaches(rows: readonly FillRow[], position: Decimal): boolean {
+  const start = sub(position, sum(rows.map(signedSize)));
+  const { breaks, end } = linkChain(rows, { timeMs: 0, position: start });
+  return breaks.length === 0 && eq(end!.position, position);
+}

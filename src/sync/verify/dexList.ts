@@ -1,0 +1,24 @@
+/** The dexes that the venue lists now, and what of the list could not be read. */
+import { ProtocolError } from "../../errors.ts";
+import type { Unread } from "../../protocol/decode.ts";
+import { INFO } from "../../protocol/infoRequests.ts";
+import type { VenueInfo } from "../ports.ts";
+import type { ListedDexes } from "./states.ts";
+import { unreadOf } from "./witness.ts";
+
+export interface DexList extends ListedDexes {
+  unread: readonly Unread[];
+}
+
+/** Read once for all accounts that are verified. */
+export async function listDexes(info: VenueInfo, signal: AbortSignal): Promise<DexList> {
+  try {
+    const { result } = await info.request(INFO.perpDexs, {}, { priority: "reconcile", signal });
+    const unread = unreadOf(result);
+    const names = [...new Set(["", ...result.value.map((dex) => dex?.name ?? "")])];
+    return { names, unread, isWhole: unread.length === 0 };
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    return { names: [""], unread: [{ raw: error.raw, reason: error.message }], isWhole: false };
+  }
+}

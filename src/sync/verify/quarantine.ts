@@ -1,0 +1,65 @@
+/**
+ * What is in quarantine for the account: counted, and a finding where it holds a row of a tracked history that is in no
+ * table. A message whose row arrived by another way hides nothing; neither does one that does not tell which row it is, since
+ * the reading of its time shows what is there.
+ */
+import { isObject, readJson } from "../../protocol/decode.ts";
+import { add } from "./certificate.ts";
+import type { StoredHistories } from "./histories.ts";
+import type { StoredOrders } from "./orders.ts";
+import type { Run } from "./witness.ts";
+
+/** Messages looked into; all are counted. */
+const LOOKED_INTO_MAX = 1_000;
+
+type Wire = Record<string, unknown>;
+
+/** Where a message belongs, by the request or channel it came by. */
+const TABLE_OF: Record<string, string> = {
+  ...{ userFills: "hl_fills", userFillsByTime: "hl_fills" },
+  ...{ userTwapSliceFills: "hl_fills", userTwapSliceFillsByTime: "hl_fills" },
+  ...{ orderUpdates: "hl_orders", userHistoricalOrders: "hl_orders", openOrders: "hl_orders" },
+  ...{ historicalOrders: "hl_orders", frontendOpenOrders: "hl_orders", orderStatus: "hl_orders" },
+  ...{ userFunding: "hl_funding", userFundings: "hl_funding" },
+  userNonFundingLedgerUpdates: "hl_ledger",
+};
+
+export async function lookIntoQuarantine(
+  { account, certificate, store, unread }: Run,
+  stored: StoredHistories & { orders: StoredOrders },
+  sinceMs: number,
+): Promise<void> {
+  const known = new Set([
+    ...stored.fills.map(({ orderId, timeMs }) => `hl_fills ${orderId}|${timeMs}`),
+    ...stored.funding.map(({ coin, timeMs }) => `hl_funding ${coin}|${timeMs}`),
+    ...stored.ledger.map(({ hash, timeMs }) => `hl_ledger ${hash}|${timeMs}`),
+    ...[...stored.orders.keys()].map((orderId) => `hl_orders ${orderId}`),
+  ]);
+  const messages = await store.quarantineOf(account, LOOKED_INTO_MAX);
+  for (const { subject, reason, raw, ofSubject } of messages) {
+    certificate.quarantine[subject] = ofSubject;
+    const table = TABLE_OF[subject];
+    const row = table === undefined ? null : rowOf(table, raw);
+    // What was served a moment ago is a finding already.
+    if (table === undefined || row === null || unread.has(raw)) continue;
+    if (row.timeMs !== null && row.timeMs < sinceMs) continue;
+    if (known.has(`${table} ${row.key}`)) continue;
+    const detail = `in quarantine only, as ${subject}: ${reason}`;
+    add(certificate, { kind: "quarantined", table, row: row.key, detail, interval: null });
+  }
+}
+
+/** Which row a message is, as far as it can be read; null when it does not say. */
+function rowOf(table: string, raw: string): { key: string; timeMs: number | null } | null {
+  const read = readJson(raw);
+  if (!("value" in read) || !isObject(read.value)) return null;
+  const wire = inner(read.value, table === "hl_orders" ? "order" : "fill");
+  const { oid, coin, hash } = { ...inner(wire, "delta"), ...wire };
+  const timeMs = Number.isSafeInteger(wire.time) ? (wire.time as number) : null;
+  if (table === "hl_orders") return Number.isSafeInteger(oid) ? { key: `${oid}`, timeMs: null } : null;
+  const identity = { hl_fills: oid, hl_funding: coin, hl_ledger: hash }[table];
+  if (timeMs === null || (typeof identity !== "string" && !Number.isSafeInteger(identity))) return null;
+  return { key: `${identity}|${timeMs}`, timeMs };
+}
+
+const inner = (wire: Wire, key: string): Wire => (isObject(wire[key]) ? wire[key] : wire);

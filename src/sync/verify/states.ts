@@ -1,0 +1,355 @@
+/**
+ * Positions of every dex and balances of spot against `hl_positions` and `hl_balances`, in both directions.
+ *
+ * Both sides move while they are read, and a stale answer is no proof (ADR 0005). So a difference counts when each of
+ * `LOOKS` looks, `SETTLED_MS` apart, shows it, and
+ * * a position: the stored fills do not show that the account passed from the one size to the other in between;
+ * * leverage, a balance: one of the two sides stood still; where both moved each time nothing can be said, and that is
+ *   what the certificate says (`unsettled`).
+ * A row that could not be read hides its coin: then the coin's absence from the list says nothing. Values that follow from
+ * prices are not compared; the age of the row that holds them is.
+ */
+import type { Unread } from "../../protocol/decode.ts";
+import { isObject } from "../../protocol/decode.ts";
+import { INFO } from "../../protocol/infoRequests.ts";
+import { abs, type Decimal, eq, isZero, normal, sign } from "../../runtime/decimal.ts";
+import { endPosition } from "../chain.ts";
+import type { BalanceRow, FillRow, PositionRow } from "../events.ts";
+import { balanceRows, positionRows } from "../normalize.ts";
+import { add, type Finding } from "./certificate.ts";
+import { ask, type Run, SETTLED_MS, unlessUnreadable, unreadOf } from "./witness.ts";
+
+const LOOKS = 3;
+/** The time of a state may be this far from that of the fills it contains: no figure is published. */
+const STATE_LAG_MS = 2_000;
+/** Fills bridge no more than this: a position that was not renewed for so long, though others were, is wrong or stale. */
+export const STATE_AGE_MS = 600_000;
+/** What lies beyond the venue's time by more than this is wrong: its answers lag each other by seconds. */
+export const FUTURE_MS = 60_000;
+/** Spot states carry no time: they have the writer's clock, which may differ from ours. */
+const CLOCK_SKEW_MS = 60_000;
+/** Dexes asked at the same time. */
+const PARALLEL = 8;
+
+/** The dexes that the venue lists now. */
+export interface ListedDexes {
+  names: readonly string[];
+  /** False when a part of the list could not be read. */
+  isWhole: boolean;
+}
+
+/** What one answer shows of a list. `hides`: whether an entry that could not be read may be this coin. */
+interface Listed<T> {
+  timeMs: number;
+  rows: ReadonlyMap<string, T>;
+  hides(coin: string): boolean;
+}
+
+/** Both sides at one moment. Ours is read first, so that the venue's is the younger one. */
+interface Look {
+  venueTimeMs: number;
+  positions: ReadonlyMap<string, PositionRow>;
+  balances: ReadonlyMap<string, BalanceRow>;
+  /** Time of the newest state of each dex that was stored. */
+  perpAsOfMs: ReadonlyMap<string, number>;
+  perps: ReadonlyMap<string, Listed<PositionRow>>;
+  spot: Listed<BalanceRow> | null;
+}
+
+/** A difference, and what tells whether a side stood still. */
+interface Difference {
+  finding: Finding;
+  venue: string;
+  own: string;
+  /** Whether these fills account for it. */
+  isMoved(fills: readonly FillRow[]): boolean;
+}
+
+const keyOf = (dex: string, coin: string): string => `${dex}|${coin}`;
+
+/** What the first look showed. */
+export interface Live {
+  venueTimeMs: number;
+  /** Of a perp position; null where the state of its dex could not be read. */
+  size(dex: string, coin: string): Decimal | null;
+}
+
+/** `followedToMs`: up to when anything is known of the account. */
+export async function compareStates(run: Run, listed: ListedDexes, followedToMs: number): Promise<Live> {
+  const { certificate, clock, signal } = run;
+  const first = await look(run, listed);
+  noteAges(run, first, followedToMs);
+  certificate.compared.hl_positions = openCoins(first);
+  certificate.compared.hl_balances = new Set([
+    ...first.balances.keys(),
+    ...(first.spot?.rows.keys() ?? []),
+  ]).size;
+  const seen = [differences(first)];
+  while (seen.length < LOOKS && (await unexplained(run, seen)).length > 0) {
+    await clock.sleep(SETTLED_MS, signal);
+    seen.push(differences(await look(run, listed)));
+  }
+  if (seen.length === LOOKS) {
+    for (const key of await unexplained(run, seen)) judge(run, key, seen);
+  }
+  const size = (dex: string, coin: string) => {
+    const state = first.perps.get(dex);
+    if (state === undefined || (!state.rows.has(coin) && state.hides(coin))) return null;
+    return state.rows.get(coin)?.szi ?? "0";
+  };
+  return { venueTimeMs: first.venueTimeMs, size };
+}
+
+/** Keys that differ in every look and that fills do not account for in any. */
+async function unexplained(
+  { account, store, clock }: Run,
+  seen: readonly ReadonlyMap<string, Difference>[],
+): Promise<string[]> {
+  const keys = [...seen[0]!.keys()].filter((key) => seen.every((one) => one.has(key)));
+  if (keys.length === 0) return [];
+  // By whichever clock: more fills than needed do no harm.
+  const fromMs = clock.now() - 2 * STATE_AGE_MS - CLOCK_SKEW_MS;
+  const fills = await store.fills(account, fromMs, Number.MAX_SAFE_INTEGER);
+  return keys.filter((key) => seen.every((one) => !one.get(key)!.isMoved(fills)));
+}
+
+/** A difference that lasts is a finding unless both sides moved from look to look. */
+function judge({ certificate }: Run, key: string, seen: readonly ReadonlyMap<string, Difference>[]): void {
+  const all = seen.map((one) => one.get(key)!);
+  const { finding } = all.at(-1)!;
+  const stood = (side: "venue" | "own") => new Set(all.map((one) => one[side])).size === 1;
+  const isPosition = finding.table === "hl_positions";
+  if (isPosition || stood("venue") || stood("own")) add(certificate, finding);
+  else certificate.unsettled.push(`${finding.table} ${finding.row}`);
+}
+
+async function look(run: Run, listed: ListedDexes): Promise<Look> {
+  const { account, info, store } = run;
+  const states = await store.states(account);
+  const [positions, balances] = await Promise.all([store.positions(account), store.balances(account)]);
+  const perpAsOfMs = new Map<string, number>();
+  const noteTime = (dex: string, asOfMs: number) =>
+    perpAsOfMs.set(dex, Math.max(perpAsOfMs.get(dex) ?? 0, asOfMs));
+  for (const { kind, dex, asOfMs } of states) if (kind === "perp") noteTime(dex, asOfMs);
+  for (const { dex, asOfMs } of positions) noteTime(dex, asOfMs);
+  const status = await info.request(INFO.exchangeStatus, {}, ask(run));
+  const venueTimeMs = status.result.value.time;
+  return {
+    venueTimeMs,
+    positions: new Map(positions.map((row) => [keyOf(row.dex, row.coin), row])),
+    balances: new Map(balances.map((row) => [row.coin, row])),
+    perpAsOfMs,
+    perps: await readPerps(run, listed, positions, venueTimeMs),
+    spot: await readSpot(run),
+  };
+}
+
+async function readPerps(
+  run: Run,
+  { names, isWhole }: ListedDexes,
+  stored: readonly PositionRow[],
+  venueTimeMs: number,
+): Promise<Map<string, Listed<PositionRow>>> {
+  const perps = new Map<string, Listed<PositionRow>>();
+  const left = [...names];
+  const next = async (): Promise<void> => {
+    for (let dex = left.shift(); dex !== undefined; dex = left.shift()) {
+      const state = await readPerp(run, dex);
+      if (state !== null) perps.set(dex, state);
+    }
+  };
+  await Promise.all(Array.from({ length: PARALLEL }, next));
+  // A dex that the venue does not list any more holds nothing.
+  const gone = { timeMs: venueTimeMs, rows: new Map<string, PositionRow>(), hides: () => false };
+  for (const { dex } of isWhole ? stored : []) if (!names.includes(dex)) perps.set(dex, gone);
+  return perps;
+}
+
+async function readPerp(run: Run, dex: string): Promise<Listed<PositionRow> | null> {
+  const { account, info } = run;
+  const asked = info.request(INFO.clearinghouseState, { user: account, dex }, ask(run));
+  const answer = await unlessUnreadable(asked);
+  if (answer === null) return null;
+  const timeMs = answer.result.value.time ?? answer.sentAtMs;
+  const rows = positionRows(account, dex, answer.result, timeMs).filter(({ szi }) => !isZero(szi));
+  return {
+    timeMs,
+    rows: new Map(rows.map((row) => [row.coin, row])),
+    hides: hidden(unreadOf(answer.result)),
+  };
+}
+
+async function readSpot(run: Run): Promise<Listed<BalanceRow> | null> {
+  const { account, info } = run;
+  const asked = info.request(INFO.spotClearinghouseState, { user: account }, ask(run));
+  const answer = await unlessUnreadable(asked);
+  if (answer === null) return null;
+  const rows = balanceRows(account, answer.result, answer.receivedAtMs);
+  return {
+    timeMs: answer.receivedAtMs,
+    rows: new Map(rows.map((row) => [row.coin, row])),
+    hides: hidden(unreadOf(answer.result)),
+  };
+}
+
+/** Which coins entries that could not be read may be of: those they name, or any. */
+function hidden(unread: readonly Unread[]): (coin: string) => boolean {
+  const named = unread.map(({ raw }) => {
+    const entry = isObject(raw) && isObject(raw.position) ? raw.position : raw;
+    return isObject(entry) && typeof entry.coin === "string" ? entry.coin : null;
+  });
+  return (coin) => named.includes(null) || named.includes(coin);
+}
+
+const openCoins = ({ positions, perps }: Look): number =>
+  new Set([
+    ...[...positions].filter(([, { szi }]) => !isZero(szi)).map(([key]) => key),
+    ...[...perps].flatMap(([dex, { rows }]) => [...rows.keys()].map((coin) => keyOf(dex, coin))),
+  ]).size;
+
+/** Pure. */
+function differences(seen: Look): Map<string, Difference> {
+  const found = new Map<string, Difference>();
+  const note = (what: string, difference: Difference | null) => {
+    if (difference) found.set(`${difference.finding.table} ${difference.finding.row} ${what}`, difference);
+  };
+  for (const [dex, state] of seen.perps) {
+    const held = [...seen.positions.values()].filter((row) => row.dex === dex);
+    for (const coin of new Set([...state.rows.keys(), ...held.map(({ coin }) => coin)])) {
+      const own = seen.positions.get(keyOf(dex, coin));
+      note("size", sizeDifference(seen, dex, coin, own, state));
+      note("leverage", leverageDifference(own, state.rows.get(coin), state));
+    }
+  }
+  const { spot } = seen;
+  if (spot === null) return found;
+  for (const coin of new Set([...spot.rows.keys(), ...seen.balances.keys()]))
+    note("", balanceDifference(coin, seen.balances.get(coin), spot));
+  return found;
+}
+
+const sideAndSize = (szi: Decimal): string =>
+  isZero(szi) ? "flat" : `${sign(szi) < 0 ? "short" : "long"} ${normal(abs(szi))}`;
+
+const asOf = (ms: number | undefined): string =>
+  ms === undefined ? "" : ` as of ${new Date(ms).toISOString()}`;
+
+function sizeDifference(
+  { perpAsOfMs }: Look,
+  dex: string,
+  coin: string,
+  own: PositionRow | undefined,
+  state: Listed<PositionRow>,
+): Difference | null {
+  const listed = state.rows.get(coin);
+  if (listed === undefined && state.hides(coin)) return null;
+  const venue = listed?.szi ?? "0";
+  const ours = own?.szi ?? "0";
+  if (eq(venue, ours)) return null;
+  const kind = isZero(ours) ? "missing" : isZero(venue) ? "extra" : "changed";
+  // A state is whole: what it does not list was flat in it.
+  const ownMs = Math.max(perpAsOfMs.get(dex) ?? 0, own?.asOfMs ?? 0);
+  return {
+    finding: {
+      ...{ kind, table: "hl_positions", row: keyOf(dex, coin) },
+      detail: `venue ${sideAndSize(venue)}, database ${sideAndSize(ours)}${asOf(own?.asOfMs)}`,
+      interval: { fromMs: state.timeMs - 1, toMs: state.timeMs },
+    },
+    venue: normal(venue),
+    own: normal(ours),
+    isMoved: (fills) => ownMs > 0 && passedThrough(fills, coin, [ours, venue], [ownMs, state.timeMs]),
+  };
+}
+
+/** Whether the fills show both sizes in the time between the two moments. */
+function passedThrough(
+  fills: readonly FillRow[],
+  coin: string,
+  [a, b]: readonly [Decimal, Decimal],
+  [aMs, bMs]: readonly [number, number],
+): boolean {
+  if (Math.abs(aMs - bMs) > STATE_AGE_MS) return false;
+  const fromMs = Math.min(aMs, bMs) - STATE_LAG_MS;
+  const toMs = Math.max(aMs, bMs) + STATE_LAG_MS;
+  const between = fills.filter((fill) => fill.coin === coin && fill.timeMs >= fromMs && fill.timeMs <= toMs);
+  const sizes = new Set(between.flatMap((fill) => [normal(fill.startPosition), normal(endPosition(fill))]));
+  return sizes.has(normal(a)) && sizes.has(normal(b));
+}
+
+function leverageDifference(
+  own: PositionRow | undefined,
+  venue: PositionRow | undefined,
+  { timeMs }: Listed<PositionRow>,
+): Difference | null {
+  // What only one side holds is a difference of size; a younger row of ours may know better.
+  if (!own || !venue || isZero(own.szi) || own.asOfMs > timeMs) return null;
+  const words = ({ leverageType, leverageValue }: PositionRow) =>
+    `${leverageType ?? ""} ${leverageValue ?? ""}`;
+  if (venue.leverageType === null || words(own) === words(venue)) return null;
+  return {
+    finding: {
+      ...{ kind: "changed", table: "hl_positions", row: keyOf(own.dex, own.coin) },
+      detail: `venue leverage ${words(venue)}, database ${words(own)}${asOf(own.asOfMs)}`,
+      interval: { fromMs: timeMs - 1, toMs: timeMs },
+    },
+    venue: words(venue),
+    own: words(own),
+    isMoved: () => false,
+  };
+}
+
+function balanceDifference(
+  coin: string,
+  own: BalanceRow | undefined,
+  spot: Listed<BalanceRow>,
+): Difference | null {
+  const venue = spot.rows.get(coin);
+  if (venue === undefined && spot.hides(coin)) return null;
+  const isSame = (part: "total" | "hold") => eq(venue?.[part] ?? "0", own?.[part] ?? "0");
+  if (isSame("total") && isSame("hold")) return null;
+  const words = (row: BalanceRow | undefined) =>
+    `${normal(row?.total ?? "0")} (hold ${normal(row?.hold ?? "0")})`;
+  const isNothing = (row: BalanceRow | undefined) => !row || (isZero(row.total) && isZero(row.hold));
+  return {
+    finding: {
+      kind: isNothing(own) ? "missing" : isNothing(venue) ? "extra" : "changed",
+      table: "hl_balances",
+      row: coin,
+      detail: `venue ${words(venue)}, database ${words(own)}${asOf(own?.asOfMs)}`,
+      interval: { fromMs: spot.timeMs - 1, toMs: spot.timeMs },
+    },
+    venue: words(venue),
+    own: words(own),
+    isMoved: () => false,
+  };
+}
+
+/** Rows that are open and old while the account is followed, and rows from the future. */
+function noteAges({ certificate, clock }: Run, seen: Look, followedToMs: number): void {
+  const { venueTimeMs } = seen;
+  const rows = [
+    ...[...seen.positions].map(([row, { dex, asOfMs, szi }]) => {
+      const holds = isZero(szi) ? null : sideAndSize(szi);
+      // Of what the venue itself serves with an old time, nothing younger can be stored.
+      const nowMs = seen.perps.get(dex)?.timeMs ?? venueTimeMs;
+      return { table: "hl_positions", row, asOfMs, nowMs, boundMs: FUTURE_MS, holds };
+    }),
+    ...[...seen.balances].map(([row, { asOfMs, total }]) => {
+      const holds = isZero(total) ? null : normal(total);
+      return { table: "hl_balances", row, asOfMs, nowMs: clock.now(), boundMs: CLOCK_SKEW_MS, holds };
+    }),
+  ];
+  const isFollowed = followedToMs >= venueTimeMs - STATE_AGE_MS;
+  for (const { table, row, asOfMs, nowMs, boundMs, holds } of rows) {
+    const interval = { fromMs: nowMs - 1, toMs: nowMs };
+    const ageMs = nowMs - asOfMs;
+    const at = new Date(asOfMs).toISOString();
+    if (ageMs < -boundMs && asOfMs > venueTimeMs + boundMs) {
+      const detail = `as of ${at}, ${Math.round(-ageMs / 1000)} s after the present`;
+      add(certificate, { kind: "future", table, row, detail, interval });
+    } else if (isFollowed && holds !== null && ageMs > STATE_AGE_MS) {
+      const detail = `${holds} as of ${at}, ${Math.round(ageMs / 60_000)} min old, though the account is followed`;
+      add(certificate, { kind: "stale", table, row, detail, interval: null });
+    }
+  }
+}

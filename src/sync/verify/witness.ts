@@ -1,0 +1,95 @@
+/**
+ * The venue as `verify` asks it. Guarantees: whatever any answer holds that cannot be read is a finding, whichever part
+ * of `verify` asked and whether or not that part looks at it; the weight of every answer is counted. A question that fails
+ * for another reason than its content rejects: then there is no certificate.
+ */
+import { ProtocolError } from "../../errors.ts";
+import type { Unread } from "../../protocol/decode.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import { quarantineRows } from "../backfill.ts";
+import type { Address } from "../events.ts";
+import type { Store, VenueInfo } from "../ports.ts";
+import { add, type Certificate } from "./certificate.ts";
+
+/** One run of `verify`. */
+export interface Run {
+  account: Address;
+  store: Store;
+  info: VenueInfo;
+  clock: Clock;
+  signal: AbortSignal;
+  certificate: Certificate;
+  /** Texts of what could not be read in an answer. */
+  unread: Set<string>;
+}
+
+/** Rows younger than this are left alone: they may be on their way. Also the pause between two looks at what moves. */
+export const SETTLED_MS = 5_000;
+
+export const ask = ({ signal }: Run) => ({ priority: "reconcile", signal }) as const;
+
+const TABLE_OF: Record<string, string> = {
+  userFillsByTime: "hl_fills",
+  userTwapSliceFillsByTime: "hl_fills",
+  userFunding: "hl_funding",
+  userNonFundingLedgerUpdates: "hl_ledger",
+  historicalOrders: "hl_orders",
+  frontendOpenOrders: "hl_orders",
+  orderStatus: "hl_orders",
+  clearinghouseState: "hl_positions",
+  spotClearinghouseState: "hl_balances",
+};
+
+/** Characters of a row that are shown. */
+const SHOWN_CHARS = 100;
+
+/** What of an answer could not be read; nothing where the answer has no parts. */
+export const unreadOf = (result: unknown): readonly Unread[] =>
+  (result as { unread?: readonly Unread[] }).unread ?? [];
+
+/** Names what could not be read, once however often it is served. */
+export function noteUnread(
+  { account, certificate, unread }: Pick<Run, "account" | "certificate" | "unread">,
+  request: string,
+  rows: readonly Unread[],
+): void {
+  for (const { raw, reason } of quarantineRows([...rows], request, account, 0)) {
+    if (unread.has(raw)) continue;
+    unread.add(raw);
+    add(certificate, {
+      kind: "unread",
+      table: TABLE_OF[request] ?? request,
+      row: raw.slice(0, SHOWN_CHARS),
+      detail: reason.startsWith(request) ? reason : `${request}: ${reason}`,
+      interval: null,
+    });
+  }
+}
+
+/** `info`, with every answer looked at. */
+export function witnessed(info: VenueInfo, run: Pick<Run, "account" | "certificate" | "unread">): VenueInfo {
+  return {
+    clockOffset: () => info.clockOffset(),
+    reserve: (weight) => info.reserve(weight),
+    async request(request, params, options) {
+      const answer = await info.request(request, params, options).catch((error: unknown) => {
+        if (error instanceof ProtocolError)
+          noteUnread(run, request.type, [{ raw: error.raw, reason: error.message }]);
+        throw error;
+      });
+      run.certificate.weight += answer.weight;
+      noteUnread(run, request.type, unreadOf(answer.result));
+      return answer;
+    },
+  };
+}
+
+/** The answer, or null when it cannot be read, which is a finding already: the other parts go on. */
+export async function unlessUnreadable<T>(asked: Promise<T>): Promise<T | null> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof ProtocolError) return null;
+    throw error;
+  }
+}

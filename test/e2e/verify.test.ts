@@ -1,0 +1,156 @@
+/** `verify` through the real program: what differs, and what cannot be read, ends with exit 4 and a line that names it. */
+import assert from "node:assert/strict";
+import { after, before, beforeEach, describe, it } from "node:test";
+import type { JsonObject } from "../../src/simulator/contract.ts";
+import type { RecordedAccount } from "../../src/simulator/exchange/recorded.ts";
+import { createVenue } from "../../src/simulator/exchange/venue.ts";
+import { type Simulator, startSimulator } from "../../src/simulator/server/server.ts";
+import { hlsync } from "../support/cli.ts";
+import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+
+const USER = `0x${"c".repeat(40)}`;
+const MINUTE = 60_000;
+
+const summary = {
+  ...{ accountValue: "5000.0", totalNtlPos: "10100.0", totalRawUsd: "-5100.0", totalMarginUsed: "505.0" },
+};
+const position = (coin: string, szi: string): JsonObject => ({
+  type: "oneWay",
+  position: {
+    ...{ coin, szi, entryPx: "100000.0", positionValue: "10100.0", unrealizedPnl: "100.0" },
+    ...{ returnOnEquity: "0.2", liquidationPx: null, marginUsed: "505.0", maxLeverage: 40 },
+    leverage: { type: "cross", value: 20 },
+  },
+});
+const stateAt = (time: number, ...assetPositions: JsonObject[]): JsonObject => ({
+  ...{ marginSummary: summary, crossMarginSummary: summary, withdrawable: "1.0", assetPositions, time },
+});
+const fill = (coin: string, side: "A" | "B", startPosition: string, time: number, id: number) => ({
+  ...{ coin, px: "100000.0", sz: "0.1", side, time, startPosition, dir: "x", closedPnl: "0.0" },
+  ...{ hash: `0x${"1".repeat(64)}`, oid: id, crossed: true, fee: "0.01", tid: id, feeToken: "USDC" },
+  twapId: null,
+});
+const filled = (oid: number, time: number, over: object = {}) => ({
+  order: {
+    ...{ coin: "BTC", side: "B", limitPx: "100000.0", sz: "0.0", oid, timestamp: time, isTrigger: false },
+    ...{ triggerPx: "0.0", children: [], isPositionTpsl: false, reduceOnly: false, orderType: "Market" },
+    ...{ origSz: "0.1", tif: null, cloid: null, ...over },
+  },
+  ...{ status: "filled", statusTimestamp: time + 6 },
+});
+const balance = (coin: string, total: string) => ({ coin, token: 1, total, hold: "0.0", entryNtl: "0.0" });
+
+describe("verify, by the real program", { timeout: 300_000 }, () => {
+  let server: TestServer;
+  let target: TestDatabase;
+  let exchange: Simulator;
+  const venue = createVenue({ startMs: Date.now() });
+
+  before(async () => {
+    server = await startServer("real");
+    exchange = await startSimulator({ venue, limits: { weightPerMinute: 100_000 } });
+  });
+  beforeEach(async () => {
+    await target?.close();
+    target = await server.newDatabase({ migrated: false });
+  });
+  after(async () => {
+    await exchange?.stop();
+    await target?.close();
+    await server?.stop();
+  });
+
+  const serve = (account: RecordedAccount) => venue.setRecorded(USER, account);
+  const run = (...args: string[]) =>
+    hlsync([
+      ...[...args, "--api-url", exchange.url, "--database", target.url, "--account", USER],
+      ...["--log-level", "warn", "--weight", "100000"],
+    ]);
+  const sync = async () => {
+    const { code, stderr } = await run("sync", "--once");
+    assert.equal(code, 0, stderr);
+  };
+  const verified = async (code: number, ...lines: RegExp[]) => {
+    const done = await run("verify");
+    assert.equal(done.code, code, done.stdout + done.stderr);
+    for (const line of lines) assert.match(done.stdout, line);
+    return done.stdout;
+  };
+
+  it("names a position that was closed since, and none after the next sync (case 01)", async () => {
+    const now = Date.now();
+    const opened = [
+      fill("BTC", "B", "0.0", now - 9 * MINUTE, 1),
+      fill("TON", "B", "0.0", now - 9 * MINUTE, 2),
+    ];
+    serve({
+      fills: opened,
+      clearinghouseState: {
+        "": stateAt(now - 5 * MINUTE, position("BTC", "0.1"), position("TON", "0.1")),
+      },
+    });
+    await sync();
+    await verified(0);
+    const closed = fill("TON", "A", "0.1", now - 2 * MINUTE, 3);
+    serve({
+      fills: [...opened, closed],
+      clearinghouseState: { "": stateAt(now - MINUTE, position("BTC", "0.1")) },
+    });
+    await verified(4, /extra +hl_positions \|TON: venue flat, database long 0.1/, /missing +hl_fills .*TON/);
+    await sync();
+    await verified(0);
+    await target.database.query("update hl_positions set size = 0.3 where coin = 'BTC'");
+    await verified(4, /changed +hl_positions \|BTC: venue long 0.1, database long 0.3/);
+    // The row is as young as the venue's state, which does not move: doubted, it gives way to the same state.
+    await sync();
+    await verified(0);
+  });
+
+  it("names balances that left the list, and a row from the future, which the next sync puts right (case 02)", async () => {
+    serve({
+      spotClearinghouseState: { balances: [balance("USDC", "100.0"), balance("HYPE", "10.0")] },
+    });
+    await sync();
+    serve({ spotClearinghouseState: { balances: [balance("USDC", "125.0"), balance("o9130", "0.0")] } });
+    await verified(4, /changed +hl_balances USDC: venue 125/, /extra +hl_balances HYPE: venue 0/);
+    await target.database.query(
+      "update hl_balances set as_of_ms = as_of_ms + 7200000, total = 7 where coin = 'USDC'",
+    );
+    await verified(4, /future +hl_balances USDC/);
+    await sync();
+    await sync();
+    await verified(0);
+  });
+
+  it("names orders that are only in quarantine, in both lists (case 08)", async () => {
+    const now = Date.now();
+    serve({
+      historicalOrders: [filled(1, now - 5 * MINUTE), filled(2, now - 4 * MINUTE, { limitPx: null })],
+    });
+    await sync();
+    const text = await verified(4, /unread +hl_orders .*"oid":2/, /^quarantine historicalOrders 1$/m);
+    assert.match(text, /unprovable +orders .*could not be understood/);
+    serve({ frontendOpenOrders: [{ ...filled(2, now - 4 * MINUTE).order, limitPx: null }] });
+    await sync();
+    await verified(4, /unread +hl_orders .*"oid":2.*frontendOpenOrders/);
+    // Gone from the lists, it is still in no table.
+    serve({});
+    await verified(4, /quarantined hl_orders 2: in quarantine only/);
+  });
+
+  it("takes every row of a list that came empty for extra", async () => {
+    const now = Date.now();
+    const ledger = [1, 2].map((id) => ({
+      time: now - id * MINUTE,
+      hash: `0x${`${id}`.repeat(64)}`,
+      delta: { type: "deposit", usdc: `${id}.0` },
+    }));
+    serve({ ledger, fills: [fill("@1", "B", "0.0", now - 9 * MINUTE, 1)] });
+    await sync();
+    await verified(0);
+    serve({});
+    const text = await verified(4);
+    assert.equal(text.match(/^extra +hl_ledger/gm)?.length, 2, text);
+    assert.equal(text.match(/^extra +hl_fills/gm)?.length, 1, text);
+  });
+});

@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { CASH_GRACE_MS, CashCheck } from "../../../src/sync/cashCheck.ts";
+import type { FundingRow, LedgerRow } from "../../../src/sync/events.ts";
+import { ACCOUNT, fill } from "./rows.ts";
+
+const HOUR_MS = 3_600_000;
+const T0 = 1_790_000_000_000 - (1_790_000_000_000 % HOUR_MS) + 600_000;
+const BTC = new Set(["BTC"]);
+const NONE = new Set<string>();
+
+const funding = (timeMs: number, usdc: string, coin = "BTC"): FundingRow => ({
+  account: ACCOUNT,
+  coin,
+  timeMs,
+  usdc,
+  size: "1",
+  fundingRate: "0.0000125",
+  samples: null,
+  raw: {},
+  source: "stream",
+  seenAtMs: timeMs,
+});
+const deposit = (timeMs: number): LedgerRow => ({
+  account: ACCOUNT,
+  timeMs,
+  hash: "0x1",
+  type: "deposit",
+  token: null,
+  amount: null,
+  digest: "d",
+  raw: {},
+  source: "stream",
+  seenAtMs: timeMs,
+});
+/** What is ripe after the grace, by key. */
+const keys = (check: CashCheck, nowMs: number) => check.ripe(nowMs + CASH_GRACE_MS).map(({ key }) => key);
+
+describe("cash of a dex", () => {
+  it("is explained by fills, their fees and funding, to the last digit", () => {
+    const check = new CashCheck(CASH_GRACE_MS);
+    check.noteState("", T0, "1000", NONE, T0);
+    check.noteFills([
+      fill({ timeMs: T0 + 10, side: "buy", size: "2", price: "10", value: "20", fee: "0.009" }),
+    ]);
+    check.noteFunding([funding(T0 + 20, "-0.5")]);
+    check.noteState("", T0 + 5_000, "979.491", BTC, T0 + 5_000);
+    assert.deepEqual(keys(check, T0 + 5_000), []);
+  });
+
+  it("names the window in which a transfer is missing, and forgets it when the row was merely late", () => {
+    for (const isLate of [false, true]) {
+      const check = new CashCheck(CASH_GRACE_MS);
+      check.noteState("", T0, "1000", NONE, T0);
+      check.noteState("", T0 + 5_000, "1100", NONE, T0 + 5_000);
+      check.noteState("", T0 + 10_000, "1100", NONE, T0 + 10_000);
+      if (isLate) check.noteLedger([deposit(T0 + 2_000)]);
+      const found = check.ripe(T0 + 5_000 + CASH_GRACE_MS);
+      assert.equal(found.length, isLate ? 0 : 1);
+      if (isLate) continue;
+      const { kind, fromMs, toMs, moved } = found[0]!;
+      assert.deepEqual([kind, fromMs, toMs, moved], ["cash", T0, T0 + 10_000, "100"]);
+      check.noteLedger([deposit(T0 + 2_000)]);
+      assert.equal(check.settle(found[0]!, T0 + 20_000), true);
+      check.noteState("", T0 + 25_000, "1100", NONE, T0 + 25_000);
+      assert.deepEqual(keys(check, T0 + 25_000), []);
+    }
+  });
+
+  it("is not chased again when the venue has no row for it, and later losses are still found", () => {
+    const check = new CashCheck(CASH_GRACE_MS);
+    check.noteState("", T0, "1000", NONE, T0);
+    check.noteState("", T0 + 5_000, "1001", NONE, T0 + 5_000);
+    const [found] = check.ripe(T0 + 5_000 + CASH_GRACE_MS);
+    assert.equal(check.settle(found!, T0 + 20_000), false);
+    check.noteState("", T0 + 25_000, "1001", NONE, T0 + 25_000);
+    check.noteState("", T0 + 30_000, "1002", NONE, T0 + 30_000);
+    assert.deepEqual(keys(check, T0 + 30_000), [], "within the pause");
+    check.noteState("", T0 + 90_000, "1002", NONE, T0 + 90_000);
+    check.noteState("", T0 + 95_000, "1050", NONE, T0 + 95_000);
+    assert.deepEqual(keys(check, T0 + 95_000), ["cash:"]);
+  });
+
+  it("is no sign where collateral is pooled, nor while a fill of the state is on its way", () => {
+    const pooled = new CashCheck(CASH_GRACE_MS);
+    pooled.noteState("", T0, null, NONE, T0);
+    pooled.noteState("", T0 + 5_000, null, NONE, T0 + 5_000);
+    assert.deepEqual(keys(pooled, T0 + 5_000), []);
+    const late = new CashCheck(CASH_GRACE_MS);
+    late.noteState("", T0, "1000", NONE, T0);
+    late.noteState("", T0 + 5_000, "990", BTC, T0 + 5_000);
+    late.noteFills([fill({ timeMs: T0 + 4_000, side: "buy", value: "10", fee: "0" })]);
+    assert.deepEqual(keys(late, T0 + 5_000), []);
+  });
+
+  it("is kept for each dex by itself", () => {
+    const check = new CashCheck(CASH_GRACE_MS);
+    for (const dex of ["", "xyz"]) check.noteState(dex, T0, "1000", NONE, T0);
+    check.noteFills([fill({ coin: "xyz:AAPL", timeMs: T0 + 10, side: "sell", value: "30", fee: "0" })]);
+    check.noteState("", T0 + 5_000, "1000", NONE, T0 + 5_000);
+    check.noteState("xyz", T0 + 5_000, "1031", NONE, T0 + 5_000);
+    assert.deepEqual(keys(check, T0 + 5_000), ["cash:xyz"]);
+  });
+});
+
+describe("funding", () => {
+  const hour = T0 - 600_000 + HOUR_MS;
+
+  it("is due for a position that was held over a full hour, in any mode", () => {
+    const check = new CashCheck(CASH_GRACE_MS);
+    check.noteState("", hour - 3_000, null, new Set(["BTC", "ETH"]), hour - 3_000);
+    check.noteFunding([funding(hour + 30, "-1", "ETH")]);
+    check.noteState("", hour + 2_000, null, new Set(["BTC", "ETH", "SOL"]), hour + 2_000);
+    assert.deepEqual(keys(check, hour + 2_000), [`funding:BTC:${hour}`]);
+    check.noteFunding([funding(hour + 40, "-2")]);
+    assert.deepEqual(keys(check, hour + 2_000), []);
+  });
+
+  it("is not due for what was opened or closed around the hour, nor when the state before it is old", () => {
+    const check = new CashCheck(CASH_GRACE_MS);
+    check.noteState("", hour - 3_000, null, BTC, hour - 3_000);
+    check.noteState("", hour + 2_000, null, NONE, hour + 2_000);
+    assert.deepEqual(keys(check, hour + 2_000), []);
+    const old = new CashCheck(CASH_GRACE_MS);
+    old.noteState("", hour - 120_000, null, BTC, hour - 120_000);
+    old.noteState("", hour + 2_000, null, BTC, hour + 2_000);
+    assert.deepEqual(keys(old, hour + 2_000), []);
+  });
+});
+
+describe("a balance of spot", () => {
+  const at = (coin: string, total: string) => [{ coin, total }];
+
+  it("that moves without a fill or transfer is suspected; one near explains it", () => {
+    for (const explained of [false, true]) {
+      const check = new CashCheck(CASH_GRACE_MS);
+      check.noteBalances(at("HYPE", "10"), false, T0);
+      if (explained) check.noteFills([fill({ coin: "@107", timeMs: T0 + 1_000 })]);
+      check.noteBalances(at("HYPE", "25"), false, T0 + 5_000);
+      assert.deepEqual(keys(check, T0 + 5_000), explained ? [] : ["balance:HYPE"]);
+    }
+  });
+
+  it("that leaves the list counts as 0; dollars are no sign where they are collateral", () => {
+    const check = new CashCheck(CASH_GRACE_MS);
+    check.noteBalances([...at("HYPE", "10"), ...at("USDC", "5")], true, T0);
+    check.noteBalances([...at("USDC", "7")], true, T0 + 5_000);
+    assert.deepEqual(keys(check, T0 + 5_000), ["balance:HYPE"]);
+  });
+});
