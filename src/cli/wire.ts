@@ -11,15 +11,13 @@ import { createSocketFactory } from "../connection/webSocket.ts";
 import { ConfigError } from "../errors.ts";
 import { createFeed, type Feed } from "../outputs/feed.ts";
 import { ACCOUNT_STREAMS } from "../protocol/channels.ts";
-import { orAborted } from "../runtime/abort.ts";
-import type { Service } from "../runtime/lifecycle.ts";
 import { systemRandom } from "../runtime/random.ts";
 import type { Database } from "../store/database.ts";
-import { openEmbedded, RELEASE_NEEDS_MS } from "../store/embedded.ts";
+import { openEmbedded } from "../store/embedded.ts";
 import { hasEmbeddedDatabase } from "../store/embeddedFolder.ts";
 import { createMemoryStore } from "../store/memory.ts";
 import { migrate, requireMigrated } from "../store/migrate.ts";
-import { CLOSE_WITHIN_MS, openPostgres } from "../store/postgres.ts";
+import { openPostgres } from "../store/postgres.ts";
 import { type DatabaseStore, openStore } from "../store/store.ts";
 import type { Progress } from "../sync/account/account.ts";
 import { Engine, type EngineConfig, type EngineDeps } from "../sync/engine.ts";
@@ -36,40 +34,20 @@ export interface OpenDatabase {
 export const isUrl = (database: string): boolean => /^postgres(ql)?:\/\//i.test(database);
 
 /** A Postgres by URL, or the embedded one in a folder, started when nobody runs it yet. */
-export async function openDatabase({
-  options,
-  clock,
-  log,
-  signal,
-  lifecycle,
-}: Context): Promise<OpenDatabase> {
+export async function openDatabase({ options, clock, log }: Context): Promise<OpenDatabase> {
   if (isUrl(options.database)) {
-    const database = lifecycle.add(connectionsOf(openPostgres(options.database)));
-    return { database: database.of, url: options.database, close: () => database.stop() };
+    const database = openPostgres(options.database);
+    return { database, url: options.database, close: () => database.close() };
   }
-  const opening = openEmbedded(resolve(options.database), { clock, log, signal });
-  // Added while it opens, so that a signal meanwhile leaves no server behind.
-  const server = lifecycle.add({
-    name: "embedded database",
-    needsMs: RELEASE_NEEDS_MS,
-    stop: (withinMs?: number) => opening.then((opened) => opened.release(withinMs)).catch(() => {}),
-  });
-  const { url } = await opening;
-  const database = lifecycle.add(connectionsOf(openPostgres(url)));
+  const folder = resolve(options.database);
+  const server = await openEmbedded(folder, { clock, log });
+  const database = openPostgres(server.url);
   const close = async () => {
-    await database.stop();
-    await server.stop();
+    await database.close();
+    await server.release();
   };
-  return { database: database.of, url, close };
+  return { database, url: server.url, close };
 }
-
-/** A database as a part that is stopped after all that use it. */
-const connectionsOf = (database: Database): Service & { of: Database } => ({
-  name: "connections to the database",
-  of: database,
-  needsMs: CLOSE_WITHIN_MS,
-  stop: () => database.close(),
-});
 
 export interface MigratedDatabase extends OpenDatabase {
   store: DatabaseStore;
@@ -79,7 +57,7 @@ export interface MigratedDatabase extends OpenDatabase {
 export async function openMigrated(context: Context): Promise<MigratedDatabase> {
   const opened = await openDatabase(context);
   try {
-    const applied = await orAborted(migrate(opened.database), context.signal);
+    const applied = await migrate(opened.database);
     if (applied.length > 0) context.log.info("schema brought up to date", { migrations: applied.length });
     return { ...opened, store: openStore(opened.database) };
   } catch (error) {
@@ -88,26 +66,16 @@ export async function openMigrated(context: Context): Promise<MigratedDatabase> 
   }
 }
 
-/** Throws `ConfigError` where nothing has been stored yet. */
-function requireDatabase({ options: { database } }: Context): void {
+/** The same for who only reads: makes no database and changes no schema. */
+export async function openToRead(context: Context): Promise<MigratedDatabase> {
+  const { database } = context.options;
   if (!isUrl(database) && !hasEmbeddedDatabase(database))
     throw new ConfigError(
       `there is no database in ${resolve(database)}: hlsync run makes one, or name another (--database, DATABASE_URL)`,
     );
-}
-
-/** The same for who changes what is stored: makes no database. */
-export async function openExisting(context: Context): Promise<MigratedDatabase> {
-  requireDatabase(context);
-  return openMigrated(context);
-}
-
-/** The same for who only reads: makes no database and changes no schema. */
-export async function openToRead(context: Context): Promise<MigratedDatabase> {
-  requireDatabase(context);
   const opened = await openDatabase(context);
   try {
-    await orAborted(requireMigrated(opened.database), context.signal);
+    await requireMigrated(opened.database);
     return { ...opened, store: openStore(opened.database) };
   } catch (error) {
     await opened.close();
@@ -119,30 +87,29 @@ export async function openToRead(context: Context): Promise<MigratedDatabase> {
 const LEASE_ANSWER_MS = 3_000;
 
 /** What lets several processes share one database: leases over a connection of their own. */
-export function openLeases(url: string, { lifecycle }: Context): NonNullable<EngineDeps["shared"]> {
-  const { of: database } = lifecycle.add(
-    connectionsOf(
-      openPostgres(url, {
-        maxConnections: 1,
-        connectTimeoutMs: LEASE_ANSWER_MS,
-        statementTimeoutMs: LEASE_ANSWER_MS,
-      }),
-    ),
-  );
+export function openLeases(url: string): {
+  shared: NonNullable<EngineDeps["shared"]>;
+  close(): Promise<void>;
+} {
+  const database = openPostgres(url, {
+    maxConnections: 1,
+    connectTimeoutMs: LEASE_ANSWER_MS,
+    statementTimeoutMs: LEASE_ANSWER_MS,
+  });
   const start = Math.floor(systemRandom.next() * 36 ** 6)
     .toString(36)
     .padStart(6, "0");
   const holder = `${hostname()}:${process.pid}:${start}`;
-  return { leases: openStore(database), holder };
+  return { shared: { leases: openStore(database), holder }, close: () => database.close() };
 }
 
 /** The store that `run` and `monitor` follow into: the database, or memory with `--no-db`. */
 export async function openFor(
   context: Context,
-): Promise<{ store: Store; database: MigratedDatabase | null }> {
-  if (!context.options.db) return { store: createMemoryStore(), database: null };
+): Promise<{ store: Store; database: MigratedDatabase | null; close(): Promise<void> }> {
+  if (!context.options.db) return { store: createMemoryStore(), database: null, close: async () => {} };
   const opened = await openMigrated(context);
-  return { store: opened.store, database: opened };
+  return { store: opened.store, database: opened, close: () => opened.close() };
 }
 
 export interface Venue {
@@ -151,22 +118,17 @@ export interface Venue {
   limiter: RateLimiter;
 }
 
-/**
- * How to ask the venue and listen to it. `limits`: how its budget is shared. When the program stops, whoever still
- * waits for an answer gets none.
- */
+/** The venue behind the options. `limits`: how its budget is shared. */
 export function connectVenue(
-  { options, clock, log, lifecycle }: Context,
+  { options, clock, log }: Context,
   limits: Partial<Pick<LimiterOptions, "shares">> = {},
 ): Venue {
   const random = systemRandom;
   const limiter = new RateLimiter(clock, { weightPerMinute: options.weight, ...limits });
-  const stopping = new AbortController();
-  lifecycle.add({ name: "requests to the venue", stop: async () => stopping.abort(new Error("stopped")) });
-  const rest = { post: createHttpPost(), limiter, signal: stopping.signal };
+  const post = createHttpPost();
   return {
     limiter,
-    info: createInfoClient({ ...rest, apiUrl: options.apiUrl, clock, random, log }),
+    info: createInfoClient({ apiUrl: options.apiUrl, post, clock, random, limiter, log }),
     openStream: createStreams({
       wsUrl: options.wsUrl,
       socketFactory: createSocketFactory(),
@@ -209,17 +171,14 @@ export interface Following {
   failed: Promise<never>;
 }
 
-/** What was received is written before the engine lets go. */
-const ENGINE_NEEDS_MS = 1_500;
-
-/** Makes the engine over an open store; the caller starts it. */
+/** Makes the engine over an open store; the caller starts and stops it. */
 export function follow(
   context: Context,
   store: Store,
-  extra: { onProgress?: (progress: Progress) => void; shared?: EngineDeps["shared"] } = {},
+  extra: { venue?: Venue; onProgress?: (progress: Progress) => void; shared?: EngineDeps["shared"] } = {},
 ): Following {
-  const { clock, log, lifecycle } = context;
-  const venue = connectVenue(context);
+  const { clock, log } = context;
+  const venue = extra.venue ?? connectVenue(context);
   const feed = createFeed(log);
   let fail: (error: unknown) => void = () => {};
   const failed = new Promise<never>((_, reject) => {
@@ -237,7 +196,5 @@ export function follow(
     ...(extra.onProgress ? { onProgress: extra.onProgress } : {}),
     ...(extra.shared ? { shared: extra.shared } : {}),
   };
-  const engine = new Engine(deps, engineConfig(context));
-  lifecycle.add({ name: engine.name, needsMs: ENGINE_NEEDS_MS, stop: () => engine.stop() });
-  return { engine, feed, venue, failed };
+  return { engine: new Engine(deps, engineConfig(context)), feed, venue, failed };
 }

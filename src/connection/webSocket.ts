@@ -7,8 +7,11 @@ import { TransportError } from "../errors.ts";
 import type { SocketFactory } from "../runtime/net.ts";
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
-/** The largest frame seen is 177 kB (all asset contexts); states of large accounts have 65 kB. */
-const MAX_FRAME_BYTES = 16 * 1024 * 1024;
+/**
+ * The largest frame seen has 177 kB (all asset contexts); five thousand open orders would have 2 MB. A longer one closes the
+ * socket: its loss is a gap, which REST closes.
+ */
+const MAX_FRAME_BYTES = 8 * 1024 * 1024;
 
 export function createSocketFactory(maxFrameBytes = MAX_FRAME_BYTES): SocketFactory {
   return (url, handlers) => {

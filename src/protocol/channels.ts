@@ -7,10 +7,12 @@
 import {
   isObject,
   isRead,
+  isWhole,
   type Read,
+  type ReadParts,
   type ReadRows,
   readJson,
-  readOne,
+  readParts,
   readRows,
   type Unread,
 } from "./decode.ts";
@@ -26,10 +28,10 @@ import {
   WireOrder,
   WireOrderTransition,
   WireSpotState,
+  type WireStateParts,
   WireTrade,
   WireTwapHistoryItem,
   WireTwapSliceFill,
-  WireWebData2,
   WireWebData3,
 } from "./schemas.ts";
 
@@ -51,10 +53,17 @@ export type Content =
   | { type: "fundings"; rows: Read<WireFunding>[] }
   | { type: "ledger"; rows: Read<WireLedgerUpdate>[] }
   | { type: "twapHistory"; rows: Read<WireTwapHistoryItem>[] }
-  | { type: "clearinghouseState"; dex: string; state: Read<WireClearinghouseState> }
-  | { type: "spotState"; state: Read<WireSpotState> }
+  /** What a state lacks is also in the reading's `unread`. */
+  | { type: "clearinghouseState"; dex: string; state: ReadParts<WireStateParts> }
+  | { type: "spotState"; state: ReadParts<WireSpotState> }
   | { type: "webData3"; data: WireWebData3 }
-  | { type: "webData2"; data: WireWebData2; openOrders: Read<WireOrder>[]; complete: boolean }
+  | {
+      type: "webData2";
+      perp: ReadParts<WireStateParts> | null;
+      spot: ReadParts<WireSpotState> | null;
+      openOrders: Read<WireOrder>[];
+      complete: boolean;
+    }
   | { type: "mids"; dex: string; mids: Record<string, string> }
   | { type: "trades"; rows: Read<WireTrade>[] }
   | { type: "candle"; rows: Read<WireCandle>[] }
@@ -69,6 +78,7 @@ export interface Reading {
   /** True only on the first message of a streaming feed; the key is absent later. */
   isSnapshot: boolean;
   content: Content;
+  /** All that could not be read, rows and fields. */
   unread: Unread[];
 }
 
@@ -118,14 +128,14 @@ function feed<T>(
 
 /** Reads one object under `key`, or the data itself when there is no key. */
 function single<T>(
-  read: (data: unknown) => Read<T> | Unread,
+  read: (data: unknown) => ReadParts<T> | Unread,
   key: string | null,
-  toContent: (value: Read<T>, data: unknown) => Content,
+  toContent: (value: ReadParts<T>, data: unknown) => Content,
 ) {
   return (data: unknown): Reading => {
     const result = read(key === null ? data : field(data, key));
     if (!isRead(result)) return nothing(data, [result]);
-    return { user: userOf(data), isSnapshot: false, content: toContent(result, data), unread: [] };
+    return { user: userOf(data), isSnapshot: false, content: toContent(result, data), unread: result.unread };
   };
 }
 
@@ -160,7 +170,7 @@ const twapHistory = (key: string) =>
 
 /** `userEvents`: exactly one key per message says which of its variants it is. */
 function userEvents(data: unknown): Reading {
-  if (!isObject(data)) return nothing(data, [{ raw: data, reason: "an object was expected" }]);
+  if (!isObject(data)) return nothing(data, [{ kind: "row", raw: data, reason: "an object was expected" }]);
   if ("fills" in data) return fills(data);
   if ("funding" in data) return fundings("funding")(data);
   if ("twapSliceFills" in data) return twapSliceFills(data);
@@ -171,7 +181,7 @@ function userEvents(data: unknown): Reading {
     user: null,
     isSnapshot: false,
     content: { type: "notice", what, raw: data },
-    unread: known ? [] : [{ raw: data, reason: `unknown user event: ${what}` }],
+    unread: known ? [] : [{ kind: "row", raw: data, reason: `unknown user event: ${what}` }],
   };
 }
 
@@ -180,20 +190,32 @@ function openOrders(data: unknown): Reading {
   return {
     user: userOf(data),
     isSnapshot: false,
-    content: { type: "openOrders", dex: dexOf(data), rows, complete: unread.length === 0 },
+    content: { type: "openOrders", dex: dexOf(data), rows, complete: isWhole(unread) },
     unread,
   };
 }
 
+/** Three answers in one, each read by itself. */
 function webData2(data: unknown): Reading {
-  const result = readOne(WireWebData2, data);
-  if (!isRead(result)) return nothing(data, [result]);
-  const { rows, unread } = readRows(WireOrder, result.value.openOrders);
+  const perp = readParts(WireClearinghouseState, field(data, "clearinghouseState"));
+  const spotData = field(data, "spotState") ?? null;
+  const spot = spotData === null ? null : readParts(WireSpotState, spotData);
+  const { rows, unread } = readRows(WireOrder, field(data, "openOrders"));
+  const unreadOf = (part: ReadParts<unknown> | Unread | null): Unread[] =>
+    part === null ? [] : isRead(part) ? part.unread : [part];
+  const partOf = <T>(part: ReadParts<T> | Unread | null): ReadParts<T> | null =>
+    part !== null && isRead(part) ? part : null;
   return {
-    user: result.value.user,
+    user: userOf(data),
     isSnapshot: false,
-    content: { type: "webData2", data: result.value, openOrders: rows, complete: unread.length === 0 },
-    unread,
+    content: {
+      type: "webData2",
+      perp: partOf(perp),
+      spot: partOf(spot),
+      openOrders: rows,
+      complete: isWhole(unread),
+    },
+    unread: [...unreadOf(perp), ...unreadOf(spot), ...unread],
   };
 }
 
@@ -257,7 +279,7 @@ export const CHANNELS: readonly Channel[] = [
     channel: "clearinghouseState",
     perDex: true,
     read: single(
-      (d) => readOne(WireClearinghouseState, d),
+      (d) => readParts(WireClearinghouseState, d),
       "clearinghouseState",
       (value, data) => ({ type: "clearinghouseState", dex: dexOf(data), state: value }),
     ),
@@ -269,7 +291,7 @@ export const CHANNELS: readonly Channel[] = [
     channel: "spotState",
     perDex: false,
     read: single(
-      (d) => readOne(WireSpotState, d),
+      (d) => readParts(WireSpotState, d),
       "spotState",
       (value) => ({ type: "spotState", state: value }),
     ),
@@ -280,13 +302,13 @@ export const CHANNELS: readonly Channel[] = [
     channel: "webData3",
     perDex: false,
     read: (data) => {
-      const result = readOne(WireWebData3, data);
+      const result = readParts(WireWebData3, data);
       if (!isRead(result)) return nothing(data, [result]);
       return {
         user: result.value.userState.user,
         isSnapshot: false,
         content: { type: "webData3", data: result.value },
-        unread: [],
+        unread: result.unread,
       };
     },
   },
@@ -298,7 +320,7 @@ export const CHANNELS: readonly Channel[] = [
     perDex: true,
     cadenceMs: STATE_CADENCE_MS,
     read: single(
-      (d) => readOne(WireMids, d),
+      (d) => readParts(WireMids, d),
       "mids",
       (value, data) => ({ type: "mids", dex: dexOf(data), mids: value.value }),
     ),
@@ -329,7 +351,7 @@ export const CHANNELS: readonly Channel[] = [
     channel: "l2Book",
     cadenceMs: STATE_CADENCE_MS,
     read: single(
-      (d) => readOne(WireBook, d),
+      (d) => readParts(WireBook, d),
       null,
       ({ value }) => ({ type: "book", book: value }),
     ),
@@ -339,7 +361,7 @@ export const CHANNELS: readonly Channel[] = [
     type: "activeAssetCtx",
     channel,
     read: single(
-      (d: unknown) => readOne(WireAssetCtx, d),
+      (d: unknown) => readParts(WireAssetCtx, d),
       null,
       (ctx) => ({ type: "assetCtx" as const, ctx }),
     ),

@@ -1,20 +1,15 @@
 /**
  * Reading without trust. Guarantees: never throws for any input; rows that fit are kept with the object they came
  * from, rows that do not are handed back with the reason; one object where a list is usual, and a list of one where an
- * object is usual, are accepted.
+ * object is usual, are accepted. What does not fit costs what `tolerance.ts` says, and a strict parse comes first, so that
+ * what fits is read as fast as if nothing were tolerated.
  */
 import type { z } from "zod";
+import { VALUE_LIMITS } from "./limits.ts";
+import { mend, type Read, type ReadParts, type Unread } from "./tolerance.ts";
 
-/** A value that fits its schema, beside the venue's own object. */
-export interface Read<T> {
-  value: T;
-  raw: unknown;
-}
-/** Something that could not be understood: kept for quarantine. */
-export interface Unread {
-  raw: unknown;
-  reason: string;
-}
+export type { Read, ReadParts, Unread };
+
 export interface ReadRows<T> {
   rows: Read<T>[];
   unread: Unread[];
@@ -28,20 +23,44 @@ export function complaint(error: z.ZodError): string {
   return path === "" ? issue.message : `${path}: ${issue.message}`;
 }
 
+const lostRow = (raw: unknown, reason: string): Unread => ({ kind: "row", raw, reason });
+
 export function readRows<T>(schema: z.ZodType<T>, data: unknown): ReadRows<T> {
   const result: ReadRows<T> = { rows: [], unread: [] };
   if (data === null || data === undefined) {
-    result.unread.push({ raw: data ?? null, reason: "a list is missing" });
+    result.unread.push(lostRow(null, "a list is missing"));
     return result;
   }
-  for (const raw of Array.isArray(data) ? data : [data]) {
+  const list = Array.isArray(data) ? data : [data];
+  for (const raw of list.length > VALUE_LIMITS.rows ? list.slice(0, VALUE_LIMITS.rows) : list) {
     const parsed = schema.safeParse(raw);
-    if (parsed.success) result.rows.push({ value: parsed.data, raw });
-    else result.unread.push({ raw, reason: complaint(parsed.error) });
+    if (parsed.success) {
+      result.rows.push({ value: parsed.data, raw });
+      continue;
+    }
+    const mended = mend(schema, raw, parsed.error, false);
+    if (mended === null) result.unread.push(lostRow(raw, complaint(parsed.error)));
+    else {
+      result.rows.push({ value: mended.value, raw: mended.raw });
+      result.unread.push(...mended.unread);
+    }
   }
+  const left = list.length - VALUE_LIMITS.rows;
+  if (left > 0)
+    result.unread.push(lostRow(left, `more than ${VALUE_LIMITS.rows} rows: the rest was not read`));
   return result;
 }
 
+/** One object, with the parts of it that fit. */
+export function readParts<T>(schema: z.ZodType<T>, data: unknown): ReadParts<T> | Unread {
+  const strict = readOne(schema, data);
+  if (isRead(strict)) return { ...strict, unread: [] };
+  const raw = Array.isArray(data) && data.length === 1 ? data[0] : data;
+  const parsed = schema.safeParse(raw);
+  return (parsed.success ? null : mend(schema, raw, parsed.error)) ?? strict;
+}
+
+/** One object that fits as a whole. */
 export function readOne<T>(schema: z.ZodType<T>, data: unknown): Read<T> | Unread {
   const parsed = schema.safeParse(data);
   if (parsed.success) return { value: parsed.data, raw: data };
@@ -49,18 +68,35 @@ export function readOne<T>(schema: z.ZodType<T>, data: unknown): Read<T> | Unrea
     const inner = schema.safeParse(data[0]);
     if (inner.success) return { value: inner.data, raw: data[0] };
   }
-  return { raw: data, reason: complaint(parsed.error) };
+  return lostRow(data, complaint(parsed.error));
 }
 
 export const isRead = <T>(result: Read<T> | Unread): result is Read<T> => "value" in result;
 
-/** JSON text to a value, or why not. */
+/** Those that make a list incomplete. */
+export const lostRows = (unread: readonly Unread[]): Unread[] => unread.filter(({ kind }) => kind === "row");
+
+/** Whether nothing of a list is missing, so that absence from it proves something. */
+export const isWhole = (unread: readonly Unread[]): boolean => unread.every(({ kind }) => kind !== "row");
+
+/** JSON text to a value, or why not. Keys named `__proto__`, which schemas do not see, are left out. */
 export function readJson(text: string): Read<unknown> | Unread {
   try {
     const value: unknown = JSON.parse(text);
+    if (text.includes("__proto__") || text.includes("\\u00")) removeProto(value);
     return { value, raw: value };
   } catch {
-    return { raw: text, reason: "not JSON" };
+    return lostRow(text, "not JSON");
+  }
+}
+
+function removeProto(value: unknown): void {
+  const stack = [value];
+  while (stack.length > 0) {
+    const next = stack.pop();
+    if (typeof next !== "object" || next === null) continue;
+    if (Object.hasOwn(next, "__proto__")) Reflect.deleteProperty(next, "__proto__");
+    for (const inner of Object.values(next)) stack.push(inner);
   }
 }
 

@@ -1,11 +1,20 @@
 /**
  * Every `/info` request hlsync sends: one row each, with its weight, its page order and how its answer is read.
- * Guarantees: reading never throws; list answers keep good rows and hand back bad ones.
+ * Guarantees: reading never throws; answers keep what can be read and hand back the rest in `unread`.
  * @see https://hyperliquid.gitbook.io/hyperliquid-docs/for-developers/api/info-endpoint
  */
-import { z } from "zod";
-import { isRead, type Read, type ReadRows, readOne, readRows, type Unread } from "./decode.ts";
-import { HORIZON, PAGE_ROWS_MAX } from "./limits.ts";
+import type { z } from "zod";
+import {
+  isObject,
+  isRead,
+  type ReadParts,
+  type ReadRows,
+  readOne,
+  readParts,
+  readRows,
+  type Unread,
+} from "./decode.ts";
+import { HORIZON, PAGE_ROWS_MAX, VALUE_LIMITS } from "./limits.ts";
 import {
   WireCandle,
   WireClearinghouseState,
@@ -22,10 +31,12 @@ import {
   WirePerpDexs,
   WireSpotMetaAndCtxs,
   WireSpotState,
+  type WireStateParts,
   WireTwapHistoryItem,
   WireTwapSliceFill,
   WireUserRole,
   WireWebData2,
+  WireWord,
 } from "./schemas.ts";
 
 export interface InfoRequest<P, R> {
@@ -85,27 +96,47 @@ const rows =
   <T>(schema: z.ZodType<T>) =>
   (body: unknown): ReadRows<T> | Unread => {
     if (Array.isArray(body)) return readRows(schema, body);
-    const single = readOne(schema, body);
-    return isRead(single) ? { rows: [single], unread: [] } : { raw: body, reason: "a list was expected" };
+    const single = readRows(schema, [body]);
+    return single.rows.length > 0 ? single : { kind: "row", raw: body, reason: "a list was expected" };
   };
 const one =
   <T>(schema: z.ZodType<T>) =>
-  (body: unknown): Read<T> | Unread =>
-    readOne(schema, body);
-const value =
-  <T>(schema: z.ZodType<T>) =>
-  (body: unknown): { value: T } | Unread => {
-    const result = readOne(schema, body);
-    return isRead(result) ? { value: result.value } : result;
+  (body: unknown): ReadParts<T> | Unread =>
+    readParts(schema, body);
+
+type OrderStatus = z.infer<typeof WireOrderStatus>;
+
+/** The answer about an order whose transition cannot be read has none, and says so in `unread`: it is not forgotten. */
+function orderStatus(body: unknown): ReadParts<OrderStatus> | Unread {
+  const strict = readOne(WireOrderStatus, body);
+  if (isRead(strict)) return { ...strict, unread: [] };
+  if (!isObject(body) || !isObject(body.order)) return strict;
+  const head = readOne(WireOrderStatus, { ...body, order: null });
+  if (!isRead(head)) return strict;
+  const { rows, unread } = readRows(WireOrderTransition, [body.order]);
+  return { value: { ...head.value, order: rows[0]?.value ?? null }, raw: body, unread };
+}
+
+/** More dexes than can be followed are not believed: the first ones are. */
+function perpDexs(body: unknown): ReadParts<z.infer<typeof WirePerpDexs>> | Unread {
+  const read = readParts(WirePerpDexs, body);
+  const left = isRead(read) ? read.value.length - VALUE_LIMITS.dexes : 0;
+  if (!isRead(read) || left <= 0) return read;
+  const reason = `more than ${VALUE_LIMITS.dexes} perp dexes: the rest is not followed`;
+  return {
+    value: read.value.slice(0, VALUE_LIMITS.dexes),
+    raw: body,
+    unread: [...read.unread, { kind: "row", raw: left, reason }],
   };
+}
 
 export const INFO = {
-  clearinghouseState: request<DexParams, Read<WireClearinghouseState>>(
+  clearinghouseState: request<DexParams, ReadParts<WireStateParts>>(
     "clearinghouseState",
     2,
     one(WireClearinghouseState),
   ),
-  spotClearinghouseState: request<UserParams, Read<WireSpotState>>(
+  spotClearinghouseState: request<UserParams, ReadParts<WireSpotState>>(
     "spotClearinghouseState",
     2,
     one(WireSpotState),
@@ -119,10 +150,10 @@ export const INFO = {
     rows(WireOrderTransition),
     LISTED,
   ),
-  orderStatus: request<UserParams & { oid: number | string }, { value: z.infer<typeof WireOrderStatus> }>(
+  orderStatus: request<UserParams & { oid: number | string }, ReadParts<OrderStatus>>(
     "orderStatus",
     2,
-    value(WireOrderStatus),
+    orderStatus,
   ),
   /** At most 2000 newest, descending. */
   userFills: request<UserParams & { aggregateByTime: false }, ReadRows<WireFill>>(
@@ -171,30 +202,26 @@ export const INFO = {
   >("candleSnapshot", 20, rows(WireCandle), 60, ({ req }) =>
     candlesBetween(req.interval, req.startTime, req.endTime ?? Number.POSITIVE_INFINITY),
   ),
-  allMids: request<{ dex: string }, { value: Record<string, string> }>("allMids", 2, value(WireMids)),
-  meta: request<{ dex: string }, { value: WireMeta }>("meta", 20, value(WireMeta)),
-  metaAndAssetCtxs: request<{ dex: string }, { value: z.infer<typeof WireMetaAndCtxs> }>(
+  allMids: request<{ dex: string }, ReadParts<Record<string, string>>>("allMids", 2, one(WireMids)),
+  meta: request<{ dex: string }, ReadParts<WireMeta>>("meta", 20, one(WireMeta)),
+  metaAndAssetCtxs: request<{ dex: string }, ReadParts<z.infer<typeof WireMetaAndCtxs>>>(
     "metaAndAssetCtxs",
     20,
-    value(WireMetaAndCtxs),
+    one(WireMetaAndCtxs),
   ),
-  spotMetaAndAssetCtxs: request<object, { value: z.infer<typeof WireSpotMetaAndCtxs> }>(
+  spotMetaAndAssetCtxs: request<object, ReadParts<z.infer<typeof WireSpotMetaAndCtxs>>>(
     "spotMetaAndAssetCtxs",
     20,
-    value(WireSpotMetaAndCtxs),
+    one(WireSpotMetaAndCtxs),
   ),
-  perpDexs: request<object, { value: z.infer<typeof WirePerpDexs> }>("perpDexs", 20, value(WirePerpDexs)),
-  userRole: request<UserParams, { value: z.infer<typeof WireUserRole> }>("userRole", 60, value(WireUserRole)),
+  perpDexs: request<object, ReadParts<z.infer<typeof WirePerpDexs>>>("perpDexs", 20, perpDexs),
+  userRole: request<UserParams, ReadParts<z.infer<typeof WireUserRole>>>("userRole", 60, one(WireUserRole)),
   /** `unifiedAccount`, `portfolioMargin`, `disabled`, `default`: an open set. */
-  userAbstraction: request<UserParams, { value: string | null }>(
-    "userAbstraction",
-    20,
-    value(z.union([z.string(), z.null()])),
-  ),
-  exchangeStatus: request<object, { value: z.infer<typeof WireExchangeStatus> }>(
+  userAbstraction: request<UserParams, ReadParts<string | null>>("userAbstraction", 20, one(WireWord)),
+  exchangeStatus: request<object, ReadParts<z.infer<typeof WireExchangeStatus>>>(
     "exchangeStatus",
     2,
-    value(WireExchangeStatus),
+    one(WireExchangeStatus),
   ),
-  webData2: request<UserParams, Read<WireWebData2>>("webData2", 20, one(WireWebData2)),
+  webData2: request<UserParams, ReadParts<WireWebData2>>("webData2", 20, one(WireWebData2)),
 } as const;

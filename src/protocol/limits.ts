@@ -37,6 +37,40 @@ export const PAGE_ROWS_MAX = 2_000;
  */
 export const PAGE_ROWS_MAYBE_FULL = 500;
 
+/**
+ * What a single value may be. Beyond its limit a value is not understood: it costs what `tolerance.ts` says. "Seen" is the
+ * largest of all captures (2023 to 2026).
+ */
+export const VALUE_LIMITS = {
+  /**
+   * Characters of a text that a schema names: names, hashes, client ids, decimals. Seen: 66 (a hash), 23 (a decimal). Three
+   * of them fit a btree row (2704 bytes), and arithmetic on so many digits is no work.
+   */
+  textLength: 128,
+  /** What goes into an `integer` column. Seen: 100,000,010 (a token). */
+  int32: 2_147_483_647,
+  /** Row times, [from, to): the venue opened in 2023 (oldest seen: 2023-03-27). Catches seconds, microseconds, 0 and 2^53. */
+  fromMs: Date.UTC(2023, 0, 1),
+  toMs: Date.UTC(2100, 0, 1),
+  /** Levels of nesting in one value. Seen: 9 in a whole answer; `JSON.stringify` overflows the stack below 5000. */
+  depth: 64,
+  /** Text of one value that no schema names. Seen: 1.2 k in a row that is stored. */
+  rawLength: 65_536,
+  /** Of a message in quarantine: what is kept of it, and of the reason. The longest frame that is stored whole has 10 k. */
+  quarantineLength: 65_536,
+  reasonLength: 500,
+  /** Rows of one list or entries of one record. Seen: 2000 (a page), 5000 (candles). */
+  rows: 10_000,
+  /** Perp dexes: each takes two subscriptions per account, of 1000 per address. Seen: 9. */
+  dexes: 400,
+} as const;
+
+/** Whether a row may be of this time, as far as the time alone tells. */
+export const isPlausibleMs = (value: unknown): value is number =>
+  Number.isSafeInteger(value) &&
+  (value as number) >= VALUE_LIMITS.fromMs &&
+  (value as number) < VALUE_LIMITS.toMs;
+
 export const NETWORKS = {
   mainnet: { apiUrl: "https://api.hyperliquid.xyz", wsUrl: "wss://api.hyperliquid.xyz/ws" },
   testnet: { apiUrl: "https://api.hyperliquid-testnet.xyz", wsUrl: "wss://api.hyperliquid-testnet.xyz/ws" },

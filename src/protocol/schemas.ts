@@ -5,9 +5,21 @@
  * @see https://hyperliquid.gitbook.io/hyperliquid-docs/for-developers/api/info-endpoint
  */
 import { z } from "zod";
+import { VALUE_LIMITS } from "./limits.ts";
+import { anything, display, entries, list, object, type ReadParts, summary } from "./tolerance.ts";
 
 const decimal = z.string().regex(/^-?\d+(\.\d+)?$/, "not a decimal string");
-const timeMs = z.int().nonnegative();
+const timeMs = z
+  .int()
+  .min(VALUE_LIMITS.fromMs, "a time before 2023")
+  .max(VALUE_LIMITS.toMs - 1, "a time after 2099");
+const timeSeconds = z
+  .int()
+  .min(VALUE_LIMITS.fromMs / 1000, "a time before 2023")
+  .max(VALUE_LIMITS.toMs / 1000 - 1, "a time after 2099");
+/** Ids are JSON numbers below 2^53; negative ones are ours (`contentTradeId`). */
+const id = z.int().nonnegative();
+const text = z.string();
 /** Lower-cased: the venue answers in lower case and accepts any. */
 const address = z
   .string()
@@ -17,252 +29,269 @@ const side = z.enum(["A", "B"]);
 
 export const isAddress = (text: string): boolean => address.safeParse(text).success;
 
-export const WireFill = z.looseObject({
-  coin: z.string(),
+export const WireFill = object({
+  coin: text,
   px: decimal,
   sz: decimal,
   side,
   time: timeMs,
   startPosition: decimal,
-  dir: z.string(),
+  dir: display(text),
   closedPnl: decimal,
-  hash: z.string().nullish(),
-  oid: z.int(),
+  hash: display(text),
+  oid: id,
   crossed: z.boolean(),
   fee: decimal,
-  tid: z.int().nullish(),
-  feeToken: z.string().nullish(),
-  builderFee: decimal.nullish(),
-  cloid: z.string().nullish(),
-  twapId: z.int().nullish(),
-  liquidation: z.looseObject({}).nullish(),
+  /** Part of the identity, like all that is not marked. */
+  tid: id.nullish(),
+  /** What the fee is counted in. */
+  feeToken: text.nullish(),
+  builderFee: display(decimal),
+  cloid: display(text),
+  twapId: display(id),
+  liquidation: display(object({})),
 });
 export type WireFill = z.infer<typeof WireFill>;
 
-export const WireTwapSliceFill = z.looseObject({ fill: WireFill, twapId: z.int() });
+export const WireTwapSliceFill = object({ fill: WireFill, twapId: id });
 export type WireTwapSliceFill = z.infer<typeof WireTwapSliceFill>;
 
 /** Both forms of an order: the short one of `orderUpdates`, and FrontendOrder with the optional keys present. */
-export const WireOrder = z.looseObject({
-  coin: z.string(),
+export const WireOrder = object({
+  coin: text,
   side,
   limitPx: decimal,
   sz: decimal,
-  oid: z.int(),
+  oid: id,
   timestamp: timeMs,
   origSz: decimal.nullish(),
-  cloid: z.string().nullish(),
-  reduceOnly: z.boolean().nullish(),
-  orderType: z.string().nullish(),
-  tif: z.string().nullish(),
-  isTrigger: z.boolean().nullish(),
-  triggerPx: decimal.nullish(),
-  triggerCondition: z.string().nullish(),
-  isPositionTpsl: z.boolean().nullish(),
-  children: z.array(z.unknown()).nullish(),
+  cloid: display(text),
+  reduceOnly: display(z.boolean()),
+  orderType: display(text),
+  tif: display(text),
+  isTrigger: display(z.boolean()),
+  triggerPx: display(decimal),
+  triggerCondition: display(text),
+  isPositionTpsl: display(z.boolean()),
 });
 export type WireOrder = z.infer<typeof WireOrder>;
 
-export const WireOrderTransition = z.looseObject({
+export const WireOrderTransition = object({
   order: WireOrder,
-  status: z.string(),
+  status: text,
   statusTimestamp: timeMs,
 });
 export type WireOrderTransition = z.infer<typeof WireOrderTransition>;
 
-export const WireFunding = z.looseObject({
-  time: timeMs,
-  coin: z.string(),
+const payment = {
+  coin: text,
   usdc: decimal,
   szi: decimal,
   fundingRate: decimal,
-  nSamples: z.int().nullish(),
-});
+  nSamples: display(z.int32()),
+};
+export const WireFunding = object({ time: timeMs, ...payment });
 export type WireFunding = z.infer<typeof WireFunding>;
 
 /** A row of `userFunding`: the payment sits in `delta`. */
-export const WireFundingUpdate = z.looseObject({
-  time: timeMs,
-  hash: z.string().nullish(),
-  delta: z.looseObject({
-    coin: z.string(),
-    usdc: decimal,
-    szi: decimal,
-    fundingRate: decimal,
-    nSamples: z.int().nullish(),
-  }),
-});
+export const WireFundingUpdate = object({ time: timeMs, hash: display(text), delta: object(payment) });
 export type WireFundingUpdate = z.infer<typeof WireFundingUpdate>;
 
-export const WireLedgerUpdate = z.looseObject({
+/** Types are an open set, and what a key holds may be new too: named here, so that no number is longer than numbers are. */
+const told = anything.optional();
+export const WireLedgerUpdate = object({
   time: timeMs,
-  hash: z.string(),
-  delta: z.looseObject({ type: z.string() }),
+  hash: text,
+  delta: object({
+    ...{ type: text, token: told, amount: told, usdc: told, usdcValue: told },
+    ...{ fee: told, feeToken: told, nativeTokenFee: told, interestAmount: told },
+    ...{ requestedUsd: told, netWithdrawnUsd: told, commission: told, closingCost: told, basis: told },
+  }),
 });
 export type WireLedgerUpdate = z.infer<typeof WireLedgerUpdate>;
 
-const marginSummary = z.looseObject({
+const marginSummary = object({
   accountValue: decimal,
   totalNtlPos: decimal,
   totalRawUsd: decimal,
   totalMarginUsed: decimal,
 });
 
-export const WirePosition = z.looseObject({
-  coin: z.string(),
+export const WirePosition = object({
+  coin: text,
   szi: decimal,
-  entryPx: decimal.nullish(),
+  entryPx: display(decimal),
   positionValue: decimal,
   unrealizedPnl: decimal,
-  returnOnEquity: decimal.nullish(),
-  liquidationPx: decimal.nullish(),
+  returnOnEquity: display(decimal),
+  liquidationPx: display(decimal),
   marginUsed: decimal,
-  maxLeverage: z.number().nullish(),
-  leverage: z.looseObject({ type: z.string(), value: z.number(), rawUsd: decimal.nullish() }).nullish(),
-  cumFunding: z
-    .looseObject({ allTime: decimal.nullish(), sinceOpen: decimal.nullish(), sinceChange: decimal.nullish() })
-    .nullish(),
+  maxLeverage: display(z.int32()),
+  leverage: display(object({ type: text, value: z.int32(), rawUsd: decimal.nullish() })),
+  cumFunding: display(
+    object({ allTime: display(decimal), sinceOpen: display(decimal), sinceChange: display(decimal) }),
+  ),
 });
 export type WirePosition = z.infer<typeof WirePosition>;
 
-export const WireClearinghouseState = z
-  .looseObject({
-    /** Absent in one capture; the cross part stands in, which is all that is known there. */
-    marginSummary: marginSummary.nullish(),
-    crossMarginSummary: marginSummary,
-    crossMaintenanceMarginUsed: decimal.nullish(),
-    withdrawable: decimal,
-    assetPositions: z.array(z.looseObject({ position: WirePosition })),
-    /** Block time of the state; absent in 2023. */
-    time: timeMs.nullish(),
-  })
-  .transform((state) => ({ ...state, marginSummary: state.marginSummary ?? state.crossMarginSummary }));
-export type WireClearinghouseState = z.infer<typeof WireClearinghouseState>;
+export const WireClearinghouseState = object({
+  /** Absent in one capture; the cross part stands in, which is all that is known there. */
+  marginSummary: summary(marginSummary).optional(),
+  crossMarginSummary: summary(marginSummary),
+  crossMaintenanceMarginUsed: summary(decimal).optional(),
+  withdrawable: summary(decimal),
+  assetPositions: list(object({ position: WirePosition })),
+  /** Block time of the state; absent in 2023. */
+  time: timeMs.nullish(),
+}).transform((state) => ({
+  ...state,
+  marginSummary: state.marginSummary === undefined ? state.crossMarginSummary : state.marginSummary,
+}));
+/** As much of a state as could be read. */
+export type WireStateParts = z.infer<typeof WireClearinghouseState>;
 
-export const WireBalance = z.looseObject({
-  coin: z.string(),
-  token: z.int().nullish(),
+type Margin = z.infer<typeof marginSummary>;
+/** A state that tells its totals. */
+export type WireClearinghouseState = WireStateParts & {
+  marginSummary: Margin;
+  crossMarginSummary: Margin;
+  withdrawable: string;
+};
+/** Whether what a state says in total could be read. */
+export const tellsTotals = <T>(
+  state: ReadParts<T>,
+): state is ReadParts<T & Pick<WireClearinghouseState, keyof T & keyof WireClearinghouseState>> =>
+  state.unread.every(({ kind }) => kind !== "summary");
+
+export const WireBalance = object({
+  coin: text,
+  token: display(z.int32()),
   total: decimal,
   hold: decimal,
   entryNtl: decimal.nullish(),
+  /** Parts of what is owned, owed and tied up. */
+  borrowed: decimal.nullish(),
+  spotHold: decimal.nullish(),
+  ltv: decimal.nullish(),
 });
-export const WireSpotState = z.looseObject({
-  balances: z.array(WireBalance),
-  portfolioMarginEnabled: z.boolean().nullish(),
-  portfolioMarginRatio: decimal.nullish(),
+export const WireSpotState = object({
+  balances: list(WireBalance),
+  portfolioMarginEnabled: summary(z.boolean()).optional(),
+  portfolioMarginRatio: summary(decimal).optional(),
 });
 export type WireSpotState = z.infer<typeof WireSpotState>;
 
-export const WireTwapHistoryItem = z.looseObject({
-  /** Seconds. */
-  time: timeMs,
-  state: z.looseObject({ coin: z.string(), side, sz: decimal }),
-  status: z.looseObject({ status: z.string() }),
-  twapId: z.int().nullish(),
+export const WireTwapHistoryItem = object({
+  time: timeSeconds,
+  state: object({ coin: text, side, sz: decimal }),
+  status: object({ status: text }),
+  twapId: id.nullish(),
 });
 export type WireTwapHistoryItem = z.infer<typeof WireTwapHistoryItem>;
 
-export const WireTrade = z.looseObject({
-  coin: z.string(),
+export const WireTrade = object({
+  coin: text,
   side,
   px: decimal,
   sz: decimal,
   time: timeMs,
-  hash: z.string().nullish(),
-  tid: z.int(),
+  hash: display(text),
+  tid: id,
 });
 export type WireTrade = z.infer<typeof WireTrade>;
 
-export const WireCandle = z.looseObject({
+export const WireCandle = object({
   t: timeMs,
   T: timeMs,
-  s: z.string(),
-  i: z.string(),
+  s: text,
+  i: text,
   o: decimal,
   c: decimal,
   h: decimal,
   l: decimal,
   v: decimal,
-  n: z.int(),
+  n: z.int32(),
 });
 export type WireCandle = z.infer<typeof WireCandle>;
 
-const level = z.looseObject({ px: decimal, sz: decimal, n: z.int() });
-export const WireBook = z.looseObject({
-  coin: z.string(),
+const level = object({ px: decimal, sz: decimal, n: display(z.int32()) });
+export const WireBook = object({
+  coin: text,
   time: timeMs,
-  levels: z.tuple([z.array(level), z.array(level)]),
+  levels: z.tuple([z.array(level).max(VALUE_LIMITS.rows), z.array(level).max(VALUE_LIMITS.rows)]),
 });
 export type WireBook = z.infer<typeof WireBook>;
 
-export const WireAssetCtx = z.looseObject({
-  coin: z.string(),
-  ctx: z.looseObject({
-    markPx: decimal.nullish(),
-    midPx: decimal.nullish(),
-    oraclePx: decimal.nullish(),
-    funding: decimal.nullish(),
-    openInterest: decimal.nullish(),
-    dayNtlVlm: decimal.nullish(),
-    prevDayPx: decimal.nullish(),
+export const WireAssetCtx = object({
+  coin: text,
+  ctx: object({
+    markPx: display(decimal),
+    midPx: display(decimal),
+    oraclePx: display(decimal),
+    funding: display(decimal),
+    openInterest: display(decimal),
+    dayNtlVlm: display(decimal),
+    prevDayPx: display(decimal),
   }),
 });
 export type WireAssetCtx = z.infer<typeof WireAssetCtx>;
 
-export const WireMids = z.record(z.string(), decimal);
+export const WireMids = entries(text.max(VALUE_LIMITS.textLength), decimal.max(VALUE_LIMITS.textLength));
 
-export const WireWebData3 = z.looseObject({
-  userState: z.looseObject({
+export const WireWebData3 = object({
+  userState: object({
     user: address,
-    serverTime: timeMs.nullish(),
-    abstraction: z.string().nullish(),
+    serverTime: display(timeMs),
+    abstraction: display(text),
   }),
 });
 export type WireWebData3 = z.infer<typeof WireWebData3>;
 
 /** `POST /info webData2`, and the former subscription of that name. */
-export const WireWebData2 = z.looseObject({
+export const WireWebData2 = object({
   user: address,
-  serverTime: timeMs,
+  serverTime: display(timeMs),
   clearinghouseState: WireClearinghouseState,
-  openOrders: z.array(z.unknown()),
+  openOrders: list(WireOrder),
   spotState: WireSpotState.nullish(),
 });
 export type WireWebData2 = z.infer<typeof WireWebData2>;
 
-export const WireMeta = z.looseObject({
-  universe: z.array(
-    z.looseObject({
-      name: z.string(),
-      szDecimals: z.int(),
-      maxLeverage: z.number(),
+export const WireMeta = object({
+  /** By index, which is also that of the contexts: a market that cannot be read keeps its place. */
+  universe: list(
+    object({
+      name: text,
+      szDecimals: z.int32(),
+      maxLeverage: display(z.int32()),
       isDelisted: z.boolean().nullish(),
-      marginTableId: z.int().nullish(),
-    }),
+      marginTableId: display(z.int32()),
+    }).nullable(),
   ),
-  marginTables: z.array(z.tuple([z.int(), z.looseObject({})])).nullish(),
-  collateralToken: z.int().nullish(),
+  marginTables: list(z.tuple([z.int32(), object({})])).nullish(),
+  collateralToken: z.int32().nullish(),
 });
 export type WireMeta = z.infer<typeof WireMeta>;
 
-const volume = z.looseObject({ dayNtlVlm: decimal.nullish() });
-
 /** The markets of a perp dex, and their contexts in the same order. */
-export const WireMetaAndCtxs = z.tuple([WireMeta, z.array(volume)]).rest(z.unknown());
+export const WireMetaAndCtxs = z
+  .tuple([WireMeta, list(object({ dayNtlVlm: display(decimal) }).nullable())])
+  .rest(z.unknown());
 
 /** The contexts of spot markets name them. */
 export const WireSpotMetaAndCtxs = z
-  .tuple([z.looseObject({}), z.array(volume.extend({ coin: z.string() }))])
+  .tuple([z.looseObject({}), list(object({ coin: text, dayNtlVlm: display(decimal) }))])
   .rest(z.unknown());
 
-/** Entry 0 is null: the first perp dex, whose name is "". */
-export const WirePerpDexs = z.array(z.looseObject({ name: z.string() }).nullable());
+/** Entry 0 is null: the first perp dex, whose name is "". One that cannot be read is null too: places are ids. */
+export const WirePerpDexs = z.array(object({ name: text.min(1) }).nullable()).max(VALUE_LIMITS.rows);
 
-export const WireUserRole = z.looseObject({ role: z.string(), data: z.looseObject({}).nullish() });
+export const WireUserRole = object({ role: text, data: display(object({})) });
 
 /** `{status: "order", order}` or `{status: "unknownOid"}`. */
-export const WireOrderStatus = z.looseObject({ status: z.string(), order: WireOrderTransition.nullish() });
+export const WireOrderStatus = object({ status: text, order: WireOrderTransition.nullish() });
 
-export const WireExchangeStatus = z.looseObject({ time: timeMs });
+export const WireExchangeStatus = object({ time: timeMs });
 
-export { address as WireAddress, timeMs as WireTimeMs };
+/** An open set of short words. */
+export const WireWord = text.max(VALUE_LIMITS.textLength).nullable();

@@ -8,22 +8,16 @@
  * Assumes of the venue: both bounds inclusive; a page is a contiguous run in time, so the inside of a full page is
  * complete while its outermost milliseconds may be cut. Cursors therefore repeat the boundary millisecond.
  */
-import { isObject, type ReadRows, type Unread } from "../protocol/decode.ts";
+import { isObject, lostRows, type ReadRows, type Unread } from "../protocol/decode.ts";
 import { INFO, type InfoRequest, type WindowParams } from "../protocol/infoRequests.ts";
-import { HORIZON, PAGE_ROWS_MAYBE_FULL } from "../protocol/limits.ts";
+import { HORIZON, isPlausibleMs, PAGE_ROWS_MAYBE_FULL } from "../protocol/limits.ts";
 import { type Interval, intersect, subtract } from "./coverage.ts";
-import type {
-  Address,
-  Applied,
-  Batch,
-  CoverageRow,
-  FillRow,
-  QuarantineRow,
-  Source,
-  TrackedStream,
-} from "./events.ts";
+import type { Address, Applied, Batch, CoverageRow, FillRow, Source, TrackedStream } from "./events.ts";
 import { fillRow, fundingUpdateRow, ledgerRow, type Origin, twapSliceFillRow } from "./normalize.ts";
 import type { RequestPriority, VenueInfo } from "./ports.ts";
+import { quarantineRows } from "./quarantine.ts";
+
+export { quarantineRows };
 
 /** Streams that the venue serves by time window; orders are served by count and have their own reading. */
 export type WindowStream = Exclude<TrackedStream, "orders">;
@@ -141,20 +135,20 @@ async function readPage<P extends WindowParams, T>(
   const quarantine = quarantineRows(unread, request.type, account, answer.receivedAtMs);
   return {
     batch: quarantine.length > 0 ? { ...batch, quarantine } : batch,
-    times: [...readMs, ...toldTimesMs(unread)].filter(isAsked),
+    times: [...readMs, ...toldTimesMs(lostRows(unread))].filter(isAsked),
     unread,
-    count: rows.length + unread.length,
+    count: rows.length + lostRows(unread).length,
     sentAtMs: answer.sentAtMs,
   };
 }
 
-/** When rows that could not be read happened, by the venue's words for it; of those that say. */
+/** When rows that could not be read happened, by the venue's words for it; of those that say so plausibly. */
 export const toldTimesMs = (unread: readonly Unread[]): number[] =>
   unread.flatMap(({ raw }) => {
     if (!isObject(raw)) return [];
     const row = isObject(raw.fill) ? raw.fill : raw;
     const timeMs = row.statusTimestamp ?? row.time;
-    return Number.isSafeInteger(timeMs) ? [timeMs as number] : [];
+    return isPlausibleMs(timeMs) ? [timeMs] : [];
   });
 
 const NOT_UNDERSTOOD = "a row of this time could not be understood: it is kept in quarantine";
@@ -170,9 +164,10 @@ export function claimsOf(
   unread: readonly Unread[],
 ): CoverageRow[] {
   if (fromMs > toMs) return [];
-  const told = toldTimesMs(unread).map((ms) => ({ fromMs: ms, toMs: ms }));
+  const lost = lostRows(unread);
+  const told = toldTimesMs(lost).map((ms) => ({ fromMs: ms, toMs: ms }));
   const window = [{ fromMs, toMs }];
-  const doubtful = told.length < unread.length ? window : intersect(window, told);
+  const doubtful = told.length < lost.length ? window : intersect(window, told);
   const row = { account, stream };
   return [
     ...subtract(window, doubtful).map(
@@ -182,21 +177,6 @@ export function claimsOf(
       (part): CoverageRow => ({ ...row, ...part, grade: "unprovable", reason: NOT_UNDERSTOOD }),
     ),
   ];
-}
-
-export function quarantineRows(
-  unread: Unread[],
-  subject: string,
-  account: Address | null,
-  seenAtMs: number,
-): QuarantineRow[] {
-  return unread.map(({ raw, reason }) => ({
-    account,
-    subject,
-    reason,
-    raw: typeof raw === "string" ? raw : (JSON.stringify(raw) ?? "undefined"),
-    seenAtMs,
-  }));
 }
 
 /**

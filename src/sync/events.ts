@@ -236,10 +236,11 @@ export interface MidRow {
 export interface BookRow {
   coin: string;
   asOfMs: number;
-  /** [price, size, orders] best first, at most 20 a side. */
-  bids: [Decimal, Decimal, number][];
-  asks: [Decimal, Decimal, number][];
+  /** Best first, at most 20 a side. */
+  bids: BookLevel[];
+  asks: BookLevel[];
 }
+export type BookLevel = [price: Decimal, size: Decimal, orders: number | null];
 export interface AssetCtxRow {
   coin: string;
   asOfMs: number;

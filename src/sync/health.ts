@@ -258,6 +258,10 @@ function missingParts(inputs: HealthInputs, held: Held[]): string[] {
   if (inputs.stops === null) missing.push("the open orders are not known yet");
   for (const { dex, position, isolated } of held) {
     if (volatilityOf(inputs, position) === null) missing.push(`no volatility is known for ${position.coin}`);
+    // Told as null where there is none, and absent where it could not be read.
+    if (position.liquidationPx === undefined)
+      missing.push(`the liquidation price of ${position.coin} is not told`);
+    if (!position.leverage) missing.push(`the leverage of ${position.coin} is not told`);
     if (isolated && !position.leverage?.rawUsd)
       missing.push(`the isolated margin of ${position.coin} is not told`);
     if (!isolated && perps.get(dex)?.crossMaintenanceMarginUsed == null)

@@ -12,9 +12,10 @@ import type { Clock } from "../runtime/clock.ts";
 import { type Decimal, isDecimal, isZero, mul, sign } from "../runtime/decimal.ts";
 import type { Log } from "../runtime/log.ts";
 import { type AccountStates, DOLLAR_TOKENS, dashboardRow, ownTotal } from "./dashboard.ts";
-import type { Address, DashboardRow, OrderEventRow } from "./events.ts";
+import type { Address, Batch, DashboardRow, OrderEventRow } from "./events.ts";
 import { STALE_MS, type StopOrder, scoreHealth } from "./health.ts";
 import type { InfoOptions, Store, VenueInfo } from "./ports.ts";
+import { quarantineRows } from "./quarantine.ts";
 import type { Volatilities } from "./volatility.ts";
 
 const DAY_MS = 86_400_000;
@@ -52,6 +53,7 @@ export interface HealthWatchDeps {
   clock: Clock;
   log: Log;
   volatilities: Volatilities;
+  commit(batch: Batch, receivedAtMs: number): Promise<unknown>;
 }
 
 /** The states as the account holds them. */
@@ -90,6 +92,11 @@ export class HealthWatch {
   /** All open orders of a dex. */
   noteOpenOrders(dex: string, rows: readonly OrderEventRow[]): void {
     this.#stops.set(dex, stopOrders(rows));
+  }
+
+  /** Whether a part of the equity has no price: then no equity is known. */
+  isUnpriced(states: WatchedStates): boolean {
+    return this.#collateral(states).missing.length > 0;
   }
 
   /** Whether the states are too old for the positions that are open. */
@@ -160,7 +167,7 @@ export class HealthWatch {
       (this.#drawdown === null && heldDexes(states).length > 0) ||
       heldCoins(states).some((coin) => !this.#deps.volatilities.has(coin)) ||
       this.#unknownCollateral(states).length > 0 ||
-      this.#collateral(states).missing.length > 0
+      this.isUnpriced(states)
     );
   }
 
@@ -216,6 +223,12 @@ export class HealthWatch {
   async #readMids(options: InfoOptions): Promise<void> {
     const answer = await this.#deps.info.request(INFO.allMids, { dex: "" }, options);
     this.#mids = answer.result.value;
+    const { unread } = answer.result;
+    if (unread.length > 0)
+      await this.#deps.commit(
+        { quarantine: quarantineRows(unread, INFO.allMids.type, null, answer.receivedAtMs) },
+        answer.receivedAtMs,
+      );
     this.#midsAtMs = this.#deps.clock.now();
   }
 

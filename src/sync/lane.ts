@@ -490,11 +490,10 @@ export class Lane {
         if (content.data.userState.abstraction) account.noteAbstraction(content.data.userState.abstraction);
         break;
       case "webData2": {
-        const { clearinghouseState: state, spotState: spot } = content.data;
         const orders = openOrderRows(origin, content.openOrders);
-        append(batch, account.perpState("", { value: state, raw: state }, receivedAtMs));
+        if (content.perp) append(batch, account.perpState("", content.perp, receivedAtMs));
         append(batch, account.openOrders("", orders, content.complete, receivedAtMs));
-        if (spot) append(batch, account.spotState({ value: spot, raw: spot }, receivedAtMs));
+        if (content.spot) append(batch, account.spotState(content.spot, receivedAtMs));
         break;
       }
     }

@@ -10,7 +10,6 @@ import type {
   WireAssetCtx,
   WireBook,
   WireCandle,
-  WireClearinghouseState,
   WireFill,
   WireFunding,
   WireFundingUpdate,
@@ -18,6 +17,7 @@ import type {
   WireOrder,
   WireOrderTransition,
   WireSpotState,
+  WireStateParts,
   WireTrade,
   WireTwapSliceFill,
 } from "../protocol/schemas.ts";
@@ -28,6 +28,7 @@ import type {
   AssetCtxRow,
   BalanceRow,
   Batch,
+  BookLevel,
   BookRow,
   CandleRow,
   FillRow,
@@ -85,7 +86,7 @@ export function fillRow(
     feeToken: fill.feeToken ?? null,
     startPosition: fill.startPosition,
     closedPnl: fill.closedPnl,
-    direction: fill.dir,
+    direction: fill.dir ?? "",
     orderId: fill.oid,
     tradeId: fill.tid ?? contentTradeId(fill),
     hash: fill.hash ?? null,
@@ -230,7 +231,7 @@ export function ledgerRow(origin: Origin, { value, raw }: Read<WireLedgerUpdate>
 export function positionRows(
   account: Address,
   dex: string,
-  { value: state }: Read<WireClearinghouseState>,
+  { value: state }: Read<WireStateParts>,
   receivedAtMs: number,
 ): PositionRow[] {
   return state.assetPositions.map(({ position }) => {
@@ -328,7 +329,7 @@ const BOOK_LEVELS = 20;
 
 export function bookRow(book: WireBook): BookRow {
   const side = (levels: WireBook["levels"][0]) =>
-    levels.slice(0, BOOK_LEVELS).map(({ px, sz, n }): [Decimal, Decimal, number] => [px, sz, n]);
+    levels.slice(0, BOOK_LEVELS).map(({ px, sz, n }): BookLevel => [px, sz, n ?? null]);
   return { coin: book.coin, asOfMs: book.time, bids: side(book.levels[0]), asks: side(book.levels[1]) };
 }
 

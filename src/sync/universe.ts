@@ -22,8 +22,9 @@ export async function listedCoins(
   const markets: Market[] = [];
   for (const dex of dexes) {
     const [meta, contexts] = (await info.request(INFO.metaAndAssetCtxs, { dex }, ask)).result.value;
-    for (const [index, { name: coin, isDelisted }] of meta.universe.entries())
-      if (!isDelisted) markets.push({ coin, volume: contexts[index]?.dayNtlVlm ?? "0" });
+    for (const [index, market] of meta.universe.entries())
+      if (market && !market.isDelisted)
+        markets.push({ coin: market.name, volume: contexts[index]?.dayNtlVlm ?? "0" });
   }
   const [, spot] = (await info.request(INFO.spotMetaAndAssetCtxs, {}, ask)).result.value;
   markets.push(...spot.map(({ coin, dayNtlVlm }) => ({ coin, volume: dayNtlVlm ?? "0" })));

@@ -1,8 +1,12 @@
-/** Where the real payloads are: beside the checkout, not in it. Tests that need them are skipped where they are absent. */
+/**
+ * Where the real payloads are: beside the checkout, not in it, or where `HLSYNC_TEST_CAPTURES` says. Tests that need them are
+ * skipped where they are absent.
+ */
 import { existsSync, readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
-const FOLDER = new URL("../../../shared/captures/", import.meta.url);
+const { HLSYNC_TEST_CAPTURES: named } = process.env;
+const FOLDER = named ? pathToFileURL(`${named}/`) : new URL("../../../shared/captures/", import.meta.url);
 
 /** For `node:test`'s `skip`: false, or why. */
 export const withoutCaptures: false | string = existsSync(FOLDER)

@@ -144,7 +144,9 @@ describe("real payloads decode", { skip: withoutCaptures }, () => {
     const events = readLines("gareth0712/node/20250716.misc_events.ndjson").filter(
       ({ inner }) => inner.LedgerUpdate,
     );
-    const updates = events.map(({ hash, inner }) => ({ time: 1, hash, delta: inner.LedgerUpdate.delta }));
+    const updates = events.map(({ time, hash, inner }) => ({
+      ...{ time: Date.parse(`${time.slice(0, 23)}Z`), hash, delta: inner.LedgerUpdate.delta },
+    }));
     assert.ok(all(wire.WireLedgerUpdate, updates).length > 20);
   });
 

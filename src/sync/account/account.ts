@@ -9,12 +9,18 @@
  */
 
 import { ProtocolError } from "../../errors.ts";
-import type { Read } from "../../protocol/decode.ts";
+import type { ReadParts, Unread } from "../../protocol/decode.ts";
 import { INFO } from "../../protocol/infoRequests.ts";
-import type { WireClearinghouseState, WireSpotState } from "../../protocol/schemas.ts";
+import type { WireSpotState, WireStateParts } from "../../protocol/schemas.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Log } from "../../runtime/log.ts";
-import { readWindow, WINDOW_STREAMS, type WindowReading, type WindowStream } from "../backfill.ts";
+import {
+  quarantineRows,
+  readWindow,
+  WINDOW_STREAMS,
+  type WindowReading,
+  type WindowStream,
+} from "../backfill.ts";
 import { append, isEmpty } from "../batch.ts";
 import { CASH_GRACE_MS, CashCheck, type CashSuspicion } from "../cashCheck.ts";
 import type { Interval } from "../coverage.ts";
@@ -435,7 +441,7 @@ export class Account {
     ];
     const mode = this.#states.abstraction === null ? [this.#askMode(asking)] : [];
     const lacking = await this.#readParts(parts, asking, mode);
-    this.#snapshots.noteComplete();
+    if (this.#states.isComplete) this.#snapshots.noteComplete();
     return lacking;
   }
 
@@ -459,13 +465,17 @@ export class Account {
   ): Promise<StatePart[]> {
     const { info, account } = this.#deps;
     const batch: Batch = { positions: [], balances: [], states: [] };
+    const note = (subject: string, unread: Unread[]) =>
+      append(batch, { quarantine: quarantineRows(unread, subject, account, this.#deps.clock.now()) });
     const read = async ({ kind, dex }: StatePart): Promise<void> => {
       if (kind === "spot") {
         const answer = await info.request(INFO.spotClearinghouseState, { user: account }, ask(asking));
         append(batch, this.spotState(answer.result, answer.receivedAtMs));
+        note(INFO.spotClearinghouseState.type, answer.result.unread);
       } else {
         const answer = await info.request(INFO.clearinghouseState, { user: account, dex }, ask(asking));
         append(batch, this.perpState(dex, answer.result, answer.receivedAtMs));
+        note(INFO.clearinghouseState.type, answer.result.unread);
       }
     };
     const done = await Promise.allSettled([...parts.map(read), ...others]);
@@ -495,13 +505,13 @@ export class Account {
   }
 
   /** The rows of a state of one dex, fetched or pushed. */
-  perpState(dex: string, state: Read<WireClearinghouseState>, receivedAtMs: number): Batch {
+  perpState(dex: string, state: ReadParts<WireStateParts>, receivedAtMs: number): Batch {
     if (state.value.time) this.#noteVenueTime(state.value.time);
     this.#snapshots.noteRisk();
     return this.#states.takePerp(dex, state, receivedAtMs);
   }
 
-  spotState(state: Read<WireSpotState>, receivedAtMs: number): Batch {
+  spotState(state: ReadParts<WireSpotState>, receivedAtMs: number): Batch {
     this.#snapshots.noteRisk();
     return this.#states.takeSpot(state, receivedAtMs);
   }

@@ -5,6 +5,7 @@
  * `unknown`, and is not asked for again; time is claimed only as far back as the list of transitions reaches.
  */
 
+import { isWhole, lostRows } from "../../protocol/decode.ts";
 import { INFO } from "../../protocol/infoRequests.ts";
 import { HORIZON } from "../../protocol/limits.ts";
 import { claimsOf, quarantineRows, toldTimesMs } from "../backfill.ts";
@@ -85,7 +86,7 @@ export class OrderReader {
     const answer = await info.request(INFO.frontendOpenOrders, { user: account, dex }, { priority, signal });
     const { receivedAtMs, result } = answer;
     const rows = openOrderRows({ account, source, seenAtMs: receivedAtMs }, result.rows);
-    const isComplete = result.unread.length === 0;
+    const isComplete = isWhole(result.unread);
     if (isComplete) onListed(dex, rows);
     const quarantine = quarantineRows(result.unread, "frontendOpenOrders", account, receivedAtMs);
     if (rows.length + quarantine.length > 0) await commit({ orderEvents: rows, quarantine }, receivedAtMs);
@@ -100,7 +101,7 @@ export class OrderReader {
     const orderEvents = answer.result.rows.map((row) => orderEventRow(origin, row));
     const { unread } = answer.result;
     const times = [...orderEvents.map((row) => row.statusTimeMs), ...toldTimesMs(unread)];
-    const isFull = orderEvents.length + unread.length >= HORIZON.orders;
+    const isFull = orderEvents.length + lostRows(unread).length >= HORIZON.orders;
     // The oldest millisecond of a full list may be cut.
     const fromMs = times.length === 0 ? book.sinceMs : Math.min(...times) + (isFull ? 1 : 0);
     const coverage = claimsOf(account, "orders", { fromMs, toMs: claimableToMs }, unread);
@@ -154,8 +155,11 @@ export class OrderReader {
       if (last) row = unknownOrderRow(origin, last, answer.sentAtMs);
       else check.noteForgotten(orderId);
     }
-    if (row) await commit({ orderEvents: [row] }, answer.receivedAtMs);
-    return Boolean(status.order);
+    const { unread } = answer.result;
+    const quarantine = quarantineRows(unread, INFO.orderStatus.type, account, answer.receivedAtMs);
+    if (row || unread.length > 0)
+      await commit({ orderEvents: row ? [row] : [], quarantine }, answer.receivedAtMs);
+    return Boolean(status.order) || unread.length > 0;
   }
 
   /**

@@ -1,6 +1,7 @@
 /**
  * When an account snapshot is made, and of what: joins the states with what health rests on and the pace of
- * `snapshotPace.ts`. Guarantees: none before all states were read once, since a part would look like a loss.
+ * `snapshotPace.ts`. Guarantees: none before all states were read once, and none while a part of the equity has no price:
+ * a part would look like a loss.
  */
 
 import type { Clock } from "../../runtime/clock.ts";
@@ -77,6 +78,10 @@ export class Snapshots {
     if (!this.#isComplete) return {};
     const nowMs = clock.now();
     const watched = this.#deps.watched();
+    if (health.isUnpriced(watched)) {
+      if (this.#signal) void health.refresh(watched, this.#signal);
+      return {};
+    }
     const isStale = health.isStale(watched);
     const isDue = now || isStale !== this.#wasStale || this.#pace.isDue(nowMs, afterFill);
     if (!isDue && !(this.#riskUnseen && this.#pace.mayBeEarly(nowMs))) return {};

@@ -2,11 +2,17 @@
  * The states of one account as last told: of every perp dex, and of spot. Makes their rows.
  *
  * Guarantees: every state that was read whole goes to the database with the list of what it holds, so that what vanished is
- * closed there by the rule of ADR 0005, whichever process saw it first; a state that was not read whole closes nothing.
+ * closed there by the rule of ADR 0005, whichever process saw it first. A state that was not read whole closes nothing, and
+ * what is reckoned from states (equity, health, checks) goes on with the last one that was: it ages, and says so.
  */
 
-import type { Read } from "../../protocol/decode.ts";
-import type { WireClearinghouseState, WireSpotState } from "../../protocol/schemas.ts";
+import { isWhole, type ReadParts } from "../../protocol/decode.ts";
+import {
+  tellsTotals,
+  type WireClearinghouseState,
+  type WireSpotState,
+  type WireStateParts,
+} from "../../protocol/schemas.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { isZero } from "../../runtime/decimal.ts";
 import type { CashCheck } from "../cashCheck.ts";
@@ -65,36 +71,46 @@ export class StateBook {
   }
 
   /** The rows of a state of one dex, fetched or pushed. */
-  takePerp(dex: string, state: Read<WireClearinghouseState>, receivedAtMs: number): Batch {
+  takePerp(dex: string, state: ReadParts<WireStateParts>, receivedAtMs: number): Batch {
     const { account, check, cash, health } = this.#deps;
     const asOfMs = state.value.time ?? receivedAtMs;
+    const positions = positionRows(account, dex, state, receivedAtMs);
+    if (positions.length > 0) this.noteUsed(dex);
+    const told: StateRow = { account, kind: "perp", dex, coins: null, asOfMs, receivedAtMs };
+    if (!isWhole(state.unread)) {
+      this.noteUsed(dex);
+      return { positions, states: [told] };
+    }
+    const coins = positions.map(({ coin }) => coin);
+    const whole = { positions, states: [{ ...told, coins }] };
+    check.noteState(dex, asOfMs, new Map(positions.map(({ coin, szi }) => [coin, szi])), receivedAtMs);
+    if (!tellsTotals(state)) return whole;
     this.#perps.set(dex, state.value);
     health.noteState(dex, receivedAtMs);
-    const positions = positionRows(account, dex, state, receivedAtMs);
-    if (positions.length > 0 || !isZero(state.value.marginSummary.accountValue)) this.noteUsed(dex);
-    check.noteState(dex, asOfMs, new Map(positions.map(({ coin, szi }) => [coin, szi])), receivedAtMs);
-    const coins = positions.map(({ coin }) => coin);
+    if (!isZero(state.value.marginSummary.accountValue)) this.noteUsed(dex);
     const rawUsd = this.#isPooled ? null : state.value.marginSummary.totalRawUsd;
     cash.noteState(dex, asOfMs, rawUsd, new Set(coins), receivedAtMs);
-    return { positions, states: [{ account, kind: "perp", dex, coins, asOfMs, receivedAtMs }] };
+    return whole;
   }
 
-  takeSpot(state: Read<WireSpotState>, receivedAtMs: number): Batch {
+  takeSpot(state: ReadParts<WireSpotState>, receivedAtMs: number): Batch {
     const { account, cash, health } = this.#deps;
-    this.#spot = state.value;
-    health.noteSpot(receivedAtMs);
     const balances = balanceRows(account, state, receivedAtMs);
-    cash.noteBalances(balances, this.#isPooled, receivedAtMs);
-    const spot: StateRow = {
-      account,
-      kind: "spot",
-      dex: "",
-      coins: balances.map(({ coin }) => coin),
-      // The spot state carries no time of its own.
-      asOfMs: receivedAtMs,
-      receivedAtMs,
-    };
+    const coins = isWhole(state.unread) ? balances.map(({ coin }) => coin) : null;
+    // The spot state carries no time of its own.
+    const spot: StateRow = { account, kind: "spot", dex: "", coins, asOfMs: receivedAtMs, receivedAtMs };
+    if (coins !== null && tellsTotals(state)) {
+      this.#spot = state.value;
+      health.noteSpot(receivedAtMs);
+    }
+    if (coins !== null) cash.noteBalances(balances, this.#isPooled, receivedAtMs);
     return { balances, states: [spot] };
+  }
+
+  /** Whether every state that the money rests on was read whole at least once. */
+  get isComplete(): boolean {
+    const perps = this.#deps.dexes.names.every((dex) => !this.isUsed(dex) || this.#perps.has(dex));
+    return perps && (this.#spot !== null || !this.#isPooled);
   }
 
   /** Open positions as last told. */

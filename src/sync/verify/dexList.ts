@@ -19,6 +19,6 @@ export async function listDexes(info: VenueInfo, signal: AbortSignal): Promise<D
     return { names, unread, isWhole: unread.length === 0 };
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
-    return { names: [""], unread: [{ raw: error.raw, reason: error.message }], isWhole: false };
+    return { names: [""], unread: [{ kind: "row", raw: error.raw, reason: error.message }], isWhole: false };
   }
 }

@@ -120,6 +120,8 @@ async function settleOpenOrders(run: Run, orderIds: readonly number[], toMs: num
     const answer = await unlessUnreadable(info.request(INFO.orderStatus, { user: account, oid }, ask(run)));
     if (answer === null) continue;
     const { order, status } = answer.result.value;
+    // A finding already.
+    if (!order && answer.result.unread.length > 0) continue;
     answers.set(oid, { venueStatus: order?.status ?? status, timeMs: order?.statusTimestamp ?? null });
   }
   if (answers.size === 0) return;

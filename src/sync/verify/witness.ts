@@ -74,7 +74,7 @@ export function witnessed(info: VenueInfo, run: Pick<Run, "account" | "certifica
     async request(request, params, options) {
       const answer = await info.request(request, params, options).catch((error: unknown) => {
         if (error instanceof ProtocolError)
-          noteUnread(run, request.type, [{ raw: error.raw, reason: error.message }]);
+          noteUnread(run, request.type, [{ kind: "row", raw: error.raw, reason: error.message }]);
         throw error;
       });
       run.certificate.weight += answer.weight;

@@ -295,7 +295,7 @@ describe("over real sockets", () => {
       { user: USER, dex: "" },
       { priority: "heal" },
     );
-    assert.equal(Number(result.value.marginSummary.accountValue), 100_000);
+    assert.equal(Number(result.value.marginSummary?.accountValue), 100_000);
     for (const session of simulator.gateway.sessions()) session.cut();
     await until(() => seen().filter((what) => what === "connected").length === 2);
     assert.match(seen()[2]!, /^disconnected: closed with code 1006/);

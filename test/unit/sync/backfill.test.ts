@@ -11,6 +11,9 @@ import { ACCOUNT } from "./rows.ts";
 
 const PAGE = 2_000;
 const NOW = 1_000_000;
+/** Times below are after this: rows of no plausible time are not read. */
+const T0 = Date.UTC(2026, 0, 1);
+const at = (fromMs: number, toMs: number): Interval => ({ fromMs: T0 + fromMs, toMs: T0 + toMs });
 
 interface Wire {
   time: number;
@@ -22,7 +25,7 @@ const wire = ({ time, tid }: Wire) => ({
     px: "1",
     sz: "1",
     side: "B",
-    time,
+    time: T0 + time,
     startPosition: "0",
     dir: "Open Long",
     closedPnl: "0.0",
@@ -47,7 +50,7 @@ function venue(
         endTime: number;
         reversed?: true;
       };
-      const inside = served.filter(({ time }) => time >= startTime && time <= endTime);
+      const inside = served.filter(({ time }) => T0 + time >= startTime && T0 + time <= endTime);
       const twap = request.type === "userTwapSliceFillsByTime";
       const rows = reversed || twap ? inside.slice(-page).reverse() : inside.slice(0, page);
       const sent = rows.map((row) => garble(wire(row), row.tid));
@@ -74,7 +77,7 @@ function reading(info: VenueInfo) {
     priority: "backfill",
     signal: new AbortController().signal,
     info,
-    venueTimeMs: NOW,
+    venueTimeMs: T0 + NOW,
     restLagMs: 0,
     countFillsAfter: async (timeMs) => [...stored.values()].filter((row) => row.timeMs > timeMs).length,
     async commit(batch) {
@@ -84,7 +87,10 @@ function reading(info: VenueInfo) {
     },
   };
   const of = (grade: CoverageRow["grade"]): Interval[] =>
-    union(coverage.filter((row) => row.grade === grade));
+    union(coverage.filter((row) => row.grade === grade)).map(({ fromMs, toMs }) => ({
+      fromMs: fromMs - T0,
+      toMs: toMs - T0,
+    }));
   return { value, stored, proven: () => of("proven"), unprovable: () => of("unprovable") };
 }
 
@@ -107,7 +113,7 @@ describe("reading a window", () => {
           const { info } = venue(fills, { keep: Number.POSITIVE_INFINITY });
           const { value, stored, proven, unprovable } = reading(info);
           value.countFillsAfter = async () => 0;
-          await readWindow(value, stream, { fromMs: 0, toMs: 500 });
+          await readWindow(value, stream, at(0, 500));
           assert.equal(stored.size, fills.length);
           // What one millisecond holds beyond a page is only served for fills, from both ends.
           const holes = subtract([{ fromMs: 0, toMs: 500 }], union(proven(), unprovable()));
@@ -125,7 +131,7 @@ describe("reading a window", () => {
     );
     const { info, stats } = venue(fills);
     const { value, stored, proven } = reading(info);
-    await readWindow(value, "fills", { fromMs: 0, toMs: NOW });
+    await readWindow(value, "fills", at(0, NOW));
     assert.equal(stored.size, 3_000);
     assert.deepEqual(proven(), [{ fromMs: 0, toMs: NOW }]);
     assert.ok(stats.requests <= 3, `${stats.requests} requests`);
@@ -137,7 +143,7 @@ describe("reading a window", () => {
       { keep: 1e9 },
     );
     const a = reading(enough.info);
-    await readWindow(a.value, "fills", { fromMs: 0, toMs: 100 });
+    await readWindow(a.value, "fills", at(0, 100));
     assert.equal(a.stored.size, 3_500);
     assert.deepEqual(a.proven(), [{ fromMs: 0, toMs: 100 }]);
     const tooMany = venue(
@@ -145,7 +151,7 @@ describe("reading a window", () => {
       { keep: 1e9 },
     );
     const b = reading(tooMany.info);
-    await readWindow(b.value, "fills", { fromMs: 0, toMs: 100 });
+    await readWindow(b.value, "fills", at(0, 100));
     assert.deepEqual(b.unprovable(), [{ fromMs: 50, toMs: 50 }]);
     assert.deepEqual(b.proven(), [
       { fromMs: 0, toMs: 49 },
@@ -156,7 +162,7 @@ describe("reading a window", () => {
   it("says that what lies before the horizon is not served any more", async () => {
     const { info } = venue(many(12_000, (i) => 1_000 + i));
     const { value, stored, proven, unprovable } = reading(info);
-    await readWindow(value, "fills", { fromMs: 0, toMs: NOW });
+    await readWindow(value, "fills", at(0, NOW));
     assert.equal(stored.size, 10_000);
     assert.deepEqual(unprovable(), [{ fromMs: 0, toMs: 2_999 }]);
     assert.deepEqual(proven(), [{ fromMs: 3_000, toMs: NOW }]);
@@ -168,7 +174,7 @@ describe("reading a window", () => {
       { failAt: 1 },
     );
     const { value, stored, proven } = reading(info);
-    await assert.rejects(readWindow(value, "fills", { fromMs: 0, toMs: NOW }), TransportError);
+    await assert.rejects(readWindow(value, "fills", at(0, NOW)), TransportError);
     assert.equal(stored.size, PAGE);
     assert.deepEqual(proven(), [{ fromMs: 100, toMs: 100 + PAGE - 2 }]);
   });
@@ -176,9 +182,9 @@ describe("reading a window", () => {
   it("claims nothing younger than the venue's own time less the REST lag", async () => {
     const { info } = venue(many(10, (i) => 100 + i));
     const { value, proven } = reading(info);
-    value.venueTimeMs = 105;
+    value.venueTimeMs = T0 + 105;
     value.restLagMs = 2;
-    await readWindow(value, "fills", { fromMs: 0, toMs: NOW });
+    await readWindow(value, "fills", at(0, NOW));
     assert.deepEqual(proven(), [{ fromMs: 0, toMs: 103 }]);
   });
 
@@ -189,7 +195,7 @@ describe("reading a window", () => {
         { garble: (row, tid) => (tid <= PAGE || tid === 4_000 ? { ...row, px: "1e2" } : row) },
       );
       const { value, stored, proven, unprovable } = reading(info);
-      await readWindow(value, stream, { fromMs: 0, toMs: NOW });
+      await readWindow(value, stream, at(0, NOW));
       assert.equal(stored.size, 4_500 - PAGE - 1);
       assert.deepEqual(unprovable(), [
         { fromMs: 1_000, toMs: 999 + PAGE },
@@ -209,7 +215,7 @@ describe("reading a window", () => {
       { garble: (row, tid) => (tid === 5 ? {} : row) },
     );
     const { value, stored, proven, unprovable } = reading(info);
-    await readWindow(value, "fills", { fromMs: 0, toMs: NOW });
+    await readWindow(value, "fills", at(0, NOW));
     assert.equal(stored.size, 9);
     assert.deepEqual([proven(), unprovable()], [[], [{ fromMs: 0, toMs: NOW }]]);
   });
@@ -220,7 +226,7 @@ describe("reading a window", () => {
       { page: 500 },
     );
     const { value, stored, proven } = reading(info);
-    await readWindow(value, "fills", { fromMs: 0, toMs: NOW });
+    await readWindow(value, "fills", at(0, NOW));
     assert.equal(stored.size, 3_000);
     assert.deepEqual(proven(), [{ fromMs: 0, toMs: NOW }]);
   });

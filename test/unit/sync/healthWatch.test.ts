@@ -12,6 +12,8 @@ import type { VenueInfo } from "../../../src/sync/ports.ts";
 import { dailyVolatility, Volatilities } from "../../../src/sync/volatility.ts";
 import { type Holding, perpState, spotState } from "./healthStates.ts";
 
+const commit = async () => {};
+
 const START = 1_790_000_000_000;
 const DAY = 86_400_000;
 const BTC: Holding = { coin: "BTC", size: "1", mark: "10000", maxLeverage: 40 };
@@ -38,7 +40,7 @@ function watch(info: VenueInfo, drawdownPct: string | null = null) {
   const store = { ...createMemoryStore(), drawdownPct: async () => drawdownPct };
   const account = `0x${"a".repeat(40)}`;
   const volatilities = new Volatilities({ info, clock });
-  const watched = new HealthWatch({ account, info, store, clock, log: silentLog, volatilities });
+  const watched = new HealthWatch({ account, info, store, clock, log: silentLog, volatilities, commit });
   return { watched, clock };
 }
 
@@ -211,7 +213,7 @@ test("a drawdown that could not be read is unknown, not 0, and is asked for agai
   };
   const account = `0x${"a".repeat(40)}`;
   const volatilities = new Volatilities({ info, clock });
-  const watched = new HealthWatch({ account, info, store, clock, log: silentLog, volatilities });
+  const watched = new HealthWatch({ account, info, store, clock, log: silentLog, volatilities, commit });
   const held = states(new Map([["", perpState("10000", [BTC], START)]]));
   watched.noteState("", START);
   watched.noteOpenOrders("", []);
