@@ -285,7 +285,8 @@ test("the books of everybody add up after any session", () => {
       holdsMatchOrders(session);
       poolsAreShared(session);
     }),
-    { numRuns: RUNS },
+    // Kept: a reduce-only order that traded with its own account and then rested across the book.
+    { numRuns: RUNS, examples: [[1716555596]] },
   );
 });
 

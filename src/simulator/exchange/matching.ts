@@ -108,8 +108,9 @@ export function run(world: World, account: Account, order: Order): Outcome {
     return filledOutcome(order, filled, cost);
   }
   if (order.tif === "Gtc" || order.tif === "Alo") {
-    // What is left of a reduce-only order after the position is gone would only open the other way.
-    if (order.reduceOnly && reducible(account, order) === 0n) {
+    // What is left of a reduce-only order after the position is gone would only open the other way; after a trade with an
+    // order of the same account, which opens again what it closed, it would rest across the book.
+    if (order.reduceOnly && (reducible(account, order) === 0n || isCrossing(order))) {
       end(world, account, order, "reduceOnlyCanceled");
       return filledOutcome(order, filled, cost);
     }
@@ -123,6 +124,12 @@ export function run(world: World, account: Account, order: Order): Outcome {
         text: `Order could not immediately match against any resting orders. asset=${order.market.asset}`,
       }
     : filledOutcome(order, filled, cost);
+}
+
+/** Whether what is left of an order would still trade with the other side. */
+function isCrossing({ market, isBuy, limitPx }: Order): boolean {
+  const level = opposite(market.book, isBuy);
+  return level !== undefined && crosses(isBuy, limitPx, level.px);
 }
 
 function filledOutcome(order: Order, filled: Fixed, cost: Fixed): Outcome {
