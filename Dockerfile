@@ -15,7 +15,6 @@ COPY --from=build /app/dist dist
 COPY --from=build /app/migrations migrations
 COPY --from=build /app/sql sql
 COPY --from=build /app/dashboard dashboard
-COPY --from=build /app/supabase supabase
 RUN mkdir /data && chown node:node /data && ln -s /app/bin/hlsync.js /usr/local/bin/hlsync
 USER node
 # The embedded database, .env and config file are looked for here.

@@ -1,5 +1,4 @@
--- hlsync's own records. hl_internal.migrations and hl_internal.definitions are made by the migrator before the first
--- migration runs.
+-- hlsync's own records. The migrator makes hl_internal.migrations, .definitions and .objects before the first migration runs.
 
 comment on schema hl_internal is 'Machinery of hlsync: what it knows about the completeness of the public hl_* tables, and what it publishes.';
 comment on table hl_internal.migrations is 'Migrations that were applied.';
@@ -12,6 +11,9 @@ comment on table hl_internal.definitions is 'The functions, views and triggers t
 comment on column hl_internal.definitions.checksum is 'SHA-256 of all files of sql/ in their order.';
 comment on column hl_internal.definitions.version is 'Version of hlsync they came with; an older one leaves them alone.';
 comment on column hl_internal.definitions.applied_at is 'When they were applied.';
+comment on table hl_internal.objects is 'What hlsync made in schema public; every other object there is the user''s, whatever its name.';
+comment on column hl_internal.objects.kind is 'relation or function.';
+comment on column hl_internal.objects.name is 'Name, of a function with the types of its arguments.';
 
 create table hl_internal.accounts (
   account_address text primary key check (account_address = lower(account_address)),

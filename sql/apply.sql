@@ -1,4 +1,5 @@
--- The one entrance for all writes. For each table there is one function per table: puts the rows of a batch in, as joins, and says what became of them.
+-- The one entrance for all writes. Each table has its own function, sql/put/: it puts the rows of a batch in, as joins, and
+-- says what became of them.
 --
 -- `on conflict do update` may touch a row once per statement, so a batch that holds a key twice is put in rounds: all
 -- first occurrences, then all second ones. Nearly every batch takes one round. A row is written only when the join

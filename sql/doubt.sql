@@ -1,5 +1,6 @@
 -- What was found not to be as the venue says is not taken for known any more. The next reading of the venue then
 -- closes it like any other gap, by the ordinary joins.
+--
 -- What is in doubt is not known in any grade: also what was set down as unprovable is read again, for a row that was not
 -- understood may be by now, and what the venue serves after all was no loss.
 

@@ -21,10 +21,8 @@ begin
       select from pg_catalog.pg_class where relnamespace = 'public'::regnamespace and relname = child);
     -- Made apart and then attached: that lock lets readers and writers of the parent go on.
     execute format('create table public.%I (like public.%I including all)', child, parent);
-    -- Policies are the parent's, and hold for whoever asks it; nobody is to go round them by asking the partition.
-    if (select relrowsecurity from pg_catalog.pg_class where oid = ('public.' || parent)::regclass) then
-      execute format('alter table public.%I enable row level security', child);
-    end if;
+    -- The rights and the policy of the parent hold for whoever asks it; asking the partition is no way round them.
+    perform hl_internal.close_object(format('public.%I', child), false, true);
     execute format('alter table public.%I attach partition public.%I for values from (%s) to (%s)',
                    parent, child, day_ms, day_ms + 86400000);
     execute format('comment on table public.%I is %L', child, 'One UTC day of ' || parent || '.');

@@ -29,6 +29,10 @@ create table hl_internal.absences ( -- Positions and balances that one state lac
   first_ms bigint not null -- Time of the first state that lacked it, Unix milliseconds.
   constraint absences_pkey PRIMARY KEY (account_address, kind, dex, coin)
 );
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
 create table hl_internal.accounts ( -- Accounts that were ever followed. Its rows are also the lock that serialises the writers of one account.
   account_address text not null -- 0x and 40 lower-case hex digits.
@@ -39,6 +43,10 @@ create table hl_internal.accounts ( -- Accounts that were ever followed. Its row
   constraint accounts_account_address_check CHECK ((account_address = lower(account_address)))
   constraint accounts_pkey PRIMARY KEY (account_address)
 );
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
 create table hl_internal.coverage ( -- Which milliseconds of each stream are known to be complete, written in the transaction that wrote the rows.
   account_address text not null -- Account.
@@ -49,6 +57,10 @@ create table hl_internal.coverage ( -- Which milliseconds of each stream are kno
   constraint coverage_grade_check CHECK ((grade = ANY (ARRAY['streamed'::text, 'proven'::text, 'unprovable'::text])))
   constraint coverage_pkey PRIMARY KEY (account_address, stream, grade, reason)
 );
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
 create table hl_internal.definitions ( -- The functions, views and triggers that were applied last; one row.
   checksum text not null -- SHA-256 of all files of sql/ in their order.
@@ -56,6 +68,10 @@ create table hl_internal.definitions ( -- The functions, views and triggers that
   applied_at timestamp with time zone not null default (now()) -- When they were applied.
   constraint definitions_pkey PRIMARY KEY (checksum)
 );
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
 create table hl_internal.drift ( -- Differences found between the database and the venue, and when they were repaired.
   id bigint not null generated always as identity -- Number.
@@ -70,6 +86,10 @@ create table hl_internal.drift ( -- Differences found between the database and t
   constraint drift_account_address_stream_cause_found_at_ms_digest_key UNIQUE (account_address, stream, cause, found_at_ms, digest)
 );
 CREATE INDEX idx_drift_found_at ON hl_internal.drift USING btree (found_at_ms DESC);
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
 create table hl_internal.equity_stretches ( -- hl_equity by stretches: runs of snapshots of one hour without a flow between them. Kept by triggers on hl_dashboard and hl_ledger.
   account_address text not null -- Account.
@@ -97,6 +117,10 @@ create table hl_internal.equity_stretches ( -- hl_equity by stretches: runs of s
   deepest_pct numeric -- Deepest one in percent.
   constraint equity_stretches_pkey PRIMARY KEY (account_address, first_ms)
 );
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
 create table hl_internal.gaps_told ( -- Gaps for which gap.opened was published and gap.closed was not yet.
   account_address text not null -- Account.
@@ -104,6 +128,10 @@ create table hl_internal.gaps_told ( -- Gaps for which gap.opened was published 
   opened_at_ms bigint not null -- When gap.opened was published, Unix milliseconds.
   constraint gaps_told_pkey PRIMARY KEY (account_address, stream)
 );
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
 create table hl_internal.latency_minutes ( -- Percentiles of the time a live change took per hop, for each minute and each process.
   minute_ms bigint not null -- Start of the minute, Unix milliseconds.
@@ -116,6 +144,10 @@ create table hl_internal.latency_minutes ( -- Percentiles of the time a live cha
   max_ms integer not null -- Slowest change in milliseconds.
   constraint latency_minutes_pkey PRIMARY KEY (minute_ms, hop, instance)
 );
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
 create table hl_internal.leases ( -- Who does what only one process may do. No session state: works behind a transaction pooler.
   name text not null -- The duty.
@@ -124,6 +156,10 @@ create table hl_internal.leases ( -- Who does what only one process may do. No s
   expires_at timestamp with time zone not null -- The lease is free after this, by the clock of the database.
   constraint leases_pkey PRIMARY KEY (name)
 );
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
 create table hl_internal.migrations ( -- Migrations that were applied.
   id integer not null -- Number of the migration.
@@ -133,6 +169,21 @@ create table hl_internal.migrations ( -- Migrations that were applied.
   applied_at timestamp with time zone not null default (now()) -- When it was applied.
   constraint migrations_pkey PRIMARY KEY (id)
 );
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
+
+create table hl_internal.objects ( -- What hlsync made in schema public; every other object there is the user's, whatever its name.
+  kind text not null -- relation or function.
+  name text not null -- Name, of a function with the types of its arguments.
+  constraint objects_kind_check CHECK ((kind = ANY (ARRAY['relation'::text, 'function'::text])))
+  constraint objects_pkey PRIMARY KEY (kind, name)
+);
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
 create table hl_internal.outbox ( -- Committed changes in the order of their commits: whoever has read id n has seen all below n.
   id bigint not null generated always as identity -- Sequence; gaps are rolled back transactions.
@@ -147,6 +198,10 @@ create table hl_internal.outbox ( -- Committed changes in the order of their com
 );
 CREATE INDEX idx_outbox_account ON hl_internal.outbox USING btree (account_address, id);
 CREATE INDEX idx_outbox_created_at ON hl_internal.outbox USING brin (created_at);
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
 create table hl_internal.quarantine ( -- What the venue sent and hlsync could not understand: kept, counted, replayable.
   digest text not null -- Digest of account, subject, reason and raw.
@@ -159,6 +214,20 @@ create table hl_internal.quarantine ( -- What the venue sent and hlsync could no
   last_seen_at timestamp with time zone not null -- Last sighting.
   constraint quarantine_pkey PRIMARY KEY (digest)
 );
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
+
+create table hl_internal.settings ( -- What was chosen for this database and holds for every version of hlsync.
+  name text not null -- access: who may read through an API.
+  value text not null -- For access: single-user, members or off.
+  constraint settings_pkey PRIMARY KEY (name)
+);
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
 create table hl_internal.silences ( -- What is not told for a while. Conditions go on being followed.
   id bigint not null generated always as identity -- Number.
@@ -169,6 +238,10 @@ create table hl_internal.silences ( -- What is not told for a while. Conditions 
   created_at timestamp with time zone not null default (now()) -- When it was made.
   constraint silences_pkey PRIMARY KEY (id)
 );
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
 create table hl_internal.states ( -- The newest state of every perp dex and of spot that was read: how old the positions and balances are.
   account_address text not null -- Account.
@@ -179,6 +252,10 @@ create table hl_internal.states ( -- The newest state of every perp dex and of s
   constraint states_kind_check CHECK ((kind = ANY (ARRAY['perp'::text, 'spot'::text])))
   constraint states_pkey PRIMARY KEY (account_address, kind, dex)
 ) with (fillfactor=50);
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
 create table hl_internal.token_prices ( -- What a token was worth in USD: the first price known of each hour, from the snapshots.
   token text not null -- Name of the token.
@@ -187,6 +264,10 @@ create table hl_internal.token_prices ( -- What a token was worth in USD: the fi
   price numeric not null -- Price in USD.
   constraint token_prices_pkey PRIMARY KEY (token, hour_ms)
 );
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
 create table hl_internal.webhook_deliveries ( -- What became of each event at each endpoint; dead and expired ones are kept whole.
   endpoint_id text not null -- Endpoint.
@@ -208,6 +289,10 @@ create table hl_internal.webhook_deliveries ( -- What became of each event at ea
   constraint webhook_deliveries_pkey PRIMARY KEY (endpoint_id, webhook_id)
 );
 CREATE INDEX idx_webhook_deliveries_time ON hl_internal.webhook_deliveries USING btree (last_attempt_ms);
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
 create table hl_internal.webhook_endpoints ( -- Who is told of committed changes: webhooks that were added, and the alert channels of the configuration.
   id text not null -- Name of the endpoint.
@@ -227,6 +312,10 @@ create table hl_internal.webhook_endpoints ( -- Who is told of committed changes
   constraint webhook_endpoints_state_check CHECK ((state = ANY (ARRAY['enabled'::text, 'disabled'::text])))
   constraint webhook_endpoints_pkey PRIMARY KEY (id)
 );
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
 create table hl_internal.webhook_lanes ( -- How far each endpoint has been told of each account.
   endpoint_id text not null -- Endpoint.
@@ -238,6 +327,10 @@ create table hl_internal.webhook_lanes ( -- How far each endpoint has been told 
   constraint webhook_lanes_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES hl_internal.webhook_endpoints(id) ON DELETE CASCADE
   constraint webhook_lanes_pkey PRIMARY KEY (endpoint_id, account_address)
 );
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
 create table hl_internal.webhook_secrets ( -- Signing secrets, apart from the endpoints so that reading those shows none.
   endpoint_id text not null -- Endpoint.
@@ -247,6 +340,10 @@ create table hl_internal.webhook_secrets ( -- Signing secrets, apart from the en
   constraint webhook_secrets_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES hl_internal.webhook_endpoints(id) ON DELETE CASCADE
   constraint webhook_secrets_pkey PRIMARY KEY (endpoint_id, secret)
 );
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
 create table public.hl_alerts ( -- One row per alert: a condition from its beginning to its end, or one event.
   id bigint not null generated always as identity -- Number.
@@ -274,6 +371,10 @@ CREATE INDEX idx_hl_alerts_account ON public.hl_alerts USING btree (account_addr
 CREATE UNIQUE INDEX idx_hl_alerts_active ON public.hl_alerts USING btree (key) WHERE (state = ANY (ARRAY['pending'::text, 'firing'::text]));
 CREATE UNIQUE INDEX idx_hl_alerts_event ON public.hl_alerts USING btree (key) WHERE (state = 'event'::text);
 CREATE INDEX idx_hl_alerts_told ON public.hl_alerts USING btree (key, told_at DESC) WHERE (told_at IS NOT NULL);
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
 create table public.hl_asset_ctxs ( -- Mark, oracle, funding and open interest of the followed markets over time.
   coin text not null -- Market as the venue names it.
@@ -289,6 +390,10 @@ create table public.hl_asset_ctxs ( -- Mark, oracle, funding and open interest o
   raw_ctx jsonb -- The venue's object, untouched.
   constraint hl_asset_ctxs_pkey PRIMARY KEY (coin, as_of_ms)
 ) partition by RANGE (as_of_ms);
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
 create table public.hl_balances ( -- Current spot balances, also the collateral of unified and portfolio-margin accounts.
   account_address text not null -- Account that holds the balance.
@@ -303,6 +408,10 @@ create table public.hl_balances ( -- Current spot balances, also the collateral 
   updated_at timestamp with time zone not null -- When this row was last written, by the clock of the database.
   constraint hl_balances_pkey PRIMARY KEY (account_address, coin)
 ) with (fillfactor=50);
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
 create table public.hl_books ( -- Order book snapshots.
   coin text not null -- Market as the venue names it.
@@ -312,6 +421,10 @@ create table public.hl_books ( -- Order book snapshots.
   asks jsonb not null -- [price, size, orders] best first, prices and sizes as strings, at most 20.
   constraint hl_books_pkey PRIMARY KEY (coin, as_of_ms)
 ) partition by RANGE (as_of_ms);
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
 create table public.hl_candles ( -- Candles of the followed markets; the newest one of each interval is still forming.
   coin text not null -- Market as the venue names it.
@@ -328,6 +441,10 @@ create table public.hl_candles ( -- Candles of the followed markets; the newest 
   as_of_ms bigint not null -- When hlsync saw this version, Unix milliseconds.
   constraint hl_candles_pkey PRIMARY KEY (coin, "interval", open_time_ms)
 );
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
 create table public.hl_dashboard ( -- One snapshot of an account per row, over all perp dexes and the spot collateral.
   account_address text not null -- Account the snapshot is of.
@@ -358,6 +475,10 @@ create table public.hl_dashboard ( -- One snapshot of an account per row, over a
 CREATE TRIGGER follow_deleted AFTER DELETE ON public.hl_dashboard REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION hl_internal.follow_snapshots();
 CREATE TRIGGER follow_inserted AFTER INSERT ON public.hl_dashboard REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION hl_internal.follow_snapshots();
 CREATE TRIGGER follow_updated AFTER UPDATE ON public.hl_dashboard REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION hl_internal.follow_snapshots();
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
 create table public.hl_fills ( -- Every execution of a followed account, TWAP slices included. One row per (account, coin, time, order, trade, side).
   account_address text not null -- Account that traded: 0x and 40 lower-case hex digits.
@@ -393,6 +514,10 @@ create table public.hl_fills ( -- Every execution of a followed account, TWAP sl
 );
 CREATE INDEX idx_hl_fills_account_order ON public.hl_fills USING btree (account_address, order_id);
 CREATE INDEX idx_hl_fills_account_time ON public.hl_fills USING btree (account_address, fill_time DESC);
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
 create table public.hl_funding ( -- Every funding payment of a followed account.
   account_address text not null -- Account that paid or received.
@@ -409,6 +534,10 @@ create table public.hl_funding ( -- Every funding payment of a followed account.
   constraint hl_funding_pkey PRIMARY KEY (account_address, coin, funding_time_ms)
 );
 CREATE INDEX idx_hl_funding_account_time ON public.hl_funding USING btree (account_address, funding_time DESC);
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
 create table public.hl_ledger ( -- Deposits, withdrawals, transfers, liquidations, rewards: every ledger update that is not funding.
   account_address text not null -- Account the update is of.
@@ -435,6 +564,21 @@ CREATE INDEX idx_hl_ledger_account_time ON public.hl_ledger USING btree (account
 CREATE TRIGGER follow_deleted AFTER DELETE ON public.hl_ledger REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION hl_internal.follow_flows();
 CREATE TRIGGER follow_inserted AFTER INSERT ON public.hl_ledger REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION hl_internal.follow_flows();
 CREATE TRIGGER follow_updated AFTER UPDATE ON public.hl_ledger REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION hl_internal.follow_flows();
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
+
+create table public.hl_members ( -- Which signed-in user may read which account, with the access preset members.
+  user_id uuid not null -- User, as in auth.users.
+  account_address text not null -- Account: 0x and 40 lower-case hex digits.
+  constraint hl_members_account_address_check CHECK ((account_address = lower(account_address)))
+  constraint hl_members_pkey PRIMARY KEY (user_id, account_address)
+);
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
 create table public.hl_mids ( -- Mid prices over time.
   dex text not null -- Perp dex; empty for the first one and for spot.
@@ -444,6 +588,10 @@ create table public.hl_mids ( -- Mid prices over time.
   as_of_ms bigint not null -- The same in Unix milliseconds; partition key.
   constraint hl_mids_pkey PRIMARY KEY (dex, coin, as_of_ms)
 ) partition by RANGE (as_of_ms);
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
 create table public.hl_order_events ( -- Every transition of every order. hl_orders is derived from these rows and from hl_fills.
   account_address text not null -- Account that owns the order.
@@ -468,6 +616,10 @@ create table public.hl_order_events ( -- Every transition of every order. hl_ord
   constraint hl_order_events_side_check CHECK ((side = ANY (ARRAY['buy'::text, 'sell'::text])))
   constraint hl_order_events_pkey PRIMARY KEY (account_address, order_id, status_time_ms, venue_status)
 );
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
 create table public.hl_orders ( -- Current state of every order: a pure function of its rows in hl_order_events and hl_fills.
   account_address text not null -- Account that owns the order.
@@ -497,6 +649,10 @@ create table public.hl_orders ( -- Current state of every order: a pure function
 );
 CREATE INDEX idx_hl_orders_account_status ON public.hl_orders USING btree (account_address, status);
 CREATE INDEX idx_hl_orders_account_time ON public.hl_orders USING btree (account_address, status_at DESC);
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
 create table public.hl_positions ( -- Current state of every perp position ever seen; a closed one stays as flat with size 0.
   account_address text not null -- Account that holds the position.
@@ -525,6 +681,10 @@ create table public.hl_positions ( -- Current state of every perp position ever 
   constraint hl_positions_side_check CHECK ((side = ANY (ARRAY['long'::text, 'short'::text, 'flat'::text])))
   constraint hl_positions_pkey PRIMARY KEY (account_address, dex, coin)
 ) with (fillfactor=50);
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
 create table public.hl_trades ( -- Public trades of the followed markets. Identity (coin, time, trade).
   coin text not null -- Market as the venue names it.
@@ -539,6 +699,22 @@ create table public.hl_trades ( -- Public trades of the followed markets. Identi
   constraint hl_trades_side_check CHECK ((side = ANY (ARRAY['buy'::text, 'sell'::text])))
   constraint hl_trades_pkey PRIMARY KEY (coin, trade_time_ms, trade_id)
 ) partition by RANGE (trade_time_ms);
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
+
+create function hl_internal.access()
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT COALESCE(( SELECT s.value
+            FROM hl_internal.settings s
+           WHERE (s.name = 'access'::text)), 'off'::text) AS "coalesce";
+END
+;
+-- The chosen preset: single-user, members or off.
 
 create function hl_internal.action_number(hash text)
  RETURNS bigint
@@ -547,7 +723,6 @@ create function hl_internal.action_number(hash text)
 RETURN CASE WHEN (substr(hash, 23, 18) ~ '^04[0-9a-fA-F]{8}0[0-4][0-9a-fA-F]{6}$'::text) THEN ((('x'::text || lpad(substr(hash, 35, (2 * (substr(hash, 34, 1))::integer)), 8, '0'::text)))::bit(32))::bigint ELSE NULL::bigint END
 ;
 -- Place of a transaction in its block by its hash; null where the hash tells none.
--- rights: public execute
 
 create function hl_internal.apply(accounts text[], fills json DEFAULT NULL::json, order_events json DEFAULT NULL::json, positions json DEFAULT NULL::json, balances json DEFAULT NULL::json, funding json DEFAULT NULL::json, ledger json DEFAULT NULL::json, dashboard json DEFAULT NULL::json, coverage json DEFAULT NULL::json, drift json DEFAULT NULL::json, quarantine json DEFAULT NULL::json, trades json DEFAULT NULL::json, candles json DEFAULT NULL::json, mids json DEFAULT NULL::json, books json DEFAULT NULL::json, asset_ctxs json DEFAULT NULL::json, states json DEFAULT NULL::json)
  RETURNS json
@@ -655,7 +830,47 @@ end
 $function$
 ;
 -- Writes a batch: every row as a join, the orders derived from them, coverage and outbox events, in one transaction. accounts: every account the batch has rows of, to be locked. Lists are arguments of their own because each pass over the text of a big batch costs.
--- rights: public execute
+
+create function hl_internal.apply_access()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '20s'
+AS $function$
+declare
+  object record;
+  others constant text := '(select not exists (select from pg_catalog.pg_roles r '
+    || 'where r.rolname in (''anon'', ''authenticated'') and pg_has_role(r.oid, ''usage'')))';
+begin
+  execute 'revoke all on schema hl_internal from public cascade';
+  if to_regrole('anon') is not null then
+    execute 'revoke all on schema hl_internal from anon cascade';
+  end if;
+  if to_regrole('authenticated') is not null then
+    execute 'revoke all on schema hl_internal from authenticated cascade';
+  end if;
+  if to_regrole('service_role') is not null then
+    execute 'grant usage on schema hl_internal to service_role';
+  end if;
+  -- hl_internal first, and there the accounts: in the order in which writers lock.
+  for object in select * from hl_internal.wanted_access() w order by w.is_function, w.name loop
+    perform hl_internal.close_object(object.name, object.is_function, object.is_table);
+    if object.may_read then
+      execute format('grant %s %s to authenticated',
+                     case when object.is_function then 'execute on function' else 'select on table' end, object.name);
+    end if;
+    -- Two policies: who has no rights of the API need not be able to call auth.uid().
+    if object.is_table and not object.is_part then
+      perform hl_internal.set_policy(object.name, 'hlsync_others', 'public', others);
+    end if;
+    if object.is_table and not object.is_part and to_regrole('authenticated') is not null then
+      perform hl_internal.set_policy(object.name, 'hlsync_read', 'authenticated', object.condition);
+    end if;
+  end loop;
+end
+$function$
+;
+-- Makes the rights and policies of all objects of hlsync those of the stored preset.
 
 create function hl_internal.block_number(hash text)
  RETURNS bigint
@@ -664,7 +879,6 @@ create function hl_internal.block_number(hash text)
 RETURN CASE WHEN (substr(hash, 23, 10) ~ '^04[0-9a-fA-F]{8}$'::text) THEN ((('x'::text || substr(hash, 25, 8)))::bit(32))::bigint ELSE NULL::bigint END
 ;
 -- Block of a transaction by its hash; null where the hash tells none.
--- rights: public execute
 
 create function hl_internal.chain_order(befores numeric[], afters numeric[], previous numeric)
  RETURNS integer[]
@@ -723,7 +937,29 @@ end
 $function$
 ;
 -- Ranks fills, given by the positions before and after them, in the order in which they chain.
--- rights: public execute
+
+create function hl_internal.close_object(object text, is_function boolean, is_table boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  kind constant text := case when is_function then 'function' else 'table' end;
+  others text;
+begin
+  select string_agg(w.name, ', ') into others
+  from (select 'public' as name union all select r.rolname from pg_catalog.pg_roles r where r.rolname in ('anon', 'authenticated')) w;
+  execute format('revoke all on %s %s from %s cascade', kind, object, others);
+  if to_regrole('service_role') is not null then
+    execute format('grant all on %s %s to service_role', kind, object);
+  end if;
+  if is_table and not (select c.relrowsecurity from pg_catalog.pg_class c where c.oid = object::regclass) then
+    execute format('alter table %s enable row level security', object);
+  end if;
+end
+$function$
+;
+-- Takes every right to an object from the public and from the roles of an API, and turns row level security on.
 
 create function hl_internal.closed_by_fills(account text, market text, after_ms bigint, to_ms bigint)
  RETURNS boolean
@@ -745,7 +981,6 @@ BEGIN ATOMIC
 END
 ;
 -- Whether the newest fills of a perp up to to_ms, none of them before after_ms, leave it flat.
--- rights: public execute
 
 create function hl_internal.decimal_of(told text)
  RETURNS numeric
@@ -754,7 +989,6 @@ create function hl_internal.decimal_of(told text)
 RETURN CASE WHEN (told ~ '^-?[0-9]{1,40}(\.[0-9]{1,40})?$'::text) THEN (told)::numeric ELSE NULL::numeric END
 ;
 -- The number that a text of the venue's is; null when it is none.
--- rights: public execute
 
 create function hl_internal.derive_orders(accounts text[], order_ids bigint[])
  RETURNS SETOF hl_orders
@@ -830,7 +1064,6 @@ end
 $function$
 ;
 -- The rows of hl_orders as they follow from hl_order_events and hl_fills. An order without a transition has none.
--- rights: public execute
 
 create function hl_internal.disable_endpoint(endpoint text, reason text, now_ms bigint)
  RETURNS void
@@ -850,7 +1083,6 @@ end
 $function$
 ;
 -- Stops deliveries to an endpoint and tells the others, in one transaction.
--- rights: public execute
 
 create function hl_internal.dollar_tokens()
  RETURNS text[]
@@ -859,7 +1091,6 @@ create function hl_internal.dollar_tokens()
 RETURN ARRAY['USDC'::text, 'USDT0'::text, 'USDT'::text, 'USDE'::text, 'USDH'::text]
 ;
 -- Tokens that count as dollars, one for one. src/sync/dashboard.ts has the same list, held equal by a test.
--- rights: public execute
 
 create function hl_internal.doubt(account text, doubts json)
  RETURNS void
@@ -936,7 +1167,6 @@ end
 $function$
 ;
 -- Withdraws claims of completeness, and makes rows that differ from the venue lose the next join: [{"stream", "fromMs", "toMs", "table", "row"}], table and row null where only time is in doubt.
--- rights: public execute
 
 create function hl_internal.drawdown_pct(value numeric, drawdown numeric)
  RETURNS numeric
@@ -951,7 +1181,6 @@ BEGIN ATOMIC
 END
 ;
 -- A drawdown in percent of the equity the account would have at its peak; null when that is not positive.
--- rights: public execute
 
 create function hl_internal.drawdown_since(followed text, since timestamp with time zone)
  RETURNS numeric
@@ -1032,7 +1261,33 @@ BEGIN ATOMIC
 END
 ;
 -- Drawdown in percent at the newest snapshot, as hl_equity_since has it; null without a snapshot in the period.
--- rights: public execute
+
+create function hl_internal.enlist_objects()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  -- What was there before the first statement of this transaction and is not ours; see src/store/migrate.ts.
+  foreign_ids constant text := current_setting('hlsync.foreign_objects', true);
+begin
+  delete from hl_internal.objects o where case o.kind
+    when 'function' then to_regprocedure(o.name) is null else to_regclass('public.' || quote_ident(o.name)) is null end;
+  if foreign_ids is null or foreign_ids = '' then
+    return;
+  end if;
+  insert into hl_internal.objects (kind, name)
+  select 'relation', c.relname from pg_catalog.pg_class c
+  where c.relnamespace = 'public'::regnamespace and c.relname like 'hl\_%' and not c.relispartition
+    and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and 'r' || c.oid <> all (foreign_ids::text[])
+  union all
+  select 'function', p.oid::regprocedure::text from pg_catalog.pg_proc p
+  where p.pronamespace = 'public'::regnamespace and p.proname like 'hl\_%' and 'f' || p.oid <> all (foreign_ids::text[])
+  on conflict do nothing;
+end
+$function$
+;
+-- Sets down the hl_* objects of public that this transaction made as objects of hlsync.
 
 create function hl_internal.ensure_partitions(parent text, times_ms bigint[])
  RETURNS void
@@ -1052,10 +1307,8 @@ begin
       select from pg_catalog.pg_class where relnamespace = 'public'::regnamespace and relname = child);
     -- Made apart and then attached: that lock lets readers and writers of the parent go on.
     execute format('create table public.%I (like public.%I including all)', child, parent);
-    -- Policies are the parent's, and hold for whoever asks it; nobody is to go round them by asking the partition.
-    if (select relrowsecurity from pg_catalog.pg_class where oid = ('public.' || parent)::regclass) then
-      execute format('alter table public.%I enable row level security', child);
-    end if;
+    -- The rights and the policy of the parent hold for whoever asks it; asking the partition is no way round them.
+    perform hl_internal.close_object(format('public.%I', child), false, true);
     execute format('alter table public.%I attach partition public.%I for values from (%s) to (%s)',
                    parent, child, day_ms, day_ms + 86400000);
     execute format('comment on table public.%I is %L', child, 'One UTC day of ' || parent || '.');
@@ -1064,7 +1317,6 @@ end
 $function$
 ;
 -- Makes the daily partitions of a market table that hold the given times.
--- rights: public execute
 
 create function hl_internal.follow_flows()
  RETURNS trigger
@@ -1094,7 +1346,6 @@ end
 $function$
 ;
 -- Keeps equity_stretches after a change of hl_ledger.
--- rights: public execute
 
 create function hl_internal.follow_snapshots()
  RETURNS trigger
@@ -1114,7 +1365,6 @@ end
 $function$
 ;
 -- Keeps equity_stretches after a change of hl_dashboard.
--- rights: public execute
 
 create function hl_internal.greater(a numeric, b numeric)
  RETURNS numeric
@@ -1123,7 +1373,6 @@ create function hl_internal.greater(a numeric, b numeric)
 RETURN CASE WHEN ((b IS NULL) OR (a > b) OR ((a = b) AND (scale(a) >= scale(b)))) THEN a ELSE b END
 ;
 -- The greater number; of 1.0 and 1.00 the latter, so that the digits do not depend on the order either.
--- rights: public execute
 
 create function hl_internal.greater(a text, b text)
  RETURNS text
@@ -1132,7 +1381,19 @@ create function hl_internal.greater(a text, b text)
 RETURN CASE WHEN ((b IS NULL) OR ((a COLLATE "C") >= (b COLLATE "C"))) THEN a ELSE b END
 ;
 -- The greater text by bytes.
--- rights: public execute
+
+create function hl_internal.has_users()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT ((to_regrole('anon'::text) IS NOT NULL) AND (to_regrole('authenticated'::text) IS NOT NULL) AND ( SELECT (count(*) = 2)
+            FROM (pg_proc p
+              JOIN pg_namespace n ON ((n.oid = p.pronamespace)))
+           WHERE ((n.nspname = 'auth'::name) AND (p.proname = ANY (ARRAY['uid'::name, 'jwt'::name])) AND (p.pronargs = 0))));
+END
+;
+-- Whether the database knows signed-in users, as a Supabase project does.
 
 create function hl_internal.join_balances(a hl_balances, b hl_balances)
  RETURNS hl_balances
@@ -1152,7 +1413,6 @@ end
 $function$
 ;
 -- Two states of one balance made one.
--- rights: public execute
 
 create function hl_internal.join_fills(a hl_fills, b hl_fills)
  RETURNS hl_fills
@@ -1190,7 +1450,6 @@ end
 $function$
 ;
 -- Two versions of one fill made one.
--- rights: public execute
 
 create function hl_internal.join_funding(a hl_funding, b hl_funding)
  RETURNS hl_funding
@@ -1217,7 +1476,6 @@ end
 $function$
 ;
 -- Two versions of one funding payment made one.
--- rights: public execute
 
 create function hl_internal.join_ledger(a hl_ledger, b hl_ledger)
  RETURNS hl_ledger
@@ -1244,7 +1502,6 @@ end
 $function$
 ;
 -- Two versions of one ledger update made one.
--- rights: public execute
 
 create function hl_internal.join_order_events(a hl_order_events, b hl_order_events)
  RETURNS hl_order_events
@@ -1276,7 +1533,6 @@ end
 $function$
 ;
 -- Two sightings of one order transition made one.
--- rights: public execute
 
 create function hl_internal.join_positions(a hl_positions, b hl_positions)
  RETURNS hl_positions
@@ -1304,7 +1560,6 @@ end
 $function$
 ;
 -- Two states of one position made one.
--- rights: public execute
 
 create function hl_internal.ledger_block(type text, hash text)
  RETURNS bigint
@@ -1313,7 +1568,6 @@ create function hl_internal.ledger_block(type text, hash text)
 RETURN CASE WHEN (type <> ALL (ARRAY['deposit'::text, 'withdraw'::text])) THEN hl_internal.block_number(hash) ELSE NULL::bigint END
 ;
 -- Block of a ledger update: deposits and withdrawals have the hash of the bridge's transaction.
--- rights: public execute
 
 create function hl_internal.ledger_effect(account text, delta jsonb, OUT effect text, OUT perp_usdc numeric, OUT spot_usdc numeric, OUT usdc numeric, OUT flow_usd numeric, OUT earned_usd numeric, OUT leaves boolean, OUT parts text[])
  RETURNS record
@@ -1457,7 +1711,6 @@ end
 $function$
 ;
 -- What a ledger update does to the money of an account (docs/equity.md): the one rule that all tables and views follow.
--- rights: public execute
 
 create function hl_internal.lesser(a numeric, b numeric)
  RETURNS numeric
@@ -1466,7 +1719,6 @@ create function hl_internal.lesser(a numeric, b numeric)
 RETURN CASE WHEN ((b IS NULL) OR (a < b) OR ((a = b) AND (scale(a) >= scale(b)))) THEN a ELSE b END
 ;
 -- The lesser number; of 1.0 and 1.00 the latter.
--- rights: public execute
 
 create function hl_internal.make_text_twin(base text)
  RETURNS void
@@ -1496,7 +1748,6 @@ end
 $function$
 ;
 -- Makes or renews the view <base>_text.
--- rights: public execute
 
 create function hl_internal.market_kind(coin text)
  RETURNS text
@@ -1505,7 +1756,6 @@ create function hl_internal.market_kind(coin text)
 RETURN CASE WHEN (coin ~ '^([#+]|o[0-9]+$)'::text) THEN 'outcome'::text WHEN ((coin ~~ '@%'::text) OR (coin ~~ '%/%'::text)) THEN 'spot'::text ELSE 'perp'::text END
 ;
 -- perp, spot or outcome. src/sync/chain.ts tells perps from the rest by the same rule, held equal by a test.
--- rights: public execute
 
 create function hl_internal.no_money(delta jsonb)
  RETURNS numeric
@@ -1514,7 +1764,41 @@ create function hl_internal.no_money(delta jsonb)
 RETURN CASE WHEN ((jsonb_typeof(delta) = 'object'::text) AND (NOT jsonb_path_exists(delta, '$.*?((@.type() == "string" && @ like_regex "^-?[0-9]*[.]?[0-9]+$") && !(@ like_regex "^-?[0.]+$"))'::jsonpath))) THEN 0 ELSE NULL::integer END
 ;
 -- 0 when an update whose type is not known tells no amount of anything, null when it may have moved money: the venue writes amounts as text, other numbers as numbers.
--- rights: public execute
+
+create function hl_internal.open_beyond_access()
+ RETURNS TABLE(role text, object text, may text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+with roles as (
+  select 'public' as role union all
+  select r.rolname::text from pg_catalog.pg_roles r where r.rolname in ('anon', 'authenticated')
+),
+wanted as materialized (
+  select w.*, c.relkind, c.relrowsecurity from hl_internal.wanted_access() w
+  left join pg_catalog.pg_class c on c.oid = w.oid and not w.is_function
+),
+rights as (
+  select r.role, w.name, case when w.relkind = 'S' then has_sequence_privilege(r.role, w.oid, p.may)
+    when p.may <> 'usage' then has_table_privilege(r.role, w.oid, p.may)
+      or p.may in ('select', 'insert', 'update', 'references') and has_any_column_privilege(r.role, w.oid, p.may) end as has, p.may, w.may_read
+  from roles r cross join wanted w
+  cross join unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger', 'usage']) as p(may)
+  where not w.is_function and (w.relkind <> 'S' or p.may in ('usage', 'select', 'update'))
+  union all
+  select r.role, w.name, has_function_privilege(r.role, w.oid, 'execute'), 'execute', w.may_read
+  from roles r cross join wanted w where w.is_function
+)
+select r.role, 'schema hl_internal', 'usage' from roles r where has_schema_privilege(r.role, 'hl_internal', 'usage')
+union all
+select r.role, r.name, r.may from rights r
+where r.has and not (r.may_read and r.role = 'authenticated' and r.may in ('select', 'execute'))
+union all
+select 'authenticated', w.name, 'every row' from wanted w where w.is_table and not w.relrowsecurity
+$function$
+;
+-- What others than the owner may do with objects of hlsync although the stored preset does not give it; empty when all is well.
 
 create function hl_internal.order_status(venue_status text)
  RETURNS text
@@ -1523,7 +1807,6 @@ create function hl_internal.order_status(venue_status text)
 RETURN CASE WHEN (venue_status = 'filled'::text) THEN 'filled'::text WHEN ((venue_status ~~ '%Canceled'::text) OR (venue_status = ANY (ARRAY['canceled'::text, 'scheduledCancel'::text, 'internalCancel'::text]))) THEN 'canceled'::text WHEN ((venue_status ~~ '%Rejected'::text) OR (venue_status = 'rejected'::text)) THEN 'rejected'::text WHEN (venue_status = ANY (ARRAY['open'::text, 'accepted'::text])) THEN 'open'::text WHEN (venue_status = 'triggered'::text) THEN 'triggered'::text ELSE 'unknown'::text END
 ;
 -- What the venue's status word means. The set is open, so words are classified by their ending.
--- rights: public execute
 
 create function hl_internal.outcomes_of_orders(accounts text[], order_ids bigint[])
  RETURNS TABLE(account_address text, order_id bigint, status text, venue_status text, filled numeric)
@@ -1545,7 +1828,6 @@ end
 $function$
 ;
 -- What hl_orders says of those of these orders that it has.
--- rights: public execute
 
 create function hl_internal.own_liquidation(account text, liquidation jsonb, direction text)
  RETURNS boolean
@@ -1554,7 +1836,6 @@ create function hl_internal.own_liquidation(account text, liquidation jsonb, dir
 RETURN COALESCE((lower((liquidation ->> 'liquidatedUser'::text)) = account), (direction ~~ 'Liquidated%'::text), false)
 ;
 -- True when a fill is the account's own liquidation, not one that it took over.
--- rights: public execute
 
 create function hl_internal.partition_name(parent text, day_ms bigint)
  RETURNS text
@@ -1566,7 +1847,6 @@ AS $function$
 $function$
 ;
 -- Name of the partition of a market table for the UTC day that starts at day_ms.
--- rights: public execute
 
 create function hl_internal.prune_latency(before_ms bigint)
  RETURNS bigint
@@ -1578,7 +1858,6 @@ AS $function$
 $function$
 ;
 -- Deletes minutes before the given time.
--- rights: public execute
 
 create function hl_internal.prune_market(parent text, before_ms bigint)
  RETURNS integer
@@ -1604,7 +1883,6 @@ end
 $function$
 ;
 -- Drops the daily partitions of a market table that end before the UTC day of before_ms.
--- rights: public execute
 
 create function hl_internal.prune_outbox(keep interval, max_rows integer DEFAULT 10000)
  RETURNS bigint
@@ -1619,7 +1897,6 @@ AS $function$
 $function$
 ;
 -- Deletes outbox events older than keep.
--- rights: public execute
 
 create function hl_internal.prune_quarantine(keep interval, max_rows integer DEFAULT 10000)
  RETURNS bigint
@@ -1634,7 +1911,6 @@ AS $function$
 $function$
 ;
 -- Deletes quarantined messages last seen before keep.
--- rights: public execute
 
 create function hl_internal.publish(events json)
  RETURNS void
@@ -1654,7 +1930,6 @@ end
 $function$
 ;
 -- Puts events that outputs make (alerts, disabled endpoints) into the outbox: [{key, type, account, timeMs, data}].
--- rights: public execute
 
 create function hl_internal.put_alert(alert json)
  RETURNS boolean
@@ -1706,7 +1981,6 @@ end
 $function$
 ;
 -- Writes one step of an alert and publishes what is to be told of it, in one transaction. False when an event was there already.
--- rights: public execute
 
 create function hl_internal.put_asset_ctxs(batch json)
  RETURNS hl_internal.outcome
@@ -1741,7 +2015,6 @@ end
 $function$
 ;
 -- Adds market contexts.
--- rights: public execute
 
 create function hl_internal.put_balances(batch json)
  RETURNS hl_internal.outcome
@@ -1791,7 +2064,6 @@ end
 $function$
 ;
 -- Joins balance states into hl_balances.
--- rights: public execute
 
 create function hl_internal.put_books(batch json)
  RETURNS hl_internal.outcome
@@ -1819,7 +2091,6 @@ end
 $function$
 ;
 -- Adds order book snapshots.
--- rights: public execute
 
 create function hl_internal.put_candles(batch json)
  RETURNS hl_internal.outcome
@@ -1860,7 +2131,6 @@ end
 $function$
 ;
 -- Adds or replaces candles: of two versions the one with more trades, then the later seen.
--- rights: public execute
 
 create function hl_internal.put_coverage(batch json)
  RETURNS hl_internal.outcome
@@ -1891,7 +2161,6 @@ end
 $function$
 ;
 -- Unites intervals with what is known; intervals that overlap or touch become one.
--- rights: public execute
 
 create function hl_internal.put_dashboard(batch json)
  RETURNS hl_internal.outcome
@@ -1943,7 +2212,6 @@ end
 $function$
 ;
 -- Adds account snapshots; of two with the same time the first stays, but its health becomes unknown when a later one says so.
--- rights: public execute
 
 create function hl_internal.put_drift(batch json)
  RETURNS hl_internal.outcome
@@ -1984,7 +2252,6 @@ end
 $function$
 ;
 -- Adds drift reports; a repeated one only adds when it was repaired.
--- rights: public execute
 
 create function hl_internal.put_fills(batch json)
  RETURNS hl_internal.outcome
@@ -2083,7 +2350,6 @@ end
 $function$
 ;
 -- Joins fills into hl_fills. A fill makes its event once, whatever comes later.
--- rights: public execute
 
 create function hl_internal.put_funding(batch json)
  RETURNS hl_internal.outcome
@@ -2142,7 +2408,6 @@ end
 $function$
 ;
 -- Joins funding payments into hl_funding.
--- rights: public execute
 
 create function hl_internal.put_gap(gap json)
  RETURNS void
@@ -2174,7 +2439,6 @@ end
 $function$
 ;
 -- Records that a gap was opened or closed and publishes it, in one transaction.
--- rights: public execute
 
 create function hl_internal.put_ledger(batch json)
  RETURNS hl_internal.outcome
@@ -2236,7 +2500,6 @@ end
 $function$
 ;
 -- Joins ledger updates into hl_ledger.
--- rights: public execute
 
 create function hl_internal.put_mids(batch json)
  RETURNS hl_internal.outcome
@@ -2264,7 +2527,6 @@ end
 $function$
 ;
 -- Adds mid prices.
--- rights: public execute
 
 create function hl_internal.put_order_events(batch json)
  RETURNS hl_internal.outcome
@@ -2321,7 +2583,6 @@ end
 $function$
 ;
 -- Joins order transitions into hl_order_events.
--- rights: public execute
 
 create function hl_internal.put_positions(batch json)
  RETURNS hl_internal.outcome
@@ -2406,7 +2667,6 @@ end
 $function$
 ;
 -- Joins position states into hl_positions. An event only when side, size or leverage changed.
--- rights: public execute
 
 create function hl_internal.put_quarantine(batch json)
  RETURNS hl_internal.outcome
@@ -2442,7 +2702,6 @@ end
 $function$
 ;
 -- Keeps what was not understood, once per content, with a count.
--- rights: public execute
 
 create function hl_internal.put_states(batch json, OUT outcome hl_internal.outcome, OUT lacking jsonb)
  RETURNS record
@@ -2520,7 +2779,6 @@ end
 $function$
 ;
 -- Notes the states that were read and closes what they no longer hold. lacking: the states that lacked something for the first time, so that a second one is wanted.
--- rights: public execute
 
 create function hl_internal.put_trades(batch json)
  RETURNS hl_internal.outcome
@@ -2550,7 +2808,6 @@ end
 $function$
 ;
 -- Adds public trades.
--- rights: public execute
 
 create function hl_internal.refresh_orders(accounts text[], order_ids bigint[])
  RETURNS hl_internal.outcome
@@ -2604,7 +2861,6 @@ end
 $function$
 ;
 -- Derives the given orders again and writes those that changed.
--- rights: public execute
 
 create function hl_internal.seen_before(a_at timestamp with time zone, a_source text, b_at timestamp with time zone, b_source text)
  RETURNS boolean
@@ -2613,7 +2869,102 @@ create function hl_internal.seen_before(a_at timestamp with time zone, a_source 
 RETURN (ROW(a_at, (a_source COLLATE "C")) < ROW(b_at, (b_source COLLATE "C")))
 ;
 -- True when sighting a is the first of the two; a tie goes to the alphabetically first source.
--- rights: public execute
+
+create function hl_internal.set_access(preset text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if preset is null or preset not in ('single-user', 'members', 'off') then
+    raise exception 'set_access(%): expected single-user, members or off', preset using errcode = '22023';
+  end if;
+  if preset <> 'off' and not hl_internal.has_users() then
+    raise exception 'this database has no roles anon and authenticated with auth.uid() and auth.jwt(): it is not a Supabase project, and nothing but off makes sense'
+      using errcode = '55000';
+  end if;
+  if preset <> 'off' and not has_schema_privilege('auth', 'usage') then
+    raise exception 'the policies call auth.uid(), which % may not: grant usage on schema auth to "%"', current_user, current_user
+      using errcode = '42501';
+  end if;
+  if preset <> 'off' and current_setting('server_version_num')::int < 150000 then
+    raise exception 'views cannot keep to row level security before PostgreSQL 15: upgrade the project' using errcode = '55000';
+  end if;
+  insert into hl_internal.settings as s (name, value) values ('access', preset)
+  on conflict (name) do update set value = excluded.value;
+  -- Who is deleted is no member any more; where this role may refer to the users.
+  if exists (
+    select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = 'auth' and c.relname = 'users' and has_schema_privilege(n.oid, 'usage')
+      and has_table_privilege(c.oid, 'select') and has_table_privilege(c.oid, 'references')
+  ) and not exists (
+    select from pg_catalog.pg_constraint k where k.conrelid = 'public.hl_members'::regclass and k.contype = 'f'
+  ) then
+    delete from public.hl_members m where not exists (select from auth.users u where u.id = m.user_id);
+    alter table public.hl_members add foreign key (user_id) references auth.users (id) on delete cascade;
+  end if;
+  perform hl_internal.apply_access();
+  return preset;
+end
+$function$
+;
+-- Chooses who may read through an API: single-user, members or off.
+
+create function hl_internal.set_policy(object text, policy text, role text, condition text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  present text;
+begin
+  select coalesce(obj_description(p.oid, 'pg_policy'), '') into present from pg_catalog.pg_policy p
+  where p.polrelid = object::regclass and p.polname = policy;
+  if present is not distinct from condition then
+    return;
+  elsif present is not null then
+    execute format('drop policy %I on %s', policy, object);
+  end if;
+  if condition is not null then
+    execute format('create policy %I on %s to %s using (%s)', policy, object, role, condition);
+    execute format('comment on policy %I on %s is %L', policy, object, condition);
+  end if;
+end
+$function$
+;
+-- Gives a table the policy of this name with this condition for this role; without a condition takes it away.
+
+create function hl_internal.set_realtime(wanted boolean)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  followed constant text[] := case when wanted
+    then array['hl_orders', 'hl_fills', 'hl_positions', 'hl_dashboard', 'hl_alerts'] else '{}'::text[] end;
+  name text;
+begin
+  if wanted and not exists (select from pg_catalog.pg_publication p where p.pubname = 'supabase_realtime') then
+    create publication supabase_realtime;
+  end if;
+  for name in
+    select t.tablename from pg_catalog.pg_publication_tables t
+    where t.pubname = 'supabase_realtime' and t.schemaname = 'public' and t.tablename <> all (followed)
+      and t.tablename in (select o.name from hl_internal.objects o where o.kind = 'relation')
+  loop
+    execute format('alter publication supabase_realtime drop table public.%I', name);
+  end loop;
+  foreach name in array followed loop
+    continue when exists (
+      select from pg_catalog.pg_publication_tables t
+      where t.pubname = 'supabase_realtime' and t.schemaname = 'public' and t.tablename = name);
+    execute format('alter publication supabase_realtime add table public.%I', name);
+  end loop;
+  return followed;
+end
+$function$
+;
+-- Puts the tables that a page follows into Supabase Realtime, or takes all of hlsync out of it; returns those that are in.
 
 create function hl_internal.shape_equity(followed text, from_ms bigint, to_ms bigint)
  RETURNS void
@@ -2747,7 +3098,6 @@ end
 $function$
 ;
 -- Counts the stretches of an account anew that a change of snapshots or flows from from_ms to to_ms can alter, and the sums behind them.
--- rights: public execute
 
 create function hl_internal.take_lease(lease text, claimant text, ttl_ms integer)
  RETURNS bigint
@@ -2765,7 +3115,80 @@ AS $function$
 $function$
 ;
 -- Takes or renews a lease; returns the fencing token, or null while another holder has it.
--- rights: public execute
+
+create function hl_internal.wanted_access()
+ RETURNS TABLE(oid oid, name text, is_function boolean, is_table boolean, is_part boolean, is_shown boolean, may_read boolean, condition text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+with recursive mode as (
+  -- Before 15 a view cannot keep to row level security.
+  select case when hl_internal.has_users() and current_setting('server_version_num')::int >= 150000
+    then hl_internal.access() else 'off' end as preset
+),
+named as (
+  select c.oid, c.relkind, c.relname, c.relnamespace = 'public'::regnamespace as is_public, false as is_part
+  from pg_catalog.pg_class c
+  where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and (c.relnamespace = 'hl_internal'::regnamespace
+    or (c.relnamespace = 'public'::regnamespace
+      and c.relname in (select o.name from hl_internal.objects o where o.kind = 'relation')))
+),
+relations as (
+  select * from named
+  union all
+  select c.oid, c.relkind, c.relname, n.is_public, true from named n
+  join pg_catalog.pg_inherits i on i.inhparent = n.oid join pg_catalog.pg_class c on c.oid = i.inhrelid
+),
+functions as (
+  select p.oid, p.proname, p.pronamespace = 'public'::regnamespace as is_public from pg_catalog.pg_proc p
+  where p.pronamespace = 'hl_internal'::regnamespace
+    or exists (select from hl_internal.objects o where p.oid = case o.kind when 'function' then to_regprocedure(o.name) end)
+),
+-- What the views and functions of public rest on: their reader needs the right to it, but has no way to ask it directly.
+used as (
+  select 'pg_catalog.pg_rewrite'::regclass as class, w.oid
+  from relations v join pg_catalog.pg_rewrite w on w.ev_class = v.oid where v.is_public and v.relkind = 'v'
+  union
+  select 'pg_catalog.pg_proc'::regclass, f.oid from functions f where f.is_public
+  union
+  select x.class, x.oid from used u
+  join pg_catalog.pg_depend d on d.classid = u.class and d.objid = u.oid
+  cross join lateral (
+    select d.refclassid::regclass as class, d.refobjid as oid
+    union all
+    select 'pg_catalog.pg_rewrite'::regclass, w.oid from pg_catalog.pg_rewrite w
+    where d.refclassid = 'pg_catalog.pg_class'::regclass and w.ev_class = d.refobjid
+  ) x
+  where d.refclassid in ('pg_catalog.pg_class'::regclass, 'pg_catalog.pg_proc'::regclass) and d.deptype = 'n'
+),
+all_objects as (
+  select r.oid, r.oid::regclass::text as name, r.relname, r.is_part, false as is_function, r.relkind in ('r', 'p') as is_table,
+    r.relkind in ('r', 'p', 'v', 'm', 'f') and not r.is_part and (r.is_public
+      or exists (select from used u where u.class = 'pg_catalog.pg_class'::regclass and u.oid = r.oid)) as is_shown,
+    exists (select from pg_catalog.pg_attribute a
+            where a.attrelid = r.oid and a.attname = 'account_address' and not a.attisdropped) as has_account
+  from relations r
+  union all
+  select f.oid, f.oid::regprocedure::text, f.proname, false, true, false, f.is_public
+    or exists (select from used u where u.class = 'pg_catalog.pg_proc'::regclass and u.oid = f.oid), false
+  from functions f
+)
+select a.oid, a.name, a.is_function, a.is_table, a.is_part, a.is_shown, a.is_shown and m.preset <> 'off',
+  case
+    when not a.is_table or a.is_part or not a.is_shown or m.preset = 'off' then null
+    when a.relname = 'hl_members' then 'user_id = (select auth.uid())'
+    -- An anonymous sign-in is a user too, and has the role authenticated.
+    when m.preset = 'single-user' then
+      '(select auth.uid() is not null and not coalesce((auth.jwt() ->> ''is_anonymous'')::boolean, false))'
+    when a.has_account then
+      'account_address in (select m.account_address from public.hl_members m where m.user_id = (select auth.uid()))'
+    else 'exists (select from public.hl_members m where m.user_id = (select auth.uid()))'
+  end
+from all_objects a cross join mode m
+$function$
+;
+-- Every object of hlsync, whether it is part of what readers see, whether signed-in users may read it now, and on which condition its rows.
 
 create function hl_internal.weightier(a_raw jsonb, a_content text, b_raw jsonb, b_content text)
  RETURNS boolean
@@ -2774,7 +3197,6 @@ create function hl_internal.weightier(a_raw jsonb, a_content text, b_raw jsonb, 
 RETURN (ROW(octet_length((COALESCE(b_raw, 'null'::jsonb))::text), (b_content COLLATE "C")) > ROW(octet_length((COALESCE(a_raw, 'null'::jsonb))::text), (a_content COLLATE "C")))
 ;
 -- True when version b of a row wins over version a: longer raw object, then greater content.
--- rights: public execute
 
 create function public.hl_equity_since(followed text, since timestamp with time zone)
  RETURNS TABLE(account_address text, as_of timestamp with time zone, as_of_ms bigint, account_mode text, account_value numeric, unrealized_pnl numeric, flow numeric, net_flows numeric, profit numeric, peak_profit numeric, drawdown numeric, drawdown_pct numeric)
@@ -2924,7 +3346,6 @@ BEGIN ATOMIC
 END
 ;
 -- The rows of hl_equity of one account as if its first snapshot were the first one not before since: profit and drawdown of a period.
--- rights: public execute
 
 create view public.hl_account_now with (security_invoker=true) as -- The newest snapshot of every account. Health is unknown when positions are open and for 30 seconds neither a snapshot came nor anything was watched live: then hlsync is not running, or hears nothing.
 --   account_address text: Account.

@@ -1,20 +1,17 @@
 -- A role that reads what the dashboards show: the tables and views hl_*, and of the machinery what those views rest on.
 -- No secret is among it. Run it as the owner of the tables, and again after an upgrade that brings new ones:
 --   psql "$DATABASE_URL" -f reader.sql -c '\password hlsync_reader'
--- Where row level security is on (the presets for Supabase): alter role hlsync_reader bypassrls;
 do $$
 declare
-  relation regclass;
+  object record;
 begin
   if not exists (select from pg_catalog.pg_roles where rolname = 'hlsync_reader') then
     create role hlsync_reader login;
   end if;
-  for relation in
-    select c.oid from pg_catalog.pg_class c
-    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v') and c.relname like 'hl\_%'
-      and not c.relispartition
-  loop
-    execute format('grant select on %s to hlsync_reader', relation);
+  -- What was not understood is kept as it came, and shown by no dashboard.
+  for object in select * from hl_internal.wanted_access() w where w.is_shown and w.name not like '%quarantine%' loop
+    execute format('grant %s %s to hlsync_reader',
+                   case when object.is_function then 'execute on function' else 'select on table' end, object.name);
   end loop;
 end
 $$;

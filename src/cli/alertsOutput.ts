@@ -8,14 +8,26 @@ import type { Queryable } from "../outputs/outbox.ts";
 import { addEndpoint, enableEndpoint, readEndpoints } from "../outputs/webhooks/endpoints.ts";
 import type { HttpSend } from "../outputs/webhooks/httpSend.ts";
 import { createHttpSend } from "../outputs/webhooks/httpSend.ts";
+import { systemClock } from "../runtime/clock.ts";
 import type { Context } from "./command.ts";
 import type { OutputDeps, StartOutput } from "./outputs.ts";
 import { aliasesOf, holderName } from "./webhooksOutput.ts";
 
 /** The channels of the configuration. */
-export function channelsOf({ options, clock }: Context, http: HttpSend): Channel[] {
+export function channelsOf(
+  { options, clock }: Pick<Context, "options" | "clock">,
+  http: HttpSend,
+): Channel[] {
   const deps = { http, mail: sendMail, clock, aliases: aliasesOf(options) };
   return options.alertTo.map((text) => openChannel(text, deps));
+}
+
+/** Refuses rules and channels that are none. */
+export function checkAlerts(options: Context["options"]): void {
+  ruleSet(options.alert);
+  const http = createHttpSend({ clock: systemClock });
+  channelsOf({ options, clock: systemClock }, http);
+  http.close();
 }
 
 /** The bridge delivers to channels as to webhooks, so each has its row. */

@@ -4,6 +4,7 @@
 import type { OptionName, Options } from "../config.ts";
 import { ConfigError, MigrationError, RateLimitError, StoreError, TransportError } from "../errors.ts";
 import type { Clock } from "../runtime/clock.ts";
+import type { Lifecycle } from "../runtime/lifecycle.ts";
 import type { Log } from "../runtime/log.ts";
 
 export const EXIT = {
@@ -33,8 +34,10 @@ export interface Context {
   log: Log;
   /** One line of data on stdout. */
   print(line: string): void;
-  /** Aborted by the first SIGINT or SIGTERM. */
+  /** Aborted by the first SIGINT or SIGTERM. A command that goes on regardless is left behind. */
   signal: AbortSignal;
+  /** What was added is stopped when the command is over, however it ends, and within seconds of a signal. */
+  lifecycle: Lifecycle;
   /** Whether stdout is a terminal that shows colors. */
   color: boolean;
 }
@@ -49,6 +52,8 @@ export interface Command {
   flagsOnly?: true;
   /** Other defaults than the option table's. */
   defaults?: Partial<Record<OptionName, string>>;
+  /** Refuses, with a `ConfigError`, what cannot work, before anything is made, opened or asked. */
+  check?(context: Pick<Context, "options" | "args">): void;
   /** Resolves with the exit code; throws what `exitCodeOf` knows. */
   run(context: Context): Promise<number>;
 }
@@ -60,10 +65,3 @@ export function requireAccounts({ account }: Options): Options["account"] {
   }
   return account;
 }
-
-/** Resolves when the signal is aborted. */
-export const untilAborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });

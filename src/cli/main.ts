@@ -1,12 +1,14 @@
 /**
  * The program: reads the command line through the option table, runs one command, turns its outcome into an exit
  * code. Guarantees: stdout is data, stderr is logs and errors; an error is one line (a stack only with
- * `--log-level debug`); the first SIGINT or SIGTERM stops in order, the second one at once.
+ * `--log-level debug`); the first SIGINT or SIGTERM stops in order and ends the process within `STOP_WITHIN_MS`, in
+ * whatever state it is, the second one at once. A signal is heard when the event loop turns.
  */
 import { readFileSync } from "node:fs";
 import { Command as Program } from "commander";
 import { COMMON_OPTIONS, OPTIONS, type OptionName, readDotEnv, resolveOptions } from "../config.ts";
 import { systemClock } from "../runtime/clock.ts";
+import { finishedInTime, Lifecycle, STOP_WITHIN_MS } from "../runtime/lifecycle.ts";
 import { createLog, maskUrls } from "../runtime/log.ts";
 import { programVersion } from "../runtime/version.ts";
 import { type Command, EXIT, exitCodeOf } from "./command.ts";
@@ -30,7 +32,10 @@ export async function main(argv: readonly string[]): Promise<void> {
     const sub = program.command(nameAndArgs).description(command.summary);
     for (const name of [...command.options, ...COMMON_OPTIONS]) addOption(sub, name, command);
     sub.action(async () => {
-      exitCode = await runCommand(command, flagsOf(sub.opts()), sub.args, fail, () => readerLeft);
+      const ending = listenForSignals();
+      exitCode = await runCommand(command, { flags: flagsOf(sub.opts()), args: sub.args, fail }, ending);
+      if (readerLeft && exitCode === SIGNAL_EXIT.SIGTERM) exitCode = EXIT.ok;
+      ending.over(exitCode);
     });
   }
   // A pipe that closes early (`hlsync tail | head`) ends the program quietly and in order.
@@ -81,22 +86,20 @@ function flagsOf(given: Record<string, unknown>): Partial<Record<OptionName, str
   return flags;
 }
 
+interface Invocation {
+  flags: Partial<Record<OptionName, string>>;
+  args: readonly string[];
+  /** One line for the person who called. */
+  fail(line: string): void;
+}
+
 async function runCommand(
   command: Command,
-  flags: Partial<Record<OptionName, string>>,
-  args: readonly string[],
-  fail: (line: string) => void,
-  readerLeft: () => boolean,
+  { flags, args, fail }: Invocation,
+  ending: Ending,
 ): Promise<number> {
-  const abort = new AbortController();
-  let signalled: string | null = null;
-  const onSignal = (name: NodeJS.Signals) => {
-    if (signalled !== null) process.exit(SIGNAL_EXIT[name]);
-    signalled = name;
-    abort.abort(new Error(name));
-  };
-  process.on("SIGINT", onSignal);
-  process.on("SIGTERM", onSignal);
+  const { signal } = ending;
+  let lifecycle: Lifecycle | null = null;
   let debug = false;
   try {
     const options = resolveOptions([...command.options, ...COMMON_OPTIONS], {
@@ -114,24 +117,69 @@ async function runCommand(
       clock: systemClock,
       sink: (line) => process.stderr.write(`${line}\n`),
     });
-    return await command.run({
+    lifecycle = new Lifecycle(systemClock, log);
+    command.check?.({ options, args });
+    const work = command.run({
       options,
       args,
       log,
       clock: systemClock,
       print: (line) => process.stdout.write(`${line}\n`),
-      signal: abort.signal,
+      signal,
+      lifecycle,
       color: options.color && process.stdout.isTTY === true,
     });
+    return await finishedInTime(work, signal, systemClock);
   } catch (error) {
-    if (signalled !== null && abort.signal.aborted)
-      return readerLeft() ? EXIT.ok : (SIGNAL_EXIT[signalled] ?? EXIT.unexpected);
+    if (ending.exitCode !== null) return ending.exitCode;
     const message = error instanceof Error ? error.message : String(error);
     fail(maskUrls(message.replaceAll("\n", " ")));
     if (debug && error instanceof Error && error.stack) process.stderr.write(`${maskUrls(error.stack)}\n`);
     return exitCodeOf(error);
   } finally {
-    process.off("SIGINT", onSignal);
-    process.off("SIGTERM", onSignal);
+    await lifecycle?.stopAll(ending.leftMs());
   }
+}
+
+interface Ending {
+  /** Aborted by the first signal. */
+  signal: AbortSignal;
+  /** Of the signal that came; null before. */
+  readonly exitCode: number | null;
+  /** Time for stopping in order. */
+  leftMs(): number;
+  /** All is stopped: after a signal, nothing that still waits somewhere keeps the process. */
+  over(exitCode: number): void;
+}
+
+/** Kept for the process's own end. */
+const LAST_WORDS_MS = 500;
+
+/** The first signal aborts, and starts the time after which the process ends come what may; the second ends it. */
+function listenForSignals(): Ending {
+  const abort = new AbortController();
+  let exitCode: number | null = null;
+  let deadlineMs: number | null = null;
+  const onSignal = (name: NodeJS.Signals) => {
+    if (exitCode !== null) process.exit(SIGNAL_EXIT[name]);
+    exitCode = SIGNAL_EXIT[name] ?? EXIT.unexpected;
+    deadlineMs = systemClock.now() + STOP_WITHIN_MS;
+    systemClock.after(STOP_WITHIN_MS, () => process.exit(exitCode));
+    abort.abort(new Error(name));
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+  return {
+    signal: abort.signal,
+    get exitCode() {
+      return exitCode;
+    },
+    leftMs: () => (deadlineMs === null ? STOP_WITHIN_MS : deadlineMs - systemClock.now()) - LAST_WORDS_MS,
+    over(code) {
+      process.off("SIGINT", onSignal);
+      process.off("SIGTERM", onSignal);
+      // What was printed is given to its reader first; one that does not read is waited for until the deadline.
+      if (exitCode !== null) process.stdout.write("", () => process.exit(code));
+    },
+  };
 }

@@ -1,12 +1,11 @@
 /**
- * Everything that hears of committed changes while `run` follows: started after the engine, stopped before it. Each
- * part is a `Service`; a part that cannot start stops the program with its one-line error, but a database that was
- * there a moment ago is waited for.
+ * Everything that hears of committed changes while `run` follows: started after the engine, stopped before it. A part
+ * that cannot start ends the program with its one-line error, but a database that was there a moment ago is waited for.
  */
 import { StoreError } from "../errors.ts";
 import { createFeed, type Feed } from "../outputs/feed.ts";
 import type { DeliveryAttempt } from "../outputs/webhooks/bridge.ts";
-import { Lifecycle, type Service } from "../runtime/lifecycle.ts";
+import type { Service } from "../runtime/lifecycle.ts";
 import type { DatabaseStore } from "../store/store.ts";
 import { alertsOutput } from "./alertsOutput.ts";
 import type { Context } from "./command.ts";
@@ -27,29 +26,20 @@ export interface OutputDeps {
 /** One kind of output; resolves with null when the options ask for none. */
 export type StartOutput = (deps: OutputDeps) => Promise<Service | null>;
 
-/** Of each part, when a later one cannot start. */
-const STOP_WITHIN_MS = 10_000;
-
 /** Between two attempts to start a part while the database is away. */
 const RETRY_MS = 1_000;
 
 /** In the order of starting. */
 const OUTPUTS: readonly StartOutput[] = [httpOutput, webhooksOutput, alertsOutput, retentionOutput];
 
-export async function startOutputs(following: Omit<OutputDeps, "attempts">): Promise<Lifecycle> {
-  const { clock, log } = following.context;
+/** What is started is stopped with the program. */
+export async function startOutputs(following: Omit<OutputDeps, "attempts">): Promise<void> {
+  const { log, lifecycle } = following.context;
   const deps: OutputDeps = { ...following, attempts: createFeed<DeliveryAttempt>(log) };
-  const lifecycle = new Lifecycle(clock, log);
-  try {
-    for (const start of OUTPUTS) {
-      const service = await started(start, deps);
-      if (service) lifecycle.add(service);
-    }
-  } catch (error) {
-    await lifecycle.stopAll(STOP_WITHIN_MS);
-    throw error;
+  for (const start of OUTPUTS) {
+    const service = await started(start, deps);
+    if (service) lifecycle.add(service);
   }
-  return lifecycle;
 }
 
 async function started(start: StartOutput, deps: OutputDeps): Promise<Service | null> {

@@ -11,13 +11,15 @@ import { createSocketFactory } from "../connection/webSocket.ts";
 import { ConfigError } from "../errors.ts";
 import { createFeed, type Feed } from "../outputs/feed.ts";
 import { ACCOUNT_STREAMS } from "../protocol/channels.ts";
+import { orAborted } from "../runtime/abort.ts";
+import type { Service } from "../runtime/lifecycle.ts";
 import { systemRandom } from "../runtime/random.ts";
 import type { Database } from "../store/database.ts";
-import { openEmbedded } from "../store/embedded.ts";
+import { openEmbedded, RELEASE_NEEDS_MS } from "../store/embedded.ts";
 import { hasEmbeddedDatabase } from "../store/embeddedFolder.ts";
 import { createMemoryStore } from "../store/memory.ts";
 import { migrate, requireMigrated } from "../store/migrate.ts";
-import { openPostgres } from "../store/postgres.ts";
+import { CLOSE_WITHIN_MS, openPostgres } from "../store/postgres.ts";
 import { type DatabaseStore, openStore } from "../store/store.ts";
 import type { Progress } from "../sync/account/account.ts";
 import { Engine, type EngineConfig, type EngineDeps } from "../sync/engine.ts";
@@ -34,20 +36,40 @@ export interface OpenDatabase {
 export const isUrl = (database: string): boolean => /^postgres(ql)?:\/\//i.test(database);
 
 /** A Postgres by URL, or the embedded one in a folder, started when nobody runs it yet. */
-export async function openDatabase({ options, clock, log }: Context): Promise<OpenDatabase> {
+export async function openDatabase({
+  options,
+  clock,
+  log,
+  signal,
+  lifecycle,
+}: Context): Promise<OpenDatabase> {
   if (isUrl(options.database)) {
-    const database = openPostgres(options.database);
-    return { database, url: options.database, close: () => database.close() };
+    const database = lifecycle.add(connectionsOf(openPostgres(options.database)));
+    return { database: database.of, url: options.database, close: () => database.stop() };
   }
-  const folder = resolve(options.database);
-  const server = await openEmbedded(folder, { clock, log });
-  const database = openPostgres(server.url);
+  const opening = openEmbedded(resolve(options.database), { clock, log, signal });
+  // Added while it opens, so that a signal meanwhile leaves no server behind.
+  const server = lifecycle.add({
+    name: "embedded database",
+    needsMs: RELEASE_NEEDS_MS,
+    stop: (withinMs?: number) => opening.then((opened) => opened.release(withinMs)).catch(() => {}),
+  });
+  const { url } = await opening;
+  const database = lifecycle.add(connectionsOf(openPostgres(url)));
   const close = async () => {
-    await database.close();
-    await server.release();
+    await database.stop();
+    await server.stop();
   };
-  return { database, url: server.url, close };
+  return { database: database.of, url, close };
 }
+
+/** A database as a part that is stopped after all that use it. */
+const connectionsOf = (database: Database): Service & { of: Database } => ({
+  name: "connections to the database",
+  of: database,
+  needsMs: CLOSE_WITHIN_MS,
+  stop: () => database.close(),
+});
 
 export interface MigratedDatabase extends OpenDatabase {
   store: DatabaseStore;
@@ -57,7 +79,7 @@ export interface MigratedDatabase extends OpenDatabase {
 export async function openMigrated(context: Context): Promise<MigratedDatabase> {
   const opened = await openDatabase(context);
   try {
-    const applied = await migrate(opened.database);
+    const applied = await orAborted(migrate(opened.database), context.signal);
     if (applied.length > 0) context.log.info("schema brought up to date", { migrations: applied.length });
     return { ...opened, store: openStore(opened.database) };
   } catch (error) {
@@ -66,16 +88,26 @@ export async function openMigrated(context: Context): Promise<MigratedDatabase> 
   }
 }
 
-/** The same for who only reads: makes no database and changes no schema. */
-export async function openToRead(context: Context): Promise<MigratedDatabase> {
-  const { database } = context.options;
+/** Throws `ConfigError` where nothing has been stored yet. */
+function requireDatabase({ options: { database } }: Context): void {
   if (!isUrl(database) && !hasEmbeddedDatabase(database))
     throw new ConfigError(
       `there is no database in ${resolve(database)}: hlsync run makes one, or name another (--database, DATABASE_URL)`,
     );
+}
+
+/** The same for who changes what is stored: makes no database. */
+export async function openExisting(context: Context): Promise<MigratedDatabase> {
+  requireDatabase(context);
+  return openMigrated(context);
+}
+
+/** The same for who only reads: makes no database and changes no schema. */
+export async function openToRead(context: Context): Promise<MigratedDatabase> {
+  requireDatabase(context);
   const opened = await openDatabase(context);
   try {
-    await requireMigrated(opened.database);
+    await orAborted(requireMigrated(opened.database), context.signal);
     return { ...opened, store: openStore(opened.database) };
   } catch (error) {
     await opened.close();
@@ -87,29 +119,30 @@ export async function openToRead(context: Context): Promise<MigratedDatabase> {
 const LEASE_ANSWER_MS = 3_000;
 
 /** What lets several processes share one database: leases over a connection of their own. */
-export function openLeases(url: string): {
-  shared: NonNullable<EngineDeps["shared"]>;
-  close(): Promise<void>;
-} {
-  const database = openPostgres(url, {
-    maxConnections: 1,
-    connectTimeoutMs: LEASE_ANSWER_MS,
-    statementTimeoutMs: LEASE_ANSWER_MS,
-  });
+export function openLeases(url: string, { lifecycle }: Context): NonNullable<EngineDeps["shared"]> {
+  const { of: database } = lifecycle.add(
+    connectionsOf(
+      openPostgres(url, {
+        maxConnections: 1,
+        connectTimeoutMs: LEASE_ANSWER_MS,
+        statementTimeoutMs: LEASE_ANSWER_MS,
+      }),
+    ),
+  );
   const start = Math.floor(systemRandom.next() * 36 ** 6)
     .toString(36)
     .padStart(6, "0");
   const holder = `${hostname()}:${process.pid}:${start}`;
-  return { shared: { leases: openStore(database), holder }, close: () => database.close() };
+  return { leases: openStore(database), holder };
 }
 
 /** The store that `run` and `monitor` follow into: the database, or memory with `--no-db`. */
 export async function openFor(
   context: Context,
-): Promise<{ store: Store; database: MigratedDatabase | null; close(): Promise<void> }> {
-  if (!context.options.db) return { store: createMemoryStore(), database: null, close: async () => {} };
+): Promise<{ store: Store; database: MigratedDatabase | null }> {
+  if (!context.options.db) return { store: createMemoryStore(), database: null };
   const opened = await openMigrated(context);
-  return { store: opened.store, database: opened, close: () => opened.close() };
+  return { store: opened.store, database: opened };
 }
 
 export interface Venue {
@@ -118,17 +151,22 @@ export interface Venue {
   limiter: RateLimiter;
 }
 
-/** The venue behind the options. `limits`: how its budget is shared. */
+/**
+ * How to ask the venue and listen to it. `limits`: how its budget is shared. When the program stops, whoever still
+ * waits for an answer gets none.
+ */
 export function connectVenue(
-  { options, clock, log }: Context,
+  { options, clock, log, lifecycle }: Context,
   limits: Partial<Pick<LimiterOptions, "shares">> = {},
 ): Venue {
   const random = systemRandom;
   const limiter = new RateLimiter(clock, { weightPerMinute: options.weight, ...limits });
-  const post = createHttpPost();
+  const stopping = new AbortController();
+  lifecycle.add({ name: "requests to the venue", stop: async () => stopping.abort(new Error("stopped")) });
+  const rest = { post: createHttpPost(), limiter, signal: stopping.signal };
   return {
     limiter,
-    info: createInfoClient({ apiUrl: options.apiUrl, post, clock, random, limiter, log }),
+    info: createInfoClient({ ...rest, apiUrl: options.apiUrl, clock, random, log }),
     openStream: createStreams({
       wsUrl: options.wsUrl,
       socketFactory: createSocketFactory(),
@@ -171,14 +209,17 @@ export interface Following {
   failed: Promise<never>;
 }
 
-/** Makes the engine over an open store; the caller starts and stops it. */
+/** What was received is written before the engine lets go. */
+const ENGINE_NEEDS_MS = 1_500;
+
+/** Makes the engine over an open store; the caller starts it. */
 export function follow(
   context: Context,
   store: Store,
-  extra: { venue?: Venue; onProgress?: (progress: Progress) => void; shared?: EngineDeps["shared"] } = {},
+  extra: { onProgress?: (progress: Progress) => void; shared?: EngineDeps["shared"] } = {},
 ): Following {
-  const { clock, log } = context;
-  const venue = extra.venue ?? connectVenue(context);
+  const { clock, log, lifecycle } = context;
+  const venue = connectVenue(context);
   const feed = createFeed(log);
   let fail: (error: unknown) => void = () => {};
   const failed = new Promise<never>((_, reject) => {
@@ -196,5 +237,7 @@ export function follow(
     ...(extra.onProgress ? { onProgress: extra.onProgress } : {}),
     ...(extra.shared ? { shared: extra.shared } : {}),
   };
-  return { engine: new Engine(deps, engineConfig(context)), feed, venue, failed };
+  const engine = new Engine(deps, engineConfig(context));
+  lifecycle.add({ name: engine.name, needsMs: ENGINE_NEEDS_MS, stop: () => engine.stop() });
+  return { engine, feed, venue, failed };
 }

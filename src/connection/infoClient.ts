@@ -9,6 +9,7 @@
 import { ProtocolError, RateLimitError, TransportError } from "../errors.ts";
 import { isRead, readJson, type Unread } from "../protocol/decode.ts";
 import { INFO, type InfoRequest } from "../protocol/infoRequests.ts";
+import { orAborted } from "../runtime/abort.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import type { HttpAnswer, HttpPost } from "../runtime/net.ts";
@@ -29,6 +30,8 @@ export interface InfoClientOptions {
   maxAttempts?: number;
   /** Of one attempt. */
   timeoutMs?: number;
+  /** Ends every wait: for budget, for an answer, for the next attempt. */
+  signal?: AbortSignal;
 }
 
 const MAX_ATTEMPTS = 5;
@@ -152,24 +155,37 @@ export function createInfoClient(options: InfoClientOptions): VenueInfo {
     };
   }
 
+  async function request<P, R>(
+    row: InfoRequest<P, R>,
+    params: P,
+    asked: InfoOptions,
+  ): Promise<InfoAnswer<R>> {
+    const bodyText = JSON.stringify({ type: row.type, ...row.body(params) });
+    const extra = row.itemsPerWeight === null ? 0 : Math.ceil(row.itemsMax(params) / row.itemsPerWeight);
+    const question: Question = { bodyText, extra };
+    let weight = 0;
+    for (let failures = 0; ; failures++) {
+      const { outcome, sentAtMs, receivedAtMs, weight: spent } = await attempt(row, question, asked);
+      weight += spent;
+      if (outcome.type === "answer") {
+        if (row.type === INFO.exchangeStatus.type) noteClock(outcome.result, sentAtMs, receivedAtMs);
+        return { result: outcome.result, sentAtMs, receivedAtMs, weight };
+      }
+      if (outcome.type === "final" || failures + 1 >= maxAttempts) throw outcome.error;
+      log.debug("info request tried again", { request: row.type, failures, error: outcome.error });
+      // After a 429 the limiter itself makes everybody wait.
+      if (outcome.error instanceof RateLimitError) continue;
+      await clock.sleep(fullJitterMs(random, failures, RETRY_BASE_MS, RETRY_CAP_MS), asked.signal);
+    }
+  }
+
   return {
     async request<P, R>(row: InfoRequest<P, R>, params: P, asked: InfoOptions): Promise<InfoAnswer<R>> {
-      const bodyText = JSON.stringify({ type: row.type, ...row.body(params) });
-      const extra = row.itemsPerWeight === null ? 0 : Math.ceil(row.itemsMax(params) / row.itemsPerWeight);
-      const question: Question = { bodyText, extra };
-      let weight = 0;
-      for (let failures = 0; ; failures++) {
-        const { outcome, sentAtMs, receivedAtMs, weight: spent } = await attempt(row, question, asked);
-        weight += spent;
-        if (outcome.type === "answer") {
-          if (row.type === INFO.exchangeStatus.type) noteClock(outcome.result, sentAtMs, receivedAtMs);
-          return { result: outcome.result, sentAtMs, receivedAtMs, weight };
-        }
-        if (outcome.type === "final" || failures + 1 >= maxAttempts) throw outcome.error;
-        log.debug("info request tried again", { request: row.type, failures, error: outcome.error });
-        // After a 429 the limiter itself makes everybody wait.
-        if (outcome.error instanceof RateLimitError) continue;
-        await clock.sleep(fullJitterMs(random, failures, RETRY_BASE_MS, RETRY_CAP_MS), asked.signal);
+      const ends = linked(asked.signal, options.signal);
+      try {
+        return await request(row, params, { ...asked, signal: ends.signal });
+      } finally {
+        ends.release();
       }
     },
     clockOffset: () => offset,
@@ -236,29 +252,36 @@ function rootMessage(error: unknown): string {
   return root instanceof Error ? root.message : String(root);
 }
 
-/** What the promise comes to, or the signal's reason if that is first. */
-function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
+/** A signal that fires with any of these, until it is released: theirs may live as long as the program. */
+function linked(...signals: (AbortSignal | undefined)[]) {
+  const controller = new AbortController();
+  const releases = signals.flatMap((signal) => {
+    if (signal === undefined) return [];
+    const onAbort = () => controller.abort(signal.reason);
+    if (signal.aborted) onAbort();
     signal.addEventListener("abort", onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+    return () => signal.removeEventListener("abort", onAbort);
   });
+  return {
+    signal: controller.signal,
+    abort: (reason: unknown) => controller.abort(reason),
+    release() {
+      for (const one of releases) one();
+    },
+  };
 }
 
 /** A signal that also fires after `timeoutMs`, on the given clock. */
-function withDeadline(clock: Clock, timeoutMs: number, signal?: AbortSignal) {
-  const controller = new AbortController();
-  const onAbort = () => controller.abort(signal?.reason);
-  signal?.addEventListener("abort", onAbort, { once: true });
+function withDeadline(clock: Clock, timeoutMs: number, signal: AbortSignal | undefined) {
+  const ends = linked(signal);
   const cancel = clock.after(timeoutMs, () =>
-    controller.abort(new TransportError(`no answer within ${timeoutMs} ms`)),
+    ends.abort(new TransportError(`no answer within ${timeoutMs} ms`)),
   );
   return {
-    signal: controller.signal,
+    signal: ends.signal,
     clear() {
       cancel();
-      signal?.removeEventListener("abort", onAbort);
+      ends.release();
     },
   };
 }

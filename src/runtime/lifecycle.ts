@@ -1,19 +1,46 @@
 /**
- * Every long-lived part is a `Service`: it starts, and it stops in order. Guarantees: `stopAll` stops in the
- * reverse of the order of start, gives each part at most `timeoutMs`, and never throws for a part that fails to stop.
+ * The end of a program, in order and on time. A long-lived part is a `Service`: added once it is open, stopped in the
+ * reverse of that order. Guarantees: `stopAll` ends within its time whatever the parts do, if their needs fit into it. A
+ * part may use what it needs and what is left beyond the needs of the parts after it; one that takes longer is named in
+ * the log and left behind; a part that fails to stop stops no other.
  */
+import { untilAborted } from "./abort.ts";
 import type { Clock } from "./clock.ts";
 import type { Log } from "./log.ts";
 
+/** A program that is told to stop has ended this much later, by force if need be. Supervisors wait 10 s. */
+export const STOP_WITHIN_MS = 9_000;
+/** After the signal, the work under way may end by itself this long; then what it stands on is stopped. */
+const FINISH_WITHIN_MS = 1_500;
+
+/** The outcome of `work`; the signal's reason when it goes on for too long after the abort. */
+export async function finishedInTime<T>(work: Promise<T>, signal: AbortSignal, clock: Clock): Promise<T> {
+  const finished = new AbortController();
+  const late = untilAborted(signal)
+    .then(() => clock.sleep(FINISH_WITHIN_MS, finished.signal))
+    .then(() => Promise.reject(signal.reason));
+  late.catch(() => {});
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    finished.abort();
+  }
+}
+
 export interface Service {
   readonly name: string;
-  stop(): Promise<void>;
+  /** Called more than once, it stops once. After `withinMs` nobody waits for it any more. */
+  stop(withinMs?: number): Promise<void>;
+  /** Time kept free for its stop while the parts before it are stopped; `NEEDS_MS` if absent. */
+  readonly needsMs?: number;
 }
+
+const NEEDS_MS = 300;
 
 export class Lifecycle {
   readonly #clock: Clock;
   readonly #log: Log;
-  #started: Service[] = [];
+  readonly #started: Service[] = [];
 
   constructor(clock: Clock, log: Log) {
     this.#clock = clock;
@@ -25,25 +52,27 @@ export class Lifecycle {
     return service;
   }
 
-  async stopAll(timeoutMs: number): Promise<void> {
-    for (const service of this.#started.splice(0).reverse()) {
-      const giveUp = new AbortController();
-      const late = this.#clock.sleep(timeoutMs, giveUp.signal).then(
-        () => "late" as const,
-        () => "cancelled" as const,
-      );
-      const outcome = await Promise.race([
-        service.stop().then(
-          () => "stopped" as const,
-          (error: unknown) => {
-            this.#log.error("part failed to stop", { part: service.name, error });
-            return "failed" as const;
-          },
-        ),
-        late,
-      ]);
-      giveUp.abort();
-      if (outcome === "late") this.#log.warn("part did not stop in time", { part: service.name, timeoutMs });
+  /** Stops everything added so far. */
+  async stopAll(withinMs: number): Promise<void> {
+    const deadlineMs = this.#clock.now() + withinMs;
+    for (let service = this.#started.pop(); service !== undefined; service = this.#started.pop()) {
+      const reservedMs = this.#started.reduce((sum, { needsMs }) => sum + (needsMs ?? NEEDS_MS), 0);
+      const spareMs = deadlineMs - this.#clock.now() - reservedMs;
+      await this.#stop(service, Math.max(service.needsMs ?? NEEDS_MS, spareMs));
     }
+  }
+
+  async #stop(service: Service, withinMs: number): Promise<void> {
+    const part = service.name;
+    const stopped = new AbortController();
+    const late = this.#clock.sleep(withinMs, stopped.signal).then(
+      () => this.#log.warn("part did not stop in time", { part, withinMs }),
+      () => {},
+    );
+    const stopping = service
+      .stop(withinMs)
+      .catch((error: unknown) => this.#log.error("part failed to stop", { part, error }));
+    await Promise.race([stopping, late]);
+    stopped.abort();
   }
 }

@@ -43,26 +43,41 @@ import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import pg from "pg";
 import { ConfigError, StoreError } from "../errors.ts";
+import { orAborted } from "../runtime/abort.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import { isReachableByAll, postgresBinaries } from "./embeddedBinaries.ts";
 import { isAlive, type Layout, layoutOf, NOBODY, prepareFolder } from "./embeddedFolder.ts";
+import { cut } from "./postgres.ts";
 
 export interface EmbeddedOptions {
   clock: Clock;
   log: Log;
+  /** Gives up opening it. */
+  signal?: AbortSignal;
 }
 
 export interface EmbeddedDatabase {
   /** `postgres://…` for any client on this machine; holds the password. */
   readonly url: string;
-  /** Ends this process's use; stops the server when nobody else uses it. Close your connections first. */
-  release(): Promise<void>;
+  /**
+   * Ends this process's use; stops the server when nobody else uses it. Close your connections first. A server that
+   * hangs is left behind after `withinMs`: the next start takes it over.
+   */
+  release(withinMs?: number): Promise<void>;
 }
 
 const USER = "hlsync";
 const START_TIMEOUT_MS = 60_000;
-const STOP_TIMEOUT_MS = 15_000;
+/** A server in recovery after a crash may take much longer. */
+const RECOVERY_TIMEOUT_MS = 600_000;
+/** For `release`: what it takes at least, and what it takes when nobody says. */
+export const RELEASE_NEEDS_MS = 3_500;
+const RELEASE_MS = 8_000;
+/** Part of that time in which the server must say whether others use it. */
+const ANSWER_SHARE = 0.35;
+/** The end of that time is for stopping at once, which the next start recovers from. */
+const STOP_AT_ONCE_MS = 600;
 const POLL_MS = 20;
 /** Between attempts to bring back a server that died in use. */
 const RECOVER_DELAY_MS = 1_000;
@@ -97,7 +112,12 @@ export async function openEmbedded(folder: string, options: EmbeddedOptions): Pr
   const binaries = postgresBinaries(identity !== null);
   if (!existsSync(layout.secrets)) await initialize(layout, identity, binaries, options);
   const server = new EmbeddedServer(layout, identity, binaries, options);
-  await server.open();
+  try {
+    await server.open(options.signal ?? new AbortController().signal);
+  } catch (error) {
+    await server.release();
+    throw error;
+  }
   return server;
 }
 
@@ -136,7 +156,7 @@ async function initialize(
   layout: Layout,
   identity: Identity | null,
   binaries: string,
-  { log }: EmbeddedOptions,
+  { log, signal }: EmbeddedOptions,
 ): Promise<void> {
   const making = join(layout.folder, `init-${process.pid}-${randomBytes(4).toString("hex")}`);
   const passwordFile = `${making}.password`;
@@ -146,7 +166,8 @@ async function initialize(
     give(making, identity);
     writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
     give(passwordFile, identity);
-    await runInitdb(making, passwordFile, identity, binaries);
+    await runInitdb(making, passwordFile, { identity, binaries, signal });
+    signal?.throwIfAborted();
     const secrets: Secrets = { port: await freePort(), password };
     const secretsFile = join(making, "hlsync.json");
     writeFileSync(secretsFile, `${JSON.stringify(secrets)}\n`, { mode: 0o600, flush: true });
@@ -164,8 +185,11 @@ async function initialize(
 function runInitdb(
   data: string,
   passwordFile: string,
-  identity: Identity | null,
-  binaries: string,
+  {
+    identity,
+    binaries,
+    signal,
+  }: { identity: Identity | null; binaries: string; signal: AbortSignal | undefined },
 ): Promise<void> {
   // Handed over open: the server's user may be unable to walk to it.
   const handle = openSync(passwordFile, "r");
@@ -187,6 +211,8 @@ function runInitdb(
     ],
     { cwd: data, env: environment(), ...identity, stdio: ["ignore", "ignore", "pipe", handle] },
   );
+  const onAbort = () => child.kill();
+  signal?.addEventListener("abort", onAbort);
   let complaints = "";
   child.stderr?.on("data", (chunk: Buffer) => {
     complaints = (complaints + chunk.toString()).slice(-4000);
@@ -195,10 +221,14 @@ function runInitdb(
     child.once("error", (cause) => fail(notStarted(binaries, cause)));
     child.once("close", (code) => {
       if (code === 0) done();
+      else if (signal?.aborted) fail(signal.reason);
       else if (/could not look up effective user ID/.test(complaints)) fail(namelessUser());
       else fail(new StoreError(`initdb failed: ${lastLine(complaints)}`, { transient: false }));
     });
-  }).finally(() => closeSync(handle));
+  }).finally(() => {
+    closeSync(handle);
+    signal?.removeEventListener("abort", onAbort);
+  });
 }
 
 /** As in a container with an arbitrary uid. initdb asks for the name of its user; the server does not. */
@@ -263,12 +293,16 @@ class EmbeddedServer implements EmbeddedDatabase {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #secrets: Secrets;
+  /** Aborted by `release`. */
+  readonly #leaving = new AbortController();
   /** Our connection with the shared lock; null while the server is away. */
   #keeper: pg.Client | null = null;
   /** Port of this process's `url`; fixed once known. */
   #port: number | null = null;
   #released: Promise<void> | null = null;
   #recovering: Promise<void> | null = null;
+  /** The server that this process started last. */
+  #started: { child: ChildProcess; exited: Promise<boolean> } | null = null;
 
   constructor(layout: Layout, identity: Identity | null, binaries: string, options: EmbeddedOptions) {
     this.#layout = layout;
@@ -283,25 +317,31 @@ class EmbeddedServer implements EmbeddedDatabase {
     return `postgres://${USER}:${this.#secrets.password}@127.0.0.1:${this.#port}/postgres?sslmode=disable`;
   }
 
-  /** Ends with a connection that holds the shared lock, on a server that was running or that this call started. */
-  async open(): Promise<void> {
+  /**
+   * Ends with a connection that holds the shared lock, on a server that was running or that this call started. Leaves
+   * no server behind that it started in vain.
+   */
+  async open(signal: AbortSignal): Promise<void> {
     const deadlineMs = this.#clock.now() + START_TIMEOUT_MS;
     let failure = "it did not become ready";
-    while (this.#clock.now() < deadlineMs && !this.#released) {
+    while (this.#clock.now() < deadlineMs) {
+      signal.throwIfAborted();
       const running = readPostmaster(this.#layout);
       if (running !== null && isPostmaster(running.pid)) {
-        if (running.ready && (await this.#hold(running.port))) return;
-        await this.#clock.sleep(POLL_MS);
+        failure = running.ready ? ((await this.#hold(running.port, signal)) ?? "") : failure;
+        if (failure === "") return;
+        await this.#clock.sleep(POLL_MS, signal);
       } else {
         if (running !== null) this.#moveAwayStalePidFile(running.pid);
-        failure = (await this.#start(deadlineMs)) ?? failure;
+        failure = (await this.#start(signal)) ?? failure;
       }
     }
-    if (!this.#released) throw this.#notStarted(failure);
+    throw this.#notStarted(failure);
   }
 
-  release(): Promise<void> {
-    this.#released ??= this.#letGo();
+  release(withinMs = RELEASE_MS): Promise<void> {
+    this.#leaving.abort(new Error("released"));
+    this.#released ??= this.#letGo(withinMs);
     return this.#released;
   }
 
@@ -312,8 +352,8 @@ class EmbeddedServer implements EmbeddedDatabase {
     );
   }
 
-  /** Connects and takes the shared lock. False when the server is not ready or is going away: look again. */
-  async #hold(port: number): Promise<boolean> {
+  /** Connects and takes the shared lock. Null when it has it, else why not: it is not ready or going away, look again. */
+  async #hold(port: number, signal: AbortSignal): Promise<string | null> {
     const keeper = new pg.Client({
       host: "127.0.0.1",
       port,
@@ -326,20 +366,22 @@ class EmbeddedServer implements EmbeddedDatabase {
     });
     keeper.on("error", () => {});
     try {
-      await keeper.connect();
-      await keeper.query(`select pg_advisory_lock_shared(${KEEPER_LOCK})`);
+      await orAborted(keeper.connect(), signal);
+      await orAborted(keeper.query(`select pg_advisory_lock_shared(${KEEPER_LOCK})`), signal);
     } catch (error) {
-      await keeper.end().catch(() => {});
-      if ((error as { code?: string }).code === "28P01")
+      cut(keeper);
+      signal.throwIfAborted();
+      const { code, message } = error as Error & { code?: string };
+      if (code === "28P01")
         throw this.#notStarted(`another server with another password answers at port ${port}`);
-      return false;
+      return message;
     }
     if (this.#port !== null && this.#port !== port)
       this.#log.error("the database came back at another port; restart hlsync", { port });
     this.#port ??= port;
     this.#keeper = keeper;
     keeper.once("end", () => this.#lost(keeper));
-    return true;
+    return null;
   }
 
   /**
@@ -359,17 +401,26 @@ class EmbeddedServer implements EmbeddedDatabase {
   }
 
   /** Starts a server. Null when it is up or another process was first; else why it failed, after a moment's wait. */
-  async #start(deadlineMs: number): Promise<string | null> {
+  async #start(signal: AbortSignal): Promise<string | null> {
     const port = this.#port ?? this.#secrets.port;
     const { child, exited, output } = this.#spawn(port);
     const startedMs = this.#clock.now();
-    while (this.#clock.now() < deadlineMs) {
+    for (let isOver = false; !isOver; ) {
       const running = readPostmaster(this.#layout);
+      const waitedMs = this.#clock.now() - startedMs;
       if (running?.pid === child.pid && running?.ready) {
-        this.#log.info("started the database", { port, pid: child.pid, ms: this.#clock.now() - startedMs });
+        this.#started = { child, exited };
+        this.#log.info("started the database", { port, pid: child.pid, ms: waitedMs });
         return null;
       }
-      if (await Promise.race([exited, this.#clock.sleep(POLL_MS).then(() => false)])) break;
+      // Once it has its pid file it is not stuck but busy: with what it has to recover.
+      const patienceMs = running?.pid === child.pid ? RECOVERY_TIMEOUT_MS : START_TIMEOUT_MS;
+      if (signal.aborted || waitedMs > patienceMs) {
+        await this.#undo(child, exited);
+        signal.throwIfAborted();
+        throw this.#notStarted(`it did not become ready within ${patienceMs / 1000} s`);
+      }
+      isOver = await Promise.race([exited, this.#clock.sleep(POLL_MS).then(() => false)]);
     }
     const fatal = output()
       .split("\n")
@@ -380,13 +431,22 @@ class EmbeddedServer implements EmbeddedDatabase {
     if (/could not create any TCP\/IP sockets/.test(fatal)) {
       // Somebody else has our port. Who already told it to others must have it back; who has not takes another.
       if (this.#port === null) this.#secrets.port = await freePort();
-      else await this.#clock.sleep(RECOVER_DELAY_MS);
+      else await this.#clock.sleep(RECOVER_DELAY_MS, signal);
       return `port ${port} is taken`;
     }
     // Another process was first, or the processes of a killed server are still on their way out.
     if (!/lock file|shared memory block/.test(fatal)) throw this.#notStarted(fatal);
-    await this.#clock.sleep(POLL_MS);
+    await this.#clock.sleep(POLL_MS, signal);
     return fatal;
+  }
+
+  /** Ends a server that this process started and cannot use. */
+  async #undo(child: ChildProcess, exited: Promise<boolean>): Promise<void> {
+    child.kill("SIGINT");
+    const waitMs = RELEASE_NEEDS_MS - STOP_AT_ONCE_MS;
+    if (await Promise.race([exited, this.#clock.sleep(waitMs).then(() => false)])) return;
+    child.kill("SIGQUIT");
+    await Promise.race([exited, this.#clock.sleep(STOP_AT_ONCE_MS)]);
   }
 
   #spawn(port: number): { child: ChildProcess; exited: Promise<boolean>; output(): string } {
@@ -436,45 +496,61 @@ class EmbeddedServer implements EmbeddedDatabase {
   }
 
   async #recover(): Promise<void> {
-    while (!this.#released && this.#keeper === null) {
+    const { signal } = this.#leaving;
+    while (!signal.aborted && this.#keeper === null) {
       try {
-        await this.open();
+        await this.open(signal);
         this.#log.info("the database is back");
       } catch (error) {
+        if (signal.aborted) return;
         this.#log.error("the database does not come back", { error });
-        await this.#clock.sleep(RECOVER_DELAY_MS);
+        await this.#clock.sleep(RECOVER_DELAY_MS, signal).catch(() => {});
       }
     }
   }
 
-  async #letGo(): Promise<void> {
+  async #letGo(withinMs: number): Promise<void> {
+    const deadlineMs = this.#clock.now() + withinMs;
     await this.#recovering;
     const keeper = this.#keeper;
     this.#keeper = null;
-    if (keeper === null) return;
+    if (keeper === null) {
+      // One that cannot be used is of no use to others either; who uses it all the same starts it again.
+      if (this.#started !== null) await this.#undo(this.#started.child, this.#started.exited);
+      return;
+    }
     try {
-      await keeper.query(`select pg_advisory_unlock_shared(${KEEPER_LOCK})`);
-      const { rows } = await keeper.query(`select pg_try_advisory_lock(${KEEPER_LOCK}) as last`);
-      if (rows[0]?.last === true) await this.#stop();
+      const query_timeout = (withinMs * ANSWER_SHARE) / 2;
+      const ask = (text: string) => keeper.query({ text, query_timeout } as pg.QueryConfig);
+      await ask(`select pg_advisory_unlock_shared(${KEEPER_LOCK})`);
+      const { rows } = await ask(`select pg_try_advisory_lock(${KEEPER_LOCK}) as last`);
+      if (rows[0]?.last === true) await this.#stop(deadlineMs);
+      await keeper.end();
     } catch (error) {
-      this.#log.debug("the database went before we let go", { error });
+      // Gone, or it hangs: then it may have other users, and the next start finds it.
+      this.#log.debug("the database did not answer when we let go", { error });
     } finally {
-      await keeper.end().catch(() => {});
+      cut(keeper);
     }
   }
 
   /** Fast shutdown: open connections are ended, everything committed is kept. */
-  async #stop(): Promise<void> {
+  async #stop(deadlineMs: number): Promise<void> {
     const running = readPostmaster(this.#layout);
     if (running === null) return;
     const startedMs = this.#clock.now();
-    process.kill(running.pid, "SIGINT");
-    while (readPostmaster(this.#layout)?.pid === running.pid && isPostmaster(running.pid)) {
-      if (this.#clock.now() - startedMs > STOP_TIMEOUT_MS) {
-        this.#log.warn("the database does not stop; leaving it", { pid: running.pid });
-        return;
+    const isGone = async (untilMs: number): Promise<boolean> => {
+      while (readPostmaster(this.#layout)?.pid === running.pid && isPostmaster(running.pid)) {
+        if (this.#clock.now() > untilMs) return false;
+        await this.#clock.sleep(POLL_MS);
       }
-      await this.#clock.sleep(POLL_MS);
+      return true;
+    };
+    process.kill(running.pid, "SIGINT");
+    if (!(await isGone(deadlineMs - STOP_AT_ONCE_MS))) {
+      process.kill(running.pid, "SIGQUIT");
+      if (!(await isGone(deadlineMs)))
+        return this.#log.warn("the database does not stop; leaving it", { pid: running.pid });
     }
     this.#log.info("stopped the database", { ms: this.#clock.now() - startedMs });
   }

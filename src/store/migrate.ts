@@ -19,10 +19,20 @@ const FOLDER = new URL("../../migrations/", import.meta.url);
 /** int8multirange, SQL-standard function bodies and `create or replace trigger` came with 14. */
 const OLDEST_SERVER = 14;
 const UNIQUE_VIOLATION = "23505";
+/** A reader that holds one view and waits for the next may be in the way: one of the two is ended by the server. */
+const DEADLOCK = "40P01";
+const DEADLOCKS_MAX = 5;
 /** How the definitions are called where migrations are called by their files. */
 const DEFINITIONS = "sql/";
 
-const LOCK = "select pg_advisory_xact_lock(hashtext('hl_internal.migrations'));";
+/** Waits for the writers that are at work, so that no statement behind it waits for one that waits for it. */
+const LOCK = `set local lock_timeout = '30s';
+select pg_advisory_xact_lock(hashtext('hl_internal.migrations'));
+do $$ begin
+  if exists (select from pg_catalog.pg_tables where schemaname = 'hl_internal' and tablename = 'accounts') then
+    lock table hl_internal.accounts in exclusive mode;
+  end if;
+end $$;`;
 // `create schema if not exists` asks for the right to create schemas even where there is nothing to create.
 const BOOTSTRAP = `do $$ begin
   if not exists (select from pg_catalog.pg_namespace where nspname = 'hl_internal') then create schema hl_internal; end if;
@@ -38,7 +48,24 @@ create table if not exists hl_internal.definitions (
   checksum text primary key,
   version text not null,
   applied_at timestamptz not null default now()
+);
+create table if not exists hl_internal.objects (
+  kind text not null check (kind in ('relation', 'function')),
+  name text not null,
+  primary key (kind, name)
 );`;
+/** Remembers which hl_* objects of public are the user's own; what else is there at the end was made by the script. */
+const REMEMBER_FOREIGN = `do $$ begin
+  perform set_config('hlsync.foreign_objects', (select coalesce(array_agg(known.id), '{}')::text from (
+    select 'r' || c.oid as id from pg_catalog.pg_class c
+    where c.relnamespace = 'public'::regnamespace and c.relname like 'hl\\_%'
+      and not exists (select from hl_internal.objects o where o.kind = 'relation' and o.name = c.relname)
+    union all
+    select 'f' || p.oid from pg_catalog.pg_proc p
+    where p.pronamespace = 'public'::regnamespace and p.proname like 'hl\\_%'
+      and not exists (select from hl_internal.objects o
+        where p.oid = case o.kind when 'function' then to_regprocedure(o.name) end)) known), true);
+end $$;`;
 
 export interface Migration {
   id: number;
@@ -127,15 +154,18 @@ async function pendingIn(database: Database): Promise<Pending> {
       );
   }
   const migrations = known.filter((m) => !applied.migrations.some((row) => row.id === m.id));
-  const isOlder = applied.migrations.some((row) => !known.some((m) => m.id === row.id));
-  return { migrations, definitions: !isOlder && mustDefine(applied.definitions, migrations.length > 0) };
-}
-
-function mustDefine(applied: Applied["definitions"], migrated: boolean): boolean {
-  if (!applied) return true;
+  if (!applied.definitions) return { migrations, definitions: true };
   const ours = knownDefinitions();
-  if (compareVersions(ours.version, applied.version) < 0) return false;
-  return migrated || ours.checksum !== applied.checksum;
+  const isOlder =
+    compareVersions(ours.version, applied.definitions.version) < 0 ||
+    applied.migrations.some((row) => !known.some((m) => m.id === row.id));
+  // The definitions close what a migration makes, and may not be those of an older program.
+  if (isOlder && migrations.length > 0)
+    throw new MigrationError(
+      `${database.describe()} was brought up to date by hlsync ${applied.definitions.version}, without ${migrations[0]!.name}: upgrade hlsync`,
+    );
+  const changed = ours.checksum !== applied.definitions.checksum;
+  return { migrations, definitions: !isOlder && (changed || migrations.length > 0) };
 }
 
 const namesOf = ({ migrations, definitions }: Pending): string[] => [
@@ -166,7 +196,7 @@ export async function requireMigrated(database: Database): Promise<void> {
 
 /** Statements that do what is pending and record it. Another program that has done the same meanwhile makes them fail. */
 function scriptOf({ migrations, definitions }: Pending): string {
-  const parts = [LOCK, BOOTSTRAP];
+  const parts = [LOCK, BOOTSTRAP, REMEMBER_FOREIGN];
   for (const m of migrations)
     parts.push(
       `-- ${m.name}\ninsert into hl_internal.migrations (id, name, checksum, breaking) values (${m.id}, '${m.name}', '${m.checksum}', ${m.breaking});\n${m.sql.trimEnd()}`,
@@ -184,6 +214,7 @@ function scriptOf({ migrations, definitions }: Pending): string {
 
 /** Applies what is pending; returns the names of what this call applied. */
 export async function migrate(database: Database): Promise<string[]> {
+  let deadlocks = 0;
   for (;;) {
     const pending = await pendingIn(database);
     const names = namesOf(pending);
@@ -192,9 +223,11 @@ export async function migrate(database: Database): Promise<string[]> {
       await database.query(scriptOf(pending));
       return names;
     } catch (error) {
-      if (!(error instanceof StoreError && error.sqlState === UNIQUE_VIOLATION)) throw error;
-      const left = await pendingMigrations(database);
-      if (left.join() === names.join()) throw error;
+      const state = error instanceof StoreError ? error.sqlState : null;
+      const isDeadlock = state === DEADLOCK && ++deadlocks <= DEADLOCKS_MAX;
+      const doneByAnother =
+        state === UNIQUE_VIOLATION && (await pendingMigrations(database)).join() !== names.join();
+      if (!isDeadlock && !doneByAnother) throw error;
     }
   }
 }

@@ -1,13 +1,14 @@
 /**
  * `Database` over the `pg` pool. Guarantees: unnamed statements only, no session state, at most `maxConnections`
- * connections; a connection that failed or timed out is closed, never reused; every failure is a `StoreError` that
- * says in one line what is wrong and what to do, with the password masked.
+ * connections; a connection that failed or timed out is closed, never reused; `close` ends within `CLOSE_WITHIN_MS`,
+ * also where the server hangs; every failure is a `StoreError` that says in one line what is wrong and what to do,
+ * with the password masked.
  *
  * The statement timeout runs in the client, because a pooler refuses the startup parameter and forgets `set`. What
  * the server made of a timed-out statement is unknown; writes are joins, so trying again is safe.
  */
 import { readFileSync } from "node:fs";
-import { connect as connectSocket } from "node:net";
+import { connect as connectSocket, type Socket } from "node:net";
 import pg from "pg";
 import { ConfigError, StoreError } from "../errors.ts";
 import { maskUrls } from "../runtime/log.ts";
@@ -21,6 +22,9 @@ export interface PostgresOptions {
   /** Wait for the answer to a statement. */
   statementTimeoutMs?: number;
 }
+
+/** What `close` takes at most, statements under way included. */
+export const CLOSE_WITHIN_MS = 400;
 
 interface Target {
   config: pg.ClientConfig;
@@ -171,12 +175,19 @@ function whatAnswers(host: string, port: number, timeoutMs: number): Promise<Spe
   });
 }
 
+/** Ends a connection at once. The driver's own way waits for the server to hang up, and one that hangs never does. */
+export function cut(client: pg.Client): void {
+  (client as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
+}
+
 class PostgresDatabase implements Database {
   readonly #target: Target;
   readonly #pool: pg.Pool;
   readonly #maxConnections: number;
   readonly #connectTimeoutMs: number;
   readonly #statementTimeoutMs: number;
+  /** Connections, those that are being made included. */
+  readonly #clients = new Set<pg.Client>();
   #closing: Promise<void> | null = null;
 
   constructor(target: Target, options: PostgresOptions) {
@@ -184,8 +195,16 @@ class PostgresDatabase implements Database {
     this.#maxConnections = options.maxConnections ?? 4;
     this.#connectTimeoutMs = options.connectTimeoutMs ?? 10_000;
     this.#statementTimeoutMs = options.statementTimeoutMs ?? 60_000;
+    const clients = this.#clients;
     this.#pool = new pg.Pool({
       ...target.config,
+      Client: class extends pg.Client {
+        constructor(config?: string | pg.ClientConfig) {
+          super(config);
+          clients.add(this);
+          this.once("end", () => clients.delete(this));
+        }
+      },
       max: this.#maxConnections,
       connectionTimeoutMillis: this.#connectTimeoutMs,
       query_timeout: this.#statementTimeoutMs,
@@ -225,8 +244,14 @@ class PostgresDatabase implements Database {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#pool.end();
+    this.#closing ??= this.#end();
     return this.#closing;
+  }
+
+  async #end(): Promise<void> {
+    const late = setTimeout(() => this.#clients.forEach(cut), CLOSE_WITHIN_MS / 2);
+    await this.#pool.end();
+    clearTimeout(late);
   }
 
   describe(): string {

@@ -165,7 +165,7 @@ for (const kind of ["embedded", "real"] as const) {
     it("are applied again after a migration, although they did not change", async () => {
       const db = await server.newDatabase();
       const last = knownMigrations().at(-1)!;
-      const undo = { "0007_equity_stretches.sql": "drop table hl_internal.equity_stretches cascade" }[
+      const undo = { "0008_access.sql": "drop table hl_internal.settings, public.hl_members cascade" }[
         last.name
       ];
       assert.ok(undo, `say here how ${last.name} is undone`);

@@ -1,9 +1,5 @@
-/**
- * `supabase/*.sql` on a server with Supabase's roles: who reads what under each preset, through every table and view.
- * `auth.uid()` and `auth.jwt()` are made as Supabase makes them, from the claims that PostgREST sets for a request.
- */
+/** Who reads what under each access preset, through every table and view, with the claims of a request as PostgREST sets them. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { accessFinding } from "../../src/cli/checks/database.ts";
 import { StoreError } from "../../src/errors.ts";
@@ -12,6 +8,7 @@ import { openPostgres } from "../../src/store/postgres.ts";
 import { openStore } from "../../src/store/store.ts";
 import type { Batch } from "../../src/sync/events.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { MEMBER, makeProject, makeSupabaseRoles, STRANGER } from "../support/supabase.ts";
 import {
   ACCOUNT,
   balanceOf,
@@ -25,25 +22,7 @@ import {
   T,
 } from "./rows.ts";
 
-const file = (name: string): string =>
-  readFileSync(new URL(`../../supabase/${name}`, import.meta.url), "utf8");
-
-const MEMBER = "11111111-1111-4111-8111-111111111111";
-const STRANGER = "22222222-2222-4222-8222-222222222222";
 const DAY_MS = 86_400_000;
-
-/** What a project has before hlsync comes; the default privileges are those of projects made before 2026. */
-const PROJECT = `
-  create schema auth;
-  create table auth.users (id uuid primary key);
-  insert into auth.users values ('${MEMBER}'), ('${STRANGER}');
-  create function auth.jwt() returns jsonb language sql stable
-    as $$ select nullif(current_setting('request.jwt.claims', true), '')::jsonb $$;
-  create function auth.uid() returns uuid language sql stable as $$ select (auth.jwt() ->> 'sub')::uuid $$;
-  grant usage on schema auth, public to anon, authenticated, service_role;
-  alter default privileges in schema public grant all on tables to anon, authenticated, service_role;
-  alter default privileges in schema public grant all on functions to anon, authenticated, service_role;
-`;
 
 /** One row of everything of one account, and market data. */
 const batchOf = (account: string): Batch => ({
@@ -84,30 +63,16 @@ describe("access through Supabase", { timeout: 120_000 }, () => {
   let server: TestServer;
   let db: TestDatabase;
   let relations: Relation[];
-  /** Roles belong to the server, not to a database. */
-  const made: string[] = [];
 
   before(async () => {
-    server = await startServer("real");
-    for (const [role, options] of [
-      ["anon", "nologin noinherit"],
-      ["authenticated", "nologin noinherit"],
-      ["service_role", "nologin noinherit bypassrls"],
-    ]) {
-      const known = await server.admin.query("select 1 from pg_roles where rolname = $1", [role]);
-      if (known.length > 0) continue;
-      await server.admin.query(`create role ${role} ${options}`);
-      made.push(role!);
-    }
+    server = await startServer("embedded");
+    await makeSupabaseRoles(server.admin);
   });
-  after(async () => {
-    for (const role of made) await server.admin.query(`drop role ${role}`);
-    await server?.stop();
-  });
+  after(() => server?.stop());
 
   beforeEach(async () => {
     db = await server.newDatabase({ migrated: false });
-    await db.database.query(PROJECT);
+    await makeProject(db.database, "old");
     await migrate(db.database);
     for (const account of [ACCOUNT, OTHER]) {
       await db.store.openAccount(account, null, T - DAY_MS);
@@ -118,7 +83,6 @@ describe("access through Supabase", { timeout: 120_000 }, () => {
         [account],
       );
     }
-    await db.database.query(file("access.sql"));
     relations = await db.database.query<Relation>(
       `select format('%I.%I', n.nspname, c.relname) as name, c.relkind in ('r', 'p') as is_table,
          c.relispartition as is_part, exists (select from pg_attribute a where a.attrelid = c.oid
@@ -129,6 +93,7 @@ describe("access through Supabase", { timeout: 120_000 }, () => {
     assert.ok(relations.length > 60);
   });
   afterEach(() => db.close());
+  const partOfTrades = `hl_trades_${new Date(T).toISOString().slice(0, 10).replaceAll("-", "")}`;
 
   const choose = (preset: string) => db.database.query("select hl_internal.set_access($1)", [preset]);
   const admit = (user: string, account: string) =>
@@ -259,15 +224,11 @@ describe("access through Supabase", { timeout: 120_000 }, () => {
     const [part] = await db.database.query<{ name: string }>(
       "select inhrelid::regclass::text as name from pg_inherits where inhparent = 'hl_trades'::regclass order by 1 desc limit 1",
     );
-    const [{ n }] = (await as(
-      "authenticated",
-      { sub: MEMBER },
-      `select count(*)::int as n from ${part!.name}`,
-    )) as [{ n: number }];
-    assert.equal(n, 0);
-    await as("anon", {}, `delete from ${part!.name}`);
+    for (const who of [signedIn(MEMBER), NOBODY])
+      for (const sql of [`select from ${part!.name}`, `delete from ${part!.name}`, `truncate ${part!.name}`])
+        await isRefused(who, sql);
     const through = await as("authenticated", { sub: MEMBER }, "select count(*)::int as n from hl_trades");
-    assert.deepEqual(through, [{ n: 2 }], "the row is still there, and is read through its table");
+    assert.deepEqual(through, [{ n: 2 }], "the row is read through its table");
   });
 
   it("keeps its own rules: views with the reader's rights, functions without a search path to bend", async () => {
@@ -296,29 +257,101 @@ describe("access through Supabase", { timeout: 120_000 }, () => {
     assert.deepEqual(open, []);
   });
 
-  it("is asked for by doctor until a preset is chosen, and after an upgrade that brings a table", async () => {
-    const before = await accessFinding(db.database);
-    assert.equal(before?.status, "warn");
-    assert.match(before!.says, /\d+ tables .* hl_alerts/);
-    assert.match(before!.fix!, /set_access/);
+  it("is what doctor holds against the rights as they are", async () => {
+    const openings: [sql: string, says: RegExp][] = [
+      ["grant select on hl_fills to anon", /1 object.* anon may select public\.hl_fills/],
+      ["grant update (size) on hl_orders to authenticated", /authenticated may update public\.hl_orders/],
+      ["grant select on hl_exposure_text to public", /public may select public\.hl_exposure_text/],
+      ["grant truncate on hl_internal.outbox to authenticated", /truncate hl_internal\.outbox/],
+      ["grant usage on schema hl_internal to anon", /anon may usage schema hl_internal/],
+      ["grant execute on function hl_internal.doubt to public", /execute hl_internal\.doubt/],
+      ["grant usage on sequence hl_alerts_id_seq to anon", /usage public\.hl_alerts_id_seq/],
+      ["alter table hl_funding disable row level security", /every row.* public\.hl_funding/],
+      ["grant select on hl_trades_20250901 to authenticated", /select public\.hl_trades_20250901/],
+    ];
+    for (const preset of ["off", "members"]) {
+      if (preset !== "off") await choose(preset);
+      const closed = await accessFinding(db.database);
+      assert.equal(closed?.status, "ok", closed?.says);
+      assert.match(closed!.says, new RegExp(preset));
+      for (const [sql, says] of openings) {
+        await db.database.query(sql.replace(/hl_trades_\d+/, partOfTrades));
+        const found = await accessFinding(db.database);
+        assert.equal(found?.status, "fail", sql);
+        assert.equal(found.exit, 2);
+        assert.match(found.says.replace(partOfTrades, "hl_trades_20250901"), says, sql);
+        assert.match(found.fix!, new RegExp(`hlsync access ${preset}`));
+        await choose(preset);
+        assert.equal((await accessFinding(db.database))?.status, "ok", sql);
+      }
+    }
+  });
+
+  it("leaves objects of the user alone, whatever they are called", async () => {
     await choose("members");
+    await db.database.query(
+      "create table public.hl_mine (account_address text); grant select on public.hl_mine to anon",
+    );
+    await choose("off");
+    await db.database.query("update hl_internal.definitions set checksum = 'before'");
+    await migrate(db.database);
     assert.equal((await accessFinding(db.database))?.status, "ok");
-    await db.database.query("create table public.hl_new (account_address text)");
-    assert.match((await accessFinding(db.database))!.says, /1 table .* hl_new/);
+    assert.deepEqual(await as("anon", {}, "select * from public.hl_mine"), []);
+  });
+
+  it("lets other roles have what they were given, but not through the roles of the API", async () => {
+    await server.admin.query("create role reader; create role insider in role authenticated inherit");
+    try {
+      await db.database.query("grant select on hl_fills to reader");
+      const ask = "select count(*)::int as n from hl_fills";
+      assert.deepEqual(await as("reader", {}, ask), [{ n: 2 }]);
+      await choose("members");
+      await admit(MEMBER, ACCOUNT);
+      assert.deepEqual(await as("reader", {}, ask), [{ n: 2 }]);
+      assert.deepEqual(await as("insider", { sub: STRANGER }, ask), [{ n: 0 }]);
+      assert.deepEqual(await as("insider", { sub: MEMBER }, ask), [{ n: 1 }]);
+    } finally {
+      await db.database.query("drop owned by reader; drop role reader, insider");
+    }
+  });
+
+  it("forgets who is no user any more", async () => {
+    await admit(STRANGER, ACCOUNT);
+    await admit("33333333-3333-4333-8333-333333333333", ACCOUNT);
     await choose("members");
+    const members = () => db.database.query("select user_id from hl_members");
+    assert.deepEqual(await members(), [{ user_id: STRANGER }]);
+    await db.database.query("delete from auth.users where id = $1", [STRANGER]);
+    assert.deepEqual(await members(), []);
+  });
+
+  it("refuses an unknown preset, and on a server that is not a Supabase project all but off", async () => {
+    await assert.rejects(choose("everybody"), /expected single-user, members or off/);
+    await assert.rejects(
+      db.database.query("select hl_internal.set_access(null)"),
+      /expected single-user, members or off/,
+    );
+    await choose("members");
+    await db.database.query("drop schema auth cascade");
+    for (const preset of ["members", "single-user"])
+      await assert.rejects(choose(preset), /not a Supabase project/);
+    await choose("off");
     assert.equal((await accessFinding(db.database))?.status, "ok");
   });
 
-  it("refuses an unknown preset, and a server that is not a Supabase project", async () => {
-    await assert.rejects(choose("everybody"), /expected single-user, members or off/);
-    await db.database.query("drop schema auth cascade");
-    await assert.rejects(choose("off"), /not a Supabase project/);
+  it("stays closed where the users have gone, with the preset still stored", async () => {
+    await choose("single-user");
+    await db.database.query(
+      "drop schema auth cascade; update hl_internal.definitions set checksum = 'before'",
+    );
+    await migrate(db.database);
+    await isRefused(signedIn(MEMBER), "select from hl_fills");
   });
 
   it("publishes five tables to Realtime, and no other of hlsync, however often it is run", async () => {
     await db.database.query("create table public.todos (id integer primary key)");
     await db.database.query("create publication supabase_realtime for table public.todos, public.hl_funding");
-    for (let i = 0; i < 2; i++) await db.database.query(file("realtime.sql"));
+    for (let i = 0; i < 2; i++) await db.database.query("select hl_internal.set_realtime(true)");
     const tables = await db.database.query(
       "select tablename from pg_publication_tables where pubname = 'supabase_realtime' order by 1",
     );
@@ -326,5 +359,10 @@ describe("access through Supabase", { timeout: 120_000 }, () => {
       tables.map(({ tablename }) => tablename),
       ["hl_alerts", "hl_dashboard", "hl_fills", "hl_orders", "hl_positions", "todos"],
     );
+    await db.database.query("select hl_internal.set_realtime(false)");
+    const left = await db.database.query(
+      "select tablename from pg_publication_tables where pubname = 'supabase_realtime'",
+    );
+    assert.deepEqual(left, [{ tablename: "todos" }]);
   });
 });

@@ -62,7 +62,7 @@ describe("the package", { timeout: 180_000 }, () => {
     assert.ok(existsSync(join(home, "README.md")) && existsSync(join(home, "LICENSE")));
     for (const folder of ["src", "test", "bench", "node_modules"])
       assert.ok(!existsSync(join(home, folder)), folder);
-    for (const folder of ["migrations", "sql", "dashboard", "supabase"]) {
+    for (const folder of ["migrations", "sql", "dashboard"]) {
       const here = globSync("**/*", { cwd: join(CHECKOUT, folder) }).sort();
       assert.deepEqual(inside(folder), here, folder);
     }

@@ -205,11 +205,16 @@ interface TableRight extends Record<string, unknown> {
 
 /** After it: may this role write every table, and does row level security let it? */
 async function grantsFinding(database: Database, { role }: ServerFacts): Promise<Finding> {
-  const [schema] = await database.query<{ usable: boolean }>(
-    "select has_schema_privilege('hl_internal', 'usage') and has_schema_privilege('public', 'usage') as usable",
+  const [schema] = await database.query<{ usable: boolean; callable: boolean }>(
+    `select has_schema_privilege('hl_internal', 'usage') and has_schema_privilege('public', 'usage') as usable,
+       (select bool_and(has_function_privilege(p.oid, 'execute')) from pg_catalog.pg_proc p
+        join pg_catalog.pg_namespace n on n.oid = p.pronamespace where n.nspname = 'hl_internal') as callable`,
   );
   const rights = await database.query<TableRight>(
-    `select n.nspname as schema, c.relname as relation, row_security_active(c.oid) as secured,
+    `select n.nspname as schema, c.relname as relation,
+       -- The policies let every role through that has no rights of these two (sql/access.sql).
+       row_security_active(c.oid) and exists (
+         select from pg_catalog.pg_roles r where r.rolname in ('anon', 'authenticated') and pg_has_role(r.oid, 'usage')) as secured,
        not (has_table_privilege(c.oid, 'select')
             and (c.relkind = 'v' or (has_table_privilege(c.oid, 'insert') and has_table_privilege(c.oid, 'update')
                                      and has_table_privilege(c.oid, 'delete')))) as missing
@@ -219,21 +224,26 @@ async function grantsFinding(database: Database, { role }: ServerFacts): Promise
   );
   const missing = rights.filter((right) => right.missing);
   const secured = rights.filter((right) => right.secured);
-  if (schema!.usable && missing.length === 0 && secured.length === 0)
+  const { usable, callable } = schema!;
+  if (usable && callable && missing.length === 0 && secured.length === 0)
     return ok("grants", `${role} may use all ${rights.length} tables and views`);
   const why = "the first write to such a table would end the program";
-  if (!schema!.usable || missing.length > 0) {
+  if (!usable || !callable || missing.length > 0) {
     const inPublic = missing.filter((right) => right.schema === "public").map(({ relation }) => relation);
     const statements = [
       `grant usage on schema public, hl_internal to "${role}"`,
       `grant select, insert, update, delete on all tables in schema hl_internal to "${role}"`,
+      `grant execute on all functions in schema hl_internal to "${role}"`,
       ...(inPublic.length > 0
         ? [
             `grant select, insert, update, delete on ${inPublic.map((table) => `public.${table}`).join(", ")} to "${role}"`,
           ]
         : []),
     ];
-    const says = `${role} may not use ${missing.length} of ${rights.length} tables and views`;
+    const says =
+      missing.length > 0
+        ? `${role} may not use ${missing.length} of ${rights.length} tables and views`
+        : `${role} may not ${usable ? "call the functions of" : "use"} hl_internal`;
     return fail("grants", EXIT.database, says, why, `as their owner: ${statements.join("; ")}`);
   }
   return fail(
@@ -258,33 +268,36 @@ async function instanceFinding(database: Database, accounts: readonly Address[])
   );
 }
 
-/**
- * Whether Supabase's API shows hlsync's tables to people: null where there are no roles of Supabase. New tables of
- * projects made before 2026 are open to them by default.
- */
+interface Opening extends Record<string, unknown> {
+  role: string;
+  object: string;
+  may: string;
+}
+
+/** Whether anything of hlsync is open beyond the chosen preset; null before the first migration and where no API is. */
 export async function accessFinding(database: Database): Promise<Finding | null> {
-  const [roles] = await database.query<{ present: boolean; chosen: boolean }>(
-    `select to_regrole('anon') is not null and to_regrole('authenticated') is not null as present,
+  const [facts] = await database.query<{ known: boolean; api: boolean }>(
+    `select to_regrole('anon') is not null or to_regrole('authenticated') is not null as api,
        exists (select from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
-               where n.nspname = 'hl_internal' and p.proname = 'set_access') as chosen`,
+               where n.nspname = 'hl_internal' and p.proname = 'open_beyond_access') as known`,
   );
-  if (!roles!.present) return null;
-  const open = await database.query<{ name: string }>(
-    `select c.relname as name from pg_catalog.pg_class c
-     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-     cross join (values ('anon'), ('authenticated')) as r(role)
-     where n.nspname = 'public' and c.relname like 'hl\\_%' and c.relkind in ('r', 'p') and not c.relrowsecurity
-       and has_table_privilege(r.role, c.oid, 'select, insert, update, delete')
-     group by 1 order by 1`,
+  if (!facts?.known) return null;
+  const open = await database.query<Opening>(
+    "select role, object, may from hl_internal.open_beyond_access() order by object, role <> 'public', role, may",
   );
-  if (open.length === 0) return ok("access", "no table is open to Supabase's API without row level security");
-  const tables = open.length === 1 ? "1 table is" : `${open.length} tables are`;
-  const preset = "select hl_internal.set_access('single-user') (or 'members', 'off')";
-  return warn(
+  const [chosen] = await database.query<{ preset: string }>("select hl_internal.access() as preset");
+  const preset = chosen!.preset;
+  if (open.length === 0)
+    return facts.api ? ok("access", `preset ${preset}: nothing is open beyond it`) : null;
+  const objects = new Set(open.map(({ object }) => object)).size;
+  const { role, may, object } = open[0]!;
+  const does = may === "every row" ? "see every row of" : may;
+  return fail(
     "access",
-    `${tables} open to Supabase's API without row level security: ${open[0]!.name}${open.length > 1 ? ", …" : ""}`,
-    "whoever has the project's publishable key may read, perhaps write them",
-    roles!.chosen ? preset : `run supabase/access.sql of the package in the SQL editor, then ${preset}`,
+    EXIT.usage,
+    `${objects} object${objects === 1 ? " is" : "s are"} open beyond the preset ${preset}: ${role} may ${does} ${object}${objects > 1 ? ", …" : ""}`,
+    "whoever has the project's publishable key may do that",
+    `hlsync access ${preset}`,
   );
 }
 

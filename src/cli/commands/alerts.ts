@@ -13,38 +13,52 @@ import { type Rule, ruleSet } from "../../outputs/alerts/rules.ts";
 import type { OutboxEvent, Queryable } from "../../outputs/outbox.ts";
 import { createHttpSend } from "../../outputs/webhooks/httpSend.ts";
 import { webhookId } from "../../outputs/webhooks/signature.ts";
-import { channelsOf } from "../alertsOutput.ts";
+import { channelsOf, checkAlerts } from "../alertsOutput.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
-import { openMigrated, openToRead } from "../wire.ts";
+import { openExisting, openToRead } from "../wire.ts";
 
 export const alerts: Command = {
   name: "alerts",
   args: "<action> [target]",
   summary: "list, rules, test, silence <rule|all> --for 1h, unsilence <number>",
   options: ["database", "alert", "alertTo", "account", "onlyAccount", "coin", "for", "limit"],
+  check({ options, args: [action = "", target] }) {
+    checkAlerts(options);
+    const known = [...Object.keys(ACTIONS), ...Object.keys(WITHOUT_DATABASE)];
+    if (!known.includes(action))
+      throw new ConfigError(`alerts ${JSON.stringify(action)}: expected one of ${known.join(", ")}`);
+    if (action === "silence" && !SILENCEABLE.includes(target ?? ""))
+      throw new ConfigError(
+        `alerts silence ${JSON.stringify(target ?? "")}: expected one of ${SILENCEABLE.join(", ")}`,
+      );
+    if (action === "unsilence" && !/^\d{1,15}$/.test(target ?? "")) throw noSilence(target);
+  },
   async run(context) {
     const [action = "", target] = context.args;
-    // These need no database.
-    if (action === "rules") return rules(context);
-    if (action === "test") return test(context, target);
-    const act = ACTIONS[action];
-    if (act === undefined) {
-      const known = [...Object.keys(ACTIONS), "rules", "test"].join(", ");
-      throw new ConfigError(`alerts ${JSON.stringify(action)}: expected one of ${known}`);
-    }
-    const { database, close } = await (action === "list" ? openToRead : openMigrated)(context);
-    try {
-      return await act(context, database, target);
-    } finally {
-      await close();
-    }
+    const alone = WITHOUT_DATABASE[action];
+    if (alone !== undefined) return alone(context, target);
+    const { database } = await (action === "list" ? openToRead : openExisting)(context);
+    return ACTIONS[action]!(context, database, target);
   },
+};
+
+const WITHOUT_DATABASE: Record<
+  string,
+  (context: Context, target: string | undefined) => Promise<number> | number
+> = {
+  rules,
+  test,
 };
 
 const ACTIONS: Record<
   string,
   (context: Context, db: Queryable, target: string | undefined) => Promise<number>
 > = { list, silence, unsilence };
+
+const SILENCEABLE: readonly string[] = ["all", "price", ...ruleSet([]).rules.keys()];
+
+const noSilence = (target: string | undefined): ConfigError =>
+  new ConfigError(`alerts unsilence ${JSON.stringify(target ?? "")}: expected the number of a silence`);
 
 async function list({ options, print, clock }: Context, db: Queryable): Promise<number> {
   const named = options.onlyAccount.map(({ address }) => address);
@@ -139,14 +153,9 @@ function testAlert(nowMs: number): [OutboxEvent, string] {
 
 async function silence(context: Context, db: Queryable, target: string | undefined): Promise<number> {
   const { options, clock, print } = context;
-  const known = ["all", "price", ...ruleSet([]).rules.keys()];
-  if (target === undefined || !known.includes(target))
-    throw new ConfigError(
-      `alerts silence ${JSON.stringify(target ?? "")}: expected one of ${known.join(", ")}`,
-    );
   const accounts = options.onlyAccount.length > 0 ? options.onlyAccount : [{ address: null }];
   for (const { address: account } of accounts) {
-    const made = { rule: target === "all" ? null : target, account, coin: options.coin };
+    const made = { rule: target === "all" ? null : target!, account, coin: options.coin };
     const untilMs = clock.now() + options.for;
     const id = await addSilence(db, { ...made, untilMs });
     const row = { id, ...made, untilMs };
@@ -161,10 +170,7 @@ async function unsilence(
   target: string | undefined,
 ): Promise<number> {
   const id = Number(target);
-  if (!Number.isSafeInteger(id) || !(await endSilence(db, id)))
-    throw new ConfigError(
-      `alerts unsilence ${JSON.stringify(target ?? "")}: expected the number of a silence`,
-    );
+  if (!(await endSilence(db, id))) throw noSilence(target);
   print(options.json ? JSON.stringify({ type: "unsilenced", id }) : `silence ${id} is over`);
   return EXIT.ok;
 }

@@ -2,7 +2,7 @@
 import type { LimiterStats } from "../../connection/rateLimiter.ts";
 import type { Progress } from "../../sync/account/account.ts";
 import { WINDOW_STREAMS } from "../../sync/backfill.ts";
-import type { Command } from "../command.ts";
+import { type Command, requireAccounts } from "../command.ts";
 import { passes } from "./sync.ts";
 
 /** `fills  2026-01-01 00:00:00 … 2026-02-03 10:11:12  2000 rows, weight 140 of 1200 this minute` */
@@ -16,6 +16,7 @@ export const backfill: Command = {
   name: "backfill",
   summary: "read the history of accounts, resumable",
   options: ["account", "network", "apiUrl", "wsUrl", "database", "since", "weight"],
+  check: ({ options }) => void requireAccounts(options),
   run(context) {
     return passes({ ...context, options: { ...context.options, once: true } }, async (accounts) => {
       for (const account of accounts) {

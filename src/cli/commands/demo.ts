@@ -24,35 +24,32 @@ export const demo: Command = {
   flagsOnly: true,
   defaults: { database: "./.hlsync/demo" },
   async run(context) {
-    const { options, clock, log, print } = context;
+    const { options, clock, log, print, signal, lifecycle } = context;
     const startMs = clock.now() - PAST_MS;
     const address = `0x${createHash("sha256").update(`demo ${startMs}`).digest("hex").slice(0, 40)}`;
     const activeAccounts = [{ user: address, coins: MARKETS, ...TRADING }];
     const venue = createVenue({ seed: options.seed, startMs, activeAccounts });
-    liveThrough(venue, clock);
+    await liveThrough(venue, clock, signal);
     const simulator = await startSimulator({ venue, clock, log: log.with({ part: "simulator" }) });
+    lifecycle.add({ name: "simulator", stop: () => simulator.stop() });
     const account = [{ address, alias: "demo" }];
     const endpoint = { apiUrl: simulator.url, wsUrl: simulator.wsUrl };
     const market = { markets: MARKETS, streams: [...USUAL_STREAMS] };
     const demoOptions = { ...options, ...endpoint, ...market, account };
-    try {
-      return await followUntilStopped(
-        { ...context, options: demoOptions },
-        {
-          printing: true,
-          sharing: true,
-          onStarted(_following, opened) {
-            if (options.json) return;
-            print(`following simulated account ${address} at ${simulator.url}`);
-            print(
-              `look into it:  psql '${opened?.url}' -c 'select * from hl_fills order by fill_time desc limit 5'`,
-            );
-            print("every committed change is printed below; Ctrl-C stops");
-          },
+    return followUntilStopped(
+      { ...context, options: demoOptions },
+      {
+        printing: true,
+        sharing: true,
+        onStarted(_following, opened) {
+          if (options.json) return;
+          print(`following simulated account ${address} at ${simulator.url}`);
+          print(
+            `look into it:  psql '${opened?.url}' -c 'select * from hl_fills order by fill_time desc limit 5'`,
+          );
+          print("every committed change is printed below; Ctrl-C stops");
         },
-      );
-    } finally {
-      await simulator.stop();
-    }
+      },
+    );
   },
 };

@@ -10,31 +10,29 @@ export const exportCommand: Command = {
   name: "export",
   summary: "print stored rows as CSV, or NDJSON with --json, every decimal exact",
   options: ["account", "database", "table", "since"],
-  async run(context) {
-    const { options, signal } = context;
-    const { table } = options;
-    if (!(table in EXPORTS))
+  check({ options: { table, since } }) {
+    if (!Object.hasOwn(EXPORTS, table))
       throw new ConfigError(
         `--table ${JSON.stringify(table)}: expected one of ${Object.keys(EXPORTS).join(", ")}`,
       );
-    if (options.since !== null && EXPORTS[table]!.timeMs === null)
+    if (since !== null && EXPORTS[table]!.timeMs === null)
       throw new ConfigError(`--since: ${table} has no time to look at; leave it out`);
+  },
+  async run(context) {
+    const { options, signal } = context;
+    const { table } = options;
     const opened = await openToRead(context);
     const writer = createLineWriter(process.stdout, String, { signal });
-    try {
-      const columns = await exportedColumns(opened.database, table);
-      if (!options.json) await writer.write(csvHeader(columns));
-      for (const { account } of await chosenAccounts(context, opened.store)) {
-        for await (const rows of exportedRows(opened.database, table, columns, account, options.since)) {
-          for (const row of rows) {
-            signal.throwIfAborted();
-            await writer.write(options.json ? JSON.stringify(row) : csvLine(columns, row));
-          }
+    const columns = await exportedColumns(opened.database, table);
+    if (!options.json) await writer.write(csvHeader(columns));
+    for (const { account } of await chosenAccounts(context, opened.store)) {
+      for await (const rows of exportedRows(opened.database, table, columns, account, options.since)) {
+        for (const row of rows) {
+          signal.throwIfAborted();
+          await writer.write(options.json ? JSON.stringify(row) : csvLine(columns, row));
         }
       }
-      return EXIT.ok;
-    } finally {
-      await opened.close();
     }
+    return EXIT.ok;
   },
 };

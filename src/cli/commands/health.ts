@@ -24,23 +24,19 @@ export const health: Command = {
   async run(context) {
     const { options, print } = context;
     const opened = await openToRead(context);
-    try {
-      const accounts = await chosenAccounts(context, opened.store);
-      const rows = await opened.database.query<Now>(
-        `select account_address, alias, as_of_ms, age_seconds, account_mode, account_value, health_score, health_status,
-           health_reason, health_components
-         from public.hl_account_now where account_address = any ($1) order by health_score nulls first, account_address`,
-        [accounts.map(({ account }) => account)],
-      );
-      for (const row of rows) {
-        if (options.json) print(JSON.stringify({ type: "health", ...row }));
-        else for (const line of healthLines(row, options.explain)) print(line);
-      }
-      if (rows.length === 0 && !options.json) print("no account has a snapshot yet");
-      return EXIT.ok;
-    } finally {
-      await opened.close();
+    const accounts = await chosenAccounts(context, opened.store);
+    const rows = await opened.database.query<Now>(
+      `select account_address, alias, as_of_ms, age_seconds, account_mode, account_value, health_score, health_status,
+         health_reason, health_components
+       from public.hl_account_now where account_address = any ($1) order by health_score nulls first, account_address`,
+      [accounts.map(({ account }) => account)],
+    );
+    for (const row of rows) {
+      if (options.json) print(JSON.stringify({ type: "health", ...row }));
+      else for (const line of healthLines(row, options.explain)) print(line);
     }
+    if (rows.length === 0 && !options.json) print("no account has a snapshot yet");
+    return EXIT.ok;
   },
 };
 

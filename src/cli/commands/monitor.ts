@@ -20,7 +20,7 @@ import { NETWORKS } from "../../protocol/limits.ts";
 import { createLog } from "../../runtime/log.ts";
 import type { DatabaseStore } from "../../store/store.ts";
 import type { ChangeEvent } from "../../sync/events.ts";
-import type { Command, Context } from "../command.ts";
+import { type Command, type Context, requireAccounts } from "../command.ts";
 import type { Following } from "../wire.ts";
 import { followUntilStopped, run } from "./run.ts";
 
@@ -28,6 +28,7 @@ export const monitor: Command = {
   name: "monitor",
   summary: "follow accounts on a live screen; without a terminal, print every change as it is committed",
   options: run.options.filter((name) => name !== "listen"),
+  check: ({ options }) => void requireAccounts(options),
   run: (context) =>
     isInteractive(context)
       ? onScreen(context)

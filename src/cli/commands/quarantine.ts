@@ -6,7 +6,7 @@ import { ConfigError } from "../../errors.ts";
 import type { DatabaseStore, Quarantined } from "../../store/store.ts";
 import { doubtsAbout, replay } from "../../sync/replay.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
-import { openMigrated, openToRead } from "../wire.ts";
+import { openExisting, openToRead } from "../wire.ts";
 
 /** Messages read at once. */
 const PAGE = 200;
@@ -22,20 +22,17 @@ export const quarantine: Command = {
   args: "<action>",
   summary: "list what was not understood, or replay it after an upgrade",
   options: ["database", "limit"],
+  check({ args: [action = ""] }) {
+    if (!Object.hasOwn(ACTIONS, action))
+      throw new ConfigError(
+        `quarantine ${JSON.stringify(action)}: expected ${Object.keys(ACTIONS).join(" or ")}`,
+      );
+  },
   async run(context) {
     const [action = ""] = context.args;
-    const act = ACTIONS[action];
-    if (act === undefined) {
-      const actions = Object.keys(ACTIONS).join(" or ");
-      throw new ConfigError(`quarantine ${JSON.stringify(action)}: expected ${actions}`);
-    }
-    const { store, close } = await (action === "list" ? openToRead : openMigrated)(context);
-    try {
-      await act(context, store);
-      return EXIT.ok;
-    } finally {
-      await close();
-    }
+    const { store } = await (action === "list" ? openToRead : openExisting)(context);
+    await ACTIONS[action]!(context, store);
+    return EXIT.ok;
   },
 };
 

@@ -3,11 +3,12 @@
  * when there is no database to look into.
  */
 import { historyLine, jsonLine, textLine } from "../../outputs/console.ts";
-import type { Lifecycle } from "../../runtime/lifecycle.ts";
+import { untilAborted } from "../../runtime/abort.ts";
 import type { Progress } from "../../sync/account/account.ts";
 import type { Committed } from "../../sync/engine.ts";
+import { checkAlerts } from "../alertsOutput.ts";
 import { warnAtStart } from "../checks/atStart.ts";
-import { type Command, type Context, EXIT, untilAborted } from "../command.ts";
+import { type Command, type Context, EXIT, requireAccounts } from "../command.ts";
 import { startOutputs } from "../outputs.ts";
 import {
   type Following,
@@ -17,9 +18,6 @@ import {
   openFor,
   openLeases,
 } from "../wire.ts";
-
-/** Stopping in order: intake first, then what was received is written, within this time. */
-const STOP_WITHIN_MS = 10_000;
 
 export const run: Command = {
   name: "run",
@@ -43,6 +41,10 @@ export const run: Command = {
     "alert",
     "deadManUrl",
   ],
+  check: ({ options }) => {
+    requireAccounts(options);
+    checkAlerts(options);
+  },
   run: (context) =>
     followUntilStopped(context, { printing: context.options.json || !context.options.db, sharing: true }),
 };
@@ -83,39 +85,33 @@ export interface FollowOptions {
   onStarted?: (following: Following, database: OpenDatabase | null) => void;
 }
 
-/** Follows until the context's signal. Resolves with the exit code. */
+/** Follows until the context's signal. Resolves with the exit code; what it opened is stopped with the program. */
 export async function followUntilStopped(context: Context, options: FollowOptions): Promise<number> {
-  const { log, signal, clock } = context;
-  const opened = await openFor(context);
-  const leases = options.sharing && opened.database ? openLeases(opened.database.url) : null;
+  const { log, signal } = context;
+  const { store, database } = await openFor(context);
+  const shared = options.sharing && database ? openLeases(database.url, context) : null;
   const { onProgress } = options;
-  const following = follow(context, opened.store, { ...leases, ...(onProgress ? { onProgress } : {}) });
+  const following = follow(context, store, {
+    ...(shared ? { shared } : {}),
+    ...(onProgress ? { onProgress } : {}),
+  });
   const { engine, feed, failed } = following;
-  let outputs: Lifecycle | null = null;
-  try {
-    options.onFollowing?.(following, opened.database);
-    if (options.printing) feed.subscribe(printer(context));
-    await Promise.race([engine.start(), failed, untilAborted(signal)]);
-    if (!signal.aborted) {
-      const database = opened.database?.database.describe() ?? "none";
-      const { accounts } = engine.status();
-      const active = accounts.filter(({ role }) => role === "active").length;
-      // A standby asks the venue nothing.
-      if (active > 0) warnAtStart(context, following.venue.info, opened.database?.database ?? null);
-      log.info("following", { accounts: active, onStandby: accounts.length - active, database });
-      if (options.serving !== false)
-        outputs = await startOutputs({ context, following, store: opened.database?.store ?? null });
-      options.onStarted?.(following, opened.database);
-    }
-    await Promise.race([untilAborted(signal), failed]);
-    return EXIT.ok;
-  } finally {
-    if (signal.aborted) log.info("stopping in order, a second signal ends at once");
-    await outputs?.stopAll(STOP_WITHIN_MS);
-    const late = new AbortController();
-    await Promise.race([engine.stop(), clock.sleep(STOP_WITHIN_MS, late.signal).catch(() => {})]);
-    late.abort();
-    await leases?.close();
-    await opened.close();
-  }
+  options.onFollowing?.(following, database);
+  if (options.printing) feed.subscribe(printer(context));
+  const begin = async () => {
+    await engine.start();
+    if (signal.aborted) return;
+    const { accounts } = engine.status();
+    const active = accounts.filter(({ role }) => role === "active").length;
+    // A standby asks the venue nothing.
+    if (active > 0) warnAtStart(context, following.venue.info, database?.database ?? null);
+    const where = database?.database.describe() ?? "none";
+    log.info("following", { accounts: active, onStandby: accounts.length - active, database: where });
+    if (options.serving !== false) await startOutputs({ context, following, store: database?.store ?? null });
+    options.onStarted?.(following, database);
+  };
+  await Promise.race([begin(), failed, untilAborted(signal)]);
+  await Promise.race([untilAborted(signal), failed]);
+  log.info("stopping in order, a second signal ends at once");
+  return EXIT.ok;
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { ZodError } from "zod";
 import { ConfigError } from "../../errors.ts";
+import { untilAborted } from "../../runtime/abort.ts";
 import type { Json } from "../../simulator/contract.ts";
 import type { RecordedAccount } from "../../simulator/exchange/recorded.ts";
 import { createVenue } from "../../simulator/exchange/venue.ts";
@@ -9,7 +10,7 @@ import { complaint, readFaultRules } from "../../simulator/server/controlBodies.
 import { startSimulator } from "../../simulator/server/server.ts";
 import { liveThrough } from "../../simulator/server/venueTime.ts";
 import { readPairs, readSettings } from "../../simulator/settings.ts";
-import { type Command, EXIT, untilAborted } from "../command.ts";
+import { type Command, EXIT } from "../command.ts";
 
 export const simulate: Command = {
   name: "simulate",
@@ -18,7 +19,7 @@ export const simulate: Command = {
     ...(["host", "port", "seed", "speed", "weight"] as const),
     ...(["recorded", "faults", "switches", "history", "account", "fillsPerSecond"] as const),
   ],
-  async run({ options, clock, log, print, signal }) {
+  async run({ options, clock, log, print, signal, lifecycle }) {
     const { host, port, seed, speed, weight, fillsPerSecond } = options;
     const recorded = readJsonFile<Record<string, RecordedAccount>>("--recorded", options.recorded) ?? {};
     const faults = meant("--faults", options.faults, () =>
@@ -31,7 +32,7 @@ export const simulate: Command = {
     const startMs = clock.now() - options.history;
     const { traders, model } = settings;
     const venue = createVenue({ seed, startMs, recorded, activeAccounts, traders, switches: model });
-    liveThrough(venue, clock);
+    await liveThrough(venue, clock, signal);
     const limits = { weightPerMinute: weight };
     const served = { venue, limits, faults, switches: settings.server };
     const simulator = await startSimulator({ ...served, clock, log, host, port, speed, seed }).catch(
@@ -45,8 +46,8 @@ export const simulate: Command = {
       print(`simulated Hyperliquid  ${simulator.url}  (${simulator.wsUrl})`);
       print(`point a client at it, for example: hlsync run --api-url ${simulator.url} --account 0x…`);
     }
+    lifecycle.add({ name: "simulator", stop: () => simulator.stop() });
     await untilAborted(signal);
-    await simulator.stop();
     return EXIT.ok;
   },
 };

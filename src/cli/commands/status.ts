@@ -40,45 +40,41 @@ export const status: Command = {
   options: ["account", "database"],
   async run(context) {
     const { options, print } = context;
-    const { store, database, close } = await openToRead(context);
-    try {
-      const accounts = await chosenAccounts(context, store);
-      const tables = await store.counts();
-      if (options.json) print(JSON.stringify({ type: "database", database: database.describe(), tables }));
-      else {
-        print(`database  ${database.describe()}`);
-        print(`rows      ${tables.map(({ table, rows }) => `${table} ${rows}`).join(", ")}`);
-      }
-      const hops = await ifGranted(readLatencySince(database, context.clock.now() - LATENCY_MS));
-      if (!options.json && hops !== undefined) print(latencyLine(hops));
-      else for (const hop of hops ?? []) print(JSON.stringify({ type: "latency", ...hop }));
-      const held = await ifGranted(store.heldLeases("follow "));
-      const leases = held && new Map(held.map(({ name, holder }) => [name, holder]));
-      for (const row of accounts) {
-        const followedBy = leases && (leases.get(followLease(row.account)) ?? null);
-        const coverage = await store.coverage(row.account);
-        const latestMs = latestClaimMs(context.clock.now());
-        const streams = TRACKED_STREAMS.map((stream) => ({
-          stream,
-          ...completeness(coverage, stream, row.sinceMs ?? 0, latestMs),
-        }));
-        const [now] = await database.query<Now>(
-          `select as_of_ms, age_seconds, account_mode, account_value, total_positions, health_score, health_status,
-             health_reason
-           from public.hl_account_now where account_address = $1`,
-          [row.account],
-        );
-        if (options.json) {
-          const { account, alias } = row;
-          print(JSON.stringify({ type: "account", account, alias, followedBy, ...now }));
-          for (const one of streams) print(JSON.stringify({ type: "coverage", account, alias, ...one }));
-        } else for (const line of accountLines(row, now ?? null, followedBy, streams)) print(line);
-      }
-      if (accounts.length === 0 && !options.json) print("no account has been followed yet");
-      return EXIT.ok;
-    } finally {
-      await close();
+    const { store, database } = await openToRead(context);
+    const accounts = await chosenAccounts(context, store);
+    const tables = await store.counts();
+    if (options.json) print(JSON.stringify({ type: "database", database: database.describe(), tables }));
+    else {
+      print(`database  ${database.describe()}`);
+      print(`rows      ${tables.map(({ table, rows }) => `${table} ${rows}`).join(", ")}`);
     }
+    const hops = await ifGranted(readLatencySince(database, context.clock.now() - LATENCY_MS));
+    if (!options.json && hops !== undefined) print(latencyLine(hops));
+    else for (const hop of hops ?? []) print(JSON.stringify({ type: "latency", ...hop }));
+    const held = await ifGranted(store.heldLeases("follow "));
+    const leases = held && new Map(held.map(({ name, holder }) => [name, holder]));
+    for (const row of accounts) {
+      const followedBy = leases && (leases.get(followLease(row.account)) ?? null);
+      const coverage = await store.coverage(row.account);
+      const latestMs = latestClaimMs(context.clock.now());
+      const streams = TRACKED_STREAMS.map((stream) => ({
+        stream,
+        ...completeness(coverage, stream, row.sinceMs ?? 0, latestMs),
+      }));
+      const [now] = await database.query<Now>(
+        `select as_of_ms, age_seconds, account_mode, account_value, total_positions, health_score, health_status,
+           health_reason
+         from public.hl_account_now where account_address = $1`,
+        [row.account],
+      );
+      if (options.json) {
+        const { account, alias } = row;
+        print(JSON.stringify({ type: "account", account, alias, followedBy, ...now }));
+        for (const one of streams) print(JSON.stringify({ type: "coverage", account, alias, ...one }));
+      } else for (const line of accountLines(row, now ?? null, followedBy, streams)) print(line);
+    }
+    if (accounts.length === 0 && !options.json) print("no account has been followed yet");
+    return EXIT.ok;
   },
 };
 

@@ -5,7 +5,7 @@ import type { Account, Progress } from "../../sync/account/account.ts";
 import { Dexes } from "../../sync/dexes.ts";
 import { committer, openAccount } from "../../sync/engine.ts";
 import { Volatilities } from "../../sync/volatility.ts";
-import { type Command, type Context, EXIT } from "../command.ts";
+import { type Command, type Context, EXIT, requireAccounts } from "../command.ts";
 import { connectVenue, engineConfig, openMigrated } from "../wire.ts";
 import { progressLine } from "./backfill.ts";
 
@@ -16,6 +16,7 @@ export const sync: Command = {
   name: "sync",
   summary: "read accounts over REST, once or every --interval",
   options: ["account", "network", "apiUrl", "wsUrl", "database", "since", "once", "interval", "weight"],
+  check: ({ options }) => void requireAccounts(options),
   async run(context) {
     return passes(context, async (accounts) => {
       for (const account of accounts) {
@@ -33,7 +34,7 @@ export async function passes(
 ): Promise<number> {
   const { options, clock, log, print, signal } = context;
   const config = engineConfig(context);
-  const { store, close } = await openMigrated(context);
+  const { store } = await openMigrated(context);
   try {
     const { info, limiter } = connectVenue(context, { shares: WHOLE_SHARES });
     const written: Record<string, number> = {};
@@ -67,8 +68,6 @@ export async function passes(
     // Stopping between two passes is how an endless sync ends.
     if (signal.aborted && !options.once) return EXIT.ok;
     throw error;
-  } finally {
-    await close();
   }
 }
 

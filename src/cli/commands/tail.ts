@@ -67,8 +67,6 @@ export const tail: Command = {
       // Stopping is how following ends.
       if (signal.aborted && !options.once) return EXIT.ok;
       throw error;
-    } finally {
-      await opened.close();
     }
   },
 };

@@ -17,27 +17,24 @@ export const verify: Command = {
   name: "verify",
   summary: "hold the database against the venue and prove that nothing is missing",
   options: ["account", "network", "apiUrl", "wsUrl", "database", "weight"],
+  check: ({ options }) => void requireAccounts(options),
   async run(context) {
     const { options, clock, log, print, signal } = context;
     const accounts = requireAccounts(options);
-    const { store, close } = await openToRead(context);
-    try {
-      const { info } = connectVenue(context);
-      const dexes = await listDexes(info, signal);
-      let sound = true;
-      for (const { address } of accounts) {
-        const certificate = await check({ account: address, dexes, store, info, clock, signal });
-        sound &&= passed(certificate);
-        if (options.json)
-          print(JSON.stringify({ type: "certificate", passed: passed(certificate), ...certificate }));
-        else for (const line of certificateLines(certificate)) print(line);
-        const doubts = doubtsOf(certificate);
-        if (doubts.length > 0) await store.doubt(address, doubts).catch(notNoted(log));
-      }
-      return sound ? EXIT.ok : EXIT.drift;
-    } finally {
-      await close();
+    const { store } = await openToRead(context);
+    const { info } = connectVenue(context);
+    const dexes = await listDexes(info, signal);
+    let sound = true;
+    for (const { address } of accounts) {
+      const certificate = await check({ account: address, dexes, store, info, clock, signal });
+      sound &&= passed(certificate);
+      if (options.json)
+        print(JSON.stringify({ type: "certificate", passed: passed(certificate), ...certificate }));
+      else for (const line of certificateLines(certificate)) print(line);
+      const doubts = doubtsOf(certificate);
+      if (doubts.length > 0) await store.doubt(address, doubts).catch(notNoted(log));
     }
+    return sound ? EXIT.ok : EXIT.drift;
   },
 };
 

@@ -25,7 +25,7 @@ import { EVENT_TYPES, unknownPattern } from "../../outputs/webhooks/payload.ts";
 import { Secret, webhookId } from "../../outputs/webhooks/signature.ts";
 import { ATTEMPT_TIMEOUT_MS, webhookTarget } from "../../outputs/webhooks/target.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
-import { openMigrated, openToRead } from "../wire.ts";
+import { openExisting, openMigrated, openToRead } from "../wire.ts";
 
 /** Deliveries are signed with the former secret too for this long after `rotate`. */
 const ROTATION_MS = 86_400_000;
@@ -52,20 +52,23 @@ export const webhooks: Command = {
     "limit",
     "status",
   ],
-  async run(context) {
-    const [action = "", target] = context.args;
-    const act = ACTIONS[action];
-    if (act === undefined) {
+  check({ options, args: [action = "", target] }) {
+    if (!Object.hasOwn(ACTIONS, action))
       throw new ConfigError(
         `webhooks ${JSON.stringify(action)}: expected one of ${Object.keys(ACTIONS).join(", ")}`,
       );
+    if (action === "add") {
+      urlOf(target, options.allowPrivate);
+      checkEvents(options.events);
     }
-    const { database, close } = await (READING.includes(action) ? openToRead : openMigrated)(context);
-    try {
-      return await act(context, database, target);
-    } finally {
-      await close();
-    }
+    if (action === "replay" && options.since === null)
+      throw new ConfigError("webhooks replay: say from when with --since <date>");
+  },
+  async run(context) {
+    const [action = "", target] = context.args;
+    const open = READING.includes(action) ? openToRead : action === "add" ? openMigrated : openExisting;
+    const { database } = await open(context);
+    return ACTIONS[action]!(context, database, target);
   },
 };
 
@@ -153,16 +156,11 @@ function stateOf({ url, state, disabledReason, failingSinceMs }: Endpoint, serve
 
 async function add(context: Context, db: Queryable, target: string | undefined): Promise<number> {
   const { options, clock } = context;
-  const url = await checkedUrl(target, options.allowPrivate);
+  const url = urlOf(target, options.allowPrivate);
+  if (!options.allowPrivate) await requirePublic(url);
   const format = (options.format || formatOf(url)) as Format;
   const isChat = format === "discord" || format === "slack";
   const events = options.events.length > 0 ? options.events : isChat ? CHAT_EVENTS : ["*"];
-  const unknown = unknownPattern(events);
-  if (unknown !== null) {
-    throw new ConfigError(
-      `--events ${JSON.stringify(unknown)}: expected some of ${Object.keys(EVENT_TYPES).join(", ")}, fill.* or *`,
-    );
-  }
   const accounts = options.onlyAccount.map(({ address }) => address);
   const id = `wh_${randomBytes(4).toString("hex")}`;
   const secret = await addEndpoint(db, {
@@ -194,8 +192,16 @@ function formatOf({ hostname, pathname }: URL): Format {
   return hostname === "hooks.slack.com" ? "slack" : "standard";
 }
 
+function checkEvents(patterns: readonly string[]): void {
+  const unknown = unknownPattern(patterns);
+  if (unknown !== null)
+    throw new ConfigError(
+      `--events ${JSON.stringify(unknown)}: expected some of ${Object.keys(EVENT_TYPES).join(", ")}, fill.* or *`,
+    );
+}
+
 /** The URL is not repeated in errors: it may be a secret. Its host is none. */
-async function checkedUrl(text: string | undefined, allowPrivate: boolean): Promise<URL> {
+function urlOf(text: string | undefined, allowPrivate: boolean): URL {
   const url = text !== undefined && URL.canParse(text) ? new URL(text) : null;
   if (url === null || !["http:", "https:"].includes(url.protocol))
     throw new ConfigError("webhooks add: expected a URL that starts with https://");
@@ -203,12 +209,15 @@ async function checkedUrl(text: string | undefined, allowPrivate: boolean): Prom
     throw new ConfigError(
       "webhooks add: plain http lets anybody on the way read along: use https, or --allow-private",
     );
-  const refusal = allowPrivate ? null : await privateTarget(url);
+  return url;
+}
+
+async function requirePublic(url: URL): Promise<void> {
+  const refusal = await privateTarget(url);
   if (refusal !== null)
     throw new ConfigError(
       `webhooks add: ${refusal}: deliveries go to public addresses only, unless --allow-private`,
     );
-  return url;
 }
 
 async function test(context: Context, db: Queryable, target: string | undefined): Promise<number> {
@@ -251,8 +260,7 @@ function deliveryLine(row: DeliveryRow): string {
 }
 
 async function replay(context: Context, db: Queryable, target: string | undefined): Promise<number> {
-  const { since } = context.options;
-  if (since === null) throw new ConfigError("webhooks replay: say from when with --since <date>");
+  const since = context.options.since!;
   const { id } = await endpointOf(db, target);
   const events = await rewind(db, id, since);
   const text = `${id} is told again of what happened since ${new Date(since).toISOString()}: ${events} events, before its filter, with the ids they had`;

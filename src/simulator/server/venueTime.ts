@@ -31,9 +31,23 @@ export interface VenueTimeOptions {
 /** The most one tick catches up, in ticks' worth of time. */
 const MAX_CATCH_UP_TICKS = 50;
 
-/** Makes a venue that starts in the past arrive at the present; what passes meanwhile is made too. */
-export function liveThrough(venue: Venue, clock: Clock, nearMs = 100): void {
-  while (clock.now() - venue.nowMs > nearMs) venue.advance(clock.now());
+/** Model time that is made between two looks at the rest of the program: some 20 ms of work. */
+const HISTORY_STEP_MS = 60_000;
+
+/**
+ * Makes a venue that starts in the past arrive at the present; what passes meanwhile is made too. Rejects with the
+ * signal's reason.
+ */
+export async function liveThrough(
+  venue: Venue,
+  clock: Clock,
+  signal: AbortSignal,
+  nearMs = 100,
+): Promise<void> {
+  while (clock.now() - venue.nowMs > nearMs) {
+    venue.advance(Math.min(clock.now(), venue.nowMs + HISTORY_STEP_MS));
+    await clock.sleep(0, signal);
+  }
 }
 
 export function startVenueTime({ venue, clock, speed, blockMs, failed }: VenueTimeOptions): VenueTime {

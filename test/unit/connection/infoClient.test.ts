@@ -31,7 +31,10 @@ const HTML = "<html><head><title>502 Bad Gateway</title></head></html>";
 type Turn = HttpAnswer | Error | "silence";
 const ok = (body: unknown): HttpAnswer => ({ status: 200, text: JSON.stringify(body) });
 
-function setUp(turns: Turn[], options: { maxAttempts?: number; latencyMs?: number } = {}) {
+function setUp(
+  turns: Turn[],
+  options: { maxAttempts?: number; latencyMs?: number; signal?: AbortSignal } = {},
+) {
   const clock = new HandClock();
   const limiter = new RateLimiter(clock);
   const asked: { url: string; body: Record<string, unknown>; atMs: number }[] = [];
@@ -323,6 +326,27 @@ describe("abort", () => {
     await settle();
     abort.abort(reason);
     await assert.rejects(answer, (error) => error === reason);
+  });
+
+  it("may be the program's own: every wait ends with it, for weight, for an answer and for the next attempt", async () => {
+    const stopping = new AbortController();
+    const { clock, limiter, info } = setUp(["silence", { status: 502, text: HTML }, "silence"], {
+      signal: stopping.signal,
+    });
+    const answers = [
+      info.request(INFO.exchangeStatus, {}, HEAL),
+      info.request(INFO.exchangeStatus, {}, HEAL),
+      info.request(INFO.exchangeStatus, {}, { ...HEAL, signal: new AbortController().signal }),
+      ...Array.from({ length: 30 }, () => info.request(INFO.allMids, { dex: "" }, { priority: "backfill" })),
+    ];
+    await settle();
+    stopping.abort(new Error("stopped"));
+    for (const outcome of await Promise.allSettled(answers))
+      assert.equal(outcome.status === "rejected" && outcome.reason.message, "stopped");
+    assert.equal(limiter.stats().waiting, 0);
+    assert.equal(limiter.stats().inflight, 0);
+    assert.equal(clock.timers, 0);
+    await assert.rejects(info.request(INFO.exchangeStatus, {}, HEAL), /stopped/);
   });
 
   it("asks nothing when it comes first, and takes nothing from the budget", async () => {
