@@ -100,7 +100,7 @@ create table hl_internal.outbox (
   id bigint generated always as identity primary key,
   event_key text not null,
   type text not null,
-  account_address text,
+  account_address text not null,
   time_ms bigint not null,
   source text not null,
   data jsonb not null,
@@ -108,15 +108,15 @@ create table hl_internal.outbox (
 );
 create index idx_outbox_created_at on hl_internal.outbox using brin (created_at);
 create index idx_outbox_account on hl_internal.outbox (account_address, id);
-comment on table hl_internal.outbox is 'Committed changes in the order of their commits: whoever has read id n has seen all below n.';
+comment on table hl_internal.outbox is 'Committed changes. The ids of one account are committed in their order, those of different accounts are not: a reader keeps a cursor per account.';
 comment on column hl_internal.outbox.id is 'Sequence; gaps are rolled back transactions.';
 comment on column hl_internal.outbox.event_key is 'Identity of the event, the same whichever source brought the row.';
 comment on column hl_internal.outbox.type is 'fill.created, order.updated, position.updated, funding.created, ledger.created or drift.found.';
-comment on column hl_internal.outbox.account_address is 'Account.';
+comment on column hl_internal.outbox.account_address is 'Account; empty for events that belong to none.';
 comment on column hl_internal.outbox.time_ms is 'The venue''s time of the change, Unix milliseconds.';
 comment on column hl_internal.outbox.source is 'How hlsync saw the change.';
 comment on column hl_internal.outbox.data is 'The row in snake case, decimals as strings, without the raw object.';
-comment on column hl_internal.outbox.created_at is 'When the change was committed, by the clock of the database.';
+comment on column hl_internal.outbox.created_at is 'When the transaction of the change began, by the clock of the database.';
 
 create table hl_internal.quarantine (
   digest text primary key,

@@ -9,8 +9,12 @@
 -- What a write runs is planned once per connection. Its plans do not depend on what is written: rows are found by key,
 -- through indexes, however many there are. Planning anew at every call took longer than everything else in it.
 --
--- Locks come in one order in every transaction: accounts by address, then partitions, then the outbox. So writers
--- wait for each other but never in a circle. A writer that waits longer than lock_timeout fails and tries again.
+-- Locks come in one order in every transaction: accounts by address, then partitions. So writers of one account wait for
+-- each other, never in a circle, and those of different accounts not at all: the disk takes their commits together. A
+-- writer that waits longer than lock_timeout fails and tries again.
+--
+-- Outbox ids are taken under the lock of the account: they are committed in order within an account, not between
+-- accounts. A reader therefore keeps one cursor per account (src/outputs/outbox.ts).
 
 create or replace function hl_internal.apply(
   accounts text[],
@@ -43,13 +47,7 @@ declare
   lacking jsonb := '[]';
   item record;
 begin
-  insert into hl_internal.accounts (account_address)
-  select a from unnest(accounts) a
-  where not exists (select from hl_internal.accounts k where k.account_address = a)
-  order by a
-  on conflict do nothing;
-  perform from hl_internal.accounts a where a.account_address = any (accounts)
-  order by a.account_address for update;
+  perform hl_internal.lock_accounts(accounts);
 
   for item in
     select * from (values
@@ -105,8 +103,6 @@ begin
   end if;
 
   if cardinality(events) > 0 then
-    -- Ids are taken and committed one transaction after the other: a reader that has seen id n misses none below.
-    perform pg_advisory_xact_lock(hashtext('hl_internal.outbox'));
     with put as (
       insert into hl_internal.outbox (event_key, type, account_address, time_ms, source, data)
       select e.event_key, e.type, e.account_address, e.time_ms, e.source, e.data::jsonb

@@ -7,7 +7,7 @@
 create or replace function hl_internal.doubt(account text, doubts json) returns void
 language plpgsql set search_path = '' set lock_timeout = '20s' as $$
 begin
-  perform from hl_internal.accounts a where a.account_address = account for update;
+  perform hl_internal.lock_accounts(array[account]);
 
   -- Claims over the time in question were wrong.
   update hl_internal.coverage c

@@ -185,15 +185,15 @@ create table hl_internal.objects ( -- What hlsync made in schema public; every o
            FROM pg_roles r
           WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
-create table hl_internal.outbox ( -- Committed changes in the order of their commits: whoever has read id n has seen all below n.
+create table hl_internal.outbox ( -- Committed changes. The ids of one account are committed in their order, those of different accounts are not: a reader keeps a cursor per account.
   id bigint not null generated always as identity -- Sequence; gaps are rolled back transactions.
   event_key text not null -- Identity of the event, the same whichever source brought the row.
   type text not null -- fill.created, order.updated, position.updated, funding.created, ledger.created or drift.found.
-  account_address text -- Account.
+  account_address text not null -- Account; empty for events that belong to none.
   time_ms bigint not null -- The venue's time of the change, Unix milliseconds.
   source text not null -- How hlsync saw the change.
   data jsonb not null -- The row in snake case, decimals as strings, without the raw object.
-  created_at timestamp with time zone not null default (now()) -- When the change was committed, by the clock of the database.
+  created_at timestamp with time zone not null default (now()) -- When the transaction of the change began, by the clock of the database.
   constraint outbox_pkey PRIMARY KEY (id)
 );
 CREATE INDEX idx_outbox_account ON hl_internal.outbox USING btree (account_address, id);
@@ -742,13 +742,7 @@ declare
   lacking jsonb := '[]';
   item record;
 begin
-  insert into hl_internal.accounts (account_address)
-  select a from unnest(accounts) a
-  where not exists (select from hl_internal.accounts k where k.account_address = a)
-  order by a
-  on conflict do nothing;
-  perform from hl_internal.accounts a where a.account_address = any (accounts)
-  order by a.account_address for update;
+  perform hl_internal.lock_accounts(accounts);
 
   for item in
     select * from (values
@@ -804,8 +798,6 @@ begin
   end if;
 
   if cardinality(events) > 0 then
-    -- Ids are taken and committed one transaction after the other: a reader that has seen id n misses none below.
-    perform pg_advisory_xact_lock(hashtext('hl_internal.outbox'));
     with put as (
       insert into hl_internal.outbox (event_key, type, account_address, time_ms, source, data)
       select e.event_key, e.type, e.account_address, e.time_ms, e.source, e.data::jsonb
@@ -1099,7 +1091,7 @@ create function hl_internal.doubt(account text, doubts json)
  SET lock_timeout TO '20s'
 AS $function$
 begin
-  perform from hl_internal.accounts a where a.account_address = account for update;
+  perform hl_internal.lock_accounts(array[account]);
 
   -- Claims over the time in question were wrong.
   update hl_internal.coverage c
@@ -1720,6 +1712,25 @@ RETURN CASE WHEN ((b IS NULL) OR (a < b) OR ((a = b) AND (scale(a) >= scale(b)))
 ;
 -- The lesser number; of 1.0 and 1.00 the latter.
 
+create function hl_internal.lock_accounts(accounts text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+begin
+  insert into hl_internal.accounts (account_address)
+  select a from unnest(accounts) a
+  where not exists (select from hl_internal.accounts k where k.account_address = a)
+  order by a
+  on conflict do nothing;
+  perform from hl_internal.accounts a where a.account_address = any (accounts)
+  order by a.account_address for update;
+end
+$function$
+;
+-- Locks accounts until the end of the transaction, always in one order; adds those not known yet. Writers of one account take turns, so the ids of its outbox events are committed in their order.
+
 create function hl_internal.make_text_twin(base text)
  RETURNS void
  LANGUAGE plpgsql
@@ -1891,12 +1902,16 @@ create function hl_internal.prune_outbox(keep interval, max_rows integer DEFAULT
 AS $function$
   with gone as (
     delete from hl_internal.outbox
-    where id in (select id from hl_internal.outbox where created_at < now() - keep order by id limit max_rows)
+    where id in (
+      select id from hl_internal.outbox
+      -- Only from the beginning: a reader sees by the lowest id whether anything after its cursor is gone.
+      where id < coalesce((select min(id) from hl_internal.outbox where created_at >= now() - keep), 9223372036854775807)
+      order by id limit max_rows)
     returning 1
   ) select count(*) from gone
 $function$
 ;
--- Deletes outbox events older than keep.
+-- Deletes outbox events older than keep, from the lowest id up to the first younger one.
 
 create function hl_internal.prune_quarantine(keep interval, max_rows integer DEFAULT 10000)
  RETURNS bigint
@@ -1917,14 +1932,18 @@ create function hl_internal.publish(events json)
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
+declare
+  accounts text[];
 begin
-  -- The locks of apply, in its order: ids of one account are taken and committed one transaction after the other.
-  perform from hl_internal.accounts a
-  where a.account_address in (select e.account from json_to_recordset(events) as e(account text))
-  order by a.account_address for update;
-  perform pg_advisory_xact_lock(hashtext('hl_internal.outbox'));
+  select array_agg(distinct e.account) into accounts
+  from json_to_recordset(events) as e(account text) where e.account is not null;
+  perform hl_internal.lock_accounts(accounts);
+  -- Events of no account have no account's lock to order their ids.
+  if exists (select from json_to_recordset(events) as e(account text) where e.account is null) then
+    perform pg_advisory_xact_lock(hashtext('hl_internal.outbox'));
+  end if;
   insert into hl_internal.outbox (event_key, type, account_address, time_ms, source, data)
-  select e.key, e.type, e.account, e."timeMs", 'stream', e.data
+  select e.key, e.type, coalesce(e.account, ''), e."timeMs", 'stream', e.data
   from json_to_recordset(events) as e(key text, type text, account text, "timeMs" bigint, data jsonb);
 end
 $function$
@@ -2862,6 +2881,19 @@ $function$
 ;
 -- Derives the given orders again and writes those that changed.
 
+create function hl_internal.release_leases(names text[], claimant text)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  with held as (
+    select l.name from hl_internal.leases l where l.name = any (names) and l.holder = claimant order by l.name for update
+  )
+  update hl_internal.leases l set expires_at = clock_timestamp() - interval '1 second' from held where l.name = held.name
+$function$
+;
+-- Gives back those of the leases that the claimant holds.
+
 create function hl_internal.seen_before(a_at timestamp with time zone, a_source text, b_at timestamp with time zone, b_source text)
  RETURNS boolean
  LANGUAGE sql
@@ -3099,22 +3131,32 @@ $function$
 ;
 -- Counts the stretches of an account anew that a change of snapshots or flows from from_ms to to_ms can alter, and the sums behind them.
 
-create function hl_internal.take_lease(lease text, claimant text, ttl_ms integer)
- RETURNS bigint
+create function hl_internal.take_leases(names text[], claimant text, ttl_ms integer)
+ RETURNS TABLE(name text, token bigint, holder text)
  LANGUAGE sql
  SET search_path TO ''
 AS $function$
-  insert into hl_internal.leases as l (name, holder, token, expires_at)
-  values (lease, claimant, 1, clock_timestamp() + ttl_ms * interval '1 millisecond')
-  on conflict (name) do update
-    set holder = excluded.holder,
-        token = l.token + (l.holder <> excluded.holder)::int,
-        expires_at = excluded.expires_at
-    where l.holder = excluded.holder or l.expires_at < clock_timestamp()
-  returning token
+  with wanted as (select distinct n.name from unnest(names) as n(name)),
+  taken as (
+    insert into hl_internal.leases as l (name, holder, token, expires_at)
+    select w.name, claimant, 1, clock_timestamp() + ttl_ms * interval '1 millisecond'
+    -- In one order in every process: two that take the same leases wait for each other, never in a circle.
+    from wanted w order by w.name
+    on conflict (name) do update
+      set holder = excluded.holder,
+          token = l.token + (l.holder <> excluded.holder)::int,
+          expires_at = excluded.expires_at
+      where l.holder = excluded.holder or l.expires_at < clock_timestamp()
+    returning l.name, l.token
+  )
+  select w.name, t.token, case when t.token is null then l.holder else claimant end
+  from wanted w
+  left join taken t on t.name = w.name
+  left join hl_internal.leases l on l.name = w.name
+  order by w.name
 $function$
 ;
--- Takes or renews a lease; returns the fencing token, or null while another holder has it.
+-- Takes or renews each lease that is free or the claimant's; its fencing token, or null while another holder has it.
 
 create function hl_internal.wanted_access()
  RETURNS TABLE(oid oid, name text, is_function boolean, is_table boolean, is_part boolean, is_shown boolean, may_read boolean, condition text)

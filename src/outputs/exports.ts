@@ -3,8 +3,9 @@
  * from the `*_text` views; every row once, in a fixed order, in pages of bounded size, however many there are; the
  * venue's raw objects stay where they are.
  */
+
+import type { Queryable } from "../store/database.ts";
 import type { Address } from "../sync/events.ts";
-import type { Queryable } from "./outbox.ts";
 
 const PAGE_ROWS = 5_000;
 

@@ -1,14 +1,15 @@
 /**
- * Reads the transactional outbox. Guarantees: the events of one account come in the order in which they were committed,
- * none skipped, however many processes write: writers of one account wait for each other, so its ids are committed in
- * order (between accounts they need not be, which is why a reader keeps one cursor per account). Never on the hot path.
+ * Reads the transactional outbox: its one reader. The events of one account (a *lane*; events of no account are one of
+ * their own) are committed in the order of their ids, since its writers take turns; between accounts they are not. So
+ * every reader keeps one cursor per lane.
+ *
+ * Guarantees: the events of a lane come in the order in which they were committed, none skipped and none twice, however
+ * many processes write; pages are bounded, and no lane waits for another. Never on the hot path.
  */
+import { Bell } from "../runtime/bell.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Queryable, Row } from "../store/database.ts";
 import type { Address } from "../sync/events.ts";
-
-/** The database as outputs see it; `store`'s `Database` fits. Rejects with `StoreError`. */
-export interface Queryable {
-  query<R extends Record<string, unknown>>(sql: string, params?: readonly unknown[]): Promise<R[]>;
-}
 
 /** One committed change, or what an output itself published (alerts, disabled endpoints). */
 export interface OutboxEvent {
@@ -22,7 +23,7 @@ export interface OutboxEvent {
   /** When it happened, by the venue's clock. */
   timeMs: number;
   source: string;
-  /** When hlsync wrote it, by the database's clock. */
+  /** When the transaction that wrote it began, by the database's clock. */
   committedAtMs: number;
   /** The row in snake case, decimals as strings. */
   data: Record<string, unknown>;
@@ -31,53 +32,159 @@ export interface OutboxEvent {
 /** The account in cursors and lanes: "" for events that belong to none. */
 export const laneOf = (account: Address | null): string => account ?? "";
 
-const COLUMNS = `o.id, o.event_key as key, o.type, o.account_address as account, o.time_ms as "timeMs", o.source,
+/** Id of the last event read, by lane. A lane that is not in it is read from its beginning. */
+export type Cursors = Map<string, number>;
+
+/** Some lanes; null for all, also those of accounts that come later. */
+export type Lanes = readonly string[] | null;
+
+export interface Outbox {
+  /** Id of the newest event of every lane, 0 where there is none. */
+  heads(): Promise<Cursors>;
+  /** Id of the newest event of every lane that was written before a time, by the database's clock; 0 for none. */
+  headsBefore(timeMs: number): Promise<Cursors>;
+  /** Events after the cursors, at most `perLane` of each lane, the lowest id first. */
+  read(after: Cursors, lanes: Lanes, perLane: number): Promise<OutboxEvent[]>;
+  /** The newest events up to the cursors, at most `limit`, the lowest id first. */
+  readLast(upTo: Cursors, limit: number): Promise<OutboxEvent[]>;
+  /** How many events there are after the cursors, counted up to `limit`. */
+  countAfter(after: Cursors, lanes: Lanes, limit: number): Promise<number>;
+  /** Lowest id that is kept, 0 when none is. What is below is gone in all lanes. */
+  oldest(): Promise<number>;
+}
+
+const EVENT = `o.id, o.event_key as key, o.type, nullif(o.account_address, '') as account, o.time_ms as "timeMs", o.source,
   (extract(epoch from o.created_at) * 1000)::bigint as "committedAtMs", o.data`;
 
-/** Events of one lane after `afterId`, oldest first, at most `limit`. */
-export function readOutbox(
-  db: Queryable,
-  lane: string,
-  afterId: number,
-  limit: number,
-): Promise<OutboxEvent[]> {
-  const [match, params] = lane === "" ? ["is null", []] : ["= $3", [lane]];
-  return db.query<OutboxEvent & Record<string, unknown>>(
-    `select ${COLUMNS} from hl_internal.outbox o
-     where o.account_address ${match} and o.id > $1 order by o.id limit $2`,
-    [afterId, limit, ...params],
-  );
+const LANES = "(select account_address as lane from hl_internal.accounts union all select '') a";
+
+/** Every lane with the id of its newest event, 0 where there is none: for queries that need them inside. */
+export const LANE_HEADS = `select a.lane,
+    coalesce((select max(o.id) from hl_internal.outbox o where o.account_address = a.lane), 0) as head
+  from ${LANES}`;
+
+/** The wanted lanes with their cursors: $1 lanes and $2 cursors known, $3 lanes wanted or null. */
+const WANTED = `(
+    select a.lane, coalesce(c.cursor, 0) as cursor
+    from ${LANES} left join unnest($1::text[], $2::bigint[]) as c(lane, cursor) using (lane)
+    where $3::text[] is null or a.lane = any ($3)
+  ) l`;
+
+const ids = (cursors: Cursors): [string[], number[]] => [[...cursors.keys()], [...cursors.values()]];
+
+export function openOutbox(db: Queryable): Outbox {
+  const lanesTo = async (sql: string, params: readonly unknown[] = []): Promise<Cursors> => {
+    const rows = await db.query<{ lane: string; head: number }>(sql, params);
+    return new Map(rows.map(({ lane, head }) => [lane, head]));
+  };
+  return {
+    heads: () => lanesTo(LANE_HEADS),
+
+    headsBefore: (timeMs) =>
+      lanesTo(
+        `select a.lane, coalesce(h.id, 0) as head from ${LANES} left join lateral (
+           select o.id from hl_internal.outbox o
+           where o.account_address = a.lane and o.created_at < to_timestamp($1::bigint / 1000.0)
+           order by o.id desc limit 1
+         ) h on true`,
+        [timeMs],
+      ),
+
+    read: (after, lanes, perLane) =>
+      db.query<OutboxEvent & Row>(
+        `select e.* from ${WANTED} cross join lateral (
+           select ${EVENT} from hl_internal.outbox o
+           where o.account_address = l.lane and o.id > l.cursor order by o.id limit $4
+         ) e order by e.id`,
+        [...ids(after), lanes, perLane],
+      ),
+
+    async readLast(upTo, limit) {
+      const events = await db.query<OutboxEvent & Row>(
+        `select e.* from unnest($1::text[], $2::bigint[]) as l(lane, head) cross join lateral (
+           select ${EVENT} from hl_internal.outbox o
+           where o.account_address = l.lane and o.id <= l.head order by o.id desc limit $3
+         ) e order by e.id desc limit $3`,
+        [...ids(upTo), limit],
+      );
+      return events.reverse();
+    },
+
+    async countAfter(after, lanes, limit) {
+      const [row] = await db.query<{ count: number }>(
+        `select count(*) as count from (
+           select from ${WANTED} cross join lateral (
+             select from hl_internal.outbox o where o.account_address = l.lane and o.id > l.cursor limit $4
+           ) e limit $4
+         ) counted`,
+        [...ids(after), lanes, limit],
+      );
+      return row!.count;
+    },
+
+    async oldest() {
+      const [row] = await db.query<{ oldest: number }>(
+        "select coalesce(min(id), 0)::bigint as oldest from hl_internal.outbox",
+      );
+      return row!.oldest;
+    },
+  };
 }
 
-/** Id of the newest event of every lane that has one. */
-export const LANE_HEADS = `
-  select a.account_address as lane, h.id as head
-  from hl_internal.accounts a
-  cross join lateral (
-    select o.id from hl_internal.outbox o where o.account_address = a.account_address order by o.id desc limit 1
-  ) h
-  union all
-  (select '', o.id from hl_internal.outbox o where o.account_address is null order by o.id desc limit 1)`;
+/** Few events at first, since there is often only one, then more. */
+const PAGE_MIN = 25;
+const PAGE_MAX = 500;
+/** Also where there are many lanes each gets this much of a page. */
+const PER_LANE_MIN = 10;
 
-/** Takes or renews leases; answers the fencing token of each that is held now. */
-export async function takeLeases(
-  db: Queryable,
-  names: readonly string[],
-  holder: string,
-  ttlMs: number,
-): Promise<Map<string, number>> {
-  const rows = await db.query<{ name: string; token: number | null }>(
-    `select name, hl_internal.take_lease(name, $2, $3::integer) as token from unnest($1::text[]) as name`,
-    [names, holder, ttlMs],
-  );
-  return new Map(rows.flatMap(({ name, token }) => (token === null ? [] : [[name, token] as const])));
+export interface Reading {
+  outbox: Outbox;
+  /** Where to begin. Moved on by each page, once the reader asks for the next one. */
+  after: Cursors;
+  lanes?: Lanes;
 }
 
-/** Gives leases back, so that another process need not wait for their end. */
-export async function releaseLeases(db: Queryable, names: readonly string[], holder: string): Promise<void> {
-  await db.query(
-    `update hl_internal.leases set expires_at = clock_timestamp() - interval '1 second'
-     where name = any ($1) and holder = $2`,
-    [names, holder],
-  );
+/** Pages of events after the cursors, until no lane has any more. Rejects as a query does. */
+export async function* backlog({ outbox, after, lanes = null }: Reading): AsyncGenerator<OutboxEvent[]> {
+  for (let page = PAGE_MIN; ; page = Math.min(PAGE_MAX, page * 4)) {
+    const perLane = Math.max(PER_LANE_MIN, Math.floor(page / Math.max(1, (lanes ?? [...after]).length)));
+    const events = await outbox.read(after, lanes, perLane);
+    if (events.length > 0) yield events;
+    const counts = new Map<string, number>();
+    for (const { account, id } of events) {
+      const lane = laneOf(account);
+      advance(after, lane, id);
+      counts.set(lane, (counts.get(lane) ?? 0) + 1);
+    }
+    if (![...counts.values()].some((count) => count >= perLane)) return;
+  }
+}
+
+export interface Following extends Reading {
+  clock: Clock;
+  signal: AbortSignal;
+  /** All wanted lanes are looked at this often. */
+  pollMs: number;
+  /** Rings with lanes that have news: only they are read then. */
+  news?: Bell<string>;
+}
+
+/** Pages of events after the cursors, and then of those to come; ends when the signal is aborted. */
+export async function* changes(following: Following): AsyncGenerator<OutboxEvent[]> {
+  const { clock, signal, pollMs, lanes = null, news = new Bell<string>() } = following;
+  let wanted = lanes;
+  let pollAtMs = clock.now() + pollMs;
+  while (!signal.aborted) {
+    if (wanted?.length !== 0) yield* backlog({ ...following, lanes: wanted });
+    const rung = await news.wait(clock, Math.max(0, pollAtMs - clock.now()), signal);
+    wanted = rung.filter((lane) => lanes?.includes(lane) ?? true);
+    if (clock.now() < pollAtMs) continue;
+    wanted = lanes;
+    pollAtMs = clock.now() + pollMs;
+  }
+}
+
+/** Never goes back. */
+export function advance(cursors: Cursors, lane: string, id: number): void {
+  if (id > (cursors.get(lane) ?? 0)) cursors.set(lane, id);
 }

@@ -8,9 +8,14 @@
  */
 export type Row = Record<string, unknown>;
 
-export interface Database {
+/** What may be asked. */
+export interface Queryable {
   /** Without `params` the text may hold several statements (one transaction); the rows of the last one come back. */
   query<R extends Row = Row>(sql: string, params?: readonly unknown[]): Promise<R[]>;
+}
+
+/** What was opened, and must be closed. */
+export interface Database extends Queryable {
   close(): Promise<void>;
   /** Where it is, for people: `postgres://user:***@host:5432/name`. */
   describe(): string;

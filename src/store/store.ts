@@ -4,14 +4,13 @@
  * `sync/events.ts`: decimals as the digits stored, times in milliseconds.
  *
  * When a commit's outcome is unknown (the connection broke while it ran), apply the batch again: rows that were
- * already committed come back as known, and their events are in the outbox (`outboxAfter`), not in the answer.
+ * already committed come back as known, and their events are in the outbox, not in the answer.
  */
 import type {
   Address,
   Applied,
   BalanceRow,
   Batch,
-  ChangeEvent,
   CoverageRow,
   DashboardRow,
   FillRow,
@@ -25,7 +24,6 @@ import type {
 import { FORGOTTEN } from "../sync/normalize.ts";
 import type {
   AccountState,
-  LeaseState,
   Leases,
   MoneyTie,
   QuarantinedMessage,
@@ -34,6 +32,7 @@ import type {
   StoredState,
 } from "../sync/ports.ts";
 import type { Database, Row } from "./database.ts";
+import { openLeases } from "./leases.ts";
 
 /** Rows of one table. */
 export interface TableCount {
@@ -55,15 +54,6 @@ export interface Retention {
   marketDays: number;
 }
 
-/** A lease that somebody holds now. */
-export interface HeldLease {
-  name: string;
-  holder: string;
-  token: number;
-  /** Until it is free, unless it is renewed. */
-  leftMs: number;
-}
-
 /** A message in quarantine. `seenAtMs`: the first sighting. */
 export interface Quarantined extends QuarantineRow {
   digest: string;
@@ -73,21 +63,13 @@ export interface Quarantined extends QuarantineRow {
 /** What outputs and commands read besides the port of `sync`. */
 export interface DatabaseStore extends Store, Leases {
   readonly database: Database;
-  /** Events with an id greater than `id`, oldest first, at most `limit`. `"0"` is the beginning. */
-  outboxAfter(id: string, limit: number): Promise<ChangeEvent[]>;
-  /** Id of the newest event, `"0"` when there is none. */
-  outboxHead(): Promise<string>;
   accounts(): Promise<AccountRow[]>;
   /** Exact number of rows of every account table and of the records behind them that this role may read. */
   counts(): Promise<TableCount[]>;
-  /** Takes or renews a lease; null while another holder has it, else the fencing token. */
-  takeLease(name: string, holder: string, ttlMs: number): Promise<number | null>;
   /** Quarantined messages in the order of their digests, from the one after `afterDigest` on. */
   quarantined(afterDigest: string, limit: number): Promise<Quarantined[]>;
   /** Forgets a message that was understood after all. */
   releaseQuarantined(digest: string): Promise<void>;
-  /** Leases whose names begin with `prefix` and that are held now, by name. */
-  heldLeases(prefix: string): Promise<HeldLease[]>;
   /** Deletes what is older than `retention`, a bounded number of rows per call; returns how much went, by table. */
   prune(retention: Retention, nowMs: number): Promise<Record<string, number>>;
 }
@@ -205,6 +187,7 @@ export function openStore(database: Database): DatabaseStore {
 
   return {
     database,
+    ...openLeases(database),
 
     async openAccount(account, alias, sinceMs): Promise<AccountState> {
       const [stored] = await rows<{ sinceMs: number | null }>(
@@ -374,21 +357,6 @@ export function openStore(database: Database): DatabaseStore {
       return row?.percent ?? null;
     },
 
-    outboxAfter: (id, limit) =>
-      rows<ChangeEvent>(
-        `select id::text as id, event_key as key, type, account_address as account, time_ms as "timeMs", source, data
-         from hl_internal.outbox where hl_internal.outbox.id > $1::bigint order by hl_internal.outbox.id limit $2`,
-        [id, limit],
-      ),
-
-    async outboxHead() {
-      const [row] = await rows<{ head: string }>(
-        "select coalesce(max(id), 0)::text as head from hl_internal.outbox",
-        [],
-      );
-      return row!.head;
-    },
-
     accounts: () =>
       rows<AccountRow>(
         `select account_address as account, alias, since_ms as "sinceMs", mode from hl_internal.accounts
@@ -408,14 +376,6 @@ export function openStore(database: Database): DatabaseStore {
       return rows<TableCount>(counted.join(" union all "), []);
     },
 
-    async takeLease(name, holder, ttlMs) {
-      const [row] = await rows<{ token: number | null }>(
-        "select hl_internal.take_lease($1, $2, $3::integer) as token",
-        [name, holder, ttlMs],
-      );
-      return row?.token ?? null;
-    },
-
     quarantined: (afterDigest, limit) =>
       rows<Quarantined>(
         `select digest, account_address as account, subject, reason, raw, count,
@@ -427,32 +387,6 @@ export function openStore(database: Database): DatabaseStore {
     async releaseQuarantined(digest) {
       await rows("delete from hl_internal.quarantine where digest = $1", [digest]);
     },
-
-    takeLeases: (names, holder, ttlMs) =>
-      // Rows are locked one after the other: in one order in every process.
-      rows<LeaseState>(
-        `with taken as materialized (
-           select name, hl_internal.take_lease(name, $2, $3::integer) as token
-           from (select name from unnest($1::text[]) as name order by name) wanted
-         )
-         select t.name, t.token, case when t.token is null then l.holder else $2 end as holder
-         from taken t left join hl_internal.leases l using (name)`,
-        [names, holder, ttlMs],
-      ),
-
-    async releaseLeases(names, holder) {
-      await rows(
-        `update hl_internal.leases set expires_at = '-infinity' where name = any ($1::text[]) and holder = $2`,
-        [names, holder],
-      );
-    },
-
-    heldLeases: (prefix) =>
-      rows<HeldLease>(
-        `select name, holder, token, (extract(epoch from expires_at - clock_timestamp()) * 1000)::bigint as "leftMs"
-         from hl_internal.leases where starts_with(name, $1) and expires_at > clock_timestamp() order by name`,
-        [prefix],
-      ),
 
     async prune(retention, nowMs) {
       const [row] = await rows<{ outbox: number; quarantine: number }>(

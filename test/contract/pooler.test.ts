@@ -87,10 +87,10 @@ describe("behind a transaction pooler", { skip: !hasPgbouncer() && "needs pgboun
       for (const b of batches) await direct.store.apply(b);
       assert.deepEqual(await contentOf(pooled.database), await contentOf(direct.database));
       const tokens = await Promise.all(
-        clients.map((client, i) => openStore(client).takeLease("alerts", `holder ${i}`, 60_000)),
+        clients.map((client, i) => openStore(client).takeLeases(["alerts"], `holder ${i}`, 60_000)),
       );
       assert.deepEqual(
-        tokens.filter((token) => token !== null),
+        tokens.flatMap(([lease]) => lease!.token ?? []),
         [1],
       );
     } finally {

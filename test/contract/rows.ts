@@ -2,6 +2,7 @@
 import type { Database } from "../../src/store/database.ts";
 import type {
   BalanceRow,
+  ChangeEvent,
   DashboardRow,
   FillRow,
   FundingRow,
@@ -197,6 +198,13 @@ export async function contentOf(database: Database): Promise<Record<string, stri
   }
   return result;
 }
+
+/** What is in the outbox, in the order of the ids, as `apply` answers it. */
+export const outboxOf = (database: Database): Promise<ChangeEvent[]> =>
+  database.query<ChangeEvent & Record<string, unknown>>(
+    `select id::text as id, event_key as key, type, account_address as account, time_ms as "timeMs", source, data
+     from hl_internal.outbox o order by o.id`,
+  );
 
 /** Which transaction wrote each row, and where it lies: differs when a row was rewritten, even with the same content. */
 export async function versionsOf(database: Database): Promise<Record<string, string[]>> {

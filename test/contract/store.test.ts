@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { StoreError } from "../../src/errors.ts";
 import { seededRandom } from "../../src/runtime/random.ts";
+import { heldLeases } from "../../src/store/leases.ts";
 import { completeness } from "../../src/sync/completeness.ts";
 import type { Batch, CoverageRow } from "../../src/sync/events.ts";
 import { FORGOTTEN } from "../../src/sync/normalize.ts";
@@ -20,6 +21,7 @@ import {
   ledgerOf,
   OTHER,
   orderEventOf,
+  outboxOf,
   positionOf,
   T,
   versionsOf,
@@ -127,9 +129,7 @@ for (const kind of ["embedded", "real"] as const) {
       assert.equal(fill.timeMs, T);
       assert.equal(fill.data.price, "83000.0");
       assert.equal(fill.data.order_id, 556_696_349_186);
-      assert.deepEqual(await db.store.outboxAfter("0", 100), first.events);
-      assert.deepEqual(await db.store.outboxAfter(first.events[2]!.id, 100), first.events.slice(3));
-      assert.equal(await db.store.outboxHead(), first.events.at(-1)!.id);
+      assert.deepEqual(await outboxOf(db.database), first.events);
     });
 
     it("changes not one row when a batch is applied again", async () => {
@@ -498,30 +498,6 @@ for (const kind of ["embedded", "real"] as const) {
       assert.equal((await db.store.fills(OTHER, T, T)).length, 24);
     });
 
-    it("commits outbox ids in order, so that a reader who has seen one misses none below", async () => {
-      let seen = "0";
-      const found: string[] = [];
-      let writing = true;
-      const reader = (async () => {
-        while (true) {
-          const last = !writing;
-          const events = await db.store.outboxAfter(seen, 1000);
-          found.push(...events.map((e) => e.key));
-          seen = events.at(-1)?.id ?? seen;
-          if (last && events.length === 0) return;
-        }
-      })();
-      const writer = async (w: number) => {
-        const account = `0x${String(w).padStart(40, "0")}`;
-        for (let n = 0; n < 40; n++) await db.store.apply({ fills: [fillOf({ account, tradeId: n })] });
-      };
-      await Promise.all([0, 1, 2].map(writer));
-      writing = false;
-      await reader;
-      assert.equal(found.length, 120);
-      assert.equal(new Set(found).size, 120);
-    });
-
     it("writes all of a batch or nothing", async () => {
       const bad = { ...everything(), funding: [fundingOf({ usdc: "not a number" })] };
       await assert.rejects(db.store.apply(bad), (error: unknown) => {
@@ -532,7 +508,7 @@ for (const kind of ["embedded", "real"] as const) {
         return true;
       });
       assert.deepEqual(await contentOf(db.database), {});
-      assert.deepEqual(await db.store.outboxAfter("0", 10), []);
+      assert.deepEqual(await outboxOf(db.database), []);
     });
 
     it("refuses a batch that does not name its accounts", async () => {
@@ -632,17 +608,18 @@ for (const kind of ["embedded", "real"] as const) {
       const gone = await store.prune({ outboxDays: 1, quarantineDays: 1e5, marketDays: 1 }, T);
       assert.equal(gone.outbox, 2);
       assert.equal(gone.quarantine, 0);
-      assert.equal((await store.outboxAfter("0", 100)).length, 4);
+      assert.equal((await outboxOf(database)).length, 4);
     });
 
     it("lends a duty to one holder at a time, with a token that grows", async () => {
       const { store, database } = db;
-      assert.equal(await store.takeLease("alerts", "one", 60_000), 1);
-      assert.equal(await store.takeLease("alerts", "two", 60_000), null);
-      assert.equal(await store.takeLease("alerts", "one", 60_000), 1);
+      const take = async (holder: string) => (await store.takeLeases(["alerts"], holder, 60_000))[0]!.token;
+      assert.equal(await take("one"), 1);
+      assert.equal(await take("two"), null);
+      assert.equal(await take("one"), 1);
       await database.query("update hl_internal.leases set expires_at = now() - interval '1 second'");
-      assert.equal(await store.takeLease("alerts", "two", 60_000), 2);
-      assert.equal(await store.takeLease("alerts", "one", 60_000), null);
+      assert.equal(await take("two"), 2);
+      assert.equal(await take("one"), null);
     });
 
     it("lends several duties at once, says who holds the rest, and takes them back", async () => {
@@ -652,7 +629,7 @@ for (const kind of ["embedded", "real"] as const) {
         { name: "follow a", token: 1, holder: "one" },
         { name: "follow b", token: null, holder: "two" },
       ]);
-      const held = await store.heldLeases("follow ");
+      const held = await heldLeases(db.database, "follow ");
       assert.deepEqual(
         held.map(({ name, holder, token }) => [name, holder, token]),
         [

@@ -5,9 +5,9 @@
 import { MigrationError, StoreError } from "../../errors.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Database } from "../../store/database.ts";
+import { heldLeases } from "../../store/leases.ts";
 import { pendingMigrations } from "../../store/migrate.ts";
 import { NO_PRIVILEGE, openPostgres } from "../../store/postgres.ts";
-import { openStore } from "../../store/store.ts";
 import { followLease } from "../../sync/engine.ts";
 import type { Address } from "../../sync/events.ts";
 import { EXIT } from "../command.ts";
@@ -256,7 +256,7 @@ async function grantsFinding(database: Database, { role }: ServerFacts): Promise
 }
 
 async function instanceFinding(database: Database, accounts: readonly Address[]): Promise<Finding> {
-  const held = await openStore(database).heldLeases("follow ");
+  const held = await heldLeases(database, "follow ");
   const wanted = new Set(accounts.map(followLease));
   const others = held.filter(({ name }) => accounts.length === 0 || wanted.has(name));
   if (others.length === 0) return ok("instance", "no other hlsync follows these accounts into this database");

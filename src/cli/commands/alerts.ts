@@ -10,9 +10,10 @@ import {
   type Silence,
 } from "../../outputs/alerts/alertStore.ts";
 import { type Rule, ruleSet } from "../../outputs/alerts/rules.ts";
-import type { OutboxEvent, Queryable } from "../../outputs/outbox.ts";
+import type { OutboxEvent } from "../../outputs/outbox.ts";
 import { createHttpSend } from "../../outputs/webhooks/httpSend.ts";
 import { webhookId } from "../../outputs/webhooks/signature.ts";
+import type { Queryable } from "../../store/database.ts";
 import { channelsOf, checkAlerts } from "../alertsOutput.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
 import { openExisting, openToRead } from "../wire.ts";

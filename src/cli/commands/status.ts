@@ -4,6 +4,7 @@
  */
 import { StoreError } from "../../errors.ts";
 import { type HopLately, readLatencySince } from "../../outputs/metrics/latencyHistory.ts";
+import { heldLeases } from "../../store/leases.ts";
 import { NO_PRIVILEGE } from "../../store/postgres.ts";
 import type { AccountRow, DatabaseStore } from "../../store/store.ts";
 import { type Completeness, completeness, latestClaimMs, MONEY_STREAMS } from "../../sync/completeness.ts";
@@ -51,7 +52,7 @@ export const status: Command = {
     const hops = await ifGranted(readLatencySince(database, context.clock.now() - LATENCY_MS));
     if (!options.json && hops !== undefined) print(latencyLine(hops));
     else for (const hop of hops ?? []) print(JSON.stringify({ type: "latency", ...hop }));
-    const held = await ifGranted(store.heldLeases("follow "));
+    const held = await ifGranted(heldLeases(database, "follow "));
     const leases = held && new Map(held.map(({ name, holder }) => [name, holder]));
     for (const row of accounts) {
       const followedBy = leases && (leases.get(followLease(row.account)) ?? null);

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { ConfigError } from "../../errors.ts";
-import type { OutboxEvent, Queryable } from "../../outputs/outbox.ts";
+import type { OutboxEvent } from "../../outputs/outbox.ts";
 import {
   addEndpoint,
   type DeliveryRow,
@@ -24,6 +24,7 @@ import { createHttpSend, privateTarget } from "../../outputs/webhooks/httpSend.t
 import { EVENT_TYPES, unknownPattern } from "../../outputs/webhooks/payload.ts";
 import { Secret, webhookId } from "../../outputs/webhooks/signature.ts";
 import { ATTEMPT_TIMEOUT_MS, webhookTarget } from "../../outputs/webhooks/target.ts";
+import type { Queryable } from "../../store/database.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
 import { openExisting, openMigrated, openToRead } from "../wire.ts";
 

@@ -1,6 +1,7 @@
 /** Alerts and silences in the database. A step of an alert and what is told of it are one transaction. */
+
+import type { Queryable } from "../../store/database.ts";
 import type { Address } from "../../sync/events.ts";
-import type { OutboxEvent, Queryable } from "../outbox.ts";
 import type { Condition, Memory } from "./machine.ts";
 import type { Severity } from "./rules.ts";
 
@@ -176,41 +177,6 @@ export const readAlerts = (
      order by state in ('pending', 'firing') desc, updated_at desc, id desc limit $1`,
     [limit, accounts, coin],
   );
-
-/** Events of several lanes at once, each after its cursor. */
-export const readLanes = (
-  db: Queryable,
-  cursors: ReadonlyMap<string, number>,
-  limit: number,
-): Promise<(OutboxEvent & { lane: string })[]> =>
-  db.query<OutboxEvent & { lane: string } & Record<string, unknown>>(
-    `select l.lane, e.* from json_to_recordset($1::json) as l(lane text, cursor bigint)
-     cross join lateral (
-       (select o.id, o.event_key as key, o.type, o.account_address as account, o.time_ms as "timeMs", o.source,
-          (extract(epoch from o.created_at) * 1000)::bigint as "committedAtMs", o.data
-        from hl_internal.outbox o where o.account_address = l.lane and o.id > l.cursor order by o.id limit $2)
-       union all
-       (select o.id, o.event_key, o.type, o.account_address, o.time_ms, o.source,
-          (extract(epoch from o.created_at) * 1000)::bigint, o.data
-        from hl_internal.outbox o where l.lane = '' and o.account_address is null and o.id > l.cursor
-        order by o.id limit $2)
-     ) e order by l.lane, e.id`,
-    [JSON.stringify([...cursors].map(([lane, cursor]) => ({ lane, cursor }))), limit],
-  );
-
-/** Just before the first event of the lane that was written after `sinceMs`; its last one when there is none. */
-export async function cursorSince(db: Queryable, lane: string, sinceMs: number): Promise<number> {
-  const match = lane === "" ? "account_address is null" : "account_address = $2";
-  const params = lane === "" ? [sinceMs] : [sinceMs, lane];
-  const [row] = await db.query<{ cursor: number }>(
-    `select coalesce(
-       (select min(id) - 1 from hl_internal.outbox
-        where ${match} and created_at >= to_timestamp($1::bigint / 1000.0)),
-       (select max(id) from hl_internal.outbox where ${match}), 0)::bigint as cursor`,
-    params,
-  );
-  return row!.cursor;
-}
 
 /**
  * Which way every position pointed when the events up to `cursor` were over; null where that cannot be told any more,

@@ -6,7 +6,7 @@
  */
 import { StoreError } from "../../errors.ts";
 import type { Clock } from "../../runtime/clock.ts";
-import type { Queryable } from "../outbox.ts";
+import type { Queryable } from "../../store/database.ts";
 
 /** Of the time between two looks, no more than this counts: they come every second. */
 const LOOK_MAX_MS = 3_000;

@@ -2,8 +2,9 @@
  * `gap.opened` and `gap.closed`: history is missing for too long, and it is complete again. They are facts for machines,
  * so no rule, silence or cooldown of alerts touches them. What was published is in the database, in the same transaction.
  */
+
+import type { Queryable } from "../../store/database.ts";
 import type { Address } from "../../sync/events.ts";
-import type { Queryable } from "../outbox.ts";
 import type { AlertLease, Publication } from "./alertStore.ts";
 import type { Seen } from "./observe.ts";
 

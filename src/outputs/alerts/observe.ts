@@ -3,8 +3,9 @@
  * a value comes with the time it was true, so that the rule can refuse a stale one; what is not known makes no
  * observation; a position that is closed is observed as having nothing wrong with it.
  */
+
+import type { Queryable } from "../../store/database.ts";
 import type { Address } from "../../sync/events.ts";
-import type { Queryable } from "../outbox.ts";
 import type { Observation } from "./machine.ts";
 import { age, duration, plainDecimal, plainNumber, word } from "./message.ts";
 import type { RuleSet } from "./rules.ts";

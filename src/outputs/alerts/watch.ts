@@ -16,20 +16,21 @@ import { StoreError } from "../../errors.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Service } from "../../runtime/lifecycle.ts";
 import type { Log } from "../../runtime/log.ts";
+import type { Queryable } from "../../store/database.ts";
+import { openLeases, tokensOf } from "../../store/leases.ts";
 import type { Address } from "../../sync/events.ts";
+import type { Leases } from "../../sync/ports.ts";
 import { POLLED_FRESH_MS } from "../http/health.ts";
-import { laneOf, type Queryable, releaseLeases, takeLeases } from "../outbox.ts";
+import { backlog, type Cursors, laneOf, type Outbox, openOutbox } from "../outbox.ts";
 import {
   type AlertAbout,
   type AlertStep,
   alertKey,
-  cursorSince,
   isSilenced,
   putAlert,
   readConditions,
   readDigest,
   readFunding,
-  readLanes,
   readMemories,
   readSides,
   readSilences,
@@ -88,8 +89,6 @@ export interface WatchDeps {
   options: WatchOptions;
 }
 
-/** Events read at once, per lane. */
-const BATCH = 500;
 /** Alerts of events waiting for the database; beyond it the newest are dropped, with an error in the log. */
 const WAITING_MAX = 1_000;
 /** A digest is sent within this after midnight UTC. */
@@ -116,9 +115,11 @@ export class AlertWatch implements Service {
   readonly #deps: WatchDeps;
   readonly #abort = new AbortController();
   readonly #events: EventWatch;
+  readonly #leases: Leases;
+  readonly #outbox: Outbox;
   #lanes = new Map<string, Lane>();
   /** Outbox id up to which the events of a lane were taken: never twice in the life of this process. */
-  #cursors = new Map<string, number>();
+  #cursors: Cursors = new Map();
   #leasedUntilMs = Number.NEGATIVE_INFINITY;
   #silences: Silence[] = [];
   #equity = new Map<Address, string>();
@@ -140,7 +141,10 @@ export class AlertWatch implements Service {
 
   constructor(deps: WatchDeps) {
     this.#pulse = new DatabasePulse(deps.clock);
-    this.#deps = { ...deps, db: this.#pulse.over(deps.db) };
+    const db = this.#pulse.over(deps.db);
+    this.#deps = { ...deps, db };
+    this.#leases = openLeases(db);
+    this.#outbox = openOutbox(db);
     this.#alarm = new DatabaseAlarm({
       ...{ ...deps, signal: this.#abort.signal },
       isSilenced: (about) => this.#isSilenced(about),
@@ -164,9 +168,9 @@ export class AlertWatch implements Service {
     this.#cancelCheck();
     this.#abort.abort(new Error("stopped"));
     await Promise.all([this.#running, this.#alarm.idle(), ...this.#direct]);
-    const { db, holder } = this.#deps;
     // When this fails the leases end by themselves.
-    await releaseLeases(db, [...this.#lanes.keys()].map(leaseName), holder).catch(() => {});
+    const names = [...this.#lanes.keys()].map(leaseName);
+    await this.#leases.releaseLeases(names, this.#deps.holder).catch(() => {});
   }
 
   async #run(): Promise<void> {
@@ -212,32 +216,39 @@ export class AlertWatch implements Service {
     const { db, clock, holder, options, followed } = this.#deps;
     const wanted = ["", ...followed().map(({ account }) => account)];
     const askedMs = clock.now();
-    const held = await takeLeases(db, wanted.map(leaseName), holder, options.leaseMs);
+    const held = tokensOf(await this.#leases.takeLeases(wanted.map(leaseName), holder, options.leaseMs));
     this.#leasedUntilMs = askedMs + options.leaseMs;
     const before = this.#lanes;
     this.#lanes = new Map();
+    const isNew = wanted.some((name) => held.has(leaseName(name)) && !this.#cursors.has(name));
+    const old = isNew ? await this.#outbox.headsBefore(clock.now() - OLD_MS) : null;
     for (const name of wanted) {
       const token = held.get(leaseName(name));
       if (token === undefined) continue;
       const known = before.get(name);
-      this.#lanes.set(name, known?.token === token ? known : await this.#openLane(name, token));
+      this.#lanes.set(
+        name,
+        known?.token === token ? known : await this.#openLane(name, token, old?.get(name) ?? 0),
+      );
     }
     this.#silences = await readSilences(db, clock.now());
   }
 
-  async #openLane(name: string, token: number): Promise<Lane> {
+  /** `oldHead`: the last event that is too old to be told of. */
+  async #openLane(name: string, token: number, oldHead: number): Promise<Lane> {
     const { db, clock, rules } = this.#deps;
     const nowMs = clock.now();
     const longest = Math.max(...[...rules.rules.values()].map(({ cooldownMs }) => cooldownMs));
-    const [stored, memories, cursor, gaps] = await Promise.all([
+    const [stored, memories, gaps] = await Promise.all([
       readConditions(db, name),
       readMemories(db, name, nowMs - longest),
-      this.#cursors.get(name) ?? cursorSince(db, name, nowMs - OLD_MS),
       name === "" ? new Map() : readGaps(db, name),
     ]);
     // What this process remembers of a lane it had before is as far as its cursor.
-    if (!this.#cursors.has(name)) await this.#noteBefore(name, cursor, nowMs - OLD_MS);
-    this.#cursors.set(name, cursor);
+    if (!this.#cursors.has(name)) {
+      await this.#noteBefore(name, oldHead, nowMs - OLD_MS);
+      this.#cursors.set(name, oldHead);
+    }
     return {
       ...{ name, token, memories, gaps, digestDay: "" },
       conditions: new Map(stored.map(({ key, condition }) => [key, condition])),
@@ -272,19 +283,13 @@ export class AlertWatch implements Service {
   }
 
   async #readEvents(): Promise<void> {
-    const { db, clock } = this.#deps;
+    const { clock } = this.#deps;
     const offsetMs = this.#deps.clockOffsetMs();
-    for (;;) {
-      const cursors = new Map([...this.#lanes.keys()].map((name) => [name, this.#cursors.get(name)!]));
-      const events = await readLanes(db, cursors, BATCH);
+    const reading = { outbox: this.#outbox, after: this.#cursors, lanes: [...this.#lanes.keys()] };
+    for await (const events of backlog(reading)) {
       await this.#noteRead();
-      const counts = new Map<string, number>();
-      for (const event of events) {
-        this.#cursors.set(event.lane, event.id);
-        counts.set(event.lane, (counts.get(event.lane) ?? 0) + 1);
+      for (const event of events)
         this.#events.take({ ...event, timeMs: event.timeMs - offsetMs }, clock.now());
-      }
-      if (![...counts.values()].some((count) => count >= BATCH)) return;
     }
   }
 

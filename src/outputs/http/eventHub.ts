@@ -1,33 +1,40 @@
 /**
- * The outbox as an event stream: every committed change to every reader, in commit order, resumable.
+ * The outbox as an event stream: every committed change to every reader, resumable.
  *
  * ```
  *   connect ──► catching up ──► live ──► closed (reader gone, too slow, or we stop)
  *                 pages of the outbox     every new event, as soon as it is committed
  * ```
  *
- * Guarantees: a reader that names the last id it has seen gets everything after it, once, in order, whatever happened in
- * between, or one `reset` event that says: read the state again, from here on. Also changes committed by another process
- * reach the reader (within `POLL_MS`). At most `CLIENTS_MAX` readers; one that leaves more than `BUFFER_BYTES_MAX`
- * unread is cut off and may resume. Memory holds the newest `RECENT_MAX` events, whatever the readers do.
- * Assumes that ids are committed in their order: whoever puts events into the outbox holds its lock until the commit.
+ * Guarantees: the changes of an account come in the order of their commits; a reader that names the last id it has seen
+ * gets everything after it, once, whatever happened in between, or one `reset` event that says: read the state again,
+ * from here on. Also changes committed by another process reach the reader (within `POLL_MS`). At most `CLIENTS_MAX`
+ * readers; one that leaves more than `BUFFER_BYTES_MAX` unread is cut off and may resume, and so may one that more than
+ * `PENDING_MAX` changes overtake while it catches up.
  *
- * Frames: `change` (id = outbox id; the event with its times), `reset` (id = where to go on; `{reason}`), and frames
- * without id, which are not part of the sequence: `hello`, `status` and `state`.
+ * Frames: `change` (the event with its times) and `reset` (`{reason}`), whose id is where to go on (`eventId.ts`), and
+ * frames without id, which are not part of the sequence: `hello`, `status` and `state`.
  */
+import { Bell } from "../../runtime/bell.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Log } from "../../runtime/log.ts";
 import type { Committed } from "../../sync/engine.ts";
 import type { Address, ChangeEvent } from "../../sync/events.ts";
-import type { Reads } from "./reads.ts";
+import { advance, backlog, type Cursors, changes, laneOf, type Outbox, type OutboxEvent } from "../outbox.ts";
+import { eventId, type Position } from "./eventId.ts";
 
 export const CLIENTS_MAX = 32;
 const BUFFER_BYTES_MAX = 4 * 1024 * 1024;
-const RECENT_MAX = 5_000;
+const PENDING_MAX = 5_000;
 /** A reader farther behind than this reads the state again: that is less than all the changes that led to it. */
 const CATCH_UP_MAX = 20_000;
-const PAGE = 500;
 const POLL_MS = 1_000;
+/** Ids remembered, to know which events come next without asking. */
+const SEEN_MAX = 5_000;
+/** An event this far from the last one of its lane is not looked for among the ids in between. */
+const NEAR_MAX = 1_000;
+/** Commit times waiting for their event to come out of the outbox; beyond it the oldest go without. */
+const TIMES_MAX = 20_000;
 
 /** Where frames are written to: an HTTP response. */
 export interface Sink {
@@ -38,11 +45,11 @@ export interface Sink {
 }
 
 export interface EventHubDeps {
-  reads: Reads;
+  outbox: Outbox;
   clock: Clock;
   log: Log;
   /** Hears when an event of this process was published to at least one reader. */
-  onPublished(event: ChangeEvent, times: CommitTimes, publishedAtMs: number): void;
+  onPublished(event: ChangeEvent | OutboxEvent, times: CommitTimes, publishedAtMs: number): void;
   onDropped(): void;
 }
 
@@ -53,54 +60,48 @@ export interface CommitTimes {
 
 interface Entry {
   id: number;
-  event: ChangeEvent;
-  /** Null when another process committed it. */
+  lane: string;
+  event: ChangeEvent | OutboxEvent;
+  /** Null when another process committed it, and when it is old news. */
   times: CommitTimes | null;
 }
 
 interface Client {
   sink: Sink;
-  /** The only account it hears of; null: all. */
-  account: Address | null;
-  /** Id of the last event that it has or that is not for it. */
-  cursor: number;
-  live: boolean;
+  /** The lanes it hears of; null: all. */
+  lanes: readonly string[] | null;
+  /** How far it was told. */
+  cursors: Cursors;
+  /** What comes while it catches up; null when it is live. */
+  pending: Entry[] | null;
 }
-
-/** Commit times waiting for their event to come out of the outbox; beyond it the oldest go without. */
-const TIMES_MAX = 20_000;
 
 export class EventHub {
   readonly #deps: EventHubDeps;
   readonly #clients = new Set<Client>();
   readonly #abort = new AbortController();
-  /** A part of the outbox without holes: everything after `#from` up to `#head`. */
-  #recent: Entry[] = [];
-  #from = 0;
-  #head = 0;
-  #times = new Map<string, CommitTimes>();
-  #advancing: Promise<void> | null = null;
-  #again = false;
-  #polling: Promise<void> = Promise.resolve();
+  readonly #news = new Bell<string>();
+  /** How far each lane was published. */
+  #cursors: Cursors = new Map();
+  /** The lane of each id of late. */
+  readonly #seen = new Map<number, string>();
+  readonly #times = new Map<number, CommitTimes>();
+  #following: Promise<void> = Promise.resolve();
 
   constructor(deps: EventHubDeps) {
     this.#deps = deps;
   }
 
   async start(): Promise<void> {
-    const [row] = await this.#deps.reads.query<{ head: number }>(
-      "select coalesce(max(id), 0)::bigint as head from hl_internal.outbox",
-    );
-    this.#head = row!.head;
-    this.#from = this.#head;
-    this.#polling = this.#poll();
+    this.#cursors = await this.#deps.outbox.heads();
+    for (const [lane, head] of this.#cursors) this.#note(head, lane);
+    this.#following = this.#follow();
   }
 
   async stop(): Promise<void> {
     this.#abort.abort(new Error("stopped"));
     for (const client of [...this.#clients]) this.#drop(client);
-    await this.#polling;
-    await this.#advancing;
+    await this.#following;
   }
 
   get size(): number {
@@ -111,26 +112,39 @@ export class EventHub {
     return this.#clients.size >= CLIENTS_MAX;
   }
 
-  /** A commit of this process: its events are in the outbox now. */
+  /** A commit of this process: its events are in the outbox now. They go on at once where they are known to be the next. */
   committed({ applied, receivedAtMs, committedAtMs }: Committed): void {
-    if (applied.events.length === 0) return;
-    for (const { id } of applied.events) {
-      if (Number(id) > this.#head) this.#times.set(id, { receivedAtMs, committedAtMs });
+    const next: Entry[] = [];
+    for (const event of applied.events) {
+      const [id, lane] = [Number(event.id), laneOf(event.account)];
+      const times = { receivedAtMs, committedAtMs };
+      if (this.#isNext(id, lane)) {
+        next.push({ id, lane, event, times });
+        advance(this.#cursors, lane, id);
+      } else if (id > (this.#cursors.get(lane) ?? 0)) {
+        this.#times.set(id, times);
+        this.#news.ring(lane);
+      }
+      this.#note(id, lane);
     }
     while (this.#times.size > TIMES_MAX) this.#times.delete(this.#times.keys().next().value!);
-    this.#take(applied.events);
+    this.#publish(next);
   }
 
   /**
-   * Adds a reader of one account's changes, or of all. `lastId` is the last id it has seen; null: it has seen nothing
-   * and will read the state itself. Returns the function that removes it.
+   * Adds a reader of one account's changes, or of all. `since`: how far it has come; null: it has seen nothing and will
+   * read the state itself. Returns the function that removes it.
    */
-  connect(sink: Sink, account: Address | null, lastId: number | null): () => void {
-    const client: Client = { sink, account, cursor: lastId ?? this.#head, live: lastId === null };
+  connect(sink: Sink, account: Address | null, since: Position | null): () => void {
+    const lanes = account === null ? null : [account, ""];
+    const client: Client = { sink, lanes, cursors: this.#standing(lanes), pending: null };
     this.#clients.add(client);
-    this.#write(client, frame("hello", { head: this.#head, now_ms: this.#deps.clock.now() }));
-    if (lastId === null) this.#write(client, resetFrame(this.#head, "first connection"));
-    else void this.#catchUp(client);
+    this.#write(client, frame("hello", { head: newest(this.#cursors), now_ms: this.#deps.clock.now() }));
+    if (since === null) this.#reset(client, "first connection");
+    else {
+      client.pending = [];
+      void this.#catchUp(client, since);
+    }
     return () => this.#drop(client);
   }
 
@@ -139,129 +153,136 @@ export class EventHub {
     if (this.#clients.size === 0) return;
     const text = frame(event, data);
     for (const client of [...this.#clients]) {
-      if (account === null || client.account === account) this.#write(client, text);
+      if (account === null || client.lanes?.[0] === account) this.#write(client, text);
     }
   }
 
   /** Accounts that a reader has chosen. */
   watched(): Set<Address> {
-    return new Set([...this.#clients].flatMap(({ account }) => (account === null ? [] : [account])));
+    return new Set([...this.#clients].flatMap(({ lanes }) => (lanes === null ? [] : [lanes[0]!])));
   }
 
-  /** Events of a commit, when they are the ones that come next; else the outbox is asked. */
-  #take(events: readonly ChangeEvent[]): void {
-    const isNext = events.every((event, index) => Number(event.id) === this.#head + 1 + index);
-    if (isNext && this.#advancing === null) this.#append(events);
-    else void this.#advance();
-  }
-
-  /** Reads what the outbox has after the head. One reading at a time; asked for again meanwhile, it runs again. */
-  #advance(): Promise<void> {
-    this.#again = true;
-    this.#advancing ??= this.#readOn().finally(() => {
-      this.#advancing = null;
-    });
-    return this.#advancing;
-  }
-
-  async #readOn(): Promise<void> {
-    const { signal } = this.#abort;
-    try {
-      while (this.#again && !signal.aborted) {
-        this.#again = false;
-        const events = await readOutbox(this.#deps.reads, this.#head, PAGE);
-        this.#append(events);
-        if (events.length === PAGE) this.#again = true;
-      }
-    } catch (error) {
-      // The poll asks again.
-      if (!signal.aborted) this.#deps.log.debug("outbox not read", { error });
+  /** Whether every id between the last event of the lane and this one is known to belong to other lanes. */
+  #isNext(id: number, lane: string): boolean {
+    const last = this.#cursors.get(lane) ?? 0;
+    if (id <= last || id - last > NEAR_MAX) return false;
+    for (let between = last + 1; between < id; between++) {
+      if ((this.#seen.get(between) ?? lane) === lane) return false;
     }
+    return true;
   }
 
-  async #poll(): Promise<void> {
-    const { clock } = this.#deps;
+  #note(id: number, lane: string): void {
+    this.#seen.set(id, lane);
+    if (this.#seen.size > SEEN_MAX) this.#seen.delete(this.#seen.keys().next().value!);
+  }
+
+  async #follow(): Promise<void> {
+    const { outbox, clock, log } = this.#deps;
     const { signal } = this.#abort;
     while (!signal.aborted) {
-      await clock.sleep(POLL_MS, signal).catch(() => {});
-      if (!signal.aborted) await this.#advance();
+      try {
+        const following = { outbox, clock, signal, news: this.#news, pollMs: POLL_MS };
+        for await (const events of changes({ ...following, after: this.#cursors })) this.#take(events);
+      } catch (error) {
+        if (!signal.aborted) log.debug("outbox not read, will try again", { error });
+        await clock.sleep(POLL_MS, signal).catch(() => {});
+      }
     }
   }
 
-  #append(events: readonly ChangeEvent[]): void {
+  #take(events: readonly OutboxEvent[]): void {
     const entries: Entry[] = [];
     for (const event of events) {
-      const id = Number(event.id);
-      if (id <= this.#head) continue;
-      this.#head = id;
-      entries.push({ id, event, times: this.#times.get(event.id) ?? null });
-      this.#times.delete(event.id);
+      const { id } = event;
+      const lane = laneOf(event.account);
+      // Published meanwhile, out of the commit itself.
+      if (id <= (this.#cursors.get(lane) ?? 0)) continue;
+      advance(this.#cursors, lane, id);
+      this.#note(id, lane);
+      entries.push({ id, lane, event, times: this.#times.get(id) ?? null });
+      this.#times.delete(id);
     }
-    if (entries.length === 0) return;
-    this.#recent.push(...entries);
-    const excess = this.#recent.length - RECENT_MAX;
-    if (excess > 0) this.#from = this.#recent.splice(0, excess).at(-1)!.id;
     this.#publish(entries);
   }
 
   #publish(entries: readonly Entry[]): void {
-    const live = [...this.#clients].filter((client) => client.live);
-    if (live.length === 0) return;
+    if (entries.length === 0) return;
     const nowMs = this.#deps.clock.now();
-    const texts = new Map<Address | null, string>();
-    for (const client of live) {
-      const text = texts.get(client.account) ?? changeFrames(entries, client.account, nowMs);
-      texts.set(client.account, text);
-      client.cursor = this.#head;
-      if (text !== "") this.#write(client, text);
+    const bodies = new Map<Entry, string>();
+    let live = 0;
+    for (const client of [...this.#clients]) {
+      if (client.pending === null) {
+        live += 1;
+        this.#tell(client, entries, nowMs, bodies);
+      } else if (client.pending.push(...entries.filter((entry) => hears(client, entry))) > PENDING_MAX) {
+        this.#deps.onDropped();
+        this.#drop(client);
+      }
     }
+    if (live === 0) return;
     for (const { event, times } of entries) if (times) this.#deps.onPublished(event, times, nowMs);
   }
 
-  async #catchUp(client: Client): Promise<void> {
+  #tell(client: Client, entries: readonly Entry[], nowMs: number, bodies = new Map<Entry, string>()): void {
+    const head = newest(this.#cursors);
+    let text = "";
+    for (const entry of entries) {
+      if (!hears(client, entry)) continue;
+      advance(client.cursors, entry.lane, entry.id);
+      const body = bodies.get(entry) ?? changeFrame(entry, nowMs);
+      bodies.set(entry, body);
+      text += idLine(client, head) + body;
+    }
+    if (text !== "") this.#write(client, text);
+  }
+
+  async #catchUp(client: Client, since: Position): Promise<void> {
+    const { outbox, log, clock } = this.#deps;
     try {
-      await this.#advance();
-      const oldest = await this.#oldest();
-      const lost = client.cursor + 1 < oldest || client.cursor > this.#head;
-      if (lost || this.#head - client.cursor > CATCH_UP_MAX) {
-        client.cursor = this.#head;
-        this.#write(client, resetFrame(this.#head, lost ? "the id is not known any more" : "too far behind"));
+      const why = await this.#cannotResume(client, since);
+      if (why !== null) this.#reset(client, why);
+      else {
+        for await (const events of backlog({ outbox, after: client.cursors, lanes: client.lanes })) {
+          if (!this.#clients.has(client)) return;
+          // Replayed changes are old news: they carry no times, so that nobody measures how long they took.
+          this.#tell(client, events.map(oldEntry), clock.now());
+        }
       }
-      while (client.cursor < this.#from && this.#clients.has(client)) {
-        const events = await readOutbox(this.#deps.reads, client.cursor, PAGE);
-        if (events.length === 0) break;
-        this.#replay(
-          client,
-          events.map((event) => ({ id: Number(event.id), event, times: null })),
-        );
-      }
-      // From here to `live` nothing is awaited, so no event can come in between.
-      this.#replay(
-        client,
-        this.#recent.filter(({ id }) => id > client.cursor),
-      );
-      client.cursor = Math.max(client.cursor, this.#head);
-      client.live = true;
+      // Nothing is awaited from here on, so no event can come in between.
+      this.#tell(client, client.pending!, clock.now());
+      client.pending = null;
     } catch (error) {
-      if (!this.#abort.signal.aborted) this.#deps.log.debug("event stream not caught up", { error });
+      if (!this.#abort.signal.aborted) log.debug("event stream not caught up", { error });
       this.#drop(client);
     }
   }
 
-  #replay(client: Client, entries: readonly Entry[]): void {
-    if (entries.length === 0) return;
-    const nowMs = this.#deps.clock.now();
-    // Replayed changes are old news: they carry no times, so that nobody measures how long they took.
-    const old = entries.map((entry) => ({ ...entry, times: null }));
-    this.#write(client, changeFrames(old, client.account, nowMs));
-    client.cursor = entries.at(-1)!.id;
+  /** Sets the reader's cursors to where it says it stands; answers why it cannot go on from there. */
+  async #cannotResume(client: Client, since: Position): Promise<string | null> {
+    const { outbox } = this.#deps;
+    const [heads, oldest] = await Promise.all([outbox.heads(), outbox.oldest()]);
+    const wanted = client.lanes ?? [...new Set([...heads.keys(), ...since.lanes.keys()])];
+    client.cursors = new Map(wanted.map((lane) => [lane, since.lanes.get(lane) ?? since.others]));
+    // Everything below the oldest is gone, and only that: what came after the reader's newest event is there.
+    const isTooOld = since.newest < oldest - 1;
+    const isElsewhere =
+      since.newest > Math.max(oldest - 1, newest(heads)) ||
+      [...since.lanes].some(([lane, cursor]) => cursor > Math.max(oldest - 1, heads.get(lane) ?? 0));
+    if (isTooOld || isElsewhere) return "the id is not known any more";
+    const behind = await outbox.countAfter(client.cursors, client.lanes, CATCH_UP_MAX + 1);
+    return behind > CATCH_UP_MAX ? "too far behind" : null;
   }
 
-  async #oldest(): Promise<number> {
-    const [row] = await this.#deps.reads.query<{ oldest: number | null }>(
-      "select min(id) as oldest from hl_internal.outbox",
-    );
-    return row?.oldest ?? 0;
+  #standing(lanes: readonly string[] | null): Cursors {
+    return lanes === null
+      ? new Map(this.#cursors)
+      : new Map(lanes.map((lane) => [lane, this.#cursors.get(lane) ?? 0]));
+  }
+
+  #reset(client: Client, reason: string): void {
+    client.cursors = this.#standing(client.lanes);
+    this.#write(client, idLine(client, newest(this.#cursors)) + frame("reset", { reason }));
   }
 
   #write(client: Client, text: string): void {
@@ -276,27 +297,26 @@ export class EventHub {
   }
 }
 
-const readOutbox = (reads: Reads, afterId: number, limit: number): Promise<ChangeEvent[]> =>
-  reads.query<ChangeEvent & Record<string, unknown>>(
-    `select id::text as id, event_key as key, type, account_address as account, time_ms as "timeMs", source, data
-     from hl_internal.outbox where hl_internal.outbox.id > $1::bigint order by hl_internal.outbox.id limit $2`,
-    [afterId, limit],
-  );
+const oldEntry = (event: OutboxEvent): Entry => ({
+  ...{ id: event.id, lane: laneOf(event.account), event, times: null },
+});
 
-const frame = (event: string, data: unknown, id?: number): string =>
-  `${id === undefined ? "" : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+/** The entry is for the client, and it was not told yet. */
+const hears = ({ lanes, cursors }: Client, { id, lane }: Entry): boolean =>
+  (lanes === null || lanes.includes(lane)) && id > (cursors.get(lane) ?? 0);
 
-const resetFrame = (head: number, reason: string): string => frame("reset", { reason }, head);
+const frame = (event: string, data: unknown): string => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 
-const changeFrames = (entries: readonly Entry[], account: Address | null, nowMs: number): string =>
-  entries
-    .filter(({ event }) => account === null || event.account === null || event.account === account)
-    .map((entry) => changeFrame(entry, nowMs))
-    .join("");
+const newest = (cursors: Cursors): number => Math.max(0, ...cursors.values());
 
-function changeFrame({ id, event, times }: Entry, publishedMs: number): string {
+function idLine({ cursors }: Client, head: number): string {
+  const id = eventId(head, cursors);
+  return id === null ? "" : `id: ${id}\n`;
+}
+
+function changeFrame({ event, times }: Entry, publishedMs: number): string {
   const { key, type, account, timeMs, source, data } = event;
-  const body = {
+  return frame("change", {
     key,
     type,
     account,
@@ -306,6 +326,5 @@ function changeFrame({ id, event, times }: Entry, publishedMs: number): string {
     committed_ms: times?.committedAtMs ?? null,
     published_ms: publishedMs,
     data,
-  };
-  return frame("change", body, id);
+  });
 }

@@ -373,7 +373,7 @@ export async function readOutputFigures(reads: Reads, sinceMs: number): Promise<
           cross join lateral (
             select count(*) as events from (
               select 1 from hl_internal.outbox o
-              where o.account_address is not distinct from nullif(l.account_address, '') and o.id > l.cursor_id
+              where o.account_address = l.account_address and o.id > l.cursor_id
               limit ${BACKLOG_MAX}
             ) waiting
           ) b

@@ -12,10 +12,12 @@ import type { Committed } from "../../sync/engine.ts";
 import type { VenueInfo } from "../../sync/ports.ts";
 import type { Feed } from "../feed.ts";
 import { Telemetry } from "../metrics/telemetry.ts";
+import { openOutbox } from "../outbox.ts";
 import type { DeliveryAttempt } from "../webhooks/bridge.ts";
 import { accountOf, apiRoutes } from "./api.ts";
 import { dashboardAssets } from "./assets.ts";
 import { EventHub } from "./eventHub.ts";
+import { readEventId } from "./eventId.ts";
 import { isLoopback } from "./guard.ts";
 import { type Alerting, type Status, status } from "./health.ts";
 import { type Observed, Observer } from "./observer.ts";
@@ -65,7 +67,7 @@ export async function startHttp(deps: HttpDeps): Promise<HttpService> {
   });
   const hub = reads
     ? new EventHub({
-        ...{ reads, clock, log },
+        ...{ outbox: openOutbox(reads), clock, log },
         onPublished: (event, times, publishedAtMs) =>
           telemetry.published(event, times.committedAtMs, publishedAtMs),
         onDropped: () => telemetry.streamDropped(),
@@ -203,10 +205,10 @@ function eventStream(hub: EventHub, followed: () => Parameters<typeof accountOf>
   return (request) => {
     if (hub.full) throw new RequestError("too many event streams are open", 503);
     const account = request.query.has("account") ? accountOf(request, followed()) : null;
-    const given = request.headers["last-event-id"] ?? request.query.get("after");
-    if (given !== null && given !== undefined && !/^\d{1,16}$/.test(String(given)))
+    const given = request.headers["last-event-id"] ?? request.query.get("after") ?? null;
+    const since = given === null ? null : readEventId(String(given));
+    if (given !== null && since === null)
       throw new RequestError("Last-Event-ID: expected the id of an event");
-    const lastId = given === null || given === undefined ? null : Number(given);
     return {
       takeOver(response) {
         response.writeHead(200, {
@@ -219,7 +221,7 @@ function eventStream(hub: EventHub, followed: () => Parameters<typeof accountOf>
           buffered: () => response.writableLength,
           close: () => void response.destroy(),
         };
-        response.on("close", hub.connect(sink, account, lastId));
+        response.on("close", hub.connect(sink, account, since));
       },
     };
   };

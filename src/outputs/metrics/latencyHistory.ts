@@ -3,7 +3,7 @@
  * processes is never too low, and exact when all minutes are alike: of a minute only four points are known, so each of its
  * changes counts as slow as the next point above it.
  */
-import type { Queryable } from "../outbox.ts";
+import type { Queryable } from "../../store/database.ts";
 import { HOPS, type Hop, type LatencySummary } from "./latency.ts";
 
 export interface HopLately {

@@ -6,11 +6,11 @@
 import type { Clock } from "../../runtime/clock.ts";
 import type { Log } from "../../runtime/log.ts";
 import type { Committed } from "../../sync/engine.ts";
-import type { ChangeEvent } from "../../sync/events.ts";
 import { SUSPICION_KINDS } from "../../sync/selfCheck.ts";
 import type { AccountHealth, Status } from "../http/health.ts";
 import type { Snapshot } from "../http/observer.ts";
 import type { OutputFigures, Reads } from "../http/reads.ts";
+import type { OutboxEvent } from "../outbox.ts";
 import type { DeliveryAttempt } from "../webhooks/bridge.ts";
 import { ClockOffset, type MeasuredOffset } from "./clockOffset.ts";
 import { type Hop, Latency, type LatencyMinute, type LatencyReport } from "./latency.ts";
@@ -89,7 +89,11 @@ export class Telemetry {
   }
 
   /** To a reader of the event stream. */
-  published(event: ChangeEvent, committedAtMs: number, publishedAtMs: number): void {
+  published(
+    event: Pick<OutboxEvent, "type" | "source" | "timeMs">,
+    committedAtMs: number,
+    publishedAtMs: number,
+  ): void {
     if (!isLive(event)) return;
     this.#lag("published", publishedAtMs - committedAtMs);
     this.#lag("total", publishedAtMs + this.clockOffsetMs() - event.timeMs);

@@ -3,12 +3,12 @@
  * the database every few seconds; while it does not answer there are none, never old ones.
  */
 
+import type { Queryable } from "../../store/database.ts";
 import type { Account, Progress } from "../../sync/account/account.ts";
 import { WINDOW_STREAMS } from "../../sync/backfill.ts";
 import { completeness, type KnownStretch } from "../../sync/completeness.ts";
 import type { Engine, EngineStatus } from "../../sync/engine.ts";
 import type { Address } from "../../sync/events.ts";
-import type { Queryable } from "../outbox.ts";
 import { type AccountModel, type HistoryLine, streamLines, type Today, type Word, worst } from "./model.ts";
 
 /** A history of which a page was committed within this time is being read. */

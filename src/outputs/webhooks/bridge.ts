@@ -14,11 +14,15 @@
  * attempt is made again. An endpoint that fails for days, or answers 410, is disabled, and the others are told.
  */
 import { StoreError } from "../../errors.ts";
+import { Bell } from "../../runtime/bell.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Service } from "../../runtime/lifecycle.ts";
 import type { Log } from "../../runtime/log.ts";
 import type { Random } from "../../runtime/random.ts";
-import { type OutboxEvent, type Queryable, readOutbox, releaseLeases, takeLeases } from "../outbox.ts";
+import type { Queryable } from "../../store/database.ts";
+import { openLeases, tokensOf } from "../../store/leases.ts";
+import type { Leases } from "../../sync/ports.ts";
+import { backlog, type OutboxEvent, openOutbox } from "../outbox.ts";
 import {
   type DueLane,
   disableEndpoint,
@@ -83,9 +87,6 @@ export interface BridgeDeps {
   options: BridgeOptions;
 }
 
-/** Events read at once: few at first, since a lane often ends at its first event, then more. */
-const FIRST_BATCH = 10;
-const BATCH = 200;
 const PRUNE_EVERY_MS = 3_600_000;
 
 const leaseName = (endpoint: string): string => `webhook:${endpoint}`;
@@ -111,17 +112,19 @@ export class WebhookBridge implements Service {
   #leasedUntilMs = Number.NEGATIVE_INFINITY;
   #nextRenewMs = Number.NEGATIVE_INFINITY;
   #nextPruneMs = Number.NEGATIVE_INFINITY;
-  #wake: () => void = () => {};
-  #news = false;
+  readonly #news = new Bell<"news">();
   #unsubscribe: () => void = () => {};
   #running: Promise<void> = Promise.resolve();
 
+  readonly #leases: Leases;
+
   constructor(deps: BridgeDeps) {
     this.#deps = deps;
+    this.#leases = openLeases(deps.db);
   }
 
   start(): this {
-    this.#unsubscribe = this.#deps.onNews(() => this.#poke());
+    this.#unsubscribe = this.#deps.onNews(() => this.#news.ring("news"));
     this.#running = this.#run();
     return this;
   }
@@ -129,9 +132,9 @@ export class WebhookBridge implements Service {
   async stop(): Promise<void> {
     this.#unsubscribe();
     this.#stopping = true;
-    this.#poke();
+    this.#news.ring("news");
     await this.#running;
-    const { clock, db, holder, options } = this.#deps;
+    const { clock, holder, options } = this.#deps;
     const enough = new AbortController();
     await Promise.race([
       Promise.all(this.#lanes.values()),
@@ -141,19 +144,13 @@ export class WebhookBridge implements Service {
     this.#abort.abort(new Error("stopped"));
     await Promise.all(this.#lanes.values());
     // When this fails the leases end by themselves.
-    await releaseLeases(db, [...this.#tokens.keys()].map(leaseName), holder).catch(() => {});
-  }
-
-  #poke(): void {
-    this.#news = true;
-    this.#wake();
+    await this.#leases.releaseLeases([...this.#tokens.keys()].map(leaseName), holder).catch(() => {});
   }
 
   async #run(): Promise<void> {
     const { log, clock, options } = this.#deps;
     let failing = false;
     while (!this.#stopping) {
-      this.#news = false;
       let nextMs = clock.now() + options.pollMs;
       try {
         nextMs = Math.min(nextMs, await this.#round());
@@ -163,20 +160,8 @@ export class WebhookBridge implements Service {
         if (!failing) log.warn("webhooks wait for the database", { error });
         failing = true;
       }
-      await this.#sleepUntil(nextMs);
+      if (!this.#stopping) await this.#news.wait(clock, Math.max(0, nextMs - clock.now()));
     }
-  }
-
-  /** Until then, or until there is news. */
-  #sleepUntil(atMs: number): Promise<void> {
-    if (this.#news || this.#stopping) return Promise.resolve();
-    return new Promise((resolve) => {
-      const cancel = this.#deps.clock.after(Math.max(0, atMs - this.#deps.clock.now()), resolve);
-      this.#wake = () => {
-        cancel();
-        resolve();
-      };
-    });
   }
 
   /** Starts every lane that is due; answers when the next one will be. */
@@ -202,7 +187,7 @@ export class WebhookBridge implements Service {
       const key = `${lane.endpoint} ${lane.lane}`;
       if (running.has(key)) {
         if (this.#lanes.has(key)) this.#crowded = true;
-        else this.#news = true;
+        else this.#news.ring("news");
         continue;
       }
       if (lane.nextAttemptMs !== null && lane.nextAttemptMs > clock.now()) {
@@ -242,7 +227,7 @@ export class WebhookBridge implements Service {
     if (candidates.length > 0 && (clock.now() >= this.#nextRenewMs || !known)) {
       const askedMs = clock.now();
       const names = candidates.map(({ endpoint }) => leaseName(endpoint.id));
-      const held = await takeLeases(db, names, holder, options.leaseMs);
+      const held = tokensOf(await this.#leases.takeLeases(names, holder, options.leaseMs));
       this.#tokens = new Map([...held].map(([name, token]) => [name.slice(leaseName("").length), token]));
       this.#leasedUntilMs = askedMs + options.leaseMs;
       this.#nextRenewMs = askedMs + options.leaseMs / 3;
@@ -278,7 +263,7 @@ export class WebhookBridge implements Service {
       this.#lanes.delete(key);
       if (this.#crowded) {
         this.#crowded = false;
-        this.#poke();
+        this.#news.ring("news");
       }
     }
   }
@@ -324,8 +309,8 @@ class LaneRun {
 
   async drain(signal: AbortSignal): Promise<"drained" | "waits" | "refused"> {
     const { db } = this.#deps;
-    for (let limit = FIRST_BATCH; ; limit = BATCH) {
-      const batch = await readOutbox(db, this.#lane, this.#cursorId, limit);
+    const after = new Map([[this.#lane, this.#cursorId]]);
+    for await (const batch of backlog({ outbox: openOutbox(db), after, lanes: [this.#lane] })) {
       const wanted = batch.filter((event) => this.#isWanted(event));
       const ids = wanted.map(({ key }) => webhookId(key));
       const delivered = await readDelivered(db, this.#served.endpoint.id, ids);
@@ -340,11 +325,10 @@ class LaneRun {
         if (next !== "settled") return next;
         delivered.set(ids[index]!, event.id);
       }
-      const lastId = batch.at(-1)?.id;
-      if (lastId !== undefined && lastId > this.#cursorId && !(await this.#moveTo(lastId, null)))
-        return "refused";
-      if (batch.length < limit) return "drained";
+      const lastId = batch.at(-1)!.id;
+      if (lastId > this.#cursorId && !(await this.#moveTo(lastId, null))) return "refused";
     }
+    return "drained";
   }
 
   #isWanted(event: OutboxEvent): boolean {

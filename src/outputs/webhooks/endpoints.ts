@@ -5,8 +5,10 @@
  * endpoint fails from its first failed attempt to its next delivery, and nothing else makes it fail; secrets come out
  * of one function and only as `Secret`.
  */
+
+import type { Queryable } from "../../store/database.ts";
 import type { Address } from "../../sync/events.ts";
-import { LANE_HEADS, type OutboxEvent, type Queryable } from "../outbox.ts";
+import { LANE_HEADS, type OutboxEvent } from "../outbox.ts";
 import { newSecret, Secret } from "./signature.ts";
 
 export const FORMATS = ["standard", "cloudevents", "discord", "slack"] as const;
@@ -167,7 +169,7 @@ export async function rotateSecret(db: Queryable, id: string, oldUntilMs: number
 export async function rewind(db: Queryable, id: string, sinceMs: number): Promise<number> {
   const [row] = await db.query<{ events: number }>(
     `with first as (
-       select coalesce(o.account_address, '') as lane, min(o.id) as id, max(o.id) as head,
+       select o.account_address as lane, min(o.id) as id, max(o.id) as head,
          count(*) as events
        from hl_internal.outbox o where o.time_ms >= $2 group by 1
      ),
@@ -377,9 +379,9 @@ export function summarizeEndpoints(db: Queryable): Promise<EndpointSummary[]> {
        ) as served,
        (select count(*) from hl_internal.outbox o
         left join hl_internal.webhook_lanes l
-          on l.endpoint_id = e.id and l.account_address = coalesce(o.account_address, '')
+          on l.endpoint_id = e.id and l.account_address = o.account_address
         where o.id > coalesce(l.cursor_id, 0) and o.time_ms >= e.since_ms
-          and (e.accounts is null or o.account_address is null or o.account_address = any (e.accounts))
+          and (e.accounts is null or o.account_address = '' or o.account_address = any (e.accounts))
           and exists (select from unnest(e.events) p where p = '*' or o.type like replace(p, '*', '%'))) as pending,
        count(*) filter (where d.status = 'delivered') as delivered,
        count(*) filter (where d.status = 'dead') as dead,

@@ -11,10 +11,11 @@ import {
   WATCH_DEFAULTS,
   type WatchDeps,
 } from "../../../src/outputs/alerts/watch.ts";
-import type { OutboxEvent, Queryable } from "../../../src/outputs/outbox.ts";
+import type { OutboxEvent } from "../../../src/outputs/outbox.ts";
 import { disableEndpoint } from "../../../src/outputs/webhooks/endpoints.ts";
 import { type Clock, systemClock } from "../../../src/runtime/clock.ts";
 import { silentLog } from "../../../src/runtime/log.ts";
+import type { Queryable } from "../../../src/store/database.ts";
 import { openPostgres } from "../../../src/store/postgres.ts";
 import type { DashboardRow, PositionRow } from "../../../src/sync/events.ts";
 import {

@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { OPTIONS } from "../../../src/config.ts";
-import type { Queryable } from "../../../src/outputs/outbox.ts";
 import {
   BRIDGE_DEFAULTS,
   type BridgeOptions,
@@ -27,6 +26,7 @@ import { ATTEMPT_TIMEOUT_MS, webhookTarget } from "../../../src/outputs/webhooks
 import { type Clock, systemClock } from "../../../src/runtime/clock.ts";
 import { createLog, silentLog } from "../../../src/runtime/log.ts";
 import { seededRandom } from "../../../src/runtime/random.ts";
+import type { Queryable } from "../../../src/store/database.ts";
 import type { FillRow } from "../../../src/sync/events.ts";
 import { fillOf } from "../../contract/rows.ts";
 import { startServer, type TestDatabase, type TestServer } from "../../support/postgres.ts";
@@ -408,10 +408,10 @@ describe("the webhook bridge", { timeout: 120_000 }, () => {
     await until(async () => (await readEndpoints(db))[0]!.state === "disabled");
     const [endpoint] = await readEndpoints(db);
     assert.match(endpoint!.disabledReason!, /nothing was delivered for 0 days: answered 500/);
-    const [event] = await db.query<{ type: string; account_address: null }>(
+    const [event] = await db.query<{ type: string; account_address: string }>(
       "select type, account_address from hl_internal.outbox order by id desc limit 1",
     );
-    assert.deepEqual(event, { type: "webhook.disabled", account_address: null });
+    assert.deepEqual(event, { type: "webhook.disabled", account_address: "" });
     const before = receiver.seen.length;
     await commit(fill());
     await until(async () => (await summarizeEndpoints(db))[0]!.pending === 2);

@@ -5,7 +5,7 @@ import { after, before, describe, it } from "node:test";
 import { z } from "zod";
 import { ruleSet } from "../../../src/outputs/alerts/rules.ts";
 import { AlertWatch, WATCH_DEFAULTS } from "../../../src/outputs/alerts/watch.ts";
-import { type OutboxEvent, readOutbox } from "../../../src/outputs/outbox.ts";
+import { type OutboxEvent, openOutbox } from "../../../src/outputs/outbox.ts";
 import { BODIES, EVENT_TYPES } from "../../../src/outputs/webhooks/payload.ts";
 import { webhookId } from "../../../src/outputs/webhooks/signature.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
@@ -111,9 +111,8 @@ describe("schemas of the payloads", { timeout: 60_000 }, () => {
       "insert into hl_internal.webhook_endpoints (id, format, events, since_ms) values ('wh_1', 'standard', '{*}', 0)",
     );
     await database.query("select hl_internal.disable_endpoint('wh_1', 'answered 410 Gone', 5)");
-    for (const lane of [ACCOUNT, ""])
-      for (const event of await readOutbox(database, lane, 0, 1_000))
-        events.set(event.type, [...(events.get(event.type) ?? []), event]);
+    for (const event of await openOutbox(database).read(new Map(), null, 1_000))
+      events.set(event.type, [...(events.get(event.type) ?? []), event]);
   });
   after(() => server.stop());
 

@@ -1,0 +1,219 @@
+/** The outbox under a race: writers of many accounts, readers with a cursor per account, and one with a single cursor. */
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { advance, backlog, type Cursors, changes, laneOf, openOutbox } from "../../src/outputs/outbox.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
+import { seededRandom } from "../../src/runtime/random.ts";
+import type { Database } from "../../src/store/database.ts";
+import { openLeases } from "../../src/store/leases.ts";
+import { openPostgres } from "../../src/store/postgres.ts";
+import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { fillOf } from "./rows.ts";
+
+const ACCOUNTS = Array.from({ length: 8 }, (_, n) => `0x${String(n + 1).repeat(40)}`);
+const COMMITS = 40;
+const SEED = Number(process.env.HLSYNC_SEED ?? 7);
+
+let server: TestServer;
+before(async () => {
+  server = await startServer("real");
+});
+after(() => server.stop());
+
+/** Commits of one writer: mostly of its account alone, each kept open for a moment after its events have their ids. */
+async function write(database: Database, writer: number): Promise<void> {
+  const random = seededRandom(SEED + writer);
+  for (let n = 0; n < COMMITS; n++) {
+    const other = (writer + 1 + Math.floor(random.next() * 7)) % 8;
+    const accounts = random.next() < 0.2 ? [ACCOUNTS[other]!, ACCOUNTS[writer]!] : [ACCOUNTS[writer]!];
+    const fills = accounts.map((account) => fillOf({ account, tradeId: writer * 1_000 + n }));
+    const names = `array[${accounts.map((account) => `'${account}'`).join()}]`;
+    await database.query(
+      `select hl_internal.apply(${names}, fills => '${JSON.stringify(fills)}'::json);
+       select hl_internal.publish('[{"key": "own:${writer}:${n}", "type": "webhook.test", "timeMs": 1, "data": {}}]')
+       where ${n % 5 === 0};
+       select pg_sleep(${(random.next() * 0.012).toFixed(4)})`,
+    );
+  }
+}
+
+describe("the outbox", () => {
+  let db: TestDatabase;
+  before(async () => {
+    db = await server.newDatabase({ maxConnections: 12 });
+  });
+  after(() => db.close());
+
+  it("loses, repeats and disorders nothing for a reader with a cursor per account; one cursor for all does lose", async () => {
+    const outbox = openOutbox(db.database);
+    let isWriting = true;
+    const stop = new AbortController();
+
+    const followed: string[] = [];
+    const follower = (async () => {
+      const reading = { outbox, after: new Map(), clock: systemClock, signal: stop.signal, pollMs: 3 };
+      for await (const events of changes(reading)) followed.push(...events.map(named));
+    })();
+
+    // Stops in the middle of pages, and goes on with the cursors it had then.
+    const resumed: string[] = [];
+    const resuming = (async () => {
+      const cursors: Cursors = new Map();
+      for (let rest = false; !rest; ) {
+        rest = !isWriting;
+        let taken = 0;
+        for await (const events of backlog({ outbox, after: new Map(cursors) })) {
+          for (const event of events.slice(0, rest ? undefined : 3)) {
+            taken += 1;
+            resumed.push(named(event));
+            advance(cursors, laneOf(event.account), event.id);
+          }
+          if (!rest) break;
+        }
+        if (taken === 0) await systemClock.sleep(2);
+      }
+    })();
+
+    const single: string[] = [];
+    const control = (async () => {
+      for (let cursor = 0, last = false; !last; ) {
+        last = !isWriting;
+        const rows = await db.database.query<{ id: number; key: string; account: string }>(
+          `select id, event_key as key, account_address as account from hl_internal.outbox where id > $1 order by id`,
+          [cursor],
+        );
+        single.push(...rows.map(named));
+        cursor = rows.at(-1)?.id ?? cursor;
+        await systemClock.sleep(2);
+      }
+    })();
+
+    await Promise.all(ACCOUNTS.map((_, writer) => write(db.database, writer)));
+    isWriting = false;
+    await Promise.all([resuming, control]);
+    const total = await db.database.query<{ account: string; key: string }>(
+      "select account_address as account, event_key as key from hl_internal.outbox order by id",
+    );
+    for (let waits = 0; followed.length < total.length && waits < 200; waits++) await systemClock.sleep(10);
+    stop.abort();
+    await follower;
+
+    const expected = byLane(total.map(named));
+    assert.ok(total.length >= 8 * COMMITS * 1.1, `${total.length} events`);
+    assert.deepEqual(byLane(followed), expected);
+    assert.deepEqual(byLane(resumed), expected);
+    assert.ok(single.length < total.length, "the control is a race that loses");
+    assert.equal(new Set(single).size, single.length);
+  });
+
+  it("is read lane by lane, in pages, without one lane waiting for another", async () => {
+    const target = await server.newDatabase();
+    const outbox = openOutbox(target.database);
+    const [busy, idle, quiet] = ACCOUNTS as [string, string, string];
+    await target.store.apply({
+      fills: Array.from({ length: 900 }, (_, n) => fillOf({ account: busy, tradeId: n })),
+    });
+    await target.store.apply({ fills: [fillOf({ account: idle })] });
+    await target.store.openAccount(quiet, null, null);
+    assert.deepEqual(
+      await outbox.heads(),
+      new Map([
+        [busy, 900],
+        [idle, 901],
+        [quiet, 0],
+        ["", 0],
+      ]),
+    );
+    const pages: number[] = [];
+    const cursors: Cursors = new Map([[idle, 0]]);
+    for await (const events of backlog({ outbox, after: cursors })) {
+      if (pages.length === 0) assert.ok(events.some(({ account }) => account === idle));
+      pages.push(events.length);
+    }
+    assert.equal(
+      pages.reduce((sum, count) => sum + count, 0),
+      901,
+    );
+    assert.ok(pages.length > 2 && Math.max(...pages) <= 501, `pages of ${pages}`);
+    assert.deepEqual(
+      cursors,
+      new Map([
+        [busy, 900],
+        [idle, 901],
+      ]),
+    );
+    assert.equal(await outbox.countAfter(new Map([[busy, 880]]), [busy], 15), 15);
+    assert.equal(await outbox.countAfter(new Map([[busy, 890]]), null, 15), 11);
+    const last = await outbox.readLast(
+      new Map([
+        [busy, 899],
+        [idle, 901],
+      ]),
+      3,
+    );
+    assert.deepEqual(
+      last.map(({ id }) => id),
+      [898, 899, 901],
+    );
+    assert.deepEqual(await outbox.read(new Map(), ["0xnobody"], 10), []);
+    await target.database.query(
+      "update hl_internal.outbox set created_at = now() - interval '1 hour' where id <= 700",
+    );
+    assert.equal((await outbox.headsBefore(Date.now() - 60_000)).get(busy), 700);
+    assert.equal((await outbox.headsBefore(Date.now() - 60_000)).get(idle), 0);
+    await target.close();
+  });
+
+  it("is pruned from its beginning only, so that its lowest id says what is gone", async () => {
+    const target = await server.newDatabase();
+    await target.store.apply({ fills: [1, 2, 3, 4].map((tradeId) => fillOf({ tradeId })) });
+    await target.database.query(
+      "update hl_internal.outbox set created_at = created_at - interval '2 days' where id in (1, 2, 4)",
+    );
+    const retention = { outboxDays: 1, quarantineDays: 1, marketDays: 1 };
+    assert.equal((await target.store.prune(retention, Date.now())).outbox, 2);
+    assert.equal(await openOutbox(target.database).oldest(), 3);
+    await target.close();
+  });
+});
+
+describe("leases", () => {
+  it("are taken and given back by many processes, each in its own order, without a deadlock", async () => {
+    const target = await server.newDatabase({ maxConnections: 1 });
+    const clients = Array.from({ length: 8 }, () => openPostgres(target.url, { maxConnections: 1 }));
+    const names = Array.from({ length: 40 }, (_, n) => `follow ${n}`);
+    const random = seededRandom(SEED);
+    const shuffled = () =>
+      names
+        .map((name) => ({ name, place: random.next() }))
+        .sort((a, b) => a.place - b.place)
+        .map(({ name }) => name);
+    await Promise.all(
+      clients.map(async (client, n) => {
+        const leases = openLeases(client);
+        for (let turn = 0; turn < 12; turn++) {
+          const states = await leases.takeLeases(shuffled(), `holder ${n}`, 60_000);
+          assert.deepEqual(
+            states.map(({ name }) => name),
+            [...names].sort(),
+          );
+          await leases.releaseLeases(shuffled(), `holder ${n}`);
+        }
+      }),
+    );
+    for (const client of clients) await client.close();
+    await target.close();
+  });
+});
+
+const named = ({ account, key }: { account: string | null; key: string }): string =>
+  `${laneOf(account)} ${key}`;
+
+function byLane(names: readonly string[]): Map<string, string[]> {
+  const lanes = new Map<string, string[]>();
+  for (const name of names) {
+    const lane = name.slice(0, name.indexOf(" "));
+    lanes.set(lane, [...(lanes.get(lane) ?? []), name]);
+  }
+  return new Map([...lanes].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
