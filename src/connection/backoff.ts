@@ -1,16 +1,12 @@
 /**
- * When to try again. Guarantees: full jitter, so that many clients cut off together do not return together; the first
- * retry is fast; waits never exceed the cap, whatever the number of failures; only a connection that has proved stable
- * makes the next retry fast again, so that one which dies right after opening still backs off.
- * @see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+ * When to connect again. Guarantees: the first retry is fast; only a connection that has proved stable makes the next
+ * retry fast again, so that one which dies right after opening still backs off.
  */
 import { LIMITS } from "../protocol/limits.ts";
+import { type BackoffLimits, fullJitterMs } from "../runtime/backoff.ts";
 import type { Random } from "../runtime/random.ts";
 
-export interface BackoffOptions {
-  /** Upper bound of the first wait; it doubles with each failure. */
-  baseMs: number;
-  capMs: number;
+export interface BackoffOptions extends BackoffLimits {
   /** A connection that lived this long resets the doubling. */
   stableMs: number;
 }
@@ -20,11 +16,6 @@ export interface BackoffOptions {
  * a minute for the streams that follow it.
  */
 export const SOCKET_BACKOFF: BackoffOptions = { baseMs: 250, capMs: 6_000, stableMs: 30_000 };
-
-/** A wait drawn evenly from [0, min(cap, base·2^failures)), for the failure number `failures` (from 0). */
-export function fullJitterMs(random: Random, failures: number, baseMs: number, capMs: number): number {
-  return Math.floor(random.next() * Math.min(capMs, baseMs * 2 ** Math.min(failures, 30)));
-}
 
 export class Backoff {
   readonly #random: Random;
@@ -42,7 +33,7 @@ export class Backoff {
    */
   nextMs(aliveMs: number, floorMs = 0): number {
     if (aliveMs >= this.#options.stableMs) this.#failures = 0;
-    const waitMs = fullJitterMs(this.#random, this.#failures, this.#options.baseMs, this.#options.capMs);
+    const waitMs = fullJitterMs(this.#random, this.#failures, this.#options);
     this.#failures += 1;
     return floorMs + waitMs;
   }

@@ -10,12 +10,12 @@ import { ProtocolError, RateLimitError, TransportError } from "../errors.ts";
 import { isRead, readJson, type Unread } from "../protocol/decode.ts";
 import { INFO, type InfoRequest } from "../protocol/infoRequests.ts";
 import { orAborted } from "../runtime/abort.ts";
+import { fullJitterMs } from "../runtime/backoff.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import type { HttpAnswer, HttpPost } from "../runtime/net.ts";
 import type { Random } from "../runtime/random.ts";
 import type { ClockOffset, InfoAnswer, InfoOptions, VenueInfo } from "../sync/ports.ts";
-import { fullJitterMs } from "./backoff.ts";
 import type { Permit, RateLimiter } from "./rateLimiter.ts";
 
 export interface InfoClientOptions {
@@ -36,8 +36,7 @@ export interface InfoClientOptions {
 
 const MAX_ATTEMPTS = 5;
 const TIMEOUT_MS = 15_000;
-const RETRY_BASE_MS = 500;
-const RETRY_CAP_MS = 10_000;
+const RETRY = { baseMs: 500, capMs: 10_000 };
 /** So many requests in a row without any answer: the venue is taken to be away. */
 const AWAY_AFTER = 3;
 
@@ -175,7 +174,7 @@ export function createInfoClient(options: InfoClientOptions): VenueInfo {
       log.debug("info request tried again", { request: row.type, failures, error: outcome.error });
       // After a 429 the limiter itself makes everybody wait.
       if (outcome.error instanceof RateLimitError) continue;
-      await clock.sleep(fullJitterMs(random, failures, RETRY_BASE_MS, RETRY_CAP_MS), asked.signal);
+      await clock.sleep(fullJitterMs(random, failures, RETRY), asked.signal);
     }
   }
 

@@ -12,6 +12,7 @@ import { LIMITS } from "../protocol/limits.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Random } from "../runtime/random.ts";
+import { Tasks } from "../runtime/tasks.ts";
 import {
   ACCOUNT_DEFAULTS,
   Account,
@@ -83,6 +84,9 @@ export interface EngineStatus {
     holder: string | null;
   }[];
 }
+
+/** An account whose poll failed misses no turn for it at first; the wait is never longer than from turn to turn. */
+const POLL_RETRY_MS = 1_000;
 
 /** Lease names. */
 export const followLease = (address: Address): string => `follow ${address}`;
@@ -170,10 +174,14 @@ export class Engine {
   #standby: Standby | null = null;
   #market: Market | null = null;
   #polling: Promise<void> = Promise.resolve();
+  readonly #pollMs: number;
+  readonly #polls: Tasks;
 
   constructor(deps: EngineDeps, config: EngineConfig) {
     this.#deps = deps;
     this.#config = config;
+    this.#pollMs = config.lane?.pollMs ?? LANE_DEFAULTS.pollMs;
+    this.#polls = new Tasks({ ...deps, backoff: { baseMs: POLL_RETRY_MS, capMs: this.#pollMs } });
     this.#commit = committer(deps, this.#abort.signal);
     this.#volatilities = new Volatilities(deps);
     this.#dexes = new Dexes(deps);
@@ -193,11 +201,11 @@ export class Engine {
 
   /** Rejects when the venue or the database cannot be reached now; after that nothing stops it but `stop`. */
   async start(): Promise<void> {
-    const { shared, clock, log, onFatal } = this.#deps;
+    const { shared, onFatal } = this.#deps;
     const { signal } = this.#abort;
     const duties = this.#duties();
     if (shared) {
-      this.#standby = new Standby({ ...shared, duties, clock, log, onFatal });
+      this.#standby = new Standby({ ...this.#deps, ...shared, duties });
       await this.#standby.start();
     } else for (const duty of duties) await duty.begin(this.#ending.signal);
     this.#polling = this.#poll().catch((error: unknown) => {
@@ -268,17 +276,13 @@ export class Engine {
   /** Accounts without a stream take turns, each as often as the budget allows but not more than every `pollMs`. */
   async #poll(): Promise<void> {
     const { signal } = this.#abort;
-    const { clock, log } = this.#deps;
+    const { clock } = this.#deps;
     const polled = this.#followed.filter(({ mode }) => mode === "poll");
-    const pollMs = this.#config.lane?.pollMs ?? LANE_DEFAULTS.pollMs;
     while (polled.length > 0 && !signal.aborted) {
       const startedAtMs = clock.now();
-      for (const { account } of polled) {
-        await account?.catchUp("poll", signal).catch((error: unknown) => {
-          if (!signal.aborted) log.warn("poll failed, will try again", { account: account.address, error });
-        });
-      }
-      await clock.sleep(Math.max(0, startedAtMs + pollMs - clock.now()), signal);
+      for (const { address, account } of polled)
+        if (account) await this.#polls.run(`poll of ${address}`, (given) => account.catchUp("poll", given));
+      await clock.sleep(Math.max(0, startedAtMs + this.#pollMs - clock.now()), signal);
     }
   }
 
@@ -308,6 +312,6 @@ export class Engine {
     else
       await Promise.all([...this.#followed.map((followed) => this.#leave(followed)), this.#market?.stop()]);
     this.#abort.abort(new Error("stopped"));
-    await this.#polling;
+    await Promise.all([this.#polls.stop(), this.#polling]);
   }
 }

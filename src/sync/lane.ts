@@ -17,6 +17,7 @@ import { BoundedQueue } from "../runtime/boundedQueue.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Random } from "../runtime/random.ts";
+import { Tasks } from "../runtime/tasks.ts";
 import type { Account } from "./account/account.ts";
 import type { PurposeName } from "./account/purpose.ts";
 import { quarantineRows, type WindowStream } from "./backfill.ts";
@@ -43,16 +44,14 @@ export const LANE_DEFAULTS = {
   tickMs: 500,
   /** How often the live interval is written down while nothing else happens. */
   streamedMs: 10_000,
-  /** Full-jitter back-off of a failed catch-up, backfill or repair. */
-  retryMinMs: 500,
+  /** Back-off of a failed catch-up, backfill or repair. */
+  retryMs: 1_000,
   retryMaxMs: 30_000,
 } as const;
 export type LaneOptions = { [K in keyof typeof LANE_DEFAULTS]: number };
 
 /** Suspected orders asked for in one repair; more wait for the next. */
 const ORDERS_PER_REPAIR = 100;
-/** Failed tasks whose back-off is remembered; beyond it all of them may try again at once. */
-const RETRIES_MAX = 1_000;
 
 /** Frames folded into one batch. */
 const FRAMES_PER_BATCH = 1_000;
@@ -122,8 +121,7 @@ export class Lane {
   #stream: Stream | null = null;
   #phase: LanePhase = "connecting";
   #running: Promise<void> = Promise.resolve();
-  #tasks = new Map<string, { done: Promise<void>; abort: AbortController }>();
-  #retries = new Map<string, { attempt: number; atMs: number }>();
+  readonly #tasks: Tasks;
   #cancelTick: () => void = () => {};
   readonly #committed = new CommittedRows();
   #overflowed = false;
@@ -148,6 +146,8 @@ export class Lane {
     this.#deps = deps;
     this.name = `lane ${deps.account.address}`;
     this.#inbox = new BoundedQueue(deps.options.inboxLimit);
+    const backoff = { baseMs: deps.options.retryMs, capMs: deps.options.retryMaxMs };
+    this.#tasks = new Tasks({ ...deps, backoff, onEnd: () => this.#inbox.poke() });
     this.#catchUpDueMs = deps.clock.now() + deps.options.pollMs;
   }
 
@@ -168,10 +168,8 @@ export class Lane {
     this.#inbox.close();
     this.#release?.();
     await this.#running;
-    const tasks = [...this.#tasks.values()];
     this.#abort.abort(new Error("stopped"));
-    for (const { abort } of tasks) abort.abort(new Error("stopped"));
-    await Promise.all(tasks.map(({ done }) => done));
+    await this.#tasks.stop();
     this.#phase = "stopped";
   }
 
@@ -186,12 +184,6 @@ export class Lane {
       healed: this.#healed,
       unexplained: this.#unexplained,
     };
-  }
-
-  /** Asks for a catch-up now. */
-  resync(): void {
-    this.#giveUp("catch-up");
-    this.#startCatchUp("heal");
   }
 
   /** Perp dexes that the venue did not list before: their states and orders are streamed from now on. */
@@ -291,7 +283,7 @@ export class Lane {
     this.#phase = "catching_up";
     this.#awaitStreamed();
     // One that began before may have read what lies before the loss only.
-    this.#giveUp("catch-up");
+    this.#tasks.giveUp("catch-up");
     const done = this.#startCatchUp("heal");
     const held = new AbortController();
     this.#release = () => held.abort();
@@ -355,7 +347,7 @@ export class Lane {
   }
 
   #startCatchUp(purpose: PurposeName): Promise<void> {
-    return this.#background("catch-up", async (signal) => {
+    return this.#tasks.run("catch-up", async (signal) => {
       this.#catchUpAgain = false;
       const { clock, options } = this.#deps;
       const onRead = (stream: WindowStream) => {
@@ -383,8 +375,8 @@ export class Lane {
     const orders = suspicions.filter((one): one is OrderSuspicion => one.kind === "order");
     for (const suspicion of suspicions) if (suspicion.kind !== "order") this.#startRepair(suspicion);
     // A catch-up lists at once what is open and what ended, and must not wait for questions about single orders.
-    if (orders.length === 0 || this.#tasks.has("catch-up")) return;
-    this.#background("repair of orders", async (signal) => {
+    if (orders.length === 0 || this.#tasks.isRunning("catch-up")) return;
+    this.#tasks.run("repair of orders", async (signal) => {
       const asked = orders.slice(0, ORDERS_PER_REPAIR);
       const healed = await this.#deps.account.repairOrders(asked, signal);
       this.#healed += healed;
@@ -395,7 +387,7 @@ export class Lane {
   #startRepair(suspicion: FillSuspicion | CashSuspicion): void {
     // One reading often answers several: what it leaves open is raised again.
     if (this.#deps.account.isHealingFills) return;
-    this.#background(`repair ${suspicion.key}`, async (signal) => {
+    this.#tasks.run(`repair ${suspicion.key}`, async (signal) => {
       if (await this.#deps.account.repair(suspicion, signal)) this.#healed += 1;
       else this.#unexplained += 1;
     });
@@ -404,7 +396,7 @@ export class Lane {
   #startConfirm(nowMs: number): void {
     const due = [...this.#confirmDueMs].filter(([, atMs]) => atMs <= nowMs);
     if (due.length === 0) return;
-    this.#background("confirm", async (signal) => {
+    this.#tasks.run("confirm", async (signal) => {
       const streams = due.map(([stream]) => stream);
       await this.#deps.account.confirm(streams, signal);
       // A heal that came meanwhile wants its own.
@@ -416,42 +408,9 @@ export class Lane {
   #startBackfill(): void {
     const { account } = this.#deps;
     if (!account.hasOldGaps()) return;
-    this.#background("backfill", async (signal) => {
+    this.#tasks.run("backfill", async (signal) => {
       await account.backfill("backfill", signal);
     });
-  }
-
-  /** Gives up what runs under this name, so that it can be begun anew. */
-  #giveUp(name: string): void {
-    this.#tasks.get(name)?.abort.abort(new Error("begun anew"));
-    this.#tasks.delete(name);
-    this.#retries.delete(name);
-  }
-
-  /** Runs `work` unless it is already under way or backing off after a failure; a failure is retried by the tick. */
-  #background(name: string, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    const { clock, random, log, options } = this.#deps;
-    const running = this.#tasks.get(name);
-    if (running) return running.done;
-    const retry = this.#retries.get(name);
-    if (this.#abort.signal.aborted || (retry && clock.now() < retry.atMs)) return Promise.resolve();
-    const abort = new AbortController();
-    const done = work(abort.signal)
-      .then(() => void (abort.signal.aborted || this.#retries.delete(name)))
-      .catch((error: unknown) => {
-        if (abort.signal.aborted) return;
-        const attempt = (retry?.attempt ?? 0) + 1;
-        const delayMs = random.next() * Math.min(options.retryMaxMs, options.retryMinMs * 2 ** attempt);
-        if (this.#retries.size >= RETRIES_MAX) this.#retries.clear();
-        this.#retries.set(name, { attempt, atMs: clock.now() + delayMs });
-        log.warn(`${name} failed, will try again`, { error, inMs: Math.round(delayMs) });
-      })
-      .finally(() => {
-        if (this.#tasks.get(name)?.abort === abort) this.#tasks.delete(name);
-        this.#inbox.poke();
-      });
-    this.#tasks.set(name, { done, abort });
-    return done;
   }
 
   /** One frame into the pending batch. */

@@ -19,6 +19,8 @@
 import { StoreError } from "../errors.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
+import type { Random } from "../runtime/random.ts";
+import { Tasks } from "../runtime/tasks.ts";
 import type { Leases } from "./ports.ts";
 
 export const STANDBY_DEFAULTS = {
@@ -28,8 +30,8 @@ export const STANDBY_DEFAULTS = {
   renewMs: 1_000,
   /** When the database is back, a standby waits this long, so that the one which is active already keeps the lease. */
   backMs: 2_500,
-  /** Waits between two attempts to begin a duty double from the first to the second. */
-  beginAgainMinMs: 1_000,
+  /** Back-off of a duty that could not be begun. */
+  beginAgainMs: 1_000,
   beginAgainMaxMs: 30_000,
 } as const;
 export type StandbyOptions = { [K in keyof typeof STANDBY_DEFAULTS]: number };
@@ -59,6 +61,7 @@ export interface StandbyDeps {
   holder: string;
   duties: readonly Duty[];
   clock: Clock;
+  random: Random;
   log: Log;
   options?: Partial<StandbyOptions>;
   /** The database will never let us ask. */
@@ -71,9 +74,7 @@ interface Post {
   holder: string | null;
   /** The lease cannot be another's before this, by our own clock. */
   sureUntilMs: number;
-  phase: "idle" | "beginning" | "begun" | "leaving";
-  failures: number;
-  beginAtMs: number;
+  isBegun: boolean;
 }
 
 export class Standby {
@@ -83,20 +84,21 @@ export class Standby {
   readonly #posts: Post[];
   readonly #abort = new AbortController();
   #asking: Promise<void> = Promise.resolve();
-  #changes = new Set<Promise<void>>();
+  /** What is being begun or left, by the name of the duty. */
+  readonly #changes: Tasks;
   #isAway = false;
 
   constructor(deps: StandbyDeps) {
     this.#deps = deps;
     this.#options = { ...STANDBY_DEFAULTS, ...deps.options };
+    const backoff = { baseMs: this.#options.beginAgainMs, capMs: this.#options.beginAgainMaxMs };
+    this.#changes = new Tasks({ ...deps, backoff });
     this.#posts = deps.duties.map((duty) => ({
       duty,
       token: null,
       holder: null,
       sureUntilMs: Number.NEGATIVE_INFINITY,
-      phase: "idle",
-      failures: 0,
-      beginAtMs: Number.NEGATIVE_INFINITY,
+      isBegun: false,
     }));
   }
 
@@ -107,7 +109,7 @@ export class Standby {
       if (post.token === null) continue;
       this.#abort.signal.throwIfAborted();
       await post.duty.begin(this.#abort.signal);
-      post.phase = "begun";
+      post.isBegun = true;
     }
     this.#asking = this.#run().catch((error: unknown) => {
       if (!this.#abort.signal.aborted) this.#deps.onFatal(error);
@@ -117,10 +119,8 @@ export class Standby {
   /** Leaves everything, then gives the leases back. */
   async stop(): Promise<void> {
     this.#abort.abort(new Error("stopped"));
-    await this.#asking;
-    await Promise.all(this.#changes);
-    const begun = this.#posts.filter(({ phase }) => phase === "begun");
-    await Promise.all(begun.map((post) => this.#leave(post)));
+    await Promise.all([this.#asking, this.#changes.stop()]);
+    await Promise.all(this.#posts.filter(({ isBegun }) => isBegun).map((post) => this.#leave(post)));
     const held = this.#posts.filter(({ token }) => token !== null).map(({ duty }) => duty.name);
     if (held.length === 0) return;
     // A database that is away lets them run out.
@@ -130,9 +130,9 @@ export class Standby {
   }
 
   status(): DutyStatus[] {
-    return this.#posts.map(({ duty, phase, holder, token }) => ({
+    return this.#posts.map(({ duty, isBegun, holder, token }) => ({
       name: duty.name,
-      role: phase === "begun" ? "active" : "standby",
+      role: isBegun ? "active" : "standby",
       holder,
       token,
     }));
@@ -203,38 +203,19 @@ export class Standby {
 
   /** Brings what is done in line with what is held. One change of a duty at a time. */
   #follow(post: Post): void {
-    const { clock } = this.#deps;
-    if (this.#abort.signal.aborted) return;
-    let change: Promise<void> | null = null;
-    if (post.token !== null && post.phase === "idle" && clock.now() >= post.beginAtMs)
-      change = this.#begin(post);
-    if (post.token === null && post.phase === "begun") change = this.#leave(post);
-    if (change === null) return;
-    const done: Promise<void> = change.finally(() => this.#changes.delete(done));
-    this.#changes.add(done);
+    const isHeld = post.token !== null;
+    if (isHeld === post.isBegun) return;
+    const change = (signal: AbortSignal) => (isHeld ? this.#begin(post, signal) : this.#leave(post));
+    void this.#changes.run(`duty ${post.duty.name}`, change);
   }
 
-  async #begin(post: Post): Promise<void> {
-    const { clock, log } = this.#deps;
-    post.phase = "beginning";
-    try {
-      await post.duty.begin(this.#abort.signal);
-      post.phase = "begun";
-      post.failures = 0;
-    } catch (error) {
-      if (this.#abort.signal.aborted) return;
-      const { beginAgainMinMs, beginAgainMaxMs } = this.#options;
-      const inMs = Math.min(beginAgainMaxMs, beginAgainMinMs * 2 ** Math.min(post.failures, 30));
-      post.phase = "idle";
-      post.failures += 1;
-      post.beginAtMs = clock.now() + inMs;
-      log.warn("could not take over, will try again", { duty: post.duty.name, error, inMs });
-    }
+  async #begin(post: Post, signal: AbortSignal): Promise<void> {
+    await post.duty.begin(signal);
+    post.isBegun = true;
   }
 
   async #leave(post: Post): Promise<void> {
-    post.phase = "leaving";
     await post.duty.leave();
-    post.phase = "idle";
+    post.isBegun = false;
   }
 }

@@ -60,6 +60,7 @@ class Process {
         releaseLeases: (...given) => leases.releaseLeases(...given),
       },
       holder,
+      random: { next: () => 0.5 },
       log: silentLog,
       clock: {
         now: () => clock.now(),
