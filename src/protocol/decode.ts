@@ -32,14 +32,14 @@ export function readRows<T>(schema: z.ZodType<T>, data: unknown): ReadRows<T> {
     return result;
   }
   const list = Array.isArray(data) ? data : [data];
-  for (const raw of list.length > VALUE_LIMITS.rows ? list.slice(0, VALUE_LIMITS.rows) : list) {
+  for (const [index, raw] of list.slice(0, VALUE_LIMITS.rows).entries()) {
     const parsed = schema.safeParse(raw);
     if (parsed.success) {
       result.rows.push({ value: parsed.data, raw });
       continue;
     }
     const mended = mend(schema, raw, parsed.error, false);
-    if (mended === null) result.unread.push(lostRow(raw, complaint(parsed.error)));
+    if (mended === null) result.unread.push({ ...lostRow(raw, complaint(parsed.error)), index });
     else {
       result.rows.push({ value: mended.value, raw: mended.raw });
       result.unread.push(...mended.unread);

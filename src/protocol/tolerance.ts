@@ -29,6 +29,8 @@ export interface Unread {
    * total, but its lists are whole. A lost field of either is just not told.
    */
   kind: "row" | "summary" | "field";
+  /** Place of a lost row in its list, where it was in one. */
+  index?: number;
   raw: unknown;
   reason: string;
 }

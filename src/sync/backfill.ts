@@ -50,7 +50,7 @@ interface Page {
   batch: Batch;
   /** Times of all rows the venue sent, also of those that could not be read but tell their time. */
   times: number[];
-  unread: Unread[];
+  unread: Placed[];
   count: number;
   sentAtMs: number;
 }
@@ -131,7 +131,11 @@ async function readPage<P extends WindowParams, T>(
   const readMs = [...(batch.fills ?? []), ...(batch.funding ?? []), ...(batch.ledger ?? [])].map(
     (row) => row.timeMs,
   );
-  const { rows, unread } = answer.result;
+  const { rows } = answer.result;
+  const unread = placed(answer.result.unread, readMs, {
+    fromMs: params.startTime,
+    toMs: params.endTime ?? Infinity,
+  });
   const quarantine = quarantineRows(unread, request.type, account, answer.receivedAtMs);
   return {
     batch: quarantine.length > 0 ? { ...batch, quarantine } : batch,
@@ -151,23 +155,50 @@ export const toldTimesMs = (unread: readonly Unread[]): number[] =>
     return isPlausibleMs(timeMs) ? [timeMs] : [];
   });
 
+/** A lost row with the time in which it must lie. */
+interface Placed extends Unread {
+  within?: Interval;
+}
+
+/**
+ * Says of each lost row that tells no time in `asked` when it must have happened: between its neighbours in the list, or
+ * anywhere in `asked` where the list has no order. `readMs`: times of the rows that were read, in the order of the list.
+ */
+export function placed(unread: readonly Unread[], readMs: readonly number[], asked: Interval): Placed[] {
+  const isFalling = readMs.length > 1 && readMs[0]! > readMs.at(-1)!;
+  const isRising = readMs.length > 1 && readMs[0]! < readMs.at(-1)!;
+  let lost = 0;
+  return unread.map((one): Placed => {
+    if (one.kind !== "row") return one;
+    const before = lost++;
+    const [toldMs] = toldTimesMs([one]);
+    if (toldMs !== undefined && toldMs >= asked.fromMs && toldMs <= asked.toMs) return one;
+    if (one.index === undefined || !(isRising || isFalling)) return { ...one, within: asked };
+    const [previous, next] = [readMs[one.index - before - 1], readMs[one.index - before]];
+    const [older, younger] = isRising ? [previous, next] : [next, previous];
+    return { ...one, within: { fromMs: older ?? asked.fromMs, toMs: younger ?? asked.toMs } };
+  });
+}
+
 const NOT_UNDERSTOOD = "a row of this time could not be understood: it is kept in quarantine";
 
 /**
  * What a reading of [fromMs, toMs] shows: all of it proven but for the milliseconds of rows that could not be read, and
- * nothing when such a row does not even tell its time. Empty when the interval is.
+ * the time in which a row must lie that tells none. Empty when the interval is.
  */
 export function claimsOf(
   account: Address,
   stream: TrackedStream,
   { fromMs, toMs }: Interval,
-  unread: readonly Unread[],
+  unread: readonly Placed[],
 ): CoverageRow[] {
   if (fromMs > toMs) return [];
   const lost = lostRows(unread);
-  const told = toldTimesMs(lost).map((ms) => ({ fromMs: ms, toMs: ms }));
   const window = [{ fromMs, toMs }];
-  const doubtful = told.length < lost.length ? window : intersect(window, told);
+  const doubtful = intersect(
+    window,
+    lost.flatMap((row) => placeOf(row) ?? window),
+  );
   const row = { account, stream };
   return [
     ...subtract(window, doubtful).map(
@@ -177,6 +208,13 @@ export function claimsOf(
       (part): CoverageRow => ({ ...row, ...part, grade: "unprovable", reason: NOT_UNDERSTOOD }),
     ),
   ];
+}
+
+/** When a lost row happened, as far as that is known. */
+function placeOf(row: Placed): Interval | null {
+  if (row.within) return row.within;
+  const [ms] = toldTimesMs([row]);
+  return ms === undefined ? null : { fromMs: ms, toMs: ms };
 }
 
 /**
@@ -212,7 +250,8 @@ export async function readWindow(
       moments: Math.max(greatest.moments, size.moments),
     };
     // A row without a time may be older than all that tell theirs.
-    firstRowMs = Math.min(firstRowMs, page.times.length < page.count ? part.fromMs : first);
+    const placesMs = lostRows(page.unread).map((row) => (placeOf(row) ?? part).fromMs);
+    firstRowMs = Math.min(firstRowMs, first, ...placesMs);
     result.pages += 1;
     result.rows += page.count;
     if (isWhole || page.times.length === 0) {

@@ -8,7 +8,7 @@
 import { isWhole, lostRows } from "../../protocol/decode.ts";
 import { INFO } from "../../protocol/infoRequests.ts";
 import { HORIZON } from "../../protocol/limits.ts";
-import { claimsOf, quarantineRows, toldTimesMs } from "../backfill.ts";
+import { claimsOf, placed, quarantineRows, toldTimesMs } from "../backfill.ts";
 import { type Interval, intersect, subtract, union } from "../coverage.ts";
 import type { Address, Applied, Batch, OrderEventRow, Source } from "../events.ts";
 import { FORGOTTEN, openOrderRows, orderEventRow, unknownOrderRow } from "../normalize.ts";
@@ -99,8 +99,9 @@ export class OrderReader {
     const answer = await info.request(INFO.historicalOrders, { user: account }, { priority, signal });
     const origin = { account, source, seenAtMs: answer.receivedAtMs };
     const orderEvents = answer.result.rows.map((row) => orderEventRow(origin, row));
-    const { unread } = answer.result;
-    const times = [...orderEvents.map((row) => row.statusTimeMs), ...toldTimesMs(unread)];
+    const rowTimes = orderEvents.map((row) => row.statusTimeMs);
+    const unread = placed(answer.result.unread, rowTimes, { fromMs: book.sinceMs, toMs: Infinity });
+    const times = [...rowTimes, ...toldTimesMs(unread)];
     const isFull = orderEvents.length + lostRows(unread).length >= HORIZON.orders;
     // The oldest millisecond of a full list may be cut.
     const fromMs = times.length === 0 ? book.sinceMs : Math.min(...times) + (isFull ? 1 : 0);

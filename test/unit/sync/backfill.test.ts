@@ -209,15 +209,34 @@ describe("reading a window", () => {
     }
   });
 
-  it("proves nothing of a page in which a row does not even tell its time", async () => {
-    const { info } = venue(
-      many(10, (i) => 100 + i),
-      { garble: (row, tid) => (tid === 5 ? {} : row) },
-    );
-    const { value, stored, proven, unprovable } = reading(info);
-    await readWindow(value, "fills", at(0, NOW));
-    assert.equal(stored.size, 9);
-    assert.deepEqual([proven(), unprovable()], [[], [{ fromMs: 0, toMs: NOW }]]);
+  it("leaves the time between its neighbours open for a row that tells none, or one that cannot be", async () => {
+    // Tids count from 1, their times from 100 on; an end of the list borders on an end of what was asked for.
+    const cases: [odd: Record<string, unknown>, tid: number, open: [number, number]][] = [
+      [{}, 5, [103, 105]],
+      [{ time: 0 }, 5, [103, 105]],
+      [{ time: -1 }, 5, [103, 105]],
+      [{ time: 2 ** 53 - 1 }, 5, [103, 105]],
+      [{ time: (T0 + NOW) * 1_000 }, 5, [103, 105]],
+      [{ time: T0 + NOW + 86_400_000 }, 5, [103, 105]],
+      [{ time: null }, 1, [0, 101]],
+      [{ time: "x" }, 10, [108, NOW]],
+    ];
+    for (const [odd, tid, [fromMs, toMs]] of cases) {
+      const { info } = venue(
+        many(10, (i) => 100 + i),
+        { garble: (row, of) => (of === tid ? { ...odd } : row) },
+      );
+      const { value, stored, proven, unprovable } = reading(info);
+      await readWindow(value, "fills", at(0, NOW));
+      assert.equal(stored.size, 9);
+      const said = JSON.stringify(odd);
+      assert.deepEqual(unprovable(), [{ fromMs, toMs }], said);
+      const rest = [
+        { fromMs: 0, toMs: fromMs - 1 },
+        { fromMs: toMs + 1, toMs: NOW },
+      ].filter((part) => part.fromMs <= part.toMs);
+      assert.deepEqual(proven(), rest, said);
+    }
   });
 
   it("works with pages that are smaller than promised", async () => {
