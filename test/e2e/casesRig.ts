@@ -1,0 +1,191 @@
+/**
+ * Drives the real program against a scripted venue: one venue and one database a test, wire objects as the venue writes them.
+ * Guarantees: `close` ends every process, server and database; waiting is for a condition and fails with the last answer.
+ */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { systemClock } from "../../src/runtime/clock.ts";
+import { type Finished, hlsync, type Running, start } from "../support/cli.ts";
+import type { TestDatabase, TestServer } from "../support/postgres.ts";
+import { ScriptedVenue, type Wire } from "../support/scriptedVenue.ts";
+
+export const USER = `0x${"c".repeat(40)}`;
+export const SECOND_MS = 1_000;
+export const MINUTE_MS = 60_000;
+
+/** A public report as a file: what the venue answered, and what came of it. */
+export function caseFile<T>(name: string): T {
+  const path = new URL(`../fixtures/cases/${name}.json`, import.meta.url);
+  return recent(JSON.parse(readFileSync(path, "utf8")) as T);
+}
+
+/** The rows of a case happened when it was found: here they happened `agoMs` ago, so that they are young for ever. */
+function recent<T>(value: T, agoMs = 10 * MINUTE_MS): T {
+  const keys = ["time", "timestamp", "statusTimestamp"];
+  const times: number[] = [];
+  const text = JSON.stringify(value, (key, inner: unknown) => {
+    if (keys.includes(key) && typeof inner === "number") times.push(inner);
+    return inner;
+  });
+  const shiftMs = Date.now() - agoMs - Math.max(...times);
+  return JSON.parse(text, (key, inner: unknown) =>
+    keys.includes(key) && typeof inner === "number" ? inner + shiftMs : inner,
+  ) as T;
+}
+
+export class CaseRig {
+  readonly venue: ScriptedVenue;
+  readonly target: TestDatabase;
+  account = USER;
+  readonly #running: Running[] = [];
+
+  static async start(server: TestServer): Promise<CaseRig> {
+    return new CaseRig(await ScriptedVenue.start(), await server.newDatabase());
+  }
+
+  private constructor(venue: ScriptedVenue, target: TestDatabase) {
+    this.venue = venue;
+    this.target = target;
+  }
+
+  #args(command: string, flags: readonly string[]): string[] {
+    return [
+      ...[command, ...flags, "--account", this.account, "--api-url", this.venue.url],
+      ...["--database", this.target.url, "--weight", "100000"],
+    ];
+  }
+
+  /** A command to its end; fails when it ends otherwise than with this code. */
+  async does(code: number, command: string, ...flags: string[]): Promise<Finished> {
+    const done = await hlsync(this.#args(command, flags));
+    assert.equal(done.code, code, `${command} ${flags.join(" ")}: ${done.stdout}${done.stderr}`);
+    return done;
+  }
+
+  /** One pass in a process of its own. */
+  once(code = 0): Promise<Finished> {
+    return this.does(code, "sync", "--once");
+  }
+
+  /** `verify`, which must end with this code and print these lines. */
+  async verify(code: number, ...lines: RegExp[]): Promise<string> {
+    const { stdout } = await this.does(code, "verify");
+    for (const line of lines) assert.match(stdout, line);
+    return stdout;
+  }
+
+  /** A command that goes on until the test ends it. */
+  runs(command: string, ...flags: string[]): Running {
+    const running = start(this.#args(command, flags));
+    this.#running.push(running);
+    return running;
+  }
+
+  /** `run` with the reconcile far away: what it then shows it was told by the stream, or asked for at once. */
+  async streams(...flags: string[]): Promise<Running> {
+    const running = this.runs("run", "--interval", "300", "--listen", "127.0.0.1:0", ...flags);
+    await this.until("the first snapshot", 60 * SECOND_MS, async () => {
+      return (await this.rows("select 1 from hl_dashboard limit 1")).length > 0;
+    });
+    return running;
+  }
+
+  rows<R extends Wire = Wire>(sql: string, ...params: unknown[]): Promise<R[]> {
+    return this.target.database.query<R>(sql, params);
+  }
+
+  /** The position as people say it: `long 0.1`, `flat`, or `none` when there is no row. */
+  async position(coin: string): Promise<string> {
+    const [row] = await this.rows<{ side: string; size: string; closed: boolean }>(
+      "select side, size::text as size, closed_at is not null as closed from hl_positions where coin = $1",
+      coin,
+    );
+    if (row === undefined) return "none";
+    if (row.side !== "flat")
+      return row.closed ? `${row.side} ${row.size} though closed` : `${row.side} ${row.size}`;
+    return row.closed ? "flat" : "flat without closed_at";
+  }
+
+  /** Totals by token, without those that are zero. */
+  async balances(): Promise<Record<string, number>> {
+    const rows = await this.rows<{ coin: string; total: string }>(
+      "select coin, total::text as total from hl_balances where total <> 0 order by coin",
+    );
+    return Object.fromEntries(rows.map(({ coin, total }) => [coin, Number(total)]));
+  }
+
+  async until(what: string, timeoutMs: number, holds: () => Promise<boolean>): Promise<number> {
+    const startedMs = performance.now();
+    while (!(await holds())) {
+      const said = this.#running.map((running) => running.stderr().slice(-1_500)).join("\n");
+      assert.ok(performance.now() - startedMs < timeoutMs, `waited ${timeoutMs} ms for ${what}\n${said}`);
+      await systemClock.sleep(50);
+    }
+    return performance.now() - startedMs;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#running.map((running) => running.stop("SIGKILL")));
+    await this.venue.close();
+    await this.target.close();
+  }
+}
+
+// ---- the venue's objects ----
+
+export const position = (coin: string, szi: string, over: object = {}): Wire => ({
+  type: "oneWay",
+  position: {
+    ...{ coin, szi, leverage: { type: "cross", value: 20 }, entryPx: "100000.0", positionValue: "10100.0" },
+    ...{ unrealizedPnl: "100.0", returnOnEquity: "0.2", liquidationPx: null, marginUsed: "505.0" },
+    ...{ maxLeverage: 40, cumFunding: { allTime: "0.0", sinceChange: "0.0", sinceOpen: "0.0" }, ...over },
+  },
+});
+
+export const state = (assetPositions: readonly unknown[], over: object = {}): Wire => {
+  const summary = {
+    ...{ accountValue: "5000.0", totalNtlPos: "10100.0", totalRawUsd: "-5100.0", totalMarginUsed: "505.0" },
+  };
+  return {
+    ...{ marginSummary: summary, crossMarginSummary: summary, crossMaintenanceMarginUsed: "100.0" },
+    ...{ withdrawable: "1.0", assetPositions, time: "<now>", ...over },
+  };
+};
+
+export const balance = (coin: string, total: unknown, over: object = {}): Wire => ({
+  ...{ coin, token: coin === "USDC" ? 0 : 150, total, hold: "0.0", entryNtl: "0.0", ...over },
+});
+
+let fillCount = 0;
+
+/** `signed` is what the fill adds: negative sells. Every fill has ids of its own. */
+export function fill(
+  coin: string,
+  time: number,
+  startPosition: string,
+  signed: number,
+  over: object = {},
+): Wire {
+  const id = ++fillCount;
+  return {
+    ...{
+      coin,
+      px: "100000.0",
+      sz: String(Math.abs(signed)),
+      side: signed > 0 ? "B" : "A",
+      time,
+      startPosition,
+    },
+    ...{
+      dir: "x",
+      closedPnl: "0.0",
+      hash: hashOf(id),
+      oid: 500_000_000_000 + id,
+      crossed: true,
+      fee: "0.01",
+    },
+    ...{ tid: 800_000_000_000_000 + id, feeToken: "USDC", twapId: null, ...over },
+  };
+}
+
+export const hashOf = (id: number): string => `0x${id.toString(16).padStart(64, "0")}`;
