@@ -6,7 +6,7 @@
  * | `TransportError` | retry with back-off (the answer is *unknown*, never *empty*) |
  * | `RateLimitError` | the same, not before `retryAfterMs`                          |
  * | `ProtocolError`  | quarantine the raw payload, count it, go on                  |
- * | `StoreError`     | retry when `transient`, else stop                            |
+ * | `StoreError`     | retry when `transient`; quarantine the row when `refusesContent`; else stop |
  * | `DeliveryError`  | the outbox schedules the next attempt                        |
  * | `ConfigError`    | exit 2; the message names the flag and the variable          |
  * | `InvariantError` | a bug: stop, never swallow                                   |
@@ -55,6 +55,13 @@ export class StoreError extends HlsyncError {
   /** True when the same statement may succeed later: connection lost, starting up, out of connections, deadlock. */
   readonly transient: boolean;
   readonly sqlState: string | null;
+  /**
+   * Whether the database refuses what is in a row: bad data (22), a broken constraint (23), a view's own condition (44), a
+   * limit of the program (54), an error that a trigger raises (P0, and the codes that people use for it).
+   */
+  get refusesContent(): boolean {
+    return !this.transient && this.sqlState !== null && /^(22|23|44|45|54|P0)/.test(this.sqlState);
+  }
   constructor(message: string, options: ErrorOptions & { transient: boolean; sqlState?: string }) {
     super(message, options);
     this.transient = options.transient;

@@ -7,8 +7,11 @@ declare
 begin
   with input as materialized (
     select md5(concat_ws('|', coalesce(account, ''), subject, reason, raw)) as digest, account, subject, reason, raw,
-      count(distinct "seenAtMs") as sightings, count(*) as sent, min("seenAtMs") as first_ms, max("seenAtMs") as last_ms
-    from json_to_recordset(batch) as x(account text, subject text, reason text, raw text, "seenAtMs" bigint)
+      -- A row that stands for many messages says for how many.
+      coalesce(sum("count"), count(distinct "seenAtMs")) as sightings, count(*) as sent, min("seenAtMs") as first_ms,
+      max("seenAtMs") as last_ms
+    from json_to_recordset(batch) as x(
+      account text, subject text, reason text, raw text, "seenAtMs" bigint, "count" bigint)
     group by account, subject, reason, raw
   ),
   written as (

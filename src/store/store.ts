@@ -6,6 +6,7 @@
  * When a commit's outcome is unknown (the connection broke while it ran), apply the batch again: rows that were
  * already committed come back as known, and their events are in the outbox, not in the answer.
  */
+import { StoreError } from "../errors.ts";
 import type {
   Address,
   Applied,
@@ -31,6 +32,7 @@ import type {
   StoredOrder,
   StoredState,
 } from "../sync/ports.ts";
+import { tableOf } from "../sync/quarantine.ts";
 import type { Database, Row } from "./database.ts";
 import { openLeases } from "./leases.ts";
 
@@ -152,26 +154,68 @@ const DASHBOARD_COLUMNS = `account_address as account, as_of_ms as "asOfMs", acc
   total_unrealized_pnl as "totalUnrealizedPnl", health_score as "healthScore", health_status as "healthStatus",
   health_reason as "healthReason", account_mode as "accountMode", raw_user_state as raw`;
 
-/** JSON that Postgres takes: it has no NUL in text, and no half of a surrogate pair. */
+/** What PostgreSQL has no text for: NUL, and half of a surrogate pair. As `JSON.stringify` writes them, escapes aside. */
+const UNSTORABLE = /\\\\|\\u0000|\\ud[89a-f][0-9a-f]{2}/g;
+
+/** JSON that PostgreSQL takes. */
 function toJson(value: unknown): string {
-  const text = JSON.stringify(value);
+  const text = jsonText(value);
   if (!text.includes("\\u")) return text;
-  return text.replace(/\\\\|\\u0000|\\ud[89a-f][0-9a-f]{2}/g, (code) => (code === "\\\\" ? code : "\\ufffd"));
+  return text.replace(UNSTORABLE, (code) => (code === "\\\\" ? code : "\\ufffd"));
+}
+
+function jsonText(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch (cause) {
+    // Nested too deep, or too long: as the database would say it.
+    throw new StoreError("a row cannot be written as JSON", { cause, transient: false, sqlState: "54001" });
+  }
+}
+
+const REPLACED = "holds a character that PostgreSQL has no text for: replaced by U+FFFD";
+/** Text around a replaced character that is kept. */
+const AROUND = 40;
+
+/** Which rows of a list `toJson` changed: one message for each, with the text around the first change. */
+function replacedIn(list: keyof Batch, rows: readonly Stamped[]): QuarantineRow[] {
+  return rows.flatMap((row) => {
+    const text = JSON.stringify(row);
+    const at = [...text.matchAll(UNSTORABLE)].find(([code]) => code !== "\\\\")?.index;
+    if (at === undefined) return [];
+    const { account = null, seenAtMs, asOfMs, timeMs } = row;
+    const raw = text.slice(Math.max(0, at - AROUND), at + AROUND);
+    return [
+      { account, subject: tableOf(list), reason: REPLACED, raw, seenAtMs: seenAtMs ?? asOfMs ?? timeMs ?? 0 },
+    ];
+  });
+}
+
+interface Stamped {
+  account?: Address;
+  seenAtMs?: number;
+  asOfMs?: number;
+  timeMs?: number;
 }
 
 /** The call of `hl_internal.apply` that writes `batch`: the lists that are not empty, and every account they name. */
-function applyCall(batch: Batch): { sql: string; params: unknown[] } {
+function applyCall({ quarantine = [], ...lists }: Batch): { sql: string; params: unknown[] } {
   const accounts = new Set<string>();
   const names = ["accounts => $1::text[]"];
   const params: unknown[] = [[]];
-  for (const [name, list] of Object.entries(batch)) {
-    if (list.length === 0) continue;
-    params.push(toJson(list));
+  const put = (name: string, text: string) => {
+    params.push(text);
     names.push(`${name.replace(/[A-Z]/g, (upper) => `_${upper.toLowerCase()}`)} => $${params.length}::json`);
-    if (name === "quarantine") continue;
-    for (const { account } of list as { account?: Address }[])
-      if (account !== undefined) accounts.add(account);
+  };
+  const messages = [...quarantine];
+  for (const [name, list] of Object.entries(lists) as [keyof Batch, Stamped[]][]) {
+    if (list.length === 0) continue;
+    const text = toJson(list);
+    put(name, text);
+    if (text.includes("\\ufffd")) messages.push(...replacedIn(name, list));
+    for (const { account } of list) if (account !== undefined) accounts.add(account);
   }
+  if (messages.length > 0) put("quarantine", toJson(messages));
   params[0] = [...accounts];
   return { sql: `select hl_internal.apply(${names.join(", ")}) as applied`, params };
 }

@@ -191,6 +191,7 @@ export function claimsOf(
   stream: TrackedStream,
   { fromMs, toMs }: Interval,
   unread: readonly Placed[],
+  reason = NOT_UNDERSTOOD,
 ): CoverageRow[] {
   if (fromMs > toMs) return [];
   const lost = lostRows(unread);
@@ -204,9 +205,7 @@ export function claimsOf(
     ...subtract(window, doubtful).map(
       (part): CoverageRow => ({ ...row, ...part, grade: "proven", reason: null }),
     ),
-    ...doubtful.map(
-      (part): CoverageRow => ({ ...row, ...part, grade: "unprovable", reason: NOT_UNDERSTOOD }),
-    ),
+    ...doubtful.map((part): CoverageRow => ({ ...row, ...part, grade: "unprovable", reason })),
   ];
 }
 

@@ -5,7 +5,6 @@
  * Guarantees: a dex once listed stays; a failed reading changes nothing; listeners hear of each new dex once. At most one
  * reading at a time, and for unlisted names at most one per `UNLISTED_RETRY_MS`.
  */
-import { ProtocolError } from "../errors.ts";
 import { INFO } from "../protocol/infoRequests.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
@@ -53,12 +52,7 @@ export class Dexes {
 
   /** Reads the list unless it was read before. Rejects as `request` does. */
   async open(signal: AbortSignal): Promise<readonly string[]> {
-    if (this.#readAtMs >= 0) return this.#names;
-    await this.#renew({ priority: "heal", signal }).catch((error: unknown) => {
-      // An endpoint without HIP-3 has the first dex alone; the list is asked for again later.
-      if (!(error instanceof ProtocolError)) throw error;
-      this.#deps.log.warn("the perp dexes are not told: only the first one is followed", { error });
-    });
+    if (this.#readAtMs < 0) await this.#renew({ priority: "heal", signal });
     return this.#names;
   }
 

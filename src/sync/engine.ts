@@ -1,43 +1,27 @@
 /**
- * The whole of following: one lane per account, market data beside it, and one way of committing.
+ * The whole of following: one lane per account, and market data beside it.
  *
- * Guarantees: every committed change is handed to `publish` after its transaction and never before; a database that is
- * away is waited for, with the stream buffered meanwhile; accounts beyond what the venue's WebSocket serves from one
- * address are polled in turn and say so.
+ * Guarantees: a database that is away is waited for (`commit.ts`), with the stream buffered meanwhile; accounts beyond what
+ * the venue's WebSocket serves from one address are polled in turn and say so.
  */
 
-import { StoreError } from "../errors.ts";
 import type { Subscription } from "../protocol/channels.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Random } from "../runtime/random.ts";
 import { Tasks } from "../runtime/tasks.ts";
-import {
-  ACCOUNT_DEFAULTS,
-  Account,
-  type AccountOptions,
-  type Commit,
-  type Progress,
-} from "./account/account.ts";
+import { ACCOUNT_DEFAULTS, Account, type AccountOptions, type Progress } from "./account/account.ts";
+import { type Commit, type Committed, committer } from "./commit.ts";
 import { Dexes } from "./dexes.ts";
-import type { Address, Applied } from "./events.ts";
+import type { Address } from "./events.ts";
 import { accountSubscriptions, LANE_DEFAULTS, Lane, type LaneOptions, type LaneStatus } from "./lane.ts";
 import { Market, type MarketChoice } from "./market.ts";
 import type { Leases, OpenStream, Store, VenueInfo } from "./ports.ts";
-import { type RowSource, rowSources } from "./rowSources.ts";
 import { type Duty, Standby } from "./standby.ts";
 import { Volatilities } from "./volatility.ts";
 
-/** One commit, as outputs see it. */
-export interface Committed {
-  applied: Applied;
-  /** Which source brought the rows, by table. */
-  sources: Record<string, RowSource>;
-  /** When the oldest of its rows was received. */
-  receivedAtMs: number;
-  committedAtMs: number;
-}
+export type { Committed };
 
 export interface EngineDeps {
   store: Store;
@@ -92,40 +76,6 @@ const POLL_RETRY_MS = 1_000;
 export const followLease = (address: Address): string => `follow ${address}`;
 const marketLease = ({ coins, streams }: MarketChoice): string =>
   `market ${coins === "all" ? coins : [...coins].sort().join(",")} ${[...streams].sort().join(",")}`;
-
-/** Waiting for the database: full jitter between these. */
-const RETRY_MIN_MS = 50;
-const RETRY_MAX_MS = 5_000;
-
-/**
- * Commits and publishes. A transient failure is retried for ever, or `attempts` times; any other is thrown.
- */
-export function committer(
-  deps: Pick<EngineDeps, "store" | "clock" | "random" | "log" | "publish">,
-  signal: AbortSignal,
-  attempts = Number.POSITIVE_INFINITY,
-): Commit {
-  const { store, clock, random, log, publish } = deps;
-  return async (batch, receivedAtMs) => {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        const applied = await store.apply(batch);
-        if (attempt > 1) log.info("database is back", { afterAttempts: attempt });
-        const unread = applied.written.quarantine ?? 0;
-        if (unread > 0) log.warn("not understood, kept in quarantine", { messages: unread });
-        publish({ applied, sources: rowSources(batch), receivedAtMs, committedAtMs: clock.now() });
-        return applied;
-      } catch (error) {
-        if (!(error instanceof StoreError && error.transient) || attempt >= attempts) throw error;
-        if (attempt === 1) log.warn("database does not take writes, holding them", { error });
-        await clock.sleep(
-          RETRY_MIN_MS + random.next() * Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** attempt),
-          signal,
-        );
-      }
-    }
-  };
-}
 
 export function openAccount(
   deps: Pick<EngineDeps, "store" | "info" | "clock" | "log" | "onProgress"> & {

@@ -273,6 +273,8 @@ export interface QuarantineRow {
   reason: string;
   raw: string;
   seenAtMs: number;
+  /** Messages that one row stands for; 1 where it is absent. */
+  count?: number;
 }
 
 /** A difference found between our rows and the venue, and what became of it. */
@@ -335,6 +337,8 @@ export interface Applied {
   written: Record<string, number>;
   /** Rows that were already there, by table: duplicates of another source. */
   known: Record<string, number>;
+  /** The claims as they were written, where a refused row made them less than those of the batch. */
+  coverage?: CoverageRow[];
   /** States that lacked something for the first time: a second one settles it. */
   lacking?: StatePart[];
 }

@@ -46,6 +46,9 @@ const transition = rowOf(WireOrderTransition, (origin, read) => ({
 }));
 const openOrder = rowOf(WireOrder, (origin, read) => ({ orderEvents: openOrderRows(origin, [read]) }));
 const funding = rowOf(WireFunding, (origin, read) => ({ funding: [fundingRow(origin, read)] }));
+const fundingUpdate = rowOf(WireFundingUpdate, (origin, read) => ({
+  funding: [fundingUpdateRow(origin, read)],
+}));
 const ledger = rowOf(WireLedgerUpdate, (origin, read) => ({ ledger: [ledgerRow(origin, read)] }));
 
 /** How a row is read, by the channel or request it came in. */
@@ -62,8 +65,14 @@ const ROWS: Readonly<Record<string, readonly ReadRow[]>> = {
   openOrders: [openOrder],
   frontendOpenOrders: [openOrder],
   userFundings: [funding],
-  userFunding: [rowOf(WireFundingUpdate, (origin, read) => ({ funding: [fundingUpdateRow(origin, read)] }))],
+  userFunding: [fundingUpdate],
   userNonFundingLedgerUpdates: [ledger],
+  orderStatus: [transition],
+  // What the database refused: it may take it now.
+  hl_fills: [fill],
+  hl_order_events: [transition],
+  hl_funding: [funding, fundingUpdate],
+  hl_ledger: [ledger],
 };
 
 /** The rows of a quarantined message; null while it is not understood. */

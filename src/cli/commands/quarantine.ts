@@ -2,8 +2,9 @@
  * `quarantine`: what the venue sent and hlsync did not understand, and another try at it after an upgrade. Guarantees:
  * a message leaves quarantine only when what it says is committed; replaying is repeatable.
  */
-import { ConfigError } from "../../errors.ts";
+import { ConfigError, StoreError } from "../../errors.ts";
 import type { DatabaseStore, Quarantined } from "../../store/store.ts";
+import type { Batch } from "../../sync/events.ts";
 import { doubtsAbout, replay } from "../../sync/replay.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
 import { openExisting, openToRead } from "../wire.ts";
@@ -52,15 +53,25 @@ function line({ account, subject, reason, raw, count, seenAtMs }: Quarantined): 
   return `${at}  ${who}  ${subject}  ${count}×  ${reason}: ${shown.replace(/\s+/g, " ")}`;
 }
 
+/** False when the database refuses what is in the batch, as it may have done before. */
+async function isTaken(store: DatabaseStore, batch: Batch): Promise<boolean> {
+  try {
+    await store.apply(batch);
+    return true;
+  } catch (error) {
+    if (error instanceof StoreError && error.refusesContent) return false;
+    throw error;
+  }
+}
+
 async function again({ options, print }: Context, store: DatabaseStore): Promise<void> {
   let [applied, left, after] = [0, 0, ""];
   for (;;) {
     const rows = await store.quarantined(after, PAGE);
     for (const row of rows) {
       const batch = replay(row);
-      if (batch === null) left += 1;
+      if (batch === null || !(await isTaken(store, batch))) left += 1;
       else {
-        await store.apply(batch);
         if (row.account !== null) await store.doubt(row.account, doubtsAbout(batch));
         await store.releaseQuarantined(row.digest);
         applied += 1;

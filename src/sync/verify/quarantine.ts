@@ -22,6 +22,8 @@ const TABLE_OF: Record<string, string> = {
   ...{ historicalOrders: "hl_orders", frontendOpenOrders: "hl_orders", orderStatus: "hl_orders" },
   ...{ userFunding: "hl_funding", userFundings: "hl_funding" },
   userNonFundingLedgerUpdates: "hl_ledger",
+  // Refused by the database.
+  ...{ hl_fills: "hl_fills", hl_order_events: "hl_orders", hl_funding: "hl_funding", hl_ledger: "hl_ledger" },
 };
 
 export async function lookIntoQuarantine(
