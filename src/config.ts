@@ -44,6 +44,7 @@ export interface Options {
   once: boolean;
   weight: number;
   print: boolean;
+  yes: boolean;
   check: boolean;
   host: string;
   port: number;
@@ -331,6 +332,13 @@ export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
     flag: "--print",
     env: [],
     help: "print the SQL instead of running it",
+    parse: flag,
+    fallback: "false",
+  },
+  yes: {
+    flag: "--yes",
+    env: [],
+    help: "do it without asking",
     parse: flag,
     fallback: "false",
   },

@@ -1,5 +1,6 @@
 /** Every command of the program; a new one is one line here. */
 import type { Command } from "../command.ts";
+import { access, members, realtime } from "./access.ts";
 import { alerts } from "./alerts.ts";
 import { backfill } from "./backfill.ts";
 import { completion } from "./completion.ts";
@@ -16,6 +17,7 @@ import { simulate } from "./simulate.ts";
 import { status } from "./status.ts";
 import { sync } from "./sync.ts";
 import { tail } from "./tail.ts";
+import { uninstall } from "./uninstall.ts";
 import { verify } from "./verify.ts";
 import { webhooks } from "./webhooks.ts";
 
@@ -36,6 +38,10 @@ export const COMMANDS: readonly Command[] = [
   quarantine,
   init,
   migrate,
+  access,
+  members,
+  realtime,
+  uninstall,
   simulate,
   demo,
   completion,
