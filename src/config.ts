@@ -153,6 +153,9 @@ const apiUrl = (value: string): string => url("http:", "https:")(value).replace(
 const OTHER_DATABASES: readonly [RegExp, string][] = [
   [/^$/, "it is empty"],
   [/^postgres(ql)?:(?!\/\/)/i, "a URL begins with postgres://"],
+  [/^postgres(ql)?\/\//i, "a URL begins with postgres://"],
+  // As Supabase shows it: brackets and all.
+  [/\[YOUR[-_ ]PASSWORD\]/i, "put the password in the place of [YOUR-PASSWORD], brackets and all"],
   [/^(?!postgres(ql)?:)[a-z][a-z0-9+.:-]*:\/\//i, "only PostgreSQL is supported"],
   [/^(?!postgres(ql)?:)[^/\s]*:[^/\s]*@/i, "a URL begins with postgres://"],
   [

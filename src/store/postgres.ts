@@ -304,6 +304,8 @@ class PostgresDatabase implements Database {
     const texts: Record<string, string> = {
       "28P01": `PostgreSQL at ${place} refused user ${config.user ?? "(default)"}: wrong password (--database, DATABASE_URL)`,
       "28000": `PostgreSQL at ${place} refused user ${config.user ?? "(default)"}: ${root.message}`,
+      // What PgBouncer says of a wrong password, user or database alike.
+      "08P01": `the pooler at ${place} refused the connection: ${root.message}. Check user, password and database name (--database, DATABASE_URL)`,
       "3D000": `there is no database ${config.database ?? "(default)"} at ${place}: create it or correct the name (--database, DATABASE_URL)`,
     };
     return this.#storeError(

@@ -113,6 +113,10 @@ describe("values of options", () => {
       `password='${SECRET}'`,
       `postgres:me:${SECRET}@host/db`,
       `me:${SECRET}@host/db`,
+      "postgres//host/db",
+      "postgresql//x",
+      "postgres://postgres.ref:[YOUR-PASSWORD]@pooler.supabase.com:5432/postgres",
+      "postgresql://postgres:[your-password]@host/db",
       "",
     ]) {
       refuses("database", given, /^--database: expected postgres:\/\/… or a folder/);
