@@ -62,6 +62,8 @@ interface Attempt<R> {
 export function createInfoClient(options: InfoClientOptions): VenueInfo {
   const { clock, random, limiter, log } = options;
   const url = `${options.apiUrl.replace(/\/+$/, "")}/info`;
+  // Paths and users of an endpoint may be secrets.
+  const { host } = new URL(url);
   const maxAttempts = options.maxAttempts ?? MAX_ATTEMPTS;
   let offset: ClockOffset | null = null;
   let unanswered = 0;
@@ -77,7 +79,7 @@ export function createInfoClient(options: InfoClientOptions): VenueInfo {
       const { outcome, sentAtMs, receivedAtMs } = await probed(asked.signal);
       if (unanswered >= AWAY_AFTER && outcome.type !== "answer")
         return {
-          outcome: { type: "again", error: awayError(row.type, outcome.error) },
+          outcome: { type: "again", error: awayError(host, row.type, outcome.error) },
           sentAtMs,
           receivedAtMs,
           weight: 0,
@@ -129,7 +131,7 @@ export function createInfoClient(options: InfoClientOptions): VenueInfo {
     try {
       const answer = await options.post(url, bodyText, deadline.signal);
       unanswered = 0;
-      const { outcome, weight } = judge(row, answer, permit);
+      const { outcome, weight } = judge(host, row, answer, permit);
       return { outcome, sentAtMs, receivedAtMs: clock.now(), weight };
     } catch (error) {
       // The venue may have served it all the same.
@@ -137,7 +139,8 @@ export function createInfoClient(options: InfoClientOptions): VenueInfo {
       permit.abandoned(weight);
       signal?.throwIfAborted();
       unanswered += 1;
-      const failed = new TransportError(`${row.type}: no answer: ${rootMessage(error)}`, { cause: error });
+      const what = `no answer from ${host} to the request ${row.type}: ${rootMessage(error)}`;
+      const failed = new TransportError(what, { cause: error });
       return { outcome: { type: "again", error: failed }, sentAtMs, receivedAtMs: clock.now(), weight };
     } finally {
       deadline.clear();
@@ -192,18 +195,24 @@ export function createInfoClient(options: InfoClientOptions): VenueInfo {
   };
 }
 
-const awayError = (type: string, cause: Error): TransportError =>
-  new TransportError(`${type}: not asked, the venue does not answer (${rootMessage(cause)})`, { cause });
+const awayError = (host: string, type: string, cause: Error): TransportError =>
+  new TransportError(`${host} does not answer (${rootMessage(cause)}): the request ${type} was not sent`, {
+    cause,
+  });
 
 /** What an HTTP answer means; settles the permit. */
 function judge<P, R>(
+  host: string,
   row: InfoRequest<P, R>,
   { status, text }: HttpAnswer,
   permit: Permit,
 ): { outcome: Outcome<R>; weight: number } {
   if (status === 429) {
     permit.refused(row.weight);
-    const error = new RateLimitError(`${row.type}: the venue answers 429 (over its rate limit)`, 60_000);
+    const error = new RateLimitError(
+      `${host} answers 429 (over its rate limit) to the request ${row.type}`,
+      60_000,
+    );
     return { outcome: { type: "again", error }, weight: row.weight };
   }
   const body = readJson(text);
@@ -211,31 +220,37 @@ function judge<P, R>(
     row.itemsPerWeight !== null && isRead(body) && Array.isArray(body.value) ? body.value.length : 0;
   const weight = row.weight + (row.itemsPerWeight === null ? 0 : Math.ceil(items / row.itemsPerWeight));
   permit.answered(weight);
-  return { outcome: outcomeOf(row, status, text, body), weight };
+  return { outcome: outcomeOf(host, row, status, text, body), weight };
 }
 
 function outcomeOf<P, R>(
+  host: string,
   row: InfoRequest<P, R>,
   status: number,
   text: string,
   body: { value: unknown } | Unread,
 ): Outcome<R> {
   const start = text.slice(0, 200);
+  const whose = `${host} to the request ${row.type}`;
   if (status === 422) {
-    return { type: "final", error: new ProtocolError(`${row.type}: refused as malformed: ${start}`, text) };
+    const error = new ProtocolError(
+      `${host} refuses the request ${row.type} as malformed (HTTP 422): ${start}`,
+      text,
+    );
+    return { type: "final", error };
   }
   if (status < 200 || status >= 300) {
-    const error = new TransportError(`${row.type}: HTTP ${status}: ${start}`, { status });
+    const error = new TransportError(`HTTP ${status} from ${whose}: ${start}`, { status });
     const mayPass = status >= 500 || status === 408 || status === 425;
     return { type: mayPass ? "again" : "final", error };
   }
   if (!("value" in body)) {
-    const error = new TransportError(`${row.type}: the answer is not JSON: ${start}`, { status });
+    const error = new TransportError(`the answer of ${whose} is not JSON: ${start}`, { status });
     return { type: "again", error };
   }
   const result = row.read(body.value);
   if (isUnread(result)) {
-    const error = new ProtocolError(`${row.type}: the answer does not fit: ${result.reason}`, result.raw);
+    const error = new ProtocolError(`the answer of ${whose} does not fit: ${result.reason}`, result.raw);
     return { type: "final", error };
   }
   return { type: "answer", result };

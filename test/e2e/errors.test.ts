@@ -79,7 +79,7 @@ describe("errors", { timeout: 120_000 }, () => {
     fails(
       sync("--api-url", `http://127.0.0.1:${nowhere}`, "--database", database),
       5,
-      /perpDexs: .*(refused|ECONNREFUSED)/,
+      /hlsync: 127\.0\.0\.1:\d+ does not answer .*(refused|ECONNREFUSED).*: the request perpDexs was not sent/,
     ));
   it("an unreachable database is 6", () =>
     fails(

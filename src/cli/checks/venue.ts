@@ -131,7 +131,7 @@ function unreachableFinding(error: unknown, apiUrl: string): Finding {
   if (code === "ECONNREFUSED")
     return failed(`${host} refuses connections`, "check --api-url; is it running (hlsync simulate)?");
   const fix = `let this machine connect to ${host}; try: curl -sS -X POST ${apiUrl}/info -H 'content-type: application/json' -d '{"type":"exchangeStatus"}'`;
-  return failed(`${host}: ${message}`, fix);
+  return failed(message.includes(host) ? message : `${host}: ${message}`, fix);
 }
 
 export interface SocketCheck {

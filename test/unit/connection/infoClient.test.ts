@@ -212,7 +212,10 @@ describe("an answer that is no answer", () => {
   it("tells what lay behind 'fetch failed'", async () => {
     const reset = new TypeError("fetch failed", { cause: new Error("read ECONNRESET") });
     const { info } = setUp([reset], { maxAttempts: 1 });
-    await assert.rejects(info.request(INFO.meta, { dex: "" }, HEAL), /meta: no answer: read ECONNRESET/);
+    await assert.rejects(
+      info.request(INFO.meta, { dex: "" }, HEAL),
+      /no answer from \S+ to the request meta: read ECONNRESET$/,
+    );
   });
 
   it("gives up an attempt after its time-out and asks again", async () => {
@@ -366,5 +369,45 @@ describe("the venue's clock", () => {
     turns.push(ok({ time: clock.now() + 40 + 1_500, specialStatuses: null }));
     await within(clock, 80, info.request(INFO.exchangeStatus, {}, HEAL));
     assert.deepEqual(info.clockOffset(), { offsetMs: 1_500, uncertaintyMs: 40, measuredAtMs: clock.now() });
+  });
+});
+
+const says = (expected: RegExp) => (error: unknown) => {
+  assert.match((error as Error).message, expected);
+  return true;
+};
+
+describe("an error's message", () => {
+  const cases: [string, Turn[], RegExp][] = [
+    [
+      "after 422",
+      [{ status: 422, text: "Failed to deserialize" }],
+      /^venue\.test refuses the request meta as malformed \(HTTP 422\): Failed/,
+    ],
+    ["after 404", [{ status: 404, text: "gone" }], /^HTTP 404 from venue\.test to the request meta: gone$/],
+    ["of another shape", [ok("?")], /^the answer of venue\.test to the request meta does not fit: /],
+    [
+      "without JSON",
+      [{ status: 200, text: "<p>" }],
+      /^the answer of venue\.test to the request meta is not JSON/,
+    ],
+    ["after 429", [{ status: 429, text: "null" }], /^venue\.test answers 429 .* to the request meta$/],
+    ["without answer", [new Error("reset")], /^no answer from venue\.test to the request meta: reset$/],
+  ];
+  for (const [what, turns, expected] of cases) {
+    it(`names the endpoint and the request, in words: ${what}`, async () => {
+      const { info } = setUp(turns, { maxAttempts: 1 });
+      await assert.rejects(info.request(INFO.meta, { dex: "" }, HEAL), says(expected));
+    });
+  }
+
+  it("names the endpoint and the request, in words: not even sent", async () => {
+    const { info, clock } = setUp(Array.from({ length: 20 }, () => new Error("connect ECONNREFUSED")));
+    const ask = () => within(clock, 60_000, info.request(INFO.perpDexs, {}, HEAL));
+    await assert.rejects(ask());
+    await assert.rejects(
+      ask(),
+      says(/^venue\.test does not answer \(connect ECONNREFUSED\): the request perpDexs was not sent$/),
+    );
   });
 });
