@@ -1,9 +1,9 @@
 /** Deliveries to webhooks and alert channels, while `run` follows. */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
+import type { Aliases } from "../outputs/eventText.ts";
 import { BRIDGE_DEFAULTS, WebhookBridge } from "../outputs/webhooks/bridge.ts";
 import { createHttpSend } from "../outputs/webhooks/httpSend.ts";
-import type { Aliases } from "../outputs/webhooks/payload.ts";
 import { ATTEMPT_TIMEOUT_MS, webhookTarget } from "../outputs/webhooks/target.ts";
 import { systemRandom } from "../runtime/random.ts";
 import { channelsOf, registerChannels } from "./alertsOutput.ts";

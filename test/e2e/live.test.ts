@@ -249,7 +249,7 @@ describe("the demo", { timeout: 60_000 }, () => {
     const leftMs = () => Math.max(1, STREAMING_WITHIN_MS - (performance.now() - startedAtMs));
     const url = await demo.line((line) => /psql '(postgres:[^']+)'/.exec(line)?.[1], leftMs());
     assert.match(url, /^postgres:\/\//);
-    await demo.line((line) => (/ fill {2,}(BUY|SELL) /.test(line) ? line : undefined), leftMs());
+    await demo.line((line) => (/ (bought|sold) /.test(line) ? line : undefined), leftMs());
     const { code } = await demo.stop("SIGINT");
     assert.equal(code, 0);
     folder.remove();

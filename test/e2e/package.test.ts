@@ -94,7 +94,7 @@ describe("the package", { timeout: 180_000 }, () => {
       bin: join(home, "bin/hlsync.js"),
     });
     const url = await demo.line((line) => /^dashboard: (\S+)/.exec(line)?.[1]);
-    await demo.line((line) => (/ fill {2,}(BUY|SELL) /.test(line) ? line : undefined));
+    await demo.line((line) => (/ (bought|sold) /.test(line) ? line : undefined));
     const page = await (await fetch(url)).text();
     assert.equal(page, readFileSync(join(CHECKOUT, "dashboard/index.html"), "utf8"));
     assert.equal((await fetch(`${url}/livez`)).status, 200);

@@ -5,7 +5,6 @@
 import { jsonLine, textLine } from "../../outputs/console.ts";
 import { backlog, type Cursors, changes, type OutboxEvent, openOutbox } from "../../outputs/outbox.ts";
 import { createLineWriter } from "../../outputs/terminal/lineWriter.ts";
-import { type Address, CHANGE_TYPES, type ChangeEvent, type Source } from "../../sync/events.ts";
 import { type Command, EXIT } from "../command.ts";
 import { openToRead } from "../wire.ts";
 import { chosenAccounts } from "./status.ts";
@@ -29,7 +28,7 @@ export const tail: Command = {
       const wanted = new Set((await chosenAccounts(context, opened.store)).map(({ account }) => account));
       const lanes = options.account.length === 0 ? null : [...wanted];
       const say = (event: OutboxEvent) =>
-        writer.write(options.json ? jsonLine(changeOf(event)) : lineOf(event, { color, aliases }));
+        writer.write(options.json ? jsonLine(event) : textLine(event, { color, aliases }));
 
       const outbox = openOutbox(database);
       const heads = await (options.since === null ? outbox.heads() : outbox.headsBefore(options.since));
@@ -51,19 +50,3 @@ export const tail: Command = {
     }
   },
 };
-
-const changeOf = (event: OutboxEvent): ChangeEvent => ({
-  ...event,
-  id: String(event.id),
-  type: event.type as ChangeEvent["type"],
-  source: event.source as Source,
-});
-
-/** Types that other parts publish (alerts, endpoints) have no line of their own: their data is shown as it is. */
-function lineOf(
-  event: OutboxEvent,
-  style: { color: boolean; aliases: ReadonlyMap<Address, string> },
-): string {
-  if ((CHANGE_TYPES as readonly string[]).includes(event.type)) return textLine(changeOf(event), style);
-  return `${new Date(event.timeMs).toISOString().slice(11, 23)} ${event.type} ${JSON.stringify(event.data)}`;
-}

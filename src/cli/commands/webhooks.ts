@@ -4,6 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { ConfigError } from "../../errors.ts";
+import { EVENT_TYPES } from "../../outputs/eventText.ts";
 import type { OutboxEvent } from "../../outputs/outbox.ts";
 import {
   addEndpoint,
@@ -21,7 +22,7 @@ import {
   summarizeEndpoints,
 } from "../../outputs/webhooks/endpoints.ts";
 import { createHttpSend, privateTarget } from "../../outputs/webhooks/httpSend.ts";
-import { EVENT_TYPES, unknownPattern } from "../../outputs/webhooks/payload.ts";
+import { unknownPattern } from "../../outputs/webhooks/payload.ts";
 import { Secret, webhookId } from "../../outputs/webhooks/signature.ts";
 import { ATTEMPT_TIMEOUT_MS, webhookTarget } from "../../outputs/webhooks/target.ts";
 import type { Queryable } from "../../store/database.ts";

@@ -14,9 +14,10 @@
 import { createHash } from "node:crypto";
 import { ConfigError } from "../../errors.ts";
 import type { Clock } from "../../runtime/clock.ts";
+import { type Aliases, eventText } from "../eventText.ts";
 import type { OutboxEvent } from "../outbox.ts";
 import type { HttpSend } from "../webhooks/httpSend.ts";
-import { type Aliases, alertText, BODIES, isSilent } from "../webhooks/payload.ts";
+import { BODIES, isSilent } from "../webhooks/payload.ts";
 import type { Attempt } from "../webhooks/retry.ts";
 import { isSecret, Secret, signedHeaders } from "../webhooks/signature.ts";
 import { ATTEMPT_TIMEOUT_MS, attemptHttp, type Target } from "../webhooks/target.ts";
@@ -86,7 +87,7 @@ export function openChannel(text: string, deps: ChannelDeps): Channel {
       const alert: Alert = {
         event,
         id: webhookId,
-        text: alertText(event, deps.aliases),
+        text: eventText(event, deps.aliases),
         silent: isSilent(event),
         resolved: event.type === "alert.resolved",
         severity: event.data.severity as Severity,

@@ -5,11 +5,12 @@
  * which is news of that moment. Holds at most `REMEMBERED` orders, positions and cooldowns; beyond it the oldest are
  * forgotten (an order forgotten while it is filled would count from zero again, a position would count as flat).
  */
-import { add, type Decimal, div, gt, isDecimal, lt, mul, neg, sign } from "../../runtime/decimal.ts";
+import { add, type Decimal, div, gt, isDecimal, lt, mul, neg, round, sign } from "../../runtime/decimal.ts";
 import type { Address } from "../../sync/events.ts";
+import { tradeText } from "../eventText.ts";
 import type { OutboxEvent } from "../outbox.ts";
-import { age, duration, plainDecimal, severityWord, word } from "./message.ts";
-import type { EventRule, RuleSet } from "./rules.ts";
+import { age, duration, plainDecimal, word } from "../words.ts";
+import { type EventRule, type RuleSet, severityWord } from "./rules.ts";
 
 /** Nothing older than this ever pages. */
 export const OLD_MS = 300_000;
@@ -169,12 +170,11 @@ export class EventWatch {
     if (rule === null || least === "unknown" || (least !== null && lt(group.value, least))) return;
     group.told = true;
     const { account, coin, subject, atMs, value } = group;
-    const price = plainDecimal(sign(group.size) > 0 ? div(value, group.size) : "0", 6);
-    const verb = group.side === "buy" ? "bought" : "sold";
+    const price = round(sign(group.size) > 0 ? div(value, group.size) : "0", 6);
     const what = group.liquidation ? "LIQUIDATED: " : "";
     const fills = group.fills === 1 ? "1 fill" : `${group.fills} fills`;
     const limit = least === null ? "" : ` Threshold ${plainDecimal(least, 2)} USD.`;
-    const words = `${severityWord(rule.severity)} ${what}${verb} ${plainDecimal(group.size)} ${coin} at ${price} (${plainDecimal(value, 2)} USD, ${fills}, ${subject}).${limit}`;
+    const words = `${severityWord(rule.severity)} ${what}${tradeText(group.side, group.size, coin, price)} (${plainDecimal(value, 2)} USD, ${fills}, ${subject}).${limit}`;
     this.#offer({ rule, account, coin, subject, words, value, threshold: least, atMs }, nowMs);
   }
 

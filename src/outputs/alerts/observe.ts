@@ -6,8 +6,8 @@
 
 import type { Queryable } from "../../store/database.ts";
 import type { Address } from "../../sync/events.ts";
+import { age, duration, plainDecimal, plainNumber, word } from "../words.ts";
 import type { Observation } from "./machine.ts";
-import { age, duration, plainDecimal, plainNumber, word } from "./message.ts";
 import type { RuleSet } from "./rules.ts";
 
 /** What was seen, and the words for it. */

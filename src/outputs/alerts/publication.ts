@@ -1,9 +1,10 @@
 /** How an alert is put into words, and into an event for channels and webhooks. Pure. */
+
+import { duration, plainNumber } from "../words.ts";
 import type { AlertStep, Publication } from "./alertStore.ts";
 import { type Condition, type Tell, threshold } from "./machine.ts";
-import { duration, plainNumber, severityWord } from "./message.ts";
 import { conditionMessage, type Seen } from "./observe.ts";
-import { type ConditionRule, type Level, rank } from "./rules.ts";
+import { type ConditionRule, type Level, rank, severityWord } from "./rules.ts";
 
 /** `over`: it ended, and `condition` is what it was. */
 export function messageOf(

@@ -13,6 +13,9 @@ export type Severity = (typeof SEVERITIES)[number];
 export const rank = (severity: Severity | null): number =>
   severity === null ? -1 : SEVERITIES.indexOf(severity);
 
+/** `CRIT`, `WARN`, `INFO`. */
+export const severityWord = (severity: Severity): string => severity.toUpperCase();
+
 /** `silent`: told without a sound where the channel knows the difference. */
 export type Loudness = "on" | "silent" | "off";
 

@@ -22,6 +22,7 @@ import type { Address } from "../../sync/events.ts";
 import type { Leases } from "../../sync/ports.ts";
 import { POLLED_FRESH_MS } from "../http/health.ts";
 import { backlog, type Cursors, laneOf, type Outbox, openOutbox } from "../outbox.ts";
+import { duration, plainDecimal } from "../words.ts";
 import {
   type AlertAbout,
   type AlertStep,
@@ -43,10 +44,9 @@ import { DatabasePulse } from "./databasePulse.ts";
 import { type EventAlert, EventWatch, OLD_MS } from "./events.ts";
 import { type Gap, putGap, readGaps, stepGap } from "./gapEvents.ts";
 import { type Condition, type Memory, step, threshold } from "./machine.ts";
-import { duration, plainDecimal, severityWord } from "./message.ts";
 import { observeAccounts, observeSlowly, PRICE_BAND, type Seen } from "./observe.ts";
 import { messageOf, publication } from "./publication.ts";
-import { type ConditionRule, GAP_FOR_MS, type PriceWatch, type RuleSet } from "./rules.ts";
+import { type ConditionRule, GAP_FOR_MS, type PriceWatch, type RuleSet, severityWord } from "./rules.ts";
 
 export const WATCH_DEFAULTS = {
   /** New events are read this often. */

@@ -2,6 +2,7 @@
  * Text in terminal cells. Pure. Guarantees: `fit` gives exactly the asked width; text from the wire cannot move the
  * cursor or change colors, because control characters are taken out; colors never count as cells.
  */
+import { printable } from "../words.ts";
 
 export type Paint = "dim" | "bold" | "red" | "green" | "yellow" | "cyan" | "reverse" | "plain";
 
@@ -22,13 +23,6 @@ export interface Span {
 }
 
 export const span = (text: string, paint: Paint = "plain"): Span => ({ text, paint });
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
-
-/** Printable text, whatever was sent. */
-export const printable = (value: unknown): string =>
-  value === null || value === undefined ? "" : String(value).replace(CONTROL, "");
 
 /** East Asian wide characters and emoji take two cells; combining marks none. */
 function widthOf(character: string): number {

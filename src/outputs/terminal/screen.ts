@@ -4,7 +4,9 @@
  */
 import { type Decimal, gt, isZero, mul, round, sign } from "../../runtime/decimal.ts";
 import type { ChangeEvent, OrderEventRow, PositionRow } from "../../sync/events.ts";
-import { cut, fit, line, type Paint, printable, type Span, span, width } from "./cells.ts";
+import { eventPhrases, type Tone } from "../eventText.ts";
+import { printable } from "../words.ts";
+import { cut, fit, line, type Paint, type Span, span, width } from "./cells.ts";
 import {
   type AccountModel,
   type HistoryLine,
@@ -509,64 +511,25 @@ function sectionOf(view: View, screen: Screen, account: AccountModel, columns: n
   }
 }
 
-const text = (value: unknown): string => printable(value);
-const decimal = (value: unknown): string => trimmed(text(value));
+const TONES: Record<Tone, Paint> = {
+  plain: "plain",
+  good: "green",
+  bad: "red",
+  state: "cyan",
+  warn: "yellow",
+};
+/** Below this the tape leaves details out. */
+const DETAIL_COLUMNS = 72;
 
-/** One event of the tape: time, what, how much, and what came of it. */
+/** One event of the tape. */
 function tapeRow(event: ChangeEvent, columns: number): Row {
-  const { data } = event;
-  const at = span(`${clock(event.timeMs)} `, "dim");
-  const side = (): Span =>
-    span(fit(text(data.side), 6), data.side === "buy" || data.side === "long" ? "green" : "red");
+  const phrases = eventPhrases(event).filter(({ isDetail }) => !isDetail || columns >= DETAIL_COLUMNS);
   const late: Row = event.source === "stream" || columns < 60 ? [] : [span(` ${event.source}`, "dim")];
-  switch (event.type) {
-    case "fill.created": {
-      const pnl = text(data.closed_pnl);
-      const closed: Row = /^-?\d/.test(pnl) && !isZero(pnl) ? [span(` pnl ${signed(pnl)}`, tone(pnl))] : [];
-      const fee = columns >= 72 ? [span(` fee ${decimal(data.fee)}`, "dim")] : [];
-      return [
-        at,
-        span("fill  ", "bold"),
-        side(),
-        span(`${decimal(data.size)} ${text(data.coin)} @ ${decimal(data.price)}`),
-        ...closed,
-        ...fee,
-        ...late,
-      ];
-    }
-    case "order.updated": {
-      const filled = decimal(data.filled);
-      const done = filled === "0" ? "" : ` ${filled} done`;
-      return [
-        at,
-        span("order "),
-        side(),
-        span(`${decimal(data.size)} ${text(data.coin)} @ ${decimal(data.limit_price)}`),
-        span(` ${text(data.status)}`, "cyan"),
-        span(done, "dim"),
-        ...late,
-      ];
-    }
-    case "position.updated":
-      return [at, span("pos   "), side(), span(`${decimal(data.size)} ${text(data.coin)}`), ...late];
-    case "funding.created": {
-      const usdc = text(data.usdc);
-      return [at, span("fund  "), span(signed(usdc, 4), tone(usdc)), span(` ${text(data.coin)}`), ...late];
-    }
-    case "ledger.created": {
-      const usdc = data.usdc == null ? "" : ` ${signed(text(data.usdc))}`;
-      return [at, span("ledger "), span(`${text(data.type)}${usdc}`), ...late];
-    }
-    case "drift.found":
-      return [
-        at,
-        span("drift ", "yellow"),
-        span(
-          `${text(data.stream)} ${text(data.cause)} ${data.repaired_at_ms === null ? "not explained" : "healed"}`,
-          "yellow",
-        ),
-      ];
-  }
+  return [
+    span(`${clock(event.timeMs)} `, "dim"),
+    ...phrases.map(({ text, tone, isDetail }) => span(text, isDetail ? "dim" : TONES[tone])),
+    ...late,
+  ];
 }
 
 // --- streams --------------------------------------------------------------------------------------------------------

@@ -4,10 +4,11 @@
  */
 import { DeliveryError } from "../../errors.ts";
 import type { Clock } from "../../runtime/clock.ts";
+import type { Aliases } from "../eventText.ts";
 import type { OutboxEvent } from "../outbox.ts";
 import type { Endpoint, Format } from "./endpoints.ts";
 import type { HttpRequest, HttpSend } from "./httpSend.ts";
-import { type Aliases, BODIES } from "./payload.ts";
+import { BODIES } from "./payload.ts";
 import { type Attempt, retryAfterMs } from "./retry.ts";
 import { type Secret, signedHeaders } from "./signature.ts";
 

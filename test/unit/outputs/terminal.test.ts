@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { cut, fit, line, printable, span, width } from "../../../src/outputs/terminal/cells.ts";
+import { cut, fit, line, span, width } from "../../../src/outputs/terminal/cells.ts";
 import { keysOf, press, SHOWN_FIRST, type Shown } from "../../../src/outputs/terminal/keys.ts";
 import {
   type AccountModel,
@@ -14,6 +14,7 @@ import {
 } from "../../../src/outputs/terminal/model.ts";
 import { age, money, render } from "../../../src/outputs/terminal/screen.ts";
 import { Terminal } from "../../../src/outputs/terminal/terminal.ts";
+import { printable } from "../../../src/outputs/words.ts";
 import { VirtualClock } from "../../../src/simulator/world.ts";
 import type { ChangeEvent } from "../../../src/sync/events.ts";
 import { dashboardOf, orderEventOf, positionOf, T } from "../../contract/rows.ts";
@@ -155,7 +156,7 @@ test("the overview at 80×24 says what matters", () => {
     "12.3 %",
     "open orders 1",
     "Limit Gtc",
-    "fill  buy   0.5 BTC @ 83000",
+    "bought 0.5 BTC at 83000",
     "○state stale 20s",
     "complete since the beginning, 0 gaps",
     "weight 120/1200",
@@ -179,7 +180,7 @@ test("a tiny profit on the tape is not nothing", () => {
     rows: 24,
     color: false,
   });
-  assert.match(text.join("\n"), /pnl −0\.0003/);
+  assert.match(text.join("\n"), /closed PnL -0\.0003/);
 });
 
 test("old figures say as of when, and an unknown health says so in a word", () => {

@@ -7,10 +7,11 @@ import { inspect } from "node:util";
 import fc from "fast-check";
 import { Webhook } from "standardwebhooks";
 import { DeliveryError } from "../../../src/errors.ts";
+import { eventText } from "../../../src/outputs/eventText.ts";
 import type { OutboxEvent } from "../../../src/outputs/outbox.ts";
 import { isPublicAddress } from "../../../src/outputs/webhooks/addressGuard.ts";
 import { createHttpSend, type HttpRequest, privateTarget } from "../../../src/outputs/webhooks/httpSend.ts";
-import { BODIES, eventText, unknownPattern, wants } from "../../../src/outputs/webhooks/payload.ts";
+import { BODIES, unknownPattern, wants } from "../../../src/outputs/webhooks/payload.ts";
 import { judge, retryAfterMs } from "../../../src/outputs/webhooks/retry.ts";
 import {
   isSecret,
@@ -132,7 +133,7 @@ describe("bodies", () => {
 
   it("name the account by its alias, else in short", () => {
     assert.ok(
-      eventText(EVENT, new Map([[EVENT.account!, "main"]])).startsWith("main: bought 0.50 BTC at 83000.0"),
+      eventText(EVENT, new Map([[EVENT.account!, "main"]])).startsWith("main: bought 0.5 BTC at 83000, "),
     );
     assert.ok(eventText(EVENT, new Map()).startsWith("0xaaaa…aaaa: "));
   });
