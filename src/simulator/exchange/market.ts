@@ -143,25 +143,21 @@ function bare(
 const perpAsset = (dexIndex: number, index: number): number =>
   dexIndex === 0 ? index : 100_000 + dexIndex * 10_000 + index;
 
-export function listMarkets(universe: Universe): Market[] {
-  const markets: Market[] = [];
-  universe.dexes.forEach((dex: DexListing, dexIndex) => {
-    dex.perps.forEach((listing, index) => {
-      const asset = perpAsset(dexIndex, index);
-      const market = bare(
-        listing.name,
-        asset,
-        dex.name,
-        listing.szDecimals,
-        6 - listing.szDecimals,
-        listing.price,
-      );
-      const table = universe.marginTables.find((t) => t.id === listing.marginTableId);
-      market.halted = listing.isDelisted === true;
-      market.perp = { ...listing, tiers: tiersOf(table, listing.maxLeverage) };
-      markets.push(market);
-    });
+/** The perps of the dex at this index of the universe. */
+export function listPerps(universe: Universe, dexIndex: number): Market[] {
+  const dex = universe.dexes[dexIndex] as DexListing;
+  return dex.perps.map((listing, index) => {
+    const { name, szDecimals, price } = listing;
+    const market = bare(name, perpAsset(dexIndex, index), dex.name, szDecimals, 6 - szDecimals, price);
+    const table = universe.marginTables.find((t) => t.id === listing.marginTableId);
+    market.halted = listing.isDelisted === true;
+    market.perp = { ...listing, tiers: tiersOf(table, listing.maxLeverage) };
+    return market;
   });
+}
+
+export function listMarkets(universe: Universe): Market[] {
+  const markets = universe.dexes.flatMap((_, dexIndex) => listPerps(universe, dexIndex));
   const token = (index: number) => universe.tokens.find((t) => t.index === index) as TokenListing;
   for (const listing of universe.spot) {
     const base = token(listing.tokens[0]);

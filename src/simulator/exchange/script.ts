@@ -6,6 +6,7 @@ import { InvariantError } from "../../errors.ts";
 import type { Decimal } from "../../runtime/decimal.ts";
 import type { JsonObject } from "../contract.ts";
 import { type Account, applyPerpFill, balanceOf, positionOf } from "./account.ts";
+import { deployDex } from "./deploy.ts";
 import { abs, type Fixed, fixed, format, mul } from "./fixed.ts";
 import { addressOf, tradeId, ZERO_HASH } from "./ids.ts";
 import { backstopAddress, transferPosition } from "./liquidation.ts";
@@ -40,6 +41,8 @@ export type Script =
   | { type: "settleOutcome"; outcome: number; winner: 0 | 1 }
   /** Ends open orders of `user` (of one coin, if given) with any status, also one the venue has not invented yet. */
   | { type: "endOrders"; user: string; coin?: string; status: string }
+  /** A HIP-3 dex is deployed, with these coins at these prices; `GOLD` of `abc` is traded as `abc:GOLD`. */
+  | { type: "deployDex"; name: string; coins: Record<string, Decimal> }
   /** Delists a perp: orders go, positions are settled at the mark. */
   | { type: "delist"; coin: string }
   /** The open interest of a perp has reached its cap, or (`capped: false`) is below it again. */
@@ -63,6 +66,7 @@ export function runScript(world: World, script: Script): void {
   else if (script.type === "endOrders") {
     endOrders(world, accountOf(world, script.user.toLowerCase()), script.coin ?? null, script.status);
   } else if (script.type === "delist") delist(world, script.coin);
+  else if (script.type === "deployDex") deployDex(world, script.name, script.coins);
   else if (script.type === "openInterestCap") perpOf(world, script.coin).atInterestCap = script.capped;
   else recordNotification(world, accountOf(world, script.user.toLowerCase()), script.notification);
 }

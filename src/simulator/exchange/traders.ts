@@ -101,37 +101,57 @@ export interface Ladder {
   taker(): Account;
 }
 
+const named = <T>(kind: string, count: number, make: (name: string) => T): T[] =>
+  Array.from({ length: count }, (_, i) => make(`${kind} ${i}`));
+
 export function startTraders(world: World, options: TraderOptions): Map<string, Ladder> {
-  const makers = Array.from({ length: MAKERS }, (_, i) => endow(world, `maker ${i}`));
-  const takers = Array.from({ length: TAKERS }, (_, i) => endow(world, `taker ${i}`));
+  const makers = named("maker", MAKERS, (name) => endow(world, name));
+  const takers = named("taker", TAKERS, (name) => endow(world, name));
   const ladders = new Map<string, Ladder>();
   for (const market of world.markets) {
     if (market.halted) continue;
     if (options.coins !== undefined && !options.coins.includes(market.coin)) continue;
-    const random = seededRandom(`${world.seed}:desk:${market.coin}`);
-    const price = toFloat(market.oraclePx);
-    const desk: Desk = {
-      world,
-      market,
-      options,
-      random,
-      makers,
-      takers,
-      quotes: [],
-      fair: price,
-      anchor: price,
-      basis: 0,
-    };
-    requote(desk);
-    scheduleStep(desk, world.startMs + Math.floor(random.next() * options.stepMs));
-    scheduleTake(desk, world.startMs);
-    ladders.set(market.coin, {
-      market,
-      requote: () => requote(desk),
-      taker: () => pick(desk.takers, random),
-    });
+    ladders.set(market.coin, openDesk(world, market, options, makers, takers));
   }
   return ladders;
+}
+
+/** Makers and takers come to a dex that was not there when they started. */
+export function joinDex(
+  world: World,
+  ladders: Map<string, Ladder>,
+  markets: readonly Market[],
+  options: TraderOptions,
+): void {
+  const trader = (name: string) => accountOf(world, addressOf(world.seed, name), true);
+  const makers = named("maker", MAKERS, trader);
+  const takers = named("taker", TAKERS, trader);
+  for (const account of [...makers, ...takers])
+    fund(world, account, WEALTH, new Set(markets.map(({ dex }) => dex)));
+  for (const market of markets) ladders.set(market.coin, openDesk(world, market, options, makers, takers));
+}
+
+function openDesk(
+  world: World,
+  market: Market,
+  options: TraderOptions,
+  makers: Account[],
+  takers: Account[],
+): Ladder {
+  const random = seededRandom(`${world.seed}:desk:${market.coin}`);
+  const price = toFloat(market.oraclePx);
+  const desk: Desk = {
+    ...{ world, market, options, random, makers, takers },
+    quotes: [],
+    fair: price,
+    anchor: price,
+    basis: 0,
+  };
+  requote(desk);
+  const fromMs = Math.max(world.startMs, world.nowMs);
+  scheduleStep(desk, fromMs + Math.floor(random.next() * options.stepMs));
+  scheduleTake(desk, fromMs);
+  return { market, requote: () => requote(desk), taker: () => pick(desk.takers, random) };
 }
 
 const pick = (accounts: Account[], random: Random): Account =>

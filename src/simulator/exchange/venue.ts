@@ -30,7 +30,7 @@ import { normalizeRecorded, type RecordedAccount } from "./recorded.ts";
 import { runScript, type Script } from "./script.ts";
 import { DEFAULT_SWITCHES, type Switches } from "./switches.ts";
 import { fireTriggers } from "./tpsl.ts";
-import { DEFAULT_TRADERS, type Ladder, startTraders, type TraderOptions } from "./traders.ts";
+import { DEFAULT_TRADERS, joinDex, type Ladder, startTraders, type TraderOptions } from "./traders.ts";
 import { deposit } from "./transfers.ts";
 import { twapStates, watchTwaps } from "./twap.ts";
 import { DEFAULT_UNIVERSE, type Universe } from "./universe.ts";
@@ -59,7 +59,7 @@ export interface SimulatedVenue extends Venue {
   setRecorded(user: string, recorded: RecordedAccount): void;
   /** Moves the oracle price; triggers, liquidations and quotes follow. */
   setOracle(coin: string, px: Decimal): void;
-  /** Makes something happen that no user can: ADL, dust conversion, vaults, outcome settlement, ledger rows. */
+  /** Makes something happen that no user can: ADL, dust conversion, vaults, outcome settlement, ledger rows, new dexes. */
   script(script: Script): void;
 }
 
@@ -103,6 +103,8 @@ class VenueModel implements SimulatedVenue {
   readonly #world: World;
   #listeners = new Set<(block: Block) => void>();
   #ladders: Map<string, Ladder> = new Map();
+  /** Null while nobody quotes. */
+  #traders: TraderOptions | null = null;
 
   constructor(world: World) {
     this.#world = world;
@@ -113,7 +115,8 @@ class VenueModel implements SimulatedVenue {
     this.#open();
     startFunding(world);
     if (options.traders !== false) {
-      this.#ladders = startTraders(world, { ...DEFAULT_TRADERS, ...options.traders });
+      this.#traders = { ...DEFAULT_TRADERS, ...options.traders };
+      this.#ladders = startTraders(world, this.#traders);
     }
     for (const account of options.activeAccounts ?? []) {
       startActiveAccount(world, this.#ladders, account, world.startMs);
@@ -286,6 +289,10 @@ class VenueModel implements SimulatedVenue {
     this.#open();
     beginTransaction(this.#world);
     runScript(this.#world, script);
+    if (script.type === "deployDex" && this.#traders !== null) {
+      const listed = this.#world.markets.filter(({ dex }) => dex === script.name);
+      joinDex(this.#world, this.#ladders, listed, this.#traders);
+    }
     this.#settle();
   }
 

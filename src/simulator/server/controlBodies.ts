@@ -104,6 +104,11 @@ export const scriptBody = z.discriminatedUnion("type", [
     coin: z.string().optional(),
     status: z.string().min(1),
   }),
+  z.strictObject({
+    type: kind("deployDex"),
+    name: z.string(),
+    coins: z.record(z.string().min(1), positiveDecimal),
+  }),
   z.strictObject({ type: kind("delist"), coin: z.string() }),
   z.strictObject({ type: kind("openInterestCap"), coin: z.string(), capped: z.boolean() }),
   z.strictObject({ type: kind("notification"), user: address, notification: z.string() }),

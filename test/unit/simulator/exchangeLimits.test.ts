@@ -152,6 +152,50 @@ test("delisting cancels orders and settles positions at the mark, in this world 
   assert.equal("isDelisted" in (fresh.universe[0] ?? {}), false);
 });
 
+test("a dex that is deployed while the venue runs is listed last, quoted, traded on and told like the others", () => {
+  const venue = createVenue({ seed: 3, traders: { coins: ["BTC"] } });
+  const ask = (request: JsonObject) => venue.info(request).body as Json;
+  const before = (ask({ type: "perpDexs" }) as Json[]).length;
+  venue.advance(venue.nowMs + 30_000);
+  venue.script({ type: "deployDex", name: "abc", coins: { GOLD: "2400.0", OIL: "70.5" } });
+  const dexes = ask({ type: "perpDexs" }) as (JsonObject | null)[];
+  assert.equal(dexes.length, before + 1);
+  assert.equal(dexes.at(-1)!.name, "abc");
+  const { universe } = ask({ type: "meta", dex: "abc" }) as { universe: JsonObject[] };
+  assert.deepEqual(
+    universe.map(({ name }) => name),
+    ["abc:GOLD", "abc:OIL"],
+  );
+  venue.addActiveAccount({ user: ALICE, fillsPerSecond: 2, coins: ["abc:GOLD"] });
+  venue.advance(venue.nowMs + 20_000);
+  const { fills, positions } = venue.truth(ALICE);
+  assert.ok(fills.length >= 20 && fills.every(({ coin }) => coin === "abc:GOLD"), `${fills.length} fills`);
+  assert.deepEqual(
+    positions.map(({ dex, coin }) => [dex, coin]),
+    [["abc", "abc:GOLD"]],
+  );
+  // Asset ids go on from the index of the dex.
+  const order = {
+    a: 100_000 + before * 10_000 + 1,
+    b: true,
+    p: "70",
+    s: "1",
+    r: false,
+    t: { limit: { tif: "Gtc" } },
+  };
+  const placed = venue.execute(ALICE, { type: "order", orders: [order], grouping: "na" }, { nonce: 1 });
+  assert.match(JSON.stringify(placed.body), /resting/);
+  for (const [name, coins] of [
+    ["abc", { X: "1" }],
+    ["xyz", { X: "1" }],
+    ["A B", { X: "1" }],
+    ["", { X: "1" }],
+    ["def", { X: "0" }],
+  ] as const)
+    assert.throws(() => venue.script({ type: "deployDex", name, coins }), RangeError, name);
+  assert.equal((ask({ type: "perpDexs" }) as Json[]).length, before + 1);
+});
+
 test("the switch historyLimit bounds what an account remembers", () => {
   const desk = openDesk({ switches: { historyLimit: 50, addressLimits: false } });
   for (let i = 0; i < 300; i++) desk.place(ALICE, { tif: "Ioc" });
