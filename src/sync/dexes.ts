@@ -3,8 +3,9 @@
  * is read again at every thorough catch-up, and at once when a row names a dex that it lacks.
  *
  * Guarantees: a dex once listed stays; a failed reading changes nothing; listeners hear of each new dex once. At most one
- * reading at a time, and for unlisted names at most one per `UNLISTED_RETRY_MS`.
+ * reading at a time; for an unlisted name at most one per `UNLISTED_RETRY_MS`, and for `UNLISTED_MAX` names in that time.
  */
+import { isObject } from "../protocol/decode.ts";
 import { INFO } from "../protocol/infoRequests.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
@@ -12,8 +13,11 @@ import type { InfoOptions, VenueInfo } from "./ports.ts";
 
 /** The first perp dex, which the venue serves when none is named. */
 const FIRST_DEX = "";
+/** What the venue calls spot where a dex could stand. */
+const SPOT = "spot";
 /** A dex that a row names and the venue does not list is asked for again this often at most. */
 const UNLISTED_RETRY_MS = 60_000;
+const UNLISTED_MAX = 10;
 /** A list as young as this is not read again: several accounts begin at once. */
 const FRESH_MS = 30_000;
 
@@ -27,12 +31,20 @@ export interface DexesDeps {
 export const dexOfCoin = (coin: string): string =>
   coin.includes(":") ? coin.slice(0, coin.indexOf(":")) : FIRST_DEX;
 
+/** The perp dexes that a ledger update names: money may be there before anything is traded. */
+export function dexesOfUpdate(update: unknown): string[] {
+  const delta = isObject(update) && isObject(update.delta) ? update.delta : {};
+  const named = [delta.dex, delta.sourceDex, delta.destinationDex];
+  return named.filter((dex): dex is string => typeof dex === "string" && dex !== SPOT);
+}
+
 export class Dexes {
   readonly #deps: DexesDeps;
   #names: readonly string[] = [FIRST_DEX];
   #reading: Promise<void> | null = null;
   #readAtMs = Number.NEGATIVE_INFINITY;
-  #unlistedAskedMs = Number.NEGATIVE_INFINITY;
+  /** When each name was last asked for in vain. */
+  readonly #unlisted = new Map<string, number>();
   readonly #listeners = new Set<(added: readonly string[]) => void>();
 
   constructor(deps: DexesDeps) {
@@ -71,15 +83,18 @@ export class Dexes {
   /** A row is of this dex: the list is read again when it lacks it. Never rejects. */
   async noteNamed(dex: string, options: InfoOptions): Promise<void> {
     const { clock, log } = this.#deps;
-    if (this.#names.includes(dex) || clock.now() - this.#unlistedAskedMs < UNLISTED_RETRY_MS) return;
-    this.#unlistedAskedMs = clock.now();
+    const nowMs = clock.now();
+    for (const [name, askedMs] of this.#unlisted)
+      if (nowMs - askedMs >= UNLISTED_RETRY_MS) this.#unlisted.delete(name);
+    if (this.#names.includes(dex) || this.#unlisted.has(dex) || this.#unlisted.size >= UNLISTED_MAX) return;
+    this.#unlisted.set(dex, nowMs);
     try {
       await this.#renew(options);
       if (!this.#names.includes(dex))
         log.warn("a row names a perp dex that the venue does not list", { dex });
     } catch (error) {
       // The next row that names it asks again at once.
-      this.#unlistedAskedMs = Number.NEGATIVE_INFINITY;
+      this.#unlisted.delete(dex);
       if (!options.signal?.aborted) log.warn("the list of perp dexes could not be read", { dex, error });
     }
   }

@@ -25,7 +25,7 @@ import { append, isEmpty } from "../batch.ts";
 import { CASH_GRACE_MS, CashCheck, type CashSuspicion } from "../cashCheck.ts";
 import type { Commit } from "../commit.ts";
 import type { Interval } from "../coverage.ts";
-import { type Dexes, dexOfCoin } from "../dexes.ts";
+import { type Dexes, dexesOfUpdate, dexOfCoin } from "../dexes.ts";
 import type {
   Address,
   Applied,
@@ -417,6 +417,7 @@ export class Account {
     }
     for (const list of [batch.fills, batch.orderEvents, batch.funding])
       for (const { coin } of list ?? []) this.#noteDex(dexOfCoin(coin));
+    for (const { raw } of batch.ledger ?? []) for (const dex of dexesOfUpdate(raw)) this.#noteDex(dex);
     return applied;
   }
 
