@@ -2,7 +2,7 @@
  * What a command is: a name, the options it takes, and what it does. Exit codes are fixed (design §4) and live here.
  */
 import type { OptionName, Options } from "../config.ts";
-import { ConfigError, MigrationError, RateLimitError, StoreError, TransportError } from "../errors.ts";
+import { ConfigError, MigrationError, ProtocolError, StoreError, TransportError } from "../errors.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Lifecycle } from "../runtime/lifecycle.ts";
 import type { Log } from "../runtime/log.ts";
@@ -15,14 +15,18 @@ export const EXIT = {
   drift: 4,
   venue: 5,
   database: 6,
+  refused: 7,
 } as const;
+
+/** SQLSTATE classes of a database that is there and says no: data, constraints, privileges, syntax, limits, triggers. */
+const REFUSALS = /^(22|23|25|42|44|54|P0)/;
 
 /** Which exit code an error means. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof ConfigError) return EXIT.usage;
   if (error instanceof MigrationError) return EXIT.migration;
-  if (error instanceof StoreError) return EXIT.database;
-  if (error instanceof RateLimitError || error instanceof TransportError) return EXIT.venue;
+  if (error instanceof StoreError) return REFUSALS.test(error.sqlState ?? "") ? EXIT.refused : EXIT.database;
+  if (error instanceof TransportError || error instanceof ProtocolError) return EXIT.venue;
   return EXIT.unexpected;
 }
 

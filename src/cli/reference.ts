@@ -66,7 +66,7 @@ export function configurationReference(commands: readonly Command[]): string {
     "## Exit codes",
     "",
     "0 ok · 1 unexpected · 2 usage or configuration · 3 migration pending or incompatible · 4 drift or gap found ·",
-    "5 venue unreachable or rate-limited · 6 database unreachable · 130/143 on signals.",
+    "5 venue unreachable, rate-limited or refusing a request · 6 database unreachable · 7 database refuses · 130/143 on signals.",
     "",
   ].join("\n");
 }

@@ -5,6 +5,7 @@
  * Guarantees: a dex once listed stays; a failed reading changes nothing; listeners hear of each new dex once. At most one
  * reading at a time; for an unlisted name at most one per `UNLISTED_RETRY_MS`, and for `UNLISTED_MAX` names in that time.
  */
+import { ProtocolError } from "../errors.ts";
 import { isObject } from "../protocol/decode.ts";
 import { INFO } from "../protocol/infoRequests.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -64,7 +65,12 @@ export class Dexes {
 
   /** Reads the list unless it was read before. Rejects as `request` does. */
   async open(signal: AbortSignal): Promise<readonly string[]> {
-    if (this.#readAtMs < 0) await this.#renew({ priority: "heal", signal });
+    if (this.#readAtMs >= 0) return this.#names;
+    await this.#renew({ priority: "heal", signal }).catch((error: unknown) => {
+      // An endpoint without HIP-3 has the first dex alone; the list is asked for again later.
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#deps.log.warn("the perp dexes are not told: only the first one is followed", { error });
+    });
     return this.#names;
   }
 

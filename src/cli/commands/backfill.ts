@@ -18,15 +18,13 @@ export const backfill: Command = {
   options: ["account", "network", "apiUrl", "wsUrl", "database", "since", "weight"],
   check: ({ options }) => void requireAccounts(options),
   run(context) {
-    return passes({ ...context, options: { ...context.options, once: true } }, async (accounts) => {
-      for (const account of accounts) {
-        await account.catchUp("backfill", context.signal);
-        await account.backfill("backfill", context.signal);
-        for (const stream of WINDOW_STREAMS) {
-          for (const { toMs } of account.known(stream, "unprovable")) {
-            const until = new Date(toMs).toISOString();
-            context.log.warn(`${stream} before ${until}: the venue does not serve them any more`);
-          }
+    return passes({ ...context, options: { ...context.options, once: true } }, async (account) => {
+      await account.catchUp("backfill", context.signal);
+      await account.backfill("backfill", context.signal);
+      for (const stream of WINDOW_STREAMS) {
+        for (const { toMs } of account.known(stream, "unprovable")) {
+          const until = new Date(toMs).toISOString();
+          context.log.warn(`${stream} before ${until}: the venue does not serve them any more`);
         }
       }
     });

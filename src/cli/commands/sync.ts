@@ -1,5 +1,6 @@
 /** `sync`: REST only, once or every `--interval`. A pass is complete: every gap that the venue can still serve is closed. */
 import { WHOLE_SHARES } from "../../connection/rateLimiter.ts";
+import { ProtocolError, TransportError } from "../../errors.ts";
 import { systemRandom } from "../../runtime/random.ts";
 import type { Account, Progress } from "../../sync/account/account.ts";
 import { committer } from "../../sync/commit.ts";
@@ -19,20 +20,18 @@ export const sync: Command = {
   options: ["account", "network", "apiUrl", "wsUrl", "database", "since", "once", "interval", "weight"],
   check: ({ options }) => void requireAccounts(options),
   async run(context) {
-    return passes(context, async (accounts) => {
-      for (const account of accounts) {
-        await account.catchUp("poll", context.signal);
-        await account.backfill("poll", context.signal);
-      }
+    return passes(context, async (account) => {
+      await account.catchUp("poll", context.signal);
+      await account.backfill("poll", context.signal);
     });
   },
 };
 
-/** Opens everything, then runs `pass` once or for ever; prints what each pass wrote. */
-export async function passes(
-  context: Context,
-  pass: (accounts: Account[]) => Promise<void>,
-): Promise<number> {
+/**
+ * Opens everything, then runs `pass` over each account, once or again and again; prints what each round wrote. What one
+ * account, or one part of it, could not be read costs no other: a single round then ends with the first of these errors.
+ */
+export async function passes(context: Context, pass: (account: Account) => Promise<void>): Promise<number> {
   const { options, clock, log, print, signal } = context;
   const config = engineConfig(context);
   const { store } = await openMigrated(context);
@@ -59,9 +58,18 @@ export async function passes(
     for (const account of accounts) await account.open();
     for (;;) {
       const startedAtMs = clock.now();
-      await pass(accounts);
+      const failures: unknown[] = [];
+      for (const account of accounts) {
+        await pass(account).catch((error: unknown) => failures.push(error));
+        signal.throwIfAborted();
+        failures.push(...account.failures.map(({ error }) => error));
+      }
       print(report(options.json, written, clock.now() - startedAtMs));
+      const fatal = failures.find((error) => options.once || !isOfTheVenue(error));
+      if (fatal) throw fatal;
       if (options.once) return EXIT.ok;
+      for (const error of failures)
+        log.warn("not everything could be read: the next pass asks again", { error });
       for (const table of Object.keys(written)) delete written[table];
       await clock.sleep(Math.max(0, startedAtMs + options.interval - clock.now()), signal);
     }
@@ -71,6 +79,10 @@ export async function passes(
     throw error;
   }
 }
+
+/** What may pass by itself, or costs a part only: an endless sync goes on. */
+const isOfTheVenue = (error: unknown): boolean =>
+  error instanceof TransportError || error instanceof ProtocolError;
 
 /** What one pass wrote, by table. */
 function report(json: boolean, written: Record<string, number>, tookMs: number): string {

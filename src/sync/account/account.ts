@@ -8,7 +8,7 @@
  * the other parts had their turn, and its gap stays a gap.
  */
 
-import { ProtocolError } from "../../errors.ts";
+import { ProtocolError, TransportError } from "../../errors.ts";
 import type { ReadParts, Unread } from "../../protocol/decode.ts";
 import { INFO } from "../../protocol/infoRequests.ts";
 import type { WireSpotState, WireStateParts } from "../../protocol/schemas.ts";
@@ -45,6 +45,7 @@ import type { Store, VenueInfo } from "../ports.ts";
 import { type FillSuspicion, type OrderSuspicion, SelfCheck, type Suspicion } from "../selfCheck.ts";
 import type { Volatilities } from "../volatility.ts";
 import { CoverageBook } from "./coverageBook.ts";
+import { FailedParts, type Part } from "./failedParts.ts";
 import { OpenOrders } from "./openOrders.ts";
 import { type Asking, OrderReader } from "./orderReader.ts";
 import { PURPOSES, type Purpose, type PurposeName } from "./purpose.ts";
@@ -123,6 +124,7 @@ export class Account {
   readonly #snapshots: Snapshots;
   readonly #orders: OrderReader;
   readonly #health: HealthWatch;
+  readonly #failed = new FailedParts();
   #catchUps = 0;
   #fillHeals = 0;
   #timeWarnedMs = Number.NEGATIVE_INFINITY;
@@ -236,8 +238,14 @@ export class Account {
   }
 
   async #askTime(asking: Asking): Promise<void> {
-    const status = await this.#deps.info.request(INFO.exchangeStatus, {}, ask(asking));
-    this.#noteVenueTime(status.result.value.time);
+    try {
+      const status = await this.#deps.info.request(INFO.exchangeStatus, {}, ask(asking));
+      this.#noteVenueTime(status.result.value.time);
+    } catch (error) {
+      // An endpoint that does not know the question tells its time in states; reading needs none.
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#deps.log.debug("the venue does not tell its time", { error });
+    }
   }
 
   /** Start of the wanted history. */
@@ -288,23 +296,70 @@ export class Account {
     const { overlapMs, quickOverlapMs } = this.#deps.options;
     const overlap = isThorough || purpose.overlap === "long" ? overlapMs : quickOverlapMs;
     const read = (stream: WindowStream, asking: Asking) =>
-      this.#readPresent(stream, asking, overlap).then(() => onRead(stream));
-    const fills = allOf([read("fills", first), read("twapFills", first)]);
+      this.#part(
+        stream,
+        signal,
+        this.#readPresent(stream, asking, overlap).then(() => onRead(stream)),
+      );
+    const fills = Promise.all([read("fills", first), read("twapFills", first)]);
     const states = this.#readStates(isThorough, rest);
     // Which dexes are in use follows from the states.
     const orders = Promise.allSettled(isThorough ? [states] : []).then(() => {
       signal.throwIfAborted();
       return this.#orders.read(this.#usedDexes(), this.#claimableToMs, rest);
     });
-    await allOf([
-      fills.then(() => name === "heal" && this.endHeal()),
-      read("funding", rest),
-      read("ledger", rest),
-      orders,
+    const settled = Promise.all([
       states.then((lacking) => this.#lookAgain(lacking, fills, rest)),
       // The snapshot also looks at the open orders.
       states.then(() => orders.catch(() => {})).then(() => this.#writeSnapshot(signal)),
     ]);
+    const failed = await Promise.all([
+      fills.then(([error]) => {
+        if (name === "heal" && error === null) this.endHeal();
+        return error;
+      }),
+      read("funding", rest),
+      read("ledger", rest),
+      this.#part("orders", signal, orders),
+      this.#part("states", signal, settled),
+    ]);
+    signal.throwIfAborted();
+    // Without fills, or without any answer, it was no catch-up.
+    const fatal = failed.every((error) => error !== null)
+      ? failed[0]
+      : failed[0] instanceof ProtocolError
+        ? null
+        : failed[0];
+    if (fatal) throw fatal;
+  }
+
+  /** One part of a catch-up: its failure is noted, said once, and costs no other part. Null when it was read. */
+  async #part(part: Part, signal: AbortSignal, reading: Promise<unknown>): Promise<Error | null> {
+    const { clock, log } = this.#deps;
+    try {
+      await reading;
+      if (this.#failed.clear(part)) log.info("can be read again", { part });
+      return null;
+    } catch (error) {
+      // What the database refuses for good, and bugs, concern everything.
+      if (!(error instanceof TransportError || error instanceof ProtocolError) || signal.aborted) throw error;
+      if (this.#failed.note(part, error, clock.now()))
+        log.warn("a part could not be read: it is asked for again, the others go on", { part, error });
+      return error;
+    }
+  }
+
+  /** Parts that could not be read when they were last asked for. */
+  get failures(): { part: Part; error: Error }[] {
+    return this.#failed.list();
+  }
+
+  /** Asks again for a part that failed. */
+  async #readPart(part: Part, asking: Asking): Promise<void> {
+    if (part === "orders") return this.#orders.read(this.#usedDexes(), this.#claimableToMs, asking);
+    if (part !== "states") return this.#readPresent(part, asking, this.#deps.options.quickOverlapMs);
+    await this.#readStates(true, asking);
+    await this.#writeSnapshot(asking.signal);
   }
 
   /** Proves what the reading of these streams a moment ago could not yet claim. */
@@ -317,6 +372,7 @@ export class Account {
   /** Whether history is missing that the next catch-up will not read by itself. */
   hasOldGaps(): boolean {
     return (
+      this.#failed.due(this.#deps.clock.now()).length > 0 ||
       this.#orders.isListDue(this.#deps.clock.now()) ||
       WINDOW_STREAMS.some((stream) => this.#oldGaps(stream).length > 0) ||
       this.#orders.unlisted().length > 0 ||
@@ -324,16 +380,36 @@ export class Account {
     );
   }
 
-  /** Closes every gap that catching up leaves, youngest first; then what is known of orders by their fills alone. */
+  /**
+   * Asks again for what failed, then closes every gap that catching up leaves, youngest first; then asks for what is known of
+   * orders by their fills alone. What fails costs itself only: the first failure is thrown at the end.
+   */
   async backfill(name: "poll" | "backfill", signal: AbortSignal): Promise<void> {
+    const { clock } = this.#deps;
     const asking: Asking = { priority: "backfill", source: PURPOSES[name].source, signal };
-    if (this.#orders.isListDue(this.#deps.clock.now()))
-      await this.#orders.readTransitions(this.#claimableToMs, { ...asking, priority: "reconcile" });
-    for (const stream of WINDOW_STREAMS) {
-      for (const gap of this.#oldGaps(stream).reverse()) await this.#readWindow(stream, gap, asking);
+    for (const part of this.#failed.due(clock.now()))
+      await this.#part(part, signal, this.#readPart(part, { ...asking, priority: "reconcile" }));
+    const duties: (() => Promise<unknown>)[] = [];
+    if (this.#orders.isListDue(clock.now()))
+      duties.push(() =>
+        this.#orders.readTransitions(this.#claimableToMs, { ...asking, priority: "reconcile" }),
+      );
+    for (const stream of WINDOW_STREAMS)
+      duties.push(async () => {
+        for (const gap of this.#oldGaps(stream).reverse()) await this.#readWindow(stream, gap, asking);
+      });
+    duties.push(async () => {
+      for (const window of this.#orders.unlisted()) await this.#orders.resolveUnlisted(window, asking);
+    });
+    duties.push(async () => {
+      for (const dex of this.#unaskedDexes()) await this.#orders.readOpen(dex, asking);
+    });
+    const failures: unknown[] = [];
+    for (const duty of duties) {
+      await duty().catch((error: unknown) => failures.push(error));
+      signal.throwIfAborted();
     }
-    for (const window of this.#orders.unlisted()) await this.#orders.resolveUnlisted(window, asking);
-    for (const dex of this.#unaskedDexes()) await this.#orders.readOpen(dex, asking);
+    if (failures.length > 0) throw failures[0];
   }
 
   #oldGaps(stream: TrackedStream): Interval[] {
@@ -487,7 +563,7 @@ export class Account {
   }
 
   /** What a state lacked is settled by its fills, or by a second state (ADR 0005). */
-  async #lookAgain(lacking: readonly StatePart[], fills: Promise<void>, asking: Asking): Promise<void> {
+  async #lookAgain(lacking: readonly StatePart[], fills: Promise<unknown>, asking: Asking): Promise<void> {
     if (lacking.length === 0) return;
     const { clock, options } = this.#deps;
     await Promise.allSettled([fills, clock.sleep(options.secondLookMs, asking.signal)]);
