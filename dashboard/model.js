@@ -159,11 +159,8 @@ export const serverNow = (model) => Date.now() + model.offsetMs;
 export const accountStatus = (model) =>
   model.status?.accounts.find((/** @type {Row} */ { address }) => address === model.account) ?? null;
 
-/** No data from the venue for this long is a word of warning, then stale. */
-const DELAYED_MS = 7_000;
-
 /**
- * How fresh what is shown is, and since when not. `asOfMs` is the time up to which it is true.
+ * How fresh what is shown is, by the bounds that the server gives for the way the account is followed, and since when not. `asOfMs` is the time up to which it is true.
  * @param {Model} model @returns {{ word: "live" | "delayed" | "stale" | "down" | "away" | "waiting", ageMs: number | null, asOfMs: number | null }}
  */
 export function freshness(model) {
@@ -174,5 +171,5 @@ export function freshness(model) {
   if (!account || ageMs === null) return { word: "waiting", ageMs, asOfMs };
   if (account.mode === "stream" && account.socket !== "live") return { word: "down", ageMs, asOfMs };
   if (!account.fresh) return { word: "stale", ageMs, asOfMs };
-  return { word: ageMs > DELAYED_MS && account.mode === "stream" ? "delayed" : "live", ageMs, asOfMs };
+  return { word: ageMs > account.delayed_after_ms ? "delayed" : "live", ageMs, asOfMs };
 }

@@ -19,6 +19,7 @@ create table hl_internal.accounts (
   account_address text primary key check (account_address = lower(account_address)),
   alias text,
   since_ms bigint,
+  poll_ms bigint,
   mode text,
   created_at timestamptz not null default now()
 );
@@ -26,6 +27,7 @@ comment on table hl_internal.accounts is 'Accounts that were ever followed. Its 
 comment on column hl_internal.accounts.account_address is '0x and 40 lower-case hex digits.';
 comment on column hl_internal.accounts.alias is 'Name given by the user.';
 comment on column hl_internal.accounts.since_ms is 'Start of the wanted history, Unix milliseconds; null until it is known. Only ever moves earlier.';
+comment on column hl_internal.accounts.poll_ms is 'How often the account is read over REST, milliseconds; null while it is streamed, or read once.';
 comment on column hl_internal.accounts.mode is 'Account mode last seen: standard, unified or portfolio.';
 comment on column hl_internal.accounts.created_at is 'When the account was first followed.';
 

@@ -38,6 +38,7 @@ create table hl_internal.accounts ( -- Accounts that were ever followed. Its row
   account_address text not null -- 0x and 40 lower-case hex digits.
   alias text -- Name given by the user.
   since_ms bigint -- Start of the wanted history, Unix milliseconds; null until it is known. Only ever moves earlier.
+  poll_ms bigint -- How often the account is read over REST, milliseconds; null while it is streamed, or read once.
   mode text -- Account mode last seen: standard, unified or portfolio.
   created_at timestamp with time zone not null default (now()) -- When the account was first followed.
   constraint accounts_account_address_check CHECK ((account_address = lower(account_address)))
@@ -1376,6 +1377,35 @@ end
 $function$
 ;
 -- Keeps equity_stretches after a change of hl_dashboard.
+
+create function hl_internal.fresh_for(poll_ms bigint)
+ RETURNS interval
+ LANGUAGE sql
+ IMMUTABLE
+RETURN CASE WHEN (poll_ms IS NULL) THEN '00:00:30'::interval ELSE GREATEST('00:05:00'::interval, (((3 * poll_ms))::double precision * '00:00:00.001'::interval)) END
+;
+-- How long the newest state of an account counts as fresh: while it is streamed (null), or polled this often.
+
+create function hl_internal.freshness(account text)
+ RETURNS TABLE(heard_at timestamp with time zone, poll_ms bigint, fresh_for interval, is_fresh boolean)
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT h.heard_at,
+     a.poll_ms,
+     f.fresh_for,
+     COALESCE((((now() - h.heard_at) >= (- f.fresh_for)) AND ((now() - h.heard_at) <= f.fresh_for)), false) AS "coalesce"
+    FROM ((hl_internal.accounts a
+      CROSS JOIN LATERAL ( SELECT hl_internal.fresh_for(a.poll_ms) AS fresh_for) f)
+      CROSS JOIN LATERAL ( SELECT COALESCE(min(s.read_at) FILTER (WHERE ((s.kind = 'perp'::text) AND (EXISTS ( SELECT
+                    FROM hl_positions p
+                   WHERE ((p.account_address = s.account_address) AND (p.dex = s.dex) AND (p.side <> 'flat'::text)))))), max(s.read_at)) AS heard_at
+            FROM hl_internal.states s
+           WHERE (s.account_address = a.account_address)) h)
+   WHERE (a.account_address = freshness.account);
+END
+;
+-- When the newest state of an account was read (the oldest of the dexes with open positions), how often it is polled (null: streamed), how long that counts as fresh, and whether it is.
 
 create function hl_internal.greater(a numeric, b numeric)
  RETURNS numeric
@@ -3437,7 +3467,7 @@ END
 ;
 -- The rows of hl_equity of one account as if its first snapshot were the first one not before since: profit and drawdown of a period.
 
-create view public.hl_account_now with (security_invoker=true) as -- The newest snapshot of every account. Health is unknown when positions are open and for 30 seconds neither a snapshot came nor anything was watched live: then hlsync is not running, or hears nothing.
+create view public.hl_account_now with (security_invoker=true) as -- The newest snapshot of every account. Health is unknown when positions are open and their states are not fresh: then hlsync is not running, or hears nothing.
 --   account_address text: Account.
 --   alias text: Name given by the user.
 --   as_of timestamp with time zone: The venue's time of the state.
@@ -3458,6 +3488,8 @@ create view public.hl_account_now with (security_invoker=true) as -- The newest 
 --   health_status text: Health in one word.
 --   health_reason text: The limiting factor in words, or why the score is unknown.
 --   health_components jsonb: Every part of the score.
+--   heard_at timestamp with time zone: When the newest states were read, pushed or polled: the oldest of the dexes with open positions.
+--   is_fresh boolean: Whether that is within what is normal for the way the account is followed (30 s streamed; polled 3 intervals, at least 5 min).
  SELECT a.account_address,
     a.alias,
     d.as_of,
@@ -3475,19 +3507,22 @@ create view public.hl_account_now with (security_invoker=true) as -- The newest 
     d.total_positions,
     d.total_unrealized_pnl,
         CASE
-            WHEN h.lately THEN d.health_score
+            WHEN h.is_known THEN d.health_score
             ELSE NULL::integer
         END AS health_score,
         CASE
-            WHEN h.lately THEN d.health_status
+            WHEN h.is_known THEN d.health_status
             ELSE 'unknown'::text
         END AS health_status,
         CASE
-            WHEN h.lately THEN d.health_reason
-            ELSE (('nothing came since '::text || to_char((h.heard_at AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD HH24:MI:SS'::text)) || ' UTC'::text)
+            WHEN h.is_known THEN d.health_reason
+            ELSE (('nothing came since '::text || to_char((h.since AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD HH24:MI:SS'::text)) || ' UTC'::text)
         END AS health_reason,
-    d.health_components
-   FROM ((hl_internal.accounts a
+    d.health_components,
+    f.heard_at,
+    f.is_fresh
+   FROM (((hl_internal.accounts a
+     CROSS JOIN LATERAL hl_internal.freshness(a.account_address) f(heard_at, poll_ms, fresh_for, is_fresh))
      CROSS JOIN LATERAL ( SELECT x.account_address,
             x.created_at,
             x.as_of,
@@ -3515,11 +3550,11 @@ create view public.hl_account_now with (security_invoker=true) as -- The newest 
           WHERE (x.account_address = a.account_address)
           ORDER BY x.as_of DESC
          LIMIT 1) d)
-     CROSS JOIN LATERAL ( SELECT w.heard_at,
-            ((d.total_positions = 0) OR ((now() - w.heard_at) <= '00:00:30'::interval)) AS lately
-           FROM ( SELECT GREATEST(d.as_of, to_timestamp(((((max(upper(c.covered)) - 1))::numeric / 1000.0))::double precision)) AS heard_at
-                   FROM hl_internal.coverage c
-                  WHERE ((c.account_address = a.account_address) AND (c.grade = 'streamed'::text))) w) h);
+     CROSS JOIN LATERAL ( SELECT ((d.total_positions = 0) OR (f.is_fresh AND ((now() - d.as_of) <= (f.fresh_for + '00:02:00'::interval)))) AS is_known,
+                CASE
+                    WHEN f.is_fresh THEN d.as_of
+                    ELSE COALESCE(f.heard_at, d.as_of)
+                END AS since) h);
 
 create view public.hl_account_now_text with (security_invoker=true) as -- hl_account_now with decimals as text, for clients that would round them.
 --   account_address text: Account.
@@ -3542,6 +3577,8 @@ create view public.hl_account_now_text with (security_invoker=true) as -- hl_acc
 --   health_status text: Health in one word.
 --   health_reason text: The limiting factor in words, or why the score is unknown.
 --   health_components jsonb: Every part of the score.
+--   heard_at timestamp with time zone: When the newest states were read, pushed or polled: the oldest of the dexes with open positions.
+--   is_fresh boolean: Whether that is within what is normal for the way the account is followed (30 s streamed; polled 3 intervals, at least 5 min).
  SELECT account_address,
     alias,
     as_of,
@@ -3561,7 +3598,9 @@ create view public.hl_account_now_text with (security_invoker=true) as -- hl_acc
     health_score,
     health_status,
     health_reason,
-    health_components
+    health_components,
+    heard_at,
+    is_fresh
    FROM hl_account_now;
 
 create view public.hl_balances_text with (security_invoker=true) as -- hl_balances with decimals as text, for clients that would round them.

@@ -16,7 +16,7 @@ begin
 end
 $$;
 grant usage on schema public, hl_internal to hlsync_reader;
-grant select on hl_internal.accounts, hl_internal.coverage, hl_internal.equity_stretches, hl_internal.latency_minutes,
+grant select on hl_internal.accounts, hl_internal.coverage, hl_internal.equity_stretches, hl_internal.latency_minutes, hl_internal.states,
   hl_internal.token_prices to hlsync_reader;
 alter role hlsync_reader set default_transaction_read_only = on;
 alter role hlsync_reader set statement_timeout = '30s';

@@ -30,6 +30,7 @@ import {
   type Reading,
   readFrame,
   type Subscription,
+  silentAfterMs,
   subscriptionKey,
 } from "../protocol/channels.ts";
 import type { SubscriptionStatus } from "../sync/ports.ts";
@@ -531,7 +532,7 @@ export class Session {
     const { cadenceMs } = entry.channel;
     if (cadenceMs === null) return Number.POSITIVE_INFINITY;
     const isDead = entry.renewed && this.#blamed.has(entry.key);
-    return this.#nowMs + (isDead ? RETRY_AFTER_MS : staleAfterMs(cadenceMs));
+    return this.#nowMs + (isDead ? RETRY_AFTER_MS : silentAfterMs(cadenceMs));
   }
 
   #farewell(entry: Entry | undefined): void {
@@ -621,9 +622,6 @@ export class Session {
     return user !== null && !this.#admitted.has(user);
   }
 }
-
-/** State channels are re-pushed every 4–5 s; two missed pushes and a little are an alarm. */
-export const staleAfterMs = (cadenceMs: number): number => Math.max(12_000, 2.4 * cadenceMs);
 
 const userOf = (subscription: Subscription): string | null =>
   typeof subscription.user === "string" ? subscription.user.toLowerCase() : null;

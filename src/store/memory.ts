@@ -135,8 +135,9 @@ export function createMemoryStore(): Store {
     async positions(account) {
       return of(memory.positions.values(), account);
     },
-    async wantedSince() {
-      return null;
+    async noteFollowed() {},
+    async followedAs() {
+      return { sinceMs: null, pollMs: null };
     },
     async balances() {
       return [];

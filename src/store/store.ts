@@ -25,6 +25,7 @@ import type {
 import { FORGOTTEN } from "../sync/normalize.ts";
 import type {
   AccountState,
+  FollowedAs,
   Leases,
   MoneyTie,
   QuarantinedMessage,
@@ -348,12 +349,20 @@ export function openStore(database: Database): DatabaseStore {
       return found.map(({ id }) => id);
     },
 
-    async wantedSince(account) {
-      const [row] = await rows<{ sinceMs: number | null }>(
-        `select since_ms as "sinceMs" from hl_internal.accounts where account_address = $1`,
+    async noteFollowed(account, pollMs) {
+      await rows(
+        `update hl_internal.accounts set poll_ms = $2
+         where account_address = $1 and poll_ms is distinct from $2::bigint`,
+        [account, pollMs],
+      );
+    },
+
+    async followedAs(account) {
+      const [row] = await rows<FollowedAs>(
+        `select since_ms as "sinceMs", poll_ms as "pollMs" from hl_internal.accounts where account_address = $1`,
         [account],
       );
-      return row?.sinceMs ?? null;
+      return row ?? { sinceMs: null, pollMs: null };
     },
 
     positions: positionsOf,

@@ -60,6 +60,8 @@ export interface EngineStatus {
     address: Address;
     alias: string | null;
     mode: "stream" | "poll";
+    /** How often it is read over REST; null while it is streamed. */
+    pollMs: number | null;
     /** Null while polled, and on standby. */
     lane: LaneStatus | null;
     /** `standby`: another process follows the account, this one would take over. */
@@ -200,6 +202,7 @@ export class Engine {
     const deps = { ...this.#deps, volatilities: this.#volatilities, dexes: this.#dexes };
     const account = openAccount(deps, this.#config, followed, this.#commit);
     await account.open();
+    await this.#deps.store.noteFollowed(account.address, this.#pollMsOf(followed));
     signal.throwIfAborted();
     followed.account = account;
     if (followed.mode === "poll") return;
@@ -223,6 +226,11 @@ export class Engine {
     });
   }
 
+  /** How often it is read over REST; null while it is streamed. */
+  #pollMsOf({ mode }: Followed): number | null {
+    return mode === "stream" ? null : this.#pollMs;
+  }
+
   /** Accounts without a stream take turns, each as often as the budget allows but not more than every `pollMs`. */
   async #poll(): Promise<void> {
     const { signal } = this.#abort;
@@ -239,13 +247,14 @@ export class Engine {
   status(): EngineStatus {
     const duties = new Map(this.#standby?.status().map((duty) => [duty.name, duty]));
     return {
-      accounts: this.#followed.map(({ address, alias, mode, account, lane }) => ({
-        address,
-        alias,
-        mode,
-        lane: lane?.status() ?? null,
-        role: account === null ? "standby" : "active",
-        holder: duties.get(followLease(address))?.holder ?? null,
+      accounts: this.#followed.map((followed) => ({
+        address: followed.address,
+        alias: followed.alias,
+        mode: followed.mode,
+        pollMs: this.#pollMsOf(followed),
+        lane: followed.lane?.status() ?? null,
+        role: followed.account === null ? "standby" : "active",
+        holder: duties.get(followLease(followed.address))?.holder ?? null,
       })),
     };
   }

@@ -18,11 +18,10 @@ import type { WireClearinghouseState, WirePosition, WireSpotState } from "../pro
 import { add, type Decimal, div, isZero, neg, sign, sub, sum } from "../runtime/decimal.ts";
 import type { AccountMode } from "./dashboard.ts";
 import type { Side } from "./events.ts";
+import { STREAMED } from "./freshness.ts";
 
 export const HEALTH_VERSION = 1;
 
-/** A state older than this says nothing about open positions. */
-export const STALE_MS = 30_000;
 /** The venue liquidates portfolio-margin accounts above this ratio. */
 const PORTFOLIO_THRESHOLD = 0.95;
 /** Points that L takes at so many daily moves from liquidation; linear between, flat outside. */
@@ -253,7 +252,8 @@ function missingParts(inputs: HealthInputs, held: Held[]): string[] {
   if (mode !== "standard" && spot === null) missing.push("the spot state is not known yet");
   if (held.length === 0) return missing;
   if (stateAgeMs === null) missing.push("no state was received yet");
-  else if (stateAgeMs > STALE_MS) missing.push(`no state since ${clockTime(inputs.nowMs - stateAgeMs)} UTC`);
+  else if (stateAgeMs > STREAMED.staleMs)
+    missing.push(`no state since ${clockTime(inputs.nowMs - stateAgeMs)} UTC`);
   if (inputs.drawdown === null) missing.push("the drawdown is not read yet");
   if (inputs.stops === null) missing.push("the open orders are not known yet");
   for (const { dex, position, isolated } of held) {

@@ -13,7 +13,8 @@ import { type Decimal, isDecimal, isZero, mul, sign } from "../runtime/decimal.t
 import type { Log } from "../runtime/log.ts";
 import { type AccountStates, DOLLAR_TOKENS, dashboardRow, ownTotal } from "./dashboard.ts";
 import type { Address, Batch, DashboardRow, OrderEventRow } from "./events.ts";
-import { STALE_MS, type StopOrder, scoreHealth } from "./health.ts";
+import { STREAMED } from "./freshness.ts";
+import { type StopOrder, scoreHealth } from "./health.ts";
 import type { InfoOptions, Store, VenueInfo } from "./ports.ts";
 import { quarantineRows } from "./quarantine.ts";
 import type { Volatilities } from "./volatility.ts";
@@ -101,7 +102,7 @@ export class HealthWatch {
 
   /** Whether the states are too old for the positions that are open. */
   isStale(states: WatchedStates): boolean {
-    return heldDexes(states).length > 0 && (this.#ageMs(states) ?? 0) > STALE_MS;
+    return heldDexes(states).length > 0 && (this.#ageMs(states) ?? 0) > STREAMED.staleMs;
   }
 
   /** The snapshot, scored. */

@@ -38,6 +38,8 @@ export interface AccountState {
 export interface Store {
   /** Registers the account (idempotent; `sinceMs` only ever moves earlier) and reads its state. */
   openAccount(account: Address, alias: string | null, sinceMs: number | null): Promise<AccountState>;
+  /** How the account is followed from now on: read over REST this often, or streamed, or not followed (null). */
+  noteFollowed(account: Address, pollMs: number | null): Promise<void>;
   /** Writes all of it or nothing, as joins, with coverage and outbox rows in the same transaction. */
   apply(batch: Batch): Promise<Applied>;
   /** Of one stream, or of all. */
@@ -63,8 +65,8 @@ export interface Store {
     belowId: number,
     limit: number,
   ): Promise<number[]>;
-  /** Start of the wanted history; null when the account is not known or nothing is wanted yet. */
-  wantedSince(account: Address): Promise<number | null>;
+  /** How the account was last followed; all null when it is not known. */
+  followedAs(account: Address): Promise<FollowedAs>;
   positions(account: Address): Promise<PositionRow[]>;
   balances(account: Address): Promise<BalanceRow[]>;
   /** The newest state of each perp dex and of spot that was stored. */
@@ -76,6 +78,13 @@ export interface Store {
   moneyTie(account: Address): Promise<MoneyTie | null>;
   /** Percent below the highest equity since `sinceMs`, deposits and withdrawals taken out; null without snapshots. */
   drawdownPct(account: Address, sinceMs: number): Promise<Decimal | null>;
+}
+
+export interface FollowedAs {
+  /** Start of the wanted history; null while nothing is wanted. */
+  sinceMs: number | null;
+  /** How often it is read over REST; null while it is streamed. */
+  pollMs: number | null;
 }
 
 export interface StoredState extends StatePart {

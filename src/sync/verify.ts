@@ -41,14 +41,18 @@ export async function verify({
 
   // Before the time is asked: no honest claim lies beyond what the venue then says.
   const coverage = await store.coverage(account);
-  const sinceMs = (await store.wantedSince(account)) ?? 0;
+  const followed = await store.followedAs(account);
+  const sinceMs = followed.sinceMs ?? 0;
   const status = await run.info.request(INFO.exchangeStatus, {}, ask(run));
   const venueTimeMs = status.result.value.time;
   const toMs = venueTimeMs - SETTLED_MS;
 
   const histories = await compareHistories(run, { fromMs: sinceMs, toMs });
   const orders = await compareOrders(run, dexes.names, toMs);
-  const live = await compareStates(run, dexes, Math.max(0, ...coverage.map((row) => row.toMs)));
+  const live = await compareStates(run, dexes, {
+    toMs: Math.max(0, ...coverage.map((row) => row.toMs)),
+    pollMs: followed.pollMs,
+  });
   await proveChains(run, histories.fills, coverage, live);
   // The younger of two answers: one that lags must not make the present the future.
   const presentMs = Math.max(venueTimeMs, live.venueTimeMs);

@@ -380,9 +380,10 @@ for (const kind of ["embedded", "real"] as const) {
 
     it("gives what verification holds against the venue", async () => {
       const { store } = db;
-      assert.equal(await store.wantedSince(ACCOUNT), null);
+      assert.deepEqual(await store.followedAs(ACCOUNT), { sinceMs: null, pollMs: null });
       await store.openAccount(ACCOUNT, null, T);
-      assert.equal(await store.wantedSince(ACCOUNT), T);
+      await store.noteFollowed(ACCOUNT, 60_000);
+      assert.deepEqual(await store.followedAs(ACCOUNT), { sinceMs: T, pollMs: 60_000 });
       const state = { account: ACCOUNT, kind: "spot" as const, dex: "", coins: null, asOfMs: T };
       const message = { account: ACCOUNT, subject: "userFills", reason: "odd", seenAtMs: T };
       await store.apply({

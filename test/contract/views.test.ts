@@ -9,6 +9,7 @@ import type { Json, JsonObject } from "../../src/simulator/contract.ts";
 import { createVenue } from "../../src/simulator/exchange/venue.ts";
 import { dashboardRow } from "../../src/sync/dashboard.ts";
 import type { Batch, FillRow, LedgerRow } from "../../src/sync/events.ts";
+import { boundsOf } from "../../src/sync/freshness.ts";
 import { fillRow, fundingRow, ledgerRow, type Origin } from "../../src/sync/normalize.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
 import { ACCOUNT, dashboardOf, fillOf, fundingOf, ledgerOf, OTHER, positionOf, T } from "./rows.ts";
@@ -601,24 +602,83 @@ for (const kind of ["embedded", "real"] as const) {
         health_status: "unknown",
         health_reason: "nothing came since 2026-09-25 18:17:36 UTC",
       });
-      const [{ nowMs } = { nowMs: 0 }] = await db.database.query<{ nowMs: number }>(
+    });
+
+    const databaseMs = async () => {
+      const [row] = await db.database.query<{ nowMs: number }>(
         `select (extract(epoch from now()) * 1000)::bigint as "nowMs"`,
       );
+      return row!.nowMs;
+    };
+    const readAt = (receivedAtMs: number, dex = ""): Batch => ({
+      states: [{ account: ACCOUNT, kind: "perp", dex, coins: null, asOfMs: receivedAtMs, receivedAtMs }],
+    });
+    const now = async () =>
+      (await rows(`select health_score, health_status, is_fresh from hl_account_now`))[0];
+    const known = { health_score: 80, health_status: "excellent", is_fresh: true };
+    const unknown = { health_score: null, health_status: "unknown", is_fresh: false };
+
+    it("rests the health on states that are fresh for the way the account is followed", async () => {
+      const nowMs = await databaseMs();
       const scoredAt = (ageMs: number) => ({
         dashboard: [dashboardOf({ asOfMs: nowMs - ageMs, healthScore: 80, healthStatus: "excellent" })],
       });
-      const now = async () => (await rows(`select health_score, health_status from hl_account_now`))[0];
-      await put(scoredAt(31_000));
-      assert.deepEqual(await now(), { health_score: null, health_status: "unknown" });
-      // Watched live until lately: nothing has moved since the snapshot.
+      await put(scoredAt(50_000));
+      assert.deepEqual(await now(), unknown, "no state was read at all");
+      // Streamed: a snapshot is a minute old where nothing moves, its states are not.
+      await put(readAt(nowMs - 40_000));
+      assert.deepEqual(await now(), unknown);
+      await put(readAt(nowMs - 10_000));
+      assert.deepEqual(await now(), known);
+      // Watched live, or so it was claimed, is not read.
       const streamed = { account: ACCOUNT, stream: "fills", grade: "streamed", reason: null } as const;
-      await put({ coverage: [{ ...streamed, fromMs: nowMs - 60_000, toMs: nowMs - 40_000 }] });
-      assert.deepEqual(await now(), { health_score: null, health_status: "unknown" });
-      await put({ coverage: [{ ...streamed, fromMs: nowMs - 60_000, toMs: nowMs - 5_000 }] });
-      assert.deepEqual(await now(), { health_score: 80, health_status: "excellent" });
-      await rows("delete from hl_internal.coverage");
-      await put(scoredAt(0));
-      assert.deepEqual(await now(), { health_score: 80, health_status: "excellent" });
+      await rows("delete from hl_internal.states");
+      await put({ coverage: [{ ...streamed, fromMs: nowMs - 60_000, toMs: nowMs + 9e9 }] });
+      assert.deepEqual(await now(), unknown);
+      // Polled every minute: five minutes are normal.
+      await put(readAt(nowMs - 200_000));
+      assert.deepEqual(await now(), unknown);
+      await db.store.noteFollowed(ACCOUNT, 60_000);
+      assert.deepEqual(await now(), known);
+      await rows("update hl_internal.states set read_at = now() - interval '301 seconds'");
+      assert.deepEqual(await now(), unknown);
+      await db.store.noteFollowed(ACCOUNT, 600_000);
+      assert.deepEqual(await now(), known);
+      await db.store.noteFollowed(ACCOUNT, null);
+      // A clock that is wrong.
+      await rows("update hl_internal.states set read_at = now() + interval '1 hour'");
+      assert.deepEqual(await now(), unknown);
+    });
+
+    it("says unknown of a snapshot that stopped being written while states go on", async () => {
+      const nowMs = await databaseMs();
+      await put({ dashboard: [dashboardOf({ asOfMs: nowMs - 160_000, healthScore: 80 })], ...readAt(nowMs) });
+      assert.deepEqual(await now(), { ...unknown, is_fresh: true });
+    });
+
+    it("takes the oldest state that open positions rest on", async () => {
+      const nowMs = await databaseMs();
+      const scored = dashboardOf({ asOfMs: nowMs, healthScore: 80, healthStatus: "excellent" });
+      await put({
+        dashboard: [scored],
+        positions: [positionOf({ dex: "xyz", coin: "xyz:TSLA", asOfMs: nowMs })],
+      });
+      await put(readAt(nowMs, ""));
+      await put(readAt(nowMs - 90_000, "xyz"));
+      assert.deepEqual(await now(), unknown);
+      await put(readAt(nowMs, "xyz"));
+      await put(readAt(nowMs - 90_000, "old"));
+      assert.deepEqual(await now(), known, "a dex that holds nothing is read now and then");
+    });
+
+    it("has the bounds that the process has", async () => {
+      for (const pollMs of [null, 1, 15_000, 100_000, 100_001, 600_000, 86_400_000]) {
+        const [row] = await db.database.query<{ ms: number }>(
+          "select (extract(epoch from hl_internal.fresh_for($1::bigint)) * 1000)::bigint as ms",
+          [pollMs],
+        );
+        assert.equal(row!.ms, boundsOf(pollMs).staleMs, `polled every ${pollMs}`);
+      }
     });
 
     it("lets an unknown health win over a known one of the same snapshot, in any order", async () => {

@@ -67,6 +67,7 @@ export async function startHandServer(
           address: ACCOUNT,
           alias: "main",
           mode: "stream",
+          pollMs: null,
           role: "active",
           holder: null,
           lane: {

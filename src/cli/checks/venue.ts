@@ -8,6 +8,7 @@ import { INFO } from "../../protocol/infoRequests.ts";
 import { NETWORKS, type Network } from "../../protocol/limits.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { SocketFactory } from "../../runtime/net.ts";
+import { STREAMED } from "../../sync/freshness.ts";
 import type { ClockOffset, RequestPriority, VenueInfo } from "../../sync/ports.ts";
 import { type Context, EXIT } from "../command.ts";
 import { type Finding, fail, ok, warn } from "./finding.ts";
@@ -15,7 +16,7 @@ import { type Finding, fail, ok, warn } from "./finding.ts";
 /** Beyond this the clocks differ by more than the age of a block. */
 const SKEW_WARN_MS = 2_000;
 /** States older than this count as stale, and so would every state be. */
-const SKEW_FAIL_MS = 30_000;
+const SKEW_FAIL_MS = STREAMED.staleMs;
 const SOCKET_WAIT_MS = 10_000;
 
 const hostOf = (url: string): string => new URL(url).host;

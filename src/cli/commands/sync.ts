@@ -55,7 +55,11 @@ export async function passes(context: Context, pass: (account: Account) => Promi
     const commit = committer(deps, signal, COMMIT_ATTEMPTS);
     await deps.dexes.open(signal);
     const accounts = config.accounts.map((followed) => openAccount(deps, config, followed, commit));
-    for (const account of accounts) await account.open();
+    for (const account of accounts) {
+      await account.open();
+      // A single pass follows nothing, and may run beside whatever does.
+      if (!options.once) await store.noteFollowed(account.address, options.interval);
+    }
     for (;;) {
       const startedAtMs = clock.now();
       const failures: unknown[] = [];

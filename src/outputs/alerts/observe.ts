@@ -58,10 +58,11 @@ export async function observeAccounts(
   db: Queryable,
   rules: RuleSet,
   accounts: readonly Address[],
-): Promise<{ seen: Seen[]; equity: Map<Address, string>; snapshotMs: Map<Address, number> }> {
-  const [positions, snapshots] = await Promise.all([
+): Promise<{ seen: Seen[]; equity: Map<Address, string>; heard: Map<Address, Heard> }> {
+  const [positions, snapshots, heard] = await Promise.all([
     readPositions(db, accounts),
     readSnapshots(db, accounts),
+    readHeard(db, accounts),
   ]);
   const seen = [
     ...positions.flatMap((position) => seenOfPosition(position)),
@@ -69,9 +70,22 @@ export async function observeAccounts(
     ...(await observePrices(db, rules)),
   ];
   const equity = new Map(snapshots.map(({ account, accountValue }) => [account, accountValue]));
-  const snapshotMs = new Map(snapshots.map(({ account, asOfMs }) => [account, asOfMs]));
-  return { seen, equity, snapshotMs };
+  return { seen, equity, heard: new Map(heard.map((one) => [one.account, one])) };
 }
+
+/** When the newest states of an account were read, and how often it is polled; null while it is streamed. */
+export interface Heard extends Record<string, unknown> {
+  account: Address;
+  atMs: number | null;
+  pollMs: number | null;
+}
+
+const readHeard = (db: Queryable, accounts: readonly Address[]): Promise<Heard[]> =>
+  db.query<Heard>(
+    `select a as account, (extract(epoch from f.heard_at) * 1000)::bigint as "atMs", f.poll_ms as "pollMs"
+     from unnest($1::text[]) as a cross join lateral hl_internal.freshness(a) f`,
+    [accounts],
+  );
 
 const readPositions = (db: Queryable, accounts: readonly Address[]): Promise<PositionSeen[]> =>
   db.query<PositionSeen>(

@@ -7,6 +7,7 @@
  * daily moves (`2d`), a large fill also as a share of equity (`25%`).
  */
 import { ConfigError } from "../../errors.ts";
+import { STREAMED } from "../../sync/freshness.ts";
 
 export const SEVERITIES = ["info", "warn", "crit"] as const;
 export type Severity = (typeof SEVERITIES)[number];
@@ -69,12 +70,12 @@ const MINUTE = 60 * SECOND;
 const condition = (rule: Omit<ConditionRule, "kind">): ConditionRule => ({ kind: "condition", ...rule });
 const event = (rule: Omit<EventRule, "kind">): EventRule => ({ kind: "event", ...rule });
 
-/** Positions are pushed every few seconds. */
-const POSITION_FRESH = 30 * SECOND;
-/** Account snapshots are written every minute. */
-const SNAPSHOT_FRESH = 150 * SECOND;
+/** Of positions that are streamed; those of a polled account are older by nature (`watch.ts`). */
+const POSITION_HOLDS = STREAMED.staleMs;
+/** Account snapshots are written every minute while nothing moves. */
+const SNAPSHOT_HOLDS = 2 * MINUTE + STREAMED.staleMs;
 /** What hlsync knows of itself. */
-const OWN_FRESH = MINUTE;
+const OWN_HOLDS = MINUTE;
 /** A gap is told after this: a first backfill of a busy account takes its time. */
 export const GAP_FOR_MS = 30 * MINUTE;
 
@@ -108,7 +109,7 @@ export const RULES: readonly Rule[] = [
       { severity: "crit", fire: 5, clear: 6, fireMoves: 1, clearMoves: 1.2 },
     ],
     forMs: 0,
-    freshMs: POSITION_FRESH,
+    freshMs: POSITION_HOLDS,
     cooldownMs: 15 * MINUTE,
   }),
   condition({
@@ -122,7 +123,7 @@ export const RULES: readonly Rule[] = [
       { severity: "crit", fire: 80, clear: 70 },
     ],
     forMs: 0,
-    freshMs: SNAPSHOT_FRESH,
+    freshMs: SNAPSHOT_HOLDS,
     cooldownMs: 15 * MINUTE,
   }),
   condition({
@@ -137,7 +138,7 @@ export const RULES: readonly Rule[] = [
       { severity: "crit", fire: 20, clear: 30 },
     ],
     forMs: 0,
-    freshMs: SNAPSHOT_FRESH,
+    freshMs: SNAPSHOT_HOLDS,
     cooldownMs: 15 * MINUTE,
   }),
   condition({
@@ -151,7 +152,7 @@ export const RULES: readonly Rule[] = [
       { severity: "crit", fire: 30, clear: 25 },
     ],
     forMs: 0,
-    freshMs: SNAPSHOT_FRESH,
+    freshMs: SNAPSHOT_HOLDS,
     cooldownMs: 60 * MINUTE,
   }),
   condition({
@@ -165,7 +166,7 @@ export const RULES: readonly Rule[] = [
       { severity: "crit", fire: 10, clear: 8 },
     ],
     forMs: 0,
-    freshMs: SNAPSHOT_FRESH,
+    freshMs: SNAPSHOT_HOLDS,
     cooldownMs: 60 * MINUTE,
   }),
   event({
@@ -197,7 +198,7 @@ export const RULES: readonly Rule[] = [
       { severity: "crit", fire: 120, clear: 10 },
     ],
     forMs: 0,
-    freshMs: OWN_FRESH,
+    freshMs: OWN_HOLDS,
     cooldownMs: 5 * MINUTE,
   }),
   condition({
@@ -208,7 +209,7 @@ export const RULES: readonly Rule[] = [
     unit: "",
     levels: [{ severity: "warn", fire: 1, clear: 1 }],
     forMs: MINUTE,
-    freshMs: OWN_FRESH,
+    freshMs: OWN_HOLDS,
     cooldownMs: 60 * MINUTE,
   }),
   condition({
@@ -219,7 +220,7 @@ export const RULES: readonly Rule[] = [
     unit: "s",
     levels: [{ severity: "warn", fire: 1, clear: 1 }],
     forMs: GAP_FOR_MS,
-    freshMs: OWN_FRESH,
+    freshMs: OWN_HOLDS,
     cooldownMs: 60 * MINUTE,
   }),
   condition({
@@ -230,7 +231,7 @@ export const RULES: readonly Rule[] = [
     unit: "s",
     levels: [{ severity: "crit", fire: 30, clear: 1 }],
     forMs: 0,
-    freshMs: OWN_FRESH,
+    freshMs: OWN_HOLDS,
     cooldownMs: 5 * MINUTE,
   }),
   event({
@@ -277,7 +278,7 @@ export const RULES: readonly Rule[] = [
     unit: "",
     levels: [{ severity: "warn", fire: 1, clear: 1 }],
     forMs: 5 * MINUTE,
-    freshMs: POSITION_FRESH,
+    freshMs: POSITION_HOLDS,
     cooldownMs: 60 * MINUTE,
   }),
   condition({
@@ -288,7 +289,7 @@ export const RULES: readonly Rule[] = [
     unit: "%",
     levels: [{ severity: "warn", fire: 300, clear: 270 }],
     forMs: 0,
-    freshMs: POSITION_FRESH,
+    freshMs: POSITION_HOLDS,
     cooldownMs: 60 * MINUTE,
   }),
   condition({
@@ -299,7 +300,7 @@ export const RULES: readonly Rule[] = [
     unit: "×",
     levels: [{ severity: "warn", fire: 10, clear: 9 }],
     forMs: 0,
-    freshMs: SNAPSHOT_FRESH,
+    freshMs: SNAPSHOT_HOLDS,
     cooldownMs: 60 * MINUTE,
   }),
   event({

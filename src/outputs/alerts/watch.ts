@@ -19,8 +19,8 @@ import type { Log } from "../../runtime/log.ts";
 import type { Queryable } from "../../store/database.ts";
 import { openLeases, tokensOf } from "../../store/leases.ts";
 import type { Address } from "../../sync/events.ts";
+import { boundsOf } from "../../sync/freshness.ts";
 import type { Leases } from "../../sync/ports.ts";
-import { POLLED_FRESH_MS } from "../http/health.ts";
 import { backlog, type Cursors, laneOf, type Outbox, openOutbox } from "../outbox.ts";
 import { duration, plainDecimal } from "../words.ts";
 import {
@@ -44,7 +44,7 @@ import { DatabasePulse } from "./databasePulse.ts";
 import { type EventAlert, EventWatch, OLD_MS } from "./events.ts";
 import { type Gap, putGap, readGaps, stepGap } from "./gapEvents.ts";
 import { type Condition, type Memory, step, threshold } from "./machine.ts";
-import { observeAccounts, observeSlowly, PRICE_BAND, type Seen } from "./observe.ts";
+import { type Heard, observeAccounts, observeSlowly, PRICE_BAND, type Seen } from "./observe.ts";
 import { messageOf, publication } from "./publication.ts";
 import { type ConditionRule, GAP_FOR_MS, type PriceWatch, type RuleSet, severityWord } from "./rules.ts";
 
@@ -69,7 +69,7 @@ export interface Followed {
   account: Address;
   /** When its newest data came; null while it is polled, or before the first. */
   lastDataMs: number | null;
-  /** A polled account is as old as its newest snapshot, and older by nature. */
+  /** A polled account is as old as its newest states, and older by nature. */
   streamed: boolean;
 }
 
@@ -124,7 +124,7 @@ export class AlertWatch implements Service {
   #silences: Silence[] = [];
   #equity = new Map<Address, string>();
   /** As-of of each account's newest snapshot, by our clock. */
-  #snapshotMs = new Map<Address, number>();
+  #heard: ReadonlyMap<Address, Heard> = new Map();
   /** Since when, by the database's clock, all positions of an account are known. */
   #readSinceMs = new Map<Address, number>();
   #waiting: EventAlert[] = [];
@@ -350,7 +350,7 @@ export class AlertWatch implements Service {
     const offsetMs = this.#deps.clockOffsetMs();
     const fast = await observeAccounts(db, rules, accounts);
     this.#equity = fast.equity;
-    for (const [account, asOfMs] of fast.snapshotMs) this.#snapshotMs.set(account, asOfMs - offsetMs);
+    this.#heard = fast.heard;
     // The venue's times, by our clock.
     const seen: Seen[] = fast.seen.map((one) => ({ ...one, atMs: one.atMs - offsetMs }));
     seen.push(...this.#seenFeeds());
@@ -361,10 +361,14 @@ export class AlertWatch implements Service {
       for (const one of slow) if (one.rule === "gap") await this.#stepGap(one);
       await this.#digest();
     }
+    const normalMs = new Map(this.#feeds().map((feed) => [feed.account, feed.normalMs]));
     for (const one of seen) {
       const rule = this.#conditionRule(one);
       const lane = this.#lanes.get(laneOf(one.account));
-      if (rule !== null && lane) await this.#step(lane, rule, one);
+      if (rule === null || !lane) continue;
+      // What is polled is judged for as long as it counts as fresh.
+      const freshMs = Math.max(rule.freshMs, (one.account && normalMs.get(one.account)) || 0);
+      await this.#step(lane, { ...rule, freshMs }, one);
     }
     await this.#endForgotten(seen);
   }
@@ -373,13 +377,19 @@ export class AlertWatch implements Service {
   #feeds(): { account: Address; ageMs: number | null; normalMs: number }[] {
     const nowMs = this.#deps.clock.now();
     return this.#deps.followed().map(({ account, lastDataMs, streamed }) => {
-      const newestMs = streamed ? lastDataMs : (this.#snapshotMs.get(account) ?? null);
+      const heard = this.#heard.get(account);
+      const newestMs = streamed ? lastDataMs : (heard?.atMs ?? null);
       return {
         account,
         ageMs: newestMs === null ? null : nowMs - newestMs,
-        normalMs: streamed ? 0 : POLLED_FRESH_MS,
+        normalMs: streamed ? 0 : this.#polledFreshMs(heard),
       };
     });
+  }
+
+  /** What is not noted as polled, but is not streamed either, was not read yet. */
+  #polledFreshMs(heard: Heard | undefined): number {
+    return boundsOf(heard?.pollMs ?? 0).staleMs;
   }
 
   #seenFeeds(): Seen[] {
@@ -387,7 +397,7 @@ export class AlertWatch implements Service {
     const watchedMs = nowMs - this.#startedMs;
     return this.#feeds().map(({ account, ageMs, normalMs }) => {
       const polled = normalMs > 0;
-      // The snapshot of a polled account may be from before the start: then it had no chance yet.
+      // The states of a polled account may be from before the start: then it had no chance yet.
       const oldMs = polled ? Math.min(ageMs ?? watchedMs, watchedMs) : (ageMs ?? watchedMs);
       const normal = polled ? ` (polled, ${duration(normalMs)} are normal)` : "";
       return {

@@ -3,10 +3,12 @@
  * subscribed, caught up and fresh (or followed by another process), and that the database answers; each thing that is missing is one reason in words.
  * Holds no secret: the database is described without its password.
  */
+
 import { MONEY_STREAMS } from "../../sync/completeness.ts";
 import type { EngineStatus } from "../../sync/engine.ts";
 import type { Address } from "../../sync/events.ts";
-import type { DatabaseProbe, LimiterStats, Snapshot, StreamKnowledge } from "./observer.ts";
+import { boundsOf, freshnessOf } from "../../sync/freshness.ts";
+import type { DatabaseProbe, Heard, LimiterStats, StreamKnowledge } from "./observer.ts";
 
 /** Everything that status is made of, at one moment. */
 export interface HealthFacts {
@@ -22,15 +24,12 @@ export interface HealthFacts {
   eventStreams: number;
   alerting: Alerting | null;
   knowledge(account: Address): StreamKnowledge[];
-  snapshot(account: Address): Snapshot | null;
+  /** Of the states in the database; null while they were not read. */
+  heard(account: Address): Heard | null;
 }
 
-/** A probe older than this says nothing about now. */
-const PROBE_FRESH_MS = 10_000;
-/** A polled account, or one that another process follows, is fresh for this long: several rounds of polling. */
-export const POLLED_FRESH_MS = 300_000;
-/** Without data for this long a streamed account is stale, whatever its subscriptions say: states come every 5 s. */
-export const FEED_FRESH_MS = 15_000;
+/** A probe of the database older than this says nothing about now. */
+const PROBE_AGE_MAX_MS = 10_000;
 
 export interface Status {
   now_ms: number;
@@ -76,9 +75,12 @@ export interface AccountHealth {
   holder: string | null;
   phase: string;
   socket: string;
-  /** Newest data of any stream; null before the first. */
+  /** Newest data of any stream, or when the states were last read over REST; null before the first. */
   last_data_ms: number | null;
   fresh: boolean;
+  /** How old the newest data may be for the way the account is followed, before it counts as delayed, and as stale. */
+  delayed_after_ms: number;
+  stale_after_ms: number;
   silent: string[];
   queued: number;
   dropped: number;
@@ -146,8 +148,10 @@ function accountHealth(facts: HealthFacts, account: EngineStatus["accounts"][num
     }),
   );
   const times = subscriptions.flatMap(({ last_data_ms }) => (last_data_ms === null ? [] : [last_data_ms]));
-  const lastDataMs = lane ? newest(times) : (facts.snapshot(address)?.asOfMs ?? null);
-  const freshMs = lane ? FEED_FRESH_MS : POLLED_FRESH_MS;
+  const heard = facts.heard(address);
+  const lastDataMs = newest(heard?.atMs == null ? times : [...times, heard.atMs]);
+  const bounds = boundsOf(mode === "standby" ? (heard?.pollMs ?? null) : account.pollMs);
+  const ageMs = lastDataMs === null ? null : nowMs - lastDataMs;
   const silent = subscriptions
     .filter(({ stale, state }) => stale && state !== "refused")
     .map(({ type, dex }) => (dex === "" ? type : `${type} ${dex}`));
@@ -161,7 +165,9 @@ function accountHealth(facts: HealthFacts, account: EngineStatus["accounts"][num
     phase: lane?.phase ?? (mode === "standby" ? "standby" : "polling"),
     socket: lane?.stream.state ?? "none",
     last_data_ms: lastDataMs,
-    fresh: lastDataMs !== null && nowMs - lastDataMs <= freshMs && silent.length === 0,
+    fresh: freshnessOf(ageMs, bounds) !== "stale" && silent.length === 0,
+    delayed_after_ms: bounds.delayedMs,
+    stale_after_ms: bounds.staleMs,
     silent,
     queued: lane?.queued ?? 0,
     dropped: lane?.dropped ?? 0,
@@ -203,7 +209,7 @@ function databaseReasons({ database, probe, nowMs }: HealthFacts): string[] {
   if (database === null) return [];
   if (!probe.up) return [`the database does not answer: ${probe.error ?? "not asked yet"}`];
   const ageMs = nowMs - (probe.answeredMs ?? 0);
-  return ageMs > PROBE_FRESH_MS ? [`the database has not answered for ${seconds(ageMs)}`] : [];
+  return ageMs > PROBE_AGE_MAX_MS ? [`the database has not answered for ${seconds(ageMs)}`] : [];
 }
 
 function accountReasons({ nowMs }: HealthFacts, account: AccountHealth): string[] {

@@ -56,7 +56,14 @@ export interface DatabaseProbe {
 /** What is known of one stream. */
 export type StreamKnowledge = Completeness & { stream: TrackedStream };
 
-/** The last snapshot of an account's equity, for metrics and for freshness of polled accounts. */
+/** When the newest states of an account were read (`hl_internal.freshness`), by whichever process. */
+export interface Heard {
+  atMs: number | null;
+  /** How often it is polled; null while it is streamed. */
+  pollMs: number | null;
+}
+
+/** The last snapshot of an account's equity, for metrics. */
 export interface Snapshot {
   asOfMs: number;
   accountValue: string;
@@ -67,6 +74,8 @@ interface CoverageAnswer {
   account: Address;
   sinceMs: number | null;
   ranges: KnownStretch[] | null;
+  heardMs: number | null;
+  pollMs: number | null;
   snapshot: Snapshot | null;
 }
 
@@ -78,6 +87,7 @@ export class Observer {
   #probe: DatabaseProbe = { up: false, latencyMs: null, answeredMs: null, error: null, outboxHead: 0 };
   #knowledge = new Map<Address, StreamKnowledge[]>();
   #snapshots = new Map<Address, Snapshot>();
+  #heard = new Map<Address, Heard>();
   #outputs: OutputFigures = {
     ...{ pending: null, deliveries: null, alerts: null, endpoints: null, drift: null, quarantine: null },
   };
@@ -114,6 +124,10 @@ export class Observer {
 
   snapshot(account: Address): Snapshot | null {
     return this.#snapshots.get(account) ?? null;
+  }
+
+  heard(account: Address): Heard | null {
+    return this.#heard.get(account) ?? null;
   }
 
   outputs(): OutputFigures {
@@ -153,7 +167,8 @@ export class Observer {
     try {
       const rows = await reads.query<CoverageAnswer & Record<string, unknown>>(COVERAGE_SQL);
       const latestMs = latestClaimMs(this.#parts.clock.now());
-      for (const { account, sinceMs, ranges, snapshot } of rows) {
+      for (const { account, sinceMs, ranges, heardMs, pollMs, snapshot } of rows) {
+        this.#heard.set(account, { atMs: heardMs, pollMs });
         this.#knowledge.set(
           account,
           TRACKED_STREAMS.map((stream) => ({
@@ -183,8 +198,9 @@ const COVERAGE_SQL = `
     (select json_agg(json_build_object('stream', c.stream, 'grade', c.grade, 'fromMs', c.from_ms, 'toMs', c.to_ms,
        'reason', c.reason))
      from public.hl_coverage c where c.account_address = a.account_address) as ranges,
+    (extract(epoch from f.heard_at) * 1000)::bigint as "heardMs", f.poll_ms as "pollMs",
     (select json_build_object('asOfMs', d.as_of_ms, 'accountValue', d.account_value::text,
        'healthScore', d.health_score)
      from public.hl_dashboard d where d.account_address = a.account_address
      order by d.as_of desc limit 1) as snapshot
-  from hl_internal.accounts a`;
+  from hl_internal.accounts a cross join lateral hl_internal.freshness(a.account_address) f`;

@@ -97,7 +97,7 @@ export async function startHttp(deps: HttpDeps): Promise<HttpService> {
       eventStreams: hub?.size ?? 0,
       alerting: deps.alerting ?? null,
       knowledge: (account) => observer.knowledge(account),
-      snapshot: (account) => observer.snapshot(account),
+      heard: (account) => observer.heard(account),
     });
 
   const policyToken = deps.token ?? (isLoopback(listen.host) ? null : makeToken(deps));

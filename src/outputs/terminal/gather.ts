@@ -9,13 +9,11 @@ import { WINDOW_STREAMS } from "../../sync/backfill.ts";
 import { completeness, type KnownStretch } from "../../sync/completeness.ts";
 import type { Engine, EngineStatus } from "../../sync/engine.ts";
 import type { Address } from "../../sync/events.ts";
+import { boundsOf, freshnessOf } from "../../sync/freshness.ts";
 import { type AccountModel, type HistoryLine, streamLines, type Today, type Word, worst } from "./model.ts";
 
 /** A history of which a page was committed within this time is being read. */
 const READING_MS = 3_000;
-/** Polled accounts are read in turn: their age is judged by these. */
-const POLLED_DELAYED_MS = 60_000;
-const POLLED_STALE_MS = 300_000;
 const DAY_MS = 86_400_000;
 
 /** Progress by account and stream, with the time it was told. */
@@ -47,7 +45,8 @@ export function gather(
       role: status.role,
       phase: phaseOf(status),
       feedAgeMs: dataMs,
-      word: lane ? worst(streams) : polledWord(dataMs),
+      staleAfterMs: boundsOf(status.pollMs).staleMs,
+      word: lane ? worst(streams) : polledWord(dataMs, status.pollMs),
       queued: lane?.queued ?? 0,
       dropped: lane?.dropped ?? 0,
       reconnects: lane?.stream.reconnects ?? 0,
@@ -69,8 +68,10 @@ const latest = (ages: readonly (number | null)[]): number | null => {
   return known.length === 0 ? null : Math.min(...known);
 };
 
-const polledWord = (ageMs: number | null): Word =>
-  ageMs === null || ageMs > POLLED_STALE_MS ? "stale" : ageMs > POLLED_DELAYED_MS ? "delayed" : "live";
+const polledWord = (ageMs: number | null, pollMs: number | null): Word => {
+  const word = freshnessOf(ageMs, boundsOf(pollMs));
+  return word === "fresh" ? "live" : word;
+};
 
 function phaseOf({ role, mode, holder, lane }: EngineStatus["accounts"][number]): string {
   if (role === "standby") return holder === null ? "on standby" : `on standby, ${holder} follows it`;

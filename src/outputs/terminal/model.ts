@@ -6,6 +6,7 @@
 import { channelOfType } from "../../protocol/channels.ts";
 import { sub } from "../../runtime/decimal.ts";
 import type { Address, ChangeEvent, DashboardRow, OrderEventRow, PositionRow } from "../../sync/events.ts";
+import { channelBounds, freshnessOf, STREAMED } from "../../sync/freshness.ts";
 import type { LaneStatus } from "../../sync/lane.ts";
 import type { SubscriptionStatus } from "../../sync/ports.ts";
 
@@ -58,6 +59,8 @@ export interface AccountModel {
   phase: string;
   /** Age of the newest data of any stream. */
   feedAgeMs: number | null;
+  /** What is older counts as stale, for the way the account is followed. */
+  staleAfterMs: number;
   word: Word;
   queued: number;
   dropped: number;
@@ -103,12 +106,6 @@ export interface Screen {
   database: string;
 }
 
-/** Data of a channel that is re-pushed this many times later than promised is delayed. */
-const DELAYED_CADENCES = 1.6;
-/** A socket that brought nothing at all for this long is delayed, then stale. */
-const SOCKET_DELAYED_MS = 10_000;
-const SOCKET_STALE_MS = 30_000;
-
 /** One word for a stream, from what the session knows of it. */
 export function streamLine(
   { subscription, state, lastDataMs, stale }: SubscriptionStatus,
@@ -121,9 +118,11 @@ export function streamLine(
     socket.lastReceivedMs === null ? Number.POSITIVE_INFINITY : nowMs - socket.lastReceivedMs;
   const word = ((): Word => {
     if (!socket.live || state === "refused" || state === "limited") return "down";
-    if (stale || socketAgeMs > SOCKET_STALE_MS) return "stale";
-    if (state !== "confirmed" || socketAgeMs > SOCKET_DELAYED_MS) return "delayed";
-    const late = cadenceMs !== null && (ageMs ?? Number.POSITIVE_INFINITY) > cadenceMs * DELAYED_CADENCES;
+    // A socket brings something of an account every few seconds.
+    const socketWord = freshnessOf(socketAgeMs, STREAMED);
+    if (stale || socketWord === "stale") return "stale";
+    if (state !== "confirmed" || socketWord === "delayed") return "delayed";
+    const late = cadenceMs !== null && freshnessOf(ageMs, channelBounds(cadenceMs)) !== "fresh";
     return late ? "delayed" : "live";
   })();
   const dex = typeof subscription.dex === "string" ? subscription.dex : "";

@@ -280,7 +280,7 @@ const HEALTH_PAINT: Record<string, Paint> = {
 function summaryRows(screen: Screen, account: AccountModel, columns: number): Row[] {
   const { snapshot, today } = account;
   if (snapshot === null) return [[span(`waiting for the account's state (${account.phase})`, "dim")]];
-  const stale = snapshot.asOfMs < screen.nowMs - 30_000;
+  const stale = snapshot.asOfMs < screen.nowMs - account.staleAfterMs;
   const value: Paint = stale ? "dim" : "bold";
   const { actualLeverage, marginUsagePct } = snapshot;
   const first: Row = [

@@ -15,6 +15,7 @@ import { INFO } from "../../protocol/infoRequests.ts";
 import { abs, type Decimal, eq, isZero, normal, sign } from "../../runtime/decimal.ts";
 import { endPosition } from "../chain.ts";
 import type { BalanceRow, FillRow, PositionRow } from "../events.ts";
+import { boundsOf } from "../freshness.ts";
 import { balanceRows, positionRows } from "../normalize.ts";
 import { add, type Finding } from "./certificate.ts";
 import { ask, type Run, SETTLED_MS, unlessUnreadable, unreadOf } from "./witness.ts";
@@ -22,8 +23,10 @@ import { ask, type Run, SETTLED_MS, unlessUnreadable, unreadOf } from "./witness
 const LOOKS = 3;
 /** The time of a state may be this far from that of the fills it contains: no figure is published. */
 const STATE_LAG_MS = 2_000;
-/** Fills bridge no more than this: a position that was not renewed for so long, though others were, is wrong or stale. */
-export const STATE_AGE_MS = 600_000;
+/** Fills bridge no more than this: a position that was not renewed for so long, though others were, is wrong. */
+const STATE_AGE_MS = 600_000;
+/** A row that is open is stale at twice the age at which its account is, and not before this. */
+const STALE_LEAST_MS = 600_000;
 /** What lies beyond the venue's time by more than this is wrong: its answers lag each other by seconds. */
 export const FUTURE_MS = 60_000;
 /** Spot states carry no time: they have the writer's clock, which may differ from ours. */
@@ -74,11 +77,16 @@ export interface Live {
   size(dex: string, coin: string): Decimal | null;
 }
 
-/** `followedToMs`: up to when anything is known of the account. */
-export async function compareStates(run: Run, listed: ListedDexes, followedToMs: number): Promise<Live> {
+/** How the account is followed: up to when anything is known of it, and how often it is polled (null: streamed). */
+interface Following {
+  toMs: number;
+  pollMs: number | null;
+}
+
+export async function compareStates(run: Run, listed: ListedDexes, following: Following): Promise<Live> {
   const { certificate, clock, signal } = run;
   const first = await look(run, listed);
-  noteAges(run, first, followedToMs);
+  noteAges(run, first, following);
   certificate.compared.hl_positions = openCoins(first);
   certificate.compared.hl_balances = new Set([
     ...first.balances.keys(),
@@ -325,8 +333,9 @@ function balanceDifference(
 }
 
 /** Rows that are open and old while the account is followed, and rows from the future. */
-function noteAges({ certificate, clock }: Run, seen: Look, followedToMs: number): void {
+function noteAges({ certificate, clock }: Run, seen: Look, { toMs, pollMs }: Following): void {
   const { venueTimeMs } = seen;
+  const staleAfterMs = Math.max(STALE_LEAST_MS, 2 * boundsOf(pollMs).staleMs);
   const rows = [
     ...[...seen.positions].map(([row, { dex, asOfMs, szi }]) => {
       const holds = isZero(szi) ? null : sideAndSize(szi);
@@ -339,7 +348,7 @@ function noteAges({ certificate, clock }: Run, seen: Look, followedToMs: number)
       return { table: "hl_balances", row, asOfMs, nowMs: clock.now(), boundMs: CLOCK_SKEW_MS, holds };
     }),
   ];
-  const isFollowed = followedToMs >= venueTimeMs - STATE_AGE_MS;
+  const isFollowed = toMs >= venueTimeMs - staleAfterMs;
   for (const { table, row, asOfMs, nowMs, boundMs, holds } of rows) {
     const interval = { fromMs: nowMs - 1, toMs: nowMs };
     const ageMs = nowMs - asOfMs;
@@ -347,7 +356,7 @@ function noteAges({ certificate, clock }: Run, seen: Look, followedToMs: number)
     if (ageMs < -boundMs && asOfMs > venueTimeMs + boundMs) {
       const detail = `as of ${at}, ${Math.round(-ageMs / 1000)} s after the present`;
       add(certificate, { kind: "future", table, row, detail, interval });
-    } else if (isFollowed && holds !== null && ageMs > STATE_AGE_MS) {
+    } else if (isFollowed && holds !== null && ageMs > staleAfterMs) {
       const detail = `${holds} as of ${at}, ${Math.round(ageMs / 60_000)} min old, though the account is followed`;
       add(certificate, { kind: "stale", table, row, detail, interval: null });
     }

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Session, type SessionAction, staleAfterMs } from "../../../src/connection/session.ts";
+import { Session, type SessionAction } from "../../../src/connection/session.ts";
 import { SlidingWindow } from "../../../src/connection/slidingWindow.ts";
 import { InvariantError } from "../../../src/errors.ts";
-import { type Subscription, subscriptionKey } from "../../../src/protocol/channels.ts";
+import { type Subscription, silentAfterMs, subscriptionKey } from "../../../src/protocol/channels.ts";
 
 const T0 = 1_790_000_000_000;
 const ALICE = "0x00000000000000000000000000000000000000aa";
@@ -422,8 +422,8 @@ describe("freshness", () => {
     seen.map(({ atMs, action }) => [atMs, ...(action.type === "send" ? sent([action]) : [action.type])]);
 
   it("allows a state channel twelve seconds, or 2.4 of its cadences", () => {
-    assert.equal(staleAfterMs(5_000), 12_000);
-    assert.equal(staleAfterMs(10_000), 24_000);
+    assert.equal(silentAfterMs(5_000), 12_000);
+    assert.equal(silentAfterMs(10_000), 24_000);
   });
 
   it("asks a silent state channel anew, then ends the socket", () => {

@@ -946,14 +946,21 @@ describe("alerting", { timeout: 120_000 }, () => {
     assert.deepEqual([delivered, await told()], [[], []]);
   });
 
-  it("judges a polled account by its newest snapshot: five minutes are normal, more is stale and ends the dead-man's calls", async () => {
+  it("judges a polled account by its newest states: five minutes are normal, more is stale and ends the dead-man's calls", async () => {
     let aheadMs = 0;
     let pings = 0;
     const clock = hasty(() => Date.now() + aheadMs);
     const ping = async () => {
       pings += 1;
     };
-    await snapshot({ accountValue: "100000", liquidationBufferPct: "99", healthComponents: null });
+    const read = (receivedAtMs: number) =>
+      target.store.apply({
+        states: [
+          { ...{ account: ACCOUNT, kind: "perp", dex: "", coins: [] }, asOfMs: receivedAtMs, receivedAtMs },
+        ],
+      });
+    await read(Date.now());
+    await target.store.noteFollowed(ACCOUNT, 15_000);
     startWatch(ruleSet([]), { clock, ping, options: { ...QUICK, deadManMs: 50 } });
     await until(
       async () => pings,
@@ -972,12 +979,7 @@ describe("alerting", { timeout: 120_000 }, () => {
     const before = pings;
     await judged();
     assert.equal(pings, before);
-    await snapshot({
-      asOfMs: clock.now(),
-      accountValue: "100000",
-      liquidationBufferPct: "99",
-      healthComponents: null,
-    });
+    await read(clock.now());
     await until(firing, (rows) => rows.length === 0);
     await until(
       async () => pings,

@@ -360,7 +360,10 @@ describe("freshness on the page", () => {
     made.account = "a";
     made.status = {
       accounts: [
-        { address: "a", mode: "stream", socket: "live", fresh: true, last_data_ms: now - 500, ...account },
+        {
+          ...{ address: "a", mode: "stream", socket: "live", fresh: true, last_data_ms: now - 500 },
+          ...{ delayed_after_ms: 10_000, ...account },
+        },
       ],
     };
     Object.assign(made, { link: "live" }, rest);
@@ -370,12 +373,14 @@ describe("freshness on the page", () => {
   it("is said in one word", () => {
     const now = Date.now();
     assert.equal(shown({}), "live");
-    assert.equal(shown({ last_data_ms: now - 9_000 }), "delayed");
+    assert.equal(shown({ last_data_ms: now - 11_000 }), "delayed");
     assert.equal(shown({ fresh: false }), "stale");
     assert.equal(shown({ socket: "waiting" }), "down");
     assert.equal(shown({}, { link: "away" }), "away");
     assert.equal(shown({ last_data_ms: null }), "waiting");
-    assert.equal(shown({ mode: "poll", socket: "none", last_data_ms: now - 60_000 }), "live");
+    const polled = { mode: "poll", socket: "none", delayed_after_ms: 60_000 };
+    assert.equal(shown({ ...polled, last_data_ms: now - 50_000 }), "live");
+    assert.equal(shown({ ...polled, last_data_ms: now - 61_000 }), "delayed");
   });
 });
 

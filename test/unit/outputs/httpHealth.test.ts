@@ -21,6 +21,7 @@ const account = (lane: Partial<LaneStatus> = {}, stream: Partial<LaneStatus["str
     address: ADDRESS,
     alias: "main",
     mode: "stream",
+    pollMs: null,
     role: "active",
     holder: null,
     lane: {
@@ -58,7 +59,7 @@ const facts = (engine: Account[], rest: Partial<HealthFacts> = {}): HealthFacts 
   eventStreams: 1,
   alerting: null,
   knowledge: () => [],
-  snapshot: () => null,
+  heard: () => null,
   ...rest,
 });
 
@@ -112,19 +113,37 @@ describe("readiness", () => {
     assert.equal(none.ready, true);
   });
 
+  const heard =
+    (ageMs: number, pollMs: number | null = null) =>
+    () => ({ atMs: NOW - ageMs, pollMs });
+
   it("is given on standby, while the other process keeps the account fresh", () => {
     const standby = { ...account(), role: "standby", holder: "other", lane: null } as Account;
-    const snapshot = (ageMs: number) => () => ({ asOfMs: NOW - ageMs, accountValue: "1", healthScore: null });
-    const { ready, accounts } = status(facts([standby], { snapshot: snapshot(60_000) }));
+    const { ready, accounts } = status(facts([standby], { heard: heard(20_000) }));
     assert.deepEqual([ready, accounts[0]!.mode, accounts[0]!.holder], [true, "standby", "other"]);
-    assert.equal(status(facts([standby], { snapshot: snapshot(600_000) })).ready, false);
+    // It is as fresh as the way in which the other follows it lets it be.
+    assert.equal(status(facts([standby], { heard: heard(60_000) })).ready, false);
+    assert.equal(status(facts([standby], { heard: heard(60_000, 15_000) })).ready, true);
   });
 
-  it("of a polled account rests on its last snapshot", () => {
-    const polled = { ...account(), mode: "poll", lane: null } as Account;
-    const snapshot = (ageMs: number) => () => ({ asOfMs: NOW - ageMs, accountValue: "1", healthScore: null });
-    assert.equal(status(facts([polled], { snapshot: snapshot(60_000) })).ready, true);
-    assert.match(status(facts([polled], { snapshot: snapshot(600_000) })).reasons[0]!, /no data for 600 s/);
+  it("of a polled account rests on the last reading of its states", () => {
+    const polled = { ...account(), mode: "poll", pollMs: 15_000, lane: null } as Account;
+    assert.equal(status(facts([polled], { heard: heard(60_000) })).ready, true);
+    assert.match(status(facts([polled], { heard: heard(600_000) })).reasons[0]!, /no data for 600 s/);
     assert.match(status(facts([polled])).reasons[0]!, /no data yet/);
+    // Three rounds, where those take longer.
+    const slowly = { ...polled, pollMs: 300_000 } as Account;
+    const [about] = status(facts([slowly], { heard: heard(600_000) })).accounts;
+    assert.deepEqual(
+      [about!.fresh, about!.delayed_after_ms, about!.stale_after_ms],
+      [true, 450_000, 900_000],
+    );
+  });
+
+  it("of a streamed account whose stream is away is as fresh as what is read over REST meanwhile", () => {
+    const away = account({}, { state: "connecting", subscriptions: [subscription("spotState", 90_000)] });
+    const [about] = status(facts([away], { heard: heard(12_000) })).accounts;
+    assert.deepEqual([about!.fresh, about!.last_data_ms], [true, NOW - 12_000]);
+    assert.equal(status(facts([away], { heard: heard(31_000) })).accounts[0]!.fresh, false);
   });
 });

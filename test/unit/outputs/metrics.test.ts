@@ -97,7 +97,7 @@ describe("what telemetry exports", () => {
   const engine = {
     accounts: [
       {
-        ...{ address: `0x${"a".repeat(40)}`, alias: "main", mode: "poll", role: "active" },
+        ...{ address: `0x${"a".repeat(40)}`, alias: "main", mode: "poll", pollMs: 15_000, role: "active" },
         ...{ lane: null, holder: null },
       },
     ],
@@ -118,7 +118,7 @@ describe("what telemetry exports", () => {
       probe: { up: false, latencyMs: null, answeredMs: null, error: null, outboxHead: 0 },
       limiter: { usedLastMinute: 0, weightPerMinute: 1200, waiting: 0, inflight: 0, throttled429: 0 },
       knowledge: () => [{ stream: "fills", ...about }],
-      snapshot: () => null,
+      heard: () => null,
     } as HealthFacts);
     const outputs = {
       pending: null,

@@ -47,6 +47,7 @@ const account = (change: Partial<AccountModel> = {}): AccountModel => ({
   role: "active",
   phase: "live",
   feedAgeMs: 400,
+  staleAfterMs: 30_000,
   word: "live",
   queued: 0,
   dropped: 0,

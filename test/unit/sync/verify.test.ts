@@ -188,6 +188,9 @@ describe("verify, of positions", () => {
     assert.equal(findings.length, 1);
     assert.equal(findings[0]!.kind, "stale");
     assert.match(findings[0]!.detail, /long 0.2 as of .*, 12 min old/);
+    rig.store.pollMs = 150_000;
+    assert.deepEqual(await rig.kinds(), [], "polled this slowly, 15 min are normal");
+    rig.store.pollMs = null;
     for (const row of rig.store.coverage) row.toMs = NOW - 3_600_000;
     assert.deepEqual(await rig.findings(), []);
   });

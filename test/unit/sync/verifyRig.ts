@@ -112,12 +112,13 @@ export class FakeStore {
   quarantine: QuarantinedMessage[] = [];
   dashboard: DashboardRow | null = null;
   sinceMs: number | null = SINCE;
+  pollMs: number | null = null;
 
   port(): Store {
     const between = <T extends { timeMs: number }>(rows: T[], fromMs: number, toMs: number) =>
       rows.filter(({ timeMs }) => timeMs >= fromMs && timeMs <= toMs);
     const port: Partial<Store> = {
-      wantedSince: async () => this.sinceMs,
+      followedAs: async () => ({ sinceMs: this.sinceMs, pollMs: this.pollMs }),
       coverage: async () => this.coverage,
       fills: async (_account, fromMs, toMs) => between(this.fills, fromMs, toMs),
       funding: async (_account, fromMs, toMs) => between(this.funding, fromMs, toMs),
