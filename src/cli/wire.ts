@@ -12,14 +12,14 @@ import { ConfigError } from "../errors.ts";
 import { createFeed, type Feed } from "../outputs/feed.ts";
 import { ACCOUNT_STREAMS } from "../protocol/channels.ts";
 import { orAborted } from "../runtime/abort.ts";
-import type { Service } from "../runtime/lifecycle.ts";
+import type { Lifecycle, Service } from "../runtime/lifecycle.ts";
 import { systemRandom } from "../runtime/random.ts";
 import type { Database } from "../store/database.ts";
-import { openEmbedded, RELEASE_NEEDS_MS } from "../store/embedded.ts";
+import { NO_ENVIRONMENT, openEmbedded, RELEASE_NEEDS_MS } from "../store/embedded.ts";
 import { hasEmbeddedDatabase } from "../store/embeddedFolder.ts";
 import { createMemoryStore } from "../store/memory.ts";
 import { migrate, requireMigrated } from "../store/migrate.ts";
-import { CLOSE_WITHIN_MS, openPostgres } from "../store/postgres.ts";
+import { CLOSE_WITHIN_MS, openPostgres, type PostgresOptions } from "../store/postgres.ts";
 import { type DatabaseStore, openStore } from "../store/store.ts";
 import type { Progress } from "../sync/account/account.ts";
 import { Engine, type EngineConfig, type EngineDeps } from "../sync/engine.ts";
@@ -30,6 +30,8 @@ export interface OpenDatabase {
   database: Database;
   /** For other programs; contains the password. */
   url: string;
+  /** Further connections to it, apart from those of `database`. */
+  connect(options?: PostgresOptions): Database;
   close(): Promise<void>;
 }
 
@@ -43,10 +45,7 @@ export async function openDatabase({
   signal,
   lifecycle,
 }: Context): Promise<OpenDatabase> {
-  if (isUrl(options.database)) {
-    const database = lifecycle.add(connectionsOf(openPostgres(options.database)));
-    return { database: database.of, url: options.database, close: () => database.stop() };
-  }
+  if (isUrl(options.database)) return connected(options.database, {}, lifecycle);
   const opening = openEmbedded(resolve(options.database), { clock, log, signal });
   // Added while it opens, so that a signal meanwhile leaves no server behind.
   const server = lifecycle.add({
@@ -55,12 +54,23 @@ export async function openDatabase({
     stop: (withinMs?: number) => opening.then((opened) => opened.release(withinMs)).catch(() => {}),
   });
   const { url } = await opening;
-  const database = lifecycle.add(connectionsOf(openPostgres(url)));
+  const opened = connected(url, { environment: NO_ENVIRONMENT }, lifecycle);
   const close = async () => {
-    await database.stop();
+    await opened.close();
     await server.stop();
   };
-  return { database: database.of, url, close };
+  return { ...opened, close };
+}
+
+function connected(
+  url: string,
+  options: Pick<PostgresOptions, "environment">,
+  lifecycle: Lifecycle,
+): OpenDatabase {
+  const connect = (more: PostgresOptions = {}) =>
+    lifecycle.add(connectionsOf(openPostgres(url, { ...options, ...more })));
+  const first = connect();
+  return { database: first.of, url, connect: (more) => connect(more).of, close: () => first.stop() };
 }
 
 /** A database as a part that is stopped after all that use it. */
@@ -119,16 +129,12 @@ export async function openToRead(context: Context): Promise<MigratedDatabase> {
 const LEASE_ANSWER_MS = 3_000;
 
 /** What lets several processes share one database: leases over a connection of their own. */
-export function openLeases(url: string, { lifecycle }: Context): NonNullable<EngineDeps["shared"]> {
-  const { of: database } = lifecycle.add(
-    connectionsOf(
-      openPostgres(url, {
-        maxConnections: 1,
-        connectTimeoutMs: LEASE_ANSWER_MS,
-        statementTimeoutMs: LEASE_ANSWER_MS,
-      }),
-    ),
-  );
+export function openLeases({ connect }: OpenDatabase): NonNullable<EngineDeps["shared"]> {
+  const database = connect({
+    maxConnections: 1,
+    connectTimeoutMs: LEASE_ANSWER_MS,
+    statementTimeoutMs: LEASE_ANSWER_MS,
+  });
   const start = Math.floor(systemRandom.next() * 36 ** 6)
     .toString(36)
     .padStart(6, "0");

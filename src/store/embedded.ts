@@ -41,14 +41,15 @@ import {
 } from "node:fs";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
-import pg from "pg";
+import type pg from "pg";
 import { ConfigError, StoreError } from "../errors.ts";
 import { orAborted } from "../runtime/abort.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import { isReachableByAll, postgresBinaries } from "./embeddedBinaries.ts";
 import { isAlive, type Layout, layoutOf, NOBODY, prepareFolder } from "./embeddedFolder.ts";
-import { cut } from "./postgres.ts";
+import { clientTo, cut } from "./postgres.ts";
+import { type Environment, parseTarget } from "./target.ts";
 
 export interface EmbeddedOptions {
   clock: Clock;
@@ -58,7 +59,7 @@ export interface EmbeddedOptions {
 }
 
 export interface EmbeddedDatabase {
-  /** `postgres://…` for any client on this machine; holds the password. */
+  /** `postgres://…` for any client on this machine; holds the password. Opened here with `NO_ENVIRONMENT`. */
   readonly url: string;
   /**
    * Ends this process's use; stops the server when nobody else uses it. Close your connections first. A server that
@@ -78,12 +79,16 @@ const RELEASE_MS = 8_000;
 const ANSWER_SHARE = 0.35;
 /** The end of that time is for stopping at once, which the next start recovers from. */
 const STOP_AT_ONCE_MS = 600;
+const KEEPER_CONNECT_MS = 5_000;
 const POLL_MS = 20;
 /** Between attempts to bring back a server that died in use. */
 const RECOVER_DELAY_MS = 1_000;
 /** Advisory lock of the processes that use the server: "hlsync" in ASCII. */
 const KEEPER_LOCK = 0x686c73796e63;
 const LOG_BYTES_MAX = 1_000_000;
+
+/** What the shell has set is meant for other databases. */
+export const NO_ENVIRONMENT: Environment = {};
 
 interface Identity {
   uid: number;
@@ -314,7 +319,12 @@ class EmbeddedServer implements EmbeddedDatabase {
   }
 
   get url(): string {
-    return `postgres://${USER}:${this.#secrets.password}@127.0.0.1:${this.#port}/postgres?sslmode=disable`;
+    return this.#urlAt(this.#port ?? this.#secrets.port);
+  }
+
+  #urlAt(port: number, application?: string): string {
+    const named = application === undefined ? "" : `&application_name=${encodeURIComponent(application)}`;
+    return `postgres://${USER}:${this.#secrets.password}@127.0.0.1:${port}/postgres?sslmode=disable${named}`;
   }
 
   /**
@@ -354,14 +364,10 @@ class EmbeddedServer implements EmbeddedDatabase {
 
   /** Connects and takes the shared lock. Null when it has it, else why not: it is not ready or going away, look again. */
   async #hold(port: number, signal: AbortSignal): Promise<string | null> {
-    const keeper = new pg.Client({
-      host: "127.0.0.1",
-      port,
-      user: USER,
-      password: this.#secrets.password,
-      database: "postgres",
-      application_name: "hlsync keeper",
-      connectionTimeoutMillis: 5_000,
+    const target = parseTarget(this.#urlAt(port, "hlsync keeper"), NO_ENVIRONMENT);
+    const keeper = new (clientTo(target))({
+      ...target.config,
+      connectionTimeoutMillis: KEEPER_CONNECT_MS,
       keepAlive: true,
     });
     keeper.on("error", () => {});

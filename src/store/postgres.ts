@@ -7,12 +7,12 @@
  * The statement timeout runs in the client, because a pooler refuses the startup parameter and forgets `set`. What
  * the server made of a timed-out statement is unknown; writes are joins, so trying again is safe.
  */
-import { readFileSync } from "node:fs";
 import { connect as connectSocket, type Socket } from "node:net";
 import pg from "pg";
-import { ConfigError, StoreError } from "../errors.ts";
+import { StoreError } from "../errors.ts";
 import { maskUrls } from "../runtime/log.ts";
 import type { Database, Row } from "./database.ts";
+import { type Environment, parseTarget, type Target } from "./target.ts";
 
 export interface PostgresOptions {
   /** Connections held at most; further queries wait for one. */
@@ -21,18 +21,12 @@ export interface PostgresOptions {
   connectTimeoutMs?: number;
   /** Wait for the answer to a statement. */
   statementTimeoutMs?: number;
+  /** Where `PG…` variables are looked up; the process's own if absent. */
+  environment?: Environment;
 }
 
 /** What `close` takes at most, statements under way included. */
 export const CLOSE_WITHIN_MS = 400;
-
-interface Target {
-  config: pg.ClientConfig;
-  /** host:port, or the socket folder. */
-  place: string;
-  described: string;
-  password: string;
-}
 
 const OIDS_AS_NUMBER = new Set([20, 21, 23, 26, 700, 701]);
 const types: pg.CustomTypesConfig = {
@@ -43,85 +37,6 @@ const types: pg.CustomTypesConfig = {
     return (text: string) => text;
   },
 } as pg.CustomTypesConfig;
-
-/** TLS as libpq's `sslmode` means it; without one, Supabase gets `require` and everything else none. */
-function tlsOf(host: string, params: URLSearchParams): pg.ClientConfig["ssl"] {
-  const supabase = /\.supabase\.(co|com|net)$/.test(host);
-  const mode = params.get("sslmode") ?? (supabase ? "require" : "disable");
-  const rootCertificate = params.get("sslrootcert");
-  switch (mode) {
-    case "disable":
-    case "allow":
-      return false;
-    case "prefer":
-      return supabase ? { rejectUnauthorized: false } : false;
-    case "require":
-      if (!rootCertificate) return { rejectUnauthorized: false };
-      break;
-    case "verify-ca":
-    case "verify-full":
-      break;
-    default:
-      throw new ConfigError(
-        `unknown sslmode ${JSON.stringify(mode)} in the database URL: use disable, require, verify-ca or verify-full`,
-      );
-  }
-  const ca = rootCertificate && rootCertificate !== "system" ? readCertificate(rootCertificate) : undefined;
-  return {
-    ...(ca === undefined ? {} : { ca }),
-    ...(mode === "verify-full" ? {} : { checkServerIdentity: () => undefined }),
-  };
-}
-
-function readCertificate(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (cause) {
-    throw new ConfigError(`cannot read sslrootcert ${path} of the database URL`, { cause });
-  }
-}
-
-/** Takes a `postgres://` URL apart. Throws `ConfigError` without repeating the URL, which may hold a password. */
-function parseTarget(text: string): Target {
-  let url: URL;
-  let user: string;
-  let password: string;
-  let database: string;
-  try {
-    url = new URL(text);
-    // As libpq has it, what stands behind the question mark wins.
-    const said = (key: string, before: string) => url.searchParams.get(key) ?? decodeURIComponent(before);
-    user = said("user", url.username);
-    password = said("password", url.password);
-    database = said("dbname", url.pathname.slice(1));
-  } catch (cause) {
-    throw new ConfigError(
-      "the database URL cannot be read: write postgres://user:password@host:port/database and percent-encode " +
-        "special characters of the password (--database, DATABASE_URL)",
-      { cause },
-    );
-  }
-  if (url.protocol !== "postgres:" && url.protocol !== "postgresql:")
-    throw new ConfigError(`not a PostgreSQL URL: ${url.protocol}// (--database, DATABASE_URL)`);
-  const socketFolder = url.searchParams.get("host");
-  const host = socketFolder ?? (url.hostname.replace(/^\[|\]$/g, "") || "localhost");
-  const port = Number(url.port || url.searchParams.get("port") || 5432);
-  const place = host.startsWith("/") ? host : `${host}:${port}`;
-  return {
-    place,
-    password,
-    described: `postgres://${user}${password ? ":***" : ""}${user ? "@" : ""}${place}/${database}`,
-    config: {
-      host,
-      port,
-      ...(user ? { user } : {}),
-      ...(password ? { password } : {}),
-      ...(database ? { database } : {}),
-      ssl: tlsOf(host, url.searchParams),
-      application_name: url.searchParams.get("application_name") ?? "hlsync",
-    },
-  };
-}
 
 /**
  * SQLSTATEs after which the same statement may succeed: connection trouble (08), shutdown and start-up (57P0x), out of
@@ -175,6 +90,14 @@ function whatAnswers(host: string, port: number, timeoutMs: number): Promise<Spe
   });
 }
 
+/** The driver's client, but that it looks up nothing by itself of what it tells the server first. */
+export const clientTo = ({ startup }: Target): typeof pg.Client =>
+  class extends pg.Client {
+    getStartupConf(): Readonly<Record<string, string>> {
+      return startup;
+    }
+  };
+
 /** Ends a connection at once. The driver's own way waits for the server to hang up, and one that hangs never does. */
 export function cut(client: pg.Client): void {
   (client as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
@@ -198,7 +121,7 @@ class PostgresDatabase implements Database {
     const clients = this.#clients;
     this.#pool = new pg.Pool({
       ...target.config,
-      Client: class extends pg.Client {
+      Client: class extends clientTo(target) {
         constructor(config?: string | pg.ClientConfig) {
           super(config);
           clients.add(this);
@@ -351,5 +274,5 @@ class PostgresDatabase implements Database {
 
 /** Connects lazily: the first query tells whether the database can be reached. Throws `ConfigError` for a bad URL. */
 export function openPostgres(url: string, options: PostgresOptions = {}): Database {
-  return new PostgresDatabase(parseTarget(url), options);
+  return new PostgresDatabase(parseTarget(url, options.environment), options);
 }

@@ -8,6 +8,7 @@ import type { Database } from "../../store/database.ts";
 import { heldLeases } from "../../store/leases.ts";
 import { pendingMigrations } from "../../store/migrate.ts";
 import { NO_PRIVILEGE, openPostgres } from "../../store/postgres.ts";
+import { isSupabase, tlsWishOf } from "../../store/target.ts";
 import { followLease } from "../../sync/engine.ts";
 import type { Address } from "../../sync/events.ts";
 import { EXIT } from "../command.ts";
@@ -347,14 +348,9 @@ const isInTheHouse = (host: string): boolean =>
   !host.includes(".") ||
   /\.(local|internal|lan)$/.test(host);
 
-/** Whether the connection is encrypted, judged by what `store/postgres.ts` makes of the URL. */
+/** Whether the connection is encrypted, judged by what `store/target.ts` makes of the URL. */
 export function tlsFinding(databaseUrl: string): Finding {
-  const url = new URL(databaseUrl);
-  const host = url.searchParams.get("host") ?? url.hostname;
-  const isSupabase = /\.supabase\.(co|com|net)$/.test(host);
-  const mode = url.searchParams.get("sslmode") ?? (isSupabase ? "require" : "disable");
-  const isPlain = mode === "disable" || mode === "allow" || (mode === "prefer" && !isSupabase);
-  const hasRoot = url.searchParams.has("sslrootcert");
+  const { host, mode, isPlain, rootCertificate } = tlsWishOf(databaseUrl);
   if (isOnThisMachine(host)) return ok("tls", "the database is on this machine");
   if (isPlain) {
     const says = `the connection to ${host} is not encrypted`;
@@ -362,9 +358,9 @@ export function tlsFinding(databaseUrl: string): Finding {
     const fix = "put sslmode=require into the database URL (…/name?sslmode=require)";
     return isInTheHouse(host) ? note("tls", says, why, fix) : warn("tls", says, why, fix);
   }
-  if (mode === "verify-full" || mode === "verify-ca" || hasRoot)
+  if (mode === "verify-full" || mode === "verify-ca" || rootCertificate !== "")
     return ok("tls", `encrypted, and the certificate of ${host} is checked`);
-  const where = isSupabase
+  const where = isSupabase(host)
     ? "download the certificate (Project settings → Database → SSL)"
     : "get the server's root certificate";
   return note(

@@ -89,7 +89,7 @@ export interface FollowOptions {
 export async function followUntilStopped(context: Context, options: FollowOptions): Promise<number> {
   const { log, signal } = context;
   const { store, database } = await openFor(context);
-  const shared = options.sharing && database ? openLeases(database.url, context) : null;
+  const shared = options.sharing && database ? openLeases(database) : null;
   const { onProgress } = options;
   const following = follow(context, store, {
     ...(shared ? { shared } : {}),

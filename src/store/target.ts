@@ -1,0 +1,244 @@
+/**
+ * Where a database is and how to get in: a `postgres://` URL read as libpq reads it. Guarantees: what the URL says wins,
+ * then the service it names, then the `PG…` variables of the environment that is passed in; nothing else is looked at,
+ * so with an empty environment the URL alone counts, whatever the shell has set. An error never repeats the URL, which
+ * may hold a password.
+ *
+ * Not taken from libpq: several hosts, `PGTARGETSESSIONATTRS`, Kerberos, and what would change how values are written
+ * (`PGDATESTYLE`, `PGCLIENTENCODING`): those are ISO and UTF-8, whatever the role or the environment says.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { homedir, userInfo } from "node:os";
+import { join } from "node:path";
+import type { ConnectionOptions } from "node:tls";
+import { ConfigError } from "../errors.ts";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface Target {
+  config: {
+    host: string;
+    port: number;
+    user?: string;
+    password?: string;
+    database?: string;
+    ssl: false | ConnectionOptions;
+    sslnegotiation: "postgres" | "direct";
+  };
+  /** What the server is told when a connection begins. */
+  startup: Readonly<Record<string, string>>;
+  /** host:port, or the socket folder. */
+  place: string;
+  described: string;
+  password: string;
+}
+
+/** libpq's keywords and their variables. */
+const VARIABLES = {
+  host: "PGHOST",
+  port: "PGPORT",
+  dbname: "PGDATABASE",
+  user: "PGUSER",
+  password: "PGPASSWORD",
+  service: "PGSERVICE",
+  sslmode: "PGSSLMODE",
+  sslnegotiation: "PGSSLNEGOTIATION",
+  sslrootcert: "PGSSLROOTCERT",
+  sslcert: "PGSSLCERT",
+  sslkey: "PGSSLKEY",
+  options: "PGOPTIONS",
+  application_name: "PGAPPNAME",
+} as const;
+type Keyword = keyof typeof VARIABLES;
+
+/** Settings of the session that libpq takes from the environment. */
+const SESSION_VARIABLES = { PGTZ: "TimeZone", PGGEQO: "geqo" } as const;
+
+type Say = (keyword: Keyword) => string;
+
+/** Throws `ConfigError`. */
+export function parseTarget(text: string, environment: Environment = process.env): Target {
+  const say = sayingsOf(text, environment);
+  const host = say("host") || "localhost";
+  const port = Number(say("port") || 5432);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new ConfigError("the port of the database is no number (--database, DATABASE_URL, PGPORT)");
+  const place = host.startsWith("/") ? host : `${host}:${port}`;
+  const user = say("user") || systemUser();
+  const password = say("password");
+  const database = say("dbname") || user;
+  const ssl = tlsOf(host, say);
+  const session = Object.entries(SESSION_VARIABLES).flatMap(([variable, setting]) => {
+    const value = environment[variable];
+    return value ? [[setting, value] as const] : [];
+  });
+  const options = say("options");
+  return {
+    place,
+    password,
+    described: `postgres://${user}${password ? ":***" : ""}${user ? "@" : ""}${place}/${database}`,
+    startup: {
+      ...(user ? { user } : {}),
+      ...(database ? { database } : {}),
+      application_name: say("application_name") || "hlsync",
+      DateStyle: "ISO",
+      ...(options ? { options } : {}),
+      ...Object.fromEntries(session),
+    },
+    config: {
+      host,
+      port,
+      ...(user ? { user } : {}),
+      ...(password ? { password } : {}),
+      ...(database ? { database } : {}),
+      ssl,
+      // Without TLS there is nothing to negotiate.
+      sslnegotiation: ssl === false ? "postgres" : negotiationOf(say),
+    },
+  };
+}
+
+/** What is said under each keyword; empty where nothing is. */
+function sayingsOf(text: string, environment: Environment): Say {
+  const inUrl = readUrl(text);
+  const service = inUrl.service || environment.PGSERVICE || "";
+  const inService = service === "" ? {} : readService(service, environment);
+  return (keyword) => inUrl[keyword] ?? inService[keyword] ?? environment[VARIABLES[keyword]] ?? "";
+}
+
+type Sayings = Partial<Record<string, string>>;
+
+function readUrl(text: string): Sayings {
+  let url: URL;
+  const sayings: Sayings = {};
+  try {
+    url = new URL(text);
+    const { hostname, port, username, password, pathname } = url;
+    const before = {
+      ...{
+        host: hostname.replace(/^\[|\]$/g, ""),
+        port,
+        user: username,
+        password,
+        dbname: pathname.slice(1),
+      },
+    };
+    for (const [keyword, value] of Object.entries(before))
+      if (value !== "") sayings[keyword] = decodeURIComponent(value);
+  } catch (cause) {
+    throw new ConfigError(
+      "the database URL cannot be read: write postgres://user:password@host:port/database and percent-encode " +
+        "special characters of the password (--database, DATABASE_URL)",
+      { cause },
+    );
+  }
+  if (url.protocol !== "postgres:" && url.protocol !== "postgresql:")
+    throw new ConfigError(`not a PostgreSQL URL: ${url.protocol}// (--database, DATABASE_URL)`);
+  // As libpq has it, what stands behind the question mark wins.
+  for (const [keyword, value] of url.searchParams) sayings[keyword] = value;
+  return sayings;
+}
+
+/** One section of the service file: `key=value` lines under `[name]`. */
+function readService(name: string, environment: Environment): Sayings {
+  const files = [
+    environment.PGSERVICEFILE || join(homedir(), ".pg_service.conf"),
+    ...(environment.PGSYSCONFDIR ? [join(environment.PGSYSCONFDIR, "pg_service.conf")] : []),
+  ];
+  for (const file of files.filter((path) => existsSync(path))) {
+    const section = sectionOf(readFileSync(file, "utf8"), name);
+    if (section !== null) return section;
+  }
+  throw new ConfigError(
+    `there is no service ${JSON.stringify(name)} in ${files.join(" or ")} (PGSERVICE, PGSERVICEFILE, or service= in the database URL)`,
+  );
+}
+
+function sectionOf(text: string, name: string): Sayings | null {
+  let section: Sayings | null = null;
+  for (const line of text.split("\n").map((one) => one.trim())) {
+    if (line.startsWith("[")) {
+      if (section !== null) break;
+      if (line === `[${name}]`) section = {};
+    } else if (section !== null && line !== "" && !line.startsWith("#")) {
+      const [key = "", ...value] = line.split("=");
+      section[key.trim()] = value.join("=").trim();
+    }
+  }
+  return section;
+}
+
+function systemUser(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // A container's uid without a name.
+    return "";
+  }
+}
+
+export const isSupabase = (host: string): boolean => /\.supabase\.(co|com|net)$/.test(host);
+
+/** How much TLS is asked for: as libpq's `sslmode`; without one, Supabase gets `require` and everything else none. */
+export interface TlsWish {
+  host: string;
+  mode: string;
+  /** Nothing is encrypted. */
+  isPlain: boolean;
+  rootCertificate: string;
+}
+
+export const tlsWishOf = (text: string, environment: Environment = process.env): TlsWish => {
+  const say = sayingsOf(text, environment);
+  return wishOf(say("host") || "localhost", say);
+};
+
+function wishOf(host: string, say: Say): TlsWish {
+  const mode = say("sslmode") || (isSupabase(host) ? "require" : "disable");
+  const isPlain =
+    host.startsWith("/") ||
+    mode === "disable" ||
+    mode === "allow" ||
+    (mode === "prefer" && !isSupabase(host));
+  return { host, mode, isPlain, rootCertificate: say("sslrootcert") };
+}
+
+function tlsOf(host: string, say: Say): false | ConnectionOptions {
+  const { mode, isPlain, rootCertificate } = wishOf(host, say);
+  if (!["disable", "allow", "prefer", "require", "verify-ca", "verify-full"].includes(mode))
+    throw new ConfigError(
+      `unknown sslmode ${JSON.stringify(mode)} (database URL, PGSSLMODE): use disable, require, verify-ca or verify-full`,
+    );
+  if (isPlain) return false;
+  const [cert, key] = [say("sslcert"), say("sslkey")];
+  const client = {
+    ...(cert ? { cert: readPem("sslcert", cert) } : {}),
+    ...(key ? { key: readPem("sslkey", key) } : {}),
+  };
+  const isChecked = mode.startsWith("verify-") || (mode === "require" && rootCertificate !== "");
+  if (!isChecked) return { rejectUnauthorized: false, ...client };
+  return {
+    ...client,
+    ...(rootCertificate && rootCertificate !== "system"
+      ? { ca: readPem("sslrootcert", rootCertificate) }
+      : {}),
+    ...(mode === "verify-full" ? {} : { checkServerIdentity: () => undefined }),
+  };
+}
+
+function negotiationOf(say: Say): "postgres" | "direct" {
+  const value = say("sslnegotiation") || "postgres";
+  if (value !== "postgres" && value !== "direct")
+    throw new ConfigError(
+      `unknown sslnegotiation ${JSON.stringify(value)} (database URL, PGSSLNEGOTIATION): use postgres or direct`,
+    );
+  return value;
+}
+
+function readPem(keyword: string, path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new ConfigError(`cannot read ${keyword} ${path} of the database URL or environment`, { cause });
+  }
+}

@@ -1,0 +1,139 @@
+/** A database URL with and without an environment, read as libpq reads it. */
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { ConfigError } from "../../src/errors.ts";
+import { type Environment, parseTarget, tlsWishOf } from "../../src/store/target.ts";
+import { temporaryFolder } from "../support/postgres.ts";
+
+/** As a person's shell may be for quite another database. */
+const FOREIGN: Environment = {
+  PGHOST: "db.example.com",
+  PGPORT: "6000",
+  PGDATABASE: "theirs",
+  PGUSER: "them",
+  PGPASSWORD: "their-password",
+  PGSSLMODE: "require",
+  PGSSLNEGOTIATION: "direct",
+  PGOPTIONS: "-c search_path=theirs",
+  PGAPPNAME: "their-app",
+  PGTZ: "America/New_York",
+};
+
+describe("a database URL", () => {
+  it("counts alone where no environment is given", () => {
+    const target = parseTarget("postgres://me:pw@127.0.0.1:5433/mine?sslmode=disable", {});
+    assert.deepEqual(target, {
+      place: "127.0.0.1:5433",
+      password: "pw",
+      described: "postgres://me:***@127.0.0.1:5433/mine",
+      startup: { user: "me", database: "mine", application_name: "hlsync", DateStyle: "ISO" },
+      config: {
+        ...{ host: "127.0.0.1", port: 5433, user: "me", password: "pw", database: "mine" },
+        ...{ ssl: false, sslnegotiation: "postgres" },
+      },
+    });
+  });
+
+  it("wins over the environment", () => {
+    const { config, startup } = parseTarget(
+      "postgres://me:pw@127.0.0.1:5433/mine?sslmode=disable&options=-c%20geqo%3Doff&application_name=mine",
+      FOREIGN,
+    );
+    assert.deepEqual(
+      [config.host, config.port, config.user, config.password, config.database, config.ssl],
+      ["127.0.0.1", 5433, "me", "pw", "mine", false],
+    );
+    assert.deepEqual(startup, {
+      ...{ user: "me", database: "mine", application_name: "mine", options: "-c geqo=off" },
+      DateStyle: "ISO",
+      TimeZone: "America/New_York",
+    });
+  });
+
+  it("takes from the environment what it does not say", () => {
+    const { config, startup, place, described } = parseTarget("postgres://", FOREIGN);
+    assert.equal(place, "db.example.com:6000");
+    assert.equal(described, "postgres://them:***@db.example.com:6000/theirs");
+    assert.deepEqual(config.ssl, { rejectUnauthorized: false });
+    assert.equal(config.sslnegotiation, "direct");
+    assert.equal(config.password, "their-password");
+    assert.deepEqual(startup, {
+      ...{ user: "them", database: "theirs", application_name: "their-app" },
+      ...{ DateStyle: "ISO", options: "-c search_path=theirs", TimeZone: "America/New_York" },
+    });
+  });
+
+  it("is encrypted as PGSSLMODE asks, and says so", () => {
+    for (const [mode, isPlain] of [
+      ["disable", true],
+      ["allow", true],
+      ["prefer", true],
+      ["require", false],
+      ["verify-full", false],
+    ] as const) {
+      assert.equal(
+        tlsWishOf("postgres://me@db.example.com/mine", { PGSSLMODE: mode }).isPlain,
+        isPlain,
+        mode,
+      );
+      assert.equal(
+        tlsWishOf("postgres://me@db.example.com/mine?sslmode=disable", { PGSSLMODE: mode }).isPlain,
+        true,
+      );
+    }
+    assert.equal(tlsWishOf("postgres://me@db.x.supabase.co/postgres", {}).isPlain, false);
+    assert.equal(tlsWishOf("postgres:///mine?host=/run/postgresql", { PGSSLMODE: "require" }).isPlain, true);
+  });
+
+  it("may name a service, which goes before the environment and after the URL", () => {
+    const folder = temporaryFolder();
+    const file = join(folder.path, "services.conf");
+    writeFileSync(
+      file,
+      "# mine\n[other]\nhost=no\n\n[prod]\nhost = prod.example.com\nport=5434\nuser=service\npassword=a=b\n[next]\nport=1\n",
+    );
+    const environment = { PGSERVICEFILE: file, PGUSER: "env", PGDATABASE: "envdb" };
+    for (const target of [
+      parseTarget("postgres:///?service=prod", environment),
+      parseTarget("postgres://", { ...environment, PGSERVICE: "prod" }),
+    ])
+      assert.equal(target.described, "postgres://service:***@prod.example.com:5434/envdb");
+    const { password, place } = parseTarget("postgres://u@h/d?service=prod", environment);
+    assert.deepEqual([password, place], ["a=b", "h:5434"]);
+    assert.throws(
+      () => parseTarget("postgres://", { ...environment, PGSERVICE: "none" }),
+      /no service "none" in .*PGSERVICE/,
+    );
+    folder.remove();
+  });
+
+  it("is refused without being repeated where something in it or in the environment is wrong", () => {
+    const refusals: [string, Environment, RegExp][] = [
+      ["postgres://me:s3cret@host/db", { PGSSLMODE: "maybe" }, /unknown sslmode "maybe" .*PGSSLMODE/],
+      [
+        "postgres://me:s3cret@host/db?sslmode=require",
+        { PGSSLNEGOTIATION: "x" },
+        /unknown sslnegotiation "x"/,
+      ],
+      [
+        "postgres://me:s3cret@host/db?sslmode=verify-full&sslrootcert=/nowhere.pem",
+        {},
+        /cannot read sslrootcert/,
+      ],
+      ["postgres:///db?port=99999&password=s3cret", {}, /port of the database/],
+      ["postgres://me:s3cret%zz@host/db", {}, /cannot be read/],
+    ];
+    for (const [url, environment, says] of refusals)
+      assert.throws(
+        () => parseTarget(url, environment),
+        (error) => {
+          assert.ok(error instanceof ConfigError, String(error));
+          assert.match(error.message, says);
+          assert.doesNotMatch(error.message, /s3cret/);
+          return true;
+        },
+      );
+  });
+});
