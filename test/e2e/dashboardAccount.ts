@@ -5,6 +5,7 @@
  */
 import { seededRandom } from "../../src/runtime/random.ts";
 import type { DatabaseStore } from "../../src/store/store.ts";
+import { dexOfCoin } from "../../src/sync/dexes.ts";
 import type {
   Batch,
   DashboardRow,
@@ -151,6 +152,17 @@ export async function makeAccount(
   });
   batches.push({ orderEvents: restingOrders(books, nowMs, orderId) });
   batches.push({ balances: balances(nowMs - 3_000) });
+  const states = [...new Set(books.map(({ market }) => dexOfCoin(market.coin)))].map((dex) => ({
+    ...{
+      account: ACCOUNT,
+      kind: "perp" as const,
+      dex,
+      coins: null,
+      asOfMs: nowMs - 3_000,
+      receivedAtMs: nowMs,
+    },
+  }));
+  batches.push({ states });
   batches.push(proof(startMs, nowMs));
   await store.openAccount(ACCOUNT, "main", startMs);
   for (const batch of batches) await store.apply(batch);
