@@ -16,6 +16,7 @@ import { committer } from "../src/sync/commit.ts";
 import { Dexes } from "../src/sync/dexes.ts";
 import { openAccount } from "../src/sync/engine.ts";
 import type { VenueInfo } from "../src/sync/ports.ts";
+import { Prices } from "../src/sync/prices.ts";
 import { Volatilities } from "../src/sync/volatility.ts";
 import { startServer } from "../test/support/postgres.ts";
 
@@ -166,7 +167,7 @@ async function measure(size: Size, user: string): Promise<void> {
     await dexes.open(signal);
     const followed = { address: user, alias: null };
     const known = openAccount(
-      { ...deps, dexes, volatilities: new Volatilities(deps) },
+      { ...deps, dexes, volatilities: new Volatilities(deps), prices: new Prices(deps) },
       config,
       followed,
       commit,

@@ -59,7 +59,19 @@ function Tiles({ model }) {
   const { gross, net, unrealized } = exposure(model.positions);
   const health = /** @type {any} */ (HEALTH)[o.health_status] ?? HEALTH.unknown;
   return h("dl", { class: "tiles" }, [
-    tile("equity", "Equity", usd(o.account_value), `as of ${clock(o.as_of_ms)} UTC`, { hero: true }),
+    tile(
+      "equity",
+      "Equity",
+      isDecimal(o.account_value) ? usd(o.account_value) : NOTHING,
+      [
+        h("span", { class: "together", title: o.net_worth_reason ?? "" }, [
+          "net worth ",
+          h("span", { "data-value": "net_worth" }, isDecimal(o.net_worth) ? usd(o.net_worth) : "unknown"),
+        ]),
+        ` as of ${clock(o.as_of_ms)} UTC`,
+      ],
+      { hero: true },
+    ),
     tile(
       "health",
       "Health",
@@ -202,7 +214,7 @@ function EquityPanel({ model }) {
     () =>
       rows.map((row) =>
         what === "equity"
-          ? { x: row.as_of_ms, y: toNumber(row.account_value), text: `${usd(row.account_value)} USD` }
+          ? { x: row.as_of_ms, y: toNumber(row.net_worth), text: `${usd(row.net_worth)} USD` }
           : {
               x: row.as_of_ms,
               y: -toNumber(row.drawdown_pct),
@@ -215,8 +227,8 @@ function EquityPanel({ model }) {
     () =>
       (answer?.flows ?? []).map((/** @type {Row} */ flow) => ({
         x: flow.ledger_time_ms,
-        up: toNumber(flow.usdc) >= 0,
-        text: `${flow.type} ${signed(flow.usdc)} USDC, ${stamp(flow.ledger_time_ms)} UTC`,
+        up: toNumber(flow.flow) >= 0,
+        text: `${flow.type} ${isDecimal(flow.flow) ? `${signed(flow.flow)} USD` : "of unknown value"}, ${stamp(flow.ledger_time_ms)} UTC`,
       })),
     [answer],
   );
@@ -224,11 +236,11 @@ function EquityPanel({ model }) {
   return h(
     Panel,
     {
-      title: what === "equity" ? "Equity" : "Drawdown from the peak of all time",
+      title: what === "equity" ? "Net worth" : "Drawdown from the peak of all time",
       tools: [
         h(Choice, {
           label: "What",
-          choices: { equity: "Equity", drawdown: "Drawdown" },
+          choices: { equity: "Net worth", drawdown: "Drawdown" },
           chosen: what,
           choose: setWhat,
         }),
@@ -237,7 +249,7 @@ function EquityPanel({ model }) {
     },
     [
       h(LineChart, {
-        label: what === "equity" ? "Equity" : "Drawdown in percent, deposits taken out",
+        label: what === "equity" ? "Net worth" : "Drawdown in percent, deposits taken out",
         points,
         height: 240,
         tone: what === "equity" ? "line" : "loss",
@@ -255,10 +267,10 @@ function EquityPanel({ model }) {
  */
 function withNewest(rows, overview) {
   const lastMs = rows.at(-1)?.as_of_ms ?? 0;
-  const { as_of_ms, account_value, drawdown_as_of_ms, drawdown_pct } = overview ?? {};
-  if (!isDecimal(account_value) || as_of_ms <= lastMs) return rows;
+  const { as_of_ms, net_worth, drawdown_as_of_ms, drawdown_pct } = overview ?? {};
+  if (!isDecimal(net_worth) || as_of_ms <= lastMs) return rows;
   const fallen = drawdown_as_of_ms > lastMs ? drawdown_pct : rows.at(-1)?.drawdown_pct;
-  return [...rows, { as_of_ms, account_value, drawdown_pct: fallen ?? null }];
+  return [...rows, { as_of_ms, net_worth, drawdown_pct: fallen ?? null }];
 }
 
 /** Bars of the profit by coin. */

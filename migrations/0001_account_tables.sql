@@ -240,7 +240,7 @@ create table public.hl_dashboard (
   created_at timestamptz not null default now(),
   as_of timestamptz not null,
   as_of_ms bigint not null,
-  account_value numeric not null,
+  account_value numeric,
   withdrawable numeric not null,
   total_margin_used numeric not null,
   total_notional_position numeric not null,
@@ -248,7 +248,7 @@ create table public.hl_dashboard (
   maintenance_margin numeric not null,
   actual_leverage numeric,
   margin_usage_pct numeric,
-  free_margin numeric not null,
+  free_margin numeric,
   margin_level numeric,
   liquidation_buffer_pct numeric,
   total_positions integer not null,
@@ -259,6 +259,10 @@ create table public.hl_dashboard (
   account_mode text not null,
   raw_user_state jsonb,
   health_components jsonb,
+  account_value_reason text,
+  net_worth numeric,
+  net_worth_reason text,
+  net_worth_parts jsonb,
   primary key (account_address, as_of)
 );
 comment on table public.hl_dashboard is 'One snapshot of an account per row, over all perp dexes and the spot collateral.';
@@ -266,7 +270,7 @@ comment on column public.hl_dashboard.account_address is 'Account the snapshot i
 comment on column public.hl_dashboard.created_at is 'When the row was written, by the clock of the database.';
 comment on column public.hl_dashboard.as_of is 'The venue''s time of the state.';
 comment on column public.hl_dashboard.as_of_ms is 'The same in Unix milliseconds.';
-comment on column public.hl_dashboard.account_value is 'Equity in USD: of all perp dexes in standard mode, of the spot collateral in unified and portfolio-margin mode.';
+comment on column public.hl_dashboard.account_value is 'The venue''s margin equity in USD: of all perp dexes in standard mode, of the spot collateral in unified and portfolio-margin mode; null when a part of it is not known.';
 comment on column public.hl_dashboard.withdrawable is 'What the venue would let out now.';
 comment on column public.hl_dashboard.total_margin_used is 'Margin tied up by all positions.';
 comment on column public.hl_dashboard.total_notional_position is 'Sum of the values of all positions, unsigned.';
@@ -274,7 +278,7 @@ comment on column public.hl_dashboard.total_raw_usd is 'The venue''s totalRawUsd
 comment on column public.hl_dashboard.maintenance_margin is 'Equity below which the cross account is liquidated.';
 comment on column public.hl_dashboard.actual_leverage is 'Notional ÷ equity; null without equity.';
 comment on column public.hl_dashboard.margin_usage_pct is 'Margin used ÷ equity × 100; null without equity.';
-comment on column public.hl_dashboard.free_margin is 'Equity − margin used.';
+comment on column public.hl_dashboard.free_margin is 'Equity − margin used; null without equity.';
 comment on column public.hl_dashboard.margin_level is 'Equity ÷ maintenance margin; null without positions.';
 comment on column public.hl_dashboard.liquidation_buffer_pct is '(Equity − maintenance margin) ÷ equity × 100; null without equity.';
 comment on column public.hl_dashboard.total_positions is 'Number of open positions.';
@@ -285,6 +289,10 @@ comment on column public.hl_dashboard.health_reason is 'The limiting factor in w
 comment on column public.hl_dashboard.account_mode is 'How the venue computes margin: standard, unified or portfolio.';
 comment on column public.hl_dashboard.raw_user_state is 'The venue''s objects, untouched.';
 comment on column public.hl_dashboard.health_components is 'Every part of the health score: pools, distances, penalties and the limiting factor (docs/health.md).';
+comment on column public.hl_dashboard.account_value_reason is 'Why account_value is null.';
+comment on column public.hl_dashboard.net_worth is 'All that the account owns at the venue, in USD (docs/equity.md); null when a part of it or a price is not known, or money was moving between parts when they were read.';
+comment on column public.hl_dashboard.net_worth_reason is 'Why net_worth is null.';
+comment on column public.hl_dashboard.net_worth_parts is 'What net_worth was made of: perps by dex, tokens with their prices, vaults, stake, and when each was read.';
 
 create table public.hl_funding (
   account_address text not null,

@@ -97,25 +97,27 @@ create table hl_internal.equity_stretches ( -- hl_equity by stretches: runs of s
   first_ms bigint not null -- The venue's time of its first snapshot, Unix milliseconds.
   last_ms bigint not null -- Of its last snapshot.
   snapshots integer not null -- Number of snapshots.
-  flow numeric not null -- What flowed between the snapshot before it and its first one.
+  flow numeric -- What flowed between the snapshot before it and its first one; null when that is not known: then the sums are as if nothing had been gained in that step.
   gain numeric not null -- Profit from the snapshot before it to its last one.
   high_gain numeric not null -- Highest profit in it, counted from the snapshot before it.
   low_gain numeric not null -- Lowest profit in it, counted so.
-  low_value numeric not null -- Equity where the profit was lowest.
-  close_value numeric not null -- Equity of its last snapshot.
+  low_value numeric not null -- Net worth where the profit was lowest.
+  close_value numeric not null -- Net worth of its last snapshot.
   close_unrealized_pnl numeric not null -- Unrealised profit of its last snapshot.
   fallen numeric not null -- Deepest drawdown from a peak inside of it.
-  fallen_pct numeric -- Deepest one in percent, from a peak inside of it; null without positive equity.
+  fallen_pct numeric -- Deepest one in percent, from a peak inside of it; null without a positive net worth.
   net_flows numeric not null default (0) -- Sum of the flows since the first snapshot of the account.
   profit numeric not null default (0) -- Profit of its last snapshot, as in hl_equity.
   peak_before numeric -- Highest profit before it; null in the first one.
   peak_profit numeric not null default (0) -- Highest profit up to its end.
   drawdown numeric not null default (0) -- Drawdown of its last snapshot.
-  drawdown_pct numeric -- The same in percent; null without positive equity at the peak.
+  drawdown_pct numeric -- The same in percent; null without a positive net worth at the peak.
   max_drawdown numeric not null default (0) -- Deepest drawdown of a snapshot in it.
   max_drawdown_pct numeric -- Deepest one in percent.
   deepest numeric not null default (0) -- Deepest drawdown of any snapshot up to its end.
   deepest_pct numeric -- Deepest one in percent.
+  is_known boolean not null default (true) -- False when a flow up to its end is not known: then no sum since the first snapshot is.
+  close_account_value numeric -- account_value of its last snapshot.
   constraint equity_stretches_pkey PRIMARY KEY (account_address, first_ms)
 );
 -- row level security
@@ -452,7 +454,7 @@ create table public.hl_dashboard ( -- One snapshot of an account per row, over a
   created_at timestamp with time zone not null default (now()) -- When the row was written, by the clock of the database.
   as_of timestamp with time zone not null -- The venue's time of the state.
   as_of_ms bigint not null -- The same in Unix milliseconds.
-  account_value numeric not null -- Equity in USD: of all perp dexes in standard mode, of the spot collateral in unified and portfolio-margin mode.
+  account_value numeric -- The venue's margin equity in USD: of all perp dexes in standard mode, of the spot collateral in unified and portfolio-margin mode; null when a part of it is not known.
   withdrawable numeric not null -- What the venue would let out now.
   total_margin_used numeric not null -- Margin tied up by all positions.
   total_notional_position numeric not null -- Sum of the values of all positions, unsigned.
@@ -460,7 +462,7 @@ create table public.hl_dashboard ( -- One snapshot of an account per row, over a
   maintenance_margin numeric not null -- Equity below which the cross account is liquidated.
   actual_leverage numeric -- Notional ÷ equity; null without equity.
   margin_usage_pct numeric -- Margin used ÷ equity × 100; null without equity.
-  free_margin numeric not null -- Equity − margin used.
+  free_margin numeric -- Equity − margin used; null without equity.
   margin_level numeric -- Equity ÷ maintenance margin; null without positions.
   liquidation_buffer_pct numeric -- (Equity − maintenance margin) ÷ equity × 100; null without equity.
   total_positions integer not null -- Number of open positions.
@@ -471,6 +473,10 @@ create table public.hl_dashboard ( -- One snapshot of an account per row, over a
   account_mode text not null -- How the venue computes margin: standard, unified or portfolio.
   raw_user_state jsonb -- The venue's objects, untouched.
   health_components jsonb -- Every part of the health score: pools, distances, penalties and the limiting factor (docs/health.md).
+  account_value_reason text -- Why account_value is null.
+  net_worth numeric -- All that the account owns at the venue, in USD (docs/equity.md); null when a part of it or a price is not known, or money was moving between parts when they were read.
+  net_worth_reason text -- Why net_worth is null.
+  net_worth_parts jsonb -- What net_worth was made of: perps by dex, tokens with their prices, vaults, stake, and when each was read.
   constraint hl_dashboard_pkey PRIMARY KEY (account_address, as_of)
 );
 CREATE TRIGGER follow_deleted AFTER DELETE ON public.hl_dashboard REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION hl_internal.follow_snapshots();
@@ -565,6 +571,7 @@ CREATE INDEX idx_hl_ledger_account_time ON public.hl_ledger USING btree (account
 CREATE TRIGGER follow_deleted AFTER DELETE ON public.hl_ledger REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION hl_internal.follow_flows();
 CREATE TRIGGER follow_inserted AFTER INSERT ON public.hl_ledger REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION hl_internal.follow_flows();
 CREATE TRIGGER follow_updated AFTER UPDATE ON public.hl_ledger REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION hl_internal.follow_flows();
+CREATE TRIGGER forget_torn AFTER INSERT ON public.hl_ledger REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION hl_internal.forget_torn();
 -- row level security
 -- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
            FROM pg_roles r
@@ -1223,7 +1230,9 @@ BEGIN ATOMIC
              s.max_drawdown,
              s.max_drawdown_pct,
              s.deepest,
-             s.deepest_pct
+             s.deepest_pct,
+             s.is_known,
+             s.close_account_value
             FROM hl_internal.equity_stretches s
            WHERE (s.account_address = drawdown_since.followed)
            ORDER BY s.first_ms DESC
@@ -1251,28 +1260,38 @@ BEGIN ATOMIC
              s.max_drawdown,
              s.max_drawdown_pct,
              s.deepest,
-             s.deepest_pct
+             s.deepest_pct,
+             s.is_known,
+             s.close_account_value
             FROM hl_internal.equity_stretches s
            WHERE ((s.account_address = drawdown_since.followed) AND (s.first_ms < (ceil((EXTRACT(epoch FROM drawdown_since.since) * (1000)::numeric)))::bigint))
            ORDER BY s.first_ms DESC
           LIMIT 1
          ), highs AS (
-          SELECT ((d.account_value - e.close_value) + e.profit) AS profit
+          SELECT ((d.net_worth - e.close_value) + e.profit) AS profit,
+             d.as_of_ms AS first_ms,
+             true AS is_known
             FROM (edge e
-              JOIN hl_dashboard d ON (((d.account_address = e.account_address) AND (d.as_of >= drawdown_since.since) AND (d.as_of <= to_timestamp((((e.last_ms)::numeric / 1000.0))::double precision)))))
+              JOIN hl_dashboard d ON (((d.account_address = e.account_address) AND (d.as_of >= drawdown_since.since) AND (d.as_of <= to_timestamp((((e.last_ms)::numeric / 1000.0))::double precision)) AND (d.net_worth IS NOT NULL))))
          UNION ALL
-          SELECT ((s.profit - s.gain) + s.high_gain)
+          SELECT ((s.profit - s.gain) + s.high_gain),
+             s.first_ms,
+             (s.flow IS NOT NULL)
             FROM hl_internal.equity_stretches s
            WHERE ((s.account_address = drawdown_since.followed) AND (s.first_ms >= (ceil((EXTRACT(epoch FROM drawdown_since.since) * (1000)::numeric)))::bigint))
+         ), peak AS (
+          SELECT max(h.profit) AS profit,
+             bool_and((h.is_known OR (h.first_ms = ( SELECT min(f.first_ms) AS min
+                    FROM highs f)))) AS is_known
+            FROM highs h
          )
-  SELECT hl_internal.drawdown_pct(n.close_value, (h.peak - n.profit)) AS drawdown_pct
+  SELECT hl_internal.drawdown_pct(n.close_value, (p.profit - n.profit)) AS drawdown_pct
     FROM (newest n
-      CROSS JOIN ( SELECT max(highs.profit) AS peak
-            FROM highs) h)
-   WHERE (h.peak IS NOT NULL);
+      CROSS JOIN peak p)
+   WHERE ((p.profit IS NOT NULL) AND p.is_known);
 END
 ;
--- Drawdown in percent at the newest snapshot, as hl_equity_since has it; null without a snapshot in the period.
+-- Drawdown in percent at the newest snapshot, as hl_equity_since has it; null without a net worth in the period, and when a flow in it is not known.
 
 create function hl_internal.enlist_objects()
  RETURNS void
@@ -1349,6 +1368,7 @@ begin
          where s.account_address = c.account_address order by s.first_ms desc limit 1) as last_ms
     ) b
     where c.ledger_time_ms > b.first_ms and c.ledger_time_ms <= b.last_ms
+      and (tg_op <> 'INSERT' or c.flow_usd is distinct from 0)
     group by c.account_address, b.first_ms order by 1
   loop
     perform hl_internal.shape_equity(touched.account_address, touched.from_ms, touched.to_ms);
@@ -1368,7 +1388,10 @@ declare
   touched record;
 begin
   for touched in
-    select c.account_address, min(c.as_of_ms) as from_ms, max(c.as_of_ms) as to_ms from changed c group by 1 order by 1
+    select c.account_address, min(c.as_of_ms) as from_ms, max(c.as_of_ms) as to_ms from changed c
+    -- One without a net worth is in no stretch.
+    where tg_op <> 'INSERT' or c.net_worth is not null
+    group by 1 order by 1
   loop
     perform hl_internal.shape_equity(touched.account_address, touched.from_ms, touched.to_ms + 1);
   end loop;
@@ -1377,6 +1400,31 @@ end
 $function$
 ;
 -- Keeps equity_stretches after a change of hl_dashboard.
+
+create function hl_internal.forget_torn()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  update public.hl_dashboard d set net_worth = null, net_worth_reason = hl_internal.torn_reason(x.type)
+  from (
+    select s.account_address, s.as_of,
+      hl_internal.torn_by(s.account_address, s.as_of_ms, s.account_mode, s.net_worth_parts -> 'read') as type
+    from (
+      select distinct n.account_address, n.as_of, n.as_of_ms, n.account_mode, n.net_worth_parts
+      from changed c join public.hl_dashboard n on n.account_address = c.account_address
+        and n.as_of >= c.ledger_time - interval '1 minute' and n.as_of <= c.ledger_time + interval '2 hours 10 minutes'
+        and n.net_worth is not null and n.net_worth_parts is not null
+      where c.effect <> 'note'
+    ) s
+  ) x
+  where x.type is not null and d.account_address = x.account_address and d.as_of = x.as_of;
+  return null;
+end
+$function$
+;
+-- Takes the net worth of snapshots into which a ledger update moved money, when that is learned late.
 
 create function hl_internal.fresh_for(poll_ms bigint)
  RETURNS interval
@@ -2247,27 +2295,55 @@ begin
       "totalNotionalPosition" numeric, "totalRawUsd" numeric, "maintenanceMargin" numeric, "actualLeverage" numeric,
       "marginUsagePct" numeric, "freeMargin" numeric, "marginLevel" numeric, "liquidationBufferPct" numeric,
       "totalPositions" integer, "totalUnrealizedPnl" numeric, "healthScore" integer, "healthStatus" text,
-      "healthReason" text, "healthComponents" jsonb, "accountMode" text, raw jsonb)
+      "healthReason" text, "healthComponents" jsonb, "accountMode" text, "accountValueReason" text, "netWorth" numeric,
+      "netWorthReason" text, "netWorthParts" jsonb, raw jsonb)
+  ),
+  once as (
+    select distinct on (i.account, i."asOfMs") i.*,
+      case when i."netWorth" is not null then
+        hl_internal.torn_by(i.account, i."asOfMs", i."accountMode", i."netWorthParts" -> 'read') end as torn
+    from input i
+    order by i.account, i."asOfMs", i."healthScore" nulls first, i."netWorth" nulls first
   ),
   written as (
     insert into public.hl_dashboard as t (
       account_address, as_of, as_of_ms, account_value, withdrawable, total_margin_used, total_notional_position,
       total_raw_usd, maintenance_margin, actual_leverage, margin_usage_pct, free_margin, margin_level,
       liquidation_buffer_pct, total_positions, total_unrealized_pnl, health_score, health_status, health_reason,
-      health_components, account_mode, raw_user_state)
-    select distinct on (account, "asOfMs") account, to_timestamp("asOfMs" / 1000.0), "asOfMs", "accountValue",
+      health_components, account_mode, raw_user_state, account_value_reason, net_worth, net_worth_reason, net_worth_parts)
+    select account, to_timestamp("asOfMs" / 1000.0), "asOfMs", "accountValue",
       withdrawable, "totalMarginUsed", "totalNotionalPosition", "totalRawUsd", "maintenanceMargin", "actualLeverage",
       "marginUsagePct", "freeMargin", "marginLevel", "liquidationBufferPct", "totalPositions", "totalUnrealizedPnl",
-      "healthScore", "healthStatus", "healthReason", "healthComponents", "accountMode", raw
-    from input
-    order by account, "asOfMs", "healthScore" nulls first
+      "healthScore", "healthStatus", "healthReason", "healthComponents", "accountMode", raw, "accountValueReason",
+      case when torn is null then "netWorth" end,
+      case when torn is null then "netWorthReason" else hl_internal.torn_reason(torn) end,
+      "netWorthParts"
+    from once
     on conflict (account_address, as_of) do update set
-      (health_score, health_status, health_reason, health_components)
-      = (null, excluded.health_status, excluded.health_reason, excluded.health_components)
-      where t.health_score is not null and excluded.health_score is null
+      health_score = case when excluded.health_score is not null then t.health_score end,
+      health_status = case when excluded.health_score is null then excluded.health_status else t.health_status end,
+      health_reason = case when excluded.health_score is null then excluded.health_reason else t.health_reason end,
+      health_components = case when excluded.health_score is null then excluded.health_components else t.health_components end,
+      net_worth = case when excluded.net_worth is not null then t.net_worth end,
+      net_worth_reason = case when excluded.net_worth is null then excluded.net_worth_reason else t.net_worth_reason end
+      where (t.health_score is not null and excluded.health_score is null)
+        or (t.net_worth is not null and excluded.net_worth is null)
     returning 1
   )
   select (select count(*) from input), count(*) into result.sent, result.written from written;
+  insert into hl_internal.token_prices as t (token, hour_ms, at_ms, price)
+  select distinct on (token, hour_ms) p.token, i."asOfMs" - i."asOfMs" % 3600000 as hour_ms, i."asOfMs", p.price
+  from json_to_recordset(batch) as i("asOfMs" bigint, "netWorthParts" jsonb)
+  cross join lateral (
+    select k ->> 'coin' as token, hl_internal.decimal_of(k ->> 'price') as price
+    from jsonb_path_query(i."netWorthParts", '$.tokens[*]') k
+    union all
+    select i."netWorthParts" #>> '{stake,coin}', hl_internal.decimal_of(i."netWorthParts" #>> '{stake,price}')
+  ) p
+  where p.price > 0 and p.token <> all (hl_internal.dollar_tokens())
+  order by token, hour_ms, i."asOfMs", p.price
+  on conflict (token, hour_ms) do update set (at_ms, price) = (excluded.at_ms, excluded.price)
+    where (excluded.at_ms, excluded.price) < (t.at_ms, t.price);
   update hl_internal.accounts a set mode = latest.account_mode
   from (select distinct x.account from json_to_recordset(batch) as x(account text)) touched
   cross join lateral (
@@ -2279,7 +2355,7 @@ begin
 end
 $function$
 ;
--- Adds account snapshots; of two with the same time the first stays, but its health becomes unknown when a later one says so.
+-- Adds account snapshots; of two with the same time the first stays, but its health and its net worth become unknown when a later one says so.
 
 create function hl_internal.put_drift(batch json)
  RETURNS hl_internal.outcome
@@ -3067,10 +3143,11 @@ begin
   -- To the end of the hour of the first snapshot behind: it is the one that what flowed until then counts to.
   select d.as_of_ms - d.as_of_ms % hour_ms + hour_ms into end_ms from public.hl_dashboard d
   where d.account_address = followed and d.as_of >= to_timestamp(to_ms / 1000.0) and d.as_of_ms >= to_ms
+    and d.net_worth is not null
   order by d.as_of limit 1;
   end_ms := coalesce(end_ms, 9000000000000000);
   select d.as_of_ms into before_ms from public.hl_dashboard d
-  where d.account_address = followed and d.as_of < to_timestamp(low_ms / 1000.0)
+  where d.account_address = followed and d.as_of < to_timestamp(low_ms / 1000.0) and d.net_worth is not null
   order by d.as_of desc limit 1;
 
   delete from hl_internal.equity_stretches s
@@ -3078,47 +3155,44 @@ begin
 
   insert into hl_internal.equity_stretches (
     account_address, first_ms, last_ms, snapshots, flow, gain, high_gain, low_gain, low_value, close_value,
-    close_unrealized_pnl, fallen, fallen_pct)
+    close_unrealized_pnl, fallen, fallen_pct, close_account_value)
   with timeline as (
-    select d.as_of_ms as at_ms, 1 as kind, d.account_mode, d.account_value, d.total_unrealized_pnl,
-      0::numeric as perp_usdc, 0::numeric as usdc
+    select d.as_of_ms as at_ms, 1 as kind, d.net_worth, d.account_value, d.total_unrealized_pnl, 0::numeric as flow_usd
     from public.hl_dashboard d
     where d.account_address = followed and d.as_of >= to_timestamp(coalesce(before_ms, low_ms) / 1000.0)
-      and d.as_of_ms < end_ms
+      and d.as_of_ms < end_ms and d.net_worth is not null
     union all
-    select f.ledger_time_ms, 0, null, null, null, f.perp_usdc, f.usdc from public.hl_flows f
-    where f.account_address = followed and f.ledger_time_ms > coalesce(before_ms, low_ms) and f.ledger_time_ms < end_ms
+    select l.ledger_time_ms, 0, null, null, null, l.flow_usd from public.hl_ledger l
+    where l.account_address = followed and l.ledger_time > to_timestamp(coalesce(before_ms, low_ms) / 1000.0)
+      and l.ledger_time_ms > coalesce(before_ms, low_ms) and l.ledger_time_ms < end_ms and l.flow_usd is distinct from 0
   ),
   moved as (
-    select t.*, sum(t.perp_usdc) over so_far as perp_moved, sum(t.usdc) over so_far as all_moved
+    select t.*, sum(t.flow_usd) over so_far as moved, count(*) filter (where t.flow_usd is null) over so_far as lost
     from timeline t window so_far as (order by t.at_ms, t.kind rows unbounded preceding)
   ),
   steps as (
-    select m.*, lag(m.account_value) over shots as last_value, lag(m.account_mode) over shots as last_mode,
-      lag(m.perp_moved) over shots as last_perp, lag(m.all_moved) over shots as last_all
+    select m.*, lag(m.net_worth) over shots as last_worth, lag(m.moved) over shots as last_moved,
+      lag(m.lost) over shots as last_lost
     from moved m where m.kind = 1 window shots as (order by m.at_ms)
   ),
   flowed as (
-    select s.*, case
-      when s.last_mode is null then 0
-      when s.last_mode <> s.account_mode then s.account_value - s.last_value
-      when s.account_mode = 'standard' then s.perp_moved - s.last_perp
-      else s.all_moved - s.last_all end as flow,
-      coalesce(s.last_value, s.account_value) as opened
+    select s.*, case when s.last_worth is null then 0 when s.lost > s.last_lost then null
+        else s.moved - s.last_moved end as flow,
+      coalesce(s.last_worth, s.net_worth) as opened
     from steps s
   ),
   numbered as (
     select f.*, count(*) filter (where f.begins) over (order by f.at_ms rows unbounded preceding) as stretch
     from (
-      select f.*, lag(f.at_ms) over shots is null or f.flow <> 0
+      select f.*, lag(f.at_ms) over shots is null or f.flow is distinct from 0
         or f.at_ms / hour_ms <> lag(f.at_ms) over shots / hour_ms
-        or (f.account_value > 0) <> (lag(f.account_value) over shots > 0) as begins
+        or (f.net_worth > 0) <> (lag(f.net_worth) over shots > 0) as begins
       from flowed f where f.at_ms >= low_ms window shots as (order by f.at_ms)
     ) f
   ),
-  -- Of a stretch: profit since the snapshot before it, equity less a constant.
+  -- Of a stretch: profit since the snapshot before it, net worth less a constant.
   gains as (
-    select n.*, n.account_value - first_value(n.opened) over own - first_value(n.flow) over own as gained
+    select n.*, n.net_worth - coalesce(first_value(n.opened + n.flow) over own, first_value(n.net_worth) over own) as gained
     from numbered n window own as (partition by n.stretch order by n.at_ms rows unbounded preceding)
   ),
   falls as (
@@ -3126,14 +3200,16 @@ begin
     from gains g
   )
   select followed, min(at_ms), max(at_ms), count(*), (array_agg(flow order by at_ms))[1],
-    (array_agg(gained order by at_ms desc))[1], max(gained), min(gained), min(account_value),
-    (array_agg(account_value order by at_ms desc))[1], (array_agg(total_unrealized_pnl order by at_ms desc))[1],
-    max(fell), max(hl_internal.drawdown_pct(account_value, fell)) filter (where account_value > 0)
+    (array_agg(gained order by at_ms desc))[1], max(gained), min(gained), min(net_worth),
+    (array_agg(net_worth order by at_ms desc))[1], (array_agg(total_unrealized_pnl order by at_ms desc))[1],
+    max(fell), max(hl_internal.drawdown_pct(net_worth, fell)) filter (where net_worth > 0),
+    (array_agg(account_value order by at_ms desc))[1]
   from falls group by stretch;
 
   with sums as (
     select s.first_ms,
-      coalesce(b.net_flows, 0) + sum(s.flow) over so_far as net_flows,
+      coalesce(b.net_flows, 0) + sum(coalesce(s.flow, 0)) over so_far as net_flows,
+      coalesce(b.is_known, true) and bool_and(s.flow is not null) over so_far as is_known,
       coalesce(b.profit, 0) + sum(s.gain) over so_far as profit, s.gain, s.high_gain, s.low_gain, s.low_value,
       s.close_value, s.fallen, s.fallen_pct, b.peak_profit, b.deepest, b.deepest_pct
     from hl_internal.equity_stretches s
@@ -3164,20 +3240,21 @@ begin
       hl_internal.drawdown_pct(d.close_value, d.drawdown) as drawdown_pct,
       trim_scale(d.max_drawdown) as max_drawdown, d.max_drawdown_pct,
       trim_scale(greatest(d.deepest, max(d.max_drawdown) over so_far)) as deepest,
-      greatest(d.deepest_pct, max(d.max_drawdown_pct) over so_far) as deepest_pct
+      greatest(d.deepest_pct, max(d.max_drawdown_pct) over so_far) as deepest_pct, d.is_known
     from depths d window so_far as (order by d.first_ms rows unbounded preceding)
   )
   update hl_internal.equity_stretches s set (
-    net_flows, profit, peak_before, peak_profit, drawdown, drawdown_pct, max_drawdown, max_drawdown_pct, deepest, deepest_pct
+    net_flows, profit, peak_before, peak_profit, drawdown, drawdown_pct, max_drawdown, max_drawdown_pct, deepest, deepest_pct,
+    is_known
   ) = (
     w.net_flows, w.profit, w.peak_before, w.peak_profit, w.drawdown, w.drawdown_pct, w.max_drawdown, w.max_drawdown_pct,
-    w.deepest, w.deepest_pct)
+    w.deepest, w.deepest_pct, w.is_known)
   from whole w
   where s.account_address = followed and s.first_ms = w.first_ms
     and (s.net_flows, s.profit, s.peak_before, s.peak_profit, s.drawdown, s.drawdown_pct, s.max_drawdown,
-         s.max_drawdown_pct, s.deepest, s.deepest_pct)
+         s.max_drawdown_pct, s.deepest, s.deepest_pct, s.is_known)
       is distinct from (w.net_flows, w.profit, w.peak_before, w.peak_profit, w.drawdown, w.drawdown_pct, w.max_drawdown,
-         w.max_drawdown_pct, w.deepest, w.deepest_pct);
+         w.max_drawdown_pct, w.deepest, w.deepest_pct, w.is_known);
 end
 $function$
 ;
@@ -3209,6 +3286,72 @@ AS $function$
 $function$
 ;
 -- Takes or renews each lease that is free or the claimant's; its fencing token, or null while another holder has it.
+
+create function hl_internal.torn_by(followed text, as_of_ms bigint, mode text, read jsonb)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ WITH pockets AS (
+          SELECT p.key AS pocket,
+             ((p.value ->> 0))::bigint AS from_ms,
+             ((p.value ->> 1))::bigint AS to_ms
+            FROM jsonb_each(torn_by.read) p(key, value)
+         ), span AS (
+          SELECT LEAST(min(p.from_ms), torn_by.as_of_ms) AS from_ms,
+             GREATEST(max(p.to_ms), torn_by.as_of_ms) AS to_ms
+            FROM pockets p
+         ), moves AS (
+          SELECT l.ledger_time_ms AS at_ms,
+             l.hash,
+             l.digest,
+             l.type,
+             touched.pocket
+            FROM ((span s
+              JOIN hl_ledger l ON (((l.account_address = torn_by.followed) AND (l.ledger_time > to_timestamp((((s.from_ms)::numeric / 1000.0))::double precision)) AND (l.ledger_time <= to_timestamp((((s.to_ms)::numeric / 1000.0))::double precision)))))
+              CROSS JOIN LATERAL ( SELECT DISTINCT
+                         CASE
+                             WHEN ((torn_by.mode <> 'standard'::text) AND (part.part ~~ 'perp:%'::text)) THEN 'spot'::text
+                             ELSE part.part
+                         END AS pocket
+                    FROM unnest((hl_internal.ledger_effect(l.account_address, (l.raw_ledger -> 'delta'::text))).parts) part(part)
+                 UNION ALL
+                  SELECT NULL::text
+                   WHERE (l.flow_usd IS DISTINCT FROM (0)::numeric)) touched)
+         ), judged AS (
+          SELECT m.at_ms,
+             m.hash,
+             m.digest,
+             m.type,
+             (m.at_ms <=
+                 CASE
+                     WHEN (m.pocket IS NULL) THEN torn_by.as_of_ms
+                     ELSE COALESCE(p.from_ms, ('-1'::integer)::bigint)
+                 END) AS is_in,
+             (m.at_ms >
+                 CASE
+                     WHEN (m.pocket IS NULL) THEN torn_by.as_of_ms
+                     ELSE COALESCE(p.to_ms, '9000000000000000'::bigint)
+                 END) AS is_out
+            FROM (moves m
+              LEFT JOIN pockets p USING (pocket))
+         )
+  SELECT min(j.type) AS min
+    FROM ( SELECT judged.type
+            FROM judged
+           GROUP BY judged.at_ms, judged.hash, judged.digest, judged.type
+          HAVING ((count(*) > 1) AND (NOT bool_and(judged.is_in)) AND (NOT bool_and(judged.is_out)))) j;
+END
+;
+-- A ledger update of which the parts of a snapshot, as they were read, have one side and not the other; null when there is none. read: pocket → [from_ms, to_ms].
+
+create function hl_internal.torn_reason(type text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (('money was moving between its parts ('::text || type) || ')'::text)
+;
+-- Why a snapshot that torn_by names has no net worth.
 
 create function hl_internal.uninstall_script()
  RETURNS text
@@ -3319,150 +3462,198 @@ RETURN (ROW(octet_length((COALESCE(b_raw, 'null'::jsonb))::text), (b_content COL
 -- True when version b of a row wins over version a: longer raw object, then greater content.
 
 create function public.hl_equity_since(followed text, since timestamp with time zone)
- RETURNS TABLE(account_address text, as_of timestamp with time zone, as_of_ms bigint, account_mode text, account_value numeric, unrealized_pnl numeric, flow numeric, net_flows numeric, profit numeric, peak_profit numeric, drawdown numeric, drawdown_pct numeric)
+ RETURNS TABLE(account_address text, as_of timestamp with time zone, as_of_ms bigint, account_mode text, account_value numeric, unrealized_pnl numeric, flow numeric, net_flows numeric, profit numeric, peak_profit numeric, drawdown numeric, drawdown_pct numeric, net_worth numeric, profit_reason text)
  LANGUAGE sql
  STABLE
 BEGIN ATOMIC
- WITH timeline AS (
+ WITH shots AS (
           SELECT d.account_address,
-             d.as_of_ms AS at_ms,
-             1 AS kind,
+             d.created_at,
              d.as_of,
-             d.account_mode,
+             d.as_of_ms,
              d.account_value,
+             d.withdrawable,
+             d.total_margin_used,
+             d.total_notional_position,
+             d.total_raw_usd,
+             d.maintenance_margin,
+             d.actual_leverage,
+             d.margin_usage_pct,
+             d.free_margin,
+             d.margin_level,
+             d.liquidation_buffer_pct,
+             d.total_positions,
              d.total_unrealized_pnl,
-             (0)::numeric AS perp_usdc,
-             (0)::numeric AS usdc
+             d.health_score,
+             d.health_status,
+             d.health_reason,
+             d.account_mode,
+             d.raw_user_state,
+             d.health_components,
+             d.account_value_reason,
+             d.net_worth,
+             d.net_worth_reason,
+             d.net_worth_parts
             FROM hl_dashboard d
-           WHERE ((d.account_address = hl_equity_since.followed) AND (d.as_of >= hl_equity_since.since))
+           WHERE ((d.account_address = hl_equity_since.followed) AND (d.as_of >= hl_equity_since.since) AND (d.net_worth IS NOT NULL))
+         ), flows AS (
+          SELECT l.ledger_time_ms AS at_ms,
+             l.flow_usd,
+             l.type,
+             l.effect,
+             COALESCE(NULLIF(l.token, ''::text), 'USDC'::text) AS token
+            FROM hl_ledger l
+           WHERE ((l.account_address = hl_equity_since.followed) AND (l.ledger_time >= hl_equity_since.since) AND (l.flow_usd IS DISTINCT FROM (0)::numeric))
+         ), lost AS (
+          SELECT f.at_ms,
+             f.flow_usd,
+             f.type,
+             f.effect,
+             f.token
+            FROM flows f
+           WHERE ((f.flow_usd IS NULL) AND (f.at_ms > ( SELECT min(s.as_of_ms) AS min
+                    FROM shots s)))
+           ORDER BY f.at_ms, f.type
+          LIMIT 1
+         ), timeline AS (
+          SELECT shots.as_of_ms AS at_ms,
+             1 AS kind,
+             shots.as_of,
+             shots.account_mode,
+             shots.account_value,
+             shots.net_worth,
+             shots.total_unrealized_pnl,
+             (0)::numeric AS flow_usd
+            FROM shots
          UNION ALL
-          SELECT f.account_address,
-             f.ledger_time_ms,
+          SELECT flows.at_ms,
              0,
              NULL::timestamp with time zone,
              NULL::text,
              NULL::numeric,
              NULL::numeric,
-             f.perp_usdc,
-             f.usdc
-            FROM hl_flows f
-           WHERE ((f.account_address = hl_equity_since.followed) AND (f.ledger_time >= hl_equity_since.since))
+             NULL::numeric,
+             flows.flow_usd
+            FROM flows
          ), moved AS (
-          SELECT t.account_address,
-             t.at_ms,
+          SELECT t.at_ms,
              t.kind,
              t.as_of,
              t.account_mode,
              t.account_value,
+             t.net_worth,
              t.total_unrealized_pnl,
-             t.perp_usdc,
-             t.usdc,
-             sum(t.perp_usdc) OVER so_far AS perp_moved,
-             sum(t.usdc) OVER so_far AS all_moved
+             t.flow_usd,
+             sum(t.flow_usd) OVER so_far AS moved,
+             count(*) FILTER (WHERE (t.flow_usd IS NULL)) OVER so_far AS unknown
             FROM timeline t
-           WINDOW so_far AS (PARTITION BY t.account_address ORDER BY t.at_ms, t.kind ROWS UNBOUNDED PRECEDING)
-         ), steps AS (
-          SELECT m.account_address,
-             m.at_ms,
+           WINDOW so_far AS (ORDER BY t.at_ms, t.kind ROWS UNBOUNDED PRECEDING)
+         ), flowed AS (
+          SELECT m.at_ms,
              m.kind,
              m.as_of,
              m.account_mode,
              m.account_value,
+             m.net_worth,
              m.total_unrealized_pnl,
-             m.perp_usdc,
-             m.usdc,
-             m.perp_moved,
-             m.all_moved,
-             lag(m.account_value) OVER shots AS last_value,
-             lag(m.account_mode) OVER shots AS last_mode,
-             lag(m.perp_moved) OVER shots AS last_perp,
-             lag(m.all_moved) OVER shots AS last_all
+             m.flow_usd,
+             m.moved,
+             m.unknown,
+                 CASE
+                     WHEN (lag(m.moved) OVER shots IS NULL) THEN (0)::numeric
+                     WHEN (m.unknown > lag(m.unknown) OVER shots) THEN NULL::numeric
+                     ELSE (m.moved - lag(m.moved) OVER shots)
+                 END AS flow
             FROM moved m
            WHERE (m.kind = 1)
-           WINDOW shots AS (PARTITION BY m.account_address ORDER BY m.at_ms)
-         ), flowed AS (
-          SELECT s.account_address,
-             s.at_ms,
-             s.kind,
-             s.as_of,
-             s.account_mode,
-             s.account_value,
-             s.total_unrealized_pnl,
-             s.perp_usdc,
-             s.usdc,
-             s.perp_moved,
-             s.all_moved,
-             s.last_value,
-             s.last_mode,
-             s.last_perp,
-             s.last_all,
-                 CASE
-                     WHEN (s.last_mode IS NULL) THEN (0)::numeric
-                     WHEN (s.last_mode <> s.account_mode) THEN (s.account_value - s.last_value)
-                     WHEN (s.account_mode = 'standard'::text) THEN (s.perp_moved - s.last_perp)
-                     ELSE (s.all_moved - s.last_all)
-                 END AS flow
-            FROM steps s
+           WINDOW shots AS (ORDER BY m.at_ms)
          ), summed AS (
-          SELECT f.account_address,
-             f.at_ms,
+          SELECT f.at_ms,
              f.kind,
              f.as_of,
              f.account_mode,
              f.account_value,
+             f.net_worth,
              f.total_unrealized_pnl,
-             f.perp_usdc,
-             f.usdc,
-             f.perp_moved,
-             f.all_moved,
-             f.last_value,
-             f.last_mode,
-             f.last_perp,
-             f.last_all,
+             f.flow_usd,
+             f.moved,
+             f.unknown,
              f.flow,
+             (EXISTS ( SELECT
+                    FROM lost l
+                   WHERE (l.at_ms <= f.at_ms))) AS is_lost,
              sum(f.flow) OVER so_far AS net_flows,
-             first_value(f.account_value) OVER so_far AS start_value
+             first_value(f.net_worth) OVER so_far AS start_worth
             FROM flowed f
-           WINDOW so_far AS (PARTITION BY f.account_address ORDER BY f.at_ms ROWS UNBOUNDED PRECEDING)
-         ), peaks AS (
-          SELECT s.account_address,
-             s.at_ms,
+           WINDOW so_far AS (ORDER BY f.at_ms ROWS UNBOUNDED PRECEDING)
+         ), earned AS (
+          SELECT s.at_ms,
              s.kind,
              s.as_of,
              s.account_mode,
              s.account_value,
+             s.net_worth,
              s.total_unrealized_pnl,
-             s.perp_usdc,
-             s.usdc,
-             s.perp_moved,
-             s.all_moved,
-             s.last_value,
-             s.last_mode,
-             s.last_perp,
-             s.last_all,
+             s.flow_usd,
+             s.moved,
+             s.unknown,
              s.flow,
+             s.is_lost,
              s.net_flows,
-             s.start_value,
-             ((s.account_value - s.net_flows) - s.start_value) AS profit,
-             max(((s.account_value - s.net_flows) - s.start_value)) OVER (PARTITION BY s.account_address ORDER BY s.at_ms ROWS UNBOUNDED PRECEDING) AS peak_profit
+             s.start_worth,
+                 CASE
+                     WHEN (NOT s.is_lost) THEN ((s.net_worth - s.net_flows) - s.start_worth)
+                     ELSE NULL::numeric
+                 END AS profit
             FROM summed s
+         ), peaks AS (
+          SELECT e.at_ms,
+             e.kind,
+             e.as_of,
+             e.account_mode,
+             e.account_value,
+             e.net_worth,
+             e.total_unrealized_pnl,
+             e.flow_usd,
+             e.moved,
+             e.unknown,
+             e.flow,
+             e.is_lost,
+             e.net_flows,
+             e.start_worth,
+             e.profit,
+             max(e.profit) OVER (ORDER BY e.at_ms ROWS UNBOUNDED PRECEDING) AS peak
+            FROM earned e
          )
-  SELECT peaks.account_address,
-     peaks.as_of,
-     peaks.at_ms AS as_of_ms,
-     peaks.account_mode,
-     peaks.account_value,
-     peaks.total_unrealized_pnl AS unrealized_pnl,
-     trim_scale(peaks.flow) AS flow,
-     trim_scale(peaks.net_flows) AS net_flows,
-     trim_scale(peaks.profit) AS profit,
-     trim_scale(peaks.peak_profit) AS peak_profit,
-     trim_scale((peaks.peak_profit - peaks.profit)) AS drawdown,
+  SELECT hl_equity_since.followed AS followed,
+     p.as_of,
+     p.at_ms AS as_of_ms,
+     p.account_mode,
+     p.account_value,
+     p.total_unrealized_pnl AS unrealized_pnl,
+     trim_scale(p.flow) AS flow,
          CASE
-             WHEN (((peaks.account_value + peaks.peak_profit) - peaks.profit) > (0)::numeric) THEN trim_scale(round((((100)::numeric * (peaks.peak_profit - peaks.profit)) / ((peaks.account_value + peaks.peak_profit) - peaks.profit)), 6))
+             WHEN (NOT p.is_lost) THEN trim_scale(p.net_flows)
              ELSE NULL::numeric
-         END AS drawdown_pct
-    FROM peaks;
+         END AS net_flows,
+     trim_scale(p.profit) AS profit,
+         CASE
+             WHEN (NOT p.is_lost) THEN trim_scale(p.peak)
+             ELSE NULL::numeric
+         END AS peak_profit,
+     trim_scale((p.peak - p.profit)) AS drawdown,
+     hl_internal.drawdown_pct(p.net_worth, (p.peak - p.profit)) AS drawdown_pct,
+     p.net_worth,
+         CASE
+             WHEN p.is_lost THEN ( SELECT (((
+                     CASE l.effect
+                         WHEN 'unknown'::text THEN (('the effect of a '::text || l.type) || ' is not known'::text)
+                         ELSE (((('the value of the '::text || l.token) || ' of a '::text) || l.type) || ' is not known'::text)
+                     END || ' ('::text) || to_char((to_timestamp((((l.at_ms)::numeric / 1000.0))::double precision) AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD HH24:MI'::text)) || ' UTC)'::text)
+                FROM lost l)
+             ELSE NULL::text
+         END AS profit_reason
+    FROM peaks p;
 END
 ;
 -- The rows of hl_equity of one account as if its first snapshot were the first one not before since: profit and drawdown of a period.
@@ -3474,7 +3665,7 @@ create view public.hl_account_now with (security_invoker=true) as -- The newest 
 --   as_of_ms bigint: The same in Unix milliseconds.
 --   age_seconds numeric: Age of the snapshot by the clock of the database.
 --   account_mode text: standard, unified or portfolio_margin.
---   account_value numeric: Equity.
+--   account_value numeric: The venue's margin equity; null when a part of it is not known.
 --   withdrawable numeric: What the venue would let out.
 --   total_margin_used numeric: Margin tied up by all positions.
 --   total_notional_position numeric: Sum of the values of all positions, unsigned.
@@ -3490,6 +3681,10 @@ create view public.hl_account_now with (security_invoker=true) as -- The newest 
 --   health_components jsonb: Every part of the score.
 --   heard_at timestamp with time zone: When the newest states were read, pushed or polled: the oldest of the dexes with open positions.
 --   is_fresh boolean: Whether that is within what is normal for the way the account is followed (30 s streamed; polled 3 intervals, at least 5 min).
+--   account_value_reason text: Why account_value is null.
+--   net_worth numeric: All that the account owns at the venue; null when a part of it or a price is not known.
+--   net_worth_reason text: Why net_worth is null.
+--   net_worth_parts jsonb: What net_worth was made of.
  SELECT a.account_address,
     a.alias,
     d.as_of,
@@ -3520,7 +3715,11 @@ create view public.hl_account_now with (security_invoker=true) as -- The newest 
         END AS health_reason,
     d.health_components,
     f.heard_at,
-    f.is_fresh
+    f.is_fresh,
+    d.account_value_reason,
+    d.net_worth,
+    d.net_worth_reason,
+    d.net_worth_parts
    FROM (((hl_internal.accounts a
      CROSS JOIN LATERAL hl_internal.freshness(a.account_address) f(heard_at, poll_ms, fresh_for, is_fresh))
      CROSS JOIN LATERAL ( SELECT x.account_address,
@@ -3545,7 +3744,11 @@ create view public.hl_account_now with (security_invoker=true) as -- The newest 
             x.health_reason,
             x.account_mode,
             x.raw_user_state,
-            x.health_components
+            x.health_components,
+            x.account_value_reason,
+            x.net_worth,
+            x.net_worth_reason,
+            x.net_worth_parts
            FROM hl_dashboard x
           WHERE (x.account_address = a.account_address)
           ORDER BY x.as_of DESC
@@ -3563,7 +3766,7 @@ create view public.hl_account_now_text with (security_invoker=true) as -- hl_acc
 --   as_of_ms bigint: The same in Unix milliseconds.
 --   age_seconds text: Age of the snapshot by the clock of the database.
 --   account_mode text: standard, unified or portfolio_margin.
---   account_value text: Equity.
+--   account_value text: The venue's margin equity; null when a part of it is not known.
 --   withdrawable text: What the venue would let out.
 --   total_margin_used text: Margin tied up by all positions.
 --   total_notional_position text: Sum of the values of all positions, unsigned.
@@ -3579,6 +3782,10 @@ create view public.hl_account_now_text with (security_invoker=true) as -- hl_acc
 --   health_components jsonb: Every part of the score.
 --   heard_at timestamp with time zone: When the newest states were read, pushed or polled: the oldest of the dexes with open positions.
 --   is_fresh boolean: Whether that is within what is normal for the way the account is followed (30 s streamed; polled 3 intervals, at least 5 min).
+--   account_value_reason text: Why account_value is null.
+--   net_worth text: All that the account owns at the venue; null when a part of it or a price is not known.
+--   net_worth_reason text: Why net_worth is null.
+--   net_worth_parts jsonb: What net_worth was made of.
  SELECT account_address,
     alias,
     as_of,
@@ -3600,7 +3807,11 @@ create view public.hl_account_now_text with (security_invoker=true) as -- hl_acc
     health_reason,
     health_components,
     heard_at,
-    is_fresh
+    is_fresh,
+    account_value_reason,
+    (net_worth)::text AS net_worth,
+    net_worth_reason,
+    net_worth_parts
    FROM hl_account_now;
 
 create view public.hl_balances_text with (security_invoker=true) as -- hl_balances with decimals as text, for clients that would round them.
@@ -3651,7 +3862,7 @@ create view public.hl_dashboard_text with (security_invoker=true) as -- hl_dashb
 --   created_at timestamp with time zone: When the row was written, by the clock of the database.
 --   as_of timestamp with time zone: The venue's time of the state.
 --   as_of_ms bigint: The same in Unix milliseconds.
---   account_value text: Equity in USD: of all perp dexes in standard mode, of the spot collateral in unified and portfolio-margin mode.
+--   account_value text: The venue's margin equity in USD: of all perp dexes in standard mode, of the spot collateral in unified and portfolio-margin mode; null when a part of it is not known.
 --   withdrawable text: What the venue would let out now.
 --   total_margin_used text: Margin tied up by all positions.
 --   total_notional_position text: Sum of the values of all positions, unsigned.
@@ -3659,7 +3870,7 @@ create view public.hl_dashboard_text with (security_invoker=true) as -- hl_dashb
 --   maintenance_margin text: Equity below which the cross account is liquidated.
 --   actual_leverage text: Notional ÷ equity; null without equity.
 --   margin_usage_pct text: Margin used ÷ equity × 100; null without equity.
---   free_margin text: Equity − margin used.
+--   free_margin text: Equity − margin used; null without equity.
 --   margin_level text: Equity ÷ maintenance margin; null without positions.
 --   liquidation_buffer_pct text: (Equity − maintenance margin) ÷ equity × 100; null without equity.
 --   total_positions integer: Number of open positions.
@@ -3670,6 +3881,10 @@ create view public.hl_dashboard_text with (security_invoker=true) as -- hl_dashb
 --   account_mode text: How the venue computes margin: standard, unified or portfolio.
 --   raw_user_state jsonb: The venue's objects, untouched.
 --   health_components jsonb: Every part of the health score: pools, distances, penalties and the limiting factor (docs/health.md).
+--   account_value_reason text: Why account_value is null.
+--   net_worth text: All that the account owns at the venue, in USD (docs/equity.md); null when a part of it or a price is not known, or money was moving between parts when they were read.
+--   net_worth_reason text: Why net_worth is null.
+--   net_worth_parts jsonb: What net_worth was made of: perps by dex, tokens with their prices, vaults, stake, and when each was read.
  SELECT account_address,
     created_at,
     as_of,
@@ -3692,22 +3907,28 @@ create view public.hl_dashboard_text with (security_invoker=true) as -- hl_dashb
     health_reason,
     account_mode,
     raw_user_state,
-    health_components
+    health_components,
+    account_value_reason,
+    (net_worth)::text AS net_worth,
+    net_worth_reason,
+    net_worth_parts
    FROM hl_dashboard;
 
-create view public.hl_equity with (security_invoker=true) as -- Equity over time with deposits and withdrawals taken out, and the drawdown that is left. Begins with the first snapshot.
+create view public.hl_equity with (security_invoker=true) as -- Net worth over time with what crossed the border of the account taken out, and the drawdown that is left. Begins with the first snapshot whose net worth is known; snapshots without one are left out.
 --   account_address text: Account.
 --   as_of timestamp with time zone: The venue's time of the snapshot.
 --   as_of_ms bigint: The same in Unix milliseconds.
 --   account_mode text: standard, unified or portfolio_margin.
---   account_value numeric: Equity.
---   unrealized_pnl numeric: Unrealised profit in it.
---   flow numeric: What came in (or went out, negative) since the snapshot before, without a trade.
+--   account_value numeric: The venue's margin equity, for risk: what is in spot, vaults and stake may be no part of it.
+--   unrealized_pnl numeric: Unrealised profit of the perps.
+--   flow numeric: What crossed the border of the account since the snapshot before: came in, or went out (negative). Null when that is not known.
 --   net_flows numeric: Sum of the flows since the first snapshot.
---   profit numeric: account_value − net_flows − the first account_value: what trading made since the first snapshot.
+--   profit numeric: net_worth − net_flows − the first net_worth: what was made since the first snapshot. Null from a flow of unknown value on.
 --   peak_profit numeric: Highest profit so far.
 --   drawdown numeric: peak_profit − profit.
---   drawdown_pct numeric: drawdown in percent of the equity the account would have at its peak; null when that is not positive.
+--   drawdown_pct numeric: drawdown in percent of the net worth there would be at the peak; null when that is not positive.
+--   net_worth numeric: All that the account owns at the venue.
+--   profit_reason text: Why profit is null.
  SELECT e.account_address,
     e.as_of,
     e.as_of_ms,
@@ -3719,19 +3940,21 @@ create view public.hl_equity with (security_invoker=true) as -- Equity over time
     e.profit,
     e.peak_profit,
     e.drawdown,
-    e.drawdown_pct
+    e.drawdown_pct,
+    e.net_worth,
+    e.profit_reason
    FROM (hl_internal.accounts a
-     CROSS JOIN LATERAL hl_equity_since(a.account_address, '-infinity'::timestamp with time zone) e(account_address, as_of, as_of_ms, account_mode, account_value, unrealized_pnl, flow, net_flows, profit, peak_profit, drawdown, drawdown_pct));
+     CROSS JOIN LATERAL hl_equity_since(a.account_address, '-infinity'::timestamp with time zone) e(account_address, as_of, as_of_ms, account_mode, account_value, unrealized_pnl, flow, net_flows, profit, peak_profit, drawdown, drawdown_pct, net_worth, profit_reason));
 
-create view public.hl_equity_daily with (security_invoker=true) as -- Equity per UTC day: where it closed, what flowed, what trading made of it.
+create view public.hl_equity_daily with (security_invoker=true) as -- Net worth per UTC day: where it closed, what flowed, what was made.
 --   account_address text: Account.
 --   day date: Day in UTC.
---   open_value numeric: Equity at the last snapshot of an earlier day; null on the first one.
---   close_value numeric: Equity at the last snapshot of the day.
---   flow numeric: Deposits less withdrawals of the day.
---   pnl numeric: Change of equity without the flows, unrealised profit inside.
---   return_pct numeric: pnl in percent of open_value; null on the first day or without equity.
---   max_drawdown numeric: Deepest drawdown seen in the day.
+--   open_value numeric: Net worth at the last snapshot of an earlier day; null on the first one.
+--   close_value numeric: Net worth at the last snapshot of the day.
+--   flow numeric: What came in less what went out in the day; null when that is not known.
+--   pnl numeric: Change of the net worth without the flows, unrealised profit inside; null when a flow of the day is not known.
+--   return_pct numeric: pnl in percent of open_value; null on the first day or without a net worth.
+--   max_drawdown numeric: Deepest drawdown seen in the day; null after a flow of unknown value.
 --   max_drawdown_pct numeric: The same in percent.
 --   snapshots bigint: Number of snapshots.
  WITH days AS (
@@ -3758,6 +3981,8 @@ create view public.hl_equity_daily with (security_invoker=true) as -- Equity per
             s.max_drawdown_pct,
             s.deepest,
             s.deepest_pct,
+            s.is_known,
+            s.close_account_value,
             ((to_timestamp((((s.first_ms)::numeric / 1000.0))::double precision) AT TIME ZONE 'UTC'::text))::date AS day,
             row_number() OVER (PARTITION BY s.account_address, (((to_timestamp((((s.first_ms)::numeric / 1000.0))::double precision) AT TIME ZONE 'UTC'::text))::date) ORDER BY s.first_ms DESC) AS from_end
            FROM hl_internal.equity_stretches s
@@ -3766,6 +3991,8 @@ create view public.hl_equity_daily with (security_invoker=true) as -- Equity per
             days.day,
             max(days.close_value) FILTER (WHERE (days.from_end = 1)) AS close_value,
             max(days.profit) FILTER (WHERE (days.from_end = 1)) AS close_profit,
+            bool_and((days.flow IS NOT NULL)) AS is_told,
+            bool_and(days.is_known) AS is_known,
             sum(days.flow) AS flow,
             max(days.max_drawdown) AS max_drawdown,
             max(days.max_drawdown_pct) AS max_drawdown_pct,
@@ -3777,6 +4004,8 @@ create view public.hl_equity_daily with (security_invoker=true) as -- Equity per
             c.day,
             c.close_value,
             c.close_profit,
+            c.is_told,
+            c.is_known,
             c.flow,
             c.max_drawdown,
             c.max_drawdown_pct,
@@ -3790,26 +4019,38 @@ create view public.hl_equity_daily with (security_invoker=true) as -- Equity per
     day,
     open_value,
     close_value,
-    trim_scale(flow) AS flow,
-    trim_scale((close_profit - COALESCE(open_profit, (0)::numeric))) AS pnl,
         CASE
-            WHEN (open_value > (0)::numeric) THEN trim_scale(round((((100)::numeric * (close_profit - open_profit)) / open_value), 6))
+            WHEN is_told THEN trim_scale(flow)
+            ELSE NULL::numeric
+        END AS flow,
+        CASE
+            WHEN is_told THEN trim_scale((close_profit - COALESCE(open_profit, (0)::numeric)))
+            ELSE NULL::numeric
+        END AS pnl,
+        CASE
+            WHEN (is_told AND (open_value > (0)::numeric)) THEN trim_scale(round((((100)::numeric * (close_profit - open_profit)) / open_value), 6))
             ELSE NULL::numeric
         END AS return_pct,
-    max_drawdown,
-    max_drawdown_pct,
+        CASE
+            WHEN is_known THEN max_drawdown
+            ELSE NULL::numeric
+        END AS max_drawdown,
+        CASE
+            WHEN is_known THEN max_drawdown_pct
+            ELSE NULL::numeric
+        END AS max_drawdown_pct,
     snapshots
    FROM chained;
 
 create view public.hl_equity_daily_text with (security_invoker=true) as -- hl_equity_daily with decimals as text, for clients that would round them.
 --   account_address text: Account.
 --   day date: Day in UTC.
---   open_value text: Equity at the last snapshot of an earlier day; null on the first one.
---   close_value text: Equity at the last snapshot of the day.
---   flow text: Deposits less withdrawals of the day.
---   pnl text: Change of equity without the flows, unrealised profit inside.
---   return_pct text: pnl in percent of open_value; null on the first day or without equity.
---   max_drawdown text: Deepest drawdown seen in the day.
+--   open_value text: Net worth at the last snapshot of an earlier day; null on the first one.
+--   close_value text: Net worth at the last snapshot of the day.
+--   flow text: What came in less what went out in the day; null when that is not known.
+--   pnl text: Change of the net worth without the flows, unrealised profit inside; null when a flow of the day is not known.
+--   return_pct text: pnl in percent of open_value; null on the first day or without a net worth.
+--   max_drawdown text: Deepest drawdown seen in the day; null after a flow of unknown value.
 --   max_drawdown_pct text: The same in percent.
 --   snapshots bigint: Number of snapshots.
  SELECT account_address,
@@ -3829,14 +4070,16 @@ create view public.hl_equity_text with (security_invoker=true) as -- hl_equity w
 --   as_of timestamp with time zone: The venue's time of the snapshot.
 --   as_of_ms bigint: The same in Unix milliseconds.
 --   account_mode text: standard, unified or portfolio_margin.
---   account_value text: Equity.
---   unrealized_pnl text: Unrealised profit in it.
---   flow text: What came in (or went out, negative) since the snapshot before, without a trade.
+--   account_value text: The venue's margin equity, for risk: what is in spot, vaults and stake may be no part of it.
+--   unrealized_pnl text: Unrealised profit of the perps.
+--   flow text: What crossed the border of the account since the snapshot before: came in, or went out (negative). Null when that is not known.
 --   net_flows text: Sum of the flows since the first snapshot.
---   profit text: account_value − net_flows − the first account_value: what trading made since the first snapshot.
+--   profit text: net_worth − net_flows − the first net_worth: what was made since the first snapshot. Null from a flow of unknown value on.
 --   peak_profit text: Highest profit so far.
 --   drawdown text: peak_profit − profit.
---   drawdown_pct text: drawdown in percent of the equity the account would have at its peak; null when that is not positive.
+--   drawdown_pct text: drawdown in percent of the net worth there would be at the peak; null when that is not positive.
+--   net_worth text: All that the account owns at the venue.
+--   profit_reason text: Why profit is null.
  SELECT account_address,
     as_of,
     as_of_ms,
@@ -3848,7 +4091,9 @@ create view public.hl_equity_text with (security_invoker=true) as -- hl_equity w
     (profit)::text AS profit,
     (peak_profit)::text AS peak_profit,
     (drawdown)::text AS drawdown,
-    (drawdown_pct)::text AS drawdown_pct
+    (drawdown_pct)::text AS drawdown_pct,
+    (net_worth)::text AS net_worth,
+    profit_reason
    FROM hl_equity;
 
 create view public.hl_exposure with (security_invoker=true) as -- Open perp positions with their weight.
@@ -5288,8 +5533,9 @@ create view public.hl_statistics with (security_invoker=true) as -- How an accou
 --   average_seconds numeric: Average time of a trade in seconds.
 --   days_with_return bigint: Days that the ratio below rests on.
 --   sharpe numeric: Mean ÷ deviation of the daily returns × √365, without a risk-free rate; null with fewer than two days or without deviation.
---   max_drawdown numeric: Deepest drawdown since the first snapshot, in USDC.
+--   max_drawdown numeric: Deepest drawdown of the net worth since the first snapshot, in USD; null after a flow of unknown value.
 --   max_drawdown_pct numeric: Deepest drawdown in percent.
+--   profit numeric: What the net worth gained since the first snapshot, flows taken out; null when a flow is not known.
  WITH trips AS (
          SELECT hl_round_trips.account_address,
             count(*) AS trades,
@@ -5324,8 +5570,14 @@ create view public.hl_statistics with (security_invoker=true) as -- How an accou
             count(hl_equity_daily.return_pct) AS days,
             avg(hl_equity_daily.return_pct) AS mean,
             stddev_samp(hl_equity_daily.return_pct) AS deviation,
-            max(hl_equity_daily.max_drawdown) AS max_drawdown,
-            max(hl_equity_daily.max_drawdown_pct) AS max_drawdown_pct
+                CASE
+                    WHEN (count(hl_equity_daily.max_drawdown) = count(*)) THEN max(hl_equity_daily.max_drawdown)
+                    ELSE NULL::numeric
+                END AS max_drawdown,
+                CASE
+                    WHEN (count(hl_equity_daily.max_drawdown) = count(*)) THEN max(hl_equity_daily.max_drawdown_pct)
+                    ELSE NULL::numeric
+                END AS max_drawdown_pct
            FROM hl_equity_daily
           GROUP BY hl_equity_daily.account_address
         )
@@ -5357,11 +5609,21 @@ create view public.hl_statistics with (security_invoker=true) as -- How an accou
             ELSE NULL::numeric
         END AS sharpe,
     d.max_drawdown,
-    d.max_drawdown_pct
-   FROM (((hl_internal.accounts a
+    d.max_drawdown_pct,
+    e.profit
+   FROM ((((hl_internal.accounts a
      LEFT JOIN totals t USING (account_address))
      LEFT JOIN trips r USING (account_address))
-     LEFT JOIN daily d USING (account_address));
+     LEFT JOIN daily d USING (account_address))
+     LEFT JOIN LATERAL ( SELECT
+                CASE
+                    WHEN s.is_known THEN s.profit
+                    ELSE NULL::numeric
+                END AS profit
+           FROM hl_internal.equity_stretches s
+          WHERE (s.account_address = a.account_address)
+          ORDER BY s.first_ms DESC
+         LIMIT 1) e ON (true));
 
 create view public.hl_statistics_text with (security_invoker=true) as -- hl_statistics with decimals as text, for clients that would round them.
 --   account_address text: Account.
@@ -5388,8 +5650,9 @@ create view public.hl_statistics_text with (security_invoker=true) as -- hl_stat
 --   average_seconds text: Average time of a trade in seconds.
 --   days_with_return bigint: Days that the ratio below rests on.
 --   sharpe text: Mean ÷ deviation of the daily returns × √365, without a risk-free rate; null with fewer than two days or without deviation.
---   max_drawdown text: Deepest drawdown since the first snapshot, in USDC.
+--   max_drawdown text: Deepest drawdown of the net worth since the first snapshot, in USD; null after a flow of unknown value.
 --   max_drawdown_pct text: Deepest drawdown in percent.
+--   profit text: What the net worth gained since the first snapshot, flows taken out; null when a flow is not known.
  SELECT account_address,
     first_day,
     last_day,
@@ -5415,7 +5678,8 @@ create view public.hl_statistics_text with (security_invoker=true) as -- hl_stat
     days_with_return,
     (sharpe)::text AS sharpe,
     (max_drawdown)::text AS max_drawdown,
-    (max_drawdown_pct)::text AS max_drawdown_pct
+    (max_drawdown_pct)::text AS max_drawdown_pct,
+    (profit)::text AS profit
    FROM hl_statistics;
 
 create view public.hl_unknown_ledger with (security_invoker=true) as -- Ledger updates of a type whose effect is not known. One that tells an amount may have moved money: profit is unknown from there on.

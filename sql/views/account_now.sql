@@ -10,7 +10,8 @@ select a.account_address, a.alias, d.as_of, d.as_of_ms,
   case when h.is_known then d.health_status else 'unknown' end as health_status,
   case when h.is_known then d.health_reason
        else 'nothing came since ' || to_char(h.since at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC' end as health_reason,
-  d.health_components, f.heard_at, f.is_fresh
+  d.health_components, f.heard_at, f.is_fresh,
+  d.account_value_reason, d.net_worth, d.net_worth_reason, d.net_worth_parts
 from hl_internal.accounts a
 cross join lateral hl_internal.freshness(a.account_address) f
 cross join lateral (
@@ -27,7 +28,7 @@ comment on column public.hl_account_now.as_of is 'The venue''s time of the state
 comment on column public.hl_account_now.as_of_ms is 'The same in Unix milliseconds.';
 comment on column public.hl_account_now.age_seconds is 'Age of the snapshot by the clock of the database.';
 comment on column public.hl_account_now.account_mode is 'standard, unified or portfolio_margin.';
-comment on column public.hl_account_now.account_value is 'Equity.';
+comment on column public.hl_account_now.account_value is 'The venue''s margin equity; null when a part of it is not known.';
 comment on column public.hl_account_now.withdrawable is 'What the venue would let out.';
 comment on column public.hl_account_now.total_margin_used is 'Margin tied up by all positions.';
 comment on column public.hl_account_now.total_notional_position is 'Sum of the values of all positions, unsigned.';
@@ -43,3 +44,7 @@ comment on column public.hl_account_now.health_reason is 'The limiting factor in
 comment on column public.hl_account_now.health_components is 'Every part of the score.';
 comment on column public.hl_account_now.heard_at is 'When the newest states were read, pushed or polled: the oldest of the dexes with open positions.';
 comment on column public.hl_account_now.is_fresh is 'Whether that is within what is normal for the way the account is followed (30 s streamed; polled 3 intervals, at least 5 min).';
+comment on column public.hl_account_now.account_value_reason is 'Why account_value is null.';
+comment on column public.hl_account_now.net_worth is 'All that the account owns at the venue; null when a part of it or a price is not known.';
+comment on column public.hl_account_now.net_worth_reason is 'Why net_worth is null.';
+comment on column public.hl_account_now.net_worth_parts is 'What net_worth was made of.';

@@ -17,7 +17,8 @@ totals as (
 ),
 daily as (
   select account_address, count(return_pct) as days, avg(return_pct) as mean, stddev_samp(return_pct) as deviation,
-    max(max_drawdown) as max_drawdown, max(max_drawdown_pct) as max_drawdown_pct
+    case when count(max_drawdown) = count(*) then max(max_drawdown) end as max_drawdown,
+    case when count(max_drawdown) = count(*) then max(max_drawdown_pct) end as max_drawdown_pct
   from public.hl_equity_daily group by account_address
 )
 select a.account_address, t.first_day, t.last_day, coalesce(t.fills, 0) as fills,
@@ -33,11 +34,15 @@ select a.account_address, t.first_day, t.last_day, coalesce(t.fills, 0) as fills
   trim_scale(round(r.average_seconds, 3)) as average_seconds,
   coalesce(d.days, 0) as days_with_return,
   case when d.days >= 2 then trim_scale(round(sqrt(365.0) * d.mean / nullif(d.deviation, 0), 4)) end as sharpe,
-  d.max_drawdown, d.max_drawdown_pct
+  d.max_drawdown, d.max_drawdown_pct, e.profit
 from hl_internal.accounts a
 left join totals t using (account_address)
 left join trips r using (account_address)
-left join daily d using (account_address);
+left join daily d using (account_address)
+left join lateral (
+  select case when s.is_known then s.profit end as profit from hl_internal.equity_stretches s
+  where s.account_address = a.account_address order by s.first_ms desc limit 1
+) e on true;
 comment on view public.hl_statistics is 'How an account trades. What is not defined (a ratio without trades, without losses, without days) is null. Trades are complete round trips.';
 comment on column public.hl_statistics.account_address is 'Account.';
 comment on column public.hl_statistics.first_day is 'First UTC day with a fill or a funding payment.';
@@ -63,5 +68,6 @@ comment on column public.hl_statistics.worst_trade is 'Worst net profit.';
 comment on column public.hl_statistics.average_seconds is 'Average time of a trade in seconds.';
 comment on column public.hl_statistics.days_with_return is 'Days that the ratio below rests on.';
 comment on column public.hl_statistics.sharpe is 'Mean ÷ deviation of the daily returns × √365, without a risk-free rate; null with fewer than two days or without deviation.';
-comment on column public.hl_statistics.max_drawdown is 'Deepest drawdown since the first snapshot, in USDC.';
+comment on column public.hl_statistics.max_drawdown is 'Deepest drawdown of the net worth since the first snapshot, in USD; null after a flow of unknown value.';
 comment on column public.hl_statistics.max_drawdown_pct is 'Deepest drawdown in percent.';
+comment on column public.hl_statistics.profit is 'What the net worth gained since the first snapshot, flows taken out; null when a flow is not known.';

@@ -18,6 +18,7 @@ import { HORIZON, PAGE_ROWS_MAX, VALUE_LIMITS } from "./limits.ts";
 import {
   WireCandle,
   WireClearinghouseState,
+  WireDelegatorSummary,
   WireExchangeStatus,
   WireFill,
   WireFundingUpdate,
@@ -29,12 +30,14 @@ import {
   WireOrderStatus,
   WireOrderTransition,
   WirePerpDexs,
+  WireSpotMeta,
   WireSpotMetaAndCtxs,
   WireSpotState,
   type WireStateParts,
   WireTwapHistoryItem,
   WireTwapSliceFill,
   WireUserRole,
+  WireVaultEquity,
   WireWebData2,
   WireWord,
 } from "./schemas.ts";
@@ -224,4 +227,16 @@ export const INFO = {
     one(WireExchangeStatus),
   ),
   webData2: request<UserParams, ReadParts<WireWebData2>>("webData2", 20, one(WireWebData2)),
+  spotMeta: request<object, ReadParts<WireSpotMeta>>("spotMeta", 20, one(WireSpotMeta)),
+  /** None is an empty list, or null. */
+  userVaultEquities: request<UserParams, ReadRows<z.infer<typeof WireVaultEquity>>>(
+    "userVaultEquities",
+    20,
+    (body) => rows(WireVaultEquity)(body ?? []),
+  ),
+  delegatorSummary: request<UserParams, ReadParts<z.infer<typeof WireDelegatorSummary>>>(
+    "delegatorSummary",
+    20,
+    one(WireDelegatorSummary),
+  ),
 } as const;

@@ -244,6 +244,8 @@ export const WireWebData3 = object({
     serverTime: display(timeMs),
     abstraction: display(text),
   }),
+  /** `[{totalVaultEquity}, …]`, a dex each. */
+  perpDexStates: display(anything),
 });
 export type WireWebData3 = z.infer<typeof WireWebData3>;
 
@@ -290,6 +292,22 @@ export const WireUserRole = object({ role: text, data: display(object({})) });
 
 /** `{status: "order", order}` or `{status: "unknownOid"}`. */
 export const WireOrderStatus = object({ status: text, order: WireOrderTransition.nullish() });
+
+/** Tokens, and the pairs they trade in as [base, quote]; a pair is called as prices and books call it. */
+export const WireSpotMeta = object({
+  tokens: list(object({ name: text, index: z.int() })),
+  universe: list(object({ name: text, tokens: z.array(z.int()) })),
+});
+export type WireSpotMeta = z.infer<typeof WireSpotMeta>;
+
+export const WireVaultEquity = object({ vaultAddress: text, equity: decimal });
+
+/** HYPE of the staking account: delegated, free in it, and on its way out. */
+export const WireDelegatorSummary = object({
+  delegated: decimal,
+  undelegated: decimal,
+  totalPendingWithdrawal: decimal,
+});
 
 export const WireExchangeStatus = object({ time: timeMs });
 

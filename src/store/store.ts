@@ -99,7 +99,7 @@ const DAY_MS = 86_400_000;
 const MONEY_TIE = `
   with snapshots as (
     select as_of_ms, account_value, total_unrealized_pnl from public.hl_dashboard
-    where account_address = $1 and account_mode = 'standard'
+    where account_address = $1 and account_mode = 'standard' and account_value is not null
   ),
   ends as (
     select a.as_of_ms as from_ms, b.as_of_ms as to_ms, b.account_value - a.account_value as equity_change,
@@ -153,7 +153,8 @@ const DASHBOARD_COLUMNS = `account_address as account, as_of_ms as "asOfMs", acc
   margin_usage_pct as "marginUsagePct", free_margin as "freeMargin", margin_level as "marginLevel",
   liquidation_buffer_pct as "liquidationBufferPct", total_positions as "totalPositions",
   total_unrealized_pnl as "totalUnrealizedPnl", health_score as "healthScore", health_status as "healthStatus",
-  health_reason as "healthReason", account_mode as "accountMode", raw_user_state as raw`;
+  health_reason as "healthReason", account_mode as "accountMode", account_value_reason as "accountValueReason",
+  net_worth as "netWorth", net_worth_reason as "netWorthReason", net_worth_parts as "netWorthParts", raw_user_state as raw`;
 
 /** What PostgreSQL has no text for: NUL, and half of a surrogate pair. As `JSON.stringify` writes them, escapes aside. */
 const UNSTORABLE = /\\\\|\\u0000|\\ud[89a-f][0-9a-f]{2}/g;

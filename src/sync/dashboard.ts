@@ -1,7 +1,7 @@
 /**
  * One account snapshot out of the states of all perp dexes and the spot state. Pure; `health.ts` scores it. Guarantees:
- * mode-aware equity (an account whose collateral lives in spot never reads zero); a ratio without a denominator is
- * null, never zero.
+ * mode-aware equity (an account whose collateral lives in spot never reads zero), null with the reason when a part of it
+ * is missing; a ratio without a denominator is null, never zero.
  *
  * In unified and portfolio-margin mode the venue's spot totals already contain the equity of the perps, margin posted
  * to dexes included: the two are never added.
@@ -41,6 +41,8 @@ export interface AccountStates {
   spot: WireSpotState | null;
   /** Value of the tokens other than dollars that back a portfolio-margin account. */
   collateral?: ReadonlyMap<string, Decimal>;
+  /** Parts of the equity that are known to be missing, in words. */
+  missing?: readonly string[];
 }
 
 /** Tokens that count as dollars, one for one: `hl_internal.dollar_tokens`, which a test holds equal. */
@@ -64,13 +66,16 @@ export function dashboardRow(states: AccountStates): DashboardRow {
   const totalMarginUsed = total((state) => state.marginSummary.totalMarginUsed);
   const totalNotional = total((state) => state.marginSummary.totalNtlPos);
   const maintenance = total((state) => state.crossMaintenanceMarginUsed ?? "0");
-  const accountValue = pooled
+  const missing = [...(states.missing ?? [])];
+  if (pooled && states.spot === null) missing.push("the spot state is not known yet");
+  const equity = pooled
     ? sum([...balances.map(ownTotal), ...(states.collateral?.values() ?? [])])
     : total((state) => state.marginSummary.accountValue);
+  const accountValue = missing.length === 0 ? equity : null;
   const withdrawable = pooled
     ? sum(balances.map((balance) => max("0", sub(ownTotal(balance), tiedUp(balance)))))
     : total((state) => state.withdrawable);
-  const solvent = sign(accountValue) > 0;
+  const solvent = accountValue !== null && sign(accountValue) > 0;
   const ratio = (part: Decimal, whole: Decimal, scale: Decimal, places: number): Decimal | null =>
     isZero(whole) ? null : trunc(mul(div(part, whole), scale), places);
   return {
@@ -84,8 +89,8 @@ export function dashboardRow(states: AccountStates): DashboardRow {
     maintenanceMargin: maintenance,
     actualLeverage: solvent ? ratio(totalNotional, accountValue, "1", 6) : null,
     marginUsagePct: solvent ? ratio(totalMarginUsed, accountValue, "100", 6) : null,
-    freeMargin: sub(accountValue, totalMarginUsed),
-    marginLevel: ratio(accountValue, maintenance, "1", 6),
+    freeMargin: accountValue === null ? null : sub(accountValue, totalMarginUsed),
+    marginLevel: accountValue === null ? null : ratio(accountValue, maintenance, "1", 6),
     liquidationBufferPct: solvent ? ratio(sub(accountValue, maintenance), accountValue, "100", 6) : null,
     totalPositions: positions.length,
     totalUnrealizedPnl: positions.reduce((pnl, { unrealizedPnl }) => add(pnl, unrealizedPnl), "0"),
@@ -93,6 +98,9 @@ export function dashboardRow(states: AccountStates): DashboardRow {
     healthStatus: "unknown",
     healthReason: "not scored",
     accountMode: states.mode,
+    accountValueReason: missing.length === 0 ? null : missing.join("; "),
+    netWorth: null,
+    netWorthReason: "not counted",
     raw: { perps: Object.fromEntries(states.perps), spot: states.spot },
   };
 }

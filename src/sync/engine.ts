@@ -18,6 +18,7 @@ import type { Address } from "./events.ts";
 import { accountSubscriptions, LANE_DEFAULTS, Lane, type LaneOptions, type LaneStatus } from "./lane.ts";
 import { Market, type MarketChoice } from "./market.ts";
 import type { Leases, OpenStream, Store, VenueInfo } from "./ports.ts";
+import { Prices } from "./prices.ts";
 import { type Duty, Standby } from "./standby.ts";
 import { Volatilities } from "./volatility.ts";
 
@@ -82,6 +83,7 @@ const marketLease = ({ coins, streams }: MarketChoice): string =>
 export function openAccount(
   deps: Pick<EngineDeps, "store" | "info" | "clock" | "log" | "onProgress"> & {
     volatilities: Volatilities;
+    prices: Prices;
     dexes: Dexes;
   },
   config: EngineConfig,
@@ -98,6 +100,7 @@ export function openAccount(
     log: deps.log.with({ account: followed.alias ?? followed.address }),
     dexes: deps.dexes,
     volatilities: deps.volatilities,
+    prices: deps.prices,
     options: { ...ACCOUNT_DEFAULTS, ...config.account },
     sinceMs: config.sinceMs,
     ...(deps.onProgress ? { onProgress: deps.onProgress } : {}),
@@ -122,6 +125,7 @@ export class Engine {
   readonly #commit: Commit;
   readonly #followed: Followed[];
   readonly #volatilities: Volatilities;
+  readonly #prices: Prices;
   readonly #dexes: Dexes;
   #standby: Standby | null = null;
   #market: Market | null = null;
@@ -136,6 +140,7 @@ export class Engine {
     this.#polls = new Tasks({ ...deps, backoff: { baseMs: POLL_RETRY_MS, capMs: this.#pollMs } });
     this.#commit = committer(deps, this.#abort.signal);
     this.#volatilities = new Volatilities(deps);
+    this.#prices = new Prices(deps);
     this.#dexes = new Dexes(deps);
     this.#dexes.onAdded((added) => {
       for (const { lane } of this.#followed) lane?.addDexes(added);
@@ -199,7 +204,12 @@ export class Engine {
 
   async #begin(followed: Followed, signal: AbortSignal): Promise<void> {
     await this.#dexes.open(signal);
-    const deps = { ...this.#deps, volatilities: this.#volatilities, dexes: this.#dexes };
+    const deps = {
+      ...this.#deps,
+      volatilities: this.#volatilities,
+      prices: this.#prices,
+      dexes: this.#dexes,
+    };
     const account = openAccount(deps, this.#config, followed, this.#commit);
     await account.open();
     await this.#deps.store.noteFollowed(account.address, this.#pollMsOf(followed));

@@ -179,7 +179,8 @@ export interface LedgerRow {
 export interface DashboardRow {
   account: Address;
   asOfMs: number;
-  accountValue: Decimal;
+  /** Margin equity by mode; null when a part of it is not known. */
+  accountValue: Decimal | null;
   withdrawable: Decimal;
   totalMarginUsed: Decimal;
   totalNotionalPosition: Decimal;
@@ -187,7 +188,7 @@ export interface DashboardRow {
   maintenanceMargin: Decimal;
   actualLeverage: Decimal | null;
   marginUsagePct: Decimal | null;
-  freeMargin: Decimal;
+  freeMargin: Decimal | null;
   marginLevel: Decimal | null;
   liquidationBufferPct: Decimal | null;
   totalPositions: number;
@@ -198,6 +199,13 @@ export interface DashboardRow {
   /** `HealthComponents` of `health.ts`. */
   healthComponents?: unknown;
   accountMode: string;
+  /** Why the equity is null. */
+  accountValueReason: string | null;
+  /** All that the account owns (docs/equity.md); null when a part of it or a price is not known. */
+  netWorth: Decimal | null;
+  netWorthReason: string | null;
+  /** `NetWorthParts` of `netWorth.ts`. */
+  netWorthParts?: unknown;
   raw: unknown;
 }
 

@@ -72,8 +72,11 @@ export interface HealthInputs {
   volatility(coin: string): number | null;
   /** Null while the open orders are not known. */
   stops: readonly StopOrder[] | null;
-  /** Fraction below the highest equity with deposits and withdrawals taken out; 0 at the peak, null while not read. */
-  drawdown: number | null;
+  /**
+   * Fraction below the highest net worth of the period, flows taken out; 0 at the peak. `unknown` when the database cannot
+   * tell it: then it costs nothing. Null while not read.
+   */
+  drawdown: number | "unknown" | null;
   nowMs: number;
   /** Age of the oldest state the score rests on; null when nothing was received. */
   stateAgeMs: number | null;
@@ -99,7 +102,7 @@ export interface HealthComponents {
   nearest: string | null;
   leverage: string | null;
   concentration: string | null;
-  /** Absent while it was not read. */
+  /** Absent while it is not known. */
   drawdown?: string;
   stop_coverage: string | null;
   pools: { pool: string; ratio: string; threshold: string }[];
@@ -164,7 +167,7 @@ export function scoreHealth(inputs: HealthInputs): Health {
   const shares = sharesByCoin(held, notional);
   const concentration = [...shares.values()].reduce((total, share) => total + share * share, 0);
   const coverage = stopCoverage(held, inputs.stops ?? [], notional);
-  const drawdown = inputs.drawdown ?? 0;
+  const drawdown = typeof inputs.drawdown === "number" ? inputs.drawdown : 0;
   const penalties = {
     concentration: CONCENTRATION_MAX * concentration * geared,
     drawdown: DRAWDOWN_MAX * clamp((drawdown - DRAWDOWN_FREE) / DRAWDOWN_SPAN),
@@ -181,7 +184,7 @@ export function scoreHealth(inputs: HealthInputs): Health {
     {
       name: "drawdown",
       lost: penalties.drawdown,
-      words: `equity is ${percent(drawdown)} below its peak of 30 days`,
+      words: `net worth is ${percent(drawdown)} below its peak of 30 days`,
     },
     { name: "stops", lost: penalties.stops, words: `${percent(1 - coverage)} of the exposure has no stop` },
   ];
@@ -196,13 +199,13 @@ export function scoreHealth(inputs: HealthInputs): Health {
       margin_points: tenth(marginPoints),
       distance_points: tenth(distancePoints),
       penalty_concentration: tenth(penalties.concentration),
-      penalty_drawdown: tenth(penalties.drawdown),
+      penalty_drawdown: inputs.drawdown === "unknown" ? null : tenth(penalties.drawdown),
       penalty_stops: tenth(penalties.stops),
       daily_moves: nearest.moves === Number.POSITIVE_INFINITY ? null : text(nearest.moves, 2),
       nearest: nearest.moves === Number.POSITIVE_INFINITY ? null : nearest.of,
       leverage: text(leverage, 4),
       concentration: text(concentration, 4),
-      drawdown: text(drawdown, 4),
+      ...drawdownPart(inputs),
       stop_coverage: text(coverage, 4),
       pools: pools.map((pool) => ({
         pool: pool.name,
@@ -513,7 +516,7 @@ function unknown(inputs: HealthInputs, reason: string): Health {
 }
 
 const drawdownPart = ({ drawdown }: HealthInputs): Pick<HealthComponents, "drawdown"> =>
-  drawdown === null ? {} : { drawdown: text(drawdown, 4) };
+  typeof drawdown === "number" ? { drawdown: text(drawdown, 4) } : {};
 
 const NOTHING: HealthComponents = {
   version: HEALTH_VERSION,

@@ -1,29 +1,32 @@
 /**
- * What the health of one account rests on besides its states: volatilities, collateral tokens and their prices, stops,
- * drawdown and ages. Makes the account's snapshot out of all of it.
+ * What the snapshot of one account rests on besides its states: prices, vault equity and stake for the net worth; volatilities,
+ * collateral, stops, drawdown and ages for the health. Makes the account's snapshot out of all of it.
  *
  * Guarantees: what is learned over REST is asked with the lowest priority, so that it never delays what matters; what
- * could not be learned is missing, and the score says so or falls back as `health.ts` describes. Holds one entry per
- * dex and per stop order.
+ * could not be learned is missing: then the net worth is null and says so, and the score says so or falls back as
+ * `health.ts` describes. Holds one entry per dex and per stop order.
  */
 import { INFO } from "../protocol/infoRequests.ts";
 import type { WireOrder, WireSpotState } from "../protocol/schemas.ts";
+import { allOf } from "../runtime/allOf.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { type Decimal, isDecimal, isZero, mul, sign } from "../runtime/decimal.ts";
 import type { Log } from "../runtime/log.ts";
+import { answeredAt, Belongings } from "./belongings.ts";
 import { type AccountStates, DOLLAR_TOKENS, dashboardRow, ownTotal } from "./dashboard.ts";
-import type { Address, Batch, DashboardRow, OrderEventRow } from "./events.ts";
+import type { Address, DashboardRow, LedgerRow, OrderEventRow } from "./events.ts";
 import { STREAMED } from "./freshness.ts";
 import { type StopOrder, scoreHealth } from "./health.ts";
+import { heldTokens, netWorthOf, type ReadAt, STAKED_TOKEN } from "./netWorth.ts";
 import type { InfoOptions, Store, VenueInfo } from "./ports.ts";
-import { quarantineRows } from "./quarantine.ts";
+import type { Prices, Token } from "./prices.ts";
+import type { Keep } from "./quarantine.ts";
 import type { Volatilities } from "./volatility.ts";
 
 const DAY_MS = 86_400_000;
-const PRICES_KEPT_MS = 60_000;
 /** Reads a month of equity by the hour. */
 const DRAWDOWN_KEPT_MS = 300_000;
-/** The drawdown is that from the highest equity of so many days. */
+/** The drawdown is that from the highest net worth of so many days. */
 const DRAWDOWN_DAYS = 30;
 
 /** Stops among open orders: reduce-only trigger orders that are no take-profit. */
@@ -41,11 +44,17 @@ export function stopOrders(rows: readonly OrderEventRow[]): StopOrder[] {
 /** Perp markets whose price a spot token follows: its own name, or what it wraps (UBTC → BTC). */
 const perpsOf = (token: string): string[] => (token.startsWith("U") ? [token, token.slice(1)] : [token]);
 
+const isCollateral = ({ ltv }: { coin: string; ltv?: unknown }): boolean => isDecimal(ltv) && sign(ltv) > 0;
+
 /** Tokens that back a portfolio-margin account besides dollars. */
 const collateralTokens = (spot: WireSpotState) =>
-  spot.balances.filter(
-    ({ coin, total, ltv }) => !DOLLAR_TOKENS.has(coin) && isDecimal(ltv) && sign(ltv) > 0 && !isZero(total),
-  );
+  heldTokens(spot).filter((balance) => !DOLLAR_TOKENS.has(balance.coin) && isCollateral(balance));
+
+/** All whose price the net worth needs. */
+const pricedTokens = ({ spot }: WatchedStates, stake: Decimal | undefined): Token[] => [
+  ...heldTokens(spot),
+  ...(stake === undefined || isZero(stake) ? [] : [{ coin: STAKED_TOKEN }]),
+];
 
 export interface HealthWatchDeps {
   account: Address;
@@ -54,14 +63,17 @@ export interface HealthWatchDeps {
   clock: Clock;
   log: Log;
   volatilities: Volatilities;
-  commit(batch: Batch, receivedAtMs: number): Promise<unknown>;
+  commit: Keep;
+  prices: Prices;
 }
 
 /** The states as the account holds them. */
-export interface WatchedStates extends Omit<AccountStates, "collateral"> {
+export interface WatchedStates extends Omit<AccountStates, "collateral" | "missing"> {
   dexesInUse: ReadonlySet<string>;
   /** Newest time stamped by the venue. */
   venueTimeMs: number;
+  /** What its clock shows now. */
+  venueNowMs: number;
 }
 
 export class HealthWatch {
@@ -71,23 +83,35 @@ export class HealthWatch {
   #spotReceivedAtMs: number | null = null;
   #stops = new Map<string, StopOrder[]>();
   #collateralTokens = new Map<string, number>([["", 0]]);
-  #mids: Record<string, Decimal> = {};
-  #midsAtMs = Number.NEGATIVE_INFINITY;
+  readonly #belongings: Belongings;
+  #spotRead: ReadAt | null = null;
   /** Null while it was not read: 0 would be a guess. */
-  #drawdown: number | null = null;
+  #drawdown: number | "unknown" | null = null;
   #drawdownAtMs = Number.NEGATIVE_INFINITY;
   #refreshing: Promise<void> | null = null;
 
   constructor(deps: HealthWatchDeps) {
     this.#deps = deps;
+    this.#belongings = new Belongings(deps);
   }
 
   noteState(dex: string, receivedAtMs: number): void {
     this.#receivedAtMs.set(dex, receivedAtMs);
   }
 
-  noteSpot(receivedAtMs: number): void {
+  /** `venueMs`: the venue's time then; the state has none of its own. */
+  noteSpot(receivedAtMs: number, venueMs: number): void {
     this.#spotReceivedAtMs = receivedAtMs;
+    this.#spotRead = answeredAt(venueMs, 0);
+  }
+
+  /** Equity in vaults, as pushed. */
+  noteVaults(equity: Decimal, venueMs: number): void {
+    this.#belongings.noteVaults(equity, venueMs);
+  }
+
+  noteLedger(rows: readonly LedgerRow[]): void {
+    this.#belongings.noteLedger(rows);
   }
 
   /** All open orders of a dex. */
@@ -105,16 +129,24 @@ export class HealthWatch {
     return heldDexes(states).length > 0 && (this.#ageMs(states) ?? 0) > STREAMED.staleMs;
   }
 
-  /** The snapshot, scored. */
+  /** The snapshot, valued and scored. */
   row(states: WatchedStates): DashboardRow {
-    const { collateral, missing } = this.#collateral(states);
-    const row = dashboardRow({ ...states, collateral });
+    const { collateral, missing: unpriced } = this.#collateral(states);
+    const unread = [...states.dexesInUse].filter(
+      (dex) => states.mode === "standard" && !states.perps.has(dex),
+    );
+    const missing = [
+      ...unpriced,
+      ...unread.map((dex) => `the state of ${dex === "" ? "the first dex" : dex} is not known yet`),
+    ];
+    const row = dashboardRow({ ...states, collateral, missing });
     const { score, status, reason, components } = scoreHealth({
       mode: states.mode,
       perps: states.perps,
       dexesInUse: states.dexesInUse,
       spot: states.spot,
-      equity: row.accountValue,
+      // Without it there is no score either.
+      equity: row.accountValue ?? "0",
       collateral,
       collateralToken: (dex) => this.#collateralTokens.get(dex),
       volatility: (coin) => this.#deps.volatilities.get(coin),
@@ -122,15 +154,42 @@ export class HealthWatch {
       drawdown: this.#drawdown,
       nowMs: this.#deps.clock.now(),
       stateAgeMs: this.#ageMs(states),
-      missing,
+      missing: unpriced,
     });
+    const worth = this.#netWorth(states);
     return {
       ...row,
+      netWorth: worth.value,
+      netWorthReason: worth.reason,
+      netWorthParts: worth.parts,
       healthScore: score,
       healthStatus: status,
       healthReason: reason,
       healthComponents: components,
     };
+  }
+
+  #netWorth(states: WatchedStates) {
+    const { venueNowMs } = states;
+    return netWorthOf({
+      ...states,
+      spotRead: this.#spotRead,
+      vaults: this.#belongings.vaults(venueNowMs),
+      stake: this.#belongings.stake(venueNowMs),
+      priceOf: (token) => this.#priceOf(token),
+    });
+  }
+
+  /** Of a token as spot trades it; what backs portfolio margin has, failing that, the price of its perp. */
+  #priceOf(token: Token & { ltv?: unknown }): Decimal | null {
+    const { prices } = this.#deps;
+    const price = prices.of(token);
+    if (price !== null || !isCollateral(token)) return price;
+    for (const coin of perpsOf(token.coin)) {
+      const mid = prices.mid(coin);
+      if (mid !== null) return mid;
+    }
+    return null;
   }
 
   /** Of the oldest state that the open positions rest on, by our clock and by the venue's. */
@@ -152,19 +211,23 @@ export class HealthWatch {
     const missing: string[] = [];
     if (mode !== "portfolio_margin" || spot === null) return { collateral, missing };
     for (const balance of collateralTokens(spot)) {
-      const coin = perpsOf(balance.coin).find((name) => this.#mids[name] !== undefined);
-      if (coin) collateral.set(coin, mul(ownTotal(balance), this.#mids[coin]!));
+      const price = this.#priceOf(balance);
+      // By the coin whose moves it follows.
+      const coins = perpsOf(balance.coin);
+      const coin = coins.find((name) => this.#deps.prices.mid(name) !== null) ?? coins.at(-1)!;
+      if (price !== null) collateral.set(coin, mul(ownTotal(balance), price));
       else missing.push(`no price is known for ${balance.coin}`);
     }
     return { collateral, missing };
   }
 
   /**
-   * Whether a coin with an open position was never asked for, or a dex for its collateral, or collateral for its price, or
-   * whether positions are open and the drawdown was never read.
+   * Whether the net worth is not known, or a coin with an open position was never asked for, or a dex for its collateral,
+   * or whether positions are open and the drawdown was never read.
    */
   lacks(states: WatchedStates): boolean {
     return (
+      this.#netWorth(states).value === null ||
       (this.#drawdown === null && heldDexes(states).length > 0) ||
       heldCoins(states).some((coin) => !this.#deps.volatilities.has(coin)) ||
       this.#unknownCollateral(states).length > 0 ||
@@ -187,24 +250,30 @@ export class HealthWatch {
   }
 
   async #refresh(states: WatchedStates, signal: AbortSignal): Promise<void> {
-    const { clock } = this.#deps;
     const options = { priority: "niceToHave", signal } as const;
-    const nowMs = clock.now();
-    const wantsPrices =
-      states.mode === "portfolio_margin" && states.spot !== null && collateralTokens(states.spot).length > 0;
+    const isDrawdownOld = this.#deps.clock.now() - this.#drawdownAtMs >= DRAWDOWN_KEPT_MS;
     await Promise.all([
+      this.#quietly(() => this.#readNetWorth(states, options), signal),
       ...heldCoins(states).map((coin) =>
         this.#quietly(() => this.#deps.volatilities.learn(coin, options), signal),
       ),
       ...this.#unknownCollateral(states).map((dex) =>
         this.#quietly(() => this.#readCollateral(dex, options), signal),
       ),
-      wantsPrices && nowMs - this.#midsAtMs >= PRICES_KEPT_MS
-        ? this.#quietly(() => this.#readMids(options), signal)
-        : null,
-      nowMs - this.#drawdownAtMs >= DRAWDOWN_KEPT_MS
-        ? this.#quietly(() => this.#readDrawdown(), signal)
-        : null,
+      isDrawdownOld ? this.#quietly(() => this.#readDrawdown(), signal) : null,
+    ]);
+  }
+
+  async #readNetWorth(states: WatchedStates, options: InfoOptions): Promise<void> {
+    const { venueNowMs } = states;
+    const priced = (stake: Decimal | undefined) =>
+      this.#deps.prices.learn(pricedTokens(states, stake), options, this.#deps.commit);
+    await allOf([
+      priced(this.#belongings.stake(venueNowMs)?.amount),
+      // A stake that was not known before needs the price of its token.
+      this.#belongings
+        .refresh(venueNowMs, options)
+        .finally(() => priced(this.#belongings.stake(venueNowMs)?.amount)),
     ]);
   }
 
@@ -212,7 +281,7 @@ export class HealthWatch {
     try {
       await work();
     } catch (error) {
-      if (!signal.aborted) this.#deps.log.debug("a part of the health score could not be read", { error });
+      if (!signal.aborted) this.#deps.log.debug("a part of the snapshot could not be read", { error });
     }
   }
 
@@ -221,24 +290,11 @@ export class HealthWatch {
     this.#collateralTokens.set(dex, answer.result.value.collateralToken ?? 0);
   }
 
-  async #readMids(options: InfoOptions): Promise<void> {
-    const answer = await this.#deps.info.request(INFO.allMids, { dex: "" }, options);
-    this.#mids = answer.result.value;
-    const { unread } = answer.result;
-    if (unread.length > 0)
-      await this.#deps.commit(
-        { quarantine: quarantineRows(unread, INFO.allMids.type, null, answer.receivedAtMs) },
-        answer.receivedAtMs,
-      );
-    this.#midsAtMs = this.#deps.clock.now();
-  }
-
   async #readDrawdown(): Promise<void> {
     const { store, account, clock } = this.#deps;
     const askedAtMs = clock.now();
     const percent = await store.drawdownPct(account, askedAtMs - DRAWDOWN_DAYS * DAY_MS);
-    // Nothing to fall from: there is no snapshot yet.
-    this.#drawdown = percent === null ? 0 : Number(percent) / 100;
+    this.#drawdown = percent === null ? "unknown" : Number(percent) / 100;
     this.#drawdownAtMs = askedAtMs;
   }
 }

@@ -446,7 +446,7 @@ export class Lane {
         append(batch, account.spotState(content.state, receivedAtMs));
         break;
       case "webData3":
-        if (content.data.userState.abstraction) account.noteAbstraction(content.data.userState.abstraction);
+        account.noteWebData(content.data);
         break;
       case "webData2": {
         const orders = openOrderRows(origin, content.openOrders);

@@ -76,7 +76,7 @@ export interface Store {
   latestDashboard(account: Address): Promise<DashboardRow | null>;
   /** What changed the perp equity between the first and the last snapshot; null without two of a standard account. */
   moneyTie(account: Address): Promise<MoneyTie | null>;
-  /** Percent below the highest equity since `sinceMs`, deposits and withdrawals taken out; null without snapshots. */
+  /** Percent below the highest net worth since `sinceMs`, flows taken out; null when that is not known. */
   drawdownPct(account: Address, sinceMs: number): Promise<Decimal | null>;
 }
 

@@ -20,6 +20,21 @@ export const quarantineRows = (
     seenAtMs,
   }));
 
+/** Commits what could not be read. */
+export type Keep = (batch: Batch, receivedAtMs: number) => Promise<unknown>;
+
+/** Keeps what an answer had that could not be read. */
+export async function keepUnread(
+  { result, receivedAtMs }: { result: { unread: Unread[] }; receivedAtMs: number },
+  subject: string,
+  account: Address | null,
+  commit: Keep,
+): Promise<void> {
+  const { unread } = result;
+  if (unread.length > 0)
+    await commit({ quarantine: quarantineRows(unread, subject, account, receivedAtMs) }, receivedAtMs);
+}
+
 /** Names that people know the lists by. */
 const TABLES: Partial<Record<keyof Batch, string>> = {
   fills: "hl_fills",

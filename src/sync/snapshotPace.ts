@@ -42,6 +42,8 @@ export function worstRatio({ healthComponents }: Pick<DashboardRow, "healthCompo
 export function riskMoved(before: DashboardRow, now: DashboardRow): "worse" | "moved" | null {
   const worse = STATUSES.indexOf(now.healthStatus) - STATUSES.indexOf(before.healthStatus);
   if (worse > 0) return "worse";
+  // Profit begins with the first net worth that is known.
+  if (before.netWorth === null && now.netWorth !== null) return "moved";
   if (before.healthScore === null || now.healthScore === null)
     return before.healthScore === now.healthScore ? null : "moved";
   // A better status alone is no step: a score that trembles at a border would write a row each time.

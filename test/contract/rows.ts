@@ -161,6 +161,11 @@ export function dashboardOf(change: Partial<DashboardRow> = {}): DashboardRow {
     healthStatus: "critical",
     healthReason: "margin usage",
     accountMode: "standard",
+    accountValueReason: null,
+    // An account with nothing but perps.
+    netWorth: change.accountValue ?? "38252.7",
+    netWorthReason: null,
+    netWorthParts: null,
     raw: { marginSummary: {} },
     ...change,
   };

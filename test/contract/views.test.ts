@@ -7,11 +7,11 @@ import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { add, type Decimal, mul, neg, sub, sum } from "../../src/runtime/decimal.ts";
 import type { Json, JsonObject } from "../../src/simulator/contract.ts";
 import { createVenue } from "../../src/simulator/exchange/venue.ts";
-import { dashboardRow } from "../../src/sync/dashboard.ts";
 import type { Batch, FillRow, LedgerRow } from "../../src/sync/events.ts";
 import { boundsOf } from "../../src/sync/freshness.ts";
 import { fillRow, fundingRow, ledgerRow, type Origin } from "../../src/sync/normalize.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { snapshotOf } from "../support/venueSnapshot.ts";
 import { ACCOUNT, dashboardOf, fillOf, fundingOf, ledgerOf, OTHER, positionOf, T } from "./rows.ts";
 
 const HOUR = 3_600_000;
@@ -389,6 +389,7 @@ for (const kind of ["embedded", "real"] as const) {
         days_with_return: 0,
         max_drawdown: "0",
         max_drawdown_pct: "0",
+        profit: "0",
       });
       // Wins without losses: no profit factor, and no division by zero.
       await put({
@@ -529,15 +530,15 @@ for (const kind of ["embedded", "real"] as const) {
       );
     });
 
-    it("sees neither profit nor loss in a change of account mode, and counts spot transfers when unified", async () => {
-      const at = (hours: number, accountValue: Decimal, accountMode: string) =>
-        dashboardOf({ asOfMs: MIDNIGHT + hours * HOUR, accountValue, accountMode });
+    it("sees neither profit nor loss in a change of account mode, and counts what comes to spot in each", async () => {
+      const at = (hours: number, accountValue: Decimal, netWorth: Decimal, accountMode: string) =>
+        dashboardOf({ asOfMs: MIDNIGHT + hours * HOUR, accountValue, netWorth, accountMode });
       await put({
         dashboard: [
-          at(0, "1000", "standard"),
-          at(1, "1000", "standard"),
-          at(2, "1600", "unified"),
-          at(3, "1700", "unified"),
+          at(0, "1000", "1000", "standard"),
+          at(1, "1000", "1600", "standard"),
+          at(2, "1600", "1600", "unified"),
+          at(3, "1700", "1700", "unified"),
         ],
         ledger: [
           ledger(
@@ -557,8 +558,8 @@ for (const kind of ["embedded", "real"] as const) {
         equity.map((row) => Object.values(row)),
         [
           ["0", "0"],
-          ["0", "0"],
           ["600", "0"],
+          ["0", "0"],
           ["90", "10"],
         ],
       );
@@ -761,22 +762,8 @@ for (const kind of ["embedded", "real"] as const) {
         ],
       });
       const origin: Origin = { account: user, source: "backfill", seenAtMs: startMs };
-      const dexes = (venue.info({ type: "perpDexs" }).body as (JsonObject | null)[]).map((dex) =>
-        String(dex?.name ?? ""),
-      );
-      const states = () =>
-        new Map(
-          dexes.map((dex) => [dex, venue.info({ type: "clearinghouseState", user, dex }).body as never]),
-        );
-      const snapshot = () => {
-        const perps = states() as Map<
-          string,
-          Parameters<typeof dashboardRow>[0]["perps"] extends ReadonlyMap<string, infer S> ? S : never
-        >;
-        const asOfMs = Math.max(...[...perps.values()].map(({ time }) => time ?? 0));
-        return dashboardRow({ account: user, asOfMs, mode: "standard", perps, spot: null });
-      };
-      const snapshots = [snapshot()];
+      const snapshot = () => snapshotOf(venue, user);
+      const snapshots = [await snapshot()];
       const act = (action: JsonObject) => {
         const answer = venue.execute(user, action, { nonce: venue.nowMs });
         assert.equal((answer.body as JsonObject).status, "ok", JSON.stringify(answer.body));
@@ -792,7 +779,7 @@ for (const kind of ["embedded", "real"] as const) {
         if (step === 14)
           act({ type: "usdClassTransfer", amount: "400", toPerp: true, nonce: venue.nowMs } as JsonObject);
         venue.advance(venue.nowMs + 1_000);
-        snapshots.push(snapshot());
+        snapshots.push(await snapshot());
       }
       const truth = venue.truth(user);
       const read = (row: Json) => ({ value: row as never, raw: row });

@@ -639,7 +639,10 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
     await page.keyboard.press("Escape");
     await page.keyboard.press("1");
     await page.locator(".view-overview").waitFor();
-    await page.locator('[aria-label="Equity, from"], svg[role="img"][aria-label^="Equity"]').first().focus();
+    await page
+      .locator('[aria-label="Net worth, from"], svg[role="img"][aria-label^="Net worth"]')
+      .first()
+      .focus();
     await page.keyboard.press("ArrowLeft");
     assert.match(await page.locator(".reading").first().innerText(), /^[\d,.]+ USD \d{4}-\d\d-\d\d/);
     await page.locator('svg[aria-label*=" candles, last close "]').focus();

@@ -393,6 +393,9 @@ function dashboardRow(
     healthStatus: "excellent",
     healthReason: "SOL is 6.8 daily moves from liquidation",
     accountMode: "standard",
+    accountValueReason: null,
+    netWorth: text(equity),
+    netWorthReason: null,
     raw: null,
   };
 }

@@ -111,7 +111,7 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
 
   it("draws equity with its deposits and since when it was captured, and the drawdown", async () => {
     const { page, context } = await openPage(browser, `${server.url}/#overview`);
-    const chart = page.locator('svg[aria-label^="Equity: from"]');
+    const chart = page.locator('svg[aria-label^="Net worth: from"]');
     await chart.waitFor();
     const flows = await sql<{ usdc: string; type: string }>(
       "select type, usdc from hl_flows where account_address = $1 and usdc <> 0 order by ledger_time_ms",
@@ -127,7 +127,7 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
     assert.ok(drawn.length >= flows.length - 1, drawn.join());
     assert.equal(await chart.locator(".since text").textContent(), "captured since here");
     const [now] = await sql<{ equity: string; drawdown: string }>(
-      `select round(n.account_value, 2) as equity,
+      `select round(n.net_worth, 2) as equity,
          (select round(drawdown_pct, 4) from hl_equity e where e.account_address = $1 order by as_of desc limit 1) as drawdown
        from hl_account_now n where n.account_address = $1`,
     );

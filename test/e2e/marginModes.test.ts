@@ -163,23 +163,26 @@ function openAccounts(floor: Floor): void {
     token: "USDC",
     amount: "3000",
   });
+  floor.venue.script({ type: "mint", user: PORTFOLIO, token: "HYPE", amount: "100" });
+  floor.mode(UNIFIED, "unifiedAccount");
+  floor.mode(PORTFOLIO, "portfolioMargin");
+  floor.mode(FLAT, "unifiedAccount");
+  // Spot has no time of its own: what came a moment ago may be in it or not, and then the net worth is not known. Nobody
+  // holds a position yet that could pay funding.
+  floor.venue.advance(floor.venue.nowMs + 30_000);
+
   floor.trade(STANDARD, BTC, true, "80000", "0.5");
   floor.trade(STANDARD, AAPL, true, "250", "8");
 
   floor.act(ISOLATED, { type: "updateLeverage", asset: SOL, isCross: false, leverage: 10 });
   floor.trade(ISOLATED, SOL, false, "100", "20");
 
-  floor.mode(UNIFIED, "unifiedAccount");
   floor.act(UNIFIED, { type: "updateLeverage", asset: XYZ100, isCross: false, leverage: 2 });
   floor.trade(UNIFIED, BTC, true, "80000", "0.5");
   floor.trade(UNIFIED, AAPL, false, "250", "16");
   floor.trade(UNIFIED, XYZ100, true, "20000", "0.1");
 
-  floor.venue.script({ type: "mint", user: PORTFOLIO, token: "HYPE", amount: "100" });
-  floor.mode(PORTFOLIO, "portfolioMargin");
   floor.trade(PORTFOLIO, BTC, false, "80000", "0.25");
-
-  floor.mode(FLAT, "unifiedAccount");
 
   for (const [coin, px] of [
     ["BTC", "82000"],
@@ -219,7 +222,7 @@ describe("accounts in each margin mode", { timeout: 240_000 }, () => {
     server = await startServer("real");
     target = await server.newDatabase({ migrated: false });
     stored.push(target.url);
-    const floor = new Floor(Date.now());
+    const floor = new Floor(Date.now() - 30_000);
     openAccounts(floor);
     // Time stands still, so that no hour passes and no funding is paid.
     exchange = await startSimulator({
@@ -241,15 +244,17 @@ describe("accounts in each margin mode", { timeout: 240_000 }, () => {
 
   for (const hand of BY_HAND)
     it(`has the equity, ratio and score computed by hand: ${hand.mode} ${Object.keys(hand.pools)}`, async () => {
-      type Row = Told & { withdrawable: string; pools: { pool: string; ratio: string }[] };
+      type Row = Told & { withdrawable: string; worth: string; pools: { pool: string; ratio: string }[] };
       const [row] = await target.database.query<Row & Record<string, unknown>>(
-        `select account_value::text, withdrawable::text, health_score, health_status, account_mode,
+        `select account_value::text, net_worth::text as worth, withdrawable::text, health_score, health_status, account_mode,
            health_components -> 'pools' as pools
          from hl_dashboard where account_address = $1 order by as_of desc limit 1`,
         [hand.account],
       );
       assert.deepEqual(told(row!), expected(hand));
       assert.equal(row!.withdrawable, hand.withdrawable);
+      // Nobody holds anything that is not in the margin equity of the mode.
+      assert.equal(row!.worth, hand.equity);
       const pools = Object.fromEntries(row!.pools.map(({ pool, ratio }) => [pool, ratio]));
       assert.deepEqual(pools, hand.pools);
     });

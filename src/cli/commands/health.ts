@@ -10,7 +10,10 @@ interface Now extends Record<string, unknown> {
   as_of_ms: number;
   age_seconds: string;
   account_mode: string;
-  account_value: string;
+  account_value: string | null;
+  account_value_reason: string | null;
+  net_worth: string | null;
+  net_worth_reason: string | null;
   health_score: number | null;
   health_status: string;
   health_reason: string | null;
@@ -26,7 +29,8 @@ export const health: Command = {
     const opened = await openToRead(context);
     const accounts = await chosenAccounts(context, opened.store);
     const rows = await opened.database.query<Now>(
-      `select account_address, alias, as_of_ms, age_seconds, account_mode, account_value, health_score, health_status,
+      `select account_address, alias, as_of_ms, age_seconds, account_mode, account_value, account_value_reason, net_worth,
+         net_worth_reason, health_score, health_status,
          health_reason, health_components
        from public.hl_account_now where account_address = any ($1) order by health_score nulls first, account_address`,
       [accounts.map(({ account }) => account)],
@@ -46,7 +50,8 @@ export function healthLines(row: Now, explain: boolean): string[] {
   const at = new Date(row.as_of_ms).toISOString().slice(0, 19).replace("T", " ");
   const lines = [
     `${who}  ${score}: ${row.health_reason ?? ""}`,
-    `  as of ${at} UTC (${Math.round(Number(row.age_seconds))} s ago), equity ${row.account_value}, ${row.account_mode}`,
+    `  as of ${at} UTC (${Math.round(Number(row.age_seconds))} s ago), equity ${row.account_value ?? `unknown (${row.account_value_reason})`}, ${row.account_mode}`,
+    `  net worth ${row.net_worth ?? `unknown: ${row.net_worth_reason}`}`,
   ];
   const parts = row.health_components;
   if (!explain || parts === null) return lines;
@@ -56,7 +61,7 @@ export function healthLines(row: Now, explain: boolean): string[] {
     `  margin         ${points(parts.margin_points)} of 100   ${parts.pools.map(({ pool, ratio, threshold }) => `${pool} ${ratio} of ${threshold}`).join(", ") || "no pool at risk"}`,
     `  distance       ${points(parts.distance_points)} of 100   ${parts.nearest === null ? "no liquidation possible" : `nearest ${parts.nearest}, ${parts.daily_moves} daily moves`}`,
     `  concentration  ${points(-(parts.penalty_concentration ?? 0))}          concentration ${parts.concentration ?? "0"}, leverage ${parts.leverage ?? "0"}`,
-    `  drawdown       ${points(-(parts.penalty_drawdown ?? 0))}          ${parts.drawdown === undefined ? "not read yet" : `${(Number(parts.drawdown) * 100).toFixed(1)} % below the highest equity of 30 days`}`,
+    `  drawdown       ${points(-(parts.penalty_drawdown ?? 0))}          ${parts.drawdown === undefined ? "not known" : `${(Number(parts.drawdown) * 100).toFixed(1)} % below the highest net worth of 30 days`}`,
     `  stops          ${points(-(parts.penalty_stops ?? 0))}          ${(Number(parts.stop_coverage ?? 1) * 100).toFixed(0)} % of the exposure is stopped`,
     ...parts.positions.map(
       ({ coin, daily_moves, volatility, source }) =>

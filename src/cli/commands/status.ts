@@ -63,7 +63,8 @@ export const status: Command = {
         ...completeness(coverage, stream, row.sinceMs ?? 0, latestMs),
       }));
       const [now] = await database.query<Now>(
-        `select as_of_ms, age_seconds, account_mode, account_value, total_positions, health_score, health_status,
+        `select as_of_ms, age_seconds, account_mode, account_value, account_value_reason, net_worth,
+         net_worth_reason, total_positions, health_score, health_status,
            health_reason
          from public.hl_account_now where account_address = $1`,
         [row.account],
@@ -93,7 +94,10 @@ interface Now extends Record<string, unknown> {
   as_of_ms: number;
   age_seconds: string;
   account_mode: string;
-  account_value: string;
+  account_value: string | null;
+  account_value_reason: string | null;
+  net_worth: string | null;
+  net_worth_reason: string | null;
   total_positions: number;
   health_score: number | null;
   health_status: string;
@@ -122,7 +126,8 @@ function accountLines(
   if (now) {
     const health = now.health_score === null ? "unknown" : `${now.health_score} ${now.health_status}`;
     lines.push(
-      `  equity     ${now.account_value} (${now.account_mode}), ${now.total_positions} positions, as of ${moment(now.as_of_ms)} (${Math.round(Number(now.age_seconds))} s ago)`,
+      `  equity     ${now.account_value ?? `unknown: ${now.account_value_reason}`} (${now.account_mode}), ${now.total_positions} positions, as of ${moment(now.as_of_ms)} (${Math.round(Number(now.age_seconds))} s ago)`,
+      `  net worth  ${now.net_worth ?? `unknown: ${now.net_worth_reason}`}`,
       `  health     ${health}: ${now.health_reason ?? ""}`,
     );
   }

@@ -6,6 +6,7 @@ import type { Account, Progress } from "../../sync/account/account.ts";
 import { committer } from "../../sync/commit.ts";
 import { Dexes } from "../../sync/dexes.ts";
 import { openAccount } from "../../sync/engine.ts";
+import { Prices } from "../../sync/prices.ts";
 import { Volatilities } from "../../sync/volatility.ts";
 import { type Command, type Context, EXIT, requireAccounts } from "../command.ts";
 import { connectVenue, engineConfig, openMigrated } from "../wire.ts";
@@ -49,6 +50,7 @@ export async function passes(context: Context, pass: (account: Account) => Promi
           written[table] = (written[table] ?? 0) + rows;
       },
       volatilities: new Volatilities({ info, clock }),
+      prices: new Prices({ info, clock }),
       dexes: new Dexes({ info, clock, log }),
       onProgress: (progress: Progress) => log.info(progressLine(progress, limiter.stats())),
     };

@@ -242,16 +242,16 @@ export interface Digest extends Record<string, unknown> {
   /** Fees that are in none of the sums. */
   unpricedFees: number;
   /** At the end of the day; null when there is no snapshot as old. */
-  accountValue: string | null;
+  netWorth: string | null;
 }
 
 /** `day`: YYYY-MM-DD. */
 export async function readDigest(db: Queryable, account: Address, day: string): Promise<Digest | null> {
   const [row] = await db.query<Digest>(
     `select fills, closed_pnl as "closedPnl", fees, funding, net_pnl as "netPnl", unpriced_fees as "unpricedFees",
-       (select account_value from public.hl_dashboard d
+       (select net_worth from public.hl_dashboard d
         where d.account_address = $1 and d.as_of < ($2::date + 1)::timestamp at time zone 'UTC'
-        order by d.as_of desc limit 1) as "accountValue"
+        order by d.as_of desc limit 1) as "netWorth"
      from public.hl_net_pnl_daily where account_address = $1 and day = $2::date`,
     [account, day],
   );

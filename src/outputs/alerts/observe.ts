@@ -40,7 +40,9 @@ interface PositionSeen extends Record<string, unknown> {
 interface AccountSeen extends Record<string, unknown> {
   account: Address;
   asOfMs: number;
-  accountValue: string;
+  accountValue: string | null;
+  /** All that the account owns. */
+  netWorth: string | null;
   bufferPct: string | null;
   positions: number;
   leverage: string | null;
@@ -69,7 +71,11 @@ export async function observeAccounts(
     ...snapshots.flatMap((snapshot) => seenOfAccount(snapshot)),
     ...(await observePrices(db, rules)),
   ];
-  const equity = new Map(snapshots.map(({ account, accountValue }) => [account, accountValue]));
+  const equity = new Map(
+    snapshots.flatMap(({ account, accountValue }) =>
+      accountValue === null ? [] : [[account, accountValue]],
+    ),
+  );
   return { seen, equity, heard: new Map(heard.map((one) => [one.account, one])) };
 }
 
@@ -113,7 +119,7 @@ const readPositions = (db: Queryable, accounts: readonly Address[]): Promise<Pos
 const readSnapshots = (db: Queryable, accounts: readonly Address[]): Promise<AccountSeen[]> =>
   db.query<AccountSeen>(
     `select d.account_address as account, d.as_of_ms as "asOfMs", d.account_value as "accountValue",
-       d.liquidation_buffer_pct as "bufferPct", d.total_positions as positions,
+       d.net_worth as "netWorth", d.liquidation_buffer_pct as "bufferPct", d.total_positions as positions,
        d.actual_leverage as leverage, d.health_score as score,
        d.health_reason as reason, d.health_components as components
      from unnest($1::text[]) as a
@@ -177,15 +183,17 @@ function seenDistance(
   };
 }
 
+const equityWords = ({ accountValue }: AccountSeen): string =>
+  accountValue === null ? "" : `Equity ${plainDecimal(accountValue, 2)} USD.`;
+
 function seenOfAccount(snapshot: AccountSeen): Seen[] {
   const { account, asOfMs: atMs, components, score, reason, leverage } = snapshot;
   const about = { account, coin: null, subject: null, atMs };
   const seen: Seen[] = [];
   const margin = marginRatio(snapshot);
   if (margin !== null) {
-    const equity = `Equity ${plainDecimal(snapshot.accountValue, 2)} USD.`;
     const words = `margin ratio ${plainNumber(margin.pct, 1)} %${margin.pool}`;
-    seen.push({ ...about, rule: "margin_ratio", value: margin.pct, words, detail: equity });
+    seen.push({ ...about, rule: "margin_ratio", value: margin.pct, words, detail: equityWords(snapshot) });
   } else if (snapshot.positions === 0) {
     // Nothing is left of the equity either: there is no ratio, and nothing that could be liquidated.
     seen.push({ ...about, rule: "margin_ratio", value: null, words: "no position is open", detail: "" });
@@ -205,8 +213,8 @@ function seenOfAccount(snapshot: AccountSeen): Seen[] {
       ...about,
       rule: "drawdown",
       value,
-      words: `equity is ${plainNumber(value, 1)} % below its peak`,
-      detail: `Equity ${plainDecimal(snapshot.accountValue, 2)} USD.`,
+      words: `net worth is ${plainNumber(value, 1)} % below its peak`,
+      detail: snapshot.netWorth === null ? "" : `Net worth ${plainDecimal(snapshot.netWorth, 2)} USD.`,
     });
   }
   seen.push({
@@ -214,7 +222,7 @@ function seenOfAccount(snapshot: AccountSeen): Seen[] {
     rule: "leverage",
     value: leverage === null ? null : Number(leverage),
     words: leverage === null ? "leverage is not defined" : `leverage ${plainDecimal(leverage, 1)}×`,
-    detail: `Equity ${plainDecimal(snapshot.accountValue, 2)} USD.`,
+    detail: equityWords(snapshot),
   });
   return seen;
 }
@@ -318,13 +326,13 @@ export async function observeSlowly(
     })),
     ...days.flatMap(({ account, asOfMs, openValue, closeValue, flow }) => {
       const open = Number(openValue);
-      if (!(open > 0)) return [];
+      if (!(open > 0) || flow === null) return [];
       const made = Number(closeValue) - open - Number(flow);
       const value = (-100 * made) / open;
       return {
         ...{ ...about, account, rule: "daily_loss", subject: null, value, atMs: asOfMs },
         words: `${plainNumber(Math.abs(value), 1)} % ${value > 0 ? "lost" : "made"} today`,
-        detail: `${plainNumber(made, 2)} USD, equity ${plainDecimal(closeValue, 2)}.`,
+        detail: `${plainNumber(made, 2)} USD, net worth ${plainDecimal(closeValue, 2)}.`,
       };
     }),
   ];
@@ -333,32 +341,36 @@ export async function observeSlowly(
 interface Day extends Record<string, unknown> {
   account: Address;
   asOfMs: number;
-  /** Equity at the last snapshot before midnight UTC, else at the first one after. */
+  /** Net worth at the last snapshot before midnight UTC, else at the first one after. */
   openValue: string;
   closeValue: string;
-  flow: string;
+  /** Null when the value of one is not known. */
+  flow: string | null;
 }
 
 const DAY_MS = 86_400_000;
 
 const readDay = (db: Queryable, accounts: readonly Address[], nowMs: number): Promise<Day[]> =>
   db.query<Day>(
-    `select a as account, c.as_of_ms as "asOfMs", o.account_value as "openValue", c.account_value as "closeValue",
-       coalesce((
-         select sum(case when c.account_mode = 'standard' then f.perp_usdc else f.usdc end) from public.hl_flows f
-         where f.account_address = a and f.ledger_time_ms > o.as_of_ms and f.ledger_time_ms <= c.as_of_ms
-       ), 0) as flow
+    `select a as account, c.as_of_ms as "asOfMs", o.net_worth as "openValue", c.net_worth as "closeValue", (
+         select case when bool_and(l.flow_usd is not null) is not false then coalesce(sum(l.flow_usd), 0) end
+         from public.hl_ledger l
+         where l.account_address = a and l.ledger_time_ms > o.as_of_ms and l.ledger_time_ms <= c.as_of_ms
+       ) as flow
      from unnest($1::text[]) as a
      cross join lateral (
-       select * from public.hl_dashboard d where d.account_address = a order by d.as_of desc limit 1
+       select * from public.hl_dashboard d
+       where d.account_address = a and d.net_worth is not null order by d.as_of desc limit 1
      ) c
      cross join lateral (
        select * from (
-         (select d.as_of_ms, d.account_value from public.hl_dashboard d
-          where d.account_address = a and d.as_of <= to_timestamp($2::bigint / 1000.0) order by d.as_of desc limit 1)
+         (select d.as_of_ms, d.net_worth from public.hl_dashboard d
+          where d.account_address = a and d.as_of <= to_timestamp($2::bigint / 1000.0) and d.net_worth is not null
+          order by d.as_of desc limit 1)
          union all
-         (select d.as_of_ms, d.account_value from public.hl_dashboard d
-          where d.account_address = a and d.as_of > to_timestamp($2::bigint / 1000.0) order by d.as_of limit 1)
+         (select d.as_of_ms, d.net_worth from public.hl_dashboard d
+          where d.account_address = a and d.as_of > to_timestamp($2::bigint / 1000.0) and d.net_worth is not null
+          order by d.as_of limit 1)
        ) x order by as_of_ms limit 1
      ) o
      where c.as_of_ms >= $2`,

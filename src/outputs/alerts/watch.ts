@@ -546,7 +546,7 @@ export class AlertWatch implements Service {
       const result =
         digest === null
           ? "no fills and no funding"
-          : `net PnL ${money(digest.netPnl)} USD (closed ${money(digest.closedPnl)}, fees ${money(digest.fees)}, funding ${money(digest.funding)}), ${digest.fills} fills${digest.unpricedFees > 0 ? `, ${digest.unpricedFees} fees not priced` : ""}, equity ${digest.accountValue === null ? "unknown" : `${money(digest.accountValue)} USD`}`;
+          : `net PnL ${money(digest.netPnl)} USD (closed ${money(digest.closedPnl)}, fees ${money(digest.fees)}, funding ${money(digest.funding)}), ${digest.fills} fills${digest.unpricedFees > 0 ? `, ${digest.unpricedFees} fees not priced` : ""}, net worth ${digest.netWorth === null ? "unknown" : `${money(digest.netWorth)} USD`}`;
       const message = `${severityWord(rule.severity)} ${day}: ${result}.`;
       this.#waiting.push({
         ...{ rule, account, coin: null, subject: day, message, threshold: null, atMs: nowMs },

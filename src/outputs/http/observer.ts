@@ -66,7 +66,8 @@ export interface Heard {
 /** The last snapshot of an account's equity, for metrics. */
 export interface Snapshot {
   asOfMs: number;
-  accountValue: string;
+  accountValue: string | null;
+  netWorth: string | null;
   healthScore: number | null;
 }
 
@@ -200,7 +201,7 @@ const COVERAGE_SQL = `
      from public.hl_coverage c where c.account_address = a.account_address) as ranges,
     (extract(epoch from f.heard_at) * 1000)::bigint as "heardMs", f.poll_ms as "pollMs",
     (select json_build_object('asOfMs', d.as_of_ms, 'accountValue', d.account_value::text,
-       'healthScore', d.health_score)
+       'netWorth', d.net_worth::text, 'healthScore', d.health_score)
      from public.hl_dashboard d where d.account_address = a.account_address
      order by d.as_of desc limit 1) as snapshot
   from hl_internal.accounts a cross join lateral hl_internal.freshness(a.account_address) f`;

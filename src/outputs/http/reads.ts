@@ -170,7 +170,7 @@ export async function readOverview(reads: Reads, account: Address, nowMs: number
            'unpriced_fees', unpriced_fees) order by coin), '[]') as day_coins
        from by_coin
      )
-     select n.as_of_ms, n.account_value, n.withdrawable, n.total_margin_used, n.maintenance_margin, n.actual_leverage,
+     select n.as_of_ms, n.account_value, n.account_value_reason, n.net_worth, n.net_worth_reason, n.withdrawable, n.total_margin_used, n.maintenance_margin, n.actual_leverage,
        n.margin_usage_pct, n.free_margin, n.health_score, n.health_status, n.health_reason, n.account_mode,
        held.*, today.*, $2::bigint as day_start_ms
      from held cross join today
@@ -180,20 +180,28 @@ export async function readOverview(reads: Reads, account: Address, nowMs: number
   return row!;
 }
 
-/** The drawdown now and the deepest one since the first snapshot; null before it. Reads two rows, whatever the history. */
+/**
+ * Profit and drawdown now and the deepest one since the first snapshot with a net worth; null before it, and in it what a
+ * flow of unknown value leaves unknown. Reads two rows, whatever the history.
+ */
 export async function readDrawdown(reads: Reads, account: Address): Promise<Row | null> {
   const [row] = await reads.query(DRAWDOWN, [account]);
   return row ?? null;
 }
 
-export const DRAWDOWN = `select s.last_ms as drawdown_as_of_ms, s.drawdown, s.drawdown_pct, s.profit, s.net_flows,
-    s.deepest as max_drawdown, s.deepest_pct as max_drawdown_pct,
+/** Of a stretch `s`: what is summed since the first snapshot. */
+const whenKnown = (columns: readonly string[]): string =>
+  columns.map((column) => `case when s.is_known then s.${column} end as ${column}`).join(", ");
+
+export const DRAWDOWN = `select s.last_ms as drawdown_as_of_ms,
+    ${whenKnown(["drawdown", "drawdown_pct", "profit", "net_flows"])},
+    case when s.is_known then s.deepest end as max_drawdown, case when s.is_known then s.deepest_pct end as max_drawdown_pct,
     (select f.first_ms from hl_internal.equity_stretches f
      where f.account_address = $1 order by f.first_ms limit 1) as captured_since_ms
   from hl_internal.equity_stretches s where s.account_address = $1 order by s.first_ms desc limit 1`;
 
 /**
- * Equity over time in at most `points` equal parts of the span, oldest first: the last snapshot of each; of parts longer
+ * Net worth over time in at most `points` equal parts of the span, oldest first: the last snapshot of each; of parts longer
  * than an hour the last one of the last stretch that begins in it. Reads a row per point, and for short parts the
  * snapshots of the point's hour before it, however long the history is.
  */
@@ -216,8 +224,9 @@ export function readEquity(
 const PARTS = `select at_ms as from_ms, least(at_ms + $4::bigint, $3::bigint + 1) as to_ms
   from generate_series($2::bigint, $3::bigint, $4::bigint) at_ms`;
 
-export const EQUITY_OF_STRETCHES = `select s.last_ms as as_of_ms, s.close_value as account_value,
-    s.close_unrealized_pnl as unrealized_pnl, s.net_flows, s.profit, s.drawdown, s.drawdown_pct
+export const EQUITY_OF_STRETCHES = `select s.last_ms as as_of_ms, s.close_value as net_worth,
+    s.close_account_value as account_value, s.close_unrealized_pnl as unrealized_pnl,
+    ${whenKnown(["net_flows", "profit", "drawdown", "drawdown_pct"])}
   from (${PARTS}) part
   cross join lateral (
     select * from hl_internal.equity_stretches x
@@ -226,15 +235,16 @@ export const EQUITY_OF_STRETCHES = `select s.last_ms as as_of_ms, s.close_value 
   ) s
   where s.last_ms <= $3 order by s.last_ms`;
 
-/** Within a stretch equity and profit differ by what they differ by at its end. */
-export const EQUITY_OF_SNAPSHOTS = `select d.as_of_ms, d.account_value, d.total_unrealized_pnl as unrealized_pnl,
-    s.net_flows, trim_scale(p.profit) as profit, trim_scale(p.drawdown) as drawdown,
-    hl_internal.drawdown_pct(d.account_value, p.drawdown) as drawdown_pct
+/** Within a stretch net worth and profit differ by what they differ by at its end. */
+export const EQUITY_OF_SNAPSHOTS = `select d.as_of_ms, d.net_worth, d.account_value, d.total_unrealized_pnl as unrealized_pnl,
+    case when s.is_known then s.net_flows end as net_flows, case when s.is_known then trim_scale(p.profit) end as profit,
+    case when s.is_known then trim_scale(p.drawdown) end as drawdown,
+    case when s.is_known then hl_internal.drawdown_pct(d.net_worth, p.drawdown) end as drawdown_pct
   from (${PARTS}) part
   cross join lateral (
-    select x.as_of, x.as_of_ms, x.account_value, x.total_unrealized_pnl from public.hl_dashboard x
+    select x.as_of, x.as_of_ms, x.net_worth, x.account_value, x.total_unrealized_pnl from public.hl_dashboard x
     where x.account_address = $1 and x.as_of >= to_timestamp(part.from_ms / 1000.0)
-      and x.as_of < to_timestamp(part.to_ms / 1000.0)
+      and x.as_of < to_timestamp(part.to_ms / 1000.0) and x.net_worth is not null
     order by x.as_of desc limit 1
   ) d
   cross join lateral (
@@ -242,20 +252,20 @@ export const EQUITY_OF_SNAPSHOTS = `select d.as_of_ms, d.account_value, d.total_
     where x.account_address = $1 and x.first_ms <= d.as_of_ms order by x.first_ms desc limit 1
   ) s
   cross join lateral (
-    select max(x.account_value) as highest from public.hl_dashboard x
+    select max(x.net_worth) as highest from public.hl_dashboard x
     where x.account_address = $1 and x.as_of >= to_timestamp(s.first_ms / 1000.0) and x.as_of <= d.as_of
   ) h
   cross join lateral (
-    select d.account_value - s.close_value + s.profit as profit,
-      greatest(h.highest, s.peak_before + s.close_value - s.profit) - d.account_value as drawdown
+    select d.net_worth - s.close_value + s.profit as profit,
+      greatest(h.highest, s.peak_before + s.close_value - s.profit) - d.net_worth as drawdown
   ) p
   order by d.as_of_ms`;
 
-/** Deposits, withdrawals and transfers that changed the equity, oldest first. */
+/** What crossed the border of the account, oldest first; null where its value is not known. */
 export const readFlows = (reads: Reads, account: Address, fromMs: number, toMs: number): Promise<Row[]> =>
   reads.query(
-    `select ledger_time_ms, type, usdc, perp_usdc from public.hl_flows
-     where account_address = $1 and ledger_time_ms between $2 and $3 and (usdc <> 0 or perp_usdc <> 0)
+    `select ledger_time_ms, type, flow, usdc, perp_usdc from public.hl_flows
+     where account_address = $1 and ledger_time_ms between $2 and $3 and flow is distinct from 0
      order by ledger_time_ms limit 1000`,
     [account, fromMs, toMs],
   );

@@ -169,7 +169,12 @@ export const METRICS = {
 
   hlsync_account_value_usd: {
     type: "gauge",
-    help: "Equity of the last snapshot, rounded to a float.",
+    help: "Margin equity of the last snapshot, rounded to a float; absent when unknown.",
+    labels: ["account"],
+  },
+  hlsync_net_worth_usd: {
+    type: "gauge",
+    help: "Net worth of the last snapshot, rounded to a float; absent when unknown.",
     labels: ["account"],
   },
   hlsync_health_score: {

@@ -193,7 +193,9 @@ export class Telemetry {
         set("hlsync_proven_to_timestamp_seconds", { account, stream }, proven_to_ms / 1000);
     }
     if (snapshot) {
-      set("hlsync_account_value_usd", { account }, Number(snapshot.accountValue));
+      if (snapshot.accountValue !== null)
+        set("hlsync_account_value_usd", { account }, Number(snapshot.accountValue));
+      if (snapshot.netWorth !== null) set("hlsync_net_worth_usd", { account }, Number(snapshot.netWorth));
       if (snapshot.healthScore !== null) set("hlsync_health_score", { account }, snapshot.healthScore);
     }
   }

@@ -282,10 +282,13 @@ function summaryRows(screen: Screen, account: AccountModel, columns: number): Ro
   if (snapshot === null) return [[span(`waiting for the account's state (${account.phase})`, "dim")]];
   const stale = snapshot.asOfMs < screen.nowMs - account.staleAfterMs;
   const value: Paint = stale ? "dim" : "bold";
-  const { actualLeverage, marginUsagePct } = snapshot;
+  const { actualLeverage, marginUsagePct, netWorth } = snapshot;
   const first: Row = [
     span("equity ", "dim"),
-    span(money(snapshot.accountValue), value),
+    span(snapshot.accountValue === null ? "–" : money(snapshot.accountValue), value),
+    ...(columns < 80
+      ? []
+      : [span("  worth ", "dim"), span(netWorth === null ? "–" : money(netWorth), value)]),
     span("  uPnL ", "dim"),
     span(signed(snapshot.totalUnrealizedPnl), stale ? "dim" : tone(snapshot.totalUnrealizedPnl)),
     span("  leverage ", "dim"),

@@ -11,7 +11,8 @@
 import { ProtocolError, TransportError } from "../../errors.ts";
 import type { ReadParts, Unread } from "../../protocol/decode.ts";
 import { INFO } from "../../protocol/infoRequests.ts";
-import type { WireSpotState, WireStateParts } from "../../protocol/schemas.ts";
+import type { WireSpotState, WireStateParts, WireWebData3 } from "../../protocol/schemas.ts";
+import { allOf } from "../../runtime/allOf.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Log } from "../../runtime/log.ts";
 import {
@@ -22,6 +23,7 @@ import {
   type WindowStream,
 } from "../backfill.ts";
 import { append, isEmpty } from "../batch.ts";
+import { vaultEquityOf } from "../belongings.ts";
 import { CASH_GRACE_MS, CashCheck, type CashSuspicion } from "../cashCheck.ts";
 import type { Commit } from "../commit.ts";
 import type { Interval } from "../coverage.ts";
@@ -42,6 +44,7 @@ import type {
 import { TRACKED_STREAMS } from "../events.ts";
 import { HealthWatch } from "../healthWatch.ts";
 import type { Store, VenueInfo } from "../ports.ts";
+import type { Prices } from "../prices.ts";
 import { type FillSuspicion, type OrderSuspicion, SelfCheck, type Suspicion } from "../selfCheck.ts";
 import type { Volatilities } from "../volatility.ts";
 import { CoverageBook } from "./coverageBook.ts";
@@ -97,6 +100,7 @@ export interface AccountDeps {
   /** Shared by all accounts. */
   dexes: Dexes;
   volatilities: Volatilities;
+  prices: Prices;
   options: AccountOptions;
   /** Start of the wanted history; null for all that the venue serves. */
   sinceMs: number | null;
@@ -147,7 +151,7 @@ export class Account {
       cash: this.#cash,
       health: this.#health,
     });
-    const watched = () => this.#states.watched(this.#time.ms);
+    const watched = () => this.#states.watched(this.#time.ms, this.#time.estimate(clock.now()));
     this.#snapshots = new Snapshots({ clock, health: this.#health, options, watched });
     this.#orders = new OrderReader({
       account,
@@ -486,7 +490,10 @@ export class Account {
       this.#cash.noteFills(batch.fills);
     }
     if (batch.funding) this.#cash.noteFunding(batch.funding);
-    if (batch.ledger) this.#cash.noteLedger(batch.ledger);
+    if (batch.ledger) {
+      this.#cash.noteLedger(batch.ledger);
+      this.#health.noteLedger(batch.ledger);
+    }
     if (batch.orderEvents) {
       this.check.noteOrderEvents(batch.orderEvents, nowMs);
       this.#orders.noteTransitions(batch.orderEvents.length);
@@ -577,8 +584,12 @@ export class Account {
     await this.commit(this.#snapshots.due(true, false), this.#deps.clock.now());
   }
 
-  noteAbstraction(abstraction: string): void {
-    this.#states.noteAbstraction(abstraction);
+  noteWebData({ userState, perpDexStates }: WireWebData3): void {
+    if (userState.abstraction) this.#states.noteAbstraction(userState.abstraction);
+    const equity = vaultEquityOf(perpDexStates);
+    if (equity === null || !userState.serverTime) return;
+    const nowMs = this.#time.estimate(this.#deps.clock.now());
+    this.#health.noteVaults(equity, Math.min(userState.serverTime, nowMs));
   }
 
   /** The rows of a state of one dex, fetched or pushed. */
@@ -590,7 +601,7 @@ export class Account {
 
   spotState(state: ReadParts<WireSpotState>, receivedAtMs: number): Batch {
     this.#snapshots.noteRisk();
-    return this.#states.takeSpot(state, receivedAtMs);
+    return this.#states.takeSpot(state, receivedAtMs, this.#time.estimate(receivedAtMs));
   }
 
   /** Rows of an openOrders push that tell something new: an order not seen yet, or a smaller remaining size. */
@@ -703,9 +714,3 @@ const isCash = (suspicion: Suspicion): suspicion is CashSuspicion => "streams" i
 const NOTHING_APPLIED: Applied = { events: [], written: {}, known: {} };
 
 const ask = ({ priority, signal }: Asking) => ({ priority, signal });
-
-/** Waits for all; then throws the first failure, if any. */
-export async function allOf(parts: Promise<unknown>[]): Promise<void> {
-  const failed = (await Promise.allSettled(parts)).find((part) => part.status === "rejected");
-  if (failed) throw failed.reason;
-}

@@ -93,7 +93,8 @@ export class StateBook {
     return whole;
   }
 
-  takeSpot(state: ReadParts<WireSpotState>, receivedAtMs: number): Batch {
+  /** `venueMs`: the venue's time now. */
+  takeSpot(state: ReadParts<WireSpotState>, receivedAtMs: number, venueMs: number): Batch {
     const { account, cash, health } = this.#deps;
     const balances = balanceRows(account, state, receivedAtMs);
     const coins = isWhole(state.unread) ? balances.map(({ coin }) => coin) : null;
@@ -101,7 +102,7 @@ export class StateBook {
     const spot: StateRow = { account, kind: "spot", dex: "", coins, asOfMs: receivedAtMs, receivedAtMs };
     if (coins !== null && tellsTotals(state)) {
       this.#spot = state.value;
-      health.noteSpot(receivedAtMs);
+      health.noteSpot(receivedAtMs, venueMs);
     }
     if (coins !== null) cash.noteBalances(balances, this.#isPooled, receivedAtMs);
     return { balances, states: [spot] };
@@ -121,8 +122,8 @@ export class StateBook {
     );
   }
 
-  /** What the health of the account rests on. `venueTimeMs`: the newest believed time of the venue. */
-  watched(venueTimeMs: number): WatchedStates {
+  /** What the health of the account rests on. `venueTimeMs`: the newest believed time of the venue, `venueNowMs`: now. */
+  watched(venueTimeMs: number, venueNowMs: number): WatchedStates {
     const { account, clock, dexes } = this.#deps;
     // A dex that is not traded is as young as its last state, and says nothing about the moment of the money.
     const inUse = [...this.#perps].filter(([dex]) => this.isUsed(dex));
@@ -134,6 +135,7 @@ export class StateBook {
       spot: this.#spot,
       dexesInUse: new Set(dexes.names.filter((dex) => this.isUsed(dex))),
       venueTimeMs,
+      venueNowMs,
     };
   }
 }

@@ -39,6 +39,11 @@ export class VenueTime {
     return this.#refused === null ? null : this.#refused.venueMs - this.#refused.heardMs;
   }
 
+  /** What the venue's clock shows now, by the last believed time; our own before the first. */
+  estimate(nowMs: number): number {
+    return this.#believed === null ? nowMs : this.#newest + Math.max(0, nowMs - this.#believed.heardMs);
+  }
+
   /** Up to where windows read: no row of the present is missed, whichever of the two clocks is wrong. */
   readToMs(nowMs: number): number {
     return Math.max(this.#newest, nowMs, this.#refused?.venueMs ?? 0);

@@ -558,7 +558,7 @@ describe("alerting", { timeout: 120_000 }, () => {
     await snapshot({ ...flat, accountValue: "5400" });
     await until(told, (lines) => lines.length === 1);
     const [alert] = await firing();
-    assert.match(alert!.message, /^WARN 6 % lost today\. Threshold 5 %\. -600 USD, equity 5400\./);
+    assert.match(alert!.message, /^WARN 6 % lost today\. Threshold 5 %\. -600 USD, net worth 5400\./);
   });
 
   it("tells health, drawdown and leverage from the account's snapshot", async () => {
@@ -574,7 +574,7 @@ describe("alerting", { timeout: 120_000 }, () => {
     const messages = (await firing()).map(({ message }) => message).sort();
     const age = String.raw`\d+(\.\d)? s old\.$`;
     for (const [index, text] of [
-      "^CRIT equity is 31 % below its peak\\. Threshold 30 %\\. Equity 38252\\.7 USD\\. ",
+      "^CRIT net worth is 31 % below its peak\\. Threshold 30 %\\. Net worth 38252\\.7 USD\\. ",
       "^WARN health 35 of 100\\. Threshold 40\\. BTC long 4 % from liquidation\\. ",
       "^WARN leverage 26\\.1×\\. Threshold 20 ×\\. Equity 38252\\.7 USD\\. ",
     ].entries())
@@ -746,7 +746,7 @@ describe("alerting", { timeout: 120_000 }, () => {
       const [digest] = await digests();
       assert.equal(
         digest!.message,
-        `INFO ${DAY}: net PnL ${n(sums!.net)} USD (closed ${n(sums!.closed)}, fees ${n(sums!.fees)}, funding ${n(sums!.funding)}), 4 fills, 1 fees not priced, equity 1234.56 USD.`,
+        `INFO ${DAY}: net PnL ${n(sums!.net)} USD (closed ${n(sums!.closed)}, fees ${n(sums!.fees)}, funding ${n(sums!.funding)}), 4 fills, 1 fees not priced, net worth 1234.56 USD.`,
       );
       assert.equal(sums!.fills, 4);
       // By hand: 40.25 − 10 + 5.000001, 1.5 − 0.125 + 0.3, − 3.625312.

@@ -64,7 +64,7 @@ test("a drawdown costs nothing up to 5 %, ten points from 25 % on", () => {
   assert.equal(at(0.4).penalty_drawdown, 10);
   assert.equal(
     score({ ...standard(long("BTC", 3, 40)), drawdown: 0.4 }).reason,
-    "equity is 40 % below its peak of 30 days",
+    "net worth is 40 % below its peak of 30 days",
   );
 });
 

@@ -75,7 +75,15 @@ export function perpState(equity: Decimal, holdings: readonly Holding[], timeMs 
 }
 
 export const spotState = (
-  balances: readonly { coin: string; token: number; total: Decimal; hold?: Decimal; ltv?: Decimal }[],
+  balances: readonly {
+    coin: string;
+    token: number;
+    total: Decimal;
+    hold?: Decimal;
+    ltv?: Decimal;
+    borrowed?: Decimal;
+    supplied?: Decimal;
+  }[],
   extra: Partial<WireSpotState> = {},
 ): WireSpotState => ({ balances: balances.map((one) => ({ hold: "0", ...one })), ...extra });
 

@@ -7,6 +7,7 @@ import { ACCOUNT_DEFAULTS, Account } from "../../../src/sync/account/account.ts"
 import { Dexes } from "../../../src/sync/dexes.ts";
 import { LANE_DEFAULTS, Lane } from "../../../src/sync/lane.ts";
 import type { StreamHandler, VenueInfo } from "../../../src/sync/ports.ts";
+import { Prices } from "../../../src/sync/prices.ts";
 import { Volatilities } from "../../../src/sync/volatility.ts";
 import { HandClock, settle } from "../connection/handClock.ts";
 import { perpState } from "./healthStates.ts";
@@ -37,6 +38,7 @@ async function unanswered() {
       options: ACCOUNT_DEFAULTS,
     },
     volatilities: new Volatilities(own),
+    prices: new Prices(own),
     commit: (batch) => store.apply(batch),
   });
   await account.open();

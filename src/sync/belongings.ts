@@ -1,0 +1,167 @@
+/**
+ * What an account owns beside perps and spot: its equity in vaults and its stake.
+ *
+ * Guarantees: pushed where the venue pushes it (vaults, in webData3); else asked with the priority given, at once when it is
+ * not known or money moved there since, and otherwise seldom: nothing of an account without vaults and stake is asked again
+ * within the hour, also by the next process, which begins with what the last snapshot knew. What is older than `BELIEVED_MS`,
+ * or was read before money moved there, is not known.
+ */
+import { ProtocolError } from "../errors.ts";
+import { isObject } from "../protocol/decode.ts";
+import { INFO } from "../protocol/infoRequests.ts";
+import { allOf } from "../runtime/allOf.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { add, type Decimal, isDecimal, isZero, sum } from "../runtime/decimal.ts";
+import type { Address, LedgerRow } from "./events.ts";
+import type { NetWorthParts, Reading } from "./netWorth.ts";
+import type { InfoOptions, Store, VenueInfo } from "./ports.ts";
+import { type Keep, keepUnread } from "./quarantine.ts";
+
+/** Renewed after this; sooner while something is on its way out, since it arrives without a word. */
+const KEPT_MS = 600_000;
+const KEPT_NOTHING_MS = 3_600_000;
+const KEPT_PENDING_MS = 60_000;
+const BELIEVED_MS = 7_200_000;
+/** What could not be read is asked again after this: soon when the venue was not there, seldom when it refuses. */
+const RETRY_MS = 20_000;
+const REFUSED_RETRY_MS = 600_000;
+/** What is answered now was true within this of the venue's time as we know it. */
+const SLACK_MS = 10_000;
+
+interface Part {
+  reading: Reading | null;
+  renewAtMs: number;
+  retryAtMs: number;
+  /** Venue time of the newest update that moved money there. */
+  movedMs: number;
+}
+const unread = (): Part => ({ reading: null, renewAtMs: 0, retryAtMs: 0, movedMs: 0 });
+
+export interface BelongingsDeps {
+  account: Address;
+  info: VenueInfo;
+  store: Store;
+  clock: Clock;
+  commit: Keep;
+}
+
+/** When, by the venue's clock, an answer was true that was asked at `askedMs` and took so long. */
+export const answeredAt = (askedMs: number, tookMs: number) => ({
+  fromMs: askedMs - SLACK_MS,
+  toMs: askedMs + tookMs + SLACK_MS,
+});
+
+/** Of all vaults, from `perpDexStates` of webData3; null when one part of it is not told. */
+export function vaultEquityOf(perpDexStates: unknown): Decimal | null {
+  if (!Array.isArray(perpDexStates) || perpDexStates.length === 0) return null;
+  const equities = perpDexStates.map((state: unknown) => (isObject(state) ? state.totalVaultEquity : null));
+  return equities.every(isDecimal) ? sum(equities) : null;
+}
+
+export class Belongings {
+  readonly #deps: BelongingsDeps;
+  readonly #vaults = unread();
+  readonly #stake = unread();
+  #isOpen = false;
+
+  constructor(deps: BelongingsDeps) {
+    this.#deps = deps;
+  }
+
+  /** Equity in all vaults as pushed: not asked for as long as it is. */
+  noteVaults(amount: Decimal, venueMs: number): void {
+    this.#take(this.#vaults, { amount, fromMs: venueMs, toMs: venueMs }, KEPT_MS);
+  }
+
+  /** A hint when to ask again. What an update moves is told by `hl_internal.ledger_effect`. */
+  noteLedger(rows: readonly LedgerRow[]): void {
+    for (const { type, timeMs } of rows) {
+      if (type.startsWith("vault")) this.#vaults.movedMs = Math.max(this.#vaults.movedMs, timeMs);
+      if (type.includes("Staking")) this.#stake.movedMs = Math.max(this.#stake.movedMs, timeMs);
+    }
+  }
+
+  /** `venueMs`: the venue's time now. */
+  vaults(venueMs: number): Reading | null {
+    return believed(this.#vaults, venueMs);
+  }
+
+  stake(venueMs: number): Reading | null {
+    return believed(this.#stake, venueMs);
+  }
+
+  /** Learns what is missing or has grown old. Rejects as `request` does, after both had their turn. */
+  async refresh(venueMs: number, options: InfoOptions): Promise<void> {
+    if (!this.#isOpen) await this.#open();
+    const learn = async (part: Part, read: () => Promise<void>): Promise<void> => {
+      const nowMs = this.#deps.clock.now();
+      if (nowMs < part.retryAtMs || (nowMs < part.renewAtMs && believed(part, venueMs) !== null)) return;
+      try {
+        await read();
+      } catch (error) {
+        const waitMs = error instanceof ProtocolError ? REFUSED_RETRY_MS : RETRY_MS;
+        if (!options.signal?.aborted) part.retryAtMs = this.#deps.clock.now() + waitMs;
+        throw error;
+      }
+    };
+    await allOf([
+      learn(this.#vaults, () => this.#readVaults(venueMs, options)),
+      learn(this.#stake, () => this.#readStake(venueMs, options)),
+    ]);
+  }
+
+  /** What the last snapshot knew, whichever process wrote it. */
+  async #open(): Promise<void> {
+    const { store, account, clock } = this.#deps;
+    const newest = await store.latestDashboard(account);
+    this.#isOpen = true;
+    const {
+      vaults = null,
+      stake = null,
+      read = {},
+    } = (newest?.netWorthParts ?? {}) as Partial<NetWorthParts>;
+    const known = [
+      [this.#vaults, vaults, read.vaults],
+      [this.#stake, stake?.amount ?? null, read.stake],
+    ] as const;
+    for (const [part, amount, interval] of known) {
+      if (amount === null || interval === undefined || part.reading !== null) continue;
+      const [fromMs, toMs] = interval;
+      part.reading = { amount, fromMs, toMs };
+      part.renewAtMs = Math.min(clock.now(), toMs) + (isZero(amount) ? KEPT_NOTHING_MS : KEPT_MS);
+    }
+  }
+
+  async #readVaults(venueMs: number, options: InfoOptions): Promise<void> {
+    const { info, account, clock, commit } = this.#deps;
+    const askedMs = clock.now();
+    const answer = await info.request(INFO.userVaultEquities, { user: account }, options);
+    const { result, receivedAtMs } = answer;
+    await keepUnread(answer, INFO.userVaultEquities.type, account, commit);
+    // A vault that cannot be read is worth something all the same.
+    if (result.unread.length > 0) throw new Error("an equity in a vault could not be read");
+    const amount = sum(result.rows.map(({ value }) => value.equity));
+    this.#take(this.#vaults, { amount, ...answeredAt(venueMs, receivedAtMs - askedMs) });
+  }
+
+  async #readStake(venueMs: number, options: InfoOptions): Promise<void> {
+    const { info, account, clock } = this.#deps;
+    const askedMs = clock.now();
+    const { result, receivedAtMs } = await info.request(INFO.delegatorSummary, { user: account }, options);
+    const { delegated, undelegated, totalPendingWithdrawal } = result.value;
+    const amount = add(add(delegated, undelegated), totalPendingWithdrawal);
+    const keptMs = isZero(totalPendingWithdrawal) ? undefined : KEPT_PENDING_MS;
+    this.#take(this.#stake, { amount, ...answeredAt(venueMs, receivedAtMs - askedMs) }, keptMs);
+  }
+
+  #take(part: Part, reading: Reading, keptMs = isZero(reading.amount) ? KEPT_NOTHING_MS : KEPT_MS): void {
+    part.reading = reading;
+    part.renewAtMs = this.#deps.clock.now() + keptMs;
+  }
+}
+
+function believed({ reading, movedMs }: Part, venueMs: number): Reading | null {
+  if (reading === null || venueMs - reading.toMs > BELIEVED_MS) return null;
+  // Of what moved within its interval it may be before or after.
+  return reading.fromMs <= movedMs ? null : reading;
+}
