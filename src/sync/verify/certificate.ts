@@ -15,6 +15,8 @@ export type FindingKind =
   | "changed"
   /** The venue sent something that cannot be read: it cannot be compared either. */
   | "unread"
+  /** A field that is only shown could not be read: it is null, the row is there. Reported, not an error. */
+  | "unread_field"
   /** A row that could not be read when it came is in quarantine, and in no table. */
   | "quarantined"
   /** A link of the position chain does not follow from the one before. */
@@ -33,7 +35,7 @@ export type FindingKind =
   | "unprovable";
 
 /** What says how far the proof reaches, not that something is wrong. */
-const NO_FAULT: ReadonlySet<FindingKind> = new Set<FindingKind>(["streamed", "unprovable"]);
+const NO_FAULT: ReadonlySet<FindingKind> = new Set<FindingKind>(["unread_field", "streamed", "unprovable"]);
 
 export interface Finding {
   kind: FindingKind;

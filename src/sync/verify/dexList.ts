@@ -1,10 +1,9 @@
 /** The dexes that the venue lists now, and what of the list could not be read. */
 import { ProtocolError } from "../../errors.ts";
-import type { Unread } from "../../protocol/decode.ts";
+import { isWhole, type Unread } from "../../protocol/decode.ts";
 import { INFO } from "../../protocol/infoRequests.ts";
 import type { VenueInfo } from "../ports.ts";
 import type { ListedDexes } from "./states.ts";
-import { unreadOf } from "./witness.ts";
 
 export interface DexList extends ListedDexes {
   unread: readonly Unread[];
@@ -14,9 +13,9 @@ export interface DexList extends ListedDexes {
 export async function listDexes(info: VenueInfo, signal: AbortSignal): Promise<DexList> {
   try {
     const { result } = await info.request(INFO.perpDexs, {}, { priority: "reconcile", signal });
-    const unread = unreadOf(result);
+    const { unread } = result;
     const names = [...new Set(["", ...result.value.map((dex) => dex?.name ?? "")])];
-    return { names, unread, isWhole: unread.length === 0 };
+    return { names, unread, isWhole: isWhole(unread) };
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
     return { names: [""], unread: [{ kind: "row", raw: error.raw, reason: error.message }], isWhole: false };

@@ -14,7 +14,7 @@ const LOOKED_INTO_MAX = 1_000;
 
 type Wire = Record<string, unknown>;
 
-/** Where a message belongs, by the request or channel it came by. */
+/** Where a message belongs: by the request or channel it came by, or the table that refused it. */
 const TABLE_OF: Record<string, string> = {
   ...{ userFills: "hl_fills", userFillsByTime: "hl_fills" },
   ...{ userTwapSliceFills: "hl_fills", userTwapSliceFillsByTime: "hl_fills" },

@@ -9,8 +9,7 @@
  * A row that could not be read hides its coin: then the coin's absence from the list says nothing. Values that follow from
  * prices are not compared; the age of the row that holds them is.
  */
-import type { Unread } from "../../protocol/decode.ts";
-import { isObject } from "../../protocol/decode.ts";
+import { isObject, lostRows, type Unread } from "../../protocol/decode.ts";
 import { INFO } from "../../protocol/infoRequests.ts";
 import { abs, type Decimal, eq, isZero, normal, sign } from "../../runtime/decimal.ts";
 import { endPosition } from "../chain.ts";
@@ -18,7 +17,7 @@ import type { BalanceRow, FillRow, PositionRow } from "../events.ts";
 import { boundsOf } from "../freshness.ts";
 import { balanceRows, positionRows } from "../normalize.ts";
 import { add, type Finding } from "./certificate.ts";
-import { ask, type Run, SETTLED_MS, unlessUnreadable, unreadOf } from "./witness.ts";
+import { ask, type Run, SETTLED_MS, unlessUnreadable } from "./witness.ts";
 
 const LOOKS = 3;
 /** The time of a state may be this far from that of the fills it contains: no figure is published. */
@@ -183,7 +182,7 @@ async function readPerp(run: Run, dex: string): Promise<Listed<PositionRow> | nu
   return {
     timeMs,
     rows: new Map(rows.map((row) => [row.coin, row])),
-    hides: hidden(unreadOf(answer.result)),
+    hides: hidden(answer.result.unread),
   };
 }
 
@@ -196,13 +195,13 @@ async function readSpot(run: Run): Promise<Listed<BalanceRow> | null> {
   return {
     timeMs: answer.receivedAtMs,
     rows: new Map(rows.map((row) => [row.coin, row])),
-    hides: hidden(unreadOf(answer.result)),
+    hides: hidden(answer.result.unread),
   };
 }
 
 /** Which coins entries that could not be read may be of: those they name, or any. */
 function hidden(unread: readonly Unread[]): (coin: string) => boolean {
-  const named = unread.map(({ raw }) => {
+  const named = lostRows(unread).map(({ raw }) => {
     const entry = isObject(raw) && isObject(raw.position) ? raw.position : raw;
     return isObject(entry) && typeof entry.coin === "string" ? entry.coin : null;
   });

@@ -44,7 +44,7 @@ const TABLE_OF: Record<string, string> = {
 const SHOWN_CHARS = 100;
 
 /** What of an answer could not be read; nothing where the answer has no parts. */
-export const unreadOf = (result: unknown): readonly Unread[] =>
+const unreadOf = (result: unknown): readonly Unread[] =>
   (result as { unread?: readonly Unread[] }).unread ?? [];
 
 /** Names what could not be read, once however often it is served. */
@@ -53,11 +53,11 @@ export function noteUnread(
   request: string,
   rows: readonly Unread[],
 ): void {
-  for (const { raw, reason } of quarantineRows([...rows], request, account, 0)) {
+  for (const [index, { raw, reason }] of quarantineRows(rows, request, account, 0).entries()) {
     if (unread.has(raw)) continue;
     unread.add(raw);
     add(certificate, {
-      kind: "unread",
+      kind: rows[index]!.kind === "field" ? "unread_field" : "unread",
       table: TABLE_OF[request] ?? request,
       row: raw.slice(0, SHOWN_CHARS),
       detail: reason.startsWith(request) ? reason : `${request}: ${reason}`,

@@ -3,46 +3,19 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { doubtsOf, FINDINGS_MAX, passed } from "../../../src/sync/verify/certificate.ts";
 import {
+  balance,
   covered,
   holding,
   NOW,
-  Rig,
+  type Rig,
   SINCE,
+  sound,
   state,
   transition,
   wireFill,
-  wireFunding,
   wireLedger,
   wireOrder,
 } from "./verifyRig.ts";
-
-/** An account with something in every table. */
-async function sound(): Promise<Rig> {
-  const rig = new Rig();
-  const { venue } = rig;
-  venue.dexs = [null, { name: "xyz" }];
-  venue.fills = [wireFill("BTC", "B", "0.1", "0.0"), wireFill("xyz:TSLA", "A", "3.0", "0.0")];
-  venue.twapFills = [{ fill: wireFill("BTC", "B", "0.1", "0.1"), twapId: 7 }];
-  venue.funding = [1, 2, 3].map((hour) => wireFunding(NOW - hour * 3_600_000));
-  venue.ledger = [1, 2, 3].map((hour) => wireLedger(NOW - hour * 3_600_000));
-  venue.historical = [
-    transition(wireOrder(900, { sz: "0.0" }), "filled", NOW - 400_000),
-    transition(wireOrder(901), "open", NOW - 500_000),
-    transition(wireOrder(900), "open", NOW - 500_000),
-  ];
-  venue.open = { "": [wireOrder(901)] };
-  venue.perps = { "": state([holding("BTC", "0.2")]), xyz: state([holding("xyz:TSLA", "-3.0")]) };
-  venue.spot = { balances: [balance("USDC", "100.0"), balance("HYPE", "10.0"), balance("+9130", "25.0")] };
-  return rig.sync();
-}
-
-const balance = (coin: string, total: string, hold = "0.0") => ({
-  coin,
-  token: 1,
-  total,
-  hold,
-  entryNtl: "0.0",
-});
 
 describe("verify, of an account that is as the venue says", () => {
   it("finds nothing, and says what it compared", async () => {
@@ -56,204 +29,6 @@ describe("verify, of an account that is as the venue says", () => {
     });
     assert.equal(certificate.provenToMs.fills, NOW - 2_000);
     assert.equal(rig.nowMs, NOW, "it did not wait");
-  });
-});
-
-describe("verify, of positions", () => {
-  it("names one that is open here and closed at the venue, where another stays open (case 01)", async () => {
-    const rig = await sound();
-    rig.venue.perps[""] = state([holding("BTC", "0.2"), holding("TON", "0.1")]);
-    await rig.sync();
-    rig.venue.perps[""] = state([holding("BTC", "0.2")], { time: NOW + 1_000 });
-    assert.deepEqual(await rig.findings(), ["extra hl_positions |TON"]);
-  });
-
-  it("names it also where it was the only one, and a fill of before the newest stored state closed it", async () => {
-    const rig = new Rig();
-    const opened = wireFill("TON", "B", "0.1", "0.0");
-    rig.venue.fills = [opened];
-    rig.venue.perps[""] = state([holding("TON", "0.1")], { time: NOW - 60_000 });
-    await rig.sync();
-    const closed = wireFill("TON", "A", "0.1", "0.1", { time: NOW - 50_000 });
-    rig.venue.fills = [opened, closed];
-    rig.store.fills.push({
-      ...rig.store.fills[0]!,
-      side: "sell",
-      startPosition: "0.1",
-      timeMs: NOW - 50_000,
-    });
-    Object.assign(rig.store.fills.at(-1)!, { orderId: closed.oid, tradeId: closed.tid });
-    rig.store.states[0]!.asOfMs = NOW - 30_000;
-    rig.venue.perps[""] = state();
-    assert.deepEqual(await rig.findings(), ["extra hl_positions |TON"]);
-  });
-
-  it("names what the venue holds and we do not, on a dex that no row names, listed after the start", async () => {
-    const rig = await sound();
-    rig.venue.dexs = [null, { name: "xyz" }, { name: "new" }];
-    rig.venue.perps.new = state([holding("new:GOLD", "2.0")]);
-    assert.deepEqual(await rig.findings(), ["missing hl_positions new|new:GOLD"]);
-    rig.store.positions.push({ ...rig.store.positions[0]!, dex: "new", coin: "new:GOLD", szi: "0" });
-    assert.deepEqual(
-      await rig.findings(),
-      ["missing hl_positions new|new:GOLD"],
-      "a flat row is no position",
-    );
-  });
-
-  it("names a wrong size, a wrong side and a wrong leverage", async () => {
-    for (const [over, detail] of [
-      [{ szi: "0.3" }, /venue long 0.2, database long 0.3/],
-      [{ szi: "-0.2" }, /venue long 0.2, database short 0.2/],
-      [{ leverageValue: 10 }, /venue leverage cross 20, database cross 10/],
-      [{ leverageType: "isolated" }, /venue leverage cross 20, database isolated 20/],
-      [{ leverageType: null, leverageValue: null }, /database {2}as of|database {2,}/],
-    ] as const) {
-      const rig = await sound();
-      Object.assign(rig.store.positions[0]!, over);
-      const { findings } = await rig.verify();
-      assert.deepEqual(
-        findings.map(({ kind, table }) => `${kind} ${table}`),
-        ["changed hl_positions"],
-      );
-      assert.match(findings[0]!.detail, detail);
-    }
-    const same = await sound();
-    same.store.positions[0]!.szi = "0.20";
-    assert.deepEqual(await same.findings(), [], "numbers, not texts");
-  });
-
-  it("names an open position on a dex that the venue lists no more, unless the list was not read whole", async () => {
-    const rig = await sound();
-    rig.venue.dexs = [null];
-    assert.ok((await rig.findings()).includes("extra hl_positions xyz|xyz:TSLA"));
-    rig.venue.dexs = "odd";
-    const kinds = await rig.kinds();
-    assert.ok(kinds.includes("unread"));
-    assert.ok(!kinds.includes("extra"));
-  });
-
-  it("waits for a state that is on its way", async () => {
-    const rig = await sound();
-    rig.venue.perps[""] = state([holding("BTC", "0.2"), holding("ETH", "1.0")], { time: NOW });
-    rig.onSleep = () => {
-      const eth = { ...rig.store.positions[0]!, coin: "ETH", szi: "1.0" };
-      if (rig.store.positions.length === 2) rig.store.positions.push(eth);
-    };
-    assert.deepEqual(await rig.findings(), []);
-  });
-
-  it("takes no position that moved by a fill in between for a finding, in either direction", async () => {
-    const rig = await sound();
-    const fill = {
-      ...rig.store.fills[0]!,
-      coin: "BTC",
-      startPosition: "0.2",
-      size: "0.5",
-      timeMs: NOW + 500,
-    };
-    // The venue's state is younger than ours, and the fill is there.
-    rig.store.fills.push({ ...fill, tradeId: 77 });
-    rig.venue.perps[""] = state([holding("BTC", "0.7")], { time: NOW + 1_000 });
-    assert.deepEqual(await rig.findings(), []);
-    // Ours is younger than a state that the venue kept.
-    const late = await sound();
-    late.store.fills.push({ ...fill, tradeId: 77 });
-    Object.assign(late.store.positions[0]!, { szi: "0.7", asOfMs: NOW + 1_000 });
-    assert.deepEqual(await late.findings(), []);
-    // A fill of long before does not account for it.
-    const wrong = await sound();
-    wrong.store.positions[0]!.szi = "0.1";
-    assert.deepEqual(await wrong.findings(), ["changed hl_positions |BTC"]);
-  });
-
-  it("is not led astray by one stale answer", async () => {
-    const rig = await sound();
-    const now = rig.venue.perps[""]!;
-    rig.venue.perps[""] = state([], { time: NOW - 60_000 });
-    rig.onSleep = () => {
-      rig.venue.perps[""] = now;
-    };
-    const { findings } = await rig.verify();
-    assert.deepEqual(
-      findings.filter(({ table }) => table === "hl_positions"),
-      [],
-    );
-  });
-
-  it("names an old one with its age while the account is followed, and not where it is not", async () => {
-    const rig = await sound();
-    rig.store.positions[0]!.asOfMs = NOW - 12 * 60_000;
-    const { findings } = await rig.verify();
-    assert.equal(findings.length, 1);
-    assert.equal(findings[0]!.kind, "stale");
-    assert.match(findings[0]!.detail, /long 0.2 as of .*, 12 min old/);
-    rig.store.pollMs = 150_000;
-    assert.deepEqual(await rig.kinds(), [], "polled this slowly, 15 min are normal");
-    rig.store.pollMs = null;
-    for (const row of rig.store.coverage) row.toMs = NOW - 3_600_000;
-    assert.deepEqual(await rig.findings(), []);
-  });
-
-  it("names a row from the future, and has it give way to the next state", async () => {
-    const rig = await sound();
-    Object.assign(rig.store.positions[0]!, { asOfMs: NOW + 3_600_000 });
-    Object.assign(rig.store.balances[0]!, { asOfMs: NOW + 3_600_000 });
-    const certificate = await rig.verify();
-    const rows = certificate.findings.map(({ kind, table, row }) => `${kind} ${table} ${row}`);
-    assert.deepEqual(rows, ["future hl_positions |BTC", "future hl_balances USDC"]);
-    assert.deepEqual(
-      doubtsOf(certificate).map(({ stream, fromMs, table, row }) => ({ stream, fromMs, table, row })),
-      [
-        { stream: null, fromMs: NOW - 1, table: "hl_positions", row: "|BTC" },
-        { stream: null, fromMs: NOW - 1, table: "hl_balances", row: "USDC" },
-      ],
-    );
-  });
-});
-
-describe("verify, of balances", () => {
-  it("names what left the venue's list, what is missing here, and what differs (case 02)", async () => {
-    const rig = await sound();
-    rig.venue.spot = {
-      balances: [balance("USDC", "125.0"), balance("PURR", "3.0"), balance("o9130", "0.0")],
-    };
-    assert.deepEqual(await rig.findings(), [
-      "changed hl_balances USDC",
-      "missing hl_balances PURR",
-      "extra hl_balances HYPE",
-      "extra hl_balances +9130",
-    ]);
-  });
-
-  it("takes 0 for absent, on both sides", async () => {
-    const rig = await sound();
-    rig.venue.spot = {
-      balances: [balance("USDC", "100.0"), balance("HYPE", "10"), balance("NEW", "0.0")],
-    };
-    Object.assign(rig.store.balances[2]!, { total: "0", hold: "0.0" });
-    assert.deepEqual(await rig.findings(), []);
-  });
-
-  it("compares what orders hold, also below zero", async () => {
-    const rig = await sound();
-    rig.store.balances[0]!.hold = "-1";
-    assert.deepEqual(await rig.findings(), ["changed hl_balances USDC"]);
-  });
-
-  it("says of one that changes at each look on both sides that it was not judged", async () => {
-    const rig = await sound();
-    let turn = 0;
-    rig.onSleep = () => {
-      turn += 1;
-      rig.store.balances[0]!.total = `${100 + turn}`;
-      rig.venue.spot = { balances: [balance("USDC", `${200 + turn}`), ...others] };
-    };
-    const others = [balance("HYPE", "10.0"), balance("+9130", "25.0")];
-    rig.venue.spot = { balances: [balance("USDC", "150"), ...others] };
-    const certificate = await rig.verify();
-    assert.deepEqual(certificate.findings, []);
-    assert.deepEqual(certificate.unsettled, ["hl_balances USDC"]);
   });
 });
 
@@ -317,6 +92,37 @@ describe("verify, of what cannot be read", () => {
     assert.deepEqual(await rig.kinds(), ["unread"]);
   });
 
+  it("names a field that is only shown, and a row of a state that hides its own coin alone (case 05)", async () => {
+    const rig = await sound();
+    rig.venue.perps[""] = state([holding("BTC", "0.2", { liquidationPx: "NaN" })]);
+    const shown = await rig.verify();
+    assert.deepEqual(
+      shown.findings.map(({ kind, table, detail }) => [kind, table, /liquidationPx/.test(detail)]),
+      [["unread_field", "hl_positions", true]],
+    );
+    assert.ok(passed(shown), "the row is there, and says that this is not told");
+    rig.venue.perps[""] = state([holding("BTC", "NaN")]);
+    rig.venue.spot = { balances: [{ ...balance("HYPE", "10.0"), total: null }, balance("USDC", "100.0")] };
+    assert.deepEqual(
+      await rig.findings().then((rows) => rows.map((row) => row.split(" ").slice(0, 2).join(" "))),
+      [...["unread hl_positions", "unread hl_balances", "extra hl_balances"]],
+    );
+    rig.venue.perps[""] = state([{ coin: "BTC", szi: "0.2" }, holding("ETH", "1.0")]);
+    rig.venue.spot = { balances: "none" };
+    assert.deepEqual(await rig.kinds(), ["unread", "unread", "missing"]);
+  });
+
+  it("fails where what a state says in total cannot be read", async () => {
+    const rig = await sound();
+    rig.venue.perps.xyz = { ...rig.venue.perps.xyz, withdrawable: "NaN" };
+    const certificate = await rig.verify();
+    assert.deepEqual(
+      certificate.findings.map(({ kind, table }) => `${kind} ${table}`),
+      ["unread hl_positions"],
+    );
+    assert.ok(!passed(certificate));
+  });
+
   it("goes on with the other parts when one answer cannot be read at all", async () => {
     const rig = await sound();
     rig.venue.spot = { odd: true };
@@ -337,6 +143,8 @@ describe("verify, of what cannot be read", () => {
       message("userFills", { ...wireFill("BTC", "B", "1", "0"), px: null, oid: 55, time: SINCE - 9_000 }),
       message("userTwapSliceFills", { fill: rig.venue.twapFills[0]!.fill, twapId: "x" }),
       message("userFundings", { coin: "SOL", time: NOW - 3_600_000 }),
+      message("hl_fills", { ...wireFill("BTC", "B", "1", "0"), oid: 56, time: NOW - 9_000 }),
+      message("hl_order_events", transition(wireOrder(8), "open", NOW)),
       message("userFunding", { time: NOW - 3_600_000, delta: { coin: "BTC" } }),
       message("userNonFundingLedgerUpdates", { hash: "0xabc", time: NOW - 3_600_000 }),
       message("frame", "{garbled"),
@@ -349,6 +157,8 @@ describe("verify, of what cannot be read", () => {
         "quarantined hl_orders 7",
         `quarantined hl_fills 55|${NOW - 9_000}`,
         `quarantined hl_funding SOL|${NOW - 3_600_000}`,
+        `quarantined hl_fills 56|${NOW - 9_000}`,
+        "quarantined hl_orders 8",
         `quarantined hl_ledger 0xabc|${NOW - 3_600_000}`,
       ],
     );

@@ -285,3 +285,31 @@ export const wireOrder = (oid: number, over: Wire = {}): Wire => ({
 export const transition = (order: Wire, status: string, statusTimestamp: number): Wire => ({
   ...{ order, status, statusTimestamp },
 });
+
+/** An account with something in every table. */
+export async function sound(): Promise<Rig> {
+  const rig = new Rig();
+  const { venue } = rig;
+  venue.dexs = [null, { name: "xyz" }];
+  venue.fills = [wireFill("BTC", "B", "0.1", "0.0"), wireFill("xyz:TSLA", "A", "3.0", "0.0")];
+  venue.twapFills = [{ fill: wireFill("BTC", "B", "0.1", "0.1"), twapId: 7 }];
+  venue.funding = [1, 2, 3].map((hour) => wireFunding(NOW - hour * 3_600_000));
+  venue.ledger = [1, 2, 3].map((hour) => wireLedger(NOW - hour * 3_600_000));
+  venue.historical = [
+    transition(wireOrder(900, { sz: "0.0" }), "filled", NOW - 400_000),
+    transition(wireOrder(901), "open", NOW - 500_000),
+    transition(wireOrder(900), "open", NOW - 500_000),
+  ];
+  venue.open = { "": [wireOrder(901)] };
+  venue.perps = { "": state([holding("BTC", "0.2")]), xyz: state([holding("xyz:TSLA", "-3.0")]) };
+  venue.spot = { balances: [balance("USDC", "100.0"), balance("HYPE", "10.0"), balance("+9130", "25.0")] };
+  return rig.sync();
+}
+
+export const balance = (coin: string, total: string, hold = "0.0") => ({
+  coin,
+  token: 1,
+  total,
+  hold,
+  entryNtl: "0.0",
+});
