@@ -3,8 +3,8 @@
  * that cannot start ends the program with its one-line error, but a database that was there a moment ago is waited for.
  */
 import { StoreError } from "../errors.ts";
+import type { DeliveryAttempt } from "../outputs/delivery/bridge.ts";
 import { createFeed, type Feed } from "../outputs/feed.ts";
-import type { DeliveryAttempt } from "../outputs/webhooks/bridge.ts";
 import type { Service } from "../runtime/lifecycle.ts";
 import type { DatabaseStore } from "../store/store.ts";
 import { alertsOutput } from "./alertsOutput.ts";

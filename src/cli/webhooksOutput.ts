@@ -1,10 +1,11 @@
 /** Deliveries to webhooks and alert channels, while `run` follows. */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
+import { BRIDGE_DEFAULTS, DeliveryBridge } from "../outputs/delivery/bridge.ts";
+import { createHttpSend } from "../outputs/delivery/httpSend.ts";
+import { ATTEMPT_TIMEOUT_MS } from "../outputs/delivery/httpVerdict.ts";
+import { openSink } from "../outputs/delivery/sinks.ts";
 import type { Aliases } from "../outputs/eventText.ts";
-import { BRIDGE_DEFAULTS, WebhookBridge } from "../outputs/webhooks/bridge.ts";
-import { createHttpSend } from "../outputs/webhooks/httpSend.ts";
-import { ATTEMPT_TIMEOUT_MS, webhookTarget } from "../outputs/webhooks/target.ts";
 import { systemRandom } from "../runtime/random.ts";
 import { channelsOf, registerChannels } from "./alertsOutput.ts";
 import type { Context } from "./command.ts";
@@ -22,9 +23,8 @@ export const webhooksOutput: StartOutput = async ({ context, following, store, a
   const http = createHttpSend({ clock });
   const channels = channelsOf(context, http);
   await registerChannels(store.database, channels, clock.now());
-  const delaysMs = options.webhookRetry;
-  const targets = { http, clock, aliases: aliasesOf(options), delaysMs, timeoutMs: ATTEMPT_TIMEOUT_MS };
-  const bridge = new WebhookBridge({
+  const sinkDeps = { http, clock, aliases: aliasesOf(options), timeoutMs: ATTEMPT_TIMEOUT_MS };
+  const bridge = new DeliveryBridge({
     db: store.database,
     clock,
     random: systemRandom,
@@ -35,7 +35,8 @@ export const webhooksOutput: StartOutput = async ({ context, following, store, a
         if (applied.events.length > 0) listener();
       }),
     onAttempt: (attempt) => attempts.publish(attempt),
-    targetOf: (endpoint, secrets) => webhookTarget(targets, endpoint, secrets),
+    sinkOf: (endpoint, secrets) => openSink(sinkDeps, endpoint, secrets),
+    delaysMs: options.webhookRetry,
     channels,
     options: BRIDGE_DEFAULTS,
   }).start();

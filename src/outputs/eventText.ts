@@ -4,25 +4,9 @@
  */
 import { isDecimal, isZero, sign } from "../runtime/decimal.ts";
 import type { Address, ChangeEvent } from "../sync/events.ts";
+import type { EventType } from "./eventTypes.ts";
 import type { OutboxEvent } from "./outbox.ts";
 import { plainDecimal, printable, word } from "./words.ts";
-
-/** Every type of event, with what it tells. */
-export const EVENT_TYPES = {
-  "fill.created": "A fill, once, whatever source it came from.",
-  "order.updated": "An order was placed, filled, canceled, triggered or rejected.",
-  "position.updated": "Side, size or leverage of a position changed.",
-  "funding.created": "A funding payment.",
-  "ledger.created": "A deposit, withdrawal, transfer or any other ledger update.",
-  "drift.found": "The database and the venue differed; says whether it was repaired.",
-  "gap.opened": "A stretch of history is missing and was not repaired in time.",
-  "gap.closed": "It is complete again.",
-  "alert.fired": "An alert began, or became more severe.",
-  "alert.resolved": "It is over.",
-  "webhook.disabled": "Deliveries to an endpoint were stopped.",
-  "webhook.test": "Sent by `hlsync webhooks test`.",
-} as const;
-export type EventType = keyof typeof EVENT_TYPES;
 
 type Told = Pick<OutboxEvent | ChangeEvent, "type" | "account" | "data">;
 

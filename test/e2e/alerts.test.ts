@@ -1,7 +1,7 @@
 /** Alerts end to end: a trading account, a channel, kill -9, silences, and the command line. */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { newSecret } from "../../src/outputs/webhooks/signature.ts";
+import { newSecret } from "../../src/outputs/delivery/secret.ts";
 import { hlsync, type Running, simulate, start } from "../support/cli.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
 import { type Receiver, startReceiver } from "../unit/outputs/receiver.ts";

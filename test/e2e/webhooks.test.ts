@@ -1,7 +1,8 @@
 /** Webhooks end to end: real processes, a receiver that misbehaves, kill -9 in between. */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { newSecret, webhookId } from "../../src/outputs/webhooks/signature.ts";
+import { newSecret } from "../../src/outputs/delivery/secret.ts";
+import { deliveryId } from "../../src/outputs/delivery/sink.ts";
 import { seededRandom } from "../../src/runtime/random.ts";
 import { hlsync, ofType, type Running, simulate, start } from "../support/cli.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
@@ -184,7 +185,7 @@ describe("webhooks", { timeout: 500_000 }, () => {
          where type = 'fill.created' and account_address = $1 and id > $2 and source = $3 order by id`,
         [account, id, source],
       );
-    const times = (key: string) => receiver.accepted.filter(({ id }) => id === webhookId(key)).length;
+    const times = (key: string) => receiver.accepted.filter(({ id }) => id === deliveryId(key)).length;
     const process = run();
     await process.line(ofType("fill.created"));
     const [head] = await query<{ id: number }>("select max(id) as id from hl_internal.outbox");

@@ -4,8 +4,8 @@
  */
 import { ConfigError } from "../../errors.ts";
 import { ruleSet } from "../../outputs/alerts/rules.ts";
-import { type Endpoint, readEndpoints } from "../../outputs/webhooks/endpoints.ts";
-import { createHttpSend } from "../../outputs/webhooks/httpSend.ts";
+import { type Endpoint, readEndpoints } from "../../outputs/delivery/endpoints.ts";
+import { createHttpSend } from "../../outputs/delivery/httpSend.ts";
 import type { Database } from "../../store/database.ts";
 import { channelsOf } from "../alertsOutput.ts";
 import { type Context, EXIT } from "../command.ts";

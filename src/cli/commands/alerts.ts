@@ -10,9 +10,9 @@ import {
   type Silence,
 } from "../../outputs/alerts/alertStore.ts";
 import { type Rule, ruleSet } from "../../outputs/alerts/rules.ts";
+import { createHttpSend } from "../../outputs/delivery/httpSend.ts";
+import { deliveryId } from "../../outputs/delivery/sink.ts";
 import type { OutboxEvent } from "../../outputs/outbox.ts";
-import { createHttpSend } from "../../outputs/webhooks/httpSend.ts";
-import { webhookId } from "../../outputs/webhooks/signature.ts";
 import type { Queryable } from "../../store/database.ts";
 import { channelsOf, checkAlerts } from "../alertsOutput.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
@@ -149,7 +149,7 @@ function testAlert(nowMs: number): [OutboxEvent, string] {
     ...{ id: 0, key: `test:${nowMs}`, type: "alert.fired", account: null, timeMs: nowMs },
     ...{ source: "stream", committedAtMs: nowMs, data },
   };
-  return [event, webhookId(event.key)];
+  return [event, deliveryId(event.key)];
 }
 
 async function silence(context: Context, db: Queryable, target: string | undefined): Promise<number> {

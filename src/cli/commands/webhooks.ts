@@ -4,15 +4,12 @@
  */
 import { randomBytes } from "node:crypto";
 import { ConfigError } from "../../errors.ts";
-import { EVENT_TYPES } from "../../outputs/eventText.ts";
-import type { OutboxEvent } from "../../outputs/outbox.ts";
 import {
   addEndpoint,
   type DeliveryRow,
   disableEndpoint,
   type Endpoint,
   enableEndpoint,
-  type Format,
   readDeliveries,
   readEndpoints,
   readSecrets,
@@ -20,11 +17,14 @@ import {
   rewind,
   rotateSecret,
   summarizeEndpoints,
-} from "../../outputs/webhooks/endpoints.ts";
-import { createHttpSend, privateTarget } from "../../outputs/webhooks/httpSend.ts";
-import { unknownPattern } from "../../outputs/webhooks/payload.ts";
-import { Secret, webhookId } from "../../outputs/webhooks/signature.ts";
-import { ATTEMPT_TIMEOUT_MS, webhookTarget } from "../../outputs/webhooks/target.ts";
+} from "../../outputs/delivery/endpoints.ts";
+import { createHttpSend, privateTarget } from "../../outputs/delivery/httpSend.ts";
+import { ATTEMPT_TIMEOUT_MS } from "../../outputs/delivery/httpVerdict.ts";
+import { Secret } from "../../outputs/delivery/secret.ts";
+import { deliveryId } from "../../outputs/delivery/sink.ts";
+import { openSink, sinkKindOf } from "../../outputs/delivery/sinks.ts";
+import { EVENT_TYPES, unknownPattern } from "../../outputs/eventTypes.ts";
+import type { OutboxEvent } from "../../outputs/outbox.ts";
 import type { Queryable } from "../../store/database.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
 import { openExisting, openMigrated, openToRead } from "../wire.ts";
@@ -68,6 +68,8 @@ export const webhooks: Command = {
   },
   async run(context) {
     const [action = "", target] = context.args;
+    // Before anything is made in a database.
+    if (action === "add" && !context.options.allowPrivate) await requirePublic(urlOf(target, false));
     const open = READING.includes(action) ? openToRead : action === "add" ? openMigrated : openExisting;
     const { database } = await open(context);
     return ACTIONS[action]!(context, database, target);
@@ -159,8 +161,7 @@ function stateOf({ url, state, disabledReason, failingSinceMs }: Endpoint, serve
 async function add(context: Context, db: Queryable, target: string | undefined): Promise<number> {
   const { options, clock } = context;
   const url = urlOf(target, options.allowPrivate);
-  if (!options.allowPrivate) await requirePublic(url);
-  const format = (options.format || formatOf(url)) as Format;
+  const format = options.format || sinkKindOf(url)!.formatOf(url);
   const isChat = format === "discord" || format === "slack";
   const events = options.events.length > 0 ? options.events : isChat ? CHAT_EVENTS : ["*"];
   const accounts = options.onlyAccount.map(({ address }) => address);
@@ -188,12 +189,6 @@ async function add(context: Context, db: Queryable, target: string | undefined):
   );
 }
 
-/** Discord and Slack are known by their hosts. */
-function formatOf({ hostname, pathname }: URL): Format {
-  if (/(^|\.)discord(app)?\.com$/.test(hostname) && pathname.startsWith("/api/webhooks/")) return "discord";
-  return hostname === "hooks.slack.com" ? "slack" : "standard";
-}
-
 function checkEvents(patterns: readonly string[]): void {
   const unknown = unknownPattern(patterns);
   if (unknown !== null)
@@ -205,12 +200,10 @@ function checkEvents(patterns: readonly string[]): void {
 /** The URL is not repeated in errors: it may be a secret. Its host is none. */
 function urlOf(text: string | undefined, allowPrivate: boolean): URL {
   const url = text !== undefined && URL.canParse(text) ? new URL(text) : null;
-  if (url === null || !["http:", "https:"].includes(url.protocol))
-    throw new ConfigError("webhooks add: expected a URL that starts with https://");
-  if (url.protocol === "http:" && !allowPrivate)
-    throw new ConfigError(
-      "webhooks add: plain http lets anybody on the way read along: use https, or --allow-private",
-    );
+  const kind = url && sinkKindOf(url);
+  if (!url || !kind) throw new ConfigError("webhooks add: expected a URL that starts with https://");
+  const refusal = kind.refusal(url, allowPrivate);
+  if (refusal !== null) throw new ConfigError(`webhooks add: ${refusal}`);
   return url;
 }
 
@@ -233,14 +226,15 @@ async function test(context: Context, db: Queryable, target: string | undefined)
     ...{ id: 0, key: `test:${endpoint.id}:${nowMs}`, type: "webhook.test", account: null, timeMs: nowMs },
     ...{ source: "stream", committedAtMs: nowMs, data: { message: "This is a test of hlsync." } },
   };
-  const deps = { http, clock, aliases: new Map(), delaysMs: [], timeoutMs: ATTEMPT_TIMEOUT_MS };
-  const attempt = await webhookTarget(deps, { ...endpoint, url: endpoint.url }, secrets)
-    .deliver(event, webhookId(event.key), context.signal)
+  const deps = { http, clock, aliases: new Map(), timeoutMs: ATTEMPT_TIMEOUT_MS };
+  const sink = openSink(deps, { ...endpoint, url: endpoint.url }, secrets);
+  if (sink === null) throw new ConfigError(`${endpoint.id} was added by another version of hlsync`);
+  const { code, error } = await sink
+    .deliver(event, deliveryId(event.key), context.signal)
     .finally(() => http.close());
   const durationMs = clock.now() - nowMs;
-  const { status, error } = attempt;
-  const text = error === null ? `delivered: ${status} in ${durationMs} ms` : `not delivered: ${error}`;
-  say(context, { type: "test", endpoint: endpoint.id, status, error, durationMs }, text);
+  const text = error === null ? `delivered: ${code} in ${durationMs} ms` : `not delivered: ${error}`;
+  say(context, { type: "test", endpoint: endpoint.id, status: code, error, durationMs }, text);
   return error === null ? EXIT.ok : EXIT.unexpected;
 }
 

@@ -1,7 +1,7 @@
 /**
  * Where alerts go. Each channel is one URL in the configuration; its address and password stay there and are never
  * stored or logged. Guarantees: a text that is no channel is a `ConfigError` that does not repeat it; a channel is a
- * `Target`, so the webhook bridge delivers to it: in order, retried for as long as the alert is news, never twice.
+ * `Sink`, so the bridge delivers to it: in order, retried for as long as the alert is news, never twice.
  *
  * ```
  * https://discord.com/api/webhooks/…   https://hooks.slack.com/services/…   https://ntfy.sh/topic   as copied from there
@@ -14,13 +14,14 @@
 import { createHash } from "node:crypto";
 import { ConfigError } from "../../errors.ts";
 import type { Clock } from "../../runtime/clock.ts";
+import type { HttpSend } from "../delivery/httpSend.ts";
+import { ATTEMPT_TIMEOUT_MS, attemptHttp } from "../delivery/httpVerdict.ts";
+import { isSecret, Secret } from "../delivery/secret.ts";
+import type { ConfiguredSink, Verdict } from "../delivery/sink.ts";
 import { type Aliases, eventText } from "../eventText.ts";
 import type { OutboxEvent } from "../outbox.ts";
-import type { HttpSend } from "../webhooks/httpSend.ts";
 import { BODIES, isSilent } from "../webhooks/payload.ts";
-import type { Attempt } from "../webhooks/retry.ts";
-import { isSecret, Secret, signedHeaders } from "../webhooks/signature.ts";
-import { ATTEMPT_TIMEOUT_MS, attemptHttp, type Target } from "../webhooks/target.ts";
+import { signedHeaders } from "../webhooks/signature.ts";
 import type { MailSend } from "./mailSend.ts";
 import type { Severity } from "./rules.ts";
 
@@ -29,7 +30,7 @@ export const ALERT_DELAYS_MS = [0, 5_000, 15_000, 30_000, 60_000, 60_000, 60_000
 /** What is older than this is not delivered any more. */
 export const ALERT_MAX_AGE_MS = 300_000;
 
-export interface Channel extends Target {
+export interface Channel extends ConfiguredSink {
   /** `telegram`, `discord`, … */
   kind: string;
   /** For people: kind and host. */
@@ -83,10 +84,10 @@ export function openChannel(text: string, deps: ChannelDeps): Channel {
     kind: kind.kind,
     label: `${kind.kind} ${kind.host}`.trim(),
     delaysMs: ALERT_DELAYS_MS,
-    deliver(event, webhookId, signal) {
+    deliver(event, id, signal) {
       const alert: Alert = {
         event,
-        id: webhookId,
+        id,
         text: eventText(event, deps.aliases),
         silent: isSilent(event),
         resolved: event.type === "alert.resolved",
@@ -98,7 +99,7 @@ export function openChannel(text: string, deps: ChannelDeps): Channel {
   };
 }
 
-function send({ http, mail, clock }: ChannelDeps, out: Post | Letter, signal: AbortSignal): Promise<Attempt> {
+function send({ http, mail, clock }: ChannelDeps, out: Post | Letter, signal: AbortSignal): Promise<Verdict> {
   if ("server" in out) {
     const { server, ...letter } = out;
     return mail(new Secret(server), letter);

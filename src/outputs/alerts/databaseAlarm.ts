@@ -5,8 +5,8 @@
  */
 import type { Clock } from "../../runtime/clock.ts";
 import type { Log } from "../../runtime/log.ts";
+import { deliveryId } from "../delivery/sink.ts";
 import type { OutboxEvent } from "../outbox.ts";
-import { webhookId } from "../webhooks/signature.ts";
 import { duration } from "../words.ts";
 import { type AlertAbout, type AlertStep, alertKey } from "./alertStore.ts";
 import type { Channel } from "./channels.ts";
@@ -103,7 +103,7 @@ export class DatabaseAlarm {
     try {
       for (const delayMs of channel.delaysMs) {
         await clock.sleep(delayMs, signal);
-        const { error } = await channel.deliver(event, webhookId(event.key), signal);
+        const { error } = await channel.deliver(event, deliveryId(event.key), signal);
         if (error === null) return;
         log.warn("alert not delivered", { channel: channel.label, error });
       }

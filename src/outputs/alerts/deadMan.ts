@@ -3,9 +3,9 @@
  * 2xx) rejects, so that a wrong URL is heard of before it is needed; the URL, a secret, is in no error.
  */
 import { ConfigError, DeliveryError } from "../../errors.ts";
-import type { HttpSend } from "../webhooks/httpSend.ts";
-import { Secret } from "../webhooks/signature.ts";
-import { ATTEMPT_TIMEOUT_MS } from "../webhooks/target.ts";
+import type { HttpSend } from "../delivery/httpSend.ts";
+import { ATTEMPT_TIMEOUT_MS } from "../delivery/httpVerdict.ts";
+import { Secret } from "../delivery/secret.ts";
 
 /** Throws `ConfigError` for a text that is no URL. */
 export function openDeadMan(text: string, http: HttpSend): () => Promise<void> {

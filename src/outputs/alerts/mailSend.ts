@@ -3,8 +3,8 @@
  * its text, which may repeat addresses and passwords.
  */
 import nodemailer from "nodemailer";
-import type { Attempt } from "../webhooks/retry.ts";
-import type { Secret } from "../webhooks/signature.ts";
+import type { Secret } from "../delivery/secret.ts";
+import type { Verdict } from "../delivery/sink.ts";
 
 export interface Letter {
   from: string;
@@ -14,7 +14,7 @@ export interface Letter {
 }
 
 /** `server`: `smtp://user:password@host:port`, or smtps. */
-export type MailSend = (server: Secret, letter: Letter) => Promise<Attempt>;
+export type MailSend = (server: Secret, letter: Letter) => Promise<Verdict>;
 
 const TIMEOUT_MS = 15_000;
 
@@ -36,12 +36,23 @@ export const sendMail: MailSend = async (server, letter) => {
   });
   try {
     await transport.sendMail(letter);
-    return { status: 250, error: null, retryAfterMs: null };
+    return { kind: "delivered", code: 250, error: null, retryAfterMs: null };
   } catch (error) {
     const { code, responseCode } = error as { code?: string; responseCode?: number };
     const why = [code, responseCode].filter((part) => part !== undefined).join(" ") || "not sent";
-    return { status: responseCode ?? null, error: `${url.hostname}: ${why}`, retryAfterMs: null };
+    return {
+      kind: kindOf(responseCode),
+      code: responseCode ?? null,
+      error: `${url.hostname}: ${why}`,
+      retryAfterMs: null,
+    };
   } finally {
     transport.close();
   }
 };
+
+/** 4yz is for now, 5yz for good, by RFC 5321. */
+function kindOf(code: number | undefined): Verdict["kind"] {
+  if (code === undefined) return "unanswered";
+  return code >= 500 ? "refused" : "failed";
+}

@@ -3,19 +3,11 @@
  * strings; schemas of the bodies are in `docs/schemas`; chat texts hold no mentions, markup or control characters from
  * the wire.
  */
-import { type Aliases, EVENT_TYPES, eventText } from "../eventText.ts";
+import { type Aliases, eventText } from "../eventText.ts";
 import type { OutboxEvent } from "../outbox.ts";
-import type { Format } from "./endpoints.ts";
 
-/** Whether `type` is one of `wanted`: exact, `fill.*` or `*`. */
-export const wants = (wanted: readonly string[], type: string): boolean =>
-  wanted.some((pattern) =>
-    pattern.endsWith("*") ? type.startsWith(pattern.slice(0, -1)) : pattern === type,
-  );
-
-/** A pattern that no type fits, or null when every one fits some. */
-export const unknownPattern = (patterns: readonly string[]): string | null =>
-  patterns.find((pattern) => !Object.keys(EVENT_TYPES).some((type) => wants([pattern], type))) ?? null;
+export const FORMATS = ["standard", "cloudevents", "discord", "slack"] as const;
+export type Format = (typeof FORMATS)[number];
 
 /** Body and content type in each format. */
 export const BODIES: Record<Format, (event: OutboxEvent, id: string, aliases: Aliases) => Body> = {

@@ -21,9 +21,9 @@ import {
 import { type Letter, sendMail } from "../../../src/outputs/alerts/mailSend.ts";
 import { conditionMessage, type Seen } from "../../../src/outputs/alerts/observe.ts";
 import { type ConditionRule, RULES, ruleSet } from "../../../src/outputs/alerts/rules.ts";
+import type { HttpRequest } from "../../../src/outputs/delivery/httpSend.ts";
+import { newSecret, Secret } from "../../../src/outputs/delivery/secret.ts";
 import type { OutboxEvent } from "../../../src/outputs/outbox.ts";
-import type { HttpRequest } from "../../../src/outputs/webhooks/httpSend.ts";
-import { newSecret, Secret } from "../../../src/outputs/webhooks/signature.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import { isDecimal } from "../../../src/runtime/decimal.ts";
 
@@ -608,7 +608,7 @@ describe("channels", () => {
       },
       async mail(server, letter) {
         letters.push({ server: server.reveal(), letter });
-        return { status: 250, error: null, retryAfterMs: null };
+        return { kind: "delivered" as const, code: 250, error: null, retryAfterMs: null };
       },
       clock: systemClock,
       aliases: new Map([[ACCOUNT, "main"]]),
@@ -715,7 +715,7 @@ describe("channels", () => {
       text: "CRIT margin ratio 85 %.",
     };
     const plain = await sendMail(new Secret(`smtp://127.0.0.1:${port}`), letter);
-    assert.deepEqual(plain, { status: 250, error: null, retryAfterMs: null });
+    assert.deepEqual(plain, { kind: "delivered" as const, code: 250, error: null, retryAfterMs: null });
     assert.ok(said.includes("RCPT TO:<a@b.c>") && said.includes("Subject: CRIT margin"), said.join("\n"));
     said.length = 0;
     const refused = await sendMail(new Secret(`smtp://me:pass-word@127.0.0.1:${port}`), letter);

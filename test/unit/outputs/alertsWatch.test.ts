@@ -11,8 +11,8 @@ import {
   WATCH_DEFAULTS,
   type WatchDeps,
 } from "../../../src/outputs/alerts/watch.ts";
+import { disableEndpoint } from "../../../src/outputs/delivery/endpoints.ts";
 import type { OutboxEvent } from "../../../src/outputs/outbox.ts";
-import { disableEndpoint } from "../../../src/outputs/webhooks/endpoints.ts";
 import { type Clock, systemClock } from "../../../src/runtime/clock.ts";
 import { silentLog } from "../../../src/runtime/log.ts";
 import type { Queryable } from "../../../src/store/database.ts";
@@ -833,9 +833,9 @@ describe("alerting", { timeout: 120_000 }, () => {
       ...{ id: "alert_test", kind: "test", label: "test", delaysMs: [0, 10, 10] },
       async deliver(event) {
         attempts += 1;
-        if (attempts === 1) return { status: 500, error: "answered 500", retryAfterMs: null };
+        if (attempts === 1) return { kind: "failed", code: 500, error: "answered 500", retryAfterMs: null };
         delivered.push(event);
-        return { status: 200, error: null, retryAfterMs: null };
+        return { kind: "delivered", code: 200, error: null, retryAfterMs: null };
       },
     };
     let away = false;
@@ -876,7 +876,7 @@ describe("alerting", { timeout: 120_000 }, () => {
     ...{ id: "alert_test", kind: "test", label: "test", delaysMs: [0] },
     async deliver(event) {
       delivered.push(event);
-      return { status: 200, error: null, retryAfterMs: null };
+      return { kind: "delivered", code: 200, error: null, retryAfterMs: null };
     },
   });
   /** Looks 20 times as often as a real one. */

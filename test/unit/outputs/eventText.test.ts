@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { textLine } from "../../../src/outputs/console.ts";
-import { EVENT_TYPES, eventPhrases, eventText } from "../../../src/outputs/eventText.ts";
+import { eventPhrases, eventText } from "../../../src/outputs/eventText.ts";
+import { EVENT_TYPES } from "../../../src/outputs/eventTypes.ts";
 import { BODIES } from "../../../src/outputs/webhooks/payload.ts";
 
 const ACCOUNT = `0x${"a".repeat(40)}`;

@@ -7,19 +7,19 @@ import { inspect } from "node:util";
 import fc from "fast-check";
 import { Webhook } from "standardwebhooks";
 import { DeliveryError } from "../../../src/errors.ts";
+import { isPublicAddress } from "../../../src/outputs/delivery/addressGuard.ts";
+import { createHttpSend, type HttpRequest, privateTarget } from "../../../src/outputs/delivery/httpSend.ts";
+import { kindOf, retryAfterMs } from "../../../src/outputs/delivery/httpVerdict.ts";
+import { whatNext } from "../../../src/outputs/delivery/retry.ts";
+import { isSecret, newSecret, Secret } from "../../../src/outputs/delivery/secret.ts";
+import type { AddedEndpoint } from "../../../src/outputs/delivery/sink.ts";
+import { deliveryId } from "../../../src/outputs/delivery/sink.ts";
+import { openSink, sinkKindOf } from "../../../src/outputs/delivery/sinks.ts";
 import { eventText } from "../../../src/outputs/eventText.ts";
+import { unknownPattern, wants } from "../../../src/outputs/eventTypes.ts";
 import type { OutboxEvent } from "../../../src/outputs/outbox.ts";
-import { isPublicAddress } from "../../../src/outputs/webhooks/addressGuard.ts";
-import { createHttpSend, type HttpRequest, privateTarget } from "../../../src/outputs/webhooks/httpSend.ts";
-import { BODIES, unknownPattern, wants } from "../../../src/outputs/webhooks/payload.ts";
-import { judge, retryAfterMs } from "../../../src/outputs/webhooks/retry.ts";
-import {
-  isSecret,
-  newSecret,
-  Secret,
-  signedHeaders,
-  webhookId,
-} from "../../../src/outputs/webhooks/signature.ts";
+import { BODIES } from "../../../src/outputs/webhooks/payload.ts";
+import { signedHeaders } from "../../../src/outputs/webhooks/signature.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 
 const EVENT: OutboxEvent = {
@@ -39,7 +39,7 @@ describe("signatures", () => {
       fc.property(fc.string({ unit: "grapheme" }), fc.string(), (text, key) => {
         const secret = newSecret();
         const body = JSON.stringify({ text });
-        const headers = signedHeaders(webhookId(key), body, Date.now(), [secret]);
+        const headers = signedHeaders(deliveryId(key), body, Date.now(), [secret]);
         assert.deepEqual(new Webhook(secret.reveal()).verify(body, headers), { text });
       }),
     );
@@ -63,9 +63,9 @@ describe("signatures", () => {
   });
 
   it("give an event one id, and different events different ones", () => {
-    assert.equal(webhookId(EVENT.key), webhookId(EVENT.key));
-    assert.notEqual(webhookId(EVENT.key), webhookId(`${EVENT.key}x`));
-    assert.match(webhookId(EVENT.key), /^msg_[0-9a-f]{32}$/);
+    assert.equal(deliveryId(EVENT.key), deliveryId(EVENT.key));
+    assert.notEqual(deliveryId(EVENT.key), deliveryId(`${EVENT.key}x`));
+    assert.match(deliveryId(EVENT.key), /^msg_[0-9a-f]{32}$/);
   });
 
   it("rest on secrets of the standard's size, which show themselves to nobody", () => {
@@ -87,7 +87,7 @@ describe("signatures", () => {
 
 describe("bodies", () => {
   const body = (format: keyof typeof BODIES, event = EVENT) =>
-    JSON.parse(BODIES[format](event, webhookId(event.key), new Map()).text) as Record<string, unknown>;
+    JSON.parse(BODIES[format](event, deliveryId(event.key), new Map()).text) as Record<string, unknown>;
 
   it("are type, timestamp and data in the standard format, decimals untouched", () => {
     assert.deepEqual(body("standard"), {
@@ -100,7 +100,7 @@ describe("bodies", () => {
   it("are CloudEvents 1.0 with the same id as the webhook", () => {
     const event = body("cloudevents");
     assert.equal(event.specversion, "1.0");
-    assert.equal(event.id, webhookId(EVENT.key));
+    assert.equal(event.id, deliveryId(EVENT.key));
     assert.equal(event.type, "hlsync.fill.created");
     assert.equal(event.source, `/hlsync/accounts/${EVENT.account}`);
     assert.equal(event.time, "2026-09-25T18:17:36.851Z");
@@ -148,7 +148,12 @@ describe("bodies", () => {
 
 describe("retries", () => {
   const failed = (status: number | null, retryAfterMs: number | null = null) => ({
-    ...{ status, error: "no", retryAfterMs },
+    ...{
+      kind: status === null ? ("unanswered" as const) : kindOf(status),
+      code: status,
+      error: "no",
+      retryAfterMs,
+    },
   });
   const DELAYS = [0, 5_000, 300_000, 1_800_000];
 
@@ -158,7 +163,7 @@ describe("retries", () => {
         fc.integer({ min: 1, max: 5 }),
         fc.double({ min: 0, max: 0.999, noNaN: true }),
         (attempts, random) => {
-          const verdict = judge(failed(500), attempts, DELAYS, random);
+          const verdict = whatNext(failed(500), attempts, DELAYS, random);
           if (attempts >= DELAYS.length) return assert.deepEqual(verdict, { kind: "dead" });
           assert.ok(verdict.kind === "retry");
           assert.ok(verdict.delayMs >= DELAYS[attempts]! && verdict.delayMs <= DELAYS[attempts]! * 1.2 + 1);
@@ -168,9 +173,9 @@ describe("retries", () => {
   });
 
   it("are never earlier than Retry-After says, and not later than a day for it", () => {
-    assert.deepEqual(judge(failed(429, 60_000), 1, DELAYS, 0), { kind: "retry", delayMs: 60_000 });
-    assert.deepEqual(judge(failed(503, 100), 1, DELAYS, 0), { kind: "retry", delayMs: 5_000 });
-    assert.deepEqual(judge(failed(429, 1e12), 1, DELAYS, 0), { kind: "retry", delayMs: 86_400_000 });
+    assert.deepEqual(whatNext(failed(429, 60_000), 1, DELAYS, 0), { kind: "retry", delayMs: 60_000 });
+    assert.deepEqual(whatNext(failed(503, 100), 1, DELAYS, 0), { kind: "retry", delayMs: 5_000 });
+    assert.deepEqual(whatNext(failed(429, 1e12), 1, DELAYS, 0), { kind: "retry", delayMs: 86_400_000 });
     assert.equal(retryAfterMs("1.5", 0), 1_500);
     assert.equal(retryAfterMs("Thu, 01 Jan 1970 00:01:00 GMT", 20_000), 40_000);
     assert.equal(retryAfterMs("Thu, 01 Jan 1970 00:01:00 GMT", 90_000), 0);
@@ -179,11 +184,11 @@ describe("retries", () => {
   });
 
   it("stop at 410, and soon when the receiver finds the event wrong", () => {
-    assert.deepEqual(judge(failed(410), 1, DELAYS, 0), { kind: "gone" });
-    assert.equal(judge(failed(422), 2, DELAYS, 0).kind, "retry");
-    assert.equal(judge(failed(422), 3, DELAYS, 0).kind, "dead");
-    assert.equal(judge(failed(401), 3, DELAYS, 0).kind, "retry");
-    assert.equal(judge(failed(null), 3, DELAYS, 0).kind, "retry");
+    assert.deepEqual(whatNext(failed(410), 1, DELAYS, 0), { kind: "gone" });
+    assert.equal(whatNext(failed(422), 2, DELAYS, 0).kind, "retry");
+    assert.equal(whatNext(failed(422), 3, DELAYS, 0).kind, "dead");
+    assert.equal(whatNext(failed(401), 3, DELAYS, 0).kind, "retry");
+    assert.equal(whatNext(failed(null), 3, DELAYS, 0).kind, "retry");
   });
 });
 
@@ -392,5 +397,41 @@ describe("requests", () => {
       message: "127.0.0.1: connection refused",
     });
     http.close();
+  });
+});
+
+describe("sinks", () => {
+  const deps = {
+    ...{ clock: systemClock, aliases: new Map(), timeoutMs: 1_000 },
+    http: { send: () => Promise.reject(new Error("not sent")), close() {} },
+  };
+  const endpoint = (url: string, format: string) =>
+    ({ id: "wh_1", url: new Secret(url), format, allowPrivate: false }) as AddedEndpoint;
+
+  it("are chosen by the scheme of the address", () => {
+    assert.equal(
+      sinkKindOf(new URL("https://x.example/a"))?.formatOf(new URL("https://x.example/a")),
+      "standard",
+    );
+    assert.equal(
+      sinkKindOf(new URL("https://discord.com/api/webhooks/1/2"))?.formatOf(
+        new URL("https://discord.com/api/webhooks/1/2"),
+      ),
+      "discord",
+    );
+    for (const url of ["ftp://x.example", "nats://x.example", "file:///etc/passwd", "javascript:alert(1)"])
+      assert.equal(sinkKindOf(new URL(url)), null, url);
+  });
+
+  it("leave what another version added alone", () => {
+    assert.notEqual(openSink(deps, endpoint("https://x.example/a", "slack"), []), null);
+    assert.equal(openSink(deps, endpoint("https://x.example/a", "protobuf"), []), null);
+    assert.equal(openSink(deps, endpoint("nats://x.example", "standard"), []), null);
+  });
+
+  it("say why nothing can be delivered in the clear", () => {
+    const plain = new URL("http://x.example");
+    assert.match(sinkKindOf(plain)!.refusal(plain, false)!, /^plain http/);
+    assert.equal(sinkKindOf(plain)!.refusal(plain, true), null);
   });
 });

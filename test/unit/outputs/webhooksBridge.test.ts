@@ -6,8 +6,8 @@ import {
   BRIDGE_DEFAULTS,
   type BridgeOptions,
   type DeliveryAttempt,
-  WebhookBridge,
-} from "../../../src/outputs/webhooks/bridge.ts";
+  DeliveryBridge,
+} from "../../../src/outputs/delivery/bridge.ts";
 import {
   addEndpoint,
   disableEndpoint,
@@ -19,10 +19,12 @@ import {
   rewind,
   rotateSecret,
   summarizeEndpoints,
-} from "../../../src/outputs/webhooks/endpoints.ts";
-import { createHttpSend, type HttpSend } from "../../../src/outputs/webhooks/httpSend.ts";
-import { Secret, webhookId } from "../../../src/outputs/webhooks/signature.ts";
-import { ATTEMPT_TIMEOUT_MS, webhookTarget } from "../../../src/outputs/webhooks/target.ts";
+} from "../../../src/outputs/delivery/endpoints.ts";
+import { createHttpSend, type HttpSend } from "../../../src/outputs/delivery/httpSend.ts";
+import { ATTEMPT_TIMEOUT_MS } from "../../../src/outputs/delivery/httpVerdict.ts";
+import { Secret } from "../../../src/outputs/delivery/secret.ts";
+import { deliveryId } from "../../../src/outputs/delivery/sink.ts";
+import { openSink } from "../../../src/outputs/delivery/sinks.ts";
 import { type Clock, systemClock } from "../../../src/runtime/clock.ts";
 import { createLog, silentLog } from "../../../src/runtime/log.ts";
 import { seededRandom } from "../../../src/runtime/random.ts";
@@ -44,7 +46,7 @@ describe("the webhook bridge", { timeout: 120_000 }, () => {
   let db: Queryable;
   let receiver: Receiver;
   let http: HttpSend;
-  const bridges = new Set<WebhookBridge>();
+  const bridges = new Set<DeliveryBridge>();
 
   before(async () => {
     server = await startServer();
@@ -74,17 +76,17 @@ describe("the webhook bridge", { timeout: 120_000 }, () => {
     onAttempt?: (attempt: DeliveryAttempt) => void;
   }
 
-  function startBridge(change: BridgeChange = {}): WebhookBridge {
+  function startBridge(change: BridgeChange = {}): DeliveryBridge {
     const clock = change.clock ?? systemClock;
-    const deps = { http, clock, aliases: new Map(), delaysMs: change.delaysMs ?? DELAYS_MS };
-    const { timeoutMs = 5_000 } = change;
-    const bridge = new WebhookBridge({
+    const deps = { http, clock, aliases: new Map(), timeoutMs: change.timeoutMs ?? 5_000 };
+    const bridge = new DeliveryBridge({
       ...{ db, clock, random: seededRandom(1), channels: [] },
       log: change.log ? createLog({ level: "debug", json: false, clock, sink: change.log }) : silentLog,
       holder: change.holder ?? "one",
       onNews: () => () => {},
       onAttempt: change.onAttempt ?? (() => {}),
-      targetOf: (endpoint, secrets) => webhookTarget({ ...deps, timeoutMs }, endpoint, secrets),
+      sinkOf: (endpoint, secrets) => openSink(deps, endpoint, secrets),
+      delaysMs: change.delaysMs ?? DELAYS_MS,
       options: { ...BRIDGE_DEFAULTS, pollMs: 20, ...change.options },
     }).start();
     bridges.add(bridge);
@@ -117,7 +119,7 @@ describe("the webhook bridge", { timeout: 120_000 }, () => {
     );
     const byAccount = new Map<string, string[]>();
     for (const { account, key } of rows)
-      byAccount.set(account, [...(byAccount.get(account) ?? []), webhookId(key)]);
+      byAccount.set(account, [...(byAccount.get(account) ?? []), deliveryId(key)]);
     return byAccount;
   };
   const accepted = (account: string): string[] =>
@@ -310,7 +312,7 @@ describe("the webhook bridge", { timeout: 120_000 }, () => {
     const ofRow = receiver.accepted.filter(({ body }) => body.data.trade_id === row.tradeId);
     assert.equal(ofRow.length, 1);
     const { account, coin, timeMs, orderId, tradeId, side } = row;
-    assert.equal(ofRow[0]!.id, webhookId(["fill", account, coin, timeMs, orderId, tradeId, side].join(":")));
+    assert.equal(ofRow[0]!.id, deliveryId(["fill", account, coin, timeMs, orderId, tradeId, side].join(":")));
   });
 
   it("is done once by two processes at the same time, and by the second when the first is gone", async () => {

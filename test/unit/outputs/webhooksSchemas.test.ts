@@ -5,10 +5,10 @@ import { after, before, describe, it } from "node:test";
 import { z } from "zod";
 import { ruleSet } from "../../../src/outputs/alerts/rules.ts";
 import { AlertWatch, WATCH_DEFAULTS } from "../../../src/outputs/alerts/watch.ts";
-import { EVENT_TYPES } from "../../../src/outputs/eventText.ts";
+import { deliveryId } from "../../../src/outputs/delivery/sink.ts";
+import { EVENT_TYPES } from "../../../src/outputs/eventTypes.ts";
 import { type OutboxEvent, openOutbox } from "../../../src/outputs/outbox.ts";
 import { BODIES } from "../../../src/outputs/webhooks/payload.ts";
-import { webhookId } from "../../../src/outputs/webhooks/signature.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import { silentLog } from "../../../src/runtime/log.ts";
 import { CHANGE_TYPES } from "../../../src/sync/events.ts";
@@ -151,7 +151,7 @@ describe("schemas of the payloads", { timeout: 60_000 }, () => {
   it("fit CloudEvents of every event", () => {
     const check = validator(read("cloudevents"));
     for (const event of [...events.values()].flat()) {
-      const body: unknown = JSON.parse(BODIES.cloudevents(event, webhookId(event.key), new Map()).text);
+      const body: unknown = JSON.parse(BODIES.cloudevents(event, deliveryId(event.key), new Map()).text);
       const result = check.safeParse(body);
       assert.ok(result.success, JSON.stringify(result.error?.issues));
     }

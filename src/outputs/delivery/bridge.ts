@@ -22,6 +22,7 @@ import type { Random } from "../../runtime/random.ts";
 import type { Queryable } from "../../store/database.ts";
 import { openLeases, tokensOf } from "../../store/leases.ts";
 import type { Leases } from "../../sync/ports.ts";
+import { wants } from "../eventTypes.ts";
 import { backlog, type OutboxEvent, openOutbox } from "../outbox.ts";
 import {
   type DueLane,
@@ -36,10 +37,9 @@ import {
   readSecrets,
   settle,
 } from "./endpoints.ts";
-import { wants } from "./payload.ts";
-import { type AttemptOutcome, judge, outcomeOf } from "./retry.ts";
-import { type Secret, webhookId } from "./signature.ts";
-import type { Target } from "./target.ts";
+import { whatNext } from "./retry.ts";
+import type { Secret } from "./secret.ts";
+import { type AddedEndpoint, type ConfiguredSink, deliveryId, type Sink, type Verdict } from "./sink.ts";
 
 export const BRIDGE_DEFAULTS = {
   /** The database is asked for news this often; commits of this process are heard of at once. */
@@ -56,6 +56,9 @@ export const BRIDGE_DEFAULTS = {
   stopMs: 3_000,
 } as const;
 export type BridgeOptions = { [K in keyof typeof BRIDGE_DEFAULTS]: number };
+
+/** What came of an attempt, in few enough words to count by. */
+export type AttemptOutcome = Exclude<Verdict["kind"], "unfit" | "gone">;
 
 /** One attempt at a delivery. */
 export interface DeliveryAttempt {
@@ -80,10 +83,12 @@ export interface BridgeDeps {
   onNews(listener: () => void): () => void;
   /** Hears of every attempt. */
   onAttempt(attempt: DeliveryAttempt): void;
-  /** What to send to an endpoint that was added. */
-  targetOf(endpoint: Endpoint & { url: Secret }, secrets: readonly Secret[]): Target;
+  /** The sink of an endpoint that was added; null when this version has none for it. */
+  sinkOf(endpoint: AddedEndpoint, secrets: readonly Secret[]): Sink | null;
+  /** Delay before each attempt at an endpoint that was added. */
+  delaysMs: readonly number[];
   /** Alert channels of this process's configuration; each has its row in the database. */
-  channels: readonly Target[];
+  channels: readonly ConfiguredSink[];
   options: BridgeOptions;
 }
 
@@ -93,11 +98,12 @@ const leaseName = (endpoint: string): string => `webhook:${endpoint}`;
 
 interface Served {
   endpoint: Endpoint;
-  target: Target;
+  sink: Sink;
+  delaysMs: readonly number[];
   lease: Lease;
 }
 
-export class WebhookBridge implements Service {
+export class DeliveryBridge implements Service {
   readonly name = "webhooks";
   readonly #deps: BridgeDeps;
   readonly #abort = new AbortController();
@@ -213,15 +219,14 @@ export class WebhookBridge implements Service {
 
   /** Endpoints that are enabled, that this process can serve, and whose lease it holds. */
   async #servedEndpoints(): Promise<Map<string, Served>> {
-    const { db, clock, channels, targetOf, holder, options } = this.#deps;
+    const { db, clock, channels, sinkOf, holder, options } = this.#deps;
     const [endpoints, secrets] = await Promise.all([readEndpoints(db), readSecrets(db, clock.now())]);
     const candidates = endpoints.flatMap((endpoint) => {
       const { url } = endpoint;
-      const target =
-        url === null
-          ? channels.find(({ id }) => id === endpoint.id)
-          : targetOf({ ...endpoint, url }, secrets.get(endpoint.id) ?? []);
-      return target && endpoint.state === "enabled" ? [{ endpoint, target }] : [];
+      const channel = channels.find(({ id }) => id === endpoint.id);
+      const sink = url === null ? channel : sinkOf({ ...endpoint, url }, secrets.get(endpoint.id) ?? []);
+      const { delaysMs } = channel ?? this.#deps;
+      return sink && endpoint.state === "enabled" ? [{ endpoint, sink, delaysMs }] : [];
     });
     const known = candidates.every(({ endpoint }) => this.#tokens.has(endpoint.id));
     if (candidates.length > 0 && (clock.now() >= this.#nextRenewMs || !known)) {
@@ -233,10 +238,11 @@ export class WebhookBridge implements Service {
       this.#nextRenewMs = askedMs + options.leaseMs / 3;
     }
     const served = new Map<string, Served>();
-    for (const { endpoint, target } of candidates) {
+    for (const { endpoint, sink, delaysMs } of candidates) {
       const token = this.#tokens.get(endpoint.id);
       if (token === undefined) continue;
-      served.set(endpoint.id, { endpoint, target, lease: { name: leaseName(endpoint.id), holder, token } });
+      const lease = { name: leaseName(endpoint.id), holder, token };
+      served.set(endpoint.id, { endpoint, sink, delaysMs, lease });
     }
     return served;
   }
@@ -312,7 +318,7 @@ class LaneRun {
     const after = new Map([[this.#lane, this.#cursorId]]);
     for await (const batch of backlog({ outbox: openOutbox(db), after, lanes: [this.#lane] })) {
       const wanted = batch.filter((event) => this.#isWanted(event));
-      const ids = wanted.map(({ key }) => webhookId(key));
+      const ids = wanted.map(({ key }) => deliveryId(key));
       const delivered = await readDelivered(db, this.#served.endpoint.id, ids);
       for (const [index, event] of wanted.entries()) {
         const served = this.#stillServed();
@@ -355,7 +361,7 @@ class LaneRun {
     signal: AbortSignal,
   ): Promise<"settled" | "waits" | "refused"> {
     const { clock, random, log, onAttempt } = this.#deps;
-    const { target, endpoint } = this.#served;
+    const { sink, delaysMs, endpoint } = this.#served;
     const tried: Outcome = {
       ...{ webhookId: id, event, status: "expired", attempts: this.#attempts, statusCode: null },
       ...{ error: "older than the endpoint's max age", atMs: clock.now(), durationMs: 0 },
@@ -363,24 +369,27 @@ class LaneRun {
     const settled = async (outcome: Outcome) =>
       (await this.#moveTo(event.id, outcome)) ? "settled" : "refused";
     if (this.#isTooOld(event)) return settled(tried);
-    const attempt = await target.deliver(event, id, signal);
+    const verdict = await sink.deliver(event, id, signal);
+    const { kind, code, error } = verdict;
     tried.attempts += 1;
-    tried.statusCode = attempt.status;
-    tried.error = attempt.error;
+    tried.statusCode = code;
+    tried.error = error;
     tried.durationMs = clock.now() - tried.atMs;
-    const outcome = outcomeOf(attempt);
-    const waited = outcome === "delivered" && !isReplay && event.committedAtMs >= endpoint.addedMs;
+    const waited = kind === "delivered" && !isReplay && event.committedAtMs >= endpoint.addedMs;
     const lagMs = waited ? clock.now() + this.#databaseAheadMs - event.committedAtMs : null;
-    onAttempt({ endpoint: target.id, outcome, event, lagMs });
-    const verdict = judge(attempt, tried.attempts, target.delaysMs, random.next());
-    if (verdict.kind === "delivered") return settled({ ...tried, status: "delivered" });
-    const { attempts, statusCode: status, error } = tried;
-    log.warn("webhook not delivered", { endpoint: target.id, type: event.type, attempts, status, error });
-    if (verdict.kind === "dead") return settled({ ...tried, status: "dead" });
-    const nextAttemptMs = verdict.kind === "retry" ? clock.now() + verdict.delayMs : null;
+    const outcome = kind === "unfit" || kind === "gone" ? "refused" : kind;
+    onAttempt({ endpoint: endpoint.id, outcome, event, lagMs });
+    const next = whatNext(verdict, tried.attempts, delaysMs, random.next());
+    if (next.kind === "delivered") return settled({ ...tried, status: "delivered" });
+    const { attempts } = tried;
+    log.warn("webhook not delivered", {
+      ...{ endpoint: endpoint.id, type: event.type, attempts, status: code, error },
+    });
+    if (next.kind === "dead") return settled({ ...tried, status: "dead" });
+    const nextAttemptMs = next.kind === "retry" ? clock.now() + next.delayMs : null;
     if (!(await this.#step(this.#cursorId, attempts, nextAttemptMs, { ...tried, status: "retrying" })))
       return "refused";
-    if (verdict.kind === "gone") await this.#disable("answered 410 Gone");
+    if (next.kind === "gone") await this.#disable(error ?? "wants nothing more");
     else await this.#disableAfterDays(error);
     return "waits";
   }

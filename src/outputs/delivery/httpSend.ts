@@ -11,7 +11,7 @@ import { isIP, type LookupFunction } from "node:net";
 import { DeliveryError } from "../../errors.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { isPublicAddress } from "./addressGuard.ts";
-import type { Secret } from "./signature.ts";
+import type { Secret } from "./secret.ts";
 
 export interface HttpRequest {
   /** http or https; often a secret by itself. */

@@ -9,10 +9,7 @@
 import type { Queryable } from "../../store/database.ts";
 import type { Address } from "../../sync/events.ts";
 import { LANE_HEADS, type OutboxEvent } from "../outbox.ts";
-import { newSecret, Secret } from "./signature.ts";
-
-export const FORMATS = ["standard", "cloudevents", "discord", "slack"] as const;
-export type Format = (typeof FORMATS)[number];
+import { newSecret, Secret } from "./secret.ts";
 
 /** A row of `webhook_endpoints`. */
 export interface Endpoint {
