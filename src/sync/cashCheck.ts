@@ -67,6 +67,8 @@ export class CashCheck {
   readonly #graceMs: number;
   readonly #tills = new Map<string, Till>();
   readonly #totals = new Map<string, { total: Decimal; seenMs: number }>();
+  /** Of the last spot state; null before the first. */
+  #spotSeenMs: number | null = null;
   /** Venue times of spot fills and transfers, newest last. */
   #spotRowsMs: number[] = [];
   #ledgerMs: number[] = [];
@@ -131,10 +133,13 @@ export class CashCheck {
   noteBalances(rows: readonly Pick<BalanceRow, "coin" | "total">[], isPooled: boolean, nowMs: number): void {
     const listed = new Set(rows.map(({ coin }) => coin));
     const gone = [...this.#totals.keys()].filter((coin) => !listed.has(coin));
+    // What the state before did not list was not held.
+    const none = this.#spotSeenMs === null ? undefined : { total: "0", seenMs: this.#spotSeenMs };
+    this.#spotSeenMs = nowMs;
     for (const { coin, total } of [...rows, ...gone.map((coin) => ({ coin, total: "0" }))]) {
       // Dollars are the collateral of pooled accounts: their totals move with the marks.
       if (isPooled && DOLLAR_TOKENS.has(coin)) continue;
-      const before = this.#totals.get(coin);
+      const before = this.#totals.get(coin) ?? none;
       this.#totals.set(coin, { total, seenMs: nowMs });
       if (before === undefined || eq(before.total, total)) continue;
       const moved = sub(total, before.total);

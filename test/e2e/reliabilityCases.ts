@@ -2,6 +2,7 @@
  * The scenarios as a table: what is done, what is shown of it, and what must hold. The test runs those that end soon,
  * the script all of them.
  */
+import { lostFunding, lostLedgerRow, lostOrderUpdates, MOVE_NAMES } from "./reliabilityLosses.ts";
 import type { Cluster, Difference } from "./reliabilityRig.ts";
 import {
   beyondHorizon,
@@ -23,6 +24,7 @@ const WEIGHT_PER_MINUTE = 1_200;
 const NOTICED_WITHIN_MS = 15_000;
 const HEALED_WITHIN_MS = 10_000;
 const TAKEN_OVER_WITHIN_MS = 10_000;
+const MONEY_FOUND_WITHIN_MS = 30_000;
 
 /** What one run of a scenario showed. */
 export interface Shown {
@@ -97,6 +99,42 @@ const droppedCase = (...channels: string[]): Case => ({
   },
 });
 
+const lostOrdersCase = (coin: string, isLong: boolean): Case => ({
+  name: `all order updates dropped for 15 s, fills of ${coin} arriving`,
+  isLong,
+  async run(cluster) {
+    const { orders, worstMs, lostFrames } = await lostOrderUpdates(cluster, coin);
+    return {
+      fills: null,
+      figures: `${orders} orders filled; hl_orders said so after ${seconds(worstMs)} at most`,
+      failures: broken(
+        [`only ${orders} orders, ${lostFrames} frames lost`, orders >= 5 && lostFrames >= 5],
+        [`filled only after ${seconds(worstMs)}`, worstMs <= HEALED_WITHIN_MS],
+      ),
+    };
+  },
+});
+
+const lostMoneyCase = (
+  name: string,
+  isLong: boolean,
+  run: (cluster: Cluster) => Promise<{ foundMs: number; lostFrames: number }>,
+): Case => ({
+  name: `${name} dropped`,
+  isLong,
+  async run(cluster) {
+    const { foundMs, lostFrames } = await run(cluster);
+    return {
+      fills: null,
+      figures: `found after ${seconds(foundMs)}`,
+      failures: broken(
+        ["no frame was lost", lostFrames > 0],
+        [`found only after ${seconds(foundMs)}`, foundMs <= MONEY_FOUND_WITHIN_MS],
+      ),
+    };
+  },
+});
+
 const killsCase = (count: number, isLong: boolean): Case => ({
   name: `kill -9 at ${count} random moments, a standby beside it`,
   isLong,
@@ -152,6 +190,18 @@ export const CASES: readonly Case[] = [
   droppedCase("userFills", "user"),
   droppedCase("orderUpdates"),
   droppedCase("orderUpdates", "userHistoricalOrders"),
+  lostOrdersCase("BTC", false),
+  lostOrdersCase("xyz:AAPL", true),
+  ...MOVE_NAMES.map((move, i) =>
+    lostMoneyCase(`ledger row of ${move}`, i > 0, (cluster) => lostLedgerRow(cluster, move)),
+  ),
+  lostMoneyCase("funding payment", true, (cluster) => lostFunding(cluster, "disabled", "BTC")),
+  lostMoneyCase("funding payment of a unified account", true, (cluster) =>
+    lostFunding(cluster, "unifiedAccount", "BTC"),
+  ),
+  lostMoneyCase("funding payment on a HIP-3 dex", true, (cluster) =>
+    lostFunding(cluster, "disabled", "xyz:AAPL"),
+  ),
   killsCase(3, false),
   killsCase(100, true),
   {

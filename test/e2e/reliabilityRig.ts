@@ -291,9 +291,9 @@ export interface VenueState {
 }
 
 export class SimulatedVenue {
-  readonly program: Program;
   readonly url: string;
   readonly accounts: readonly string[];
+  readonly #end: () => Promise<void>;
 
   static async start(
     accounts: readonly string[],
@@ -307,13 +307,15 @@ export class SimulatedVenue {
       ...flags,
     ]);
     const { value } = await until("the simulator to start", 20_000, () => program.output[0]);
-    return new SimulatedVenue(program, (JSON.parse(value) as { apiUrl: string }).apiUrl, accounts);
+    const { apiUrl } = JSON.parse(value) as { apiUrl: string };
+    return new SimulatedVenue(apiUrl, accounts, () => program.kill("SIGKILL"));
   }
 
-  private constructor(program: Program, url: string, accounts: readonly string[]) {
-    this.program = program;
+  /** `end` stops what serves it. */
+  constructor(url: string, accounts: readonly string[], end: () => Promise<void>) {
     this.url = url;
     this.accounts = accounts;
+    this.#end = end;
   }
 
   async #get<T>(path: string): Promise<T> {
@@ -367,7 +369,7 @@ export class SimulatedVenue {
   }
 
   async close(): Promise<void> {
-    await this.program.kill("SIGKILL");
+    await this.#end();
   }
 }
 
@@ -409,8 +411,13 @@ export class Rig {
     fillsPerSecond: number,
     weightPerMinute = VENUE_WEIGHT,
   ): Promise<Rig> {
+    return Rig.at(cluster, await SimulatedVenue.start(accounts, fillsPerSecond, weightPerMinute));
+  }
+
+  /** A new database for a venue that is there. */
+  static async at(cluster: Cluster, venue: SimulatedVenue): Promise<Rig> {
     const { name, url } = await cluster.newDatabase();
-    return new Rig(await SimulatedVenue.start(accounts, fillsPerSecond, weightPerMinute), name, url);
+    return new Rig(venue, name, url);
   }
 
   private constructor(venue: SimulatedVenue, name: string, url: string) {

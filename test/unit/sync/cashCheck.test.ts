@@ -141,6 +141,16 @@ describe("a balance of spot", () => {
     }
   });
 
+  it("that comes into the list was 0 before, but not in the first list", () => {
+    const check = new CashCheck(CASH_GRACE_MS);
+    check.noteBalances([], false, T0);
+    check.noteBalances(at("HYPE", "5"), false, T0 + 5_000);
+    assert.deepEqual(keys(check, T0 + 5_000), ["balance:HYPE"]);
+    const first = new CashCheck(CASH_GRACE_MS);
+    first.noteBalances(at("HYPE", "5"), false, T0);
+    assert.deepEqual(keys(first, T0), []);
+  });
+
   it("that leaves the list counts as 0; dollars are no sign where they are collateral", () => {
     const check = new CashCheck(CASH_GRACE_MS);
     check.noteBalances([...at("HYPE", "10"), ...at("USDC", "5")], true, T0);
