@@ -125,11 +125,11 @@ create table hl_internal.equity_stretches ( -- hl_equity by stretches: runs of s
            FROM pg_roles r
           WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
-create table hl_internal.gaps_told ( -- Gaps for which gap.opened was published and gap.closed was not yet.
+create table hl_internal.gaps_published ( -- Gaps for which gap.opened was published and gap.closed was not yet.
   account_address text not null -- Account.
   stream text not null -- The history in which something is missing.
   opened_at_ms bigint not null -- When gap.opened was published, Unix milliseconds.
-  constraint gaps_told_pkey PRIMARY KEY (account_address, stream)
+  constraint gaps_published_pkey PRIMARY KEY (account_address, stream)
 );
 -- row level security
 -- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
@@ -232,7 +232,7 @@ create table hl_internal.settings ( -- What was chosen for this database and hol
            FROM pg_roles r
           WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
-create table hl_internal.silences ( -- What is not told for a while. Conditions go on being followed.
+create table hl_internal.silences ( -- What gives no notice for a while. Conditions go on being followed.
   id bigint not null generated always as identity -- Number.
   rule text -- Rule; null for all.
   account_address text -- Account; null for all.
@@ -362,8 +362,8 @@ create table public.hl_alerts ( -- One row per alert: a condition from its begin
   threshold numeric -- Threshold it is held against.
   started_at timestamp with time zone not null -- When it was first seen.
   fired_at timestamp with time zone -- When it began to fire.
-  told_severity text -- Severity last told, or a milder one since, once the cooldown was over; null while nothing was told (silenced, or pending).
-  told_at timestamp with time zone -- When something was last told of it.
+  notified_severity text -- Severity of the last notice, or a milder one since, once the cooldown was over; null without a notice (silenced, or pending).
+  notified_at timestamp with time zone -- Time of the last notice.
   resolved_at timestamp with time zone -- When it was over.
   updated_at timestamp with time zone not null default (now()) -- Last change of this row.
   constraint hl_alerts_severity_check CHECK ((severity = ANY (ARRAY['info'::text, 'warn'::text, 'crit'::text])))
@@ -373,7 +373,7 @@ create table public.hl_alerts ( -- One row per alert: a condition from its begin
 CREATE INDEX idx_hl_alerts_account ON public.hl_alerts USING btree (account_address, updated_at DESC);
 CREATE UNIQUE INDEX idx_hl_alerts_active ON public.hl_alerts USING btree (key) WHERE (state = ANY (ARRAY['pending'::text, 'firing'::text]));
 CREATE UNIQUE INDEX idx_hl_alerts_event ON public.hl_alerts USING btree (key) WHERE (state = 'event'::text);
-CREATE INDEX idx_hl_alerts_told ON public.hl_alerts USING btree (key, told_at DESC) WHERE (told_at IS NOT NULL);
+CREATE INDEX idx_hl_alerts_notified ON public.hl_alerts USING btree (key, notified_at DESC) WHERE (notified_at IS NOT NULL);
 -- row level security
 -- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
            FROM pg_roles r
@@ -2058,7 +2058,7 @@ declare
 begin
   select * into a from json_to_record(alert) as x(
     key text, rule text, account text, coin text, subject text, state text, severity text, message text, value numeric,
-    threshold numeric, "startedMs" bigint, "firedMs" bigint, "toldSeverity" text, "toldMs" bigint, "resolvedMs" bigint,
+    threshold numeric, "startedMs" bigint, "firedMs" bigint, "notifiedSeverity" text, "notifiedMs" bigint, "resolvedMs" bigint,
     lease text, holder text, token bigint, publish json);
   -- Only the holder of the lease decides; the row lock keeps it the holder until this is committed.
   perform from hl_internal.leases l
@@ -2072,19 +2072,19 @@ begin
   end if;
   update public.hl_alerts t
   set state = a.state, severity = a.severity, message = a.message, value = a.value, threshold = a.threshold,
-    fired_at = to_timestamp(a."firedMs" / 1000.0), told_severity = a."toldSeverity",
-    told_at = to_timestamp(a."toldMs" / 1000.0), resolved_at = to_timestamp(a."resolvedMs" / 1000.0), updated_at = now()
+    fired_at = to_timestamp(a."firedMs" / 1000.0), notified_severity = a."notifiedSeverity",
+    notified_at = to_timestamp(a."notifiedMs" / 1000.0), resolved_at = to_timestamp(a."resolvedMs" / 1000.0), updated_at = now()
   where t.key = a.key and t.state in ('pending', 'firing') and a.state <> 'event';
   if not found then
     insert into public.hl_alerts (
       key, rule, account_address, coin, subject, state, severity, message, value, threshold, started_at, fired_at,
-      told_severity, told_at, resolved_at)
+      notified_severity, notified_at, resolved_at)
     values (
       a.key, a.rule, a.account, a.coin, a.subject, a.state, a.severity, a.message, a.value, a.threshold,
-      to_timestamp(a."startedMs" / 1000.0), to_timestamp(a."firedMs" / 1000.0), a."toldSeverity",
-      to_timestamp(a."toldMs" / 1000.0), to_timestamp(a."resolvedMs" / 1000.0))
+      to_timestamp(a."startedMs" / 1000.0), to_timestamp(a."firedMs" / 1000.0), a."notifiedSeverity",
+      to_timestamp(a."notifiedMs" / 1000.0), to_timestamp(a."resolvedMs" / 1000.0))
     on conflict do nothing;
-    -- The event was told before.
+    -- The event was there before.
     if not found then
       return false;
     end if;
@@ -2096,7 +2096,7 @@ begin
 end
 $function$
 ;
--- Writes one step of an alert and publishes what is to be told of it, in one transaction. False when an event was there already.
+-- Writes one step of an alert and publishes its notice, in one transaction. False when an event was there already.
 
 create function hl_internal.put_asset_ctxs(batch json)
  RETURNS hl_internal.outcome
@@ -2570,12 +2570,12 @@ begin
     raise exception 'lease % is held by another process', g.lease using errcode = '40001';
   end if;
   if g."closedMs" is null then
-    insert into hl_internal.gaps_told (account_address, stream, opened_at_ms)
+    insert into hl_internal.gaps_published (account_address, stream, opened_at_ms)
     values (g.account, g.stream, g."openedMs") on conflict do nothing;
   else
-    delete from hl_internal.gaps_told t where t.account_address = g.account and t.stream = g.stream;
+    delete from hl_internal.gaps_published t where t.account_address = g.account and t.stream = g.stream;
   end if;
-  -- An answer that was lost is no reason to tell it again.
+  -- An answer that was lost is no reason to publish it again.
   if found then
     perform hl_internal.publish(g.publish);
   end if;

@@ -87,7 +87,7 @@ describe("alerts", { timeout: 180_000 }, () => {
     let silenced: { key: string }[] = [];
     while (silenced.length < 3) {
       silenced = await target.database.query<{ key: string }>(
-        "select key from hl_alerts where told_at is null and state = 'event'",
+        "select key from hl_alerts where notified_at is null and state = 'event'",
       );
       await new Promise((resolve) => setTimeout(resolve, 50));
     }

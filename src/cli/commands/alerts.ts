@@ -80,9 +80,17 @@ const touches = ({ account, coin }: Silence, filter: AlertFilter): boolean =>
 
 const at = (ms: number): string => new Date(ms).toISOString().slice(0, 19).replace("T", " ");
 
-function alertLine({ state, firedMs, startedMs, resolvedMs, message, account, toldMs }: AlertRow): string {
+function alertLine({
+  state,
+  firedMs,
+  startedMs,
+  resolvedMs,
+  message,
+  account,
+  notifiedMs,
+}: AlertRow): string {
   const who = account === null ? "" : `  ${account.slice(0, 6)}…${account.slice(-4)}`;
-  const untold = toldMs === null && state !== "pending" ? "  (silenced)" : "";
+  const untold = notifiedMs === null && state !== "pending" ? "  (silenced)" : "";
   return `${at(resolvedMs ?? firedMs ?? startedMs)}  ${state.padEnd(8)}${who}  ${message}${untold}`;
 }
 

@@ -39,8 +39,8 @@ export interface AlertStep extends AlertAbout {
   threshold: string | null;
   startedMs: number;
   firedMs: number | null;
-  toldSeverity: Severity | null;
-  toldMs: number | null;
+  notifiedSeverity: Severity | null;
+  notifiedMs: number | null;
   resolvedMs: number | null;
   publish: Publication[];
 }
@@ -69,8 +69,8 @@ const MS = (column: string): string => `(extract(epoch from ${column}) * 1000)::
 export async function readConditions(db: Queryable, lane: string): Promise<StoredCondition[]> {
   const rows = await db.query<AlertAbout & Condition & Record<string, unknown>>(
     `select key, rule, account_address as account, coin, subject, state as phase, severity,
-       ${MS("started_at")} as "startedMs", ${MS("fired_at")} as "firedMs", told_severity as "toldSeverity",
-       ${MS("told_at")} as "toldMs"
+       ${MS("started_at")} as "startedMs", ${MS("fired_at")} as "firedMs", notified_severity as "notifiedSeverity",
+       ${MS("notified_at")} as "notifiedMs"
      from public.hl_alerts where coalesce(account_address, '') = $1 and state in ('pending', 'firing')`,
     [lane],
   );
@@ -81,8 +81,8 @@ export async function readConditions(db: Queryable, lane: string): Promise<Store
       severity: condition.severity,
       startedMs: condition.startedMs,
       firedMs: condition.firedMs,
-      toldSeverity: condition.toldSeverity,
-      toldMs: condition.toldMs,
+      notifiedSeverity: condition.notifiedSeverity,
+      notifiedMs: condition.notifiedMs,
     },
   }));
 }
@@ -93,14 +93,14 @@ export async function readMemories(
   lane: string,
   sinceMs: number,
 ): Promise<Map<string, Memory>> {
-  const rows = await db.query<{ key: string; severity: Severity; toldMs: number }>(
-    `select distinct on (key) key, told_severity as severity, ${MS("told_at")} as "toldMs"
+  const rows = await db.query<{ key: string; severity: Severity; notifiedMs: number }>(
+    `select distinct on (key) key, notified_severity as severity, ${MS("notified_at")} as "notifiedMs"
      from public.hl_alerts
-     where coalesce(account_address, '') = $1 and state = 'resolved' and told_at > to_timestamp($2::bigint / 1000.0)
-     order by key, told_at desc`,
+     where coalesce(account_address, '') = $1 and state = 'resolved' and notified_at > to_timestamp($2::bigint / 1000.0)
+     order by key, notified_at desc`,
     [lane, sinceMs],
   );
-  return new Map(rows.map(({ key, severity, toldMs }) => [key, { severity, toldMs }]));
+  return new Map(rows.map(({ key, severity, notifiedMs }) => [key, { severity, notifiedMs }]));
 }
 
 /** What is not to be told. Null: any. */
@@ -152,7 +152,7 @@ export interface AlertRow extends AlertAbout {
   message: string;
   startedMs: number;
   firedMs: number | null;
-  toldMs: number | null;
+  notifiedMs: number | null;
   resolvedMs: number | null;
 }
 
@@ -170,7 +170,7 @@ export const readAlerts = (
 ): Promise<AlertRow[]> =>
   db.query<AlertRow & Record<string, unknown>>(
     `select id, key, rule, account_address as account, coin, subject, state, severity, message,
-       ${MS("started_at")} as "startedMs", ${MS("fired_at")} as "firedMs", ${MS("told_at")} as "toldMs",
+       ${MS("started_at")} as "startedMs", ${MS("fired_at")} as "firedMs", ${MS("notified_at")} as "notifiedMs",
        ${MS("resolved_at")} as "resolvedMs"
      from public.hl_alerts
      where ($2::text[] is null or account_address = any ($2)) and ($3::text is null or coin = $3)

@@ -86,7 +86,7 @@ export class DatabaseAlarm {
   #tell(row: AlertStep, tell: Exclude<Tell, null>, silent: boolean): void {
     const { clock, log, channels } = this.#deps;
     const nowMs = clock.now();
-    this.#memory = { toldMs: nowMs, severity: row.severity };
+    this.#memory = { notifiedMs: nowMs, severity: row.severity };
     log.error(row.message);
     const { type, timeMs, data, key } = publication(row, tell, silent, nowMs);
     const event: OutboxEvent = {
@@ -121,14 +121,14 @@ function rowOf(
   over: boolean,
   nowMs: number,
 ): AlertStep {
-  const { severity, startedMs, firedMs, toldSeverity } = condition;
+  const { severity, startedMs, firedMs, notifiedSeverity } = condition;
   return {
-    ...{ ...ABOUT, severity, startedMs, firedMs, toldSeverity, publish: [] },
+    ...{ ...ABOUT, severity, startedMs, firedMs, notifiedSeverity, publish: [] },
     state: over ? "resolved" : "firing",
     message: messageOf(rule, seen, level, condition, over, nowMs),
     value: String(seen.value),
     threshold: String(level.fire),
-    toldMs: toldSeverity === null ? null : nowMs,
+    notifiedMs: notifiedSeverity === null ? null : nowMs,
     resolvedMs: over ? nowMs : null,
   };
 }

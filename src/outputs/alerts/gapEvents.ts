@@ -39,7 +39,7 @@ export function stepGap(
 /** Gaps of an account that were published as open, by stream. */
 export async function readGaps(db: Queryable, account: Address): Promise<Map<string, Gap>> {
   const rows = await db.query<{ stream: string; openedMs: number }>(
-    `select stream, opened_at_ms as "openedMs" from hl_internal.gaps_told where account_address = $1`,
+    `select stream, opened_at_ms as "openedMs" from hl_internal.gaps_published where account_address = $1`,
     [account],
   );
   return new Map(rows.map(({ stream, openedMs }) => [stream, { sinceMs: openedMs, openedMs }]));

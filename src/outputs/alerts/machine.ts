@@ -34,13 +34,13 @@ export interface Condition {
   startedMs: number;
   firedMs: number | null;
   /** What the user takes it for: the severity last told, or a milder one since, once the cooldown was over. */
-  toldSeverity: Severity | null;
-  toldMs: number | null;
+  notifiedSeverity: Severity | null;
+  notifiedMs: number | null;
 }
 
 /** The last time anything was told of the key, in an earlier life of the condition. */
 export interface Memory {
-  toldMs: number;
+  notifiedMs: number;
   severity: Severity;
 }
 
@@ -96,7 +96,7 @@ export function step(
   const held = before?.phase === "firing" ? before.severity : null;
   const level = levelOf(rule, seen, held);
   if (level === null) {
-    const told = before?.phase === "firing" && before.toldSeverity !== null;
+    const told = before?.phase === "firing" && before.notifiedSeverity !== null;
     return { after: null, tell: told ? "resolved" : null, level: rule.levels[0]! };
   }
   const { severity } = level;
@@ -107,20 +107,22 @@ export function step(
         severity,
         startedMs: seen.sinceMs ?? nowMs,
         firedMs: null,
-        toldSeverity: null,
-        toldMs: null,
+        notifiedSeverity: null,
+        notifiedMs: null,
       };
   if (now.phase === "pending") {
     const cooling =
-      memory !== null && nowMs - memory.toldMs < rule.cooldownMs && rank(severity) <= rank(memory.severity);
+      memory !== null &&
+      nowMs - memory.notifiedMs < rule.cooldownMs &&
+      rank(severity) <= rank(memory.severity);
     if (nowMs - now.startedMs < rule.forMs || cooling) return { after: now, tell: null, level };
     now.phase = "firing";
     now.firedMs = nowMs;
   }
-  if (rank(severity) < rank(now.toldSeverity) && nowMs - now.toldMs! >= rule.cooldownMs) {
-    now.toldSeverity = severity;
+  if (rank(severity) < rank(now.notifiedSeverity) && nowMs - now.notifiedMs! >= rule.cooldownMs) {
+    now.notifiedSeverity = severity;
   }
-  if (silenced || rank(severity) <= rank(now.toldSeverity)) return { after: now, tell: null, level };
-  const tell = now.toldSeverity === null ? "fired" : "escalated";
-  return { after: { ...now, toldSeverity: severity, toldMs: nowMs }, tell, level };
+  if (silenced || rank(severity) <= rank(now.notifiedSeverity)) return { after: now, tell: null, level };
+  const tell = now.notifiedSeverity === null ? "fired" : "escalated";
+  return { after: { ...now, notifiedSeverity: severity, notifiedMs: nowMs }, tell, level };
 }

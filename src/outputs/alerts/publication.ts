@@ -35,7 +35,7 @@ export function publication(
   nowMs: number,
 ): Publication {
   const over = tell === "resolved";
-  const moment = `${row.firedMs}:${over ? "resolved" : `${rank(row.severity)}:${row.toldMs}`}`;
+  const moment = `${row.firedMs}:${over ? "resolved" : `${rank(row.severity)}:${row.notifiedMs}`}`;
   return {
     // An event is told once whatever happens; a condition as often as it is told, and is over once.
     key: row.state === "event" ? `alert:${row.key}` : `alert:${row.key}:${moment}`,

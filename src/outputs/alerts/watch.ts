@@ -328,8 +328,8 @@ export class AlertWatch implements Service {
       value,
       threshold: alert.threshold,
       ...{ startedMs: alert.atMs, firedMs: nowMs, resolvedMs: null, publish: [] },
-      toldSeverity: silenced ? null : rule.severity,
-      toldMs: silenced ? null : nowMs,
+      notifiedSeverity: silenced ? null : rule.severity,
+      notifiedMs: silenced ? null : nowMs,
     };
     if (!silenced) row.publish.push(publication(row, "fired", rule.loudness === "silent", nowMs));
     return row;
@@ -440,10 +440,10 @@ export class AlertWatch implements Service {
       ...{
         startedMs: shown.startedMs,
         firedMs: shown.firedMs,
-        toldSeverity: shown.toldSeverity,
+        notifiedSeverity: shown.notifiedSeverity,
         publish: [],
       },
-      toldMs: tell === null ? shown.toldMs : nowMs,
+      notifiedMs: tell === null ? shown.notifiedMs : nowMs,
       resolvedMs: after === null ? nowMs : null,
     };
     if (tell !== null)
@@ -452,8 +452,8 @@ export class AlertWatch implements Service {
     if (after === null) {
       lane.conditions.delete(key);
       lane.about.delete(key);
-      if (row.toldMs !== null && shown.toldSeverity !== null)
-        lane.memories.set(key, { toldMs: row.toldMs, severity: shown.toldSeverity });
+      if (row.notifiedMs !== null && shown.notifiedSeverity !== null)
+        lane.memories.set(key, { notifiedMs: row.notifiedMs, severity: shown.notifiedSeverity });
     } else {
       lane.conditions.set(key, after);
       lane.about.set(key, about);
@@ -497,11 +497,11 @@ export class AlertWatch implements Service {
     const nowMs = this.#deps.clock.now();
     const about = lane.about.get(key)!;
     const condition = lane.conditions.get(key)!;
-    const told = condition.phase === "firing" && condition.toldSeverity !== null;
+    const told = condition.phase === "firing" && condition.notifiedSeverity !== null;
     const row: AlertStep = {
       ...{ ...about, ...condition, key, resolvedMs: nowMs, value: null, threshold: null, publish: [] },
       state: condition.phase === "pending" ? "dropped" : "resolved",
-      toldMs: told ? nowMs : condition.toldMs,
+      notifiedMs: told ? nowMs : condition.notifiedMs,
       message: `RESOLVED ${about.rule} is no longer watched.`,
     };
     if (told) row.publish.push(publication(row, "resolved", true, nowMs));
@@ -590,7 +590,7 @@ function hasChanged(before: Condition | null, after: Condition | null): boolean 
   return (
     before.phase !== after.phase ||
     before.severity !== after.severity ||
-    before.toldSeverity !== after.toldSeverity
+    before.notifiedSeverity !== after.notifiedSeverity
   );
 }
 

@@ -61,7 +61,7 @@ class Life {
     this.condition = after;
     if (tell !== null) {
       this.told.push(tell);
-      this.memory = { toldMs: this.nowMs, severity: (after ?? before)!.severity };
+      this.memory = { notifiedMs: this.nowMs, severity: (after ?? before)!.severity };
     }
     return this;
   }

@@ -321,7 +321,7 @@ describe("alerting", { timeout: 120_000 }, () => {
     await fills(1, { orderId: 7, value: "83000.00" });
     await until(alerts, (rows) => rows.length === 2);
     assert.deepEqual(await told(), []);
-    assert.ok((await alerts()).every(({ toldMs }) => toldMs === null));
+    assert.ok((await alerts()).every(({ notifiedMs }) => notifiedMs === null));
     assert.ok(await endSilence(db, id));
     // The condition still holds; the fill is past.
     await until(told, (lines) => lines.length === 1);
@@ -868,7 +868,7 @@ describe("alerting", { timeout: 120_000 }, () => {
     await judged();
     assert.deepEqual(await told(), ["fired margin_ratio warn"]);
     const outage = (await alerts()).find(({ rule }) => rule === "database_down");
-    assert.ok(outage?.state === "resolved" && outage.toldMs !== null);
+    assert.ok(outage?.state === "resolved" && outage.notifiedMs !== null);
   });
 
   /** Delivers to `delivered`. */
@@ -941,7 +941,10 @@ describe("alerting", { timeout: 120_000 }, () => {
     );
     away = false;
     const rows = await until(alerts, ({ length }) => length === 1);
-    assert.deepEqual([rows[0]!.rule, rows[0]!.state, rows[0]!.toldMs], ["database_down", "resolved", null]);
+    assert.deepEqual(
+      [rows[0]!.rule, rows[0]!.state, rows[0]!.notifiedMs],
+      ["database_down", "resolved", null],
+    );
     assert.match(rows[0]!.message, /^RESOLVED the database answers again\. /);
     assert.deepEqual([delivered, await told()], [[], []]);
   });
