@@ -68,9 +68,13 @@ export class OrderReader {
     const { check } = this.#deps;
     const heldOpen = new Set(check.openOrderIds);
     const open = new Set<number>();
-    const lists = await Promise.all(dexes.map((dex) => this.readOpen(dex, asking)));
+    const answers = await Promise.allSettled(dexes.map((dex) => this.readOpen(dex, asking)));
+    const lists = answers.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
     for (const { rows } of lists) for (const { orderId } of rows) open.add(orderId);
+    // A list that is refused does not keep the transitions from being read.
     await this.readTransitions(claimableToMs, asking);
+    const failed = answers.find((one) => one.status === "rejected");
+    if (failed) throw failed.reason;
     if (!lists.every(({ isComplete }) => isComplete)) return;
     const stillHeld = new Set(check.openOrderIds);
     const lost = [...heldOpen].filter((orderId) => stillHeld.has(orderId) && !open.has(orderId));

@@ -1,0 +1,100 @@
+/**
+ * One request that the venue refuses, or always fails, costs what it would have told and nothing else: the other streams,
+ * the history and the states are there, the message names the request, the exit code is in the README's list.
+ */
+import assert from "node:assert/strict";
+import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { startServer, type TestServer } from "../support/postgres.ts";
+import { Refusal, type Step } from "../support/scriptedVenue.ts";
+import { CaseRig, caseFile, MINUTE_MS, SECOND_MS } from "./casesRig.ts";
+
+/** A part, the request behind it, and the table that lacks its rows. */
+const PARTS: [request: string, lacks: string | null][] = [
+  ["userTwapSliceFillsByTime", null],
+  ["userFunding", "hl_funding"],
+  ["userNonFundingLedgerUpdates", "hl_ledger"],
+  ["historicalOrders", "hl_orders"],
+  ["frontendOpenOrders", null],
+  ["spotClearinghouseState", "hl_balances"],
+  ["perpDexs", null],
+  ["exchangeStatus", null],
+];
+const TABLES = ["hl_fills", "hl_positions", "hl_balances", "hl_orders", "hl_funding", "hl_ledger"] as const;
+
+describe("a request that the venue refuses", { timeout: 900_000 }, () => {
+  let server: TestServer;
+  let rig: CaseRig;
+  before(async () => {
+    server = await startServer("real");
+  });
+  beforeEach(async () => {
+    rig = await CaseRig.start(server);
+  });
+  afterEach(() => rig.close());
+  after(() => server?.stop());
+
+  /** A whole account, old enough that what happened in it is settled. */
+  function account(answers: Step["answers"] = {}): Step {
+    const { step1 } = caseFile<{ step1: Pick<Step, "clearinghouse" | "fills"> }>(
+      "01-closed-position-sync-once",
+    );
+    const time = Date.now() - 10 * MINUTE_MS;
+    const hash = `0x${"1".repeat(64)}`;
+    const delta = {
+      type: "funding",
+      coin: "BTC",
+      usdc: "-1.0",
+      szi: "0.1",
+      fundingRate: "0.0000125",
+      nSamples: null,
+    };
+    const order = {
+      ...{ coin: "BTC", side: "B", limitPx: "100000.0", sz: "0.0", oid: 500_000_000_000, timestamp: time },
+      ...{ origSz: "0.1", triggerCondition: "N/A", isTrigger: false, triggerPx: "0.0", children: [] },
+      ...{ isPositionTpsl: false, reduceOnly: false, orderType: "Limit", tif: "Gtc", cloid: null },
+    };
+    return {
+      ...step1,
+      spot: { balances: [{ coin: "HYPE", token: 150, total: "10.0", hold: "0.0", entryNtl: "0.0" }] },
+      funding: [{ time, hash, delta }],
+      ledger: [{ time, hash, delta: { type: "deposit", usdc: "100.0" } }],
+      historical: [{ order, status: "filled", statusTimestamp: time }],
+      answers,
+    };
+  }
+  const filled = async (): Promise<string[]> => {
+    const counts = TABLES.map((table) => `select '${table}' as name, count(*)::int as n from ${table}`);
+    const rows = await rig.rows(counts.join(" union all "));
+    return rows.filter(({ n }) => Number(n) > 0).map(({ name }) => String(name));
+  };
+
+  for (const [request, lacks] of PARTS)
+    it(`costs what ${request} tells, in a single pass`, async () => {
+      rig.venue.begin(account({ [request]: new Refusal(422, "Failed to deserialize the JSON body") }));
+      const code = request === "perpDexs" || request === "exchangeStatus" ? 0 : 5;
+      const { stderr } = await rig.once(code);
+      assert.deepEqual(
+        await filled(),
+        TABLES.filter((table) => table !== lacks),
+      );
+      if (code === 5) assert.match(stderr.trim().split("\n").at(-1)!, new RegExp(request));
+      rig.venue.begin(account());
+      await rig.once();
+      assert.deepEqual(await filled(), [...TABLES], "and is made up for by the next pass");
+    });
+
+  it("costs no other part under run, and is read when it is answered again", async () => {
+    rig.venue.begin(
+      account({ userFunding: new Refusal(500), userTwapSliceFillsByTime: new Refusal(422, "no") }),
+    );
+    const running = await rig.streams();
+    await rig.until(
+      "all that is answered",
+      60 * SECOND_MS,
+      async () => (await filled()).length >= TABLES.length - 1,
+    );
+    rig.venue.begin(account());
+    await rig.until("the rest", 90 * SECOND_MS, async () => (await filled()).length === TABLES.length);
+    assert.equal(running.child.exitCode, null);
+  });
+});
