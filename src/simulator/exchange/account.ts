@@ -54,6 +54,26 @@ export interface SpotBalance {
   entryNtl: Fixed;
 }
 
+/** HYPE of the staking account. */
+export interface Stake {
+  free: Fixed;
+  /** By validator. */
+  delegations: Map<string, { amount: Fixed; lockedUntilMs: number }>;
+  /** On its way to spot, oldest first. */
+  pending: Fixed[];
+  history: JsonObject[];
+  rewards: JsonObject[];
+}
+
+export interface Loan {
+  /** Never more than the balance. */
+  supplied: Fixed;
+  owed: Fixed;
+  /** Interest since the last operation: earned, and owed. */
+  earned: Fixed;
+  charged: Fixed;
+}
+
 export type Abstraction = "default" | "disabled" | "unifiedAccount" | "portfolioMargin";
 
 export interface Agent {
@@ -76,6 +96,9 @@ export interface Account {
   dexes: Map<string, PerpDex>;
   leverages: Map<string, Leverage>;
   spot: Map<number, SpotBalance>;
+  stake: Stake;
+  /** What is lent and owed, by token. */
+  loans: Map<number, Loan>;
   /** Open orders, oldest first; children of waiting parents included. */
   orders: Map<number, Order>;
   abstraction: Abstraction;
@@ -106,6 +129,8 @@ export interface Account {
   notifications: { time: number; notification: string }[];
   funding: JsonObject[];
   ledger: JsonObject[];
+  /** Of loans, by the hour. */
+  interest: JsonObject[];
   /** Newest status row by oid, and oid by cloid, of the newest placed orders. */
   statusByOid: Map<number, OrderRow>;
   oidByCloid: Map<string, number>;
@@ -120,6 +145,8 @@ export function newAccount(user: string, isTrader: boolean): Account {
     dexes: new Map(),
     leverages: new Map(),
     spot: new Map(),
+    stake: { free: 0n, delegations: new Map(), pending: [], history: [], rewards: [] },
+    loans: new Map(),
     orders: new Map(),
     abstraction: "default",
     master: null,
@@ -145,6 +172,7 @@ export function newAccount(user: string, isTrader: boolean): Account {
     notifications: [],
     funding: [],
     ledger: [],
+    interest: [],
     statusByOid: new Map(),
     oidByCloid: new Map(),
     equity: [],

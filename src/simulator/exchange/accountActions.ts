@@ -16,16 +16,20 @@ import {
 } from "./account.ts";
 import { type Fixed, max, truncate } from "./fixed.ts";
 import { addressOf } from "./ids.ts";
+import { borrowLend, loanOf, OPERATIONS, suppliedOf } from "./lending.ts";
 import { markPx } from "./market.ts";
 import { endByVenue } from "./matching.ts";
+import { delegate, stakeDeposit, stakeWithdraw } from "./staking.ts";
 import {
   classTransfer,
+  dexClassTransfer,
   openVault,
   type Refused,
   sendAsset,
   spotSend,
   subAccountTransfer,
   usdSend,
+  vaultDistribute,
   vaultTransfer,
   withdraw,
   withdrawable,
@@ -129,8 +133,24 @@ function moneyAction(
       return subAccountAction(world, account, action);
     case "subAccountSpotTransfer":
       return subAccountSpotAction(world, account, action, options);
+    case "PerpDexClassTransfer":
+      return answer(
+        dexClassTransfer(world, account, text(action.dex), decimal(action.amount), boolean(action.toPerp)),
+      );
+    case "cDeposit":
+      return answer(stakeDeposit(world, account, wei(action.wei)));
+    case "cWithdraw":
+      return answer(stakeWithdraw(world, account, wei(action.wei)));
+    case "tokenDelegate":
+      return answer(
+        delegate(world, account, address(action.validator), wei(action.wei), boolean(action.isUndelegate)),
+      );
+    case "borrowLend":
+      return borrowLendAction(world, account, action);
     case "createVault":
       return createVaultAction(world, account, action);
+    case "vaultDistribute":
+      return distributeAction(world, account, action);
     case "vaultTransfer":
       return vaultAction(world, account, action);
     default:
@@ -179,6 +199,29 @@ function reserveRequests(world: World, account: Account, weight: number): Answer
   collect(world, 0, cost);
   account.reservedRequests += weight;
   return defaultAnswer();
+}
+
+/** HYPE has eight decimals. */
+const wei = (value: Json | undefined): Fixed => BigInt(natural(value));
+
+/** A token by its index; without an amount, all of it. */
+function borrowLendAction(world: World, account: Account, action: JsonObject): Answer {
+  const operation = OPERATIONS.find((one) => one === action.operation);
+  const index = natural(action.token);
+  const listed = world.universe.tokens.find((one) => one.index === index);
+  if (operation === undefined || listed === undefined) throw new Malformed();
+  const loan = loanOf(account, index);
+  const whole = operation === "repay" ? loan.owed : suppliedOf(account, index);
+  const amount = action.amount === null || action.amount === undefined ? whole : decimal(action.amount);
+  return answer(borrowLend(world, account, operation, listed, amount));
+}
+
+/** By the leader, as the vault's master does it. */
+function distributeAction(world: World, account: Account, action: JsonObject): Answer {
+  const at = address(action.vaultAddress);
+  const vault = world.vaults.find((v) => v.address === at && v.leader === account.user);
+  if (vault === undefined) return failed(`Vault not registered: ${at}`);
+  return answer(vaultDistribute(world, vault, micros(action.usd)));
 }
 
 const micros = (value: Json | undefined): Fixed => BigInt(integer(value)) * 100n;
@@ -245,6 +288,9 @@ function createSubAccount(world: World, account: Account, name: string): Answer 
 function setAbstraction(world: World, account: Account, wanted: string): Answer {
   if (!["disabled", "unifiedAccount", "portfolioMargin"].includes(wanted)) throw new Malformed();
   if (account.orders.size > 0) return failed("Cannot change abstraction with open orders.");
+  // The venue's words for it are not known.
+  if (wanted !== "portfolioMargin" && [...account.loans.values()].some(({ owed }) => owed > 0n))
+    return failed("Cannot change abstraction with borrowed tokens.");
   const wasUnified = isUnified(account);
   account.abstraction = wanted as Abstraction;
   // Collateral of every dex comes home to spot; back in standard mode it stays there until transferred.

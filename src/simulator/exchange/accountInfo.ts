@@ -34,12 +34,14 @@ import {
   units,
 } from "./fixed.ts";
 import { ZERO_HASH } from "./ids.ts";
+import { suppliedOf } from "./lending.ts";
 import { isOutcome, type Market, markPx } from "./market.ts";
 import { basicOrder, frontendOrder, type Order } from "./order.ts";
 import type { RecordedAccount } from "./recorded.ts";
 import {
   borrowable,
   crossAvailable,
+  debtValue,
   isUnified,
   loanToValue,
   poolOf,
@@ -141,6 +143,11 @@ export function spotState(world: World, account: Account): JsonObject {
     if (listed === undefined) balances.push({ coin: `+${index - 100_000_000}`, ...amounts });
     else balances.push({ coin: listed.name, token: index, ...amounts });
   }
+  for (const balance of balances) {
+    const { token } = balance;
+    const supplied = typeof token === "number" ? suppliedOf(account, token) : 0n;
+    if (supplied > 0n) balance.supplied = format(supplied);
+  }
   if (!isUnified(account)) return { balances };
   // Isolated margin and the maintenance of the rest are not available; orders are. [three real answers]
   const { equity, maintenance } = poolOf(world, account);
@@ -165,6 +172,8 @@ function portfolioState(
     portfolioMarginEnabled: true,
     balances: balances.map((b) => {
       const [total, held] = [fixed(b.total as string), fixed(b.hold as string)];
+      const owed = account.loans.get(b.token as number)?.owed ?? 0n;
+      const borrowed = owed + (total < 0n ? -total : 0n);
       const net = b.token === USDC ? held - lent : held;
       return {
         ...b,
@@ -173,7 +182,7 @@ function portfolioState(
         hold: format(net),
         ...(net === 0n ? {} : { spotHold: format(held) }),
         ltv: format((loanToValue(b.coin as string) * ONE) / 100n),
-        ...(total < 0n ? { borrowed: format(-total) } : {}),
+        ...(borrowed > 0n ? { borrowed: format(borrowed) } : {}),
         ...(isLendable(b) && total > held ? { supplied: format(total - held) } : {}),
       };
     }),
@@ -193,7 +202,7 @@ export function equityOf(world: World, account: Account): { total: Fixed; perp: 
   for (const dex of account.dexes.values()) perp += dexMargin(account, dex).total.accountValue;
   let spot = 0n;
   for (const [token, balance] of account.spot) spot += mul(balance.total, priceOf(world, token));
-  return { total: perp + spot, perp };
+  return { total: perp + spot - debtValue(world, account), perp };
 }
 
 // --- open orders --------------------------------------------------------------------------------------------------

@@ -142,8 +142,8 @@ function placeOrders(world: World, account: Account, action: JsonObject): Answer
   if (builder !== null && (account.approvedBuilders.get(builder.address) ?? 0n) < builder.fee) {
     return failed("Builder fee has not been approved");
   }
-  const specs = orders.map((wire) => parseSpec(world, wire, builder));
-  const grouping = readGrouping(action.grouping);
+  const { grouping, priority } = readGrouping(action.grouping);
+  const specs = orders.map((wire) => ({ ...parseSpec(world, wire, builder), priority }));
   const odd = misplaced(specs, grouping);
   // The venue's words for it are not known; nothing of the group is placed.
   if (odd !== undefined) return failed(`Invalid TP/SL price. asset=${odd.market.asset}`);
@@ -153,11 +153,11 @@ function placeOrders(world: World, account: Account, action: JsonObject): Answer
 
 type Grouping = "na" | "normalTpsl" | "positionTpsl";
 
-/** `{p: n}` gives a priority to a batch of single orders. */
-function readGrouping(value: Json = "na"): Grouping {
-  if (value === "na" || value === "normalTpsl" || value === "positionTpsl") return value;
-  integer(object(value).p);
-  return "na";
+/** `{p: n}` gives a priority to a batch of single orders; what `n` counts is not public: here tenths of a basis point. */
+function readGrouping(value: Json = "na"): { grouping: Grouping; priority: bigint } {
+  if (value === "na" || value === "normalTpsl" || value === "positionTpsl")
+    return { grouping: value, priority: 0n };
+  return { grouping: "na", priority: BigInt(natural(object(value).p)) };
 }
 
 /** The first order of a TP/SL group that has to be a trigger and is none. */

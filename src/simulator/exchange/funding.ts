@@ -6,6 +6,7 @@
 import type { JsonObject } from "../contract.ts";
 import type { Account, PerpDex, Position } from "./account.ts";
 import { type Fixed, format, formatScaled, max, min, mul, TEN, truncate } from "./fixed.ts";
+import { payInterest } from "./lending.ts";
 import { impactPx, type Market, markPx } from "./market.ts";
 import { rebalance } from "./unified.ts";
 import { collect, isQuiet, keep, touch, type World } from "./world.ts";
@@ -34,6 +35,7 @@ function scheduleHour(world: World, hourMs: number): void {
     for (const market of world.markets) {
       if (market.perp !== null && market.perp.isDelisted !== true) payFunding(world, market);
     }
+    payInterest(world);
     scheduleHour(world, hourMs + HOUR_MS);
   });
 }

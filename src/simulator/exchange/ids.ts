@@ -13,15 +13,20 @@ function mix32(h: number, value: number): number {
   return (x ^ (x >>> 16)) >>> 0;
 }
 
-/** A 256-bit hash text of three numbers: `0x` and 64 hex digits. */
+/**
+ * A transaction hash in the venue's shape: ten bytes, 04, the block number, length and number of the action in it, no
+ * sub-action, and random bytes (facts §10.1).
+ */
 export function transactionHash(seed: number, height: number, index: number): string {
   let state = mix32(mix32(mix32(seed, height >>> 0), Math.floor(height / 4294967296)), index);
-  let text = "0x";
-  for (let word = 0; word < 8; word++) {
+  let random = "";
+  for (let word = 0; word < 6; word++) {
     state = mix32(state, word + 1);
-    text += state.toString(16).padStart(8, "0");
+    random += state.toString(16).padStart(8, "0");
   }
-  return text;
+  const hex = (value: number, bytes: number) => value.toString(16).padStart(2 * bytes, "0");
+  const middle = `04${hex(height >>> 0, 4)}02${hex(index & 0xffff, 2)}00`;
+  return `0x${random.slice(0, 20)}${middle}${random.slice(20, 46)}`;
 }
 
 /** 50-bit hash of (buyer oid, seller oid), as the venue's docs define `tid`. Never 0, which is the tid of dust. */

@@ -7,9 +7,11 @@ import type { Answer, Json, JsonObject } from "../contract.ts";
 import type { Account } from "./account.ts";
 import * as about from "./accountInfo.ts";
 import { candleSnapshot } from "./candles.ts";
+import { userState } from "./lending.ts";
 import type { Market } from "./market.ts";
 import * as markets from "./marketInfo.ts";
 import * as more from "./otherInfo.ts";
+import * as staking from "./staking.ts";
 import { address, integer, isObject, Malformed, malformed, text } from "./wire.ts";
 import type { World } from "./world.ts";
 
@@ -99,18 +101,10 @@ const ABOUT_ACCOUNTS: Record<string, Handler> = {
   userVaultEquities: (w, r) => ok(more.userVaultEquities(w, accountIn(w, r))),
   leadingVaults: (w, r) => ok(more.leadingVaults(w, address(r.user))),
   webData2: (w, r) => ok(more.webData2(w, accountIn(w, r))),
-  delegations: (w, r) => empty(accountIn(w, r)),
-  delegatorHistory: (w, r) => empty(accountIn(w, r)),
-  delegatorRewards: (w, r) => empty(accountIn(w, r)),
-  delegatorSummary: (w, r) => {
-    accountIn(w, r);
-    return ok({
-      delegated: "0.0",
-      undelegated: "0.0",
-      totalPendingWithdrawal: "0.0",
-      nPendingWithdrawals: 0,
-    });
-  },
+  delegations: (w, r) => ok(staking.delegations(accountIn(w, r))),
+  delegatorHistory: (w, r) => rows([...accountIn(w, r).stake.history].reverse()),
+  delegatorRewards: (w, r) => rows([...accountIn(w, r).stake.rewards].reverse()),
+  delegatorSummary: (w, r) => ok(staking.delegatorSummary(accountIn(w, r))),
   isVip: (w, r) => {
     accountIn(w, r);
     return ok(false);
@@ -130,14 +124,13 @@ const ABOUT_ACCOUNTS: Record<string, Handler> = {
       userExists: w.accounts.has(address(r.user)),
       userHasSentTx: (w.accounts.get(address(r.user))?.requests ?? 0) > 0,
     }),
-  borrowLendUserState: (w, r) => {
-    accountIn(w, r);
-    return ok({ tokenToState: [], health: "healthy", healthFactor: null });
+  borrowLendUserState: (w, r) => ok(userState(accountIn(w, r))),
+  userBorrowLendInterest: (w, r) => {
+    const { startMs, endMs } = windowIn(r, false);
+    const { interest } = accountIn(w, r);
+    return rows(interest.filter(({ time }) => Number(time) >= startMs && Number(time) <= endMs));
   },
-  userBorrowLendInterest: (w, r) => empty(accountIn(w, r)),
 };
-
-const empty = (_: Account): Answer => rows([]);
 
 const perpDexIn = (world: World, request: JsonObject) => {
   const found = markets.dexNamed(world, dexIn(world, request));

@@ -9,10 +9,11 @@ import { type Account, applyPerpFill, applySpotFill, balanceOf, positionOf } fro
 import { crosses, insert, opposite, remove } from "./book.ts";
 import { addToCandles } from "./candles.ts";
 import { fillFee } from "./fees.ts";
-import { type Fixed, format, min, mul, signOf } from "./fixed.ts";
+import { div, type Fixed, format, max, min, mul, signOf } from "./fixed.ts";
 import { tradeId, ZERO_HASH } from "./ids.ts";
 import { type Market, markPx, recordTrade } from "./market.ts";
 import { type Order, sideLetter, type Tif, type Trigger } from "./order.ts";
+import { freeBalance, HYPE, takeToken } from "./pockets.ts";
 import { afterFilled, dropFromFamily, endChildren } from "./tpsl.ts";
 import { rebalance } from "./unified.ts";
 import { canOpen, reducible, refuse } from "./validation.ts";
@@ -22,6 +23,7 @@ import {
   collect,
   hashOf,
   isQuiet,
+  priceOf,
   recordFill,
   recordNotification,
   recordOrder,
@@ -43,6 +45,7 @@ export interface OrderSpec {
   isPositionTpsl?: boolean;
   parent?: Order | null;
   builder?: Order["builder"];
+  priority?: bigint;
   twapId?: number | null;
   liquidation?: boolean;
 }
@@ -71,6 +74,7 @@ export function newOrder(world: World, account: Account, spec: OrderSpec): Order
     children: [],
     siblings: [],
     builder: spec.builder ?? null,
+    priority: spec.priority ?? 0n,
     twapId: spec.twapId ?? null,
     liquidation: spec.liquidation ?? false,
     resting: false,
@@ -338,9 +342,21 @@ function settle(context: TradeContext, account: Account, order: Order, crossed: 
   if (order.cloid !== null) fill.cloid = order.cloid;
   if (context.liquidated !== null) fill.liquidation = { ...context.liquidated };
   fill.feeToken = fee.tokenName;
+  const gas = crossed && order.priority > 0n ? burnGas(world, account, notional, order.priority) : 0n;
+  if (gas > 0n) fill.priorityGas = format(gas);
   fill.twapId = null;
   rebalance(account);
   recordFill(world, account, fill, order.twapId);
+}
+
+/** Takes the tip in HYPE, as much of it as there is; it is no part of the fee. */
+function burnGas(world: World, account: Account, notional: Fixed, rate: bigint): Fixed {
+  const price = priceOf(world, HYPE);
+  if (price === 0n) return 0n;
+  const gas = min(max(0n, freeBalance(account, HYPE)), div(mul(notional, rate * 1_000n), price));
+  takeToken(account, HYPE, gas);
+  collect(world, HYPE, gas);
+  return gas;
 }
 
 /** After the position closed or flipped, resting reduce-only orders that could only increase it are canceled. */

@@ -5,7 +5,7 @@
 import { InvariantError } from "../../errors.ts";
 import type { Decimal } from "../../runtime/decimal.ts";
 import type { JsonObject } from "../contract.ts";
-import { type Account, applyPerpFill, balanceOf, positionOf } from "./account.ts";
+import { type Account, applyPerpFill, balanceOf, dexOf, positionOf } from "./account.ts";
 import { deployDex } from "./deploy.ts";
 import { abs, type Fixed, fixed, format, mul } from "./fixed.ts";
 import { addressOf, tradeId, ZERO_HASH } from "./ids.ts";
@@ -13,7 +13,11 @@ import { backstopAddress, transferPosition } from "./liquidation.ts";
 import { type Market, markPx } from "./market.ts";
 import { endByVenue } from "./matching.ts";
 import { sideLetter } from "./order.ts";
+import { freeBalance, giveToken, takeToken } from "./pockets.ts";
+import { rewardStake } from "./staking.ts";
 import { mint, openVault, withdrawable } from "./transfers.ts";
+import { rebalance } from "./unified.ts";
+import type { TokenListing } from "./universe.ts";
 import {
   accountOf,
   collect,
@@ -33,6 +37,13 @@ export type Script =
   | { type: "createVault"; leader: string; name: string; usd: Decimal }
   /** Spot tokens out of nothing, with a `spotGenesis` row. */
   | { type: "mint"; user: string; token: string; amount: Decimal }
+  /** A claimed reward; in USDC as old rows tell it, without a token. */
+  | { type: "reward"; user: string; token: string; amount: Decimal }
+  /** What a stake earned: compounded, without a ledger row. */
+  | { type: "stakeReward"; user: string; amount: Decimal }
+  | { type: "bonus"; user: string; usd: Decimal }
+  /** Gas or an auction, paid from spot. */
+  | { type: "cost"; user: string; cost: Cost; token: string; amount: Decimal }
   /** `amount` of both sides of an outcome, for USDC of the same amount that is taken. */
   | { type: "mintOutcome"; user: string; outcome: number; amount: Decimal }
   /** Any ledger row of the venue, verbatim: for deltas that nothing here produces. */
@@ -49,6 +60,14 @@ export type Script =
   | { type: "openInterestCap"; coin: string; capped: boolean }
   | { type: "notification"; user: string; notification: string };
 
+export const COSTS = [
+  "accountActivationGas",
+  "activateDexAbstraction",
+  "deployGasAuction",
+  "gossipPriorityGasAuction",
+] as const;
+export type Cost = (typeof COSTS)[number];
+
 export function runScript(world: World, script: Script): void {
   if (script.type === "adl") deleverage(world, script.user.toLowerCase(), script.coin);
   else if (script.type === "dustConversion") convertDust(world, script.user.toLowerCase(), script.coin);
@@ -58,6 +77,13 @@ export function runScript(world: World, script: Script): void {
     scriptVault(world, script.leader.toLowerCase(), script.name, fixed(script.usd));
   } else if (script.type === "mint") {
     mintToken(world, script.user.toLowerCase(), script.token, fixed(script.amount));
+  } else if (script.type === "reward") {
+    reward(world, script.user.toLowerCase(), script.token, fixed(script.amount));
+  } else if (script.type === "stakeReward") {
+    rewardStake(world, script.user.toLowerCase(), fixed(script.amount));
+  } else if (script.type === "bonus") giveBonus(world, script.user.toLowerCase(), fixed(script.usd));
+  else if (script.type === "cost") {
+    charge(world, script.user.toLowerCase(), script.cost, script.token, fixed(script.amount));
   } else if (script.type === "ledger") {
     const users = script.users.map((user) => user.toLowerCase());
     for (const user of users) accountOf(world, user);
@@ -155,10 +181,40 @@ function scriptVault(world: World, user: string, name: string, usd: Fixed): void
   openVault(world, leader, name, "", usd);
 }
 
-function mintToken(world: World, user: string, name: string, amount: Fixed): void {
+function tokenOf(world: World, name: string): TokenListing {
   const token = world.universe.tokens.find((t) => t.name === name);
   if (token === undefined) throw new InvariantError(`no token ${JSON.stringify(name)}`);
-  mint(world, accountOf(world, user), token, amount);
+  return token;
+}
+
+const mintToken = (world: World, user: string, name: string, amount: Fixed): void =>
+  mint(world, accountOf(world, user), tokenOf(world, name), amount);
+
+function reward(world: World, user: string, name: string, amount: Fixed): void {
+  const token = tokenOf(world, name);
+  giveToken(accountOf(world, user), token.index, amount, 0n);
+  collect(world, token.index, -amount);
+  const told = token.index === 0 ? "" : name;
+  recordLedger(world, [user], { type: "rewardsClaim", amount: format(amount), token: told });
+}
+
+function giveBonus(world: World, user: string, usd: Fixed): void {
+  const account = accountOf(world, user);
+  dexOf(account, "").usd += usd;
+  collect(world, 0, -usd);
+  rebalance(account);
+  recordLedger(world, [user], { type: "welcomeBonus", usdc: format(usd) });
+}
+
+function charge(world: World, user: string, cost: Cost, name: string, amount: Fixed): void {
+  const account = accountOf(world, user);
+  const token = tokenOf(world, name);
+  if (amount > freeBalance(account, token.index))
+    throw new InvariantError(`${user} has no ${format(amount)} ${name} to pay with`);
+  takeToken(account, token.index, amount);
+  collect(world, token.index, amount);
+  const dex = cost === "activateDexAbstraction" ? { dex: "xyz" } : {};
+  recordLedger(world, [user], { type: cost, ...dex, token: name, amount: format(amount) });
 }
 
 function mintOutcome(world: World, user: string, outcome: number, amount: Fixed): void {

@@ -23,6 +23,8 @@ export interface Switches {
   historyLimit: number | null;
   /** Refuse actions of an address that sent more requests than its volume allows. */
   addressLimits: boolean;
+  /** From a withdrawal out of the staking account to its arrival in spot. */
+  unstakeMs: number;
   /** `userAbstraction` of everybody who did not choose. */
   defaultAbstraction: "default" | "unifiedAccount" | "disabled";
 }
@@ -38,5 +40,6 @@ export const DEFAULT_SWITCHES: Switches = {
   observeTraders: false,
   historyLimit: null,
   addressLimits: true,
+  unstakeMs: 7 * 86_400_000,
   defaultAbstraction: "default",
 };

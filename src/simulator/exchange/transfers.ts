@@ -7,6 +7,7 @@ import type { JsonObject } from "../contract.ts";
 import { type Account, balanceOf, dexMargin, dexOf } from "./account.ts";
 import { type Fixed, format, min, mul, mulDiv, truncate, units } from "./fixed.ts";
 import { addressOf } from "./ids.ts";
+import { freeBalance, giveToken, takeToken } from "./pockets.ts";
 import { isUnified, rebalance } from "./unified.ts";
 import type { TokenListing } from "./universe.ts";
 import { accountOf, collect, priceOf, recordLedger, touch, type Vault, type World } from "./world.ts";
@@ -43,31 +44,9 @@ export const withdrawable = (account: Account, dex: string): Fixed => {
   return found === undefined ? 0n : dexMargin(account, found).withdrawable;
 };
 
-function freeBalance(account: Account, token: number): Fixed {
-  const balance = account.spot.get(token);
-  return balance === undefined ? 0n : balance.total - balance.hold;
-}
-
-function takeToken(account: Account, token: number, amount: Fixed): Fixed {
-  const balance = balanceOf(account, token);
-  const entry =
-    balance.total > 0n ? min(balance.entryNtl, mulDiv(balance.entryNtl, amount, balance.total)) : 0n;
-  balance.total -= amount;
-  balance.entryNtl -= entry;
-  return entry;
-}
-
-function giveToken(account: Account, token: number, amount: Fixed, entryNtl: Fixed): void {
-  const balance = balanceOf(account, token);
-  balance.total += amount;
-  balance.entryNtl += entryNtl;
-}
-
 export function withdraw(world: World, account: Account, usd: Fixed, nonce: number): Refused {
-  const source = isUnified(account) ? freeBalance(account, USDC) : withdrawable(account, "");
-  if (usd <= WITHDRAWAL_FEE || usd > source) return "Insufficient balance for withdrawal.";
-  if (isUnified(account)) takeToken(account, USDC, usd);
-  else dexOf(account, "").usd -= usd;
+  if (usd <= WITHDRAWAL_FEE || usd > freeDollars(account)) return "Insufficient balance for withdrawal.";
+  takeDollars(account, usd);
   account.cumLedger -= usd;
   collect(world, USDC, usd);
   recordLedger(world, [account.user], {
@@ -97,14 +76,41 @@ export function classTransfer(world: World, account: Account, usd: Fixed, toPerp
   return null;
 }
 
+/** The same between spot and one dex. */
+export function dexClassTransfer(
+  world: World,
+  account: Account,
+  dex: string,
+  usd: Fixed,
+  toPerp: boolean,
+): Refused {
+  if (isUnified(account)) return "Action disabled when unified account is active";
+  if (!world.universe.dexes.some(({ name }) => name === dex)) return `Invalid dex ${JSON.stringify(dex)}.`;
+  if (usd <= 0n || usd > (toPerp ? freeBalance(account, USDC) : withdrawable(account, dex)))
+    return "Insufficient balance for transfer.";
+  if (toPerp) takeToken(account, USDC, usd);
+  else giveToken(account, USDC, usd, 0n);
+  dexOf(account, dex).usd += toPerp ? usd : -usd;
+  const amount = format(usd);
+  recordLedger(world, [account.user], { type: "perpDexClassTransfer", amount, token: "USDC", dex, toPerp });
+  return null;
+}
+
+/** What may leave the account in dollars: from spot where collateral is pooled. */
+const freeDollars = (account: Account): Fixed =>
+  isUnified(account) ? freeBalance(account, USDC) : withdrawable(account, "");
+
+function takeDollars(account: Account, usd: Fixed): void {
+  if (isUnified(account)) takeToken(account, USDC, usd);
+  else dexOf(account, "").usd -= usd;
+}
+
 /** USDC between the perp accounts of two users. */
 export function usdSend(world: World, from: Account, destination: string, usd: Fixed): Refused {
   const fee = world.accounts.has(destination) ? 0n : ACTIVATION_FEE;
-  const source = isUnified(from) ? freeBalance(from, USDC) : withdrawable(from, "");
-  if (usd <= 0n || usd + fee > source) return "Insufficient balance for transfer.";
+  if (usd <= 0n || usd + fee > freeDollars(from)) return "Insufficient balance for transfer.";
   const to = accountOf(world, destination);
-  if (isUnified(from)) takeToken(from, USDC, usd + fee);
-  else dexOf(from, "").usd -= usd + fee;
+  takeDollars(from, usd + fee);
   dexOf(to, "").usd += usd;
   rebalance(to);
   collect(world, USDC, fee);
@@ -207,9 +213,10 @@ export function sendAsset(world: World, from: Account, move: AssetMove): Refused
 
 /** Perp USDC between a master and its sub-account. */
 export function subAccountTransfer(world: World, from: Account, to: Account, usd: Fixed): Refused {
-  if (usd <= 0n || usd > withdrawable(from, "")) return "Insufficient balance for transfer.";
-  dexOf(from, "").usd -= usd;
+  if (usd <= 0n || usd > freeDollars(from)) return "Insufficient balance for transfer.";
+  takeDollars(from, usd);
   dexOf(to, "").usd += usd;
+  rebalance(to);
   recordLedger(world, [from.user, to.user], {
     type: "subAccountTransfer",
     usdc: format(usd),
@@ -229,8 +236,8 @@ export function vaultTransfer(
   const pool = dexOf(accountOf(world, vault.address), "");
   const held = vault.followers.get(account.user);
   if (isDeposit) {
-    if (usd <= 0n || usd > withdrawable(account, "")) return "Insufficient balance for vault deposit.";
-    dexOf(account, "").usd -= usd;
+    if (usd <= 0n || usd > freeDollars(account)) return "Insufficient balance for vault deposit.";
+    takeDollars(account, usd);
     pool.usd += usd;
     vault.followers.set(account.user, {
       equity: (held?.equity ?? 0n) + usd,
@@ -265,6 +272,25 @@ export function vaultTransfer(
     netWithdrawnUsd: format(usd),
   };
   recordLedger(world, [account.user, vault.address], delta);
+  return null;
+}
+
+/** Pays a part of the vault to all followers, by their shares. */
+export function vaultDistribute(world: World, vault: Vault, usd: Fixed): Refused {
+  const account = accountOf(world, vault.address);
+  if (usd <= 0n || usd > withdrawable(account, "")) return "Insufficient vault equity.";
+  let total = 0n;
+  for (const { equity } of vault.followers.values()) total += equity;
+  for (const [user, { equity }] of vault.followers) {
+    const share = truncate(mulDiv(usd, equity, total), 6);
+    if (share === 0n) continue;
+    const follower = accountOf(world, user);
+    dexOf(account, "").usd -= share;
+    dexOf(follower, "").usd += share;
+    rebalance(follower);
+    const delta = { type: "vaultDistribution", vault: vault.address, usdc: format(share) };
+    recordLedger(world, [user, vault.address], delta);
+  }
   return null;
 }
 

@@ -93,13 +93,22 @@ export function poolOf(world: World, account: Account): Pool {
   }
   if (account.abstraction !== "portfolioMargin") return pool;
   // Half of what is not lent counts too: 0.5 + 0.5 · LTV. Read off the real sub-account: 3012.93 against 2008.62 lent.
-  pool.equity += collateralValue(world, account, (ltv) => 50n + ltv / 2n);
+  pool.equity += collateralValue(world, account, (ltv) => 50n + ltv / 2n) - debtValue(world, account);
   return pool;
 }
 
 /** What portfolio margin would lend against the tokens held. */
 export const borrowable = (world: World, account: Account): Fixed =>
-  account.abstraction === "portfolioMargin" ? collateralValue(world, account, (ltv) => ltv) : 0n;
+  account.abstraction === "portfolioMargin"
+    ? max(0n, collateralValue(world, account, (ltv) => ltv) - debtValue(world, account))
+    : 0n;
+
+/** What is owed, at its price. */
+export function debtValue(world: World, account: Account): Fixed {
+  let value = 0n;
+  for (const [token, { owed }] of account.loans) value += mul(owed, priceOf(world, token));
+  return value;
+}
 
 function collateralValue(world: World, account: Account, percent: (ltv: bigint) => bigint): Fixed {
   let value = 0n;

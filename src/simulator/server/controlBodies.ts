@@ -6,7 +6,7 @@ import { z } from "zod";
 import { isDecimal } from "../../runtime/decimal.ts";
 import type { Json, JsonObject } from "../contract.ts";
 import type { ActiveAccount } from "../exchange/activeAccounts.ts";
-import type { Script } from "../exchange/script.ts";
+import { COSTS, type Script } from "../exchange/script.ts";
 import type { Switches as ModelSwitches } from "../exchange/switches.ts";
 import { CONNECT_FAULTS, type FaultRule, FRAME_FAULTS, REQUEST_FAULTS } from "../faults.ts";
 import type { SwitchSettings } from "./switches.ts";
@@ -87,6 +87,16 @@ export const scriptBody = z.discriminatedUnion("type", [
   z.strictObject({ type: kind("dustConversion"), user: address, coin: z.string() }),
   z.strictObject({ type: kind("createVault"), leader: address, name: z.string(), usd: positiveDecimal }),
   z.strictObject({ type: kind("mint"), user: address, token: z.string(), amount: positiveDecimal }),
+  z.strictObject({ type: kind("reward"), user: address, token: z.string(), amount: positiveDecimal }),
+  z.strictObject({ type: kind("stakeReward"), user: address, amount: positiveDecimal }),
+  z.strictObject({ type: kind("bonus"), user: address, usd: positiveDecimal }),
+  z.strictObject({
+    type: kind("cost"),
+    user: address,
+    cost: z.enum(COSTS),
+    token: z.string(),
+    amount: positiveDecimal,
+  }),
   z.strictObject({ type: kind("mintOutcome"), user: address, outcome, amount: positiveDecimal }),
   z.strictObject({
     type: kind("ledger"),
@@ -126,6 +136,7 @@ const modelSwitches = {
   observeTraders: z.boolean(),
   historyLimit: z.int().positive().nullable(),
   addressLimits: z.boolean(),
+  unstakeMs: natural,
   defaultAbstraction: z.enum(["default", "unifiedAccount", "disabled"]),
 };
 const serverSwitches = {
