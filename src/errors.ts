@@ -69,6 +69,14 @@ export class StoreError extends HlsyncError {
   }
 }
 
+/** As many wait for the database as may: it was not asked. */
+export class BusyError extends StoreError {
+  override readonly code = "BUSY";
+  constructor(message: string) {
+    super(message, { transient: true });
+  }
+}
+
 /** The database's schema is older or newer than this program can serve: exit 3. */
 export class MigrationError extends HlsyncError {
   readonly code = "MIGRATION";

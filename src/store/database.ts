@@ -8,11 +8,23 @@
  */
 export type Row = Record<string, unknown>;
 
+export interface Patience {
+  /** Gives the statement up, at the server too; the call rejects with its reason. */
+  signal?: AbortSignal;
+  /** Gives it up after this long; the connection's own limit if absent. */
+  timeoutMs?: number;
+}
+
 /** What may be asked. */
 export interface Queryable {
   /** Without `params` the text may hold several statements (one transaction); the rows of the last one come back. */
-  query<R extends Row = Row>(sql: string, params?: readonly unknown[]): Promise<R[]>;
+  query<R extends Row = Row>(sql: string, params?: readonly unknown[], patience?: Patience): Promise<R[]>;
 }
+
+/** The same database for somebody who may leave: what is asked through it is given up then. */
+export const askedBy = (db: Queryable, signal: AbortSignal): Queryable => ({
+  query: (sql, params, patience) => db.query(sql, params, { ...patience, signal }),
+});
 
 /** What was opened, and must be closed. */
 export interface Database extends Queryable {

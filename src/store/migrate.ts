@@ -15,6 +15,8 @@ import type { Database } from "./database.ts";
 import { knownDefinitions } from "./definitions.ts";
 import { NO_PRIVILEGE } from "./postgres.ts";
 
+/** A migration may have to go through all of a long history. */
+const WITHIN_MS = 3_600_000;
 const FOLDER = new URL("../../migrations/", import.meta.url);
 /** int8multirange, SQL-standard function bodies and `create or replace trigger` came with 14. */
 const OLDEST_SERVER = 14;
@@ -220,7 +222,7 @@ export async function migrate(database: Database): Promise<string[]> {
     const names = namesOf(pending);
     if (names.length === 0) return [];
     try {
-      await database.query(scriptOf(pending));
+      await database.query(scriptOf(pending), undefined, { timeoutMs: WITHIN_MS });
       return names;
     } catch (error) {
       const state = error instanceof StoreError ? error.sqlState : null;

@@ -1,17 +1,20 @@
 /**
  * `Database` over the `pg` pool. Guarantees: unnamed statements only, no session state, at most `maxConnections`
- * connections; a connection that failed or timed out is closed, never reused; `close` ends within `CLOSE_WITHIN_MS`,
- * also where the server hangs; every failure is a `StoreError` that says in one line what is wrong and what to do,
- * with the password masked.
+ * connections; a connection that failed or whose statement was given up is closed, never reused; `close` ends within
+ * `CLOSE_WITHIN_MS`, also where the server hangs; every failure is a `StoreError` that says in one line what is wrong
+ * and what to do, with the password masked.
  *
- * The statement timeout runs in the client, because a pooler refuses the startup parameter and forgets `set`. What
- * the server made of a timed-out statement is unknown; writes are joins, so trying again is safe.
+ * The statement timeout runs in the client, because a pooler refuses the startup parameter and forgets `set`. What is
+ * given up, by time-out, signal or `close`, is cancelled at the server. What that made of it is unknown; writes are
+ * joins, so trying again is safe.
  */
 import { connect as connectSocket, type Socket } from "node:net";
 import pg from "pg";
-import { StoreError } from "../errors.ts";
+import { BusyError, StoreError } from "../errors.ts";
+import { orAborted } from "../runtime/abort.ts";
 import { maskUrls } from "../runtime/log.ts";
-import type { Database, Row } from "./database.ts";
+import { type BackendKey, cancelStatement } from "./cancel.ts";
+import type { Database, Patience, Row } from "./database.ts";
 import { type Environment, parseTarget, type Target } from "./target.ts";
 
 export interface PostgresOptions {
@@ -21,6 +24,8 @@ export interface PostgresOptions {
   connectTimeoutMs?: number;
   /** Wait for the answer to a statement. */
   statementTimeoutMs?: number;
+  /** Queries that may wait for a connection; the next one is refused with `BusyError`. */
+  waitingMax?: number;
   /** Where `PG…` variables are looked up; the process's own if absent. */
   environment?: Environment;
 }
@@ -103,14 +108,25 @@ export function cut(client: pg.Client): void {
   (client as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
 }
 
+const keyOf = (client: pg.PoolClient): BackendKey => {
+  const { processID: processId, secretKey: secret } = client as unknown as {
+    processID: number;
+    secretKey: number;
+  };
+  return { processId, secret };
+};
+
 class PostgresDatabase implements Database {
   readonly #target: Target;
   readonly #pool: pg.Pool;
   readonly #maxConnections: number;
   readonly #connectTimeoutMs: number;
   readonly #statementTimeoutMs: number;
+  readonly #waitingMax: number;
   /** Connections, those that are being made included. */
   readonly #clients = new Set<pg.Client>();
+  /** Those with a statement under way. */
+  readonly #asked = new Set<pg.PoolClient>();
   #closing: Promise<void> | null = null;
 
   constructor(target: Target, options: PostgresOptions) {
@@ -118,6 +134,7 @@ class PostgresDatabase implements Database {
     this.#maxConnections = options.maxConnections ?? 4;
     this.#connectTimeoutMs = options.connectTimeoutMs ?? 10_000;
     this.#statementTimeoutMs = options.statementTimeoutMs ?? 60_000;
+    this.#waitingMax = options.waitingMax ?? Number.POSITIVE_INFINITY;
     const clients = this.#clients;
     this.#pool = new pg.Pool({
       ...target.config,
@@ -130,7 +147,6 @@ class PostgresDatabase implements Database {
       },
       max: this.#maxConnections,
       connectionTimeoutMillis: this.#connectTimeoutMs,
-      query_timeout: this.#statementTimeoutMs,
       idleTimeoutMillis: 30_000,
       keepAlive: true,
       types,
@@ -139,31 +155,75 @@ class PostgresDatabase implements Database {
     this.#pool.on("error", () => {});
   }
 
-  async query<R extends Row = Row>(sql: string, params?: readonly unknown[]): Promise<R[]> {
+  async query<R extends Row = Row>(
+    sql: string,
+    params?: readonly unknown[],
+    { signal, timeoutMs = this.#statementTimeoutMs }: Patience = {},
+  ): Promise<R[]> {
     if (this.#closing) throw new StoreError(`${this.describe()} is closed`, { transient: false });
-    const client = await this.#pool.connect().catch(async (error: unknown) => {
-      throw await this.#explainConnect(error);
-    });
+    const client = await this.#connection(signal);
+    const giveUp = new AbortController();
+    const late = setTimeout(() => giveUp.abort(this.#lateError(timeoutMs)), timeoutMs);
+    const onAbort = () => giveUp.abort(signal?.reason);
+    signal?.addEventListener("abort", onAbort, { once: true });
     let failed: Error | undefined;
     // Between two answers the connection can break without a query to tell; unheard, that would end the process.
     const onError = (error: Error) => {
       failed = error;
     };
     client.on("error", onError);
+    this.#asked.add(client);
     try {
-      const result: pg.QueryResult<R> | pg.QueryResult<R>[] = await client.query<R>(
-        sql,
-        params as unknown[] | undefined,
-      );
+      const statement = client.query<R>(sql, params as unknown[] | undefined);
+      const result: pg.QueryResult<R> | pg.QueryResult<R>[] = await orAborted(statement, giveUp.signal);
       return Array.isArray(result) ? (result.at(-1)?.rows ?? []) : result.rows;
     } catch (error) {
+      if (giveUp.signal.aborted) throw giveUp.signal.reason;
       const explained = this.#explainQuery(error);
       if (explained.sqlState === null || explained.transient) failed = explained;
       throw explained;
     } finally {
-      client.off("error", onError);
-      client.release(failed ?? false);
+      clearTimeout(late);
+      signal?.removeEventListener("abort", onAbort);
+      if (giveUp.signal.aborted) void this.#giveUp(client);
+      else {
+        this.#asked.delete(client);
+        client.off("error", onError);
+        client.release(failed ?? false);
+      }
     }
+  }
+
+  async #connection(signal: AbortSignal | undefined): Promise<pg.PoolClient> {
+    signal?.throwIfAborted();
+    if (this.#pool.waitingCount >= this.#waitingMax)
+      throw new BusyError(`${this.#waitingMax} queries wait for the database already`);
+    const connecting = this.#pool.connect();
+    try {
+      return await orAborted(connecting, signal);
+    } catch (error) {
+      if (!signal?.aborted) throw await this.#explainConnect(error);
+      connecting.then(
+        (client) => client.release(),
+        () => {},
+      );
+      throw signal.reason;
+    }
+  }
+
+  /** The request to cancel could hit the next statement of this connection: it has none. */
+  async #giveUp(client: pg.PoolClient): Promise<void> {
+    await cancelStatement(this.#target, keyOf(client));
+    this.#asked.delete(client);
+    client.release(true);
+  }
+
+  #lateError(timeoutMs: number): StoreError {
+    return this.#storeError(
+      `no answer from PostgreSQL at ${this.#target.place} within ${timeoutMs} ms`,
+      undefined,
+      true,
+    );
   }
 
   close(): Promise<void> {
@@ -172,9 +232,13 @@ class PostgresDatabase implements Database {
   }
 
   async #end(): Promise<void> {
-    const late = setTimeout(() => this.#clients.forEach(cut), CLOSE_WITHIN_MS / 2);
+    const late = setTimeout(() => {
+      for (const client of this.#asked) void cancelStatement(this.#target, keyOf(client));
+    }, CLOSE_WITHIN_MS / 2);
+    const tooLate = setTimeout(() => this.#clients.forEach(cut), CLOSE_WITHIN_MS - 50);
     await this.#pool.end();
     clearTimeout(late);
+    clearTimeout(tooLate);
   }
 
   describe(): string {
@@ -250,12 +314,6 @@ class PostgresDatabase implements Database {
         root.code,
       );
     }
-    if (/^query read timeout/i.test(root.message))
-      return this.#storeError(
-        `no answer from PostgreSQL at ${this.#target.place} within ${this.#statementTimeoutMs} ms`,
-        error,
-        true,
-      );
     return this.#storeError(
       `lost the connection to PostgreSQL at ${this.#target.place}: ${UNREACHABLE[root.code ?? ""] ?? root.message}`,
       error,

@@ -32,11 +32,11 @@ export class DatabasePulse {
   /** The same database, with every query noticed. */
   over(db: Queryable): Queryable {
     return {
-      query: async (sql, params) => {
+      query: async (sql, params, patience) => {
         const query = Symbol();
         this.#waiting.set(query, this.#clock.now());
         try {
-          const rows = await db.query<never>(sql, params);
+          const rows = await db.query<never>(sql, params, patience);
           this.#answered();
           return rows;
         } catch (error) {
