@@ -257,7 +257,13 @@ export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
     parse: database,
     fallback: "./.hlsync/db",
   },
-  db: { flag: "--no-db", env: [], help: "console only, store nothing", parse: flag, fallback: "true" },
+  db: {
+    flag: "--no-db",
+    env: [],
+    help: "keep nothing: a database that is gone with the process",
+    parse: flag,
+    fallback: "true",
+  },
   markets: {
     flag: "--markets <coins|all>",
     env: ["HLSYNC_MARKETS"],

@@ -2,7 +2,7 @@
  * The public surface: what a program that embeds hlsync may rely on. Everything else may change between versions.
  *
  * - follow accounts into a store: `Engine`, with `createInfoClient`, `createStreams` and a `Store`;
- * - the store: `openPostgres` or `openEmbedded`, `migrate`, `openStore`, `createMemoryStore`;
+ * - the store: `openPostgres` or `openEmbedded`, `migrate`, `openStore`;
  * - read the venue's frames and answers without trust: `readFrame`, `INFO`;
  * - the simulated exchange for tests: `createVenue`, `startSimulator`, and in virtual time `createWorld`, `VirtualClock`.
  */
@@ -23,7 +23,6 @@ export { startSimulator } from "./simulator/server/server.ts";
 export { createWorld, VirtualClock } from "./simulator/world.ts";
 export type { Database } from "./store/database.ts";
 export { openEmbedded } from "./store/embedded.ts";
-export { createMemoryStore } from "./store/memory.ts";
 export { migrate } from "./store/migrate.ts";
 export { openPostgres } from "./store/postgres.ts";
 export { openStore } from "./store/store.ts";

@@ -49,16 +49,13 @@ export async function registerChannels(
 }
 
 export const alertsOutput: StartOutput = async (deps) => {
-  const { context, store } = deps;
+  const { context, own, watch: looks } = deps;
   const { options, clock, log } = context;
   const rules = ruleSet(options.alert);
-  if (store === null) {
-    if (options.alertTo.length > 0) log.warn("no alerts without a database (--no-db)");
-    return null;
-  }
   const http = createHttpSend({ clock });
   const watch = new AlertWatch({
-    db: store.database,
+    db: own,
+    reads: looks,
     clock,
     log: log.with({ part: "alerts" }),
     holder: holderName(),

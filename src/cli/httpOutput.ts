@@ -5,7 +5,7 @@ import { startHttp } from "../outputs/http/start.ts";
 import { programVersion } from "../runtime/version.ts";
 import type { StartOutput } from "./outputs.ts";
 
-export const httpOutput: StartOutput = ({ context, following, store, attempts }) => {
+export const httpOutput: StartOutput = ({ context, following, own, watch, reads, attempts }) => {
   const { options, clock, log, print } = context;
   const { engine, feed, venue } = following;
   return startHttp({
@@ -17,8 +17,10 @@ export const httpOutput: StartOutput = ({ context, following, store, attempts })
     attempts,
     limiter: venue.limiter,
     info: venue.info,
-    reads: store?.database ?? null,
-    ...(store ? { alerting: alertingOf(options) } : {}),
+    own,
+    watch,
+    reads,
+    alerting: alertingOf(options),
     clock,
     log,
     // With --json stdout is NDJSON only.

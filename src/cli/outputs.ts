@@ -6,19 +6,16 @@ import { StoreError } from "../errors.ts";
 import type { DeliveryAttempt } from "../outputs/delivery/bridge.ts";
 import { createFeed, type Feed } from "../outputs/feed.ts";
 import type { Service } from "../runtime/lifecycle.ts";
-import type { DatabaseStore } from "../store/store.ts";
 import { alertsOutput } from "./alertsOutput.ts";
 import type { Context } from "./command.ts";
 import { httpOutput } from "./httpOutput.ts";
 import { retentionOutput } from "./retentionOutput.ts";
 import { webhooksOutput } from "./webhooksOutput.ts";
-import type { Following } from "./wire.ts";
+import type { Following, OutputDatabases } from "./wire.ts";
 
-/** What outputs read. `store` is null with `--no-db`: then only what needs no database is started. */
-export interface OutputDeps {
+export interface OutputDeps extends OutputDatabases {
   context: Context;
   following: Following;
-  store: DatabaseStore | null;
   /** What the webhook bridge tried, for whoever counts it. */
   attempts: Feed<DeliveryAttempt>;
 }

@@ -2,15 +2,15 @@
  * Keeps the database bounded while `run` follows: what machinery and market data no longer need is deleted, a bounded
  * number of rows at a time. Account tables are kept for ever. A failure is tried again at the next turn.
  */
-import type { Retention } from "../store/store.ts";
+import { openStore, type Retention } from "../store/store.ts";
 import type { StartOutput } from "./outputs.ts";
 
 /** An endpoint or reader of the outbox that stood still for longer begins at what is left. */
 export const RETENTION: Retention = { outboxDays: 30, quarantineDays: 90, marketDays: 30 };
 const EVERY_MS = 3_600_000;
 
-export const retentionOutput: StartOutput = async ({ context: { clock, log }, store }) => {
-  if (store === null) return null;
+export const retentionOutput: StartOutput = async ({ context: { clock, log }, own }) => {
+  const store = openStore(own);
   let cancel = () => {};
   let turn: Promise<void> = Promise.resolve();
   const schedule = () => {

@@ -17,15 +17,14 @@ export const holderName = (): string => `${hostname()}:${process.pid}:${randomUU
 export const aliasesOf = ({ account }: Context["options"]): Aliases =>
   new Map(account.flatMap(({ address, alias }) => (alias === null ? [] : [[address, alias] as const])));
 
-export const webhooksOutput: StartOutput = async ({ context, following, store, attempts }) => {
-  if (store === null) return null;
+export const webhooksOutput: StartOutput = async ({ context, following, own, attempts }) => {
   const { options, clock, log } = context;
   const http = createHttpSend({ clock });
   const channels = channelsOf(context, http);
-  await registerChannels(store.database, channels, clock.now());
+  await registerChannels(own, channels, clock.now());
   const sinkDeps = { http, clock, aliases: aliasesOf(options), timeoutMs: ATTEMPT_TIMEOUT_MS };
   const bridge = new DeliveryBridge({
-    db: store.database,
+    db: own,
     clock,
     random: systemRandom,
     log: log.with({ part: "webhooks" }),

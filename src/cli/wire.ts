@@ -17,10 +17,10 @@ import { systemRandom } from "../runtime/random.ts";
 import type { Database } from "../store/database.ts";
 import { NO_ENVIRONMENT, openEmbedded, RELEASE_NEEDS_MS } from "../store/embedded.ts";
 import { hasEmbeddedDatabase } from "../store/embeddedFolder.ts";
-import { createMemoryStore } from "../store/memory.ts";
 import { migrate, requireMigrated } from "../store/migrate.ts";
 import { CLOSE_WITHIN_MS, openPostgres, type PostgresOptions } from "../store/postgres.ts";
 import { type DatabaseStore, openStore } from "../store/store.ts";
+import { makeTemporaryFolder, removeFolder } from "../store/temporary.ts";
 import type { Progress } from "../sync/account/account.ts";
 import { Engine, type EngineConfig, type EngineDeps } from "../sync/engine.ts";
 import type { OpenStream, Store, VenueInfo } from "../sync/ports.ts";
@@ -142,13 +142,33 @@ export function openLeases({ connect }: OpenDatabase): NonNullable<EngineDeps["s
   return { leases: openStore(database), holder };
 }
 
-/** The store that `run` and `monitor` follow into: the database, or memory with `--no-db`. */
-export async function openFor(
-  context: Context,
-): Promise<{ store: Store; database: MigratedDatabase | null }> {
-  if (!context.options.db) return { store: createMemoryStore(), database: null };
-  const opened = await openMigrated(context);
-  return { store: opened.store, database: opened };
+/** The database that `run` and `monitor` follow into; with `--no-db` one that is gone with the process. */
+export async function openToFollow(context: Context): Promise<MigratedDatabase> {
+  const { options, lifecycle } = context;
+  if (options.db) return openMigrated(context);
+  const folder = await makeTemporaryFolder(context);
+  lifecycle.add({ name: "temporary database", stop: async () => removeFolder(folder) });
+  return openMigrated({ ...context, options: { ...options, database: folder } });
+}
+
+/** A reader who waits longer than this has asked for too much. */
+const READ_WITHIN_MS = 20_000;
+const READS_WAITING_MAX = 60;
+
+/** Connections of outputs, apart from those that write and from each other: none keeps another waiting. */
+export interface OutputDatabases {
+  /** For what hlsync itself must know and note soon, leases among it: short statements. */
+  own: Database;
+  /** For what alerts and open pages look at all the time. */
+  watch: Database;
+  /** For what people ask, however long it takes; with many waiting, the next is refused. */
+  reads: Database;
+}
+
+export function openReaders({ connect }: OpenDatabase): OutputDatabases {
+  const open = (waitingMax = Number.POSITIVE_INFINITY) =>
+    connect({ maxConnections: 2, statementTimeoutMs: READ_WITHIN_MS, waitingMax });
+  return { own: open(), watch: open(), reads: open(READS_WAITING_MAX) };
 }
 
 export interface Venue {

@@ -130,6 +130,8 @@ export async function startHandServer(
         }),
       },
       info,
+      own: store.database,
+      watch: store.database,
       reads: store.database,
       alerting: { rules: 14, channels: 0 },
       clock: systemClock,

@@ -108,8 +108,8 @@ describe("the package", { timeout: 180_000 }, () => {
   it("can be embedded: its types hold in a strict program, which then runs", async () => {
     writeFileSync(
       join(installed.path, "program.mts"),
-      `import { createVenue, type Store, createMemoryStore, TransportError } from "hlsync";
-       const store: Store = createMemoryStore();
+      `import { createVenue, type Store, openStore, TransportError } from "hlsync";
+       const store: Store = openStore({ query: async () => [], close: async () => {}, describe: () => "" });
        const venue = createVenue({ seed: 1, startMs: 1_790_000_000_000 });
        venue.deposit("0x${"a".repeat(40)}", "1000");
        const problem: Error = new TransportError("none");

@@ -3,7 +3,7 @@
  * never delays or stops anything; asks the venue only with what nobody else needs of the budget, at most
  * `ROLES_ASKED_MAX` times.
  */
-import type { Database } from "../../store/database.ts";
+import type { Queryable } from "../../store/database.ts";
 import type { VenueInfo } from "../../sync/ports.ts";
 import type { Context } from "../command.ts";
 import { isUrl } from "../wire.ts";
@@ -16,8 +16,7 @@ import { checkVenue, endpointsFinding, networkOf } from "./venue.ts";
 /** Each costs a weight of 60. */
 const ROLES_ASKED_MAX = 5;
 
-/** `database` is null with `--no-db`. */
-export function warnAtStart(context: Context, info: VenueInfo, database: Database | null): void {
+export function warnAtStart(context: Context, info: VenueInfo, database: Queryable): void {
   const { options, log, signal } = context;
   const tell = (findings: readonly Finding[]) => {
     for (const { check, status, says, why, fix } of findings)
@@ -27,7 +26,7 @@ export function warnAtStart(context: Context, info: VenueInfo, database: Databas
   const inquire = async () => {
     tell([endpointsFinding(options), budgetFinding(options)]);
     if (options.db && isUrl(options.database)) tell([tlsFinding(options.database)]);
-    if (database) tell(asList(await accessFinding(database)));
+    tell(asList(await accessFinding(database)));
     // A simulator or a node of one's own may well have another time.
     if (networkOf(options.apiUrl) !== null)
       tell((await checkVenue(info, options.apiUrl, ask.priority, signal)).findings);

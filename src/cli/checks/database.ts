@@ -4,7 +4,7 @@
  */
 import { MigrationError, StoreError } from "../../errors.ts";
 import type { Clock } from "../../runtime/clock.ts";
-import type { Database } from "../../store/database.ts";
+import type { Database, Queryable } from "../../store/database.ts";
 import { heldLeases } from "../../store/leases.ts";
 import { pendingMigrations } from "../../store/migrate.ts";
 import { NO_PRIVILEGE, openPostgres } from "../../store/postgres.ts";
@@ -276,7 +276,7 @@ interface Opening extends Record<string, unknown> {
 }
 
 /** Whether anything of hlsync is open beyond the chosen preset; null before the first migration and where no API is. */
-export async function accessFinding(database: Database): Promise<Finding | null> {
+export async function accessFinding(database: Queryable): Promise<Finding | null> {
   const [facts] = await database.query<{ known: boolean; api: boolean }>(
     `select to_regrole('anon') is not null or to_regrole('authenticated') is not null as api,
        exists (select from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace

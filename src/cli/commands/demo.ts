@@ -45,7 +45,7 @@ export const demo: Command = {
           if (options.json) return;
           print(`following simulated account ${address} at ${simulator.url}`);
           print(
-            `look into it:  psql '${opened?.url}' -c 'select * from hl_fills order by fill_time desc limit 5'`,
+            `look into it:  psql '${opened.url}' -c 'select * from hl_fills order by fill_time desc limit 5'`,
           );
           print("every committed change is printed below; Ctrl-C stops");
         },

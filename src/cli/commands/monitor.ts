@@ -18,10 +18,10 @@ import { render } from "../../outputs/terminal/screen.ts";
 import { Terminal } from "../../outputs/terminal/terminal.ts";
 import { NETWORKS } from "../../protocol/limits.ts";
 import { createLog } from "../../runtime/log.ts";
-import type { DatabaseStore } from "../../store/store.ts";
+import { type DatabaseStore, openStore } from "../../store/store.ts";
 import type { ChangeEvent } from "../../sync/events.ts";
 import { type Command, type Context, requireAccounts } from "../command.ts";
-import type { Following } from "../wire.ts";
+import { type Following, openReaders } from "../wire.ts";
 import { followUntilStopped, run } from "./run.ts";
 
 export const monitor: Command = {
@@ -153,11 +153,11 @@ async function onScreen(context: Context): Promise<number> {
         onProgress: (progress) => noteProgress(book, progress, clock.now()),
         onFollowing(made, opened) {
           following = made;
-          store = opened?.store ?? null;
+          store = openStore(openReaders(opened).reads);
           state = {
             ...state,
             starting: "reaching the venue …",
-            database: opened?.database.describe() ?? "no database",
+            database: options.db ? opened.database.describe() : "no database",
           };
           made.feed.subscribe(({ applied }) => {
             append(tape, applied.events, TAPE_MAX);

@@ -10,14 +10,7 @@ import { checkAlerts } from "../alertsOutput.ts";
 import { warnAtStart } from "../checks/atStart.ts";
 import { type Command, type Context, EXIT, requireAccounts } from "../command.ts";
 import { startOutputs } from "../outputs.ts";
-import {
-  type Following,
-  follow,
-  type MigratedDatabase,
-  type OpenDatabase,
-  openFor,
-  openLeases,
-} from "../wire.ts";
+import { type Following, follow, type OpenDatabase, openLeases, openReaders, openToFollow } from "../wire.ts";
 
 export const run: Command = {
   name: "run",
@@ -79,24 +72,23 @@ export interface FollowOptions {
   /** False only looks: no dashboard, alerts, webhooks or metrics. */
   serving?: false;
   /** Runs before the engine starts: nothing that it commits is missed. */
-  onFollowing?: (following: Following, database: MigratedDatabase | null) => void;
+  onFollowing?: (following: Following, opened: OpenDatabase) => void;
   onProgress?: (progress: Progress) => void;
   /** Runs once the engine does. */
-  onStarted?: (following: Following, database: OpenDatabase | null) => void;
+  onStarted?: (following: Following, opened: OpenDatabase) => void;
 }
 
 /** Follows until the context's signal. Resolves with the exit code; what it opened is stopped with the program. */
 export async function followUntilStopped(context: Context, options: FollowOptions): Promise<number> {
   const { log, signal } = context;
-  const { store, database } = await openFor(context);
-  const shared = options.sharing && database ? openLeases(database) : null;
+  const opened = await openToFollow(context);
   const { onProgress } = options;
-  const following = follow(context, store, {
-    ...(shared ? { shared } : {}),
+  const following = follow(context, opened.store, {
+    ...(options.sharing ? { shared: openLeases(opened) } : {}),
     ...(onProgress ? { onProgress } : {}),
   });
   const { engine, feed, failed } = following;
-  options.onFollowing?.(following, database);
+  options.onFollowing?.(following, opened);
   if (options.printing) feed.subscribe(printer(context));
   const begin = async () => {
     await engine.start();
@@ -104,11 +96,11 @@ export async function followUntilStopped(context: Context, options: FollowOption
     const { accounts } = engine.status();
     const active = accounts.filter(({ role }) => role === "active").length;
     // A standby asks the venue nothing.
-    if (active > 0) warnAtStart(context, following.venue.info, database?.database ?? null);
-    const where = database?.database.describe() ?? "none";
+    if (active > 0) warnAtStart(context, following.venue.info, opened.database);
+    const where = context.options.db ? opened.database.describe() : "none";
     log.info("following", { accounts: active, onStandby: accounts.length - active, database: where });
-    if (options.serving !== false) await startOutputs({ context, following, store: database?.store ?? null });
-    options.onStarted?.(following, database);
+    if (options.serving !== false) await startOutputs({ context, following, ...openReaders(opened) });
+    options.onStarted?.(following, opened);
   };
   await Promise.race([begin(), failed, untilAborted(signal)]);
   await Promise.race([untilAborted(signal), failed]);

@@ -75,6 +75,8 @@ export interface Followed {
 
 export interface WatchDeps {
   db: Queryable;
+  /** For what is judged: it may take longer than what must be noted soon. `db` if absent. */
+  reads?: Queryable;
   clock: Clock;
   log: Log;
   holder: string;
@@ -112,7 +114,7 @@ interface Lane {
 
 export class AlertWatch implements Service {
   readonly name = "alerts";
-  readonly #deps: WatchDeps;
+  readonly #deps: WatchDeps & { reads: Queryable };
   readonly #abort = new AbortController();
   readonly #events: EventWatch;
   readonly #leases: Leases;
@@ -142,7 +144,7 @@ export class AlertWatch implements Service {
   constructor(deps: WatchDeps) {
     this.#pulse = new DatabasePulse(deps.clock);
     const db = this.#pulse.over(deps.db);
-    this.#deps = { ...deps, db };
+    this.#deps = { ...deps, db, reads: deps.reads ?? db };
     this.#leases = openLeases(db);
     this.#outbox = openOutbox(db);
     this.#alarm = new DatabaseAlarm({
@@ -345,10 +347,10 @@ export class AlertWatch implements Service {
   }
 
   async #judge(): Promise<void> {
-    const { db, clock, rules, options } = this.#deps;
+    const { reads, clock, rules, options } = this.#deps;
     const accounts = [...this.#lanes.keys()].filter((name) => name !== "");
     const offsetMs = this.#deps.clockOffsetMs();
-    const fast = await observeAccounts(db, rules, accounts);
+    const fast = await observeAccounts(reads, rules, accounts);
     this.#equity = fast.equity;
     this.#heard = fast.heard;
     // The venue's times, by our clock.
@@ -356,7 +358,7 @@ export class AlertWatch implements Service {
     seen.push(...this.#seenFeeds());
     if (clock.now() >= this.#dueMs.slow) {
       this.#dueMs.slow = clock.now() + options.slowMs;
-      const slow = await observeSlowly(db, accounts, clock.now());
+      const slow = await observeSlowly(reads, accounts, clock.now());
       seen.push(...slow);
       for (const one of slow) if (one.rule === "gap") await this.#stepGap(one);
       await this.#digest();
@@ -531,7 +533,7 @@ export class AlertWatch implements Service {
 
   /** Each account once a day; what was told before a restart, or by another process, is a row already. */
   async #digest(): Promise<void> {
-    const { db, clock, rules } = this.#deps;
+    const { reads, clock, rules } = this.#deps;
     const rule = rules.rules.get("daily_digest");
     const nowMs = clock.now();
     const sinceMidnightMs = nowMs % DAY_MS;
@@ -541,7 +543,7 @@ export class AlertWatch implements Service {
     for (const lane of this.#lanes.values()) {
       const account = lane.name;
       if (account === "" || lane.digestDay === day) continue;
-      const digest = await readDigest(db, account, day);
+      const digest = await readDigest(reads, account, day);
       const money = (value: string | null) => plainDecimal(value, 2);
       const result =
         digest === null

@@ -5,6 +5,7 @@
 import { INFO } from "../../protocol/infoRequests.ts";
 import { CANDLE_INTERVALS } from "../../protocol/limits.ts";
 import type { Clock } from "../../runtime/clock.ts";
+import { askedBy, type Queryable } from "../../store/database.ts";
 import type { Address } from "../../sync/events.ts";
 import type { VenueInfo } from "../../sync/ports.ts";
 import type { LatencyReport } from "../metrics/latency.ts";
@@ -16,7 +17,7 @@ import { type Handler, type HttpRequest, json, RequestError } from "./server.ts"
 export type Followed = readonly { address: Address; alias: string | null }[];
 
 export interface ApiDeps {
-  reads: read.Reads;
+  reads: Queryable;
   clock: Clock;
   info: VenueInfo;
   /** Followed now; the first one is meant when a request names none. */
@@ -49,7 +50,9 @@ const CANDLES_WAIT_MS = 10_000;
 const CANDLES_URGENT_PER_MINUTE = 4;
 
 export function apiRoutes(deps: ApiDeps): [string, Handler][] {
-  const { reads, clock } = deps;
+  const { clock } = deps;
+  // What nobody waits for any more is given up, at the database too.
+  const readsOf = ({ signal }: HttpRequest) => askedBy(deps.reads, signal);
   const account = (request: HttpRequest) => accountOf(request, deps.followed());
   const page = (request: HttpRequest): read.Page => ({
     limit: whole(request, "limit", 1, LIMIT_MAX, LIMIT_DEFAULT),
@@ -63,8 +66,8 @@ export function apiRoutes(deps: ApiDeps): [string, Handler][] {
       const who = account(request);
       const counts = whole(request, "total", 0, 1, 0) === 1;
       const [rows, total] = await Promise.all([
-        read.readPage(reads, name, who, asked),
-        counts ? read.countRows(reads, name, who, asked.fromMs) : null,
+        read.readPage(readsOf(request), name, who, asked),
+        counts ? read.countRows(readsOf(request), name, who, asked.fromMs) : null,
       ]);
       return json({ rows, more: rows.length >= asked.limit, ...(counts ? { total } : {}) });
     };
@@ -77,30 +80,30 @@ export function apiRoutes(deps: ApiDeps): [string, Handler][] {
     ["GET /api/status", () => json(deps.status())],
     [
       "GET /api/accounts",
-      async () => json({ rows: await read.readAccounts(reads), followed: deps.followed() }),
+      async (request) => json({ rows: await read.readAccounts(readsOf(request)), followed: deps.followed() }),
     ],
     [
       "GET /api/overview",
       async (request) => {
         const who = account(request);
         const [overview, drawdown] = await Promise.all([
-          read.readOverview(reads, who, clock.now()),
-          read.readDrawdown(reads, who),
+          read.readOverview(readsOf(request), who, clock.now()),
+          read.readDrawdown(readsOf(request), who),
         ]);
         return json({ account_address: who, ...overview, ...drawdown });
       },
     ],
     [
       "GET /api/positions",
-      async (request) => json({ rows: await read.readPositions(reads, account(request)) }),
+      async (request) => json({ rows: await read.readPositions(readsOf(request), account(request)) }),
     ],
     [
       "GET /api/orders",
-      async (request) => json({ rows: await read.readOpenOrders(reads, account(request)) }),
+      async (request) => json({ rows: await read.readOpenOrders(readsOf(request), account(request)) }),
     ],
     [
       "GET /api/balances",
-      async (request) => json({ rows: await read.readBalances(reads, account(request)) }),
+      async (request) => json({ rows: await read.readBalances(readsOf(request), account(request)) }),
     ],
     ["GET /api/orders/history", listing("orderHistory")],
     ["GET /api/fills", listing("fills")],
@@ -110,15 +113,15 @@ export function apiRoutes(deps: ApiDeps): [string, Handler][] {
       "GET /api/equity",
       async (request) => {
         const who = account(request);
-        const drawdown = await read.readDrawdown(reads, who);
+        const drawdown = await read.readDrawdown(readsOf(request), who);
         const capturedMs = drawdown === null ? null : Number(drawdown.captured_since_ms);
         const { fromMs, toMs } = span(request);
         const points = whole(request, "points", 2, POINTS_MAX, POINTS_DEFAULT);
         const startMs = Math.max(fromMs, capturedMs ?? fromMs);
         const endMs = Math.min(toMs, clock.now() + DAY_MS);
         const [rows, flows] = await Promise.all([
-          read.readEquity(reads, who, startMs, Math.min(endMs, clock.now() + 60_000), points),
-          read.readFlows(reads, who, startMs, endMs),
+          read.readEquity(readsOf(request), who, startMs, Math.min(endMs, clock.now() + 60_000), points),
+          read.readFlows(readsOf(request), who, startMs, endMs),
         ]);
         return json({ rows, flows, captured_since_ms: capturedMs, drawdown });
       },
@@ -129,33 +132,40 @@ export function apiRoutes(deps: ApiDeps): [string, Handler][] {
         const by = oneOf(request, "by", ["day", "coin"] as const);
         const { fromMs, toMs } = span(request);
         const day = (ms: number) => new Date(ms).toISOString().slice(0, 10);
-        return json({ rows: await read.readPnl(reads, account(request), by, day(fromMs), day(toMs)) });
+        return json({
+          rows: await read.readPnl(readsOf(request), account(request), by, day(fromMs), day(toMs)),
+        });
       },
     ],
-    ["GET /api/statistics", async (request) => json(await read.readStatistics(reads, account(request)))],
+    [
+      "GET /api/statistics",
+      async (request) => json(await read.readStatistics(readsOf(request), account(request))),
+    ],
     [
       "GET /api/coverage",
-      async (request) => json({ rows: await read.readCoverage(reads, account(request)) }),
+      async (request) => json({ rows: await read.readCoverage(readsOf(request), account(request)) }),
     ],
     [
       "GET /api/drift",
-      async (request) => json({ rows: await read.readDrift(reads, account(request), page(request)) }),
+      async (request) =>
+        json({ rows: await read.readDrift(readsOf(request), account(request), page(request)) }),
     ],
     [
       "GET /api/latency",
       async (request) => {
         const hours = whole(request, "hours", 1, LATENCY_HOURS_MAX, 6);
-        const minutes = await read.readLatency(reads, clock.now() - hours * 3_600_000);
+        const minutes = await read.readLatency(readsOf(request), clock.now() - hours * 3_600_000);
         return json({ hops: HOPS, since_start: deps.latency(), minutes });
       },
     ],
     [
       "GET /api/alerts",
-      async (request) => json({ rows: await read.readAlerts(reads, account(request), page(request)) }),
+      async (request) =>
+        json({ rows: await read.readAlerts(readsOf(request), account(request), page(request)) }),
     ],
     [
       "GET /api/deliveries",
-      async (request) => json({ rows: await read.readDeliveries(reads, page(request)) }),
+      async (request) => json({ rows: await read.readDeliveries(readsOf(request), page(request)) }),
     ],
     ["GET /api/candles", candles(deps)],
     [

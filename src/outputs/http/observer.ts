@@ -7,6 +7,7 @@
 
 import type { Clock } from "../../runtime/clock.ts";
 import type { Log } from "../../runtime/log.ts";
+import type { Queryable } from "../../store/database.ts";
 import {
   type Completeness,
   completeness,
@@ -15,7 +16,7 @@ import {
 } from "../../sync/completeness.ts";
 import type { EngineStatus } from "../../sync/engine.ts";
 import { type Address, TRACKED_STREAMS, type TrackedStream } from "../../sync/events.ts";
-import { type OutputFigures, type Reads, readOutputFigures } from "./reads.ts";
+import { type OutputFigures, readOutputFigures } from "./reads.ts";
 
 const PROBE_MS = 2_000;
 const COVERAGE_MS = 5_000;
@@ -35,8 +36,10 @@ export interface LimiterStats {
 export interface Observed {
   engine: { status(): EngineStatus };
   limiter: { stats(): LimiterStats };
-  /** Null with `--no-db`. */
-  reads: Reads | null;
+  /** For what must be known soon. */
+  own: Queryable;
+  /** For what may take longer. */
+  watch: Queryable;
   clock: Clock;
   log: Log;
 }
@@ -99,15 +102,12 @@ export class Observer {
 
   /** Resolves when the first questions are answered or have failed. */
   async start(): Promise<void> {
-    const { reads } = this.#parts;
-    if (reads) {
-      await Promise.all([this.#askDatabase(reads), this.#askCoverage(reads)]);
-      this.#loops.push(
-        this.#every(PROBE_MS, () => this.#askDatabase(reads)),
-        this.#every(COVERAGE_MS, () => this.#askCoverage(reads)),
-        this.#every(OUTPUTS_MS, () => this.#askOutputs(reads)),
-      );
-    }
+    await Promise.all([this.#askDatabase(), this.#askCoverage()]);
+    this.#loops.push(
+      this.#every(PROBE_MS, () => this.#askDatabase()),
+      this.#every(COVERAGE_MS, () => this.#askCoverage()),
+      this.#every(OUTPUTS_MS, () => this.#askOutputs()),
+    );
   }
 
   async stop(): Promise<void> {
@@ -144,11 +144,11 @@ export class Observer {
     }
   }
 
-  async #askDatabase(reads: Reads): Promise<void> {
-    const { clock, log } = this.#parts;
+  async #askDatabase(): Promise<void> {
+    const { clock, log, own } = this.#parts;
     const askedMs = clock.now();
     try {
-      const [row] = await reads.query<{ head: number }>(
+      const [row] = await own.query<{ head: number }>(
         "select coalesce(max(id), 0)::bigint as head from hl_internal.outbox",
       );
       const answeredMs = clock.now();
@@ -164,9 +164,9 @@ export class Observer {
     }
   }
 
-  async #askCoverage(reads: Reads): Promise<void> {
+  async #askCoverage(): Promise<void> {
     try {
-      const rows = await reads.query<CoverageAnswer & Record<string, unknown>>(COVERAGE_SQL);
+      const rows = await this.#parts.own.query<CoverageAnswer & Record<string, unknown>>(COVERAGE_SQL);
       const latestMs = latestClaimMs(this.#parts.clock.now());
       for (const { account, sinceMs, ranges, heardMs, pollMs, snapshot } of rows) {
         this.#heard.set(account, { atMs: heardMs, pollMs });
@@ -184,10 +184,10 @@ export class Observer {
     }
   }
 
-  async #askOutputs(reads: Reads): Promise<void> {
-    const { clock, log } = this.#parts;
+  async #askOutputs(): Promise<void> {
+    const { clock, log, watch } = this.#parts;
     try {
-      this.#outputs = await readOutputFigures(reads, clock.now() - DELIVERIES_MS);
+      this.#outputs = await readOutputFigures(watch, clock.now() - DELIVERIES_MS);
     } catch (error) {
       log.debug("figures of the outputs not read", { error });
     }

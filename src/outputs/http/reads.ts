@@ -3,15 +3,8 @@
  * Unix milliseconds in keys that end in `_ms`; keys are the columns' names, the same as in the events of the outbox.
  * Lists come newest first in pages that never split a moment: the next page is everything before the last row's time.
  */
+import type { Queryable, Row } from "../../store/database.ts";
 import type { Address } from "../../sync/events.ts";
-
-/** A database, as far as outputs ask it. */
-export interface Reads {
-  query<R extends Row = Row>(sql: string, params?: readonly unknown[]): Promise<R[]>;
-  /** Where it is, without password. */
-  describe(): string;
-}
-export type Row = Record<string, unknown>;
 
 export interface Page {
   /** Rows; a few more where the last ones share their time. */
@@ -69,7 +62,7 @@ const COUNT_MAX = 1_000_000;
 
 /** How many rows a history has from a time on; null when they are more than are counted. */
 export async function countRows(
-  reads: Reads,
+  reads: Queryable,
   name: ListingName,
   account: Address,
   fromMs: number | null,
@@ -85,7 +78,7 @@ export async function countRows(
   return row!.total > COUNT_MAX ? null : row!.total;
 }
 
-export function readPage(reads: Reads, name: ListingName, account: Address, page: Page): Promise<Row[]> {
+export function readPage(reads: Queryable, name: ListingName, account: Address, page: Page): Promise<Row[]> {
   const { columns, table, time, where }: Listing = LISTINGS[name];
   const conditions = ["account_address = $1"];
   const params: unknown[] = [account, page.limit];
@@ -104,7 +97,7 @@ export function readPage(reads: Reads, name: ListingName, account: Address, page
   );
 }
 
-export const readOpenOrders = (reads: Reads, account: Address): Promise<Row[]> =>
+export const readOpenOrders = (reads: Queryable, account: Address): Promise<Row[]> =>
   reads.query(
     `select ${ORDER} from public.hl_orders
      where account_address = $1 and status in ('open', 'partially_filled', 'triggered')
@@ -113,14 +106,14 @@ export const readOpenOrders = (reads: Reads, account: Address): Promise<Row[]> =
   );
 
 /** Open positions, the largest first. */
-export const readPositions = (reads: Reads, account: Address): Promise<Row[]> =>
+export const readPositions = (reads: Queryable, account: Address): Promise<Row[]> =>
   reads.query(
     `select ${POSITION} from public.hl_positions
      where account_address = $1 and side <> 'flat' order by hl_positions.position_value desc, dex, coin`,
     [account],
   );
 
-export const readBalances = (reads: Reads, account: Address): Promise<Row[]> =>
+export const readBalances = (reads: Queryable, account: Address): Promise<Row[]> =>
   reads.query(
     `select account_address, coin, token, total, hold, entry_notional, as_of_ms from public.hl_balances
      where account_address = $1 order by hl_balances.entry_notional desc, hl_balances.total desc, coin`,
@@ -135,7 +128,7 @@ export const startOfUtcDay = (ms: number): number => ms - (ms % DAY_MS);
  * The latest snapshot, exposure now, and the money of the UTC day that `nowMs` is in, whole and by coin: one statement, so
  * that whatever a page shows of today is of one reading. Cheap: asked once a second.
  */
-export async function readOverview(reads: Reads, account: Address, nowMs: number): Promise<Row> {
+export async function readOverview(reads: Queryable, account: Address, nowMs: number): Promise<Row> {
   const [row] = await reads.query(
     `with held as (
        select count(*) as positions, coalesce(sum(position_value), 0) as gross_exposure,
@@ -184,7 +177,7 @@ export async function readOverview(reads: Reads, account: Address, nowMs: number
  * Profit and drawdown now and the deepest one since the first snapshot with a net worth; null before it, and in it what a
  * flow of unknown value leaves unknown. Reads two rows, whatever the history.
  */
-export async function readDrawdown(reads: Reads, account: Address): Promise<Row | null> {
+export async function readDrawdown(reads: Queryable, account: Address): Promise<Row | null> {
   const [row] = await reads.query(DRAWDOWN, [account]);
   return row ?? null;
 }
@@ -206,7 +199,7 @@ export const DRAWDOWN = `select s.last_ms as drawdown_as_of_ms,
  * snapshots of the point's hour before it, however long the history is.
  */
 export function readEquity(
-  reads: Reads,
+  reads: Queryable,
   account: Address,
   fromMs: number,
   toMs: number,
@@ -262,7 +255,7 @@ export const EQUITY_OF_SNAPSHOTS = `select d.as_of_ms, d.net_worth, d.account_va
   order by d.as_of_ms`;
 
 /** What crossed the border of the account, oldest first; null where its value is not known. */
-export const readFlows = (reads: Reads, account: Address, fromMs: number, toMs: number): Promise<Row[]> =>
+export const readFlows = (reads: Queryable, account: Address, fromMs: number, toMs: number): Promise<Row[]> =>
   reads.query(
     `select ledger_time_ms, type, flow, usdc, perp_usdc from public.hl_flows
      where account_address = $1 and ledger_time_ms between $2 and $3 and flow is distinct from 0
@@ -278,7 +271,7 @@ export type PnlBy = "day" | "coin";
 
 /** closed_pnl − fees + funding = net_pnl, by UTC day (`2026-10-05`) or by coin, both days inclusive. */
 export const readPnl = (
-  reads: Reads,
+  reads: Queryable,
   account: Address,
   by: PnlBy,
   fromDay: string,
@@ -291,19 +284,19 @@ export const readPnl = (
     [account, fromDay, toDay],
   );
 
-export async function readStatistics(reads: Reads, account: Address): Promise<Row | null> {
+export async function readStatistics(reads: Queryable, account: Address): Promise<Row | null> {
   const [row] = await reads.query(`select * from public.hl_statistics where account_address = $1`, [account]);
   return row ?? null;
 }
 
-export const readCoverage = (reads: Reads, account: Address): Promise<Row[]> =>
+export const readCoverage = (reads: Queryable, account: Address): Promise<Row[]> =>
   reads.query(
     `select stream, grade, reason, from_ms, to_ms from public.hl_coverage
      where account_address = $1 order by stream, grade, from_ms`,
     [account],
   );
 
-export const readDrift = (reads: Reads, account: Address, page: Page): Promise<Row[]> =>
+export const readDrift = (reads: Queryable, account: Address, page: Page): Promise<Row[]> =>
   reads.query(
     `select account_address, stream, cause, detail, found_at_ms, repaired_at_ms from hl_internal.drift
      where account_address = $1 and found_at_ms < coalesce($3::bigint, 9223372036854775807)
@@ -313,7 +306,7 @@ export const readDrift = (reads: Reads, account: Address, page: Page): Promise<R
   );
 
 /** Per minute and hop, processes together: the slowest counts. */
-export const readLatency = (reads: Reads, fromMs: number): Promise<Row[]> =>
+export const readLatency = (reads: Queryable, fromMs: number): Promise<Row[]> =>
   reads.query(
     `select minute_ms, hop, sum(samples)::bigint as samples, max(p50_ms) as p50_ms, max(p90_ms) as p90_ms,
        max(p99_ms) as p99_ms, max(max_ms) as max_ms
@@ -321,12 +314,12 @@ export const readLatency = (reads: Reads, fromMs: number): Promise<Row[]> =>
     [fromMs],
   );
 
-export const readAccounts = (reads: Reads): Promise<Row[]> =>
+export const readAccounts = (reads: Queryable): Promise<Row[]> =>
   reads.query(
     `select account_address, alias, since_ms, mode from hl_internal.accounts order by created_at, account_address`,
   );
 
-export const readDeliveries = (reads: Reads, page: Page): Promise<Row[]> =>
+export const readDeliveries = (reads: Queryable, page: Page): Promise<Row[]> =>
   reads.query(
     `select endpoint_id, webhook_id, outbox_id, account_address, type, event_time_ms, status, attempts, status_code,
        error, first_attempt_ms, last_attempt_ms, duration_ms
@@ -337,7 +330,7 @@ export const readDeliveries = (reads: Reads, page: Page): Promise<Row[]> =>
   );
 
 /** Alerts of the account and those of hlsync itself, the newest change first. */
-export const readAlerts = (reads: Reads, account: Address, page: Page): Promise<Row[]> =>
+export const readAlerts = (reads: Queryable, account: Address, page: Page): Promise<Row[]> =>
   reads.query(
     `select id, key, rule, account_address, coin, subject, state, severity, message, value, threshold, started_ms,
        fired_ms, resolved_ms, updated_ms
@@ -373,7 +366,7 @@ const IS_SERVED = `(e.url is not null or exists (
   where l.name = 'webhook:' || e.id and l.expires_at > clock_timestamp() - interval '1 hour'))`;
 
 /** Backlogs now, deliveries tried after `sinceMs`, what stands of alerts and drift, and what was not understood. */
-export async function readOutputFigures(reads: Reads, sinceMs: number): Promise<OutputFigures> {
+export async function readOutputFigures(reads: Queryable, sinceMs: number): Promise<OutputFigures> {
   const [row] = await reads.query<OutputFigures & Row>(
     `select
        (select json_agg(p) from (

@@ -8,7 +8,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { ConfigError, HlsyncError, StoreError } from "../../errors.ts";
+import { BusyError, ConfigError, HlsyncError, StoreError } from "../../errors.ts";
 import type { Log } from "../../runtime/log.ts";
 import { judge, type Policy, TOKEN_COOKIE } from "./guard.ts";
 import { isPageLoad, tokenPage } from "./tokenPage.ts";
@@ -19,6 +19,8 @@ export interface HttpRequest {
   headers: IncomingMessage["headers"];
   /** Empty for GET. */
   body: string;
+  /** Aborted when whoever asks leaves before the answer. */
+  signal: AbortSignal;
 }
 
 export interface Reply {
@@ -110,6 +112,8 @@ export async function serve(options: ServerOptions): Promise<HttpServer> {
   const common = securityHeaders(options.scriptSources);
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const left = new AbortController();
+    response.once("close", () => left.abort(new Error("the client left")));
     for (const [name, value] of Object.entries(common)) response.setHeader(name, value);
     // Only the path counts; the name is judged from the Host header.
     const url = new URL(request.url ?? "/", "http://localhost");
@@ -133,13 +137,14 @@ export async function serve(options: ServerOptions): Promise<HttpServer> {
     if (body === null) return finish(json({ error: `bodies end at ${BODY_BYTES_MAX} bytes` }, 413));
     try {
       const { pathname: path, searchParams: query } = url;
-      const result = await handler({ path, query, headers: request.headers, body });
+      const { signal } = left;
+      const result = await handler({ path, query, headers: request.headers, body, signal });
       if ("takeOver" in result) {
         onAnswer(key, 200);
         result.takeOver(response);
       } else await finish(result);
     } catch (error) {
-      await finish(failure(error, key, log));
+      if (!left.signal.aborted) await finish(failure(error, key, log));
     }
   }
 
@@ -201,6 +206,11 @@ function notFound(routes: Routes, path: string): Reply {
 
 function failure(error: unknown, key: string, log: Log): Reply {
   if (error instanceof RequestError) return json({ error: error.message }, error.status);
+  if (error instanceof BusyError)
+    return {
+      ...json({ error: `too much is asked at once: ${error.message}; try again` }, 503),
+      headers: { "retry-after": "1" },
+    };
   if (error instanceof StoreError && error.transient)
     return json({ error: "the database does not answer" }, 503);
   log.error("request failed", { route: key, error });

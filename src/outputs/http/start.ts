@@ -8,6 +8,7 @@ import { ConfigError } from "../../errors.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Service } from "../../runtime/lifecycle.ts";
 import type { Log } from "../../runtime/log.ts";
+import type { Database, Queryable } from "../../store/database.ts";
 import type { Committed } from "../../sync/engine.ts";
 import type { VenueInfo } from "../../sync/ports.ts";
 import type { DeliveryAttempt } from "../delivery/bridge.ts";
@@ -21,7 +22,7 @@ import { readEventId } from "./eventId.ts";
 import { isLoopback } from "./guard.ts";
 import { type Alerting, type Status, status } from "./health.ts";
 import { type Observed, Observer } from "./observer.ts";
-import { type Reads, readBalances, readDrawdown, readOverview, readPositions } from "./reads.ts";
+import { readBalances, readDrawdown, readOverview, readPositions } from "./reads.ts";
 import { type Handler, json, RequestError, serve, text } from "./server.ts";
 
 export interface HttpDeps {
@@ -35,8 +36,12 @@ export interface HttpDeps {
   attempts?: Pick<Feed<DeliveryAttempt>, "subscribe">;
   limiter: Observed["limiter"];
   info: VenueInfo;
-  /** Null with `--no-db`: then only health and metrics are served. */
-  reads: Reads | null;
+  /** For what must be known and noted soon. */
+  own: Database;
+  /** For what open pages show all the time. */
+  watch: Queryable;
+  /** For what is asked, however long it takes. */
+  reads: Queryable;
   /** Absent where nothing is watched. */
   alerting?: Alerting;
   clock: Clock;
@@ -57,28 +62,26 @@ export interface HttpService extends Service {
 
 /** Rejects with `ConfigError` when the address cannot be had. */
 export async function startHttp(deps: HttpDeps): Promise<HttpService> {
-  const { clock, log, reads, engine, limiter, info, listen } = deps;
+  const { clock, log, own, watch, reads, engine, limiter, info, listen } = deps;
   const startedMs = clock.now();
   const instance = randomBytes(6).toString("hex");
-  const observer = new Observer({ engine, limiter, reads, clock, log });
+  const observer = new Observer({ engine, limiter, own, watch, clock, log });
   const telemetry = new Telemetry({
-    ...{ clock, log, instance, reads, version: deps.version },
+    ...{ clock, log, instance, db: own, version: deps.version },
     measuredOffset: () => info.clockOffset(),
   });
-  const hub = reads
-    ? new EventHub({
-        ...{ outbox: openOutbox(reads), clock, log },
-        onPublished: (event, times, publishedAtMs) =>
-          telemetry.published(event, times.committedAtMs, publishedAtMs),
-        onDropped: () => telemetry.streamDropped(),
-      })
-    : null;
+  const hub = new EventHub({
+    ...{ outbox: openOutbox(own), clock, log },
+    onPublished: (event, times, publishedAtMs) =>
+      telemetry.published(event, times.committedAtMs, publishedAtMs),
+    onDropped: () => telemetry.streamDropped(),
+  });
   const followed = () => engine.status().accounts.map(({ address, alias }) => ({ address, alias }));
   const dirty = new Set<string>();
   const stopping = new AbortController();
   const unsubscribe = deps.feed.subscribe((committed) => {
     telemetry.committed(committed);
-    hub?.committed(committed);
+    hub.committed(committed);
     for (const { account } of committed.applied.events) if (account) dirty.add(account);
     // Snapshots and balances make no events.
     if (committed.applied.events.length === 0) for (const { address } of followed()) dirty.add(address);
@@ -89,19 +92,19 @@ export async function startHttp(deps: HttpDeps): Promise<HttpService> {
       nowMs: clock.now(),
       startedMs,
       version: deps.version,
-      database: reads?.describe() ?? null,
+      database: own.describe(),
       probe: observer.database(),
       engine: engine.status(),
       limiter: limiter.stats(),
       clockOffsetMs: telemetry.clockOffsetMs(),
-      eventStreams: hub?.size ?? 0,
+      eventStreams: hub.size,
       alerting: deps.alerting ?? null,
       knowledge: (account) => observer.knowledge(account),
       heard: (account) => observer.heard(account),
     });
 
   const policyToken = deps.token ?? (isLoopback(listen.host) ? null : makeToken(deps));
-  const assets = reads ? dashboardAssets() : null;
+  const assets = dashboardAssets();
   const routes = new Map<string, Handler>([
     ["GET /livez", () => text("alive")],
     [
@@ -126,36 +129,30 @@ export async function startHttp(deps: HttpDeps): Promise<HttpService> {
         body: telemetry.scrape(now(), (account) => observer.snapshot(account), observer.outputs()),
       }),
     ],
-    ...(assets?.routes ?? [
-      ["GET /", () => text("no database (--no-db): only /healthz and /metrics are here")],
-    ]),
-    ...(reads && hub
-      ? [
-          ["GET /api/events", eventStream(hub, followed)] as [string, Handler],
-          ...apiRoutes({
-            ...{ reads, clock, info, followed, stopping: stopping.signal },
-            status: now,
-            latency: () => telemetry.latency(),
-            onPainted: (lagsMs) => telemetry.painted(lagsMs),
-          }),
-        ]
-      : []),
+    ...assets.routes,
+    ["GET /api/events", eventStream(hub, followed)],
+    ...apiRoutes({
+      ...{ reads, clock, info, followed, stopping: stopping.signal },
+      status: now,
+      latency: () => telemetry.latency(),
+      onPainted: (lagsMs) => telemetry.painted(lagsMs),
+    }),
   ]);
 
   try {
     await observer.start();
-    await hub?.start();
+    await hub.start();
     const server = await serve({
       host: listen.host,
       port: listen.port,
       policy: { token: policyToken },
       routes,
-      scriptSources: assets?.scriptSources ?? [],
+      scriptSources: assets.scriptSources,
       log,
       onAnswer: (route, code) => telemetry.answered(route, code),
     });
     telemetry.start();
-    const stopBroadcast = hub && reads ? broadcast({ hub, reads, clock, log, now, dirty }) : () => {};
+    const stopBroadcast = broadcast({ hub, watch, clock, log, now, dirty });
     announce(deps, server.url, policyToken);
     return {
       name: "http",
@@ -165,7 +162,7 @@ export async function startHttp(deps: HttpDeps): Promise<HttpService> {
         unsubscribe();
         unsubscribeAttempts?.();
         stopBroadcast();
-        await hub?.stop();
+        await hub.stop();
         await server.stop();
         await Promise.all([telemetry.stop(), observer.stop()]);
       },
@@ -173,7 +170,7 @@ export async function startHttp(deps: HttpDeps): Promise<HttpService> {
   } catch (error) {
     unsubscribe();
     unsubscribeAttempts?.();
-    await Promise.all([hub?.stop(), observer.stop()]);
+    await Promise.all([hub.stop(), observer.stop()]);
     throw error;
   }
 }
@@ -229,7 +226,7 @@ function eventStream(hub: EventHub, followed: () => Parameters<typeof accountOf>
 
 interface Broadcasting {
   hub: EventHub;
-  reads: Reads;
+  watch: Queryable;
   clock: Clock;
   log: Log;
   now(): Status;
@@ -241,7 +238,7 @@ interface Broadcasting {
  * Sends status and, where it changed, the state of the accounts that are looked at; neither waits for the other, since a
  * page takes a status that does not come for an hlsync that is away. Returns the function that ends it.
  */
-function broadcast({ hub, reads, clock, log, now, dirty }: Broadcasting): () => void {
+function broadcast({ hub, watch, clock, log, now, dirty }: Broadcasting): () => void {
   const sent = new Map<string, number>();
   let stopped = false;
 
@@ -250,10 +247,10 @@ function broadcast({ hub, reads, clock, log, now, dirty }: Broadcasting): () => 
     dirty.delete(account);
     sent.set(account, nowMs);
     const [overview, fallen, positions, balances] = await Promise.all([
-      readOverview(reads, account, nowMs),
-      readDrawdown(reads, account),
-      readPositions(reads, account),
-      readBalances(reads, account),
+      readOverview(watch, account, nowMs),
+      readDrawdown(watch, account),
+      readPositions(watch, account),
+      readBalances(watch, account),
     ]);
     const whole = { account_address: account, ...overview, ...fallen };
     hub.broadcast("state", { account, overview: whole, positions, balances }, account);

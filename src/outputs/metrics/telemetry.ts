@@ -5,12 +5,13 @@
  */
 import type { Clock } from "../../runtime/clock.ts";
 import type { Log } from "../../runtime/log.ts";
+import type { Queryable } from "../../store/database.ts";
 import type { Committed } from "../../sync/engine.ts";
 import { SUSPICION_KINDS } from "../../sync/selfCheck.ts";
 import type { DeliveryAttempt } from "../delivery/bridge.ts";
 import type { AccountHealth, Status } from "../http/health.ts";
 import type { Snapshot } from "../http/observer.ts";
-import type { OutputFigures, Reads } from "../http/reads.ts";
+import type { OutputFigures } from "../http/reads.ts";
 import type { OutboxEvent } from "../outbox.ts";
 import { ClockOffset, type MeasuredOffset } from "./clockOffset.ts";
 import { type Hop, Latency, type LatencyMinute, type LatencyReport } from "./latency.ts";
@@ -28,8 +29,8 @@ export interface TelemetryDeps {
   /** Names this process in the latency history. */
   instance: string;
   version: string;
-  /** Null with `--no-db`: then nothing is kept. */
-  reads: Reads | null;
+  /** Where the history of latency is kept. */
+  db: Queryable;
   /** As the venue's last answer about its time had it; null before the first. */
   measuredOffset(): MeasuredOffset | null;
 }
@@ -57,7 +58,7 @@ export class Telemetry {
   }
 
   start(): void {
-    if (this.#deps.reads) this.#flushing = this.#keepFlushing(this.#deps.reads);
+    this.#flushing = this.#keepFlushing();
   }
 
   async stop(): Promise<void> {
@@ -211,24 +212,24 @@ export class Telemetry {
     this.#latency.add(hop, lagMs, this.#deps.clock.now());
   }
 
-  async #keepFlushing(reads: Reads): Promise<void> {
+  async #keepFlushing(): Promise<void> {
     const { clock } = this.#deps;
     const { signal } = this.#abort;
     while (!signal.aborted) {
       await clock.sleep(FLUSH_MS, signal).catch(() => {});
-      await this.#flush(reads);
+      await this.#flush();
     }
   }
 
-  async #flush(reads: Reads): Promise<void> {
+  async #flush(): Promise<void> {
     const { clock, instance, log } = this.#deps;
     const nowMs = clock.now();
     const minutes = this.#latency.takeMinutes(nowMs);
     if (minutes.length === 0) return;
     try {
-      await reads.query(WRITE_MINUTES, [instance, JSON.stringify(minutes satisfies LatencyMinute[])]);
+      await this.#deps.db.query(WRITE_MINUTES, [instance, JSON.stringify(minutes satisfies LatencyMinute[])]);
       if (nowMs - this.#prunedMs > 3_600_000) {
-        await reads.query("select hl_internal.prune_latency($1)", [nowMs - KEEP_MS]);
+        await this.#deps.db.query("select hl_internal.prune_latency($1)", [nowMs - KEEP_MS]);
         this.#prunedMs = nowMs;
       }
     } catch (error) {

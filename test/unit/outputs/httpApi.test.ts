@@ -291,7 +291,7 @@ describe("the API", { timeout: 120_000 }, () => {
   it("counts attempts to deliver, and measures how long live changes waited for a webhook", () => {
     const telemetry = new Telemetry({
       ...{ clock: systemClock, log: silentLog, instance: "test", version: "1", measuredOffset: () => null },
-      reads: null,
+      db: { query: async () => [] },
     });
     const event = (type: string, source = "stream"): OutboxEvent => ({
       ...{ id: 1, key: "k", type, account: ACCOUNT, timeMs: 0, source, committedAtMs: 0, data: {} },
@@ -333,8 +333,7 @@ describe("the API", { timeout: 120_000 }, () => {
     let isAway = true;
     const telemetry = new Telemetry({
       ...{ clock, log: silentLog, instance: "test", version: "1", measuredOffset: () => null },
-      reads: {
-        describe: () => "",
+      db: {
         query: async (sql, params) => {
           if (isAway) throw new Error("away");
           return target.database.query(sql, params);

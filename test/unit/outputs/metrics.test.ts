@@ -91,7 +91,13 @@ describe("the table of metrics", () => {
 describe("what telemetry exports", () => {
   const telemetry = () =>
     new Telemetry({
-      ...{ clock: systemClock, log: silentLog, instance: "test", version: "1", reads: null },
+      ...{
+        clock: systemClock,
+        log: silentLog,
+        instance: "test",
+        version: "1",
+        db: { query: async () => [] },
+      },
       measuredOffset: () => null,
     });
   const engine = {

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ProtocolError } from "../../../src/errors.ts";
 import { VirtualClock } from "../../../src/simulator/world.ts";
-import { createMemoryStore } from "../../../src/store/memory.ts";
 import { Belongings, vaultEquityOf } from "../../../src/sync/belongings.ts";
 import type { Batch, DashboardRow, LedgerRow } from "../../../src/sync/events.ts";
 import type { VenueInfo } from "../../../src/sync/ports.ts";
+import { emptyStore } from "../../support/emptyStore.ts";
 
 const START = 1_790_000_000_000;
 const ACCOUNT = `0x${"a".repeat(40)}`;
@@ -34,7 +34,7 @@ function rig(answers: Record<string, () => unknown> = {}, newest: Partial<Dashbo
     clockOffset: () => null,
     reserve: () => () => {},
   } as unknown as VenueInfo;
-  const store = { ...createMemoryStore(), latestDashboard: async () => newest as DashboardRow | null };
+  const store = { ...emptyStore(), latestDashboard: async () => newest as DashboardRow | null };
   const commit = async (batch: Batch) => kept.push(batch);
   const own = new Belongings({ account: ACCOUNT, info, store, clock, commit });
   const refresh = () => own.refresh(clock.now(), ASK);

@@ -4,13 +4,13 @@ import { INFO } from "../../../src/protocol/infoRequests.ts";
 import type { WireClearinghouseState, WireOrder, WireSpotState } from "../../../src/protocol/schemas.ts";
 import { silentLog } from "../../../src/runtime/log.ts";
 import { VirtualClock } from "../../../src/simulator/world.ts";
-import { createMemoryStore } from "../../../src/store/memory.ts";
 import type { HealthComponents } from "../../../src/sync/health.ts";
 import { HealthWatch, stopOrders, type WatchedStates } from "../../../src/sync/healthWatch.ts";
 import { openOrderRows } from "../../../src/sync/normalize.ts";
 import type { VenueInfo } from "../../../src/sync/ports.ts";
 import { Prices } from "../../../src/sync/prices.ts";
 import { dailyVolatility, Volatilities } from "../../../src/sync/volatility.ts";
+import { emptyStore } from "../../support/emptyStore.ts";
 import { type Holding, perpState, spotState } from "./healthStates.ts";
 
 const commit = async () => {};
@@ -44,7 +44,7 @@ function venue(answers: Record<string, (params: never) => unknown>) {
 
 function watch(info: VenueInfo, drawdownPct: string | null = null) {
   const clock = new VirtualClock(START);
-  const store = { ...createMemoryStore(), drawdownPct: async () => drawdownPct };
+  const store = { ...emptyStore(), drawdownPct: async () => drawdownPct };
   const account = `0x${"a".repeat(40)}`;
   const volatilities = new Volatilities({ info, clock });
   const prices = new Prices({ info, clock });
@@ -226,7 +226,7 @@ test("a drawdown that could not be read is unknown, not 0, and is asked for agai
   const clock = new VirtualClock(START);
   let isAway = true;
   const store = {
-    ...createMemoryStore(),
+    ...emptyStore(),
     async drawdownPct() {
       if (isAway) throw new Error("away");
       return "15";

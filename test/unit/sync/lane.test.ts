@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { CHANNELS } from "../../../src/protocol/channels.ts";
 import { silentLog } from "../../../src/runtime/log.ts";
-import { createMemoryStore } from "../../../src/store/memory.ts";
 import { ACCOUNT_DEFAULTS, Account } from "../../../src/sync/account/account.ts";
 import { Dexes } from "../../../src/sync/dexes.ts";
 import { LANE_DEFAULTS, Lane } from "../../../src/sync/lane.ts";
 import type { StreamHandler, VenueInfo } from "../../../src/sync/ports.ts";
 import { Prices } from "../../../src/sync/prices.ts";
 import { Volatilities } from "../../../src/sync/volatility.ts";
+import { emptyStore } from "../../support/emptyStore.ts";
 import { HandClock, settle } from "../connection/handClock.ts";
 import { perpState } from "./healthStates.ts";
 
@@ -26,7 +26,7 @@ async function unanswered() {
       return new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
     },
   };
-  const store = createMemoryStore();
+  const store = emptyStore();
   const own = { clock, info, store, log: silentLog };
   const account = new Account({
     ...{

@@ -1,0 +1,25 @@
+/** A store that takes everything and keeps nothing: for what is tested without a database. */
+import type { Store } from "../../src/sync/ports.ts";
+
+export const emptyStore = (): Store => ({
+  openAccount: async () => ({ sinceMs: null, coverage: [], openOrders: [], positions: [] }),
+  noteFollowed: async () => {},
+  apply: async () => ({ events: [], written: {}, known: {} }),
+  coverage: async () => [],
+  countFillsAfter: async () => 0,
+  fills: async () => [],
+  funding: async () => [],
+  ledger: async () => [],
+  orderEvents: async () => [],
+  orders: async () => [],
+  doubt: async () => {},
+  ordersKnownByFills: async () => [],
+  followedAs: async () => ({ sinceMs: null, pollMs: null }),
+  positions: async () => [],
+  balances: async () => [],
+  states: async () => [],
+  quarantineOf: async () => [],
+  latestDashboard: async () => null,
+  moneyTie: async () => null,
+  drawdownPct: async () => null,
+});
