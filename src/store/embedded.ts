@@ -46,9 +46,9 @@ import { ConfigError, StoreError } from "../errors.ts";
 import { orAborted } from "../runtime/abort.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
+import { clientTo, cut } from "./client.ts";
 import { isReachableByAll, postgresBinaries } from "./embeddedBinaries.ts";
 import { isAlive, type Layout, layoutOf, NOBODY, prepareFolder } from "./embeddedFolder.ts";
-import { clientTo, cut } from "./postgres.ts";
 import { type Environment, parseTarget } from "./target.ts";
 
 export interface EmbeddedOptions {

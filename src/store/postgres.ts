@@ -8,12 +8,14 @@
  * given up, by time-out, signal or `close`, is cancelled at the server. What that made of it is unknown; writes are
  * joins, so trying again is safe.
  */
-import { connect as connectSocket, type Socket } from "node:net";
+
+import { connect as connectSocket } from "node:net";
 import pg from "pg";
 import { BusyError, StoreError } from "../errors.ts";
 import { orAborted } from "../runtime/abort.ts";
 import { maskUrls } from "../runtime/log.ts";
 import { type BackendKey, cancelStatement } from "./cancel.ts";
+import { clientTo, cut } from "./client.ts";
 import type { Database, Patience, Row } from "./database.ts";
 import { type Environment, parseTarget, type Target } from "./target.ts";
 
@@ -93,19 +95,6 @@ function whatAnswers(host: string, port: number, timeoutMs: number): Promise<Spe
     socket.once("error", () => finish("closed"));
     socket.once("close", () => finish("closed"));
   });
-}
-
-/** The driver's client, but that it looks up nothing by itself of what it tells the server first. */
-export const clientTo = ({ startup }: Target): typeof pg.Client =>
-  class extends pg.Client {
-    getStartupConf(): Readonly<Record<string, string>> {
-      return startup;
-    }
-  };
-
-/** Ends a connection at once. The driver's own way waits for the server to hang up, and one that hangs never does. */
-export function cut(client: pg.Client): void {
-  (client as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
 }
 
 const keyOf = (client: pg.PoolClient): BackendKey => {

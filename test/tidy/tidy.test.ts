@@ -67,7 +67,10 @@ describe("tidy", () => {
       pattern: /from "ws"/,
       allowed: /^src\/(connection\/webSocket|simulator\/server\/server)\.ts$/,
     },
-    "the PostgreSQL driver": { pattern: /from "pg"/, allowed: /^src\/store\/(postgres|embedded)\.ts$/ },
+    "the PostgreSQL driver": {
+      pattern: /from "pg"/,
+      allowed: /^src\/store\/(client|postgres|embedded)\.ts$/,
+    },
     fetch: { pattern: /\bfetch\(/, allowed: /^src\/(connection\/httpPost|outputs\/.*\/\w*[sS]end)\.ts$/ },
   };
   for (const [what, { pattern, allowed }] of Object.entries(outside)) {
