@@ -125,9 +125,11 @@ function floor({ fills, orders, funding, ledger }: Size): number {
   const history = paged(fills, 2_000) + paged(0, 2_000) + paged(funding, 500) + paged(ledger, 2_000);
   const lists = 20 + listed / 20 + INFO.frontendOpenOrders.weight;
   const unlisted = (orders - listed / 2) * INFO.orderStatus.weight;
+  // What else the account owns: net worth cannot be told without it.
+  const owned = INFO.userVaultEquities.weight + INFO.delegatorSummary.weight;
   const dexes = 2;
   return Math.ceil(
-    history + lists + unlisted + INFO.perpDexs.weight + (dexes + 1) * 2 + INFO.userAbstraction.weight,
+    history + lists + unlisted + owned + INFO.perpDexs.weight + (dexes + 1) * 2 + INFO.userAbstraction.weight,
   );
 }
 
