@@ -141,8 +141,8 @@ export const WireClearinghouseState = object({
   crossMaintenanceMarginUsed: summary(decimal).optional(),
   withdrawable: summary(decimal),
   assetPositions: list(object({ position: WirePosition })),
-  /** Block time of the state; absent in 2023. */
-  time: timeMs.nullish(),
+  /** Block time of the state; absent in 2023. Where it tells none that can be, it is as old as its arrival. */
+  time: display(timeMs),
 }).transform((state) => ({
   ...state,
   marginSummary: state.marginSummary === undefined ? state.crossMarginSummary : state.marginSummary,

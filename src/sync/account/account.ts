@@ -43,7 +43,7 @@ import type {
 } from "../events.ts";
 import { TRACKED_STREAMS } from "../events.ts";
 import { HealthWatch } from "../healthWatch.ts";
-import type { Store, VenueInfo } from "../ports.ts";
+import type { Doubt, Store, VenueInfo } from "../ports.ts";
 import type { Prices } from "../prices.ts";
 import { type FillSuspicion, type OrderSuspicion, SelfCheck, type Suspicion } from "../selfCheck.ts";
 import type { Volatilities } from "../volatility.ts";
@@ -132,6 +132,10 @@ export class Account {
   #catchUps = 0;
   #fillHeals = 0;
   #timeWarnedMs = Number.NEGATIVE_INFINITY;
+  /** The database claims to know the future: the next reading withdraws that. */
+  #isFutureClaimed = false;
+  /** No stored state claims to be of the future. */
+  #areStatesPast = false;
   /** The self-check knows from when on. */
   #isChecking = false;
   /** Gives back the weight kept for the next heal; null while none is expected. */
@@ -170,7 +174,8 @@ export class Account {
     // Null would leave open what is wanted: 0 is all of it.
     const state = await store.openAccount(account, alias, sinceMs ?? 0);
     const future = this.#book.open(state.sinceMs ?? 0, state.coverage, clock.now() + TIME_LIMITS.aheadMaxMs);
-    if (future.length > 0)
+    this.#isFutureClaimed = future.length > 0;
+    if (this.#isFutureClaimed)
       this.#deps.log.warn("what is stored as complete reaches into the future: it is read again");
     const provenToMs = (["fills", "twapFills"] as const).map((stream) => this.#book.provenToMs(stream) ?? 0);
     this.#checkAfter(Math.min(...provenToMs));
@@ -189,16 +194,16 @@ export class Account {
     const { store, account, clock, log } = this.#deps;
     const latestMs = this.#time.readToMs(clock.now()) + TIME_LIMITS.aheadMaxMs;
     const future = this.#book.open(this.#book.sinceMs, await store.coverage(account), latestMs);
-    if (future.length === 0) return;
+    this.#isFutureClaimed = false;
+    const states = await this.#futureStates(latestMs);
+    if (future.length + states.length === 0) return;
     const foundAtMs = clock.now();
-    const doubts = future.map(({ stream, fromMs, toMs }) => ({
-      stream,
-      fromMs,
-      toMs,
+    const claims = future.map(({ stream, fromMs, toMs }) => ({
+      ...{ stream, fromMs, toMs },
       table: null,
       row: null,
     }));
-    await store.doubt(account, doubts);
+    await store.doubt(account, [...claims, ...states]);
     const drift = future.map(({ stream, grade, fromMs, toMs }) => {
       return {
         account,
@@ -210,7 +215,29 @@ export class Account {
       };
     });
     await this.commit({ drift }, foundAtMs);
-    log.warn("claims on the future withdrawn: that time is read again", { intervals: future.length });
+    log.info("claims on the future withdrawn: that time is read again", {
+      intervals: future.length,
+      states: states.length,
+    });
+  }
+
+  /** Stored positions and balances that are younger than any clock: no state would ever replace them. */
+  async #futureStates(latestMs: number): Promise<Doubt[]> {
+    if (this.#areStatesPast) return [];
+    const { store, account, clock } = this.#deps;
+    const [positions, balances] = await Promise.all([store.positions(account), store.balances(account)]);
+    // While a stamp is refused, the latest moment is not known well.
+    this.#areStatesPast = this.#time.aheadMs === null;
+    const toMs = this.#time.estimate(clock.now()) - TIME_LIMITS.agreeMs;
+    const doubt = { stream: null, fromMs: toMs, toMs };
+    return [
+      ...positions.flatMap(({ dex, coin, asOfMs }) =>
+        asOfMs > latestMs ? [{ ...doubt, table: "hl_positions" as const, row: `${dex}|${coin}` }] : [],
+      ),
+      ...balances.flatMap(({ coin, asOfMs }) =>
+        asOfMs > latestMs ? [{ ...doubt, table: "hl_balances" as const, row: coin }] : [],
+      ),
+    ];
   }
 
   /** The newest believed time of the venue, 0 before the first: what is claimed as known never goes beyond it. */
@@ -225,12 +252,13 @@ export class Account {
     this.check.beginAfter(knownToMs, this.#deps.clock.now());
   }
 
-  #noteVenueTime(venueMs: number): void {
+  /** False when it is not believed. */
+  #noteVenueTime(venueMs: number): boolean {
     const { clock, log } = this.#deps;
     const nowMs = clock.now();
     const isBelieved = this.#time.note(venueMs, nowMs);
     if (isBelieved) this.#checkAfter(venueMs);
-    if (isBelieved || nowMs - this.#timeWarnedMs < TIME_WARNING_MS) return;
+    if (isBelieved || nowMs - this.#timeWarnedMs < TIME_WARNING_MS) return isBelieved;
     this.#timeWarnedMs = nowMs;
     log.warn(
       "a time of the venue is far from this machine's clock: it is not believed, and nothing that young is called complete",
@@ -239,6 +267,7 @@ export class Account {
         here: new Date(nowMs).toISOString(),
       },
     );
+    return false;
   }
 
   async #askTime(asking: Asking): Promise<void> {
@@ -294,7 +323,7 @@ export class Account {
     // A new connection begins with states, which tell the time: then the fills are there one round trip earlier.
     const heardMs = this.#deps.clock.now() - this.#time.heardMs;
     if (purpose.asksTime || heardMs < 0 || heardMs > TIME_FRESH_MS) await this.#askTime(first);
-    if (purpose.recalls) await this.#recall();
+    if (purpose.recalls || this.#isFutureClaimed) await this.#recall();
     this.#snapshots.noteReading(signal);
     const isThorough = this.#catchUps++ % THOROUGH_EVERY === 0;
     const { overlapMs, quickOverlapMs } = this.#deps.options;
@@ -434,14 +463,17 @@ export class Account {
   }
 
   async #readPresent(stream: WindowStream, asking: Asking, overlapMs: number): Promise<void> {
-    const nowMs = this.#time.readToMs(this.#deps.clock.now());
+    const { clock, options } = this.#deps;
     const provenToMs = this.#book.provenToMs(stream);
     const { sinceMs } = this.#book;
-    const fromMs =
-      provenToMs === null
-        ? sinceMs
-        : Math.max(sinceMs, provenToMs - overlapMs, nowMs - this.#deps.options.foregroundMs);
-    await this.#readWindow(stream, { fromMs, toMs: nowMs + READ_AHEAD_MS }, asking);
+    // From what is believed to be now, up to what any clock says: no row of the present lies outside.
+    const youngMs = this.#time.estimate(clock.now()) - options.foregroundMs;
+    const fromMs = provenToMs === null ? sinceMs : Math.max(sinceMs, provenToMs - overlapMs, youngMs);
+    await this.#readWindow(
+      stream,
+      { fromMs, toMs: this.#time.readToMs(clock.now()) + READ_AHEAD_MS },
+      asking,
+    );
   }
 
   /** Whether fills are being read for a heal: then other suspicions about fills may be answered by it. */
@@ -594,9 +626,11 @@ export class Account {
 
   /** The rows of a state of one dex, fetched or pushed. */
   perpState(dex: string, state: ReadParts<WireStateParts>, receivedAtMs: number): Batch {
-    if (state.value.time) this.#noteVenueTime(state.value.time);
+    const { time: told } = state.value;
+    // One that tells no time, or one that is not believed, is as old as its arrival.
+    const time = told && this.#noteVenueTime(told) ? told : this.#time.estimate(receivedAtMs);
     this.#snapshots.noteRisk();
-    return this.#states.takePerp(dex, state, receivedAtMs);
+    return this.#states.takePerp(dex, { ...state, value: { ...state.value, time } }, receivedAtMs);
   }
 
   spotState(state: ReadParts<WireSpotState>, receivedAtMs: number): Batch {

@@ -70,7 +70,7 @@ export class StateBook {
     return this.#used.has(dex);
   }
 
-  /** The rows of a state of one dex, fetched or pushed. */
+  /** The rows of a state of one dex, fetched or pushed, whose time is believed. */
   takePerp(dex: string, state: ReadParts<WireStateParts>, receivedAtMs: number): Batch {
     const { account, check, cash, health } = this.#deps;
     const asOfMs = state.value.time ?? receivedAtMs;
@@ -96,10 +96,10 @@ export class StateBook {
   /** `venueMs`: the venue's time now. */
   takeSpot(state: ReadParts<WireSpotState>, receivedAtMs: number, venueMs: number): Batch {
     const { account, cash, health } = this.#deps;
-    const balances = balanceRows(account, state, receivedAtMs);
+    const balances = balanceRows(account, state, venueMs);
     const coins = isWhole(state.unread) ? balances.map(({ coin }) => coin) : null;
-    // The spot state carries no time of its own.
-    const spot: StateRow = { account, kind: "spot", dex: "", coins, asOfMs: receivedAtMs, receivedAtMs };
+    // The spot state carries no time of its own; ours may be wrong.
+    const spot: StateRow = { account, kind: "spot", dex: "", coins, asOfMs: venueMs, receivedAtMs };
     if (coins !== null && tellsTotals(state)) {
       this.#spot = state.value;
       health.noteSpot(receivedAtMs, venueMs);

@@ -21,6 +21,8 @@ interface Stamp {
 
 export class VenueTime {
   #newest = 0;
+  /** When the newest was heard. */
+  #newestHeardMs = 0;
   #believed: Stamp | null = null;
   #refused: Stamp | null = null;
 
@@ -41,7 +43,7 @@ export class VenueTime {
 
   /** What the venue's clock shows now, by the last believed time; our own before the first. */
   estimate(nowMs: number): number {
-    return this.#believed === null ? nowMs : this.#newest + Math.max(0, nowMs - this.#believed.heardMs);
+    return this.#believed === null ? nowMs : this.#newest + Math.max(0, nowMs - this.#newestHeardMs);
   }
 
   /** Up to where windows read: no row of the present is missed, whichever of the two clocks is wrong. */
@@ -61,7 +63,10 @@ export class VenueTime {
     }
     this.#refused = null;
     this.#believed = stamp;
-    this.#newest = Math.max(this.#newest, venueMs);
+    if (venueMs > this.#newest) {
+      this.#newest = venueMs;
+      this.#newestHeardMs = nowMs;
+    }
     return true;
   }
 

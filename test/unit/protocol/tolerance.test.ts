@@ -191,9 +191,12 @@ describe("a summary that cannot be read", () => {
     assert.deepEqual([spot.value.balances, kinds(spot.unread).sort()], [[], ["row", "summary"]]);
   });
 
-  it("costs the state when it does not tell which state it is", () => {
+  it("a stamp that cannot be costs the stamp: the state is as old as its arrival", () => {
     for (const time of [0, -1, 1_790_000_000, 1_790_000_000_000_000, 2 ** 53 - 1, "1790000000000", 1.5]) {
-      assert.ok(!isRead(readParts(wire.WireClearinghouseState, perpState([], { time }))), String(time));
+      const state = readParts(wire.WireClearinghouseState, perpState([], { time }));
+      assert.ok(isRead(state), String(time));
+      assert.equal(state.value.time ?? null, null, String(time));
+      assert.deepEqual(kinds((state as { unread: Unread[] }).unread), ["field"], String(time));
     }
   });
 });
