@@ -296,7 +296,7 @@ export const WireOrderStatus = object({ status: text, order: WireOrderTransition
 /** Tokens, and the pairs they trade in as [base, quote]; a pair is called as prices and books call it. */
 export const WireSpotMeta = object({
   tokens: list(object({ name: text, index: z.int() })),
-  universe: list(object({ name: text, tokens: z.array(z.int()) })),
+  universe: list(object({ name: text, tokens: z.tuple([z.int(), z.int()]) })),
 });
 export type WireSpotMeta = z.infer<typeof WireSpotMeta>;
 

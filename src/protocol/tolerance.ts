@@ -110,8 +110,8 @@ const tooLong = (length: number): string => `longer than ${length} characters`;
 
 /** Refuses what is too long, and what is nested too deep under keys that `known` does not name. */
 function refuseExcess(known: object) {
-  const refuse = (payload: z.core.ParsePayload, message: string, path: PropertyKey[], params = {}) =>
-    payload.issues.push({ code: "custom", input: payload.value, message, path, params });
+  const refuse = (payload: z.core.ParsePayload, message: string, path: PropertyKey[]) =>
+    payload.issues.push({ code: "custom", input: payload.value, message, path });
   return (payload: z.core.ParsePayload): void => {
     const value = payload.value as Record<string, unknown>;
     let length = 0;
@@ -122,10 +122,10 @@ function refuseExcess(known: object) {
         if (inner.length > VALUE_LIMITS.textLength && Object.hasOwn(known, key))
           refuse(payload, tooLong(VALUE_LIMITS.textLength), [key]);
         else if (inner.length > VALUE_LIMITS.rawLength)
-          refuse(payload, tooLong(VALUE_LIMITS.rawLength), [key], EXCESS);
+          refuse(payload, tooLong(VALUE_LIMITS.rawLength), [key]);
       } else if (typeof inner === "object" && inner !== null && !Object.hasOwn(known, key)) {
         const message = excessOf(inner);
-        if (message !== null) refuse(payload, message, [key], EXCESS);
+        if (message !== null) refuse(payload, message, [key]);
       }
       length += key.length;
     }
@@ -133,12 +133,11 @@ function refuseExcess(known: object) {
       refuse(payload, tooLong(VALUE_LIMITS.rawLength), []);
   };
 }
-const EXCESS = { excess: true };
 
 /** Anything, within limits. */
 export const anything = z.unknown().superRefine((value, context) => {
   const message = excessOf(value);
-  if (message !== null) context.addIssue({ code: "custom", message, params: EXCESS });
+  if (message !== null) context.addIssue({ code: "custom", message });
 });
 
 /** An object as the venue sends it: keys that the schema does not name are kept, within limits. */
@@ -152,7 +151,6 @@ interface Lost {
   loss: Loss;
   kind: Unread["kind"];
   message: string;
-  isExcess: boolean;
 }
 
 /** Parts that show what is wrong only when others are gone. */
@@ -171,11 +169,9 @@ export function mend<T>(
   const unread: Unread[] = [];
   let value = raw;
   let issues: readonly z.core.$ZodIssue[] = error.issues;
-  let isCut = false;
   for (let pass = 0; pass < PASSES; pass++) {
     const lost = lostBy(schema, issues);
     if (lost === null) return null;
-    isCut ||= lost.some(({ isExcess }) => isExcess);
     for (const { path, kind, message } of lost) {
       unread.push({
         kind,
@@ -185,7 +181,8 @@ export function mend<T>(
     }
     value = without(value, lost);
     const parsed = schema.safeParse(value);
-    if (parsed.success) return { value: parsed.data, raw: isCut ? value : raw, unread };
+    // The venue's own object, unless it holds more than is carried along.
+    if (parsed.success) return { value: parsed.data, raw: excessOf(raw) === null ? raw : value, unread };
     issues = parsed.error.issues;
   }
   return null;
@@ -204,7 +201,6 @@ function lostBy(schema: z.core.$ZodType, issues: readonly z.core.$ZodIssue[]): L
     lost.set(key, {
       ...found,
       message: where === "" ? issue.message : `${where}: ${issue.message}`,
-      isExcess: issue.code === "custom" && issue.params === EXCESS,
     });
   }
   const isInside = ({ path }: Lost): boolean =>

@@ -8,6 +8,7 @@
 import { ProtocolError } from "../errors.ts";
 import { isObject } from "../protocol/decode.ts";
 import { INFO } from "../protocol/infoRequests.ts";
+import { VALUE_LIMITS } from "../protocol/limits.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import type { InfoOptions, VenueInfo } from "./ports.ts";
@@ -108,7 +109,16 @@ export class Dexes {
   async #read(options: InfoOptions): Promise<void> {
     const answer = await this.#deps.info.request(INFO.perpDexs, {}, options);
     const listed = answer.result.value.map((dex) => dex?.name ?? FIRST_DEX);
-    const added = [...new Set(listed)].filter((name) => !this.#names.includes(name));
+    const { unread } = answer.result;
+    if (unread.length > 0)
+      this.#deps.log.warn("a part of the list of perp dexes could not be read", {
+        entries: unread.length,
+        first: unread[0]!.reason,
+      });
+    const added = [...new Set(listed)]
+      .filter((name) => !this.#names.includes(name))
+      // A list that is another one each time does not grow ours without end.
+      .slice(0, VALUE_LIMITS.dexes - this.#names.length);
     const isFirst = this.#readAtMs < 0;
     this.#readAtMs = this.#deps.clock.now();
     if (added.length === 0) return;

@@ -309,6 +309,13 @@ describe("limits of a value", () => {
       );
       assert.ok(frame.type === "data");
     }
+    for (const field of ["dir", "twapId"]) {
+      const { rows } = read("userFillsByTime", [
+        fill({ [field]: nested(5_000), liquidation: nested(5_000) }),
+      ]);
+      assert.ok(!(field in rows[0].raw), "also where the schema names the key");
+      JSON.stringify(rows);
+    }
     const { rows } = read("historicalOrders", [transition({}, { children: [nested(5_000)] })]);
     assert.equal(rows.length, 1);
     assert.equal(rows[0].value.order.children, undefined);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ProtocolError, TransportError } from "../../../src/errors.ts";
+import { VALUE_LIMITS } from "../../../src/protocol/limits.ts";
 import { silentLog } from "../../../src/runtime/log.ts";
 import { VirtualClock } from "../../../src/simulator/world.ts";
 import { Dexes, dexesOfUpdate, dexOfCoin } from "../../../src/sync/dexes.ts";
@@ -54,6 +55,18 @@ describe("the list of perp dexes", () => {
       await dexes.renew(ASK).catch(() => {});
       assert.deepEqual(dexes.names, ["", "xyz", "abc"]);
     }
+  });
+
+  it("does not grow without end, however many are listed and however often the list is another one", async () => {
+    const { clock, venue, dexes } = follow([null, "xyz"]);
+    await dexes.open(signal);
+    for (let round = 0; round < 4; round++) {
+      await clock.advanceTo(clock.now() + 60_000);
+      venue.listed = [null, ...Array.from({ length: 5_000 }, (_, i) => `d${round}x${i}`)];
+      await dexes.renew(ASK);
+    }
+    assert.equal(dexes.names.length, VALUE_LIMITS.dexes);
+    assert.deepEqual(dexes.names.slice(0, 2), ["", "xyz"]);
   });
 
   it("is read at once when a row names another, by all who name it together", async () => {
