@@ -158,6 +158,8 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
       levels.map((text) => text.replace(/ [↑↓]$/, "")),
       [`entry ${held!.entry}`, `liquidation ${held!.liquidation}`],
     );
+    // The fills are an answer of their own, which may come after the candles.
+    await chart.locator(".mark").nth(5).waitFor({ state: "attached" });
     const fills = await titles(chart.locator(".mark"));
     const stored = await sql<{ line: string }>(
       `select side || ' ' || trim_scale(size) || ' at ' || trim_scale(price) || ' '

@@ -1,9 +1,11 @@
 /**
  * Runs the tests and ends with the plain line `N passed, N failed`. Arguments are folders or files under
- * `test/`; default all. Guarantees: exits non-zero on any failure and when no test ran.
+ * `test/`; default all. Guarantees: exits non-zero on any failure and when no test ran; says before that line how
+ * long each part took and which files were the slowest.
  */
 import { globSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { relative } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 
@@ -13,6 +15,7 @@ const patterns = (wanted.length > 0 ? wanted : ["test"]).map((path) =>
 );
 const files = globSync(patterns).sort();
 const counts = { passed: 0, failed: 0, skipped: 0 };
+const tookMs = new Map<string, number>();
 const failures: string[] = [];
 
 const stream = run({ files, concurrency: availableParallelism(), timeout: 600_000 });
@@ -25,9 +28,25 @@ stream.on("test:fail", ({ name, file, details }) => {
   counts.failed += 1;
   failures.push(`${file ?? ""}: ${name}`);
 });
+stream.on("test:summary", ({ file, duration_ms }) => {
+  if (file !== undefined) tookMs.set(relative(process.cwd(), file), duration_ms);
+});
 stream.on("end", () => {
+  process.stdout.write(times());
   process.stdout.write(failures.map((line) => `failed: ${line}\n`).join(""));
   process.stdout.write(`${counts.skipped} skipped\n${counts.passed} passed, ${counts.failed} failed\n`);
   process.exitCode = counts.failed > 0 || counts.passed === 0 ? 1 : 0;
 });
 stream.compose(spec).pipe(process.stdout, { end: false });
+
+/** Seconds by part (`test/<part>`) and of the slowest files: where a check of ten minutes is won or lost. */
+function times(): string {
+  const parts = new Map<string, number>();
+  for (const [file, ms] of tookMs) {
+    const part = file.split("/").slice(0, 2).join("/");
+    parts.set(part, (parts.get(part) ?? 0) + ms);
+  }
+  const line = ([name, ms]: [string, number]) => `${(ms / 1_000).toFixed(1).padStart(8)} s  ${name}\n`;
+  const slowest = [...tookMs].sort((a, b) => b[1] - a[1]).slice(0, 15);
+  return `by part:\n${[...parts].map(line).join("")}slowest files:\n${slowest.map(line).join("")}`;
+}
