@@ -1,4 +1,4 @@
-/** HYPE that leaves spot for the staking account stays the account's own. */
+/** Money that leaves the free spot balance and stays the account's own: stakes and loans. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { JsonObject } from "../../../src/simulator/contract.ts";
@@ -41,4 +41,20 @@ test("more HYPE than is free is not staked", () => {
   const desk = withHype();
   desk.run(ALICE, { type: "cDeposit", wei: 1100000000 });
   assert.equal(deltas(desk, ALICE).filter(({ type }) => type === "cStakingTransfer").length, 0);
+});
+
+test("supplied dollars stay in the total, earn by the hour, and the next row tells what came together", () => {
+  const desk = openDesk();
+  desk.run(ALICE, { type: "usdClassTransfer", amount: "1000", toPerp: false });
+  desk.run(ALICE, { type: "borrowLend", operation: "supply", token: 0, amount: "1000" });
+  desk.tick(3_601_000);
+  desk.run(ALICE, { type: "borrowLend", operation: "withdraw", token: 0, amount: "500" });
+  const rows = deltas(desk, ALICE).filter(({ type }) => type === "borrowLend");
+  assert.deepEqual(
+    rows.map(({ operation, amount, interestAmount }) => [operation, amount, interestAmount]),
+    [
+      ["supply", "1000.0", "0.0"],
+      ["withdraw", "500.0", "0.005"],
+    ],
+  );
 });
