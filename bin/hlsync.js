@@ -2,6 +2,7 @@
 // Runs the sources in a checkout and the build in a published package. Kept in plain JavaScript that any
 // Node understands, so that an old Node gets one clear line instead of a syntax error.
 import { existsSync } from "node:fs";
+import * as module from "node:module";
 
 const sources = new URL("../src/cli/main.ts", import.meta.url);
 const built = new URL("../dist/cli/main.js", import.meta.url);
@@ -14,5 +15,7 @@ if (major < 22 || (major === 22 && minor < 18)) {
   process.stderr.write(`hlsync: needs Node 22.18 or newer, this is ${process.version}: ${remedy}\n`);
   process.exit(2);
 }
+// Compiled modules are kept in the user's temporary folder (Node's own cache): a start takes half as long.
+module.enableCompileCache?.();
 const { main } = await import((isCheckout ? sources : built).href);
 await main(process.argv.slice(2));

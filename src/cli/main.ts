@@ -12,7 +12,7 @@ import { finishedInTime, Lifecycle, STOP_WITHIN_MS } from "../runtime/lifecycle.
 import { createLog, maskUrls } from "../runtime/log.ts";
 import { programVersion } from "../runtime/version.ts";
 import { type Command, EXIT, exitCodeOf } from "./command.ts";
-import { COMMANDS } from "./commands/index.ts";
+import { loadCommand, loadCommands } from "./commands/index.ts";
 
 const SIGNAL_EXIT: Record<string, number> = { SIGINT: 130, SIGTERM: 143 };
 
@@ -27,7 +27,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .exitOverride();
   let exitCode: number = EXIT.ok;
   let readerLeft = false;
-  for (const command of COMMANDS) {
+  for (const command of await commandsFor(argv)) {
     const nameAndArgs = command.args === undefined ? command.name : `${command.name} ${command.args}`;
     const sub = program.command(nameAndArgs).description(command.summary);
     for (const name of [...command.options, ...COMMON_OPTIONS]) addOption(sub, name, command);
@@ -55,6 +55,13 @@ export async function main(argv: readonly string[]): Promise<void> {
     if (code === undefined) fail(String(error));
   }
   process.exitCode = exitCode;
+}
+
+/** The one that is called; all for the help and for a name that is none; none for the version. */
+async function commandsFor([name = ""]: readonly string[]): Promise<readonly Command[]> {
+  if (["-V", "--version"].includes(name)) return [];
+  const called = await loadCommand(name);
+  return called === null ? loadCommands() : [called];
 }
 
 function addOption(program: Program, name: OptionName, { flagsOnly, defaults }: Command): void {

@@ -4,8 +4,8 @@
  * long each part took and which files were the slowest.
  */
 import { globSync } from "node:fs";
-import { availableParallelism } from "node:os";
-import { relative } from "node:path";
+import { availableParallelism, tmpdir } from "node:os";
+import { join, relative } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 
@@ -18,6 +18,8 @@ const counts = { passed: 0, failed: 0, skipped: 0 };
 const tookMs = new Map<string, number>();
 const failures: string[] = [];
 
+// Each file is a process of its own, and starts others: compiled modules are shared between them.
+process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), "node-compile-cache");
 const stream = run({ files, concurrency: availableParallelism(), timeout: 600_000 });
 stream.on("test:pass", ({ skip, details }) => {
   if (details.type === "suite") return;

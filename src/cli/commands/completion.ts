@@ -2,7 +2,7 @@
 import { ConfigError } from "../../errors.ts";
 import { type Command, EXIT } from "../command.ts";
 import { completionScript, SHELLS } from "../completion.ts";
-import { COMMANDS } from "./index.ts";
+import { loadCommands } from "./index.ts";
 
 export const completion: Command = {
   name: "completion",
@@ -15,7 +15,7 @@ export const completion: Command = {
       throw new ConfigError(
         `completion ${JSON.stringify(args[0] ?? "")}: expected one of ${SHELLS.join(", ")}`,
       );
-    print(completionScript(shell, COMMANDS).trimEnd());
+    print(completionScript(shell, await loadCommands()).trimEnd());
     return EXIT.ok;
   },
 };

@@ -1,48 +1,37 @@
-/** Every command of the program; a new one is one line here. */
+/** Every command of the program; a new one is one line here. A command's modules are loaded when it is called. */
 import type { Command } from "../command.ts";
-import { access, members, realtime } from "./access.ts";
-import { alerts } from "./alerts.ts";
-import { backfill } from "./backfill.ts";
-import { completion } from "./completion.ts";
-import { demo } from "./demo.ts";
-import { doctor } from "./doctor.ts";
-import { exportCommand } from "./export.ts";
-import { health } from "./health.ts";
-import { init } from "./init.ts";
-import { migrate } from "./migrate.ts";
-import { monitor } from "./monitor.ts";
-import { quarantine } from "./quarantine.ts";
-import { run } from "./run.ts";
-import { simulate } from "./simulate.ts";
-import { status } from "./status.ts";
-import { sync } from "./sync.ts";
-import { tail } from "./tail.ts";
-import { uninstall } from "./uninstall.ts";
-import { verify } from "./verify.ts";
-import { webhooks } from "./webhooks.ts";
 
 /** In the order of `--help`. */
-export const COMMANDS: readonly Command[] = [
-  run,
-  monitor,
-  sync,
-  backfill,
-  verify,
-  status,
-  health,
-  tail,
-  exportCommand,
-  doctor,
-  alerts,
-  webhooks,
-  quarantine,
-  init,
-  migrate,
-  access,
-  members,
-  realtime,
-  uninstall,
-  simulate,
-  demo,
-  completion,
-];
+const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
+  run: async () => (await import("./run.ts")).run,
+  monitor: async () => (await import("./monitor.ts")).monitor,
+  sync: async () => (await import("./sync.ts")).sync,
+  backfill: async () => (await import("./backfill.ts")).backfill,
+  verify: async () => (await import("./verify.ts")).verify,
+  status: async () => (await import("./status.ts")).status,
+  health: async () => (await import("./health.ts")).health,
+  tail: async () => (await import("./tail.ts")).tail,
+  export: async () => (await import("./export.ts")).exportCommand,
+  doctor: async () => (await import("./doctor.ts")).doctor,
+  alerts: async () => (await import("./alerts.ts")).alerts,
+  webhooks: async () => (await import("./webhooks.ts")).webhooks,
+  quarantine: async () => (await import("./quarantine.ts")).quarantine,
+  init: async () => (await import("./init.ts")).init,
+  migrate: async () => (await import("./migrate.ts")).migrate,
+  access: async () => (await import("./access.ts")).access,
+  members: async () => (await import("./access.ts")).members,
+  realtime: async () => (await import("./access.ts")).realtime,
+  uninstall: async () => (await import("./uninstall.ts")).uninstall,
+  simulate: async () => (await import("./simulate.ts")).simulate,
+  demo: async () => (await import("./demo.ts")).demo,
+  completion: async () => (await import("./completion.ts")).completion,
+};
+
+/** One command, or null when none has this name. */
+export async function loadCommand(name: string): Promise<Command | null> {
+  return Object.hasOwn(LOADERS, name) ? LOADERS[name]!() : null;
+}
+
+/** All, in the order of `--help`. */
+export const loadCommands = (): Promise<Command[]> =>
+  Promise.all(Object.values(LOADERS).map((load) => load()));

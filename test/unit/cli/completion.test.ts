@@ -2,9 +2,11 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { test } from "node:test";
-import { COMMANDS } from "../../../src/cli/commands/index.ts";
+import { loadCommands } from "../../../src/cli/commands/index.ts";
 import { completionScript, SHELLS } from "../../../src/cli/completion.ts";
 import { OPTIONS } from "../../../src/config.ts";
+
+const COMMANDS = await loadCommands();
 
 const isInstalled = (shell: string): boolean => spawnSync(shell, ["--version"]).status === 0;
 const skipWithout = (shell: string) => ({ skip: !isInstalled(shell) && `${shell} is not installed` });

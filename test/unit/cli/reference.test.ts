@@ -2,9 +2,11 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { COMMANDS } from "../../../src/cli/commands/index.ts";
+import { loadCommands } from "../../../src/cli/commands/index.ts";
 import { configurationReference } from "../../../src/cli/reference.ts";
 import { OPTIONS, type OptionName } from "../../../src/config.ts";
+
+const COMMANDS = await loadCommands();
 
 const PAGE = new URL("../../../docs/configuration.md", import.meta.url);
 
