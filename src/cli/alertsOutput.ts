@@ -2,7 +2,7 @@
 import { ALERT_MAX_AGE_MS, type Channel, openChannel } from "../outputs/alerts/channels.ts";
 import { openDeadMan } from "../outputs/alerts/deadMan.ts";
 import { sendMail } from "../outputs/alerts/mailSend.ts";
-import { ruleSet } from "../outputs/alerts/rules.ts";
+import { ruleSet } from "../outputs/alerts/ruleSet.ts";
 import { AlertWatch, type Followed, WATCH_DEFAULTS } from "../outputs/alerts/watch.ts";
 import { addEndpoint, enableEndpoint, readEndpoints } from "../outputs/delivery/endpoints.ts";
 import type { HttpSend } from "../outputs/delivery/httpSend.ts";

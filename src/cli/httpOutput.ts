@@ -1,6 +1,6 @@
 /** The dashboard, the API, metrics and health as an output of `run`. */
 import type { Options } from "../config.ts";
-import { ruleSet } from "../outputs/alerts/rules.ts";
+import { ruleSet } from "../outputs/alerts/ruleSet.ts";
 import { startHttp } from "../outputs/http/start.ts";
 import { programVersion } from "../runtime/version.ts";
 import type { StartOutput } from "./outputs.ts";

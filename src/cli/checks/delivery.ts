@@ -3,7 +3,7 @@
  * deliveries is asked of the database. `alerts test` and `webhooks test` send.
  */
 import { ConfigError } from "../../errors.ts";
-import { ruleSet } from "../../outputs/alerts/rules.ts";
+import { ruleSet } from "../../outputs/alerts/ruleSet.ts";
 import { type Endpoint, readEndpoints } from "../../outputs/delivery/endpoints.ts";
 import { createHttpSend } from "../../outputs/delivery/httpSend.ts";
 import type { Database } from "../../store/database.ts";

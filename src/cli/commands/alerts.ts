@@ -9,7 +9,7 @@ import {
   readSilences,
   type Silence,
 } from "../../outputs/alerts/alertStore.ts";
-import { type Rule, ruleSet } from "../../outputs/alerts/rules.ts";
+import { type Rule, ruleSet } from "../../outputs/alerts/ruleSet.ts";
 import { createHttpSend } from "../../outputs/delivery/httpSend.ts";
 import { deliveryId } from "../../outputs/delivery/sink.ts";
 import type { OutboxEvent } from "../../outputs/outbox.ts";

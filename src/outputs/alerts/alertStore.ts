@@ -1,9 +1,10 @@
 /** Alerts and silences in the database. A step of an alert and what is told of it are one transaction. */
 
-import type { Queryable } from "../../store/database.ts";
+import type { Queryable, Row } from "../../store/database.ts";
 import type { Address } from "../../sync/events.ts";
 import type { Condition, Memory } from "./machine.ts";
-import type { Severity } from "./rules.ts";
+import type { Digest } from "./rules/facts.ts";
+import type { Severity } from "./rules/spec.ts";
 
 /** Identity of what an alert is about. */
 export interface AlertAbout {
@@ -232,22 +233,9 @@ export async function readSince(db: Queryable, account: Address): Promise<number
   return row?.sinceMs ?? null;
 }
 
-/** What a UTC day brought. */
-export interface Digest extends Record<string, unknown> {
-  fills: number;
-  closedPnl: string;
-  fees: string;
-  funding: string;
-  netPnl: string;
-  /** Fees that are in none of the sums. */
-  unpricedFees: number;
-  /** At the end of the day; null when there is no snapshot as old. */
-  netWorth: string | null;
-}
-
 /** `day`: YYYY-MM-DD. */
 export async function readDigest(db: Queryable, account: Address, day: string): Promise<Digest | null> {
-  const [row] = await db.query<Digest>(
+  const [row] = await db.query<Digest & Row>(
     `select fills, closed_pnl as "closedPnl", fees, funding, net_pnl as "netPnl", unpriced_fees as "unpricedFees",
        (select net_worth from public.hl_dashboard d
         where d.account_address = $1 and d.as_of < ($2::date + 1)::timestamp at time zone 'UTC'

@@ -23,7 +23,7 @@ import type { OutboxEvent } from "../outbox.ts";
 import { BODIES, isSilent } from "../webhooks/payload.ts";
 import { signedHeaders } from "../webhooks/signature.ts";
 import type { MailSend } from "./mailSend.ts";
-import type { Severity } from "./rules.ts";
+import type { Severity } from "./rules/spec.ts";
 
 /** Delay before each attempt: an alert is news for five minutes. */
 export const ALERT_DELAYS_MS = [0, 5_000, 15_000, 30_000, 60_000, 60_000, 60_000] as const;

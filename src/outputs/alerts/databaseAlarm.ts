@@ -7,13 +7,13 @@ import type { Clock } from "../../runtime/clock.ts";
 import type { Log } from "../../runtime/log.ts";
 import { deliveryId } from "../delivery/sink.ts";
 import type { OutboxEvent } from "../outbox.ts";
-import { duration } from "../words.ts";
-import { type AlertAbout, type AlertStep, alertKey } from "./alertStore.ts";
+import type { AlertAbout, AlertStep, Publication } from "./alertStore.ts";
 import type { Channel } from "./channels.ts";
-import { type Condition, type Memory, step, type Tell } from "./machine.ts";
-import type { Seen } from "./observe.ts";
-import { messageOf, publication } from "./publication.ts";
-import type { ConditionRule, Level, RuleSet } from "./rules.ts";
+import { type Condition, type Memory, step } from "./machine.ts";
+import { seenBy } from "./observe.ts";
+import { type ConditionRule, conditionOn, type RuleSet } from "./ruleSet.ts";
+import { databaseDown } from "./rules/databaseDown.ts";
+import { aboutOf, conditionStep } from "./steps.ts";
 
 export interface AlarmDeps {
   clock: Clock;
@@ -28,11 +28,7 @@ export interface AlarmDeps {
 /** Outages whose rows wait to be written; of more the newest. */
 const ROWS_MAX = 10;
 
-const RULE = "database_down";
-const ABOUT: AlertAbout = {
-  ...{ key: alertKey(RULE, null, null, null), rule: RULE },
-  ...{ account: null, coin: null, subject: null },
-};
+const ABOUT = aboutOf({ rule: "database_down", account: null, coin: null, subject: null });
 
 export class DatabaseAlarm {
   readonly #deps: AlarmDeps;
@@ -44,8 +40,7 @@ export class DatabaseAlarm {
 
   constructor(deps: AlarmDeps) {
     this.#deps = deps;
-    const rule = deps.rules.rules.get(RULE);
-    this.#rule = rule?.kind === "condition" && rule.loudness !== "off" ? rule : null;
+    this.#rule = conditionOn(deps.rules, ABOUT.rule);
   }
 
   /** To be called every second. */
@@ -53,20 +48,21 @@ export class DatabaseAlarm {
     const rule = this.#rule;
     if (rule === null) return;
     const nowMs = this.#deps.clock.now();
-    const back = silentMs / 1000 <= rule.levels[0]!.clear;
-    const seen: Seen = {
-      ...{ ...ABOUT, value: silentMs / 1000, atMs: nowMs, detail: "" },
-      words: back ? "the database answers again" : `the database has not answered for ${duration(silentMs)}`,
-    };
+    const isBack = silentMs / 1000 <= rule.levels[0]!.clear;
+    const [seen] = seenBy(ABOUT.rule, databaseDown, { ...ABOUT, silentMs, isBack, atMs: nowMs });
     const before = this.#condition;
     const silenced = this.#deps.isSilenced(ABOUT);
-    const { after, tell, level } = step(rule, before, this.#memory, seen, nowMs, silenced);
+    const made = step(rule, before, this.#memory, seen!, nowMs, silenced);
+    const { after, notice } = made;
     this.#condition = after;
     const isOver = after === null && before?.phase === "firing";
-    if (tell === null && !isOver) return;
-    const row = rowOf(rule, seen, level!, (after ?? before)!, after === null, nowMs);
+    if (notice === null && !isOver) return;
+    const silent = rule.loudness === "silent" || silenced;
+    const row = conditionStep(rule, seen!, before, made, silent, nowMs);
+    // What is told directly is not published when the row is written.
+    const [published] = row.publish.splice(0);
     if (isOver) this.#rows = [...this.#rows, row].slice(-ROWS_MAX);
-    if (tell !== null) this.#tell(row, tell, rule.loudness === "silent" || silenced);
+    if (published) this.#tell(row, published);
   }
 
   /** Rows of outages that are over, for the database. */
@@ -83,14 +79,12 @@ export class DatabaseAlarm {
     await Promise.all(this.#telling);
   }
 
-  #tell(row: AlertStep, tell: Exclude<Tell, null>, silent: boolean): void {
-    const { clock, log, channels } = this.#deps;
-    const nowMs = clock.now();
-    this.#memory = { notifiedMs: nowMs, severity: row.severity };
+  #tell(row: AlertStep, { type, timeMs, data, key }: Publication): void {
+    const { log, channels } = this.#deps;
+    this.#memory = { notifiedMs: timeMs, severity: row.severity };
     log.error(row.message);
-    const { type, timeMs, data, key } = publication(row, tell, silent, nowMs);
     const event: OutboxEvent = {
-      ...{ id: 0, key, type, account: null, timeMs, source: "stream", committedAtMs: nowMs, data },
+      ...{ id: 0, key, type, account: null, timeMs, source: "stream", committedAtMs: timeMs, data },
     };
     for (const channel of channels) {
       const telling = this.#deliver(channel, event).finally(() => this.#telling.delete(telling));
@@ -111,24 +105,4 @@ export class DatabaseAlarm {
       if (!signal.aborted) throw error;
     }
   }
-}
-
-function rowOf(
-  rule: ConditionRule,
-  seen: Seen,
-  level: Level,
-  condition: Condition,
-  over: boolean,
-  nowMs: number,
-): AlertStep {
-  const { severity, startedMs, firedMs, notifiedSeverity } = condition;
-  return {
-    ...{ ...ABOUT, severity, startedMs, firedMs, notifiedSeverity, publish: [] },
-    state: over ? "resolved" : "firing",
-    message: messageOf(rule, seen, level, condition, over, nowMs),
-    value: String(seen.value),
-    threshold: String(level.fire),
-    notifiedMs: notifiedSeverity === null ? null : nowMs,
-    resolvedMs: over ? nowMs : null,
-  };
 }

@@ -5,12 +5,14 @@
  * which is news of that moment. Holds at most `REMEMBERED` orders, positions and cooldowns; beyond it the oldest are
  * forgotten (an order forgotten while it is filled would count from zero again, a position would count as flat).
  */
-import { add, type Decimal, div, gt, isDecimal, lt, mul, neg, round, sign } from "../../runtime/decimal.ts";
+import { add, type Decimal, isDecimal, sign } from "../../runtime/decimal.ts";
 import type { Address } from "../../sync/events.ts";
-import { tradeText } from "../eventText.ts";
 import type { OutboxEvent } from "../outbox.ts";
 import { age, duration, plainDecimal, word } from "../words.ts";
-import { type EventRule, type RuleSet, severityWord } from "./rules.ts";
+import { type EventRule, eventOn, type RuleSet } from "./ruleSet.ts";
+import type { FillsHappening, Happenings } from "./rules/facts.ts";
+import { eventsOf } from "./rules/index.ts";
+import { severityWord } from "./rules/spec.ts";
 
 /** Nothing older than this ever pages. */
 export const OLD_MS = 300_000;
@@ -40,19 +42,10 @@ interface Offer extends Omit<EventAlert, "message"> {
 }
 
 interface FillGroup {
-  account: Address;
-  coin: string;
-  subject: string;
-  side: string;
-  fills: number;
-  size: Decimal;
-  value: Decimal;
-  liquidation: boolean;
+  facts: FillsHappening;
   /** First and last fill since it was last looked at, by arrival. */
   openedMs: number;
   touchedMs: number;
-  /** The venue's time of the newest fill. */
-  atMs: number;
   waiting: boolean;
   told: boolean;
 }
@@ -69,11 +62,6 @@ export interface EventContext {
   /** All positions of the account had been read when this was committed: one that was never seen was flat. */
   wasRead(account: Address, committedAtMs: number): boolean;
 }
-
-/** Ended by the venue although nobody asked for it. What follows from another order or a closed position is not. */
-const isRefusal = (venueStatus: string): boolean =>
-  /rejected$/i.test(venueStatus) ||
-  (/Canceled$/.test(venueStatus) && !["siblingFilledCanceled", "reduceOnlyCanceled"].includes(venueStatus));
 
 export class EventWatch {
   readonly #rules: RuleSet;
@@ -105,10 +93,11 @@ export class EventWatch {
     if (event.type === "position.updated") this.#position(event, nowMs, !old);
     else if (old) return;
     else if (event.type === "fill.created") this.#fill(event, nowMs);
-    else if (event.type === "order.updated") this.#order(event, nowMs);
-    else if (event.type === "ledger.created") this.#ledger(event, nowMs);
     else if (event.type === "funding.created") this.#funding(event, nowMs);
-    else if (event.type === "webhook.disabled") this.#webhookDisabled(event, nowMs);
+    else if (event.type === "order.updated")
+      this.#see("order", { ...aboutOf(event), coin: word(event.data.coin) }, nowMs);
+    else if (event.type === "ledger.created") this.#see("ledger", aboutOf(event), nowMs);
+    else if (event.type === "webhook.disabled") this.#see("endpoint", aboutOf(event), nowMs);
   }
 
   /** What is to be told now. */
@@ -125,9 +114,21 @@ export class EventWatch {
     return this.#ready.splice(0);
   }
 
-  #rule(name: string): EventRule | null {
-    const rule = this.#rules.rules.get(name);
-    return rule?.kind === "event" && rule.loudness !== "off" ? rule : null;
+  /** Offers what the rules that are on make of it; answers whether there was anything. */
+  #see<Kind extends keyof Happenings>(kind: Kind, facts: Happenings[Kind], nowMs: number): boolean {
+    let offers = 0;
+    for (const [name, module] of eventsOf(kind)) {
+      const rule = eventOn(this.#rules, name);
+      const sum = rule === null ? null : module.see(facts, rule);
+      if (rule === null || sum === null) continue;
+      const { value, threshold } = sum;
+      const limit = threshold === null ? "" : ` Threshold ${plainDecimal(threshold, 2)} USD.`;
+      const words = `${severityWord(rule.severity)} ${module.words(facts, sum)}.${limit}`;
+      const { account, coin, subject, atMs } = facts;
+      this.#offer({ rule, account, coin, subject: subject!, words, value, threshold, atMs }, nowMs);
+      offers += 1;
+    }
+    return offers > 0;
   }
 
   #fill({ account, data, timeMs }: OutboxEvent, nowMs: number): void {
@@ -135,135 +136,51 @@ export class EventWatch {
     // Slices of a TWAP have order ids of their own, and are one order to whoever placed it.
     const subject = data.twap_id ? `twap ${data.twap_id}` : `order ${data.order_id}`;
     const [coin, key] = [word(data.coin), `${account} ${word(data.coin)} ${subject}`];
-    const size = decimalOf(data.size);
-    const value = decimalOf(data.value);
-    const before = this.#groups.get(key);
-    const group: FillGroup = before ?? {
-      ...{
-        account,
-        coin,
-        subject,
-        side: word(data.side),
-        fills: 0,
-        size: "0",
-        value: "0",
-        liquidation: false,
+    const group: FillGroup = this.#groups.get(key) ?? {
+      facts: {
+        ...{ account, coin, subject, side: word(data.side), fills: 0, size: "0", value: "0" },
+        ...{ isLiquidation: false, equity: null, atMs: timeMs },
       },
-      ...{ openedMs: nowMs, touchedMs: nowMs, atMs: timeMs, waiting: true, told: false },
+      ...{ openedMs: nowMs, touchedMs: nowMs, waiting: true, told: false },
     };
+    const { facts } = group;
     if (!group.waiting) group.openedMs = nowMs;
     group.waiting = true;
     group.touchedMs = nowMs;
-    group.fills += 1;
-    group.size = add(group.size, size);
-    group.value = add(group.value, value);
-    group.atMs = Math.max(group.atMs, timeMs);
-    group.liquidation ||= data.liquidated === true;
+    facts.fills += 1;
+    facts.size = add(facts.size, decimalOf(data.size));
+    facts.value = add(facts.value, decimalOf(data.value));
+    facts.atMs = Math.max(facts.atMs, timeMs);
+    facts.isLiquidation ||= data.liquidated === true;
     remember(this.#groups, key, group);
   }
 
   #close(group: FillGroup, nowMs: number): void {
+    const { facts } = group;
     group.waiting = false;
-    if (group.told || nowMs - group.atMs > OLD_MS) return;
-    const rule = this.#rule(group.liquidation ? "liquidation" : "large_fill");
-    const least = rule === null ? null : this.#leastFill(rule, group.account);
-    if (rule === null || least === "unknown" || (least !== null && lt(group.value, least))) return;
-    group.told = true;
-    const { account, coin, subject, atMs, value } = group;
-    const price = round(sign(group.size) > 0 ? div(value, group.size) : "0", 6);
-    const what = group.liquidation ? "LIQUIDATED: " : "";
-    const fills = group.fills === 1 ? "1 fill" : `${group.fills} fills`;
-    const limit = least === null ? "" : ` Threshold ${plainDecimal(least, 2)} USD.`;
-    const words = `${severityWord(rule.severity)} ${what}${tradeText(group.side, group.size, coin, price)} (${plainDecimal(value, 2)} USD, ${fills}, ${subject}).${limit}`;
-    this.#offer({ rule, account, coin, subject, words, value, threshold: least, atMs }, nowMs);
-  }
-
-  /** In USD; null when every fill counts, unknown while a share is wanted of an equity that is not known. */
-  #leastFill(rule: EventRule, account: Address): Decimal | null | "unknown" {
-    if (rule.least === null) return null;
-    if (rule.unit !== "%") return String(rule.least);
-    const equity = this.#context.equity(account);
-    return equity === null ? "unknown" : div(mul(equity, String(rule.least)), "100", 2);
-  }
-
-  #order({ account, data, timeMs, key }: OutboxEvent, nowMs: number): void {
-    const rule = this.#rule("order_rejected");
-    const status = word(data.venue_status);
-    if (rule === null || !isRefusal(status)) return;
-    const coin = word(data.coin);
-    const ended = data.status === "rejected" ? "rejected" : "canceled by the venue";
-    const words = `${severityWord(rule.severity)} ${coin} order ${data.order_id} ${ended} (${status}): ${word(data.side)} ${plainDecimal(data.size)} at ${plainDecimal(data.limit_price)}, ${plainDecimal(data.filled)} filled.`;
-    this.#offer(
-      { rule, account, coin, subject: key, words, value: null, threshold: null, atMs: timeMs },
-      nowMs,
-    );
-  }
-
-  #ledger({ account, data, timeMs, key }: OutboxEvent, nowMs: number): void {
-    const rule = this.#rule("withdrawal");
-    if (rule === null || account === null) return;
-    // The database says whether something left (hl_internal.ledger_effect).
-    if (data.leaves !== true) return;
-    const { type, usdc, token, amount } = data;
-    const isTold = isDecimal(usdc) && sign(usdc) < 0;
-    const what = isTold ? `${plainDecimal(neg(usdc), 2)} USD` : `${plainDecimal(amount)} ${word(token)}`;
-    const words = `${severityWord(rule.severity)} ${what} left the account (${word(type)}).`;
-    const value = isTold ? neg(usdc) : null;
-    this.#offer(
-      { rule, account, coin: null, subject: key, words, value, threshold: null, atMs: timeMs },
-      nowMs,
-    );
+    if (group.told || nowMs - facts.atMs > OLD_MS) return;
+    facts.equity = this.#context.equity(facts.account);
+    group.told = this.#see("fills", facts, nowMs);
   }
 
   #position(event: OutboxEvent, nowMs: number, tell: boolean): void {
-    const { account, data, timeMs, key } = event;
+    const { account, data } = event;
     if (account === null) return;
     const [coin, side] = [word(data.coin), word(data.side)];
     const known = this.#sides.get(`${account} ${coin}`);
     const unseen = this.#context.wasRead(account, event.committedAtMs) ? "flat" : null;
     const before = known === undefined ? unseen : known;
     this.notePosition(account, coin, side);
-    const rule = this.#rule("position");
-    if (!tell || rule === null || before === null || before === side) return;
-    const what =
-      side === "flat"
-        ? `${before} closed`
-        : before === "flat"
-          ? `${side} opened: ${plainDecimal(data.size)} at ${plainDecimal(data.entry_price)}`
-          : `flipped from ${before} to ${side}: ${plainDecimal(data.size)} at ${plainDecimal(data.entry_price)}`;
-    const words = `${severityWord(rule.severity)} ${coin} ${what}.`;
-    this.#offer(
-      { rule, account, coin, subject: key, words, value: null, threshold: null, atMs: timeMs },
-      nowMs,
-    );
+    if (tell) this.#see("position", { ...aboutOf(event), coin, side, before }, nowMs);
   }
 
-  #funding({ account, data, timeMs, key }: OutboxEvent, nowMs: number): void {
+  #funding(event: OutboxEvent, nowMs: number): void {
+    const { account, data } = event;
     if (account === null || !isDecimal(data.usdc)) return;
     const [coin, usdc] = [word(data.coin), data.usdc];
-    const event = { account, coin, subject: key, atMs: timeMs };
-    const before = this.#fundingSigns.get(`${account} ${coin}`);
+    const before = this.#fundingSigns.get(`${account} ${coin}`) ?? null;
     this.noteFunding(account, coin, usdc);
-    const flip = this.#rule("funding_flip");
-    if (flip !== null && before !== undefined && sign(usdc) !== 0 && before !== sign(usdc)) {
-      const now = sign(usdc) < 0 ? "is paid now" : "is received now";
-      const words = `${severityWord(flip.severity)} ${coin} funding ${now}: ${plainDecimal(usdc, 4)} USDC at ${plainDecimal(data.funding_rate)}.`;
-      this.#offer({ ...event, rule: flip, words, value: usdc, threshold: null }, nowMs);
-    }
-    const cost = this.#rule("funding_cost");
-    const least = String(cost?.least ?? 0);
-    if (cost !== null && gt(neg(usdc), "0") && !lt(neg(usdc), least)) {
-      const words = `${severityWord(cost.severity)} ${coin} funding cost ${plainDecimal(neg(usdc), 2)} USDC at ${plainDecimal(data.funding_rate)}. Threshold ${least} USD.`;
-      this.#offer({ ...event, rule: cost, words, value: neg(usdc), threshold: least }, nowMs);
-    }
-  }
-
-  #webhookDisabled({ data, timeMs, key }: OutboxEvent, nowMs: number): void {
-    const rule = this.#rule("webhook_disabled");
-    if (rule === null) return;
-    const words = `${severityWord(rule.severity)} webhook ${word(data.endpoint)} was disabled: ${word(data.reason)}. hlsync webhooks enable ${word(data.endpoint)} starts it again.`;
-    const event = { account: null, coin: null, subject: key, value: null, threshold: null, atMs: timeMs };
-    this.#offer({ ...event, rule, words }, nowMs);
+    this.#see("funding", { ...aboutOf(event), coin, usdc, before }, nowMs);
   }
 
   /** Tells it, or counts it while the last one of its kind is too near. */
@@ -293,6 +210,10 @@ export class EventWatch {
     remember(this.#cooldowns, `${rule.name} ${account} ${coin}`, cooldown);
   }
 }
+
+const aboutOf = ({ account, key, data, timeMs }: OutboxEvent) => ({
+  ...{ account, coin: null, subject: key, data, atMs: timeMs },
+});
 
 const decimalOf = (value: unknown): Decimal => (isDecimal(value) ? value : "0");
 

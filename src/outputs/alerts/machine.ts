@@ -14,18 +14,12 @@
  * ends, if it still holds; what got milder for longer than the cooldown and then worse again is told again; only what was
  * told is told to be over, and that always, silenced or not.
  */
-import { type ConditionRule, type Level, rank, type Severity } from "./rules.ts";
+import { type ConditionSpec, type Level, rank, type Severity, type Sight } from "./rules/spec.ts";
 
 /** What was seen of one subject. */
-export interface Observation {
-  /** Null: there is nothing any more that could be wrong (the position is closed). */
-  value: number | null;
-  /** Daily volatility of the coin in %, where thresholds in daily moves apply. */
-  dailyMovePct?: number;
+export interface Observation extends Sight {
   /** When the value was true. */
   atMs: number;
-  /** Since when it is so, where that is known: waiting counts from then, else from the first sight. */
-  sinceMs?: number;
 }
 
 export interface Condition {
@@ -44,19 +38,19 @@ export interface Memory {
   severity: Severity;
 }
 
-export type Tell = "fired" | "escalated" | "resolved" | null;
+export type Notice = "fired" | "escalated" | "resolved" | null;
 
 export interface Step {
   /** Null when it is over, or never was. */
   after: Condition | null;
-  tell: Tell;
+  notice: Notice;
   /** The level that decides: what the value is held against. */
   level: Level | null;
 }
 
 /** Threshold of a level: in % of daily moves where that is reached first. */
 export function threshold(
-  rule: ConditionRule,
+  rule: Pick<ConditionSpec, "direction">,
   level: Level,
   side: "fire" | "clear",
   dailyMovePct: number | undefined,
@@ -69,7 +63,7 @@ export function threshold(
 }
 
 /** The worst level that the value is in, given the one it was in: leaving needs the clear threshold. */
-function levelOf(rule: ConditionRule, seen: Observation, held: Severity | null): Level | null {
+function levelOf(rule: ConditionSpec, seen: Observation, held: Severity | null): Level | null {
   const { value, dailyMovePct } = seen;
   if (value === null) return null;
   return (
@@ -85,19 +79,19 @@ function levelOf(rule: ConditionRule, seen: Observation, held: Severity | null):
 }
 
 export function step(
-  rule: ConditionRule,
+  rule: ConditionSpec,
   before: Condition | null,
   memory: Memory | null,
   seen: Observation,
   nowMs: number,
   silenced: boolean,
 ): Step {
-  if (nowMs - seen.atMs > rule.freshMs) return { after: before, tell: null, level: null };
+  if (nowMs - seen.atMs > rule.freshMs) return { after: before, notice: null, level: null };
   const held = before?.phase === "firing" ? before.severity : null;
   const level = levelOf(rule, seen, held);
   if (level === null) {
     const told = before?.phase === "firing" && before.notifiedSeverity !== null;
-    return { after: null, tell: told ? "resolved" : null, level: rule.levels[0]! };
+    return { after: null, notice: told ? "resolved" : null, level: rule.levels[0]! };
   }
   const { severity } = level;
   const now: Condition = before
@@ -115,14 +109,14 @@ export function step(
       memory !== null &&
       nowMs - memory.notifiedMs < rule.cooldownMs &&
       rank(severity) <= rank(memory.severity);
-    if (nowMs - now.startedMs < rule.forMs || cooling) return { after: now, tell: null, level };
+    if (nowMs - now.startedMs < rule.forMs || cooling) return { after: now, notice: null, level };
     now.phase = "firing";
     now.firedMs = nowMs;
   }
   if (rank(severity) < rank(now.notifiedSeverity) && nowMs - now.notifiedMs! >= rule.cooldownMs) {
     now.notifiedSeverity = severity;
   }
-  if (silenced || rank(severity) <= rank(now.notifiedSeverity)) return { after: now, tell: null, level };
-  const tell = now.notifiedSeverity === null ? "fired" : "escalated";
-  return { after: { ...now, notifiedSeverity: severity, notifiedMs: nowMs }, tell, level };
+  if (silenced || rank(severity) <= rank(now.notifiedSeverity)) return { after: now, notice: null, level };
+  const notice = now.notifiedSeverity === null ? "fired" : "escalated";
+  return { after: { ...now, notifiedSeverity: severity, notifiedMs: nowMs }, notice, level };
 }

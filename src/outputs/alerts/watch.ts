@@ -22,11 +22,10 @@ import type { Address } from "../../sync/events.ts";
 import { boundsOf } from "../../sync/freshness.ts";
 import type { Leases } from "../../sync/ports.ts";
 import { backlog, type Cursors, laneOf, type Outbox, openOutbox } from "../outbox.ts";
-import { duration, plainDecimal } from "../words.ts";
 import {
   type AlertAbout,
+  type AlertLease,
   type AlertStep,
-  alertKey,
   isSilenced,
   putAlert,
   readConditions,
@@ -39,14 +38,20 @@ import {
   type Silence,
 } from "./alertStore.ts";
 import type { Channel } from "./channels.ts";
+import { Conditions } from "./conditions.ts";
 import { DatabaseAlarm } from "./databaseAlarm.ts";
 import { DatabasePulse } from "./databasePulse.ts";
+import { DeadMan } from "./deadMan.ts";
 import { type EventAlert, EventWatch, OLD_MS } from "./events.ts";
-import { type Gap, putGap, readGaps, stepGap } from "./gapEvents.ts";
-import { type Condition, type Memory, step, threshold } from "./machine.ts";
-import { type Heard, observeAccounts, observeSlowly, PRICE_BAND, type Seen } from "./observe.ts";
-import { messageOf, publication } from "./publication.ts";
-import { type ConditionRule, GAP_FOR_MS, type PriceWatch, type RuleSet, severityWord } from "./rules.ts";
+import { putGap, readGaps } from "./gapEvents.ts";
+import { type Heard, observeAccounts, observeSlowly, type Seen, seenOf } from "./observe.ts";
+import { eventOn, type RuleSet } from "./ruleSet.ts";
+import { dailyDigest } from "./rules/dailyDigest.ts";
+import type { FeedFacts } from "./rules/facts.ts";
+import { GAP_FOR_MS } from "./rules/gap.ts";
+import type { ListedName } from "./rules/index.ts";
+import { severityWord } from "./rules/spec.ts";
+import { aboutOf, eventStep } from "./steps.ts";
 
 export const WATCH_DEFAULTS = {
   /** New events are read this often. */
@@ -102,14 +107,9 @@ const leaseName = (lane: string): string => `alerts:${lane}`;
 interface Lane {
   name: string;
   token: number;
-  conditions: Map<string, Condition>;
-  memories: Map<string, Memory>;
-  /** By stream. */
-  gaps: Map<string, Gap>;
+  conditions: Conditions;
   /** UTC day whose digest was made; "" before the first. */
   digestDay: string;
-  /** What each condition was last seen as: to resolve one whose rule is gone. */
-  about: Map<string, { rule: string; account: Address | null; coin: string | null; subject: string | null }>;
 }
 
 export class AlertWatch implements Service {
@@ -137,9 +137,8 @@ export class AlertWatch implements Service {
   #lastRoundMs: number;
   #running: Promise<void> = Promise.resolve();
   #cancelCheck: () => void = () => {};
-  #nextPingMs: number;
+  readonly #deadMan: DeadMan;
   readonly #startedMs: number;
-  #direct = new Set<Promise<void>>();
 
   constructor(deps: WatchDeps) {
     this.#pulse = new DatabasePulse(deps.clock);
@@ -156,7 +155,7 @@ export class AlertWatch implements Service {
       wasRead: (account, atMs) => atMs > (this.#readSinceMs.get(account) ?? Number.POSITIVE_INFINITY),
     });
     this.#lastRoundMs = deps.clock.now();
-    this.#nextPingMs = deps.clock.now();
+    this.#deadMan = new DeadMan({ ...deps, everyMs: deps.options.deadManMs });
     this.#startedMs = deps.clock.now();
   }
 
@@ -169,7 +168,7 @@ export class AlertWatch implements Service {
   async stop(): Promise<void> {
     this.#cancelCheck();
     this.#abort.abort(new Error("stopped"));
-    await Promise.all([this.#running, this.#alarm.idle(), ...this.#direct]);
+    await Promise.all([this.#running, this.#alarm.idle(), this.#deadMan.idle()]);
     // When this fails the leases end by themselves.
     const names = [...this.#lanes.keys()].map(leaseName);
     await this.#leases.releaseLeases(names, this.#deps.holder).catch(() => {});
@@ -238,7 +237,7 @@ export class AlertWatch implements Service {
 
   /** `oldHead`: the last event that is too old to be told of. */
   async #openLane(name: string, token: number, oldHead: number): Promise<Lane> {
-    const { db, clock, rules } = this.#deps;
+    const { db, clock, rules, holder } = this.#deps;
     const nowMs = clock.now();
     const longest = Math.max(...[...rules.rules.values()].map(({ cooldownMs }) => cooldownMs));
     const [stored, memories, gaps] = await Promise.all([
@@ -251,11 +250,17 @@ export class AlertWatch implements Service {
       await this.#noteBefore(name, oldHead, nowMs - OLD_MS);
       this.#cursors.set(name, oldHead);
     }
-    return {
-      ...{ name, token, memories, gaps, digestDay: "" },
-      conditions: new Map(stored.map(({ key, condition }) => [key, condition])),
-      about: new Map(stored.map(({ key, ...about }) => [key, about])),
-    };
+    const lease = { lease: leaseName(name), holder, token };
+    const conditions = new Conditions(
+      {
+        rules,
+        isSilenced: (about) => this.#isSilenced(about),
+        put: (row) => this.#put(lease, row),
+        putGap: (seen, openedMs, closedMs) => putGap(db, lease, seen, openedMs, closedMs),
+      },
+      { stored, memories, gaps },
+    );
+    return { name, token, conditions, digestDay: "" };
   }
 
   /** What the events to come are changes of: how it was at the cursor, since those from there on are read again. */
@@ -271,8 +276,8 @@ export class AlertWatch implements Service {
     }
   }
 
-  #tells(rule: string, lane: string): boolean {
-    return lane !== "" && this.#deps.rules.rules.get(rule)?.loudness !== "off";
+  #tells(rule: ListedName, lane: string): boolean {
+    return lane !== "" && eventOn(this.#deps.rules, rule) !== null;
   }
 
   /** After the events: what was committed before them is seen then. */
@@ -307,34 +312,12 @@ export class AlertWatch implements Service {
       const alert = this.#waiting[0]!;
       const lane = this.#lanes.get(laneOf(alert.account));
       const nowMs = clock.now();
-      if (lane && nowMs - alert.atMs <= OLD_MS) await this.#put(lane, this.#eventStep(alert, nowMs));
+      if (lane && nowMs - alert.atMs <= OLD_MS) {
+        const isSilenced = this.#isSilenced(aboutOf({ ...alert, rule: alert.rule.name }));
+        await this.#put(this.#leaseOf(lane), eventStep(alert, isSilenced, nowMs));
+      }
       this.#waiting.shift();
     }
-  }
-
-  #eventStep(alert: EventAlert, nowMs: number): AlertStep {
-    const { rule, account, coin, subject, message, value } = alert;
-    const about = {
-      key: alertKey(rule.name, account, coin, subject),
-      rule: rule.name,
-      account,
-      coin,
-      subject,
-    };
-    const silenced = this.#isSilenced(about);
-    const row: AlertStep = {
-      ...about,
-      state: "event",
-      severity: rule.severity,
-      message,
-      value,
-      threshold: alert.threshold,
-      ...{ startedMs: alert.atMs, firedMs: nowMs, resolvedMs: null, publish: [] },
-      notifiedSeverity: silenced ? null : rule.severity,
-      notifiedMs: silenced ? null : nowMs,
-    };
-    if (!silenced) row.publish.push(publication(row, "fired", rule.loudness === "silent", nowMs));
-    return row;
   }
 
   /** By the silences last read, which may be a while ago when the database is away. */
@@ -350,29 +333,30 @@ export class AlertWatch implements Service {
     const { reads, clock, rules, options } = this.#deps;
     const accounts = [...this.#lanes.keys()].filter((name) => name !== "");
     const offsetMs = this.#deps.clockOffsetMs();
-    const fast = await observeAccounts(reads, rules, accounts);
+    const fast = await observeAccounts(reads, rules.prices, accounts);
     this.#equity = fast.equity;
     this.#heard = fast.heard;
     // The venue's times, by our clock.
     const seen: Seen[] = fast.seen.map((one) => ({ ...one, atMs: one.atMs - offsetMs }));
-    seen.push(...this.#seenFeeds());
+    seen.push(...seenOf("feed", this.#feedFacts()));
     if (clock.now() >= this.#dueMs.slow) {
       this.#dueMs.slow = clock.now() + options.slowMs;
       const slow = await observeSlowly(reads, accounts, clock.now());
       seen.push(...slow);
-      for (const one of slow) if (one.rule === "gap") await this.#stepGap(one);
+      for (const one of slow) {
+        if (one.rule === "gap")
+          await this.#lanes.get(laneOf(one.account))?.conditions.noteGap(one, options.gapMs, clock.now());
+      }
       await this.#digest();
     }
     const normalMs = new Map(this.#feeds().map((feed) => [feed.account, feed.normalMs]));
     for (const one of seen) {
-      const rule = this.#conditionRule(one);
       const lane = this.#lanes.get(laneOf(one.account));
-      if (rule === null || !lane) continue;
-      // What is polled is judged for as long as it counts as fresh.
-      const freshMs = Math.max(rule.freshMs, (one.account && normalMs.get(one.account)) || 0);
-      await this.#step(lane, { ...rule, freshMs }, one);
+      const leastFreshMs = (one.account && normalMs.get(one.account)) || 0;
+      await lane?.conditions.judge(one, leastFreshMs, clock.now());
     }
-    await this.#endForgotten(seen);
+    const keys = new Set(seen.map((one) => aboutOf(one).key));
+    for (const { conditions } of this.#lanes.values()) await conditions.endForgotten(keys, clock.now());
   }
 
   /** Age of each account's newest data, and how much of it is in the nature of polling. */
@@ -394,122 +378,14 @@ export class AlertWatch implements Service {
     return boundsOf(heard?.pollMs ?? 0).staleMs;
   }
 
-  #seenFeeds(): Seen[] {
+  #feedFacts(): FeedFacts[] {
     const nowMs = this.#deps.clock.now();
     const watchedMs = nowMs - this.#startedMs;
-    return this.#feeds().map(({ account, ageMs, normalMs }) => {
-      const polled = normalMs > 0;
+    return this.#feeds().map(({ account, ageMs, normalMs }) => ({
+      ...{ account, coin: null, subject: null, atMs: nowMs, normalMs },
       // The states of a polled account may be from before the start: then it had no chance yet.
-      const oldMs = polled ? Math.min(ageMs ?? watchedMs, watchedMs) : (ageMs ?? watchedMs);
-      const normal = polled ? ` (polled, ${duration(normalMs)} are normal)` : "";
-      return {
-        ...{ rule: "feed_stale", account, coin: null, subject: null, atMs: nowMs, detail: "" },
-        value: Math.max(0, oldMs - normalMs) / 1000,
-        words: `newest data from the venue is ${duration(oldMs)} old${normal}`,
-      };
-    });
-  }
-
-  #conditionRule(seen: Pick<Seen, "rule" | "coin" | "subject">): ConditionRule | null {
-    const { rules, prices } = this.#deps.rules;
-    if (seen.rule === "price") {
-      const watch = prices.find(
-        ({ coin, direction, price }) => coin === seen.coin && `${direction} ${price}` === seen.subject,
-      );
-      return watch ? priceRule(watch) : null;
-    }
-    const rule = rules.get(seen.rule);
-    return rule?.kind === "condition" && rule.loudness !== "off" ? rule : null;
-  }
-
-  async #step(lane: Lane, rule: ConditionRule, seen: Seen): Promise<void> {
-    const nowMs = this.#deps.clock.now();
-    const { account, coin, subject } = seen;
-    const key = alertKey(rule.name, account, coin, subject);
-    const about = { key, rule: rule.name, account, coin, subject };
-    const before = lane.conditions.get(key) ?? null;
-    const silenced = this.#isSilenced(about);
-    const { after, tell, level } = step(rule, before, lane.memories.get(key) ?? null, seen, nowMs, silenced);
-    if (!hasChanged(before, after)) return;
-    const shown = (after ?? before)!;
-    const row: AlertStep = {
-      ...about,
-      state: after?.phase ?? (before!.phase === "pending" ? "dropped" : "resolved"),
-      severity: shown.severity,
-      message: messageOf(rule, seen, level!, shown, after === null, nowMs),
-      value: seen.value === null || !Number.isFinite(seen.value) ? null : String(seen.value),
-      threshold: String(threshold(rule, level!, "fire", seen.dailyMovePct)),
-      ...{
-        startedMs: shown.startedMs,
-        firedMs: shown.firedMs,
-        notifiedSeverity: shown.notifiedSeverity,
-        publish: [],
-      },
-      notifiedMs: tell === null ? shown.notifiedMs : nowMs,
-      resolvedMs: after === null ? nowMs : null,
-    };
-    if (tell !== null)
-      row.publish.push(publication(row, tell, rule.loudness === "silent" || silenced, nowMs));
-    await this.#put(lane, row);
-    if (after === null) {
-      lane.conditions.delete(key);
-      lane.about.delete(key);
-      if (row.notifiedMs !== null && shown.notifiedSeverity !== null)
-        lane.memories.set(key, { notifiedMs: row.notifiedMs, severity: shown.notifiedSeverity });
-    } else {
-      lane.conditions.set(key, after);
-      lane.about.set(key, about);
-    }
-  }
-
-  async #stepGap(seen: Seen): Promise<void> {
-    const { db, clock, holder, options } = this.#deps;
-    const lane = this.#lanes.get(laneOf(seen.account));
-    if (!lane) return;
-    const stream = seen.subject!;
-    const nowMs = clock.now();
-    const before = lane.gaps.get(stream) ?? null;
-    const { after, publish } = stepGap(before, seen, nowMs, options.gapMs);
-    if (publish !== null) {
-      const lease = { lease: leaseName(lane.name), holder, token: lane.token };
-      const closedMs = publish === "closed" ? nowMs : null;
-      await putGap(db, lease, seen, (after ?? before)!.openedMs!, closedMs);
-    }
-    if (after === null) lane.gaps.delete(stream);
-    else lane.gaps.set(stream, after);
-  }
-
-  /** A position that is gone has nothing wrong with it; a rule that was turned off ends what it had begun. */
-  async #endForgotten(seen: readonly Seen[]): Promise<void> {
-    const keys = new Set(seen.map((one) => alertKey(one.rule, one.account, one.coin, one.subject)));
-    const nowMs = this.#deps.clock.now();
-    for (const lane of this.#lanes.values()) {
-      for (const [key, about] of [...lane.about]) {
-        const rule = this.#conditionRule(about);
-        if (rule === null) await this.#forget(lane, key);
-        else if (!keys.has(key) && OF_POSITIONS.has(about.rule)) {
-          const words = `${about.coin} position is closed`;
-          await this.#step(lane, rule, { ...about, value: null, atMs: nowMs, words, detail: "" });
-        }
-      }
-    }
-  }
-
-  async #forget(lane: Lane, key: string): Promise<void> {
-    const nowMs = this.#deps.clock.now();
-    const about = lane.about.get(key)!;
-    const condition = lane.conditions.get(key)!;
-    const told = condition.phase === "firing" && condition.notifiedSeverity !== null;
-    const row: AlertStep = {
-      ...{ ...about, ...condition, key, resolvedMs: nowMs, value: null, threshold: null, publish: [] },
-      state: condition.phase === "pending" ? "dropped" : "resolved",
-      notifiedMs: told ? nowMs : condition.notifiedMs,
-      message: `RESOLVED ${about.rule} is no longer watched.`,
-    };
-    if (told) row.publish.push(publication(row, "resolved", true, nowMs));
-    await this.#put(lane, row);
-    lane.conditions.delete(key);
-    lane.about.delete(key);
+      ageMs: normalMs > 0 ? Math.min(ageMs ?? watchedMs, watchedMs) : (ageMs ?? watchedMs),
+    }));
   }
 
   /** What could not be written when it was told. */
@@ -518,14 +394,18 @@ export class AlertWatch implements Service {
     const [lane] = this.#lanes.values();
     for (const row of this.#alarm.rows) {
       if (!lane) return;
-      await this.#put(lane, row);
+      await this.#put(this.#leaseOf(lane), row);
       this.#alarm.written(row);
     }
   }
 
-  async #put(lane: Lane, row: AlertStep): Promise<void> {
-    const { db, holder, log } = this.#deps;
-    const isNew = await putAlert(db, { lease: leaseName(lane.name), holder, token: lane.token }, row);
+  #leaseOf({ name, token }: Lane): AlertLease {
+    return { lease: leaseName(name), holder: this.#deps.holder, token };
+  }
+
+  async #put(lease: AlertLease, row: AlertStep): Promise<void> {
+    const { db, log } = this.#deps;
+    const isNew = await putAlert(db, lease, row);
     // An event that was there was told before, by this process or another.
     if (isNew && row.publish.length > 0)
       log[row.severity === "crit" ? "warn" : "info"](row.message, { rule: row.rule, account: row.account });
@@ -534,26 +414,19 @@ export class AlertWatch implements Service {
   /** Each account once a day; what was told before a restart, or by another process, is a row already. */
   async #digest(): Promise<void> {
     const { reads, clock, rules } = this.#deps;
-    const rule = rules.rules.get("daily_digest");
+    const rule = eventOn(rules, "daily_digest");
     const nowMs = clock.now();
     const sinceMidnightMs = nowMs % DAY_MS;
+    if (rule === null || sinceMidnightMs > DIGEST_WITHIN_MS || sinceMidnightMs < 60_000) return;
     const day = new Date(nowMs - DAY_MS).toISOString().slice(0, 10);
-    if (rule?.kind !== "event" || rule.loudness === "off") return;
-    if (sinceMidnightMs > DIGEST_WITHIN_MS || sinceMidnightMs < 60_000) return;
     for (const lane of this.#lanes.values()) {
       const account = lane.name;
       if (account === "" || lane.digestDay === day) continue;
       const digest = await readDigest(reads, account, day);
-      const money = (value: string | null) => plainDecimal(value, 2);
-      const result =
-        digest === null
-          ? "no fills and no funding"
-          : `net PnL ${money(digest.netPnl)} USD (closed ${money(digest.closedPnl)}, fees ${money(digest.fees)}, funding ${money(digest.funding)}), ${digest.fills} fills${digest.unpricedFees > 0 ? `, ${digest.unpricedFees} fees not priced` : ""}, net worth ${digest.netWorth === null ? "unknown" : `${money(digest.netWorth)} USD`}`;
-      const message = `${severityWord(rule.severity)} ${day}: ${result}.`;
-      this.#waiting.push({
-        ...{ rule, account, coin: null, subject: day, message, threshold: null, atMs: nowMs },
-        value: digest?.netPnl ?? null,
-      });
+      const facts = { account, coin: null, subject: day, digest, atMs: nowMs };
+      const sum = dailyDigest.see(facts, rule)!;
+      const message = `${severityWord(rule.severity)} ${dailyDigest.words(facts, sum)}.`;
+      this.#waiting.push({ ...facts, ...sum, rule, message });
       lane.digestDay = day;
     }
   }
@@ -563,51 +436,16 @@ export class AlertWatch implements Service {
   #checkSoon(): void {
     this.#cancelCheck = this.#deps.clock.after(1_000, () => {
       this.#alarm.check(this.#pulse.silentMs());
-      this.#pingDeadMan();
+      this.#deadMan.check(() => this.#isWell());
       this.#checkSoon();
     });
   }
 
-  /** The other side notices when these stop. */
-  #pingDeadMan(): void {
-    const { clock, ping, log, options } = this.#deps;
-    const nowMs = clock.now();
-    if (ping === null || nowMs < this.#nextPingMs) return;
+  #isWell(): boolean {
+    const { clock, options } = this.#deps;
     const fresh = this.#feeds().every(
       ({ ageMs, normalMs }) => ageMs !== null && ageMs < (normalMs || options.deadManMs),
     );
-    if (!fresh || nowMs - this.#lastRoundMs > options.deadManMs) return;
-    this.#nextPingMs = nowMs + options.deadManMs;
-    const pinging = ping()
-      .catch((error: unknown) => log.warn("a call of the dead-man URL failed", { error }))
-      .finally(() => this.#direct.delete(pinging));
-    this.#direct.add(pinging);
+    return fresh && clock.now() - this.#lastRoundMs <= options.deadManMs;
   }
-}
-
-const OF_POSITIONS = new Set(["liquidation_distance", "exposure", "stop_missing"]);
-
-function hasChanged(before: Condition | null, after: Condition | null): boolean {
-  if (before === null || after === null) return before !== after;
-  return (
-    before.phase !== after.phase ||
-    before.severity !== after.severity ||
-    before.notifiedSeverity !== after.notifiedSeverity
-  );
-}
-
-function priceRule({ direction, price }: PriceWatch): ConditionRule {
-  const clear = price * (direction === "above" ? 1 - PRICE_BAND : 1 + PRICE_BAND);
-  return {
-    kind: "condition",
-    name: "price",
-    help: "",
-    loudness: "on",
-    direction,
-    unit: "",
-    levels: [{ severity: "info", fire: price, clear }],
-    forMs: 0,
-    freshMs: 60_000,
-    cooldownMs: 900_000,
-  };
 }

@@ -14,13 +14,15 @@ import { type Gap, type GapStep, stepGap } from "../../../src/outputs/alerts/gap
 import {
   type Condition,
   type Memory,
+  type Notice,
   type Observation,
   step,
-  type Tell,
 } from "../../../src/outputs/alerts/machine.ts";
 import { type Letter, sendMail } from "../../../src/outputs/alerts/mailSend.ts";
-import { conditionMessage, type Seen } from "../../../src/outputs/alerts/observe.ts";
-import { type ConditionRule, RULES, ruleSet } from "../../../src/outputs/alerts/rules.ts";
+import { seenOf } from "../../../src/outputs/alerts/observe.ts";
+import { type ConditionRule, ruleOf as plainRule, ruleSet } from "../../../src/outputs/alerts/ruleSet.ts";
+import { LISTED, type ListedName } from "../../../src/outputs/alerts/rules/index.ts";
+import { conditionMessage } from "../../../src/outputs/alerts/steps.ts";
 import type { HttpRequest } from "../../../src/outputs/delivery/httpSend.ts";
 import { newSecret, Secret } from "../../../src/outputs/delivery/secret.ts";
 import type { OutboxEvent } from "../../../src/outputs/outbox.ts";
@@ -30,7 +32,9 @@ import { isDecimal } from "../../../src/runtime/decimal.ts";
 const T = 1_790_360_256_851;
 const ACCOUNT = `0x${"a".repeat(40)}`;
 
-const ruleOf = (name: string, ...settings: string[]): ConditionRule => {
+const RULES = LISTED.map(plainRule);
+
+const ruleOf = (name: ListedName, ...settings: string[]): ConditionRule => {
   const rule = ruleSet(settings).rules.get(name);
   assert.ok(rule?.kind === "condition", name);
   return rule;
@@ -41,7 +45,7 @@ class Life {
   nowMs = T;
   condition: Condition | null = null;
   memory: Memory | null = null;
-  told: Exclude<Tell, null>[] = [];
+  told: Exclude<Notice, null>[] = [];
   get phase(): string | null {
     return this.condition?.phase ?? null;
   }
@@ -57,7 +61,7 @@ class Life {
     this.nowMs += afterMs;
     const before = this.condition;
     const seen = { value, atMs: this.nowMs, ...observed };
-    const { after, tell } = step(this.rule, before, this.memory, seen, this.nowMs, silenced);
+    const { after, notice: tell } = step(this.rule, before, this.memory, seen, this.nowMs, silenced);
     this.condition = after;
     if (tell !== null) {
       this.told.push(tell);
@@ -178,14 +182,26 @@ describe("a condition", () => {
   });
 
   it("says what, how much, threshold and age", () => {
-    const seen: Seen = {
-      ...{ rule: "liquidation_distance", account: ACCOUNT, coin: "BTC", subject: null, value: 3.9, atMs: T },
-      words: "BTC long 3.9 % from liquidation (1.5 daily moves)",
-      detail: "Mark 61204, liq 58817.",
-    };
+    const [seen] = seenOf("position", [
+      {
+        ...{ account: ACCOUNT, coin: "BTC", subject: null, atMs: T, side: "long", positionValue: "100" },
+        ...{ markPrice: "61204.0", liquidationPrice: "58817", distancePct: "3.9", maxLeverage: 40 },
+        ...{ hasStop: true, volatility: "0.026", equity: null },
+      },
+    ]);
+    assert.deepEqual(
+      [seen!.rule, seen!.account, seen!.coin, seen!.value],
+      ["liquidation_distance", ACCOUNT, "BTC", 3.9],
+    );
+    const rule = ruleOf("liquidation_distance");
+    const fired = { severity: "crit" as const, firedMs: T - 120_000 };
     assert.equal(
-      conditionMessage("CRIT", seen, "5 %", T + 600),
+      conditionMessage(rule, seen!, { severity: "crit", fire: 5, clear: 6 }, fired, false, T + 600),
       "CRIT BTC long 3.9 % from liquidation (1.5 daily moves). Threshold 5 %. Mark 61204, liq 58817. 0.6 s old.",
+    );
+    assert.equal(
+      conditionMessage(rule, seen!, { severity: "crit", fire: 5, clear: 6 }, fired, true, T),
+      "RESOLVED BTC long 3.9 % from liquidation (1.5 daily moves). Threshold 6 %. After 2 min. Mark 61204, liq 58817. 0 s old.",
     );
   });
 });
@@ -522,7 +538,7 @@ describe("settings", () => {
       "price=BTC>70000",
       "price=xyz:AAPL<200.5",
     ]);
-    const at = (name: string) => rules.get(name) as ConditionRule;
+    const at = (name: ListedName) => rules.get(name) as ConditionRule;
     assert.deepEqual(
       [rules.get("large_fill")].map((rule) => rule?.kind === "event" && rule.least),
       [50_000],
@@ -569,6 +585,13 @@ describe("settings", () => {
         setting,
       );
     }
+  });
+
+  it("know the rules by name: one that is none does not compile", () => {
+    // @ts-expect-error
+    assert.equal(ruleSet([]).rules.get("liquidation_distanze"), undefined);
+    // @ts-expect-error
+    assert.throws(() => plainRule("drifft"));
   });
 
   it("of the table itself make sense", () => {

@@ -4,7 +4,8 @@ import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { StoreError } from "../../../src/errors.ts";
 import { addSilence, endSilence, readAlerts } from "../../../src/outputs/alerts/alertStore.ts";
 import type { Channel } from "../../../src/outputs/alerts/channels.ts";
-import { type Rule, type RuleSet, ruleSet } from "../../../src/outputs/alerts/rules.ts";
+import { type Rule, type RuleSet, ruleSet } from "../../../src/outputs/alerts/ruleSet.ts";
+import type { ListedName } from "../../../src/outputs/alerts/rules/index.ts";
 import {
   AlertWatch,
   type Followed,
@@ -65,7 +66,7 @@ describe("alerting", { timeout: 120_000 }, () => {
   }
 
   /** The rules, with some of one changed in a way that users cannot. */
-  const rulesWith = (name: string, change: Partial<Rule>): RuleSet => {
+  const rulesWith = (name: ListedName, change: Partial<Rule>): RuleSet => {
     const { rules, prices } = ruleSet([]);
     return { prices, rules: new Map(rules).set(name, { ...rules.get(name)!, ...change } as Rule) };
   };

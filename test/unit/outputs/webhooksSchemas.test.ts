@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import { z } from "zod";
-import { ruleSet } from "../../../src/outputs/alerts/rules.ts";
+import { ruleSet } from "../../../src/outputs/alerts/ruleSet.ts";
 import { AlertWatch, WATCH_DEFAULTS } from "../../../src/outputs/alerts/watch.ts";
 import { deliveryId } from "../../../src/outputs/delivery/sink.ts";
 import { EVENT_TYPES } from "../../../src/outputs/eventTypes.ts";
