@@ -77,7 +77,7 @@ class Lags {
     return (subscriptions, handler) =>
       open(subscriptions, {
         ...handler,
-        onMessage: (reading, channel, subscription, receivedAtMs) => {
+        onMessage: (reading, channel, subscription, receivedAtMs, length) => {
           if (reading.content.type === "fills" && !reading.isSnapshot) {
             const now = performance.now();
             for (const { value } of reading.content.rows) {
@@ -85,7 +85,7 @@ class Lags {
               if (!this.#receivedAt.has(key)) this.#receivedAt.set(key, now);
             }
           }
-          handler.onMessage(reading, channel, subscription, receivedAtMs);
+          handler.onMessage(reading, channel, subscription, receivedAtMs, length);
         },
       });
   }

@@ -306,7 +306,13 @@ class LiveSocket implements Stream, Waiting {
         break;
       case "message":
         if (action.reading.content.type !== "nothing") this.#noteData(action.subscription, nowMs);
-        handler.onMessage(action.reading, action.channel, action.subscription, action.receivedAtMs);
+        handler.onMessage(
+          action.reading,
+          action.channel,
+          action.subscription,
+          action.receivedAtMs,
+          action.length,
+        );
         break;
       case "confirmed":
         handler.onConfirmed(action.subscription, nowMs);

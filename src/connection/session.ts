@@ -64,7 +64,15 @@ export type SessionAction =
   | { type: "send"; text: string }
   /** Drop the socket and make another. `blame`: keys of the subscriptions that made it necessary. */
   | { type: "terminate"; why: string; blame: string[] }
-  | { type: "message"; reading: Reading; channel: Channel; subscription: Subscription; receivedAtMs: number }
+  | {
+      type: "message";
+      reading: Reading;
+      channel: Channel;
+      subscription: Subscription;
+      receivedAtMs: number;
+      /** Characters of the frame. */
+      length: number;
+    }
   | { type: "confirmed"; subscription: Subscription }
   | { type: "allConfirmed" }
   | { type: "refused"; subscription: Subscription; text: string; permanent: boolean }
@@ -402,7 +410,15 @@ export class Session {
         this.#actions.push({ type: "fresh", subscription });
       }
     }
-    this.#actions.push({ type: "message", reading, channel, subscription, receivedAtMs: this.#nowMs });
+    const { length } = text;
+    this.#actions.push({
+      type: "message",
+      reading,
+      channel,
+      subscription,
+      receivedAtMs: this.#nowMs,
+      length,
+    });
   }
 
   /** The subscription of a frame that does not say which of its type it is, where there is only one (of that user). */

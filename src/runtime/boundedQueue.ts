@@ -1,15 +1,22 @@
 /**
- * A first-in first-out queue with a hard limit (invariant I9). Guarantees: holds at most `limit` items; `push`
- * answers false and drops the *new* item when full, so that the caller can record a gap; one consumer at a time.
+ * A first-in first-out queue with hard limits (invariant I9). Guarantees: holds at most `items` items which together weigh
+ * at most `weight`, or a single one that alone weighs more; `push` answers false and drops the *new* item when full, so
+ * that the caller can record a gap; one consumer at a time.
  */
+export interface QueueLimits {
+  items: number;
+  weight: number;
+}
+
 export class BoundedQueue<T> {
-  readonly limit: number;
-  #items: T[] = [];
+  readonly #limits: QueueLimits;
+  #items: { item: T; weight: number }[] = [];
+  #weight = 0;
   #wake: (() => void) | null = null;
   #closed = false;
 
-  constructor(limit: number) {
-    this.limit = limit;
+  constructor(limits: QueueLimits) {
+    this.#limits = limits;
   }
 
   get length(): number {
@@ -21,16 +28,28 @@ export class BoundedQueue<T> {
   }
 
   /** False when the item was dropped: the queue is full or closed. */
-  push(item: T): boolean {
-    if (this.#closed || this.#items.length >= this.limit) return false;
-    this.#items.push(item);
+  push(item: T, weight: number): boolean {
+    const { items, weight: weightMax } = this.#limits;
+    const isFull =
+      this.#items.length >= items || (this.#items.length > 0 && this.#weight + weight > weightMax);
+    return !isFull && this.pushAnyway(item, weight);
+  }
+
+  /** Beyond the limits: the caller bounds what comes this way. False when the queue is closed. */
+  pushAnyway(item: T, weight = 0): boolean {
+    if (this.#closed) return false;
+    this.#items.push({ item, weight });
+    this.#weight += weight;
     this.poke();
     return true;
   }
 
   /** Everything queued, at most `max` items, without waiting. */
   takeUpTo(max: number): T[] {
-    return this.#items.splice(0, max);
+    return this.#items.splice(0, max).map(({ item, weight }) => {
+      this.#weight -= weight;
+      return item;
+    });
   }
 
   /** Resolves when there is something to take, the queue is closed or the consumer is poked. */

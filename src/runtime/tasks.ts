@@ -9,6 +9,7 @@
  */
 import { type BackoffLimits, fullJitterMs } from "./backoff.ts";
 import type { Clock } from "./clock.ts";
+import { isDue } from "./due.ts";
 import type { Log } from "./log.ts";
 import type { Random } from "./random.ts";
 
@@ -79,9 +80,8 @@ export class Tasks {
 
   #isBackingOff(name: string): boolean {
     const { clock, backoff } = this.#deps;
-    const waitMs = (this.#failures.get(name)?.retryAtMs ?? 0) - clock.now();
-    // A longer wait than any is left over from before the clock was stepped back.
-    return waitMs > 0 && waitMs <= backoff.capMs;
+    const failure = this.#failures.get(name);
+    return failure !== undefined && !isDue(failure.retryAtMs, clock.now(), backoff.capMs);
   }
 
   async #watch(name: string, abort: AbortController, work: Work): Promise<void> {

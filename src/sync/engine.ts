@@ -15,7 +15,8 @@ import { ACCOUNT_DEFAULTS, Account, type AccountOptions, type Progress } from ".
 import { type Commit, type Committed, committer } from "./commit.ts";
 import { Dexes } from "./dexes.ts";
 import type { Address } from "./events.ts";
-import { accountSubscriptions, LANE_DEFAULTS, Lane, type LaneOptions, type LaneStatus } from "./lane.ts";
+import { LANE_DEFAULTS, Lane, type LaneOptions, type LaneStatus } from "./lane/lane.ts";
+import { accountSubscriptions } from "./lane/subscriptions.ts";
 import { Market, type MarketChoice } from "./market.ts";
 import type { Leases, OpenStream, Store, VenueInfo } from "./ports.ts";
 import { Prices } from "./prices.ts";

@@ -15,7 +15,8 @@ import { assetCtxRow, bookRow, candleRow, midRows, tradeRow } from "./normalize.
 import type { OpenStream, Stream, StreamStatus, VenueInfo } from "./ports.ts";
 import { listedCoins } from "./universe.ts";
 
-const INBOX_FRAMES = 20_000;
+/** What waits for the database at most: frames, and characters of them. All asset contexts have 177 k. */
+const INBOX_LIMITS = { items: 20_000, weight: 32 * 1024 * 1024 };
 const FRAMES_PER_BATCH = 1_000;
 const CANDLE_INTERVAL_DEFAULT = "1m";
 /** Names in the line that says what was left out. */
@@ -80,7 +81,7 @@ export class Market {
   readonly name = "market";
   readonly #deps: MarketDeps;
   readonly #inbox = new BoundedQueue<{ reading: Reading; channel: string; receivedAtMs: number }>(
-    INBOX_FRAMES,
+    INBOX_LIMITS,
   );
   #stream: Stream | null = null;
   #running: Promise<void> = Promise.resolve();
@@ -102,10 +103,9 @@ export class Market {
         coins: leftOut.slice(0, LEFT_OUT_SHOWN).join(",") + (leftOut.length > LEFT_OUT_SHOWN ? ",…" : ""),
       });
     this.#stream = openStream(subscriptions, {
-      onMessage: (reading, channel, _subscription, receivedAtMs) => {
-        if (!this.#inbox.push({ reading, channel: channel.channel, receivedAtMs }) && this.#dropped++ === 0) {
-          log.warn("market data is faster than the database: frames dropped", { limit: INBOX_FRAMES });
-        }
+      onMessage: (reading, { channel }, _subscription, receivedAtMs, length) => {
+        if (!this.#inbox.push({ reading, channel, receivedAtMs }, length) && this.#dropped++ === 0)
+          log.warn("market data is faster than the database: frames dropped", INBOX_LIMITS);
       },
       onConnected() {},
       onConfirmed() {},

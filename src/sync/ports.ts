@@ -212,8 +212,14 @@ export interface VenueInfo {
  * buffered: a call is made while the frame is being read, so a handler must be quick and must not throw.
  */
 export interface StreamHandler {
-  /** A data frame. `reading.unread` holds rows that did not fit: the reader quarantines them. */
-  onMessage(reading: Reading, channel: Channel, subscription: Subscription, receivedAtMs: number): void;
+  /** A data frame of `length` characters. `reading.unread` holds rows that did not fit: the reader quarantines them. */
+  onMessage(
+    reading: Reading,
+    channel: Channel,
+    subscription: Subscription,
+    receivedAtMs: number,
+    length: number,
+  ): void;
   /** One subscription is confirmed on this socket: what happens from now on is streamed. May come after its data. */
   onConfirmed(subscription: Subscription, atMs: number): void;
   /** Every wanted subscription is confirmed (or refused for good): time to close the gap. Once per socket. */

@@ -10,7 +10,7 @@ import { createVenue } from "../../src/simulator/exchange/venue.ts";
 import { createWorld, VirtualClock, type World } from "../../src/simulator/world.ts";
 import type { Database } from "../../src/store/database.ts";
 import { openStore } from "../../src/store/store.ts";
-import { accountSubscriptions } from "../../src/sync/lane.ts";
+import { accountSubscriptions } from "../../src/sync/lane/subscriptions.ts";
 import type { Plan } from "./plan.ts";
 import { SimulatedProcess } from "./process.ts";
 

@@ -5,7 +5,7 @@
 import { INFO } from "../../protocol/infoRequests.ts";
 import { HORIZON, LIMITS } from "../../protocol/limits.ts";
 import { WINDOW_STREAMS } from "../../sync/backfill.ts";
-import { LANE_DEFAULTS } from "../../sync/lane.ts";
+import { LANE_DEFAULTS } from "../../sync/lane/lane.ts";
 import type { Context } from "../command.ts";
 import { marketChoice } from "../wire.ts";
 import { type Finding, ok, warn } from "./finding.ts";

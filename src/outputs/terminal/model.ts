@@ -7,7 +7,7 @@ import { channelOfType } from "../../protocol/channels.ts";
 import { sub } from "../../runtime/decimal.ts";
 import type { Address, ChangeEvent, DashboardRow, OrderEventRow, PositionRow } from "../../sync/events.ts";
 import { channelBounds, freshnessOf, STREAMED } from "../../sync/freshness.ts";
-import type { LaneStatus } from "../../sync/lane.ts";
+import type { LaneStatus } from "../../sync/lane/lane.ts";
 import type { SubscriptionStatus } from "../../sync/ports.ts";
 
 /** Events remembered for the tape. */

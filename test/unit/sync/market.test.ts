@@ -57,7 +57,7 @@ async function opened(choice: MarketChoice, room = 1_000) {
   const hear = (frame: object) => {
     const read = readFrame(JSON.stringify(frame));
     assert.ok(read.type === "data");
-    handler!.onMessage(read.reading, read.channel, { type: read.channel.type }, 5);
+    handler!.onMessage(read.reading, read.channel, { type: read.channel.type }, 5, 100);
   };
   const rows = async () => {
     await market.stop();

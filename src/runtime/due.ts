@@ -1,0 +1,6 @@
+/**
+ * Whether a moment has come. Pure. Guarantees: a clock that is set back delays nothing beyond its longest wait: what is due
+ * later than that was due by the clock as it stood before.
+ */
+export const isDue = (dueMs: number, nowMs: number, longestWaitMs: number): boolean =>
+  nowMs >= dueMs || dueMs - nowMs > longestWaitMs;

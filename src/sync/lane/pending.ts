@@ -1,0 +1,86 @@
+/**
+ * Frames of one account folded into one batch. Guarantees: the batch is as old as its oldest frame, whatever that held.
+ * Pure but for what the account notes of a state.
+ */
+import type { Content } from "../../protocol/channels.ts";
+import type { Account } from "../account/account.ts";
+import { append } from "../batch.ts";
+import type { Batch } from "../events.ts";
+import { factRows, type Origin, openOrderRows } from "../normalize.ts";
+import { quarantineRows } from "../quarantine.ts";
+import type { Frame } from "./inbox.ts";
+
+/** What frames need of the account. */
+export type Reader = Pick<
+  Account,
+  "address" | "openOrders" | "perpState" | "spotState" | "noteWebData" | "venueTimeMs"
+>;
+
+export class Pending {
+  readonly #account: Reader;
+  readonly batch: Batch = {};
+  /** Of the oldest frame; infinite while there is none. */
+  receivedAtMs = Number.POSITIVE_INFINITY;
+
+  constructor(account: Reader) {
+    this.#account = account;
+  }
+
+  /** Takes a frame. Returns the time of the venue that it tells, when that is believed. */
+  add(frame: Frame): number | null {
+    const { receivedAtMs } = frame;
+    const account = this.#account.address;
+    this.receivedAtMs = Math.min(this.receivedAtMs, receivedAtMs);
+    if (frame.type === "quarantine") {
+      const { subject, reason, raw } = frame;
+      this.#append({ quarantine: [{ account, subject, reason, raw, seenAtMs: receivedAtMs }] });
+      return null;
+    }
+    const { content, unread, isSnapshot } = frame.reading;
+    const source = isSnapshot ? "snapshot" : "stream";
+    const origin: Origin = { account, source, seenAtMs: receivedAtMs };
+    this.#append({ quarantine: quarantineRows(unread, frame.channel, account, receivedAtMs) });
+    this.#append(factRows(content, origin) ?? {});
+    return this.#addState(content, origin);
+  }
+
+  #append(part: Batch): void {
+    append(this.batch, part);
+  }
+
+  #addState(content: Content, origin: Origin): number | null {
+    const account = this.#account;
+    const { seenAtMs } = origin;
+    switch (content.type) {
+      case "openOrders": {
+        const { dex, rows, complete } = content;
+        this.#append(account.openOrders(dex, openOrderRows(origin, rows), complete, seenAtMs));
+        return null;
+      }
+      case "clearinghouseState":
+        return this.#addPerp(content.dex, content.state, seenAtMs);
+      case "spotState":
+        this.#append(account.spotState(content.state, seenAtMs));
+        return null;
+      case "webData3":
+        account.noteWebData(content.data);
+        return null;
+      case "webData2": {
+        const { perp, spot, openOrders, complete } = content;
+        const toldMs = perp ? this.#addPerp("", perp, seenAtMs) : null;
+        this.#append(account.openOrders("", openOrderRows(origin, openOrders), complete, seenAtMs));
+        if (spot) this.#append(account.spotState(spot, seenAtMs));
+        return toldMs;
+      }
+      default:
+        return null;
+    }
+  }
+
+  #addPerp(dex: string, state: Parameters<Reader["perpState"]>[1], receivedAtMs: number): number | null {
+    this.#append(this.#account.perpState(dex, state, receivedAtMs));
+    const { time } = state.value;
+    // A time that is believed is never ahead of the newest of them.
+    return time && time <= this.#account.venueTimeMs ? time : null;
+  }
+}

@@ -1,0 +1,220 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { CHANNELS } from "../../../../src/protocol/channels.ts";
+import { silentLog } from "../../../../src/runtime/log.ts";
+import { ACCOUNT_DEFAULTS, Account } from "../../../../src/sync/account/account.ts";
+import { Dexes } from "../../../../src/sync/dexes.ts";
+import type { Batch } from "../../../../src/sync/events.ts";
+import { LANE_DEFAULTS, Lane, type LaneOptions } from "../../../../src/sync/lane/lane.ts";
+import type { StreamHandler, StreamStatus, VenueInfo } from "../../../../src/sync/ports.ts";
+import { Prices } from "../../../../src/sync/prices.ts";
+import { Volatilities } from "../../../../src/sync/volatility.ts";
+import { emptyStore } from "../../../support/emptyStore.ts";
+import { HandClock, settle } from "../../connection/handClock.ts";
+import { perpState } from "../healthStates.ts";
+
+const NO_STREAM: StreamStatus = {
+  state: "connecting",
+  connectedSinceMs: null,
+  reconnects: 0,
+  lastReceivedMs: null,
+  lastEnd: null,
+  nextAttemptMs: null,
+  roundTripMs: null,
+  subscriptions: [],
+};
+const USER = `0x${"a".repeat(40)}`;
+
+/** A lane whose socket is driven by hand, before a venue that takes questions and answers none. */
+async function unanswered(options: Partial<LaneOptions> = {}, turnsPerCommit = 0) {
+  const clock = new HandClock();
+  const asked: string[] = [];
+  const committed: { batch: Batch; receivedAtMs: number }[] = [];
+  let reservations = 0;
+  const info: VenueInfo = {
+    clockOffset: () => null,
+    reserve: () => {
+      reservations += 1;
+      return () => {
+        reservations -= 1;
+      };
+    },
+    request: ({ type }, _params, { signal }) => {
+      asked.push(type);
+      return new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
+    },
+  };
+  const store = emptyStore();
+  const own = { clock, info, store, log: silentLog };
+  const account = new Account({
+    ...{
+      ...own,
+      account: USER,
+      alias: null,
+      dexes: new Dexes(own),
+      sinceMs: null,
+      options: ACCOUNT_DEFAULTS,
+    },
+    volatilities: new Volatilities(own),
+    prices: new Prices(own),
+    commit: async (batch, receivedAtMs) => {
+      committed.push({ batch, receivedAtMs });
+      for (let turns = 0; turns < turnsPerCommit; turns++) await settle();
+      return store.apply(batch);
+    },
+  });
+  await account.open();
+  let handler: StreamHandler | undefined;
+  const lane = new Lane({
+    ...own,
+    account,
+    subscriptions: [],
+    options: { ...LANE_DEFAULTS, ...options },
+    random: { next: () => 0.5 },
+    openStream: (_subscriptions, given) => {
+      handler = given;
+      // A closing handshake takes its time.
+      return { subscribe() {}, unsubscribe() {}, stop: settle, status: () => NO_STREAM };
+    },
+    onFatal: (error) => assert.fail(String(error)),
+  });
+  lane.start();
+  /** The first frame of a connection: a state, with the venue's time. */
+  const tellState = (afterMs = 0, length = 1_000) => {
+    const channel = CHANNELS.find(({ type }) => type === "clearinghouseState")!;
+    const clearinghouseState = perpState("1000", [], clock.now() + afterMs);
+    const reading = channel.read({ dex: "", user: USER, clearinghouseState });
+    handler!.onMessage(reading, channel, { type: channel.type, user: USER }, clock.now(), length);
+  };
+  const streamed = () =>
+    committed
+      .flatMap(({ batch }) => batch.coverage ?? [])
+      .filter(({ stream, grade }) => stream === "fills" && grade === "streamed");
+  const rest = { committed, streamed, reservations: () => reservations };
+  return { clock, lane, handler: handler!, asked, tellState, ...rest };
+}
+
+/** Whether it stops while the clock stands still. */
+async function stopsAtOnce(lane: Lane): Promise<boolean> {
+  let isStopped = false;
+  const stopping = lane.stop().then(() => {
+    isStopped = true;
+  });
+  for (let turns = 0; turns < 20 && !isStopped; turns++) await settle();
+  if (isStopped) await stopping;
+  return isStopped;
+}
+
+describe("after a new connection", () => {
+  it("asks for the fills at once when a state has told the time, and for the time first when none has", async () => {
+    for (const isTold of [true, false]) {
+      const { clock, lane, handler, asked, tellState } = await unanswered();
+      if (isTold) tellState();
+      handler.onConnected(clock.now());
+      await settle();
+      assert.deepEqual(
+        [asked.includes("userFillsByTime"), asked.includes("exchangeStatus")],
+        [isTold, !isTold],
+      );
+      await lane.stop();
+      assert.equal(clock.timers, 0);
+    }
+  });
+
+  it("does not wait for what the connection before it had asked", async () => {
+    const { clock, lane, handler, asked, tellState } = await unanswered();
+    const fillsAsked = () => asked.filter((type) => type === "userFillsByTime").length;
+    for (let connections = 1; connections <= 3; connections++) {
+      tellState();
+      handler.onConnected(clock.now());
+      await settle();
+      assert.equal(fillsAsked(), connections);
+      handler.onDisconnected(clock.now(), "cut", clock.now());
+    }
+    await lane.stop();
+    assert.equal(clock.timers, 0);
+  });
+});
+
+describe("stopping", () => {
+  it("gives back what it reserved, though the end of the socket still waits to be read", async () => {
+    const { clock, lane, handler, reservations } = await unanswered();
+    assert.equal(reservations(), 1);
+    handler.onConnected(clock.now());
+    await clock.advance(LANE_DEFAULTS.holdMs);
+    handler.onDisconnected(clock.now(), "cut", clock.now());
+    assert.ok(await stopsAtOnce(lane));
+    assert.deepEqual([reservations(), clock.timers, lane.status().phase], [0, 0, "stopped"]);
+  });
+
+  it("is not held up by a connection, read or still to be read behind what is being written", async () => {
+    for (const isRead of [true, false]) {
+      // A commit takes longer than a socket takes to close.
+      const { clock, lane, handler } = await unanswered({}, 3);
+      if (!isRead) {
+        handler.onQuarantine("frame", "odd", "{}", 7);
+        await settle();
+      }
+      handler.onConnected(clock.now());
+      if (isRead) await settle();
+      assert.ok(await stopsAtOnce(lane), `${isRead}`);
+      assert.equal(clock.timers, 0);
+    }
+  });
+
+  it("writes what waits", async () => {
+    const { clock, lane, handler, committed } = await unanswered();
+    handler.onConnected(clock.now());
+    await settle();
+    handler.onQuarantine("frame", "odd", "{}", 7);
+    assert.ok(await stopsAtOnce(lane));
+    assert.deepEqual(
+      committed.map(({ batch, receivedAtMs }) => [batch.quarantine?.length, receivedAtMs]),
+      [[1, 7]],
+    );
+  });
+});
+
+describe("a connection that has ended before it was read", () => {
+  it("holds nothing back", async () => {
+    const { clock, lane, handler, committed } = await unanswered();
+    handler.onConnected(clock.now());
+    handler.onDisconnected(clock.now(), "cut", clock.now());
+    handler.onQuarantine("frame", "odd", "{}", 7);
+    await settle();
+    assert.equal(committed.length, 1);
+    await lane.stop();
+  });
+});
+
+describe("frames that are dropped", () => {
+  it("end the time that was watched live where the first of them is missing", async () => {
+    const { clock, lane, handler, tellState, streamed } = await unanswered({ inboxLimit: 3 });
+    handler.onConnected(clock.now());
+    await clock.advance(LANE_DEFAULTS.holdMs);
+    const fromMs = clock.now();
+    for (const afterMs of [100, 200, 300, 400, 500]) tellState(afterMs);
+    await settle();
+    for (const afterMs of [600, 700, 800]) tellState(afterMs);
+    await settle();
+    assert.equal(lane.status().dropped, 2);
+    assert.equal(lane.status().phase, "catching_up");
+    assert.ok(await stopsAtOnce(lane));
+    assert.deepEqual(
+      streamed().map((row) => [row.fromMs - fromMs, row.toMs - fromMs]),
+      [
+        [101, 299],
+        [601, 799],
+      ],
+    );
+  });
+
+  it("are those beyond what may wait in length, too", async () => {
+    const { clock, lane, handler, tellState } = await unanswered();
+    handler.onConnected(clock.now());
+    await settle();
+    for (let frames = 0; frames < 10; frames++) tellState(frames, 15_000_000);
+    assert.deepEqual([lane.status().queued, lane.status().dropped], [3, 8]);
+    await lane.stop();
+  });
+});

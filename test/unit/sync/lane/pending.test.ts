@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { CHANNELS } from "../../../../src/protocol/channels.ts";
+import type { Batch } from "../../../../src/sync/events.ts";
+import type { Frame } from "../../../../src/sync/lane/inbox.ts";
+import { Pending, type Reader } from "../../../../src/sync/lane/pending.ts";
+import { perpState } from "../healthStates.ts";
+import { transition } from "../rows.ts";
+
+const USER = `0x${"a".repeat(40)}`;
+const NOW = 1_790_000_000_000;
+
+/** An account that believes no time after `venueTimeMs`, and notes what it was given. */
+function reader(venueTimeMs = NOW) {
+  const seen: string[] = [];
+  const state = (what: string): Batch => {
+    seen.push(what);
+    return { orderEvents: [transition(seen.length, "open")] };
+  };
+  const account: Reader = {
+    address: USER,
+    venueTimeMs,
+    perpState: (dex, { value }, receivedAtMs) => state(`perp ${dex} ${value.time} ${receivedAtMs}`),
+    spotState: (_state, receivedAtMs) => state(`spot ${receivedAtMs}`),
+    openOrders: (dex, rows, isComplete) => state(`orders ${dex} ${rows.length} ${isComplete}`),
+    noteWebData: () => {
+      seen.push("webData");
+    },
+  };
+  return { account, seen };
+}
+
+function frame(type: string, data: unknown, receivedAtMs = 5): Frame {
+  const channel = CHANNELS.find((one) => one.type === type)!;
+  return { type: "message", reading: channel.read(data), channel: channel.channel, receivedAtMs };
+}
+const quarantined = (receivedAtMs: number): Frame => ({
+  type: "quarantine",
+  subject: "frame",
+  reason: "odd",
+  raw: "{}",
+  receivedAtMs,
+});
+const stateAt = (timeMs: number, receivedAtMs = 5) =>
+  frame(
+    "clearinghouseState",
+    { dex: "xyz", user: USER, clearinghouseState: perpState("1000", [], timeMs) },
+    receivedAtMs,
+  );
+
+describe("pending frames", () => {
+  it("are as old as the oldest of them, where all that they hold goes into quarantine too", () => {
+    const pending = new Pending(reader().account);
+    assert.equal(pending.receivedAtMs, Number.POSITIVE_INFINITY);
+    for (const atMs of [9, 7, 8]) pending.add(quarantined(atMs));
+    assert.equal(pending.receivedAtMs, 7);
+    assert.deepEqual(
+      pending.batch.quarantine?.map(({ account, subject, seenAtMs }) => [account, subject, seenAtMs]),
+      [9, 7, 8].map((atMs) => [USER, "frame", atMs]),
+    );
+    pending.add(stateAt(NOW, 3));
+    assert.equal(pending.receivedAtMs, 3);
+  });
+
+  it("tell the time of a state where it is believed", () => {
+    const { account, seen } = reader();
+    const pending = new Pending(account);
+    assert.deepEqual(
+      [NOW - 1, NOW, NOW + 1].map((timeMs) => pending.add(stateAt(timeMs))),
+      [NOW - 1, NOW, null],
+    );
+    assert.deepEqual(seen.at(-1), `perp xyz ${NOW + 1} 5`);
+    assert.equal(pending.batch.orderEvents?.length, 3);
+  });
+
+  it("give every kind of content to the account, in the order of the stream", () => {
+    const { account, seen } = reader();
+    const pending = new Pending(account);
+    const frames = [
+      frame("openOrders", { dex: "", user: USER, orders: [] }),
+      frame("spotState", { user: USER, spotState: { balances: [] } }),
+      stateAt(NOW),
+    ];
+    const told = frames.map((one) => pending.add(one));
+    assert.deepEqual(seen, ["orders  0 true", "spot 5", `perp xyz ${NOW} 5`]);
+    assert.deepEqual(told, [null, null, NOW]);
+  });
+});
