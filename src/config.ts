@@ -5,11 +5,12 @@
  */
 import { readFileSync } from "node:fs";
 import { parseEnv } from "node:util";
-import { ConfigError } from "./errors.ts";
+import { ConfigError, errorText } from "./errors.ts";
 import { ACCOUNT_STREAMS, MARKET_STREAMS } from "./protocol/channels.ts";
 import { CANDLE_INTERVALS, NETWORKS, type Network } from "./protocol/limits.ts";
 import { isAddress } from "./protocol/schemas.ts";
-import { LOG_LEVELS, type LogLevel, maskUrls } from "./runtime/log.ts";
+import { LOG_LEVELS, type LogLevel } from "./runtime/log.ts";
+import { maskSecrets } from "./runtime/safeText.ts";
 
 export interface FollowedAccount {
   address: string;
@@ -76,6 +77,7 @@ export interface Options {
   /** Of each trading account of the simulator. */
   fillsPerSecond: number;
   table: string;
+  excel: boolean;
   explain: boolean;
 }
 export type OptionName = keyof Options;
@@ -520,6 +522,13 @@ export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
     parse: text,
     fallback: "fills",
   },
+  excel: {
+    flag: "--excel",
+    env: [],
+    help: "CSV for a spreadsheet: no cell is read as a formula, ids keep their digits, UTF-8 is recognized",
+    parse: flag,
+    fallback: "false",
+  },
   explain: {
     flag: "--explain",
     env: [],
@@ -567,8 +576,8 @@ export function resolveOptions(names: readonly OptionName[], sources: Sources): 
     try {
       resolved[name] = option.parse(value);
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      const shown = option.secret ? "" : ` ${JSON.stringify(maskUrls(value))}`;
+      const why = errorText(error);
+      const shown = option.secret ? "" : ` ${JSON.stringify(maskSecrets(value))}`;
       throw new ConfigError(`${from}${shown}: ${why}`);
     }
   }

@@ -11,12 +11,15 @@
  * | `ConfigError`    | exit 2; the message names the flag and the variable          |
  * | `InvariantError` | a bug: stop, never swallow                                   |
  *
- * Abort is not an error. A message says what happened, with the offending value, then what to do.
+ * Abort is not an error. A message says what happened, with the offending value, then what to do; whatever it quotes, it is one
+ * line of visible text without secrets.
  */
+import { loggable } from "./runtime/safeText.ts";
+
 export abstract class HlsyncError extends Error {
   abstract readonly code: string;
   constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(loggable(message), options);
     this.name = new.target.name;
   }
 }
@@ -93,3 +96,9 @@ export class ConfigError extends HlsyncError {
 export class InvariantError extends HlsyncError {
   readonly code = "INVARIANT";
 }
+
+/** What happened, of whatever was thrown. */
+export const errorText = (error: unknown): string =>
+  error instanceof HlsyncError
+    ? error.message
+    : loggable(error instanceof Error ? error.message : String(error));

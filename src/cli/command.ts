@@ -36,8 +36,10 @@ export interface Context {
   args: readonly string[];
   clock: Clock;
   log: Log;
-  /** One line of data on stdout. */
+  /** One line of data on stdout, of visible text. */
   print(line: string): void;
+  /** A text of hlsync's own on stdout, exactly as it is. */
+  printScript(text: string): void;
   /** Aborted by the first SIGINT or SIGTERM. A command that goes on regardless is left behind. */
   signal: AbortSignal;
   /** What was added is stopped when the command is over, however it ends, and within seconds of a signal. */

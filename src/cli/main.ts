@@ -7,9 +7,11 @@
 import { readFileSync } from "node:fs";
 import { Command as Program } from "commander";
 import { COMMON_OPTIONS, OPTIONS, type OptionName, readDotEnv, resolveOptions } from "../config.ts";
+import { errorText } from "../errors.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { finishedInTime, Lifecycle, STOP_WITHIN_MS } from "../runtime/lifecycle.ts";
-import { createLog, maskUrls } from "../runtime/log.ts";
+import { createLog } from "../runtime/log.ts";
+import { loggable, visible, visiblePainted } from "../runtime/safeText.ts";
 import { programVersion } from "../runtime/version.ts";
 import { type Command, EXIT, exitCodeOf } from "./command.ts";
 import { loadCommand, loadCommands } from "./commands/index.ts";
@@ -18,12 +20,12 @@ const SIGNAL_EXIT: Record<string, number> = { SIGINT: 130, SIGTERM: 143 };
 
 /** Runs `argv` (without node and script) and sets the process's exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
-  const fail = (line: string) => process.stderr.write(`hlsync: ${line.replace(/^error: /, "")}\n`);
+  const fail = (line: string) => process.stderr.write(`hlsync: ${loggable(line.replace(/^error: /, ""))}\n`);
   const program = new Program("hlsync")
     .description("Your Hyperliquid account in your own Postgres: real time, complete, and proven.")
     .version(programVersion(), "-V, --version")
     .showHelpAfterError(false)
-    .configureOutput({ outputError: (text) => fail(text.trim().replaceAll("\n", " ")) })
+    .configureOutput({ outputError: (text) => fail(text.trim()) })
     .exitOverride();
   let exitCode: number = EXIT.ok;
   let readerLeft = false;
@@ -52,7 +54,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     // Commander has said what was wrong; help and version come this way too, with exit code 0.
     const code = (error as { exitCode?: number }).exitCode;
     exitCode = code === undefined ? EXIT.unexpected : code === 0 ? EXIT.ok : EXIT.usage;
-    if (code === undefined) fail(String(error));
+    if (code === undefined) fail(errorText(error));
   }
   process.exitCode = exitCode;
 }
@@ -126,22 +128,25 @@ async function runCommand(
     });
     lifecycle = new Lifecycle(systemClock, log);
     command.check?.({ options, args });
+    const color = options.color && process.stdout.isTTY === true;
+    const shown = color ? visiblePainted : visible;
     const work = command.run({
       options,
       args,
       log,
       clock: systemClock,
-      print: (line) => process.stdout.write(`${line}\n`),
+      print: (line) => process.stdout.write(`${shown(line)}\n`),
+      printScript: (text) => process.stdout.write(`${text.trimEnd()}\n`),
       signal,
       lifecycle,
-      color: options.color && process.stdout.isTTY === true,
+      color,
     });
     return await finishedInTime(work, signal, systemClock);
   } catch (error) {
     if (ending.exitCode !== null) return ending.exitCode;
-    const message = error instanceof Error ? error.message : String(error);
-    fail(maskUrls(message.replaceAll("\n", " ")));
-    if (debug && error instanceof Error && error.stack) process.stderr.write(`${maskUrls(error.stack)}\n`);
+    fail(errorText(error));
+    if (debug && error instanceof Error && error.stack)
+      for (const line of error.stack.split("\n")) process.stderr.write(`${loggable(line)}\n`);
     return exitCodeOf(error);
   } finally {
     await lifecycle?.stopAll(ending.leftMs());

@@ -3,10 +3,11 @@
  * Guarantees: one line of printable text of bounded length; numbers are exact, without trailing zeros.
  */
 import { isDecimal, isZero, sign } from "../runtime/decimal.ts";
+import { printable } from "../runtime/safeText.ts";
 import type { Address, ChangeEvent } from "../sync/events.ts";
 import type { EventType } from "./eventTypes.ts";
 import type { OutboxEvent } from "./outbox.ts";
-import { plainDecimal, printable, word } from "./words.ts";
+import { plainDecimal, word } from "./words.ts";
 
 type Told = Pick<OutboxEvent | ChangeEvent, "type" | "account" | "data">;
 

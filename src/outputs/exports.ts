@@ -1,7 +1,8 @@
 /**
  * Stored rows as CSV (RFC 4180) or NDJSON. Guarantees: decimals leave as the digits stored, because everything is read
  * from the `*_text` views; every row once, in a fixed order, in pages of bounded size, however many there are; the
- * venue's raw objects stay where they are.
+ * venue's raw objects stay where they are. Cells are the stored text; for spreadsheets, which would compute some of it, see
+ * `spreadsheetText`.
  */
 
 import type { Queryable } from "../store/database.ts";
@@ -120,7 +121,24 @@ const plain = (value: unknown): string =>
 
 const cell = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
+const NUMBER = /^-?\d+(\.\d+)?(e[+-]?\d+)?$/i;
+/** What a spreadsheet may take for a formula, in the letters of any keyboard. */
+const FORMULA = /^[\s]*[=+\-@\uff1d\uff0b\uff0d\uff20]/;
+/** A spreadsheet keeps 15 digits: the ids of orders and trades have more. */
+const LONG_ID = /^-?\d{16,}$/;
+
+/** A cell that a spreadsheet shows as it is: `'` in front, as people write a text there, where it would not. */
+export const spreadsheetText = (text: string): string =>
+  LONG_ID.test(text) || (FORMULA.test(text) && !NUMBER.test(text)) ? `'${text}` : text;
+
+/** Tells a spreadsheet that the file is UTF-8. */
+export const BYTE_ORDER_MARK = "\ufeff";
+
 export const csvHeader = (columns: readonly string[]): string => columns.map(cell).join(",");
 
-export const csvLine = (columns: readonly string[], row: Cells): string =>
-  columns.map((column) => cell(plain(row[column]))).join(",");
+/** `of` says how a cell's text is written. */
+export const csvLine = (
+  columns: readonly string[],
+  row: Cells,
+  of: (text: string) => string = (text) => text,
+): string => columns.map((column) => cell(of(plain(row[column])))).join(",");

@@ -3,13 +3,7 @@
  * change a color or break a line.
  */
 import { type Decimal, isDecimal, normal, round } from "../runtime/decimal.ts";
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
-
-/** Printable text, whatever was sent. */
-export const printable = (value: unknown): string =>
-  value === null || value === undefined ? "" : String(value).replace(CONTROL, "");
+import { printable } from "../runtime/safeText.ts";
 
 const WORD_MAX = 80;
 

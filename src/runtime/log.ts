@@ -1,8 +1,10 @@
 /**
- * Structured logs. Guarantees: goes to one sink (stderr in the program), never to stdout; every value under a key
- * that names a secret, and every password inside a URL, is masked before it reaches the sink.
+ * Structured logs. Guarantees: goes to one sink (stderr in the program), never to stdout; a line is one line of visible
+ * text, with every value under a key that names a secret, and everything that looks like one, masked (`safeText.ts`); a value
+ * that cannot be written down costs its own words only.
  */
 import type { Clock } from "./clock.ts";
+import { isSecretKey, maskSecrets, visible } from "./safeText.ts";
 
 export const LOG_LEVELS = ["silent", "error", "warn", "info", "debug"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -17,22 +19,28 @@ export interface Log {
   with(fields: LogFields): Log;
 }
 
-const SECRET_KEY = /secret|password|token$|authorization|api.?key/i;
-const URL_PASSWORD = /(\b[a-z][a-z0-9+.-]*:\/\/[^\s:/@]*:)[^\s@]+(@)/gi;
-/** As libpq takes it: `postgres://host/db?user=me&password=…`. */
-const PARAMETER_PASSWORD = /([?&](?:ssl)?password=)[^\s&'"]+/gi;
+/** Safe inside, whatever it holds: errors by their message, what JSON has no word for as text. */
+const safeValue = (key: string, value: unknown): unknown => {
+  if (isSecretKey(key)) return "***";
+  if (value instanceof Error) return maskSecrets(value.message);
+  if (typeof value === "string") return maskSecrets(value);
+  return typeof value === "bigint" ? String(value) : value;
+};
 
-/** Text with the password of every URL in it replaced by `***`. */
-export const maskUrls = (text: string): string =>
-  text.replace(URL_PASSWORD, "$1***$2").replace(PARAMETER_PASSWORD, "$1***");
-
-function show(value: unknown): string {
-  if (value instanceof Error) return JSON.stringify(maskUrls(value.message));
-  if (typeof value === "string") {
-    const masked = maskUrls(value);
-    return /^[^\s"=]+$/.test(masked) ? masked : JSON.stringify(masked);
+/** Undefined for what JSON leaves out. */
+function jsonOf(key: string, value: unknown): string | undefined {
+  try {
+    return JSON.stringify(safeValue(key, value), safeValue);
+  } catch {
+    return '"(cannot be written down)"';
   }
-  return maskUrls(JSON.stringify(value) ?? "undefined");
+}
+
+const PLAIN = /^[^\s"=]+$/;
+function show(key: string, value: unknown): string {
+  const safe = safeValue(key, value);
+  const isWord = typeof safe === "string" && !(value instanceof Error) && PLAIN.test(safe);
+  return isWord ? safe : (jsonOf(key, value) ?? "undefined");
 }
 
 export interface LogOptions {
@@ -46,22 +54,17 @@ export function createLog(options: LogOptions, bound: LogFields = {}): Log {
   const threshold = LOG_LEVELS.indexOf(options.level);
   const write = (level: LogLevel, message: string, fields: LogFields = {}) => {
     if (LOG_LEVELS.indexOf(level) > threshold) return;
-    const all: Record<string, unknown> = {};
-    for (const [key, value] of Object.entries({ ...bound, ...fields })) {
-      all[key] = SECRET_KEY.test(key) ? "***" : value;
-    }
     const time = new Date(options.clock.now()).toISOString();
+    const all = Object.entries({ ...bound, ...fields });
     if (options.json) {
-      const safe = Object.fromEntries(
-        Object.entries(all).map(([k, v]) => [
-          k,
-          v instanceof Error ? maskUrls(v.message) : typeof v === "string" ? maskUrls(v) : v,
-        ]),
-      );
-      options.sink(JSON.stringify({ time, level, message: maskUrls(message), ...safe }));
+      const parts = [...Object.entries({ time, level, message }), ...all].flatMap(([key, value]) => {
+        const text = jsonOf(key, value);
+        return text === undefined ? [] : [`${JSON.stringify(key)}:${text}`];
+      });
+      options.sink(visible(`{${parts.join(",")}}`));
     } else {
-      const tail = Object.entries(all).map(([k, v]) => ` ${k}=${show(v)}`);
-      options.sink(`${time.slice(11, 23)} ${level.padEnd(5)} ${maskUrls(message)}${tail.join("")}`);
+      const tail = all.map(([key, value]) => ` ${key}=${show(key, value)}`).join("");
+      options.sink(visible(`${time.slice(11, 23)} ${level.padEnd(5)} ${maskSecrets(message)}${tail}`));
     }
   };
   return {

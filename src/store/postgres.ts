@@ -13,7 +13,6 @@ import { connect as connectSocket } from "node:net";
 import pg from "pg";
 import { BusyError, StoreError } from "../errors.ts";
 import { orAborted } from "../runtime/abort.ts";
-import { maskUrls } from "../runtime/log.ts";
 import { type BackendKey, cancelStatement } from "./cancel.ts";
 import { clientTo, cut } from "./client.ts";
 import type { Database, Patience, Row } from "./database.ts";
@@ -312,7 +311,7 @@ class PostgresDatabase implements Database {
 
   #storeError(message: string, cause: unknown, transient: boolean, sqlState?: string): StoreError {
     const { password } = this.#target;
-    let line = maskUrls(message.replace(/\s+/g, " ").trim());
+    let line = message.replace(/\s+/g, " ").trim();
     // Shorter ones are too likely to be part of an innocent word.
     if (password.length >= 4) line = line.replaceAll(password, "***");
     return new StoreError(line, { cause, transient, ...(sqlState === undefined ? {} : { sqlState }) });

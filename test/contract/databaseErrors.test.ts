@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createServer, type Server, type Socket } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { ConfigError, StoreError } from "../../src/errors.ts";
-import { maskUrls } from "../../src/runtime/log.ts";
+import { maskSecrets } from "../../src/runtime/safeText.ts";
 import { openPostgres, type PostgresOptions } from "../../src/store/postgres.ts";
 import { startServer, type TestServer } from "../support/postgres.ts";
 
@@ -214,7 +214,7 @@ describe("a database that cannot be used", () => {
     const libpq = openPostgres(`postgres://db.example.com/?user=me&password=${PASSWORD}&dbname=main`);
     assert.equal(libpq.describe(), "postgres://me:***@db.example.com:5432/main");
     await libpq.close();
-    const shown = maskUrls(`postgres://h/db?user=me&password=${PASSWORD}&sslmode=require`);
+    const shown = maskSecrets(`postgres://h/db?user=me&password=${PASSWORD}&sslmode=require`);
     assert.equal(shown, "postgres://h/db?user=me&password=***&sslmode=require");
   });
 

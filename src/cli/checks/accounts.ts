@@ -3,6 +3,7 @@
  * with 200 and empty lists, so that a wrong one looks like an account that never traded. Guarantees: at most
  * `ACCOUNT_WEIGHT` per account; a question that the endpoint does not know is a note, not a failure.
  */
+import { errorText } from "../../errors.ts";
 import { INFO } from "../../protocol/infoRequests.ts";
 import { HORIZON, PAGE_ROWS_MAYBE_FULL } from "../../protocol/limits.ts";
 import type { WireFill } from "../../protocol/schemas.ts";
@@ -34,7 +35,7 @@ async function asked(
     return await question();
   } catch (error) {
     signal?.throwIfAborted();
-    const message = error instanceof Error ? error.message : String(error);
+    const message = errorText(error);
     return note(check, "could not be asked", message);
   }
 }

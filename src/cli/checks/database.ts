@@ -2,7 +2,7 @@
  * Is the database one that hlsync can work with? Guarantees: reads only, migrates nothing, makes nothing; a password is
  * never shown. Each remedy is a statement or a setting that can be copied.
  */
-import { MigrationError, StoreError } from "../../errors.ts";
+import { errorText, MigrationError, StoreError } from "../../errors.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Database, Queryable } from "../../store/database.ts";
 import { heldLeases } from "../../store/leases.ts";
@@ -80,7 +80,7 @@ export async function checkDatabase(question: DatabaseQuestion): Promise<Finding
 
 /** Words for what the driver said; `StoreError` has the essence already. */
 function unreachableFinding(error: unknown, described: string): Finding {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = errorText(error);
   const why = "nothing can be stored";
   return fail("database", EXIT.database, message, why, connectRemedy(message, described));
 }
@@ -322,7 +322,7 @@ export async function poolerFinding(url: string): Promise<Finding> {
       seen[turn].add(row?.pid);
     }
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = errorText(error);
     const fix =
       "allow this role at least 6 connections (alter role … connection limit, the pooler's pool size)";
     return warn("pooler", `a second connection cannot be had: ${message}`, "hlsync uses up to 5", fix);

@@ -4,6 +4,7 @@
  */
 import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { errorText } from "../../errors.ts";
 import { postgresBinaries } from "../../store/embeddedBinaries.ts";
 import { hasEmbeddedDatabase } from "../../store/embeddedFolder.ts";
 import { EXIT } from "../command.ts";
@@ -26,7 +27,7 @@ export function checkEmbeddedFolder(option: string): Finding[] {
       findings.push(note("database", `no database in ${folder} yet`, why));
     }
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = errorText(error);
     const fix = "--database <folder that this user may write>, or --database postgres://… (DATABASE_URL)";
     return [fail("database", EXIT.usage, message, "nothing can be stored", fix)];
   }

@@ -3,7 +3,7 @@
  * and one WebSocket at most; every answer is a finding. Assumes that the venue answers `exchangeStatus` with the time of
  * its last block, which is at most a second or so old.
  */
-import { RateLimitError } from "../../errors.ts";
+import { errorText, RateLimitError } from "../../errors.ts";
 import { INFO } from "../../protocol/infoRequests.ts";
 import { NETWORKS, type Network } from "../../protocol/limits.ts";
 import type { Clock } from "../../runtime/clock.ts";
@@ -114,7 +114,7 @@ const PROXY_HINT =
 
 function unreachableFinding(error: unknown, apiUrl: string): Finding {
   const host = hostOf(apiUrl);
-  const message = error instanceof Error ? error.message : String(error);
+  const message = errorText(error);
   const why = "without REST nothing can be read, proven or repaired";
   const failed = (says: string, fix: string) => fail("venue", EXIT.venue, says, why, `${fix}${PROXY_HINT}`);
   if (error instanceof RateLimitError) {

@@ -21,7 +21,7 @@ interface Change {
 async function carryOut(context: Context, { sql, says }: Change): Promise<number> {
   const { options, print } = context;
   if (options.print) {
-    print(`${sql};`);
+    context.printScript(`${sql};`);
     return EXIT.ok;
   }
   const { database } = await openMigrated(context);

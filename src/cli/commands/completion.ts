@@ -9,13 +9,13 @@ export const completion: Command = {
   args: "<shell>",
   summary: `completion for ${SHELLS.join(", ")}: source <(hlsync completion bash)`,
   options: [],
-  async run({ args, print }) {
+  async run({ args, printScript }) {
     const shell = SHELLS.find((name) => name === args[0]);
     if (shell === undefined)
       throw new ConfigError(
         `completion ${JSON.stringify(args[0] ?? "")}: expected one of ${SHELLS.join(", ")}`,
       );
-    print(completionScript(shell, await loadCommands()).trimEnd());
+    printScript(completionScript(shell, await loadCommands()));
     return EXIT.ok;
   },
 };

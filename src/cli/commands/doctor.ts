@@ -8,6 +8,7 @@ import { RateLimiter } from "../../connection/rateLimiter.ts";
 import { createSocketFactory } from "../../connection/webSocket.ts";
 import { NETWORKS, type Network } from "../../protocol/limits.ts";
 import { systemRandom } from "../../runtime/random.ts";
+import { visible } from "../../runtime/safeText.ts";
 import { hasEmbeddedDatabase } from "../../store/embeddedFolder.ts";
 import type { VenueInfo } from "../../sync/ports.ts";
 import { ACCOUNT_WEIGHT, checkAccount } from "../checks/accounts.ts";
@@ -129,8 +130,8 @@ function linesOf({ check, account, status, says, why, fix }: Finding, color: boo
   const about =
     account === null || says.includes(account) ? "" : `${account.slice(0, 6)}…${account.slice(-4)}: `;
   const more = (name: string, text: string | null) =>
-    text === null ? [] : [`${" ".repeat(19)}${name}  ${text}`];
-  return [`${word}  ${check.padEnd(11)}  ${about}${says}`, ...more("why", why), ...more("fix", fix)];
+    text === null ? [] : [`${" ".repeat(19)}${name}  ${visible(text)}`];
+  return [`${word}  ${check.padEnd(11)}  ${about}${visible(says)}`, ...more("why", why), ...more("fix", fix)];
 }
 
 function countOf(found: readonly Finding[]): Record<keyof typeof WORDS, number> {

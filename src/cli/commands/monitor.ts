@@ -18,6 +18,7 @@ import { render } from "../../outputs/terminal/screen.ts";
 import { Terminal } from "../../outputs/terminal/terminal.ts";
 import { NETWORKS } from "../../protocol/limits.ts";
 import { createLog } from "../../runtime/log.ts";
+import { visible, visiblePainted } from "../../runtime/safeText.ts";
 import { type DatabaseStore, openStore } from "../../store/store.ts";
 import type { ChangeEvent } from "../../sync/events.ts";
 import { type Command, type Context, requireAccounts } from "../command.ts";
@@ -43,11 +44,12 @@ const isInteractive = ({ options }: Context): boolean =>
 
 /** The same context with a `print` that a slow reader cannot make grow. */
 function asLines(context: Context): Context {
+  const shown = context.color ? visiblePainted : visible;
   const dropped = (count: number) =>
     context.options.json
       ? JSON.stringify({ type: "lines.dropped", count })
       : `… ${count} lines dropped: the reader is too slow`;
-  const writer = createLineWriter(process.stdout, dropped);
+  const writer = createLineWriter(process.stdout, dropped, { shown });
   return { ...context, print: (line) => void writer.offer(line) };
 }
 

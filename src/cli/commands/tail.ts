@@ -5,6 +5,7 @@
 import { jsonLine, textLine } from "../../outputs/console.ts";
 import { backlog, type Cursors, changes, type OutboxEvent, openOutbox } from "../../outputs/outbox.ts";
 import { createLineWriter } from "../../outputs/terminal/lineWriter.ts";
+import { visible, visiblePainted } from "../../runtime/safeText.ts";
 import { type Command, EXIT } from "../command.ts";
 import { openToRead } from "../wire.ts";
 import { chosenAccounts } from "./status.ts";
@@ -21,7 +22,10 @@ export const tail: Command = {
     const { options, clock, color, signal } = context;
     const opened = await openToRead(context);
     const { database } = opened;
-    const writer = createLineWriter(process.stdout, String, { signal });
+    const writer = createLineWriter(process.stdout, String, {
+      signal,
+      shown: color ? visiblePainted : visible,
+    });
     try {
       const known = await opened.store.accounts();
       const aliases = new Map(known.flatMap(({ account, alias }) => (alias ? [[account, alias]] : [])));

@@ -31,7 +31,7 @@ export const uninstall: Command = {
     const { database } = await openExisting(context);
     const [row] = await database.query<{ script: string }>("select hl_internal.uninstall_script() as script");
     if (options.print) {
-      print(row!.script);
+      context.printScript(row!.script);
       return EXIT.ok;
     }
     const dependents = await database.query<{ name: string }>(

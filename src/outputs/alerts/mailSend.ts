@@ -1,8 +1,9 @@
 /**
  * One letter by SMTP. Guarantees: answers what came of it and never throws; errors name the server's answer code, not
- * its text, which may repeat addresses and passwords.
+ * its text, which may repeat addresses and passwords; no text can add a header, a recipient or a command.
  */
 import nodemailer from "nodemailer";
+import { printable } from "../../runtime/safeText.ts";
 import type { Secret } from "../delivery/secret.ts";
 import type { Verdict } from "../delivery/sink.ts";
 
@@ -35,7 +36,8 @@ export const sendMail: MailSend = async (server, letter) => {
     socketTimeout: TIMEOUT_MS,
   });
   try {
-    await transport.sendMail(letter);
+    // A subject is a header: a line break in it would begin another one.
+    await transport.sendMail({ ...letter, subject: printable(letter.subject) });
     return { kind: "delivered", code: 250, error: null, retryAfterMs: null };
   } catch (error) {
     const { code, responseCode } = error as { code?: string; responseCode?: number };

@@ -2,6 +2,7 @@
  * The JSON API: one handler per path, all of them reads. Guarantees: every list is bounded by `LIMIT_MAX`; a parameter
  * that makes no sense is answered with 400 and says which; decimals are strings. `docs/dashboard.md` lists the paths.
  */
+import { errorText } from "../../errors.ts";
 import { INFO } from "../../protocol/infoRequests.ts";
 import { CANDLE_INTERVALS } from "../../protocol/limits.ts";
 import type { Clock } from "../../runtime/clock.ts";
@@ -207,10 +208,7 @@ function candles({ info, clock, stopping }: ApiDeps): Handler {
     const answer = await info
       .request(INFO.candleSnapshot, { req }, { priority: priority(nowMs), signal })
       .catch((cause: unknown) => {
-        throw new RequestError(
-          `the venue gave no candles: ${cause instanceof Error ? cause.message : cause}`,
-          502,
-        );
+        throw new RequestError(`the venue gave no candles: ${errorText(cause)}`, 502);
       })
       .finally(cancel);
     const rows = answer.result.rows.map(({ value }) => [

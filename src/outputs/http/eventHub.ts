@@ -18,6 +18,7 @@
 import { Bell } from "../../runtime/bell.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Log } from "../../runtime/log.ts";
+import { visibleJson } from "../../runtime/safeText.ts";
 import type { Committed } from "../../sync/engine.ts";
 import type { Address, ChangeEvent } from "../../sync/events.ts";
 import { advance, backlog, type Cursors, changes, laneOf, type Outbox, type OutboxEvent } from "../outbox.ts";
@@ -305,7 +306,7 @@ const oldEntry = (event: OutboxEvent): Entry => ({
 const hears = ({ lanes, cursors }: Client, { id, lane }: Entry): boolean =>
   (lanes === null || lanes.includes(lane)) && id > (cursors.get(lane) ?? 0);
 
-const frame = (event: string, data: unknown): string => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+const frame = (event: string, data: unknown): string => `event: ${event}\ndata: ${visibleJson(data)}\n\n`;
 
 const newest = (cursors: Cursors): number => Math.max(0, ...cursors.values());
 

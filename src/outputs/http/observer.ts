@@ -5,6 +5,7 @@
  * fails leaves the last answer standing with its age, never an empty one.
  */
 
+import { errorText } from "../../errors.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Log } from "../../runtime/log.ts";
 import type { Queryable } from "../../store/database.ts";
@@ -159,7 +160,7 @@ export class Observer {
       this.#probe = {
         ...this.#probe,
         up: false,
-        error: error instanceof Error ? error.message : String(error),
+        error: errorText(error),
       };
     }
   }

@@ -10,6 +10,7 @@ import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { BusyError, ConfigError, HlsyncError, StoreError } from "../../errors.ts";
 import type { Log } from "../../runtime/log.ts";
+import { visibleJson } from "../../runtime/safeText.ts";
 import { judge, type Policy, TOKEN_COOKIE } from "./guard.ts";
 import { isPageLoad, tokenPage } from "./tokenPage.ts";
 
@@ -78,7 +79,7 @@ const compress = promisify(gzip);
 export const json = (body: unknown, status = 200): Reply => ({
   status,
   type: "application/json; charset=utf-8",
-  body: JSON.stringify(body),
+  body: visibleJson(body),
 });
 export const text = (body: string, status = 200): Reply => ({
   status,
@@ -115,8 +116,8 @@ export async function serve(options: ServerOptions): Promise<HttpServer> {
     const left = new AbortController();
     response.once("close", () => left.abort(new Error("the client left")));
     for (const [name, value] of Object.entries(common)) response.setHeader(name, value);
-    // Only the path counts; the name is judged from the Host header.
-    const url = new URL(request.url ?? "/", "http://localhost");
+    const url = urlOf(request.url ?? "/");
+    if (url === null) return send(request, response, json({ error: "this is no path" }, 400));
     const method = request.method === "HEAD" ? "GET" : (request.method ?? "GET");
     const key = `${method} ${url.pathname}`;
     const handler = routes.get(key);
@@ -169,6 +170,10 @@ export async function serve(options: ServerOptions): Promise<HttpServer> {
     },
   };
 }
+
+/** Only the path counts; the name is judged from the Host header. Null when there is no path in it. */
+const urlOf = (target: string): URL | null =>
+  URL.parse(target.startsWith("/") ? `http://localhost${target}` : target);
 
 function cannotListen(host: string, port: number, cause: NodeJS.ErrnoException): ConfigError {
   const where = `--listen ${host}:${port} (HLSYNC_LISTEN)`;

@@ -5,6 +5,7 @@
  *
  * @see https://prometheus.io/docs/instrumenting/exposition_formats/ (read 2026-10-05)
  */
+import { visible } from "../../runtime/safeText.ts";
 
 export interface MetricSpec {
   type: "counter" | "gauge" | "histogram";
@@ -116,7 +117,8 @@ function histogramLines(name: string, series: Series, buckets: readonly number[]
 }
 
 const escapeHelp = (text: string): string => text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
-const escapeLabel = (text: string): string => escapeHelp(text).replaceAll('"', '\\"');
+const escapeLabel = (text: string): string =>
+  escapeHelp(text.split("\n").map(visible).join("\n")).replaceAll('"', '\\"');
 
 function labelText(labels: Labels): string {
   const parts = Object.entries(labels).map(([key, value]) => `${key}="${escapeLabel(value)}"`);

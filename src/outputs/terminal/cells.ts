@@ -2,7 +2,7 @@
  * Text in terminal cells. Pure. Guarantees: `fit` gives exactly the asked width; text from the wire cannot move the
  * cursor or change colors, because control characters are taken out; colors never count as cells.
  */
-import { printable } from "../words.ts";
+import { printable } from "../../runtime/safeText.ts";
 
 export type Paint = "dim" | "bold" | "red" | "green" | "yellow" | "cyan" | "reverse" | "plain";
 

@@ -5,6 +5,8 @@
  * a reader that has left (`tail | head`), nor after the signal to stop.
  */
 
+import { visible } from "../../runtime/safeText.ts";
+
 /** Bytes that may wait for the reader. */
 const LIMIT_BYTES = 16 * 1024 * 1024;
 
@@ -32,7 +34,12 @@ export function createLineWriter(
   sink: Sink,
   /** The line that tells how many were dropped. */
   droppedLine: (count: number) => string,
-  { signal, limitBytes = LIMIT_BYTES }: { signal?: AbortSignal; limitBytes?: number } = {},
+  /** `shown`: how a line may stand there. */
+  {
+    signal,
+    limitBytes = LIMIT_BYTES,
+    shown = visible,
+  }: { signal?: AbortSignal; limitBytes?: number; shown?: (line: string) => string } = {},
 ): LineWriter {
   let dropped = 0;
   const tell = () => {
@@ -43,7 +50,7 @@ export function createLineWriter(
   };
   return {
     async write(line) {
-      if (!sink.write(`${line}\n`) && !signal?.aborted) await settled(sink, signal);
+      if (!sink.write(`${shown(line)}\n`) && !signal?.aborted) await settled(sink, signal);
     },
     offer(line) {
       tell();
@@ -52,7 +59,7 @@ export function createLineWriter(
         dropped += 1;
         return false;
       }
-      sink.write(`${line}\n`);
+      sink.write(`${shown(line)}\n`);
       return true;
     },
   };

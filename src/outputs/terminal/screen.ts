@@ -3,9 +3,9 @@
  * cell on; what does not fit is left out by importance, columns before rows; a word stands beside every color.
  */
 import { type Decimal, gt, isZero, mul, round, sign } from "../../runtime/decimal.ts";
+import { printable } from "../../runtime/safeText.ts";
 import type { ChangeEvent, OrderEventRow, PositionRow } from "../../sync/events.ts";
 import { eventPhrases, type Tone } from "../eventText.ts";
-import { printable } from "../words.ts";
 import { cut, fit, line, type Paint, type Span, span, width } from "./cells.ts";
 import {
   type AccountModel,

@@ -12,6 +12,7 @@
  * on a healthy socket is healed when the self-check finds it; a failed catch-up is tried again until it succeeds.
  * Reading over REST goes on beside the live stream: every write is a join, so their order does not matter to the rows.
  */
+import { errorText } from "../../errors.ts";
 import type { Subscription } from "../../protocol/channels.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Log } from "../../runtime/log.ts";
@@ -332,7 +333,7 @@ export class Lane {
           tell({ type: "streamRead", purpose, stream, nowMs: clock.now() }),
         );
       } catch (error) {
-        const told = error instanceof Error ? error.message : String(error);
+        const told = errorText(error);
         tell({ type: "catchUpFailed", nowMs: clock.now(), error: told });
         throw error;
       }

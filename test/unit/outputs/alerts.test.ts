@@ -741,6 +741,15 @@ describe("channels", () => {
     assert.deepEqual(plain, { kind: "delivered" as const, code: 250, error: null, retryAfterMs: null });
     assert.ok(said.includes("RCPT TO:<a@b.c>") && said.includes("Subject: CRIT margin"), said.join("\n"));
     said.length = 0;
+    const hostile = {
+      ...letter,
+      subject: "CRIT\r\nBcc: evil@x.org\r\n\r\nbody\u202e",
+      text: "line\r\n.\r\nMAIL FROM:<evil@x.org>\r\n",
+    };
+    assert.equal((await sendMail(new Secret(`smtp://127.0.0.1:${port}`), hostile)).kind, "delivered");
+    assert.ok(said.includes("Subject: CRITBcc: evil@x.orgbody") && said.includes(".."), said.join("\n"));
+    assert.equal(said.filter((line) => line.startsWith("RCPT")).length, 1);
+    said.length = 0;
     const refused = await sendMail(new Secret(`smtp://me:pass-word@127.0.0.1:${port}`), letter);
     assert.match(refused.error!, /^127\.0\.0\.1: \w+/);
     assert.ok(!refused.error!.includes("pass-word"));

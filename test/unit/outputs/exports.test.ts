@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { csvHeader, csvLine } from "../../../src/outputs/exports.ts";
+import { csvHeader, csvLine, spreadsheetText } from "../../../src/outputs/exports.ts";
 import { createLineWriter, type Sink } from "../../../src/outputs/terminal/lineWriter.ts";
 
 test("a CSV cell is quoted only when it must be, and nothing is null, not the word", () => {
@@ -17,6 +17,29 @@ test("a CSV cell is quoted only when it must be, and nothing is null, not the wo
     'BTC,"said ""no"", twice\n",-0.10,false,"{""a"":1}"',
   );
   assert.equal(csvLine(columns, { coin: "BTC", note: null }), "BTC,,,,");
+});
+
+test("a spreadsheet computes no cell and rounds no id", () => {
+  const shown = (text: unknown) => csvLine(["x"], { x: text }, spreadsheetText);
+  const kept = [
+    "BTC",
+    "-0.10",
+    "5",
+    "-1e-7",
+    "1E+3",
+    "xyz:GOLD",
+    "#123",
+    "a=b",
+    "123456789012345",
+    null,
+    true,
+  ];
+  for (const text of kept) assert.equal(shown(text), text === null ? "" : String(text));
+  for (const text of ["@107", "+10", "=1+1", "-2+3", "@SUM(1)", " =1", "\uff1d1", "1234567890123456"])
+    assert.equal(shown(text), `'${text}`);
+  assert.equal(shown('=cmd|"/c calc"!A1'), `"'=cmd|""/c calc""!A1"`);
+  assert.equal(shown("\t=1\r"), `"'\t=1\r"`);
+  assert.equal(csvLine(["x"], { x: "@107" }), "@107", "without it, as stored");
 });
 
 type Ending = "drain" | "close" | "error";

@@ -70,6 +70,34 @@ describe("the server", () => {
     assert.ok(answered.includes("other 404") && answered.includes("GET /api/echo 200"));
   });
 
+  it("answers any target, and sends no control character raw", async () => {
+    const asked = (path: string) =>
+      new Promise<[number | undefined, string]>((resolve, reject) => {
+        const url = new URL(server.url);
+        request({ host: url.hostname, port: url.port, path }, async (answer) => {
+          let body = "";
+          for await (const part of answer) body += String(part);
+          resolve([answer.statusCode, body]);
+        })
+          .on("error", reject)
+          .end();
+      });
+    for (const [path, status] of [
+      ["//", 404],
+      ["///", 404],
+      ["//[", 404],
+      ["//evil.example/api/echo", 404],
+      ["/%", 404],
+      ["*", 400],
+      ["x", 400],
+      ["http://", 400],
+      [`${server.url}/api/echo?say=hi`, 200],
+    ] as const)
+      assert.equal((await asked(path))[0], status, path);
+    const [, shown] = await asked("/api/echo?say=B%C2%9B31m%E2%80%AE");
+    assert.equal(shown, '{"say":"B\\u009b31m\\u202e"}');
+  });
+
   it("lets no other origin in and the page out to nobody", async () => {
     const { headers } = await fetch(`${server.url}/`);
     const policy = headers.get("content-security-policy")!;

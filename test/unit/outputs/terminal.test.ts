@@ -14,7 +14,7 @@ import {
 } from "../../../src/outputs/terminal/model.ts";
 import { age, money, render } from "../../../src/outputs/terminal/screen.ts";
 import { Terminal } from "../../../src/outputs/terminal/terminal.ts";
-import { printable } from "../../../src/outputs/words.ts";
+import { printable } from "../../../src/runtime/safeText.ts";
 import { VirtualClock } from "../../../src/simulator/world.ts";
 import type { ChangeEvent } from "../../../src/sync/events.ts";
 import { dashboardOf, orderEventOf, positionOf, T } from "../../contract/rows.ts";
