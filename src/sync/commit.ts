@@ -42,6 +42,27 @@ export interface CommitDeps {
   publish(committed: Committed): void;
 }
 
+/** Since when the database takes no writes, and in which words it says so; null while it takes them. */
+export interface WritesRefused {
+  sinceMs: number;
+  reason: string;
+}
+
+/** What the retries of a committer know. */
+export class WriteState {
+  #refused: WritesRefused | null = null;
+
+  get refused(): WritesRefused | null {
+    return this.#refused;
+  }
+  noteRefused(nowMs: number, reason: string): void {
+    this.#refused = { sinceMs: this.#refused?.sinceMs ?? nowMs, reason };
+  }
+  noteTaken(): void {
+    this.#refused = null;
+  }
+}
+
 /** Waiting for the database: full jitter between these. */
 const RETRY_MIN_MS = 50;
 const RETRY_MAX_MS = 5_000;
@@ -50,9 +71,10 @@ export function committer(
   deps: CommitDeps,
   signal: AbortSignal,
   attempts = Number.POSITIVE_INFINITY,
+  state = new WriteState(),
 ): Commit {
   const budget = new QuarantineBudget();
-  const write = patientWrite(deps, signal, attempts);
+  const write = patientWrite(deps, signal, attempts, state);
   return async (given, receivedAtMs) => {
     const nowMs = deps.clock.now();
     const batch = given.quarantine?.length
@@ -78,12 +100,13 @@ const isRefusal = (error: unknown): error is StoreError =>
   error instanceof StoreError && error.refusesContent;
 
 /** Writes one batch or rejects; a database that is away is waited for. */
-function patientWrite(deps: CommitDeps, signal: AbortSignal, attempts: number): Commit {
+function patientWrite(deps: CommitDeps, signal: AbortSignal, attempts: number, state: WriteState): Commit {
   const { store, clock, random, log, publish } = deps;
   return async (batch, receivedAtMs) => {
     for (let attempt = 1; ; attempt++) {
       try {
         const applied = await store.apply(batch);
+        state.noteTaken();
         if (attempt > 1) log.info("database is back", { afterAttempts: attempt });
         const unread = applied.written.quarantine ?? 0;
         if (unread > 0) log.warn("not understood, kept in quarantine", { messages: unread });
@@ -91,6 +114,7 @@ function patientWrite(deps: CommitDeps, signal: AbortSignal, attempts: number): 
         return applied;
       } catch (error) {
         if (!(error instanceof StoreError && error.transient) || attempt >= attempts) throw error;
+        state.noteRefused(clock.now(), error.message);
         if (attempt === 1) log.warn("database does not take writes, holding them", { error });
         await clock.sleep(
           RETRY_MIN_MS + random.next() * Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** attempt),

@@ -12,7 +12,7 @@ import type { Log } from "../runtime/log.ts";
 import type { Random } from "../runtime/random.ts";
 import { Tasks } from "../runtime/tasks.ts";
 import { ACCOUNT_DEFAULTS, Account, type AccountOptions, type Progress } from "./account/account.ts";
-import { type Commit, type Committed, committer } from "./commit.ts";
+import { type Commit, type Committed, committer, WriteState, type WritesRefused } from "./commit.ts";
 import { Dexes } from "./dexes.ts";
 import type { Address } from "./events.ts";
 import { LANE_DEFAULTS, Lane, type LaneOptions, type LaneStatus } from "./lane/lane.ts";
@@ -58,6 +58,8 @@ export interface EngineConfig {
 }
 
 export interface EngineStatus {
+  /** Null while the database takes what is written. */
+  writesRefused: WritesRefused | null;
   accounts: {
     address: Address;
     alias: string | null;
@@ -124,6 +126,7 @@ export class Engine {
   /** Stopping begins: what is being started is given up. */
   readonly #ending = new AbortController();
   readonly #commit: Commit;
+  readonly #writes = new WriteState();
   readonly #followed: Followed[];
   readonly #volatilities: Volatilities;
   readonly #prices: Prices;
@@ -139,7 +142,7 @@ export class Engine {
     this.#config = config;
     this.#pollMs = config.lane?.pollMs ?? LANE_DEFAULTS.pollMs;
     this.#polls = new Tasks({ ...deps, backoff: { baseMs: POLL_RETRY_MS, capMs: this.#pollMs } });
-    this.#commit = committer(deps, this.#abort.signal);
+    this.#commit = committer(deps, this.#abort.signal, Number.POSITIVE_INFINITY, this.#writes);
     this.#volatilities = new Volatilities(deps);
     this.#prices = new Prices(deps);
     this.#dexes = new Dexes(deps);
@@ -258,6 +261,7 @@ export class Engine {
   status(): EngineStatus {
     const duties = new Map(this.#standby?.status().map((duty) => [duty.name, duty]));
     return {
+      writesRefused: this.#writes.refused,
       accounts: this.#followed.map((followed) => ({
         address: followed.address,
         alias: followed.alias,

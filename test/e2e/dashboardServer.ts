@@ -62,6 +62,7 @@ export async function startHandServer(
     const nowMs = server.silentSinceMs ?? Date.now();
     const isSilent = server.silentSinceMs !== null && Date.now() - server.silentSinceMs > 1_000;
     return {
+      writesRefused: null,
       accounts: [
         {
           address: ACCOUNT,

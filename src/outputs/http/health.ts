@@ -1,6 +1,6 @@
 /**
  * Health in JSON, and whether hlsync is ready. Pure. Guarantees: ready means that every followed account is
- * subscribed, caught up and fresh (or followed by another process), and that the database answers; each thing that is missing is one reason in words.
+ * subscribed, caught up and fresh (or followed by another process), and that the database answers and takes writes; each thing that is missing is one reason in words.
  * Holds no secret: the database is described without its password.
  */
 
@@ -30,6 +30,8 @@ export interface HealthFacts {
 
 /** A probe of the database older than this says nothing about now. */
 const PROBE_AGE_MAX_MS = 10_000;
+/** Two writers that get into each other's way are over it sooner. */
+const WRITES_REFUSED_AFTER_MS = 1_000;
 
 export interface Status {
   now_ms: number;
@@ -44,6 +46,9 @@ export interface Status {
     latency_ms: number | null;
     answered_ms: number | null;
     error: string | null;
+    /** Since when it answers and takes no writes, as with a full disk; null while it takes them. */
+    writes_refused_since_ms: number | null;
+    writes_refused_reason: string | null;
     outbox_head: number;
   };
   venue: {
@@ -118,6 +123,8 @@ export function status(facts: HealthFacts): Status {
       latency_ms: probe.latencyMs,
       answered_ms: probe.answeredMs,
       error: probe.error,
+      writes_refused_since_ms: facts.engine.writesRefused?.sinceMs ?? null,
+      writes_refused_reason: facts.engine.writesRefused?.reason ?? null,
       outbox_head: probe.outboxHead,
     },
     venue: {
@@ -205,11 +212,14 @@ const allOf = (values: (number | null)[], fold: (...values: number[]) => number)
   return known.length === 0 || known.length < values.length ? null : fold(...known);
 };
 
-function databaseReasons({ database, probe, nowMs }: HealthFacts): string[] {
+function databaseReasons({ database, probe, nowMs, engine }: HealthFacts): string[] {
   if (database === null) return [];
   if (!probe.up) return [`the database does not answer: ${probe.error ?? "not asked yet"}`];
   const ageMs = nowMs - (probe.answeredMs ?? 0);
-  return ageMs > PROBE_AGE_MAX_MS ? [`the database has not answered for ${seconds(ageMs)}`] : [];
+  if (ageMs > PROBE_AGE_MAX_MS) return [`the database has not answered for ${seconds(ageMs)}`];
+  const refused = engine.writesRefused;
+  if (refused === null || nowMs - refused.sinceMs < WRITES_REFUSED_AFTER_MS) return [];
+  return [`the database takes no writes for ${seconds(nowMs - refused.sinceMs)}: ${refused.reason}`];
 }
 
 function accountReasons({ nowMs }: HealthFacts, account: AccountHealth): string[] {

@@ -130,6 +130,11 @@ export const METRICS = {
   hlsync_rest_throttled_total: { type: "counter", help: "Answers with status 429.", labels: [] },
 
   hlsync_database_up: { type: "gauge", help: "1 when the last probe was answered.", labels: [] },
+  hlsync_database_takes_writes: {
+    type: "gauge",
+    help: "1 while the database takes what is written, 0 while it refuses it (full disk, read-only) or does not answer.",
+    labels: [],
+  },
   hlsync_database_latency_seconds: {
     type: "gauge",
     help: "Round trip of the last probe that was answered.",
@@ -204,6 +209,11 @@ export const METRICS = {
   process_resident_memory_bytes: { type: "gauge", help: "Resident memory.", labels: [] },
   process_start_time_seconds: { type: "gauge", help: "Unix time of the start.", labels: [] },
   nodejs_heap_used_bytes: { type: "gauge", help: "JavaScript heap in use.", labels: [] },
+  nodejs_eventloop_lag_max_seconds: {
+    type: "gauge",
+    help: "Longest delay of the event loop since the last scrape: for so long nothing else was done, a signal not heard either.",
+    labels: [],
+  },
   nodejs_eventloop_lag_p99_seconds: {
     type: "gauge",
     help: "99th percentile of the event loop's delay since the last scrape.",

@@ -15,11 +15,13 @@ import type { OutputFigures } from "../http/reads.ts";
 import type { OutboxEvent } from "../outbox.ts";
 import { ClockOffset, type MeasuredOffset } from "./clockOffset.ts";
 import { type Hop, Latency, type LatencyMinute, type LatencyReport } from "./latency.ts";
-import { processFacts } from "./process.ts";
+import { processFacts, takeLongestBlockMs } from "./process.ts";
 import { createRegistry, type Registry } from "./registry.ts";
 import { METRICS, type MetricName } from "./table.ts";
 
 const FLUSH_MS = 15_000;
+/** A block of the event loop that is worth a line in the log. */
+const BLOCKED_MS = 1_000;
 const KEEP_MS = 30 * 86_400_000;
 const SOCKET_STATES = ["waiting", "connecting", "subscribing", "live", "stopped"] as const;
 
@@ -138,7 +140,9 @@ export class Telemetry {
     set("hlsync_rest_throttled_total", {}, status.venue.throttled);
     set("hlsync_sse_clients", {}, status.event_streams);
     if (status.database.description !== null) {
-      set("hlsync_database_up", {}, status.database.up ? 1 : 0);
+      const { up, writes_refused_since_ms: refusedMs } = status.database;
+      set("hlsync_database_up", {}, up ? 1 : 0);
+      set("hlsync_database_takes_writes", {}, up && refusedMs === null ? 1 : 0);
       set("hlsync_outbox_last_id", {}, status.database.outbox_head);
       if (status.database.latency_ms !== null)
         set("hlsync_database_latency_seconds", {}, status.database.latency_ms / 1000);
@@ -213,10 +217,13 @@ export class Telemetry {
   }
 
   async #keepFlushing(): Promise<void> {
-    const { clock } = this.#deps;
+    const { clock, log } = this.#deps;
     const { signal } = this.#abort;
     while (!signal.aborted) {
       await clock.sleep(FLUSH_MS, signal).catch(() => {});
+      const blockedMs = Math.round(takeLongestBlockMs());
+      if (blockedMs >= BLOCKED_MS)
+        log.warn("the event loop was blocked: nothing else ran meanwhile", { blockedMs });
       await this.#flush();
     }
   }

@@ -53,7 +53,7 @@ const facts = (engine: Account[], rest: Partial<HealthFacts> = {}): HealthFacts 
   version: "1.2.3",
   database: "postgres://user:***@host/db",
   probe: { up: true, latencyMs: 2, answeredMs: NOW - 1_000, error: null, outboxHead: 77 },
-  engine: { accounts: engine } as EngineStatus,
+  engine: { accounts: engine, writesRefused: null },
   limiter: { usedLastMinute: 10, weightPerMinute: 1200, waiting: 0, inflight: 0, throttled429: 0 },
   clockOffsetMs: 3,
   eventStreams: 1,
@@ -111,6 +111,22 @@ describe("readiness", () => {
     assert.deepEqual(old.reasons, ["the database has not answered for 30 s"]);
     const none = status(facts([account()], { database: null, probe: { ...probe, up: false } }));
     assert.equal(none.ready, true);
+  });
+
+  it("is refused while the database answers and takes no writes, in its own words", () => {
+    const refusing = (ageMs: number) => ({
+      accounts: [account()],
+      writesRefused: {
+        sinceMs: NOW - ageMs,
+        reason: "could not extend file: No space left on device (53100)",
+      },
+    });
+    const full = status(facts([], { engine: refusing(7_000) }));
+    assert.deepEqual(full.reasons, [
+      "the database takes no writes for 7 s: could not extend file: No space left on device (53100)",
+    ]);
+    assert.equal(full.database.writes_refused_since_ms, NOW - 7_000);
+    assert.equal(status(facts([], { engine: refusing(100) })).ready, true, "two writers met");
   });
 
   const heard =

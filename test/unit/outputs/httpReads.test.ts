@@ -32,7 +32,7 @@ describe("reads that take long", { timeout: 60_000 }, () => {
       listen: { host: "127.0.0.1", port: 0 },
       token: null,
       version: "0",
-      engine: { status: () => ({ accounts: [] }) },
+      engine: { status: () => ({ accounts: [], writesRefused: null }) },
       feed: createFeed<Committed>(silentLog),
       limiter: {
         stats: () => ({ usedLastMinute: 0, weightPerMinute: 1, waiting: 0, inflight: 0, throttled429: 0 }),

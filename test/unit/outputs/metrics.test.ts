@@ -101,6 +101,7 @@ describe("what telemetry exports", () => {
       measuredOffset: () => null,
     });
   const engine = {
+    writesRefused: null,
     accounts: [
       {
         ...{ address: `0x${"a".repeat(40)}`, alias: "main", mode: "poll", pollMs: 15_000, role: "active" },
@@ -148,6 +149,17 @@ describe("what telemetry exports", () => {
       assert.match(text, new RegExp(`^hlsync_drift_found_total\\{cause="${cause}"\\} 0$`, "m"));
       assert.match(text, new RegExp(`^hlsync_drift_repaired_total\\{cause="${cause}"\\} 0$`, "m"));
     }
+  });
+
+  it("tells how long the event loop was blocked", async () => {
+    const blocked = telemetry();
+    scrape(blocked, null);
+    await systemClock.sleep(30);
+    const untilMs = performance.now() + 150;
+    while (performance.now() < untilMs);
+    await systemClock.sleep(30);
+    const longest = Number(/^nodejs_eventloop_lag_max_seconds ([\d.e-]+)$/m.exec(scrape(blocked, null))?.[1]);
+    assert.ok(longest > 0.1 && longest < 5, String(longest));
   });
 
   it("says nothing of gaps while nothing is proven", () => {

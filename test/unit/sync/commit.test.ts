@@ -4,11 +4,11 @@ import fc from "fast-check";
 import { StoreError } from "../../../src/errors.ts";
 import { type Log, silentLog } from "../../../src/runtime/log.ts";
 import { seededRandom } from "../../../src/runtime/random.ts";
-import { type Committed, committer } from "../../../src/sync/commit.ts";
+import { type Committed, committer, WriteState } from "../../../src/sync/commit.ts";
 import { type Interval, subtract, union } from "../../../src/sync/coverage.ts";
 import type { Applied, Batch, CoverageRow, QuarantineRow } from "../../../src/sync/events.ts";
 import { QUARANTINE_LIMITS, QuarantineBudget } from "../../../src/sync/quarantine.ts";
-import { HandClock } from "../connection/handClock.ts";
+import { HandClock, settle } from "../connection/handClock.ts";
 import { ACCOUNT, fill, transition } from "./rows.ts";
 
 const T0 = Date.UTC(2026, 0, 1);
@@ -318,5 +318,48 @@ describe("the quarantine", () => {
       [db.all("quarantine").at(-1)?.subject, db.all("quarantine").at(-1)?.count],
       ["hl_fills", 5],
     );
+  });
+});
+
+describe("a database that takes no writes for now", () => {
+  it("is waited for, and said to refuse until a write is taken", async () => {
+    const state = new WriteState();
+    let full = 3;
+    const clock = new HandClock(T0);
+    const commit = committer(
+      {
+        clock,
+        random: seededRandom(1),
+        log: silentLog,
+        publish() {},
+        store: {
+          async apply() {
+            if (full-- > 0)
+              throw new StoreError("No space left on device (53100)", { transient: true, sqlState: "53100" });
+            return { events: [], written: {}, known: {} };
+          },
+        },
+      },
+      new AbortController().signal,
+      Number.POSITIVE_INFINITY,
+      state,
+    );
+    const seen: unknown[] = [];
+    let done = false;
+    const written = commit({ fills: fills(1) }, T0).finally(() => {
+      done = true;
+    });
+    while (!done) {
+      await settle();
+      if (state.refused) seen.push(state.refused);
+      await clock.advance(5_000);
+    }
+    await written;
+    assert.deepEqual(seen[0], { sinceMs: T0, reason: "No space left on device (53100)" });
+    assert.ok(
+      seen.every((one) => (one as { sinceMs: number }).sinceMs === T0),
+      "since the first refusal",
+    );
+    assert.equal(state.refused, null);
   });
 });
