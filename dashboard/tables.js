@@ -260,7 +260,10 @@ export const FILLS = [
     value: (row) => row.closed_pnl,
     show: (row) => (sign(row.closed_pnl) === 0 ? NOTHING : signedCell(row.closed_pnl)),
   },
-  words("role", "Role", { hidden: true, value: (row) => (row.crossed ? "taker" : "maker") }),
+  words("role", "Role", {
+    hidden: true,
+    value: (row) => (row.crossed === null ? null : row.crossed ? "taker" : "maker"),
+  }),
   words("liquidated", "Liquidation", { hidden: true, value: (row) => (row.liquidation ? "yes" : "") }),
   wholes("order_id", "Order ID", { hidden: true }),
   wholes("trade_id", "Trade ID", { hidden: true }),

@@ -477,6 +477,7 @@ create table public.hl_dashboard ( -- One snapshot of an account per row, over a
   net_worth numeric -- All that the account owns at the venue, in USD (docs/equity.md); null when a part of it or a price is not known, or money was moving between parts when they were read.
   net_worth_reason text -- Why net_worth is null.
   net_worth_parts jsonb -- What net_worth was made of: perps by dex, tokens with their prices, vaults, stake, and when each was read.
+  source text -- legacy for a snapshot that an older program took; null for hlsync's own.
   constraint hl_dashboard_pkey PRIMARY KEY (account_address, as_of)
 );
 CREATE TRIGGER follow_deleted AFTER DELETE ON public.hl_dashboard REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION hl_internal.follow_snapshots();
@@ -498,19 +499,19 @@ create table public.hl_fills ( -- Every execution of a followed account, TWAP sl
   value numeric not null -- price × size, exact.
   fee numeric not null -- Fee in fee_token, signed: negative is a rebate. Contains builder_fee.
   fee_token text -- Token the fee was charged in; null in rows of 2023.
-  start_position text not null -- Signed position (perp) or token balance (spot) before the fill, verbatim as the venue wrote it.
+  start_position text -- Signed position (perp) or token balance (spot) before the fill, verbatim as the venue wrote it; null where an older program did not keep it.
   closed_pnl numeric not null -- Realised profit of the closed part, gross of fees.
   direction text not null -- The venue's description (Open Long, Close Short, Liquidated …); an open set, for display only.
   order_id bigint not null -- The venue's oid.
   trade_id bigint not null -- The venue's tid; 0 for dust conversions, negative (hashed from the content) for rows of 2023 that have none.
   hash text -- Transaction hash; all zeros for many system fills.
-  crossed boolean not null -- True when the account took liquidity.
+  crossed boolean -- True when the account took liquidity; null where an older program did not keep it.
   cloid text -- Client order id, where the fill carries one.
   builder_fee numeric -- Part of the fee that went to a builder.
   twap_id bigint -- TWAP order this fill is a slice of.
   liquidation jsonb -- The venue's liquidation object; stands on both parties' rows.
   raw_fill jsonb -- The venue's object, untouched.
-  source text not null -- How hlsync first saw it: stream, snapshot, backfill, reconcile, repair or poll.
+  source text not null -- How hlsync first saw it: stream, snapshot, backfill, reconcile, repair or poll; legacy when an older program did.
   first_seen_at timestamp with time zone not null -- When hlsync first saw it.
   priority_gas numeric -- HYPE burned for priority; not contained in fee.
   deployer_fee numeric -- Part of the fee that went to the deployer of the dex.
@@ -619,7 +620,7 @@ create table public.hl_order_events ( -- Every transition of every order. hl_ord
   reduce_only boolean -- True when the order may only reduce a position.
   cloid text -- Client order id.
   raw_event jsonb -- The venue's object, untouched: the most detailed one seen.
-  source text not null -- How hlsync first saw it.
+  source text not null -- How hlsync first saw it; legacy when an older program did.
   first_seen_at timestamp with time zone not null -- When hlsync first saw it.
   constraint hl_order_events_side_check CHECK ((side = ANY (ARRAY['buy'::text, 'sell'::text])))
   constraint hl_order_events_pkey PRIMARY KEY (account_address, order_id, status_time_ms, venue_status)
@@ -2296,7 +2297,7 @@ begin
       "marginUsagePct" numeric, "freeMargin" numeric, "marginLevel" numeric, "liquidationBufferPct" numeric,
       "totalPositions" integer, "totalUnrealizedPnl" numeric, "healthScore" integer, "healthStatus" text,
       "healthReason" text, "healthComponents" jsonb, "accountMode" text, "accountValueReason" text, "netWorth" numeric,
-      "netWorthReason" text, "netWorthParts" jsonb, raw jsonb)
+      "netWorthReason" text, "netWorthParts" jsonb, raw jsonb, source text)
   ),
   once as (
     select distinct on (i.account, i."asOfMs") i.*,
@@ -2310,14 +2311,15 @@ begin
       account_address, as_of, as_of_ms, account_value, withdrawable, total_margin_used, total_notional_position,
       total_raw_usd, maintenance_margin, actual_leverage, margin_usage_pct, free_margin, margin_level,
       liquidation_buffer_pct, total_positions, total_unrealized_pnl, health_score, health_status, health_reason,
-      health_components, account_mode, raw_user_state, account_value_reason, net_worth, net_worth_reason, net_worth_parts)
+      health_components, account_mode, raw_user_state, account_value_reason, net_worth, net_worth_reason, net_worth_parts,
+      source)
     select account, to_timestamp("asOfMs" / 1000.0), "asOfMs", "accountValue",
       withdrawable, "totalMarginUsed", "totalNotionalPosition", "totalRawUsd", "maintenanceMargin", "actualLeverage",
       "marginUsagePct", "freeMargin", "marginLevel", "liquidationBufferPct", "totalPositions", "totalUnrealizedPnl",
       "healthScore", "healthStatus", "healthReason", "healthComponents", "accountMode", raw, "accountValueReason",
       case when torn is null then "netWorth" end,
       case when torn is null then "netWorthReason" else hl_internal.torn_reason(torn) end,
-      "netWorthParts"
+      "netWorthParts", source
     from once
     on conflict (account_address, as_of) do update set
       health_score = case when excluded.health_score is not null then t.health_score end,
@@ -2326,8 +2328,8 @@ begin
       health_components = case when excluded.health_score is null then excluded.health_components else t.health_components end,
       net_worth = case when excluded.net_worth is not null then t.net_worth end,
       net_worth_reason = case when excluded.net_worth is null then excluded.net_worth_reason else t.net_worth_reason end
-      where (t.health_score is not null and excluded.health_score is null)
-        or (t.net_worth is not null and excluded.net_worth is null)
+      where excluded.source is null and ((t.health_score is not null and excluded.health_score is null)
+        or (t.net_worth is not null and excluded.net_worth is null))
     returning 1
   )
   select (select count(*) from input), count(*) into result.sent, result.written from written;
@@ -2355,7 +2357,7 @@ begin
 end
 $function$
 ;
--- Adds account snapshots; of two with the same time the first stays, but its health and its net worth become unknown when a later one says so.
+-- Adds account snapshots; of two with the same time the first stays, but its health and its net worth become unknown when a later one of hlsync itself says so.
 
 create function hl_internal.put_drift(batch json)
  RETURNS hl_internal.outcome
@@ -2409,7 +2411,7 @@ declare
   round bigint := 0;
   rounds bigint;
 begin
-  -- The usual case first, and fast: fills that nobody has yet. Only these make events.
+  -- The usual case first, and fast: fills that nobody has yet. Only these make events; what was taken over is no news.
   with input as materialized (
     select * from json_to_recordset(batch) as x(
       account text, coin text, "timeMs" bigint, side text, size numeric, price numeric, value numeric, fee numeric,
@@ -2436,7 +2438,7 @@ begin
     coalesce(array_agg(row(
       concat_ws(':', 'fill', f.account_address, f.coin, f.fill_time_ms, f.order_id, f.trade_id, f.side),
       'fill.created', f.account_address, f.fill_time_ms, f.source, row_to_json(data)
-    )::hl_internal.event order by f.fill_time_ms), '{}')
+    )::hl_internal.event order by f.fill_time_ms) filter (where f.source <> 'legacy'), '{}')
   into result.sent, result.written, result.accounts, result.order_ids, result.events
   from fresh f cross join lateral (
     select f.account_address, f.coin, f.fill_time_ms, f.side, f.size::text, f.price::text, f.value::text,
@@ -2989,14 +2991,15 @@ begin
     returning t.*
   ),
   changed as (
-    select w.* from written w left join before b using (account_address, order_id)
+    select w.*, b.order_id is not null as was_known from written w left join before b using (account_address, order_id)
     where (b.status, b.venue_status, b.filled) is distinct from (w.status, w.venue_status, w.filled)
   )
   select (select count(*) from derived), (select count(*) from written),
     coalesce(array_agg(row(
       concat_ws(':', 'order', c.account_address, c.order_id, c.venue_status, c.status, c.filled, c.status_time_ms),
       'order.updated', c.account_address, greatest(c.status_time_ms, c.last_fill_time_ms), c.source, row_to_json(data)
-    )::hl_internal.event order by greatest(c.status_time_ms, c.last_fill_time_ms), c.order_id), '{}')
+    )::hl_internal.event order by greatest(c.status_time_ms, c.last_fill_time_ms), c.order_id)
+      filter (where c.was_known or c.source <> 'legacy'), '{}')
   into result.sent, result.written, result.events
   from changed c cross join lateral (
     select c.account_address, c.order_id, c.coin, c.side, c.order_type, c.tif, c.size::text, c.limit_price::text,
@@ -3493,7 +3496,8 @@ BEGIN ATOMIC
              d.account_value_reason,
              d.net_worth,
              d.net_worth_reason,
-             d.net_worth_parts
+             d.net_worth_parts,
+             d.source
             FROM hl_dashboard d
            WHERE ((d.account_address = hl_equity_since.followed) AND (d.as_of >= hl_equity_since.since) AND (d.net_worth IS NOT NULL))
          ), flows AS (
@@ -3748,7 +3752,8 @@ create view public.hl_account_now with (security_invoker=true) as -- The newest 
             x.account_value_reason,
             x.net_worth,
             x.net_worth_reason,
-            x.net_worth_parts
+            x.net_worth_parts,
+            x.source
            FROM hl_dashboard x
           WHERE (x.account_address = a.account_address)
           ORDER BY x.as_of DESC
@@ -3885,6 +3890,7 @@ create view public.hl_dashboard_text with (security_invoker=true) as -- hl_dashb
 --   net_worth text: All that the account owns at the venue, in USD (docs/equity.md); null when a part of it or a price is not known, or money was moving between parts when they were read.
 --   net_worth_reason text: Why net_worth is null.
 --   net_worth_parts jsonb: What net_worth was made of: perps by dex, tokens with their prices, vaults, stake, and when each was read.
+--   source text: legacy for a snapshot that an older program took; null for hlsync's own.
  SELECT account_address,
     created_at,
     as_of,
@@ -3911,7 +3917,8 @@ create view public.hl_dashboard_text with (security_invoker=true) as -- hl_dashb
     account_value_reason,
     (net_worth)::text AS net_worth,
     net_worth_reason,
-    net_worth_parts
+    net_worth_parts,
+    source
    FROM hl_dashboard;
 
 create view public.hl_equity with (security_invoker=true) as -- Net worth over time with what crossed the border of the account taken out, and the drawdown that is left. Begins with the first snapshot whose net worth is known; snapshots without one are left out.
@@ -4525,19 +4532,19 @@ create view public.hl_fills_text with (security_invoker=true) as -- hl_fills wit
 --   value text: price × size, exact.
 --   fee text: Fee in fee_token, signed: negative is a rebate. Contains builder_fee.
 --   fee_token text: Token the fee was charged in; null in rows of 2023.
---   start_position text: Signed position (perp) or token balance (spot) before the fill, verbatim as the venue wrote it.
+--   start_position text: Signed position (perp) or token balance (spot) before the fill, verbatim as the venue wrote it; null where an older program did not keep it.
 --   closed_pnl text: Realised profit of the closed part, gross of fees.
 --   direction text: The venue's description (Open Long, Close Short, Liquidated …); an open set, for display only.
 --   order_id bigint: The venue's oid.
 --   trade_id bigint: The venue's tid; 0 for dust conversions, negative (hashed from the content) for rows of 2023 that have none.
 --   hash text: Transaction hash; all zeros for many system fills.
---   crossed boolean: True when the account took liquidity.
+--   crossed boolean: True when the account took liquidity; null where an older program did not keep it.
 --   cloid text: Client order id, where the fill carries one.
 --   builder_fee text: Part of the fee that went to a builder.
 --   twap_id bigint: TWAP order this fill is a slice of.
 --   liquidation jsonb: The venue's liquidation object; stands on both parties' rows.
 --   raw_fill jsonb: The venue's object, untouched.
---   source text: How hlsync first saw it: stream, snapshot, backfill, reconcile, repair or poll.
+--   source text: How hlsync first saw it: stream, snapshot, backfill, reconcile, repair or poll; legacy when an older program did.
 --   first_seen_at timestamp with time zone: When hlsync first saw it.
 --   priority_gas text: HYPE burned for priority; not contained in fee.
 --   deployer_fee text: Part of the fee that went to the deployer of the dex.
@@ -5066,7 +5073,7 @@ create view public.hl_order_events_text with (security_invoker=true) as -- hl_or
 --   reduce_only boolean: True when the order may only reduce a position.
 --   cloid text: Client order id.
 --   raw_event jsonb: The venue's object, untouched: the most detailed one seen.
---   source text: How hlsync first saw it.
+--   source text: How hlsync first saw it; legacy when an older program did.
 --   first_seen_at timestamp with time zone: When hlsync first saw it.
  SELECT account_address,
     order_id,
@@ -5247,7 +5254,7 @@ create view public.hl_round_trips with (security_invoker=true) as -- Perp positi
                     ELSE (- hl_fill_pnl.size)
                 END) AS end_at
            FROM hl_fill_pnl
-          WHERE (hl_fill_pnl.market = 'perp'::text)
+          WHERE ((hl_fill_pnl.market = 'perp'::text) AND (hl_fill_pnl.start_position IS NOT NULL))
         ), guessed AS (
          SELECT m.account_address,
             m.coin,

@@ -14,7 +14,7 @@ begin
       "marginUsagePct" numeric, "freeMargin" numeric, "marginLevel" numeric, "liquidationBufferPct" numeric,
       "totalPositions" integer, "totalUnrealizedPnl" numeric, "healthScore" integer, "healthStatus" text,
       "healthReason" text, "healthComponents" jsonb, "accountMode" text, "accountValueReason" text, "netWorth" numeric,
-      "netWorthReason" text, "netWorthParts" jsonb, raw jsonb)
+      "netWorthReason" text, "netWorthParts" jsonb, raw jsonb, source text)
   ),
   once as (
     select distinct on (i.account, i."asOfMs") i.*,
@@ -28,14 +28,15 @@ begin
       account_address, as_of, as_of_ms, account_value, withdrawable, total_margin_used, total_notional_position,
       total_raw_usd, maintenance_margin, actual_leverage, margin_usage_pct, free_margin, margin_level,
       liquidation_buffer_pct, total_positions, total_unrealized_pnl, health_score, health_status, health_reason,
-      health_components, account_mode, raw_user_state, account_value_reason, net_worth, net_worth_reason, net_worth_parts)
+      health_components, account_mode, raw_user_state, account_value_reason, net_worth, net_worth_reason, net_worth_parts,
+      source)
     select account, to_timestamp("asOfMs" / 1000.0), "asOfMs", "accountValue",
       withdrawable, "totalMarginUsed", "totalNotionalPosition", "totalRawUsd", "maintenanceMargin", "actualLeverage",
       "marginUsagePct", "freeMargin", "marginLevel", "liquidationBufferPct", "totalPositions", "totalUnrealizedPnl",
       "healthScore", "healthStatus", "healthReason", "healthComponents", "accountMode", raw, "accountValueReason",
       case when torn is null then "netWorth" end,
       case when torn is null then "netWorthReason" else hl_internal.torn_reason(torn) end,
-      "netWorthParts"
+      "netWorthParts", source
     from once
     on conflict (account_address, as_of) do update set
       health_score = case when excluded.health_score is not null then t.health_score end,
@@ -44,8 +45,8 @@ begin
       health_components = case when excluded.health_score is null then excluded.health_components else t.health_components end,
       net_worth = case when excluded.net_worth is not null then t.net_worth end,
       net_worth_reason = case when excluded.net_worth is null then excluded.net_worth_reason else t.net_worth_reason end
-      where (t.health_score is not null and excluded.health_score is null)
-        or (t.net_worth is not null and excluded.net_worth is null)
+      where excluded.source is null and ((t.health_score is not null and excluded.health_score is null)
+        or (t.net_worth is not null and excluded.net_worth is null))
     returning 1
   )
   select (select count(*) from input), count(*) into result.sent, result.written from written;
@@ -72,4 +73,4 @@ begin
   return result;
 end
 $$;
-comment on function hl_internal.put_dashboard is 'Adds account snapshots; of two with the same time the first stays, but its health and its net worth become unknown when a later one says so.';
+comment on function hl_internal.put_dashboard is 'Adds account snapshots; of two with the same time the first stays, but its health and its net worth become unknown when a later one of hlsync itself says so.';

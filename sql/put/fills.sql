@@ -8,7 +8,7 @@ declare
   round bigint := 0;
   rounds bigint;
 begin
-  -- The usual case first, and fast: fills that nobody has yet. Only these make events.
+  -- The usual case first, and fast: fills that nobody has yet. Only these make events; what was taken over is no news.
   with input as materialized (
     select * from json_to_recordset(batch) as x(
       account text, coin text, "timeMs" bigint, side text, size numeric, price numeric, value numeric, fee numeric,
@@ -35,7 +35,7 @@ begin
     coalesce(array_agg(row(
       concat_ws(':', 'fill', f.account_address, f.coin, f.fill_time_ms, f.order_id, f.trade_id, f.side),
       'fill.created', f.account_address, f.fill_time_ms, f.source, row_to_json(data)
-    )::hl_internal.event order by f.fill_time_ms), '{}')
+    )::hl_internal.event order by f.fill_time_ms) filter (where f.source <> 'legacy'), '{}')
   into result.sent, result.written, result.accounts, result.order_ids, result.events
   from fresh f cross join lateral (
     select f.account_address, f.coin, f.fill_time_ms, f.side, f.size::text, f.price::text, f.value::text,

@@ -1,4 +1,5 @@
--- A fill that turns a long into a short ends one trip and begins the next: it is counted in two parts.
+-- A fill that turns a long into a short ends one trip and begins the next: it is counted in two parts. One that does not
+-- tell the position before it (taken over from an older program) is in no trip.
 
 create or replace view public.hl_round_trips as
 with moves as (
@@ -6,7 +7,7 @@ with moves as (
     block_number, action_number,
     start_position::numeric as start_at, case side when 'buy' then size else -size end as moved,
     start_position::numeric + case side when 'buy' then size else -size end as end_at
-  from public.hl_fill_pnl where market = 'perp'
+  from public.hl_fill_pnl where market = 'perp' and start_position is not null
 ),
 -- Transactions of one millisecond have their order in their hashes, the fills of one order follow its direction; that is
 -- all there is to know in most milliseconds.

@@ -99,7 +99,7 @@ export async function openMigrated(context: Context): Promise<MigratedDatabase> 
 }
 
 /** Throws `ConfigError` where nothing has been stored yet. */
-function requireDatabase({ options: { database } }: Context): void {
+export function requireDatabase({ options: { database } }: Context): void {
   if (!isUrl(database) && !hasEmbeddedDatabase(database))
     throw new ConfigError(
       `there is no database in ${resolve(database)}: hlsync run makes one, or name another (--database, DATABASE_URL)`,

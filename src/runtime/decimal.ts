@@ -58,5 +58,15 @@ export const sign = (a: Decimal): -1 | 0 | 1 => parse(a).cmp(0);
 export const max = (a: Decimal, b: Decimal): Decimal => (cmp(a, b) >= 0 ? a : b);
 export const min = (a: Decimal, b: Decimal): Decimal => (cmp(a, b) <= 0 ? a : b);
 
+/** A number as programs print it. Exponents of two digits hold every double worth keeping. */
+const NUMERAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,2})?$/i;
+const NUMERAL_LENGTH = 128;
+
+/** `1e-05`, `.5`, `+2` in plain notation; digits that are plain already stay as they are. Null for anything else. */
+export function fromNumeral(text: string): Decimal | null {
+  if (text.length > NUMERAL_LENGTH || !NUMERAL.test(text)) return null;
+  return DECIMAL.test(text) ? text : plain(new big(text.replace(/^\+/, "").replace(/\.(?=$|e)/i, "")));
+}
+
 /** Canonical form without trailing zeros: `1.50` → `1.5`, `-0.0` → `0`. */
 export const normal = (a: Decimal): Decimal => plain(parse(a));

@@ -3,7 +3,7 @@
  * of their numbers, then the definitions of `sql/` (functions, views, triggers) when they changed or a migration ran.
  * Guarantees: all of it is one transaction, which first takes a lock and then inserts the rows that record it, so of two
  * programs that start together one does the work and the other finds it done, and a failure leaves nothing behind. Refused
- * with `MigrationError`: an applied migration whose file has changed, a breaking one that this program does not know, a
+ * with `MigrationError`: a relation of somebody else under a name of ours, an applied migration whose file has changed, a breaking one that this program does not know, a
  * database of a version that was never released. A program that is older than the one that applied the definitions leaves
  * them alone. Files are found next to `src/` and next to `dist/` alike.
  */
@@ -13,6 +13,7 @@ import { MigrationError, StoreError } from "../errors.ts";
 import { compareVersions } from "../runtime/version.ts";
 import type { Database } from "./database.ts";
 import { knownDefinitions } from "./definitions.ts";
+import { type Stranger, strangersAmong, strangersError } from "./legacy.ts";
 import { NO_PRIVILEGE } from "./postgres.ts";
 
 /** A migration may have to go through all of a long history. */
@@ -196,9 +197,23 @@ export async function requireMigrated(database: Database): Promise<void> {
   );
 }
 
+/** Tables and views of public that this SQL makes. */
+const namesMadeBy = (sql: string): string[] =>
+  [...sql.matchAll(/^create (?:table|(?:or replace )?view) public\.(hl_\w+)/gm)].map(([, name]) => name!);
+
+/**
+ * What stands in public under a name that is about to be made and is not ours: a table is never overwritten, nor is a view
+ * replaced that somebody else made.
+ */
+export function strangersInTheWay(database: Database): Promise<Stranger[]> {
+  const sql = [...knownMigrations().map((m) => m.sql), knownDefinitions().sql].join("\n");
+  const names = namesMadeBy(sql);
+  return strangersAmong(database, [...names, ...names.map((name) => `${name}_text`)]);
+}
+
 /** Statements that do what is pending and record it. Another program that has done the same meanwhile makes them fail. */
-function scriptOf({ migrations, definitions }: Pending): string {
-  const parts = [LOCK, BOOTSTRAP, REMEMBER_FOREIGN];
+function scriptOf({ migrations, definitions }: Pending, before = ""): string {
+  const parts = [LOCK, ...(before === "" ? [] : [before]), BOOTSTRAP, REMEMBER_FOREIGN];
   for (const m of migrations)
     parts.push(
       `-- ${m.name}\ninsert into hl_internal.migrations (id, name, checksum, breaking) values (${m.id}, '${m.name}', '${m.checksum}', ${m.breaking});\n${m.sql.trimEnd()}`,
@@ -214,15 +229,22 @@ function scriptOf({ migrations, definitions }: Pending): string {
   return parts.join("\n\n");
 }
 
-/** Applies what is pending; returns the names of what this call applied. */
-export async function migrate(database: Database): Promise<string[]> {
+/**
+ * Applies what is pending; returns the names of what this call applied. `before`: statements of the same transaction that
+ * make room first; without them, whatever stands in the way is a `MigrationError`.
+ */
+export async function migrate(database: Database, before = ""): Promise<string[]> {
   let deadlocks = 0;
   for (;;) {
     const pending = await pendingIn(database);
     const names = namesOf(pending);
     if (names.length === 0) return [];
+    if (before === "") {
+      const strangers = await strangersInTheWay(database);
+      if (strangers.length > 0) throw strangersError(database.describe(), strangers);
+    }
     try {
-      await database.query(scriptOf(pending), undefined, { timeoutMs: WITHIN_MS });
+      await database.query(scriptOf(pending, before), undefined, { timeoutMs: WITHIN_MS });
       return names;
     } catch (error) {
       const state = error instanceof StoreError ? error.sqlState : null;

@@ -9,7 +9,11 @@ import { add, type Decimal, eq, neg, normal, sub } from "../runtime/decimal.ts";
 import type { FillRow, Side } from "./events.ts";
 
 /** What a link needs of a fill. */
-export type Link = Pick<FillRow, "coin" | "timeMs" | "side" | "size" | "startPosition">;
+export type Link = Pick<FillRow, "coin" | "timeMs" | "side" | "size"> & { startPosition: Decimal };
+export type LinkedFill = FillRow & Link;
+
+/** A fill that was taken over from an older program may not tell the position before it: then it is no link. */
+export const isLinked = (fill: FillRow): fill is LinkedFill => fill.startPosition !== null;
 
 export interface ChainBreak {
   coin: string;

@@ -10,8 +10,11 @@ import type { Decimal } from "../runtime/decimal.ts";
 export type Address = string;
 export type Side = "buy" | "sell";
 
-/** Where a record came from. The first sighting is kept; ties go to the alphabetically first. */
-export type Source = "stream" | "snapshot" | "backfill" | "reconcile" | "repair" | "poll";
+/**
+ * Where a record came from. The first sighting is kept; ties go to the alphabetically first. `legacy`: an older program's
+ * table or a file, not the venue.
+ */
+export type Source = "stream" | "snapshot" | "backfill" | "reconcile" | "repair" | "poll" | "legacy";
 
 /** Streams whose completeness is tracked: each is a history that the venue serves by time or by count. */
 export const TRACKED_STREAMS = ["fills", "twapFills", "orders", "funding", "ledger"] as const;
@@ -30,8 +33,8 @@ export interface FillRow {
   /** Signed: negative is a rebate. Contains the builder fee. In `feeToken`. */
   fee: Decimal;
   feeToken: string | null;
-  /** Signed position (perp) or token balance (spot) before this fill, verbatim. */
-  startPosition: string;
+  /** Signed position (perp) or token balance (spot) before this fill, verbatim; null where the older program lost it. */
+  startPosition: string | null;
   /** Gross of fees. */
   closedPnl: Decimal;
   direction: string;
@@ -39,7 +42,8 @@ export interface FillRow {
   /** The venue's `tid`; rows of 2023 have none and get a negative number hashed from their content. */
   tradeId: number;
   hash: string | null;
-  crossed: boolean;
+  /** Null as `startPosition`. */
+  crossed: boolean | null;
   cloid: string | null;
   builderFee: Decimal | null;
   twapId: number | null;
@@ -207,6 +211,8 @@ export interface DashboardRow {
   /** `NetWorthParts` of `netWorth.ts`. */
   netWorthParts?: unknown;
   raw: unknown;
+  /** Only of a snapshot that hlsync did not take itself. */
+  source?: "legacy";
 }
 
 /** Opt-in market data. */

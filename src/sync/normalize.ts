@@ -110,9 +110,12 @@ export function twapSliceFillRow(origin: Origin, { value, raw }: Read<WireTwapSl
  * from what tells them apart stands in, so that identity stays exact and cannot meet a real tid.
  */
 function contentTradeId(fill: WireFill): number {
-  const content = [fill.px, fill.sz, fill.startPosition, fill.closedPnl, fill.hash ?? ""].join("|");
-  return -(hash32(content) * 0x100000 + (hash32(`2|${content}`) & 0xfffff)) - 1;
+  return numberOfContent([fill.px, fill.sz, fill.startPosition, fill.closedPnl, fill.hash ?? ""].join("|"));
 }
+
+/** A negative number that stands for this content. */
+export const numberOfContent = (content: string): number =>
+  -(hash32(content) * 0x100000 + (hash32(`2|${content}`) & 0xfffff)) - 1;
 
 export function orderEventRow(origin: Origin, { value, raw }: Read<WireOrderTransition>): OrderEventRow {
   return orderRow(origin, value.order, value.status, value.statusTimestamp, raw);

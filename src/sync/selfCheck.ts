@@ -10,7 +10,15 @@
 import { type Decimal, eq } from "../runtime/decimal.ts";
 import { fillKey } from "./backfill.ts";
 import type { CashSuspicion } from "./cashCheck.ts";
-import { type ChainBreak, type ChainEnd, endPosition, isPerp, linkChain } from "./chain.ts";
+import {
+  type ChainBreak,
+  type ChainEnd,
+  endPosition,
+  isLinked,
+  isPerp,
+  type LinkedFill,
+  linkChain,
+} from "./chain.ts";
 import { dexOfCoin } from "./dexes.ts";
 import type { FillRow, OrderEventRow } from "./events.ts";
 import { classifyStatus } from "./merge.ts";
@@ -52,7 +60,7 @@ const UNANNOUNCED_ORDERS = 5_000;
 
 interface Chain {
   start: ChainEnd | null;
-  fills: FillRow[];
+  fills: LinkedFill[];
   keys: Set<string>;
   breaks: ChainBreak[];
   end: ChainEnd | null;
@@ -66,7 +74,7 @@ interface OpenOrder {
 }
 
 /** Whether the fill is simply the next link of an unbroken chain. */
-const isNext = ({ end, breaks }: Chain, fill: FillRow): boolean =>
+const isNext = ({ end, breaks }: Chain, fill: LinkedFill): boolean =>
   breaks.length === 0 &&
   (end === null || (fill.timeMs >= end.timeMs && eq(end.position, fill.startPosition)));
 
@@ -154,7 +162,7 @@ export class SelfCheck {
     for (const fill of rows) {
       if (fill.timeMs <= this.#knownToMs) continue;
       this.#noteOrderOf(fill, nowMs);
-      if (!isPerp(fill.coin)) continue;
+      if (!isPerp(fill.coin) || !isLinked(fill)) continue;
       const chain = this.#chain(fill.coin);
       const key = fillKey(fill);
       // Older than the start of what is kept: it was linked, or rebased over, before.
@@ -328,7 +336,7 @@ export class SelfCheck {
   /** The chain of these fills alone, from `start` on; those in `known` are not taken again. */
   #goOn(
     coin: string,
-    { start, fills, known }: { start: ChainEnd | null; fills: FillRow[]; known: FillRow[] },
+    { start, fills, known }: { start: ChainEnd | null; fills: LinkedFill[]; known: LinkedFill[] },
     nowMs: number,
   ): void {
     const keys = new Set(known.map(fillKey));

@@ -42,14 +42,39 @@ for (const kind of ["embedded", "real"] as const) {
 
     it("leave nothing behind when one of them fails", async () => {
       const db = await server.newDatabase({ migrated: false });
-      // Takes the name of a view: every table is made before it.
-      await db.database.query("create table public.hl_exposure (id integer)");
-      await assert.rejects(migrate(db.database), /hl_exposure/);
+      // Has the name of a function with another result: every table is made before it.
+      const name = "public.hl_equity_since(followed text, since timestamptz)";
+      await db.database.query(`create function ${name} returns integer language sql return 1`);
+      await assert.rejects(migrate(db.database), /cannot change return type/);
       const [row] = await db.database.query(
         "select to_regclass('public.hl_fills') as fills, to_regnamespace('hl_internal') as internal",
       );
       assert.deepEqual(row, { fills: null, internal: null });
-      await db.database.query("drop table public.hl_exposure");
+      await db.database.query("drop function public.hl_equity_since");
+      assert.deepEqual(await migrate(db.database), names);
+      await db.close();
+    });
+
+    it("overwrite nothing: what has a name of theirs and is not ours is named, with what to do", async () => {
+      const db = await server.newDatabase({ migrated: false });
+      for (const [made, says] of [
+        [
+          "table public.hl_fills (id integer)",
+          /hl_fills of another program: hlsync import-legacy moves it aside/,
+        ],
+        ["table public.hl_funding (id integer)", /hl_funding, not made by hlsync: rename or drop that first/],
+        ["view public.hl_exposure as select 1 as id", /hl_exposure, not made by hlsync/],
+        ["view public.hl_fills_text as select 1 as id", /hl_fills_text, not made by hlsync/],
+        ["sequence public.hl_orders", /hl_orders, not made by hlsync/],
+      ] as const) {
+        await db.database.query(`create ${made}`);
+        await assert.rejects(migrate(db.database), (error: unknown) => {
+          assert.ok(error instanceof MigrationError);
+          assert.match(error.message, says);
+          return true;
+        });
+        await db.database.query(`drop ${made.replace(/ (as|\().*/, "")}`);
+      }
       assert.deepEqual(await migrate(db.database), names);
       await db.close();
     });
@@ -165,7 +190,7 @@ for (const kind of ["embedded", "real"] as const) {
     it("are applied again after a migration, although they did not change", async () => {
       const db = await server.newDatabase();
       const last = knownMigrations().at(-1)!;
-      const undo = { "0008_access.sql": "drop table hl_internal.settings, public.hl_members cascade" }[
+      const undo = { "0009_legacy.sql": "alter table public.hl_dashboard drop column source cascade" }[
         last.name
       ];
       assert.ok(undo, `say here how ${last.name} is undone`);

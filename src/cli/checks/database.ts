@@ -6,7 +6,8 @@ import { errorText, MigrationError, StoreError } from "../../errors.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Database, Queryable } from "../../store/database.ts";
 import { heldLeases } from "../../store/leases.ts";
-import { pendingMigrations } from "../../store/migrate.ts";
+import { strangersError } from "../../store/legacy.ts";
+import { pendingMigrations, strangersInTheWay } from "../../store/migrate.ts";
 import { NO_PRIVILEGE, openPostgres } from "../../store/postgres.ts";
 import { isSupabase, tlsWishOf } from "../../store/target.ts";
 import { followLease } from "../../sync/engine.ts";
@@ -150,7 +151,17 @@ function writableFinding({ is_standby, read_only, name }: ServerFacts): Finding 
 
 async function pendingFinding(database: Database, isMigrated: boolean, isOwner: boolean): Promise<Finding> {
   try {
-    return pendingWords(await pendingMigrations(database), isMigrated, isOwner);
+    const pending = await pendingMigrations(database);
+    const strangers = pending.length === 0 ? [] : await strangersInTheWay(database);
+    if (strangers.length > 0) {
+      const { message } = strangersError(database.describe(), strangers);
+      const why = "hlsync makes tables of these names, and overwrites nothing";
+      const fix = strangers.some(({ isLegacy }) => isLegacy)
+        ? "hlsync import-legacy --check, then hlsync import-legacy"
+        : `alter … public.${strangers[0]!.name} rename to …`;
+      return fail("migrations", EXIT.migration, message, why, fix);
+    }
+    return pendingWords(pending, isMigrated, isOwner);
   } catch (error) {
     if (error instanceof MigrationError) {
       const why = "a schema of another version is not touched";

@@ -21,6 +21,7 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   access: async () => (await import("./access.ts")).access,
   members: async () => (await import("./access.ts")).members,
   realtime: async () => (await import("./access.ts")).realtime,
+  "import-legacy": async () => (await import("./importLegacy.ts")).importLegacy,
   uninstall: async () => (await import("./uninstall.ts")).uninstall,
   simulate: async () => (await import("./simulate.ts")).simulate,
   demo: async () => (await import("./demo.ts")).demo,

@@ -1,6 +1,6 @@
 /** Every perp coin's chain of fills, link by link, and its end against the live position. */
 import { type Decimal, eq, sub, sum } from "../../runtime/decimal.ts";
-import { isPerp, linkChain, signedSize } from "../chain.ts";
+import { isLinked, isPerp, type LinkedFill, linkChain, signedSize } from "../chain.ts";
 import { union } from "../coverage.ts";
 import { dexOfCoin } from "../dexes.ts";
 import type { CoverageRow, FillRow } from "../events.ts";
@@ -17,7 +17,9 @@ export async function proveChains(
   const provenFrom = union(
     coverage.filter(({ stream, grade }) => stream === "fills" && grade === "proven"),
   )[0]?.fromMs;
-  const chained = fills.filter(({ coin, timeMs }) => isPerp(coin) && timeMs >= (provenFrom ?? 0));
+  const chained = fills
+    .filter(isLinked)
+    .filter(({ coin, timeMs }) => isPerp(coin) && timeMs >= (provenFrom ?? 0));
   for (const [coin, rows] of Map.groupBy(chained, (fill) => fill.coin)) {
     run.certificate.links[coin] = rows.length;
     // What the venue holds cannot be read: the fills are held against each other only.
@@ -29,7 +31,7 @@ export async function proveChains(
 async function nameBreaks(
   { account, certificate, clock, signal, store }: Run,
   coin: string,
-  rows: readonly FillRow[],
+  rows: readonly LinkedFill[],
   position: Decimal | null,
 ): Promise<void> {
   const { breaks, end } = linkChain(rows, null);
@@ -56,7 +58,7 @@ async function nameBreaks(
  * Whether the fills chain without a break to this position. Where they begin follows from where they end, which also
  * decides between the orders that fills of one millisecond leave open.
  */
-function reaches(rows: readonly FillRow[], position: Decimal): boolean {
+function reaches(rows: readonly LinkedFill[], position: Decimal): boolean {
   const start = sub(position, sum(rows.map(signedSize)));
   const { breaks, end } = linkChain(rows, { timeMs: 0, position: start });
   return breaks.length === 0 && eq(end!.position, position);

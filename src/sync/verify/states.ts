@@ -12,7 +12,7 @@
 import { isObject, lostRows, type Unread } from "../../protocol/decode.ts";
 import { INFO } from "../../protocol/infoRequests.ts";
 import { abs, type Decimal, eq, isZero, normal, sign } from "../../runtime/decimal.ts";
-import { endPosition } from "../chain.ts";
+import { endPosition, isLinked } from "../chain.ts";
 import type { BalanceRow, FillRow, PositionRow } from "../events.ts";
 import { boundsOf } from "../freshness.ts";
 import { balanceRows, positionRows } from "../normalize.ts";
@@ -278,7 +278,9 @@ function passedThrough(
   if (Math.abs(aMs - bMs) > STATE_AGE_MS) return false;
   const fromMs = Math.min(aMs, bMs) - STATE_LAG_MS;
   const toMs = Math.max(aMs, bMs) + STATE_LAG_MS;
-  const between = fills.filter((fill) => fill.coin === coin && fill.timeMs >= fromMs && fill.timeMs <= toMs);
+  const between = fills
+    .filter(isLinked)
+    .filter((fill) => fill.coin === coin && fill.timeMs >= fromMs && fill.timeMs <= toMs);
   const sizes = new Set(between.flatMap((fill) => [normal(fill.startPosition), normal(endPosition(fill))]));
   return sizes.has(normal(a)) && sizes.has(normal(b));
 }
