@@ -4,3 +4,7 @@
  */
 export const isDue = (dueMs: number, nowMs: number, longestWaitMs: number): boolean =>
   nowMs >= dueMs || dueMs - nowMs > longestWaitMs;
+
+/** Whether `waitMs` have passed since a moment that was noted. */
+export const hasPassed = (sinceMs: number, waitMs: number, nowMs: number): boolean =>
+  isDue(sinceMs + waitMs, nowMs, waitMs);

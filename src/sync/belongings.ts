@@ -6,12 +6,14 @@
  * within the hour, also by the next process, which begins with what the last snapshot knew. What is older than `BELIEVED_MS`,
  * or was read before money moved there, is not known.
  */
+
 import { ProtocolError } from "../errors.ts";
 import { isObject } from "../protocol/decode.ts";
 import { INFO } from "../protocol/infoRequests.ts";
 import { allOf } from "../runtime/allOf.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { add, type Decimal, isDecimal, isZero, sum } from "../runtime/decimal.ts";
+import { isDue } from "../runtime/due.ts";
 import type { Address, LedgerRow } from "./events.ts";
 import type { NetWorthParts, Reading } from "./netWorth.ts";
 import type { InfoOptions, Store, VenueInfo } from "./ports.ts";
@@ -95,7 +97,8 @@ export class Belongings {
     if (!this.#isOpen) await this.#open();
     const learn = async (part: Part, read: () => Promise<void>): Promise<void> => {
       const nowMs = this.#deps.clock.now();
-      if (nowMs < part.retryAtMs || (nowMs < part.renewAtMs && believed(part, venueMs) !== null)) return;
+      const isKept = !isDue(part.renewAtMs, nowMs, KEPT_NOTHING_MS) && believed(part, venueMs) !== null;
+      if (isKept || !isDue(part.retryAtMs, nowMs, REFUSED_RETRY_MS)) return;
       try {
         await read();
       } catch (error) {

@@ -11,7 +11,9 @@
  * Assumes nothing of transfers but that a ledger row exists: what moved is then taken from the venue. Where collateral is
  * pooled (unified, portfolio margin) dollars move with every mark, so that only (b) and (c), without dollars, are signs there.
  */
+
 import { abs, add, cmp, type Decimal, eq, mul, neg, sub, sum } from "../runtime/decimal.ts";
+import { isDue } from "../runtime/due.ts";
 import { fillKey } from "./backfill.ts";
 import { isPerp } from "./chain.ts";
 import { DOLLAR_TOKENS } from "./dashboard.ts";
@@ -156,8 +158,9 @@ export class CashCheck {
     }
   }
 
-  /** Suspicions that outlived their grace. */
+  /** Suspicions that outlived their grace, which begins anew where the clock was set back. */
   ripe(nowMs: number): CashSuspicion[] {
+    for (const raised of this.#raised.values()) raised.sinceMs = Math.min(raised.sinceMs, nowMs);
     return [...this.#raised.values()].flatMap(({ suspicion, sinceMs }) =>
       nowMs - sinceMs >= this.#graceMs ? [suspicion] : [],
     );
@@ -279,7 +282,7 @@ export class CashCheck {
 
   #raise(suspicion: CashSuspicion, nowMs: number): void {
     const { key } = suspicion;
-    if (nowMs < (this.#pauses.get(key)?.untilMs ?? 0)) {
+    if (!isDue(this.#pauses.get(key)?.untilMs ?? 0, nowMs, PAUSE_MAX_MS)) {
       if (suspicion.kind === "cash") this.#letGo(suspicion.coin, this.#till(suspicion.coin));
       return;
     }

@@ -5,11 +5,13 @@
  * Guarantees: a dex once listed stays; a failed reading changes nothing; listeners hear of each new dex once. At most one
  * reading at a time; for an unlisted name at most one per `UNLISTED_RETRY_MS`, and for `UNLISTED_MAX` names in that time.
  */
+
 import { ProtocolError } from "../errors.ts";
 import { isObject } from "../protocol/decode.ts";
 import { INFO } from "../protocol/infoRequests.ts";
 import { VALUE_LIMITS } from "../protocol/limits.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { hasPassed } from "../runtime/due.ts";
 import type { Log } from "../runtime/log.ts";
 import type { InfoOptions, VenueInfo } from "./ports.ts";
 
@@ -77,7 +79,7 @@ export class Dexes {
 
   /** Reads the list again unless it is fresh. Rejects as `request` does; the list stays as it was. */
   async renew(options: InfoOptions): Promise<void> {
-    if (this.#deps.clock.now() - this.#readAtMs >= FRESH_MS) await this.#renew(options);
+    if (hasPassed(this.#readAtMs, FRESH_MS, this.#deps.clock.now())) await this.#renew(options);
   }
 
   #renew(options: InfoOptions): Promise<void> {
@@ -92,7 +94,7 @@ export class Dexes {
     const { clock, log } = this.#deps;
     const nowMs = clock.now();
     for (const [name, askedMs] of this.#unlisted)
-      if (nowMs - askedMs >= UNLISTED_RETRY_MS) this.#unlisted.delete(name);
+      if (hasPassed(askedMs, UNLISTED_RETRY_MS, nowMs)) this.#unlisted.delete(name);
     if (this.#names.includes(dex) || this.#unlisted.has(dex) || this.#unlisted.size >= UNLISTED_MAX) return;
     this.#unlisted.set(dex, nowMs);
     try {

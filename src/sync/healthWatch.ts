@@ -6,11 +6,13 @@
  * could not be learned is missing: then the net worth is null and says so, and the score says so or falls back as
  * `health.ts` describes. Holds one entry per dex and per stop order.
  */
+
 import { INFO } from "../protocol/infoRequests.ts";
 import type { WireOrder, WireSpotState } from "../protocol/schemas.ts";
 import { allOf } from "../runtime/allOf.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { type Decimal, isDecimal, isZero, mul, sign } from "../runtime/decimal.ts";
+import { hasPassed } from "../runtime/due.ts";
 import type { Log } from "../runtime/log.ts";
 import { answeredAt, Belongings } from "./belongings.ts";
 import { type AccountStates, DOLLAR_TOKENS, dashboardRow, ownTotal } from "./dashboard.ts";
@@ -251,7 +253,7 @@ export class HealthWatch {
 
   async #refresh(states: WatchedStates, signal: AbortSignal): Promise<void> {
     const options = { priority: "niceToHave", signal } as const;
-    const isDrawdownOld = this.#deps.clock.now() - this.#drawdownAtMs >= DRAWDOWN_KEPT_MS;
+    const isDrawdownOld = hasPassed(this.#drawdownAtMs, DRAWDOWN_KEPT_MS, this.#deps.clock.now());
     await Promise.all([
       this.#quietly(() => this.#readNetWorth(states, options), signal),
       ...heldCoins(states).map((coin) =>

@@ -9,12 +9,14 @@
  * price only. The list of pairs is asked for once an hour, and at most every ten minutes for a token that it lacks; prices at
  * most once in `KEPT_MS`, however many accounts want them, with the priority of the one that asks.
  */
+
 import { ProtocolError } from "../errors.ts";
 import { INFO } from "../protocol/infoRequests.ts";
 import type { WireSpotMeta } from "../protocol/schemas.ts";
 import { allOf } from "../runtime/allOf.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { type Decimal, isDecimal, mul, normal, sign } from "../runtime/decimal.ts";
+import { hasPassed, isDue } from "../runtime/due.ts";
 import { DOLLAR_TOKENS } from "./dashboard.ts";
 import type { InfoOptions, VenueInfo } from "./ports.ts";
 import { type Keep, keepUnread } from "./quarantine.ts";
@@ -83,7 +85,8 @@ export class Prices {
 
   /** Of a market as the venue names it; null when it is not known. */
   mid(market: string): Decimal | null {
-    if (this.#clock.now() - this.#midsAtMs > BELIEVED_MS || !Object.hasOwn(this.#mids, market)) return null;
+    const isOld = hasPassed(this.#midsAtMs, BELIEVED_MS, this.#clock.now());
+    if (isOld || !Object.hasOwn(this.#mids, market)) return null;
     const mid = this.#mids[market];
     return isDecimal(mid) && sign(mid) > 0 ? mid : null;
   }
@@ -94,18 +97,18 @@ export class Prices {
     if (wanted.length === 0) return;
     const isPaired = ({ coin, token }: Token) =>
       coin.startsWith("+") || this.#pairs.has(token ?? this.#indexes.get(coin) ?? -1);
-    const pairsAgeMs = this.#clock.now() - this.#pairsAtMs;
+    const nowMs = this.#clock.now();
     const keptMs = wanted.every(isPaired) ? PAIRS_KEPT_MS : UNKNOWN_RETRY_MS;
     await allOf([
-      wanted.every(({ coin }) => coin.startsWith("+")) || pairsAgeMs < keptMs
+      wanted.every(({ coin }) => coin.startsWith("+")) || !hasPassed(this.#pairsAtMs, keptMs, nowMs)
         ? null
         : this.#learnPairs(options, commit),
-      this.#clock.now() - this.#midsAtMs < KEPT_MS ? null : this.#learnMids(options, commit),
+      hasPassed(this.#midsAtMs, KEPT_MS, nowMs) ? this.#learnMids(options, commit) : null,
     ]);
   }
 
   #learnPairs(options: InfoOptions, commit: Keep): Promise<void> | null {
-    if (this.#clock.now() < this.#pairsRetryAtMs) return null;
+    if (!isDue(this.#pairsRetryAtMs, this.#clock.now(), UNKNOWN_RETRY_MS)) return null;
     this.#readingPairs ??= this.#readPairs(options, commit)
       .catch((error: unknown) => {
         const waitMs = error instanceof ProtocolError ? UNKNOWN_RETRY_MS : KEPT_MS;

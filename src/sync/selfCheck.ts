@@ -212,15 +212,18 @@ export class SelfCheck {
       if (dexOfCoin(order.coin) !== dex) continue;
       const isListed = orderIds.has(orderId);
       order.isUnlisted &&= !isListed;
+      // Seen later than now: the clock was set back, and the grace begins anew.
+      order.seenAtMs = Math.min(order.seenAtMs, nowMs);
       const missing = !isListed && !order.isUnlisted && nowMs - order.seenAtMs >= this.#graceMs;
       this.#judge(`order:${orderId}`, missing, nowMs);
     }
   }
 
-  /** Suspicions that outlived their grace, judged afresh. */
+  /** Suspicions that outlived their grace, judged afresh. The grace begins anew where the clock was set back. */
   ripe(nowMs: number): (FillSuspicion | OrderSuspicion)[] {
     const result: (FillSuspicion | OrderSuspicion)[] = [];
     for (const [key, sinceMs] of this.#raised) {
+      if (sinceMs > nowMs) this.#raised.set(key, nowMs);
       if (nowMs - sinceMs < this.#graceMs) continue;
       const suspicion = this.#describe(key);
       if (suspicion === null) this.#raised.delete(key);

@@ -7,6 +7,7 @@
  * only a status worse than the last written one is written early, which ends at the worst. A quiet account has 1440 rows
  * a day, one whose score swings over all of its range all day long about three times as many.
  */
+import { hasPassed } from "../runtime/due.ts";
 import type { DashboardRow } from "./events.ts";
 import type { HealthComponents } from "./health.ts";
 
@@ -67,12 +68,12 @@ export class SnapshotPace {
   /** Whether a row is due whatever it says. */
   isDue(nowMs: number, afterFill: boolean): boolean {
     const { dashboardMs, dashboardAfterFillMs } = this.#options;
-    return nowMs >= this.#lastAtMs + (afterFill ? dashboardAfterFillMs : dashboardMs);
+    return hasPassed(this.#lastAtMs, afterFill ? dashboardAfterFillMs : dashboardMs, nowMs);
   }
 
   /** Whether enough time has passed for a row that is written for its risk: before that none need be scored. */
   mayBeEarly(nowMs: number): boolean {
-    return nowMs >= this.#lastAtMs + this.#options.dashboardRiskMs;
+    return hasPassed(this.#lastAtMs, this.#options.dashboardRiskMs, nowMs);
   }
 
   /** Whether this snapshot is worth a row before its time. To be asked when `mayBeEarly`; uses up the allowance. */

@@ -5,8 +5,10 @@
  * what could not be learned is null and asked again later. Holds at most `COINS_MAX` coins; beyond it all are learned
  * anew.
  */
+
 import { INFO } from "../protocol/infoRequests.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { isDue } from "../runtime/due.ts";
 import type { InfoOptions, VenueInfo } from "./ports.ts";
 
 const DAY_MS = 86_400_000;
@@ -59,7 +61,7 @@ export class Volatilities {
   async learn(coin: string, options: InfoOptions): Promise<void> {
     const known = this.#coins.get(coin);
     if (known?.asking) return known.asking;
-    if (known !== undefined && known.untilMs > this.#clock.now()) return;
+    if (known !== undefined && !isDue(known.untilMs, this.#clock.now(), KEPT_MS)) return;
     if (this.#coins.size >= COINS_MAX) this.#coins.clear();
     const next: Known = { value: known?.value ?? null, untilMs: this.#clock.now() + RETRY_MS, asking: null };
     next.asking = this.#read(coin, options)

@@ -14,6 +14,7 @@ import { INFO } from "../../protocol/infoRequests.ts";
 import type { WireSpotState, WireStateParts, WireWebData3 } from "../../protocol/schemas.ts";
 import { allOf } from "../../runtime/allOf.ts";
 import type { Clock } from "../../runtime/clock.ts";
+import { hasPassed } from "../../runtime/due.ts";
 import type { Log } from "../../runtime/log.ts";
 import {
   quarantineRows,
@@ -258,7 +259,7 @@ export class Account {
     const nowMs = clock.now();
     const isBelieved = this.#time.note(venueMs, nowMs);
     if (isBelieved) this.#checkAfter(venueMs);
-    if (isBelieved || nowMs - this.#timeWarnedMs < TIME_WARNING_MS) return isBelieved;
+    if (isBelieved || !hasPassed(this.#timeWarnedMs, TIME_WARNING_MS, nowMs)) return isBelieved;
     this.#timeWarnedMs = nowMs;
     log.warn(
       "a time of the venue is far from this machine's clock: it is not believed, and nothing that young is called complete",

@@ -2,6 +2,7 @@
  * Parts of an account that could not be read, so that one of them costs itself only: the others go on, and this one is asked
  * for again by itself, each time after twice the pause. Pure: times are passed in.
  */
+import { isDue } from "../../runtime/due.ts";
 import type { WindowStream } from "../backfill.ts";
 
 /** What a catch-up reads, each for itself. */
@@ -33,7 +34,9 @@ export class FailedParts {
   }
 
   due(nowMs: number): Part[] {
-    return [...this.#failures].flatMap(([part, { dueMs }]) => (dueMs <= nowMs ? [part] : []));
+    return [...this.#failures].flatMap(([part, { dueMs, pauseMs }]) =>
+      isDue(dueMs, nowMs, pauseMs) ? [part] : [],
+    );
   }
 
   list(): { part: Part; error: Error }[] {

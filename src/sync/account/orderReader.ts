@@ -8,6 +8,7 @@
 import { isWhole, lostRows } from "../../protocol/decode.ts";
 import { INFO } from "../../protocol/infoRequests.ts";
 import { HORIZON } from "../../protocol/limits.ts";
+import { hasPassed } from "../../runtime/due.ts";
 import { claimsOf, placed, quarantineRows, toldTimesMs } from "../backfill.ts";
 import { type Interval, intersect, subtract, union } from "../coverage.ts";
 import type { Address, Applied, Batch, OrderEventRow, Source } from "../events.ts";
@@ -128,7 +129,7 @@ export class OrderReader {
 
   /** Whether the list is about to be cut before the next reconcile reads it. */
   isListDue(nowMs: number): boolean {
-    return this.#transitions >= LIST_AGAIN_AFTER && nowMs - this.#listedAtMs >= LIST_AGAIN_MS;
+    return this.#transitions >= LIST_AGAIN_AFTER && hasPassed(this.#listedAtMs, LIST_AGAIN_MS, nowMs);
   }
 
   /** Asks for these orders: by one list where they are many, the rest of them by id. */
