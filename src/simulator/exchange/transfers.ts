@@ -236,11 +236,15 @@ export function vaultTransfer(
   const pool = dexOf(accountOf(world, vault.address), "");
   const held = vault.followers.get(account.user);
   if (isDeposit) {
-    if (usd <= 0n || usd > freeDollars(account)) return "Insufficient balance for vault deposit.";
+    const [worth, shares] = [vaultEquity(world, vault), allShares(vault)];
+    if (usd <= 0n || usd > freeDollars(account) || (shares > 0n && worth <= 0n))
+      return "Insufficient balance for vault deposit.";
     takeDollars(account, usd);
     pool.usd += usd;
+    // At what a share is worth now: a deposit takes nothing of what the others made.
     vault.followers.set(account.user, {
       equity: (held?.equity ?? 0n) + usd,
+      shares: (held?.shares ?? 0n) + (shares === 0n ? usd : mulDiv(usd, shares, worth)),
       enteredMs: held?.enteredMs ?? world.blockMs,
     });
     const delta = { type: "vaultDeposit", vault: vault.address, usdc: format(usd) };
@@ -260,7 +264,10 @@ export function vaultTransfer(
   rebalance(account);
   // What was put in goes in proportion to what is taken out.
   if (usd === worth) vault.followers.delete(account.user);
-  else held.equity -= mulDiv(held.equity, usd, worth);
+  else {
+    held.equity -= mulDiv(held.equity, usd, worth);
+    held.shares -= mulDiv(held.shares, usd, worth);
+  }
   const delta: JsonObject = {
     type: "vaultWithdraw",
     vault: vault.address,
@@ -279,10 +286,9 @@ export function vaultTransfer(
 export function vaultDistribute(world: World, vault: Vault, usd: Fixed): Refused {
   const account = accountOf(world, vault.address);
   if (usd <= 0n || usd > withdrawable(account, "")) return "Insufficient vault equity.";
-  let total = 0n;
-  for (const { equity } of vault.followers.values()) total += equity;
-  for (const [user, { equity }] of vault.followers) {
-    const share = truncate(mulDiv(usd, equity, total), 6);
+  const total = allShares(vault);
+  for (const [user, { shares }] of vault.followers) {
+    const share = truncate(mulDiv(usd, shares, total), 6);
     if (share === 0n) continue;
     const follower = accountOf(world, user);
     dexOf(account, "").usd -= share;
@@ -294,6 +300,9 @@ export function vaultDistribute(world: World, vault: Vault, usd: Fixed): Refused
   return null;
 }
 
+const allShares = ({ followers }: Vault): Fixed =>
+  [...followers.values()].reduce((sum, { shares }) => sum + shares, 0n);
+
 export function vaultEquity(world: World, vault: Vault): Fixed {
   const account = accountOf(world, vault.address);
   return dexMargin(account, dexOf(account, "")).total.accountValue;
@@ -301,9 +310,8 @@ export function vaultEquity(world: World, vault: Vault): Fixed {
 
 /** A follower's share of what the vault is worth now. */
 export function shareOf(world: World, vault: Vault, follower: string): Fixed {
-  const held = vault.followers.get(follower)?.equity ?? 0n;
-  let total = 0n;
-  for (const { equity } of vault.followers.values()) total += equity;
+  const held = vault.followers.get(follower)?.shares ?? 0n;
+  const total = allShares(vault);
   return total === 0n ? 0n : (vaultEquity(world, vault) * held) / total;
 }
 
@@ -326,7 +334,7 @@ export function openVault(
     leader: leader.user,
     description,
     createdMs: world.blockMs,
-    followers: new Map([[leader.user, { equity: usd, enteredMs: world.blockMs }]]),
+    followers: new Map([[leader.user, { equity: usd, shares: usd, enteredMs: world.blockMs }]]),
   });
   const delta: JsonObject = { type: "vaultCreate", vault: address, usdc: format(usd), fee: "0.0" };
   recordLedger(world, [leader.user, address], delta);

@@ -65,8 +65,8 @@ export interface Vault {
   leader: string;
   description: string;
   createdMs: number;
-  /** Equity by follower. */
-  followers: Map<string, { equity: Fixed; enteredMs: number }>;
+  /** By follower: `equity` is what was put in and not taken out again, `shares` a part of what the vault is worth. */
+  followers: Map<string, { equity: Fixed; shares: Fixed; enteredMs: number }>;
 }
 
 export interface WorldOptions {
