@@ -76,6 +76,8 @@ export interface WatchedStates extends Omit<AccountStates, "collateral" | "missi
   venueTimeMs: number;
   /** What its clock shows now. */
   venueNowMs: number;
+  /** The ledger could be read when it was last asked for. */
+  areFlowsKnown: boolean;
 }
 
 export class HealthWatch {
@@ -224,12 +226,13 @@ export class HealthWatch {
   }
 
   /**
-   * Whether the net worth is not known, or a coin with an open position was never asked for, or a dex for its collateral,
+   * Whether the net worth is not known or its prices have grown old, or a coin with an open position was never asked for, or a dex for its collateral,
    * or whether positions are open and the drawdown was never read.
    */
   lacks(states: WatchedStates): boolean {
     return (
       this.#netWorth(states).value === null ||
+      this.#deps.prices.areOld(pricedTokens(states, this.#belongings.stake(states.venueNowMs)?.amount)) ||
       (this.#drawdown === null && heldDexes(states).length > 0) ||
       heldCoins(states).some((coin) => !this.#deps.volatilities.has(coin)) ||
       this.#unknownCollateral(states).length > 0 ||

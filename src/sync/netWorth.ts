@@ -34,6 +34,8 @@ export interface Possessions {
   /** HYPE in the stake, also what is on its way out; null while not known. */
   stake: Reading | null;
   priceOf(token: Token): Decimal | null;
+  /** What money came and went is read. */
+  areFlowsKnown: boolean;
 }
 
 export interface TokenPart {
@@ -78,6 +80,7 @@ export function netWorthOf(own: Possessions): NetWorth {
     read[pocket] = [fromMs, toMs];
   };
   const parts: NetWorthParts = { tokens: [], vaults: own.vaults?.amount ?? null, stake: null, read };
+  if (!own.areFlowsKnown) missing.push("the ledger could not be read: money may have come or gone unseen");
   if (own.mode === "standard") parts.perps = perpsOf(own, missing, read);
   if (own.spot === null || own.spotRead === null) missing.push("the spot state is not known yet");
   else {

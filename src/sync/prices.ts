@@ -34,6 +34,9 @@ export interface Token {
   token?: number | null | undefined;
 }
 
+/** A dollar needs no price. */
+const isPriced = ({ coin }: Token): boolean => !DOLLAR_TOKENS.has(coin);
+
 interface Pair {
   /** As prices name it. */
   name: string;
@@ -91,9 +94,14 @@ export class Prices {
     return isDecimal(mid) && sign(mid) > 0 ? mid : null;
   }
 
+  /** Whether `learn` would ask for the prices of these. */
+  areOld(tokens: readonly Token[]): boolean {
+    return hasPassed(this.#midsAtMs, KEPT_MS, this.#clock.now()) && tokens.some(isPriced);
+  }
+
   /** Learns what these are worth where that is missing or has grown old. Rejects as `request` does, after all had their turn. */
   async learn(tokens: readonly Token[], options: InfoOptions, commit: Keep): Promise<void> {
-    const wanted = tokens.filter(({ coin }) => !DOLLAR_TOKENS.has(coin));
+    const wanted = tokens.filter(isPriced);
     if (wanted.length === 0) return;
     const isPaired = ({ coin, token }: Token) =>
       coin.startsWith("+") || this.#pairs.has(token ?? this.#indexes.get(coin) ?? -1);
@@ -103,7 +111,7 @@ export class Prices {
       wanted.every(({ coin }) => coin.startsWith("+")) || !hasPassed(this.#pairsAtMs, keptMs, nowMs)
         ? null
         : this.#learnPairs(options, commit),
-      hasPassed(this.#midsAtMs, KEPT_MS, nowMs) ? this.#learnMids(options, commit) : null,
+      this.areOld(wanted) ? this.#learnMids(options, commit) : null,
     ]);
   }
 

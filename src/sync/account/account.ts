@@ -64,7 +64,7 @@ export const ACCOUNT_DEFAULTS = {
   /** Reconciling repeats this much of what was proven before; healing and polling, which cost when it is busy, this much. */
   overlapMs: 60_000,
   quickOverlapMs: 10_000,
-  /** After so long an absence the young end is read first; the rest is backfill. */
+  /** After so long an absence the young end is read first, but of the ledger; the rest is backfill. */
   foregroundMs: 3_600_000,
   /** A lost message is suspected when a contradiction lives this long. */
   graceMs: 2_500,
@@ -156,7 +156,11 @@ export class Account {
       cash: this.#cash,
       health: this.#health,
     });
-    const watched = () => this.#states.watched(this.#time.ms, this.#time.estimate(clock.now()));
+    const watched = () => ({
+      ...this.#states.watched(this.#time.ms, this.#time.estimate(clock.now())),
+      // Money that came or went unseen would be profit.
+      areFlowsKnown: !this.#failed.has("ledger"),
+    });
     this.#snapshots = new Snapshots({ clock, health: this.#health, options, watched });
     this.#orders = new OrderReader({
       account,
@@ -342,18 +346,23 @@ export class Account {
       signal.throwIfAborted();
       return this.#orders.read(this.#usedDexes(), this.#claimableToMs, rest);
     });
-    const settled = Promise.all([
-      states.then((lacking) => this.#lookAgain(lacking, fills, rest)),
+    const ledger = read("ledger", rest);
+    const settled = states.then(async ({ lacking, read: seen }) => {
+      const again = this.#lookAgain(lacking, fills, rest);
+      // Not held up by a history that is read for the first time, when all dexes are anyway.
+      if (this.#book.provenToMs("ledger") !== null) await Promise.allSettled([ledger]);
+      if (!isThorough) await this.#readUnseen(seen, fills, rest);
       // The snapshot also looks at the open orders.
-      states.then(() => orders.catch(() => {})).then(() => this.#writeSnapshot(signal)),
-    ]);
+      await Promise.allSettled([orders]);
+      await allOf([again, this.#writeSnapshot(signal)]);
+    });
     const failed = await Promise.all([
       fills.then(([error]) => {
         if (name === "heal" && error === null) this.endHeal();
         return error;
       }),
       read("funding", rest),
-      read("ledger", rest),
+      ledger,
       this.#part("orders", signal, orders),
       this.#part("states", signal, settled),
     ]);
@@ -467,8 +476,9 @@ export class Account {
     const { clock, options } = this.#deps;
     const provenToMs = this.#book.provenToMs(stream);
     const { sinceMs } = this.#book;
-    // From what is believed to be now, up to what any clock says: no row of the present lies outside.
-    const youngMs = this.#time.estimate(clock.now()) - options.foregroundMs;
+    // From what is believed to be now, up to what any clock says: no row of the present lies outside. The ledger is read whole
+    // at once: of money that came or went unseen the next snapshot would make profit.
+    const youngMs = stream === "ledger" ? 0 : this.#time.estimate(clock.now()) - options.foregroundMs;
     const fromMs = provenToMs === null ? sinceMs : Math.max(sinceMs, provenToMs - overlapMs, youngMs);
     await this.#readWindow(
       stream,
@@ -544,22 +554,31 @@ export class Account {
       void this.#deps.dexes.noteNamed(dex, { priority: "reconcile", signal });
   }
 
-  /** The states of the dexes in use and of spot, or of all dexes. Returns the parts that lacked something we hold. */
-  async #readStates(isThorough: boolean, asking: Asking): Promise<StatePart[]> {
+  /** The states of the dexes in use and of spot, or of all dexes. Tells which parts lacked something we hold. */
+  async #readStates(
+    isThorough: boolean,
+    asking: Asking,
+  ): Promise<{ lacking: StatePart[]; read: ReadonlySet<string> }> {
     const { dexes, log } = this.#deps;
     if (isThorough)
       await dexes.renew(ask(asking)).catch((error: unknown) => {
         asking.signal.throwIfAborted();
         log.warn("the list of perp dexes could not be read: the known ones are followed", { error });
       });
-    const parts: StatePart[] = [
-      ...(isThorough ? dexes.names : this.#usedDexes()).map((dex) => ({ kind: "perp", dex }) as const),
-      { kind: "spot", dex: "" },
-    ];
-    const mode = this.#states.abstraction === null ? [this.#askMode(asking)] : [];
+    const read = isThorough ? dexes.names : this.#usedDexes();
+    const parts: StatePart[] = [...read.map(perpPart), { kind: "spot", dex: "" }];
+    const mode = this.#states.isModeOld ? [this.#askMode(asking)] : [];
     const lacking = await this.#readParts(parts, asking, mode);
     if (this.#states.isComplete) this.#snapshots.noteComplete();
-    return lacking;
+    return { lacking, read: new Set(read) };
+  }
+
+  /** The states of dexes of which only this reading told that something of the account is there. */
+  async #readUnseen(seen: ReadonlySet<string>, fills: Promise<unknown>, asking: Asking): Promise<void> {
+    await Promise.allSettled([fills]);
+    asking.signal.throwIfAborted();
+    const unseen = this.#usedDexes().filter((dex) => !seen.has(dex));
+    if (unseen.length > 0) await this.#readParts(unseen.map(perpPart), asking);
   }
 
   async #askMode(asking: Asking): Promise<void> {
@@ -571,7 +590,7 @@ export class Account {
         if (error instanceof ProtocolError) return null;
         throw error;
       });
-    this.#states.noteAbstraction(answer?.result.value ?? null);
+    if (answer) this.#states.noteAbstraction(answer.result.value);
   }
 
   /** Reads these states and commits those that were answered, at once; then throws the first failure, if any. */
@@ -743,6 +762,8 @@ const STREAM_OF: Record<Suspicion["kind"], TrackedStream> = {
   funding: "funding",
   balance: "ledger",
 };
+
+const perpPart = (dex: string): StatePart => ({ kind: "perp", dex });
 
 const isCash = (suspicion: Suspicion): suspicion is CashSuspicion => "streams" in suspicion;
 

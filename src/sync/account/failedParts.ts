@@ -33,6 +33,10 @@ export class FailedParts {
     return this.#failures.delete(part);
   }
 
+  has(part: Part): boolean {
+    return this.#failures.has(part);
+  }
+
   due(nowMs: number): Part[] {
     return [...this.#failures].flatMap(([part, { dueMs, pauseMs }]) =>
       isDue(dueMs, nowMs, pauseMs) ? [part] : [],

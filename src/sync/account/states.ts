@@ -23,6 +23,9 @@ import type { HealthWatch, WatchedStates } from "../healthWatch.ts";
 import { balanceRows, positionRows } from "../normalize.ts";
 import type { SelfCheck } from "../selfCheck.ts";
 
+/** The venue pushes the mode every few seconds; where it does not, each reading that is later than this asks. */
+const MODE_KEPT_MS = 30_000;
+
 export interface StateBookDeps {
   account: Address;
   clock: Clock;
@@ -37,6 +40,7 @@ export class StateBook {
   readonly #perps = new Map<string, WireClearinghouseState>();
   #spot: WireSpotState | null = null;
   #abstraction: string | null = null;
+  #abstractionAtMs = Number.NEGATIVE_INFINITY;
   readonly #used = new Set<string>([""]);
 
   constructor(deps: StateBookDeps) {
@@ -59,6 +63,12 @@ export class StateBook {
 
   noteAbstraction(abstraction: string | null): void {
     this.#abstraction = abstraction;
+    this.#abstractionAtMs = this.#deps.clock.now();
+  }
+
+  /** It may have changed since it was told: in the wrong mode the money of the perps would count twice, or not at all. */
+  get isModeOld(): boolean {
+    return this.#abstraction === null || this.#deps.clock.now() - this.#abstractionAtMs >= MODE_KEPT_MS;
   }
 
   /** Something of the account is on this dex: it is read at every catch-up. */
@@ -123,7 +133,7 @@ export class StateBook {
   }
 
   /** What the health of the account rests on. `venueTimeMs`: the newest believed time of the venue, `venueNowMs`: now. */
-  watched(venueTimeMs: number, venueNowMs: number): WatchedStates {
+  watched(venueTimeMs: number, venueNowMs: number): Omit<WatchedStates, "areFlowsKnown"> {
     const { account, clock, dexes } = this.#deps;
     // A dex that is not traded is as young as its last state, and says nothing about the moment of the money.
     const inUse = [...this.#perps].filter(([dex]) => this.isUsed(dex));

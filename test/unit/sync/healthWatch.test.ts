@@ -74,6 +74,7 @@ function states(
     dexesInUse: new Set(perps.keys()),
     venueTimeMs: START,
     venueNowMs: START,
+    areFlowsKnown: true,
     ...more,
   };
 }
