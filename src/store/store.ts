@@ -14,9 +14,7 @@ import type {
   Batch,
   CoverageRow,
   DashboardRow,
-  FillRow,
   FundingRow,
-  LedgerRow,
   OrderEventRow,
   PositionRow,
   QuarantineRow,
@@ -30,6 +28,8 @@ import type {
   MoneyTie,
   QuarantinedMessage,
   Store,
+  StoredFill,
+  StoredLedger,
   StoredOrder,
   StoredState,
 } from "../sync/ports.ts";
@@ -286,8 +286,8 @@ export function openStore(database: Database): DatabaseStore {
     },
 
     fills: (account, fromMs, toMs) =>
-      rows<FillRow>(
-        `select ${FILL_COLUMNS} from public.hl_fills
+      rows<StoredFill>(
+        `select ${FILL_COLUMNS}, block_number as "blockNumber" from public.hl_fills
          where account_address = $1 and fill_time between to_timestamp($2::bigint / 1000.0) and to_timestamp($3::bigint / 1000.0)
          order by fill_time_ms, coin, order_id, trade_id, side`,
         [account, fromMs, toMs],
@@ -304,11 +304,11 @@ export function openStore(database: Database): DatabaseStore {
       ),
 
     ledger: (account, fromMs, toMs) =>
-      rows<LedgerRow>(
+      rows<StoredLedger>(
         // A row that tells of its raw object what the rule does not is without one: it is not what the venue said.
         `select account_address as account, ledger_time_ms as "timeMs", hash, type, token, amount, digest,
            case when (l.usdc, l.effect, l.flow_usd) is not distinct from (e.usdc, e.effect, e.flow_usd) then raw_ledger end as raw,
-           ${SEEN}
+           l.block_number as "blockNumber", ${SEEN}
          from public.hl_ledger l cross join lateral hl_internal.ledger_effect(account_address, raw_ledger -> 'delta') e
          where account_address = $1 and ledger_time_ms between $2 and $3
          order by ledger_time_ms, hash, type, digest`,

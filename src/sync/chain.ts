@@ -13,7 +13,7 @@ export type Link = Pick<FillRow, "coin" | "timeMs" | "side" | "size"> & { startP
 export type LinkedFill = FillRow & Link;
 
 /** A fill that was taken over from an older program may not tell the position before it: then it is no link. */
-export const isLinked = (fill: FillRow): fill is LinkedFill => fill.startPosition !== null;
+export const isLinked = <T extends FillRow>(fill: T): fill is T & LinkedFill => fill.startPosition !== null;
 
 export interface ChainBreak {
   coin: string;

@@ -47,9 +47,9 @@ export interface Store {
   /** Stored fills with a time after `timeMs`: TWAP slices, or all others. */
   countFillsAfter(account: Address, timeMs: number, twap: boolean): Promise<number>;
   /** Stored rows in [fromMs, toMs], for verification; ordered by time. */
-  fills(account: Address, fromMs: number, toMs: number): Promise<FillRow[]>;
+  fills(account: Address, fromMs: number, toMs: number): Promise<StoredFill[]>;
   funding(account: Address, fromMs: number, toMs: number): Promise<FundingRow[]>;
-  ledger(account: Address, fromMs: number, toMs: number): Promise<LedgerRow[]>;
+  ledger(account: Address, fromMs: number, toMs: number): Promise<StoredLedger[]>;
   orderEvents(account: Address, orderIds: number[]): Promise<OrderEventRow[]>;
   orders(account: Address): Promise<StoredOrder[]>;
   /** Withdraws the claims over what is in doubt, so that it is read again, and makes rows that differ lose to that. */
@@ -79,6 +79,13 @@ export interface Store {
   /** Percent below the highest net worth since `sinceMs`, flows taken out; null when that is not known. */
   drawdownPct(account: Address, sinceMs: number): Promise<Decimal | null>;
 }
+
+/** What only the database derives: the block that the hash names, null where it names none. */
+interface Derived {
+  blockNumber: number | null;
+}
+export type StoredFill = FillRow & Derived;
+export type StoredLedger = LedgerRow & Derived;
 
 export interface FollowedAs {
   /** Start of the wanted history; null while nothing is wanted. */

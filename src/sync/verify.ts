@@ -7,6 +7,7 @@ import { INFO } from "../protocol/infoRequests.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Address } from "./events.ts";
 import type { Store, VenueInfo } from "./ports.ts";
+import { proveBlocks } from "./verify/blocks.ts";
 import { type Certificate, emptyCertificate } from "./verify/certificate.ts";
 import { proveChains } from "./verify/chains.ts";
 import { findFutureRows, proveCoverage } from "./verify/claims.ts";
@@ -54,6 +55,7 @@ export async function verify({
     pollMs: followed.pollMs,
   });
   await proveChains(run, histories.fills, coverage, live);
+  proveBlocks(run, histories.fills, histories.ledger);
   // The younger of two answers: one that lags must not make the present the future.
   const presentMs = Math.max(venueTimeMs, live.venueTimeMs);
   proveCoverage(run, coverage, sinceMs, presentMs);

@@ -23,6 +23,8 @@ export type FindingKind =
   | "chain_break"
   /** The chain does not end at the live position. */
   | "position"
+  /** The block number of a row contradicts the order of time, or that in which positions chain. */
+  | "block_order"
   /** A position or balance was not renewed for long, although the account is followed. */
   | "stale"
   /** Stamped, or claimed as known, beyond the venue's present. */

@@ -1,16 +1,18 @@
-/** Every perp coin's chain of fills, link by link, and its end against the live position. */
+/** Every perp coin's chain of fills, link by link, against the order of blocks, and its end against the live position. */
 import { type Decimal, eq, sub, sum } from "../../runtime/decimal.ts";
-import { isLinked, isPerp, type LinkedFill, linkChain, signedSize } from "../chain.ts";
+import { type ChainEnd, isLinked, isPerp, type LinkedFill, linkChain, signedSize } from "../chain.ts";
 import { union } from "../coverage.ts";
 import { dexOfCoin } from "../dexes.ts";
-import type { CoverageRow, FillRow } from "../events.ts";
+import type { CoverageRow } from "../events.ts";
+import type { StoredFill } from "../ports.ts";
+import { againstChain } from "./blocks.ts";
 import { add } from "./certificate.ts";
 import type { Live } from "./states.ts";
 import { type Run, SETTLED_MS } from "./witness.ts";
 
 export async function proveChains(
   run: Run,
-  fills: readonly FillRow[],
+  fills: readonly StoredFill[],
   coverage: readonly CoverageRow[],
   live: Live,
 ): Promise<void> {
@@ -24,7 +26,20 @@ export async function proveChains(
     run.certificate.links[coin] = rows.length;
     // What the venue holds cannot be read: the fills are held against each other only.
     const position = live.size(dexOfCoin(coin), coin);
-    if (position === null || !reaches(rows, position)) await nameBreaks(run, coin, rows, position);
+    const isReached = position !== null && reaches(rows, position);
+    if (!isReached) await nameBreaks(run, coin, rows, position);
+    const start = isReached ? startOf(rows, position) : null;
+    for (const { timeMs, blocks } of againstChain(rows, start)) {
+      const detail = `fills of one millisecond chain in another order than that of their blocks ${blocks.join(", ")}`;
+      const interval = { fromMs: timeMs, toMs: timeMs };
+      add(run.certificate, {
+        kind: "block_order",
+        table: "hl_fills",
+        row: `${coin}|${timeMs}`,
+        detail,
+        interval,
+      });
+    }
   }
 }
 
@@ -55,11 +70,15 @@ async function nameBreaks(
 }
 
 /**
- * Whether the fills chain without a break to this position. Where they begin follows from where they end, which also
- * decides between the orders that fills of one millisecond leave open.
+ * Where fills begin that end at this position: it also decides between the orders that fills of one millisecond leave open.
  */
+const startOf = (rows: readonly LinkedFill[], position: Decimal): ChainEnd => ({
+  timeMs: 0,
+  position: sub(position, sum(rows.map(signedSize))),
+});
+
+/** Whether the fills chain without a break to this position. */
 function reaches(rows: readonly LinkedFill[], position: Decimal): boolean {
-  const start = sub(position, sum(rows.map(signedSize)));
-  const { breaks, end } = linkChain(rows, { timeMs: 0, position: start });
+  const { breaks, end } = linkChain(rows, startOf(rows, position));
   return breaks.length === 0 && eq(end!.position, position);
 }

@@ -8,6 +8,7 @@ import { fillKey, readWindow, type WindowReading, type WindowStream } from "../b
 import { covers, type Interval, intersect, subtract, union } from "../coverage.ts";
 import type { Applied, Batch, FillRow, FundingRow, LedgerRow } from "../events.ts";
 import { digest } from "../normalize.ts";
+import type { StoredFill, StoredLedger } from "../ports.ts";
 import { add } from "./certificate.ts";
 import { type Run, unlessUnreadable } from "./witness.ts";
 
@@ -17,17 +18,17 @@ const READ_AHEAD_MS = 3_600_000;
 type Content = readonly (string | number | boolean | null)[];
 
 /** One table, and how its rows are told apart and held against each other. */
-interface History<T extends { timeMs: number }> {
+interface History<T extends { timeMs: number }, S extends T = T> {
   table: string;
   /** The histories of the venue whose rows it holds. */
   streams: readonly WindowStream[];
   rowsOf(batch: Batch): readonly T[];
-  stored(run: Run, window: Interval): Promise<T[]>;
+  stored(run: Run, window: Interval): Promise<S[]>;
   key(row: T): string;
   content(row: T): Content;
 }
 
-const FILLS: History<FillRow> = {
+const FILLS: History<FillRow, StoredFill> = {
   table: "hl_fills",
   streams: ["fills", "twapFills"],
   rowsOf: ({ fills }) => fills ?? [],
@@ -49,7 +50,7 @@ const FUNDING: History<FundingRow> = {
   content: (row) => [row.usdc, row.size, row.fundingRate, row.samples],
 };
 
-const LEDGER: History<LedgerRow> = {
+const LEDGER: History<LedgerRow, StoredLedger> = {
   table: "hl_ledger",
   streams: ["ledger"],
   rowsOf: ({ ledger }) => ledger ?? [],
@@ -60,9 +61,9 @@ const LEDGER: History<LedgerRow> = {
 
 /** What is stored of the three, for whoever looks at it next. */
 export interface StoredHistories {
-  fills: readonly FillRow[];
+  fills: readonly StoredFill[];
   funding: readonly FundingRow[];
-  ledger: readonly LedgerRow[];
+  ledger: readonly StoredLedger[];
 }
 
 export async function compareHistories(run: Run, window: Interval): Promise<StoredHistories> {
@@ -73,11 +74,11 @@ export async function compareHistories(run: Run, window: Interval): Promise<Stor
 }
 
 /** Joins both sides by identity, and names what differs. Answers what is stored. */
-async function compareHistory<T extends { timeMs: number }>(
+async function compareHistory<T extends { timeMs: number }, S extends T>(
   run: Run,
-  history: History<T>,
+  history: History<T, S>,
   window: Interval,
-): Promise<T[]> {
+): Promise<S[]> {
   const { certificate } = run;
   const { table, key, content } = history;
   const served = await serve(run, history, window);

@@ -110,6 +110,8 @@ export class FakeStore {
   states: StoredState[] = [];
   coverage: CoverageRow[] = [];
   quarantine: QuarantinedMessage[] = [];
+  /** By hash, as the database derives them. */
+  blocks = new Map<string, number>();
   dashboard: DashboardRow | null = null;
   sinceMs: number | null = SINCE;
   pollMs: number | null = null;
@@ -117,12 +119,14 @@ export class FakeStore {
   port(): Store {
     const between = <T extends { timeMs: number }>(rows: T[], fromMs: number, toMs: number) =>
       rows.filter(({ timeMs }) => timeMs >= fromMs && timeMs <= toMs);
+    const inBlocks = <T extends { hash: string | null }>(rows: T[]) =>
+      rows.map((row) => ({ ...row, blockNumber: this.blocks.get(row.hash ?? "") ?? null }));
     const port: Partial<Store> = {
       followedAs: async () => ({ sinceMs: this.sinceMs, pollMs: this.pollMs }),
       coverage: async () => this.coverage,
-      fills: async (_account, fromMs, toMs) => between(this.fills, fromMs, toMs),
+      fills: async (_account, fromMs, toMs) => inBlocks(between(this.fills, fromMs, toMs)),
       funding: async (_account, fromMs, toMs) => between(this.funding, fromMs, toMs),
-      ledger: async (_account, fromMs, toMs) => between(this.ledger, fromMs, toMs),
+      ledger: async (_account, fromMs, toMs) => inBlocks(between(this.ledger, fromMs, toMs)),
       orderEvents: async (_account, ids) => this.orderEvents.filter(({ orderId }) => ids.includes(orderId)),
       orders: async () => this.orders,
       positions: async () => this.positions,
