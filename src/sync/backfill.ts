@@ -230,11 +230,15 @@ export async function readWindow(
   const open: Interval[] = [window];
   const result: WindowResult = { rows: 0, pages: 0, provenToMs: claimableToMs };
   let firstRowMs = Number.POSITIVE_INFINITY;
-
-  // What lies before the first row is only claimed at the end, when it is known whether the horizon was reached.
+  // The millisecond of the first row and what lies before it are claimed at the end only, when it is known whether the
+  // horizon was reached: rows of that very millisecond may lie beyond it.
+  let head: CoverageRow[] = [];
   const claim = (fromMs: number, toMs: number, unread: readonly Unread[]): CoverageRow[] => {
     const part = { fromMs: Math.max(fromMs, firstRowMs), toMs: Math.min(toMs, claimableToMs) };
-    return claimsOf(reading.account, stream, part, unread);
+    if (part.fromMs > part.toMs || part.fromMs > firstRowMs)
+      return claimsOf(reading.account, stream, part, unread);
+    head = claimsOf(reading.account, stream, { fromMs: firstRowMs, toMs: firstRowMs }, unread);
+    return claimsOf(reading.account, stream, { ...part, fromMs: firstRowMs + 1 }, unread);
   };
 
   let greatest: PageSize = { rows: 0, moments: 0 };
@@ -250,24 +254,37 @@ export async function readWindow(
     };
     // A row without a time may be older than all that tell theirs.
     const placesMs = lostRows(page.unread).map((row) => (placeOf(row) ?? part).fromMs);
-    firstRowMs = Math.min(firstRowMs, first, ...placesMs);
+    const oldest = Math.min(first, ...placesMs);
+    // An older page shows that the list goes on: what was the first row's millisecond is like any other.
+    const passed = oldest < firstRowMs ? head.splice(0) : [];
+    firstRowMs = Math.min(firstRowMs, oldest);
     result.pages += 1;
     result.rows += page.count;
     if (isWhole || page.times.length === 0) {
-      await reading.commit({ ...page.batch, coverage: claim(part.fromMs, part.toMs, page.unread) });
+      const coverage = [...passed, ...claim(part.fromMs, part.toMs, page.unread)];
+      await reading.commit({ ...page.batch, coverage });
       continue;
     }
     const { fromMs, toMs } = part;
     const saturated = first === last;
-    const coverage = claim(anchor === "start" ? fromMs : first + 1, last - 1, page.unread);
-    if (saturated) coverage.push(...(await readSaturatedMs(reading, stream, first)));
+    const coverage = [...passed, ...claim(anchor === "start" ? fromMs : first + 1, last - 1, page.unread)];
+    if (saturated) {
+      const read = await readSaturatedMs(reading, stream, first);
+      if (first === firstRowMs) head = read;
+      else coverage.push(...read);
+    }
     await reading.commit({ ...page.batch, coverage });
     if (anchor === "unknown" && first > fromMs) open.push({ fromMs, toMs: saturated ? first - 1 : first });
     // The youngest millisecond of a full page may be cut, also where the window ends with it.
     if (!saturated) open.push({ fromMs: last, toMs });
     else if (last < toMs) open.push({ fromMs: last + 1, toMs });
   }
-  await settleHead(reading, stream, window.fromMs, Math.min(firstRowMs - 1, claimableToMs));
+  await settleHead(
+    reading,
+    stream,
+    { fromMs: window.fromMs, toMs: Math.min(firstRowMs - 1, claimableToMs) },
+    head,
+  );
   return result;
 }
 
@@ -281,21 +298,28 @@ interface PageSize {
 const isBelow = (size: PageSize, earlier: PageSize): boolean =>
   size.rows < earlier.rows && size.moments < earlier.moments;
 
-/** Claims what lies before the first row, or says that the venue no longer serves it. */
+/**
+ * Claims what lies before the first row, with the millisecond of that row (`head`, as it was read), or says that the venue
+ * no longer serves it.
+ */
 async function settleHead(
   reading: WindowReading,
   stream: WindowStream,
-  fromMs: number,
-  toMs: number,
+  before: Interval,
+  head: readonly CoverageRow[],
 ): Promise<void> {
-  if (fromMs > toMs) return;
+  const toMs = head.at(-1)?.toMs ?? before.toMs;
+  if (before.fromMs > toMs) return;
   const { horizonRows } = READERS[stream];
   const reached =
-    horizonRows !== null && (await reading.countFillsAfter(toMs, stream === "twapFills")) >= horizonRows;
-  const row = { account: reading.account, stream, fromMs, toMs };
-  const reason = `older than the ${horizonRows} newest rows, which is all that the venue serves`;
+    horizonRows !== null &&
+    (await reading.countFillsAfter(before.toMs, stream === "twapFills")) >= horizonRows;
+  const row = { account: reading.account, stream, fromMs: before.fromMs };
+  const reason = `older than the ${horizonRows} newest rows, or at their edge: the venue serves no more`;
+  const proven: CoverageRow[] =
+    before.fromMs > before.toMs ? [] : [{ ...row, toMs: before.toMs, grade: "proven", reason: null }];
   await reading.commit({
-    coverage: [reached ? { ...row, grade: "unprovable", reason } : { ...row, grade: "proven", reason: null }],
+    coverage: reached ? [{ ...row, toMs, grade: "unprovable", reason }] : [...proven, ...head],
   });
 }
 

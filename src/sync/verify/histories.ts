@@ -1,11 +1,10 @@
 /**
  * Fills, funding and ledger, row by row in both directions. Guarantees: a stored row counts as extra only where the
- * reading proves that the venue's list is whole, and only after a second reading lacks it too (ADR 0005); the millisecond
- * at which the venue's list begins is not judged, since it may be cut.
+ * reading proves that the venue's list is whole, and only after a second reading lacks it too (ADR 0005).
  */
 import { eq, isDecimal } from "../../runtime/decimal.ts";
 import { fillKey, readWindow, type WindowReading, type WindowStream } from "../backfill.ts";
-import { covers, type Interval, intersect, subtract, union } from "../coverage.ts";
+import { covers, type Interval, intersect, union } from "../coverage.ts";
 import type { Applied, Batch, FillRow, FundingRow, LedgerRow } from "../events.ts";
 import { digest } from "../normalize.ts";
 import type { StoredFill, StoredLedger } from "../ports.ts";
@@ -175,10 +174,7 @@ async function serveStream<T extends { timeMs: number }>(
     },
   };
   await readWindow(reading, stream, { fromMs: window.fromMs, toMs: window.toMs + READ_AHEAD_MS });
-  const headMs = proven[0]?.fromMs ?? window.fromMs;
-  // Where the list does not reach back to the start, its oldest millisecond may be cut.
-  const cut = headMs > window.fromMs ? [{ fromMs: headMs, toMs: headMs }] : [];
-  return { rows: [...rows.values()], whole: subtract(proven, cut) };
+  return { rows: [...rows.values()], whole: proven };
 }
 
 /** Same text, or the same numbers written differently. What the venue left out here it may have told elsewhere. */

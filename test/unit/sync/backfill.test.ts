@@ -164,8 +164,47 @@ describe("reading a window", () => {
     const { value, stored, proven, unprovable } = reading(info);
     await readWindow(value, "fills", at(0, NOW));
     assert.equal(stored.size, 10_000);
-    assert.deepEqual(unprovable(), [{ fromMs: 0, toMs: 2_999 }]);
-    assert.deepEqual(proven(), [{ fromMs: 3_000, toMs: NOW }]);
+    // Rows of the oldest served millisecond may lie beyond the horizon.
+    assert.deepEqual(unprovable(), [{ fromMs: 0, toMs: 3_000 }]);
+    assert.deepEqual(proven(), [{ fromMs: 3_001, toMs: NOW }]);
+  });
+
+  it("does not claim the millisecond that the horizon cuts, whatever the window and the pages", async () => {
+    // Of three in a millisecond, the oldest served one lacks two.
+    const crowded = many(12_002, (i) => 1_000 + Math.floor(i / 3));
+    const oldest = 1_000 + Math.floor(2_002 / 3);
+    for (const stream of ["fills", "twapFills"] as const)
+      for (const fromMs of [0, oldest - 1, oldest]) {
+        const { value, stored, proven, unprovable } = reading(venue(crowded).info);
+        await readWindow(value, stream, at(fromMs, NOW));
+        const said = `${stream} from ${fromMs}`;
+        assert.equal(stored.size, 10_000, said);
+        assert.deepEqual(unprovable(), [{ fromMs, toMs: oldest }], said);
+        assert.deepEqual(proven(), [{ fromMs: oldest + 1, toMs: NOW }], said);
+      }
+  });
+
+  it("claims the first millisecond of a list that is not cut, and of a saturated one what was read of it", async () => {
+    // The first one is full: it is read from both ends.
+    for (const [count, isWhole] of [
+      [3_500, true],
+      [4_500, false],
+    ] as const) {
+      const { info } = venue([...many(count, () => 50), { time: 60, tid: 9_999 }], { keep: 1e9 });
+      const { value, proven, unprovable } = reading(info);
+      await readWindow(value, "fills", at(0, 100));
+      assert.deepEqual(unprovable(), isWhole ? [] : [{ fromMs: 50, toMs: 50 }]);
+      const parts = [
+        { fromMs: 0, toMs: 49 },
+        { fromMs: 51, toMs: 100 },
+      ];
+      assert.deepEqual(proven(), isWhole ? [{ fromMs: 0, toMs: 100 }] : parts);
+    }
+    // Full and cut: that both ends of what is served meet says nothing of the rest.
+    const { value, proven, unprovable } = reading(venue(many(14_000, (i) => (i < 7_500 ? 50 : 60 + i))).info);
+    await readWindow(value, "fills", at(0, NOW));
+    assert.deepEqual(unprovable(), [{ fromMs: 0, toMs: 50 }]);
+    assert.deepEqual(proven(), [{ fromMs: 51, toMs: NOW }]);
   });
 
   it("keeps what it has and claims nothing more when a page fails", async () => {
@@ -176,7 +215,8 @@ describe("reading a window", () => {
     const { value, stored, proven } = reading(info);
     await assert.rejects(readWindow(value, "fills", at(0, NOW)), TransportError);
     assert.equal(stored.size, PAGE);
-    assert.deepEqual(proven(), [{ fromMs: 100, toMs: 100 + PAGE - 2 }]);
+    // Whether the list goes on before its first millisecond is known at the end.
+    assert.deepEqual(proven(), [{ fromMs: 101, toMs: 100 + PAGE - 2 }]);
   });
 
   it("claims nothing younger than the venue's own time less the REST lag", async () => {
