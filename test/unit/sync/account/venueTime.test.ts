@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { TIME_LIMITS, VenueTime } from "../../../src/sync/account/venueTime.ts";
+import { TIME_LIMITS, VenueTime } from "../../../../src/sync/account/venueTime.ts";
 
 const NOW = 1_790_000_000_000;
 const HOUR = 3_600_000;

@@ -1,0 +1,311 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { ProtocolError, StoreError, TransportError } from "../../../../src/errors.ts";
+import { PURPOSES, type PurposeName } from "../../../../src/sync/account/purpose.ts";
+import type { CoverageRow } from "../../../../src/sync/events.ts";
+import { perpState } from "../healthStates.ts";
+import { follow, NOW, USER } from "./rig.ts";
+
+const LAG_MS = 2_000;
+const HOUR_MS = 3_600_000;
+
+const fill = (tid: number, time: number, more = {}) => ({
+  coin: "BTC",
+  px: "10",
+  sz: "1",
+  side: "B",
+  time,
+  startPosition: "0",
+  dir: "Open Long",
+  closedPnl: "0",
+  hash: "0x1",
+  oid: tid,
+  crossed: true,
+  fee: "0",
+  tid,
+  feeToken: "USDC",
+  ...more,
+});
+
+describe("a catch-up", () => {
+  it("reads every stream, and claims what is old enough by the venue's time", async () => {
+    const { account, claims, signal, committed } = follow({ userFillsByTime: [fill(1, NOW - HOUR_MS)] });
+    await account.open();
+    const read: string[] = [];
+    await account.catchUp("reconcile", signal, (stream) => read.push(stream));
+    assert.deepEqual(read.sort(), ["fills", "funding", "ledger", "twapFills"]);
+    for (const stream of ["fills", "twapFills", "funding", "ledger", "orders"] as const)
+      assert.deepEqual(account.known(stream, "proven"), [{ fromMs: 0, toMs: NOW - LAG_MS }], stream);
+    assert.ok(claims("fills").every(({ toMs }) => toMs <= NOW - LAG_MS));
+    const [row] = committed.flatMap(({ fills = [] }) => fills);
+    assert.deepEqual([row?.tradeId, row?.source], [1, "reconcile"]);
+    assert.ok(account.look().snapshot);
+    assert.equal(account.hasOldGaps(), false);
+  });
+
+  it("asks with the priority of its purpose, the fills first", async () => {
+    for (const name of Object.keys(PURPOSES) as PurposeName[]) {
+      const { account, asked, signal } = follow();
+      await account.open();
+      await account.catchUp(name, signal);
+      const priorityOf = (type: string) => asked.find((one) => one.type === type)?.options.priority;
+      assert.equal(priorityOf("userFillsByTime"), PURPOSES[name].priority);
+      assert.equal(priorityOf("userFunding"), PURPOSES[name].restPriority);
+    }
+  });
+
+  it("that heals takes a time heard a moment ago, and asks for it where none was", async () => {
+    for (const isHeard of [true, false]) {
+      const { account, types, signal } = follow();
+      await account.open();
+      const value = perpState("1000", [], NOW);
+      if (isHeard) account.perpState("", { value, raw: value, unread: [] }, NOW);
+      await account.catchUp("heal", signal);
+      assert.equal(types().includes("exchangeStatus"), !isHeard);
+    }
+  });
+
+  it("costs a part that is refused that part alone, which is asked for again", async () => {
+    const { account, answers, clock, signal, claims } = follow({
+      userFunding: new ProtocolError("422", null),
+    });
+    await account.open();
+    await account.catchUp("reconcile", signal);
+    assert.deepEqual(
+      account.failures.map(({ part }) => part),
+      ["funding"],
+    );
+    assert.deepEqual(account.known("funding", "proven"), []);
+    assert.ok(claims("ledger").length > 0);
+    assert.equal(account.hasOldGaps(), false, "not at once");
+    await clock.advance(15_000);
+    assert.equal(account.hasOldGaps(), true);
+    answers.userFunding = [];
+    await account.backfill("backfill", signal);
+    assert.deepEqual(account.failures, []);
+    assert.deepEqual(account.known("funding", "proven"), [{ fromMs: 0, toMs: NOW - LAG_MS }]);
+  });
+
+  it("is none without fills, though what else was read stays", async () => {
+    const { account, claims, signal } = follow({ userFillsByTime: new TransportError("away") });
+    await account.open();
+    await assert.rejects(account.catchUp("reconcile", signal), /away/);
+    assert.ok(claims("funding").length > 0);
+    assert.deepEqual(account.known("fills", "proven"), []);
+  });
+
+  it("goes on where fills are refused, but not where everything is", async () => {
+    const refused = new ProtocolError("422", null);
+    const one = follow({ userFillsByTime: refused });
+    await one.account.open();
+    await one.account.catchUp("reconcile", one.signal);
+    const types = [
+      "userFillsByTime",
+      "userTwapSliceFillsByTime",
+      "userFunding",
+      "userNonFundingLedgerUpdates",
+    ];
+    const others = ["frontendOpenOrders", "historicalOrders", "clearinghouseState"];
+    const all = follow(Object.fromEntries([...types, ...others].map((type) => [type, refused])));
+    await all.account.open();
+    await assert.rejects(all.account.catchUp("reconcile", all.signal), /422/);
+  });
+
+  it("passes on what the database refuses for good, whatever part wrote it", async () => {
+    const refusal = new StoreError("no privilege", { transient: false, sqlState: "42501" });
+    const { account, signal } = follow(
+      {},
+      {
+        apply: async ({ coverage = [] }) => {
+          if (coverage.some(({ stream }) => stream === "funding")) throw refusal;
+          return { events: [], written: {}, known: {} };
+        },
+      },
+    );
+    await account.open();
+    await assert.rejects(account.catchUp("reconcile", signal), refusal);
+  });
+
+  it("ends with its signal", async () => {
+    const { account } = follow();
+    await account.open();
+    const stopped = new AbortController();
+    const catchUp = account.catchUp("reconcile", stopped.signal);
+    stopped.abort(new Error("stopped"));
+    await assert.rejects(catchUp, /stopped/);
+  });
+
+  it("reads anew after a long absence from the young end, and leaves the gap to be backfilled", async () => {
+    const old: CoverageRow = {
+      account: USER,
+      stream: "fills",
+      grade: "proven",
+      fromMs: 0,
+      toMs: NOW - 10 * HOUR_MS,
+      reason: null,
+    };
+    const state = { sinceMs: 0, coverage: [old], openOrders: [], positions: [] };
+    const { account, asked, signal } = follow(
+      {},
+      { openAccount: async () => state, coverage: async () => [old] },
+    );
+    await account.open();
+    await account.catchUp("reconcile", signal);
+    const startTime = asked.find(({ type }) => type === "userFillsByTime")?.params.startTime;
+    assert.equal(startTime, NOW - HOUR_MS);
+    assert.equal(account.hasOldGaps(), true);
+    await account.backfill("backfill", signal);
+    assert.equal(account.hasOldGaps(), false);
+    assert.deepEqual(account.known("fills", "proven"), [{ fromMs: 0, toMs: NOW - LAG_MS }]);
+  });
+});
+
+describe("weight kept for a heal", () => {
+  it("is kept once, and given back when the fills are there", async () => {
+    const { account, reserved, signal } = follow();
+    await account.open();
+    account.expectHeal();
+    const weight = reserved();
+    account.expectHeal();
+    assert.ok(weight > 0);
+    assert.equal(reserved(), weight);
+    await account.catchUp("reconcile", signal);
+    assert.equal(reserved(), weight, "no heal");
+    await account.catchUp("heal", signal);
+    assert.equal(reserved(), 0);
+    account.expectHeal();
+    account.endHeal();
+    account.endHeal();
+    assert.equal(reserved(), 0);
+  });
+
+  it("is kept while the fills cannot be read", async () => {
+    const { account, reserved, signal } = follow({ userFillsByTime: new TransportError("away") });
+    await account.open();
+    account.expectHeal();
+    await assert.rejects(account.catchUp("heal", signal));
+    assert.ok(reserved() > 0);
+  });
+});
+
+describe("claims on the future", () => {
+  it("are dropped, withdrawn at the next reading, and told", async () => {
+    const future: CoverageRow = {
+      account: USER,
+      stream: "ledger",
+      grade: "proven",
+      fromMs: NOW,
+      toMs: NOW + 24 * HOUR_MS,
+      reason: null,
+    };
+    const doubted: unknown[] = [];
+    const { account, committed, signal } = follow(
+      {},
+      {
+        openAccount: async () => ({ sinceMs: 0, coverage: [future], openOrders: [], positions: [] }),
+        coverage: async () => [future],
+        doubt: async (_account, doubts) => {
+          doubted.push(...doubts);
+        },
+      },
+    );
+    await account.open();
+    assert.deepEqual(account.known("ledger", "proven"), []);
+    await account.catchUp("heal", signal);
+    assert.deepEqual(doubted, [
+      { stream: "ledger", fromMs: NOW, toMs: NOW + 24 * HOUR_MS, table: null, row: null },
+    ]);
+    const drift = committed.flatMap((batch) => batch.drift ?? []);
+    assert.deepEqual(
+      drift.map(({ stream, cause }) => [stream, cause]),
+      [["ledger", "future"]],
+    );
+    assert.deepEqual(account.known("ledger", "proven"), [{ fromMs: 0, toMs: NOW - LAG_MS }]);
+  });
+});
+
+describe("confirming", () => {
+  it("asks for the time, and reads what was too young", async () => {
+    const { account, answers, clock, types, signal } = follow();
+    await account.open();
+    await account.catchUp("heal", signal);
+    const before = types().length;
+    await clock.advance(3_000);
+    answers.exchangeStatus = { time: NOW + 3_000 };
+    await account.confirm(["fills", "ledger"], signal);
+    assert.deepEqual(types().slice(before).sort(), [
+      "exchangeStatus",
+      "userFillsByTime",
+      "userNonFundingLedgerUpdates",
+    ]);
+    assert.deepEqual(account.known("fills", "proven"), [{ fromMs: 0, toMs: NOW + 1_000 }]);
+    assert.deepEqual(account.known("funding", "proven"), [{ fromMs: 0, toMs: NOW - LAG_MS }]);
+  });
+});
+
+describe("repairing", () => {
+  it("a break of the chain reads its window, and tells what became of it", async () => {
+    const lost = fill(2, NOW - 500, { startPosition: "1" });
+    const { account, answers, asked, committed, signal } = follow();
+    await account.open();
+    await account.catchUp("heal", signal);
+    const row = (tid: number, timeMs: number, startPosition: string) => ({
+      ...{ account: USER, coin: "BTC", side: "buy", size: "1", price: "10", value: "10", fee: "0" },
+      ...{ feeToken: "USDC", closedPnl: "0", direction: null, hash: null, crossed: null, cloid: null },
+      ...{ builderFee: null, twapId: null, liquidation: null, raw: {}, source: "stream" },
+      orderId: tid,
+      tradeId: tid,
+      timeMs,
+      startPosition,
+      seenAtMs: timeMs,
+    });
+    const fills = [row(1, NOW + 1_000, "0"), row(3, NOW + 2_000, "2")] as never;
+    await account.commit({ fills }, NOW);
+    const [suspicion] = account.ripe(NOW + 60_000).filter(({ kind }) => kind === "chain");
+    assert.ok(suspicion?.kind === "chain");
+    answers.userFillsByTime = [{ ...lost, time: NOW + 1_500 }];
+    const before = asked.length;
+    assert.equal(await account.repair(suspicion, signal), true);
+    const window = asked.slice(before).find(({ type }) => type === "userFillsByTime");
+    assert.deepEqual(
+      [window?.params.startTime, window?.params.endTime, window?.options.priority],
+      [NOW + 1_000, NOW + 2_000, "heal"],
+    );
+    assert.deepEqual(
+      committed.flatMap(({ drift = [] }) => drift).map(({ cause, repairedAtMs }) => [cause, repairedAtMs]),
+      [["chain", NOW]],
+    );
+  });
+
+  it("an order that ends is asked for by its id; one that the venue calls open is not explained", async () => {
+    const order = { coin: "BTC", side: "B", limitPx: "10", sz: "1", oid: 5, timestamp: NOW };
+    for (const status of ["filled", "open"]) {
+      const told = { status: "order", order: { order, status, statusTimestamp: NOW } };
+      const { account, signal } = follow(
+        { orderStatus: told },
+        {
+          openAccount: async () => ({
+            sinceMs: 0,
+            coverage: [],
+            openOrders: [{ orderId: 5, coin: "BTC", status: "open", placedAtMs: NOW - 9 }],
+            positions: [],
+          }),
+        },
+      );
+      await account.open();
+      account.openOrders("", [], true, NOW + 10_000);
+      const orders = account.ripe(NOW + 60_000).filter((one) => one.kind === "order");
+      assert.equal(orders.length, 1);
+      assert.equal(await account.repairOrders(orders, signal), status === "filled" ? 1 : 0);
+    }
+  });
+});
+
+it("time watched live is claimed for every stream, and none where there is none", () => {
+  const { account } = follow();
+  assert.deepEqual(
+    account.streamed(5, 9).map(({ stream, grade, fromMs, toMs }) => [stream, grade, fromMs, toMs]),
+    ["fills", "twapFills", "orders", "funding", "ledger"].map((stream) => [stream, "streamed", 5, 9]),
+  );
+  assert.deepEqual(account.streamed(9, 5), []);
+});

@@ -1,0 +1,256 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { ProtocolError } from "../../../../src/errors.ts";
+import { CoverageBook } from "../../../../src/sync/account/coverageBook.ts";
+import { type Asking, OrderReader } from "../../../../src/sync/account/orderReader.ts";
+import type { Batch, OrderEventRow } from "../../../../src/sync/events.ts";
+import type { Store } from "../../../../src/sync/ports.ts";
+import { SelfCheck } from "../../../../src/sync/selfCheck.ts";
+import { emptyStore } from "../../../support/emptyStore.ts";
+import { HandClock } from "../../connection/handClock.ts";
+import { transition } from "../rows.ts";
+import { type Answers, NOW, USER, venue } from "./rig.ts";
+
+const ASKING: Asking = {
+  priority: "reconcile",
+  source: "reconcile",
+  signal: new AbortController().signal,
+};
+const order = (oid: number, timestamp = NOW) => ({
+  coin: "BTC",
+  side: "B",
+  limitPx: "10",
+  sz: "1",
+  origSz: "1",
+  oid,
+  timestamp,
+});
+const told = (oid: number, status: string, statusTimestamp = NOW) => ({
+  order: order(oid, statusTimestamp),
+  status,
+  statusTimestamp,
+});
+const found = ({ oid }: { oid: number }) => ({ status: "order", order: told(oid, "filled") });
+const FORGOTTEN = { status: "unknownOid" };
+
+function read(answers: Answers, over: Partial<Store> = {}) {
+  const { info, asked, types } = venue(new HandClock(NOW), {
+    frontendOpenOrders: [],
+    historicalOrders: [],
+    orderStatus: found,
+    ...answers,
+  });
+  const check = new SelfCheck(2_500);
+  const book = new CoverageBook();
+  const committed: Batch[] = [];
+  const listed: { dex: string; rows: OrderEventRow[] }[] = [];
+  const reader = new OrderReader({
+    account: USER,
+    info,
+    store: { ...emptyStore(), ...over },
+    check,
+    book,
+    commit: async (batch) => {
+      committed.push(batch);
+      check.noteOrderEvents(batch.orderEvents ?? [], NOW);
+      for (const row of batch.coverage ?? []) book.note(row);
+      return { events: [], written: {}, known: {} };
+    },
+    onListed: (dex, rows) => listed.push({ dex, rows }),
+  });
+  const rows = () => committed.flatMap(({ orderEvents = [] }) => orderEvents);
+  const claims = () =>
+    committed.flatMap(({ coverage = [] }) =>
+      coverage.map(({ grade, fromMs, toMs }) => [grade, fromMs, toMs]),
+    );
+  const statusAsked = () => asked.flatMap(({ type, params }) => (type === "orderStatus" ? [params.oid] : []));
+  return { reader, check, book, committed, listed, rows, claims, types, statusAsked };
+}
+
+describe("reading the orders", () => {
+  it("asks one by one for what we hold open and no list has", async () => {
+    const { reader, check, rows, statusAsked } = read({ frontendOpenOrders: [order(1)] });
+    for (const orderId of [1, 2, 3]) check.noteOpenOrder(orderId, "BTC", NOW);
+    await reader.read([""], NOW, ASKING);
+    assert.deepEqual(statusAsked(), [2, 3]);
+    assert.deepEqual(
+      rows().map(({ orderId, venueStatus, source }) => [orderId, venueStatus, source]),
+      [
+        [1, "open", "reconcile"],
+        [2, "filled", "reconcile"],
+        [3, "filled", "reconcile"],
+      ],
+    );
+    assert.deepEqual(check.openOrderIds, [1]);
+  });
+
+  it("does not ask for what the newest transitions tell", async () => {
+    const { reader, check, statusAsked } = read({ historicalOrders: [told(2, "canceled")] });
+    check.noteOpenOrder(2, "BTC", NOW);
+    await reader.read([""], NOW, ASKING);
+    assert.deepEqual(statusAsked(), []);
+  });
+
+  it("takes nothing for ended where a list was not read whole, or could not be read", async () => {
+    for (const list of [[order(1), { coin: 5 }], new ProtocolError("422", null)]) {
+      const { reader, check, listed, types, statusAsked } = read({ frontendOpenOrders: list });
+      check.noteOpenOrder(2, "BTC", NOW);
+      const reading = reader.read([""], NOW, ASKING);
+      if (list instanceof Error) await assert.rejects(reading, /422/);
+      else await reading;
+      assert.deepEqual([statusAsked(), listed], [[], []]);
+      assert.ok(types().includes("historicalOrders"), "the others have their turn");
+    }
+  });
+
+  it("tells which dexes were listed", async () => {
+    const { reader, listed } = read({
+      frontendOpenOrders: ({ dex }: { dex: string }) => (dex === "" ? [order(1)] : []),
+    });
+    await reader.read(["", "xyz"], NOW, ASKING);
+    assert.deepEqual(
+      listed.map(({ dex, rows }) => [dex, rows.length]),
+      [
+        ["", 1],
+        ["xyz", 0],
+      ],
+    );
+  });
+});
+
+describe("the newest transitions", () => {
+  it("prove all of the time where the list is not full", async () => {
+    const { reader, claims } = read({
+      historicalOrders: [told(2, "filled", NOW - 10), told(1, "open", NOW - 50)],
+    });
+    await reader.readTransitions(NOW - 5, ASKING);
+    assert.deepEqual(claims(), [
+      ["proven", NOW - 50, NOW - 5],
+      ["unprovable", 0, NOW - 51],
+    ]);
+  });
+
+  it("prove the time behind their oldest millisecond where it is full: what is older cannot be proven any more", async () => {
+    const list = Array.from({ length: 2_000 }, (_, index) => told(index + 1, "filled", NOW - index));
+    const { reader, book, claims } = read({ historicalOrders: list });
+    book.note({
+      account: USER,
+      stream: "orders",
+      grade: "proven",
+      fromMs: 0,
+      toMs: NOW - 5_001,
+      reason: null,
+    });
+    await reader.readTransitions(NOW, ASKING);
+    assert.deepEqual(claims(), [
+      ["proven", NOW - 1_998, NOW],
+      ["unprovable", NOW - 5_000, NOW - 1_999],
+    ]);
+  });
+
+  it("say what was at least watched live", async () => {
+    const { reader, book, committed } = read({ historicalOrders: [told(1, "open", NOW - 50)] });
+    book.note({ account: USER, stream: "orders", grade: "streamed", fromMs: 100, toMs: 200, reason: null });
+    await reader.readTransitions(NOW, ASKING);
+    const unproven = committed[0]!.coverage!.filter(({ grade }) => grade === "unprovable");
+    assert.deepEqual(
+      unproven.map(({ fromMs, toMs, reason }) => [fromMs, toMs, reason?.startsWith("watched live")]),
+      [
+        [100, 200, true],
+        [0, 99, false],
+        [201, NOW - 51, false],
+      ],
+    );
+  });
+
+  it("of which there are none prove all, and are read again after many, but not at once", async () => {
+    const { reader, claims } = read({});
+    assert.equal(reader.isListDue(NOW), false);
+    await reader.readTransitions(NOW, ASKING);
+    assert.deepEqual(claims(), [["proven", 0, NOW]]);
+    reader.noteTransitions(1_199);
+    assert.equal(reader.isListDue(NOW + 20_000), false);
+    reader.noteTransitions(1);
+    assert.deepEqual([reader.isListDue(NOW + 19_999), reader.isListDue(NOW + 20_000)], [false, true]);
+    await reader.readTransitions(NOW, ASKING);
+    assert.equal(reader.isListDue(NOW + 20_000), false);
+  });
+});
+
+describe("asking for one order", () => {
+  it("ends it as unknown where the venue has forgotten what we saw", async () => {
+    const { reader, rows } = read(
+      { orderStatus: FORGOTTEN },
+      { orderEvents: async () => [transition(7, "open")] },
+    );
+    assert.equal(await reader.resolveOne(7, ASKING), false);
+    assert.deepEqual(
+      rows().map(({ orderId, venueStatus, statusTimeMs }) => [orderId, venueStatus, statusTimeMs]),
+      [[7, "unknownOid", NOW]],
+    );
+  });
+
+  it("writes nothing of one that nobody ever saw, and asks for it no more", async () => {
+    const { reader, check, rows } = read({ orderStatus: FORGOTTEN });
+    check.noteOpenOrder(7, "BTC", NOW);
+    await reader.resolveOne(7, ASKING);
+    check.noteOpenOrder(8, "BTC", NOW);
+    check.noteOpenOrder(7, "BTC", NOW);
+    assert.deepEqual([rows(), check.openOrderIds.includes(8)], [[], true]);
+  });
+
+  it("keeps an answer that could not be read, and takes it for no end", async () => {
+    const odd = { status: "order", order: { order: { oid: "x" }, status: 5 } };
+    const { reader, rows, committed } = read({ orderStatus: odd });
+    assert.equal(await reader.resolveOne(7, ASKING), true);
+    assert.deepEqual([rows(), committed[0]?.quarantine?.length], [[], 1]);
+  });
+});
+
+describe("asking for many orders", () => {
+  it("reads the list first, and then only what is still suspected", async () => {
+    const ids = Array.from({ length: 40 }, (_, index) => index + 1);
+    const list = ids.slice(0, 39).map((oid) => told(oid, "filled"));
+    const { reader, check, types, statusAsked } = read({ historicalOrders: list });
+    for (const orderId of ids) check.noteOpenOrder(orderId, "BTC", NOW - 60_000);
+    check.noteOpenOrders("", new Set(), NOW);
+    await reader.resolve(ids, ASKING, NOW);
+    assert.deepEqual([types()[0], statusAsked()], ["historicalOrders", [40]]);
+  });
+
+  it("asks for each where they are few, or where time may not be claimed", async () => {
+    const { reader, statusAsked, types } = read({});
+    await reader.resolve([1, 2, 3], ASKING, NOW);
+    await reader.resolve(
+      Array.from({ length: 40 }, (_, index) => index + 10),
+      ASKING,
+    );
+    assert.equal(statusAsked().length, 43);
+    assert.ok(!types().includes("historicalOrders"));
+  });
+});
+
+describe("orders that the venue no longer lists", () => {
+  it("are asked for where fills are complete, once, and not beyond what the venue remembers", async () => {
+    const newest = Array.from({ length: 60 }, (_, index) => 1_000 - index);
+    const { reader, book, statusAsked } = read(
+      { orderStatus: ({ oid }: { oid: number }) => (oid > 990 ? found({ oid }) : FORGOTTEN) },
+      {
+        ordersKnownByFills: async (_account, _fromMs, _toMs, belowId) =>
+          newest.filter((orderId) => orderId < belowId).slice(0, 100),
+      },
+    );
+    const note = (stream: "fills" | "twapFills" | "orders", grade: "proven" | "unprovable") =>
+      book.note({ account: USER, stream, grade, fromMs: 100, toMs: 200, reason: null });
+    note("orders", "unprovable");
+    note("fills", "proven");
+    assert.deepEqual(reader.unlisted(), []);
+    note("twapFills", "proven");
+    const [window] = reader.unlisted();
+    assert.deepEqual(window, { fromMs: 100, toMs: 200 });
+    await reader.resolveUnlisted(window!, ASKING);
+    // Ten are remembered, then 25 in a row are not.
+    assert.equal(statusAsked().length, 35);
+    assert.deepEqual(reader.unlisted(), []);
+  });
+});
