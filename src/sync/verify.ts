@@ -48,7 +48,8 @@ export async function verify({
   const venueTimeMs = status.result.value.time;
   const toMs = venueTimeMs - SETTLED_MS;
 
-  const histories = await compareHistories(run, { fromMs: sinceMs, toMs });
+  const window = { fromMs: sinceMs, toMs };
+  const histories = await compareHistories(run, window);
   const orders = await compareOrders(run, dexes.names, toMs);
   const live = await compareStates(run, dexes, {
     toMs: Math.max(0, ...coverage.map((row) => row.toMs)),
@@ -60,7 +61,7 @@ export async function verify({
   const presentMs = Math.max(venueTimeMs, live.venueTimeMs);
   proveCoverage(run, coverage, sinceMs, presentMs);
   await findFutureRows(run, orders, presentMs);
-  await lookIntoQuarantine(run, { ...histories, orders }, sinceMs);
+  await lookIntoQuarantine(run, { ...histories, orders }, window);
   certificate.money = await store.moneyTie(account);
   return certificate;
 }

@@ -1,9 +1,11 @@
 /**
  * What is in quarantine for the account: counted, and a finding where it holds a row of a tracked history that is in no
  * table. A message whose row arrived by another way hides nothing; neither does one that does not tell which row it is, since
- * the reading of its time shows what is there.
+ * the reading of its time shows what is there. Rows outside the window that was compared are not judged.
  */
 import { isObject, readJson } from "../../protocol/decode.ts";
+import { isPlausibleMs } from "../../protocol/limits.ts";
+import type { Interval } from "../coverage.ts";
 import { add } from "./certificate.ts";
 import type { StoredHistories } from "./histories.ts";
 import type { StoredOrders } from "./orders.ts";
@@ -29,7 +31,7 @@ const TABLE_OF: Record<string, string> = {
 export async function lookIntoQuarantine(
   { account, certificate, store, unread }: Run,
   stored: StoredHistories & { orders: StoredOrders },
-  sinceMs: number,
+  { fromMs, toMs }: Interval,
 ): Promise<void> {
   const known = new Set([
     ...stored.fills.map(({ orderId, timeMs }) => `hl_fills ${orderId}|${timeMs}`),
@@ -44,24 +46,27 @@ export async function lookIntoQuarantine(
     const row = table === undefined ? null : rowOf(table, raw);
     // What was served a moment ago is a finding already.
     if (table === undefined || row === null || unread.has(raw)) continue;
-    if (row.timeMs !== null && row.timeMs < sinceMs) continue;
+    if (row.timeMs !== null && (row.timeMs < fromMs || row.timeMs > toMs)) continue;
     if (known.has(`${table} ${row.key}`)) continue;
     const detail = `in quarantine only, as ${subject}: ${reason}`;
     add(certificate, { kind: "quarantined", table, row: row.key, detail, interval: null });
   }
 }
 
-/** Which row a message is, as far as it can be read; null when it does not say. */
+/** A number that an order can have: what was spoilt is often just this. */
+const isId = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+
+/** Which row a message is, as far as it can be read; null when it does not say, or says what cannot be. */
 function rowOf(table: string, raw: string): { key: string; timeMs: number | null } | null {
   const read = readJson(raw);
   if (!("value" in read) || !isObject(read.value)) return null;
   const wire = inner(read.value, table === "hl_orders" ? "order" : "fill");
   const { oid, coin, hash } = { ...inner(wire, "delta"), ...wire };
-  const timeMs = Number.isSafeInteger(wire.time) ? (wire.time as number) : null;
-  if (table === "hl_orders") return Number.isSafeInteger(oid) ? { key: `${oid}`, timeMs: null } : null;
+  if (table === "hl_orders") return isId(oid) ? { key: `${oid}`, timeMs: null } : null;
+  const { time: timeMs } = wire;
   const identity = { hl_fills: oid, hl_funding: coin, hl_ledger: hash }[table];
-  if (timeMs === null || (typeof identity !== "string" && !Number.isSafeInteger(identity))) return null;
-  return { key: `${identity}|${timeMs}`, timeMs };
+  const isTold = table === "hl_fills" ? isId(identity) : typeof identity === "string";
+  return isPlausibleMs(timeMs) && isTold ? { key: `${identity}|${timeMs}`, timeMs } : null;
 }
 
 const inner = (wire: Wire, key: string): Wire => (isObject(wire[key]) ? wire[key] : wire);

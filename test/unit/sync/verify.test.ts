@@ -149,6 +149,14 @@ describe("verify, of what cannot be read", () => {
       message("userNonFundingLedgerUpdates", { hash: "0xabc", time: NOW - 3_600_000 }),
       message("frame", "{garbled"),
       message("l2Book", { coin: "BTC" }),
+      // Spoilt where it would say which row it is, or too young to be judged.
+      message("orderUpdates", { order: wireOrder(-1), status: "open" }),
+      message("userFills", { ...wireFill("BTC", "B", "1", "0"), oid: -1, time: NOW - 9_000 }),
+      message("userFills", { ...wireFill("BTC", "B", "1", "0"), oid: "57", time: NOW - 9_000 }),
+      message("userFills", { ...wireFill("BTC", "B", "1", "0"), oid: 57, time: (NOW - 9_000) * 1_000 }),
+      message("userFills", { ...wireFill("BTC", "B", "1", "0"), oid: 57, time: Number.MAX_SAFE_INTEGER }),
+      message("userFundings", { coin: "SOL", time: 0 }),
+      message("hl_fills", { ...wireFill("BTC", "B", "1", "0"), oid: 58, time: NOW - 1_000 }),
     ];
     const certificate = await rig.verify();
     assert.deepEqual(
