@@ -65,6 +65,13 @@ export class StoreError extends HlsyncError {
   get refusesContent(): boolean {
     return !this.transient && this.sqlState !== null && /^(22|23|44|45|54|P0)/.test(this.sqlState);
   }
+  /**
+   * Whether the database is there and says no: to what is in a row, or to the statement itself (25: read-only or broken
+   * transaction, 42: privilege, syntax, a table that is not there).
+   */
+  get isRefusal(): boolean {
+    return this.refusesContent || /^(25|42)/.test(this.sqlState ?? "");
+  }
   constructor(message: string, options: ErrorOptions & { transient: boolean; sqlState?: string }) {
     super(message, options);
     this.transient = options.transient;

@@ -18,14 +18,11 @@ export const EXIT = {
   refused: 7,
 } as const;
 
-/** SQLSTATE classes of a database that is there and says no: data, constraints, privileges, syntax, limits, triggers. */
-const REFUSALS = /^(22|23|25|42|44|54|P0)/;
-
 /** Which exit code an error means. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof ConfigError) return EXIT.usage;
   if (error instanceof MigrationError) return EXIT.migration;
-  if (error instanceof StoreError) return REFUSALS.test(error.sqlState ?? "") ? EXIT.refused : EXIT.database;
+  if (error instanceof StoreError) return error.isRefusal ? EXIT.refused : EXIT.database;
   if (error instanceof TransportError || error instanceof ProtocolError) return EXIT.venue;
   return EXIT.unexpected;
 }

@@ -11,6 +11,7 @@
  */
 import { StoreError } from "../errors.ts";
 import type { Unread } from "../protocol/decode.ts";
+import { type BackoffLimits, fullJitterMs } from "../runtime/backoff.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Random } from "../runtime/random.ts";
@@ -63,9 +64,8 @@ export class WriteState {
   }
 }
 
-/** Waiting for the database: full jitter between these. */
-const RETRY_MIN_MS = 50;
-const RETRY_MAX_MS = 5_000;
+/** Between two tries of a database that is away. */
+const RETRY: BackoffLimits = { baseMs: 100, capMs: 5_000 };
 
 export function committer(
   deps: CommitDeps,
@@ -116,10 +116,7 @@ function patientWrite(deps: CommitDeps, signal: AbortSignal, attempts: number, s
         if (!(error instanceof StoreError && error.transient) || attempt >= attempts) throw error;
         state.noteRefused(clock.now(), error.message);
         if (attempt === 1) log.warn("database does not take writes, holding them", { error });
-        await clock.sleep(
-          RETRY_MIN_MS + random.next() * Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** attempt),
-          signal,
-        );
+        await clock.sleep(fullJitterMs(random, attempt - 1, RETRY), signal);
       }
     }
   };

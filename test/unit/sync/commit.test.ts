@@ -50,7 +50,7 @@ function database(refuses: (row: Record<string, unknown>, list: string) => Store
   const commit = committer(deps, abort.signal);
   const all = <K extends keyof Batch>(list: K) =>
     written.flatMap((batch) => (batch[list] ?? []) as NonNullable<Batch[K]>[number][]);
-  return { commit, all, written, published, warned, abort, clock, attempts: () => attempts };
+  return { commit, deps, all, written, published, warned, abort, clock, attempts: () => attempts };
 }
 
 const fills = (count: number) =>
@@ -257,6 +257,19 @@ describe("what is no row's fault", () => {
     await done;
     assert.equal(db.all("fills").length, 9);
     assert.ok(db.warned.includes("database does not take writes, holding them"));
+  });
+
+  it("waits as after any other failure: up to twice as long each time, and no longer than five seconds", async () => {
+    let away = 8;
+    const db = database(() => (away-- > 0 ? new StoreError("away", { transient: true }) : null));
+    const waits: number[] = [];
+    const sleep = async (ms: number) => {
+      waits.push(ms);
+    };
+    const clock = { now: () => T0, after: () => () => {}, sleep };
+    const commit = committer({ ...db.deps, clock, random: { next: () => 0.5 } }, db.abort.signal);
+    await commit({ fills: fills(1) }, T0);
+    assert.deepEqual(waits, [50, 100, 200, 400, 800, 1_600, 2_500, 2_500]);
   });
 
   it("ends between two parts when it is told to", async () => {
