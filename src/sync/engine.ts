@@ -77,6 +77,8 @@ export interface EngineStatus {
 
 /** An account whose poll failed misses no turn for it at first; the wait is never longer than from turn to turn. */
 const POLL_RETRY_MS = 1_000;
+/** Polled accounts that are read at the same time: one that cannot be read, or not soon, holds up no other. */
+const POLLS_AT_ONCE = 4;
 
 /** Lease names. */
 export const followLease = (address: Address): string => `follow ${address}`;
@@ -249,13 +251,19 @@ export class Engine {
   async #poll(): Promise<void> {
     const { signal } = this.#abort;
     const { clock } = this.#deps;
-    const polled = this.#followed.filter(({ mode }) => mode === "poll");
-    while (polled.length > 0 && !signal.aborted) {
-      const startedAtMs = clock.now();
-      for (const { address, account } of polled)
+    const turns = this.#followed
+      .filter(({ mode }) => mode === "poll")
+      .map((followed) => ({ followed, dueMs: clock.now() }));
+    const serve = async () => {
+      for (let turn = turns.shift(); turn !== undefined; turn = turns.shift()) {
+        await clock.sleep(Math.max(0, turn.dueMs - clock.now()), signal);
+        turn.dueMs = clock.now() + this.#pollMs;
+        const { address, account } = turn.followed;
         if (account) await this.#polls.run(`poll of ${address}`, (given) => account.catchUp("poll", given));
-      await clock.sleep(Math.max(0, startedAtMs + this.#pollMs - clock.now()), signal);
-    }
+        turns.push(turn);
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(POLLS_AT_ONCE, turns.length) }, serve));
   }
 
   status(): EngineStatus {
