@@ -1651,6 +1651,14 @@ $function$
 ;
 -- Two states of one position made one.
 
+create function hl_internal.latest_claim_ms()
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE
+RETURN ((EXTRACT(epoch FROM (now() + '00:15:00'::interval)) * (1000)::numeric))::bigint
+;
+-- A claim that reaches beyond this is one on the future and counts for nothing: as far ahead as src/sync/account/venueTime.ts lets the venue be of our clock.
+
 create function hl_internal.ledger_block(type text, hash text)
  RETURNS bigint
  LANGUAGE sql
@@ -2265,7 +2273,7 @@ begin
   written as (
     insert into hl_internal.coverage as t (account_address, stream, grade, reason, covered)
     select account, stream, grade, coalesce(reason, ''), range_agg(int8range("fromMs", "toMs", '[]'))
-    from input group by 1, 2, 3, 4
+    from input where "toMs" <= hl_internal.latest_claim_ms() group by 1, 2, 3, 4
     on conflict (account_address, stream, grade, reason) do update set covered = t.covered + excluded.covered
     where not t.covered @> excluded.covered
     returning account_address
@@ -2277,7 +2285,7 @@ begin
 end
 $function$
 ;
--- Unites intervals with what is known; intervals that overlap or touch become one.
+-- Unites intervals with what is known; intervals that overlap or touch become one. A claim on the future is left out: up to where it was read is not on record.
 
 create function hl_internal.put_dashboard(batch json)
  RETURNS hl_internal.outcome
@@ -4762,7 +4770,7 @@ create view public.hl_gaps with (security_invoker=true) as -- Wanted but not pro
             r_1.r
            FROM (hl_internal.coverage c
              CROSS JOIN LATERAL unnest(c.covered) r_1(r))
-          WHERE (upper(r_1.r) <= ((EXTRACT(epoch FROM (now() + '00:15:00'::interval)) * (1000)::numeric))::bigint)
+          WHERE (upper(r_1.r) <= hl_internal.latest_claim_ms())
         ), known AS (
          SELECT a.account_address,
             s.stream,

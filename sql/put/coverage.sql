@@ -12,7 +12,7 @@ begin
   written as (
     insert into hl_internal.coverage as t (account_address, stream, grade, reason, covered)
     select account, stream, grade, coalesce(reason, ''), range_agg(int8range("fromMs", "toMs", '[]'))
-    from input group by 1, 2, 3, 4
+    from input where "toMs" <= hl_internal.latest_claim_ms() group by 1, 2, 3, 4
     on conflict (account_address, stream, grade, reason) do update set covered = t.covered + excluded.covered
     where not t.covered @> excluded.covered
     returning account_address
@@ -23,4 +23,4 @@ begin
   return result;
 end
 $$;
-comment on function hl_internal.put_coverage is 'Unites intervals with what is known; intervals that overlap or touch become one.';
+comment on function hl_internal.put_coverage is 'Unites intervals with what is known; intervals that overlap or touch become one. A claim on the future is left out: up to where it was read is not on record.';

@@ -2,10 +2,10 @@
 
 create or replace view public.hl_gaps as
 with claims as (
-  -- One that reaches into the future counts for nothing (I12): as far ahead as venueTime.ts lets the venue be of our clock.
+  -- One on the future was written before such were refused, or when this clock was wrong.
   select c.account_address, c.stream, c.grade, c.reason, r
   from hl_internal.coverage c cross join lateral unnest(c.covered) as r
-  where upper(r) <= (extract(epoch from now() + interval '15 minutes') * 1000)::bigint
+  where upper(r) <= hl_internal.latest_claim_ms()
 ),
 known as (
   select a.account_address, s.stream, a.since_ms,

@@ -104,7 +104,7 @@ $$`;
 const VIEWED = /^(accounts|coverage|equity_stretches|latency_minutes|quarantine|states|token_prices)$/;
 /** Rules that views rest on: they read nothing of the account that the reader could not. */
 const CALLED =
-  /^(action_number|block_number|chain_order|decimal_of|dollar_tokens|drawdown_pct|fresh_for|freshness|ledger_block|ledger_effect|market_kind|new_rule|no_money|own_liquidation)$/;
+  /^(action_number|block_number|chain_order|decimal_of|dollar_tokens|drawdown_pct|fresh_for|freshness|latest_claim_ms|ledger_block|ledger_effect|market_kind|new_rule|no_money|own_liquidation)$/;
 
 function assertRights(rights: readonly Right[], preset: Preset): void {
   const isOpen = preset === "members" || preset === "single-user";

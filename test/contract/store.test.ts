@@ -276,6 +276,13 @@ for (const kind of ["embedded", "real"] as const) {
           ...[of("unprovable", 300, 1e15), of("proven", 1e13, 1e15)],
         ],
       });
+      assert.equal((await store.coverage(ACCOUNT)).length, 3, "a claim on the future is not stored");
+      // One that is stored all the same counts for nothing.
+      await database.query(
+        `insert into hl_internal.coverage (account_address, stream, grade, reason, covered) values
+         ($1, 'fills', 'unprovable', 'aged out too', '{[300,1000000000000000)}')`,
+        [ACCOUNT],
+      );
       const gaps = await database.query(
         "select kind, reason, from_ms, to_ms from hl_gaps where stream = 'fills' and to_ms < 1e12 order by from_ms",
       );
