@@ -3,7 +3,7 @@
  *
  * Three signs, none of which costs a request: (a) *cash*: in standard mode the raw USD of a dex moves by fills, fees, funding
  * and transfers only, to the last digit; (b) *funding*: a position held over a full hour is paid for then; (c) *balance*: a
- * spot token moves by fills and transfers only. What contradicts one of them and is not explained within the grace is
+ * spot token moves by fills of its pairs and transfers of it only. What contradicts one of them and is not explained within the grace is
  * suspected, with the narrowest window in which a row must be missing.
  *
  * Guarantees: a row that is merely late clears its own suspicion; a difference that the venue does not explain is not chased
@@ -12,6 +12,7 @@
  * pooled (unified, portfolio margin) dollars move with every mark, so that only (b) and (c), without dollars, are signs there.
  */
 
+import { isObject } from "../protocol/decode.ts";
 import { abs, add, cmp, type Decimal, eq, mul, neg, sub, sum } from "../runtime/decimal.ts";
 import { isDue } from "../runtime/due.ts";
 import { fillKey } from "./backfill.ts";
@@ -41,8 +42,8 @@ const FUNDING_LATE_MS = 60_000;
 const STATE_GAP_MS = 60_000;
 /** Rounding of each row, and of the state itself. */
 const ROUNDING = "0.000005";
-/** Rows of spot and states have no common clock: a row explains a move that was seen within this of it. */
-const NEAR_MS = 15_000;
+/** A spot state has no clock of its own, and may be late: a row explains a move that was seen within this of it. */
+const NEAR_MS = 5_000;
 /** Between two questions about the same thing that nothing explained: doubles up to the greatest. */
 const PAUSE_MIN_MS = 60_000;
 const PAUSE_MAX_MS = HOUR_MS;
@@ -60,6 +61,13 @@ interface Till {
   moves: Map<string, { timeMs: number; amount: Decimal }>;
 }
 
+/** Something that moves spot tokens. */
+interface SpotRow {
+  timeMs: number;
+  /** Those that are no dollars; null where that is not known. Dollars may move with each: prices and fees are paid in them. */
+  tokens: ReadonlySet<string> | null;
+}
+
 interface Raised {
   suspicion: CashSuspicion;
   sinceMs: number;
@@ -68,11 +76,14 @@ interface Raised {
 export class CashCheck {
   readonly #graceMs: number;
   readonly #tills = new Map<string, Till>();
+  /** `seenMs`: the venue's time when it was told. */
   readonly #totals = new Map<string, { total: Decimal; seenMs: number }>();
   /** Of the last spot state; null before the first. */
   #spotSeenMs: number | null = null;
-  /** Venue times of spot fills and transfers, newest last. */
-  #spotRowsMs: number[] = [];
+  /** Fills of spot and transfers, newest last. */
+  #spotRows: SpotRow[] = [];
+  /** What the fees of its fills say of a pair. */
+  readonly #pairs = new Map<string, { base?: string; quote?: string }>();
   #ledgerMs: number[] = [];
   readonly #raised = new Map<string, Raised>();
   readonly #paid = new Set<string>();
@@ -85,7 +96,7 @@ export class CashCheck {
   noteFills(rows: readonly FillRow[]): void {
     for (const fill of rows) {
       const { coin, timeMs, side, value, fee } = fill;
-      if (!isPerp(coin)) this.#spotRowsMs.push(timeMs);
+      if (!isPerp(coin)) this.#spotRows.push({ timeMs, tokens: this.#tokensOf(fill) });
       else {
         const moved = side === "buy" ? neg(add(value, fee)) : sub(value, fee);
         this.#noteMove(dexOfCoin(coin), fillKey(fill), timeMs, moved);
@@ -106,8 +117,9 @@ export class CashCheck {
   }
 
   noteLedger(rows: readonly LedgerRow[]): void {
-    for (const { timeMs } of rows) {
-      this.#spotRowsMs.push(timeMs);
+    for (const row of rows) {
+      const { timeMs } = row;
+      this.#spotRows.push({ timeMs, tokens: tokensOfUpdate(row) });
       this.#ledgerMs.push(timeMs);
     }
     this.#trim();
@@ -131,18 +143,23 @@ export class CashCheck {
     else this.#judgeCash(dex, till, { timeMs, rawUsd }, nowMs);
   }
 
-  /** All balances of spot. */
-  noteBalances(rows: readonly Pick<BalanceRow, "coin" | "total">[], isPooled: boolean, nowMs: number): void {
+  /** All balances of spot. `venueMs`: the venue's time now, which its rows have too. */
+  noteBalances(
+    rows: readonly Pick<BalanceRow, "coin" | "total">[],
+    isPooled: boolean,
+    nowMs: number,
+    venueMs: number,
+  ): void {
     const listed = new Set(rows.map(({ coin }) => coin));
     const gone = [...this.#totals.keys()].filter((coin) => !listed.has(coin));
     // What the state before did not list was not held.
     const none = this.#spotSeenMs === null ? undefined : { total: "0", seenMs: this.#spotSeenMs };
-    this.#spotSeenMs = nowMs;
+    this.#spotSeenMs = venueMs;
     for (const { coin, total } of [...rows, ...gone.map((coin) => ({ coin, total: "0" }))]) {
       // Dollars are the collateral of pooled accounts: their totals move with the marks.
       if (isPooled && DOLLAR_TOKENS.has(coin)) continue;
       const before = this.#totals.get(coin) ?? none;
-      this.#totals.set(coin, { total, seenMs: nowMs });
+      this.#totals.set(coin, { total, seenMs: venueMs });
       if (before === undefined || eq(before.total, total)) continue;
       const moved = sub(total, before.total);
       const suspicion: CashSuspicion = {
@@ -151,7 +168,7 @@ export class CashCheck {
         coin,
         streams: ["ledger"],
         fromMs: before.seenMs - NEAR_MS,
-        toMs: nowMs + NEAR_MS,
+        toMs: venueMs + NEAR_MS,
         moved,
       };
       if (!this.#isNearRow(suspicion)) this.#raise(suspicion, nowMs);
@@ -271,8 +288,20 @@ export class CashCheck {
     }
   }
 
-  #isNearRow({ fromMs, toMs }: CashSuspicion): boolean {
-    return this.#spotRowsMs.some((timeMs) => timeMs >= fromMs && timeMs <= toMs);
+  #isNearRow({ coin, fromMs, toMs }: CashSuspicion): boolean {
+    const moves = ({ tokens }: SpotRow) => tokens === null || DOLLAR_TOKENS.has(coin) || tokens.has(coin);
+    return this.#spotRows.some((row) => row.timeMs >= fromMs && row.timeMs <= toMs && moves(row));
+  }
+
+  /** Both tokens of the pair of a fill, once fees have named them. */
+  #tokensOf({ coin, side, feeToken }: FillRow): ReadonlySet<string> | null {
+    const pair = this.#pairs.get(coin) ?? {};
+    // The buyer pays in what is bought, the seller in what it is sold for.
+    if (feeToken !== null) pair[side === "buy" ? "base" : "quote"] = feeToken;
+    this.#pairs.set(coin, pair);
+    if (this.#pairs.size > ROWS_MAX) this.#pairs.clear();
+    const { base, quote } = pair;
+    return base === undefined || quote === undefined ? null : new Set([base, quote]);
   }
 
   #clearExplainedBalances(): void {
@@ -292,7 +321,14 @@ export class CashCheck {
   }
 
   #trim(): void {
-    if (this.#spotRowsMs.length > ROWS_MAX) this.#spotRowsMs = this.#spotRowsMs.slice(-ROWS_MAX / 2);
+    if (this.#spotRows.length > ROWS_MAX) this.#spotRows = this.#spotRows.slice(-ROWS_MAX / 2);
     if (this.#ledgerMs.length > ROWS_MAX) this.#ledgerMs = this.#ledgerMs.slice(-ROWS_MAX / 2);
   }
+}
+
+/** An update that tells dollars only moves no other token. */
+function tokensOfUpdate({ token, raw }: LedgerRow): ReadonlySet<string> | null {
+  if (token !== null) return new Set([token]);
+  const delta = isObject(raw) && isObject(raw.delta) ? raw.delta : {};
+  return typeof delta.usdc === "string" ? new Set() : null;
 }

@@ -114,7 +114,7 @@ export class StateBook {
       this.#spot = state.value;
       health.noteSpot(receivedAtMs, venueMs);
     }
-    if (coins !== null) cash.noteBalances(balances, this.#isPooled, receivedAtMs);
+    if (coins !== null) cash.noteBalances(balances, this.#isPooled, receivedAtMs, venueMs);
     return { balances, states: [spot] };
   }
 

@@ -134,27 +134,68 @@ describe("a balance of spot", () => {
   it("that moves without a fill or transfer is suspected; one near explains it", () => {
     for (const explained of [false, true]) {
       const check = new CashCheck(CASH_GRACE_MS);
-      check.noteBalances(at("HYPE", "10"), false, T0);
+      check.noteBalances(at("HYPE", "10"), false, T0, T0);
       if (explained) check.noteFills([fill({ coin: "@107", timeMs: T0 + 1_000 })]);
-      check.noteBalances(at("HYPE", "25"), false, T0 + 5_000);
+      check.noteBalances(at("HYPE", "25"), false, T0 + 5_000, T0 + 5_000);
       assert.deepEqual(keys(check, T0 + 5_000), explained ? [] : ["balance:HYPE"]);
     }
   });
 
+  it("is explained by a row of its own token only, as far as rows tell their tokens", () => {
+    const sent = (timeMs: number, token: string | null, delta: Record<string, unknown> = {}): LedgerRow => ({
+      ...deposit(timeMs),
+      token,
+      raw: { delta },
+    });
+    const spot = (timeMs: number, coin: string, side: "buy" | "sell", feeToken: string) =>
+      fill({ ...{ timeMs, coin, side, feeToken }, tradeId: timeMs });
+    const bought = (check: CashCheck) =>
+      check.noteFills([spot(T0 - 90_000, "@107", "buy", "HYPE"), spot(T0 - 80_000, "@107", "sell", "USDC")]);
+    // biome-ignore format: a table, one row a row
+    const rows: [string, (check: CashCheck) => void, boolean][] = [
+      ["a transfer of it", (check) => check.noteLedger([sent(T0 + 1_000, "HYPE")]), true],
+      ["a transfer of another token", (check) => check.noteLedger([sent(T0 + 1_000, "PURR")]), false],
+      ["a transfer of dollars", (check) => check.noteLedger([sent(T0 + 1_000, null, { usdc: "5" })]), false],
+      ["an update that tells no token", (check) => check.noteLedger([sent(T0 + 1_000, null)]), true],
+      ["a fill of its pair", (check) => { bought(check); check.noteFills([spot(T0 + 1_000, "@107", "sell", "USDC")]); }, true],
+      ["a fill of another pair", (check) => check.noteFills([spot(T0 - 9_000_000, "@1", "buy", "HFUN"), spot(T0 + 1_000, "@1", "sell", "USDC")]), false],
+      ["a fill of a pair not known", (check) => check.noteFills([spot(T0 + 1_000, "@1", "buy", "HFUN")]), true],
+      ["a transfer of it ten seconds before", (check) => check.noteLedger([sent(T0 - 10_000, "HYPE")]), false],
+    ];
+    for (const [what, note, isExplained] of rows)
+      for (const isLate of [false, true]) {
+        const check = new CashCheck(CASH_GRACE_MS);
+        check.noteBalances(at("HYPE", "10"), false, T0, T0);
+        if (!isLate) note(check);
+        check.noteBalances(at("HYPE", "25"), false, T0 + 5_000, T0 + 5_000);
+        if (isLate) note(check);
+        assert.deepEqual(keys(check, T0 + 5_000), isExplained ? [] : ["balance:HYPE"], `${what} ${isLate}`);
+      }
+  });
+
+  it("is held against rows by the venue's clock, whatever ours shows", () => {
+    const check = new CashCheck(CASH_GRACE_MS);
+    const wrongMs = T0 + 600_000;
+    check.noteBalances(at("HYPE", "10"), false, wrongMs, T0);
+    check.noteLedger([{ ...deposit(T0 + 1_000), token: "HYPE" }]);
+    check.noteBalances(at("HYPE", "25"), false, wrongMs + 5_000, T0 + 5_000);
+    assert.deepEqual(keys(check, wrongMs + 5_000), []);
+  });
+
   it("that comes into the list was 0 before, but not in the first list", () => {
     const check = new CashCheck(CASH_GRACE_MS);
-    check.noteBalances([], false, T0);
-    check.noteBalances(at("HYPE", "5"), false, T0 + 5_000);
+    check.noteBalances([], false, T0, T0);
+    check.noteBalances(at("HYPE", "5"), false, T0 + 5_000, T0 + 5_000);
     assert.deepEqual(keys(check, T0 + 5_000), ["balance:HYPE"]);
     const first = new CashCheck(CASH_GRACE_MS);
-    first.noteBalances(at("HYPE", "5"), false, T0);
+    first.noteBalances(at("HYPE", "5"), false, T0, T0);
     assert.deepEqual(keys(first, T0), []);
   });
 
   it("that leaves the list counts as 0; dollars are no sign where they are collateral", () => {
     const check = new CashCheck(CASH_GRACE_MS);
-    check.noteBalances([...at("HYPE", "10"), ...at("USDC", "5")], true, T0);
-    check.noteBalances([...at("USDC", "7")], true, T0 + 5_000);
+    check.noteBalances([...at("HYPE", "10"), ...at("USDC", "5")], true, T0, T0);
+    check.noteBalances([...at("USDC", "7")], true, T0 + 5_000, T0 + 5_000);
     assert.deepEqual(keys(check, T0 + 5_000), ["balance:HYPE"]);
   });
 });

@@ -56,7 +56,7 @@ describe("after the clock was set back by an hour", () => {
   it("so has one about cash, and one that was let go is raised again within an hour", () => {
     const cash = new CashCheck(CASH_GRACE_MS);
     const raise = (total: string, nowMs: number) =>
-      cash.noteBalances([{ coin: "HYPE", total }], false, nowMs);
+      cash.noteBalances([{ coin: "HYPE", total }], false, nowMs, nowMs);
     raise("10", NOW - 1_000);
     raise("25", NOW);
     assert.deepEqual(cash.ripe(BACK), []);
