@@ -40,7 +40,7 @@ const sorted = reports.map(({ convergedMs }) => convergedMs).sort((a, b) => a - 
 console.log(`seeds ${from}..${from + count - 1}: ${reports.length} passed, ${failed.length} failed`);
 console.log(
   `fills ${total((r) => r.fills)}, order events ${total((r) => r.orderEvents)}, commits ${total((r) => r.commits)}, ` +
-    `faults ${total((r) => r.faults)}, kills ${total((r) => r.kills)}, exits ${total((r) => r.exits)}`,
+    `faults ${total((r) => r.faults)}, spoilt ${total((r) => r.spoilt)}, kills ${total((r) => r.kills)}, exits ${total((r) => r.exits)}`,
 );
 console.log(
   `virtual ms from end of faults to equality: median ${sorted[sorted.length >> 1] ?? 0}, worst ${sorted.at(-1) ?? 0}; ` +

@@ -17,6 +17,7 @@ import { openStore } from "../../src/store/store.ts";
 import { Engine } from "../../src/sync/engine.ts";
 import type { Batch } from "../../src/sync/events.ts";
 import type { Plan } from "./plan.ts";
+import type { Spoiler } from "./spoiler.ts";
 
 const never = <T>(): Promise<T> => new Promise<T>(() => {});
 
@@ -31,6 +32,8 @@ export interface ProcessDeps {
   /** Tells processes and their attempts apart. */
   name: string;
   faulty(): boolean;
+  /** What becomes of what the venue says; without it, nothing. */
+  spoiler?: Spoiler;
   /** Called after every commit, before anybody else hears of it. */
   afterCommit(batch: Batch): Promise<void>;
   /** The process ended by itself: it could not start, or met an error that it does not survive. */
@@ -150,7 +153,8 @@ export class SimulatedProcess {
   }
 
   #network(): { connect: SocketFactory; post: HttpPost } {
-    const { connect, post } = this.#deps.world.network();
+    const { world, spoiler, clock } = this.#deps;
+    const { connect, post } = world.network();
     return {
       connect: (url, handlers) => {
         const when = (run: () => void) => {
@@ -158,7 +162,7 @@ export class SimulatedProcess {
         };
         const socket = connect(url, {
           onOpen: () => when(() => handlers.onOpen()),
-          onMessage: (text) => when(() => handlers.onMessage(text)),
+          onMessage: (text) => when(() => handlers.onMessage(spoiler?.frame(text, clock.now()) ?? text)),
           onClose: (code, reason) =>
             when(() => {
               this.#sockets.delete(socket);
@@ -172,7 +176,7 @@ export class SimulatedProcess {
       post: (url, body, signal) => {
         if (!this.#alive) return never();
         return post(url, body, signal).then(
-          (answer) => (this.#alive ? answer : never()),
+          (answer) => (this.#alive ? (spoiler?.answer(body, answer, clock.now()) ?? answer) : never()),
           (error: unknown) => (this.#alive ? Promise.reject(error) : never()),
         );
       },

@@ -1,19 +1,30 @@
+interface KeptSeed {
+  seed: number;
+  bug: string;
+  /** From before there were oddities: it runs without them. */
+  isPlain?: true;
+}
+
 /** Every seed that ever failed, with the bug it found. They run with every test run, for ever. */
-export const KEPT_SEEDS: readonly { seed: number; bug: string }[] = [
+export const KEPT_SEEDS: readonly KeptSeed[] = [
   {
     seed: 5072,
     bug: "our clock jumped a minute ahead, and time that had not come yet was claimed as proven",
+    isPlain: true,
   },
   {
     seed: 200440,
     bug: "orders that filled unseen and are no longer listed were only asked for by the database's own clock",
+    isPlain: true,
   },
   {
     seed: 100536,
     bug: "two fills of one millisecond, there and back, were linked the wrong way round, and verify saw a position",
+    isPlain: true,
   },
   {
     seed: 722455,
     bug: "a position that was closed while the process was away stayed open in the database for ever",
+    isPlain: true,
   },
 ];

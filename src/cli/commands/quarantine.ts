@@ -65,6 +65,13 @@ async function isTaken(store: DatabaseStore, batch: Batch): Promise<boolean> {
 }
 
 async function again({ options, print }: Context, store: DatabaseStore): Promise<void> {
+  const { applied, left } = await replayAll(store);
+  if (options.json) print(JSON.stringify({ type: "replay", applied, left }));
+  else print(`${applied} applied, ${left} still not understood`);
+}
+
+/** Reads everything again that is in quarantine: what is understood now goes where it belongs. */
+export async function replayAll(store: DatabaseStore): Promise<{ applied: number; left: number }> {
   let [applied, left, after] = [0, 0, ""];
   for (;;) {
     const rows = await store.quarantined(after, PAGE);
@@ -80,6 +87,5 @@ async function again({ options, print }: Context, store: DatabaseStore): Promise
     if (rows.length < PAGE) break;
     after = rows.at(-1)!.digest;
   }
-  if (options.json) print(JSON.stringify({ type: "replay", applied, left }));
-  else print(`${applied} applied, ${left} still not understood`);
+  return { applied, left };
 }
