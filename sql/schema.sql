@@ -522,6 +522,7 @@ create table public.hl_fills ( -- Every execution of a followed account, TWAP sl
 );
 CREATE INDEX idx_hl_fills_account_order ON public.hl_fills USING btree (account_address, order_id);
 CREATE INDEX idx_hl_fills_account_time ON public.hl_fills USING btree (account_address, fill_time DESC);
+CREATE INDEX idx_hl_fills_time ON public.hl_fills USING btree (fill_time DESC);
 -- row level security
 -- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
            FROM pg_roles r
@@ -3827,6 +3828,31 @@ create view public.hl_account_now_text with (security_invoker=true) as -- hl_acc
     net_worth_parts
    FROM hl_account_now;
 
+create view public.hl_asset_ctxs_text with (security_invoker=true) as -- hl_asset_ctxs with decimals as text, for clients that would round them.
+--   coin text: Market as the venue names it.
+--   as_of timestamp with time zone: When hlsync saw it.
+--   as_of_ms bigint: The same in Unix milliseconds; partition key.
+--   mark_price text: Mark price.
+--   mid_price text: Mid price, null when a side of the book is empty.
+--   oracle_price text: Oracle price.
+--   funding_rate text: Current hourly funding rate.
+--   open_interest text: Open interest in units of the coin.
+--   day_notional_volume text: Volume of the last 24 hours in USD.
+--   previous_day_price text: Price 24 hours ago.
+--   raw_ctx jsonb: The venue's object, untouched.
+ SELECT coin,
+    as_of,
+    as_of_ms,
+    (mark_price)::text AS mark_price,
+    (mid_price)::text AS mid_price,
+    (oracle_price)::text AS oracle_price,
+    (funding_rate)::text AS funding_rate,
+    (open_interest)::text AS open_interest,
+    (day_notional_volume)::text AS day_notional_volume,
+    (previous_day_price)::text AS previous_day_price,
+    raw_ctx
+   FROM hl_asset_ctxs;
+
 create view public.hl_balances_text with (security_invoker=true) as -- hl_balances with decimals as text, for clients that would round them.
 --   account_address text: Account that holds the balance.
 --   coin text: Token name: USDC, HYPE, +N, oN.
@@ -3849,6 +3875,33 @@ create view public.hl_balances_text with (security_invoker=true) as -- hl_balanc
     as_of_ms,
     updated_at
    FROM hl_balances;
+
+create view public.hl_candles_text with (security_invoker=true) as -- hl_candles with decimals as text, for clients that would round them.
+--   coin text: Market as the venue names it.
+--   interval text: 1m, 5m, 1h, 1d …
+--   open_time timestamp with time zone: Start of the bucket.
+--   open_time_ms bigint: The same in Unix milliseconds.
+--   close_time_ms bigint: Last millisecond of the bucket.
+--   open text: First price.
+--   high text: Highest price.
+--   low text: Lowest price.
+--   close text: Last price.
+--   volume text: Volume in units of the coin.
+--   trades integer: Number of trades; of two versions of a candle the one with more wins.
+--   as_of_ms bigint: When hlsync saw this version, Unix milliseconds.
+ SELECT coin,
+    "interval",
+    open_time,
+    open_time_ms,
+    close_time_ms,
+    (open)::text AS open,
+    (high)::text AS high,
+    (low)::text AS low,
+    (close)::text AS close,
+    (volume)::text AS volume,
+    trades,
+    as_of_ms
+   FROM hl_candles;
 
 create view public.hl_coverage with (security_invoker=true) as -- Closed intervals of time for which a stream of an account is known. Only grade proven counts as complete.
 --   account_address text: Account.
@@ -4871,6 +4924,19 @@ create view public.hl_ledger_text with (security_invoker=true) as -- hl_ledger w
     block_number
    FROM hl_ledger;
 
+create view public.hl_mids_text with (security_invoker=true) as -- hl_mids with decimals as text, for clients that would round them.
+--   dex text: Perp dex; empty for the first one and for spot.
+--   coin text: Market as the venue names it.
+--   mid text: Mid price.
+--   as_of timestamp with time zone: When hlsync saw it.
+--   as_of_ms bigint: The same in Unix milliseconds; partition key.
+ SELECT dex,
+    coin,
+    (mid)::text AS mid,
+    as_of,
+    as_of_ms
+   FROM hl_mids;
+
 create view public.hl_net_pnl_by_coin with (security_invoker=true) as -- Net profit per coin over all stored history: closed_pnl − fees + funding.
 --   account_address text: Account.
 --   coin text: Market as the venue names it.
@@ -5696,6 +5762,27 @@ create view public.hl_statistics_text with (security_invoker=true) as -- hl_stat
     (max_drawdown_pct)::text AS max_drawdown_pct,
     (profit)::text AS profit
    FROM hl_statistics;
+
+create view public.hl_trades_text with (security_invoker=true) as -- hl_trades with decimals as text, for clients that would round them.
+--   coin text: Market as the venue names it.
+--   trade_time timestamp with time zone: Block time of the trade.
+--   trade_time_ms bigint: The same in Unix milliseconds; partition key.
+--   trade_id bigint: The venue's tid.
+--   side text: Side of the aggressor: buy or sell.
+--   price text: Price.
+--   size text: Size in units of the coin.
+--   hash text: Transaction hash.
+--   raw_trade jsonb: The venue's object, untouched.
+ SELECT coin,
+    trade_time,
+    trade_time_ms,
+    trade_id,
+    side,
+    (price)::text AS price,
+    (size)::text AS size,
+    hash,
+    raw_trade
+   FROM hl_trades;
 
 create view public.hl_unknown_ledger with (security_invoker=true) as -- Ledger updates of a type whose effect is not known. One that tells an amount may have moved money: profit is unknown from there on.
 --   account_address text: Account.

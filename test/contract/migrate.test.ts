@@ -190,9 +190,7 @@ for (const kind of ["embedded", "real"] as const) {
     it("are applied again after a migration, although they did not change", async () => {
       const db = await server.newDatabase();
       const last = knownMigrations().at(-1)!;
-      const undo = { "0009_legacy.sql": "alter table public.hl_dashboard drop column source cascade" }[
-        last.name
-      ];
+      const undo = { "0010_newest_fills.sql": "drop index public.idx_hl_fills_time" }[last.name];
       assert.ok(undo, `say here how ${last.name} is undone`);
       await db.database.query(`${undo}; delete from hl_internal.migrations where id = ${last.id}`);
       assert.deepEqual(await migrate(db.database), [last.name, "sql/"]);

@@ -1,16 +1,36 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { it } from "node:test";
-import { startServer } from "../support/postgres.ts";
+import { after, before, it } from "node:test";
+import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
 import { SNAPSHOT, schemaText } from "../support/schema.ts";
+import { supabaseTypes, TYPES } from "../support/supabaseTypes.ts";
+
+let server: TestServer;
+let db: TestDatabase;
+before(async () => {
+  server = await startServer("embedded");
+  db = await server.newDatabase();
+});
+after(() => server?.stop());
+
+const textOf = (file: URL): string => readFileSync(file, "utf8").replaceAll("\r\n", "\n");
 
 it("sql/schema.sql is the schema as it is: `npm run schema` writes it anew", async () => {
-  const server = await startServer("embedded");
-  try {
-    const { database } = await server.newDatabase();
-    const here = readFileSync(SNAPSHOT, "utf8").replaceAll("\r\n", "\n");
-    assert.equal(here, await schemaText(database));
-  } finally {
-    await server.stop();
-  }
+  assert.equal(textOf(SNAPSHOT), await schemaText(db.database));
+});
+
+it("src/supabase.ts has the types of it, for every relation and column: `npm run schema` writes them anew", async () => {
+  const types = await supabaseTypes(db.database);
+  assert.equal(textOf(TYPES), types);
+  assert.doesNotMatch(types, /unknown/);
+});
+
+it("every table and view with decimals has a twin in which they are text", async () => {
+  const rounded = await db.database.query(
+    `select c.relname as name from pg_class c
+     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v') and not c.relispartition
+       and exists (select from pg_attribute a where a.attrelid = c.oid and a.atttypid = 'numeric'::regtype)
+       and to_regclass('public.' || c.relname || '_text') is null`,
+  );
+  assert.deepEqual(rounded, []);
 });

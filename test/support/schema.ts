@@ -7,6 +7,7 @@ import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Database } from "../../src/store/database.ts";
 import { startServer } from "./postgres.ts";
+import { supabaseTypes, TYPES } from "./supabaseTypes.ts";
 
 export const SNAPSHOT = new URL("../../sql/schema.sql", import.meta.url);
 
@@ -90,6 +91,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   try {
     const { database, close } = await server.newDatabase();
     writeFileSync(process.argv[2] ?? SNAPSHOT, await schemaText(database));
+    writeFileSync(TYPES, await supabaseTypes(database));
     await close();
   } finally {
     await server.stop();

@@ -1,0 +1,70 @@
+/**
+ * A stand-in for PostgREST, which cannot be had here: reads relations of schema public for supabase-js. It copies what matters
+ * to row level security: each request is one transaction with the role of its token, and with the claims set where
+ * `auth.uid()` looks for them. It knows `select` (names or `*`), `order`, `limit` and `eq`; tokens are believed unsigned.
+ */
+import { createServer } from "node:http";
+import { StoreError } from "../../src/errors.ts";
+import type { Database } from "../../src/store/database.ts";
+
+export interface DataApi {
+  url: string;
+  close(): Promise<void>;
+}
+
+/** A token as Supabase makes them, without a signature that anybody checks. */
+export function tokenOf(claims: { role: string; sub?: string; is_anonymous?: boolean }): string {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  return `${part({ alg: "none" })}.${part(claims)}.x`;
+}
+
+const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+const literal = (value: string): string => `'${value.replaceAll("'", "''")}'`;
+
+function statementOf(url: URL): string {
+  const relation = url.pathname.split("/").at(-1)!;
+  const parts = { columns: "*", filters: [] as string[], order: "", limit: "" };
+  for (const [name, value] of url.searchParams) {
+    if (name === "select") parts.columns = value === "*" ? "*" : value.split(",").map(quoted).join(", ");
+    else if (name === "limit") parts.limit = ` limit ${Number(value)}`;
+    else if (name === "order") {
+      const [column, direction = "asc"] = value.split(".");
+      parts.order = ` order by ${quoted(column!)} ${direction === "desc" ? "desc" : "asc"}`;
+    } else parts.filters.push(`${quoted(name)} = ${literal(value.replace(/^eq\./, ""))}`);
+  }
+  const where = parts.filters.length === 0 ? "" : ` where ${parts.filters.join(" and ")}`;
+  const rows = `select ${parts.columns} from public.${quoted(relation)}${where}${parts.order}${parts.limit}`;
+  return `select coalesce(json_agg(t), '[]')::text as body from (${rows}) t`;
+}
+
+export async function startDataApi(database: Database): Promise<DataApi> {
+  const server = createServer(async (request, response) => {
+    const token = String(request.headers.authorization ?? "").replace("Bearer ", "");
+    const claims = Buffer.from(token.split(".")[1] ?? "", "base64url").toString() || '{"role": "anon"}';
+    const { role } = JSON.parse(claims) as { role: string };
+    const answer = (status: number, body: string) =>
+      response.writeHead(status, { "content-type": "application/json" }).end(body);
+    const sql =
+      request.method === "GET"
+        ? statementOf(new URL(request.url!, "http://localhost"))
+        : `delete from public.${quoted(new URL(request.url!, "http://localhost").pathname.split("/").at(-1)!)}`;
+    const settings = `set local role ${quoted(role)}; select set_config('request.jwt.claims', ${literal(claims)}, true)`;
+    try {
+      const [row] = await database.query<{ body: string }>(`${settings}; ${sql}`);
+      answer(200, row?.body ?? "[]");
+    } catch (error) {
+      const state = error instanceof StoreError ? error.sqlState : null;
+      const status = state === "42501" ? (role === "anon" ? 401 : 403) : 400;
+      answer(status, JSON.stringify({ code: state, message: (error as Error).message }));
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  return {
+    url: `http://127.0.0.1:${port}`,
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
