@@ -3828,6 +3828,43 @@ create view public.hl_account_now_text with (security_invoker=true) as -- hl_acc
     net_worth_parts
    FROM hl_account_now;
 
+create view public.hl_alerts_text with (security_invoker=true) as -- hl_alerts with decimals as text, for clients that would round them.
+--   id bigint: Number.
+--   key text: rule:account:coin:subject; at most one condition per key at a time, an event only ever once.
+--   rule text: Rule, as `hlsync alerts rules` lists them.
+--   account_address text: Account; null where there is none.
+--   coin text: Coin; null where there is none.
+--   subject text: What else it is about: the order of a fill, the stream of a gap.
+--   state text: pending (seen, not for long enough), firing, resolved, or event (nothing to resolve).
+--   severity text: info, warn or crit.
+--   message text: What, how much, threshold, age.
+--   value text: Value last seen.
+--   threshold text: Threshold it is held against.
+--   started_at timestamp with time zone: When it was first seen.
+--   fired_at timestamp with time zone: When it began to fire.
+--   notified_severity text: Severity of the last notice, or a milder one since, once the cooldown was over; null without a notice (silenced, or pending).
+--   notified_at timestamp with time zone: Time of the last notice.
+--   resolved_at timestamp with time zone: When it was over.
+--   updated_at timestamp with time zone: Last change of this row.
+ SELECT id,
+    key,
+    rule,
+    account_address,
+    coin,
+    subject,
+    state,
+    severity,
+    message,
+    (value)::text AS value,
+    (threshold)::text AS threshold,
+    started_at,
+    fired_at,
+    notified_severity,
+    notified_at,
+    resolved_at,
+    updated_at
+   FROM hl_alerts;
+
 create view public.hl_asset_ctxs_text with (security_invoker=true) as -- hl_asset_ctxs with decimals as text, for clients that would round them.
 --   coin text: Market as the venue names it.
 --   as_of timestamp with time zone: When hlsync saw it.

@@ -867,6 +867,28 @@ export type Database = {
         };
         Relationships: [];
       };
+      hl_alerts_text: {
+        Row: {
+          account_address: string | null;
+          coin: string | null;
+          fired_at: string | null;
+          id: number | null;
+          key: string | null;
+          message: string | null;
+          notified_at: string | null;
+          notified_severity: string | null;
+          resolved_at: string | null;
+          rule: string | null;
+          severity: string | null;
+          started_at: string | null;
+          state: string | null;
+          subject: string | null;
+          threshold: string | null;
+          updated_at: string | null;
+          value: string | null;
+        };
+        Relationships: [];
+      };
       hl_asset_ctxs_text: {
         Row: {
           as_of: string | null;

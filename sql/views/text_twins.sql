@@ -29,5 +29,6 @@ select hl_internal.make_text_twin(base) from unnest(array[
   'hl_fills', 'hl_orders', 'hl_order_events', 'hl_positions', 'hl_balances', 'hl_dashboard', 'hl_funding', 'hl_ledger',
   'hl_fill_pnl', 'hl_net_pnl_daily_by_coin', 'hl_net_pnl_daily', 'hl_net_pnl_by_coin', 'hl_fees', 'hl_funding_daily',
   'hl_funding_by_coin', 'hl_round_trips', 'hl_flows', 'hl_unpriced_flows', 'hl_equity', 'hl_equity_daily', 'hl_account_now', 'hl_exposure',
-  'hl_exposure_total', 'hl_statistics', 'hl_trades', 'hl_candles', 'hl_mids', 'hl_asset_ctxs'
+  'hl_exposure_total', 'hl_statistics', 'hl_trades', 'hl_candles', 'hl_mids', 'hl_asset_ctxs',
+  'hl_alerts'
 ]) base;
