@@ -133,6 +133,11 @@ export class Belongings {
       part.reading = { amount, fromMs, toMs };
       part.renewAtMs = Math.min(clock.now(), toMs) + (isZero(amount) ? KEPT_NOTHING_MS : KEPT_MS);
     }
+    const readMs = known.flatMap(([{ reading }]) => (reading === null ? [] : [reading.fromMs]));
+    if (readMs.length === 0) return;
+    // What moved since, another process may have stored.
+    const sinceMs = Math.max(Math.min(...readMs), clock.now() - BELIEVED_MS);
+    this.noteLedger(await store.ledger(account, sinceMs, Number.MAX_SAFE_INTEGER));
   }
 
   async #readVaults(venueMs: number, options: InfoOptions): Promise<void> {

@@ -4,7 +4,7 @@ import { ProtocolError } from "../../../src/errors.ts";
 import { VirtualClock } from "../../../src/simulator/world.ts";
 import { Belongings, vaultEquityOf } from "../../../src/sync/belongings.ts";
 import type { Batch, DashboardRow, LedgerRow } from "../../../src/sync/events.ts";
-import type { VenueInfo } from "../../../src/sync/ports.ts";
+import type { StoredLedger, VenueInfo } from "../../../src/sync/ports.ts";
 import { emptyStore } from "../../support/emptyStore.ts";
 
 const START = 1_790_000_000_000;
@@ -19,7 +19,11 @@ const STAKE = {
 const NONE = { delegated: "0.0", undelegated: "0.0", totalPendingWithdrawal: "0.0" };
 const equity = (value: string) => ({ vaultAddress: "0x1", equity: value, lockedUntilTimestamp: 1 });
 
-function rig(answers: Record<string, () => unknown> = {}, newest: Partial<DashboardRow> | null = null) {
+function rig(
+  answers: Record<string, () => unknown> = {},
+  newest: Partial<DashboardRow> | null = null,
+  stored: LedgerRow[] = [],
+) {
   const asked: string[] = [];
   const kept: Batch[] = [];
   const clock = new VirtualClock(START);
@@ -34,7 +38,14 @@ function rig(answers: Record<string, () => unknown> = {}, newest: Partial<Dashbo
     clockOffset: () => null,
     reserve: () => () => {},
   } as unknown as VenueInfo;
-  const store = { ...emptyStore(), latestDashboard: async () => newest as DashboardRow | null };
+  const store = {
+    ...emptyStore(),
+    latestDashboard: async () => newest as DashboardRow | null,
+    ledger: async (_account: string, fromMs: number) =>
+      stored
+        .filter(({ timeMs }) => timeMs >= fromMs)
+        .map((row): StoredLedger => ({ ...row, blockNumber: null })),
+  };
   const commit = async (batch: Batch) => kept.push(batch);
   const own = new Belongings({ account: ACCOUNT, info, store, clock, commit });
   const refresh = () => own.refresh(clock.now(), ASK);
@@ -118,6 +129,13 @@ describe("vault equity and stake", () => {
     await refresh();
     // Nothing is kept for an hour, something for ten minutes.
     assert.deepEqual([asked, amounts()], [["delegatorSummary"], ["0", "105.5"]]);
+    // Nor is what moved since, which another process has stored.
+    const later = rig({}, newest, [moved("vaultDeposit", START - 60_000), moved("deposit", START - 50_000)]);
+    await later.refresh();
+    assert.deepEqual(later.asked, ["userVaultEquities", "delegatorSummary"]);
+    const sooner = rig({ delegatorSummary: () => STAKE }, newest, [moved("vaultDeposit", START - 1_900_000)]);
+    await sooner.refresh();
+    assert.deepEqual(sooner.asked, ["delegatorSummary"]);
   });
 
   it("are asked for seldom where the venue refuses, soon where it was away", async () => {
