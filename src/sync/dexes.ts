@@ -2,12 +2,12 @@
  * The perp dexes of the venue, one list for all accounts of a process. Dexes are deployed while we run (HIP-3), so the list
  * is read again at every thorough catch-up, and at once when a row names a dex that it lacks.
  *
- * Guarantees: a dex once listed stays; a failed reading changes nothing; listeners hear of each new dex once. At most one
+ * Guarantees: a dex once listed stays, also when the venue lists it no more (`isGone`); a failed reading changes nothing; listeners hear of each new dex once. At most one
  * reading at a time; for an unlisted name at most one per `UNLISTED_RETRY_MS`, and for `UNLISTED_MAX` names in that time.
  */
 
 import { ProtocolError } from "../errors.ts";
-import { isObject } from "../protocol/decode.ts";
+import { isObject, isWhole } from "../protocol/decode.ts";
 import { INFO } from "../protocol/infoRequests.ts";
 import { VALUE_LIMITS } from "../protocol/limits.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -45,6 +45,8 @@ export function dexesOfUpdate(update: unknown): string[] {
 export class Dexes {
   readonly #deps: DexesDeps;
   #names: readonly string[] = [FIRST_DEX];
+  /** As the venue listed them last; null where that could not be read whole. */
+  #listed: ReadonlySet<string> | null = null;
   #reading: Promise<void> | null = null;
   #readAtMs = Number.NEGATIVE_INFINITY;
   /** When each name was last asked for in vain. */
@@ -58,6 +60,11 @@ export class Dexes {
   /** "" first, then as the venue lists them. */
   get names(): readonly string[] {
     return this.#names;
+  }
+
+  /** The last list was read whole and lacks it: no proof, but where the venue does not answer for it either, a witness. */
+  isGone(dex: string): boolean {
+    return dex !== FIRST_DEX && this.#listed !== null && !this.#listed.has(dex);
   }
 
   /** Calls `listener` with every dex that is listed from now on; the answer ends that. */
@@ -112,6 +119,7 @@ export class Dexes {
     const answer = await this.#deps.info.request(INFO.perpDexs, {}, options);
     const listed = answer.result.value.map((dex) => dex?.name ?? FIRST_DEX);
     const { unread } = answer.result;
+    this.#listed = isWhole(unread) ? new Set(listed) : null;
     if (unread.length > 0)
       this.#deps.log.warn("a part of the list of perp dexes could not be read", {
         entries: unread.length,

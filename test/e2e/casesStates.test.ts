@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { startServer, type TestServer } from "../support/postgres.ts";
-import { Refusal, type Step } from "../support/scriptedVenue.ts";
+import { Refusal, type Step, type Wire } from "../support/scriptedVenue.ts";
 import { balance, CaseRig, caseFile, fill, MINUTE_MS, position, SECOND_MS, state } from "./casesRig.ts";
 
 const POLL = ["--interval", "1"];
@@ -74,7 +74,6 @@ describe("what left a state", { timeout: 600_000 }, () => {
   /** What step 1 holds, what step 2 lacks, and what is right after one `sync --once` of step 2. */
   const NEIGHBOURS: {
     name: string;
-    skip?: string;
     first: Step;
     second: Step | (() => Step);
     right: Record<string, string>;
@@ -142,15 +141,26 @@ describe("what left a state", { timeout: 600_000 }, () => {
     },
     {
       name: "on a dex that the venue no longer lists",
-      skip: "a dex that left the list is not asked for its state any more",
       first: { dexes: ["xyz"], clearinghouse: { xyz: state([position("xyz:GOLD", "3.0")]) } },
       second: { dexes: [], clearinghouse: { "": state([position("BTC", "0.1")]) } },
       right: { "xyz:GOLD": "flat", BTC: "long 0.1" },
     },
+    {
+      name: "on a dex that the venue neither lists nor answers for",
+      first: { dexes: ["xyz"], clearinghouse: { xyz: state([position("xyz:GOLD", "3.0")]) } },
+      second: {
+        dexes: [],
+        answers: {
+          clearinghouseState: ({ dex }: Wire) => (dex === "xyz" ? new Refusal(422, "no dex") : undefined),
+        },
+        clearinghouse: { "": state([position("BTC", "0.1")]) },
+      },
+      right: { "xyz:GOLD": "flat", BTC: "long 0.1" },
+    },
   ];
 
-  for (const { name, skip, first, second, right } of NEIGHBOURS) {
-    it(`closes a position ${name}`, { skip }, async () => {
+  for (const { name, first, second, right } of NEIGHBOURS) {
+    it(`closes a position ${name}`, async () => {
       rig.venue.begin(first);
       await rig.once();
       rig.venue.begin(typeof second === "function" ? second() : second);
@@ -162,6 +172,22 @@ describe("what left a state", { timeout: 600_000 }, () => {
       await rig.verify(0);
     });
   }
+
+  it("closes none on a dex whose state is refused while it is listed, or whose list cannot be read", async () => {
+    const gold = { dexes: ["xyz"], clearinghouse: { xyz: state([position("xyz:GOLD", "3.0")]) } };
+    rig.venue.begin(gold);
+    await rig.once();
+    const refused = ({ dex }: Wire) => (dex === "xyz" ? new Refusal(422, "no dex") : undefined);
+    for (const perpDexs of [undefined, [null, { name: 5 }]]) {
+      rig.venue.begin({ ...gold, answers: { clearinghouseState: refused, perpDexs } });
+      await rig.once(5);
+      assert.equal(await rig.position("xyz:GOLD"), "long 3.0", JSON.stringify(perpDexs));
+    }
+    // The position is there when the dex is back.
+    rig.venue.begin(gold);
+    await rig.once();
+    assert.equal(await rig.position("xyz:GOLD"), "long 3.0");
+  });
 
   it("closes a position that was opened and closed again between the passes: its row stays flat", async () => {
     const at = Date.now() - 5 * MINUTE_MS;

@@ -8,12 +8,13 @@
  * the other parts had their turn, and its gap stays a gap.
  */
 
-import { ProtocolError, TransportError } from "../../errors.ts";
+import { ProtocolError, RateLimitError, TransportError } from "../../errors.ts";
 import type { ReadParts, Unread } from "../../protocol/decode.ts";
 import { INFO } from "../../protocol/infoRequests.ts";
 import type { WireSpotState, WireStateParts, WireWebData3 } from "../../protocol/schemas.ts";
 import { allOf } from "../../runtime/allOf.ts";
 import type { Clock } from "../../runtime/clock.ts";
+import { isZero } from "../../runtime/decimal.ts";
 import { hasPassed } from "../../runtime/due.ts";
 import type { Log } from "../../runtime/log.ts";
 import {
@@ -188,7 +189,9 @@ export class Account {
       this.check.noteOpenOrder(order.orderId, order.coin, clock.now());
       this.#states.noteUsed(dexOfCoin(order.coin));
     }
-    for (const { dex } of state.positions) this.#states.noteUsed(dex);
+    for (const { dex, szi } of state.positions)
+      if (isZero(szi)) this.#states.noteUsed(dex);
+      else this.#states.noteHeld(dex);
   }
 
   /**
@@ -459,8 +462,10 @@ export class Account {
     return this.#book.oldGaps(stream, this.#claimableToMs);
   }
 
+  /** Dexes whose open orders are asked for. */
   #usedDexes(): string[] {
-    return this.#deps.dexes.names.filter((dex) => this.#states.isUsed(dex));
+    const { dexes } = this.#deps;
+    return dexes.names.filter((dex) => this.#states.isUsed(dex) && !dexes.isGone(dex));
   }
 
   /**
@@ -469,7 +474,8 @@ export class Account {
    */
   #unaskedDexes(): string[] {
     if (this.#states.mode === "standard") return [];
-    return this.#deps.dexes.names.filter((dex) => !this.#open.isListed(dex));
+    const { dexes } = this.#deps;
+    return dexes.names.filter((dex) => !this.#open.isListed(dex) && !dexes.isGone(dex));
   }
 
   async #readPresent(stream: WindowStream, asking: Asking, overlapMs: number): Promise<void> {
@@ -565,11 +571,10 @@ export class Account {
         asking.signal.throwIfAborted();
         log.warn("the list of perp dexes could not be read: the known ones are followed", { error });
       });
-    const read = isThorough ? dexes.names : this.#usedDexes();
+    const read = this.#states.toRead(isThorough);
     const parts: StatePart[] = [...read.map(perpPart), { kind: "spot", dex: "" }];
     const mode = this.#states.isModeOld ? [this.#askMode(asking)] : [];
     const lacking = await this.#readParts(parts, asking, mode);
-    if (this.#states.isComplete) this.#snapshots.noteComplete();
     return { lacking, read: new Set(read) };
   }
 
@@ -577,7 +582,7 @@ export class Account {
   async #readUnseen(seen: ReadonlySet<string>, fills: Promise<unknown>, asking: Asking): Promise<void> {
     await Promise.allSettled([fills]);
     asking.signal.throwIfAborted();
-    const unseen = this.#usedDexes().filter((dex) => !seen.has(dex));
+    const unseen = this.#states.toRead(false).filter((dex) => !seen.has(dex));
     if (unseen.length > 0) await this.#readParts(unseen.map(perpPart), asking);
   }
 
@@ -599,7 +604,7 @@ export class Account {
     asking: Asking,
     others: Promise<void>[] = [],
   ): Promise<StatePart[]> {
-    const { info, account } = this.#deps;
+    const { info, account, dexes } = this.#deps;
     const batch: Batch = { positions: [], balances: [], states: [] };
     const note = (subject: string, unread: Unread[]) =>
       append(batch, { quarantine: quarantineRows(unread, subject, account, this.#deps.clock.now()) });
@@ -608,16 +613,22 @@ export class Account {
         const answer = await info.request(INFO.spotClearinghouseState, { user: account }, ask(asking));
         append(batch, this.spotState(answer.result, answer.receivedAtMs));
         note(INFO.spotClearinghouseState.type, answer.result.unread);
-      } else {
-        const answer = await info.request(INFO.clearinghouseState, { user: account, dex }, ask(asking));
-        append(batch, this.perpState(dex, answer.result, answer.receivedAtMs));
-        note(INFO.clearinghouseState.type, answer.result.unread);
+        return;
       }
+      const asked = info.request(INFO.clearinghouseState, { user: account, dex }, ask(asking));
+      const answer = await asked.catch((error: unknown) => {
+        if (!dexes.isGone(dex) || !isAnswered(error)) throw error;
+        return null;
+      });
+      if (answer === null) return append(batch, this.#goneState(dex));
+      append(batch, this.perpState(dex, answer.result, answer.receivedAtMs));
+      note(INFO.clearinghouseState.type, answer.result.unread);
     };
     const done = await Promise.allSettled([...parts.map(read), ...others]);
     const { lacking = [] } = await this.commit(batch, this.#deps.clock.now());
     const failed = done.find((one) => one.status === "rejected");
     if (failed) throw failed.reason;
+    if (this.#states.isComplete) this.#snapshots.noteComplete();
     return lacking;
   }
 
@@ -651,6 +662,12 @@ export class Account {
     const time = told && this.#noteVenueTime(told) ? told : this.#time.estimate(receivedAtMs);
     this.#snapshots.noteRisk();
     return this.#states.takePerp(dex, { ...state, value: { ...state.value, time } }, receivedAtMs);
+  }
+
+  #goneState(dex: string): Batch {
+    const nowMs = this.#deps.clock.now();
+    this.#snapshots.noteRisk();
+    return this.#states.takeGone(dex, nowMs, this.#time.estimate(nowMs));
   }
 
   spotState(state: ReadParts<WireSpotState>, receivedAtMs: number): Batch {
@@ -762,6 +779,11 @@ const STREAM_OF: Record<Suspicion["kind"], TrackedStream> = {
   funding: "funding",
   balance: "ledger",
 };
+
+/** The venue said that it does not; an answer that never came says nothing. */
+const isAnswered = (error: unknown): boolean =>
+  error instanceof ProtocolError ||
+  (error instanceof TransportError && error.status !== null && !(error instanceof RateLimitError));
 
 const perpPart = (dex: string): StatePart => ({ kind: "perp", dex });
 

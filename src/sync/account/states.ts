@@ -42,6 +42,10 @@ export class StateBook {
   #abstraction: string | null = null;
   #abstractionAtMs = Number.NEGATIVE_INFINITY;
   readonly #used = new Set<string>([""]);
+  /** Dexes on which the database held a position open when it was read. */
+  readonly #held = new Set<string>();
+  /** Since when the venue neither lists a dex nor answers for it. */
+  readonly #goneSinceMs = new Map<string, number>();
 
   constructor(deps: StateBookDeps) {
     this.#deps = deps;
@@ -76,12 +80,26 @@ export class StateBook {
     this.#used.add(dex);
   }
 
+  /** A stored position is open there. */
+  noteHeld(dex: string): void {
+    this.noteUsed(dex);
+    this.#held.add(dex);
+  }
+
+  /** Dexes whose state is to be read: those in use, those listed when `all`, and unlisted ones with an open position. */
+  toRead(all: boolean): string[] {
+    const { names } = this.#deps.dexes;
+    const unlisted = [...this.#held].filter((dex) => !names.includes(dex));
+    return [...names.filter((dex) => all || this.isUsed(dex)), ...unlisted];
+  }
+
   isUsed(dex: string): boolean {
     return this.#used.has(dex);
   }
 
   /** The rows of a state of one dex, fetched or pushed, whose time is believed. */
   takePerp(dex: string, state: ReadParts<WireStateParts>, receivedAtMs: number): Batch {
+    this.#goneSinceMs.delete(dex);
     const { account, check, cash, health } = this.#deps;
     const asOfMs = state.value.time ?? receivedAtMs;
     const positions = positionRows(account, dex, state, receivedAtMs);
@@ -101,6 +119,20 @@ export class StateBook {
     const rawUsd = this.#isPooled ? null : state.value.marginSummary.totalRawUsd;
     cash.noteState(dex, asOfMs, rawUsd, new Set(coins), receivedAtMs);
     return whole;
+  }
+
+  /** The row of a dex that the venue neither lists nor answers for. `venueMs`: the venue's time now. */
+  takeGone(dex: string, receivedAtMs: number, venueMs: number): Batch {
+    const { account } = this.#deps;
+    const sinceMs = this.#goneSinceMs.get(dex);
+    if (sinceMs === undefined) this.#goneSinceMs.set(dex, venueMs);
+    else if (sinceMs < venueMs) {
+      // The second witness: its money is no part of the account any more.
+      this.#perps.delete(dex);
+      this.#used.delete(dex);
+      this.#held.delete(dex);
+    }
+    return { states: [{ account, kind: "perp", dex, coins: [], asOfMs: venueMs, receivedAtMs }] };
   }
 
   /** `venueMs`: the venue's time now. */
