@@ -10,8 +10,8 @@ import { createHttpSend } from "../outputs/delivery/httpSend.ts";
 import { systemClock } from "../runtime/clock.ts";
 import type { Queryable } from "../store/database.ts";
 import type { Context } from "./command.ts";
+import { aliasesOf, holderName } from "./names.ts";
 import type { OutputDeps, StartOutput } from "./outputs.ts";
-import { aliasesOf, holderName } from "./webhooksOutput.ts";
 
 /** The channels of the configuration. */
 export function channelsOf(

@@ -41,6 +41,8 @@ export interface Context {
   signal: AbortSignal;
   /** What was added is stopped when the command is over, however it ends, and within seconds of a signal. */
   lifecycle: Lifecycle;
+  /** Every command of the program, in the order of `--help`. */
+  commands(): Promise<readonly Command[]>;
   /** Whether stdout is a terminal that shows colors. */
   color: boolean;
 }

@@ -140,6 +140,7 @@ async function runCommand(
       signal,
       lifecycle,
       color,
+      commands: loadCommands,
     });
     return await finishedInTime(work, signal, systemClock);
   } catch (error) {

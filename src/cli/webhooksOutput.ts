@@ -1,21 +1,12 @@
 /** Deliveries to webhooks and alert channels, while `run` follows. */
-import { randomUUID } from "node:crypto";
-import { hostname } from "node:os";
 import { BRIDGE_DEFAULTS, DeliveryBridge } from "../outputs/delivery/bridge.ts";
 import { createHttpSend } from "../outputs/delivery/httpSend.ts";
 import { ATTEMPT_TIMEOUT_MS } from "../outputs/delivery/httpVerdict.ts";
 import { openSink } from "../outputs/delivery/sinks.ts";
-import type { Aliases } from "../outputs/eventText.ts";
 import { systemRandom } from "../runtime/random.ts";
 import { channelsOf, registerChannels } from "./alertsOutput.ts";
-import type { Context } from "./command.ts";
+import { aliasesOf, holderName } from "./names.ts";
 import type { StartOutput } from "./outputs.ts";
-
-/** Names this process among those that share a database. */
-export const holderName = (): string => `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`;
-
-export const aliasesOf = ({ account }: Context["options"]): Aliases =>
-  new Map(account.flatMap(({ address, alias }) => (alias === null ? [] : [[address, alias] as const])));
 
 export const webhooksOutput: StartOutput = async ({ context, following, own, attempts }) => {
   const { options, clock, log } = context;

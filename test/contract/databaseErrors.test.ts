@@ -41,7 +41,7 @@ describe("a database that cannot be used", () => {
   let server: TestServer;
   let real: URL;
   before(async () => {
-    server = await startServer();
+    server = await startServer("embedded");
     const db = await server.newDatabase();
     real = new URL(db.url);
     await db.close();

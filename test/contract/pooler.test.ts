@@ -74,7 +74,7 @@ const batch = (from: number): Batch => {
 
 describe("behind a transaction pooler", { skip: !hasPgbouncer() && "needs pgbouncer" }, () => {
   it("migrates, writes from many clients at once, and lends leases as on a direct connection", async () => {
-    const server = await startServer();
+    const server = await startServer("embedded");
     const direct = await server.newDatabase();
     const pooled = await server.newDatabase({ migrated: false });
     const pooler = await startPooler(new URL(pooled.url));

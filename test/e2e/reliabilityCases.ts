@@ -40,6 +40,8 @@ export interface Case {
   name: string;
   /** Too long for every test run. */
   isLong: boolean;
+  /** Stops or refuses with the whole server: no other case may use it meanwhile. */
+  troublesServer?: true;
   run(cluster: Cluster): Promise<Shown>;
 }
 
@@ -225,12 +227,14 @@ export const CASES: readonly Case[] = [
     (trouble): Case => ({
       name: `database ${trouble} for 5 s`,
       isLong: trouble !== "crashed",
+      troublesServer: true,
       run: (cluster) => databaseCase(cluster, trouble, 5_000),
     }),
   ),
   {
     name: "database stopped for 60 s",
     isLong: true,
+    troublesServer: true,
     run: (cluster) => databaseCase(cluster, "stopped", 60_000),
   },
   {

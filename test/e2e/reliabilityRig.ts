@@ -142,7 +142,7 @@ export class Cluster {
     const settings = {
       listen_addresses: "127.0.0.1",
       unix_socket_directories: this.#folder,
-      max_connections: "60",
+      max_connections: "200",
       log_min_messages: "fatal",
     };
     const flags = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);

@@ -1,9 +1,10 @@
 /**
- * Databases for tests. One server per test file: an embedded one in a temporary folder, or the real one that
- * `HLSYNC_TEST_POSTGRES` names (`postgres://` URL of a superuser; databases are made and dropped on it). The schema is
- * migrated once, into a template; every test gets a clone of its own, in about 30 ms.
+ * Databases for tests: on the real server that `HLSYNC_TEST_POSTGRES` names (`postgres://` URL of a superuser; databases
+ * are made and dropped on it), or on an embedded one of the test file's own, in a temporary folder. The schema is migrated
+ * once for a server, into a template; every test gets a clone of its own, in about 30 ms.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../src/runtime/clock.ts";
@@ -36,8 +37,11 @@ export function temporaryFolder(): { path: string; remove(): void } {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-/** `"real"` is the server of `HLSYNC_TEST_POSTGRES`, or an embedded one where that is unset. */
-export async function startServer(kind: "embedded" | "real" = "embedded"): Promise<TestServer> {
+/**
+ * `"real"` is the server of `HLSYNC_TEST_POSTGRES`, or an embedded one where that is unset. `"embedded"` is for what is
+ * about the embedded server, or makes roles and settings that other tests on a shared server would meet.
+ */
+export async function startServer(kind: "embedded" | "real" = "real"): Promise<TestServer> {
   const outside = kind === "real" ? process.env.HLSYNC_TEST_POSTGRES : undefined;
   if (outside) return serverAt(outside, async () => {});
   const folder = temporaryFolder();
@@ -59,19 +63,42 @@ export async function startServer(kind: "embedded" | "real" = "embedded"): Promi
   });
 }
 
+const ROOT = join(import.meta.dirname, "../..");
+
+/** The migrated database to clone. Made by whichever test file comes first, and named by what the schema is made of. */
+async function templateOn(admin: Database, urlOf: (name: string) => string): Promise<string> {
+  const hash = createHash("sha256");
+  for (const path of globSync(["migrations/*", "sql/**/*.*", "src/store/*.ts"], { cwd: ROOT }).sort())
+    hash.update(path).update(readFileSync(join(ROOT, path)));
+  const name = `hlsync_template_${hash.digest("hex").slice(0, 16)}`;
+  const exists = async () =>
+    (await admin.query("select from pg_database where datname = $1", [name])).length > 0;
+  if (await exists()) return name;
+  // Held by this connection until it is closed, or until below: others wait for the finished template.
+  await admin.query("select pg_advisory_lock(hashtext('hlsync test template'))");
+  try {
+    if (await exists()) return name;
+    const unfinished = `${name}_${process.pid}`;
+    await admin.query(`create database ${unfinished}`);
+    const seed = openPostgres(urlOf(unfinished));
+    await migrate(seed);
+    await seed.close();
+    await admin.query(`alter database ${unfinished} rename to ${name}`);
+    return name;
+  } finally {
+    await admin.query("select pg_advisory_unlock(hashtext('hlsync test template'))");
+  }
+}
+
 async function serverAt(url: string, release: () => Promise<void>): Promise<TestServer> {
   const admin = openPostgres(url, { maxConnections: 1 });
   const prefix = `hlsync_test_${process.pid}_${Date.now() % 1_000_000}`;
-  const template = `${prefix}_template`;
   const urlOf = (name: string): string => {
     const result = new URL(url);
     result.pathname = `/${name}`;
     return result.href;
   };
-  await admin.query(`create database ${template}`);
-  const seed = openPostgres(urlOf(template));
-  await migrate(seed);
-  await seed.close();
+  const template = await templateOn(admin, urlOf);
   const open = new Set<TestDatabase>();
   let count = 0;
   return {
@@ -96,7 +123,6 @@ async function serverAt(url: string, release: () => Promise<void>): Promise<Test
     },
     async stop() {
       for (const database of open) await database.close();
-      await admin.query(`drop database if exists ${template} with (force)`);
       await admin.close();
       await release();
     },

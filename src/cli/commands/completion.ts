@@ -2,20 +2,19 @@
 import { ConfigError } from "../../errors.ts";
 import { type Command, EXIT } from "../command.ts";
 import { completionScript, SHELLS } from "../completion.ts";
-import { loadCommands } from "./index.ts";
 
 export const completion: Command = {
   name: "completion",
   args: "<shell>",
   summary: `completion for ${SHELLS.join(", ")}: source <(hlsync completion bash)`,
   options: [],
-  async run({ args, printScript }) {
+  async run({ args, printScript, commands }) {
     const shell = SHELLS.find((name) => name === args[0]);
     if (shell === undefined)
       throw new ConfigError(
         `completion ${JSON.stringify(args[0] ?? "")}: expected one of ${SHELLS.join(", ")}`,
       );
-    printScript(completionScript(shell, await loadCommands()));
+    printScript(completionScript(shell, await commands()));
     return EXIT.ok;
   },
 };

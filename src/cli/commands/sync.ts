@@ -9,8 +9,8 @@ import { openAccount } from "../../sync/engine.ts";
 import { Prices } from "../../sync/prices.ts";
 import { Volatilities } from "../../sync/volatility.ts";
 import { type Command, type Context, EXIT, requireAccounts } from "../command.ts";
+import { progressLine } from "../progress.ts";
 import { connectVenue, engineConfig, openMigrated } from "../wire.ts";
-import { progressLine } from "./backfill.ts";
 
 /** A database that refuses this often in one pass ends it with exit code 6. */
 const COMMIT_ATTEMPTS = 8;

@@ -14,11 +14,11 @@ import {
   positionOf,
   positionValue,
 } from "./account.ts";
+import { endByVenue } from "./ending.ts";
 import { type Fixed, max, truncate } from "./fixed.ts";
 import { addressOf } from "./ids.ts";
 import { borrowLend, loanOf, OPERATIONS, suppliedOf } from "./lending.ts";
 import { markPx } from "./market.ts";
-import { endByVenue } from "./matching.ts";
 import { delegate, stakeDeposit, stakeWithdraw } from "./staking.ts";
 import {
   classTransfer,

@@ -5,9 +5,10 @@
 import type { Answer, ExecuteOptions, Json, JsonObject } from "../contract.ts";
 import { type Account, dexMargin, dexOf, leverageOf, positionOf } from "./account.ts";
 import { accountAction } from "./accountActions.ts";
+import { end } from "./ending.ts";
 import { abs, type Fixed, format } from "./fixed.ts";
 import { isOutcome } from "./market.ts";
-import { armTrigger, end, newOrder, type OrderSpec, type Outcome, place } from "./matching.ts";
+import { armTrigger, newOrder, type OrderSpec, type Outcome, place } from "./matching.ts";
 import type { Order, Tif, Trigger } from "./order.ts";
 import { startTwap, stopTwap } from "./twap.ts";
 import { rebalance, spendableUsdc } from "./unified.ts";

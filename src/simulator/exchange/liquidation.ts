@@ -16,10 +16,11 @@ import {
   positionOf,
   positionValue,
 } from "./account.ts";
+import { endByVenue } from "./ending.ts";
 import { abs, type Fixed, format, max, min, mul, TEN, toTick } from "./fixed.ts";
 import { addressOf, tradeId } from "./ids.ts";
 import { type Market, maintenanceMargin, markPx } from "./market.ts";
-import { dropStaleReduceOnly, endByVenue, place } from "./matching.ts";
+import { dropStaleReduceOnly, place } from "./matching.ts";
 import { sideLetter } from "./order.ts";
 import { isUnderwater, isUnified, poolOf, rebalance } from "./unified.ts";
 import {

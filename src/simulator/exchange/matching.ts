@@ -5,16 +5,16 @@
  * Every trade writes two fills, buyer's first, with one tid; the trade itself goes to the market.
  */
 import type { JsonObject } from "../contract.ts";
-import { type Account, applyPerpFill, applySpotFill, balanceOf, positionOf } from "./account.ts";
+import { type Account, applyPerpFill, applySpotFill, positionOf } from "./account.ts";
 import { crosses, insert, opposite, remove } from "./book.ts";
 import { addToCandles } from "./candles.ts";
+import { end, endByVenue, finish, hold } from "./ending.ts";
 import { fillFee } from "./fees.ts";
 import { div, type Fixed, format, max, min, mul, signOf } from "./fixed.ts";
 import { tradeId, ZERO_HASH } from "./ids.ts";
 import { type Market, markPx, recordTrade } from "./market.ts";
 import { type Order, sideLetter, type Tif, type Trigger } from "./order.ts";
 import { freeBalance, HYPE, takeToken } from "./pockets.ts";
-import { afterFilled, dropFromFamily, endChildren } from "./tpsl.ts";
 import { rebalance } from "./unified.ts";
 import { canOpen, reducible, refuse } from "./validation.ts";
 import { addVolume } from "./volumes.ts";
@@ -22,7 +22,6 @@ import {
   accountOf,
   collect,
   hashOf,
-  isQuiet,
   priceOf,
   recordFill,
   recordNotification,
@@ -149,48 +148,6 @@ function rest(world: World, account: Account, order: Order): void {
   hold(account, order, order.remaining);
   touch(world, account);
   touchBook(world, order.market);
-}
-
-/** Reserves (or, with a negative size, frees) the spot balance an order needs. */
-function hold(account: Account, order: Order, sz: Fixed): void {
-  const { spot } = order.market;
-  if (spot === null || sz === 0n) return;
-  const balance = balanceOf(account, order.isBuy ? spot.quote.index : spot.base.index);
-  balance.hold += order.isBuy ? mul(order.limitPx, sz) : sz;
-}
-
-/** The order was filled to the end. */
-function finish(world: World, account: Account, order: Order): void {
-  detach(world, account, order);
-  if (order.twapId === null) recordOrder(world, order, "filled");
-  dropFromFamily(order);
-  afterFilled(world, account, order);
-}
-
-function detach(world: World, account: Account, order: Order): void {
-  if (order.resting) {
-    remove(order.market.book, order);
-    order.resting = false;
-    hold(account, order, -order.remaining);
-    touchBook(world, order.market);
-  }
-  order.market.triggers.delete(order);
-  account.orders.delete(order.oid);
-}
-
-/** Takes an open order out with a terminal status; its children go with it. */
-export function end(world: World, account: Account, order: Order, status: string): void {
-  detach(world, account, order);
-  if (order.twapId === null) recordOrder(world, order, status);
-  dropFromFamily(order);
-  endChildren(world, account, order, status);
-}
-
-/** Orders the venue took out by itself are also announced as `nonUserCancel`. */
-export function endByVenue(world: World, account: Account, order: Order, status: string): void {
-  end(world, account, order, status);
-  if (isQuiet(world, account)) return;
-  world.events.push({ type: "nonUserCancel", user: order.user, coin: order.market.coin, oid: order.oid });
 }
 
 function match(world: World, account: Account, taker: Order): { filled: Fixed; cost: Fixed } {

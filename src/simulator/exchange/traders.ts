@@ -6,10 +6,11 @@
  */
 import { type Random, seededRandom } from "../../runtime/random.ts";
 import type { Account } from "./account.ts";
+import { end } from "./ending.ts";
 import { type Fixed, max, ONE, priceFromFloat, TEN, toFloat, toTick, units } from "./fixed.ts";
 import { addressOf } from "./ids.ts";
 import { isOutcome, type Market } from "./market.ts";
-import { end, place } from "./matching.ts";
+import { place } from "./matching.ts";
 import type { Order } from "./order.ts";
 import { deposit, mint, sendAsset } from "./transfers.ts";
 import type { TokenListing } from "./universe.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { progressLine } from "../../../src/cli/commands/backfill.ts";
+import { progressLine } from "../../../src/cli/progress.ts";
 
 test("progress of a backfill is a covered range, its rows and the weight used", () => {
   const used = { usedLastMinute: 139.6, weightPerMinute: 1200, waiting: 0, inflight: 1, throttled429: 0 };

@@ -23,7 +23,7 @@ describe("the API", { timeout: 120_000 }, () => {
   let server: HandServer;
 
   before(async () => {
-    postgres = await startServer();
+    postgres = await startServer("embedded");
     target = await postgres.newDatabase();
     made = await makeAccount(target.store, { fills: FILLS, nowMs: Date.now(), seed: 3 });
     server = await startHandServer(target.store, made);
