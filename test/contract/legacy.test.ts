@@ -57,6 +57,7 @@ describe("the tables of an older program", { timeout: 120_000 }, () => {
       args: file,
       print: (line: string) => told.push(JSON.parse(line)),
       printScript: async () => {},
+      commands: async () => [],
       signal: new AbortController().signal,
     };
     let error = "";
