@@ -8,3 +8,6 @@ cross join lateral hl_internal.ledger_effect(x.account_address, x.raw_ledger -> 
 where x.ctid = l.ctid and x.raw_ledger is not null
   and (l.usdc, l.effect, l.flow_usd, l.perp_usdc, l.spot_usdc, l.earned_usd)
     is distinct from (e.usdc, e.effect, e.flow_usd, e.perp_usdc, e.spot_usdc, e.earned_usd);
+
+delete from hl_internal.settled_days;
+delete from hl_internal.settled;

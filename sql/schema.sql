@@ -232,6 +232,53 @@ create table hl_internal.settings ( -- What was chosen for this database and hol
            FROM pg_roles r
           WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
+create table hl_internal.settled ( -- Until when (exclusive) the trades of an account are summed up in settled_days.
+  account_address text not null --
+  until_at timestamp with time zone not null --
+  constraint settled_pkey PRIMARY KEY (account_address)
+) with (fillfactor=50);
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
+
+create table hl_internal.settled_days ( -- hl_net_pnl_daily_by_coin and what hl_statistics needs of hl_round_trips, for all that is settled.
+  account_address text not null --
+  coin text not null --
+  day date not null --
+  fills bigint not null --
+  volume numeric not null --
+  closed_pnl numeric not null --
+  fees numeric not null --
+  builder_fees numeric not null --
+  funding numeric not null --
+  converted_fees bigint not null --
+  unpriced_fees bigint not null --
+  has_gas boolean not null --
+  trades bigint not null --
+  wins bigint not null --
+  losses bigint not null --
+  net numeric not null --
+  won numeric not null --
+  lost numeric not null --
+  seconds numeric not null --
+  best numeric --
+  worst numeric --
+  trip_first_ms bigint --
+  trip_last_ms bigint --
+  trip_first_before numeric --
+  trip_last_after numeric --
+  trip_unbroken boolean --
+  trip_closed_pnl numeric --
+  trip_fees numeric --
+  trip_unpriced boolean --
+  constraint settled_days_pkey PRIMARY KEY (account_address, coin, day)
+) with (fillfactor=50);
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
+
 create table hl_internal.silences ( -- What gives no notice for a while. Conditions go on being followed.
   id bigint not null generated always as identity -- Number.
   rule text -- Rule; null for all.
@@ -267,6 +314,8 @@ create table hl_internal.token_prices ( -- What a token was worth in USD: the fi
   price numeric not null -- Price in USD.
   constraint token_prices_pkey PRIMARY KEY (token, hour_ms)
 );
+CREATE TRIGGER unsettle_inserted AFTER INSERT ON hl_internal.token_prices REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION hl_internal.unsettle_gas();
+CREATE TRIGGER unsettle_updated AFTER UPDATE ON hl_internal.token_prices REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION hl_internal.unsettle_gas();
 -- row level security
 -- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
            FROM pg_roles r
@@ -523,6 +572,9 @@ create table public.hl_fills ( -- Every execution of a followed account, TWAP sl
 CREATE INDEX idx_hl_fills_account_order ON public.hl_fills USING btree (account_address, order_id);
 CREATE INDEX idx_hl_fills_account_time ON public.hl_fills USING btree (account_address, fill_time DESC);
 CREATE INDEX idx_hl_fills_time ON public.hl_fills USING btree (fill_time DESC);
+CREATE TRIGGER unsettle_deleted AFTER DELETE ON public.hl_fills REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION hl_internal.unsettle_fills();
+CREATE TRIGGER unsettle_inserted AFTER INSERT ON public.hl_fills REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION hl_internal.unsettle_fills();
+CREATE TRIGGER unsettle_updated AFTER UPDATE ON public.hl_fills REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION hl_internal.unsettle_fills();
 -- row level security
 -- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
            FROM pg_roles r
@@ -543,6 +595,9 @@ create table public.hl_funding ( -- Every funding payment of a followed account.
   constraint hl_funding_pkey PRIMARY KEY (account_address, coin, funding_time_ms)
 );
 CREATE INDEX idx_hl_funding_account_time ON public.hl_funding USING btree (account_address, funding_time DESC);
+CREATE TRIGGER unsettle_deleted AFTER DELETE ON public.hl_funding REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION hl_internal.unsettle_funding();
+CREATE TRIGGER unsettle_inserted AFTER INSERT ON public.hl_funding REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION hl_internal.unsettle_funding();
+CREATE TRIGGER unsettle_updated AFTER UPDATE ON public.hl_funding REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION hl_internal.unsettle_funding();
 -- row level security
 -- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
            FROM pg_roles r
@@ -881,6 +936,32 @@ create function hl_internal.block_number(hash text)
 RETURN CASE WHEN (substr(hash, 23, 10) ~ '^04[0-9a-fA-F]{8}$'::text) THEN ((('x'::text || substr(hash, 25, 8)))::bit(32))::bigint ELSE NULL::bigint END
 ;
 -- Block of a transaction by its hash; null where the hash tells none.
+
+create function hl_internal.chain_before(followed text, market text, at timestamp with time zone)
+ RETURNS numeric
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT ((f.start_position)::numeric +
+         CASE f.side
+             WHEN 'buy'::text THEN f.size
+             ELSE (- f.size)
+         END)
+    FROM hl_fills f
+   WHERE ((f.account_address = chain_before.followed) AND (f.coin = chain_before.market) AND (f.start_position IS NOT NULL) AND (f.fill_time_ms <
+         CASE
+             WHEN isfinite(chain_before.at) THEN ((EXTRACT(epoch FROM chain_before.at) * (1000)::numeric))::bigint
+             ELSE (0)::bigint
+         END))
+   ORDER BY f.fill_time_ms DESC, f.block_number DESC, (hl_internal.action_number(f.hash)) DESC, f.order_id DESC,
+         CASE f.side
+             WHEN 'buy'::text THEN (f.start_position)::numeric
+             ELSE (- (f.start_position)::numeric)
+         END DESC, f.trade_id DESC
+  LIMIT 1;
+END
+;
+-- The position after the newest fill of a perp before a time; null without one.
 
 create function hl_internal.chain_order(befores numeric[], afters numeric[], previous numeric)
  RETURNS integer[]
@@ -1294,6 +1375,42 @@ BEGIN ATOMIC
 END
 ;
 -- Drawdown in percent at the newest snapshot, as hl_equity_since has it; null without a net worth in the period, and when a flow in it is not known.
+
+create function hl_internal.earned(followed text, from_at timestamp with time zone, to_at timestamp with time zone)
+ RETURNS TABLE(coin text, day date, fills integer, volume numeric, closed_pnl numeric, fees numeric, builder_fees numeric, funding numeric, converted_fees integer, unpriced_fees integer, has_gas boolean)
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT f.coin,
+     ((f.fill_time AT TIME ZONE 'UTC'::text))::date AS day,
+     1 AS fills,
+     f.value AS volume,
+     f.closed_pnl,
+     (COALESCE(f.fee_usdc, (0)::numeric) + COALESCE(f.gas_usdc, (0)::numeric)) AS fees,
+     COALESCE(f.builder_fee_usdc, (0)::numeric) AS builder_fees,
+     (0)::numeric AS funding,
+     (((f.fee_basis = ANY (ARRAY['base_at_fill_price'::text, 'dollar_at_par'::text])) OR (COALESCE(f.gas_usdc, (0)::numeric) <> (0)::numeric)))::integer AS converted_fees,
+     ((f.cost_usdc IS NULL))::integer AS unpriced_fees,
+     (COALESCE(f.priority_gas, (0)::numeric) <> (0)::numeric) AS has_gas
+    FROM hl_fill_pnl f
+   WHERE ((f.account_address = earned.followed) AND (f.fill_time >= earned.from_at) AND (f.fill_time < earned.to_at))
+ UNION ALL
+  SELECT p.coin,
+     ((p.funding_time AT TIME ZONE 'UTC'::text))::date AS timezone,
+     0,
+     0,
+     0,
+     0,
+     0,
+     p.usdc,
+     0,
+     0,
+     false
+    FROM hl_funding p
+   WHERE ((p.account_address = earned.followed) AND (p.funding_time >= earned.from_at) AND (p.funding_time < earned.to_at));
+END
+;
+-- What made or lost money of an account in [from_at, to_at).
 
 create function hl_internal.enlist_objects()
  RETURNS void
@@ -3138,6 +3255,203 @@ $function$
 ;
 -- Puts the tables that a page follows into Supabase Realtime, or takes all of hlsync out of it; returns those that are in.
 
+create function hl_internal.settle(followed text, now_at timestamp with time zone, max_rows integer DEFAULT 500)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '20s'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+AS $function$
+declare
+  young_at constant timestamptz := now_at - interval '1 hour';
+  from_at timestamptz;
+  first_at timestamptz;
+  cut_at timestamptz;
+begin
+  perform hl_internal.lock_accounts(array[followed]);
+  -- After the account's: whoever learns a price waits for those who count with the old ones.
+  perform pg_advisory_xact_lock_shared(hashtext('hl_internal.settled'));
+  from_at := hl_internal.settled_until(followed);
+
+  select min(x.at) into first_at from (
+    (select f.fill_time as at from public.hl_fills f
+     where f.account_address = followed and f.fill_time >= from_at order by f.fill_time limit 1)
+    union all
+    (select p.funding_time from public.hl_funding p
+     where p.account_address = followed and p.funding_time >= from_at order by p.funding_time limit 1)
+  ) x;
+  if first_at is null then return false; end if;
+
+  select min(x.at) into cut_at from (
+    (select f.fill_time as at from public.hl_fills f
+     where f.account_address = followed and f.fill_time >= first_at order by f.fill_time offset max_rows limit 1)
+    union all
+    (select p.funding_time from public.hl_funding p
+     where p.account_address = followed and p.funding_time >= first_at order by p.funding_time offset max_rows limit 1)
+  ) x;
+  -- One moment is never cut.
+  if cut_at = first_at then cut_at := first_at + interval '1 millisecond'; end if;
+  cut_at := least(cut_at, date_trunc('day', first_at, 'UTC') + interval '24 hours');
+  if cut_at > young_at then return false; end if;
+  if cut_at > young_at - interval '26 hours' and exists (
+    select from public.hl_fills f
+    where f.account_address = followed and f.fill_time >= first_at and f.fill_time < cut_at and f.priority_gas <> 0
+  ) then
+    return false;
+  end if;
+
+  insert into hl_internal.settled_days as t (
+    account_address, coin, day, fills, volume, closed_pnl, fees, builder_fees, funding, converted_fees, unpriced_fees, has_gas,
+    trades, wins, losses, net, won, lost, seconds, best, worst, trip_first_ms, trip_last_ms, trip_first_before,
+    trip_last_after, trip_unbroken, trip_closed_pnl, trip_fees, trip_unpriced)
+  with sums as materialized (
+    select e.coin, sum(e.fills) as fills, sum(e.volume) as volume, sum(e.closed_pnl) as closed_pnl, sum(e.fees) as fees,
+      sum(e.builder_fees) as builder_fees, sum(e.funding) as funding, sum(e.converted_fees) as converted_fees,
+      sum(e.unpriced_fees) as unpriced_fees, bool_or(e.has_gas) as has_gas
+    from hl_internal.earned(followed, first_at, cut_at) e group by e.coin
+  ),
+  found as materialized (
+    select * from hl_internal.trips_since_settled(followed, cut_at)
+  ),
+  trades as materialized (
+    select f.coin, count(f.net_pnl) as trades, count(*) filter (where f.net_pnl > 0) as wins,
+      count(*) filter (where f.net_pnl < 0) as losses, sum(f.net_pnl) as net,
+      sum(f.net_pnl) filter (where f.net_pnl > 0) as won, -sum(f.net_pnl) filter (where f.net_pnl < 0) as lost,
+      sum(f.seconds) as seconds, max(f.net_pnl) as best, min(f.net_pnl) as worst
+    from found f where not f.is_last group by f.coin
+  ),
+  lasts as materialized (select * from found f where f.is_last and f.is_found)
+  select followed, s.coin, (first_at at time zone 'UTC')::date, s.fills, s.volume, s.closed_pnl, s.fees, s.builder_fees, s.funding,
+    s.converted_fees, s.unpriced_fees, s.has_gas, coalesce(r.trades, 0), coalesce(r.wins, 0), coalesce(r.losses, 0),
+    coalesce(r.net, 0), coalesce(r.won, 0), coalesce(r.lost, 0), coalesce(r.seconds, 0), r.best, r.worst,
+    l.first_ms, l.last_ms, l.first_before, l.last_after, l.unbroken, l.closed_pnl, l.fees, l.unpriced
+  from sums s left join trades r on r.coin = s.coin left join lasts l on l.coin = s.coin
+  on conflict (account_address, coin, day) do update set
+    fills = t.fills + excluded.fills, volume = t.volume + excluded.volume, closed_pnl = t.closed_pnl + excluded.closed_pnl,
+    fees = t.fees + excluded.fees, builder_fees = t.builder_fees + excluded.builder_fees, funding = t.funding + excluded.funding,
+    converted_fees = t.converted_fees + excluded.converted_fees, unpriced_fees = t.unpriced_fees + excluded.unpriced_fees,
+    has_gas = t.has_gas or excluded.has_gas, trades = t.trades + excluded.trades, wins = t.wins + excluded.wins,
+    losses = t.losses + excluded.losses, net = t.net + excluded.net, won = t.won + excluded.won, lost = t.lost + excluded.lost,
+    seconds = t.seconds + excluded.seconds, best = greatest(t.best, excluded.best), worst = least(t.worst, excluded.worst),
+    trip_first_ms = coalesce(excluded.trip_first_ms, t.trip_first_ms),
+    trip_last_ms = coalesce(excluded.trip_last_ms, t.trip_last_ms),
+    trip_first_before = coalesce(excluded.trip_first_before, t.trip_first_before),
+    trip_last_after = coalesce(excluded.trip_last_after, t.trip_last_after),
+    trip_unbroken = coalesce(excluded.trip_unbroken, t.trip_unbroken),
+    trip_closed_pnl = coalesce(excluded.trip_closed_pnl, t.trip_closed_pnl),
+    trip_fees = coalesce(excluded.trip_fees, t.trip_fees),
+    trip_unpriced = coalesce(excluded.trip_unpriced, t.trip_unpriced);
+
+  insert into hl_internal.settled as t (account_address, until_at) values (followed, cut_at)
+  on conflict (account_address) do update set until_at = excluded.until_at;
+  return true;
+end
+$function$
+;
+-- Sums up the next stretch of the trades of an account, at most about max_rows rows; false when nothing is old enough.
+
+create function hl_internal.settled_trips(followed text)
+ RETURNS SETOF hl_internal.settled_days
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ WITH RECURSIVE coins AS (
+         ( SELECT d.coin
+            FROM hl_internal.settled_days d
+           WHERE (d.account_address = settled_trips.followed)
+           ORDER BY d.coin
+          LIMIT 1)
+         UNION ALL
+          SELECT ( SELECT d.coin
+                    FROM hl_internal.settled_days d
+                   WHERE ((d.account_address = settled_trips.followed) AND (d.coin > c_1.coin))
+                   ORDER BY d.coin
+                  LIMIT 1) AS coin
+            FROM coins c_1
+           WHERE (c_1.coin IS NOT NULL)
+         )
+  SELECT s.account_address,
+     s.coin,
+     s.day,
+     s.fills,
+     s.volume,
+     s.closed_pnl,
+     s.fees,
+     s.builder_fees,
+     s.funding,
+     s.converted_fees,
+     s.unpriced_fees,
+     s.has_gas,
+     s.trades,
+     s.wins,
+     s.losses,
+     s.net,
+     s.won,
+     s.lost,
+     s.seconds,
+     s.best,
+     s.worst,
+     s.trip_first_ms,
+     s.trip_last_ms,
+     s.trip_first_before,
+     s.trip_last_after,
+     s.trip_unbroken,
+     s.trip_closed_pnl,
+     s.trip_fees,
+     s.trip_unpriced
+    FROM (coins c
+      CROSS JOIN LATERAL ( SELECT d.account_address,
+             d.coin,
+             d.day,
+             d.fills,
+             d.volume,
+             d.closed_pnl,
+             d.fees,
+             d.builder_fees,
+             d.funding,
+             d.converted_fees,
+             d.unpriced_fees,
+             d.has_gas,
+             d.trades,
+             d.wins,
+             d.losses,
+             d.net,
+             d.won,
+             d.lost,
+             d.seconds,
+             d.best,
+             d.worst,
+             d.trip_first_ms,
+             d.trip_last_ms,
+             d.trip_first_before,
+             d.trip_last_after,
+             d.trip_unbroken,
+             d.trip_closed_pnl,
+             d.trip_fees,
+             d.trip_unpriced
+            FROM hl_internal.settled_days d
+           WHERE ((d.account_address = settled_trips.followed) AND (d.coin = c.coin) AND (d.trip_first_ms IS NOT NULL))
+           ORDER BY d.day DESC
+          LIMIT 1) s)
+   WHERE (c.coin IS NOT NULL);
+END
+;
+-- The last settled row with a trip of every coin of an account.
+
+create function hl_internal.settled_until(followed text)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT COALESCE(( SELECT s.until_at
+            FROM hl_internal.settled s
+           WHERE (s.account_address = settled_until.followed)), '-infinity'::timestamp with time zone) AS "coalesce";
+END
+;
+-- Everything of an account before this is settled.
+
 create function hl_internal.shape_equity(followed text, from_ms bigint, to_ms bigint)
  RETURNS void
  LANGUAGE plpgsql
@@ -3365,6 +3679,441 @@ RETURN (('money was moving between its parts ('::text || type) || ')'::text)
 ;
 -- Why a snapshot that torn_by names has no net worth.
 
+create function hl_internal.trips(followed text, from_at timestamp with time zone, to_at timestamp with time zone)
+ RETURNS TABLE(account_address text, coin text, trip bigint, direction numeric, first_before numeric, last_after numeric, unbroken boolean, first_ms bigint, last_ms bigint, fills bigint, max_size numeric, entry_price numeric, exit_price numeric, closed_pnl numeric, fees numeric, unpriced boolean, liquidated boolean, is_last boolean)
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ WITH moves AS (
+          SELECT f.coin,
+             f.fill_time_ms,
+             f.order_id,
+             f.trade_id,
+             f.side,
+             f.size,
+             f.price,
+             f.closed_pnl,
+             f.liquidated,
+             f.cost_usdc,
+             f.block_number,
+             f.action_number,
+             (f.start_position)::numeric AS start_at,
+                 CASE f.side
+                     WHEN 'buy'::text THEN f.size
+                     ELSE (- f.size)
+                 END AS moved,
+             ((f.start_position)::numeric +
+                 CASE f.side
+                     WHEN 'buy'::text THEN f.size
+                     ELSE (- f.size)
+                 END) AS end_at
+            FROM hl_fill_pnl f
+           WHERE ((f.account_address = trips.followed) AND (f.market = 'perp'::text) AND (f.start_position IS NOT NULL) AND (f.fill_time >= trips.from_at) AND (f.fill_time < trips.to_at))
+         ), guessed AS (
+          SELECT m.coin,
+             m.fill_time_ms,
+             m.order_id,
+             m.trade_id,
+             m.side,
+             m.size,
+             m.price,
+             m.closed_pnl,
+             m.liquidated,
+             m.cost_usdc,
+             m.block_number,
+             m.action_number,
+             m.start_at,
+             m.moved,
+             m.end_at,
+             row_number() OVER chain AS guess,
+             COALESCE(lag(m.end_at) OVER chain, hl_internal.chain_before(trips.followed, m.coin, trips.from_at)) AS link
+            FROM moves m
+           WINDOW chain AS (PARTITION BY m.coin ORDER BY m.fill_time_ms, m.block_number, m.action_number, m.order_id,
+                 CASE m.side
+                     WHEN 'buy'::text THEN m.start_at
+                     ELSE (- m.start_at)
+                 END, m.trade_id)
+         ), crowds AS (
+          SELECT g.coin,
+             g.fill_time_ms,
+             g.order_id,
+             g.trade_id,
+             g.side,
+             g.size,
+             g.price,
+             g.closed_pnl,
+             g.liquidated,
+             g.cost_usdc,
+             g.block_number,
+             g.action_number,
+             g.start_at,
+             g.moved,
+             g.end_at,
+             g.guess,
+             g.link,
+             min(g.guess) OVER moment AS first_guess,
+             ((count(*) OVER moment > 1) AND COALESCE(bool_or((g.link <> g.start_at)) OVER moment, false)) AS is_knot
+            FROM guessed g
+           WINDOW moment AS (PARTITION BY g.coin, g.fill_time_ms)
+         ), knots AS (
+          SELECT c.coin,
+             c.fill_time_ms,
+             c.order_id,
+             c.trade_id,
+             c.side,
+             c.size,
+             c.price,
+             c.closed_pnl,
+             c.liquidated,
+             c.cost_usdc,
+             c.block_number,
+             c.action_number,
+             c.start_at,
+             c.moved,
+             c.end_at,
+             c.guess,
+             c.link,
+             c.first_guess,
+             c.is_knot,
+                 CASE
+                     WHEN (c.is_knot AND (c.guess = c.first_guess)) THEN hl_internal.chain_order(array_agg(c.start_at) FILTER (WHERE c.is_knot) OVER moment, array_agg(c.end_at) FILTER (WHERE c.is_knot) OVER moment, trim_scale(c.link))
+                     ELSE NULL::integer[]
+                 END AS ranks
+            FROM crowds c
+           WINDOW moment AS (PARTITION BY c.coin, c.fill_time_ms ORDER BY c.guess ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+         ), chained AS (
+          SELECT k.coin,
+             k.fill_time_ms,
+             k.order_id,
+             k.trade_id,
+             k.side,
+             k.size,
+             k.price,
+             k.closed_pnl,
+             k.liquidated,
+             k.cost_usdc,
+             k.block_number,
+             k.action_number,
+             k.start_at,
+             k.moved,
+             k.end_at,
+             k.guess,
+             k.link,
+             k.first_guess,
+             k.is_knot,
+             k.ranks,
+                 CASE
+                     WHEN k.is_knot THEN ((k.first_guess - 1) + (first_value(k.ranks) OVER moment)[(((k.guess - k.first_guess) + 1))::integer])
+                     ELSE k.guess
+                 END AS place
+            FROM knots k
+           WINDOW moment AS (PARTITION BY k.coin, k.fill_time_ms ORDER BY k.guess)
+         ), split AS (
+          SELECT m.coin,
+             m.fill_time_ms,
+             m.order_id,
+             m.trade_id,
+             m.side,
+             m.size,
+             m.price,
+             m.closed_pnl,
+             m.liquidated,
+             m.cost_usdc,
+             m.block_number,
+             m.action_number,
+             m.start_at,
+             m.moved,
+             m.end_at,
+             m.guess,
+             m.link,
+             m.first_guess,
+             m.is_knot,
+             m.ranks,
+             m.place,
+                 CASE
+                     WHEN ((sign(m.start_at) * sign(m.moved)) < (0)::numeric) THEN LEAST(abs(m.start_at), m.size)
+                     ELSE (0)::numeric
+                 END AS closing
+            FROM chained m
+         ), parts AS (
+          SELECT s.coin,
+             s.fill_time_ms,
+             s.order_id,
+             s.trade_id,
+             s.side,
+             s.size,
+             s.price,
+             s.closed_pnl,
+             s.liquidated,
+             s.cost_usdc,
+             s.block_number,
+             s.action_number,
+             s.start_at,
+             s.moved,
+             s.end_at,
+             s.guess,
+             s.link,
+             s.first_guess,
+             s.is_knot,
+             s.ranks,
+             s.place,
+             s.closing,
+             v.part,
+             v.opens,
+             v.part_size,
+                 CASE
+                     WHEN (v.part = 1) THEN s.start_at
+                     ELSE (0)::numeric
+                 END AS before,
+                 CASE
+                     WHEN v.opens THEN s.end_at
+                     ELSE (s.start_at + (sign(s.moved) * v.part_size))
+                 END AS after,
+                 CASE
+                     WHEN v.opens THEN (0)::numeric
+                     ELSE s.closed_pnl
+                 END AS part_pnl,
+                 CASE
+                     WHEN ((s.size = s.closing) OR (s.closing = (0)::numeric)) THEN s.cost_usdc
+                     WHEN v.opens THEN (s.cost_usdc - ((s.cost_usdc * s.closing) / s.size))
+                     ELSE ((s.cost_usdc * s.closing) / s.size)
+                 END AS part_fee
+            FROM (split s
+              CROSS JOIN LATERAL ( VALUES (1,false,s.closing), (
+                         CASE
+                             WHEN (s.closing > (0)::numeric) THEN 2
+                             ELSE 1
+                         END,true,(s.size - s.closing))) v(part, opens, part_size))
+           WHERE (v.part_size > (0)::numeric)
+         ), numbered AS (
+          SELECT p.coin,
+             p.fill_time_ms,
+             p.order_id,
+             p.trade_id,
+             p.side,
+             p.size,
+             p.price,
+             p.closed_pnl,
+             p.liquidated,
+             p.cost_usdc,
+             p.block_number,
+             p.action_number,
+             p.start_at,
+             p.moved,
+             p.end_at,
+             p.guess,
+             p.link,
+             p.first_guess,
+             p.is_knot,
+             p.ranks,
+             p.place,
+             p.closing,
+             p.part,
+             p.opens,
+             p.part_size,
+             p.before,
+             p.after,
+             p.part_pnl,
+             p.part_fee,
+             lag(p.after) OVER chain AS came_from,
+             sum(((p.before = (0)::numeric))::integer) OVER chain AS trip
+            FROM parts p
+           WINDOW chain AS (PARTITION BY p.coin ORDER BY p.place, p.part)
+         )
+  SELECT trips.followed AS followed,
+     n.coin,
+     n.trip,
+     (array_agg(sign(COALESCE(NULLIF(n.before, (0)::numeric), n.after)) ORDER BY n.place, n.part))[1] AS direction,
+     (array_agg(n.before ORDER BY n.place, n.part))[1] AS first_before,
+     (array_agg(n.after ORDER BY n.place DESC, n.part DESC))[1] AS last_after,
+     bool_and(((n.came_from IS NULL) OR (n.came_from = n.before))) AS unbroken,
+     min(n.fill_time_ms) AS first_ms,
+     max(n.fill_time_ms) AS last_ms,
+     count(*) AS fills,
+     max(GREATEST(abs(n.before), abs(n.after))) AS max_size,
+     (sum((n.part_size * n.price)) FILTER (WHERE n.opens) / NULLIF(sum(n.part_size) FILTER (WHERE n.opens), (0)::numeric)) AS entry_price,
+     (sum((n.part_size * n.price)) FILTER (WHERE (NOT n.opens)) / NULLIF(sum(n.part_size) FILTER (WHERE (NOT n.opens)), (0)::numeric)) AS exit_price,
+     sum(n.part_pnl) AS closed_pnl,
+     COALESCE(sum(n.part_fee), (0)::numeric) AS fees,
+     bool_or((n.part_fee IS NULL)) AS unpriced,
+     bool_or(n.liquidated) AS liquidated,
+     (lead(n.trip) OVER (PARTITION BY n.coin ORDER BY n.trip) IS NULL) AS is_last
+    FROM numbered n
+   GROUP BY n.coin, n.trip;
+END
+;
+-- The round trips of the fills of an account in [from_at, to_at), of which those that the bounds cut are parts. Trip 0 of a coin is the part of one that was open before.
+
+create function hl_internal.trips_since_settled(followed text, to_at timestamp with time zone)
+ RETURNS TABLE(coin text, trip bigint, first_ms bigint, last_ms bigint, first_before numeric, last_after numeric, unbroken boolean, closed_pnl numeric, fees numeric, unpriced boolean, is_last boolean, is_found boolean, seconds numeric, net_pnl numeric)
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ WITH kept AS MATERIALIZED (
+          SELECT settled_trips.account_address,
+             settled_trips.coin,
+             settled_trips.day,
+             settled_trips.fills,
+             settled_trips.volume,
+             settled_trips.closed_pnl,
+             settled_trips.fees,
+             settled_trips.builder_fees,
+             settled_trips.funding,
+             settled_trips.converted_fees,
+             settled_trips.unpriced_fees,
+             settled_trips.has_gas,
+             settled_trips.trades,
+             settled_trips.wins,
+             settled_trips.losses,
+             settled_trips.net,
+             settled_trips.won,
+             settled_trips.lost,
+             settled_trips.seconds,
+             settled_trips.best,
+             settled_trips.worst,
+             settled_trips.trip_first_ms,
+             settled_trips.trip_last_ms,
+             settled_trips.trip_first_before,
+             settled_trips.trip_last_after,
+             settled_trips.trip_unbroken,
+             settled_trips.trip_closed_pnl,
+             settled_trips.trip_fees,
+             settled_trips.trip_unpriced
+            FROM hl_internal.settled_trips(trips_since_settled.followed) settled_trips(account_address, coin, day, fills, volume, closed_pnl, fees, builder_fees, funding, converted_fees, unpriced_fees, has_gas, trades, wins, losses, net, won, lost, seconds, best, worst, trip_first_ms, trip_last_ms, trip_first_before, trip_last_after, trip_unbroken, trip_closed_pnl, trip_fees, trip_unpriced)
+         ), found AS MATERIALIZED (
+          SELECT t.account_address,
+             t.coin,
+             t.trip,
+             t.direction,
+             t.first_before,
+             t.last_after,
+             t.unbroken,
+             t.first_ms,
+             t.last_ms,
+             t.fills,
+             t.max_size,
+             t.entry_price,
+             t.exit_price,
+             t.closed_pnl,
+             t.fees,
+             t.unpriced,
+             t.liquidated,
+             t.is_last,
+             (row_number() OVER (PARTITION BY t.coin ORDER BY t.trip) = 1) AS is_first
+            FROM hl_internal.trips(trips_since_settled.followed, hl_internal.settled_until(trips_since_settled.followed), trips_since_settled.to_at) t(account_address, coin, trip, direction, first_before, last_after, unbroken, first_ms, last_ms, fills, max_size, entry_price, exit_price, closed_pnl, fees, unpriced, liquidated, is_last)
+         ), joined AS (
+          SELECT k.coin,
+             (- (1)::bigint) AS trip,
+             k.trip_first_ms AS first_ms,
+             k.trip_last_ms AS last_ms,
+             k.trip_first_before AS first_before,
+             k.trip_last_after AS last_after,
+             k.trip_unbroken AS unbroken,
+             k.trip_closed_pnl AS closed_pnl,
+             k.trip_fees AS fees,
+             k.trip_unpriced AS unpriced,
+             (f.coin IS NULL) AS is_last,
+             false AS is_found
+            FROM (kept k
+              LEFT JOIN found f ON (((f.coin = k.coin) AND f.is_first)))
+           WHERE (f.trip IS DISTINCT FROM 0)
+         UNION ALL
+          SELECT f.coin,
+             f.trip,
+                 CASE
+                     WHEN k.goes_on THEN k.trip_first_ms
+                     ELSE f.first_ms
+                 END AS first_ms,
+             f.last_ms,
+                 CASE
+                     WHEN k.goes_on THEN k.trip_first_before
+                     ELSE f.first_before
+                 END AS first_before,
+             f.last_after,
+             (f.unbroken AND COALESCE((k.trip_last_after = f.first_before), true) AND ((NOT k.goes_on) OR k.trip_unbroken)),
+             (f.closed_pnl +
+                 CASE
+                     WHEN k.goes_on THEN k.trip_closed_pnl
+                     ELSE (0)::numeric
+                 END),
+             (f.fees +
+                 CASE
+                     WHEN k.goes_on THEN k.trip_fees
+                     ELSE (0)::numeric
+                 END),
+             (f.unpriced OR (k.goes_on AND k.trip_unpriced)),
+             f.is_last,
+             true
+            FROM ((found f
+              LEFT JOIN LATERAL ( SELECT k_1.account_address,
+                     k_1.coin,
+                     k_1.day,
+                     k_1.fills,
+                     k_1.volume,
+                     k_1.closed_pnl,
+                     k_1.fees,
+                     k_1.builder_fees,
+                     k_1.funding,
+                     k_1.converted_fees,
+                     k_1.unpriced_fees,
+                     k_1.has_gas,
+                     k_1.trades,
+                     k_1.wins,
+                     k_1.losses,
+                     k_1.net,
+                     k_1.won,
+                     k_1.lost,
+                     k_1.seconds,
+                     k_1.best,
+                     k_1.worst,
+                     k_1.trip_first_ms,
+                     k_1.trip_last_ms,
+                     k_1.trip_first_before,
+                     k_1.trip_last_after,
+                     k_1.trip_unbroken,
+                     k_1.trip_closed_pnl,
+                     k_1.trip_fees,
+                     k_1.trip_unpriced,
+                     (f.trip = 0) AS goes_on
+                    FROM kept k_1
+                   WHERE ((k_1.coin = f.coin) AND f.is_first)) s ON (true))
+              CROSS JOIN LATERAL ( SELECT COALESCE(s.goes_on, false) AS goes_on,
+                     s.trip_first_ms,
+                     s.trip_first_before,
+                     s.trip_last_after,
+                     s.trip_unbroken,
+                     s.trip_closed_pnl,
+                     s.trip_fees,
+                     s.trip_unpriced) k)
+         )
+  SELECT j.coin,
+     j.trip,
+     j.first_ms,
+     j.last_ms,
+     j.first_before,
+     j.last_after,
+     j.unbroken,
+     j.closed_pnl,
+     j.fees,
+     j.unpriced,
+     j.is_last,
+     j.is_found,
+         CASE
+             WHEN whole.is_whole THEN trim_scale((((j.last_ms - j.first_ms))::numeric / 1000.0))
+             ELSE NULL::numeric
+         END AS "case",
+         CASE
+             WHEN whole.is_whole THEN ( SELECT trim_scale(round(((j.closed_pnl - j.fees) + COALESCE(sum(x.usdc), (0)::numeric)), 10)) AS trim_scale
+                FROM hl_funding x
+               WHERE ((x.account_address = trips_since_settled.followed) AND (x.coin = j.coin) AND ((x.funding_time_ms >= j.first_ms) AND (x.funding_time_ms <= j.last_ms))))
+             ELSE NULL::numeric
+         END AS "case"
+    FROM (joined j
+      CROSS JOIN LATERAL ( SELECT ((j.first_before = (0)::numeric) AND (j.last_after = (0)::numeric) AND j.unbroken AND (NOT j.unpriced)) AS is_whole) whole);
+END
+;
+-- The round trips of an account that are not counted in settled_days, to_at exclusive; seconds and net_pnl of those that are closed and complete.
+
 create function hl_internal.uninstall_script()
  RETURNS text
  LANGUAGE sql
@@ -3390,6 +4139,158 @@ select string_agg(line, E'\n' order by place) from (
 $function$
 ;
 -- The statements that remove everything hlsync made in this database.
+
+create function hl_internal.unsettle(followed text, at timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  from_at constant timestamptz := date_trunc('day', at, 'UTC');
+begin
+  delete from hl_internal.settled_days d where d.account_address = followed and d.day >= (from_at at time zone 'UTC')::date;
+  update hl_internal.settled s set until_at = from_at where s.account_address = followed and s.until_at > from_at;
+end
+$function$
+;
+-- Takes the day of a moment and those behind it out of what is settled.
+
+create function hl_internal.unsettle_fills()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  touched record;
+begin
+  for touched in
+    select s.account_address, min(c.fill_time) as at
+    from changed c join hl_internal.settled s on s.account_address = c.account_address and c.fill_time < s.until_at
+    group by 1 order by 1
+  loop
+    perform hl_internal.unsettle(touched.account_address, touched.at);
+  end loop;
+  return null;
+end
+$function$
+;
+-- Keeps settled_days true after a change of hl_fills.
+
+create function hl_internal.unsettle_funding()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  touched record;
+begin
+  for touched in
+    select s.account_address, min(c.funding_time) as at
+    from changed c join hl_internal.settled s on s.account_address = c.account_address and c.funding_time < s.until_at
+    group by 1 order by 1
+  loop
+    perform hl_internal.unsettle(touched.account_address, touched.at);
+  end loop;
+  return null;
+end
+$function$
+;
+-- Keeps settled_days true after a change of hl_funding.
+
+create function hl_internal.unsettle_gas()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  late_ms bigint;
+  touched record;
+begin
+  select min(c.hour_ms) into late_ms from changed c
+  where c.token = 'HYPE' and c.at_ms < extract(epoch from clock_timestamp() - interval '30 minutes') * 1000;
+  if late_ms is null then return null; end if;
+  perform pg_advisory_xact_lock(hashtext('hl_internal.settled'));
+  for touched in
+    select d.account_address, min(d.day) as day from hl_internal.settled_days d
+    where d.has_gas and d.day >= (to_timestamp((late_ms - 86400000) / 1000.0) at time zone 'UTC')::date
+    group by 1 order by 1
+  loop
+    perform hl_internal.unsettle(touched.account_address, touched.day::timestamp at time zone 'UTC');
+  end loop;
+  return null;
+end
+$function$
+;
+-- Keeps settled_days true after a price of HYPE was learned late.
+
+create function hl_internal.unsettled_days(followed text)
+ RETURNS TABLE(day date, coin text, fills bigint, volume numeric, closed_pnl numeric, fees numeric, builder_fees numeric, funding numeric, converted_fees bigint, unpriced_fees bigint)
+ LANGUAGE sql
+ STABLE ROWS 50
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+BEGIN ATOMIC
+ SELECT e.day,
+     e.coin,
+     (sum(e.fills))::bigint AS sum,
+     sum(e.volume) AS sum,
+     sum(e.closed_pnl) AS sum,
+     sum(e.fees) AS sum,
+     sum(e.builder_fees) AS sum,
+     sum(e.funding) AS sum,
+     (sum(e.converted_fees))::bigint AS sum,
+     (sum(e.unpriced_fees))::bigint AS sum
+    FROM ( SELECT n.day,
+             n.coin,
+             (n.fills)::bigint AS fills,
+             n.volume,
+             n.closed_pnl,
+             n.fees,
+             n.builder_fees,
+             n.funding,
+             (n.converted_fees)::bigint AS converted_fees,
+             (n.unpriced_fees)::bigint AS unpriced_fees
+            FROM hl_internal.earned(unsettled_days.followed, hl_internal.settled_until(unsettled_days.followed), 'infinity'::timestamp with time zone) n(coin, day, fills, volume, closed_pnl, fees, builder_fees, funding, converted_fees, unpriced_fees, has_gas)
+         UNION ALL
+          SELECT d.day,
+             d.coin,
+             d.fills,
+             d.volume,
+             d.closed_pnl,
+             d.fees,
+             d.builder_fees,
+             d.funding,
+             d.converted_fees,
+             d.unpriced_fees
+            FROM (hl_internal.settled s
+              JOIN hl_internal.settled_days d ON (((d.account_address = s.account_address) AND (d.day = ((s.until_at AT TIME ZONE 'UTC'::text))::date))))
+           WHERE (s.account_address = unsettled_days.followed)) e
+   GROUP BY e.day, e.coin;
+END
+;
+-- The sums of the days that are not settled, or not to their end, by day and coin.
+
+create function hl_internal.unsettled_trades(followed text)
+ RETURNS TABLE(trades bigint, wins bigint, losses bigint, net numeric, won numeric, lost numeric, seconds numeric, best numeric, worst numeric)
+ LANGUAGE sql
+ STABLE ROWS 1
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+BEGIN ATOMIC
+ SELECT count(t.net_pnl) AS count,
+     count(*) FILTER (WHERE (t.net_pnl > (0)::numeric)) AS count,
+     count(*) FILTER (WHERE (t.net_pnl < (0)::numeric)) AS count,
+     sum(t.net_pnl) AS sum,
+     COALESCE(sum(t.net_pnl) FILTER (WHERE (t.net_pnl > (0)::numeric)), (0)::numeric) AS "coalesce",
+     COALESCE((- sum(t.net_pnl) FILTER (WHERE (t.net_pnl < (0)::numeric))), (0)::numeric) AS "coalesce",
+     sum(t.seconds) AS sum,
+     max(t.net_pnl) AS max,
+     min(t.net_pnl) AS min
+    FROM hl_internal.trips_since_settled(unsettled_trades.followed, 'infinity'::timestamp with time zone) t(coin, trip, first_ms, last_ms, first_before, last_after, unbroken, closed_pnl, fees, unpriced, is_last, is_found, seconds, net_pnl)
+  HAVING (count(t.net_pnl) > 0);
+END
+;
+-- Complete, closed round trips that are not settled; no row without any.
 
 create function hl_internal.wanted_access()
  RETURNS TABLE(oid oid, name text, is_function boolean, is_table boolean, is_part boolean, is_shown boolean, may_read boolean, condition text)
@@ -4088,14 +4989,14 @@ create view public.hl_equity_daily with (security_invoker=true) as -- Net worth 
             s.deepest_pct,
             s.is_known,
             s.close_account_value,
-            ((to_timestamp((((s.first_ms)::numeric / 1000.0))::double precision) AT TIME ZONE 'UTC'::text))::date AS day,
-            row_number() OVER (PARTITION BY s.account_address, (((to_timestamp((((s.first_ms)::numeric / 1000.0))::double precision) AT TIME ZONE 'UTC'::text))::date) ORDER BY s.first_ms DESC) AS from_end
+            ('1970-01-01'::date + ((s.first_ms / 86400000))::integer) AS day,
+            (lead((s.first_ms / 86400000)) OVER (PARTITION BY s.account_address ORDER BY s.first_ms) IS DISTINCT FROM (s.first_ms / 86400000)) AS is_close
            FROM hl_internal.equity_stretches s
         ), closes AS (
          SELECT days.account_address,
             days.day,
-            max(days.close_value) FILTER (WHERE (days.from_end = 1)) AS close_value,
-            max(days.profit) FILTER (WHERE (days.from_end = 1)) AS close_profit,
+            max(days.close_value) FILTER (WHERE days.is_close) AS close_value,
+            max(days.profit) FILTER (WHERE days.is_close) AS close_profit,
             bool_and((days.flow IS NOT NULL)) AS is_told,
             bool_and(days.is_known) AS is_known,
             sum(days.flow) AS flow,
@@ -5072,47 +5973,45 @@ create view public.hl_net_pnl_daily_by_coin with (security_invoker=true) as -- N
 --   net_pnl numeric: closed_pnl − fees + funding.
 --   converted_fees bigint: Number of fills with a fee or gas that was converted to USDC.
 --   unpriced_fees bigint: Number of fills with a fee or gas that could not be converted and is not in the sums.
- WITH earned AS (
-         SELECT hl_fill_pnl.account_address,
-            ((hl_fill_pnl.fill_time AT TIME ZONE 'UTC'::text))::date AS day,
-            hl_fill_pnl.coin,
-            1 AS fills,
-            hl_fill_pnl.value AS volume,
-            hl_fill_pnl.closed_pnl,
-            (COALESCE(hl_fill_pnl.fee_usdc, (0)::numeric) + COALESCE(hl_fill_pnl.gas_usdc, (0)::numeric)) AS fees,
-            COALESCE(hl_fill_pnl.builder_fee_usdc, (0)::numeric) AS builder_fees,
-            (0)::numeric AS funding,
-            (((hl_fill_pnl.fee_basis = ANY (ARRAY['base_at_fill_price'::text, 'dollar_at_par'::text])) OR (COALESCE(hl_fill_pnl.gas_usdc, (0)::numeric) <> (0)::numeric)))::integer AS converted_fees,
-            ((hl_fill_pnl.cost_usdc IS NULL))::integer AS unpriced_fees
-           FROM hl_fill_pnl
-        UNION ALL
-         SELECT hl_funding.account_address,
-            ((hl_funding.funding_time AT TIME ZONE 'UTC'::text))::date AS timezone,
-            hl_funding.coin,
-            0,
-            0,
-            0,
-            0,
-            0,
-            hl_funding.usdc,
-            0,
-            0
-           FROM hl_funding
-        )
  SELECT account_address,
     day,
     coin,
-    sum(fills) AS fills,
-    trim_scale(sum(volume)) AS volume,
-    trim_scale(sum(closed_pnl)) AS closed_pnl,
-    trim_scale(sum(fees)) AS fees,
-    trim_scale(sum(builder_fees)) AS builder_fees,
-    trim_scale(sum(funding)) AS funding,
-    trim_scale(((sum(closed_pnl) - sum(fees)) + sum(funding))) AS net_pnl,
-    sum(converted_fees) AS converted_fees,
-    sum(unpriced_fees) AS unpriced_fees
-   FROM earned
-  GROUP BY account_address, day, coin;
+    fills,
+    trim_scale(volume) AS volume,
+    trim_scale(closed_pnl) AS closed_pnl,
+    trim_scale(fees) AS fees,
+    trim_scale(builder_fees) AS builder_fees,
+    trim_scale(funding) AS funding,
+    trim_scale(((closed_pnl - fees) + funding)) AS net_pnl,
+    converted_fees,
+    unpriced_fees
+   FROM ( SELECT d.account_address,
+            d.day,
+            d.coin,
+            d.fills,
+            d.volume,
+            d.closed_pnl,
+            d.fees,
+            d.builder_fees,
+            d.funding,
+            d.converted_fees,
+            d.unpriced_fees
+           FROM (hl_internal.settled s
+             JOIN hl_internal.settled_days d ON (((d.account_address = s.account_address) AND (d.day < ((s.until_at AT TIME ZONE 'UTC'::text))::date))))
+        UNION ALL
+         SELECT a.account_address,
+            p.day,
+            p.coin,
+            p.fills,
+            p.volume,
+            p.closed_pnl,
+            p.fees,
+            p.builder_fees,
+            p.funding,
+            p.converted_fees,
+            p.unpriced_fees
+           FROM (hl_internal.accounts a
+             CROSS JOIN LATERAL hl_internal.unsettled_days(a.account_address) p(day, coin, fills, volume, closed_pnl, fees, builder_fees, funding, converted_fees, unpriced_fees))) e;
 
 create view public.hl_net_pnl_daily_by_coin_text with (security_invoker=true) as -- hl_net_pnl_daily_by_coin with decimals as text, for clients that would round them.
 --   account_address text: Account.
@@ -5340,221 +6239,6 @@ create view public.hl_round_trips with (security_invoker=true) as -- Perp positi
 --   net_pnl numeric: closed_pnl − fees + funding.
 --   liquidated boolean: True when the venue liquidated the account in it.
 --   complete boolean: True when its beginning is stored, its fills form an unbroken chain to its end and all fees could be priced.
- WITH moves AS (
-         SELECT hl_fill_pnl.account_address,
-            hl_fill_pnl.coin,
-            hl_fill_pnl.fill_time_ms,
-            hl_fill_pnl.order_id,
-            hl_fill_pnl.trade_id,
-            hl_fill_pnl.side,
-            hl_fill_pnl.size,
-            hl_fill_pnl.price,
-            hl_fill_pnl.closed_pnl,
-            hl_fill_pnl.liquidated,
-            hl_fill_pnl.cost_usdc,
-            hl_fill_pnl.block_number,
-            hl_fill_pnl.action_number,
-            (hl_fill_pnl.start_position)::numeric AS start_at,
-                CASE hl_fill_pnl.side
-                    WHEN 'buy'::text THEN hl_fill_pnl.size
-                    ELSE (- hl_fill_pnl.size)
-                END AS moved,
-            ((hl_fill_pnl.start_position)::numeric +
-                CASE hl_fill_pnl.side
-                    WHEN 'buy'::text THEN hl_fill_pnl.size
-                    ELSE (- hl_fill_pnl.size)
-                END) AS end_at
-           FROM hl_fill_pnl
-          WHERE ((hl_fill_pnl.market = 'perp'::text) AND (hl_fill_pnl.start_position IS NOT NULL))
-        ), guessed AS (
-         SELECT m.account_address,
-            m.coin,
-            m.fill_time_ms,
-            m.order_id,
-            m.trade_id,
-            m.side,
-            m.size,
-            m.price,
-            m.closed_pnl,
-            m.liquidated,
-            m.cost_usdc,
-            m.block_number,
-            m.action_number,
-            m.start_at,
-            m.moved,
-            m.end_at,
-            row_number() OVER chain AS guess,
-            lag(m.end_at) OVER chain AS link,
-            count(*) OVER (PARTITION BY m.account_address, m.coin, m.fill_time_ms) AS crowd
-           FROM moves m
-          WINDOW chain AS (PARTITION BY m.account_address, m.coin ORDER BY m.fill_time_ms, m.block_number, m.action_number, m.order_id,
-                CASE m.side
-                    WHEN 'buy'::text THEN m.start_at
-                    ELSE (- m.start_at)
-                END, m.trade_id)
-        ), knots AS (
-         SELECT guessed.account_address,
-            guessed.coin,
-            guessed.fill_time_ms,
-            min(guessed.guess) AS first_guess,
-            hl_internal.chain_order(array_agg(guessed.start_at ORDER BY guessed.guess), array_agg(guessed.end_at ORDER BY guessed.guess), (array_agg(trim_scale(guessed.link) ORDER BY guessed.guess))[1]) AS ranks
-           FROM guessed
-          WHERE (guessed.crowd > 1)
-          GROUP BY guessed.account_address, guessed.coin, guessed.fill_time_ms
-         HAVING (NOT bool_and(COALESCE((guessed.link = guessed.start_at), true)))
-        ), chained AS (
-         SELECT g.account_address,
-            g.coin,
-            g.fill_time_ms,
-            g.order_id,
-            g.trade_id,
-            g.side,
-            g.size,
-            g.price,
-            g.closed_pnl,
-            g.liquidated,
-            g.cost_usdc,
-            g.block_number,
-            g.action_number,
-            g.start_at,
-            g.moved,
-            g.end_at,
-            g.guess,
-            g.link,
-            g.crowd,
-            COALESCE(((k.first_guess - 1) + k.ranks[(((g.guess - k.first_guess) + 1))::integer]), g.guess) AS place
-           FROM (guessed g
-             LEFT JOIN knots k USING (account_address, coin, fill_time_ms))
-        ), split AS (
-         SELECT m.account_address,
-            m.coin,
-            m.fill_time_ms,
-            m.order_id,
-            m.trade_id,
-            m.side,
-            m.size,
-            m.price,
-            m.closed_pnl,
-            m.liquidated,
-            m.cost_usdc,
-            m.block_number,
-            m.action_number,
-            m.start_at,
-            m.moved,
-            m.end_at,
-            m.guess,
-            m.link,
-            m.crowd,
-            m.place,
-                CASE
-                    WHEN ((sign(m.start_at) * sign(m.moved)) < (0)::numeric) THEN LEAST(abs(m.start_at), m.size)
-                    ELSE (0)::numeric
-                END AS closing
-           FROM chained m
-        ), parts AS (
-         SELECT s.account_address,
-            s.coin,
-            s.fill_time_ms,
-            s.order_id,
-            s.trade_id,
-            s.side,
-            s.size,
-            s.price,
-            s.closed_pnl,
-            s.liquidated,
-            s.cost_usdc,
-            s.block_number,
-            s.action_number,
-            s.start_at,
-            s.moved,
-            s.end_at,
-            s.guess,
-            s.link,
-            s.crowd,
-            s.place,
-            s.closing,
-            v.part,
-            v.opens,
-            v.part_size,
-                CASE
-                    WHEN (v.part = 1) THEN s.start_at
-                    ELSE (0)::numeric
-                END AS before,
-                CASE
-                    WHEN v.opens THEN s.end_at
-                    ELSE (s.start_at + (sign(s.moved) * v.part_size))
-                END AS after,
-                CASE
-                    WHEN v.opens THEN (0)::numeric
-                    ELSE s.closed_pnl
-                END AS part_pnl,
-                CASE
-                    WHEN ((s.size = s.closing) OR (s.closing = (0)::numeric)) THEN s.cost_usdc
-                    WHEN v.opens THEN (s.cost_usdc - ((s.cost_usdc * s.closing) / s.size))
-                    ELSE ((s.cost_usdc * s.closing) / s.size)
-                END AS part_fee
-           FROM (split s
-             CROSS JOIN LATERAL ( VALUES (1,false,s.closing), (
-                        CASE
-                            WHEN (s.closing > (0)::numeric) THEN 2
-                            ELSE 1
-                        END,true,(s.size - s.closing))) v(part, opens, part_size))
-          WHERE (v.part_size > (0)::numeric)
-        ), numbered AS (
-         SELECT p.account_address,
-            p.coin,
-            p.fill_time_ms,
-            p.order_id,
-            p.trade_id,
-            p.side,
-            p.size,
-            p.price,
-            p.closed_pnl,
-            p.liquidated,
-            p.cost_usdc,
-            p.block_number,
-            p.action_number,
-            p.start_at,
-            p.moved,
-            p.end_at,
-            p.guess,
-            p.link,
-            p.crowd,
-            p.place,
-            p.closing,
-            p.part,
-            p.opens,
-            p.part_size,
-            p.before,
-            p.after,
-            p.part_pnl,
-            p.part_fee,
-            lag(p.after) OVER chain AS came_from,
-            sum(((p.before = (0)::numeric))::integer) OVER chain AS trip
-           FROM parts p
-          WINDOW chain AS (PARTITION BY p.account_address, p.coin ORDER BY p.place, p.part)
-        ), trips AS (
-         SELECT numbered.account_address,
-            numbered.coin,
-            numbered.trip,
-            (array_agg(sign(COALESCE(NULLIF(numbered.before, (0)::numeric), numbered.after)) ORDER BY numbered.place, numbered.part))[1] AS direction,
-            (array_agg(numbered.before ORDER BY numbered.place, numbered.part))[1] AS first_before,
-            (array_agg(numbered.after ORDER BY numbered.place DESC, numbered.part DESC))[1] AS last_after,
-            bool_and(((numbered.came_from IS NULL) OR (numbered.came_from = numbered.before))) AS unbroken,
-            min(numbered.fill_time_ms) AS first_ms,
-            max(numbered.fill_time_ms) AS last_ms,
-            count(*) AS fills,
-            max(GREATEST(abs(numbered.before), abs(numbered.after))) AS max_size,
-            (sum((numbered.part_size * numbered.price)) FILTER (WHERE numbered.opens) / NULLIF(sum(numbered.part_size) FILTER (WHERE numbered.opens), (0)::numeric)) AS entry_price,
-            (sum((numbered.part_size * numbered.price)) FILTER (WHERE (NOT numbered.opens)) / NULLIF(sum(numbered.part_size) FILTER (WHERE (NOT numbered.opens)), (0)::numeric)) AS exit_price,
-            sum(numbered.part_pnl) AS closed_pnl,
-            COALESCE(sum(numbered.part_fee), (0)::numeric) AS fees,
-            bool_or((numbered.part_fee IS NULL)) AS unpriced,
-            bool_or(numbered.liquidated) AS liquidated,
-            lead(numbered.trip) OVER (PARTITION BY numbered.account_address, numbered.coin ORDER BY numbered.trip) AS next_trip
-           FROM numbered
-          GROUP BY numbered.account_address, numbered.coin, numbered.trip
-        )
  SELECT t.account_address,
     t.coin,
     t.trip,
@@ -5583,8 +6267,9 @@ create view public.hl_round_trips with (security_invoker=true) as -- Perp positi
     trim_scale(f.funding) AS funding,
     trim_scale(round(((t.closed_pnl - t.fees) + f.funding), 10)) AS net_pnl,
     t.liquidated,
-    ((t.first_before = (0)::numeric) AND t.unbroken AND (NOT t.unpriced) AND ((t.last_after = (0)::numeric) OR (t.next_trip IS NULL))) AS complete
-   FROM (trips t
+    ((t.first_before = (0)::numeric) AND t.unbroken AND (NOT t.unpriced) AND ((t.last_after = (0)::numeric) OR t.is_last)) AS complete
+   FROM ((hl_internal.accounts a
+     CROSS JOIN LATERAL hl_internal.trips(a.account_address, '-infinity'::timestamp with time zone, 'infinity'::timestamp with time zone) t(account_address, coin, trip, direction, first_before, last_after, unbroken, first_ms, last_ms, fills, max_size, entry_price, exit_price, closed_pnl, fees, unpriced, liquidated, is_last))
      CROSS JOIN LATERAL ( SELECT COALESCE(sum(x.usdc), (0)::numeric) AS funding
            FROM hl_funding x
           WHERE ((x.account_address = t.account_address) AND (x.coin = t.coin) AND (x.funding_time_ms >= t.first_ms) AND ((t.last_after <> (0)::numeric) OR (x.funding_time_ms <= t.last_ms)))) f);
@@ -5654,51 +6339,6 @@ create view public.hl_statistics with (security_invoker=true) as -- How an accou
 --   max_drawdown numeric: Deepest drawdown of the net worth since the first snapshot, in USD; null after a flow of unknown value.
 --   max_drawdown_pct numeric: Deepest drawdown in percent.
 --   profit numeric: What the net worth gained since the first snapshot, flows taken out; null when a flow is not known.
- WITH trips AS (
-         SELECT hl_round_trips.account_address,
-            count(*) AS trades,
-            count(*) FILTER (WHERE (hl_round_trips.net_pnl > (0)::numeric)) AS wins,
-            count(*) FILTER (WHERE (hl_round_trips.net_pnl < (0)::numeric)) AS losses,
-            avg(hl_round_trips.net_pnl) FILTER (WHERE (hl_round_trips.net_pnl > (0)::numeric)) AS average_win,
-            avg(hl_round_trips.net_pnl) FILTER (WHERE (hl_round_trips.net_pnl < (0)::numeric)) AS average_loss,
-            COALESCE(sum(hl_round_trips.net_pnl) FILTER (WHERE (hl_round_trips.net_pnl > (0)::numeric)), (0)::numeric) AS won,
-            COALESCE((- sum(hl_round_trips.net_pnl) FILTER (WHERE (hl_round_trips.net_pnl < (0)::numeric))), (0)::numeric) AS lost,
-            avg(hl_round_trips.net_pnl) AS expectancy,
-            max(hl_round_trips.net_pnl) AS best_trade,
-            min(hl_round_trips.net_pnl) AS worst_trade,
-            avg(hl_round_trips.seconds) AS average_seconds
-           FROM hl_round_trips
-          WHERE (hl_round_trips.complete AND (hl_round_trips.closed_at IS NOT NULL))
-          GROUP BY hl_round_trips.account_address
-        ), totals AS (
-         SELECT hl_net_pnl_by_coin.account_address,
-            (sum(hl_net_pnl_by_coin.fills))::bigint AS fills,
-            sum(hl_net_pnl_by_coin.volume) AS volume,
-            sum(hl_net_pnl_by_coin.closed_pnl) AS closed_pnl,
-            sum(hl_net_pnl_by_coin.fees) AS fees,
-            sum(hl_net_pnl_by_coin.funding) AS funding,
-            sum(hl_net_pnl_by_coin.net_pnl) AS net_pnl,
-            min(hl_net_pnl_by_coin.first_day) AS first_day,
-            max(hl_net_pnl_by_coin.last_day) AS last_day,
-            (sum(hl_net_pnl_by_coin.unpriced_fees))::bigint AS unpriced_fees
-           FROM hl_net_pnl_by_coin
-          GROUP BY hl_net_pnl_by_coin.account_address
-        ), daily AS (
-         SELECT hl_equity_daily.account_address,
-            count(hl_equity_daily.return_pct) AS days,
-            avg(hl_equity_daily.return_pct) AS mean,
-            stddev_samp(hl_equity_daily.return_pct) AS deviation,
-                CASE
-                    WHEN (count(hl_equity_daily.max_drawdown) = count(*)) THEN max(hl_equity_daily.max_drawdown)
-                    ELSE NULL::numeric
-                END AS max_drawdown,
-                CASE
-                    WHEN (count(hl_equity_daily.max_drawdown) = count(*)) THEN max(hl_equity_daily.max_drawdown_pct)
-                    ELSE NULL::numeric
-                END AS max_drawdown_pct
-           FROM hl_equity_daily
-          GROUP BY hl_equity_daily.account_address
-        )
  SELECT a.account_address,
     t.first_day,
     t.last_day,
@@ -5730,9 +6370,63 @@ create view public.hl_statistics with (security_invoker=true) as -- How an accou
     d.max_drawdown_pct,
     e.profit
    FROM ((((hl_internal.accounts a
-     LEFT JOIN totals t USING (account_address))
-     LEFT JOIN trips r USING (account_address))
-     LEFT JOIN daily d USING (account_address))
+     CROSS JOIN LATERAL ( SELECT (sum(p.fills))::bigint AS fills,
+            sum(p.volume) AS volume,
+            sum(p.closed_pnl) AS closed_pnl,
+            sum(p.fees) AS fees,
+            sum(p.funding) AS funding,
+            sum(p.net_pnl) AS net_pnl,
+            min(p.day) AS first_day,
+            max(p.day) AS last_day,
+            (sum(p.unpriced_fees))::bigint AS unpriced_fees
+           FROM hl_net_pnl_daily_by_coin p
+          WHERE (p.account_address = a.account_address)) t)
+     CROSS JOIN LATERAL ( SELECT (sum(c.trades))::bigint AS trades,
+            (sum(c.wins))::bigint AS wins,
+            (sum(c.losses))::bigint AS losses,
+            (sum(c.won) / NULLIF(sum(c.wins), (0)::numeric)) AS average_win,
+            ((- sum(c.lost)) / NULLIF(sum(c.losses), (0)::numeric)) AS average_loss,
+            sum(c.won) AS won,
+            sum(c.lost) AS lost,
+            (sum(c.net) / NULLIF(sum(c.trades), (0)::numeric)) AS expectancy,
+            max(c.best) AS best_trade,
+            min(c.worst) AS worst_trade,
+            (sum(c.seconds) / NULLIF(sum(c.trades), (0)::numeric)) AS average_seconds
+           FROM ( SELECT k.trades,
+                    k.wins,
+                    k.losses,
+                    k.won,
+                    k.lost,
+                    k.net,
+                    k.best,
+                    k.worst,
+                    k.seconds
+                   FROM hl_internal.settled_days k
+                  WHERE ((k.account_address = a.account_address) AND (k.trades > 0))
+                UNION ALL
+                 SELECT p.trades,
+                    p.wins,
+                    p.losses,
+                    p.won,
+                    p.lost,
+                    p.net,
+                    p.best,
+                    p.worst,
+                    p.seconds
+                   FROM hl_internal.unsettled_trades(a.account_address) p(trades, wins, losses, net, won, lost, seconds, best, worst)) c) r)
+     CROSS JOIN LATERAL ( SELECT count(v.return_pct) AS days,
+            avg(v.return_pct) AS mean,
+            stddev_samp(v.return_pct) AS deviation,
+                CASE
+                    WHEN (count(v.max_drawdown) = count(*)) THEN max(v.max_drawdown)
+                    ELSE NULL::numeric
+                END AS max_drawdown,
+                CASE
+                    WHEN (count(v.max_drawdown) = count(*)) THEN max(v.max_drawdown_pct)
+                    ELSE NULL::numeric
+                END AS max_drawdown_pct
+           FROM hl_equity_daily v
+          WHERE (v.account_address = a.account_address)) d)
      LEFT JOIN LATERAL ( SELECT
                 CASE
                     WHEN s.is_known THEN s.profit

@@ -87,16 +87,15 @@ comment on column public.hl_equity.profit_reason is 'Why profit is null.';
 
 create or replace view public.hl_equity_daily as
 with days as (
-  select s.*, (to_timestamp(s.first_ms / 1000.0) at time zone 'UTC')::date as day,
-    row_number() over (
-      partition by s.account_address, (to_timestamp(s.first_ms / 1000.0) at time zone 'UTC')::date
-      order by s.first_ms desc) as from_end
+  select s.*, date '1970-01-01' + (s.first_ms / 86400000)::integer as day,
+    lead(s.first_ms / 86400000) over (partition by s.account_address order by s.first_ms)
+      is distinct from s.first_ms / 86400000 as is_close
   from hl_internal.equity_stretches s
 ),
 closes as (
   select account_address, day,
-    max(close_value) filter (where from_end = 1) as close_value,
-    max(profit) filter (where from_end = 1) as close_profit,
+    max(close_value) filter (where is_close) as close_value,
+    max(profit) filter (where is_close) as close_profit,
     bool_and(flow is not null) as is_told, bool_and(is_known) as is_known,
     sum(flow) as flow, max(max_drawdown) as max_drawdown, max(max_drawdown_pct) as max_drawdown_pct,
     sum(snapshots)::bigint as snapshots

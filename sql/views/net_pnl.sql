@@ -1,23 +1,20 @@
--- One row per thing that made or lost money; the sums below only group it.
+-- Sums by UTC day and coin: what is settled (sql/settled.sql), and what came since.
 
 create or replace view public.hl_net_pnl_daily_by_coin as
-with earned as (
-  select account_address, (fill_time at time zone 'UTC')::date as day, coin, 1 as fills, value as volume, closed_pnl,
-    coalesce(fee_usdc, 0) + coalesce(gas_usdc, 0) as fees, coalesce(builder_fee_usdc, 0) as builder_fees,
-    0::numeric as funding,
-    (fee_basis in ('base_at_fill_price', 'dollar_at_par') or coalesce(gas_usdc, 0) <> 0)::int as converted_fees,
-    (cost_usdc is null)::int as unpriced_fees
-  from public.hl_fill_pnl
+select e.account_address, e.day, e.coin, e.fills, trim_scale(e.volume) as volume,
+  trim_scale(e.closed_pnl) as closed_pnl, trim_scale(e.fees) as fees,
+  trim_scale(e.builder_fees) as builder_fees, trim_scale(e.funding) as funding,
+  trim_scale(e.closed_pnl - e.fees + e.funding) as net_pnl, e.converted_fees, e.unpriced_fees
+from (
+  select d.account_address, d.day, d.coin, d.fills, d.volume, d.closed_pnl, d.fees, d.builder_fees, d.funding, d.converted_fees,
+    d.unpriced_fees
+  from hl_internal.settled s join hl_internal.settled_days d
+    on d.account_address = s.account_address and d.day < (s.until_at at time zone 'UTC')::date
   union all
-  select account_address, (funding_time at time zone 'UTC')::date, coin, 0, 0, 0, 0, 0, usdc, 0, 0
-  from public.hl_funding
-)
-select account_address, day, coin, sum(fills) as fills, trim_scale(sum(volume)) as volume,
-  trim_scale(sum(closed_pnl)) as closed_pnl, trim_scale(sum(fees)) as fees,
-  trim_scale(sum(builder_fees)) as builder_fees, trim_scale(sum(funding)) as funding,
-  trim_scale(sum(closed_pnl) - sum(fees) + sum(funding)) as net_pnl,
-  sum(converted_fees) as converted_fees, sum(unpriced_fees) as unpriced_fees
-from earned group by account_address, day, coin;
+  select a.account_address, p.day, p.coin, p.fills, p.volume, p.closed_pnl, p.fees, p.builder_fees, p.funding, p.converted_fees,
+    p.unpriced_fees
+  from hl_internal.accounts a cross join lateral hl_internal.unsettled_days(a.account_address) p
+) e;
 comment on view public.hl_net_pnl_daily_by_coin is 'Net profit per UTC day and coin: closed_pnl − fees + funding.';
 comment on column public.hl_net_pnl_daily_by_coin.account_address is 'Account.';
 comment on column public.hl_net_pnl_daily_by_coin.day is 'Day in UTC.';

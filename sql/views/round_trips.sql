@@ -1,70 +1,103 @@
 -- A fill that turns a long into a short ends one trip and begins the next: it is counted in two parts. One that does not
 -- tell the position before it (taken over from an older program) is in no trip.
 
-create or replace view public.hl_round_trips as
+-- Where a chain stood before a time: what hl_internal.trips takes for the first fill behind it.
+create or replace function hl_internal.chain_before(followed text, market text, at timestamptz) returns numeric
+language sql stable
+begin atomic
+  select f.start_position::numeric + case f.side when 'buy' then f.size else -f.size end
+  from public.hl_fills f
+  where f.account_address = chain_before.followed and f.coin = chain_before.market and f.start_position is not null
+    and f.fill_time_ms < case when isfinite(chain_before.at) then (extract(epoch from chain_before.at) * 1000)::bigint else 0 end
+  order by f.fill_time_ms desc, f.block_number desc, hl_internal.action_number(f.hash) desc, f.order_id desc,
+    case f.side when 'buy' then f.start_position::numeric else -f.start_position::numeric end desc, f.trade_id desc
+  limit 1;
+end;
+comment on function hl_internal.chain_before is 'The position after the newest fill of a perp before a time; null without one.';
+
+-- Everything goes by windows over the fills of a coin: a join of them with what some of them are found to be is a loop in a
+-- loop, once the planner takes the latter for a single row.
+create or replace function hl_internal.trips(followed text, from_at timestamptz, to_at timestamptz)
+returns table (
+  account_address text, coin text, trip bigint, direction numeric, first_before numeric, last_after numeric, unbroken boolean,
+  first_ms bigint, last_ms bigint, fills bigint, max_size numeric, entry_price numeric, exit_price numeric, closed_pnl numeric,
+  fees numeric, unpriced boolean, liquidated boolean, is_last boolean)
+language sql stable
+begin atomic
 with moves as (
-  select account_address, coin, fill_time_ms, order_id, trade_id, side, size, price, closed_pnl, liquidated, cost_usdc,
-    block_number, action_number,
-    start_position::numeric as start_at, case side when 'buy' then size else -size end as moved,
-    start_position::numeric + case side when 'buy' then size else -size end as end_at
-  from public.hl_fill_pnl where market = 'perp' and start_position is not null
+  select f.coin, f.fill_time_ms, f.order_id, f.trade_id, f.side, f.size, f.price, f.closed_pnl, f.liquidated, f.cost_usdc,
+    f.block_number, f.action_number, f.start_position::numeric as start_at, case f.side when 'buy' then f.size else -f.size end as moved,
+    f.start_position::numeric + case f.side when 'buy' then f.size else -f.size end as end_at
+  from public.hl_fill_pnl f
+  where f.account_address = trips.followed and f.market = 'perp' and f.start_position is not null
+    and f.fill_time >= trips.from_at and f.fill_time < trips.to_at
 ),
 -- Transactions of one millisecond have their order in their hashes, the fills of one order follow its direction; that is
 -- all there is to know in most milliseconds.
 guessed as (
-  select m.*, row_number() over chain as guess, lag(end_at) over chain as link,
-    count(*) over (partition by account_address, coin, fill_time_ms) as crowd
+  select m.*, row_number() over chain as guess,
+    coalesce(lag(m.end_at) over chain, hl_internal.chain_before(trips.followed, m.coin, trips.from_at)) as link
   from moves m
-  window chain as (partition by account_address, coin
-    order by fill_time_ms, block_number, action_number, order_id, case side when 'buy' then start_at else -start_at end, trade_id)
+  window chain as (partition by m.coin
+    order by m.fill_time_ms, m.block_number, m.action_number, m.order_id, case m.side when 'buy' then m.start_at else -m.start_at end,
+      m.trade_id)
+),
+crowds as (
+  select g.*, min(g.guess) over moment as first_guess,
+    count(*) over moment > 1 and coalesce(bool_or(g.link <> g.start_at) over moment, false) as is_knot
+  from guessed g window moment as (partition by g.coin, g.fill_time_ms)
 ),
 knots as (
-  select account_address, coin, fill_time_ms, min(guess) as first_guess,
-    hl_internal.chain_order(array_agg(start_at order by guess), array_agg(end_at order by guess),
-                            (array_agg(trim_scale(link) order by guess))[1]) as ranks
-  from guessed where crowd > 1 group by account_address, coin, fill_time_ms
-  having not bool_and(coalesce(link = start_at, true))
+  select c.*, case when c.is_knot and c.guess = c.first_guess then hl_internal.chain_order(
+      array_agg(c.start_at) filter (where c.is_knot) over moment, array_agg(c.end_at) filter (where c.is_knot) over moment,
+      trim_scale(c.link)) end as ranks
+  from crowds c
+  window moment as (partition by c.coin, c.fill_time_ms order by c.guess
+    rows between unbounded preceding and unbounded following)
 ),
 chained as (
-  select g.*, coalesce(k.first_guess - 1 + k.ranks[(g.guess - k.first_guess + 1)::integer], g.guess) as place
-  from guessed g left join knots k using (account_address, coin, fill_time_ms)
+  select k.*, case when k.is_knot
+    then k.first_guess - 1 + (first_value(k.ranks) over moment)[(k.guess - k.first_guess + 1)::integer] else k.guess end as place
+  from knots k window moment as (partition by k.coin, k.fill_time_ms order by k.guess)
 ),
 split as (
-  select m.*, case when sign(start_at) * sign(moved) < 0 then least(abs(start_at), size) else 0 end as closing
+  select m.*, case when sign(m.start_at) * sign(m.moved) < 0 then least(abs(m.start_at), m.size) else 0 end as closing
   from chained m
 ),
 parts as (
   select s.*, v.part, v.opens, v.part_size,
-    case when v.part = 1 then start_at else 0 end as before,
-    case when v.opens then end_at else start_at + sign(moved) * v.part_size end as after,
-    case when v.opens then 0 else closed_pnl end as part_pnl,
-    case when size = closing or closing = 0 then cost_usdc
-         when v.opens then cost_usdc - cost_usdc * closing / size else cost_usdc * closing / size end as part_fee
+    case when v.part = 1 then s.start_at else 0 end as before,
+    case when v.opens then s.end_at else s.start_at + sign(s.moved) * v.part_size end as after,
+    case when v.opens then 0 else s.closed_pnl end as part_pnl,
+    case when s.size = s.closing or s.closing = 0 then s.cost_usdc
+         when v.opens then s.cost_usdc - s.cost_usdc * s.closing / s.size else s.cost_usdc * s.closing / s.size end as part_fee
   from split s
   cross join lateral (values
-    (1, false, closing), (case when closing > 0 then 2 else 1 end, true, size - closing)
+    (1, false, s.closing), (case when s.closing > 0 then 2 else 1 end, true, s.size - s.closing)
   ) as v(part, opens, part_size)
   where v.part_size > 0
 ),
 numbered as (
-  select p.*, lag(after) over chain as came_from, sum((before = 0)::int) over chain as trip
+  select p.*, lag(p.after) over chain as came_from, sum((p.before = 0)::int) over chain as trip
   from parts p
-  window chain as (partition by account_address, coin order by place, part)
-),
-trips as (
-  select account_address, coin, trip,
-    (array_agg(sign(coalesce(nullif(before, 0), after)) order by place, part))[1] as direction,
-    (array_agg(before order by place, part))[1] as first_before,
-    (array_agg(after order by place desc, part desc))[1] as last_after,
-    bool_and(came_from is null or came_from = before) as unbroken,
-    min(fill_time_ms) as first_ms, max(fill_time_ms) as last_ms, count(*) as fills,
-    max(greatest(abs(before), abs(after))) as max_size,
-    sum(part_size * price) filter (where opens) / nullif(sum(part_size) filter (where opens), 0) as entry_price,
-    sum(part_size * price) filter (where not opens) / nullif(sum(part_size) filter (where not opens), 0) as exit_price,
-    sum(part_pnl) as closed_pnl, coalesce(sum(part_fee), 0) as fees, bool_or(part_fee is null) as unpriced,
-    bool_or(liquidated) as liquidated, lead(trip) over (partition by account_address, coin order by trip) as next_trip
-  from numbered group by account_address, coin, trip
+  window chain as (partition by p.coin order by p.place, p.part)
 )
+select trips.followed, n.coin, n.trip,
+  (array_agg(sign(coalesce(nullif(n.before, 0), n.after)) order by n.place, n.part))[1] as direction,
+  (array_agg(n.before order by n.place, n.part))[1] as first_before,
+  (array_agg(n.after order by n.place desc, n.part desc))[1] as last_after,
+  bool_and(n.came_from is null or n.came_from = n.before) as unbroken,
+  min(n.fill_time_ms) as first_ms, max(n.fill_time_ms) as last_ms, count(*) as fills,
+  max(greatest(abs(n.before), abs(n.after))) as max_size,
+  sum(n.part_size * n.price) filter (where n.opens) / nullif(sum(n.part_size) filter (where n.opens), 0) as entry_price,
+  sum(n.part_size * n.price) filter (where not n.opens) / nullif(sum(n.part_size) filter (where not n.opens), 0) as exit_price,
+  sum(n.part_pnl) as closed_pnl, coalesce(sum(n.part_fee), 0) as fees, bool_or(n.part_fee is null) as unpriced,
+  bool_or(n.liquidated) as liquidated, lead(n.trip) over (partition by n.coin order by n.trip) is null as is_last
+from numbered n group by n.coin, n.trip;
+end;
+comment on function hl_internal.trips is 'The round trips of the fills of an account in [from_at, to_at), of which those that the bounds cut are parts. Trip 0 of a coin is the part of one that was open before.';
+
+create or replace view public.hl_round_trips as
 select t.account_address, t.coin, t.trip, case when t.direction > 0 then 'long' else 'short' end as side,
   case when t.first_before = 0 then to_timestamp(t.first_ms / 1000.0) end as opened_at,
   case when t.last_after = 0 then to_timestamp(t.last_ms / 1000.0) end as closed_at,
@@ -73,8 +106,9 @@ select t.account_address, t.coin, t.trip, case when t.direction > 0 then 'long' 
   trim_scale(round(t.entry_price, 10)) as entry_price, trim_scale(round(t.exit_price, 10)) as exit_price,
   trim_scale(t.closed_pnl) as closed_pnl, trim_scale(round(t.fees, 10)) as fees, trim_scale(f.funding) as funding,
   trim_scale(round(t.closed_pnl - t.fees + f.funding, 10)) as net_pnl,
-  t.liquidated, t.first_before = 0 and t.unbroken and not t.unpriced and (t.last_after = 0 or t.next_trip is null) as complete
-from trips t
+  t.liquidated, t.first_before = 0 and t.unbroken and not t.unpriced and (t.last_after = 0 or t.is_last) as complete
+from hl_internal.accounts a
+cross join lateral hl_internal.trips(a.account_address, '-infinity', 'infinity') t
 cross join lateral (
   select coalesce(sum(x.usdc), 0) as funding from public.hl_funding x
   where x.account_address = t.account_address and x.coin = t.coin and x.funding_time_ms >= t.first_ms

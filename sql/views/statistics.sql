@@ -1,26 +1,9 @@
 -- How an account trades.
 
+-- Each part is counted for one account: what many accounts would be joined by is estimated far too high (and compiled) or
+-- too low (and looped over).
+
 create or replace view public.hl_statistics as
-with trips as (
-  select account_address, count(*) as trades,
-    count(*) filter (where net_pnl > 0) as wins, count(*) filter (where net_pnl < 0) as losses,
-    avg(net_pnl) filter (where net_pnl > 0) as average_win, avg(net_pnl) filter (where net_pnl < 0) as average_loss,
-    coalesce(sum(net_pnl) filter (where net_pnl > 0), 0) as won, coalesce(-sum(net_pnl) filter (where net_pnl < 0), 0) as lost,
-    avg(net_pnl) as expectancy, max(net_pnl) as best_trade, min(net_pnl) as worst_trade, avg(seconds) as average_seconds
-  from public.hl_round_trips where complete and closed_at is not null group by account_address
-),
-totals as (
-  select account_address, sum(fills)::bigint as fills, sum(volume) as volume, sum(closed_pnl) as closed_pnl,
-    sum(fees) as fees, sum(funding) as funding, sum(net_pnl) as net_pnl, min(first_day) as first_day,
-    max(last_day) as last_day, sum(unpriced_fees)::bigint as unpriced_fees
-  from public.hl_net_pnl_by_coin group by account_address
-),
-daily as (
-  select account_address, count(return_pct) as days, avg(return_pct) as mean, stddev_samp(return_pct) as deviation,
-    case when count(max_drawdown) = count(*) then max(max_drawdown) end as max_drawdown,
-    case when count(max_drawdown) = count(*) then max(max_drawdown_pct) end as max_drawdown_pct
-  from public.hl_equity_daily group by account_address
-)
 select a.account_address, t.first_day, t.last_day, coalesce(t.fills, 0) as fills,
   trim_scale(coalesce(t.volume, 0)) as volume, trim_scale(coalesce(t.closed_pnl, 0)) as closed_pnl,
   trim_scale(coalesce(t.fees, 0)) as fees, trim_scale(coalesce(t.funding, 0)) as funding,
@@ -36,9 +19,31 @@ select a.account_address, t.first_day, t.last_day, coalesce(t.fills, 0) as fills
   case when d.days >= 2 then trim_scale(round(sqrt(365.0) * d.mean / nullif(d.deviation, 0), 4)) end as sharpe,
   d.max_drawdown, d.max_drawdown_pct, e.profit
 from hl_internal.accounts a
-left join totals t using (account_address)
-left join trips r using (account_address)
-left join daily d using (account_address)
+cross join lateral (
+  select sum(p.fills)::bigint as fills, sum(p.volume) as volume, sum(p.closed_pnl) as closed_pnl, sum(p.fees) as fees,
+    sum(p.funding) as funding, sum(p.net_pnl) as net_pnl, min(p.day) as first_day, max(p.day) as last_day,
+    sum(p.unpriced_fees)::bigint as unpriced_fees
+  from public.hl_net_pnl_daily_by_coin p where p.account_address = a.account_address
+) t
+cross join lateral (
+  select sum(c.trades)::bigint as trades, sum(c.wins)::bigint as wins, sum(c.losses)::bigint as losses,
+    sum(c.won) / nullif(sum(c.wins), 0) as average_win, -sum(c.lost) / nullif(sum(c.losses), 0) as average_loss,
+    sum(c.won) as won, sum(c.lost) as lost, sum(c.net) / nullif(sum(c.trades), 0) as expectancy, max(c.best) as best_trade,
+    min(c.worst) as worst_trade, sum(c.seconds) / nullif(sum(c.trades), 0) as average_seconds
+  from (
+    select k.trades, k.wins, k.losses, k.won, k.lost, k.net, k.best, k.worst, k.seconds from hl_internal.settled_days k
+    where k.account_address = a.account_address and k.trades > 0
+    union all
+    select p.trades, p.wins, p.losses, p.won, p.lost, p.net, p.best, p.worst, p.seconds
+    from hl_internal.unsettled_trades(a.account_address) p
+  ) c
+) r
+cross join lateral (
+  select count(v.return_pct) as days, avg(v.return_pct) as mean, stddev_samp(v.return_pct) as deviation,
+    case when count(v.max_drawdown) = count(*) then max(v.max_drawdown) end as max_drawdown,
+    case when count(v.max_drawdown) = count(*) then max(v.max_drawdown_pct) end as max_drawdown_pct
+  from public.hl_equity_daily v where v.account_address = a.account_address
+) d
 left join lateral (
   select case when s.is_known then s.profit end as profit from hl_internal.equity_stretches s
   where s.account_address = a.account_address order by s.first_ms desc limit 1

@@ -10,6 +10,7 @@ import { alertsOutput } from "./alertsOutput.ts";
 import type { Context } from "./command.ts";
 import { httpOutput } from "./httpOutput.ts";
 import { retentionOutput } from "./retentionOutput.ts";
+import { settlingOutput } from "./settlingOutput.ts";
 import { webhooksOutput } from "./webhooksOutput.ts";
 import type { Following, OutputDatabases } from "./wire.ts";
 
@@ -27,7 +28,13 @@ export type StartOutput = (deps: OutputDeps) => Promise<Service | null>;
 const RETRY_MS = 1_000;
 
 /** In the order of starting. */
-const OUTPUTS: readonly StartOutput[] = [httpOutput, webhooksOutput, alertsOutput, retentionOutput];
+const OUTPUTS: readonly StartOutput[] = [
+  httpOutput,
+  webhooksOutput,
+  alertsOutput,
+  retentionOutput,
+  settlingOutput,
+];
 
 /** What is started is stopped with the program. */
 export async function startOutputs(following: Omit<OutputDeps, "attempts">): Promise<void> {

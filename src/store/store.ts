@@ -73,6 +73,10 @@ export interface DatabaseStore extends Store, Leases {
   quarantined(afterDigest: string, limit: number): Promise<Quarantined[]>;
   /** Forgets a message that was understood after all. */
   releaseQuarantined(digest: string): Promise<void>;
+  /** Sums up the next stretch of the trades of an account, for what asks for all of them; false when there is none. */
+  settle(account: Address, nowMs: number): Promise<boolean>;
+  /** The same for every account, until nothing is left or the time is over. */
+  settleAll(now: () => number, forMs: number, signal: AbortSignal): Promise<void>;
   /** Deletes what is older than `retention`, a bounded number of rows per call; returns how much went, by table. */
   prune(retention: Retention, nowMs: number): Promise<Record<string, number>>;
 }
@@ -90,6 +94,9 @@ const COUNTED = [
   "hl_internal.outbox",
   "hl_internal.quarantine",
 ] as const;
+
+const ACCOUNTS = `select account_address as account, alias, since_ms as "sinceMs", mode from hl_internal.accounts
+  order by account_address`;
 
 const PARTITIONED = ["hl_trades", "hl_mids", "hl_books", "hl_asset_ctxs"] as const;
 
@@ -223,6 +230,13 @@ function applyCall({ quarantine = [], ...lists }: Batch): { sql: string; params:
 }
 
 export function openStore(database: Database): DatabaseStore {
+  const settle = async (account: Address, nowMs: number): Promise<boolean> => {
+    const [row] = await database.query<{ settled: boolean }>(
+      "select hl_internal.settle($1, to_timestamp($2::bigint / 1000.0)) as settled",
+      [account, nowMs],
+    );
+    return row!.settled;
+  };
   const rows = <R>(sql: string, params: readonly unknown[]): Promise<R[]> =>
     database.query<R & Row>(sql, params);
   const positionsOf = (account: Address): Promise<PositionRow[]> =>
@@ -411,12 +425,7 @@ export function openStore(database: Database): DatabaseStore {
       return row?.percent ?? null;
     },
 
-    accounts: () =>
-      rows<AccountRow>(
-        `select account_address as account, alias, since_ms as "sinceMs", mode from hl_internal.accounts
-         order by account_address`,
-        [],
-      ),
+    accounts: () => rows<AccountRow>(ACCOUNTS, []),
 
     async counts() {
       const readable = await rows<{ table: string }>(
@@ -440,6 +449,15 @@ export function openStore(database: Database): DatabaseStore {
 
     async releaseQuarantined(digest) {
       await rows("delete from hl_internal.quarantine where digest = $1", [digest]);
+    },
+
+    settle,
+
+    async settleAll(now, forMs, signal) {
+      const endsMs = now() + forMs;
+      for (const { account } of await rows<AccountRow>(ACCOUNTS, [])) {
+        while (!signal.aborted && now() < endsMs && (await settle(account, now())));
+      }
     },
 
     async prune(retention, nowMs) {

@@ -14,6 +14,8 @@ import { connectVenue, engineConfig, openMigrated } from "../wire.ts";
 
 /** A database that refuses this often in one pass ends it with exit code 6. */
 const COMMIT_ATTEMPTS = 8;
+/** What a pass spends at its end on the sums that views read. */
+const SETTLE_MS = 1_000;
 
 export const sync: Command = {
   name: "sync",
@@ -71,6 +73,12 @@ export async function passes(context: Context, pass: (account: Account) => Promi
         failures.push(...account.failures.map(({ error }) => error));
       }
       print(report(options.json, written, clock.now() - startedAtMs));
+      // What is left of a long history is summed up by the next one.
+      await store
+        .settleAll(() => clock.now(), SETTLE_MS, signal)
+        .catch((error: unknown) =>
+          log.warn("trades could not be summed up, the next pass tries again", { error }),
+        );
       const fatal = failures.find((error) => options.once || !isOfTheVenue(error));
       if (fatal) throw fatal;
       if (options.once) return EXIT.ok;

@@ -195,7 +195,7 @@ export class Observer {
   }
 }
 
-const COVERAGE_SQL = `
+export const COVERAGE_SQL = `
   select a.account_address as account, a.since_ms as "sinceMs",
     (select json_agg(json_build_object('stream', c.stream, 'grade', c.grade, 'fromMs', c.from_ms, 'toMs', c.to_ms,
        'reason', c.reason))

@@ -1,0 +1,227 @@
+/**
+ * What a page, alerts, metrics, the terminal and the export ask of the database, and how long each takes with 10⁴, 10⁵ and
+ * 10⁶ fills of one account beside others: on a connection that has asked nothing yet, then the median of five, before
+ * `analyze` and after it. The queries are those of the source: its functions are called.
+ *
+ *   npm run bench -- views [--fills 10000,100000,1000000] [--database postgres://…] [--plans]
+ *
+ * `--database` names one of its own: everything of hlsync in it is made anew. `--plans` prints the plan of whatever is slower
+ * than the bound.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { readDigest, readSince } from "../src/outputs/alerts/alertStore.ts";
+import { observeAccounts, observeSlowly } from "../src/outputs/alerts/observe.ts";
+import { EXPORTS, exportedColumns, exportedRows } from "../src/outputs/exports.ts";
+import { COVERAGE_SQL } from "../src/outputs/http/observer.ts";
+import * as read from "../src/outputs/http/reads.ts";
+import { readToday } from "../src/outputs/terminal/gather.ts";
+import { systemClock } from "../src/runtime/clock.ts";
+import { silentLog } from "../src/runtime/log.ts";
+import type { Database, Queryable } from "../src/store/database.ts";
+import { openEmbedded } from "../src/store/embedded.ts";
+import { migrate } from "../src/store/migrate.ts";
+import { openPostgres } from "../src/store/postgres.ts";
+import { openStore } from "../src/store/store.ts";
+import { makeBusyAccount } from "./busyAccount.ts";
+
+const { values } = parseArgs({
+  options: {
+    fills: { type: "string", default: "10000,100000,1000000" },
+    database: { type: "string" },
+    plans: { type: "boolean", default: false },
+    exports: { type: "boolean", default: false },
+  },
+});
+const SIZES = values.fills.split(",").map(Number);
+const ROUNDS = 5;
+/** What a page asks is answered within this. */
+const BOUND_MS = 50;
+/** Given up after this. */
+const PATIENCE_MS = 120_000;
+const DAY_MS = 86_400_000;
+const ACCOUNT = `0x${"1".repeat(40)}`;
+const NOW_MS = Date.now();
+
+type Asked = (db: Queryable) => Promise<unknown>;
+const PAGE: read.Page = { limit: 50, beforeMs: null, fromMs: null };
+const MIDDLE: read.Page = { ...PAGE, beforeMs: NOW_MS - 180 * DAY_MS };
+const day = (ms: number) => new Date(ms).toISOString().slice(0, 10);
+const YEAR = [NOW_MS - 365 * DAY_MS, NOW_MS] as const;
+const pnl =
+  (by: read.PnlBy, days: number): Asked =>
+  (db) =>
+    read.readPnl(db, ACCOUNT, by, day(NOW_MS - days * DAY_MS), day(NOW_MS));
+
+const OF_PAGE: Record<string, Asked> = {
+  accounts: (db) => read.readAccounts(db),
+  overview: (db) => read.readOverview(db, ACCOUNT, NOW_MS),
+  drawdown: (db) => read.readDrawdown(db, ACCOUNT),
+  positions: (db) => read.readPositions(db, ACCOUNT),
+  "open orders": (db) => read.readOpenOrders(db, ACCOUNT),
+  balances: (db) => read.readBalances(db, ACCOUNT),
+  ...Object.fromEntries(
+    (Object.keys(read.LISTINGS) as read.ListingName[]).flatMap((name): [string, Asked][] => [
+      [`${name}: newest`, (db) => read.readPage(db, name, ACCOUNT, PAGE)],
+      [`${name}: half a year ago`, (db) => read.readPage(db, name, ACCOUNT, MIDDLE)],
+      [`${name}: how many`, (db) => read.countRows(db, name, ACCOUNT, null)],
+    ]),
+  ),
+  "equity of a day": (db) => read.readEquity(db, ACCOUNT, NOW_MS - DAY_MS, NOW_MS, 500),
+  "equity of a year": (db) => read.readEquity(db, ACCOUNT, ...YEAR, 500),
+  flows: (db) => read.readFlows(db, ACCOUNT, ...YEAR),
+  "pnl of 30 days by day": pnl("day", 30),
+  "pnl of 30 days by coin": pnl("coin", 30),
+  "pnl of a year by day": pnl("day", 365),
+  "pnl of all time by day": pnl("day", 20_000),
+  "pnl of all time by coin": pnl("coin", 20_000),
+  statistics: (db) => read.readStatistics(db, ACCOUNT),
+  coverage: (db) => read.readCoverage(db, ACCOUNT),
+  drift: (db) => read.readDrift(db, ACCOUNT, PAGE),
+  latency: (db) => read.readLatency(db, NOW_MS - 6 * 3_600_000),
+  "alerts shown": (db) => read.readAlerts(db, ACCOUNT, PAGE),
+  deliveries: (db) => read.readDeliveries(db, PAGE),
+};
+
+const store = (db: Queryable) => openStore(db as Database);
+const OF_OTHERS: Record<string, Asked> = {
+  "alerts: accounts": (db) => observeAccounts(db, [], [ACCOUNT]),
+  "alerts: slow ones": (db) => observeSlowly(db, [ACCOUNT], NOW_MS),
+  "alerts: digest of a day": (db) => readDigest(db, ACCOUNT, day(NOW_MS - 100 * DAY_MS)),
+  "alerts: since": (db) => readSince(db, ACCOUNT),
+  "metrics: outputs": (db) => read.readOutputFigures(db, NOW_MS - DAY_MS),
+  "metrics: coverage": (db) => db.query(COVERAGE_SQL),
+  "terminal: today": (db) => readToday(db, ACCOUNT, null, NOW_MS),
+  "engine: open account": (db) => store(db).openAccount(ACCOUNT, null, null),
+  "engine: orders known by fills": (db) =>
+    store(db).ordersKnownByFills(ACCOUNT, NOW_MS - 3_600_000, NOW_MS, Number.MAX_SAFE_INTEGER, 100),
+  "engine: drawdown of 30 days": (db) => store(db).drawdownPct(ACCOUNT, NOW_MS - 30 * DAY_MS),
+  "engine: fills of a day": (db) => store(db).fills(ACCOUNT, NOW_MS - DAY_MS, NOW_MS),
+  "verify: money tie": (db) => store(db).moneyTie(ACCOUNT),
+};
+
+/** A page of each table; a computed view as a whole. */
+const OF_EXPORT: Record<string, Asked> = Object.fromEntries(
+  Object.keys(EXPORTS).map((name): [string, Asked] => [
+    `export: ${name}`,
+    async (db) => exportedRows(db, name, await exportedColumns(db, name), ACCOUNT, null).next(),
+  ]),
+);
+
+interface Times {
+  cold: number;
+  usual: number;
+}
+
+const timed = async (asked: Asked, db: Queryable): Promise<number> => {
+  const began = performance.now();
+  try {
+    await asked(db);
+  } catch (error) {
+    if (performance.now() - began < PATIENCE_MS) throw error;
+    return Number.POSITIVE_INFINITY;
+  }
+  return performance.now() - began;
+};
+
+async function measure(url: string, asked: Asked): Promise<Times> {
+  const fresh = openPostgres(url, { statementTimeoutMs: PATIENCE_MS });
+  const cold = await timed(asked, fresh);
+  const times: number[] = [];
+  // One that takes seconds tells enough the first time.
+  for (let round = 0; round < (cold > 3_000 ? 0 : ROUNDS); round++) times.push(await timed(asked, fresh));
+  await fresh.close();
+  times.sort((a, b) => a - b);
+  return { cold, usual: times.length > 0 ? times[times.length >> 1]! : cold };
+}
+
+/** Prints what the server does for one question. */
+async function explain(db: Database, asked: Asked): Promise<void> {
+  const explained: Queryable = {
+    async query(sql, params, patience) {
+      const plan = await db.query(`explain (analyze, buffers) ${sql}`, params, { timeoutMs: PATIENCE_MS });
+      console.log(sql, "\n", plan.map((row) => Object.values(row)[0]).join("\n"));
+      return db.query(sql, params, patience);
+    },
+  };
+  await asked(explained).catch(console.error);
+}
+
+async function fill(db: Database, fills: number): Promise<void> {
+  await makeBusyAccount(db, ACCOUNT, { fills, coins: 40, days: 365, nowMs: NOW_MS });
+  await makeBusyAccount(db, `0x${"2".repeat(40)}`, { fills: fills / 10, coins: 10, days: 60, nowMs: NOW_MS });
+  for (let n = 0; n < 20; n++)
+    await makeBusyAccount(db, `0x3${String(n).padStart(39, "0")}`, {
+      fills: 100,
+      coins: 5,
+      days: 3,
+      nowMs: NOW_MS,
+    });
+}
+
+const shown = (ms: number) =>
+  ms === Number.POSITIVE_INFINITY ? `> ${PATIENCE_MS / 1_000} s` : ms >= 10 ? ms.toFixed(0) : ms.toFixed(1);
+
+async function run(url: string): Promise<void> {
+  const slow: string[] = [];
+  const questions = { ...OF_PAGE, ...OF_OTHERS, ...(values.exports ? OF_EXPORT : {}) };
+  const columns = Object.fromEntries(Object.keys(questions).map((name): [string, string[]] => [name, []]));
+  const db = openPostgres(url, { statementTimeoutMs: 10 * 60_000 });
+  const [version] = await db.query<{ v: string }>("select split_part(version(), ' on ', 1) as v");
+  console.log(
+    `${version!.v}, load ${loadavg()[0]!.toFixed(1)}; milliseconds: first call of a connection, then the median of ${ROUNDS}`,
+  );
+  const heads: string[] = [];
+  for (const fills of SIZES) {
+    await db.query(
+      "drop schema if exists hl_internal cascade; drop schema public cascade; create schema public",
+    );
+    await migrate(db);
+    // Otherwise the server may look at the tables by itself in the middle.
+    for (const table of ["hl_fills", "hl_orders", "hl_order_events", "hl_funding", "hl_dashboard"])
+      await db.query(`alter table public.${table} set (autovacuum_enabled = off)`);
+    const began = performance.now();
+    await fill(db, fills);
+    const made = performance.now();
+    while (await openStore(db).settle(ACCOUNT, NOW_MS));
+    const seconds = (from: number, to: number) => ((to - from) / 1_000).toFixed(0);
+    console.error(
+      `${fills} fills: made in ${seconds(began, made)} s, settled in ${seconds(made, performance.now())} s`,
+    );
+    for (const isAnalyzed of [false, true]) {
+      if (isAnalyzed) await db.query("vacuum analyze");
+      heads.push(`${fills.toExponential(0).replace("e+", "·10^")}${isAnalyzed ? ", analyzed" : ""}`);
+      for (const [name, asked] of Object.entries(questions)) {
+        const { cold, usual } = await measure(url, asked);
+        columns[name]!.push(`${shown(cold)} / ${shown(usual)}`);
+        if (!(usual <= BOUND_MS)) {
+          console.error(
+            `${fills} ${isAnalyzed ? "analyzed" : "not analyzed"}: ${name} ${shown(cold)} / ${shown(usual)}`,
+          );
+          if (name in OF_PAGE && fills === SIZES.at(-1) && isAnalyzed) slow.push(name);
+          if (values.plans) await explain(db, asked);
+        }
+      }
+    }
+  }
+  await db.close();
+  console.log(`| asked | ${heads.join(" | ")} |\n|---|${heads.map(() => "---|").join("")}`);
+  for (const [name, cells] of Object.entries(columns)) console.log(`| ${name} | ${cells.join(" | ")} |`);
+  console.log(
+    slow.length === 0
+      ? `All that a page asks: within ${BOUND_MS} ms.`
+      : `Beyond ${BOUND_MS} ms: ${slow.join(", ")}.`,
+  );
+}
+
+if (values.database) {
+  await run(values.database);
+} else {
+  const folder = mkdtempSync(join(tmpdir(), "hlsync-bench-"));
+  const embedded = await openEmbedded(folder, { clock: systemClock, log: silentLog });
+  await run(embedded.url);
+  await embedded.release();
+  rmSync(folder, { recursive: true });
+}

@@ -1,0 +1,316 @@
+-- Sums over all trades of an account, kept for what is old enough not to change any more (ADR 0011): whoever asks for them
+-- reads a row per coin and day and the fills that came since, not a million fills. The definitions below say what a sum is over
+-- any span of time; settle() sets it down for one, views add the span that is not settled.
+
+-- One row per thing that made or lost money; the sums only group it.
+create or replace function hl_internal.earned(followed text, from_at timestamptz, to_at timestamptz)
+returns table (
+  coin text, day date, fills integer, volume numeric, closed_pnl numeric, fees numeric, builder_fees numeric, funding numeric,
+  converted_fees integer, unpriced_fees integer, has_gas boolean)
+language sql stable
+begin atomic
+  select f.coin, (f.fill_time at time zone 'UTC')::date as day, 1 as fills, f.value as volume, f.closed_pnl,
+    coalesce(f.fee_usdc, 0) + coalesce(f.gas_usdc, 0) as fees, coalesce(f.builder_fee_usdc, 0) as builder_fees,
+    0::numeric as funding,
+    (f.fee_basis in ('base_at_fill_price', 'dollar_at_par') or coalesce(f.gas_usdc, 0) <> 0)::int as converted_fees,
+    (f.cost_usdc is null)::int as unpriced_fees, coalesce(f.priority_gas, 0) <> 0 as has_gas
+  from public.hl_fill_pnl f
+  where f.account_address = earned.followed and f.fill_time >= earned.from_at and f.fill_time < earned.to_at
+  union all
+  select p.coin, (p.funding_time at time zone 'UTC')::date, 0, 0, 0, 0, 0, p.usdc, 0, 0, false
+  from public.hl_funding p
+  where p.account_address = earned.followed and p.funding_time >= earned.from_at and p.funding_time < earned.to_at;
+end;
+comment on function hl_internal.earned is 'What made or lost money of an account in [from_at, to_at).';
+
+create or replace function hl_internal.settled_until(followed text) returns timestamptz
+language sql stable
+begin atomic
+  select coalesce((select s.until_at from hl_internal.settled s where s.account_address = settled_until.followed), '-infinity');
+end;
+comment on function hl_internal.settled_until is 'Everything of an account before this is settled.';
+
+-- The newest settled day with fills of each coin: where its last trip stands. A step per coin, however many days there are.
+create or replace function hl_internal.settled_trips(followed text) returns setof hl_internal.settled_days
+language sql stable
+begin atomic
+  with recursive coins as (
+    (select d.coin from hl_internal.settled_days d where d.account_address = settled_trips.followed order by d.coin limit 1)
+    union all
+    select (select d.coin from hl_internal.settled_days d
+            where d.account_address = settled_trips.followed and d.coin > c.coin order by d.coin limit 1)
+    from coins c where c.coin is not null
+  )
+  select s.* from coins c
+  cross join lateral (
+    select d.* from hl_internal.settled_days d
+    where d.account_address = settled_trips.followed and d.coin = c.coin and d.trip_first_ms is not null
+    order by d.day desc limit 1
+  ) s
+  where c.coin is not null;
+end;
+comment on function hl_internal.settled_trips is 'The last settled row with a trip of every coin of an account.';
+
+-- The trips of [settled_until, to_at), continued from the settled ones. The last trip of a coin that is settled is not counted
+-- there: it is the first one here, whether it goes on or not.
+create or replace function hl_internal.trips_since_settled(followed text, to_at timestamptz)
+returns table (
+  coin text, trip bigint, first_ms bigint, last_ms bigint, first_before numeric, last_after numeric, unbroken boolean,
+  closed_pnl numeric, fees numeric, unpriced boolean, is_last boolean, is_found boolean, seconds numeric, net_pnl numeric)
+language sql stable
+begin atomic
+  with kept as materialized (
+    select * from hl_internal.settled_trips(trips_since_settled.followed)
+  ),
+  found as materialized (
+    select t.*, row_number() over (partition by t.coin order by t.trip) = 1 as is_first
+    from hl_internal.trips(trips_since_settled.followed, hl_internal.settled_until(trips_since_settled.followed),
+      trips_since_settled.to_at) t
+  ),
+  -- Of a coin: the kept trip, unless it goes on, and what was found.
+  joined as (
+    select k.coin, -1::bigint as trip, k.trip_first_ms as first_ms, k.trip_last_ms as last_ms, k.trip_first_before as first_before,
+      k.trip_last_after as last_after, k.trip_unbroken as unbroken, k.trip_closed_pnl as closed_pnl, k.trip_fees as fees,
+      k.trip_unpriced as unpriced, f.coin is null as is_last, false as is_found
+    from kept k left join found f on f.coin = k.coin and f.is_first
+    where f.trip is distinct from 0
+    union all
+    select f.coin, f.trip, case when k.goes_on then k.trip_first_ms else f.first_ms end, f.last_ms,
+      case when k.goes_on then k.trip_first_before else f.first_before end, f.last_after,
+      f.unbroken and coalesce(k.trip_last_after = f.first_before, true) and (not k.goes_on or k.trip_unbroken),
+      f.closed_pnl + case when k.goes_on then k.trip_closed_pnl else 0 end,
+      f.fees + case when k.goes_on then k.trip_fees else 0 end,
+      f.unpriced or (k.goes_on and k.trip_unpriced), f.is_last, true
+    from found f
+    left join lateral (
+      select k.*, f.trip = 0 as goes_on from kept k where k.coin = f.coin and f.is_first
+    ) s on true
+    cross join lateral (
+      select coalesce(s.goes_on, false) as goes_on, s.trip_first_ms, s.trip_first_before, s.trip_last_after, s.trip_unbroken,
+        s.trip_closed_pnl, s.trip_fees, s.trip_unpriced
+    ) k
+  )
+  select j.*, case when whole.is_whole then trim_scale((j.last_ms - j.first_ms) / 1000.0) end,
+    case when whole.is_whole then (
+      select trim_scale(round(j.closed_pnl - j.fees + coalesce(sum(x.usdc), 0), 10)) from public.hl_funding x
+      where x.account_address = trips_since_settled.followed and x.coin = j.coin
+        and x.funding_time_ms between j.first_ms and j.last_ms) end
+  from joined j
+  cross join lateral (
+    select j.first_before = 0 and j.last_after = 0 and j.unbroken and not j.unpriced as is_whole
+  ) whole;
+end;
+comment on function hl_internal.trips_since_settled is 'The round trips of an account that are not counted in settled_days, to_at exclusive; seconds and net_pnl of those that are closed and complete.';
+
+-- For views. The planner knows nothing of how little is not settled: apart from the indexes it is left no way.
+create or replace function hl_internal.unsettled_days(followed text)
+returns table (
+  day date, coin text, fills bigint, volume numeric, closed_pnl numeric, fees numeric, builder_fees numeric, funding numeric,
+  converted_fees bigint, unpriced_fees bigint)
+language sql stable rows 50 set enable_seqscan = off set enable_bitmapscan = off
+begin atomic
+  select e.day, e.coin, sum(e.fills)::bigint, sum(e.volume), sum(e.closed_pnl), sum(e.fees), sum(e.builder_fees), sum(e.funding),
+    sum(e.converted_fees)::bigint, sum(e.unpriced_fees)::bigint
+  from (
+    select n.day, n.coin, n.fills::bigint as fills, n.volume, n.closed_pnl, n.fees, n.builder_fees, n.funding,
+      n.converted_fees::bigint as converted_fees, n.unpriced_fees::bigint as unpriced_fees
+    from hl_internal.earned(unsettled_days.followed, hl_internal.settled_until(unsettled_days.followed), 'infinity') n
+    union all
+    select d.day, d.coin, d.fills, d.volume, d.closed_pnl, d.fees, d.builder_fees, d.funding, d.converted_fees, d.unpriced_fees
+    from hl_internal.settled s join hl_internal.settled_days d
+      on d.account_address = s.account_address and d.day = (s.until_at at time zone 'UTC')::date
+    where s.account_address = unsettled_days.followed
+  ) e
+  group by e.day, e.coin;
+end;
+comment on function hl_internal.unsettled_days is 'The sums of the days that are not settled, or not to their end, by day and coin.';
+
+create or replace function hl_internal.unsettled_trades(followed text)
+returns table (
+  trades bigint, wins bigint, losses bigint, net numeric, won numeric, lost numeric, seconds numeric, best numeric, worst numeric)
+language sql stable rows 1 set enable_seqscan = off set enable_bitmapscan = off
+begin atomic
+  select count(t.net_pnl), count(*) filter (where t.net_pnl > 0), count(*) filter (where t.net_pnl < 0), sum(t.net_pnl),
+    coalesce(sum(t.net_pnl) filter (where t.net_pnl > 0), 0), coalesce(-sum(t.net_pnl) filter (where t.net_pnl < 0), 0),
+    sum(t.seconds), max(t.net_pnl), min(t.net_pnl)
+  from hl_internal.trips_since_settled(unsettled_trades.followed, 'infinity') t having count(t.net_pnl) > 0;
+end;
+comment on function hl_internal.unsettled_trades is 'Complete, closed round trips that are not settled; no row without any.';
+
+-- Takes the next stretch down: a day that is over, or the next rows of a day with many. What is young is left, for it comes in
+-- any order; what paid gas for a day longer, for the price of HYPE that is nearest to it may be yet to come.
+create or replace function hl_internal.settle(followed text, now_at timestamptz, max_rows integer default 500) returns boolean
+language plpgsql set search_path = '' set lock_timeout = '20s' set plan_cache_mode = force_generic_plan
+set enable_seqscan = off set enable_bitmapscan = off as $$
+declare
+  young_at constant timestamptz := now_at - interval '1 hour';
+  from_at timestamptz;
+  first_at timestamptz;
+  cut_at timestamptz;
+begin
+  perform hl_internal.lock_accounts(array[followed]);
+  -- After the account's: whoever learns a price waits for those who count with the old ones.
+  perform pg_advisory_xact_lock_shared(hashtext('hl_internal.settled'));
+  from_at := hl_internal.settled_until(followed);
+
+  select min(x.at) into first_at from (
+    (select f.fill_time as at from public.hl_fills f
+     where f.account_address = followed and f.fill_time >= from_at order by f.fill_time limit 1)
+    union all
+    (select p.funding_time from public.hl_funding p
+     where p.account_address = followed and p.funding_time >= from_at order by p.funding_time limit 1)
+  ) x;
+  if first_at is null then return false; end if;
+
+  select min(x.at) into cut_at from (
+    (select f.fill_time as at from public.hl_fills f
+     where f.account_address = followed and f.fill_time >= first_at order by f.fill_time offset max_rows limit 1)
+    union all
+    (select p.funding_time from public.hl_funding p
+     where p.account_address = followed and p.funding_time >= first_at order by p.funding_time offset max_rows limit 1)
+  ) x;
+  -- One moment is never cut.
+  if cut_at = first_at then cut_at := first_at + interval '1 millisecond'; end if;
+  cut_at := least(cut_at, date_trunc('day', first_at, 'UTC') + interval '24 hours');
+  if cut_at > young_at then return false; end if;
+  if cut_at > young_at - interval '26 hours' and exists (
+    select from public.hl_fills f
+    where f.account_address = followed and f.fill_time >= first_at and f.fill_time < cut_at and f.priority_gas <> 0
+  ) then
+    return false;
+  end if;
+
+  insert into hl_internal.settled_days as t (
+    account_address, coin, day, fills, volume, closed_pnl, fees, builder_fees, funding, converted_fees, unpriced_fees, has_gas,
+    trades, wins, losses, net, won, lost, seconds, best, worst, trip_first_ms, trip_last_ms, trip_first_before,
+    trip_last_after, trip_unbroken, trip_closed_pnl, trip_fees, trip_unpriced)
+  with sums as materialized (
+    select e.coin, sum(e.fills) as fills, sum(e.volume) as volume, sum(e.closed_pnl) as closed_pnl, sum(e.fees) as fees,
+      sum(e.builder_fees) as builder_fees, sum(e.funding) as funding, sum(e.converted_fees) as converted_fees,
+      sum(e.unpriced_fees) as unpriced_fees, bool_or(e.has_gas) as has_gas
+    from hl_internal.earned(followed, first_at, cut_at) e group by e.coin
+  ),
+  found as materialized (
+    select * from hl_internal.trips_since_settled(followed, cut_at)
+  ),
+  trades as materialized (
+    select f.coin, count(f.net_pnl) as trades, count(*) filter (where f.net_pnl > 0) as wins,
+      count(*) filter (where f.net_pnl < 0) as losses, sum(f.net_pnl) as net,
+      sum(f.net_pnl) filter (where f.net_pnl > 0) as won, -sum(f.net_pnl) filter (where f.net_pnl < 0) as lost,
+      sum(f.seconds) as seconds, max(f.net_pnl) as best, min(f.net_pnl) as worst
+    from found f where not f.is_last group by f.coin
+  ),
+  lasts as materialized (select * from found f where f.is_last and f.is_found)
+  select followed, s.coin, (first_at at time zone 'UTC')::date, s.fills, s.volume, s.closed_pnl, s.fees, s.builder_fees, s.funding,
+    s.converted_fees, s.unpriced_fees, s.has_gas, coalesce(r.trades, 0), coalesce(r.wins, 0), coalesce(r.losses, 0),
+    coalesce(r.net, 0), coalesce(r.won, 0), coalesce(r.lost, 0), coalesce(r.seconds, 0), r.best, r.worst,
+    l.first_ms, l.last_ms, l.first_before, l.last_after, l.unbroken, l.closed_pnl, l.fees, l.unpriced
+  from sums s left join trades r on r.coin = s.coin left join lasts l on l.coin = s.coin
+  on conflict (account_address, coin, day) do update set
+    fills = t.fills + excluded.fills, volume = t.volume + excluded.volume, closed_pnl = t.closed_pnl + excluded.closed_pnl,
+    fees = t.fees + excluded.fees, builder_fees = t.builder_fees + excluded.builder_fees, funding = t.funding + excluded.funding,
+    converted_fees = t.converted_fees + excluded.converted_fees, unpriced_fees = t.unpriced_fees + excluded.unpriced_fees,
+    has_gas = t.has_gas or excluded.has_gas, trades = t.trades + excluded.trades, wins = t.wins + excluded.wins,
+    losses = t.losses + excluded.losses, net = t.net + excluded.net, won = t.won + excluded.won, lost = t.lost + excluded.lost,
+    seconds = t.seconds + excluded.seconds, best = greatest(t.best, excluded.best), worst = least(t.worst, excluded.worst),
+    trip_first_ms = coalesce(excluded.trip_first_ms, t.trip_first_ms),
+    trip_last_ms = coalesce(excluded.trip_last_ms, t.trip_last_ms),
+    trip_first_before = coalesce(excluded.trip_first_before, t.trip_first_before),
+    trip_last_after = coalesce(excluded.trip_last_after, t.trip_last_after),
+    trip_unbroken = coalesce(excluded.trip_unbroken, t.trip_unbroken),
+    trip_closed_pnl = coalesce(excluded.trip_closed_pnl, t.trip_closed_pnl),
+    trip_fees = coalesce(excluded.trip_fees, t.trip_fees),
+    trip_unpriced = coalesce(excluded.trip_unpriced, t.trip_unpriced);
+
+  insert into hl_internal.settled as t (account_address, until_at) values (followed, cut_at)
+  on conflict (account_address) do update set until_at = excluded.until_at;
+  return true;
+end
+$$;
+comment on function hl_internal.settle is 'Sums up the next stretch of the trades of an account, at most about max_rows rows; false when nothing is old enough.';
+
+create or replace function hl_internal.unsettle(followed text, at timestamptz) returns void
+language plpgsql set search_path = '' as $$
+declare
+  from_at constant timestamptz := date_trunc('day', at, 'UTC');
+begin
+  delete from hl_internal.settled_days d where d.account_address = followed and d.day >= (from_at at time zone 'UTC')::date;
+  update hl_internal.settled s set until_at = from_at where s.account_address = followed and s.until_at > from_at;
+end
+$$;
+comment on function hl_internal.unsettle is 'Takes the day of a moment and those behind it out of what is settled.';
+
+create or replace function hl_internal.unsettle_fills() returns trigger
+language plpgsql set search_path = '' as $$
+declare
+  touched record;
+begin
+  for touched in
+    select s.account_address, min(c.fill_time) as at
+    from changed c join hl_internal.settled s on s.account_address = c.account_address and c.fill_time < s.until_at
+    group by 1 order by 1
+  loop
+    perform hl_internal.unsettle(touched.account_address, touched.at);
+  end loop;
+  return null;
+end
+$$;
+comment on function hl_internal.unsettle_fills is 'Keeps settled_days true after a change of hl_fills.';
+
+create or replace function hl_internal.unsettle_funding() returns trigger
+language plpgsql set search_path = '' as $$
+declare
+  touched record;
+begin
+  for touched in
+    select s.account_address, min(c.funding_time) as at
+    from changed c join hl_internal.settled s on s.account_address = c.account_address and c.funding_time < s.until_at
+    group by 1 order by 1
+  loop
+    perform hl_internal.unsettle(touched.account_address, touched.at);
+  end loop;
+  return null;
+end
+$$;
+comment on function hl_internal.unsettle_funding is 'Keeps settled_days true after a change of hl_funding.';
+
+-- A price of now is for fills that are not settled yet. An older one counts for what it may be the nearest to.
+create or replace function hl_internal.unsettle_gas() returns trigger
+language plpgsql set search_path = '' as $$
+declare
+  late_ms bigint;
+  touched record;
+begin
+  select min(c.hour_ms) into late_ms from changed c
+  where c.token = 'HYPE' and c.at_ms < extract(epoch from clock_timestamp() - interval '30 minutes') * 1000;
+  if late_ms is null then return null; end if;
+  perform pg_advisory_xact_lock(hashtext('hl_internal.settled'));
+  for touched in
+    select d.account_address, min(d.day) as day from hl_internal.settled_days d
+    where d.has_gas and d.day >= (to_timestamp((late_ms - 86400000) / 1000.0) at time zone 'UTC')::date
+    group by 1 order by 1
+  loop
+    perform hl_internal.unsettle(touched.account_address, touched.day::timestamp at time zone 'UTC');
+  end loop;
+  return null;
+end
+$$;
+comment on function hl_internal.unsettle_gas is 'Keeps settled_days true after a price of HYPE was learned late.';
+
+-- A trigger with the changed rows at hand can hear of one kind of change only.
+create or replace trigger unsettle_inserted after insert on public.hl_fills
+  referencing new table as changed for each statement execute function hl_internal.unsettle_fills();
+create or replace trigger unsettle_updated after update on public.hl_fills
+  referencing new table as changed for each statement execute function hl_internal.unsettle_fills();
+create or replace trigger unsettle_deleted after delete on public.hl_fills
+  referencing old table as changed for each statement execute function hl_internal.unsettle_fills();
+create or replace trigger unsettle_inserted after insert on public.hl_funding
+  referencing new table as changed for each statement execute function hl_internal.unsettle_funding();
+create or replace trigger unsettle_updated after update on public.hl_funding
+  referencing new table as changed for each statement execute function hl_internal.unsettle_funding();
+create or replace trigger unsettle_deleted after delete on public.hl_funding
+  referencing old table as changed for each statement execute function hl_internal.unsettle_funding();
+create or replace trigger unsettle_inserted after insert on hl_internal.token_prices
+  referencing new table as changed for each statement execute function hl_internal.unsettle_gas();
+create or replace trigger unsettle_updated after update on hl_internal.token_prices
+  referencing new table as changed for each statement execute function hl_internal.unsettle_gas();

@@ -1,0 +1,222 @@
+/**
+ * What is kept of old trades against the plain definitions over all of them, under rows that come in any order, late, twice,
+ * changed and deleted, and prices that are learned late; and that what a page asks reads little, however long the history.
+ */
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { makeBusyAccount } from "../../bench/busyAccount.ts";
+import { readPnl, readStatistics } from "../../src/outputs/http/reads.ts";
+import { add, neg } from "../../src/runtime/decimal.ts";
+import { seededRandom } from "../../src/runtime/random.ts";
+import type { Queryable } from "../../src/store/database.ts";
+import type { FillRow, FundingRow } from "../../src/sync/events.ts";
+import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { PLAIN_VIEWS } from "./plainMoney.ts";
+import { ACCOUNT, dashboardOf, fillOf, fundingOf, OTHER, T } from "./rows.ts";
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+const COINS = ["BTC", "ETH", "xyz:AAPL", "@107"];
+
+const PNL = `select account_address, day::text, coin, fills, volume, closed_pnl, fees, builder_fees, funding, net_pnl,
+  converted_fees, unpriced_fees from %s order by 1, 2, 3`;
+const TRIPS = "select * from %s order by account_address, coin, trip";
+const TRADES = `select account_address, coalesce(trades, 0) as trades, coalesce(wins, 0) as wins, coalesce(losses, 0) as losses,
+  round(average_win, 6) as average_win, round(average_loss, 6) as average_loss, round(expectancy, 6) as expectancy,
+  round(won / nullif(lost, 0), 6) as profit_factor, best_trade, worst_trade, round(average_seconds, 3) as average_seconds
+  from plain_trades where trades > 0 order by 1`;
+const KEPT_TRADES = `select account_address, trades, wins, losses, average_win, average_loss, expectancy, profit_factor,
+  best_trade, worst_trade, average_seconds from hl_statistics where trades > 0 order by 1`;
+
+/** 1.50 and 1.5 are one number. */
+const plain = (rows: Record<string, unknown>[]): unknown[] =>
+  rows.map((row) =>
+    Object.fromEntries(
+      Object.entries(row).map(([name, value]) => [
+        name,
+        typeof value === "string" && /^-?\d+\.\d+$/.test(value) ? value.replace(/\.?0+$/, "") : value,
+      ]),
+    ),
+  );
+
+/** Fills that chain, now and then broken, several to a millisecond, some that turn the position round. */
+function historyOf(account: string, count: number, pick: (below: number) => number): FillRow[] {
+  const held = new Map<string, string>();
+  let timeMs = T - (T % DAY);
+  return Array.from({ length: count }, (_, n) => {
+    timeMs += [0, 0, 1, 90_000, 5 * HOUR, 20 * HOUR][pick(6)]!;
+    const coin = COINS[pick(COINS.length)]!;
+    const start = pick(20) === 0 ? "3" : (held.get(coin) ?? "0");
+    const holds = Number(start);
+    const size = pick(3) > 0 && holds !== 0 ? String(Math.abs(holds)) : String(1 + pick(3));
+    const isBuy = pick(3) > 0 && holds !== 0 ? holds < 0 : pick(2) === 0;
+    held.set(coin, add(start, isBuy ? size : neg(size)));
+    return fillOf({
+      ...{
+        account,
+        coin,
+        timeMs,
+        size,
+        startPosition: start,
+        side: isBuy ? "buy" : "sell",
+        price: String(100 + pick(9)),
+      },
+      ...{ value: "100", fee: `0.${pick(90)}`, feeToken: ["USDC", "USDC", "USDE", "PURR"][pick(4)]! },
+      ...{
+        closedPnl: String(pick(21) - 10),
+        orderId: 1_000 + n - 3 * pick(2),
+        tradeId: n,
+        hash: `0x${"0".repeat(64)}`,
+      },
+      raw: { n, ...(pick(5) === 0 ? { priorityGas: "0.001" } : {}) },
+    });
+  });
+}
+
+describe("settled trades", { timeout: 300_000 }, () => {
+  let server: TestServer;
+  let db: TestDatabase;
+  before(async () => {
+    server = await startServer("real");
+  });
+  after(() => server.stop());
+  const rows = (sql: string, params?: unknown[]) => db.database.query<Record<string, unknown>>(sql, params);
+
+  const same = async (message: string): Promise<void> => {
+    const [pnl, trips, trades] = await Promise.all([
+      rows(PNL.replace("%s", "plain_net_pnl")),
+      rows(TRIPS.replace("%s", "plain_round_trips")),
+      rows(TRADES),
+    ]);
+    assert.deepEqual(plain(await rows(TRIPS.replace("%s", "hl_round_trips"))), plain(trips), message);
+    assert.deepEqual(plain(await rows(PNL.replace("%s", "hl_net_pnl_daily_by_coin"))), plain(pnl), message);
+    assert.deepEqual(plain(await rows(KEPT_TRADES)), plain(trades), message);
+  };
+
+  for (const seed of [1, 2]) {
+    it(`is what the plain definitions say, whatever comes when: seed ${seed}`, async () => {
+      db = await server.newDatabase();
+      for (const sql of PLAIN_VIEWS) await rows(sql);
+      const random = seededRandom(seed);
+      const pick = (below: number) => Math.floor(random.next() * below);
+      const fills = [...historyOf(ACCOUNT, 90, pick), ...historyOf(OTHER, 30, pick)];
+      const endMs = Math.max(...fills.map(({ timeMs }) => timeMs)) + 3 * DAY;
+      const late = fills.filter(() => pick(16) === 0);
+      const onTime = fills.filter((fill) => !late.includes(fill));
+      const funding: FundingRow[] = Array.from({ length: 40 }, (_, n) =>
+        fundingOf({
+          account: n % 4 ? ACCOUNT : OTHER,
+          coin: COINS[n % 3]!,
+          timeMs: T + n * 11 * HOUR,
+          usdc: String((n % 7) - 3),
+        }),
+      );
+      let settled = 0;
+      const settle = async (nowMs: number, times: number) => {
+        for (let n = 0; n < times; n++)
+          for (const account of [ACCOUNT, OTHER]) {
+            const [row] = await rows(
+              "select hl_internal.settle($1, to_timestamp($2::bigint / 1000.0), $3) as more",
+              [...[account, nowMs, 1 + pick(20)]],
+            );
+            if (row!.more) settled += 1;
+          }
+      };
+      const steps: (() => Promise<unknown>)[] = [
+        ...Array.from({ length: 6 }, (_, part) => async () => {
+          const some = onTime.filter((_, n) => n % 6 === part || n < (onTime.length / 6) * part);
+          await db.store.apply({ fills: some, funding: funding.filter((_, n) => n % 6 === part) });
+        }),
+        ...late.map((fill) => () => db.store.apply({ fills: [fill] })),
+        () => db.store.apply({ fills: late }),
+        () =>
+          db.store.apply({
+            fills: [{ ...onTime[20]!, fee: "7.5", raw: { n: 1, more: "than before, and heavier" } }],
+          }),
+        () =>
+          db.store.apply({
+            funding: [{ ...funding[25]!, usdc: "99", raw: { usdc: "99", more: "than before, and heavier" } }],
+          }),
+        () => rows("delete from hl_fills where trade_id = 33"),
+        () => rows("delete from hl_funding where funding_time_ms = $1", [funding[9]!.timeMs]),
+        () =>
+          db.store.apply({
+            dashboard: [
+              dashboardOf({
+                asOfMs: T + 4 * DAY,
+                netWorthParts: { tokens: [{ coin: "HYPE", total: "1", price: "41" }] } as never,
+              }),
+            ],
+          }),
+      ];
+      for (const [n, step] of steps.entries()) {
+        await step();
+        if (n < 6 || n > steps.length - 8 || n % 4 === 0) await same(`seed ${seed}, step ${n}`);
+        await settle(endMs - pick(2) * 4 * DAY, pick(12));
+        if (n < 6 || n > steps.length - 8) await same(`seed ${seed}, step ${n}, settled`);
+      }
+      await settle(endMs, 400);
+      await same(`seed ${seed}, all settled`);
+      assert.ok(settled > 40, String(settled));
+      const [left] = await rows(
+        "select min(until_at) >= to_timestamp($1::bigint / 1000.0) as all_settled from hl_internal.settled",
+        [T + 3 * DAY],
+      );
+      assert.equal(left!.all_settled, true);
+      await db.close();
+    });
+  }
+
+  it("keeps what a page asks of a long history to a few rows and pages", async (t) => {
+    db = await server.newDatabase();
+    const nowMs = Date.now();
+    await makeBusyAccount(db.database, ACCOUNT, { fills: 12_000, coins: 20, days: 60, nowMs });
+    await makeBusyAccount(db.database, OTHER, { fills: 1_000, coins: 5, days: 5, nowMs });
+    while (await db.store.settle(ACCOUNT, nowMs));
+    // As it is before anybody looked at the tables, and after.
+    for (const statistics of ["none", "analyzed"]) {
+      if (statistics === "analyzed") await rows("analyze");
+      const reads: Record<string, { rows: number; blocks: number }> = {};
+      const watched = (name: string): Queryable => ({
+        async query(sql, params, patience) {
+          const [answer] = await rows(`explain (analyze, buffers, format json, timing off) ${sql}`, [
+            ...(params ?? []),
+          ]);
+          const [{ Plan }] = Object.values(answer!)[0] as [{ Plan: PlanNode }];
+          reads[name] = {
+            rows: Math.round(rowsOf(Plan)),
+            blocks: Plan["Shared Hit Blocks"] + Plan["Shared Read Blocks"],
+          };
+          return db.database.query(sql, params, patience);
+        },
+      });
+      const day = (ms: number) => new Date(ms).toISOString().slice(0, 10);
+      await readStatistics(watched("statistics"), ACCOUNT);
+      await readPnl(watched("pnl by day"), ACCOUNT, "day", day(0), day(nowMs));
+      await readPnl(watched("pnl by coin"), ACCOUNT, "coin", day(nowMs - 30 * DAY), day(nowMs));
+      t.diagnostic(`${statistics}: ${JSON.stringify(reads)}`);
+      for (const [name, { rows: count, blocks }] of Object.entries(reads)) {
+        assert.ok(count <= 15_000, `${name}: ${count} rows`);
+        assert.ok(blocks <= 1_500, `${name}: ${blocks} blocks`);
+      }
+    }
+    await db.close();
+  });
+});
+
+interface PlanNode {
+  "Node Type": string;
+  "Actual Rows": number;
+  "Actual Loops": number;
+  "Rows Removed by Filter"?: number;
+  "Rows Removed by Join Filter"?: number;
+  "Shared Hit Blocks": number;
+  "Shared Read Blocks": number;
+  Plans?: PlanNode[];
+}
+
+/** Rows that any node handled, those it threw away inside: a loop in a loop shows. */
+const rowsOf = (node: PlanNode): number =>
+  (node.Plans ?? []).reduce((sum, child) => sum + rowsOf(child), 0) +
+  (node["Actual Rows"] + (node["Rows Removed by Filter"] ?? 0) + (node["Rows Removed by Join Filter"] ?? 0)) *
+    node["Actual Loops"];
