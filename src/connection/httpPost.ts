@@ -5,8 +5,11 @@
 import { TransportError } from "../errors.ts";
 import type { HttpPost } from "../runtime/net.ts";
 
-/** Some fifty times the largest answer seen (2000 fills: 0.7 MB; `webData2`: 1 MB). */
-const MAX_BODY_BYTES = 48 * 1024 * 1024;
+/**
+ * Some sixteen times the largest answer seen (2000 fills: 0.7 MB; `webData2`: 1 MB). Reading one of this size blocks everything
+ * else for four seconds at worst (small arrays, a busy core): a signal is still heard in time.
+ */
+const MAX_BODY_BYTES = 16 * 1024 * 1024;
 
 export function createHttpPost(maxBodyBytes = MAX_BODY_BYTES): HttpPost {
   return async (url, bodyText, signal) => {

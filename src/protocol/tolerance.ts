@@ -96,6 +96,8 @@ function excessOf(value: unknown): string | null {
     else if (typeof next.value === "object" && next.value !== null) {
       if (next.depth > VALUE_LIMITS.depth) return `nested deeper than ${VALUE_LIMITS.depth} levels`;
       const depth = next.depth + 1;
+      if (Array.isArray(next.value) && next.value.length > VALUE_LIMITS.rawLength)
+        return tooLong(VALUE_LIMITS.rawLength);
       for (const [key, inner] of Object.entries(next.value)) {
         length += key.length + 1;
         stack.push({ value: inner, depth });

@@ -136,6 +136,7 @@ export class Engine {
   #standby: Standby | null = null;
   #market: Market | null = null;
   #polling: Promise<void> = Promise.resolve();
+  #stopping: Promise<void> | null = null;
   readonly #pollMs: number;
   readonly #polls: Tasks;
 
@@ -287,8 +288,13 @@ export class Engine {
     return this.#followed.flatMap(({ account }) => account ?? []);
   }
 
-  /** Stops intake, writes what was received, then lets go; a standby takes over at once. */
-  async stop(): Promise<void> {
+  /** Stops intake, writes what was received, then lets go; a standby takes over at once. Called again, it is the same stop. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
     this.#ending.abort(new Error("stopped"));
     if (this.#standby !== null) await this.#standby.stop();
     else

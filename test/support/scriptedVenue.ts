@@ -23,6 +23,14 @@ export class Refusal {
   }
 }
 
+/** An answer as text, whatever it is. */
+export class RawText {
+  readonly text: string;
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
 /** What the venue says from now on. */
 export interface Step {
   /** By dex; "" is the first one. */
@@ -145,6 +153,11 @@ export class ScriptedVenue {
     }
   }
 
+  /** Sends a frame as it stands to every client. */
+  pushText(text: string): void {
+    for (const client of this.#subscribed.keys()) client.send(text);
+  }
+
   /** Subscriptions that are held now. */
   get subscriptions(): Wire[] {
     return [...this.#subscribed.values()].flat();
@@ -242,6 +255,10 @@ export class ScriptedVenue {
     const type = String(request.type);
     this.asked.push(request);
     const value = this.#valueOf(request);
+    if (value instanceof RawText) {
+      response.writeHead(200, { "content-type": "application/json" });
+      return void response.end(value.text);
+    }
     const items = Array.isArray(value) ? Math.floor(value.length / (ITEMS_PER_WEIGHT[type] ?? Infinity)) : 0;
     this.weight += (WEIGHTS[type] ?? 20) + items;
     const { status, body: sent } = value instanceof Refusal ? value : { status: 200, body: value };

@@ -105,5 +105,7 @@ export async function followUntilStopped(context: Context, options: FollowOption
   await Promise.race([begin(), failed, untilAborted(signal)]);
   await Promise.race([untilAborted(signal), failed]);
   log.info("stopping in order, a second signal ends at once");
+  // What still comes in would compete with the stopping of the outputs.
+  void engine.stop();
   return EXIT.ok;
 }

@@ -23,6 +23,11 @@ export type Mark =
 
 export type Input = { type: "marks"; marks: readonly Mark[] } | Frame;
 
+/** What was read of a long frame takes up to thirty times its text: small arrays do. */
+const LONG_FRAME = 256 * 1024;
+const LONG_FRAME_WEIGHT = 8;
+const weightOf = (length: number): number => (length > LONG_FRAME ? length * LONG_FRAME_WEIGHT : length);
+
 export class Inbox {
   readonly #queue: BoundedQueue<Input>;
   /** The marks behind the last frame that waits. */
@@ -48,7 +53,7 @@ export class Inbox {
 
   /** False when it was dropped: the inbox is full. `length`: characters of the frame. */
   push(frame: Frame, length: number): boolean {
-    if (this.#queue.push(frame, length)) this.#tail = null;
+    if (this.#queue.push(frame, weightOf(length))) this.#tail = null;
     else if (!this.#queue.closed) {
       this.#dropped += 1;
       this.mark({ type: "dropped" });
