@@ -111,6 +111,7 @@ type Sayings = Partial<Record<string, string>>;
 function readUrl(text: string): Sayings {
   let url: URL;
   const sayings: Sayings = {};
+  refuseUnencoded(text);
   try {
     url = new URL(text);
     const { hostname, port, username, password, pathname } = url;
@@ -137,6 +138,19 @@ function readUrl(text: string): Sayings {
   // As libpq has it, what stands behind the question mark wins.
   for (const [keyword, value] of url.searchParams) sayings[keyword] = value;
   return sayings;
+}
+
+/** What ends the host where it stands in a password, so that the rest of it would be taken for something that may be shown. */
+const ENDS_HOST: Record<string, string> = { "#": "%23", "/": "%2F", "?": "%3F" };
+
+function refuseUnencoded(text: string): void {
+  const [, authority = "", rest = ""] = /^[a-z]+:\/\/([^#/?]*)(.*)$/is.exec(text) ?? [];
+  const end = rest.slice(0, 1);
+  // Behind the host no @ is needed; before it, one that comes later means that the password was cut.
+  if (end === "#" || (end !== "" && !authority.includes("@") && rest.includes("@")))
+    throw new ConfigError(
+      `a ${end} in the password of the database URL must be written ${ENDS_HOST[end]}: percent-encode special characters (--database, DATABASE_URL)`,
+    );
 }
 
 /** One section of the service file: `key=value` lines under `[name]`. */

@@ -4,15 +4,12 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { checkDatabase } from "../../src/cli/checks/database.ts";
-import { exitCodeOf } from "../../src/cli/command.ts";
 import { importLegacy } from "../../src/cli/commands/importLegacy.ts";
-import { COMMON_OPTIONS, resolveOptions } from "../../src/config.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
-import { Lifecycle } from "../../src/runtime/lifecycle.ts";
-import { silentLog } from "../../src/runtime/log.ts";
 import type { Database } from "../../src/store/database.ts";
 import { migrate } from "../../src/store/migrate.ts";
 import { hlsync } from "../support/cli.ts";
+import { runInProcess } from "../support/inProcess.ts";
 import { startServer, type TestServer, temporaryFolder } from "../support/postgres.ts";
 import { FILLS, makeLegacyTables, ORDERS, type Outcome, SNAPSHOTS } from "./legacyTables.ts";
 import { ACCOUNT, contentOf, fillOf, orderEventOf, outboxOf, T, versionsOf } from "./rows.ts";
@@ -40,38 +37,18 @@ describe("the tables of an older program", { timeout: 120_000 }, () => {
 
   /** The command itself; what only a process shows is in test/e2e. */
   async function run(url: string, ...args: string[]) {
-    const lifecycle = new Lifecycle(systemClock, silentLog);
-    const told: Told[] = [];
     const file = args.filter((arg) => arg !== "--check");
-    const flags = {
-      ...{ database: url, json: "true" },
-      ...(args.includes("--check") ? { check: "true" } : {}),
-      ...(file.length > 0 ? { account: ACCOUNT } : {}),
-    };
-    const options = resolveOptions([...importLegacy.options, ...COMMON_OPTIONS], {
-      ...{ flags, env: {}, dotEnv: null },
-      readFile: () => "",
-    });
-    const context = {
-      ...{ options, clock: systemClock, log: silentLog, lifecycle, color: false },
-      args: file,
-      print: (line: string) => told.push(JSON.parse(line)),
-      printScript: async () => {},
-      commands: async () => [],
-      signal: new AbortController().signal,
-    };
-    let error = "";
-    const code = await importLegacy.run(context).catch((thrown: Error) => {
-      error = thrown.message;
-      return exitCodeOf(thrown);
-    });
-    await lifecycle.stopAll(9_000);
-    return {
-      code,
-      error,
-      told,
-      of: (from: string) => told.find((one) => one.from === from && "read" in one)!,
-    };
+    const ran = await runInProcess(
+      importLegacy,
+      {
+        ...{ database: url, json: "true" },
+        ...(args.includes("--check") ? { check: "true" } : {}),
+        ...(file.length > 0 ? { account: ACCOUNT } : {}),
+      },
+      file,
+    );
+    const told = ran.lines.map((line) => JSON.parse(line) as Told);
+    return { ...ran, told, of: (from: string) => told.find((one) => one.from === from && "read" in one)! };
   }
 
   const originals = async (db: Database, suffix: string): Promise<string[]> => {

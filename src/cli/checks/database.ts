@@ -92,6 +92,12 @@ function connectRemedy(message: string, described: string): string {
     return `the direct host of a Supabase project has an IPv6 address only: use the session pooler's URL (Connect → Session pooler: user postgres.${project}, host aws-…pooler.supabase.com, port 5432)`;
   if (/tenant|user not found/i.test(message))
     return "the pooler's user is postgres.<project ref>, and the host that of the project's region: copy the URL from Connect in the Supabase dashboard";
+  if (/no such host|cannot be resolved/.test(message))
+    return "correct the host in DATABASE_URL, or mend the name service of this machine";
+  if (/does not offer TLS/.test(message))
+    return "put sslmode=disable into the database URL, or let the server offer TLS (ssl = on)";
+  if (/^the pooler at/.test(message))
+    return "correct user, password and database name in DATABASE_URL, which the pooler does not tell apart; percent-encode special characters (@ is %40)";
   if (/refused$|connection refused/.test(message))
     return "start the server, or correct host and port; without --database an embedded one is used";
   if (/wrong password/.test(message))

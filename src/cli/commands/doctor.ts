@@ -6,6 +6,7 @@ import { createHttpPost } from "../../connection/httpPost.ts";
 import { createInfoClient } from "../../connection/infoClient.ts";
 import { RateLimiter } from "../../connection/rateLimiter.ts";
 import { createSocketFactory } from "../../connection/webSocket.ts";
+import { ConfigError } from "../../errors.ts";
 import { NETWORKS, type Network } from "../../protocol/limits.ts";
 import { systemRandom } from "../../runtime/random.ts";
 import { visible } from "../../runtime/safeText.ts";
@@ -104,7 +105,7 @@ async function checkStorage(context: Context, tell: Tell): Promise<void> {
   const opened = await openDatabase(context).catch((error: unknown) => error as Error);
   if (opened instanceof Error) {
     const failed = {
-      ...warn("database", opened.message, "nothing can be stored", "see the log it names, or give another"),
+      ...warn("database", opened.message, "nothing can be stored", openingRemedy(opened)),
       ...({ status: "fail", exit: exitCodeOf(opened) } as const),
     };
     return tell([failed]);
@@ -119,6 +120,12 @@ async function checkStorage(context: Context, tell: Tell): Promise<void> {
     await opened.close();
   }
 }
+
+/** A URL that cannot be read names what is wrong in it. */
+const openingRemedy = (error: Error): string =>
+  error instanceof ConfigError
+    ? "correct the database URL: postgres://user:password@host:port/database?sslmode=…; percent-encode special characters of the password; sslmode is disable, require, verify-ca or verify-full, sslrootcert a file"
+    : "see the log it names, or give another";
 
 const jsonOf = (finding: Finding): string => JSON.stringify({ type: "check", ...finding });
 
