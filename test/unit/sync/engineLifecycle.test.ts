@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { TransportError } from "../../../src/errors.ts";
+import { type Subscription, subscriptionKey } from "../../../src/protocol/channels.ts";
+import { silentLog } from "../../../src/runtime/log.ts";
+import { Engine, type EngineConfig, type EngineDeps, followLease } from "../../../src/sync/engine.ts";
+import type { LeaseState, StreamHandler, StreamStatus } from "../../../src/sync/ports.ts";
+import { emptyStore } from "../../support/emptyStore.ts";
+import { HandClock, settle } from "../connection/handClock.ts";
+import { type Answers, NOTHING, NOW, venue } from "./account/rig.ts";
+import { fill } from "./rows.ts";
+
+const user = (digit: string): string => `0x${digit.repeat(40)}`;
+const NO_STREAM: StreamStatus = {
+  state: "live",
+  connectedSinceMs: null,
+  reconnects: 0,
+  lastReceivedMs: null,
+  lastEnd: null,
+  nextAttemptMs: null,
+  roundTripMs: null,
+  subscriptions: [],
+};
+
+interface Opened {
+  subscriptions: Subscription[];
+  handler: StreamHandler;
+  isStopped: boolean;
+}
+
+/** An engine before a venue that is answered for by hand, with sockets that say nothing. */
+function engine(
+  accounts: string[],
+  config: Partial<EngineConfig> = {},
+  { answers = {}, deps = {} }: { answers?: Answers; deps?: Partial<EngineDeps> } = {},
+) {
+  const clock = new HandClock(NOW);
+  const at = venue(clock, { ...NOTHING, ...answers });
+  const opened: Opened[] = [];
+  const noted: [string, number | null][] = [];
+  const made = new Engine(
+    {
+      clock,
+      info: at.info,
+      store: { ...emptyStore(), noteFollowed: async (account, pollMs) => void noted.push([account, pollMs]) },
+      openStream: (subscriptions, handler) => {
+        const one: Opened = { subscriptions: [...subscriptions], handler, isStopped: false };
+        opened.push(one);
+        return {
+          subscribe: (subscription) => void one.subscriptions.push(subscription),
+          unsubscribe() {},
+          status: () => NO_STREAM,
+          stop: async () => {
+            one.isStopped = true;
+          },
+        };
+      },
+      random: { next: () => 0.5 },
+      log: silentLog,
+      publish() {},
+      onFatal: (error) => assert.fail(String(error)),
+      ...deps,
+    },
+    {
+      accounts: accounts.map((address) => ({ address, alias: null })),
+      sinceMs: null,
+      market: null,
+      webData2: false,
+      ...config,
+    },
+  );
+  return { ...at, clock, engine: made, opened, noted };
+}
+
+const usersOf = (opened: Opened[]) => opened.map(({ subscriptions }) => subscriptions[0]?.user);
+
+describe("the engine", () => {
+  it("streams as many accounts as the venue serves, each on a socket of its own, and polls the others", async () => {
+    const { engine: made, opened, noted, clock } = engine([user("1"), user("2"), user("3")], { usersMax: 2 });
+    await made.start();
+    assert.deepEqual(usersOf(opened), [user("1"), user("2")]);
+    assert.deepEqual(
+      made.status().accounts.map(({ mode, pollMs, role }) => [mode, pollMs, role]),
+      [
+        ["stream", null, "active"],
+        ["stream", null, "active"],
+        ["poll", 15_000, "active"],
+      ],
+    );
+    assert.deepEqual(
+      noted.map(([, pollMs]) => pollMs),
+      [null, null, 15_000],
+    );
+    await made.stop();
+    assert.ok(opened.every(({ isStopped }) => isStopped));
+    assert.equal(clock.timers, 0);
+  });
+
+  it("leaves a connection to market data", async () => {
+    const ten = Array.from({ length: 11 }, (_, index) => `0x${String(index).padStart(40, "0")}`);
+    const market = { coins: ["BTC"], streams: ["trades"] };
+    for (const [choice, streamed] of [
+      [null, 10],
+      [market, 9],
+    ] as const) {
+      const { engine: made } = engine(ten, { market: choice });
+      assert.equal(made.status().accounts.filter(({ mode }) => mode === "stream").length, streamed);
+    }
+  });
+
+  it("asks for webData2 where that is wanted", async () => {
+    for (const webData2 of [true, false]) {
+      const { engine: made, opened } = engine([user("1")], { webData2 });
+      await made.start();
+      const types = opened[0]!.subscriptions.map(({ type }) => type);
+      assert.equal(types.includes("webData2"), webData2);
+      await made.stop();
+    }
+  });
+
+  it("streams a dex that a row names for the first time, on the sockets that are open", async () => {
+    const listed: ({ name: string } | null)[] = [null];
+    const { engine: made, opened, asked } = engine([user("1")], {}, { answers: { perpDexs: () => listed } });
+    await made.start();
+    const { handler, subscriptions } = opened[0]!;
+    handler.onConnected(NOW);
+    // The catch-up must have begun: what it reads with is what the list is asked with.
+    for (let turns = 0; turns < 100 && !asked.some(({ type }) => type === "historicalOrders"); turns++)
+      await settle();
+    listed.push({ name: "xyz" });
+    await made.accounts()[0]!.commit({ fills: [fill({ timeMs: NOW, coin: "xyz:AAPL" })] }, NOW);
+    await settle();
+    assert.deepEqual(
+      subscriptions.filter(({ dex }) => dex === "xyz").map(({ type }) => type),
+      ["clearinghouseState", "openOrders"],
+    );
+    assert.equal(new Set(subscriptions.map(subscriptionKey)).size, subscriptions.length);
+    await made.stop();
+  });
+
+  it("does not start where the venue or the database cannot be reached", async () => {
+    const away = engine([user("1")], {}, { answers: { perpDexs: new TransportError("away") } });
+    await assert.rejects(away.engine.start(), /away/);
+    await away.engine.stop();
+    assert.equal(away.clock.timers, 0);
+    assert.deepEqual(away.opened, []);
+  });
+
+  it("gives up what it is starting when it is stopped", async () => {
+    const { engine: made, opened, clock } = engine([user("1")]);
+    const starting = made.start();
+    const stopping = made.stop();
+    await assert.rejects(starting, /stopped/);
+    await stopping;
+    await settle();
+    assert.ok(opened.every(({ isStopped }) => isStopped));
+    assert.equal(clock.timers, 0);
+  });
+
+  it("follows only what no other process follows, and says who does", async () => {
+    const other = followLease(user("2"));
+    const leases = {
+      takeLeases: async (names: readonly string[], holder: string): Promise<LeaseState[]> =>
+        names.map((name) =>
+          name === other ? { name, token: null, holder: "another" } : { name, token: 1, holder },
+        ),
+      releaseLeases: async () => {},
+    };
+    const {
+      engine: made,
+      opened,
+      clock,
+    } = engine(
+      [user("1"), user("2")],
+      {},
+      {
+        deps: { shared: { leases, holder: "this one" } },
+      },
+    );
+    await made.start();
+    await settle();
+    assert.deepEqual(usersOf(opened), [user("1")]);
+    assert.deepEqual(
+      made.status().accounts.map(({ role, holder }) => [role, holder]),
+      [
+        ["active", "this one"],
+        ["standby", "another"],
+      ],
+    );
+    assert.equal(made.accounts().length, 1);
+    await made.stop();
+    assert.equal(clock.timers, 0);
+  });
+});
