@@ -180,6 +180,7 @@ export function placed(unread: readonly Unread[], readMs: readonly number[], ask
   });
 }
 
+export const REFUSED = "the database refused a row of this time: it is kept in quarantine";
 const NOT_UNDERSTOOD = "a row of this time could not be understood: it is kept in quarantine";
 
 /**
@@ -221,10 +222,11 @@ function placeOf(row: Placed): Interval | null {
  * beyond; what is younger than the venue's clock less `restLagMs` is stored but not claimed.
  */
 export async function readWindow(
-  reading: WindowReading,
+  given: WindowReading,
   stream: WindowStream,
   window: Interval,
 ): Promise<WindowResult> {
+  const reading = mindfulOfRefused(given, stream);
   const { anchor } = READERS[stream];
   const claimableToMs = Math.min(window.toMs, reading.venueTimeMs - reading.restLagMs);
   const open: Interval[] = [window];
@@ -286,6 +288,24 @@ export async function readWindow(
     head,
   );
   return result;
+}
+
+/** The same reading, whose claims leave out what the database refused before them: a claim may come after its rows. */
+function mindfulOfRefused(reading: WindowReading, stream: WindowStream): WindowReading {
+  const refused: Unread[] = [];
+  const claimed = (row: CoverageRow) =>
+    row.grade === "proven" ? claimsOf(row.account, stream, row, refused, REFUSED) : [row];
+  return {
+    ...reading,
+    commit: async ({ coverage, ...batch }) => {
+      const applied = await reading.commit(
+        coverage ? { ...batch, coverage: coverage.flatMap(claimed) } : batch,
+      );
+      for (const { stream: of, timeMs } of applied.refused ?? [])
+        if (of === stream) refused.push({ kind: "row", raw: { time: timeMs }, reason: REFUSED });
+      return applied;
+    },
+  };
 }
 
 /** A page is cut by a number of rows, or by one of distinct times ("500 elements or distinct blocks"). */

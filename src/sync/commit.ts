@@ -15,7 +15,7 @@ import { type BackoffLimits, fullJitterMs } from "../runtime/backoff.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Random } from "../runtime/random.ts";
-import { claimsOf } from "./backfill.ts";
+import { claimsOf, REFUSED } from "./backfill.ts";
 import { subtract } from "./coverage.ts";
 import type { Address, Applied, Batch, CoverageRow, QuarantineRow, TrackedStream } from "./events.ts";
 import type { Store } from "./ports.ts";
@@ -137,7 +137,7 @@ class CutBatch {
   readonly #write: (part: Batch) => Promise<Applied>;
   readonly #admit: (rows: QuarantineRow[]) => QuarantineRow[];
   readonly #signal: AbortSignal;
-  readonly #applied: Required<Omit<Applied, "coverage">> = {
+  readonly #applied: Required<Omit<Applied, "coverage" | "refused">> = {
     events: [],
     written: {},
     known: {},
@@ -162,7 +162,7 @@ class CutBatch {
     const claims = coverage.flatMap((claim) => withoutRefused(claim, this.refused));
     const quarantine = this.#admit(this.refused.map((one) => quarantined(one, nowMs)));
     await this.#putClaims(claims, quarantine);
-    return { ...this.#applied, coverage: claims };
+    return { ...this.#applied, coverage: claims, refused: this.refused.flatMap(momentsOf) };
   }
 
   /** The claims and what they leave out, together; one by one where even these are refused. */
@@ -211,12 +211,17 @@ function quarantined({ list, row, reason }: Refused, nowMs: number): QuarantineR
   return quarantineRows([unread], tableOf(list), account, nowMs)[0]!;
 }
 
-const REFUSED = "the database refused a row of this time: it is kept in quarantine";
+interface Moment {
+  account: Address;
+  stream: TrackedStream;
+  timeMs: number;
+}
 
-/** The streams that a row is of, and when it happened; null for rows of no history. */
-function momentOf({ list, row }: Refused): { account: Address; streams: TrackedStream[]; ms: number } | null {
+/** The streams that a row is of, and when it happened; none for rows of no history. */
+function momentsOf({ list, row }: Refused): Moment[] {
   const account = row.account as Address;
-  const at = (ms: unknown, ...streams: TrackedStream[]) => ({ account, streams, ms: ms as number });
+  const at = (timeMs: unknown, ...streams: TrackedStream[]) =>
+    streams.map((stream) => ({ account, stream, timeMs: timeMs as number }));
   switch (list) {
     case "fills":
       // A slice is told from other fills by where it was read, which the row does not say.
@@ -228,17 +233,16 @@ function momentOf({ list, row }: Refused): { account: Address; streams: TrackedS
     case "ledger":
       return at(row.timeMs, "ledger");
     default:
-      return null;
+      return [];
   }
 }
 
 /** A claim without the milliseconds of rows that are not there. */
 function withoutRefused(claim: CoverageRow, refused: readonly Refused[]): CoverageRow[] {
   const { account, stream, grade } = claim;
-  const missing = refused.flatMap((one) => {
-    const moment = momentOf(one);
-    return moment?.account === account && moment.streams.includes(stream) ? [moment.ms] : [];
-  });
+  const missing = refused
+    .flatMap(momentsOf)
+    .flatMap((one) => (one.account === account && one.stream === stream ? [one.timeMs] : []));
   if (missing.length === 0 || grade === "unprovable") return [claim];
   if (grade === "proven") {
     const unread = missing.map((time): Unread => ({ kind: "row", raw: { time }, reason: REFUSED }));

@@ -353,6 +353,8 @@ export interface Applied {
   known: Record<string, number>;
   /** The claims as they were written, where a refused row made them less than those of the batch. */
   coverage?: CoverageRow[];
+  /** When rows happened that the database refused: no later claim may contain that time either. */
+  refused?: { stream: TrackedStream; timeMs: number }[];
   /** States that lacked something for the first time: a second one settles it. */
   lacking?: StatePart[];
 }

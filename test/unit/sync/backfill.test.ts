@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { TransportError } from "../../../src/errors.ts";
+import { StoreError, TransportError } from "../../../src/errors.ts";
 import type { InfoRequest } from "../../../src/protocol/infoRequests.ts";
+import { silentLog } from "../../../src/runtime/log.ts";
+import { seededRandom } from "../../../src/runtime/random.ts";
 import { readWindow, type WindowReading } from "../../../src/sync/backfill.ts";
+import { committer } from "../../../src/sync/commit.ts";
 import { type Interval, subtract, union } from "../../../src/sync/coverage.ts";
-import type { CoverageRow, FillRow } from "../../../src/sync/events.ts";
+import type { Batch, CoverageRow, FillRow } from "../../../src/sync/events.ts";
 import type { VenueInfo } from "../../../src/sync/ports.ts";
+import { HandClock } from "../connection/handClock.ts";
 import { ACCOUNT } from "./rows.ts";
 
 const PAGE = 2_000;
@@ -288,5 +292,53 @@ describe("reading a window", () => {
     await readWindow(value, "fills", at(0, NOW));
     assert.equal(stored.size, 3_000);
     assert.deepEqual(proven(), [{ fromMs: 0, toMs: NOW }]);
+  });
+
+  it("claims no millisecond of a row that the database refused, wherever in the walk its claim is made", async () => {
+    const refusing = (
+      isRefused: (tradeId: number) => boolean,
+      { value, stored }: ReturnType<typeof reading>,
+    ) => {
+      const keep = value.commit;
+      const apply = async (batch: Batch) => {
+        if (batch.fills?.some(({ tradeId }) => isRefused(tradeId)))
+          throw new StoreError("violates a check", { transient: false, sqlState: "23514" });
+        return keep(batch);
+      };
+      const deps = {
+        ...{ store: { apply }, clock: new HandClock(T0), random: seededRandom(1), log: silentLog },
+        publish: () => {},
+      };
+      const commit = committer(deps, value.signal);
+      value.commit = (batch) => commit(batch, T0);
+      value.countFillsAfter = async () => 0;
+      return stored;
+    };
+    const spread = many(4_100, (i) => 100 + Math.floor(i / 3));
+    const saturated = many(2_300, () => 500);
+    // biome-ignore format: a table, one walk a row
+    const walks: [string, Wire[], (fill: Wire) => boolean][] = [
+      ["the first row", many(10, (i) => 100 + i), ({ tid }) => tid === 1],
+      ["the last row", many(10, (i) => 100 + i), ({ tid }) => tid === 10],
+      ["rows at the edges of pages", spread, ({ tid }) => [1, 1_999, 2_000, 2_001, 4_100].includes(tid)],
+      ["rows of a saturated millisecond", saturated, ({ tid }) => tid === 7 || tid === 2_299],
+      ["all rows", many(10, (i) => 100 + i), () => true],
+    ];
+    for (const [what, fills, isRefused] of walks)
+      for (const stream of ["fills", "twapFills"] as const) {
+        const read = reading(venue(fills, { keep: 1e9 }).info);
+        const refused = fills.filter(isRefused);
+        const stored = refusing((tradeId) => refused.some(({ tid }) => tid === tradeId), read);
+        await readWindow(read.value, stream, at(0, NOW));
+        const served = stream === "fills" || what !== "rows of a saturated millisecond";
+        if (served) assert.equal(stored.size, fills.length - refused.length, what);
+        for (const { time } of refused)
+          assert.ok(
+            !read.proven().some(({ fromMs, toMs }) => fromMs <= time && time <= toMs),
+            `${what}: ${time}`,
+          );
+        const told = union(read.proven(), read.unprovable());
+        assert.deepEqual(told, [{ fromMs: 0, toMs: NOW }], what);
+      }
   });
 });
