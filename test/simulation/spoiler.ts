@@ -67,7 +67,7 @@ export class Spoiler {
   /** A frame as it arrives in its place. */
   frame(text: string, nowMs: number): string {
     const channel = /^\{"channel":"(\w+)"/.exec(text)?.[1] ?? "";
-    return this.#pass(CHANNELS[channel], text, nowMs, (frame) => frame.data);
+    return this.#pass(CHANNELS[channel], text, nowMs, (frame) => frame?.data);
   }
 
   /** An answer as it arrives in its place. */
