@@ -17,7 +17,7 @@ export interface FollowedAccount {
   alias: string | null;
 }
 
-export interface Listen {
+interface Listen {
   host: string;
   port: number;
 }

@@ -6,7 +6,7 @@ import { COMMON_OPTIONS, OPTIONS, type OptionName } from "../config.ts";
 import type { Command } from "./command.ts";
 
 export const SHELLS = ["bash", "zsh", "fish"] as const;
-export type Shell = (typeof SHELLS)[number];
+type Shell = (typeof SHELLS)[number];
 
 interface Flag {
   /** `--name` */

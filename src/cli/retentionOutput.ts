@@ -6,7 +6,7 @@ import { openStore, type Retention } from "../store/store.ts";
 import type { StartOutput } from "./outputs.ts";
 
 /** An endpoint or reader of the outbox that stood still for longer begins at what is left. */
-export const RETENTION: Retention = { outboxDays: 30, quarantineDays: 90, marketDays: 30 };
+const RETENTION: Retention = { outboxDays: 30, quarantineDays: 90, marketDays: 30 };
 const EVERY_MS = 3_600_000;
 
 export const retentionOutput: StartOutput = async ({ context: { clock, log }, own }) => {

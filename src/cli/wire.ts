@@ -81,7 +81,7 @@ const connectionsOf = (database: Database): Service & { of: Database } => ({
   stop: () => database.close(),
 });
 
-export interface MigratedDatabase extends OpenDatabase {
+interface MigratedDatabase extends OpenDatabase {
   store: DatabaseStore;
 }
 

@@ -6,7 +6,7 @@ import { LIMITS } from "../protocol/limits.ts";
 import { type BackoffLimits, fullJitterMs } from "../runtime/backoff.ts";
 import type { Random } from "../runtime/random.ts";
 
-export interface BackoffOptions extends BackoffLimits {
+interface BackoffOptions extends BackoffLimits {
   /** A connection that lived this long resets the doubling. */
   stableMs: number;
 }
@@ -15,7 +15,7 @@ export interface BackoffOptions extends BackoffLimits {
  * With this cap a lone scout makes about 20 attempts a minute, which leaves a third of the venue's 30 new connections
  * a minute for the streams that follow it.
  */
-export const SOCKET_BACKOFF: BackoffOptions = { baseMs: 250, capMs: 6_000, stableMs: 30_000 };
+const SOCKET_BACKOFF: BackoffOptions = { baseMs: 250, capMs: 6_000, stableMs: 30_000 };
 
 export class Backoff {
   readonly #random: Random;

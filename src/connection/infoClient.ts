@@ -18,7 +18,7 @@ import type { Random } from "../runtime/random.ts";
 import type { ClockOffset, InfoAnswer, InfoOptions, VenueInfo } from "../sync/ports.ts";
 import type { Permit, RateLimiter } from "./rateLimiter.ts";
 
-export interface InfoClientOptions {
+interface InfoClientOptions {
   /** Without `/info`. */
   apiUrl: string;
   post: HttpPost;

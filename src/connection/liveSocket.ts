@@ -37,7 +37,7 @@ const FOLLOW_MS = 500;
 const MESSAGE_WINDOW_MS = 61_000;
 
 /** What all streams of one IP share. */
-export interface StreamOptions {
+interface StreamOptions {
   wsUrl: string;
   socketFactory: SocketFactory;
   clock: Clock;

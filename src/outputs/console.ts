@@ -32,7 +32,7 @@ export function historyLine(events: readonly ChangeEvent[]): string {
   return `… history: ${parts.join(", ")}, back to ${oldest}`;
 }
 
-export interface LineStyle {
+interface LineStyle {
   color: boolean;
   aliases: Aliases;
 }

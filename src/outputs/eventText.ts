@@ -14,7 +14,7 @@ type Told = Pick<OutboxEvent | ChangeEvent, "type" | "account" | "data">;
 export type Tone = "plain" | "good" | "bad" | "state" | "warn";
 
 /** A part of the sentence. */
-export interface Phrase {
+interface Phrase {
   text: string;
   tone: Tone;
   /** Left out where there is little room. */

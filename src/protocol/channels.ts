@@ -450,7 +450,7 @@ const ERROR_PREFIXES: readonly [string, ErrorText["kind"]][] = [
   ["Cannot send more than", "messageLimit"],
 ];
 
-export function readErrorText(text: string): ErrorText {
+function readErrorText(text: string): ErrorText {
   const kind = ERROR_PREFIXES.find(([prefix]) => text.startsWith(prefix))?.[1] ?? "other";
   return { kind, text, subscription: quotedSubscription(text) };
 }

@@ -56,10 +56,10 @@ export interface InfoRequest<P, R> {
   readonly read: (body: unknown) => R | Unread;
 }
 
-export interface UserParams {
+interface UserParams {
   user: string;
 }
-export interface DexParams extends UserParams {
+interface DexParams extends UserParams {
   /** "" is the first perp dex. A wrong but existing dex answers an empty state, not an error. */
   dex: string;
 }

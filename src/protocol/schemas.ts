@@ -163,7 +163,7 @@ export const tellsTotals = <T>(
 ): state is ReadParts<T & Pick<WireClearinghouseState, keyof T & keyof WireClearinghouseState>> =>
   state.unread.every(({ kind }) => kind !== "summary");
 
-export const WireBalance = object({
+const WireBalance = object({
   coin: text,
   token: display(z.int32()),
   total: decimal,

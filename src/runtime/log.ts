@@ -8,7 +8,7 @@ import { isSecretKey, maskSecrets, visible } from "./safeText.ts";
 
 export const LOG_LEVELS = ["silent", "error", "warn", "info", "debug"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
-export type LogFields = Readonly<Record<string, unknown>>;
+type LogFields = Readonly<Record<string, unknown>>;
 
 export interface Log {
   error(message: string, fields?: LogFields): void;
@@ -43,7 +43,7 @@ function show(key: string, value: unknown): string {
   return isWord ? safe : (jsonOf(key, value) ?? "undefined");
 }
 
-export interface LogOptions {
+interface LogOptions {
   level: LogLevel;
   json: boolean;
   clock: Clock;

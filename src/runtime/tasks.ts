@@ -17,7 +17,7 @@ const TASKS_MAX = 1_000;
 
 export type Work = (signal: AbortSignal) => Promise<void>;
 
-export interface TasksDeps {
+interface TasksDeps {
   clock: Clock;
   random: Random;
   log: Log;

@@ -45,9 +45,9 @@ export const REQUEST_FAULTS = [
   "stale",
 ] as const;
 
-export type FrameFault = (typeof FRAME_FAULTS)[number];
-export type RequestFault = (typeof REQUEST_FAULTS)[number];
-export type FaultKind = FrameFault | RequestFault | (typeof CONNECT_FAULTS)[number];
+type FrameFault = (typeof FRAME_FAULTS)[number];
+type RequestFault = (typeof REQUEST_FAULTS)[number];
+type FaultKind = FrameFault | RequestFault | (typeof CONNECT_FAULTS)[number];
 
 /** When a fault happens. Every condition given must hold; a rule with none always fires. */
 export interface FaultRule {
@@ -73,7 +73,7 @@ export interface FaultRule {
 }
 
 /** What a fault may happen to. `user` is known for the frames of a user's subscription, also where they name none. */
-export interface FaultSubject {
+interface FaultSubject {
   channel?: string;
   user?: string | null;
   request?: string;

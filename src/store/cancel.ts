@@ -13,7 +13,7 @@ export interface BackendKey {
   secret: number;
 }
 
-export const CANCEL_WITHIN_MS = 2_000;
+const CANCEL_WITHIN_MS = 2_000;
 
 const CANCEL_REQUEST = 80_877_102;
 const TLS_REQUEST = 80_877_103;

@@ -9,7 +9,7 @@ import { programVersion } from "../runtime/version.ts";
 
 const FOLDER = new URL("../../sql/", import.meta.url);
 
-export interface Definitions {
+interface Definitions {
   /** SHA-256 of all files in their order. */
   checksum: string;
   /** Version of the program they came with. */

@@ -51,7 +51,7 @@ import { isReachableByAll, postgresBinaries } from "./embeddedBinaries.ts";
 import { isAlive, type Layout, layoutOf, NOBODY, prepareFolder } from "./embeddedFolder.ts";
 import { type Environment, parseTarget } from "./target.ts";
 
-export interface EmbeddedOptions {
+interface EmbeddedOptions {
   clock: Clock;
   log: Log;
   /** Gives up opening it. */

@@ -7,7 +7,7 @@ import type { LeaseState, Leases } from "../sync/ports.ts";
 import type { Queryable, Row } from "./database.ts";
 
 /** A lease that somebody holds now. */
-export interface HeldLease {
+interface HeldLease {
   name: string;
   holder: string;
   token: number;

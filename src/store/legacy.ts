@@ -9,7 +9,7 @@ import type { LegacyRow } from "../sync/legacy/cells.ts";
 import type { Database, Queryable } from "./database.ts";
 
 /** Those that old scripts wrote, and whose place is taken by ours. */
-export const LEGACY_TABLES = ["hl_fills", "hl_orders", "hl_positions", "hl_dashboard"] as const;
+const LEGACY_TABLES = ["hl_fills", "hl_orders", "hl_positions", "hl_dashboard"] as const;
 export type LegacyName = (typeof LEGACY_TABLES)[number];
 
 /** A relation of public that has a name of ours and is not ours. */
@@ -55,7 +55,7 @@ const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 /** Bytes of a name in PostgreSQL. */
 const NAME_MAX = 63;
 
-export interface Move {
+interface Move {
   from: string;
   to: string;
 }

@@ -70,7 +70,7 @@ const REMEMBER_FOREIGN = `do $$ begin
         where p.oid = case o.kind when 'function' then to_regprocedure(o.name) end)) known), true);
 end $$;`;
 
-export interface Migration {
+interface Migration {
   id: number;
   /** File name. */
   name: string;

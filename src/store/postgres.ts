@@ -49,7 +49,7 @@ const types: pg.CustomTypesConfig = {
  * resources (53), serialisation and deadlock (40001, 40P01), a standby that may be promoted (25006), lock and
  * statement timeouts (55P03, 57014).
  */
-export const isTransient = (sqlState: string): boolean =>
+const isTransient = (sqlState: string): boolean =>
   /^(08|53)/.test(sqlState) || /^(57P0[1-5]|40001|40P01|25006|55P03|57014)$/.test(sqlState);
 
 /** SQLSTATE of "permission denied". */

@@ -38,7 +38,7 @@ import type { Database, Row } from "./database.ts";
 import { openLeases } from "./leases.ts";
 
 /** Rows of one table. */
-export interface TableCount {
+interface TableCount {
   table: string;
   rows: number;
 }

@@ -194,7 +194,7 @@ function systemUser(): string {
 export const isSupabase = (host: string): boolean => /\.supabase\.(co|com|net)$/.test(host);
 
 /** How much TLS is asked for: as libpq's `sslmode`; without one, Supabase gets `require` and everything else none. */
-export interface TlsWish {
+interface TlsWish {
   host: string;
   mode: string;
   /** Nothing is encrypted. */

@@ -39,7 +39,7 @@ export interface WindowReading {
   restLagMs: number;
 }
 
-export interface WindowResult {
+interface WindowResult {
   rows: number;
   pages: number;
   /** How far the window was proven; less than asked when it reaches into the present. */

@@ -39,7 +39,7 @@ interface Part {
 }
 const unread = (): Part => ({ reading: null, renewAtMs: 0, retryAtMs: 0, movedMs: 0 });
 
-export interface BelongingsDeps {
+interface BelongingsDeps {
   account: Address;
   info: VenueInfo;
   store: Store;

@@ -35,7 +35,7 @@ export interface Committed {
   committedAtMs: number;
 }
 
-export interface CommitDeps {
+interface CommitDeps {
   store: Pick<Store, "apply">;
   clock: Clock;
   random: Random;

@@ -18,7 +18,7 @@ import { TIME_LIMITS } from "./account/venueTime.ts";
 import { type Interval, knownSince, subtract, union } from "./coverage.ts";
 import type { CoverageRow, TrackedStream } from "./events.ts";
 
-export interface Unprovable extends Interval {
+interface Unprovable extends Interval {
   reason: string;
 }
 

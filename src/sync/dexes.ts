@@ -25,7 +25,7 @@ const UNLISTED_MAX = 10;
 /** A list as young as this is not read again: several accounts begin at once. */
 const FRESH_MS = 30_000;
 
-export interface DexesDeps {
+interface DexesDeps {
   info: VenueInfo;
   clock: Clock;
   log: Log;

@@ -342,7 +342,7 @@ export const CHANGE_TYPES = [
   "ledger.created",
   "drift.found",
 ] as const;
-export type ChangeType = (typeof CHANGE_TYPES)[number];
+type ChangeType = (typeof CHANGE_TYPES)[number];
 
 /** What a commit did: events of changed rows, and how many rows were new, changed or already there, by table. */
 export interface Applied {

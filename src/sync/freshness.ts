@@ -17,7 +17,7 @@
  */
 import { lateAfterMs, silentAfterMs } from "../protocol/channels.ts";
 
-export interface Bounds {
+interface Bounds {
   delayedMs: number;
   staleMs: number;
 }
@@ -43,7 +43,7 @@ export const channelBounds = (cadenceMs: number): Bounds => ({
   staleMs: silentAfterMs(cadenceMs),
 });
 
-export type Freshness = "fresh" | "delayed" | "stale";
+type Freshness = "fresh" | "delayed" | "stale";
 
 /** `ageMs`: of the newest data; null before the first. */
 export const freshnessOf = (ageMs: number | null, { delayedMs, staleMs }: Bounds): Freshness =>

@@ -20,7 +20,7 @@ import type { AccountMode } from "./dashboard.ts";
 import type { Side } from "./events.ts";
 import { STREAMED } from "./freshness.ts";
 
-export const HEALTH_VERSION = 1;
+const HEALTH_VERSION = 1;
 
 /** The venue liquidates portfolio-margin accounts above this ratio. */
 const PORTFOLIO_THRESHOLD = 0.95;
@@ -84,7 +84,7 @@ export interface HealthInputs {
   missing: readonly string[];
 }
 
-export type HealthStatus = "excellent" | "good" | "fair" | "poor" | "critical" | "liquidatable" | "unknown";
+type HealthStatus = "excellent" | "good" | "fair" | "poor" | "critical" | "liquidatable" | "unknown";
 
 /** All that the score was made of. Ratios and distances are texts, since one of them can be `infinite`. */
 export interface HealthComponents {

@@ -58,7 +58,7 @@ const pricedTokens = ({ spot }: WatchedStates, stake: Decimal | undefined): Toke
   ...(stake === undefined || isZero(stake) ? [] : [{ coin: STAKED_TOKEN }]),
 ];
 
-export interface HealthWatchDeps {
+interface HealthWatchDeps {
   account: Address;
   info: VenueInfo;
   store: Store;

@@ -62,7 +62,7 @@ export function marketSubscriptions(
   return { subscriptions: [...mids, ...ofCoins], leftOut: coins.slice(count) };
 }
 
-export interface MarketDeps {
+interface MarketDeps {
   openStream: OpenStream;
   /** Asked what there is when all is wanted. */
   info: VenueInfo;

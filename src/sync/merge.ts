@@ -21,7 +21,7 @@ import type {
 } from "./events.ts";
 
 /** Text as Postgres writes jsonb: keys by length then bytes, `: ` and `, ` between. */
-export function jsonbText(value: unknown): string {
+function jsonbText(value: unknown): string {
   if (value === undefined || value === null) return "null";
   if (Array.isArray(value)) return `[${value.map(jsonbText).join(", ")}]`;
   if (typeof value !== "object") return JSON.stringify(value);
@@ -132,7 +132,7 @@ function newer<R extends { asOfMs: number }>(a: R, b: R, content: (row: R) => un
   return compareBytes(jsonbText(content(b)), jsonbText(content(a))) > 0 ? b : a;
 }
 
-export const positionSide = (szi: Decimal): "long" | "short" | "flat" =>
+const positionSide = (szi: Decimal): "long" | "short" | "flat" =>
   isZero(szi) ? "flat" : szi.startsWith("-") ? "short" : "long";
 
 export const joinPositions = (a: PositionRow, b: PositionRow): PositionRow =>
@@ -159,7 +159,7 @@ export const joinBalances = (a: BalanceRow, b: BalanceRow): BalanceRow =>
   newer(a, b, (r) => [r.raw, r.token, r.total, r.hold, r.entryNotional]);
 
 /** What the venue's status word means. The set of words is open, so they are classified by their ending. */
-export interface StatusClass {
+interface StatusClass {
   status: Exclude<OrderStatus, "partially_filled">;
   /** Nothing follows it. An unknown word is not taken to be terminal. */
   terminal: boolean;

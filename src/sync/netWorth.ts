@@ -38,7 +38,7 @@ export interface Possessions {
   areFlowsKnown: boolean;
 }
 
-export interface TokenPart {
+interface TokenPart {
   coin: string;
   /** Held and not owed. */
   amount: Decimal;
@@ -57,7 +57,7 @@ export interface NetWorthParts {
   read: Record<string, [fromMs: number, toMs: number]>;
 }
 
-export interface NetWorth {
+interface NetWorth {
   value: Decimal | null;
   reason: string | null;
   parts: NetWorthParts;

@@ -54,7 +54,7 @@ const TABLES: Partial<Record<keyof Batch, string>> = {
 export const tableOf = (list: keyof Batch): string => TABLES[list] ?? list;
 
 /** The venue's own words, as far as they can be written down. */
-export function rawText(raw: unknown): string {
+function rawText(raw: unknown): string {
   if (typeof raw === "string") return raw.slice(0, VALUE_LIMITS.quarantineLength);
   try {
     return (JSON.stringify(raw) ?? "undefined").slice(0, VALUE_LIMITS.quarantineLength);

@@ -34,7 +34,7 @@ export const STANDBY_DEFAULTS = {
   beginAgainMs: 1_000,
   beginAgainMaxMs: 30_000,
 } as const;
-export type StandbyOptions = { [K in keyof typeof STANDBY_DEFAULTS]: number };
+type StandbyOptions = { [K in keyof typeof STANDBY_DEFAULTS]: number };
 
 /** Something that one process at a time should do. */
 export interface Duty {
@@ -46,7 +46,7 @@ export interface Duty {
   leave(): Promise<void>;
 }
 
-export interface DutyStatus {
+interface DutyStatus {
   name: string;
   role: "active" | "standby";
   /** Who holds the lease, as far as known. */
@@ -55,7 +55,7 @@ export interface DutyStatus {
   token: number | null;
 }
 
-export interface StandbyDeps {
+interface StandbyDeps {
   leases: Leases;
   /** Unique to this start of this process. */
   holder: string;

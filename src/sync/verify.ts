@@ -18,7 +18,7 @@ import { lookIntoQuarantine } from "./verify/quarantine.ts";
 import { compareStates } from "./verify/states.ts";
 import { ask, noteUnread, type Run, SETTLED_MS, witnessed } from "./verify/witness.ts";
 
-export interface VerifyDeps {
+interface VerifyDeps {
   account: Address;
   dexes: DexList;
   store: Store;

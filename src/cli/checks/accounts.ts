@@ -17,7 +17,7 @@ import { type Finding, fail, note, ok } from "./finding.ts";
 /** `userRole` 60, `userAbstraction` 20, one full page of fills 120. */
 export const ACCOUNT_WEIGHT = 200;
 
-export interface AccountQuestion {
+interface AccountQuestion {
   info: VenueInfo;
   account: Address;
   ask: InfoOptions;

@@ -14,7 +14,7 @@ import { type Finding, ok, warn } from "./finding.ts";
 const RECONCILE_SHARE = 0.9;
 
 /** Most that one reconcile of a usual account costs: one dex in use, a full list of orders, few rows elsewhere. */
-export const RECONCILE_WEIGHT =
+const RECONCILE_WEIGHT =
   INFO.exchangeStatus.weight +
   WINDOW_STREAMS.length * INFO.userFillsByTime.weight +
   INFO.frontendOpenOrders.weight +

@@ -20,7 +20,7 @@ import { type Finding, fail, note, ok, warn } from "./finding.ts";
 const SLOW_ROUND_TRIP_MS = 100;
 const CONNECT_TIMEOUT_MS = 8_000;
 
-export interface DatabaseQuestion {
+interface DatabaseQuestion {
   database: Database;
   clock: Clock;
   accounts: readonly Address[];

@@ -4,7 +4,7 @@
 import { EXIT } from "../command.ts";
 
 /** `note`: worth knowing, nothing to do. `warn`: works, but not as well as it could. `fail`: does not work. */
-export type FindingStatus = "ok" | "note" | "warn" | "fail";
+type FindingStatus = "ok" | "note" | "warn" | "fail";
 
 export interface Finding {
   /** Stable name of the check, for scripts. */

@@ -135,7 +135,7 @@ function unreachableFinding(error: unknown, apiUrl: string): Finding {
   return failed(message.includes(host) ? message : `${host}: ${message}`, fix);
 }
 
-export interface SocketCheck {
+interface SocketCheck {
   wsUrl: string;
   open: SocketFactory;
   clock: Clock;

@@ -44,7 +44,7 @@ export const health: Command = {
   },
 };
 
-export function healthLines(row: Now, explain: boolean): string[] {
+function healthLines(row: Now, explain: boolean): string[] {
   const score = row.health_score === null ? "unknown" : `${row.health_score} ${row.health_status}`;
   const who = shortName(row.account_address, row.alias);
   const at = new Date(row.as_of_ms).toISOString().slice(0, 19).replace("T", " ");

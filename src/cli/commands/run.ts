@@ -46,7 +46,7 @@ export const run: Command = {
 const HISTORY_MS = 60_000;
 
 /** Prints each committed change as one line. */
-export function printer({ options, print, color, clock }: Context): (committed: Committed) => void {
+function printer({ options, print, color, clock }: Context): (committed: Committed) => void {
   if (options.json) {
     return ({ applied }) => {
       for (const event of applied.events) print(jsonLine(event));
@@ -64,7 +64,7 @@ export function printer({ options, print, color, clock }: Context): (committed: 
   };
 }
 
-export interface FollowOptions {
+interface FollowOptions {
   /** Print each committed change. */
   printing: boolean;
   /** Stand by while another process follows the same accounts into the same database. */

@@ -26,7 +26,7 @@ import type { MailSend } from "./mailSend.ts";
 import type { Severity } from "./rules/spec.ts";
 
 /** Delay before each attempt: an alert is news for five minutes. */
-export const ALERT_DELAYS_MS = [0, 5_000, 15_000, 30_000, 60_000, 60_000, 60_000] as const;
+const ALERT_DELAYS_MS = [0, 5_000, 15_000, 30_000, 60_000, 60_000, 60_000] as const;
 /** What is older than this is not delivered any more. */
 export const ALERT_MAX_AGE_MS = 300_000;
 
@@ -37,7 +37,7 @@ export interface Channel extends ConfiguredSink {
   label: string;
 }
 
-export interface ChannelDeps {
+interface ChannelDeps {
   http: HttpSend;
   mail: MailSend;
   clock: Clock;

@@ -15,7 +15,7 @@ import { type ConditionRule, conditionOn, type RuleSet } from "./ruleSet.ts";
 import { databaseDown } from "./rules/databaseDown.ts";
 import { aboutOf, conditionStep } from "./steps.ts";
 
-export interface AlarmDeps {
+interface AlarmDeps {
   clock: Clock;
   log: Log;
   rules: RuleSet;

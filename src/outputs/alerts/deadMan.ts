@@ -23,7 +23,7 @@ export function openDeadMan(text: string, http: HttpSend): () => Promise<void> {
   };
 }
 
-export interface DeadManDeps {
+interface DeadManDeps {
   clock: Clock;
   log: Log;
   /** Null when there is none. */

@@ -56,7 +56,7 @@ interface Cooldown {
   last: Offer;
 }
 
-export interface EventContext {
+interface EventContext {
   /** Newest known equity of an account; null while unknown. */
   equity(account: Address): Decimal | null;
   /** All positions of the account had been read when this was committed: one that was never seen was flat. */

@@ -67,7 +67,7 @@ export const WATCH_DEFAULTS = {
   /** The dead-man URL is called this often while all is well. */
   deadManMs: 60_000,
 } as const;
-export type WatchOptions = { [K in keyof typeof WATCH_DEFAULTS]: number };
+type WatchOptions = { [K in keyof typeof WATCH_DEFAULTS]: number };
 
 /** An account that this process follows now. */
 export interface Followed {

@@ -58,7 +58,7 @@ export const BRIDGE_DEFAULTS = {
 export type BridgeOptions = { [K in keyof typeof BRIDGE_DEFAULTS]: number };
 
 /** What came of an attempt, in few enough words to count by. */
-export type AttemptOutcome = Exclude<Verdict["kind"], "unfit" | "gone">;
+type AttemptOutcome = Exclude<Verdict["kind"], "unfit" | "gone">;
 
 /** One attempt at a delivery. */
 export interface DeliveryAttempt {
@@ -72,7 +72,7 @@ export interface DeliveryAttempt {
   lagMs: number | null;
 }
 
-export interface BridgeDeps {
+interface BridgeDeps {
   db: Queryable;
   clock: Clock;
   random: Random;

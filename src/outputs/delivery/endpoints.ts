@@ -358,7 +358,7 @@ export function readDeliveries(
 }
 
 /** Where each endpoint stands: events waiting, and how many deliveries ended how. */
-export interface EndpointSummary {
+interface EndpointSummary {
   endpoint: string;
   /** A process that runs delivers to it. */
   served: boolean;

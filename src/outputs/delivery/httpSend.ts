@@ -35,7 +35,7 @@ export interface HttpSend {
 }
 
 /** Resolves a name to all of its addresses. */
-export type Lookup = (host: string) => Promise<LookupAddress[]>;
+type Lookup = (host: string) => Promise<LookupAddress[]>;
 
 const lookupAll: Lookup = (host) =>
   new Promise((resolve, reject) =>
@@ -66,7 +66,7 @@ const SOCKETS_PER_HOST = 8;
 /** An answer that goes on after this is cut off. */
 const BODY_MAX = 65_536;
 
-export interface HttpSendDeps {
+interface HttpSendDeps {
   clock: Clock;
   lookup?: Lookup;
   /** Which addresses a request without `allowPrivate` may go to. */

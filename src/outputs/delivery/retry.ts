@@ -4,7 +4,7 @@
  */
 import type { Verdict } from "./sink.ts";
 
-export type Next =
+type Next =
   | { kind: "delivered" }
   | { kind: "retry"; delayMs: number }
   /** This event is given up; the next one may do better. */

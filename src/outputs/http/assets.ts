@@ -22,7 +22,7 @@ const LIBRARY: Record<string, string> = {
   "/vendor/hooks.js": "preact/hooks",
 };
 
-export interface Assets {
+interface Assets {
   routes: [string, Handler][];
   /** Content policy sources of the inline script of the page: the import map. */
   scriptSources: string[];

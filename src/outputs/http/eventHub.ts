@@ -45,7 +45,7 @@ export interface Sink {
   close(): void;
 }
 
-export interface EventHubDeps {
+interface EventHubDeps {
   outbox: Outbox;
   clock: Clock;
   log: Log;
@@ -54,7 +54,7 @@ export interface EventHubDeps {
   onDropped(): void;
 }
 
-export interface CommitTimes {
+interface CommitTimes {
   receivedAtMs: number;
   committedAtMs: number;
 }

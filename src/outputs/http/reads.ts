@@ -122,7 +122,7 @@ export const readBalances = (reads: Queryable, account: Address): Promise<Row[]>
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
-export const startOfUtcDay = (ms: number): number => ms - (ms % DAY_MS);
+const startOfUtcDay = (ms: number): number => ms - (ms % DAY_MS);
 
 /**
  * The latest snapshot, exposure now, and the money of the UTC day that `nowMs` is in, whole and by coin: one statement, so

@@ -33,14 +33,14 @@ export interface Reply {
 }
 
 /** Takes the response over and ends it itself: an event stream. */
-export interface Takeover {
+interface Takeover {
   takeOver(response: ServerResponse): void;
 }
 
 export type Handler = (request: HttpRequest) => Promise<Reply | Takeover> | Reply | Takeover;
 
 /** `GET /path` → handler. */
-export type Routes = ReadonlyMap<string, Handler>;
+type Routes = ReadonlyMap<string, Handler>;
 
 /** What a caller asked for that cannot be: 400, or another status, with one line. */
 export class RequestError extends HlsyncError {

@@ -25,7 +25,7 @@ import { type Observed, Observer } from "./observer.ts";
 import { readBalances, readDrawdown, readOverview, readPositions } from "./reads.ts";
 import { type Handler, json, RequestError, serve, text } from "./server.ts";
 
-export interface HttpDeps {
+interface HttpDeps {
   listen: { host: string; port: number };
   /** From `HLSYNC_TOKEN`; null when nobody set one. */
   token: string | null;

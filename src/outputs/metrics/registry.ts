@@ -14,7 +14,7 @@ export interface MetricSpec {
   /** Upper bounds in the metric's unit, ascending; histograms only. */
   buckets?: readonly number[];
 }
-export type MetricTable = Readonly<Record<string, MetricSpec>>;
+type MetricTable = Readonly<Record<string, MetricSpec>>;
 
 export type Labels = Readonly<Record<string, string>>;
 

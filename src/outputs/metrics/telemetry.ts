@@ -25,7 +25,7 @@ const BLOCKED_MS = 1_000;
 const KEEP_MS = 30 * 86_400_000;
 const SOCKET_STATES = ["waiting", "connecting", "subscribing", "live", "stopped"] as const;
 
-export interface TelemetryDeps {
+interface TelemetryDeps {
   clock: Clock;
   log: Log;
   /** Names this process in the latency history. */

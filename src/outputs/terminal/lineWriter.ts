@@ -23,7 +23,7 @@ export interface Sink {
   readonly writableLength: number;
 }
 
-export interface LineWriter {
+interface LineWriter {
   /** Resolves when the next line may follow. */
   write(line: string): Promise<void>;
   /** False when the line was dropped. */

@@ -13,7 +13,7 @@ const BEGIN = "\u001b[?2026h";
 const END = "\u001b[?2026l";
 
 /** `process.stdout` and `process.stdin`, as far as they are needed. */
-export interface TerminalOutput {
+interface TerminalOutput {
   readonly columns: number;
   readonly rows: number;
   readonly writableLength: number;
@@ -21,7 +21,7 @@ export interface TerminalOutput {
   on(event: "resize", listener: () => void): unknown;
   off(event: "resize", listener: () => void): unknown;
 }
-export interface TerminalInput {
+interface TerminalInput {
   setRawMode(raw: boolean): unknown;
   resume(): unknown;
   pause(): unknown;
@@ -29,7 +29,7 @@ export interface TerminalInput {
   off(event: "data", listener: (bytes: Buffer) => void): unknown;
 }
 
-export interface TerminalDeps {
+interface TerminalDeps {
   input: TerminalInput;
   output: TerminalOutput;
   clock: Clock;

@@ -28,7 +28,7 @@ export const BODIES: Record<Format, (event: OutboxEvent, id: string, aliases: Al
   slack: (event, _id, aliases) => json({ text: slackEscape(eventText(event, aliases)) }),
 };
 
-export interface Body {
+interface Body {
   contentType: string;
   text: string;
 }
@@ -43,12 +43,12 @@ const DISCORD_MAX = 2_000;
 const SUPPRESS_NOTIFICATIONS = 1 << 12;
 
 /** @see https://discord.com/developers/docs/resources/webhook#execute-webhook */
-export const discordMessage = (text: string, silent: boolean): Record<string, unknown> => ({
+const discordMessage = (text: string, silent: boolean): Record<string, unknown> => ({
   content: text.replace(/([\\*_~`|>#@[\]()])/g, "\\$1").slice(0, DISCORD_MAX),
   allowed_mentions: { parse: [] },
   ...(silent ? { flags: SUPPRESS_NOTIFICATIONS } : {}),
 });
 
 /** @see https://docs.slack.dev/messaging/formatting-message-text */
-export const slackEscape = (text: string): string =>
+const slackEscape = (text: string): string =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");

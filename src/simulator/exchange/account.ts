@@ -46,7 +46,7 @@ export interface PerpDex {
   positions: Map<string, Position>;
 }
 
-export interface SpotBalance {
+interface SpotBalance {
   total: Fixed;
   /** Reserved by open orders. */
   hold: Fixed;
@@ -83,7 +83,7 @@ export interface Agent {
   validUntil: number;
 }
 
-export interface OrderRow {
+interface OrderRow {
   order: JsonObject;
   status: string;
   statusTimestamp: number;
@@ -209,7 +209,7 @@ export function leverageOf(account: Account, market: Market): Leverage {
   return { isCross, value: Math.min(20, listing?.maxLeverage ?? 20) };
 }
 
-export interface PerpFillResult {
+interface PerpFillResult {
   startPosition: Fixed;
   closedPnl: Fixed;
   dir: string;

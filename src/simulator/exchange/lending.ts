@@ -20,7 +20,7 @@ const BORROW_RATE = 1_000n;
 const USDC = 0;
 
 export const OPERATIONS = ["supply", "withdraw", "borrow", "repay"] as const;
-export type Operation = (typeof OPERATIONS)[number];
+type Operation = (typeof OPERATIONS)[number];
 
 export function loanOf(account: Account, token: number): Loan {
   let found = account.loans.get(token);

@@ -17,7 +17,7 @@ import type {
   Universe,
 } from "./universe.ts";
 
-export interface Tier {
+interface Tier {
   lowerBound: Fixed;
   maxLeverage: bigint;
   /** Maintenance deduction, so that margin is continuous over the bounds. */
@@ -56,7 +56,7 @@ export interface Market {
   candles: Map<string, Candle[]>;
 }
 
-export interface HourVolume {
+interface HourVolume {
   hour: number;
   notional: Fixed;
   base: Fixed;

@@ -206,7 +206,7 @@ export function allMids(world: World, dex: string): JsonObject {
   return mids;
 }
 
-export interface BookOptions {
+interface BookOptions {
   nSigFigs: number | null;
   mantissa: number | null;
   fast: boolean;

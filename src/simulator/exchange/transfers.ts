@@ -160,7 +160,7 @@ export function spotSend(
 }
 
 /** Between users, dexes and spot: `sourceDex` and `destinationDex` are a dex name, "" or "spot". */
-export interface AssetMove {
+interface AssetMove {
   destination: string;
   sourceDex: string;
   destinationDex: string;

@@ -31,7 +31,7 @@ export interface Twap {
   active: boolean;
 }
 
-export interface TwapSpec {
+interface TwapSpec {
   market: Market;
   isBuy: boolean;
   sz: Fixed;
@@ -42,7 +42,7 @@ export interface TwapSpec {
   stopPx: Fixed | null;
 }
 
-export function twapState(twap: Twap): JsonObject {
+function twapState(twap: Twap): JsonObject {
   return {
     coin: twap.market.coin,
     user: twap.user,

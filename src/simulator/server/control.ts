@@ -38,7 +38,7 @@ import {
 import type { Gateway } from "./gateway.ts";
 import type { VenueTime } from "./venueTime.ts";
 
-export interface ControlReply {
+interface ControlReply {
   status: number;
   body: Json;
 }
@@ -52,7 +52,7 @@ export interface VenueControls {
   addActiveAccount?(account: ActiveAccount): void;
 }
 
-export interface ControlParts {
+interface ControlParts {
   venue: Venue & VenueControls;
   gateway: Gateway;
   time: VenueTime;

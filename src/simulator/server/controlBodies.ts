@@ -12,7 +12,7 @@ import { CONNECT_FAULTS, type FaultRule, FRAME_FAULTS, REQUEST_FAULTS } from "..
 import type { SwitchSettings } from "./switches.ts";
 
 /** The most that stepped time is advanced at once; the simulator answers nobody meanwhile. */
-export const MAX_ADVANCE_MS = 3_600_000;
+const MAX_ADVANCE_MS = 3_600_000;
 
 const address = z
   .string()
@@ -28,7 +28,7 @@ const natural = z.int().min(0);
 
 export const depositBody = z.strictObject({ user: address, usd: dollars });
 
-export const tradeBody = z.strictObject({
+const tradeBody = z.strictObject({
   user: address,
   fillsPerSecond: z.number().positive().max(1000),
   quietOrdersPerSecond: z.number().min(0).max(1000).optional(),
@@ -82,7 +82,7 @@ export const oracleBody = z.strictObject({ coin: z.string(), px: positiveDecimal
 const kind = <T extends string>(type: T) => z.literal(type);
 const outcome = natural;
 
-export const scriptBody = z.discriminatedUnion("type", [
+const scriptBody = z.discriminatedUnion("type", [
   z.strictObject({ type: kind("adl"), user: address, coin: z.string() }),
   z.strictObject({ type: kind("dustConversion"), user: address, coin: z.string() }),
   z.strictObject({ type: kind("createVault"), leader: address, name: z.string(), usd: positiveDecimal }),

@@ -56,7 +56,7 @@ export interface Connection {
  * Whether a connection is let in. Refused with an HTTP status, with 0 for not even that, or with 101: then the upgrade
  * succeeds and the connection is closed at once.
  */
-export type Admission = { admitted: true } | { admitted: false; status: number };
+type Admission = { admitted: true } | { admitted: false; status: number };
 
 export interface Gateway {
   readonly faults: Faults;

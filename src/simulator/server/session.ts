@@ -24,7 +24,7 @@ export interface Wire {
   freeze(): void;
 }
 
-export interface SessionParts {
+interface SessionParts {
   ip: string;
   wire: Wire;
   clock: Clock;

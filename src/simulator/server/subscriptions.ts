@@ -21,7 +21,7 @@ export interface Subscription {
 }
 
 /** `unparsed`: the frame is not a request the venue knows. `invalid`: it is, but it is refused. */
-export type SubscriptionReading =
+type SubscriptionReading =
   | { kind: "ok"; subscription: Subscription; key: string }
   | { kind: "unparsed" }
   | { kind: "invalid" };
@@ -99,7 +99,7 @@ const SHAPES: Readonly<Record<string, Readonly<Record<string, Field>>>> = {
 };
 
 /** Refused since about August 2026, unless the switch allows it. */
-export const RETIRED_TYPE = "webData2";
+const RETIRED_TYPE = "webData2";
 
 export function readSubscription(
   value: Json | undefined,

@@ -17,7 +17,7 @@ export interface VenueTime {
   stop(): void;
 }
 
-export interface VenueTimeOptions {
+interface VenueTimeOptions {
   venue: Venue;
   clock: Clock;
   /** Model milliseconds per clock millisecond; "stepped" stands still until told. */

@@ -39,7 +39,7 @@ export interface Asking {
   signal: AbortSignal;
 }
 
-export interface OrderReaderDeps {
+interface OrderReaderDeps {
   account: Address;
   info: VenueInfo;
   store: Store;

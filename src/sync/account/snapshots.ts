@@ -12,7 +12,7 @@ import { type PaceOptions, SnapshotPace } from "../snapshotPace.ts";
 /** A catch-up waits this long for what the health score lacks. */
 const HEALTH_WAIT_MS = 3_000;
 
-export interface SnapshotsDeps {
+interface SnapshotsDeps {
   clock: Clock;
   health: HealthWatch;
   options: PaceOptions;

@@ -26,7 +26,7 @@ import type { SelfCheck } from "../selfCheck.ts";
 /** The venue pushes the mode every few seconds; where it does not, each reading that is later than this asks. */
 const MODE_KEPT_MS = 30_000;
 
-export interface StateBookDeps {
+interface StateBookDeps {
   account: Address;
   clock: Clock;
   dexes: Dexes;

@@ -24,7 +24,7 @@ import type { Interval } from "../coverage.ts";
 
 export type LanePhase = "connecting" | "catching_up" | "live" | "disconnected" | "stopping" | "stopped";
 
-export interface LaneTimes {
+interface LaneTimes {
   /** Between two catch-ups while the stream lives, and while it does not. */
   intervalMs: number;
   pollMs: number;

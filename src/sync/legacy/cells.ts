@@ -72,7 +72,7 @@ export function truth(row: LegacyRow, ...names: string[]): boolean | null {
   throw new Unread(`${names[0]} is neither true nor false`);
 }
 
-export interface LegacyTime {
+interface LegacyTime {
   ms: number;
   /** Whether it stands at a whole second, as a truncated time does. */
   isWhole: boolean;

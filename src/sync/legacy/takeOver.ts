@@ -14,7 +14,7 @@ const BATCH_ROWS = 1_000;
 /** Of a row that could not be read, what is shown. */
 const EXAMPLE_LENGTH = 200;
 
-export interface Unreadable {
+interface Unreadable {
   reason: string;
   rows: number;
   /** The first of them, cut. */
@@ -30,7 +30,7 @@ export interface Taken {
   unread: Unreadable[];
 }
 
-export interface TakeOverDeps {
+interface TakeOverDeps {
   store: Pick<Store, "apply" | "coverage" | "orderEvents">;
   /** Which of these fills are stored, by their place in the list. */
   heldFills(fills: readonly FillRow[]): Promise<Set<number>>;

@@ -15,7 +15,7 @@ export const isVenueExport = (columns: readonly string[]): boolean =>
   COLUMNS.every((name) => columns.includes(name));
 
 const TIME = /^(\d{1,2})\/(\d{1,2})\/(\d{4})(?: - |,? )(\d{2}):(\d{2}):(\d{2})$/;
-export type DateOrder = "day first" | "month first";
+type DateOrder = "day first" | "month first";
 
 /** Which order the dates of a file have; null when none of them tells. */
 export function dateOrder(rows: readonly LegacyRow[]): DateOrder | null {
@@ -32,7 +32,7 @@ export function dateOrder(rows: readonly LegacyRow[]): DateOrder | null {
 /** Year, month from 1, day, hours, minutes and seconds of the clock that the file was written by, in milliseconds. */
 export type LocalMs = (parts: readonly [number, number, number, number, number, number]) => number;
 
-export interface ExportFile {
+interface ExportFile {
   account: Address;
   order: DateOrder;
   localMs: LocalMs;

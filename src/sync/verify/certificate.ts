@@ -51,7 +51,7 @@ export interface Finding {
 }
 
 /** Findings of one kind in one table. */
-export interface FindingCount {
+interface FindingCount {
   kind: FindingKind;
   table: string;
   /** All of them, also those beyond `FINDINGS_MAX` that are not listed. */

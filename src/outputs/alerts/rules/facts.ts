@@ -79,7 +79,7 @@ export interface PriceFacts extends About {
   price: string;
 }
 
-export interface DatabaseFacts extends About {
+interface DatabaseFacts extends About {
   silentMs: number;
   isBack: boolean;
 }
@@ -114,14 +114,14 @@ export interface FillsHappening extends About {
   equity: Decimal | null;
 }
 
-export interface PositionHappening extends Happening {
+interface PositionHappening extends Happening {
   coin: string;
   side: string;
   /** Side before; null where that is not known. */
   before: string | null;
 }
 
-export interface FundingHappening extends Happening {
+interface FundingHappening extends Happening {
   coin: string;
   usdc: Decimal;
   /** Sign of the payment before; null before the first. */
@@ -141,7 +141,7 @@ export interface Digest {
   netWorth: string | null;
 }
 
-export interface DayHappening extends About {
+interface DayHappening extends About {
   /** YYYY-MM-DD. */
   subject: string;
   /** Null when nothing happened. */

@@ -18,7 +18,7 @@ export const rank = (severity: Severity | null): number =>
 export const severityWord = (severity: Severity): string => severity.toUpperCase();
 
 /** `silent`: told without a sound where the channel knows the difference. */
-export type Loudness = "on" | "silent" | "off";
+type Loudness = "on" | "silent" | "off";
 
 /** Where a level begins and ends; the worse side is `direction`. */
 export interface Level {
@@ -84,7 +84,7 @@ export interface ConditionModule<Kind extends keyof Facts> {
 }
 
 /** What an event comes to. */
-export interface Sum {
+interface Sum {
   value: Decimal | null;
   /** What it had to reach, in USD. */
   threshold: Decimal | null;
