@@ -60,6 +60,17 @@ describe("what cannot be read", { timeout: 900_000 }, () => {
       return { ...history(), clearinghouse: told };
     };
 
+    it("is named by verify, which does not fail for it", async () => {
+      rig.venue.begin(withOdd({ returnOnEquity: "NaN" }));
+      await rig.once();
+      const said = await rig.verify(
+        0,
+        /unread_field hl_positions .*liquidationPx/,
+        /verified: nothing missing/,
+      );
+      assert.match(said, /returnOnEquity/);
+    });
+
     for (const over of [{}, ...reported.variants]) {
       it(`costs that field: ${JSON.stringify(over)}`, async () => {
         rig.venue.begin(withOdd(over));

@@ -4,6 +4,7 @@
  * the process. Time is the venue's and stands still while hlsync reads.
  */
 import { TransportError } from "../../src/errors.ts";
+import { readDrawdown } from "../../src/outputs/http/reads.ts";
 import type { InfoRequest } from "../../src/protocol/infoRequests.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import { silentLog } from "../../src/runtime/log.ts";
@@ -11,12 +12,12 @@ import { type Random, seededRandom } from "../../src/runtime/random.ts";
 import type { JsonObject } from "../../src/simulator/contract.ts";
 import { fixed, format, toTick } from "../../src/simulator/exchange/fixed.ts";
 import { createVenue, type SimulatedVenue } from "../../src/simulator/exchange/venue.ts";
-import type { DatabaseStore } from "../../src/store/store.ts";
 import { ACCOUNT_DEFAULTS, Account } from "../../src/sync/account/account.ts";
 import { Dexes } from "../../src/sync/dexes.ts";
 import type { InfoAnswer, VenueInfo } from "../../src/sync/ports.ts";
 import { Prices } from "../../src/sync/prices.ts";
 import { Volatilities } from "../../src/sync/volatility.ts";
+import type { TestDatabase } from "../support/postgres.ts";
 import { Book, type Gains, type Moment } from "./netWorthBook.ts";
 
 export const MODES = ["standard", "unified", "portfolio margin", "changing"] as const;
@@ -79,9 +80,18 @@ const REFUSED = [
 export interface Step {
   /** The venue's time of the snapshot. */
   asOfMs: number;
+  /** What the page showed after the pass. */
+  shown: Shown | null;
   /** What was refused at this step; null when all was answered. */
   refused: string | null;
   gains: Gains;
+}
+
+export interface Shown {
+  /** Of the newest snapshot whose net worth is known, and of the first one. */
+  drawdown_as_of_ms: number;
+  captured_since_ms: number;
+  profit: string | null;
 }
 
 export interface NetWorthSession {
@@ -99,19 +109,19 @@ const usd = (random: Random, low: number, high: number): string =>
   (low + random.next() * (high - low)).toFixed(2);
 
 export async function runNetWorthSession(
-  store: DatabaseStore,
+  db: Pick<TestDatabase, "database" | "store">,
   mode: SessionMode,
   seed: number,
   steps: number,
 ): Promise<NetWorthSession> {
-  const session = new Session(store, mode, seed);
+  const session = new Session(db, mode, seed);
   await session.run(steps);
   return session.result;
 }
 
 class Session {
   readonly result: NetWorthSession;
-  readonly #store: DatabaseStore;
+  readonly #db: Pick<TestDatabase, "database" | "store">;
   readonly #mode: SessionMode;
   readonly #random: Random;
   readonly #venue: SimulatedVenue;
@@ -128,11 +138,14 @@ class Session {
   #stakeMs = 0;
   /** Of the snapshot that this step wrote. */
   #moment: Moment | null = null;
+  #asOfMs = 0;
+  /** Money moves while hlsync reads, before this request from now on; negative when it does not. */
+  #requestsToMove = -1;
   /** Of the last snapshot. */
   #kept: Moment | null = null;
 
-  constructor(store: DatabaseStore, mode: SessionMode, seed: number) {
-    this.#store = store;
+  constructor(db: Pick<TestDatabase, "database" | "store">, mode: SessionMode, seed: number) {
+    this.#db = db;
     this.#mode = mode;
     this.#random = seededRandom(`net worth ${mode} ${seed}`);
     this.#venue = createVenue({
@@ -381,16 +394,29 @@ class Session {
     this.#venue.setOracle(coin, format(px));
   }
 
+  /** A state read before it lacks it, one read after it shows it. */
+  #moveMeanwhile(): void {
+    this.#pass(1);
+    const time = this.#venue.nowMs;
+    const amount = usd(this.#random, 1, 900);
+    if (this.#random.next() < 0.5)
+      this.#act("in meanwhile", { type: "usdSend", destination: this.#user, amount, time }, OTHER);
+    else this.#act("out meanwhile", { type: "withdraw3", destination: this.#user, amount, time });
+    this.#pass(1);
+  }
+
   /** hlsync reads the venue, and the book is struck at the same moment. */
   async #read(): Promise<void> {
     this.#hlsync ??= await this.#start();
-    const asOfMs = this.#venue.nowMs;
     this.#moment = null;
+    this.#asOfMs = this.#venue.nowMs;
+    this.#requestsToMove = this.#random.next() < 0.15 ? Math.floor(this.#random.next() * 14) : -1;
     await this.#hlsync.catchUp("poll", new AbortController().signal);
     const moment = this.#moment ?? this.#served();
     const gains = this.#book.take(moment);
     if (this.#moment) this.#kept = moment;
-    this.result.steps.push({ asOfMs, refused: this.#refused, gains });
+    const shown = (await readDrawdown(this.#db.database, this.#user)) as Shown | null;
+    this.result.steps.push({ asOfMs: this.#asOfMs, shown, refused: this.#refused, gains });
   }
 
   /** A new process knows of vaults and stake what the last snapshot knew. */
@@ -405,7 +431,7 @@ class Session {
   }
 
   async #start(): Promise<Account> {
-    const store = this.#store;
+    const { store } = this.#db;
     const clock: Clock = {
       now: () => this.#venue.nowMs,
       // The second look follows at once; nothing else ends by a wait.
@@ -422,7 +448,8 @@ class Session {
       alias: null,
       commit: (batch) => {
         // What it heard after this is no part of the snapshot.
-        if (batch.dashboard?.length) this.#moment = this.#served();
+        for (const { asOfMs } of batch.dashboard ?? [])
+          [this.#moment, this.#asOfMs] = [this.#served(), asOfMs];
         return store.apply(batch);
       },
       dexes,
@@ -436,6 +463,7 @@ class Session {
   }
 
   #answer<P, R>(row: InfoRequest<P, R>, params: P): InfoAnswer<R> {
+    if (this.#requestsToMove-- === 0) this.#moveMeanwhile();
     const nowMs = this.#venue.nowMs;
     // No history of the score is needed here.
     if (row.type === "candleSnapshot" || row.type === this.#refused)

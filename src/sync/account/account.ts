@@ -349,12 +349,13 @@ export class Account {
       signal.throwIfAborted();
       return this.#orders.read(this.#usedDexes(), this.#claimableToMs, rest);
     });
-    const ledger = read("ledger", rest);
+    // After the states: what one of them shows of money that moved, the ledger then tells.
+    const ledger = Promise.allSettled([states]).then(() => read("ledger", rest));
     const settled = states.then(async ({ lacking, read: seen }) => {
       const again = this.#lookAgain(lacking, fills, rest);
       // Not held up by a history that is read for the first time, when all dexes are anyway.
       if (this.#book.provenToMs("ledger") !== null) await Promise.allSettled([ledger]);
-      if (!isThorough) await this.#readUnseen(seen, fills, rest);
+      if (!isThorough && (await this.#readUnseen(seen, fills, rest))) await read("ledger", rest);
       // The snapshot also looks at the open orders.
       await Promise.allSettled([orders]);
       await allOf([again, this.#writeSnapshot(signal)]);
@@ -578,12 +579,13 @@ export class Account {
     return { lacking, read: new Set(read) };
   }
 
-  /** The states of dexes of which only this reading told that something of the account is there. */
-  async #readUnseen(seen: ReadonlySet<string>, fills: Promise<unknown>, asking: Asking): Promise<void> {
+  /** The states of dexes of which only this reading told that something of the account is there. True when there are any. */
+  async #readUnseen(seen: ReadonlySet<string>, fills: Promise<unknown>, asking: Asking): Promise<boolean> {
     await Promise.allSettled([fills]);
     asking.signal.throwIfAborted();
     const unseen = this.#states.toRead(false).filter((dex) => !seen.has(dex));
     if (unseen.length > 0) await this.#readParts(unseen.map(perpPart), asking);
+    return unseen.length > 0;
   }
 
   async #askMode(asking: Asking): Promise<void> {
