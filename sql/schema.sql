@@ -233,8 +233,8 @@ create table hl_internal.settings ( -- What was chosen for this database and hol
           WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
 create table hl_internal.settled ( -- Until when (exclusive) the trades of an account are summed up in settled_days.
-  account_address text not null --
-  until_at timestamp with time zone not null --
+  account_address text not null -- Account.
+  until_at timestamp with time zone not null -- Everything before this is in settled_days, nothing behind it.
   constraint settled_pkey PRIMARY KEY (account_address)
 ) with (fillfactor=50);
 -- row level security
@@ -243,35 +243,35 @@ create table hl_internal.settled ( -- Until when (exclusive) the trades of an ac
           WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
 create table hl_internal.settled_days ( -- hl_net_pnl_daily_by_coin and what hl_statistics needs of hl_round_trips, for all that is settled.
-  account_address text not null --
-  coin text not null --
-  day date not null --
-  fills bigint not null --
-  volume numeric not null --
-  closed_pnl numeric not null --
-  fees numeric not null --
-  builder_fees numeric not null --
-  funding numeric not null --
-  converted_fees bigint not null --
-  unpriced_fees bigint not null --
-  has_gas boolean not null --
-  trades bigint not null --
-  wins bigint not null --
-  losses bigint not null --
-  net numeric not null --
-  won numeric not null --
-  lost numeric not null --
-  seconds numeric not null --
-  best numeric --
-  worst numeric --
-  trip_first_ms bigint --
-  trip_last_ms bigint --
-  trip_first_before numeric --
-  trip_last_after numeric --
-  trip_unbroken boolean --
-  trip_closed_pnl numeric --
-  trip_fees numeric --
-  trip_unpriced boolean --
+  account_address text not null -- Account.
+  coin text not null -- Market as the venue names it.
+  day date not null -- Day in UTC.
+  fills bigint not null -- Number of fills.
+  volume numeric not null -- Sum of price × size.
+  closed_pnl numeric not null -- Realised profit, gross of fees.
+  fees numeric not null -- Fees and gas in USDC.
+  builder_fees numeric not null -- The builders' part of the fees.
+  funding numeric not null -- Funding; negative was paid.
+  converted_fees bigint not null -- Fees that had to be converted.
+  unpriced_fees bigint not null -- Fees that are in none of the sums.
+  has_gas boolean not null -- A fill paid gas: its price may change with what becomes known of HYPE.
+  trades bigint not null -- Complete, closed round trips that another one followed within the day or behind it.
+  wins bigint not null -- Those with a profit.
+  losses bigint not null -- Those with a loss.
+  net numeric not null -- Sum of their net profit.
+  won numeric not null -- Sum of the profits.
+  lost numeric not null -- Sum of the losses, positive.
+  seconds numeric not null -- Sum of their durations.
+  best numeric -- Highest net profit.
+  worst numeric -- Lowest net profit.
+  trip_first_ms bigint -- First fill of the last trip of the day, ended or not; null on a day without fills.
+  trip_last_ms bigint -- Its newest fill.
+  trip_first_before numeric -- Position before its first fill.
+  trip_last_after numeric -- Position after its newest fill.
+  trip_unbroken boolean -- Whether its fills chain.
+  trip_closed_pnl numeric -- Its realised profit.
+  trip_fees numeric -- Its fees in USDC.
+  trip_unpriced boolean -- Whether one of its fees has no price.
   constraint settled_days_pkey PRIMARY KEY (account_address, coin, day)
 ) with (fillfactor=50);
 -- row level security
