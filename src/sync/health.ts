@@ -539,7 +539,7 @@ const clamp = (x: number): number => Math.min(1, Math.max(0, x));
 const ratio = (part: Decimal, whole: Decimal): number => Number(div(part, whole));
 const tenth = (x: number): number => Math.round(x * 10) / 10;
 /** `14:03:11`: an age would be wrong as soon as it is written down. */
-const clockTime = (ms: number): string => new Date(ms).toISOString().slice(11, 19);
+export const clockTime = (ms: number): string => new Date(ms).toISOString().slice(11, 19);
 const percent = (x: number): string => `${(x * 100).toFixed(x < 0.1 ? 1 : 0)} %`;
 const text = (x: number, places: number): string =>
   x === Number.POSITIVE_INFINITY ? "infinite" : String(Number(x.toFixed(places)));

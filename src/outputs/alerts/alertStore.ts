@@ -1,6 +1,7 @@
 /** Alerts and silences in the database. A step of an alert and what is told of it are one transaction. */
 
 import type { Queryable, Row } from "../../store/database.ts";
+import { epochMs } from "../../store/epochMs.ts";
 import type { Address } from "../../sync/events.ts";
 import type { Condition, Memory } from "./machine.ts";
 import type { Digest } from "./rules/facts.ts";
@@ -64,14 +65,12 @@ export interface StoredCondition extends AlertAbout {
   condition: Condition;
 }
 
-const MS = (column: string): string => `(extract(epoch from ${column}) * 1000)::bigint`;
-
 /** Conditions that are pending or firing. `lane`: account, "" for none. */
 export async function readConditions(db: Queryable, lane: string): Promise<StoredCondition[]> {
   const rows = await db.query<AlertAbout & Condition & Record<string, unknown>>(
     `select key, rule, account_address as account, coin, subject, state as phase, severity,
-       ${MS("started_at")} as "startedMs", ${MS("fired_at")} as "firedMs", notified_severity as "notifiedSeverity",
-       ${MS("notified_at")} as "notifiedMs"
+       ${epochMs("started_at")} as "startedMs", ${epochMs("fired_at")} as "firedMs", notified_severity as "notifiedSeverity",
+       ${epochMs("notified_at")} as "notifiedMs"
      from public.hl_alerts where coalesce(account_address, '') = $1 and state in ('pending', 'firing')`,
     [lane],
   );
@@ -95,7 +94,7 @@ export async function readMemories(
   sinceMs: number,
 ): Promise<Map<string, Memory>> {
   const rows = await db.query<{ key: string; severity: Severity; notifiedMs: number }>(
-    `select distinct on (key) key, notified_severity as severity, ${MS("notified_at")} as "notifiedMs"
+    `select distinct on (key) key, notified_severity as severity, ${epochMs("notified_at")} as "notifiedMs"
      from public.hl_alerts
      where coalesce(account_address, '') = $1 and state = 'resolved' and notified_at > to_timestamp($2::bigint / 1000.0)
      order by key, notified_at desc`,
@@ -171,8 +170,8 @@ export const readAlerts = (
 ): Promise<AlertRow[]> =>
   db.query<AlertRow & Record<string, unknown>>(
     `select id, key, rule, account_address as account, coin, subject, state, severity, message,
-       ${MS("started_at")} as "startedMs", ${MS("fired_at")} as "firedMs", ${MS("notified_at")} as "notifiedMs",
-       ${MS("resolved_at")} as "resolvedMs"
+       ${epochMs("started_at")} as "startedMs", ${epochMs("fired_at")} as "firedMs", ${epochMs("notified_at")} as "notifiedMs",
+       ${epochMs("resolved_at")} as "resolvedMs"
      from public.hl_alerts
      where ($2::text[] is null or account_address = any ($2)) and ($3::text is null or coin = $3)
      order by state in ('pending', 'firing') desc, updated_at desc, id desc limit $1`,
@@ -227,7 +226,7 @@ export const readFunding = (
 /** When the first snapshot of the account was written, by the database's clock: all its positions were known then. */
 export async function readSince(db: Queryable, account: Address): Promise<number | null> {
   const [row] = await db.query<{ sinceMs: number }>(
-    `select ${MS("created_at")} as "sinceMs" from public.hl_dashboard where account_address = $1 order by as_of limit 1`,
+    `select ${epochMs("created_at")} as "sinceMs" from public.hl_dashboard where account_address = $1 order by as_of limit 1`,
     [account],
   );
   return row?.sinceMs ?? null;

@@ -3,7 +3,9 @@
  * Unix milliseconds in keys that end in `_ms`; keys are the columns' names, the same as in the events of the outbox.
  * Lists come newest first in pages that never split a moment: the next page is everything before the last row's time.
  */
+
 import type { Queryable, Row } from "../../store/database.ts";
+import { epochMs } from "../../store/epochMs.ts";
 import type { Address } from "../../sync/events.ts";
 
 export interface Page {
@@ -14,8 +16,6 @@ export interface Page {
   /** Only what is not older than this. */
   fromMs: number | null;
 }
-
-const epochMs = (column: string): string => `(extract(epoch from ${column}) * 1000)::bigint`;
 
 const FILL = `account_address, coin, fill_time_ms, side, size, price, value, fee, fee_token, start_position,
   closed_pnl, direction, order_id, trade_id, hash, crossed, cloid, builder_fee, twap_id, liquidation, source`;

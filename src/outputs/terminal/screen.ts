@@ -5,6 +5,7 @@
 import { type Decimal, gt, isZero, mul, round, sign } from "../../runtime/decimal.ts";
 import { printable } from "../../runtime/safeText.ts";
 import type { ChangeEvent, OrderEventRow, PositionRow } from "../../sync/events.ts";
+import { clockTime } from "../../sync/health.ts";
 import { eventPhrases, type Tone } from "../eventText.ts";
 import { cut, fit, line, type Paint, type Span, span, width } from "./cells.ts";
 import {
@@ -66,7 +67,6 @@ const MARKS: Record<Word, { mark: string; paint: Paint }> = {
   down: { mark: "✕", paint: "red" },
 };
 
-const clock = (ms: number): string => new Date(ms).toISOString().slice(11, 19);
 const moment = (ms: number): string =>
   ms === 0 ? "the beginning" : new Date(ms).toISOString().slice(0, 16).replace("T", " ");
 
@@ -91,7 +91,7 @@ function apart(left: Row, right: Row, columns: number): Row {
 }
 
 function header(screen: Screen, account: AccountModel | null, columns: number): Row[] {
-  const time = span(`  ${clock(screen.nowMs)}${columns >= 60 ? " UTC" : ""}`, "dim");
+  const time = span(`  ${clockTime(screen.nowMs)}${columns >= 60 ? " UTC" : ""}`, "dim");
   if (account === null) return [apart([span("hlsync", "bold")], [time], columns)];
   const { mark, paint } = MARKS[account.word];
   const left: Row = [
@@ -299,7 +299,7 @@ function summaryRows(screen: Screen, account: AccountModel, columns: number): Ro
     ...(snapshot.accountMode === "standard"
       ? []
       : [span(`  ${snapshot.accountMode.replace("_", " ")}`, "dim")]),
-    ...(stale ? [span(`  as of ${clock(snapshot.asOfMs)} UTC`, "yellow")] : []),
+    ...(stale ? [span(`  as of ${clockTime(snapshot.asOfMs)} UTC`, "yellow")] : []),
   ];
   const paint = HEALTH_PAINT[snapshot.healthStatus] ?? "plain";
   const score = snapshot.healthScore;
@@ -451,7 +451,7 @@ const ORDER_COLUMNS: readonly Column<OrderEventRow>[] = [
     text: ({ orderType, tif }) => `${orderType ?? ""}${tif ? ` ${tif}` : ""}`,
   },
   { title: "reduce", cells: 6, from: 100, text: ({ reduceOnly }) => (reduceOnly ? "reduce" : "") },
-  { title: "placed", cells: 8, from: 66, text: ({ placedAtMs }) => clock(placedAtMs) },
+  { title: "placed", cells: 8, from: 66, text: ({ placedAtMs }) => clockTime(placedAtMs) },
 ];
 
 function sectionOf(view: View, screen: Screen, account: AccountModel, columns: number): Section {
@@ -529,7 +529,7 @@ function tapeRow(event: ChangeEvent, columns: number): Row {
   const phrases = eventPhrases(event).filter(({ isDetail }) => !isDetail || columns >= DETAIL_COLUMNS);
   const late: Row = event.source === "stream" || columns < 60 ? [] : [span(` ${event.source}`, "dim")];
   return [
-    span(`${clock(event.timeMs)} `, "dim"),
+    span(`${clockTime(event.timeMs)} `, "dim"),
     ...phrases.map(({ text, tone, isDetail }) => span(text, isDetail ? "dim" : TONES[tone])),
     ...late,
   ];

@@ -4,8 +4,10 @@
  * inside the window. Logical refusals are HTTP 200 with `status: "err"`.
  * @see https://hyperliquid.gitbook.io/hyperliquid-docs/for-developers/api/nonces-and-api-wallets
  */
+
 import type { Clock } from "../../runtime/clock.ts";
 import type { Answer, JsonObject, Venue } from "../contract.ts";
+import { isObject } from "../exchange/wire.ts";
 import {
   type AgentSource,
   isUserSigned,
@@ -105,8 +107,6 @@ function inModelTime(action: JsonObject, toModel: (timeMs: number) => number): J
 
 const ADDRESS = /^0x[0-9a-f]{40}$/i;
 const HEX = /^0x[0-9a-f]{1,64}$/i;
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 const isTime = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
 /** Null when the body is not what the venue deserialises. */

@@ -4,9 +4,11 @@
  * serves real clients and runs in virtual time. The clock is what clients live in (limits, cadences, nonces); the data's
  * time is the model's.
  */
+
 import type { Clock } from "../../runtime/clock.ts";
 import { hash32 } from "../../runtime/random.ts";
-import type { Answer, Json, JsonObject, Venue } from "../contract.ts";
+import type { Answer, Json, Venue } from "../contract.ts";
+import { isObject } from "../exchange/wire.ts";
 import { type FaultRule, Faults, type FiredFault } from "../faults.ts";
 import { createActions, UNREADABLE } from "./actions.ts";
 import { dexes, type FeedContext, indexBlock } from "./feeds.ts";
@@ -235,9 +237,6 @@ function reply({ status, body }: Answer, lateMs: number, breaks: HttpReply["brea
     breaks,
   };
 }
-
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Undefined text and unreadable text are the same to the venue: not an object. */
 function parse(text: string): Json {

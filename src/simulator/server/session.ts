@@ -6,8 +6,10 @@
  *   open ──receive/push──► open ──halfOpen──► dead (open to the client, deaf and mute) ──► ended
  *     └────────── idle 60 s, Expired, cut, closed by the client ─────────────────────────► ended
  */
+
 import type { Clock } from "../../runtime/clock.ts";
 import type { Answer, Json, JsonObject } from "../contract.ts";
+import { isObject } from "../exchange/wire.ts";
 import type { Faults, FiredFault } from "../faults.ts";
 import { UNREADABLE } from "./actions.ts";
 import { type BlockEvents, FEEDS, type FeedContext, type LiveSubscription } from "./feeds.ts";
@@ -391,9 +393,6 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
 
 /** As it would be on the wire: a text is not JSON. */
 const bodyText = (body: Json): string => (typeof body === "string" ? body : JSON.stringify(body));
-
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 function parse(text: string): JsonObject | null {
   try {

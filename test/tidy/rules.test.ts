@@ -1,0 +1,82 @@
+/** One home per rule (I16): what can be told by its words stands there and nowhere else. */
+import assert from "node:assert/strict";
+import { globSync, readFileSync } from "node:fs";
+import { describe, it } from "node:test";
+
+const read = (pattern: string) =>
+  globSync(pattern).map((path) => ({ path, text: readFileSync(path, "utf8") }));
+/** Without comments, in which rules are well spoken of. */
+const code = (text: string): string =>
+  text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/(^|\s)(\/\/|--).*$/gm, "");
+
+const modules = read("src/**/*.ts").map(({ path, text }) => ({ path, text: code(text) }));
+const sql = read("sql/**/*.sql").filter(({ path }) => path !== "sql/schema.sql");
+/** The simulator is the venue: it has its rules from the venue, not from us. */
+const ours = [...modules, ...sql.map(({ path, text }) => ({ path, text: code(text) }))].filter(
+  ({ path }) => !path.startsWith("src/simulator/"),
+);
+
+/** Words of a rule, and where they may stand. Where both SQL and the process need it, a test holds the two equal. */
+const HOMES: Record<string, { words: RegExp; homes: readonly string[] }> = {
+  "which tokens are dollars": {
+    words: /USDT0/,
+    homes: ["sql/rules/tokens.sql", "src/sync/dashboard.ts"],
+  },
+  "what kind of market a coin is": {
+    words: /like '@%'|\[@#\+\]/,
+    homes: ["sql/rules/tokens.sql", "src/sync/chain.ts"],
+  },
+  "whose liquidation a fill is": { words: /liquidatedUser/, homes: ["sql/rules/own_liquidation.sql"] },
+  "which order the venue has forgotten": { words: /["']unknownOid["']/, homes: ["src/sync/normalize.ts"] },
+  "who holds a lease": {
+    words: /hl_internal\.take_lease/,
+    homes: ["sql/leases.sql", "src/store/leases.ts"],
+  },
+  "when data is stale": { words: /staleMs: \d/, homes: ["src/sync/freshness.ts"] },
+  "since when all is complete": {
+    words: /knownSince\(/,
+    homes: ["src/sync/completeness.ts", "src/sync/coverage.ts"],
+  },
+  "which fill is which": {
+    words: /orderId\}\|\$\{(?:\w+\.)?tradeId/,
+    homes: ["src/sync/backfill.ts"],
+  },
+};
+
+describe("a rule has one home", () => {
+  for (const [rule, { words, homes }] of Object.entries(HOMES))
+    it(rule, () => {
+      const found = ours.filter(({ text }) => words.test(text)).map(({ path }) => path);
+      assert.deepEqual(found.sort(), homes);
+    });
+
+  it("each function and view of the database", () => {
+    const homes = new Map<string, Set<string>>();
+    const defined = /^create (?:or replace )?(?:function|procedure|view|aggregate) ([\w.]+)/gim;
+    for (const { path, text } of sql)
+      for (const [, name] of text.matchAll(defined))
+        homes.set(name!, (homes.get(name!) ?? new Set()).add(path));
+    assert.ok(homes.size > 50);
+    assert.deepEqual(
+      [...homes].filter(([, paths]) => paths.size > 1),
+      [],
+    );
+  });
+
+  it("each function of the program: none stands twice under any name", () => {
+    const SHORT = 40;
+    const homes = new Map<string, string[]>();
+    for (const { path, text } of modules)
+      for (const block of text.split(/\n(?=(?:export |async |function |const |class |interface |type ))/)) {
+        const [head, name] = block.match(/^(?:export )?(?:async )?(?:function\*? |const )(\w+)/) ?? [];
+        if (head === undefined) continue;
+        const body = block.slice(head.length).replace(/\s+/g, " ").trim();
+        if (body.length > SHORT) homes.set(body, [...(homes.get(body) ?? []), `${path}: ${name}`]);
+      }
+    assert.ok(homes.size > 500);
+    assert.deepEqual(
+      [...homes.values()].filter((places) => places.length > 1),
+      [],
+    );
+  });
+});
