@@ -7,7 +7,9 @@ import { spawn } from "node:child_process";
 import { chmodSync, existsSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { temporaryFolder } from "../support/postgres.ts";
+import { openPostgres } from "../../src/store/postgres.ts";
+import { openStore } from "../../src/store/store.ts";
+import { startServer, type TestServer, temporaryFolder } from "../support/postgres.ts";
 
 /** Debian puts it where only root's PATH looks. */
 const PROGRAM = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer", "/usr/local/bin/pgbouncer"].find(existsSync);
@@ -62,7 +64,8 @@ export async function startPooler(serverUrl: string, options: PoolerOptions): Pr
       ...["listen_addr = 127.0.0.1", `listen_port = ${port}`, "unix_socket_dir =", "pidfile ="],
       ...["auth_type = scram-sha-256", `auth_file = ${users}`],
       ...[`pool_mode = ${mode}`, `default_pool_size = ${poolSize}`, "max_client_conn = 100"],
-      ...[`query_wait_timeout = ${waitSeconds}`, ""],
+      // A server that was restarted is tried again soon; 15 s is the default.
+      ...[`query_wait_timeout = ${waitSeconds}`, "server_login_retry = 1", ""],
     ].join("\n"),
   );
   chmodSync(folder.path, 0o755);
@@ -93,6 +96,33 @@ export async function startPooler(serverUrl: string, options: PoolerOptions): Pr
       child.kill("SIGINT");
       await ended;
       folder.remove();
+    },
+  };
+}
+
+/** The test server with every database behind a pooler. What makes and drops databases goes to it directly. */
+export async function startPooledServer(mode: PoolerOptions["mode"]): Promise<TestServer> {
+  const server = await startServer();
+  const probe = await server.newDatabase();
+  const pooler = await startPooler(probe.url, { mode, poolSize: 10 });
+  await probe.close();
+  return {
+    admin: server.admin,
+    async newDatabase({ migrated = true, ...options } = {}) {
+      const direct = await server.newDatabase({ migrated });
+      const url = pooler.urlOf(direct.url);
+      const database = openPostgres(url, options);
+      return {
+        ...{ url, database, store: openStore(database) },
+        async close() {
+          await database.close();
+          await direct.close();
+        },
+      };
+    },
+    async stop() {
+      await pooler.stop();
+      await server.stop();
     },
   };
 }

@@ -11,6 +11,7 @@ import { completeness } from "../../src/sync/completeness.ts";
 import type { Batch, CoverageRow } from "../../src/sync/events.ts";
 import { FORGOTTEN } from "../../src/sync/normalize.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { noPooler, startPooledServer } from "./pgbouncer.ts";
 import {
   ACCOUNT,
   balanceOf,
@@ -74,12 +75,18 @@ const everything = (): Batch => ({
   ],
 });
 
-for (const kind of ["embedded", "real"] as const) {
-  describe(`the store on the ${kind} server`, () => {
+const SERVERS = {
+  "on the embedded server": () => startServer("embedded"),
+  "on the real server": () => startServer("real"),
+  "behind a transaction pooler": () => startPooledServer("transaction"),
+  "behind a session pooler": () => startPooledServer("session"),
+};
+for (const [where, startIt] of Object.entries(SERVERS)) {
+  describe(`the store ${where}`, { skip: where.endsWith("pooler") && noPooler }, () => {
     let server: TestServer;
     let db: TestDatabase;
     before(async () => {
-      server = await startServer(kind);
+      server = await startIt();
     });
     after(() => server?.stop());
     beforeEach(async () => {
