@@ -13,6 +13,7 @@ import { INFO, type InfoRequest, type WindowParams } from "../protocol/infoReque
 import { HORIZON, isPlausibleMs, PAGE_ROWS_MAYBE_FULL } from "../protocol/limits.ts";
 import { type Interval, intersect, subtract } from "./coverage.ts";
 import type { Address, Applied, Batch, CoverageRow, FillRow, Source, TrackedStream } from "./events.ts";
+import { FUTURE_ROW } from "./futureRows.ts";
 import { fillRow, fundingUpdateRow, ledgerRow, type Origin, twapSliceFillRow } from "./normalize.ts";
 import type { RequestPriority, VenueInfo } from "./ports.ts";
 import { quarantineRows } from "./quarantine.ts";
@@ -35,6 +36,8 @@ export interface WindowReading {
   countFillsAfter(timeMs: number, twap: boolean): Promise<number>;
   /** The newest time stamped by the venue before this reading began. */
   venueTimeMs: number;
+  /** A row that is younger is stamped wrongly: it is kept in quarantine, and its true time is not claimed. */
+  latestRowMs: number;
   /** REST may answer this much behind the venue's clock: nothing younger than that is claimed as proven. */
   restLagMs: number;
 }
@@ -125,17 +128,19 @@ async function readPage<P extends WindowParams, T>(
   const { account, source, priority, signal } = reading;
   const answer = await reading.info.request(request, params, { priority, signal });
   const origin = { account, source, seenAtMs: answer.receivedAtMs };
-  const batch = toBatch(answer.result, origin);
+  const result = withoutFuture(answer.result, reading.latestRowMs);
+  const batch = toBatch(result, origin);
   // A time outside the window that was asked for is a lie: it does not steer the walk.
-  const isAsked = (timeMs: number) => timeMs >= params.startTime && timeMs <= (params.endTime ?? timeMs);
+  const asked = {
+    fromMs: params.startTime,
+    toMs: Math.min(params.endTime ?? Infinity, reading.latestRowMs),
+  };
+  const isAsked = (timeMs: number) => timeMs >= asked.fromMs && timeMs <= asked.toMs;
   const readMs = [...(batch.fills ?? []), ...(batch.funding ?? []), ...(batch.ledger ?? [])].map(
     (row) => row.timeMs,
   );
-  const { rows } = answer.result;
-  const unread = placed(answer.result.unread, readMs, {
-    fromMs: params.startTime,
-    toMs: params.endTime ?? Infinity,
-  });
+  const { rows } = result;
+  const unread = placed(result.unread, readMs, asked);
   const quarantine = quarantineRows(unread, request.type, account, answer.receivedAtMs);
   return {
     batch: quarantine.length > 0 ? { ...batch, quarantine } : batch,
@@ -144,6 +149,25 @@ async function readPage<P extends WindowParams, T>(
     count: rows.length + lostRows(unread).length,
     sentAtMs: answer.sentAtMs,
   };
+}
+
+/** Rows of a time that has not come are not believed: each is lost, in its place. */
+function withoutFuture<T>({ rows, unread }: ReadRows<T>, latestMs: number): ReadRows<T> {
+  const isFuture = (raw: unknown) =>
+    toldTimesMs([{ kind: "row", raw, reason: "" }]).some((ms) => ms > latestMs);
+  if (!rows.some(({ raw }) => isFuture(raw))) return { rows, unread };
+  const lost = new Set(lostRows(unread).map(({ index }) => index));
+  const kept: ReadRows<T> = { rows: [], unread: [...unread] };
+  let index = -1;
+  for (const row of rows) {
+    do index += 1;
+    while (lost.has(index));
+    if (isFuture(row.raw)) kept.unread.push({ kind: "row", raw: row.raw, reason: FUTURE_ROW, index });
+    else kept.rows.push(row);
+  }
+  // Places are told from the rows before, in the order of the list.
+  kept.unread.sort((a, b) => (a.index ?? 0) - (b.index ?? 0));
+  return kept;
 }
 
 /** When rows that could not be read happened, by the venue's words for it; of those that say so plausibly. */

@@ -168,6 +168,7 @@ async function answerBatch(account: Account, sample: Sample, body: unknown) {
       {
         ...{ account: account.address, source: "backfill", priority: "backfill", info },
         ...{ signal: new AbortController().signal, venueTimeMs: window.toMs, restLagMs: 0 },
+        latestRowMs: Number.POSITIVE_INFINITY,
         countFillsAfter: async () => 0,
         async commit(part): Promise<Applied> {
           append(batch, part);

@@ -109,10 +109,12 @@ function parse(text: string): Any {
 
 const pick = <T>(draw: Draw, values: readonly T[]): T => values[Math.floor(draw() * values.length)]!;
 
-/** Stamps that no clock of the venue's shows now. */
-const oddStamp = (draw: Draw, timeMs: number): number =>
-  pick(draw, [timeMs * 1000, 0, -1, Number.MAX_SAFE_INTEGER, Math.floor(timeMs / 1000)]);
 const DAY_MS = 86_400_000;
+/** Stamps that no clock of the venue's shows now: a day ahead as often as all that are none. */
+const oddStamp = (draw: Draw, timeMs: number): number =>
+  draw() < 0.5
+    ? timeMs + DAY_MS
+    : pick(draw, [timeMs * 1000, 0, -1, Number.MAX_SAFE_INTEGER, Math.floor(timeMs / 1000)]);
 
 /** False when there is nothing to change. */
 function change(kind: SpoilKind, target: Any, draw: Draw): boolean {
@@ -120,7 +122,7 @@ function change(kind: SpoilKind, target: Any, draw: Draw): boolean {
   switch (kind) {
     case "wrongStamp":
       if (typeof target.time !== "number") return false;
-      target.time = draw() < 0.3 ? target.time + DAY_MS : oddStamp(draw, target.time);
+      target.time = oddStamp(draw, target.time);
       return true;
     case "shortList":
     case "unreadableEntry":

@@ -44,6 +44,7 @@ import type {
   TrackedStream,
 } from "../events.ts";
 import { TRACKED_STREAMS } from "../events.ts";
+import { ROW_AHEAD_MS, withoutFutureRows } from "../futureRows.ts";
 import { HealthWatch } from "../healthWatch.ts";
 import type { Doubt, Store, VenueInfo } from "../ports.ts";
 import type { Prices } from "../prices.ts";
@@ -78,8 +79,6 @@ export const ACCOUNT_DEFAULTS = {
 } as const;
 export type AccountOptions = { [K in keyof typeof ACCOUNT_DEFAULTS]: number };
 
-/** How far past the present a window reads, so that a venue clock ahead of ours hides nothing. */
-const READ_AHEAD_MS = 3_600_000;
 /** Every Nth catch-up (and the first) reads the list of dexes and the states of all of them, with the long overlap. */
 const THOROUGH_EVERY = 12;
 /** A heal takes the venue's time as heard this lately, instead of asking for it first. */
@@ -487,11 +486,7 @@ export class Account {
     // at once: of money that came or went unseen the next snapshot would make profit.
     const youngMs = stream === "ledger" ? 0 : this.#time.estimate(clock.now()) - options.foregroundMs;
     const fromMs = provenToMs === null ? sinceMs : Math.max(sinceMs, provenToMs - overlapMs, youngMs);
-    await this.#readWindow(
-      stream,
-      { fromMs, toMs: this.#time.readToMs(clock.now()) + READ_AHEAD_MS },
-      asking,
-    );
+    await this.#readWindow(stream, { fromMs, toMs: this.#latestRowMs }, asking);
   }
 
   /** Whether fills are being read for a heal: then other suspicions about fills may be answered by it. */
@@ -518,6 +513,7 @@ export class Account {
       info,
       restLagMs: this.#deps.options.restLagMs,
       venueTimeMs: this.#time.ms,
+      latestRowMs: this.#latestRowMs,
       countFillsAfter: (timeMs, twap) => store.countFillsAfter(account, timeMs, twap),
       commit: async (batch) => {
         const applied = await this.commit(batch, this.#deps.clock.now());
@@ -529,8 +525,14 @@ export class Account {
     };
   }
 
+  /** A row that is younger is stamped wrongly, whichever of the clocks is right. */
+  get #latestRowMs(): number {
+    return this.#time.readToMs(this.#deps.clock.now()) + ROW_AHEAD_MS;
+  }
+
   /** Commits and keeps what was committed in mind. */
-  async commit(batch: Batch, receivedAtMs: number): Promise<Applied> {
+  async commit(given: Batch, receivedAtMs: number): Promise<Applied> {
+    const batch = withoutFutureRows(given, this.#latestRowMs, receivedAtMs);
     if (isEmpty(batch)) return NOTHING_APPLIED;
     const applied = await this.#deps.commit(batch, receivedAtMs);
     const nowMs = this.#deps.clock.now();
@@ -722,10 +724,9 @@ export class Account {
   async #repairFills(suspicion: FillSuspicion, signal: AbortSignal): Promise<boolean> {
     const asking: Asking = { priority: "heal", source: "repair", signal };
     const foundAtMs = this.#deps.clock.now();
-    const presentMs = this.#time.readToMs(foundAtMs) + READ_AHEAD_MS;
     const window = {
       fromMs: suspicion.fromMs,
-      toMs: suspicion.kind === "chain" ? suspicion.toMs : presentMs,
+      toMs: suspicion.kind === "chain" ? suspicion.toMs : this.#latestRowMs,
     };
     await allOf([this.#readWindow("fills", window, asking), this.#readWindow("twapFills", window, asking)]);
     return (await this.#settle([suspicion], foundAtMs)) === 1;

@@ -161,6 +161,8 @@ async function serveStream<T extends { timeMs: number }>(
     signal,
     info,
     restLagMs: 0,
+    // What the venue serves is held against what is stored, whatever its stamp.
+    latestRowMs: Number.POSITIVE_INFINITY,
     venueTimeMs: window.toMs,
     // Whether the horizon was reached follows from what came.
     countFillsAfter: async (timeMs) => [...rows.values()].filter((row) => row.timeMs > timeMs).length,

@@ -6,6 +6,7 @@
 import { isObject, readJson } from "../../protocol/decode.ts";
 import { isPlausibleMs } from "../../protocol/limits.ts";
 import type { Interval } from "../coverage.ts";
+import { FUTURE_ROW } from "../futureRows.ts";
 import { add } from "./certificate.ts";
 import type { StoredHistories } from "./histories.ts";
 import type { StoredOrders } from "./orders.ts";
@@ -46,6 +47,8 @@ export async function lookIntoQuarantine(
     const row = table === undefined ? null : rowOf(table, raw);
     // What was served a moment ago is a finding already.
     if (table === undefined || row === null || unread.has(raw)) continue;
+    // Nothing happened at the time it tells, also when that has come.
+    if (reason === FUTURE_ROW) continue;
     if (row.timeMs !== null && (row.timeMs < fromMs || row.timeMs > toMs)) continue;
     if (known.has(`${table} ${row.key}`)) continue;
     const detail = `in quarantine only, as ${subject}: ${reason}`;

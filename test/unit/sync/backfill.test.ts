@@ -82,6 +82,7 @@ function reading(info: VenueInfo) {
     signal: new AbortController().signal,
     info,
     venueTimeMs: T0 + NOW,
+    latestRowMs: T0 + 2 * NOW,
     restLagMs: 0,
     countFillsAfter: async (timeMs) => [...stored.values()].filter((row) => row.timeMs > timeMs).length,
     async commit(batch) {
@@ -280,6 +281,31 @@ describe("reading a window", () => {
         { fromMs: toMs + 1, toMs: NOW },
       ].filter((part) => part.fromMs <= part.toMs);
       assert.deepEqual(proven(), rest, said);
+    }
+  });
+
+  it("keeps a row of a time that has not come out, and does not claim where it was", async () => {
+    const day = { time: T0 + NOW + 86_400_000 };
+    for (const [tid, fromMs, toMs] of [
+      [1, 0, 101],
+      [5, 103, 105],
+      [10, 108, NOW],
+    ] as const) {
+      const garble = (row: object, of: number) => (of === tid ? { ...row, ...day } : of === 7 ? {} : row);
+      const { info } = venue(
+        many(10, (i) => 100 + i),
+        { garble },
+      );
+      const { value, stored, proven } = reading(info);
+      await readWindow({ ...value, latestRowMs: T0 + NOW + 3_600_000 }, "fills", at(0, 2 * NOW));
+      assert.deepEqual(
+        [...stored.keys()].sort((a, b) => a - b),
+        [1, 2, 3, 4, 5, 6, 8, 9, 10].filter((of) => of !== tid),
+      );
+      assert.ok(
+        proven().every((part) => part.toMs <= fromMs || part.fromMs >= toMs),
+        `${tid}: ${JSON.stringify(proven())}`,
+      );
     }
   });
 

@@ -1,6 +1,7 @@
 /** `verify` against a venue and a database that are bent one thing at a time. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { FUTURE_ROW } from "../../../src/sync/futureRows.ts";
 import { doubtsOf, FINDINGS_MAX, passed } from "../../../src/sync/verify/certificate.ts";
 import {
   balance,
@@ -157,6 +158,10 @@ describe("verify, of what cannot be read", () => {
       message("userFills", { ...wireFill("BTC", "B", "1", "0"), oid: 57, time: Number.MAX_SAFE_INTEGER }),
       message("userFundings", { coin: "SOL", time: 0 }),
       message("hl_fills", { ...wireFill("BTC", "B", "1", "0"), oid: 58, time: NOW - 1_000 }),
+      {
+        ...message("hl_fills", { ...wireFill("BTC", "B", "1", "0"), oid: 59, time: NOW - 9_000 }),
+        reason: FUTURE_ROW,
+      },
     ];
     const certificate = await rig.verify();
     assert.deepEqual(

@@ -1,0 +1,39 @@
+/**
+ * Rows of a history that are stamped with a time that has not come. Pure.
+ *
+ * Guarantees (I12): such a row is in quarantine and in no table, where it would be the newest for as long as its stamp says
+ * and a row too many afterwards; the same row under its true time is another one, and is stored.
+ */
+
+import type { Batch, QuarantineRow } from "./events.ts";
+import { quarantineRows, tableOf } from "./quarantine.ts";
+
+/** Rows may be this far ahead of every clock that is known: windows read so far past the present. */
+export const ROW_AHEAD_MS = 3_600_000;
+
+export const FUTURE_ROW = "a time that has not come";
+
+const TIMES: { [K in keyof Batch]?: (row: NonNullable<Batch[K]>[number]) => number } = {
+  fills: (row) => row.timeMs,
+  orderEvents: (row) => row.statusTimeMs,
+  funding: (row) => row.timeMs,
+  ledger: (row) => row.timeMs,
+};
+
+/** The batch with every row after `latestMs` in quarantine. */
+export function withoutFutureRows(batch: Batch, latestMs: number, nowMs: number): Batch {
+  const lists = batch as Record<string, readonly { account: string; raw: unknown }[]>;
+  const kept: Record<string, readonly unknown[]> = {};
+  const quarantine: QuarantineRow[] = [];
+  for (const [list, timeOf] of Object.entries(TIMES) as [keyof Batch, (row: unknown) => number][]) {
+    const future = lists[list]?.filter((row) => timeOf(row) > latestMs) ?? [];
+    if (future.length === 0) continue;
+    kept[list] = lists[list]!.filter((row) => timeOf(row) <= latestMs);
+    for (const { account, raw } of future)
+      quarantine.push(
+        ...quarantineRows([{ kind: "row", raw, reason: FUTURE_ROW }], tableOf(list), account, nowMs),
+      );
+  }
+  if (quarantine.length === 0) return batch;
+  return { ...batch, ...kept, quarantine: [...(batch.quarantine ?? []), ...quarantine] };
+}
