@@ -97,17 +97,36 @@ for (const [where, startIt] of Object.entries(SERVERS)) {
     it("gives back every row as it was written", async () => {
       const { store } = db;
       await store.apply(everything());
-      assert.deepEqual(await store.fills(ACCOUNT, T, T), [fillOf()]);
+      const derived = { blockNumber: null };
+      assert.deepEqual(await store.fills(ACCOUNT, T, T), [{ ...fillOf(), ...derived }]);
       assert.deepEqual(await store.orderEvents(ACCOUNT, [orderEventOf().orderId]), [orderEventOf()]);
       assert.deepEqual(await store.positions(ACCOUNT), [positionOf()]);
       assert.deepEqual(await store.funding(ACCOUNT, T, T), [fundingOf()]);
-      assert.deepEqual(await store.ledger(ACCOUNT, T, T), [ledgerOf()]);
+      assert.deepEqual(await store.ledger(ACCOUNT, T, T), [{ ...ledgerOf(), ...derived }]);
       assert.deepEqual(await store.latestDashboard(ACCOUNT), dashboardOf());
       assert.deepEqual(await store.coverage(ACCOUNT, "fills"), everything().coverage);
       assert.equal((await store.accounts())[0]?.mode, "standard");
       const counts = Object.fromEntries((await store.counts()).map((c) => [c.table, c.rows]));
       assert.equal(counts.hl_fills, 1);
       assert.equal(counts["hl_internal.quarantine"], 1);
+    });
+
+    it("derives the block of fills and ledger rows from their hashes, but not of what the bridge did", async () => {
+      // 10 bytes, 04, the block, and more.
+      const hash = `0x${"a".repeat(20)}0400000c1f${"0".repeat(34)}`;
+      await db.store.apply({
+        fills: [fillOf({ hash })],
+        ledger: [
+          ledgerOf({ hash, type: "send", raw: { time: T, hash, delta: { type: "send" } } }),
+          ledgerOf({ hash, type: "deposit", raw: { time: T, hash, delta: { type: "deposit", usdc: "1" } } }),
+        ],
+      });
+      const [fill] = await db.store.fills(ACCOUNT, T, T);
+      const ledger = await db.store.ledger(ACCOUNT, T, T);
+      assert.deepEqual(
+        [fill!.blockNumber, ...ledger.map(({ type, blockNumber }) => `${type} ${blockNumber}`)],
+        [3103, "deposit null", "send 3103"],
+      );
     });
 
     it("bounds reads of a time window inclusively on both sides", async () => {
@@ -160,7 +179,7 @@ for (const [where, startIt] of Object.entries(SERVERS)) {
       assert.deepEqual(applied.events, []);
       assert.equal(applied.written.hl_fills, 1);
       const [stored] = await db.store.fills(ACCOUNT, T, T);
-      assert.deepEqual(stored, { ...richer, source: "stream", seenAtMs: T + 120 });
+      assert.deepEqual(stored, { ...richer, source: "stream", seenAtMs: T + 120, blockNumber: null });
     });
 
     it("takes the same key several times in one batch", async () => {
