@@ -68,3 +68,28 @@ comment on function hl_internal.forget_torn is 'Takes the net worth of snapshots
 
 create or replace trigger forget_torn after insert on public.hl_ledger
   referencing new table as changed for each statement execute function hl_internal.forget_torn();
+
+-- When the account changes its mode, each part and the mode itself are heard of at moments of their own: until all of it is
+-- told, the money of the perps may count twice, or not at all. No row tells when it happened: what lies this near to a snapshot
+-- of another mode is left out.
+create or replace function hl_internal.forget_mixed(followed text, from_ms bigint, to_ms bigint) returns void
+language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+set enable_seqscan = off set enable_bitmapscan = off as $$
+declare
+  near constant interval := '90 seconds';
+  low constant timestamptz := to_timestamp(from_ms / 1000.0) - near;
+  high constant timestamptz := to_timestamp(to_ms / 1000.0) + near;
+begin
+  if (select count(distinct d.account_mode) from public.hl_dashboard d
+      where d.account_address = followed and d.as_of between low and high) < 2 then
+    return;
+  end if;
+  update public.hl_dashboard d set net_worth = null, net_worth_reason = 'the mode of the account was changing'
+  where d.account_address = followed and d.as_of between low and high and d.net_worth is not null
+    and exists (
+      select from public.hl_dashboard o
+      where o.account_address = followed and o.as_of between d.as_of - near and d.as_of + near
+        and o.account_mode <> d.account_mode);
+end
+$$;
+comment on function hl_internal.forget_mixed is 'Takes the net worth of snapshots that were made while the account changed its mode, as far as snapshots of this time can show it.';

@@ -1520,6 +1520,34 @@ $function$
 ;
 -- Keeps equity_stretches after a change of hl_dashboard.
 
+create function hl_internal.forget_mixed(followed text, from_ms bigint, to_ms bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+AS $function$
+declare
+  near constant interval := '90 seconds';
+  low constant timestamptz := to_timestamp(from_ms / 1000.0) - near;
+  high constant timestamptz := to_timestamp(to_ms / 1000.0) + near;
+begin
+  if (select count(distinct d.account_mode) from public.hl_dashboard d
+      where d.account_address = followed and d.as_of between low and high) < 2 then
+    return;
+  end if;
+  update public.hl_dashboard d set net_worth = null, net_worth_reason = 'the mode of the account was changing'
+  where d.account_address = followed and d.as_of between low and high and d.net_worth is not null
+    and exists (
+      select from public.hl_dashboard o
+      where o.account_address = followed and o.as_of between d.as_of - near and d.as_of + near
+        and o.account_mode <> d.account_mode);
+end
+$function$
+;
+-- Takes the net worth of snapshots that were made while the account changed its mode, as far as snapshots of this time can show it.
+
 create function hl_internal.forget_torn()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2459,6 +2487,8 @@ begin
     returning 1
   )
   select (select count(*) from input), count(*) into result.sent, result.written from written;
+  perform hl_internal.forget_mixed(s.account, min(s."asOfMs"), max(s."asOfMs"))
+  from json_to_recordset(batch) as s(account text, "asOfMs" bigint) group by s.account;
   insert into hl_internal.token_prices as t (token, hour_ms, at_ms, price)
   select distinct on (token, hour_ms) p.token, i."asOfMs" - i."asOfMs" % 3600000 as hour_ms, i."asOfMs", p.price
   from json_to_recordset(batch) as i("asOfMs" bigint, "netWorthParts" jsonb)

@@ -50,6 +50,8 @@ begin
     returning 1
   )
   select (select count(*) from input), count(*) into result.sent, result.written from written;
+  perform hl_internal.forget_mixed(s.account, min(s."asOfMs"), max(s."asOfMs"))
+  from json_to_recordset(batch) as s(account text, "asOfMs" bigint) group by s.account;
   insert into hl_internal.token_prices as t (token, hour_ms, at_ms, price)
   select distinct on (token, hour_ms) p.token, i."asOfMs" - i."asOfMs" % 3600000 as hour_ms, i."asOfMs", p.price
   from json_to_recordset(batch) as i("asOfMs" bigint, "netWorthParts" jsonb)

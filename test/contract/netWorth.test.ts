@@ -128,6 +128,47 @@ describe("a snapshot into which money was moving", () => {
     ]);
   });
 
+  it("leaves no trace in profit and drawdown when the mode changes, whatever was heard first and written first", async () => {
+    const at = (seconds: number, accountMode: DashboardRow["accountMode"], netWorth: string) =>
+      snapshot({ ...POOLED }, { asOfMs: T + seconds * 1_000, accountMode, netWorth });
+    const told = [
+      at(-200, "standard", "34000"),
+      at(-60, "standard", "34000"),
+      // The new spot total, and perps that are told no more: in it and beside it.
+      at(1, "standard", "58000"),
+      at(3, "unified", "34000"),
+      // Or the new mode first, before spot.
+      at(4, "unified", "10000"),
+      at(80, "unified", "34000"),
+      at(200, "unified", "34005"),
+      at(300, "standard", "34005"),
+      at(500, "standard", "34005"),
+    ];
+    const orders = [told, told.toReversed(), [...told.slice(4), ...told.slice(0, 4)]];
+    for (const [written, order] of orders.entries()) {
+      await rows("delete from hl_dashboard");
+      // One by one, and together.
+      if (written === 2) await db.store.apply({ dashboard: order });
+      else for (const row of order) await db.store.apply({ dashboard: [row] });
+      const shown = await rows(
+        "select (as_of_ms - 1) / 1000 as s, net_worth, net_worth_reason as why from hl_dashboard order by as_of_ms",
+      );
+      assert.deepEqual(
+        shown.filter(({ net_worth }) => net_worth !== null).map(({ net_worth }) => net_worth),
+        ["34000", "34005", "34005", "34005"],
+        `order ${written}`,
+      );
+      const changing = shown.filter(({ net_worth }) => net_worth === null);
+      assert.deepEqual(
+        new Set(changing.map(({ why }) => why)),
+        new Set(["the mode of the account was changing"]),
+      );
+      assert.deepEqual(await rows("select profit, max_drawdown from hl_statistics"), [
+        { profit: "5", max_drawdown: "0" },
+      ]);
+    }
+  });
+
   it("keeps the prices of an hour: the first known, whatever the order", async () => {
     const priced = (asOfMs: number, price: string | null) =>
       snapshot(USUAL, {
