@@ -33,6 +33,9 @@ export interface OpenDatabase {
   /** Further connections to it, apart from those of `database`. */
   connect(options?: PostgresOptions): Database;
   close(): Promise<void>;
+  /** Of an embedded one whose folder is gone: what to say, and a promise that rejects with it. */
+  gone(): Error | null;
+  failed: Promise<never>;
 }
 
 export const isUrl = (database: string): boolean => /^postgres(ql)?:\/\//i.test(database);
@@ -53,13 +56,14 @@ export async function openDatabase({
     needsMs: RELEASE_NEEDS_MS,
     stop: (withinMs?: number) => opening.then((opened) => opened.release(withinMs)).catch(() => {}),
   });
-  const { url } = await opening;
+  const embedded = await opening;
+  const { url } = embedded;
   const opened = connected(url, { environment: NO_ENVIRONMENT }, lifecycle);
   const close = async () => {
     await opened.close();
     await server.stop();
   };
-  return { ...opened, close };
+  return { ...opened, close, gone: () => embedded.gone(), failed: embedded.failed };
 }
 
 function connected(
@@ -70,7 +74,12 @@ function connected(
   const connect = (more: PostgresOptions = {}) =>
     lifecycle.add(connectionsOf(openPostgres(url, { ...options, ...more })));
   const first = connect();
-  return { database: first.of, url, connect: (more) => connect(more).of, close: () => first.stop() };
+  return {
+    ...{ database: first.of, url, connect: (more?: PostgresOptions) => connect(more).of },
+    close: () => first.stop(),
+    gone: () => null,
+    failed: new Promise<never>(() => {}),
+  };
 }
 
 /** A database as a part that is stopped after all that use it. */

@@ -66,6 +66,10 @@ export interface EmbeddedDatabase {
    * hangs is left behind after `withinMs`: the next start takes it over.
    */
   release(withinMs?: number): Promise<void>;
+  /** What to say when the folder is not there any more, moved or deleted in use; null while it is. */
+  gone(): StoreError | null;
+  /** Rejects with that as soon as it is seen. */
+  readonly failed: Promise<never>;
 }
 
 const USER = "hlsync";
@@ -83,6 +87,8 @@ const KEEPER_CONNECT_MS = 5_000;
 const POLL_MS = 20;
 /** Between attempts to bring back a server that died in use. */
 const RECOVER_DELAY_MS = 1_000;
+/** The folder is looked for this often while it is in use. */
+const WATCH_MS = 1_000;
 /** Advisory lock of the processes that use the server: "hlsync" in ASCII. */
 const KEEPER_LOCK = 0x686c73796e63;
 const LOG_BYTES_MAX = 1_000_000;
@@ -119,6 +125,7 @@ export async function openEmbedded(folder: string, options: EmbeddedOptions): Pr
   const server = new EmbeddedServer(layout, identity, binaries, options);
   try {
     await server.open(options.signal ?? new AbortController().signal);
+    void server.watch();
   } catch (error) {
     await server.release();
     throw error;
@@ -306,6 +313,12 @@ class EmbeddedServer implements EmbeddedDatabase {
   #port: number | null = null;
   #released: Promise<void> | null = null;
   #recovering: Promise<void> | null = null;
+  /** Of the server that we hold: its folder may be moved, and postmaster.pid with it. */
+  #pid: number | null = null;
+  /** Of the data folder. */
+  readonly #inode: number;
+  readonly failed: Promise<never>;
+  #fail: (error: StoreError) => void = () => {};
   /** The server that this process started last. */
   #started: { child: ChildProcess; exited: Promise<boolean> } | null = null;
 
@@ -316,6 +329,29 @@ class EmbeddedServer implements EmbeddedDatabase {
     this.#clock = options.clock;
     this.#log = options.log.with({ part: "embedded database" });
     this.#secrets = JSON.parse(readFileSync(layout.secrets, "utf8")) as Secrets;
+    this.#inode = statSync(layout.data).ino;
+    this.failed = new Promise<never>((_, reject) => {
+      this.#fail = reject;
+    });
+    this.failed.catch(() => {});
+  }
+
+  gone(): StoreError | null {
+    const { data, folder } = this.#layout;
+    if (statSync(data, { throwIfNoEntry: false })?.ino === this.#inode) return null;
+    return new StoreError(
+      `the embedded database was moved away from ${folder} or deleted while in use: put it back, or name its new place (--database, DATABASE_URL), and start again`,
+      { transient: false },
+    );
+  }
+
+  async watch(): Promise<void> {
+    const { signal } = this.#leaving;
+    while (!signal.aborted) {
+      const error = this.gone();
+      if (error !== null) return this.#fail(error);
+      await this.#clock.sleep(WATCH_MS, signal).catch(() => {});
+    }
   }
 
   get url(): string {
@@ -338,7 +374,7 @@ class EmbeddedServer implements EmbeddedDatabase {
       signal.throwIfAborted();
       const running = readPostmaster(this.#layout);
       if (running !== null && isPostmaster(running.pid)) {
-        failure = running.ready ? ((await this.#hold(running.port, signal)) ?? "") : failure;
+        failure = running.ready ? ((await this.#hold(running, signal)) ?? "") : failure;
         if (failure === "") return;
         await this.#clock.sleep(POLL_MS, signal);
       } else {
@@ -363,7 +399,7 @@ class EmbeddedServer implements EmbeddedDatabase {
   }
 
   /** Connects and takes the shared lock. Null when it has it, else why not: it is not ready or going away, look again. */
-  async #hold(port: number, signal: AbortSignal): Promise<string | null> {
+  async #hold({ pid, port }: Postmaster, signal: AbortSignal): Promise<string | null> {
     const target = parseTarget(this.#urlAt(port, "hlsync keeper"), NO_ENVIRONMENT);
     const keeper = new (clientTo(target))({
       ...target.config,
@@ -385,6 +421,7 @@ class EmbeddedServer implements EmbeddedDatabase {
     if (this.#port !== null && this.#port !== port)
       this.#log.error("the database came back at another port; restart hlsync", { port });
     this.#port ??= port;
+    this.#pid = pid;
     this.#keeper = keeper;
     keeper.once("end", () => this.#lost(keeper));
     return null;
@@ -503,7 +540,7 @@ class EmbeddedServer implements EmbeddedDatabase {
 
   async #recover(): Promise<void> {
     const { signal } = this.#leaving;
-    while (!signal.aborted && this.#keeper === null) {
+    while (!signal.aborted && this.#keeper === null && this.gone() === null) {
       try {
         await this.open(signal);
         this.#log.info("the database is back");
@@ -535,6 +572,8 @@ class EmbeddedServer implements EmbeddedDatabase {
     } catch (error) {
       // Gone, or it hangs: then it may have other users, and the next start finds it.
       this.#log.debug("the database did not answer when we let go", { error });
+      // One whose folder was deleted is of no use to anybody.
+      if (this.gone() !== null) await this.#stop(deadlineMs);
     } finally {
       cut(keeper);
     }
@@ -542,21 +581,21 @@ class EmbeddedServer implements EmbeddedDatabase {
 
   /** Fast shutdown: open connections are ended, everything committed is kept. */
   async #stop(deadlineMs: number): Promise<void> {
-    const running = readPostmaster(this.#layout);
-    if (running === null) return;
+    const pid = this.#pid;
+    if (pid === null || !isPostmaster(pid)) return;
     const startedMs = this.#clock.now();
     const isGone = async (untilMs: number): Promise<boolean> => {
-      while (readPostmaster(this.#layout)?.pid === running.pid && isPostmaster(running.pid)) {
+      while (isPostmaster(pid)) {
         if (this.#clock.now() > untilMs) return false;
         await this.#clock.sleep(POLL_MS);
       }
       return true;
     };
-    process.kill(running.pid, "SIGINT");
+    process.kill(pid, "SIGINT");
     if (!(await isGone(deadlineMs - STOP_AT_ONCE_MS))) {
-      process.kill(running.pid, "SIGQUIT");
+      process.kill(pid, "SIGQUIT");
       if (!(await isGone(deadlineMs)))
-        return this.#log.warn("the database does not stop; leaving it", { pid: running.pid });
+        return this.#log.warn("the database does not stop; leaving it", { pid });
     }
     this.#log.info("stopped the database", { ms: this.#clock.now() - startedMs });
   }

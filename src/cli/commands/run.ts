@@ -102,8 +102,13 @@ export async function followUntilStopped(context: Context, options: FollowOption
     if (options.serving !== false) await startOutputs({ context, following, ...openReaders(opened) });
     options.onStarted?.(following, opened);
   };
-  await Promise.race([begin(), failed, untilAborted(signal)]);
-  await Promise.race([untilAborted(signal), failed]);
+  try {
+    await Promise.race([begin(), failed, opened.failed, untilAborted(signal)]);
+    await Promise.race([untilAborted(signal), failed, opened.failed]);
+  } catch (error) {
+    // What cannot be found in a folder that is gone explains nothing.
+    throw opened.gone() ?? error;
+  }
   log.info("stopping in order, a second signal ends at once");
   // What still comes in would compete with the stopping of the outputs.
   void engine.stop();
