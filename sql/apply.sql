@@ -14,7 +14,8 @@
 -- writer that waits longer than lock_timeout fails and tries again.
 --
 -- Outbox ids are taken under the lock of the account: they are committed in order within an account, not between
--- accounts. A reader therefore keeps one cursor per account (src/outputs/outbox.ts).
+-- accounts. A reader therefore keeps one cursor per account (src/outputs/outbox.ts). History that a reading back finds is
+-- answered, but not put there (sql/events.sql): a first sync would fill it with what nothing follows.
 
 create or replace function hl_internal.apply(
   accounts text[],
@@ -45,6 +46,7 @@ declare
   known jsonb := '{}';
   published json;
   lacking jsonb := '[]';
+  news_ms bigint;
   item record;
 begin
   perform hl_internal.lock_accounts(accounts);
@@ -103,19 +105,22 @@ begin
   end if;
 
   if cardinality(events) > 0 then
-    with put as (
-      insert into hl_internal.outbox (event_key, type, account_address, time_ms, source, data)
-      select e.event_key, e.type, e.account_address, e.time_ms, e.source, e.data::jsonb
+    news_ms := hl_internal.news_since();
+    with told as materialized (
+      select e.*, hl_internal.is_news(e.type, e.source, e.time_ms, news_ms) as is_news
       from unnest(events) with ordinality as e(event_key, type, account_address, time_ms, source, data, place)
+    ),
+    put as (
+      insert into hl_internal.outbox (event_key, type, account_address, time_ms, source, data)
+      select e.event_key, e.type, e.account_address, e.time_ms, e.source, e.data::jsonb from told e where e.is_news
       order by e.place
       returning id
     ),
     -- Ids come in the order of the events; the answer takes their data as it was before it became jsonb.
-    numbered as (select id, row_number() over (order by id) as place from put)
-    select json_agg(row_to_json(event) order by n.place) into published
-    from numbered n
-    join unnest(events) with ordinality as e(event_key, type, account_address, time_ms, source, data, place)
-      on e.place = n.place
+    numbered as (select id, row_number() over (order by id) as nth from put),
+    placed as (select e.place, row_number() over (order by e.place) as nth from told e where e.is_news)
+    select json_agg(row_to_json(event) order by e.place) into published
+    from told e left join placed p on p.place = e.place left join numbered n on n.nth = p.nth
     cross join lateral (
       select n.id::text, e.event_key as key, e.type, e.account_address as account, e.time_ms as "timeMs", e.source, e.data
     ) event;

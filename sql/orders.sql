@@ -112,24 +112,19 @@ begin
       excluded.last_fill_time_ms, excluded.raw_order, excluded.source, excluded.updated_at
     )
     where excluded operator(pg_catalog.*<>) t
-    returning t.*
+    returning t as order_row, t.account_address, t.order_id, t.status, t.venue_status, t.filled, t.status_time_ms,
+      t.last_fill_time_ms, t.source
   ),
   changed as (
     select w.*, b.order_id is not null as was_known from written w left join before b using (account_address, order_id)
     where (b.status, b.venue_status, b.filled) is distinct from (w.status, w.venue_status, w.filled)
   )
   select (select count(*) from derived), (select count(*) from written),
-    coalesce(array_agg(row(
-      concat_ws(':', 'order', c.account_address, c.order_id, c.venue_status, c.status, c.filled, c.status_time_ms),
-      'order.updated', c.account_address, greatest(c.status_time_ms, c.last_fill_time_ms), c.source, row_to_json(data)
-    )::hl_internal.event order by greatest(c.status_time_ms, c.last_fill_time_ms), c.order_id)
+    coalesce(array_agg(hl_internal.order_event(c.order_row)
+      order by greatest(c.status_time_ms, c.last_fill_time_ms), c.order_id)
       filter (where c.was_known or c.source <> 'legacy'), '{}')
   into result.sent, result.written, result.events
-  from changed c cross join lateral (
-    select c.account_address, c.order_id, c.coin, c.side, c.order_type, c.tif, c.size::text, c.limit_price::text,
-      c.trigger_price::text, c.filled::text, c.fill_percentage::text, c.status, c.venue_status, c.cloid, c.reduce_only,
-      (extract(epoch from c.placed_at) * 1000)::bigint as placed_at_ms, c.status_time_ms, c.last_fill_time_ms
-  ) data;
+  from changed c;
   return result;
 end
 $$;

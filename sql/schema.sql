@@ -805,6 +805,7 @@ declare
   known jsonb := '{}';
   published json;
   lacking jsonb := '[]';
+  news_ms bigint;
   item record;
 begin
   perform hl_internal.lock_accounts(accounts);
@@ -863,19 +864,22 @@ begin
   end if;
 
   if cardinality(events) > 0 then
-    with put as (
-      insert into hl_internal.outbox (event_key, type, account_address, time_ms, source, data)
-      select e.event_key, e.type, e.account_address, e.time_ms, e.source, e.data::jsonb
+    news_ms := hl_internal.news_since();
+    with told as materialized (
+      select e.*, hl_internal.is_news(e.type, e.source, e.time_ms, news_ms) as is_news
       from unnest(events) with ordinality as e(event_key, type, account_address, time_ms, source, data, place)
+    ),
+    put as (
+      insert into hl_internal.outbox (event_key, type, account_address, time_ms, source, data)
+      select e.event_key, e.type, e.account_address, e.time_ms, e.source, e.data::jsonb from told e where e.is_news
       order by e.place
       returning id
     ),
     -- Ids come in the order of the events; the answer takes their data as it was before it became jsonb.
-    numbered as (select id, row_number() over (order by id) as place from put)
-    select json_agg(row_to_json(event) order by n.place) into published
-    from numbered n
-    join unnest(events) with ordinality as e(event_key, type, account_address, time_ms, source, data, place)
-      on e.place = n.place
+    numbered as (select id, row_number() over (order by id) as nth from put),
+    placed as (select e.place, row_number() over (order by e.place) as nth from told e where e.is_news)
+    select json_agg(row_to_json(event) order by e.place) into published
+    from told e left join placed p on p.place = e.place left join numbered n on n.nth = p.nth
     cross join lateral (
       select n.id::text, e.event_key as key, e.type, e.account_address as account, e.time_ms as "timeMs", e.source, e.data
     ) event;
@@ -1468,6 +1472,37 @@ $function$
 ;
 -- Makes the daily partitions of a market table that hold the given times.
 
+create function hl_internal.fill_event(f hl_fills)
+ RETURNS hl_internal.event
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT ROW(concat_ws(':'::text, 'fill', (fill_event.f).account_address, (fill_event.f).coin, (fill_event.f).fill_time_ms, (fill_event.f).order_id, (fill_event.f).trade_id, (fill_event.f).side), 'fill.created'::text, (fill_event.f).account_address, (fill_event.f).fill_time_ms, (fill_event.f).source, row_to_json(data.*))::hl_internal.event AS "row"
+    FROM ( SELECT (fill_event.f).account_address AS account_address,
+             (fill_event.f).coin AS coin,
+             (fill_event.f).fill_time_ms AS fill_time_ms,
+             (fill_event.f).side AS side,
+             ((fill_event.f).size)::text AS size,
+             ((fill_event.f).price)::text AS price,
+             ((fill_event.f).value)::text AS value,
+             ((fill_event.f).fee)::text AS fee,
+             (fill_event.f).fee_token AS fee_token,
+             (fill_event.f).start_position AS start_position,
+             ((fill_event.f).closed_pnl)::text AS closed_pnl,
+             (fill_event.f).direction AS direction,
+             (fill_event.f).order_id AS order_id,
+             (fill_event.f).trade_id AS trade_id,
+             (fill_event.f).hash AS hash,
+             (fill_event.f).crossed AS crossed,
+             (fill_event.f).cloid AS cloid,
+             ((fill_event.f).builder_fee)::text AS builder_fee,
+             (fill_event.f).twap_id AS twap_id,
+             (fill_event.f).liquidation AS liquidation,
+             hl_internal.own_liquidation((fill_event.f).account_address, (fill_event.f).liquidation, (fill_event.f).direction) AS liquidated) data;
+END
+;
+-- fill.created of a fill.
+
 create function hl_internal.follow_flows()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1602,6 +1637,23 @@ END
 ;
 -- When the newest state of an account was read (the oldest of the dexes with open positions), how often it is polled (null: streamed), how long that counts as fresh, and whether it is.
 
+create function hl_internal.funding_event(p hl_funding)
+ RETURNS hl_internal.event
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT ROW(concat_ws(':'::text, 'funding', (funding_event.p).account_address, (funding_event.p).coin, (funding_event.p).funding_time_ms), 'funding.created'::text, (funding_event.p).account_address, (funding_event.p).funding_time_ms, (funding_event.p).source, row_to_json(data.*))::hl_internal.event AS "row"
+    FROM ( SELECT (funding_event.p).account_address AS account_address,
+             (funding_event.p).coin AS coin,
+             (funding_event.p).funding_time_ms AS funding_time_ms,
+             ((funding_event.p).usdc)::text AS usdc,
+             ((funding_event.p).size)::text AS size,
+             ((funding_event.p).funding_rate)::text AS funding_rate,
+             (funding_event.p).samples AS samples) data;
+END
+;
+-- funding.created of a payment.
+
 create function hl_internal.greater(a numeric, b numeric)
  RETURNS numeric
  LANGUAGE sql
@@ -1630,6 +1682,14 @@ BEGIN ATOMIC
 END
 ;
 -- Whether the database knows signed-in users, as a Supabase project does.
+
+create function hl_internal.is_news(type text, source text, time_ms bigint, news_ms bigint)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN ((type <> ALL (ARRAY['fill.created'::text, 'order.updated'::text, 'funding.created'::text, 'ledger.created'::text])) OR (source = ANY (ARRAY['stream'::text, 'snapshot'::text])) OR (time_ms >= news_ms))
+;
+-- Whether an event goes into the outbox; news_ms: hl_internal.news_since().
 
 create function hl_internal.join_balances(a hl_balances, b hl_balances)
  RETURNS hl_balances
@@ -1956,6 +2016,26 @@ $function$
 ;
 -- What a ledger update does to the money of an account (docs/equity.md): the one rule that all tables and views follow.
 
+create function hl_internal.ledger_event(l hl_ledger)
+ RETURNS hl_internal.event
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT ROW(concat_ws(':'::text, 'ledger', (ledger_event.l).account_address, (ledger_event.l).ledger_time_ms, (ledger_event.l).hash, (ledger_event.l).type, (ledger_event.l).digest), 'ledger.created'::text, (ledger_event.l).account_address, (ledger_event.l).ledger_time_ms, (ledger_event.l).source, row_to_json(data.*))::hl_internal.event AS "row"
+    FROM ( SELECT (ledger_event.l).account_address AS account_address,
+             (ledger_event.l).ledger_time_ms AS ledger_time_ms,
+             (ledger_event.l).hash AS hash,
+             (ledger_event.l).type AS type,
+             ((ledger_event.l).usdc)::text AS usdc,
+             (ledger_event.l).token AS token,
+             ((ledger_event.l).amount)::text AS amount,
+             (ledger_event.l).effect AS effect,
+             ((ledger_event.l).flow_usd)::text AS flow_usd,
+             (hl_internal.ledger_effect((ledger_event.l).account_address, ((ledger_event.l).raw_ledger -> 'delta'::text))).leaves AS leaves) data;
+END
+;
+-- ledger.created of a ledger update.
+
 create function hl_internal.lesser(a numeric, b numeric)
  RETURNS numeric
  LANGUAGE sql
@@ -2020,6 +2100,17 @@ RETURN CASE WHEN (coin ~ '^([#+]|o[0-9]+$)'::text) THEN 'outcome'::text WHEN ((c
 ;
 -- perp, spot or outcome. src/sync/chain.ts tells perps from the rest by the same rule, held equal by a test.
 
+create function hl_internal.news_since()
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT LEAST((((EXTRACT(epoch FROM now()) * (1000)::numeric))::bigint - 604800000), ( SELECT min(e.since_ms) AS min
+            FROM hl_internal.webhook_endpoints e)) AS "least";
+END
+;
+-- What happened before this is not put into the outbox when it is found by reading back: a week ago, or as far back as an endpoint wants to be told.
+
 create function hl_internal.no_money(delta jsonb)
  RETURNS numeric
  LANGUAGE sql
@@ -2062,6 +2153,34 @@ select 'authenticated', w.name, 'every row' from wanted w where w.is_table and n
 $function$
 ;
 -- What others than the owner may do with objects of hlsync although the stored preset does not give it; empty when all is well.
+
+create function hl_internal.order_event(o hl_orders)
+ RETURNS hl_internal.event
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT ROW(concat_ws(':'::text, 'order', (order_event.o).account_address, (order_event.o).order_id, (order_event.o).venue_status, (order_event.o).status, (order_event.o).filled, (order_event.o).status_time_ms), 'order.updated'::text, (order_event.o).account_address, GREATEST((order_event.o).status_time_ms, (order_event.o).last_fill_time_ms), (order_event.o).source, row_to_json(data.*))::hl_internal.event AS "row"
+    FROM ( SELECT (order_event.o).account_address AS account_address,
+             (order_event.o).order_id AS order_id,
+             (order_event.o).coin AS coin,
+             (order_event.o).side AS side,
+             (order_event.o).order_type AS order_type,
+             (order_event.o).tif AS tif,
+             ((order_event.o).size)::text AS size,
+             ((order_event.o).limit_price)::text AS limit_price,
+             ((order_event.o).trigger_price)::text AS trigger_price,
+             ((order_event.o).filled)::text AS filled,
+             ((order_event.o).fill_percentage)::text AS fill_percentage,
+             (order_event.o).status AS status,
+             (order_event.o).venue_status AS venue_status,
+             (order_event.o).cloid AS cloid,
+             (order_event.o).reduce_only AS reduce_only,
+             ((EXTRACT(epoch FROM (order_event.o).placed_at) * (1000)::numeric))::bigint AS placed_at_ms,
+             (order_event.o).status_time_ms AS status_time_ms,
+             (order_event.o).last_fill_time_ms AS last_fill_time_ms) data;
+END
+;
+-- order.updated of an order as it is.
 
 create function hl_internal.order_status(venue_status text)
  RETURNS text
@@ -2586,22 +2705,13 @@ begin
       hl_internal.decimal_of(raw ->> 'deployerFee'), raw ->> 'builder', hl_internal.block_number(hash)
     from input
     on conflict do nothing
-    returning account_address, coin, fill_time_ms, side, size, price, value, fee, fee_token, start_position,
-      closed_pnl, direction, order_id, trade_id, hash, crossed, cloid, builder_fee, twap_id, liquidation, source
+    returning hl_fills as fill, account_address, order_id, fill_time_ms, source
   )
   select (select count(*) from input), count(*),
     coalesce(array_agg(f.account_address), '{}'), coalesce(array_agg(f.order_id), '{}'),
-    coalesce(array_agg(row(
-      concat_ws(':', 'fill', f.account_address, f.coin, f.fill_time_ms, f.order_id, f.trade_id, f.side),
-      'fill.created', f.account_address, f.fill_time_ms, f.source, row_to_json(data)
-    )::hl_internal.event order by f.fill_time_ms) filter (where f.source <> 'legacy'), '{}')
+    coalesce(array_agg(hl_internal.fill_event(f.fill) order by f.fill_time_ms) filter (where f.source <> 'legacy'), '{}')
   into result.sent, result.written, result.accounts, result.order_ids, result.events
-  from fresh f cross join lateral (
-    select f.account_address, f.coin, f.fill_time_ms, f.side, f.size::text, f.price::text, f.value::text,
-      f.fee::text, f.fee_token, f.start_position, f.closed_pnl::text, f.direction, f.order_id, f.trade_id, f.hash,
-      f.crossed, f.cloid, f.builder_fee::text, f.twap_id, f.liquidation,
-      hl_internal.own_liquidation(f.account_address, f.liquidation, f.direction) as liquidated
-  ) data;
+  from fresh f;
 
   -- Then all again as joins, when some were there before or came twice: what they add is not lost.
   if result.written = result.sent then return result; end if;
@@ -2687,18 +2797,13 @@ begin
         from hl_internal.join_funding(t, excluded) j
       )
       where hl_internal.join_funding(t, excluded) operator(pg_catalog.*<>) t
-      returning t.*, t.xmax = 0 and round = 1 as inserted
+      returning t as payment, t.account_address, t.coin, t.funding_time_ms, t.xmax = 0 and round = 1 as inserted
     )
     select (select count(*) from input where occurrence = round), (select max(occurrence) from input), count(*),
       array_agg(distinct w.account_address),
-      array_agg(row(
-        concat_ws(':', 'funding', w.account_address, w.coin, w.funding_time_ms), 'funding.created',
-        w.account_address, w.funding_time_ms, w.source, row_to_json(data)
-      )::hl_internal.event order by w.funding_time_ms, w.coin) filter (where w.inserted)
+      array_agg(hl_internal.funding_event(w.payment) order by w.funding_time_ms, w.coin) filter (where w.inserted)
     into part.sent, rounds, part.written, part.accounts, part.events
-    from written w cross join lateral (
-      select w.account_address, w.coin, w.funding_time_ms, w.usdc::text, w.size::text, w.funding_rate::text, w.samples
-    ) data;
+    from written w;
     result.sent := result.sent + part.sent;
     result.written := result.written + part.written;
     result.accounts := result.accounts || part.accounts;
@@ -2778,19 +2883,13 @@ begin
         from hl_internal.join_ledger(t, excluded) j
       )
       where hl_internal.join_ledger(t, excluded) operator(pg_catalog.*<>) t
-      returning t.*, t.xmax = 0 and round = 1 as inserted
+      returning t as update, t.account_address, t.ledger_time_ms, t.xmax = 0 and round = 1 as inserted
     )
     select (select count(*) from input where occurrence = round), (select max(occurrence) from input), count(*),
       array_agg(distinct w.account_address),
-      array_agg(row(
-        concat_ws(':', 'ledger', w.account_address, w.ledger_time_ms, w.hash, w.type, w.digest), 'ledger.created',
-        w.account_address, w.ledger_time_ms, w.source, row_to_json(data)
-      )::hl_internal.event order by w.ledger_time_ms) filter (where w.inserted)
+      array_agg(hl_internal.ledger_event(w.update) order by w.ledger_time_ms) filter (where w.inserted)
     into part.sent, rounds, part.written, part.accounts, part.events
-    from written w cross join lateral (
-      select w.account_address, w.ledger_time_ms, w.hash, w.type, w.usdc::text, w.token, w.amount::text, w.effect,
-        w.flow_usd::text, (hl_internal.ledger_effect(w.account_address, w.raw_ledger -> 'delta')).leaves
-    ) data;
+    from written w;
     result.sent := result.sent + part.sent;
     result.written := result.written + part.written;
     result.accounts := result.accounts || part.accounts;
@@ -3114,6 +3213,49 @@ $function$
 ;
 -- Adds public trades.
 
+create function hl_internal.recall(endpoint text, since_ms bigint, keep interval)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  followed text[];
+  recalled bigint;
+begin
+  select array_agg(a.account_address) into followed from hl_internal.accounts a
+  join hl_internal.webhook_endpoints e on e.id = endpoint and (e.accounts is null or a.account_address = any (e.accounts));
+  perform hl_internal.lock_accounts(followed);
+  insert into hl_internal.outbox (event_key, type, account_address, time_ms, source, data)
+  select (x.event).event_key, (x.event).type, (x.event).account_address, (x.event).time_ms, (x.event).source,
+    (x.event).data::jsonb
+  from (
+    select hl_internal.fill_event(f) as event, f.fill_time_ms as at_ms from public.hl_fills f
+    where f.account_address = any (followed) and f.fill_time >= to_timestamp(since_ms / 1000.0)
+      and f.first_seen_at >= now() - keep
+    union all
+    select hl_internal.funding_event(p), p.funding_time_ms from public.hl_funding p
+    where p.account_address = any (followed) and p.funding_time >= to_timestamp(since_ms / 1000.0)
+      and p.first_seen_at >= now() - keep
+    union all
+    select hl_internal.ledger_event(l), l.ledger_time_ms from public.hl_ledger l
+    where l.account_address = any (followed) and l.ledger_time >= to_timestamp(since_ms / 1000.0)
+      and l.first_seen_at >= now() - keep
+    union all
+    select hl_internal.order_event(o), greatest(o.status_time_ms, o.last_fill_time_ms) from public.hl_orders o
+    where o.account_address = any (followed) and greatest(o.status_time_ms, o.last_fill_time_ms) >= since_ms
+      and o.updated_at >= now() - keep
+  ) x
+  where (x.event).source <> 'legacy' and not hl_internal.is_news((x.event).type, (x.event).source, x.at_ms, hl_internal.news_since())
+    and not exists (select from hl_internal.outbox o
+      where o.account_address = (x.event).account_address and o.event_key = (x.event).event_key)
+  order by x.at_ms;
+  get diagnostics recalled = row_count;
+  return recalled;
+end
+$function$
+;
+-- Puts the history of an endpoint's accounts since a time into the outbox, as far as it was learned within keep and is not there.
+
 create function hl_internal.refresh_orders(accounts text[], order_ids bigint[])
  RETURNS hl_internal.outcome
  LANGUAGE plpgsql
@@ -3144,24 +3286,19 @@ begin
       excluded.last_fill_time_ms, excluded.raw_order, excluded.source, excluded.updated_at
     )
     where excluded operator(pg_catalog.*<>) t
-    returning t.*
+    returning t as order_row, t.account_address, t.order_id, t.status, t.venue_status, t.filled, t.status_time_ms,
+      t.last_fill_time_ms, t.source
   ),
   changed as (
     select w.*, b.order_id is not null as was_known from written w left join before b using (account_address, order_id)
     where (b.status, b.venue_status, b.filled) is distinct from (w.status, w.venue_status, w.filled)
   )
   select (select count(*) from derived), (select count(*) from written),
-    coalesce(array_agg(row(
-      concat_ws(':', 'order', c.account_address, c.order_id, c.venue_status, c.status, c.filled, c.status_time_ms),
-      'order.updated', c.account_address, greatest(c.status_time_ms, c.last_fill_time_ms), c.source, row_to_json(data)
-    )::hl_internal.event order by greatest(c.status_time_ms, c.last_fill_time_ms), c.order_id)
+    coalesce(array_agg(hl_internal.order_event(c.order_row)
+      order by greatest(c.status_time_ms, c.last_fill_time_ms), c.order_id)
       filter (where c.was_known or c.source <> 'legacy'), '{}')
   into result.sent, result.written, result.events
-  from changed c cross join lateral (
-    select c.account_address, c.order_id, c.coin, c.side, c.order_type, c.tif, c.size::text, c.limit_price::text,
-      c.trigger_price::text, c.filled::text, c.fill_percentage::text, c.status, c.venue_status, c.cloid, c.reduce_only,
-      (extract(epoch from c.placed_at) * 1000)::bigint as placed_at_ms, c.status_time_ms, c.last_fill_time_ms
-  ) data;
+  from changed c;
   return result;
 end
 $function$

@@ -27,22 +27,13 @@ begin
       hl_internal.decimal_of(raw ->> 'deployerFee'), raw ->> 'builder', hl_internal.block_number(hash)
     from input
     on conflict do nothing
-    returning account_address, coin, fill_time_ms, side, size, price, value, fee, fee_token, start_position,
-      closed_pnl, direction, order_id, trade_id, hash, crossed, cloid, builder_fee, twap_id, liquidation, source
+    returning hl_fills as fill, account_address, order_id, fill_time_ms, source
   )
   select (select count(*) from input), count(*),
     coalesce(array_agg(f.account_address), '{}'), coalesce(array_agg(f.order_id), '{}'),
-    coalesce(array_agg(row(
-      concat_ws(':', 'fill', f.account_address, f.coin, f.fill_time_ms, f.order_id, f.trade_id, f.side),
-      'fill.created', f.account_address, f.fill_time_ms, f.source, row_to_json(data)
-    )::hl_internal.event order by f.fill_time_ms) filter (where f.source <> 'legacy'), '{}')
+    coalesce(array_agg(hl_internal.fill_event(f.fill) order by f.fill_time_ms) filter (where f.source <> 'legacy'), '{}')
   into result.sent, result.written, result.accounts, result.order_ids, result.events
-  from fresh f cross join lateral (
-    select f.account_address, f.coin, f.fill_time_ms, f.side, f.size::text, f.price::text, f.value::text,
-      f.fee::text, f.fee_token, f.start_position, f.closed_pnl::text, f.direction, f.order_id, f.trade_id, f.hash,
-      f.crossed, f.cloid, f.builder_fee::text, f.twap_id, f.liquidation,
-      hl_internal.own_liquidation(f.account_address, f.liquidation, f.direction) as liquidated
-  ) data;
+  from fresh f;
 
   -- Then all again as joins, when some were there before or came twice: what they add is not lost.
   if result.written = result.sent then return result; end if;

@@ -30,18 +30,13 @@ begin
         from hl_internal.join_funding(t, excluded) j
       )
       where hl_internal.join_funding(t, excluded) operator(pg_catalog.*<>) t
-      returning t.*, t.xmax = 0 and round = 1 as inserted
+      returning t as payment, t.account_address, t.coin, t.funding_time_ms, t.xmax = 0 and round = 1 as inserted
     )
     select (select count(*) from input where occurrence = round), (select max(occurrence) from input), count(*),
       array_agg(distinct w.account_address),
-      array_agg(row(
-        concat_ws(':', 'funding', w.account_address, w.coin, w.funding_time_ms), 'funding.created',
-        w.account_address, w.funding_time_ms, w.source, row_to_json(data)
-      )::hl_internal.event order by w.funding_time_ms, w.coin) filter (where w.inserted)
+      array_agg(hl_internal.funding_event(w.payment) order by w.funding_time_ms, w.coin) filter (where w.inserted)
     into part.sent, rounds, part.written, part.accounts, part.events
-    from written w cross join lateral (
-      select w.account_address, w.coin, w.funding_time_ms, w.usdc::text, w.size::text, w.funding_rate::text, w.samples
-    ) data;
+    from written w;
     result.sent := result.sent + part.sent;
     result.written := result.written + part.written;
     result.accounts := result.accounts || part.accounts;

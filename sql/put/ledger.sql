@@ -32,19 +32,13 @@ begin
         from hl_internal.join_ledger(t, excluded) j
       )
       where hl_internal.join_ledger(t, excluded) operator(pg_catalog.*<>) t
-      returning t.*, t.xmax = 0 and round = 1 as inserted
+      returning t as update, t.account_address, t.ledger_time_ms, t.xmax = 0 and round = 1 as inserted
     )
     select (select count(*) from input where occurrence = round), (select max(occurrence) from input), count(*),
       array_agg(distinct w.account_address),
-      array_agg(row(
-        concat_ws(':', 'ledger', w.account_address, w.ledger_time_ms, w.hash, w.type, w.digest), 'ledger.created',
-        w.account_address, w.ledger_time_ms, w.source, row_to_json(data)
-      )::hl_internal.event order by w.ledger_time_ms) filter (where w.inserted)
+      array_agg(hl_internal.ledger_event(w.update) order by w.ledger_time_ms) filter (where w.inserted)
     into part.sent, rounds, part.written, part.accounts, part.events
-    from written w cross join lateral (
-      select w.account_address, w.ledger_time_ms, w.hash, w.type, w.usdc::text, w.token, w.amount::text, w.effect,
-        w.flow_usd::text, (hl_internal.ledger_effect(w.account_address, w.raw_ledger -> 'delta')).leaves
-    ) data;
+    from written w;
     result.sent := result.sent + part.sent;
     result.written := result.written + part.written;
     result.accounts := result.accounts || part.accounts;

@@ -2,11 +2,12 @@
  * Keeps the database bounded while `run` follows: what machinery and market data no longer need is deleted, a bounded
  * number of rows at a time. Account tables are kept for ever. A failure is tried again at the next turn.
  */
+import { OUTBOX_DAYS } from "../outputs/outbox.ts";
 import { openStore, type Retention } from "../store/store.ts";
 import type { StartOutput } from "./outputs.ts";
 
 /** An endpoint or reader of the outbox that stood still for longer begins at what is left. */
-const RETENTION: Retention = { outboxDays: 30, quarantineDays: 90, marketDays: 30 };
+const RETENTION: Retention = { outboxDays: OUTBOX_DAYS, quarantineDays: 90, marketDays: 30 };
 const EVERY_MS = 3_600_000;
 
 export const retentionOutput: StartOutput = async ({ context: { clock, log }, own }) => {

@@ -4,12 +4,16 @@
  * every reader keeps one cursor per lane.
  *
  * Guarantees: the events of a lane come in the order in which they were committed, none skipped and none twice, however
- * many processes write; pages are bounded, and no lane waits for another. Never on the hot path.
+ * many processes write; pages are bounded, and no lane waits for another. Never on the hot path. Assumes that a reader who
+ * wants history, which is not put there when it is found, asks for it (`hl_internal.recall`).
  */
 import { Bell } from "../runtime/bell.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Queryable, Row } from "../store/database.ts";
 import type { Address } from "../sync/events.ts";
+
+/** Events are kept this long; a replay reaches back as far. */
+export const OUTBOX_DAYS = 30;
 
 /** One committed change, or what an output itself published (alerts, disabled endpoints). */
 export interface OutboxEvent {

@@ -326,7 +326,8 @@ export interface Batch {
  * (the same however often and by whatever source the row arrives), `data` the row in snake case with decimals as strings.
  */
 export interface ChangeEvent {
-  id: string;
+  /** Place in the outbox; null for history that a reading back found, which is not put there. */
+  id: string | null;
   key: string;
   type: ChangeType;
   account: Address | null;

@@ -8,7 +8,7 @@
 
 import type { Queryable } from "../../store/database.ts";
 import type { Address } from "../../sync/events.ts";
-import { LANE_HEADS, type OutboxEvent } from "../outbox.ts";
+import { LANE_HEADS, OUTBOX_DAYS, type OutboxEvent } from "../outbox.ts";
 import { newSecret, Secret } from "./secret.ts";
 
 /** A row of `webhook_endpoints`. */
@@ -164,6 +164,7 @@ export async function rotateSecret(db: Queryable, id: string, oldUntilMs: number
  * are sent however old they are.
  */
 export async function rewind(db: Queryable, id: string, sinceMs: number): Promise<number> {
+  await db.query("select hl_internal.recall($1, $2, $3 * interval '1 day')", [id, sinceMs, OUTBOX_DAYS]);
   const [row] = await db.query<{ events: number }>(
     `with first as (
        select o.account_address as lane, min(o.id) as id, max(o.id) as head,

@@ -117,6 +117,7 @@ export class EventHub {
   committed({ applied, receivedAtMs, committedAtMs }: Committed): void {
     const next: Entry[] = [];
     for (const event of applied.events) {
+      if (event.id === null) continue;
       const [id, lane] = [Number(event.id), laneOf(event.account)];
       const times = { receivedAtMs, committedAtMs };
       if (this.#isNext(id, lane)) {
