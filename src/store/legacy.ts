@@ -19,20 +19,29 @@ export interface Stranger {
   isLegacy: boolean;
 }
 
-/** `wanted`: names that are about to be made. */
+/**
+ * `wanted`: names that are about to be made. What is there is listed before what is ours: a migration that another program
+ * ends meanwhile shows in both or in the second alone.
+ */
 export async function strangersAmong(database: Queryable, wanted: readonly string[]): Promise<Stranger[]> {
-  const [known] = await database.query<{ ready: boolean }>(
-    "select to_regclass('hl_internal.objects') is not null as ready",
-  );
-  const ours = known?.ready ? "select name from hl_internal.objects where kind = 'relation'" : "select ''";
-  return database.query<Stranger & Record<string, unknown>>(
+  const there = await database.query<Stranger & Record<string, unknown>>(
     `select c.relname as name, c.relkind = 'r' and c.relname = any ($2) as "isLegacy"
      from pg_catalog.pg_class c
      where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
-       and c.relname = any ($1) and c.relname not in (${ours})
+       and c.relname = any ($1)
      order by 1`,
     [wanted, LEGACY_TABLES],
   );
+  if (there.length === 0) return there;
+  const [known] = await database.query<{ ready: boolean }>(
+    "select to_regclass('hl_internal.objects') is not null as ready",
+  );
+  if (!known?.ready) return there;
+  const ours = await database.query<{ name: string }>(
+    "select name from hl_internal.objects where kind = 'relation'",
+  );
+  const names = new Set(ours.map(({ name }) => name));
+  return there.filter(({ name }) => !names.has(name));
 }
 
 /** What stands in the way, and what to do about it. */
