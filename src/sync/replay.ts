@@ -16,6 +16,7 @@ import {
   WireTwapSliceFill,
 } from "../protocol/schemas.ts";
 import type { Batch, QuarantineRow, TrackedStream } from "./events.ts";
+import { FUTURE_ROW } from "./futureRows.ts";
 import {
   factRows,
   fillRow,
@@ -76,7 +77,9 @@ const ROWS: Readonly<Record<string, readonly ReadRow[]>> = {
 };
 
 /** The rows of a quarantined message; null while it is not understood. */
-export function replay({ account, subject, raw, seenAtMs }: QuarantineRow): Batch | null {
+export function replay({ account, subject, reason, raw, seenAtMs }: QuarantineRow): Batch | null {
+  // It was understood, and not believed.
+  if (reason === FUTURE_ROW) return null;
   const json = readJson(raw);
   if (account === null || !isRead(json)) return null;
   const origin: Origin = { account, source: "repair", seenAtMs };

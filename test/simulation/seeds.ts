@@ -27,4 +27,12 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
     bug: "a position that was closed while the process was away stayed open in the database for ever",
     isPlain: true,
   },
+  {
+    seed: 2000110,
+    bug: "the millisecond of a history's first row, which the database had refused, was claimed as proven by a later commit",
+  },
+  {
+    seed: 3000006,
+    bug: "replaying the quarantine stored rows of a time that had not come",
+  },
 ];

@@ -110,10 +110,10 @@ function parse(text: string): Any {
 const pick = <T>(draw: Draw, values: readonly T[]): T => values[Math.floor(draw() * values.length)]!;
 
 const DAY_MS = 86_400_000;
-/** Stamps that no clock of the venue's shows now: a day ahead as often as all that are none. */
-const oddStamp = (draw: Draw, timeMs: number): number =>
+/** Stamps that no clock of the venue's shows now: days ahead as often as all that are none. */
+const oddStamp = (draw: Draw, timeMs: number, days: number): number =>
   draw() < 0.5
-    ? timeMs + DAY_MS
+    ? timeMs + days * DAY_MS
     : pick(draw, [timeMs * 1000, 0, -1, Number.MAX_SAFE_INTEGER, Math.floor(timeMs / 1000)]);
 
 /** False when there is nothing to change. */
@@ -122,7 +122,7 @@ function change(kind: SpoilKind, target: Any, draw: Draw): boolean {
   switch (kind) {
     case "wrongStamp":
       if (typeof target.time !== "number") return false;
-      target.time = oddStamp(draw, target.time);
+      target.time = oddStamp(draw, target.time, 1);
       return true;
     case "shortList":
     case "unreadableEntry":
@@ -163,7 +163,8 @@ function changeRow(kind: SpoilKind, row: Any, draw: Draw): boolean {
   const inner = row.fill ?? row.order ?? row.delta ?? row;
   if (kind === "rowStamp") {
     const [holder, key] = row.order ? [row, "statusTimestamp"] : [row.fill ?? row, "time"];
-    holder[key] = oddStamp(draw, holder[key]);
+    // Further than a state: of two stamps that agree it cannot be told that both are wrong.
+    holder[key] = oddStamp(draw, holder[key], 2);
     return true;
   }
   const keys = kind === "rowDigits" ? ["px", "sz", "usdc", "amount"] : ["oid"];

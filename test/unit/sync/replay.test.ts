@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { QuarantineRow } from "../../../src/sync/events.ts";
+import { FUTURE_ROW } from "../../../src/sync/futureRows.ts";
 import { replay } from "../../../src/sync/replay.ts";
 
 const ACCOUNT = `0x${"ab".repeat(20)}`;
@@ -87,6 +88,11 @@ describe("a replayed message", () => {
     assert.equal(replay(kept("frame", foreign)), null);
     assert.equal(replay(kept("orderUpdates", { channel: "orderUpdates", data: [TRANSITION] })), null);
     assert.equal(replay(kept("userFills", FILL, null)), null);
+  });
+
+  it("stays where its time had not come: it was understood, and not believed", () => {
+    for (const subject of ["userFillsByTime", "hl_fills"])
+      assert.equal(replay({ ...kept(subject, FILL), reason: FUTURE_ROW }), null);
   });
 
   it("stays while it is not understood, or only in part", () => {
