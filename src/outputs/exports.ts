@@ -98,7 +98,7 @@ export async function* exportedRows(
     if (sinceMs !== null && timeMs !== null) conditions.push(`${timeMs} >= ${given(sinceMs)}::bigint`);
     if (last !== null) {
       const first = last[keys[0]!];
-      if (lead) conditions.push(`${lead} >= to_timestamp(${given(first)}::bigint / 1000.0)`);
+      if (lead) conditions.push(`${lead} >= pg_catalog.to_timestamp(${given(first)}::bigint / 1000.0)`);
       conditions.push(`(${keys.join(", ")}) > (${keys.map((key) => given(last![key])).join(", ")})`);
     }
     const limit = computed ? "" : ` limit ${PAGE_ROWS}`;

@@ -88,7 +88,7 @@ export function openOutbox(db: Queryable): Outbox {
       lanesTo(
         `select a.lane, coalesce(h.id, 0) as head from ${LANES} left join lateral (
            select o.id from hl_internal.outbox o
-           where o.account_address = a.lane and o.created_at < to_timestamp($1::bigint / 1000.0)
+           where o.account_address = a.lane and o.created_at < pg_catalog.to_timestamp($1::bigint / 1000.0)
            order by o.id desc limit 1
          ) h on true`,
         [timeMs],

@@ -28,8 +28,12 @@ const DEADLOCKS_MAX = 5;
 /** How the definitions are called where migrations are called by their files. */
 const DEFINITIONS = "sql/";
 
-/** Waits for the writers that are at work, so that no statement behind it waits for one that waits for it. */
-const LOCK = `set local lock_timeout = '30s';
+/**
+ * Names mean what they say, whatever schemas stand first for this role. Waits for the writers that are at work, so that no
+ * statement behind it waits for one that waits for it.
+ */
+const LOCK = `set local search_path = '';
+set local lock_timeout = '30s';
 select pg_advisory_xact_lock(hashtext('hl_internal.migrations'));
 do $$ begin
   if exists (select from pg_catalog.pg_tables where schemaname = 'hl_internal' and tablename = 'accounts') then

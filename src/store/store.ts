@@ -98,6 +98,8 @@ const COUNTED = [
 const ACCOUNTS = `select account_address as account, alias, since_ms as "sinceMs", mode from hl_internal.accounts
   order by account_address`;
 
+const qualified = (table: string): string => (table.includes(".") ? table : `public.${table}`);
+
 const PARTITIONED = ["hl_trades", "hl_mids", "hl_books", "hl_asset_ctxs"] as const;
 
 const DAY_MS = 86_400_000;
@@ -232,7 +234,7 @@ function applyCall({ quarantine = [], ...lists }: Batch): { sql: string; params:
 export function openStore(database: Database): DatabaseStore {
   const settle = async (account: Address, nowMs: number): Promise<boolean> => {
     const [row] = await database.query<{ settled: boolean }>(
-      "select hl_internal.settle($1, to_timestamp($2::bigint / 1000.0)) as settled",
+      "select hl_internal.settle($1, pg_catalog.to_timestamp($2::bigint / 1000.0)) as settled",
       [account, nowMs],
     );
     return row!.settled;
@@ -292,7 +294,7 @@ export function openStore(database: Database): DatabaseStore {
     async countFillsAfter(account, timeMs, twap) {
       const [row] = await rows<{ count: number }>(
         `select count(*) as count from public.hl_fills
-         where account_address = $1 and fill_time > to_timestamp($2::bigint / 1000.0)
+         where account_address = $1 and fill_time > pg_catalog.to_timestamp($2::bigint / 1000.0)
            and (twap_id is not null) = $3`,
         [account, timeMs, twap],
       );
@@ -302,7 +304,7 @@ export function openStore(database: Database): DatabaseStore {
     fills: (account, fromMs, toMs) =>
       rows<StoredFill>(
         `select ${FILL_COLUMNS}, block_number as "blockNumber" from public.hl_fills
-         where account_address = $1 and fill_time between to_timestamp($2::bigint / 1000.0) and to_timestamp($3::bigint / 1000.0)
+         where account_address = $1 and fill_time between pg_catalog.to_timestamp($2::bigint / 1000.0) and pg_catalog.to_timestamp($3::bigint / 1000.0)
          order by fill_time_ms, coin, order_id, trade_id, side`,
         [account, fromMs, toMs],
       ),
@@ -312,7 +314,7 @@ export function openStore(database: Database): DatabaseStore {
         `select account_address as account, coin, funding_time_ms as "timeMs", usdc, size,
            funding_rate as "fundingRate", samples, raw_funding as raw, ${SEEN}
          from public.hl_funding
-         where account_address = $1 and funding_time between to_timestamp($2::bigint / 1000.0) and to_timestamp($3::bigint / 1000.0)
+         where account_address = $1 and funding_time between pg_catalog.to_timestamp($2::bigint / 1000.0) and pg_catalog.to_timestamp($3::bigint / 1000.0)
          order by funding_time_ms, coin`,
         [account, fromMs, toMs],
       ),
@@ -354,7 +356,7 @@ export function openStore(database: Database): DatabaseStore {
         `select distinct f.order_id as id
          from public.hl_fills f
          where f.account_address = $1 and f.order_id < $4
-           and f.fill_time between to_timestamp($2::bigint / 1000.0) and to_timestamp($3::bigint / 1000.0)
+           and f.fill_time between pg_catalog.to_timestamp($2::bigint / 1000.0) and pg_catalog.to_timestamp($3::bigint / 1000.0)
            and not exists (
              select from public.hl_order_events e
              where e.account_address = f.account_address and e.order_id = f.order_id)
@@ -419,7 +421,7 @@ export function openStore(database: Database): DatabaseStore {
 
     async drawdownPct(account, sinceMs) {
       const [row] = await rows<{ percent: string | null }>(
-        "select hl_internal.drawdown_since($1, to_timestamp($2::bigint / 1000.0)) as percent",
+        "select hl_internal.drawdown_since($1, pg_catalog.to_timestamp($2::bigint / 1000.0)) as percent",
         [account, sinceMs],
       );
       return row?.percent ?? null;
@@ -429,13 +431,13 @@ export function openStore(database: Database): DatabaseStore {
 
     async counts() {
       const readable = await rows<{ table: string }>(
-        `select name as "table" from unnest($1::text[]) with ordinality as t (name, place)
-         where has_table_privilege(name, 'select') order by place`,
-        [COUNTED],
+        `select name as "table" from unnest($1::text[], $2::text[]) with ordinality as t (name, qualified, place)
+         where has_table_privilege(qualified, 'select') order by place`,
+        [COUNTED, COUNTED.map(qualified)],
       );
-      const counted = readable
-        .map(({ table }) => table)
-        .map((table) => `select '${table}' as "table", count(*) as rows from ${table}`);
+      const counted = readable.map(
+        ({ table }) => `select '${table}' as "table", count(*) as rows from ${qualified(table)}`,
+      );
       return rows<TableCount>(counted.join(" union all "), []);
     },
 

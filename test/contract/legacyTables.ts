@@ -182,11 +182,10 @@ async function makeTable(
   await db.query(
     `create table public.${name} (${columns.map((c) => `${c} ${types[c] ?? "text"}`).join(", ")})`,
   );
-  for (const row of rows)
-    await db.query(
-      `insert into public.${name} values (${columns.map((c, i) => `$${i + 1}::text::${types[c] ?? "text"}`).join(", ")})`,
-      columns.map((c) => row[c] ?? null),
-    );
+  await db.query(
+    `insert into public.${name} select * from json_populate_recordset(null::public.${name}, $1::json)`,
+    [JSON.stringify(rows)],
+  );
 }
 
 /** With the indexes and the view that came with them; `startPosition` is the type of that column. */

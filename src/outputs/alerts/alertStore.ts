@@ -96,7 +96,7 @@ export async function readMemories(
   const rows = await db.query<{ key: string; severity: Severity; notifiedMs: number }>(
     `select distinct on (key) key, notified_severity as severity, ${epochMs("notified_at")} as "notifiedMs"
      from public.hl_alerts
-     where coalesce(account_address, '') = $1 and state = 'resolved' and notified_at > to_timestamp($2::bigint / 1000.0)
+     where coalesce(account_address, '') = $1 and state = 'resolved' and notified_at > pg_catalog.to_timestamp($2::bigint / 1000.0)
      order by key, notified_at desc`,
     [lane, sinceMs],
   );

@@ -198,11 +198,11 @@ const readDays = (db: Queryable, accounts: readonly Address[], nowMs: number): P
      cross join lateral (
        select * from (
          (select d.as_of_ms, d.net_worth from public.hl_dashboard d
-          where d.account_address = a and d.as_of <= to_timestamp($2::bigint / 1000.0) and d.net_worth is not null
+          where d.account_address = a and d.as_of <= pg_catalog.to_timestamp($2::bigint / 1000.0) and d.net_worth is not null
           order by d.as_of desc limit 1)
          union all
          (select d.as_of_ms, d.net_worth from public.hl_dashboard d
-          where d.account_address = a and d.as_of > to_timestamp($2::bigint / 1000.0) and d.net_worth is not null
+          where d.account_address = a and d.as_of > pg_catalog.to_timestamp($2::bigint / 1000.0) and d.net_worth is not null
           order by d.as_of limit 1)
        ) x order by as_of_ms limit 1
      ) o

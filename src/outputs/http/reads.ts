@@ -68,7 +68,7 @@ export async function countRows(
   fromMs: number | null,
 ): Promise<number | null> {
   const { table, time, where }: Listing = LISTINGS[name];
-  const conditions = ["account_address = $1", `${time} >= to_timestamp($2::bigint / 1000.0)`];
+  const conditions = ["account_address = $1", `${time} >= pg_catalog.to_timestamp($2::bigint / 1000.0)`];
   if (where) conditions.push(where);
   const [row] = await reads.query<{ total: number }>(
     `select count(*) as total from (
@@ -85,7 +85,7 @@ export function readPage(reads: Queryable, name: ListingName, account: Address, 
   const bound = (operator: string, ms: number | null) => {
     if (ms === null) return;
     params.push(ms);
-    conditions.push(`${time} ${operator} to_timestamp($${params.length}::bigint / 1000.0)`);
+    conditions.push(`${time} ${operator} pg_catalog.to_timestamp($${params.length}::bigint / 1000.0)`);
   };
   bound("<", page.beforeMs);
   bound(">=", page.fromMs);
@@ -139,12 +139,12 @@ export async function readOverview(reads: Queryable, account: Address, nowMs: nu
      traded as (
        select coin, count(*) as fills, sum(closed_pnl) as closed_pnl, sum(coalesce(fee_usdc, 0) + coalesce(gas_usdc, 0)) as fees,
          sum(value) as volume, count(*) filter (where cost_usdc is null) as unpriced_fees
-       from public.hl_fill_pnl where account_address = $1 and fill_time >= to_timestamp($2::bigint / 1000.0)
+       from public.hl_fill_pnl where account_address = $1 and fill_time >= pg_catalog.to_timestamp($2::bigint / 1000.0)
        group by coin
      ),
      paid as (
        select coin, sum(usdc) as funding
-       from public.hl_funding where account_address = $1 and funding_time >= to_timestamp($2::bigint / 1000.0)
+       from public.hl_funding where account_address = $1 and funding_time >= pg_catalog.to_timestamp($2::bigint / 1000.0)
        group by coin
      ),
      by_coin as (
@@ -236,8 +236,8 @@ export const EQUITY_OF_SNAPSHOTS = `select d.as_of_ms, d.net_worth, d.account_va
   from (${PARTS}) part
   cross join lateral (
     select x.as_of, x.as_of_ms, x.net_worth, x.account_value, x.total_unrealized_pnl from public.hl_dashboard x
-    where x.account_address = $1 and x.as_of >= to_timestamp(part.from_ms / 1000.0)
-      and x.as_of < to_timestamp(part.to_ms / 1000.0) and x.net_worth is not null
+    where x.account_address = $1 and x.as_of >= pg_catalog.to_timestamp(part.from_ms / 1000.0)
+      and x.as_of < pg_catalog.to_timestamp(part.to_ms / 1000.0) and x.net_worth is not null
     order by x.as_of desc limit 1
   ) d
   cross join lateral (
@@ -246,7 +246,7 @@ export const EQUITY_OF_SNAPSHOTS = `select d.as_of_ms, d.net_worth, d.account_va
   ) s
   cross join lateral (
     select max(x.net_worth) as highest from public.hl_dashboard x
-    where x.account_address = $1 and x.as_of >= to_timestamp(s.first_ms / 1000.0) and x.as_of <= d.as_of
+    where x.account_address = $1 and x.as_of >= pg_catalog.to_timestamp(s.first_ms / 1000.0) and x.as_of <= d.as_of
   ) h
   cross join lateral (
     select d.net_worth - s.close_value + s.profit as profit,

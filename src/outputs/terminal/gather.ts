@@ -121,11 +121,11 @@ export async function readToday(
   const [row] = await db.query<TodayRow>(
     `with traded as (
        select coalesce(sum(closed_pnl), 0) as closed, coalesce(sum(coalesce(fee_usdc, 0) + coalesce(gas_usdc, 0)), 0) as fees, count(*) as fills
-       from public.hl_fill_pnl where account_address = $1 and fill_time >= to_timestamp($2::bigint / 1000.0)
+       from public.hl_fill_pnl where account_address = $1 and fill_time >= pg_catalog.to_timestamp($2::bigint / 1000.0)
      ),
      paid as (
        select coalesce(sum(usdc), 0) as funding from public.hl_funding
-       where account_address = $1 and funding_time >= to_timestamp($2::bigint / 1000.0)
+       where account_address = $1 and funding_time >= pg_catalog.to_timestamp($2::bigint / 1000.0)
      )
      select trim_scale(closed) as closed, trim_scale(fees) as fees, trim_scale(funding) as funding,
        trim_scale(closed - fees + funding) as net, fills from traded cross join paid`,

@@ -26,7 +26,9 @@ function cellsOf(text: string): string[][] {
     const [, value = "", end] = cell.exec(text) ?? [];
     if (end === undefined)
       throw new ConfigError(`line ${lines.length + 1}, after character ${at}: a quotation mark stands alone`);
-    cells.push(value.startsWith('"') ? value.slice(1, -1).replaceAll('""', '"') : value);
+    const unquoted = value.startsWith('"') ? value.slice(1, -1).replaceAll('""', '"') : value;
+    // A spreadsheet's mark that what follows is text.
+    cells.push(unquoted.replace(/^'(?=[\d=+@-])/, ""));
     if (end === ",") {
       if (cell.lastIndex === text.length) cells.push("");
       continue;
