@@ -127,6 +127,8 @@ export interface LeaseState {
   token: number | null;
   /** Whoever holds it now. */
   holder: string | null;
+  /** It was ours, and the database lacks what we committed: it went back in time. */
+  wentBack?: boolean;
 }
 
 /** Leases by the clock of the database. Both reject with `StoreError`. */

@@ -9,7 +9,7 @@
  *
  * Guarantees: a duty is begun only while its lease is held, and left as soon as the database says that another holds
  * it; a duty whose holder died is begun within `ttlMs + renewMs` and the time its start takes, one whose holder stopped
- * in order within `renewMs`; after a database outage somebody holds every lease again, the same one if it still lives. Time is the database's alone:
+ * in order within `renewMs`; a duty is begun anew from what the database holds when that went back in time; after a database outage somebody holds every lease again, the same one if it still lives. Time is the database's alone:
  * the clocks of the processes are never compared. No session state.
  *
  * Two may be active at once for a while (a process that stood still, a database that only one of them reaches). That
@@ -75,6 +75,8 @@ interface Post {
   /** The lease cannot be another's before this, by our own clock. */
   sureUntilMs: number;
   isBegun: boolean;
+  /** What it knows is of a database that went back in time since. */
+  isOutdated: boolean;
 }
 
 export class Standby {
@@ -99,6 +101,7 @@ export class Standby {
       holder: null,
       sureUntilMs: Number.NEGATIVE_INFINITY,
       isBegun: false,
+      isOutdated: false,
     }));
   }
 
@@ -182,6 +185,13 @@ export class Standby {
       const state = states.find(({ name }) => name === post.duty.name);
       if (state === undefined) continue;
       this.#note(post, state.token, state.holder);
+      if (state.wentBack && post.isBegun) {
+        this.#deps.log.warn(
+          "the database lacks what was committed (a restored backup, a replica that was behind): beginning anew from what it holds",
+          { duty: post.duty.name },
+        );
+        post.isOutdated = true;
+      }
       if (state.token !== null) post.sureUntilMs = askedAtMs + this.#options.ttlMs;
     }
   }
@@ -204,8 +214,10 @@ export class Standby {
   /** Brings what is done in line with what is held. One change of a duty at a time. */
   #follow(post: Post): void {
     const isHeld = post.token !== null;
-    if (isHeld === post.isBegun) return;
-    const change = (signal: AbortSignal) => (isHeld ? this.#begin(post, signal) : this.#leave(post));
+    if (isHeld === post.isBegun && !post.isOutdated) return;
+    // What is outdated is left first; the next look begins it anew.
+    const isBegin = isHeld && !post.isBegun;
+    const change = (signal: AbortSignal) => (isBegin ? this.#begin(post, signal) : this.#leave(post));
     void this.#changes.run(`duty ${post.duty.name}`, change);
   }
 
@@ -217,5 +229,6 @@ export class Standby {
   async #leave(post: Post): Promise<void> {
     await post.duty.leave();
     post.isBegun = false;
+    post.isOutdated = false;
   }
 }

@@ -13,6 +13,8 @@ class LeaseTable implements Leases {
   readonly #clock: VirtualClock;
   readonly #rows = new Map<string, { holder: string; token: number; expiresMs: number }>();
   isAway = false;
+  /** A backup was restored: said at the next renewal, once. */
+  wentBack = false;
 
   constructor(clock: VirtualClock) {
     this.#clock = clock;
@@ -27,7 +29,9 @@ class LeaseTable implements Leases {
         return { name, token: null, holder: row.holder };
       const token = (row?.token ?? 0) + (row?.holder === holder ? 0 : 1);
       this.#rows.set(name, { holder, token, expiresMs: nowMs + forMs });
-      return { name, token, holder };
+      const wentBack = this.wentBack;
+      this.wentBack = false;
+      return { name, token, holder, wentBack };
     });
   }
 
@@ -121,6 +125,19 @@ describe("a standby", () => {
     await first.standby.stop();
     assert.equal(first.doing.size, 0);
     assert.ok(await within(clock, renewMs, () => second.doing.has("a")));
+  });
+
+  it("lets the active one begin anew from a database that went back in time, once, and keep the lease", async () => {
+    const { clock, table, first, second } = await pair();
+    let begun = 0;
+    first.beginning = async () => {
+      begun += 1;
+    };
+    await clock.advanceBy(10_400);
+    table.wentBack = true;
+    assert.ok(await within(clock, 3 * renewMs, () => begun === 1 && first.doing.has("a")));
+    await clock.advanceBy(60_000);
+    assert.deepEqual([begun, [...first.doing], [...second.doing]], [1, ["a"], []]);
   });
 
   it("lets the active one go on through a database outage, and leaves it active afterwards", async () => {
