@@ -31,6 +31,13 @@ const STEPS = 9;
 const MODE_NEAR_MS = 90_000;
 const AT_ONCE = 4;
 
+/** Failed once. */
+const KEPT: Partial<Record<SessionMode, readonly number[]>> = {
+  standard: [3040],
+  unified: [1028],
+  "portfolio margin": [1056],
+};
+
 const DECIMALS = 16;
 const told = (amount: bigint): string => formatScaled(amount, DECIMALS);
 
@@ -57,7 +64,8 @@ describe("profit of random sessions", { timeout: 3_600_000 }, () => {
     it(`is what the truth adds up to: ${mode}`, async (t) => {
       const moves = new Map<string, number>();
       let [known, unknown] = [0, 0];
-      const seeds = Array.from({ length: SEEDS }, (_, index) => FROM + index).values();
+      const drawn = Array.from({ length: SEEDS }, (_, index) => FROM + index);
+      const seeds = [...(KEPT[mode] ?? []), ...drawn].values();
       // A few at a time: most of each is waiting for the database.
       const one = async () => {
         for (const seed of seeds) {
@@ -221,4 +229,5 @@ const EXPECTED: Record<SessionMode, readonly string[]> = {
   ],
   "portfolio margin": ["supply", "borrow", "repay", "perp", "spot", "reward", "cost"],
   changing: ["mode", "perp", "spot", "stake"],
+  vault: ["perp", "in", "out", "distribute"],
 };

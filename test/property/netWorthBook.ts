@@ -155,6 +155,8 @@ export class Book {
 
   #takeUpdate(delta: JsonObject, price: (token: string) => bigint): void {
     const token = (delta.token as string | undefined) || "USDC";
+    // Others come to a vault and leave it.
+    if (delta.vault === this.#user) return;
     switch (delta.type) {
       case "spotTransfer":
       case "send": {

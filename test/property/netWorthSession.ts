@@ -11,6 +11,7 @@ import { silentLog } from "../../src/runtime/log.ts";
 import { type Random, seededRandom } from "../../src/runtime/random.ts";
 import type { JsonObject } from "../../src/simulator/contract.ts";
 import { fixed, format, toTick } from "../../src/simulator/exchange/fixed.ts";
+import { addressOf } from "../../src/simulator/exchange/ids.ts";
 import { createVenue, type SimulatedVenue } from "../../src/simulator/exchange/venue.ts";
 import { ACCOUNT_DEFAULTS, Account } from "../../src/sync/account/account.ts";
 import { Dexes } from "../../src/sync/dexes.ts";
@@ -20,7 +21,8 @@ import { Volatilities } from "../../src/sync/volatility.ts";
 import type { TestDatabase } from "../support/postgres.ts";
 import { Book, type Gains, type Moment } from "./netWorthBook.ts";
 
-export const MODES = ["standard", "unified", "portfolio margin", "changing"] as const;
+/** `vault`: a vault is followed, by which others come and go. */
+export const MODES = ["standard", "unified", "portfolio margin", "changing", "vault"] as const;
 export type SessionMode = (typeof MODES)[number];
 
 const ABSTRACTION = {
@@ -54,6 +56,7 @@ const ASSETS: Record<string, number> = {
   "PURR/USDC": 10_000,
 };
 const OTHER = `0x${"b".repeat(40)}`;
+const VAULT = "v";
 const VALIDATOR = `0x${"d".repeat(40)}`;
 
 const SECOND = 1_000;
@@ -128,7 +131,7 @@ class Session {
   readonly #user: string;
   readonly #book: Book;
   readonly #info: VenueInfo;
-  #vault = "";
+  readonly #vault: string;
   #leader = OTHER;
   #hlsync: Account | null = null;
   #refused: string | null = null;
@@ -153,7 +156,9 @@ class Session {
       traders: { coins: COINS, stepMs: 5 * MINUTE, takesPerMinute: 0.3, levels: 3, levelUsd: 60_000 },
       switches: { unstakeMs: 20 * MINUTE },
     });
-    this.#user = `0x${MODES.indexOf(mode)}${seed.toString(16).padStart(39, "0")}`;
+    this.#vault = addressOf(seed, `vault:0:${VAULT}`);
+    this.#user =
+      mode === "vault" ? this.#vault : `0x${MODES.indexOf(mode)}${seed.toString(16).padStart(39, "0")}`;
     this.#book = new Book(this.#venue, this.#user);
     this.#info = {
       clockOffset: () => null,
@@ -185,8 +190,17 @@ class Session {
   }
 
   #begin(): void {
+    const mode = this.#mode;
+    this.#venue.deposit(OTHER, "200000");
+    if (mode !== "vault") this.#beginUser();
+    const vault = { type: "createVault", name: VAULT, description: "", initialUsd: 2_000_000_000 };
+    this.#act("vault", { ...vault, nonce: this.#venue.nowMs }, this.#leader);
+    if (mode !== "vault" && mode !== "changing") this.#setMode(ABSTRACTION[mode]);
+    this.#pass(MINUTE);
+  }
+
+  #beginUser(): void {
     const venue = this.#venue;
-    venue.deposit(OTHER, "200000");
     venue.deposit(this.#user, "30000");
     venue.script({ type: "mint", user: OTHER, token: "HYPE", amount: "1000" });
     venue.script({ type: "mint", user: this.#user, token: "USDC", amount: "5000" });
@@ -196,15 +210,6 @@ class Session {
       ...{ token: "USDC", amount: "4000" },
     });
     if (this.#random.next() < 0.2) this.#leader = this.#user;
-    const made = venue.execute(
-      this.#leader,
-      { type: "createVault", name: "v", description: "", initialUsd: 2_000_000_000, nonce: 0 },
-      { nonce: venue.nowMs },
-    );
-    const { response } = made.body as { response: { data: string } };
-    this.#vault = response.data;
-    if (this.#mode !== "changing") this.#setMode(ABSTRACTION[this.#mode]);
-    this.#pass(MINUTE);
   }
 
   #pass(ms: number): void {
@@ -229,12 +234,24 @@ class Session {
   #move(): void {
     const random = this.#random;
     const dice = random.next();
-    if (dice < 0.34) this.#trade(this.#user, random.next() < 0.5 ? "perp" : "spot");
+    if (this.#mode === "vault") this.#moveVault(dice);
+    else if (dice < 0.34) this.#trade(this.#user, random.next() < 0.5 ? "perp" : "spot");
     else if (dice < 0.4) this.#trade(this.#vault, "perp", this.#leader);
     else if (dice < 0.46) this.#jump();
     else if (this.#mode === "changing" && random.next() < 0.25)
       this.#setMode(pick(random, Object.values(ABSTRACTION)));
     else pick(random, [() => this.#sendMoney(), () => this.#useMoney(), () => this.#beGiven()])();
+  }
+
+  #moveVault(dice: number): void {
+    const random = this.#random;
+    const usd = Math.floor(random.next() * 9e8);
+    const own = { vaultAddress: this.#vault, usd };
+    if (dice < 0.5) this.#trade(this.#user, "perp");
+    else if (dice < 0.6) this.#jump();
+    else if (dice < 0.75) this.#act("in", { type: "vaultTransfer", isDeposit: true, ...own }, OTHER);
+    else if (dice < 0.9) this.#act("out", { type: "vaultTransfer", isDeposit: false, ...own }, OTHER);
+    else this.#act("distribute", { type: "vaultDistribute", ...own }, OTHER);
   }
 
   /** Between own pockets, and across the border of the account. */
@@ -399,7 +416,8 @@ class Session {
     this.#pass(1);
     const time = this.#venue.nowMs;
     const amount = usd(this.#random, 1, 900);
-    if (this.#random.next() < 0.5)
+    if (this.#mode === "vault") this.#moveVault(0.61);
+    else if (this.#random.next() < 0.5)
       this.#act("in meanwhile", { type: "usdSend", destination: this.#user, amount, time }, OTHER);
     else this.#act("out meanwhile", { type: "withdraw3", destination: this.#user, amount, time });
     this.#pass(1);

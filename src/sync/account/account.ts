@@ -353,7 +353,8 @@ export class Account {
     const settled = states.then(async ({ lacking, read: seen }) => {
       const again = this.#lookAgain(lacking, fills, rest);
       // Not held up by a history that is read for the first time, when all dexes are anyway.
-      if (this.#book.provenToMs("ledger") !== null) await Promise.allSettled([ledger]);
+      const isFirst = this.#book.provenToMs("ledger") === null && !this.#failed.has("ledger");
+      if (!isFirst) await Promise.allSettled([ledger]);
       if (!isThorough && (await this.#readUnseen(seen, fills, rest))) await read("ledger", rest);
       // The snapshot also looks at the open orders.
       await Promise.allSettled([orders]);
