@@ -43,6 +43,7 @@ export interface Options {
   /** Milliseconds; null for all that the venue serves. */
   since: number | null;
   once: boolean;
+  verbose: boolean;
   weight: number;
   print: boolean;
   yes: boolean;
@@ -330,6 +331,13 @@ export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
     help: "start of the wanted history; default all that the venue serves",
     parse: time,
     fallback: "",
+  },
+  verbose: {
+    flag: "--verbose",
+    env: [],
+    help: "print every change, not one line a minute",
+    parse: flag,
+    fallback: "false",
   },
   once: { flag: "--once", env: [], help: "one complete pass, then exit", parse: flag, fallback: "false" },
   weight: {

@@ -6,7 +6,14 @@
  */
 import { readFileSync } from "node:fs";
 import { Command as Program } from "commander";
-import { COMMON_OPTIONS, OPTIONS, type OptionName, readDotEnv, resolveOptions } from "../config.ts";
+import {
+  COMMON_OPTIONS,
+  OPTIONS,
+  type OptionName,
+  type Options,
+  readDotEnv,
+  resolveOptions,
+} from "../config.ts";
 import { errorText } from "../errors.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { finishedInTime, Lifecycle, STOP_WITHIN_MS } from "../runtime/lifecycle.ts";
@@ -15,6 +22,7 @@ import { loggable, visible, visiblePainted } from "../runtime/safeText.ts";
 import { programVersion } from "../runtime/version.ts";
 import { type Command, EXIT, exitCodeOf } from "./command.ts";
 import { loadCommand, loadCommands } from "./commands/index.ts";
+import { lastDemo } from "./lastDemo.ts";
 
 const SIGNAL_EXIT: Record<string, number> = { SIGINT: 130, SIGTERM: 143 };
 
@@ -111,14 +119,7 @@ async function runCommand(
   let lifecycle: Lifecycle | null = null;
   let debug = false;
   try {
-    const options = resolveOptions([...command.options, ...COMMON_OPTIONS], {
-      flags,
-      env: process.env,
-      dotEnv: readDotEnv(),
-      readFile: (path) => readFileSync(path, "utf8"),
-      ...(command.flagsOnly ? { flagsOnly: true } : {}),
-      ...(command.defaults ? { defaults: command.defaults } : {}),
-    });
+    const options = optionsOf(command, flags);
     debug = options.logLevel === "debug";
     const log = createLog({
       level: options.logLevel,
@@ -152,6 +153,24 @@ async function runCommand(
   } finally {
     await lifecycle?.stopAll(ending.leftMs());
   }
+}
+
+/** From all sources; a command that finds the demo has it for its default when nothing else is named. */
+function optionsOf(command: Command, flags: Invocation["flags"]): Options {
+  const resolved = (defaults: Command["defaults"] = {}) =>
+    resolveOptions([...command.options, ...COMMON_OPTIONS], {
+      flags,
+      env: process.env,
+      dotEnv: readDotEnv(),
+      readFile: (path) => readFileSync(path, "utf8"),
+      ...(command.flagsOnly ? { flagsOnly: true } : {}),
+      defaults,
+    });
+  const options = resolved(command.defaults);
+  const demo = command.findsDemo ? lastDemo(options) : null;
+  if (demo === null) return options;
+  process.stderr.write(`hlsync: no account and no database named: the demo in ${demo.database}\n`);
+  return resolved({ ...command.defaults, ...demo });
 }
 
 interface Ending {

@@ -32,6 +32,25 @@ export function historyLine(events: readonly ChangeEvent[]): string {
   return `… history: ${parts.join(", ")}, back to ${oldest}`;
 }
 
+/** How types of changes are counted, in this order; all others together are `other changes`. */
+const COUNTED: readonly [string, one: string, many: string][] = [
+  ["fill.created", "fill", "fills"],
+  ["order.updated", "order update", "order updates"],
+  ["position.updated", "position change", "position changes"],
+  ["funding.created", "funding payment", "funding payments"],
+];
+
+/** `14:03 41 fills, 96 order updates, 3 other changes` */
+export function countLine(counts: ReadonlyMap<string, number>, atMs: number): string {
+  const known = new Set(COUNTED.map(([type]) => type));
+  const others = [...counts].reduce((sum, [type, count]) => (known.has(type) ? sum : sum + count), 0);
+  const parts = [
+    ...COUNTED.map(([type, ...words]) => [counts.get(type) ?? 0, words] as const),
+    [others, ["other change", "other changes"]] as const,
+  ].flatMap(([count, [one, many]]) => (count === 0 ? [] : [`${count} ${count === 1 ? one : many}`]));
+  return `${new Date(atMs).toISOString().slice(11, 16)} ${parts.length === 0 ? "nothing happened" : parts.join(", ")}`;
+}
+
 interface LineStyle {
   color: boolean;
   aliases: Aliases;

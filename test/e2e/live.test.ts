@@ -243,15 +243,36 @@ describe("the demo", { timeout: 60_000 }, () => {
   it("streams a simulated account into the embedded database and says where to look", async () => {
     const folder = temporaryFolder();
     const startedAtMs = performance.now();
-    const demo = start(["demo", "--listen", "127.0.0.1:0", "--database", join(folder.path, "db")], {
-      cwd: folder.path,
-    });
+    const own = ["--database", join(folder.path, "db"), "--verbose"];
+    const demo = start(["demo", "--listen", "127.0.0.1:0", ...own], { cwd: folder.path });
     const leftMs = () => Math.max(1, STREAMING_WITHIN_MS - (performance.now() - startedAtMs));
     const url = await demo.line((line) => /psql '(postgres:[^']+)'/.exec(line)?.[1], leftMs());
     assert.match(url, /^postgres:\/\//);
     await demo.line((line) => (/ (bought|sold) /.test(line) ? line : undefined), leftMs());
     const { code } = await demo.stop("SIGINT");
     assert.equal(code, 0);
+    folder.remove();
+  });
+
+  it("is found by commands that are told nothing, while it runs and afterwards, and prints no change unasked", async () => {
+    const folder = temporaryFolder();
+    const here = { cwd: folder.path };
+    const demo = start(["demo", "--listen", "127.0.0.1:0"], here);
+    await demo.line((line) => (/Ctrl-C stops/.test(line) ? line : undefined));
+    const status = await hlsync(["status", "--json"], here);
+    assert.equal(status.code, 0, status.stderr);
+    assert.match(status.stderr, /no account and no database named: the demo in \.\/\.hlsync\/demo/);
+    assert.match(status.stdout, /"alias":"demo"/);
+    const verify = await hlsync(["verify"], here);
+    assert.equal(verify.code, 0, verify.stdout + verify.stderr);
+    const named = await hlsync(["verify", "--account", "0x1"], here);
+    assert.equal(named.code, 2);
+    assert.doesNotMatch(named.stderr, /demo/);
+    assert.equal((await demo.stop("SIGINT")).code, 0);
+    assert.doesNotMatch(demo.stdout(), / (bought|sold) |history:/);
+    const exported = await hlsync(["export", "--table", "fills"], here);
+    assert.equal(exported.code, 0, exported.stderr);
+    assert.ok(exported.stdout.split("\n").length > 10);
     folder.remove();
   });
 
@@ -265,7 +286,7 @@ describe("the demo", { timeout: 60_000 }, () => {
     writeFileSync(join(folder.path, ".env"), `SUPABASE_DB_URL=${real}\nHLSYNC_LISTEN=127.0.0.1:1\n`);
     const env = { DATABASE_URL: real, HLSYNC_CONFIG: "config.json", HLSYNC_ACCOUNTS: USER };
     const demo = start(["demo", "--listen", "127.0.0.1:0"], { cwd: folder.path, env });
-    await demo.line((line) => (/following simulated account/.test(line) ? line : undefined));
+    await demo.line((line) => (/a simulated account that trades/.test(line) ? line : undefined));
     assert.ok(existsSync(join(folder.path, ".hlsync", "demo", "postgres")));
     assert.ok(!existsSync(real));
     assert.equal((await demo.stop("SIGINT")).code, 0);

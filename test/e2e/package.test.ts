@@ -89,7 +89,7 @@ describe("the package", { timeout: 180_000 }, () => {
   });
 
   it("shows the demo: a database, fills, and the page it was packed with", async () => {
-    const demo = start(["demo", "--listen", "127.0.0.1:0"], {
+    const demo = start(["demo", "--listen", "127.0.0.1:0", "--verbose"], {
       cwd: installed.path,
       bin: join(home, "bin/hlsync.js"),
     });

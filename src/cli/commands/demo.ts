@@ -3,11 +3,12 @@
  * Every demo follows a new account, so that what an earlier one stored stays true.
  */
 import { createHash } from "node:crypto";
-import { USUAL_STREAMS } from "../../config.ts";
+import { type Options, USUAL_STREAMS } from "../../config.ts";
 import { createVenue } from "../../simulator/exchange/venue.ts";
 import { startSimulator } from "../../simulator/server/server.ts";
 import { liveThrough } from "../../simulator/server/venueTime.ts";
 import type { Command } from "../command.ts";
+import { DEMO_DATABASE, noteDemo } from "../lastDemo.ts";
 import { followUntilStopped } from "./run.ts";
 
 /** A small account that trades much for its size, so that there is something to see. */
@@ -16,13 +17,27 @@ const MARKETS = ["BTC", "ETH", "SOL"];
 /** The account has a past when the demo opens. */
 const PAST_MS = 600_000;
 
+/** What there is to see, and how it ends. The page's address stands above it. */
+function banner(databaseUrl: string, { database, verbose }: Options): string[] {
+  const found =
+    database === DEMO_DATABASE
+      ? ["terminal:  npx hlsync monitor", "and:       npx hlsync status | health | verify | tail | export"]
+      : [];
+  return [
+    "a simulated account that trades by itself; nothing of it is real",
+    ...found,
+    `SQL:       psql '${databaseUrl}' -c 'select * from hl_fills order by fill_time desc limit 5'`,
+    `${verbose ? "every change is printed below" : "one line a minute below (every change with --verbose)"}; Ctrl-C stops`,
+  ];
+}
+
 export const demo: Command = {
   name: "demo",
   summary: "see it work: simulated exchange, embedded database, nothing to configure",
-  options: ["listen", "token", "seed", "database"],
+  options: ["listen", "token", "seed", "database", "verbose"],
   // Simulated fills have no business in the database of a real account.
   flagsOnly: true,
-  defaults: { database: "./.hlsync/demo" },
+  defaults: { database: DEMO_DATABASE },
   async run(context) {
     const { options, clock, log, print, signal, lifecycle } = context;
     const startMs = clock.now() - PAST_MS;
@@ -39,15 +54,12 @@ export const demo: Command = {
     return followUntilStopped(
       { ...context, options: demoOptions },
       {
-        printing: true,
+        printing: options.json || options.verbose ? "changes" : "counts",
         sharing: true,
         onStarted(_following, opened) {
+          noteDemo({ ...endpoint, account: `${address}=demo`, database: options.database });
           if (options.json) return;
-          print(`following simulated account ${address} at ${simulator.url}`);
-          print(
-            `look into it:  psql '${opened.url}' -c 'select * from hl_fills order by fill_time desc limit 5'`,
-          );
-          print("every committed change is printed below; Ctrl-C stops");
+          for (const line of banner(opened.url, options)) print(line);
         },
       },
     );

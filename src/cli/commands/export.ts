@@ -19,6 +19,7 @@ export const exportCommand: Command = {
   name: "export",
   summary: "print stored rows as CSV, or NDJSON with --json, every decimal exact",
   options: ["account", "database", "table", "since", "excel"],
+  findsDemo: true,
   check({ options: { table, since, excel, json } }) {
     if (!Object.hasOwn(EXPORTS, table))
       throw new ConfigError(

@@ -24,6 +24,7 @@ export const health: Command = {
   name: "health",
   summary: "the health score of each account and what limits it",
   options: ["account", "database", "explain"],
+  findsDemo: true,
   async run(context) {
     const { options, print } = context;
     const opened = await openToRead(context);

@@ -29,11 +29,12 @@ export const monitor: Command = {
   name: "monitor",
   summary: "follow accounts on a live screen; without a terminal, print every change as it is committed",
   options: run.options.filter((name) => name !== "listen"),
+  findsDemo: true,
   check: ({ options }) => void requireAccounts(options),
   run: (context) =>
     isInteractive(context)
       ? onScreen(context)
-      : followUntilStopped(asLines(context), { printing: true, sharing: false, serving: false }),
+      : followUntilStopped(asLines(context), { printing: "changes", sharing: false, serving: false }),
 };
 
 const isInteractive = ({ options }: Context): boolean =>
@@ -149,7 +150,7 @@ async function onScreen(context: Context): Promise<number> {
     return await followUntilStopped(
       { ...context, log },
       {
-        printing: false,
+        printing: null,
         sharing: false,
         serving: false,
         onProgress: (progress) => noteProgress(book, progress, clock.now()),

@@ -2,7 +2,7 @@
  * `run`: stream and reconcile until stopped. Stdout: NDJSON with `--json`, else nothing but what `monitor` would show
  * when there is no database to look into.
  */
-import { historyLine, jsonLine, textLine } from "../../outputs/console.ts";
+import { countLine, historyLine, jsonLine, textLine } from "../../outputs/console.ts";
 import { untilAborted } from "../../runtime/abort.ts";
 import type { Progress } from "../../sync/account/account.ts";
 import type { Committed } from "../../sync/engine.ts";
@@ -39,7 +39,10 @@ export const run: Command = {
     checkAlerts(options);
   },
   run: (context) =>
-    followUntilStopped(context, { printing: context.options.json || !context.options.db, sharing: true }),
+    followUntilStopped(context, {
+      printing: context.options.json || !context.options.db ? "changes" : null,
+      sharing: true,
+    }),
 };
 
 /** For people, history is a count: changes older than this are not told one by one. NDJSON has them all. */
@@ -64,9 +67,26 @@ function printer({ options, print, color, clock }: Context): (committed: Committ
   };
 }
 
+const COUNTS_MS = 60_000;
+
+/** What happened, as one line a minute, until the program stops. */
+function counter({ print, clock, signal }: Context): (committed: Committed) => void {
+  const counts = new Map<string, number>();
+  const tell = () => {
+    if (signal.aborted) return;
+    print(countLine(counts, clock.now()));
+    counts.clear();
+    clock.after(COUNTS_MS, tell);
+  };
+  clock.after(COUNTS_MS, tell);
+  return ({ applied }) => {
+    for (const { type } of applied.events) counts.set(type, (counts.get(type) ?? 0) + 1);
+  };
+}
+
 interface FollowOptions {
-  /** Print each committed change. */
-  printing: boolean;
+  /** Each committed change, how many a minute, or nothing. */
+  printing: "changes" | "counts" | null;
   /** Stand by while another process follows the same accounts into the same database. */
   sharing: boolean;
   /** False only looks: no dashboard, alerts, webhooks or metrics. */
@@ -89,7 +109,8 @@ export async function followUntilStopped(context: Context, options: FollowOption
   });
   const { engine, feed, failed } = following;
   options.onFollowing?.(following, opened);
-  if (options.printing) feed.subscribe(printer(context));
+  if (options.printing === "changes") feed.subscribe(printer(context));
+  if (options.printing === "counts") feed.subscribe(counter(context));
   const begin = async () => {
     await engine.start();
     if (signal.aborted) return;

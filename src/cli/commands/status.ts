@@ -39,6 +39,7 @@ export const status: Command = {
   name: "status",
   summary: "what is stored, how it stands, and since when it is complete",
   options: ["account", "database"],
+  findsDemo: true,
   async run(context) {
     const { options, print } = context;
     const { store, database } = await openToRead(context);

@@ -18,6 +18,7 @@ export const tail: Command = {
   name: "tail",
   summary: "print what another process commits, as it is committed",
   options: ["account", "database", "since", "once"],
+  findsDemo: true,
   async run(context) {
     const { options, clock, color, signal } = context;
     const opened = await openToRead(context);

@@ -17,6 +17,7 @@ export const verify: Command = {
   name: "verify",
   summary: "hold the database against the venue and prove that nothing is missing",
   options: ["account", "network", "apiUrl", "wsUrl", "database", "weight"],
+  findsDemo: true,
   check: ({ options }) => void requireAccounts(options),
   async run(context) {
     const { options, clock, log, print, signal } = context;
