@@ -149,7 +149,8 @@ async function measure(size: Size, user: string): Promise<void> {
   const client = createInfoClient({ apiUrl: world.apiUrl, post, clock, random, limiter, log: silentLog });
   const spent = new Map<string, { requests: number; weight: number }>();
   const info: VenueInfo = {
-    ...client,
+    clockOffset: () => client.clockOffset(),
+    reserve: (reserved) => client.reserve(reserved),
     async request(request, params, options) {
       const answer = await client.request(request, params, options);
       const sum = spent.get(request.type) ?? { requests: 0, weight: 0 };

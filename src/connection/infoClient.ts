@@ -59,45 +59,90 @@ interface Attempt<R> {
   weight: number;
 }
 
-export function createInfoClient(options: InfoClientOptions): VenueInfo {
-  const { clock, random, limiter, log } = options;
-  const url = `${options.apiUrl.replace(/\/+$/, "")}/info`;
-  // Paths and users of an endpoint may be secrets.
-  const { host } = new URL(url);
-  const maxAttempts = options.maxAttempts ?? MAX_ATTEMPTS;
-  let offset: ClockOffset | null = null;
-  let unanswered = 0;
-  let probe: { answer: Promise<Attempt<unknown>>; waiting: number; abort: AbortController } | null = null;
+export const createInfoClient = (options: InfoClientOptions): VenueInfo => new InfoClient(options);
+
+class InfoClient implements VenueInfo {
+  readonly #options: InfoClientOptions;
+  readonly #url: string;
+  /** Named in errors, unlike the rest: paths and users of an endpoint may be secrets. */
+  readonly #host: string;
+  #offset: ClockOffset | null = null;
+  #unanswered = 0;
+  #probe: { answer: Promise<Attempt<unknown>>; waiting: number; abort: AbortController } | null = null;
+
+  constructor(options: InfoClientOptions) {
+    this.#options = options;
+    this.#url = `${options.apiUrl.replace(/\/+$/, "")}/info`;
+    this.#host = new URL(this.#url).host;
+  }
+
+  async request<P, R>(row: InfoRequest<P, R>, params: P, asked: InfoOptions): Promise<InfoAnswer<R>> {
+    const ends = linked(asked.signal, this.#options.signal);
+    try {
+      return await this.#request(row, params, { ...asked, signal: ends.signal });
+    } finally {
+      ends.release();
+    }
+  }
+
+  clockOffset(): ClockOffset | null {
+    return this.#offset;
+  }
+
+  reserve(weight: number): () => void {
+    return this.#options.limiter.reserve(weight);
+  }
+
+  async #request<P, R>(row: InfoRequest<P, R>, params: P, asked: InfoOptions): Promise<InfoAnswer<R>> {
+    const bodyText = JSON.stringify({ type: row.type, ...row.body(params) });
+    const extra = row.itemsPerWeight === null ? 0 : Math.ceil(row.itemsMax(params) / row.itemsPerWeight);
+    const question: Question = { bodyText, extra };
+    let weight = 0;
+    for (let failures = 0; ; failures++) {
+      const { outcome, sentAtMs, receivedAtMs, weight: spent } = await this.#attempt(row, question, asked);
+      weight += spent;
+      if (outcome.type === "answer") {
+        if (row.type === INFO.exchangeStatus.type) this.#noteClock(outcome.result, sentAtMs, receivedAtMs);
+        return { result: outcome.result, sentAtMs, receivedAtMs, weight };
+      }
+      if (outcome.type === "final" || failures + 1 >= (this.#options.maxAttempts ?? MAX_ATTEMPTS))
+        throw outcome.error;
+      this.#options.log.debug("info request tried again", {
+        request: row.type,
+        failures,
+        error: outcome.error,
+      });
+      // After a 429 the limiter itself makes everybody wait.
+      if (outcome.error instanceof RateLimitError) continue;
+      await this.#options.clock.sleep(fullJitterMs(this.#options.random, failures, RETRY), asked.signal);
+    }
+  }
 
   /** One attempt within the budget. Rejects only with the signal's reason or when too many wait. */
-  async function attempt<P, R>(
-    row: InfoRequest<P, R>,
-    question: Question,
-    asked: InfoOptions,
-  ): Promise<Attempt<R>> {
-    if (unanswered >= AWAY_AFTER) {
-      const { outcome, sentAtMs, receivedAtMs } = await probed(asked.signal);
-      if (unanswered >= AWAY_AFTER && outcome.type !== "answer")
+  async #attempt<P, R>(row: InfoRequest<P, R>, question: Question, asked: InfoOptions): Promise<Attempt<R>> {
+    if (this.#unanswered >= AWAY_AFTER) {
+      const { outcome, sentAtMs, receivedAtMs } = await this.#probed(asked.signal);
+      if (this.#unanswered >= AWAY_AFTER && outcome.type !== "answer")
         return {
-          outcome: { type: "again", error: awayError(host, row.type, outcome.error) },
+          outcome: { type: "again", error: awayError(this.#host, row.type, outcome.error) },
           sentAtMs,
           receivedAtMs,
           weight: 0,
         };
     }
-    return send(row, question, asked);
+    return this.#send(row, question, asked);
   }
 
   /** One question for all who wait for it, given up when nobody does any more. */
-  async function probed(signal: AbortSignal | undefined): Promise<Attempt<unknown>> {
-    if (probe === null) {
+  async #probed(signal: AbortSignal | undefined): Promise<Attempt<unknown>> {
+    if (this.#probe === null) {
       const abort = new AbortController();
       const bodyText = JSON.stringify({ type: INFO.exchangeStatus.type });
       const question: Question = { bodyText, extra: 0 };
       const ask = { priority: "heal", signal: abort.signal } as const;
-      probe = { answer: send(INFO.exchangeStatus, question, ask), waiting: 0, abort };
+      this.#probe = { answer: this.#send(INFO.exchangeStatus, question, ask), waiting: 0, abort };
     }
-    const mine = probe;
+    const mine = this.#probe;
     mine.waiting += 1;
     try {
       return await orAborted(mine.answer, signal);
@@ -105,18 +150,14 @@ export function createInfoClient(options: InfoClientOptions): VenueInfo {
       mine.waiting -= 1;
       // Answered, or left by the last who waited.
       if (mine.waiting === 0) mine.abort.abort(new Error("nobody waits"));
-      if (mine.waiting === 0 && probe === mine) probe = null;
+      if (mine.waiting === 0 && this.#probe === mine) this.#probe = null;
     }
   }
 
-  async function send<P, R>(
-    row: InfoRequest<P, R>,
-    question: Question,
-    asked: InfoOptions,
-  ): Promise<Attempt<R>> {
+  async #send<P, R>(row: InfoRequest<P, R>, question: Question, asked: InfoOptions): Promise<Attempt<R>> {
     const { bodyText, extra } = question;
     const signal = asked.signal;
-    const permit = await limiter.acquire({
+    const permit = await this.#options.limiter.acquire({
       priority: asked.priority,
       weight: row.weight,
       extra,
@@ -126,73 +167,45 @@ export function createInfoClient(options: InfoClientOptions): VenueInfo {
       permit.abandoned(0);
       throw signal.reason;
     }
-    const sentAtMs = clock.now();
-    const deadline = withDeadline(clock, asked.timeoutMs ?? options.timeoutMs ?? TIMEOUT_MS, signal);
+    const sentAtMs = this.#options.clock.now();
+    const deadline = withDeadline(
+      this.#options.clock,
+      asked.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS,
+      signal,
+    );
     try {
-      const answer = await options.post(url, bodyText, deadline.signal);
-      unanswered = 0;
-      const { outcome, weight } = judge(host, row, answer, permit);
-      return { outcome, sentAtMs, receivedAtMs: clock.now(), weight };
+      const answer = await this.#options.post(this.#url, bodyText, deadline.signal);
+      this.#unanswered = 0;
+      const { outcome, weight } = judge(this.#host, row, answer, permit);
+      return { outcome, sentAtMs, receivedAtMs: this.#options.clock.now(), weight };
     } catch (error) {
       // The venue may have served it all the same.
       const weight = row.weight + extra;
       permit.abandoned(weight);
       signal?.throwIfAborted();
-      unanswered += 1;
-      const what = `no answer from ${host} to the request ${row.type}: ${rootMessage(error)}`;
+      this.#unanswered += 1;
+      const what = `no answer from ${this.#host} to the request ${row.type}: ${rootMessage(error)}`;
       const failed = new TransportError(what, { cause: error });
-      return { outcome: { type: "again", error: failed }, sentAtMs, receivedAtMs: clock.now(), weight };
+      return {
+        outcome: { type: "again", error: failed },
+        sentAtMs,
+        receivedAtMs: this.#options.clock.now(),
+        weight,
+      };
     } finally {
       deadline.clear();
     }
   }
 
-  function noteClock(result: unknown, sentAtMs: number, receivedAtMs: number): void {
+  #noteClock(result: unknown, sentAtMs: number, receivedAtMs: number): void {
     const { value } = result as { value: { time: number } };
     const uncertaintyMs = (receivedAtMs - sentAtMs) / 2;
-    offset = {
+    this.#offset = {
       offsetMs: Math.round(value.time - (sentAtMs + uncertaintyMs)),
       uncertaintyMs,
       measuredAtMs: receivedAtMs,
     };
   }
-
-  async function request<P, R>(
-    row: InfoRequest<P, R>,
-    params: P,
-    asked: InfoOptions,
-  ): Promise<InfoAnswer<R>> {
-    const bodyText = JSON.stringify({ type: row.type, ...row.body(params) });
-    const extra = row.itemsPerWeight === null ? 0 : Math.ceil(row.itemsMax(params) / row.itemsPerWeight);
-    const question: Question = { bodyText, extra };
-    let weight = 0;
-    for (let failures = 0; ; failures++) {
-      const { outcome, sentAtMs, receivedAtMs, weight: spent } = await attempt(row, question, asked);
-      weight += spent;
-      if (outcome.type === "answer") {
-        if (row.type === INFO.exchangeStatus.type) noteClock(outcome.result, sentAtMs, receivedAtMs);
-        return { result: outcome.result, sentAtMs, receivedAtMs, weight };
-      }
-      if (outcome.type === "final" || failures + 1 >= maxAttempts) throw outcome.error;
-      log.debug("info request tried again", { request: row.type, failures, error: outcome.error });
-      // After a 429 the limiter itself makes everybody wait.
-      if (outcome.error instanceof RateLimitError) continue;
-      await clock.sleep(fullJitterMs(random, failures, RETRY), asked.signal);
-    }
-  }
-
-  return {
-    async request<P, R>(row: InfoRequest<P, R>, params: P, asked: InfoOptions): Promise<InfoAnswer<R>> {
-      const ends = linked(asked.signal, options.signal);
-      try {
-        return await request(row, params, { ...asked, signal: ends.signal });
-      } finally {
-        ends.release();
-      }
-    },
-    clockOffset: () => offset,
-    reserve: (weight) => limiter.reserve(weight),
-  };
 }
 
 const awayError = (host: string, type: string, cause: Error): TransportError =>

@@ -231,26 +231,19 @@ function applyCall({ quarantine = [], ...lists }: Batch): { sql: string; params:
   return { sql: `select hl_internal.apply(${names.join(", ")}) as applied`, params };
 }
 
-export function openStore(database: Database): DatabaseStore {
-  const settle = async (account: Address, nowMs: number): Promise<boolean> => {
-    const [row] = await database.query<{ settled: boolean }>(
-      "select hl_internal.settle($1, pg_catalog.to_timestamp($2::bigint / 1000.0)) as settled",
-      [account, nowMs],
-    );
-    return row!.settled;
-  };
-  const rows = <R>(sql: string, params: readonly unknown[]): Promise<R[]> =>
-    database.query<R & Row>(sql, params);
-  const positionsOf = (account: Address): Promise<PositionRow[]> =>
-    rows<PositionRow>(
-      `select ${POSITION_COLUMNS} from public.hl_positions where account_address = $1 order by dex, coin`,
-      [account],
-    );
+type Rows = <R>(sql: string, params: readonly unknown[]) => Promise<R[]>;
 
+const positionsOf = (rows: Rows, account: Address): Promise<PositionRow[]> =>
+  rows<PositionRow>(
+    `select ${POSITION_COLUMNS} from public.hl_positions where account_address = $1 order by dex, coin`,
+    [account],
+  );
+
+/** How an account is followed, and what is known of it. */
+function followed(
+  rows: Rows,
+): Pick<DatabaseStore, "openAccount" | "noteFollowed" | "followedAs" | "coverage" | "doubt" | "apply"> {
   return {
-    database,
-    ...openLeases(database),
-
     async openAccount(account, alias, sinceMs): Promise<AccountState> {
       const [stored] = await rows<{ sinceMs: number | null }>(
         `insert into hl_internal.accounts as a (account_address, alias, since_ms) values ($1, $2, $3)
@@ -273,15 +266,25 @@ export function openStore(database: Database): DatabaseStore {
            order by order_id`,
           [account, FORGOTTEN],
         ),
-        positionsOf(account),
+        positionsOf(rows, account),
       ]);
       return { sinceMs: stored?.sinceMs ?? null, coverage, openOrders, positions };
     },
 
-    async apply(batch: Batch): Promise<Applied> {
-      const { sql, params } = applyCall(batch);
-      const [row] = await rows<{ applied: Applied }>(sql, params);
-      return row!.applied;
+    async noteFollowed(account, pollMs) {
+      await rows(
+        `update hl_internal.accounts set poll_ms = $2
+         where account_address = $1 and poll_ms is distinct from $2::bigint`,
+        [account, pollMs],
+      );
+    },
+
+    async followedAs(account) {
+      const [row] = await rows<FollowedAs>(
+        `select since_ms as "sinceMs", poll_ms as "pollMs" from hl_internal.accounts where account_address = $1`,
+        [account],
+      );
+      return row ?? { sinceMs: null, pollMs: null };
     },
 
     coverage: (account, stream?: TrackedStream) =>
@@ -289,6 +292,34 @@ export function openStore(database: Database): DatabaseStore {
         `select account_address as account, stream, grade, from_ms as "fromMs", to_ms as "toMs", reason
          from public.hl_coverage where account_address = $1 and stream = coalesce($2, stream) order by stream, grade, from_ms`,
         [account, stream ?? null],
+      ),
+
+    async doubt(account, doubts) {
+      await rows("select hl_internal.doubt($1, $2::json)", [account, toJson(doubts)]);
+    },
+
+    async apply(batch: Batch): Promise<Applied> {
+      const { sql, params } = applyCall(batch);
+      const [row] = await rows<{ applied: Applied }>(sql, params);
+      return row!.applied;
+    },
+  };
+}
+
+/** What happened, in the order of its time. */
+function histories(
+  rows: Rows,
+): Pick<
+  DatabaseStore,
+  "fills" | "countFillsAfter" | "funding" | "ledger" | "orderEvents" | "orders" | "ordersKnownByFills"
+> {
+  return {
+    fills: (account, fromMs, toMs) =>
+      rows<StoredFill>(
+        `select ${FILL_COLUMNS}, block_number as "blockNumber" from public.hl_fills
+         where account_address = $1 and fill_time between pg_catalog.to_timestamp($2::bigint / 1000.0) and pg_catalog.to_timestamp($3::bigint / 1000.0)
+         order by fill_time_ms, coin, order_id, trade_id, side`,
+        [account, fromMs, toMs],
       ),
 
     async countFillsAfter(account, timeMs, twap) {
@@ -300,14 +331,6 @@ export function openStore(database: Database): DatabaseStore {
       );
       return row!.count;
     },
-
-    fills: (account, fromMs, toMs) =>
-      rows<StoredFill>(
-        `select ${FILL_COLUMNS}, block_number as "blockNumber" from public.hl_fills
-         where account_address = $1 and fill_time between pg_catalog.to_timestamp($2::bigint / 1000.0) and pg_catalog.to_timestamp($3::bigint / 1000.0)
-         order by fill_time_ms, coin, order_id, trade_id, side`,
-        [account, fromMs, toMs],
-      ),
 
     funding: (account, fromMs, toMs) =>
       rows<FundingRow>(
@@ -339,10 +362,6 @@ export function openStore(database: Database): DatabaseStore {
         [account, orderIds],
       ),
 
-    async doubt(account, doubts) {
-      await rows("select hl_internal.doubt($1, $2::json)", [account, toJson(doubts)]);
-    },
-
     orders: (account) =>
       rows<StoredOrder>(
         `select account_address as account, order_id as "orderId", coin, status, venue_status as "venueStatus", size,
@@ -365,24 +384,18 @@ export function openStore(database: Database): DatabaseStore {
       );
       return found.map(({ id }) => id);
     },
+  };
+}
 
-    async noteFollowed(account, pollMs) {
-      await rows(
-        `update hl_internal.accounts set poll_ms = $2
-         where account_address = $1 and poll_ms is distinct from $2::bigint`,
-        [account, pollMs],
-      );
-    },
-
-    async followedAs(account) {
-      const [row] = await rows<FollowedAs>(
-        `select since_ms as "sinceMs", poll_ms as "pollMs" from hl_internal.accounts where account_address = $1`,
-        [account],
-      );
-      return row ?? { sinceMs: null, pollMs: null };
-    },
-
-    positions: positionsOf,
+/** What is. */
+function states(
+  rows: Rows,
+): Pick<
+  DatabaseStore,
+  "positions" | "balances" | "states" | "quarantineOf" | "latestDashboard" | "moneyTie" | "drawdownPct"
+> {
+  return {
+    positions: (account) => positionsOf(rows, account),
 
     balances: (account) =>
       rows<BalanceRow>(
@@ -426,7 +439,24 @@ export function openStore(database: Database): DatabaseStore {
       );
       return row?.percent ?? null;
     },
+  };
+}
 
+/** What concerns all accounts. */
+function upkeep(
+  rows: Rows,
+): Pick<
+  DatabaseStore,
+  "accounts" | "counts" | "quarantined" | "releaseQuarantined" | "settle" | "settleAll" | "prune"
+> {
+  const settle = async (account: Address, nowMs: number): Promise<boolean> => {
+    const [row] = await rows<{ settled: boolean }>(
+      "select hl_internal.settle($1, pg_catalog.to_timestamp($2::bigint / 1000.0)) as settled",
+      [account, nowMs],
+    );
+    return row!.settled;
+  };
+  return {
     accounts: () => rows<AccountRow>(ACCOUNTS, []),
 
     async counts() {
@@ -478,5 +508,17 @@ export function openStore(database: Database): DatabaseStore {
       }
       return gone;
     },
+  };
+}
+
+export function openStore(database: Database): DatabaseStore {
+  const rows: Rows = <R>(sql: string, params: readonly unknown[]) => database.query<R & Row>(sql, params);
+  return {
+    database,
+    ...openLeases(database),
+    ...followed(rows),
+    ...histories(rows),
+    ...states(rows),
+    ...upkeep(rows),
   };
 }

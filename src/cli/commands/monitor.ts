@@ -17,12 +17,13 @@ import {
 import { render } from "../../outputs/terminal/screen.ts";
 import { Terminal } from "../../outputs/terminal/terminal.ts";
 import { NETWORKS } from "../../protocol/limits.ts";
-import { createLog } from "../../runtime/log.ts";
+import { createLog, type Log } from "../../runtime/log.ts";
 import { visible, visiblePainted } from "../../runtime/safeText.ts";
 import { type DatabaseStore, openStore } from "../../store/store.ts";
+import type { Progress } from "../../sync/account/account.ts";
 import type { ChangeEvent } from "../../sync/events.ts";
 import { type Command, type Context, requireAccounts } from "../command.ts";
-import { type Following, openReaders } from "../wire.ts";
+import { type Following, type OpenDatabase, openReaders } from "../wire.ts";
 import { followUntilStopped, run } from "./run.ts";
 
 export const monitor: Command = {
@@ -60,67 +61,8 @@ const TODAY_MS = 5_000;
 const DRAWDOWN_DAYS_MS = 30 * 86_400_000;
 
 async function onScreen(context: Context): Promise<number> {
-  const { options, clock, color, signal } = context;
-  const book: ProgressBook = new Map();
-  const today = new Map<string, Today>();
-  const tape: ChangeEvent[] = [];
-  const notes: Note[] = [];
-  let shown = SHOWN_FIRST;
-  let state: Pick<Screen, "accounts" | "weight" | "starting" | "database"> = {
-    accounts: [],
-    weight: null,
-    starting: "starting …",
-    database: "",
-  };
-  /** What is shown while paused. */
-  let frozen: { tape: ChangeEvent[]; accounts: Screen["accounts"] } | null = null;
-  const { apiUrl } = options;
-  const network = apiUrl === NETWORKS[options.network].apiUrl ? options.network : new URL(apiUrl).host;
-
-  const terminal = new Terminal({
-    input: process.stdin,
-    output: process.stdout,
-    clock,
-    frame: (size) =>
-      render({ ...state, ...shown, tape, notes, network, nowMs: clock.now(), ...frozen }, { ...size, color }),
-    onBytes(text) {
-      for (const key of keysOf(text)) {
-        const next = press(shown, key, state.accounts.length);
-        // The way every stop goes: in order the first time, at once the second.
-        if (next === "quit") process.kill(process.pid, "SIGINT");
-        else shown = next;
-      }
-      frozen = shown.paused ? (frozen ?? { tape: [...tape], accounts: state.accounts }) : null;
-      terminal.refresh();
-    },
-  });
-
-  // Logs would tear the screen: they become part of it, unless they go elsewhere anyway.
-  const log = process.stderr.isTTY
-    ? createLog({
-        level: options.logLevel,
-        json: false,
-        clock,
-        sink(text) {
-          append(notes, [{ level: text.slice(13, 18).trim(), text }], NOTES_MAX);
-          terminal.refresh();
-        },
-      })
-    : context.log;
-
-  let following: Following | null = null;
-  let store: DatabaseStore | null = null;
-  const look = () => {
-    if (following === null || signal.aborted) return;
-    const { engine, venue } = following;
-    const { usedLastMinute, weightPerMinute, waiting } = venue.limiter.stats();
-    state = {
-      ...state,
-      accounts: gather(engine, book, today, clock.now()),
-      weight: { used: usedLastMinute, perMinute: weightPerMinute, waiting },
-    };
-    terminal.refresh();
-  };
+  const { clock, signal } = context;
+  const live = new LiveScreen(context);
   const ended = new AbortController();
   const over = AbortSignal.any([signal, ended.signal]);
   const repeat = async (everyMs: number, work: () => Promise<void> | void): Promise<void> => {
@@ -129,51 +71,149 @@ async function onScreen(context: Context): Promise<number> {
       await clock.sleep(everyMs, over).catch(() => {});
     }
   };
-  const readDay = async () => {
+  const leave = () => live.stop();
+  process.on("exit", leave);
+  live.start();
+  const looking = Promise.all([repeat(GATHER_MS, () => live.look()), repeat(TODAY_MS, () => live.readDay())]);
+  try {
+    return await followUntilStopped(
+      { ...context, log: live.log },
+      {
+        printing: null,
+        sharing: false,
+        serving: false,
+        onProgress: (progress) => live.noteProgress(progress),
+        onFollowing: (made, opened) => live.follow(made, opened),
+      },
+    );
+  } finally {
+    process.off("exit", leave);
+    ended.abort();
+    leave();
+    await looking;
+  }
+}
+
+/** What the screen shows, and the keys that change it. */
+class LiveScreen {
+  readonly #context: Context;
+  /** Logs would tear the screen: they become part of it, unless they go elsewhere anyway. */
+  readonly log: Log;
+  readonly #terminal: Terminal;
+  readonly #network: string;
+  readonly #book: ProgressBook = new Map();
+  readonly #today = new Map<string, Today>();
+  readonly #tape: ChangeEvent[] = [];
+  readonly #notes: Note[] = [];
+  #shown = SHOWN_FIRST;
+  #state: Pick<Screen, "accounts" | "weight" | "starting" | "database"> = {
+    accounts: [],
+    weight: null,
+    starting: "starting …",
+    database: "",
+  };
+  /** What is shown while paused. */
+  #frozen: { tape: ChangeEvent[]; accounts: Screen["accounts"] } | null = null;
+  #following: Following | null = null;
+  #store: DatabaseStore | null = null;
+
+  constructor(context: Context) {
+    const { options, clock } = context;
+    const { apiUrl } = options;
+    this.#context = context;
+    this.#network = apiUrl === NETWORKS[options.network].apiUrl ? options.network : new URL(apiUrl).host;
+    this.#terminal = new Terminal({
+      input: process.stdin,
+      output: process.stdout,
+      clock,
+      frame: (size) => render(this.#screen(), { ...size, color: context.color }),
+      onBytes: (text) => this.#press(text),
+    });
+    this.log = process.stderr.isTTY
+      ? createLog({
+          level: options.logLevel,
+          json: false,
+          clock,
+          sink: (text) => {
+            append(this.#notes, [{ level: text.slice(13, 18).trim(), text }], NOTES_MAX);
+            this.#terminal.refresh();
+          },
+        })
+      : context.log;
+  }
+
+  start(): void {
+    this.#terminal.start();
+  }
+
+  stop(): void {
+    this.#store = null;
+    this.#terminal.stop();
+  }
+
+  noteProgress(progress: Progress): void {
+    noteProgress(this.#book, progress, this.#context.clock.now());
+  }
+
+  follow(made: Following, opened: OpenDatabase): void {
+    const { options } = this.#context;
+    this.#following = made;
+    this.#store = openStore(openReaders(opened).reads);
+    this.#state = {
+      ...this.#state,
+      starting: "reaching the venue …",
+      database: options.db ? opened.database.describe() : "no database",
+    };
+    made.feed.subscribe(({ applied }) => {
+      append(this.#tape, applied.events, TAPE_MAX);
+      this.#terminal.refresh();
+    });
+  }
+
+  /** Takes from the engine what it knows now. */
+  look(): void {
+    const { clock, signal } = this.#context;
+    if (this.#following === null || signal.aborted) return;
+    const { engine, venue } = this.#following;
+    const { usedLastMinute, weightPerMinute, waiting } = venue.limiter.stats();
+    this.#state = {
+      ...this.#state,
+      accounts: gather(engine, this.#book, this.#today, clock.now()),
+      weight: { used: usedLastMinute, perMinute: weightPerMinute, waiting },
+    };
+    this.#terminal.refresh();
+  }
+
+  async readDay(): Promise<void> {
+    const { clock, options } = this.#context;
+    const store = this.#store;
     if (store === null) return;
     for (const { address } of options.account) {
       const nowMs = clock.now();
       try {
         const drawdown = await store.drawdownPct(address, nowMs - DRAWDOWN_DAYS_MS);
-        today.set(address, await readToday(store.database, address, drawdown, nowMs));
+        this.#today.set(address, await readToday(store.database, address, drawdown, nowMs));
       } catch {
-        today.delete(address);
+        this.#today.delete(address);
       }
     }
-  };
+  }
 
-  const leave = () => terminal.stop();
-  process.on("exit", leave);
-  terminal.start();
-  const looking = Promise.all([repeat(GATHER_MS, look), repeat(TODAY_MS, readDay)]);
-  try {
-    return await followUntilStopped(
-      { ...context, log },
-      {
-        printing: null,
-        sharing: false,
-        serving: false,
-        onProgress: (progress) => noteProgress(book, progress, clock.now()),
-        onFollowing(made, opened) {
-          following = made;
-          store = openStore(openReaders(opened).reads);
-          state = {
-            ...state,
-            starting: "reaching the venue …",
-            database: options.db ? opened.database.describe() : "no database",
-          };
-          made.feed.subscribe(({ applied }) => {
-            append(tape, applied.events, TAPE_MAX);
-            terminal.refresh();
-          });
-        },
-      },
-    );
-  } finally {
-    process.off("exit", leave);
-    store = null;
-    ended.abort();
-    leave();
-    await looking;
+  #screen(): Screen {
+    const seen = { tape: this.#tape, notes: this.#notes, network: this.#network };
+    const nowMs = this.#context.clock.now();
+    return { ...this.#state, ...this.#shown, ...seen, nowMs, ...this.#frozen };
+  }
+
+  #press(text: string): void {
+    for (const key of keysOf(text)) {
+      const next = press(this.#shown, key, this.#state.accounts.length);
+      // The way every stop goes: in order the first time, at once the second.
+      if (next === "quit") process.kill(process.pid, "SIGINT");
+      else this.#shown = next;
+    }
+    const { accounts } = this.#state;
+    this.#frozen = this.#shown.paused ? (this.#frozen ?? { tape: [...this.#tape], accounts }) : null;
+    this.#terminal.refresh();
   }
 }

@@ -84,28 +84,6 @@ export function createHttpSend({
     return { allowPrivate, http: new http.Agent(options), https: new https.Agent(options) };
   });
 
-  const guardedLookup =
-    (allowPrivate: boolean): LookupFunction =>
-    (host, options, callback) => {
-      lookup(host).then(
-        (found) => {
-          const addresses = found.filter(({ address }) => allowPrivate || isAllowed(address));
-          const first = addresses[0];
-          if (first === undefined) {
-            const where = found.map(({ address }) => address).join(", ");
-            callback(
-              new DeliveryError(
-                `${host} resolves to ${where || "nothing"}: private addresses are refused unless allowed`,
-              ),
-              "",
-            );
-          } else if (options.all) callback(null, addresses);
-          else callback(null, first.address, first.family);
-        },
-        (error: Error) => callback(error, ""),
-      );
-    };
-
   const once = (request: HttpRequest, signal?: AbortSignal): Promise<HttpReply> => {
     const { allowPrivate, headers, body, timeoutMs } = request;
     const url = new URL(request.url.reveal());
@@ -124,7 +102,7 @@ export function createHttpSend({
         method: "POST",
         agent: secure ? agent.https : agent.http,
         headers: { ...headers, "content-length": String(Buffer.byteLength(body)), "user-agent": "hlsync" },
-        lookup: guardedLookup(allowPrivate),
+        lookup: guarded(lookup, allowPrivate ? () => true : isAllowed),
         ...(signal ? { signal } : {}),
       });
       const cancel = clock.after(timeoutMs, () =>
@@ -137,23 +115,11 @@ export function createHttpSend({
       };
       sent.on("error", fail);
       sent.on("response", (answer) => {
-        let bytes = 0;
-        const done = () => {
-          cancel();
-          resolve({
-            status: answer.statusCode ?? 0,
-            retryAfter: answer.headers["retry-after"],
-          });
-        };
-        answer.on("data", (chunk: Buffer) => {
-          bytes += chunk.length;
-          if (bytes > BODY_MAX) {
-            done();
-            answer.destroy();
-          }
-        });
-        answer.on("end", done);
         answer.on("error", fail);
+        readAway(answer, () => {
+          cancel();
+          resolve({ status: answer.statusCode ?? 0, retryAfter: answer.headers["retry-after"] });
+        });
       });
       sent.end(body);
     });
@@ -176,6 +142,37 @@ export function createHttpSend({
       }
     },
   };
+}
+
+/** A look-up that answers with addresses that are allowed, and fails where there is none. */
+const guarded =
+  (lookup: Lookup, isAllowed: (address: string) => boolean): LookupFunction =>
+  (host, options, callback) => {
+    lookup(host).then(
+      (found) => {
+        const addresses = found.filter(({ address }) => isAllowed(address));
+        const first = addresses[0];
+        if (first === undefined) {
+          const where = found.map(({ address }) => address).join(", ") || "nothing";
+          const text = `${host} resolves to ${where}: private addresses are refused unless allowed`;
+          callback(new DeliveryError(text), "");
+        } else if (options.all) callback(null, addresses);
+        else callback(null, first.address, first.family);
+      },
+      (error: Error) => callback(error, ""),
+    );
+  };
+
+/** Reads the body of an answer, which nobody needs, so that its connection can be used again; a long one is cut off. */
+function readAway(answer: http.IncomingMessage, done: () => void): void {
+  let bytes = 0;
+  answer.on("data", (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes <= BODY_MAX) return;
+    done();
+    answer.destroy();
+  });
+  answer.on("end", done);
 }
 
 class StaleConnection extends DeliveryError {}

@@ -52,31 +52,8 @@ const CANDLES_URGENT_PER_MINUTE = 4;
 
 export function apiRoutes(deps: ApiDeps): [string, Handler][] {
   const { clock } = deps;
-  // What nobody waits for any more is given up, at the database too.
-  const readsOf = ({ signal }: HttpRequest) => askedBy(deps.reads, signal);
-  const account = (request: HttpRequest) => accountOf(request, deps.followed());
-  const page = (request: HttpRequest): read.Page => ({
-    limit: whole(request, "limit", 1, LIMIT_MAX, LIMIT_DEFAULT),
-    beforeMs: timeOf(request, "before"),
-    fromMs: timeOf(request, "from"),
-  });
-  const listing =
-    (name: read.ListingName): Handler =>
-    async (request) => {
-      const asked = page(request);
-      const who = account(request);
-      const counts = whole(request, "total", 0, 1, 0) === 1;
-      const [rows, total] = await Promise.all([
-        read.readPage(readsOf(request), name, who, asked),
-        counts ? read.countRows(readsOf(request), name, who, asked.fromMs) : null,
-      ]);
-      return json({ rows, more: rows.length >= asked.limit, ...(counts ? { total } : {}) });
-    };
-  const span = (request: HttpRequest) => ({
-    fromMs: timeOf(request, "from") ?? 0,
-    toMs: timeOf(request, "to") ?? clock.now() + DAY_MS,
-  });
-
+  const asked = asking(deps);
+  const { readsOf, account, page, listing, rows, pages } = asked;
   return [
     ["GET /api/status", () => json(deps.status())],
     [
@@ -94,63 +71,21 @@ export function apiRoutes(deps: ApiDeps): [string, Handler][] {
         return json({ account_address: who, ...overview, ...drawdown });
       },
     ],
-    [
-      "GET /api/positions",
-      async (request) => json({ rows: await read.readPositions(readsOf(request), account(request)) }),
-    ],
-    [
-      "GET /api/orders",
-      async (request) => json({ rows: await read.readOpenOrders(readsOf(request), account(request)) }),
-    ],
-    [
-      "GET /api/balances",
-      async (request) => json({ rows: await read.readBalances(readsOf(request), account(request)) }),
-    ],
+    ["GET /api/positions", rows(read.readPositions)],
+    ["GET /api/orders", rows(read.readOpenOrders)],
+    ["GET /api/balances", rows(read.readBalances)],
     ["GET /api/orders/history", listing("orderHistory")],
     ["GET /api/fills", listing("fills")],
     ["GET /api/funding", listing("funding")],
     ["GET /api/ledger", listing("ledger")],
-    [
-      "GET /api/equity",
-      async (request) => {
-        const who = account(request);
-        const drawdown = await read.readDrawdown(readsOf(request), who);
-        const capturedMs = drawdown === null ? null : Number(drawdown.captured_since_ms);
-        const { fromMs, toMs } = span(request);
-        const points = whole(request, "points", 2, POINTS_MAX, POINTS_DEFAULT);
-        const startMs = Math.max(fromMs, capturedMs ?? fromMs);
-        const endMs = Math.min(toMs, clock.now() + DAY_MS);
-        const [rows, flows] = await Promise.all([
-          read.readEquity(readsOf(request), who, startMs, Math.min(endMs, clock.now() + 60_000), points),
-          read.readFlows(readsOf(request), who, startMs, endMs),
-        ]);
-        return json({ rows, flows, captured_since_ms: capturedMs, drawdown });
-      },
-    ],
-    [
-      "GET /api/pnl",
-      async (request) => {
-        const by = oneOf(request, "by", ["day", "coin"] as const);
-        const { fromMs, toMs } = span(request);
-        const day = (ms: number) => new Date(ms).toISOString().slice(0, 10);
-        return json({
-          rows: await read.readPnl(readsOf(request), account(request), by, day(fromMs), day(toMs)),
-        });
-      },
-    ],
+    ["GET /api/equity", equity(asked, clock)],
+    ["GET /api/pnl", pnl(asked)],
     [
       "GET /api/statistics",
       async (request) => json(await read.readStatistics(readsOf(request), account(request))),
     ],
-    [
-      "GET /api/coverage",
-      async (request) => json({ rows: await read.readCoverage(readsOf(request), account(request)) }),
-    ],
-    [
-      "GET /api/drift",
-      async (request) =>
-        json({ rows: await read.readDrift(readsOf(request), account(request), page(request)) }),
-    ],
+    ["GET /api/coverage", rows(read.readCoverage)],
+    ["GET /api/drift", pages(read.readDrift)],
     [
       "GET /api/latency",
       async (request) => {
@@ -159,11 +94,7 @@ export function apiRoutes(deps: ApiDeps): [string, Handler][] {
         return json({ hops: HOPS, since_start: deps.latency(), minutes });
       },
     ],
-    [
-      "GET /api/alerts",
-      async (request) =>
-        json({ rows: await read.readAlerts(readsOf(request), account(request), page(request)) }),
-    ],
+    ["GET /api/alerts", pages(read.readAlerts)],
     [
       "GET /api/deliveries",
       async (request) => json({ rows: await read.readDeliveries(readsOf(request), page(request)) }),
@@ -178,6 +109,72 @@ export function apiRoutes(deps: ApiDeps): [string, Handler][] {
     ],
   ];
 }
+
+type Asking = ReturnType<typeof asking>;
+
+/** What every request may ask for: of which account, which page, which time. */
+function asking({ reads, clock, followed }: ApiDeps) {
+  // What nobody waits for any more is given up, at the database too.
+  const readsOf = ({ signal }: HttpRequest) => askedBy(reads, signal);
+  const account = (request: HttpRequest) => accountOf(request, followed());
+  const page = (request: HttpRequest): read.Page => ({
+    limit: whole(request, "limit", 1, LIMIT_MAX, LIMIT_DEFAULT),
+    beforeMs: timeOf(request, "before"),
+    fromMs: timeOf(request, "from"),
+  });
+  const listing =
+    (name: read.ListingName): Handler =>
+    async (request) => {
+      const asked = page(request);
+      const who = account(request);
+      const counts = whole(request, "total", 0, 1, 0) === 1;
+      const [rows, total] = await Promise.all([
+        read.readPage(readsOf(request), name, who, asked),
+        counts ? read.countRows(readsOf(request), name, who, asked.fromMs) : null,
+      ]);
+      return json({ rows, more: rows.length >= asked.limit, ...(counts ? { total } : {}) });
+    };
+  const rows =
+    (readRows: (reads: Queryable, account: string) => Promise<unknown>): Handler =>
+    async (request) =>
+      json({ rows: await readRows(readsOf(request), account(request)) });
+  const pages =
+    (readRows: (reads: Queryable, account: string, page: read.Page) => Promise<unknown>): Handler =>
+    async (request) =>
+      json({ rows: await readRows(readsOf(request), account(request), page(request)) });
+  const span = (request: HttpRequest) => ({
+    fromMs: timeOf(request, "from") ?? 0,
+    toMs: timeOf(request, "to") ?? clock.now() + DAY_MS,
+  });
+  return { readsOf, account, page, listing, rows, pages, span };
+}
+
+const equity =
+  ({ readsOf, account, span }: Asking, clock: Clock): Handler =>
+  async (request) => {
+    const who = account(request);
+    const drawdown = await read.readDrawdown(readsOf(request), who);
+    const capturedMs = drawdown === null ? null : Number(drawdown.captured_since_ms);
+    const { fromMs, toMs } = span(request);
+    const points = whole(request, "points", 2, POINTS_MAX, POINTS_DEFAULT);
+    const startMs = Math.max(fromMs, capturedMs ?? fromMs);
+    const endMs = Math.min(toMs, clock.now() + DAY_MS);
+    const [rows, flows] = await Promise.all([
+      read.readEquity(readsOf(request), who, startMs, Math.min(endMs, clock.now() + 60_000), points),
+      read.readFlows(readsOf(request), who, startMs, endMs),
+    ]);
+    return json({ rows, flows, captured_since_ms: capturedMs, drawdown });
+  };
+
+const pnl =
+  ({ readsOf, account, span }: Asking): Handler =>
+  async (request) => {
+    const by = oneOf(request, "by", ["day", "coin"] as const);
+    const { fromMs, toMs } = span(request);
+    const day = (ms: number) => new Date(ms).toISOString().slice(0, 10);
+    const rows = await read.readPnl(readsOf(request), account(request), by, day(fromMs), day(toMs));
+    return json({ rows });
+  };
 
 /** Candles as the venue serves them, kept for a moment. */
 function candles({ info, clock, stopping }: ApiDeps): Handler {

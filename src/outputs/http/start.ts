@@ -63,7 +63,6 @@ export interface HttpService extends Service {
 /** Rejects with `ConfigError` when the address cannot be had. */
 export async function startHttp(deps: HttpDeps): Promise<HttpService> {
   const { clock, log, own, watch, reads, engine, limiter, info, listen } = deps;
-  const startedMs = clock.now();
   const instance = randomBytes(6).toString("hex");
   const observer = new Observer({ engine, limiter, own, watch, clock, log });
   const telemetry = new Telemetry({
@@ -79,48 +78,13 @@ export async function startHttp(deps: HttpDeps): Promise<HttpService> {
   const followed = () => engine.status().accounts.map(({ address, alias }) => ({ address, alias }));
   const dirty = new Set<string>();
   const stopping = new AbortController();
-  const unsubscribe = deps.feed.subscribe((committed) => {
-    telemetry.committed(committed);
-    hub.committed(committed);
-    for (const { account } of committed.applied.events) if (account) dirty.add(account);
-    // Snapshots and balances make no events.
-    if (committed.applied.events.length === 0) for (const { address } of followed()) dirty.add(address);
-  });
-  const unsubscribeAttempts = deps.attempts?.subscribe((attempt) => telemetry.attempted(attempt));
-  const now = (): Status =>
-    status({
-      nowMs: clock.now(),
-      startedMs,
-      version: deps.version,
-      database: own.describe(),
-      probe: observer.database(),
-      engine: engine.status(),
-      limiter: limiter.stats(),
-      clockOffsetMs: telemetry.clockOffsetMs(),
-      eventStreams: hub.size,
-      alerting: deps.alerting ?? null,
-      knowledge: (account) => observer.knowledge(account),
-      heard: (account) => observer.heard(account),
-    });
+  const unsubscribe = hear(deps, { telemetry, hub, dirty, followed });
+  const now = statusNow(deps, { observer, telemetry, hub, startedMs: clock.now() });
 
   const policyToken = deps.token ?? (isLoopback(listen.host) ? null : makeToken(deps));
   const assets = dashboardAssets();
   const routes = new Map<string, Handler>([
-    ["GET /livez", () => text("alive")],
-    [
-      "GET /readyz",
-      () => {
-        const { ready, reasons } = now();
-        return ready ? text("ready") : json({ ready, reasons }, 503);
-      },
-    ],
-    [
-      "GET /healthz",
-      () => {
-        const health = now();
-        return json(health, health.ready ? 200 : 503);
-      },
-    ],
+    ...healthRoutes(now),
     [
       "GET /metrics",
       () => ({
@@ -160,7 +124,6 @@ export async function startHttp(deps: HttpDeps): Promise<HttpService> {
       async stop() {
         stopping.abort(new Error("stopping"));
         unsubscribe();
-        unsubscribeAttempts?.();
         stopBroadcast();
         await hub.stop();
         await server.stop();
@@ -169,11 +132,83 @@ export async function startHttp(deps: HttpDeps): Promise<HttpService> {
     };
   } catch (error) {
     unsubscribe();
-    unsubscribeAttempts?.();
     await Promise.all([hub.stop(), observer.stop()]);
     throw error;
   }
 }
+
+type Followed = Parameters<typeof accountOf>[1];
+
+interface Hearing {
+  telemetry: Telemetry;
+  hub: EventHub;
+  /** Accounts whose state is to be sent again. */
+  dirty: Set<string>;
+  followed(): Followed;
+}
+
+/** Passes on what is committed and delivered; the answer ends that. */
+function hear({ feed, attempts }: HttpDeps, { telemetry, hub, dirty, followed }: Hearing): () => void {
+  const unsubscribe = feed.subscribe((committed) => {
+    telemetry.committed(committed);
+    hub.committed(committed);
+    for (const { account } of committed.applied.events) if (account) dirty.add(account);
+    // Snapshots and balances make no events.
+    if (committed.applied.events.length === 0) for (const { address } of followed()) dirty.add(address);
+  });
+  const unsubscribeAttempts = attempts?.subscribe((attempt) => telemetry.attempted(attempt));
+  return () => {
+    unsubscribe();
+    unsubscribeAttempts?.();
+  };
+}
+
+interface Watching {
+  observer: Observer;
+  telemetry: Telemetry;
+  hub: EventHub;
+  startedMs: number;
+}
+
+const statusNow =
+  (
+    { clock, version, own, engine, limiter, alerting }: HttpDeps,
+    { observer, telemetry, hub, startedMs }: Watching,
+  ) =>
+  (): Status =>
+    status({
+      nowMs: clock.now(),
+      startedMs,
+      version,
+      database: own.describe(),
+      probe: observer.database(),
+      engine: engine.status(),
+      limiter: limiter.stats(),
+      clockOffsetMs: telemetry.clockOffsetMs(),
+      eventStreams: hub.size,
+      alerting: alerting ?? null,
+      knowledge: (account) => observer.knowledge(account),
+      heard: (account) => observer.heard(account),
+    });
+
+/** Whether it lives, and whether it does what it should. */
+const healthRoutes = (now: () => Status): [string, Handler][] => [
+  ["GET /livez", () => text("alive")],
+  [
+    "GET /readyz",
+    () => {
+      const { ready, reasons } = now();
+      return ready ? text("ready") : json({ ready, reasons }, 503);
+    },
+  ],
+  [
+    "GET /healthz",
+    () => {
+      const health = now();
+      return json(health, health.ready ? 200 : 503);
+    },
+  ],
+];
 
 /** Shown once and kept nowhere, so somebody must be there to read it. */
 function makeToken({ tell, listen }: HttpDeps): string {
@@ -198,7 +233,7 @@ function announce({ tell, token, log, listen }: HttpDeps, url: string, policyTok
   else tell(`dashboard: ${shown}/?token=<HLSYNC_TOKEN>`);
 }
 
-function eventStream(hub: EventHub, followed: () => Parameters<typeof accountOf>[1]): Handler {
+function eventStream(hub: EventHub, followed: () => Followed): Handler {
   return (request) => {
     if (hub.full) throw new RequestError("too many event streams are open", 503);
     const account = request.query.has("account") ? accountOf(request, followed()) : null;

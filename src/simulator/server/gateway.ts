@@ -93,76 +93,28 @@ export function createGateway(options: GatewayOptions): Gateway {
   const actions = createActions(venue, clock, switches);
   const sessions = new Set<Session>();
   const staleness = new Staleness(venue);
-  let drawn = 0;
-  const overtakes: Overtakes = (what) => {
-    const chance = switches.unordered[what];
-    return chance > 0 && hash32(`${options.seed ?? 1}|${what}|${drawn++}`) / 2 ** 32 < chance;
-  };
-
-  // Many subscriptions ask for the same thing at the same time.
-  const memo = new Map<string, Json>();
-  let memoMs = venue.nowMs;
-  const context: FeedContext = {
-    venue,
-    switches,
-    info(request) {
-      if (memoMs !== venue.nowMs || memo.size >= MAX_MEMO) memo.clear();
-      memoMs = venue.nowMs;
-      const key = JSON.stringify(request);
-      const known = memo.get(key);
-      if (known !== undefined) return known;
-      const { status, body } = venue.info(request);
-      const value = status === 200 ? body : null;
-      memo.set(key, value);
-      return value;
-    },
-  };
-
+  const overtakes = overtaking(options.seed ?? 1, switches);
+  const { context, forget } = feedContext(venue, switches);
   const unsubscribe = venue.onBlock((block) => {
-    memo.clear();
+    forget();
     staleness.block();
     const events = indexBlock(block);
     for (const session of [...sessions]) session.block(events);
   });
 
-  function info(request: Json, staleMs: number): Answer {
+  const info = (request: Json, staleMs: number): Answer => {
     const lagMs = Math.max(staleMs, switches.restLagMs);
     return lagMs > 0 ? staleness.info(request, lagMs) : venue.info(request);
-  }
-
-  function execute(body: unknown): Answer {
+  };
+  const execute = (body: unknown): Answer => {
     const answer = actions.execute(body);
     // The block ends before the answer is on its way.
     if (overtakes("updatesBeforeReply")) venue.advance(venue.nowMs);
-    memo.clear();
+    forget();
     return answer;
-  }
-
-  /** The answer of the venue behind its limits; null when the fault is that nothing answers. */
-  function answer(
-    kind: "info" | "action",
-    request: Json,
-    budget: IpBudget,
-    fired: FiredFault | null,
-  ): Answer {
-    if (fired?.fault === "http429") return { status: 429, body: null };
-    if (fired?.fault === "http500") return { status: 500, body: null };
-    if (fired?.fault === "http502") return { status: 502, body: BAD_GATEWAY_HTML };
-    if (!isObject(request)) return UNREADABLE;
-    if (kind === "action") {
-      const weight = isObject(request.action) ? actionWeight(request.action) : 1;
-      return budget.takeWeight(clock.now(), weight) ? execute(request) : { status: 429, body: null };
-    }
-    const type = typeof request.type === "string" ? request.type : "";
-    if (!budget.takeWeight(clock.now(), infoWeight(type))) return { status: 429, body: null };
-    const result = info(request, fired?.fault === "stale" ? (fired.ms ?? DEFAULT_STALE_MS) : 0);
-    budget.addWeight(clock.now(), extraWeight(type, result.items ?? itemsOf(result.body)));
-    return result;
-  }
-
-  const lateness = (fired: FiredFault | null) =>
-    fired?.fault === "slow" ? (fired.ms ?? DEFAULT_SLOW_MS) : 0;
-
+  };
+  const answer = behindLimits(clock, info, execute);
+  const shared = { clock, faults, limits, failed: options.failed, overtakes, ...known(context) };
   return {
     faults,
     switches,
@@ -187,17 +139,10 @@ export function createGateway(options: GatewayOptions): Gateway {
     connect(ip, wire) {
       const budget = budgets.of(ip, clock.now());
       const session = new Session({
+        ...shared,
         ip,
         wire,
-        clock,
-        faults,
         budget,
-        limits,
-        context,
-        failed: options.failed,
-        overtakes,
-        knowsCoin: (coin) => venue.coins().includes(coin),
-        knowsDex: (dex) => dexes(context).includes(dex),
         post(kind, payload) {
           const fired = faults.request({ ...subjectOf(payload), ip });
           const result = answer(kind, payload, budget, fired);
@@ -214,16 +159,70 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
     sessions: () => [...sessions],
     weightSpent: (ip) => budgets.of(ip, clock.now()).weightSpent(clock.now()),
-    weights: () =>
-      Object.fromEntries(
-        [...budgets.entries()].map(([ip, budget]) => [ip, budget.weightRecord(clock.now())]),
-      ),
+    weights: () => budgets.weightRecords(clock.now()),
     stop() {
       unsubscribe();
       for (const session of [...sessions]) session.cut();
     },
   };
 }
+
+/** Whether something comes out of its order this time, decided by the seed. */
+function overtaking(seed: number | string, switches: Switches): Overtakes {
+  let drawn = 0;
+  return (what) => {
+    const chance = switches.unordered[what];
+    return chance > 0 && hash32(`${seed}|${what}|${drawn++}`) / 2 ** 32 < chance;
+  };
+}
+
+/** What feeds read. Many subscriptions ask for the same thing at the same time: the venue is asked once. */
+function feedContext(venue: Venue, switches: Switches): { context: FeedContext; forget(): void } {
+  const memo = new Map<string, Json>();
+  let memoMs = venue.nowMs;
+  const info = (request: Json): Json => {
+    if (memoMs !== venue.nowMs || memo.size >= MAX_MEMO) memo.clear();
+    memoMs = venue.nowMs;
+    const key = JSON.stringify(request);
+    const known = memo.get(key);
+    if (known !== undefined) return known;
+    const { status, body } = venue.info(request);
+    const value = status === 200 ? body : null;
+    memo.set(key, value);
+    return value;
+  };
+  return { context: { venue, switches, info }, forget: () => memo.clear() };
+}
+
+const known = (context: FeedContext) => ({
+  context,
+  knowsCoin: (coin: string) => context.venue.coins().includes(coin),
+  knowsDex: (dex: string) => dexes(context).includes(dex),
+});
+
+type Ask = (kind: "info" | "action", request: Json, budget: IpBudget, fired: FiredFault | null) => Answer;
+
+/** The answer of the venue behind its limits, or what a fault makes of it. */
+const behindLimits =
+  (clock: Clock, info: (request: Json, staleMs: number) => Answer, execute: (body: unknown) => Answer): Ask =>
+  (kind, request, budget, fired) => {
+    if (fired?.fault === "http429") return { status: 429, body: null };
+    if (fired?.fault === "http500") return { status: 500, body: null };
+    if (fired?.fault === "http502") return { status: 502, body: BAD_GATEWAY_HTML };
+    if (!isObject(request)) return UNREADABLE;
+    if (kind === "action") {
+      const weight = isObject(request.action) ? actionWeight(request.action) : 1;
+      return budget.takeWeight(clock.now(), weight) ? execute(request) : { status: 429, body: null };
+    }
+    const type = typeof request.type === "string" ? request.type : "";
+    if (!budget.takeWeight(clock.now(), infoWeight(type))) return { status: 429, body: null };
+    const result = info(request, fired?.fault === "stale" ? (fired.ms ?? DEFAULT_STALE_MS) : 0);
+    budget.addWeight(clock.now(), extraWeight(type, result.items ?? itemsOf(result.body)));
+    return result;
+  };
+
+const lateness = (fired: FiredFault | null): number =>
+  fired?.fault === "slow" ? (fired.ms ?? DEFAULT_SLOW_MS) : 0;
 
 function reply({ status, body }: Answer, lateMs: number, breaks: HttpReply["breaks"]): HttpReply {
   const isText = status !== 200 && typeof body === "string";

@@ -206,9 +206,9 @@ export class IpBudgets {
     this.#limits = limits;
   }
 
-  /** Every address that is remembered. */
-  entries(): IterableIterator<[ip: string, budget: IpBudget]> {
-    return this.#byIp.entries();
+  /** What each address that is remembered has spent. */
+  weightRecords(nowMs: number): Record<string, WeightRecord> {
+    return Object.fromEntries([...this.#byIp].map(([ip, budget]) => [ip, budget.weightRecord(nowMs)]));
   }
 
   of(ip: string, nowMs: number): IpBudget {
