@@ -1,14 +1,15 @@
 /**
  * What a page, alerts, metrics, the terminal and the export ask of the database, and how long each takes with 10⁴, 10⁵ and
  * 10⁶ fills of one account beside others: on a connection that has asked nothing yet, then the median of five, before
- * `analyze` and after it. The queries are those of the source: its functions are called.
+ * `analyze` and after it. The queries are those of the source: its functions are called. Where the server runs on this Linux,
+ * its CPU time counts, which depends less on what else the machine does; else the time until the answer.
  *
- *   npm run bench -- views [--fills 10000,100000,1000000] [--database postgres://…] [--plans]
+ *   npm run bench -- views [--fills 10000,100000,1000000] [--database postgres://…] [--keep] [--plans]
  *
- * `--database` names one of its own: everything of hlsync in it is made anew. `--plans` prints the plan of whatever is slower
+ * `--database` names one of its own: everything in it is made anew, unless `--keep` measures what a run before left. `--plans` prints the plan of whatever is slower
  * than the bound.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -33,6 +34,7 @@ const { values } = parseArgs({
     database: { type: "string" },
     plans: { type: "boolean", default: false },
     exports: { type: "boolean", default: false },
+    keep: { type: "boolean", default: false },
   },
 });
 const SIZES = values.fills.split(",").map(Number);
@@ -115,23 +117,37 @@ interface Times {
   usual: number;
 }
 
-const timed = async (asked: Asked, db: Queryable): Promise<number> => {
+/** CPU time of the server's process behind a connection, milliseconds; null where it cannot be seen. */
+function cpuMs(pid: number): number | null {
+  try {
+    return Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[0]) / 1e6;
+  } catch {
+    return null;
+  }
+}
+
+const timed = async (asked: Asked, db: Queryable, pid: number): Promise<number> => {
   const began = performance.now();
+  const before = cpuMs(pid);
   try {
     await asked(db);
   } catch (error) {
     if (performance.now() - began < PATIENCE_MS) throw error;
     return Number.POSITIVE_INFINITY;
   }
-  return performance.now() - began;
+  const after = cpuMs(pid);
+  return before === null || after === null ? performance.now() - began : after - before;
 };
 
 async function measure(url: string, asked: Asked): Promise<Times> {
-  const fresh = openPostgres(url, { statementTimeoutMs: PATIENCE_MS });
-  const cold = await timed(asked, fresh);
+  // One process of the server, so that all it does is seen.
+  const fresh = openPostgres(url, { statementTimeoutMs: PATIENCE_MS, maxConnections: 1 });
+  const [{ pid } = { pid: 0 }] = await fresh.query<{ pid: number }>("select pg_backend_pid() as pid");
+  const cold = await timed(asked, fresh, pid);
   const times: number[] = [];
   // One that takes seconds tells enough the first time.
-  for (let round = 0; round < (cold > 3_000 ? 0 : ROUNDS); round++) times.push(await timed(asked, fresh));
+  for (let round = 0; round < (cold > 3_000 ? 0 : ROUNDS); round++)
+    times.push(await timed(asked, fresh, pid));
   await fresh.close();
   times.sort((a, b) => a - b);
   return { cold, usual: times.length > 0 ? times[times.length >> 1]! : cold };
@@ -161,6 +177,24 @@ async function fill(db: Database, fills: number): Promise<void> {
     });
 }
 
+async function makeAnew(db: Database, fills: number): Promise<void> {
+  await db.query(
+    "drop schema if exists hl_internal cascade; drop schema public cascade; create schema public",
+  );
+  await migrate(db);
+  // Otherwise the server may look at the tables by itself in the middle.
+  for (const table of ["hl_fills", "hl_orders", "hl_order_events", "hl_funding", "hl_dashboard"])
+    await db.query(`alter table public.${table} set (autovacuum_enabled = off)`);
+  const began = performance.now();
+  await fill(db, fills);
+  const made = performance.now();
+  while (await openStore(db).settle(ACCOUNT, NOW_MS));
+  const seconds = (from: number, to: number) => ((to - from) / 1_000).toFixed(0);
+  console.error(
+    `${fills} fills: made in ${seconds(began, made)} s, settled in ${seconds(made, performance.now())} s`,
+  );
+}
+
 const shown = (ms: number) =>
   ms === Number.POSITIVE_INFINITY ? `> ${PATIENCE_MS / 1_000} s` : ms >= 10 ? ms.toFixed(0) : ms.toFixed(1);
 
@@ -175,23 +209,9 @@ async function run(url: string): Promise<void> {
   );
   const heads: string[] = [];
   for (const fills of SIZES) {
-    await db.query(
-      "drop schema if exists hl_internal cascade; drop schema public cascade; create schema public",
-    );
-    await migrate(db);
-    // Otherwise the server may look at the tables by itself in the middle.
-    for (const table of ["hl_fills", "hl_orders", "hl_order_events", "hl_funding", "hl_dashboard"])
-      await db.query(`alter table public.${table} set (autovacuum_enabled = off)`);
-    const began = performance.now();
-    await fill(db, fills);
-    const made = performance.now();
-    while (await openStore(db).settle(ACCOUNT, NOW_MS));
-    const seconds = (from: number, to: number) => ((to - from) / 1_000).toFixed(0);
-    console.error(
-      `${fills} fills: made in ${seconds(began, made)} s, settled in ${seconds(made, performance.now())} s`,
-    );
-    for (const isAnalyzed of [false, true]) {
-      if (isAnalyzed) await db.query("vacuum analyze");
+    if (!values.keep) await makeAnew(db, fills);
+    for (const isAnalyzed of values.keep ? [true] : [false, true]) {
+      if (isAnalyzed && !values.keep) await db.query("vacuum analyze");
       heads.push(`${fills.toExponential(0).replace("e+", "·10^")}${isAnalyzed ? ", analyzed" : ""}`);
       for (const [name, asked] of Object.entries(questions)) {
         const { cold, usual } = await measure(url, asked);

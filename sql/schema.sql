@@ -952,12 +952,16 @@ BEGIN ATOMIC
              ELSE (- f.size)
          END)
     FROM hl_fills f
-   WHERE ((f.account_address = chain_before.followed) AND (f.coin = chain_before.market) AND (f.start_position IS NOT NULL) AND (f.fill_time_ms <
-         CASE
-             WHEN isfinite(chain_before.at) THEN ((EXTRACT(epoch FROM chain_before.at) * (1000)::numeric))::bigint
-             ELSE (0)::bigint
-         END))
-   ORDER BY f.fill_time_ms DESC, f.block_number DESC, (hl_internal.action_number(f.hash)) DESC, f.order_id DESC,
+   WHERE ((f.account_address = chain_before.followed) AND (f.coin = chain_before.market) AND (f.start_position IS NOT NULL) AND (f.fill_time_ms = ( SELECT x.fill_time_ms
+            FROM hl_fills x
+           WHERE ((x.account_address = chain_before.followed) AND (x.coin = chain_before.market) AND (x.start_position IS NOT NULL) AND (x.fill_time_ms <
+                 CASE
+                     WHEN isfinite(chain_before.at) THEN ((EXTRACT(epoch FROM chain_before.at) * (1000)::numeric))::bigint
+                     ELSE (0)::bigint
+                 END))
+           ORDER BY x.fill_time_ms DESC
+          LIMIT 1)))
+   ORDER BY f.block_number DESC, (hl_internal.action_number(f.hash)) DESC, f.order_id DESC,
          CASE f.side
              WHEN 'buy'::text THEN (f.start_position)::numeric
              ELSE (- (f.start_position)::numeric)
@@ -1653,6 +1657,20 @@ BEGIN ATOMIC
 END
 ;
 -- funding.created of a payment.
+
+create function hl_internal.gas_price(near_ms bigint)
+ RETURNS numeric
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+BEGIN ATOMIC
+ SELECT t.price
+    FROM hl_internal.token_prices t
+   WHERE ((t.token = 'HYPE'::text) AND ((t.hour_ms >= (gas_price.near_ms - 90000000)) AND (t.hour_ms <= (gas_price.near_ms + 86400000))))
+   ORDER BY (abs((t.at_ms - gas_price.near_ms))), t.at_ms
+  LIMIT 1;
+END
+;
+-- The price of HYPE that is nearest to a time, within a day; null without one.
 
 create function hl_internal.greater(a numeric, b numeric)
  RETURNS numeric
@@ -3430,6 +3448,7 @@ create function hl_internal.settle(followed text, now_at timestamp with time zon
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
   young_at constant timestamptz := now_at - interval '1 hour';
@@ -3462,13 +3481,6 @@ begin
   if cut_at = first_at then cut_at := first_at + interval '1 millisecond'; end if;
   cut_at := least(cut_at, date_trunc('day', first_at, 'UTC') + interval '24 hours');
   if cut_at > young_at then return false; end if;
-  if cut_at > young_at - interval '26 hours' and exists (
-    select from public.hl_fills f
-    where f.account_address = followed and f.fill_time >= first_at and f.fill_time < cut_at and f.priority_gas <> 0
-  ) then
-    return false;
-  end if;
-
   insert into hl_internal.settled_days as t (
     account_address, coin, day, fills, volume, closed_pnl, fees, builder_fees, funding, converted_fees, unpriced_fees, has_gas,
     trades, wins, losses, net, won, lost, seconds, best, worst, trip_first_ms, trip_last_ms, trip_first_before,
@@ -4370,16 +4382,18 @@ create function hl_internal.unsettle_gas()
  SET search_path TO ''
 AS $function$
 declare
-  late_ms bigint;
+  from_ms bigint;
   touched record;
 begin
-  select min(c.hour_ms) into late_ms from changed c
-  where c.token = 'HYPE' and c.at_ms < extract(epoch from clock_timestamp() - interval '30 minutes') * 1000;
-  if late_ms is null then return null; end if;
+  select min(greatest(c.hour_ms - 86400000, (
+    select t.at_ms from hl_internal.token_prices t where t.token = c.token and t.hour_ms < c.hour_ms
+    order by t.hour_ms desc limit 1))) into from_ms
+  from changed c where c.token = 'HYPE';
+  if from_ms is null then return null; end if;
   perform pg_advisory_xact_lock(hashtext('hl_internal.settled'));
   for touched in
     select d.account_address, min(d.day) as day from hl_internal.settled_days d
-    where d.has_gas and d.day >= (to_timestamp((late_ms - 86400000) / 1000.0) at time zone 'UTC')::date
+    where d.has_gas and d.day >= (to_timestamp(from_ms / 1000.0) at time zone 'UTC')::date
     group by 1 order by 1
   loop
     perform hl_internal.unsettle(touched.account_address, touched.day::timestamp at time zone 'UTC');
@@ -4388,7 +4402,7 @@ begin
 end
 $function$
 ;
--- Keeps settled_days true after a price of HYPE was learned late.
+-- Keeps settled_days true after a price of HYPE was learned.
 
 create function hl_internal.unsettled_days(followed text)
  RETURNS TABLE(day date, coin text, fills bigint, volume numeric, closed_pnl numeric, fees numeric, builder_fees numeric, funding numeric, converted_fees bigint, unpriced_fees bigint)
@@ -4396,6 +4410,7 @@ create function hl_internal.unsettled_days(followed text)
  STABLE ROWS 50
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
+ SET jit TO 'off'
 BEGIN ATOMIC
  SELECT e.day,
      e.coin,
@@ -4443,6 +4458,7 @@ create function hl_internal.unsettled_trades(followed text)
  STABLE ROWS 1
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
+ SET jit TO 'off'
 BEGIN ATOMIC
  SELECT count(t.net_pnl) AS count,
      count(*) FILTER (WHERE (t.net_pnl > (0)::numeric)) AS count,
@@ -5132,30 +5148,13 @@ create view public.hl_equity_daily with (security_invoker=true) as -- Net worth 
 --   snapshots bigint: Number of snapshots.
  WITH days AS (
          SELECT s.account_address,
-            s.first_ms,
-            s.last_ms,
-            s.snapshots,
-            s.flow,
-            s.gain,
-            s.high_gain,
-            s.low_gain,
-            s.low_value,
             s.close_value,
-            s.close_unrealized_pnl,
-            s.fallen,
-            s.fallen_pct,
-            s.net_flows,
             s.profit,
-            s.peak_before,
-            s.peak_profit,
-            s.drawdown,
-            s.drawdown_pct,
+            s.flow,
+            s.is_known,
             s.max_drawdown,
             s.max_drawdown_pct,
-            s.deepest,
-            s.deepest_pct,
-            s.is_known,
-            s.close_account_value,
+            s.snapshots,
             ('1970-01-01'::date + ((s.first_ms / 86400000))::integer) AS day,
             (lead((s.first_ms / 86400000)) OVER (PARTITION BY s.account_address ORDER BY s.first_ms) IS DISTINCT FROM (s.first_ms / 86400000)) AS is_close
            FROM hl_internal.equity_stretches s
@@ -5596,11 +5595,7 @@ create view public.hl_fill_pnl with (security_invoker=true) as -- Every fill wit
                 END AS fee_price,
                 CASE
                     WHEN (COALESCE(j.priority_gas, (0)::numeric) = (0)::numeric) THEN (0)::numeric
-                    ELSE (j.priority_gas * ( SELECT t.price
-                       FROM hl_internal.token_prices t
-                      WHERE ((t.token = 'HYPE'::text) AND ((t.hour_ms >= (j.fill_time_ms - 90000000)) AND (t.hour_ms <= (j.fill_time_ms + 86400000))))
-                      ORDER BY (abs((t.at_ms - j.fill_time_ms))), t.at_ms
-                     LIMIT 1))
+                    ELSE (j.priority_gas * hl_internal.gas_price(j.fill_time_ms))
                 END AS gas
            FROM judged j
         )

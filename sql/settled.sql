@@ -107,7 +107,7 @@ create or replace function hl_internal.unsettled_days(followed text)
 returns table (
   day date, coin text, fills bigint, volume numeric, closed_pnl numeric, fees numeric, builder_fees numeric, funding numeric,
   converted_fees bigint, unpriced_fees bigint)
-language sql stable rows 50 set enable_seqscan = off set enable_bitmapscan = off
+language sql stable rows 50 set enable_seqscan = off set enable_bitmapscan = off set jit = off
 begin atomic
   select e.day, e.coin, sum(e.fills)::bigint, sum(e.volume), sum(e.closed_pnl), sum(e.fees), sum(e.builder_fees), sum(e.funding),
     sum(e.converted_fees)::bigint, sum(e.unpriced_fees)::bigint
@@ -128,7 +128,7 @@ comment on function hl_internal.unsettled_days is 'The sums of the days that are
 create or replace function hl_internal.unsettled_trades(followed text)
 returns table (
   trades bigint, wins bigint, losses bigint, net numeric, won numeric, lost numeric, seconds numeric, best numeric, worst numeric)
-language sql stable rows 1 set enable_seqscan = off set enable_bitmapscan = off
+language sql stable rows 1 set enable_seqscan = off set enable_bitmapscan = off set jit = off
 begin atomic
   select count(t.net_pnl), count(*) filter (where t.net_pnl > 0), count(*) filter (where t.net_pnl < 0), sum(t.net_pnl),
     coalesce(sum(t.net_pnl) filter (where t.net_pnl > 0), 0), coalesce(-sum(t.net_pnl) filter (where t.net_pnl < 0), 0),
@@ -138,10 +138,10 @@ end;
 comment on function hl_internal.unsettled_trades is 'Complete, closed round trips that are not settled; no row without any.';
 
 -- Takes the next stretch down: a day that is over, or the next rows of a day with many. What is young is left, for it comes in
--- any order; what paid gas for a day longer, for the price of HYPE that is nearest to it may be yet to come.
+-- any order.
 create or replace function hl_internal.settle(followed text, now_at timestamptz, max_rows integer default 500) returns boolean
 language plpgsql set search_path = '' set lock_timeout = '20s' set plan_cache_mode = force_generic_plan
-set enable_seqscan = off set enable_bitmapscan = off as $$
+set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
 declare
   young_at constant timestamptz := now_at - interval '1 hour';
   from_at timestamptz;
@@ -173,13 +173,6 @@ begin
   if cut_at = first_at then cut_at := first_at + interval '1 millisecond'; end if;
   cut_at := least(cut_at, date_trunc('day', first_at, 'UTC') + interval '24 hours');
   if cut_at > young_at then return false; end if;
-  if cut_at > young_at - interval '26 hours' and exists (
-    select from public.hl_fills f
-    where f.account_address = followed and f.fill_time >= first_at and f.fill_time < cut_at and f.priority_gas <> 0
-  ) then
-    return false;
-  end if;
-
   insert into hl_internal.settled_days as t (
     account_address, coin, day, fills, volume, closed_pnl, fees, builder_fees, funding, converted_fees, unpriced_fees, has_gas,
     trades, wins, losses, net, won, lost, seconds, best, worst, trip_first_ms, trip_last_ms, trip_first_before,
@@ -274,20 +267,22 @@ end
 $$;
 comment on function hl_internal.unsettle_funding is 'Keeps settled_days true after a change of hl_funding.';
 
--- A price of now is for fills that are not settled yet. An older one counts for what it may be the nearest to.
+-- A price counts for fills that paid gas since the price before it, or for a day.
 create or replace function hl_internal.unsettle_gas() returns trigger
 language plpgsql set search_path = '' as $$
 declare
-  late_ms bigint;
+  from_ms bigint;
   touched record;
 begin
-  select min(c.hour_ms) into late_ms from changed c
-  where c.token = 'HYPE' and c.at_ms < extract(epoch from clock_timestamp() - interval '30 minutes') * 1000;
-  if late_ms is null then return null; end if;
+  select min(greatest(c.hour_ms - 86400000, (
+    select t.at_ms from hl_internal.token_prices t where t.token = c.token and t.hour_ms < c.hour_ms
+    order by t.hour_ms desc limit 1))) into from_ms
+  from changed c where c.token = 'HYPE';
+  if from_ms is null then return null; end if;
   perform pg_advisory_xact_lock(hashtext('hl_internal.settled'));
   for touched in
     select d.account_address, min(d.day) as day from hl_internal.settled_days d
-    where d.has_gas and d.day >= (to_timestamp((late_ms - 86400000) / 1000.0) at time zone 'UTC')::date
+    where d.has_gas and d.day >= (to_timestamp(from_ms / 1000.0) at time zone 'UTC')::date
     group by 1 order by 1
   loop
     perform hl_internal.unsettle(touched.account_address, touched.day::timestamp at time zone 'UTC');
@@ -295,7 +290,7 @@ begin
   return null;
 end
 $$;
-comment on function hl_internal.unsettle_gas is 'Keeps settled_days true after a price of HYPE was learned late.';
+comment on function hl_internal.unsettle_gas is 'Keeps settled_days true after a price of HYPE was learned.';
 
 -- A trigger with the changed rows at hand can hear of one kind of change only.
 create or replace trigger unsettle_inserted after insert on public.hl_fills

@@ -87,7 +87,8 @@ comment on column public.hl_equity.profit_reason is 'Why profit is null.';
 
 create or replace view public.hl_equity_daily as
 with days as (
-  select s.*, date '1970-01-01' + (s.first_ms / 86400000)::integer as day,
+  select s.account_address, s.close_value, s.profit, s.flow, s.is_known, s.max_drawdown, s.max_drawdown_pct, s.snapshots,
+    date '1970-01-01' + (s.first_ms / 86400000)::integer as day,
     lead(s.first_ms / 86400000) over (partition by s.account_address order by s.first_ms)
       is distinct from s.first_ms / 86400000 as is_close
   from hl_internal.equity_stretches s

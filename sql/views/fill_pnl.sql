@@ -1,6 +1,16 @@
 -- Money, as views over what the venue said (docs/views.md). All sums are in USDC. What can go wrong is said in a column:
 -- fees that had to be converted or could not be, history that begins in the middle of a position.
 
+-- A function, for few fills paid gas: as a part of the query it would be reckoned with for each of them.
+create or replace function hl_internal.gas_price(near_ms bigint) returns numeric
+language sql stable parallel safe
+begin atomic
+  select t.price from hl_internal.token_prices t
+  where t.token = 'HYPE' and t.hour_ms between gas_price.near_ms - 90000000 and gas_price.near_ms + 86400000
+  order by abs(t.at_ms - gas_price.near_ms), t.at_ms limit 1;
+end;
+comment on function hl_internal.gas_price is 'The price of HYPE that is nearest to a time, within a day; null without one.';
+
 create or replace view public.hl_fill_pnl as
 with judged as (
   select f.*, hl_internal.market_kind(f.coin) as market, case
@@ -15,13 +25,8 @@ with judged as (
 priced as (
   select j.*,
     case j.fee_basis when 'unpriced' then null when 'base_at_fill_price' then j.price else 1 end as fee_price,
-    -- At the nearest price known within a day.
     case when coalesce(j.priority_gas, 0) = 0 then 0
-      else j.priority_gas * (
-        select t.price from hl_internal.token_prices t
-        where t.token = 'HYPE' and t.hour_ms between j.fill_time_ms - 90000000 and j.fill_time_ms + 86400000
-        order by abs(t.at_ms - j.fill_time_ms), t.at_ms limit 1
-      ) end as gas
+      else j.priority_gas * hl_internal.gas_price(j.fill_time_ms) end as gas
   from judged j
 )
 select p.account_address, p.coin, p.market, p.fill_time, p.fill_time_ms, p.order_id, p.trade_id, p.side, p.crossed,

@@ -8,8 +8,14 @@ begin atomic
   select f.start_position::numeric + case f.side when 'buy' then f.size else -f.size end
   from public.hl_fills f
   where f.account_address = chain_before.followed and f.coin = chain_before.market and f.start_position is not null
-    and f.fill_time_ms < case when isfinite(chain_before.at) then (extract(epoch from chain_before.at) * 1000)::bigint else 0 end
-  order by f.fill_time_ms desc, f.block_number desc, hl_internal.action_number(f.hash) desc, f.order_id desc,
+    and f.fill_time_ms = (
+      -- Not max(): where one row is expected it reads all of them.
+      select x.fill_time_ms from public.hl_fills x
+      where x.account_address = chain_before.followed and x.coin = chain_before.market and x.start_position is not null
+        and x.fill_time_ms < case when isfinite(chain_before.at) then (extract(epoch from chain_before.at) * 1000)::bigint else 0 end
+      order by x.fill_time_ms desc limit 1
+    )
+  order by f.block_number desc, hl_internal.action_number(f.hash) desc, f.order_id desc,
     case f.side when 'buy' then f.start_position::numeric else -f.start_position::numeric end desc, f.trade_id desc
   limit 1;
 end;

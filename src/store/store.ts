@@ -119,15 +119,15 @@ const MONEY_TIE = `
   ),
   parts as (
     select e.*,
-      (select coalesce(sum(closed_pnl), 0) from public.hl_fill_pnl f where f.account_address = $1
-         and f.market = 'perp' and f.fill_time_ms > e.from_ms and f.fill_time_ms <= e.to_ms) as closed_pnl,
-      (select coalesce(sum(fee_usdc), 0) from public.hl_fill_pnl f where f.account_address = $1
-         and f.market = 'perp' and f.fill_time_ms > e.from_ms and f.fill_time_ms <= e.to_ms) as fees,
+      f.closed_pnl, f.fees,
       (select coalesce(sum(usdc), 0) from public.hl_funding f where f.account_address = $1
          and f.funding_time_ms > e.from_ms and f.funding_time_ms <= e.to_ms) as funding,
       (select coalesce(sum(perp_usdc), 0) from public.hl_flows f where f.account_address = $1
          and f.ledger_time_ms > e.from_ms and f.ledger_time_ms <= e.to_ms) as flows
-    from ends e
+    from ends e cross join lateral (
+      select coalesce(sum(p.closed_pnl), 0) as closed_pnl, coalesce(sum(p.fee_usdc), 0) as fees from public.hl_fill_pnl p
+      where p.account_address = $1 and p.market = 'perp' and p.fill_time_ms > e.from_ms and p.fill_time_ms <= e.to_ms
+    ) f
   )
   select from_ms as "fromMs", to_ms as "toMs", trim_scale(equity_change)::text as "equityChange",
     trim_scale(closed_pnl)::text as "closedPnl", trim_scale(fees)::text as fees, trim_scale(funding)::text as funding,

