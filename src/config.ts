@@ -9,7 +9,7 @@ import { ConfigError, errorText } from "./errors.ts";
 import { ACCOUNT_STREAMS, MARKET_STREAMS } from "./protocol/channels.ts";
 import { CANDLE_INTERVALS, NETWORKS, type Network } from "./protocol/limits.ts";
 import { isAddress } from "./protocol/schemas.ts";
-import { LOG_LEVELS, type LogLevel } from "./runtime/log.ts";
+import { LOG_LEVELS } from "./runtime/log.ts";
 import { maskSecrets } from "./runtime/safeText.ts";
 
 export interface FollowedAccount {
@@ -21,67 +21,6 @@ interface Listen {
   host: string;
   port: number;
 }
-
-/** Every option of every command, resolved. */
-export interface Options {
-  account: FollowedAccount[];
-  network: Network;
-  apiUrl: string;
-  wsUrl: string;
-  database: string;
-  db: boolean;
-  markets: string[];
-  streams: string[];
-  listen: Listen;
-  token: string | null;
-  json: boolean;
-  logLevel: LogLevel;
-  color: boolean;
-  config: string | null;
-  /** Milliseconds. */
-  interval: number;
-  /** Milliseconds; null for all that the venue serves. */
-  since: number | null;
-  once: boolean;
-  verbose: boolean;
-  weight: number;
-  print: boolean;
-  yes: boolean;
-  check: boolean;
-  host: string;
-  port: number;
-  seed: number;
-  speed: number | "stepped";
-  faults: string | null;
-  recorded: string | null;
-  switches: string | null;
-  /** Milliseconds. */
-  history: number;
-  events: string[];
-  format: string;
-  onlyAccount: FollowedAccount[];
-  description: string | null;
-  allowPrivate: boolean;
-  /** Milliseconds; null for no limit. */
-  maxAge: number | null;
-  limit: number;
-  status: string | null;
-  /** Milliseconds before each attempt; the first is made at once. */
-  webhookRetry: number[];
-  /** Channel URLs: secrets. */
-  alertTo: string[];
-  alert: string[];
-  deadManUrl: string | null;
-  /** Milliseconds. */
-  for: number;
-  coin: string | null;
-  /** Of each trading account of the simulator. */
-  fillsPerSecond: number;
-  table: string;
-  excel: boolean;
-  explain: boolean;
-}
-export type OptionName = keyof Options;
 
 interface Option<T> {
   /** As commander writes it: `--name <value>`. */
@@ -222,7 +161,7 @@ const listen = (value: string): Listen => {
   return { host: (match[1] ?? "127.0.0.1").replace(/^\[|\]$/g, ""), port };
 };
 
-export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
+const ROWS = {
   account: {
     flag: "--account <0x…[=alias]>",
     env: ["HLSYNC_ACCOUNTS", "ACCOUNT_ADDRESS"],
@@ -318,6 +257,7 @@ export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
     parse: optional,
     fallback: "",
   },
+  /** Milliseconds. */
   interval: {
     flag: "--interval <seconds>",
     env: ["HLSYNC_INTERVAL"],
@@ -325,6 +265,7 @@ export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
     parse: seconds,
     fallback: "300",
   },
+  /** Milliseconds; null for all that the venue serves. */
   since: {
     flag: "--since <date>",
     env: ["HLSYNC_SINCE"],
@@ -411,6 +352,7 @@ export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
     parse: optional,
     fallback: "",
   },
+  /** Milliseconds. */
   history: {
     flag: "--history <duration>",
     env: [],
@@ -418,6 +360,7 @@ export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
     parse: (value) => (value === "0" ? 0 : duration(value)),
     fallback: "0",
   },
+  /** Of each trading account of the simulator. */
   fillsPerSecond: {
     flag: "--fills-per-second <n>",
     env: [],
@@ -462,6 +405,7 @@ export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
     parse: flag,
     fallback: "false",
   },
+  /** Milliseconds; null for no limit. */
   maxAge: {
     flag: "--max-age <seconds>",
     env: [],
@@ -483,6 +427,7 @@ export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
     parse: optional,
     fallback: "",
   },
+  /** Milliseconds before each attempt; the first is made at once. */
   webhookRetry: {
     flag: "--webhook-retry <seconds,…>",
     env: ["HLSYNC_WEBHOOK_RETRY"],
@@ -490,6 +435,7 @@ export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
     parse: (value) => list(value).map((part) => Math.round(number(0, 604_800)(part) * 1000)),
     fallback: "0,5,300,1800,7200,18000,36000,50400,72000,86400",
   },
+  /** Channel URLs: secrets. */
   alertTo: {
     flag: "--alert-to <url>",
     env: ["HLSYNC_ALERT_TO"],
@@ -515,6 +461,7 @@ export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
     parse: optional,
     fallback: "",
   },
+  /** Milliseconds. */
   for: {
     flag: "--for <seconds>",
     env: [],
@@ -544,7 +491,14 @@ export const OPTIONS: { [K in OptionName]: Option<Options[K]> } = {
     parse: flag,
     fallback: "false",
   },
-};
+} satisfies Record<string, Option<unknown>>;
+
+export type OptionName = keyof typeof ROWS;
+
+/** Every option of every command, resolved. */
+export type Options = { -readonly [K in OptionName]: ReturnType<(typeof ROWS)[K]["parse"]> };
+
+export const OPTIONS: { readonly [K in OptionName]: Option<Options[K]> } = ROWS;
 
 /** Market data of coins that are named without saying which. */
 export const USUAL_STREAMS: readonly string[] = ["trades", "candle"];

@@ -7,7 +7,7 @@ import type { Clock } from "./clock.ts";
 import { isSecretKey, maskSecrets, visible } from "./safeText.ts";
 
 export const LOG_LEVELS = ["silent", "error", "warn", "info", "debug"] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
+type LogLevel = (typeof LOG_LEVELS)[number];
 type LogFields = Readonly<Record<string, unknown>>;
 
 export interface Log {
