@@ -214,7 +214,7 @@ describe("frames that are dropped", () => {
     handler.onConnected(clock.now());
     await settle();
     for (let frames = 0; frames < 10; frames++) tellState(frames, 15_000_000);
-    assert.deepEqual([lane.status().queued, lane.status().dropped], [3, 8]);
+    assert.deepEqual([lane.status().queued, lane.status().dropped], [2, 9]);
     await lane.stop();
   });
 });
