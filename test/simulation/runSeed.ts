@@ -131,6 +131,19 @@ class SeedRun {
   }
 
   async run(): Promise<SeedReport> {
+    // A promise that fails while nothing waits for it would end a real process.
+    const onUnhandled = (error: unknown) => {
+      this.#violation ??= new Error("a rejection that nothing handles", { cause: error });
+    };
+    process.on("unhandledRejection", onUnhandled);
+    try {
+      return await this.#run();
+    } finally {
+      process.off("unhandledRejection", onUnhandled);
+    }
+  }
+
+  async #run(): Promise<SeedReport> {
     const beganMs = performance.now();
     const { durationMs } = this.#plan;
     await this.#database.query("delete from hl_internal.quarantine");

@@ -350,16 +350,19 @@ export class Account {
     });
     // After the states: what one of them shows of money that moved, the ledger then tells.
     const ledger = Promise.allSettled([states]).then(() => read("ledger", rest));
-    const settled = states.then(async ({ lacking, read: seen }) => {
-      const again = this.#lookAgain(lacking, fills, rest);
+    const finish = async (seen: ReadonlySet<string>) => {
       // Not held up by a history that is read for the first time, when all dexes are anyway.
       const isFirst = this.#book.provenToMs("ledger") === null && !this.#failed.has("ledger");
       if (!isFirst) await Promise.allSettled([ledger]);
       if (!isThorough && (await this.#readUnseen(seen, fills, rest))) await read("ledger", rest);
       // The snapshot also looks at the open orders.
       await Promise.allSettled([orders]);
-      await allOf([again, this.#writeSnapshot(signal)]);
-    });
+      await this.#writeSnapshot(signal);
+    };
+    // Side by side from the start: a promise that fails while nothing waits for it ends the process.
+    const settled = states.then(({ lacking, read: seen }) =>
+      allOf([this.#lookAgain(lacking, fills, rest), finish(seen)]),
+    );
     const failed = await Promise.all([
       fills.then(([error]) => {
         if (name === "heal" && error === null) this.endHeal();
