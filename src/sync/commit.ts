@@ -207,7 +207,11 @@ class CutBatch {
 
 function quarantined({ list, row, reason }: Refused, nowMs: number): QuarantineRow {
   const account = typeof row.account === "string" ? row.account : null;
-  const unread: Unread = { kind: "row", raw: row.raw ?? row, reason: `refused by the database: ${reason}` };
+  const raw = row.raw ?? row;
+  // A slice keeps what tells it from other fills.
+  const isSlice = list === "fills" && row.twapId != null;
+  const told = isSlice ? { fill: raw, twapId: row.twapId } : raw;
+  const unread: Unread = { kind: "row", raw: told, reason: `refused by the database: ${reason}` };
   return quarantineRows([unread], tableOf(list), account, nowMs)[0]!;
 }
 

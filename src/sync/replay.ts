@@ -70,7 +70,7 @@ const ROWS: Readonly<Record<string, readonly ReadRow[]>> = {
   userNonFundingLedgerUpdates: [ledger],
   orderStatus: [transition],
   // What the database refused: it may take it now.
-  hl_fills: [fill],
+  hl_fills: [slice, fill],
   hl_order_events: [transition],
   hl_funding: [funding, fundingUpdate],
   hl_ledger: [ledger],

@@ -32,6 +32,14 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
     bug: "the millisecond of a history's first row, which the database had refused, was claimed as proven by a later commit",
   },
   {
+    seed: 3000079,
+    bug: "a TWAP slice that the database had refused came out of quarantine as another fill",
+  },
+  {
+    seed: 3001051,
+    bug: "a second look at a state failed while nothing waited for it yet, which ended the process",
+  },
+  {
     seed: 3000006,
     bug: "replaying the quarantine stored rows of a time that had not come",
   },

@@ -259,6 +259,16 @@ describe("what is no row's fault", () => {
     assert.ok(db.warned.includes("database does not take writes, holding them"));
   });
 
+  it("keeps what tells a TWAP slice from other fills", async () => {
+    const db = database((row) => (row.tradeId === 1 ? refusal() : null));
+    const [first, second] = fills(2);
+    await db.commit({ fills: [first!, { ...second!, twapId: 9 }] }, T0);
+    assert.deepEqual(
+      db.all("quarantine").map(({ raw }) => JSON.parse(raw)),
+      [{ fill: second!.raw, twapId: 9 }],
+    );
+  });
+
   it("waits as after any other failure: up to twice as long each time, and no longer than five seconds", async () => {
     let away = 8;
     const db = database(() => (away-- > 0 ? new StoreError("away", { transient: true }) : null));

@@ -90,6 +90,11 @@ describe("a replayed message", () => {
     assert.equal(replay(kept("userFills", FILL, null)), null);
   });
 
+  it("that the database refused is a TWAP slice where it says so, else any fill", () => {
+    assert.equal(replay(kept("hl_fills", { fill: FILL, twapId: 9 }))?.fills?.[0]?.twapId, 9);
+    assert.equal(replay(kept("hl_fills", FILL))?.fills?.[0]?.twapId, null);
+  });
+
   it("stays where its time had not come: it was understood, and not believed", () => {
     for (const subject of ["userFillsByTime", "hl_fills"])
       assert.equal(replay({ ...kept(subject, FILL), reason: FUTURE_ROW }), null);
