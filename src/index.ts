@@ -3,8 +3,9 @@
  *
  * - follow accounts into a store: `Engine`, with `createInfoClient`, `createStreams` and a `Store`;
  * - the store: `openPostgres` or `openEmbedded`, `migrate`, `openStore`;
- * - read the venue's frames and answers without trust: `readFrame`, `INFO`;
- * - the simulated exchange for tests: `createVenue`, `startSimulator`, and in virtual time `createWorld`, `VirtualClock`.
+ * - read the venue's frames and answers without trust: `hlsync/protocol`;
+ * - the simulated exchange for tests: `hlsync/simulator`;
+ * - types of the schema for supabase-js: `hlsync/supabase`.
  */
 export { createHttpPost } from "./connection/httpPost.ts";
 export { createInfoClient } from "./connection/infoClient.ts";
@@ -12,15 +13,10 @@ export { createStreams } from "./connection/liveSocket.ts";
 export { RateLimiter } from "./connection/rateLimiter.ts";
 export { createSocketFactory } from "./connection/webSocket.ts";
 export * from "./errors.ts";
-export { readFrame } from "./protocol/channels.ts";
-export { INFO } from "./protocol/infoRequests.ts";
 export { type Clock, systemClock } from "./runtime/clock.ts";
 export type { Decimal } from "./runtime/decimal.ts";
 export { createLog, silentLog } from "./runtime/log.ts";
 export { seededRandom, systemRandom } from "./runtime/random.ts";
-export { createVenue } from "./simulator/exchange/venue.ts";
-export { startSimulator } from "./simulator/server/server.ts";
-export { createWorld, VirtualClock } from "./simulator/world.ts";
 export type { Database } from "./store/database.ts";
 export { openEmbedded } from "./store/embedded.ts";
 export { migrate } from "./store/migrate.ts";

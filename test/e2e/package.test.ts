@@ -108,14 +108,16 @@ describe("the package", { timeout: 180_000 }, () => {
   it("can be embedded: its types hold in a strict program, which then runs", async () => {
     writeFileSync(
       join(installed.path, "program.mts"),
-      `import { createVenue, type Store, openStore, TransportError } from "hlsync";
+      `import { type Store, openStore, TransportError } from "hlsync";
+       import { INFO, readFrame } from "hlsync/protocol";
+       import { createVenue } from "hlsync/simulator";
        import type { Row } from "hlsync/supabase";
        const exact: Row<"hl_fills_text">["size"] = "0.1";
        const store: Store = openStore({ query: async () => [], close: async () => {}, describe: () => "" });
        const venue = createVenue({ seed: 1, startMs: 1_790_000_000_000 });
        venue.deposit("0x${"a".repeat(40)}", "1000");
        const problem: Error = new TransportError("none");
-       console.log(typeof store.apply, venue.users().length > 0, problem.name, exact);`,
+       console.log(typeof store.apply, typeof readFrame, "userFills" in INFO, venue.users().length > 0, problem.name, exact);`,
     );
     const tsc = join(CHECKOUT, "node_modules", "typescript", "bin", "tsc");
     const strict = ["--strict", "--target", "es2024", "--lib", "es2025", "--module", "nodenext"];
@@ -127,7 +129,7 @@ describe("the package", { timeout: 180_000 }, () => {
     );
     assert.equal(checked.code, 0, checked.stdout);
     const ran = await execute(process.execPath, ["program.mjs"], installed.path);
-    assert.equal(ran.stdout, "function true TransportError 0.1\n", ran.stderr);
+    assert.equal(ran.stdout, "function function true true TransportError 0.1\n", ran.stderr);
   });
 });
 
