@@ -18,7 +18,10 @@ const CANCEL_WITHIN_MS = 2_000;
 const CANCEL_REQUEST = 80_877_102;
 const TLS_REQUEST = 80_877_103;
 
-export function cancelStatement({ config }: Target, { processId, secret }: BackendKey): Promise<void> {
+export function cancelStatement(
+  { config, mayBePlain }: Target,
+  { processId, secret }: BackendKey,
+): Promise<void> {
   const { host, port, ssl } = config;
   return new Promise((resolve) => {
     const socket = host.startsWith("/") ? connect(`${host}/.s.PGSQL.${port}`) : connect(port, host);
@@ -48,7 +51,11 @@ export function cancelStatement({ config }: Target, { processId, secret }: Backe
     };
     if (config.sslnegotiation === "direct") return void socket.once("connect", encrypt);
     socket.once("connect", () => socket.write(packet(TLS_REQUEST)));
-    socket.once("data", (answer) => (answer.toString() === "S" ? encrypt() : end()));
+    socket.once("data", (answer) => {
+      if (answer.toString() === "S") encrypt();
+      else if (mayBePlain) ask(socket);
+      else end();
+    });
   });
 }
 

@@ -52,6 +52,9 @@ const types: pg.CustomTypesConfig = {
 const isTransient = (sqlState: string): boolean =>
   /^(08|53)/.test(sqlState) || /^(57P0[1-5]|40001|40P01|25006|55P03|57014)$/.test(sqlState);
 
+/** The driver's word for a server that offers no TLS. */
+const NO_TLS = /does not support SSL/i;
+
 /** SQLSTATE of "permission denied". */
 export const NO_PRIVILEGE = "42501";
 
@@ -115,6 +118,8 @@ class PostgresDatabase implements Database {
   readonly #clients = new Set<pg.Client>();
   /** Those with a statement under way. */
   readonly #asked = new Set<pg.PoolClient>();
+  /** The server was found to offer no TLS, and none is insisted on. */
+  #isPlain = false;
   #closing: Promise<void> | null = null;
 
   constructor(target: Target, options: PostgresOptions) {
@@ -124,11 +129,14 @@ class PostgresDatabase implements Database {
     this.#statementTimeoutMs = options.statementTimeoutMs ?? 60_000;
     this.#waitingMax = options.waitingMax ?? Number.POSITIVE_INFINITY;
     const clients = this.#clients;
+    const isPlain = () => this.#isPlain;
     this.#pool = new pg.Pool({
       ...target.config,
       Client: class extends clientTo(target) {
-        constructor(config?: string | pg.ClientConfig) {
-          super(config);
+        constructor(config?: pg.ClientConfig) {
+          // The pool hides the password from a copy.
+          const secret = target.password ? { password: target.password } : {};
+          super(isPlain() ? { ...config, ...secret, ssl: false } : config);
           clients.add(this);
           this.once("end", () => clients.delete(this));
         }
@@ -190,6 +198,7 @@ class PostgresDatabase implements Database {
     try {
       return await orAborted(connecting, signal);
     } catch (error) {
+      if (!signal?.aborted && this.#goesPlain(error)) return this.#connection(signal);
       if (!signal?.aborted) throw await this.#explainConnect(error);
       connecting.then(
         (client) => client.release(),
@@ -197,6 +206,13 @@ class PostgresDatabase implements Database {
       );
       throw signal.reason;
     }
+  }
+
+  /** Whether the connection may be had without TLS, and was not tried so. */
+  #goesPlain(error: unknown): boolean {
+    if (!this.#target.mayBePlain || !NO_TLS.test(rootOf(error).message)) return false;
+    this.#isPlain = true;
+    return true;
   }
 
   /** The request to cancel could hit the next statement of this connection: it has none. */
@@ -245,7 +261,7 @@ class PostgresDatabase implements Database {
         error,
         true,
       );
-    if (/does not support SSL/i.test(root.message))
+    if (NO_TLS.test(root.message))
       return this.#storeError(
         `PostgreSQL at ${place} does not offer TLS: use sslmode=disable in the database URL if that is acceptable`,
         error,

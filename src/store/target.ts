@@ -25,6 +25,8 @@ export interface Target {
     ssl: false | ConnectionOptions;
     sslnegotiation: "postgres" | "direct";
   };
+  /** TLS is taken where the server offers it, and done without where it does not: `sslmode=prefer`. */
+  mayBePlain: boolean;
   /** What the server is told when a connection begins. */
   startup: Readonly<Record<string, string>>;
   /** host:port, or the socket folder. */
@@ -68,6 +70,7 @@ export function parseTarget(text: string, environment: Environment = process.env
   const password = say("password");
   const database = say("dbname") || user;
   const ssl = tlsOf(host, say);
+  const { mayBePlain } = wishOf(host, say);
   const session = Object.entries(SESSION_VARIABLES).flatMap(([variable, setting]) => {
     const value = environment[variable];
     return value ? [[setting, value] as const] : [];
@@ -76,6 +79,7 @@ export function parseTarget(text: string, environment: Environment = process.env
   return {
     place,
     password,
+    mayBePlain,
     described: `postgres://${user}${password ? ":***" : ""}${user ? "@" : ""}${place}/${database}`,
     startup: {
       ...(user ? { user } : {}),
@@ -92,8 +96,8 @@ export function parseTarget(text: string, environment: Environment = process.env
       ...(password ? { password } : {}),
       ...(database ? { database } : {}),
       ssl,
-      // Without TLS there is nothing to negotiate.
-      sslnegotiation: ssl === false ? "postgres" : negotiationOf(say),
+      // Without TLS there is nothing to negotiate, and a server may only be asked for it politely.
+      sslnegotiation: ssl === false || mayBePlain ? "postgres" : negotiationOf(say),
     },
   };
 }
@@ -193,12 +197,14 @@ function systemUser(): string {
 
 export const isSupabase = (host: string): boolean => /\.supabase\.(co|com|net)$/.test(host);
 
-/** How much TLS is asked for: as libpq's `sslmode`; without one, Supabase gets `require` and everything else none. */
+/** How much TLS is asked for: as libpq's `sslmode`; without one `prefer`, and of Supabase `require`. */
 interface TlsWish {
   host: string;
   mode: string;
   /** Nothing is encrypted. */
   isPlain: boolean;
+  /** Nor is it where the server offers no TLS. */
+  mayBePlain: boolean;
   rootCertificate: string;
 }
 
@@ -208,20 +214,17 @@ export const tlsWishOf = (text: string, environment: Environment = process.env):
 };
 
 function wishOf(host: string, say: Say): TlsWish {
-  const mode = say("sslmode") || (isSupabase(host) ? "require" : "disable");
-  const isPlain =
-    host.startsWith("/") ||
-    mode === "disable" ||
-    mode === "allow" ||
-    (mode === "prefer" && !isSupabase(host));
-  return { host, mode, isPlain, rootCertificate: say("sslrootcert") };
+  const mode = say("sslmode") || (isSupabase(host) ? "require" : "prefer");
+  const isPlain = host.startsWith("/") || mode === "disable" || mode === "allow";
+  const mayBePlain = !isPlain && mode === "prefer" && !isSupabase(host);
+  return { host, mode, isPlain, mayBePlain, rootCertificate: say("sslrootcert") };
 }
 
 function tlsOf(host: string, say: Say): false | ConnectionOptions {
   const { mode, isPlain, rootCertificate } = wishOf(host, say);
   if (!["disable", "allow", "prefer", "require", "verify-ca", "verify-full"].includes(mode))
     throw new ConfigError(
-      `unknown sslmode ${JSON.stringify(mode)} (database URL, PGSSLMODE): use disable, require, verify-ca or verify-full`,
+      `unknown sslmode ${JSON.stringify(mode)} (database URL, PGSSLMODE): use disable, prefer, require, verify-ca or verify-full`,
     );
   if (isPlain) return false;
   const [cert, key] = [say("sslcert"), say("sslkey")];

@@ -133,7 +133,7 @@ describe("a statement that is given up", { timeout: 120_000 }, () => {
     await database.close();
   });
 
-  it("is cancelled over TLS, either way of beginning it", async () => {
+  it("is cancelled over TLS, either way of beginning it, and without asking for it where it is offered", async () => {
     const own = await startServer("embedded");
     const files = temporaryFolder();
     try {
@@ -162,7 +162,7 @@ describe("a statement that is given up", { timeout: 120_000 }, () => {
       const made = await own.newDatabase({ migrated: false });
       await systemClock.sleep(500);
       const url = made.url.replace(/\?.*/, "");
-      for (const asked of ["sslmode=require", "sslmode=require&sslnegotiation=direct"]) {
+      for (const asked of ["", "sslmode=require", "sslmode=require&sslnegotiation=direct"]) {
         const database = opened(`${url}?${asked}`);
         const [row] = await database.query("select ssl from pg_stat_ssl where pid = pg_backend_pid()");
         assert.equal(row!.ssl, true);

@@ -27,6 +27,7 @@ describe("a database URL", () => {
     assert.deepEqual(target, {
       place: "127.0.0.1:5433",
       password: "pw",
+      mayBePlain: false,
       described: "postgres://me:***@127.0.0.1:5433/mine",
       startup: { user: "me", database: "mine", application_name: "hlsync", DateStyle: "ISO" },
       config: {
@@ -69,7 +70,7 @@ describe("a database URL", () => {
     for (const [mode, isPlain] of [
       ["disable", true],
       ["allow", true],
-      ["prefer", true],
+      ["prefer", false],
       ["require", false],
       ["verify-full", false],
     ] as const) {
@@ -83,6 +84,18 @@ describe("a database URL", () => {
         true,
       );
     }
+    // As libpq has it, absent means prefer: TLS where the server offers it.
+    for (const [url, mayBePlain] of [
+      ["postgres://me@db.example.com/mine", true],
+      ["postgres://me@db.example.com/mine?sslmode=prefer", true],
+      ["postgres://me@db.example.com/mine?sslmode=require", false],
+      ["postgres://me@db.x.supabase.co/postgres", false],
+      ["postgres:///mine?host=/run/postgresql", false],
+    ] as const) {
+      assert.equal(tlsWishOf(url, {}).mayBePlain, mayBePlain, url);
+      assert.equal(parseTarget(url, {}).mayBePlain, mayBePlain, url);
+    }
+    assert.notEqual(parseTarget("postgres://me@db.example.com/mine", {}).config.ssl, false);
     assert.equal(tlsWishOf("postgres://me@db.x.supabase.co/postgres", {}).isPlain, false);
     assert.equal(tlsWishOf("postgres:///mine?host=/run/postgresql", { PGSSLMODE: "require" }).isPlain, true);
   });

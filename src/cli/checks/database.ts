@@ -367,11 +367,11 @@ const isInTheHouse = (host: string): boolean =>
 
 /** Whether the connection is encrypted, judged by what `store/target.ts` makes of the URL. */
 export function tlsFinding(databaseUrl: string): Finding {
-  const { host, mode, isPlain, rootCertificate } = tlsWishOf(databaseUrl);
+  const { host, mode, isPlain, mayBePlain, rootCertificate } = tlsWishOf(databaseUrl);
   if (isOnThisMachine(host)) return ok("tls", "the database is on this machine");
-  if (isPlain) {
-    const says = `the connection to ${host} is not encrypted`;
-    const why = "the password proof, fills and positions can be read on the way";
+  if (isPlain || mayBePlain) {
+    const says = `the connection to ${host} is ${isPlain ? "not encrypted" : "encrypted only if the server offers it"}`;
+    const why = `the password proof, fills and positions can be read on the way${isPlain ? "" : ", or somebody on it can say that there is no TLS"}`;
     const fix = "put sslmode=require into the database URL (…/name?sslmode=require)";
     return isInTheHouse(host) ? note("tls", says, why, fix) : warn("tls", says, why, fix);
   }

@@ -124,7 +124,7 @@ async function checkStorage(context: Context, tell: Tell): Promise<void> {
 /** A URL that cannot be read names what is wrong in it. */
 const openingRemedy = (error: Error): string =>
   error instanceof ConfigError
-    ? "correct the database URL: postgres://user:password@host:port/database?sslmode=…; percent-encode special characters of the password; sslmode is disable, require, verify-ca or verify-full, sslrootcert a file"
+    ? "correct the database URL: postgres://user:password@host:port/database?sslmode=…; percent-encode special characters of the password; sslmode is disable, prefer, require, verify-ca or verify-full, sslrootcert a file"
     : "see the log it names, or give another";
 
 const jsonOf = (finding: Finding): string => JSON.stringify({ type: "check", ...finding });
