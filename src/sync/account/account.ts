@@ -624,8 +624,10 @@ export class Account {
         return;
       }
       const asked = info.request(INFO.clearinghouseState, { user: account, dex }, ask(asking));
-      const answer = await asked.catch((error: unknown) => {
-        if (!dexes.isGone(dex) || !isAnswered(error)) throw error;
+      const answer = await asked.catch(async (error: unknown) => {
+        if (dex === "" || !isAnswered(error)) throw error;
+        await dexes.renew(ask(asking)).catch(() => asking.signal.throwIfAborted());
+        if (!dexes.isGone(dex)) throw error;
         return null;
       });
       if (answer === null) return append(batch, this.#goneState(dex));

@@ -77,7 +77,7 @@ async function followed() {
 
 describe("a perp dex that leaves the list", () => {
   it("holds nothing once the venue does not answer for it either, time by time; then it is asked no more", async () => {
-    const { venue, account, poll, untilListed, told } = await followed();
+    const { venue, account, poll, told } = await followed();
     await poll();
     assert.deepEqual(
       told().map(({ coins }) => coins),
@@ -85,10 +85,8 @@ describe("a perp dex that leaves the list", () => {
     );
     venue.listed = [];
     venue.xyz = new ProtocolError("no such dex", null);
-    // Until the list is read again its refusal is a failure like any other.
+    // A refusal has the list read again.
     await poll();
-    assert.deepEqual([told(), account.failures.map(({ part }) => part)], [[], ["states"]]);
-    await untilListed(1);
     await poll();
     const gone = told();
     assert.deepEqual(
@@ -108,6 +106,16 @@ describe("a perp dex that leaves the list", () => {
       venue.asked.filter((asked) => asked.endsWith("xyz")),
       [],
     );
+  });
+
+  it("is listed and refuses its state: that is a failure of this part, and nothing is closed", async () => {
+    const { venue, account, poll, told } = await followed();
+    await poll();
+    told();
+    venue.xyz = new ProtocolError("no such dex", null);
+    await poll();
+    await poll();
+    assert.deepEqual([told(), account.failures.map(({ part }) => part)], [[], ["states"]]);
   });
 
   it("holds what its state says as long as the venue answers for it", async () => {
