@@ -273,6 +273,13 @@ class PostgresDatabase implements Database {
         error,
         true,
       );
+    const broken = /:SSL routines:[^:]*:([^:]+):/.exec(root.message)?.[1];
+    if (broken !== undefined)
+      return this.#storeError(
+        `what answers at ${place} speaks no TLS that can be understood: ${broken} (sslmode)`,
+        error,
+        true,
+      );
     if (/certificate|self.signed/i.test(root.message))
       return this.#storeError(
         `the TLS certificate of ${place} was not accepted: ${root.message} (sslmode, sslrootcert)`,

@@ -1,7 +1,10 @@
 /** What a user is told when the database cannot be used: one line, what to do, and no password in it. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { after, before, describe, it } from "node:test";
+import { TLSSocket, type TLSSocketOptions } from "node:tls";
+import { fileURLToPath } from "node:url";
 import { ConfigError, StoreError } from "../../src/errors.ts";
 import { maskSecrets } from "../../src/runtime/safeText.ts";
 import { openPostgres, type PostgresOptions } from "../../src/store/postgres.ts";
@@ -97,6 +100,84 @@ describe("a database that cannot be used", () => {
     );
     assert.match(error.message, /does not offer TLS: use sslmode=disable/);
   });
+
+  const certified = (name: string, options: TLSSocketOptions = {}) => {
+    const pem = readFileSync(new URL(`../fixtures/tls/${name}.pem`, import.meta.url));
+    return (socket: Socket) => {
+      socket.write("S");
+      const secured = new TLSSocket(socket, { isServer: true, key: pem, cert: pem, ...options });
+      secured.on("error", () => {});
+    };
+  };
+  const root = (name: string) => fileURLToPath(new URL(`../fixtures/tls/${name}.pem`, import.meta.url));
+  const tlsFaults: [
+    what: string,
+    mode: string,
+    serve: (socket: Socket) => void,
+    says: RegExp,
+    transient: boolean,
+  ][] = [
+    [
+      "garbage",
+      "require",
+      (socket) => {
+        socket.write("S");
+        socket.once("data", () => socket.write("\u001b[2J garbage".repeat(20)));
+      },
+      /speaks no TLS that can be understood/,
+      true,
+    ],
+    [
+      "the end",
+      "require",
+      (socket) => socket.end("S"),
+      /connection reset|terminated unexpectedly|disconnected/,
+      true,
+    ],
+    ["nothing", "require", (socket) => void socket.write("S"), /connection timeout/, true],
+    [
+      "an old protocol",
+      "require",
+      certified("other", { minVersion: "TLSv1", maxVersion: "TLSv1.1" }),
+      /speaks no TLS/,
+      true,
+    ],
+    ["a certificate of nobody", "verify-full", certified("other"), /was not accepted: self-signed/, false],
+    [
+      "a certificate of another",
+      `verify-full&sslrootcert=${root("other")}`,
+      certified("other"),
+      /was not accepted: Hostname/,
+      false,
+    ],
+    [
+      "a certificate of last year",
+      `verify-full&sslrootcert=${root("expired")}`,
+      certified("expired"),
+      /was not accepted: certificate has expired/,
+      false,
+    ],
+  ];
+  for (const [what, mode, serve, says, transient] of tlsFaults) {
+    it(`because TLS begins with ${what} says so in one visible line`, async () => {
+      const sockets: Socket[] = [];
+      const { port, server: faulty } = await listen((socket) => {
+        sockets.push(socket);
+        socket.once("data", () => serve(socket));
+      });
+      try {
+        const error = await failure(`postgres://me:${PASSWORD}@127.0.0.1:${port}/db?sslmode=${mode}`, {
+          connectTimeoutMs: 1_000,
+        });
+        assert.match(error.message, says);
+        assert.doesNotMatch(error.message, /\p{Cc}/u);
+        assert.equal(error.transient, transient);
+      } finally {
+        for (const socket of sockets) socket.destroy();
+        await new Promise((done) => faulty.close(done));
+      }
+    });
+  }
 
   it("because a web server answers is told apart from a database that is away", async () => {
     const { port, server: web } = await listen((socket) =>
