@@ -27,11 +27,12 @@ const raising = (code: string, times = 0) => `
 const QUIET = "drop trigger if exists mine on public.hl_fills";
 
 /** What a backup of yesterday would lack, and bring back. */
-const KEPT = ["public.hl_fills", "hl_internal.coverage", "hl_internal.leases"];
+const KEPT = ["public.hl_fills", "hl_internal.coverage", "hl_internal.leases", "hl_internal.outbox"];
 const BACK_UP = `create schema backup; ${KEPT.map((table, i) => `create table backup.t${i} as table ${table}`).join("; ")}`;
 const RESTORE = `
   begin; set local session_replication_role = replica;
-  ${KEPT.map((table, i) => `delete from ${table}; insert into ${table} select * from backup.t${i}`).join("; ")};
+  ${KEPT.map((table, i) => `delete from ${table}; insert into ${table} overriding system value select * from backup.t${i}`).join("; ")};
+  select setval(pg_get_serial_sequence('hl_internal.outbox', 'id'), (select max(id) from hl_internal.outbox));
   commit; drop schema backup cascade`;
 
 describe("a hostile database", { timeout: 300_000 }, () => {
@@ -130,8 +131,25 @@ describe("a hostile database", { timeout: 300_000 }, () => {
       );
       return rows.length > 0;
     });
+    const events = await fetch(`${url}/api/events`);
+    let heard = "";
+    void (async () => {
+      for await (const part of events.body!) heard += Buffer.from(part).toString();
+    })().catch(() => {});
+    await rig.until("the first frames", 30 * SECOND_MS, async () => /event: reset/.test(heard));
+    heard = "";
     await rig.rows(RESTORE);
     await running.complaint(/the database lacks what was committed/);
+    await whole();
+    // Who reads events is told to read the state again, and hears what comes then.
+    await rig.until("the reset", 30 * SECOND_MS, async () => {
+      trade();
+      return /event: reset\ndata: .*went back/.test(heard);
+    });
+    heard = "";
+    trade();
+    await rig.until("a change", 30 * SECOND_MS, async () => /event: change/.test(heard));
+    await events.body!.cancel().catch(() => {});
     await whole();
   });
 

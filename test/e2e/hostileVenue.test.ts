@@ -21,6 +21,8 @@ const BLOCKED_MAX_S = 6;
 const MEMORY_MAX_BYTES = 1_200e6;
 const KEPT_MAX_BYTES = 250e6;
 const FLOOD_EVERY_MS = 100;
+/** A frame of so many characters is said once: reading it takes a second. */
+const LONG = 1_000_000;
 
 const many = <T>(count: number, make: (i: number) => T): T[] =>
   Array.from({ length: count }, (_, i) => make(i));
@@ -103,7 +105,7 @@ describe("a hostile venue", { timeout: 300_000 }, () => {
   for (const [what, make] of Object.entries(FRAMES)) {
     it(`says ${what}`, async () => {
       const text = make();
-      for (let i = 0; i < 3; i++) rig.venue.pushText(text);
+      for (let i = 0; i < (text.length > LONG ? 1 : 3); i++) rig.venue.pushText(text);
       const neighbour = fill("ETH", Date.now(), "0.0", 0);
       good.push(neighbour);
       // A socket that was closed for its frame has to come back first.

@@ -88,6 +88,7 @@ export class EventHub {
   readonly #seen = new Map<number, string>();
   readonly #times = new Map<number, CommitTimes>();
   #following: Promise<void> = Promise.resolve();
+  #isLooking = false;
 
   constructor(deps: EventHubDeps) {
     this.#deps = deps;
@@ -126,7 +127,7 @@ export class EventHub {
       } else if (id > (this.#cursors.get(lane) ?? 0)) {
         this.#times.set(id, times);
         this.#news.ring(lane);
-      }
+      } else void this.#lookBack();
       this.#note(id, lane);
     }
     while (this.#times.size > TIMES_MAX) this.#times.delete(this.#times.keys().next().value!);
@@ -162,6 +163,32 @@ export class EventHub {
   /** Accounts that a reader has chosen. */
   watched(): Set<Address> {
     return new Set([...this.#clients].flatMap(({ lanes }) => (lanes === null ? [] : [lanes[0]!])));
+  }
+
+  /**
+   * An event came with an id that its lane has passed: it was read out of the outbox meanwhile, or the database went back in
+   * time (a restored backup). Then everybody reads the state again, and goes on from where the outbox ends now.
+   */
+  async #lookBack(): Promise<void> {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    try {
+      const passed = new Map(this.#cursors);
+      const heads = await this.#deps.outbox.heads();
+      if ([...passed].every(([lane, cursor]) => (heads.get(lane) ?? 0) >= cursor)) return;
+      this.#deps.log.warn("the outbox ends before what was published: readers begin anew");
+      this.#cursors.clear();
+      this.#seen.clear();
+      this.#times.clear();
+      for (const [lane, head] of heads) this.#cursors.set(lane, head);
+      for (const client of [...this.#clients])
+        if (client.pending === null) this.#reset(client, "the database went back");
+        else this.#drop(client);
+    } catch (error) {
+      this.#deps.log.debug("heads of the outbox not read", { error });
+    } finally {
+      this.#isLooking = false;
+    }
   }
 
   /** Whether every id between the last event of the lane and this one is known to belong to other lanes. */
