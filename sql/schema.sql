@@ -3502,14 +3502,16 @@ begin
     from found f where not f.is_last group by f.coin
   ),
   lasts as materialized (select * from found f where f.is_last and f.is_found)
-  select followed, s.coin, (first_at at time zone 'UTC')::date, s.fills, s.volume, s.closed_pnl, s.fees, s.builder_fees, s.funding,
+  select followed, s.coin, (first_at at time zone 'UTC')::date, s.fills, trim_scale(s.volume),
+    trim_scale(s.closed_pnl), trim_scale(s.fees), trim_scale(s.builder_fees), trim_scale(s.funding),
     s.converted_fees, s.unpriced_fees, s.has_gas, coalesce(r.trades, 0), coalesce(r.wins, 0), coalesce(r.losses, 0),
     coalesce(r.net, 0), coalesce(r.won, 0), coalesce(r.lost, 0), coalesce(r.seconds, 0), r.best, r.worst,
     l.first_ms, l.last_ms, l.first_before, l.last_after, l.unbroken, l.closed_pnl, l.fees, l.unpriced
   from sums s left join trades r on r.coin = s.coin left join lasts l on l.coin = s.coin
   on conflict (account_address, coin, day) do update set
-    fills = t.fills + excluded.fills, volume = t.volume + excluded.volume, closed_pnl = t.closed_pnl + excluded.closed_pnl,
-    fees = t.fees + excluded.fees, builder_fees = t.builder_fees + excluded.builder_fees, funding = t.funding + excluded.funding,
+    fills = t.fills + excluded.fills, volume = trim_scale(t.volume + excluded.volume),
+    closed_pnl = trim_scale(t.closed_pnl + excluded.closed_pnl), fees = trim_scale(t.fees + excluded.fees),
+    builder_fees = trim_scale(t.builder_fees + excluded.builder_fees), funding = trim_scale(t.funding + excluded.funding),
     converted_fees = t.converted_fees + excluded.converted_fees, unpriced_fees = t.unpriced_fees + excluded.unpriced_fees,
     has_gas = t.has_gas or excluded.has_gas, trades = t.trades + excluded.trades, wins = t.wins + excluded.wins,
     losses = t.losses + excluded.losses, net = t.net + excluded.net, won = t.won + excluded.won, lost = t.lost + excluded.lost,
@@ -4415,11 +4417,11 @@ BEGIN ATOMIC
  SELECT e.day,
      e.coin,
      (sum(e.fills))::bigint AS sum,
-     sum(e.volume) AS sum,
-     sum(e.closed_pnl) AS sum,
-     sum(e.fees) AS sum,
-     sum(e.builder_fees) AS sum,
-     sum(e.funding) AS sum,
+     trim_scale(sum(e.volume)) AS trim_scale,
+     trim_scale(sum(e.closed_pnl)) AS trim_scale,
+     trim_scale(sum(e.fees)) AS trim_scale,
+     trim_scale(sum(e.builder_fees)) AS trim_scale,
+     trim_scale(sum(e.funding)) AS trim_scale,
      (sum(e.converted_fees))::bigint AS sum,
      (sum(e.unpriced_fees))::bigint AS sum
     FROM ( SELECT n.day,
@@ -6139,11 +6141,11 @@ create view public.hl_net_pnl_daily_by_coin with (security_invoker=true) as -- N
     day,
     coin,
     fills,
-    trim_scale(volume) AS volume,
-    trim_scale(closed_pnl) AS closed_pnl,
-    trim_scale(fees) AS fees,
-    trim_scale(builder_fees) AS builder_fees,
-    trim_scale(funding) AS funding,
+    volume,
+    closed_pnl,
+    fees,
+    builder_fees,
+    funding,
     trim_scale(((closed_pnl - fees) + funding)) AS net_pnl,
     converted_fees,
     unpriced_fees

@@ -109,8 +109,8 @@ returns table (
   converted_fees bigint, unpriced_fees bigint)
 language sql stable rows 50 set enable_seqscan = off set enable_bitmapscan = off set jit = off
 begin atomic
-  select e.day, e.coin, sum(e.fills)::bigint, sum(e.volume), sum(e.closed_pnl), sum(e.fees), sum(e.builder_fees), sum(e.funding),
-    sum(e.converted_fees)::bigint, sum(e.unpriced_fees)::bigint
+  select e.day, e.coin, sum(e.fills)::bigint, trim_scale(sum(e.volume)), trim_scale(sum(e.closed_pnl)), trim_scale(sum(e.fees)),
+    trim_scale(sum(e.builder_fees)), trim_scale(sum(e.funding)), sum(e.converted_fees)::bigint, sum(e.unpriced_fees)::bigint
   from (
     select n.day, n.coin, n.fills::bigint as fills, n.volume, n.closed_pnl, n.fees, n.builder_fees, n.funding,
       n.converted_fees::bigint as converted_fees, n.unpriced_fees::bigint as unpriced_fees
@@ -194,14 +194,16 @@ begin
     from found f where not f.is_last group by f.coin
   ),
   lasts as materialized (select * from found f where f.is_last and f.is_found)
-  select followed, s.coin, (first_at at time zone 'UTC')::date, s.fills, s.volume, s.closed_pnl, s.fees, s.builder_fees, s.funding,
+  select followed, s.coin, (first_at at time zone 'UTC')::date, s.fills, trim_scale(s.volume),
+    trim_scale(s.closed_pnl), trim_scale(s.fees), trim_scale(s.builder_fees), trim_scale(s.funding),
     s.converted_fees, s.unpriced_fees, s.has_gas, coalesce(r.trades, 0), coalesce(r.wins, 0), coalesce(r.losses, 0),
     coalesce(r.net, 0), coalesce(r.won, 0), coalesce(r.lost, 0), coalesce(r.seconds, 0), r.best, r.worst,
     l.first_ms, l.last_ms, l.first_before, l.last_after, l.unbroken, l.closed_pnl, l.fees, l.unpriced
   from sums s left join trades r on r.coin = s.coin left join lasts l on l.coin = s.coin
   on conflict (account_address, coin, day) do update set
-    fills = t.fills + excluded.fills, volume = t.volume + excluded.volume, closed_pnl = t.closed_pnl + excluded.closed_pnl,
-    fees = t.fees + excluded.fees, builder_fees = t.builder_fees + excluded.builder_fees, funding = t.funding + excluded.funding,
+    fills = t.fills + excluded.fills, volume = trim_scale(t.volume + excluded.volume),
+    closed_pnl = trim_scale(t.closed_pnl + excluded.closed_pnl), fees = trim_scale(t.fees + excluded.fees),
+    builder_fees = trim_scale(t.builder_fees + excluded.builder_fees), funding = trim_scale(t.funding + excluded.funding),
     converted_fees = t.converted_fees + excluded.converted_fees, unpriced_fees = t.unpriced_fees + excluded.unpriced_fees,
     has_gas = t.has_gas or excluded.has_gas, trades = t.trades + excluded.trades, wins = t.wins + excluded.wins,
     losses = t.losses + excluded.losses, net = t.net + excluded.net, won = t.won + excluded.won, lost = t.lost + excluded.lost,

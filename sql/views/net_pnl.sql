@@ -1,9 +1,7 @@
--- Sums by UTC day and coin: what is settled (sql/settled.sql), and what came since.
+-- Sums by UTC day and coin: what is settled (sql/settled.sql), and what came since; both are trimmed.
 
 create or replace view public.hl_net_pnl_daily_by_coin as
-select e.account_address, e.day, e.coin, e.fills, trim_scale(e.volume) as volume,
-  trim_scale(e.closed_pnl) as closed_pnl, trim_scale(e.fees) as fees,
-  trim_scale(e.builder_fees) as builder_fees, trim_scale(e.funding) as funding,
+select e.account_address, e.day, e.coin, e.fills, e.volume, e.closed_pnl, e.fees, e.builder_fees, e.funding,
   trim_scale(e.closed_pnl - e.fees + e.funding) as net_pnl, e.converted_fees, e.unpriced_fees
 from (
   select d.account_address, d.day, d.coin, d.fills, d.volume, d.closed_pnl, d.fees, d.builder_fees, d.funding, d.converted_fees,
