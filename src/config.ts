@@ -11,6 +11,7 @@ import { CANDLE_INTERVALS, NETWORKS, type Network } from "./protocol/limits.ts";
 import { isAddress } from "./protocol/schemas.ts";
 import { LOG_LEVELS } from "./runtime/log.ts";
 import { maskSecrets } from "./runtime/safeText.ts";
+import { isSchemaName } from "./store/schema.ts";
 
 export interface FollowedAccount {
   address: string;
@@ -198,6 +199,19 @@ const ROWS = {
     secret: true,
     parse: database,
     fallback: "./.hlsync/db",
+  },
+  schema: {
+    flag: "--schema <name>",
+    env: ["HLSYNC_SCHEMA"],
+    help: "schema of the tables and views hl_*",
+    parse: (value: string): string => {
+      if (!isSchemaName(value))
+        throw new Error(
+          "expected lower-case letters, digits and _, not a name of the server's or hl_internal",
+        );
+      return value;
+    },
+    fallback: "public",
   },
   db: {
     flag: "--no-db",

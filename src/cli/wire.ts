@@ -48,7 +48,8 @@ export async function openDatabase({
   signal,
   lifecycle,
 }: Context): Promise<OpenDatabase> {
-  if (isUrl(options.database)) return connected(options.database, {}, lifecycle);
+  const { schema } = options;
+  if (isUrl(options.database)) return connected(options.database, { schema }, lifecycle);
   const opening = openEmbedded(resolve(options.database), { clock, log, signal });
   // Added while it opens, so that a signal meanwhile leaves no server behind.
   const server = lifecycle.add({
@@ -58,7 +59,7 @@ export async function openDatabase({
   });
   const embedded = await opening;
   const { url } = embedded;
-  const opened = connected(url, { environment: NO_ENVIRONMENT }, lifecycle);
+  const opened = connected(url, { environment: NO_ENVIRONMENT, schema }, lifecycle);
   const close = async () => {
     await opened.close();
     await server.stop();
@@ -68,7 +69,7 @@ export async function openDatabase({
 
 function connected(
   url: string,
-  options: Pick<PostgresOptions, "environment">,
+  options: Pick<PostgresOptions, "environment" | "schema">,
   lifecycle: Lifecycle,
 ): OpenDatabase {
   const connect = (more: PostgresOptions = {}) =>

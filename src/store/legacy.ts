@@ -27,7 +27,7 @@ export async function strangersAmong(database: Queryable, wanted: readonly strin
   const there = await database.query<Stranger & Record<string, unknown>>(
     `select c.relname as name, c.relkind = 'r' and c.relname = any ($2) as "isLegacy"
      from pg_catalog.pg_class c
-     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+     where c.relnamespace = to_regnamespace('public') and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
        and c.relname = any ($1)
      order by 1`,
     [wanted, LEGACY_TABLES],
@@ -77,7 +77,7 @@ export async function movesAside(
   const taken = new Set(
     (
       await database.query<{ name: string }>(
-        "select relname as name from pg_catalog.pg_class where relnamespace = 'public'::regnamespace",
+        "select relname as name from pg_catalog.pg_class where relnamespace = to_regnamespace('public')",
       )
     ).map(({ name }) => name),
   );
@@ -94,7 +94,7 @@ export async function movesAside(
   const indexes = await database.query<{ name: string }>(
     `select i.relname as name from pg_catalog.pg_index x join pg_catalog.pg_class i on i.oid = x.indexrelid
      join pg_catalog.pg_class c on c.oid = x.indrelid
-     where c.relnamespace = 'public'::regnamespace and c.relname = any ($1) order by 1`,
+     where c.relnamespace = to_regnamespace('public') and c.relname = any ($1) order by 1`,
     [names],
   );
   const sql = [
@@ -123,8 +123,8 @@ const PAGES_AT_ONCE = 64;
 /** All rows in the order in which they lie, every value as text. */
 export async function* legacyRows(database: Queryable, table: string): AsyncGenerator<LegacyRow[]> {
   const [size] = await database.query<{ pages: number }>(
-    "select pg_relation_size($1::regclass) / current_setting('block_size')::int as pages",
-    [`public.${quoted(table)}`],
+    "select pg_relation_size(('public.' || quote_ident($1))::regclass) / current_setting('block_size')::int as pages",
+    [table],
   );
   for (let page = 0; page < size!.pages; page += PAGES_AT_ONCE) {
     const rows = await database.query<{ row: LegacyRow }>(

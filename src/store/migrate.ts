@@ -15,6 +15,7 @@ import type { Database } from "./database.ts";
 import { knownDefinitions } from "./definitions.ts";
 import { type Stranger, strangersAmong, strangersError } from "./legacy.ts";
 import { NO_PRIVILEGE } from "./postgres.ts";
+import { inSchema, PUBLIC } from "./schema.ts";
 
 /** A migration may have to go through all of a long history. */
 const WITHIN_MS = 3_600_000;
@@ -42,6 +43,7 @@ do $$ begin
 end $$;`;
 // `create schema if not exists` asks for the right to create schemas even where there is nothing to create.
 const BOOTSTRAP = `do $$ begin
+  if not exists (select from pg_catalog.pg_namespace where nspname = 'public') then create schema public; end if;
   if not exists (select from pg_catalog.pg_namespace where nspname = 'hl_internal') then create schema hl_internal; end if;
 end $$;
 create table if not exists hl_internal.migrations (
@@ -118,14 +120,29 @@ interface Applied {
 }
 
 async function appliedTo(database: Database): Promise<Applied> {
-  const [server] = await database.query<{ version: number; ready: boolean; recorded: boolean }>(
-    `select current_setting('server_version_num')::int / 10000 as version,
+  const [server] = await database.query<{
+    version: number;
+    ready: boolean;
+    recorded: boolean;
+    /** Where an earlier start made the tables. */
+    madeIn: string | null;
+    isHere: boolean | null;
+  }>(
+    `with made as (
+       select n.nspname from pg_catalog.pg_proc p join pg_catalog.pg_type t on t.oid = p.prorettype
+       join pg_catalog.pg_namespace n on n.oid = t.typnamespace
+       where p.pronamespace = to_regnamespace('hl_internal') and p.proname = 'join_fills')
+     select (select nspname::text from made) as "madeIn", (select nspname = 'public' from made) as "isHere", current_setting('server_version_num')::int / 10000 as version,
        to_regclass('hl_internal.migrations') is not null as ready,
        to_regclass('hl_internal.definitions') is not null as recorded`,
   );
   if (server && server.version < OLDEST_SERVER)
     throw new MigrationError(
       `${database.describe()} is PostgreSQL ${server.version}: hlsync needs ${OLDEST_SERVER} or newer`,
+    );
+  if (server?.isHere === false)
+    throw new MigrationError(
+      `the tables of hlsync are in schema ${server.madeIn} of ${database.describe()}: --schema ${server.madeIn}, or another database`,
     );
   if (!server?.ready) return { migrations: [], definitions: null };
   if (!server.recorded)
@@ -261,6 +278,7 @@ export async function migrate(database: Database, before = ""): Promise<string[]
 }
 
 /** Everything as one script for `psql` or an SQL editor; hlsync finds it applied afterwards. */
-export function printMigrations(): string {
-  return `begin;\n\n${scriptOf({ migrations: knownMigrations(), definitions: true })}\n\ncommit;\n`;
+export function printMigrations(schema = PUBLIC): string {
+  const script = scriptOf({ migrations: knownMigrations(), definitions: true });
+  return `begin;\n\n${inSchema(script, schema)}\n\ncommit;\n`;
 }

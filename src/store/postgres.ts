@@ -16,6 +16,7 @@ import { orAborted } from "../runtime/abort.ts";
 import { type BackendKey, cancelStatement } from "./cancel.ts";
 import { clientTo, cut } from "./client.ts";
 import type { Database, Patience, Row } from "./database.ts";
+import { inSchema, PUBLIC } from "./schema.ts";
 import { type Environment, parseTarget, type Target } from "./target.ts";
 
 export interface PostgresOptions {
@@ -27,6 +28,8 @@ export interface PostgresOptions {
   statementTimeoutMs?: number;
   /** Queries that may wait for a connection; the next one is refused with `BusyError`. */
   waitingMax?: number;
+  /** Where the hl_* objects are, instead of `public`. */
+  schema?: string;
   /** Where `PG…` variables are looked up; the process's own if absent. */
   environment?: Environment;
 }
@@ -114,6 +117,7 @@ class PostgresDatabase implements Database {
   readonly #connectTimeoutMs: number;
   readonly #statementTimeoutMs: number;
   readonly #waitingMax: number;
+  readonly #schema: string;
   /** Connections, those that are being made included. */
   readonly #clients = new Set<pg.Client>();
   /** Those with a statement under way. */
@@ -128,6 +132,7 @@ class PostgresDatabase implements Database {
     this.#connectTimeoutMs = options.connectTimeoutMs ?? 10_000;
     this.#statementTimeoutMs = options.statementTimeoutMs ?? 60_000;
     this.#waitingMax = options.waitingMax ?? Number.POSITIVE_INFINITY;
+    this.#schema = options.schema ?? PUBLIC;
     const clients = this.#clients;
     const isPlain = () => this.#isPlain;
     this.#pool = new pg.Pool({
@@ -170,7 +175,7 @@ class PostgresDatabase implements Database {
     client.on("error", onError);
     this.#asked.add(client);
     try {
-      const statement = client.query<R>(sql, params as unknown[] | undefined);
+      const statement = client.query<R>(inSchema(sql, this.#schema), params as unknown[] | undefined);
       const result: pg.QueryResult<R> | pg.QueryResult<R>[] = await orAborted(statement, giveUp.signal);
       return Array.isArray(result) ? (result.at(-1)?.rows ?? []) : result.rows;
     } catch (error) {

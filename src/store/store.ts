@@ -461,9 +461,9 @@ function upkeep(
 
     async counts() {
       const readable = await rows<{ table: string }>(
-        `select name as "table" from unnest($1::text[], $2::text[]) with ordinality as t (name, qualified, place)
-         where has_table_privilege(qualified, 'select') order by place`,
-        [COUNTED, COUNTED.map(qualified)],
+        `select name as "table" from unnest($1::text[]) with ordinality as t (name, place)
+         where has_table_privilege(case when name like '%.%' then name else 'public.' || name end, 'select') order by place`,
+        [COUNTED],
       );
       const counted = readable.map(
         ({ table }) => `select '${table}' as "table", count(*) as rows from ${qualified(table)}`,

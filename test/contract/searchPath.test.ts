@@ -103,7 +103,7 @@ describe("statements", { timeout: 240_000 }, () => {
   });
 
   /** Every command that reads or changes the database, with what it is called with. */
-  async function runAll(url: string): Promise<void> {
+  async function runAll(url: string, schema = "public"): Promise<void> {
     const calls: [Command, Partial<Record<OptionName, string>>, string[], number[]][] = [
       [migrateCommand, {}, [], [0]],
       [migrateCommand, { check: "true" }, [], [0]],
@@ -123,12 +123,13 @@ describe("statements", { timeout: 240_000 }, () => {
       [verify, { account: ACCOUNT, apiUrl: exchange.apiUrl }, [], [0, 4]],
     ];
     for (const [command, flags, args, codes] of calls) {
-      const { code, error } = await runInProcess(command, { database: url, ...flags }, args);
+      const { code, error } = await runInProcess(command, { database: url, schema, ...flags }, args);
       assert.ok(codes.includes(code), `${command.name} ${args.join(" ")}: ${code} ${error}`);
       assert.doesNotMatch(error, /does not exist|trap/, command.name);
     }
     const { lines } = await runInProcess(doctor, {
       database: url,
+      schema,
       account: ACCOUNT,
       apiUrl: exchange.apiUrl,
       json: "true",
@@ -139,8 +140,8 @@ describe("statements", { timeout: 240_000 }, () => {
     assert.deepEqual(bad, []);
   }
 
-  async function readAll(url: string): Promise<void> {
-    const db = openPostgres(url, { maxConnections: 2 });
+  async function readAll(url: string, schema = "public"): Promise<void> {
+    const db = openPostgres(url, { maxConnections: 2, schema });
     try {
       const page = {
         fromMs: 0,
@@ -208,6 +209,46 @@ describe("statements", { timeout: 240_000 }, () => {
         for (const one of [db, plain]) await one.close();
       }
     });
+
+  it("do the same in another schema, and leave public alone", async () => {
+    const [db, plain] = [await server.newDatabase({ migrated: false }), await server.newDatabase()];
+    await makeProject(db.database, "old");
+    await db.database.query(
+      "create table public.hl_fills (mine text); insert into public.hl_fills values ('mine')",
+    );
+    const schema = "user";
+    const elsewhere = openPostgres(db.url, { maxConnections: 2, schema });
+    try {
+      const migrated = await runInProcess(migrateCommand, { database: db.url, schema });
+      assert.equal(migrated.code, 0, migrated.error);
+      for (const store of [openStore(elsewhere), plain.store]) {
+        await store.openAccount(ACCOUNT, null, T - DAY_MS);
+        await store.apply(batch);
+      }
+      assert.deepEqual(await contentOf(elsewhere), await contentOf(plain.database));
+      await readAll(db.url, schema);
+      await runAll(db.url, schema);
+      const other = await runInProcess(status, { database: db.url });
+      assert.equal(other.code, 3);
+      assert.match(other.error, /are in schema user of .*: --schema user/);
+      const open = await db.database.query("select * from hl_internal.open_beyond_access()");
+      assert.deepEqual(open, []);
+      assert.equal((await runInProcess(uninstall, { database: db.url, schema, yes: "true" })).code, 0);
+      const left = await db.database.query(
+        `select n.nspname || '.' || c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
+         where c.relname like 'hl\\_%'`,
+      );
+      assert.deepEqual(left, [{ name: "public.hl_fills" }]);
+      assert.deepEqual(await db.database.query("select * from public.hl_fills"), [{ mine: "mine" }]);
+      // The script for an SQL editor makes the same.
+      const { lines } = await runInProcess(migrateCommand, { schema, print: "true" });
+      await db.database.query(lines.join("\n"), undefined, { timeoutMs: 60_000 });
+      assert.equal((await runInProcess(migrateCommand, { database: db.url, schema, check: "true" })).code, 0);
+    } finally {
+      await elsewhere.close();
+      for (const one of [db, plain]) await one.close();
+    }
+  });
 
   it("need no more than a role that owns its schema: migrate, sync, doctor, access, uninstall", async () => {
     const db = await server.newDatabase({ migrated: false });

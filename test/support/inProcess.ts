@@ -23,7 +23,7 @@ export async function runInProcess(
   const lifecycle = new Lifecycle(systemClock, silentLog);
   const lines: string[] = [];
   try {
-    const options = resolveOptions([...command.options, ...COMMON_OPTIONS], {
+    const options = resolveOptions([...command.options, "schema", ...COMMON_OPTIONS], {
       ...{ flags, env: {}, dotEnv: null },
       readFile: () => "",
     });

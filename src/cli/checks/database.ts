@@ -197,7 +197,8 @@ function pendingWords(pending: readonly string[], isMigrated: boolean, isOwner: 
 async function creationFinding(database: Database, { role, name }: ServerFacts): Promise<Finding> {
   const [row] = await database.query<{ schemas: boolean; tables: boolean }>(
     `select has_database_privilege(current_database(), 'create') or to_regnamespace('hl_internal') is not null as schemas,
-       has_schema_privilege('public', 'create') as tables`,
+       coalesce((select has_schema_privilege(n.oid, 'create') from pg_catalog.pg_namespace n where n.nspname = 'public'),
+                has_database_privilege(current_database(), 'create')) as tables`,
   );
   const { schemas, tables } = row!;
   if (schemas && tables) return ok("grants", `${role} may make the schema`);

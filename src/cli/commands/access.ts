@@ -5,6 +5,7 @@
 import { ConfigError } from "../../errors.ts";
 import { isAddress } from "../../protocol/schemas.ts";
 import type { Database } from "../../store/database.ts";
+import { inSchema } from "../../store/schema.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
 import { openMigrated } from "../wire.ts";
 
@@ -21,7 +22,7 @@ interface Change {
 async function carryOut(context: Context, { sql, says }: Change): Promise<number> {
   const { options, print } = context;
   if (options.print) {
-    context.printScript(`${sql};`);
+    context.printScript(`${inSchema(sql, options.schema)};`);
     return EXIT.ok;
   }
   const { database } = await openMigrated(context);

@@ -11,6 +11,7 @@ import { NETWORKS, type Network } from "../../protocol/limits.ts";
 import { systemRandom } from "../../runtime/random.ts";
 import { visible } from "../../runtime/safeText.ts";
 import { hasEmbeddedDatabase } from "../../store/embeddedFolder.ts";
+import { inSchema } from "../../store/schema.ts";
 import type { VenueInfo } from "../../sync/ports.ts";
 import { ACCOUNT_WEIGHT, checkAccount } from "../checks/accounts.ts";
 import { budgetFinding } from "../checks/budget.ts";
@@ -36,7 +37,12 @@ export const doctor: Command = {
   async run(context) {
     const { options, print, signal } = context;
     const found: Finding[] = [];
-    const tell = (findings: readonly Finding[]) => {
+    const tell = (told: readonly Finding[]) => {
+      // Remedies name the schema that is meant.
+      const findings = told.map((one) => ({
+        ...one,
+        ...{ says: inSchema(one.says, options.schema), fix: one.fix && inSchema(one.fix, options.schema) },
+      }));
       found.push(...findings);
       for (const finding of findings)
         for (const line of options.json ? [jsonOf(finding)] : linesOf(finding, context.color)) print(line);

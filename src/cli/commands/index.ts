@@ -30,9 +30,17 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
 
 /** One command, or null when none has this name. */
 export async function loadCommand(name: string): Promise<Command | null> {
-  return Object.hasOwn(LOADERS, name) ? LOADERS[name]!() : null;
+  return Object.hasOwn(LOADERS, name) ? withSchema(await LOADERS[name]!()) : null;
 }
+
+/** Whoever is told the database may be told the schema in it. */
+const withSchema = (command: Command): Command => ({
+  ...command,
+  options: command.options.flatMap((name) =>
+    name === "database" ? (["database", "schema"] as const) : [name],
+  ),
+});
 
 /** All, in the order of `--help`. */
 export const loadCommands = (): Promise<Command[]> =>
-  Promise.all(Object.values(LOADERS).map((load) => load()));
+  Promise.all(Object.values(LOADERS).map(async (load) => withSchema(await load())));

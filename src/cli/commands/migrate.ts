@@ -14,7 +14,7 @@ export const migrate: Command = {
     const say = (migrations: string[], text: string) =>
       print(options.json ? JSON.stringify({ type: "migrate", check: options.check, migrations }) : text);
     if (options.print) {
-      context.printScript(printMigrations());
+      context.printScript(printMigrations(options.schema));
       return EXIT.ok;
     }
     if (options.check && !isUrl(options.database) && !hasEmbeddedDatabase(options.database)) {
