@@ -33,7 +33,7 @@ const AT_ONCE = 4;
 
 /** Failed once. */
 const KEPT: Partial<Record<SessionMode, readonly number[]>> = {
-  standard: [3040],
+  standard: [3040, 5071],
   unified: [1028],
   "portfolio margin": [1056],
 };

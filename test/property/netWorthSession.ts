@@ -313,7 +313,8 @@ class Session {
       loan("withdraw", random.next() < 0.5),
       loan("borrow", random.next() < 0.7),
       loan("borrow", true),
-      loan("repay", true),
+      // All of it.
+      () => this.#act("repay", { type: "borrowLend", operation: "repay", token: 0, amount: null }),
       loan("repay", random.next() < 0.5),
     ])();
   }
@@ -415,9 +416,13 @@ class Session {
   #moveMeanwhile(): void {
     this.#pass(1);
     const time = this.#venue.nowMs;
-    const amount = usd(this.#random, 1, 900);
-    if (this.#mode === "vault") this.#moveVault(0.61);
-    else if (this.#random.next() < 0.5)
+    // How often hlsync asks must not change what happens afterwards.
+    const random = seededRandom(`meanwhile ${this.#user} ${time}`);
+    const amount = usd(random, 1, 900);
+    const vaultAddress = this.#vault;
+    if (this.#mode === "vault")
+      this.#act("in", { type: "vaultTransfer", isDeposit: true, vaultAddress, usd: 25_000_000 }, OTHER);
+    else if (random.next() < 0.5)
       this.#act("in meanwhile", { type: "usdSend", destination: this.#user, amount, time }, OTHER);
     else this.#act("out meanwhile", { type: "withdraw3", destination: this.#user, amount, time });
     this.#pass(1);

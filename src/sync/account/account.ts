@@ -360,9 +360,10 @@ export class Account {
       await this.#writeSnapshot(signal);
     };
     // Side by side from the start: a promise that fails while nothing waits for it ends the process.
-    const settled = states.then(({ lacking, read: seen }) =>
-      allOf([this.#lookAgain(lacking, fills, rest), finish(seen)]),
-    );
+    const settled = states.then(async ({ lacking, failure, read: seen }) => {
+      await allOf([this.#lookAgain(lacking, fills, rest), finish(seen)]);
+      if (failure) throw failure.reason;
+    });
     const failed = await Promise.all([
       fills.then(([error]) => {
         if (name === "heal" && error === null) this.endHeal();
@@ -408,8 +409,9 @@ export class Account {
   async #readPart(part: Part, asking: Asking): Promise<void> {
     if (part === "orders") return this.#orders.read(this.#usedDexes(), this.#claimableToMs, asking);
     if (part !== "states") return this.#readPresent(part, asking, this.#deps.options.quickOverlapMs);
-    await this.#readStates(true, asking);
+    const { failure } = await this.#readStates(true, asking);
     await this.#writeSnapshot(asking.signal);
+    if (failure) throw failure.reason;
   }
 
   /** Proves what the reading of these streams a moment ago could not yet claim. */
@@ -571,7 +573,7 @@ export class Account {
   async #readStates(
     isThorough: boolean,
     asking: Asking,
-  ): Promise<{ lacking: StatePart[]; read: ReadonlySet<string> }> {
+  ): Promise<StatesRead & { read: ReadonlySet<string> }> {
     const { dexes, log } = this.#deps;
     if (isThorough)
       await dexes.renew(ask(asking)).catch((error: unknown) => {
@@ -581,8 +583,7 @@ export class Account {
     const read = this.#states.toRead(isThorough);
     const parts: StatePart[] = [...read.map(perpPart), { kind: "spot", dex: "" }];
     const mode = this.#states.isModeOld ? [this.#askMode(asking)] : [];
-    const lacking = await this.#readParts(parts, asking, mode);
-    return { lacking, read: new Set(read) };
+    return { ...(await this.#readParts(parts, asking, mode)), read: new Set(read) };
   }
 
   /** The states of dexes of which only this reading told that something of the account is there. True when there are any. */
@@ -606,12 +607,12 @@ export class Account {
     if (answer) this.#states.noteAbstraction(answer.result.value);
   }
 
-  /** Reads these states and commits those that were answered, at once; then throws the first failure, if any. */
+  /** Reads these states and commits those that were answered, at once; then throws the first failure of a part in use, if any. */
   async #readParts(
     parts: readonly StatePart[],
     asking: Asking,
     others: Promise<void>[] = [],
-  ): Promise<StatePart[]> {
+  ): Promise<StatesRead> {
     const { info, account, dexes } = this.#deps;
     const batch: Batch = { positions: [], balances: [], states: [] };
     const note = (subject: string, unread: Unread[]) =>
@@ -636,10 +637,13 @@ export class Account {
     };
     const done = await Promise.allSettled([...parts.map(read), ...others]);
     const { lacking = [] } = await this.commit(batch, this.#deps.clock.now());
-    const failed = done.find((one) => one.status === "rejected");
-    if (failed) throw failed.reason;
+    const failures = done.flatMap((one, at) =>
+      one.status === "rejected" ? [{ reason: one.reason as unknown, dex: parts[at]?.dex ?? "" }] : [],
+    );
+    const needed = failures.find(({ dex }) => this.#states.isUsed(dex));
+    if (needed) throw needed.reason;
     if (this.#states.isComplete) this.#snapshots.noteComplete();
-    return lacking;
+    return { lacking, failure: failures[0] ?? null };
   }
 
   /** What a state lacked is settled by its fills, or by a second state (ADR 0005). */
@@ -777,6 +781,14 @@ export class Account {
     const claim = { account: this.address, grade: "streamed", fromMs, toMs, reason: null } as const;
     return TRACKED_STREAMS.map((stream) => ({ ...claim, stream }));
   }
+}
+
+/** What came of reading states. */
+interface StatesRead {
+  /** Parts that lacked something we hold. */
+  lacking: StatePart[];
+  /** Of a dex on which nothing of the account is known to be: the snapshot is made, and says that this part is not known. */
+  failure: { reason: unknown } | null;
 }
 
 /** In which history the missing row is. */

@@ -42,6 +42,11 @@ export class StateBook {
   #abstraction: string | null = null;
   #abstractionAtMs = Number.NEGATIVE_INFINITY;
   readonly #used = new Set<string>([""]);
+  /**
+   * Dexes that were listed at the first reading and of which no state was read yet: money may lie there that no row tells.
+   * Null before that reading. What is deployed later is empty until a row names it.
+   */
+  #unseen: Set<string> | null = null;
   /** Dexes on which the database held a position open when it was read. */
   readonly #held = new Set<string>();
   /** Since when the venue neither lists a dex nor answers for it. */
@@ -86,11 +91,16 @@ export class StateBook {
     this.#held.add(dex);
   }
 
-  /** Dexes whose state is to be read: those in use, those listed when `all`, and unlisted ones with an open position. */
+  /** Dexes whose state is to be read: those that may hold something, those listed when `all`, unlisted ones with a position. */
   toRead(all: boolean): string[] {
     const { names } = this.#deps.dexes;
+    if (all) this.#unseen ??= new Set(names);
     const unlisted = [...this.#held].filter((dex) => !names.includes(dex));
-    return [...names.filter((dex) => all || this.isUsed(dex)), ...unlisted];
+    return [...names.filter((dex) => all || this.#mayHold(dex)), ...unlisted];
+  }
+
+  #mayHold(dex: string): boolean {
+    return this.isUsed(dex) || this.#unseen?.has(dex) === true;
   }
 
   isUsed(dex: string): boolean {
@@ -114,6 +124,7 @@ export class StateBook {
     check.noteState(dex, asOfMs, new Map(positions.map(({ coin, szi }) => [coin, szi])), receivedAtMs);
     if (!tellsTotals(state)) return whole;
     this.#perps.set(dex, state.value);
+    this.#unseen?.delete(dex);
     health.noteState(dex, receivedAtMs);
     if (!isZero(state.value.marginSummary.accountValue)) this.noteUsed(dex);
     const rawUsd = this.#isPooled ? null : state.value.marginSummary.totalRawUsd;
@@ -129,6 +140,7 @@ export class StateBook {
     else if (sinceMs < venueMs) {
       // The second witness: its money is no part of the account any more.
       this.#perps.delete(dex);
+      this.#unseen?.delete(dex);
       this.#used.delete(dex);
       this.#held.delete(dex);
     }
@@ -175,7 +187,7 @@ export class StateBook {
       mode: this.mode,
       perps: this.#perps,
       spot: this.#spot,
-      dexesInUse: new Set(dexes.names.filter((dex) => this.isUsed(dex))),
+      dexesInUse: new Set(dexes.names.filter((dex) => this.#mayHold(dex))),
       venueTimeMs,
       venueNowMs,
     };

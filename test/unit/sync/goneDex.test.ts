@@ -75,6 +75,27 @@ async function followed() {
   return { venue, account, poll, untilListed, told };
 }
 
+describe("a perp dex whose state was never read", () => {
+  it("is asked for at the next reading, and until then the equity is null: money may lie there", async () => {
+    const { venue, account, poll } = await followed();
+    venue.xyz = new TransportError("HTTP 500", { status: 500 });
+    await poll();
+    await poll();
+    assert.deepEqual(
+      account.failures.map(({ part }) => part),
+      ["states"],
+    );
+    const { accountValue, accountValueReason, netWorth } = account.look().snapshot!;
+    assert.deepEqual([accountValue, netWorth], [null, null]);
+    assert.equal(accountValueReason, "the state of xyz is not known yet");
+    venue.xyz = null;
+    // No thorough reading is needed.
+    await poll();
+    assert.equal(account.look().snapshot?.accountValue, "1000");
+    assert.equal(account.look().snapshot?.netWorth, "1000");
+  });
+});
+
 describe("a perp dex that leaves the list", () => {
   it("holds nothing once the venue does not answer for it either, time by time; then it is asked no more", async () => {
     const { venue, account, poll, told } = await followed();
