@@ -187,7 +187,7 @@ describe("stopping", { timeout: 300_000 }, () => {
     it("demo", async () => {
       const path = join(folder.path, "demo");
       const process = start(["demo", "--database", path, "--listen", "127.0.0.1:0"]);
-      await process.line((line) => (/every committed change/.test(line) ? line : undefined));
+      await process.line((line) => (/Ctrl-C stops/.test(line) ? line : undefined));
       await stops(process, [0], "SIGINT");
       assert.equal(serverOf(path), null);
     });
