@@ -152,7 +152,7 @@ async function readPage<P extends WindowParams, T>(
 }
 
 /** Rows of a time that has not come are not believed: each is lost, in its place. */
-function withoutFuture<T>({ rows, unread }: ReadRows<T>, latestMs: number): ReadRows<T> {
+export function withoutFuture<T>({ rows, unread }: ReadRows<T>, latestMs: number): ReadRows<T> {
   const isFuture = (raw: unknown) =>
     toldTimesMs([{ kind: "row", raw, reason: "" }]).some((ms) => ms > latestMs);
   if (!rows.some(({ raw }) => isFuture(raw))) return { rows, unread };
@@ -204,8 +204,8 @@ export function placed(unread: readonly Unread[], readMs: readonly number[], ask
   });
 }
 
-export const REFUSED = "the database refused a row of this time: it is kept in quarantine";
-const NOT_UNDERSTOOD = "a row of this time could not be understood: it is kept in quarantine";
+export const REFUSED = "the database refused a row of this time: it is kept or counted in quarantine";
+const NOT_UNDERSTOOD = "a row of this time could not be understood: it is kept or counted in quarantine";
 
 /**
  * What a reading of [fromMs, toMs] shows: all of it proven but for the milliseconds of rows that could not be read, and

@@ -64,6 +64,9 @@ function rawText(raw: unknown): string {
 }
 
 /** What may go into quarantine in one minute, of all accounts of a process. */
+/** The reason of the one row that stands for the excess of a minute. */
+export const ONLY_COUNTED = "too many in this minute: only counted";
+
 export const QUARANTINE_LIMITS = {
   /** A page of a history has 2000 rows; a change of the venue's that spoils all of them need not be kept as often. */
   rows: 1_000,
@@ -115,7 +118,7 @@ export class QuarantineBudget {
   #summary(nowMs: number): Pick<QuarantineRow, "reason" | "raw" | "seenAtMs"> {
     this.#lastMs = Math.max(this.#lastMs + 1, nowMs);
     return {
-      reason: "too many in this minute: only counted",
+      reason: ONLY_COUNTED,
       raw: new Date(this.#minute * MINUTE_MS).toISOString(),
       seenAtMs: this.#lastMs,
     };

@@ -43,4 +43,12 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
     seed: 3000006,
     bug: "replaying the quarantine stored rows of a time that had not come",
   },
+  {
+    seed: 5000174,
+    bug: "of a list whose oldest order was stamped two days ahead, all time up to then was called no longer listed",
+  },
+  {
+    seed: 5000172,
+    bug: "a row that was only counted, for there were too many in its minute, was said to be kept in quarantine",
+  },
 ];

@@ -168,6 +168,7 @@ export class Account {
       store,
       check: this.check,
       book: this.#book,
+      latestRowMs: () => this.#latestRowMs,
       commit: (batch, receivedAtMs) => this.commit(batch, receivedAtMs),
       onListed: (dex, rows) => this.#noteListed(dex, rows, true),
     });

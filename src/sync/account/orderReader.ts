@@ -9,7 +9,7 @@ import { isWhole, lostRows } from "../../protocol/decode.ts";
 import { INFO } from "../../protocol/infoRequests.ts";
 import { HORIZON } from "../../protocol/limits.ts";
 import { hasPassed } from "../../runtime/due.ts";
-import { claimsOf, placed, quarantineRows, toldTimesMs } from "../backfill.ts";
+import { claimsOf, placed, quarantineRows, toldTimesMs, withoutFuture } from "../backfill.ts";
 import { type Interval, intersect, subtract, union } from "../coverage.ts";
 import type { Address, Applied, Batch, OrderEventRow, Source } from "../events.ts";
 import { FORGOTTEN, openOrderRows, orderEventRow, unknownOrderRow } from "../normalize.ts";
@@ -45,6 +45,8 @@ interface OrderReaderDeps {
   store: Store;
   check: SelfCheck;
   book: CoverageBook;
+  /** A row that is younger is stamped wrongly. */
+  latestRowMs(): number;
   commit(batch: Batch, receivedAtMs: number): Promise<Applied>;
   /** A whole list of one dex was read. */
   onListed(dex: string, rows: OrderEventRow[]): void;
@@ -103,13 +105,16 @@ export class OrderReader {
     const { info, account, book, commit } = this.#deps;
     const answer = await info.request(INFO.historicalOrders, { user: account }, { priority, signal });
     const origin = { account, source, seenAtMs: answer.receivedAtMs };
-    const orderEvents = answer.result.rows.map((row) => orderEventRow(origin, row));
+    const latestMs = this.#deps.latestRowMs();
+    const result = withoutFuture(answer.result, latestMs);
+    const orderEvents = result.rows.map((row) => orderEventRow(origin, row));
     const rowTimes = orderEvents.map((row) => row.statusTimeMs);
-    const unread = placed(answer.result.unread, rowTimes, { fromMs: book.sinceMs, toMs: Infinity });
-    const times = [...rowTimes, ...toldTimesMs(unread)];
+    const unread = placed(result.unread, rowTimes, { fromMs: book.sinceMs, toMs: latestMs });
+    const times = [...rowTimes, ...toldTimesMs(unread).filter((ms) => ms <= latestMs)];
     const isFull = orderEvents.length + lostRows(unread).length >= HORIZON.orders;
-    // The oldest millisecond of a full list may be cut.
-    const fromMs = times.length === 0 ? book.sinceMs : Math.min(...times) + (isFull ? 1 : 0);
+    // The oldest millisecond of a full list may be cut. Where the list begins is no claim on time that was not read.
+    const oldestMs = Math.min(...times) + (isFull ? 1 : 0);
+    const fromMs = times.length === 0 ? book.sinceMs : Math.min(oldestMs, claimableToMs + 1);
     const coverage = claimsOf(account, "orders", { fromMs, toMs: claimableToMs }, unread);
     const beyond = subtract([{ fromMs: book.sinceMs, toMs: fromMs - 1 }], book.known("orders", "proven"));
     const watched = intersect(beyond, book.known("orders", "streamed"));

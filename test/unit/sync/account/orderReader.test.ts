@@ -50,6 +50,7 @@ function read(answers: Answers, over: Partial<Store> = {}) {
     store: { ...emptyStore(), ...over },
     check,
     book,
+    latestRowMs: () => NOW + 3_600_000,
     commit: async (batch) => {
       committed.push(batch);
       check.noteOrderEvents(batch.orderEvents ?? [], NOW);
@@ -146,6 +147,30 @@ describe("the newest transitions", () => {
       ["proven", NOW - 1_998, NOW],
       ["unprovable", NOW - 5_000, NOW - 1_999],
     ]);
+  });
+
+  it("claim and deny no time that has not come where a transition is stamped in the future, alone or among others", async () => {
+    const future = { ...told(1, "open"), statusTimestamp: NOW + 172_800_000 };
+    const alone = read({ historicalOrders: [future] });
+    await alone.reader.read([""], NOW, ASKING);
+    assert.deepEqual(alone.claims(), [["unprovable", 0, NOW]]);
+    const among = read({ historicalOrders: [told(3, "open", NOW - 5), future, told(2, "open", NOW - 9)] });
+    await among.reader.read([""], NOW, ASKING);
+    assert.deepEqual(
+      among.rows().map(({ orderId }) => orderId),
+      [3, 2],
+    );
+    assert.ok(among.claims().every(([, , toMs]) => Number(toMs) <= NOW));
+    assert.deepEqual(
+      among.committed.flatMap(({ quarantine = [] }) => quarantine.map(({ subject }) => subject)),
+      ["historicalOrders"],
+    );
+  });
+
+  it("deny no time that was not read where all that is listed is younger", async () => {
+    const { reader, claims } = read({ historicalOrders: [told(1, "open", NOW + 50)] });
+    await reader.read([""], NOW, ASKING);
+    assert.deepEqual(claims(), [["unprovable", 0, NOW]]);
   });
 
   it("say what was at least watched live", async () => {
