@@ -3,6 +3,7 @@
  * number of rows at a time. Account tables are kept for ever. A failure is tried again at the next turn.
  */
 import { OUTBOX_DAYS } from "../outputs/outbox.ts";
+import { repeat } from "../runtime/repeat.ts";
 import { openStore, type Retention } from "../store/store.ts";
 import type { StartOutput } from "./outputs.ts";
 
@@ -12,24 +13,18 @@ const EVERY_MS = 3_600_000;
 
 export const retentionOutput: StartOutput = async ({ context: { clock, log }, own }) => {
   const store = openStore(own);
-  let cancel = () => {};
-  let turn: Promise<void> = Promise.resolve();
-  const schedule = () => {
-    cancel = clock.after(EVERY_MS, () => {
-      turn = store
-        .prune(RETENTION, clock.now())
-        .then((gone) => log.debug("old rows deleted", gone))
-        .catch((error: unknown) => log.warn("old rows could not be deleted, will try again", { error }))
-        .finally(schedule);
-    });
-  };
-  schedule();
+  const abort = new AbortController();
+  const turns = repeat(clock, EVERY_MS, abort.signal, () =>
+    store
+      .prune(RETENTION, clock.now())
+      .then((gone) => log.debug("old rows deleted", gone))
+      .catch((error: unknown) => log.warn("old rows could not be deleted, will try again", { error })),
+  );
   return {
     name: "retention",
     async stop() {
-      cancel();
-      await turn;
-      cancel();
+      abort.abort();
+      await turns;
     },
   };
 };

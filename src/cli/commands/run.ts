@@ -4,6 +4,7 @@
  */
 import { countLine, historyLine, jsonLine, textLine } from "../../outputs/console.ts";
 import { untilAborted } from "../../runtime/abort.ts";
+import { repeat } from "../../runtime/repeat.ts";
 import type { Progress } from "../../sync/account/account.ts";
 import type { Committed } from "../../sync/engine.ts";
 import { checkAlerts } from "../alertsOutput.ts";
@@ -72,13 +73,10 @@ const COUNTS_MS = 60_000;
 /** What happened, as one line a minute, until the program stops. */
 function counter({ print, clock, signal }: Context): (committed: Committed) => void {
   const counts = new Map<string, number>();
-  const tell = () => {
-    if (signal.aborted) return;
+  void repeat(clock, COUNTS_MS, signal, () => {
     print(countLine(counts, clock.now()));
     counts.clear();
-    clock.after(COUNTS_MS, tell);
-  };
-  clock.after(COUNTS_MS, tell);
+  });
   return ({ applied }) => {
     for (const { type } of applied.events) counts.set(type, (counts.get(type) ?? 0) + 1);
   };

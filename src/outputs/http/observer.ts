@@ -8,6 +8,7 @@
 import { errorText } from "../../errors.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Log } from "../../runtime/log.ts";
+import { repeat } from "../../runtime/repeat.ts";
 import type { Queryable } from "../../store/database.ts";
 import {
   type Completeness,
@@ -136,13 +137,8 @@ export class Observer {
     return this.#outputs;
   }
 
-  async #every(ms: number, ask: () => Promise<void>): Promise<void> {
-    const { clock } = this.#parts;
-    const { signal } = this.#abort;
-    while (!signal.aborted) {
-      await clock.sleep(ms, signal).catch(() => {});
-      if (!signal.aborted) await ask();
-    }
+  #every(ms: number, ask: () => Promise<void>): Promise<void> {
+    return repeat(this.#parts.clock, ms, this.#abort.signal, ask);
   }
 
   async #askDatabase(): Promise<void> {
