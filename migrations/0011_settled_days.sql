@@ -44,3 +44,35 @@ create table hl_internal.settled_days (
   primary key (account_address, coin, day)
 ) with (fillfactor = 50);
 comment on table hl_internal.settled_days is 'hl_net_pnl_daily_by_coin and what hl_statistics needs of hl_round_trips, for all that is settled.';
+
+comment on column hl_internal.settled.account_address is 'Account.';
+comment on column hl_internal.settled.until_at is 'Everything before this is in settled_days, nothing behind it.';
+comment on column hl_internal.settled_days.account_address is 'Account.';
+comment on column hl_internal.settled_days.coin is 'Market as the venue names it.';
+comment on column hl_internal.settled_days.day is 'Day in UTC.';
+comment on column hl_internal.settled_days.fills is 'Number of fills.';
+comment on column hl_internal.settled_days.volume is 'Sum of price × size.';
+comment on column hl_internal.settled_days.closed_pnl is 'Realised profit, gross of fees.';
+comment on column hl_internal.settled_days.fees is 'Fees and gas in USDC.';
+comment on column hl_internal.settled_days.builder_fees is 'The builders'' part of the fees.';
+comment on column hl_internal.settled_days.funding is 'Funding; negative was paid.';
+comment on column hl_internal.settled_days.converted_fees is 'Fees that had to be converted.';
+comment on column hl_internal.settled_days.unpriced_fees is 'Fees that are in none of the sums.';
+comment on column hl_internal.settled_days.has_gas is 'A fill paid gas: its price may change with what becomes known of HYPE.';
+comment on column hl_internal.settled_days.trades is 'Complete, closed round trips that another one followed within the day or behind it.';
+comment on column hl_internal.settled_days.wins is 'Those with a profit.';
+comment on column hl_internal.settled_days.losses is 'Those with a loss.';
+comment on column hl_internal.settled_days.net is 'Sum of their net profit.';
+comment on column hl_internal.settled_days.won is 'Sum of the profits.';
+comment on column hl_internal.settled_days.lost is 'Sum of the losses, positive.';
+comment on column hl_internal.settled_days.seconds is 'Sum of their durations.';
+comment on column hl_internal.settled_days.best is 'Highest net profit.';
+comment on column hl_internal.settled_days.worst is 'Lowest net profit.';
+comment on column hl_internal.settled_days.trip_first_ms is 'First fill of the last trip of the day, ended or not; null on a day without fills.';
+comment on column hl_internal.settled_days.trip_last_ms is 'Its newest fill.';
+comment on column hl_internal.settled_days.trip_first_before is 'Position before its first fill.';
+comment on column hl_internal.settled_days.trip_last_after is 'Position after its newest fill.';
+comment on column hl_internal.settled_days.trip_unbroken is 'Whether its fills chain.';
+comment on column hl_internal.settled_days.trip_closed_pnl is 'Its realised profit.';
+comment on column hl_internal.settled_days.trip_fees is 'Its fees in USDC.';
+comment on column hl_internal.settled_days.trip_unpriced is 'Whether one of its fees has no price.';
