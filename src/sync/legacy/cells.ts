@@ -22,11 +22,12 @@ export function cell(row: LegacyRow, ...names: string[]): string | null {
   return null;
 }
 
-export function needed(row: LegacyRow, ...names: string[]): string {
-  const value = cell(row, ...names);
-  if (value === null) throw new Unread(`no ${names[0]}`);
+const required = <T>(value: T | null, [name]: string[]): T => {
+  if (value === null) throw new Unread(`no ${name}`);
   return value;
-}
+};
+
+export const needed = (row: LegacyRow, ...names: string[]): string => required(cell(row, ...names), names);
 
 export function word(row: LegacyRow, ...names: string[]): string | null {
   const value = cell(row, ...names);
@@ -43,11 +44,8 @@ export function decimal(row: LegacyRow, ...names: string[]): Decimal | null {
   return read;
 }
 
-export function neededDecimal(row: LegacyRow, ...names: string[]): Decimal {
-  const value = decimal(row, ...names);
-  if (value === null) throw new Unread(`no ${names[0]}`);
-  return value;
-}
+export const neededDecimal = (row: LegacyRow, ...names: string[]): Decimal =>
+  required(decimal(row, ...names), names);
 
 /** `1058238905423571`, also as a table of floats has it (`….0`), but with all of its digits. */
 export function id(row: LegacyRow, ...names: string[]): number | null {
@@ -58,11 +56,7 @@ export function id(row: LegacyRow, ...names: string[]): number | null {
   return number;
 }
 
-export function neededId(row: LegacyRow, ...names: string[]): number {
-  const value = id(row, ...names);
-  if (value === null) throw new Unread(`no ${names[0]}`);
-  return value;
-}
+export const neededId = (row: LegacyRow, ...names: string[]): number => required(id(row, ...names), names);
 
 export function truth(row: LegacyRow, ...names: string[]): boolean | null {
   const value = cell(row, ...names)?.toLowerCase() ?? null;
