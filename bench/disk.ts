@@ -1,19 +1,8 @@
-/**
- * What a row costs on disk: a history of fills with their orders (2.5 fills an order, two transitions each), read by backfill
- * in pages of 2 000, then a day of snapshots of a busy account. Bytes of table, long values and indexes, as they lie there.
- *
- *   npm run bench -- disk [--fills 100000] [--database postgres://…]
- */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { systemClock } from "../src/runtime/clock.ts";
-import { silentLog } from "../src/runtime/log.ts";
-import { openEmbedded } from "../src/store/embedded.ts";
 import { migrate } from "../src/store/migrate.ts";
 import { openPostgres } from "../src/store/postgres.ts";
 import { openStore } from "../src/store/store.ts";
+import { onDatabase } from "./database.ts";
 import { type DiskUse, diskUse, writeHistory } from "./history.ts";
 
 const { values } = parseArgs({
@@ -47,12 +36,4 @@ async function run(url: string): Promise<void> {
   await db.close();
 }
 
-if (values.database) {
-  await run(values.database);
-} else {
-  const folder = mkdtempSync(join(tmpdir(), "hlsync-bench-"));
-  const embedded = await openEmbedded(folder, { clock: systemClock, log: silentLog });
-  await run(embedded.url);
-  await embedded.release();
-  rmSync(folder, { recursive: true });
-}
+await onDatabase(values.database, run);

@@ -1,21 +1,10 @@
-/**
- * How many fills a second the store commits, against a bare insert of the same rows in the same run: one statement
- * over `json_to_recordset`, same table, same indexes, no joins, no orders, no outbox.
- *
- *   node bench/store.ts [--rows 60000] [--batch 1000] [--database postgres://…]
- */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { systemClock } from "../src/runtime/clock.ts";
-import { silentLog } from "../src/runtime/log.ts";
 import type { Database } from "../src/store/database.ts";
-import { openEmbedded } from "../src/store/embedded.ts";
 import { migrate } from "../src/store/migrate.ts";
 import { openPostgres } from "../src/store/postgres.ts";
 import { openStore } from "../src/store/store.ts";
 import type { FillRow, OrderEventRow } from "../src/sync/events.ts";
+import { onDatabase } from "./database.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -154,16 +143,8 @@ async function run(database: Database): Promise<void> {
   await database.query("drop table public.bench_fills");
 }
 
-if (options.database) {
-  const database = openPostgres(options.database);
+await onDatabase(options.database, async (url) => {
+  const database = openPostgres(url);
   await run(database);
   await database.close();
-} else {
-  const folder = mkdtempSync(join(tmpdir(), "hlsync-bench-"));
-  const embedded = await openEmbedded(folder, { clock: systemClock, log: silentLog });
-  const database = openPostgres(embedded.url);
-  await run(database);
-  await database.close();
-  await embedded.release();
-  rmSync(folder, { recursive: true });
-}
+});

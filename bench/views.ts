@@ -9,9 +9,8 @@
  * `--database` names one of its own: everything in it is made anew, unless `--keep` measures what a run before left. `--plans` prints the plan of whatever is slower
  * than the bound.
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { loadavg, tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
+import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { readDigest, readSince } from "../src/outputs/alerts/alertStore.ts";
 import { observeAccounts, observeSlowly } from "../src/outputs/alerts/observe.ts";
@@ -19,14 +18,12 @@ import { EXPORTS, exportedColumns, exportedRows } from "../src/outputs/exports.t
 import { COVERAGE_SQL } from "../src/outputs/http/observer.ts";
 import * as read from "../src/outputs/http/reads.ts";
 import { readToday } from "../src/outputs/terminal/gather.ts";
-import { systemClock } from "../src/runtime/clock.ts";
-import { silentLog } from "../src/runtime/log.ts";
 import type { Database, Queryable } from "../src/store/database.ts";
-import { openEmbedded } from "../src/store/embedded.ts";
 import { migrate } from "../src/store/migrate.ts";
 import { openPostgres } from "../src/store/postgres.ts";
 import { openStore } from "../src/store/store.ts";
 import { makeBusyAccount } from "./busyAccount.ts";
+import { onDatabase } from "./database.ts";
 
 const { values } = parseArgs({
   options: {
@@ -236,12 +233,4 @@ async function run(url: string): Promise<void> {
   );
 }
 
-if (values.database) {
-  await run(values.database);
-} else {
-  const folder = mkdtempSync(join(tmpdir(), "hlsync-bench-"));
-  const embedded = await openEmbedded(folder, { clock: systemClock, log: silentLog });
-  await run(embedded.url);
-  await embedded.release();
-  rmSync(folder, { recursive: true });
-}
+await onDatabase(values.database, run);

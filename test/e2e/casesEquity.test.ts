@@ -1,22 +1,15 @@
 /** Profit and equity: cases 03 and 11 and their neighbours, by the real program. */
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, it } from "node:test";
-import { startServer, type TestServer } from "../support/postgres.ts";
+import { describe, it } from "node:test";
 import { MIDS, Refusal, type Step, type Wire } from "../support/scriptedVenue.ts";
-import { balance, CaseRig, caseFile, fill } from "./casesRig.ts";
+import { balance, type CaseRig, caseFile, eachWithRig, fill } from "./casesRig.ts";
 
 describe("what an account made", { timeout: 600_000 }, () => {
-  let server: TestServer;
   let rig: CaseRig;
 
-  before(async () => {
-    server = await startServer("real");
+  eachWithRig((made) => {
+    rig = made;
   });
-  beforeEach(async () => {
-    rig = await CaseRig.start(server);
-  });
-  afterEach(() => rig?.close());
-  after(() => server?.stop());
 
   const newest = async (columns: string, table: string): Promise<Wire> => {
     const [row] = await rig.rows(`select ${columns} from ${table} order by as_of_ms desc limit 1`);

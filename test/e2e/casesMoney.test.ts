@@ -1,24 +1,17 @@
 /** What a ledger row does to the money of the account: case 07 and its neighbours. */
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, it } from "node:test";
-import { startServer, type TestServer } from "../support/postgres.ts";
+import { describe, it } from "node:test";
 import type { Wire } from "../support/scriptedVenue.ts";
-import { CaseRig, caseFile, hashOf, MINUTE_MS, USER } from "./casesRig.ts";
+import { type CaseRig, caseFile, eachWithRig, hashOf, MINUTE_MS, USER } from "./casesRig.ts";
 
 const OTHER = `0x${"a1".repeat(20)}`;
 
 describe("money", { timeout: 600_000 }, () => {
-  let server: TestServer;
   let rig: CaseRig;
 
-  before(async () => {
-    server = await startServer("real");
+  eachWithRig((made) => {
+    rig = made;
   });
-  beforeEach(async () => {
-    rig = await CaseRig.start(server);
-  });
-  afterEach(() => rig?.close());
-  after(() => server?.stop());
 
   // ---- ledger rows ----
 

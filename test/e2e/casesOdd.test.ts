@@ -3,13 +3,13 @@
  * names what it could not read instead of passing over it.
  */
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, it } from "node:test";
-import { startServer, type TestServer } from "../support/postgres.ts";
+import { describe, it } from "node:test";
 import { EMPTY_STATE, type Step, type Wire } from "../support/scriptedVenue.ts";
 import {
   balance,
-  CaseRig,
+  type CaseRig,
   caseFile,
+  eachWithRig,
   fill,
   hashOf,
   MINUTE_MS,
@@ -19,17 +19,11 @@ import {
 } from "./casesRig.ts";
 
 describe("what cannot be read", { timeout: 900_000 }, () => {
-  let server: TestServer;
   let rig: CaseRig;
 
-  before(async () => {
-    server = await startServer("real");
+  eachWithRig((made) => {
+    rig = made;
   });
-  beforeEach(async () => {
-    rig = await CaseRig.start(server);
-  });
-  afterEach(() => rig?.close());
-  after(() => server?.stop());
 
   const positions = async (): Promise<Record<string, string>> => {
     const rows = await rig.rows<{ coin: string; szi: string }>(

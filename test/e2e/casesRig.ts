@@ -4,9 +4,10 @@
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { after, afterEach, before, beforeEach } from "node:test";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { type Finished, hlsync, type Running, start } from "../support/cli.ts";
-import type { TestDatabase, TestServer } from "../support/postgres.ts";
+import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
 import { ScriptedVenue, type Wire } from "../support/scriptedVenue.ts";
 
 export const USER = `0x${"c".repeat(40)}`;
@@ -189,3 +190,20 @@ export function fill(
 }
 
 export const hashOf = (id: number): string => `0x${id.toString(16).padStart(64, "0")}`;
+
+/** To be called in a `describe`: one server for all of its tests, one rig for each. A test may `renew` its rig, once closed. */
+export function eachWithRig(use: (rig: CaseRig) => void): { renew(): Promise<void> } {
+  let server: TestServer;
+  let rig: CaseRig | undefined;
+  const renew = async () => {
+    rig = await CaseRig.start(server);
+    use(rig);
+  };
+  before(async () => {
+    server = await startServer("real");
+  });
+  beforeEach(renew);
+  afterEach(() => rig?.close());
+  after(() => server?.stop());
+  return { renew };
+}

@@ -1,24 +1,27 @@
 /** Positions and balances that left a state: cases 01 and 02 and their neighbours, by the real program in every way of running. */
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, it } from "node:test";
-import { startServer, type TestServer } from "../support/postgres.ts";
+import { describe, it } from "node:test";
 import { Refusal, type Step, type Wire } from "../support/scriptedVenue.ts";
-import { balance, CaseRig, caseFile, fill, MINUTE_MS, position, SECOND_MS, state } from "./casesRig.ts";
+import {
+  balance,
+  type CaseRig,
+  caseFile,
+  eachWithRig,
+  fill,
+  MINUTE_MS,
+  position,
+  SECOND_MS,
+  state,
+} from "./casesRig.ts";
 
 const POLL = ["--interval", "1"];
 const SOON_MS = 20 * SECOND_MS;
 describe("what left a state", { timeout: 600_000 }, () => {
-  let server: TestServer;
   let rig: CaseRig;
 
-  before(async () => {
-    server = await startServer("real");
+  const { renew } = eachWithRig((made) => {
+    rig = made;
   });
-  beforeEach(async () => {
-    rig = await CaseRig.start(server);
-  });
-  afterEach(() => rig?.close());
-  after(() => server?.stop());
 
   const becomes = (coin: string, what: string) =>
     rig.until(`${coin} to be ${what}`, SOON_MS, async () => (await rig.position(coin)) === what);
@@ -278,7 +281,7 @@ describe("what left a state", { timeout: 600_000 }, () => {
         rig.venue.begin(vanished.step2);
         await rig.until("what vanished to be gone", SOON_MS, holds(RIGHT));
         await rig.close();
-        rig = await CaseRig.start(server);
+        await renew();
       }
     });
 

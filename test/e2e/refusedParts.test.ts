@@ -3,10 +3,9 @@
  * the history and the states are there, the message names the request, the exit code is in the README's list.
  */
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, it } from "node:test";
-import { startServer, type TestServer } from "../support/postgres.ts";
+import { describe, it } from "node:test";
 import { Refusal, type Step } from "../support/scriptedVenue.ts";
-import { CaseRig, caseFile, MINUTE_MS, SECOND_MS } from "./casesRig.ts";
+import { type CaseRig, caseFile, eachWithRig, MINUTE_MS, SECOND_MS } from "./casesRig.ts";
 
 /** A part, the request behind it, and the table that lacks its rows. */
 const PARTS: [request: string, lacks: string | null][] = [
@@ -22,16 +21,10 @@ const PARTS: [request: string, lacks: string | null][] = [
 const TABLES = ["hl_fills", "hl_positions", "hl_balances", "hl_orders", "hl_funding", "hl_ledger"] as const;
 
 describe("a request that the venue refuses", { timeout: 900_000 }, () => {
-  let server: TestServer;
   let rig: CaseRig;
-  before(async () => {
-    server = await startServer("real");
+  eachWithRig((made) => {
+    rig = made;
   });
-  beforeEach(async () => {
-    rig = await CaseRig.start(server);
-  });
-  afterEach(() => rig.close());
-  after(() => server?.stop());
 
   /** A whole account, old enough that what happened in it is settled. */
   function account(answers: Step["answers"] = {}): Step {

@@ -3,11 +3,20 @@
  * gives way to what is true, and after a restart everything is there.
  */
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { beforeEach, describe, it } from "node:test";
 import { TIME_LIMITS } from "../../src/sync/account/venueTime.ts";
-import { startServer, type TestServer } from "../support/postgres.ts";
 import type { Step, Wire } from "../support/scriptedVenue.ts";
-import { balance, CaseRig, fill, hashOf, MINUTE_MS, position, SECOND_MS, state } from "./casesRig.ts";
+import {
+  balance,
+  type CaseRig,
+  eachWithRig,
+  fill,
+  hashOf,
+  MINUTE_MS,
+  position,
+  SECOND_MS,
+  state,
+} from "./casesRig.ts";
 
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
@@ -19,20 +28,16 @@ const YEAR_58877 = Date.UTC(2026, 10, 28) * 1_000;
 const ALL = `int8multirange(int8range(0, ${YEAR_58877}))`;
 
 describe("a wrong clock", { timeout: 900_000 }, () => {
-  let server: TestServer;
   let rig: CaseRig;
   let fills: Wire[];
 
-  before(async () => {
-    server = await startServer("real");
+  eachWithRig((made) => {
+    rig = made;
   });
-  beforeEach(async () => {
-    rig = await CaseRig.start(server);
+  beforeEach(() => {
     fills = [];
     for (let i = 0; i < 5; i++) trade(-10 * MINUTE_MS + i * MINUTE_MS);
   });
-  afterEach(() => rig?.close());
-  after(() => server?.stop());
 
   /** One more fill of BTC, so long from now by the venue's clock. */
   function trade(atMs = 0): void {

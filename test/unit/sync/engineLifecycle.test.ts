@@ -4,23 +4,14 @@ import { TransportError } from "../../../src/errors.ts";
 import { type Subscription, subscriptionKey } from "../../../src/protocol/channels.ts";
 import { silentLog } from "../../../src/runtime/log.ts";
 import { Engine, type EngineConfig, type EngineDeps, followLease } from "../../../src/sync/engine.ts";
-import type { LeaseState, StreamHandler, StreamStatus } from "../../../src/sync/ports.ts";
+import type { LeaseState, StreamHandler } from "../../../src/sync/ports.ts";
 import { emptyStore } from "../../support/emptyStore.ts";
 import { HandClock, settle } from "../connection/handClock.ts";
-import { type Answers, NOTHING, NOW, venue } from "./account/rig.ts";
+import { type Answers, NOTHING, NOW, streamIn, venue } from "./account/rig.ts";
 import { fill } from "./rows.ts";
 
 const user = (digit: string): string => `0x${digit.repeat(40)}`;
-const NO_STREAM: StreamStatus = {
-  state: "live",
-  connectedSinceMs: null,
-  reconnects: 0,
-  lastReceivedMs: null,
-  lastEnd: null,
-  nextAttemptMs: null,
-  roundTripMs: null,
-  subscriptions: [],
-};
+const NO_STREAM = streamIn("live");
 
 interface Opened {
   subscriptions: Subscription[];

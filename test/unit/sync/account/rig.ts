@@ -4,7 +4,7 @@ import { silentLog } from "../../../../src/runtime/log.ts";
 import { ACCOUNT_DEFAULTS, Account, type AccountDeps } from "../../../../src/sync/account/account.ts";
 import { Dexes } from "../../../../src/sync/dexes.ts";
 import type { Batch } from "../../../../src/sync/events.ts";
-import type { InfoAnswer, InfoOptions, Store, VenueInfo } from "../../../../src/sync/ports.ts";
+import type { InfoAnswer, InfoOptions, Store, StreamStatus, VenueInfo } from "../../../../src/sync/ports.ts";
 import { Prices } from "../../../../src/sync/prices.ts";
 import { Volatilities } from "../../../../src/sync/volatility.ts";
 import { emptyStore } from "../../../support/emptyStore.ts";
@@ -13,6 +13,18 @@ import { perpState } from "../healthStates.ts";
 
 export const USER = `0x${"a".repeat(40)}`;
 export const NOW = 1_790_000_000_000;
+
+/** Of a stream that received nothing yet. */
+export const streamIn = (state: StreamStatus["state"]): StreamStatus => ({
+  state,
+  connectedSinceMs: null,
+  reconnects: 0,
+  lastReceivedMs: null,
+  lastEnd: null,
+  nextAttemptMs: null,
+  roundTripMs: null,
+  subscriptions: [],
+});
 
 /** By request type: an answer's body, what makes it of the parameters, or an error. */
 export type Answers = Record<string, unknown>;

@@ -6,23 +6,15 @@ import { ACCOUNT_DEFAULTS, Account } from "../../../../src/sync/account/account.
 import { Dexes } from "../../../../src/sync/dexes.ts";
 import type { Batch } from "../../../../src/sync/events.ts";
 import { LANE_DEFAULTS, Lane, type LaneOptions } from "../../../../src/sync/lane/lane.ts";
-import type { StreamHandler, StreamStatus, VenueInfo } from "../../../../src/sync/ports.ts";
+import type { StreamHandler, VenueInfo } from "../../../../src/sync/ports.ts";
 import { Prices } from "../../../../src/sync/prices.ts";
 import { Volatilities } from "../../../../src/sync/volatility.ts";
 import { emptyStore } from "../../../support/emptyStore.ts";
 import { HandClock, settle } from "../../connection/handClock.ts";
+import { streamIn } from "../account/rig.ts";
 import { perpState } from "../healthStates.ts";
 
-const NO_STREAM: StreamStatus = {
-  state: "connecting",
-  connectedSinceMs: null,
-  reconnects: 0,
-  lastReceivedMs: null,
-  lastEnd: null,
-  nextAttemptMs: null,
-  roundTripMs: null,
-  subscriptions: [],
-};
+const NO_STREAM = streamIn("connecting");
 const USER = `0x${"a".repeat(40)}`;
 
 /** A lane whose socket is driven by hand, before a venue that takes questions and answers none. */
