@@ -1,6 +1,6 @@
 /**
  * Runs the tests and ends with the plain line `N passed, N failed`. Arguments are folders or files under
- * `test/`; default all. Guarantees: exits non-zero on any failure and when no test ran; says before that line how
+ * `test/`; default all. `HLSYNC_TEST_FILES` says how many files run at once. Guarantees: exits non-zero on any failure and when no test ran; says before that line how
  * long each part took and which files were the slowest.
  */
 import { globSync } from "node:fs";
@@ -27,7 +27,7 @@ const failures: string[] = [];
 process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), "node-compile-cache");
 const stream = run({
   files,
-  concurrency: Math.ceil(availableParallelism() * FILES_PER_CORE),
+  concurrency: Number(process.env.HLSYNC_TEST_FILES) || Math.ceil(availableParallelism() * FILES_PER_CORE),
   timeout: 600_000,
 });
 stream.on("test:pass", ({ skip, details }) => {
