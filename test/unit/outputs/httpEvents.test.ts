@@ -254,7 +254,7 @@ describe("a reader of the event stream", () => {
       const reader = new Reader();
       hub.connect(reader, ACCOUNT, null);
       outbox.add(3);
-      clock.advance(1_000);
+      await clock.advance(1_000);
       while (reader.heard().length < 3) await settled();
       assert.equal(reader.frames().at(-1)!.data.committed_ms, null);
       outbox.skip(2);
@@ -271,11 +271,11 @@ describe("a reader of the event stream", () => {
       hub.connect(reader, ACCOUNT, null);
       outbox.isAway = true;
       outbox.add(2);
-      clock.advance(1_000);
+      await clock.advance(1_000);
       await settled();
       assert.deepEqual(reader.heard(), []);
       outbox.isAway = false;
-      clock.advance(1_000);
+      await clock.advance(1_000);
       while (reader.heard().length < 2) await settled();
       assert.deepEqual(reader.heard(), [1, 2]);
     }));
@@ -407,7 +407,7 @@ describe("a reader of the event stream", () => {
               if (action === "rollback") return outbox.skip(count);
               if (action === "turn" || action === "away") {
                 outbox.isAway = action === "away";
-                clock.advance(1_000);
+                await clock.advance(1_000);
                 return settled();
               }
               if (action === "reconnect") {
@@ -434,7 +434,7 @@ describe("a reader of the event stream", () => {
             outbox.isAway = false;
             for (let round = 0; round < 3; round++) {
               if (reader.closed) await act({ do: "reconnect", count: 0, lane: null });
-              clock.advance(1_000);
+              await clock.advance(1_000);
               for (let turn = 0; turn < 50; turn++) await settled();
             }
             collect();
