@@ -1,6 +1,5 @@
 -- The rules by which two versions of a row become one. Each is a join: commutative, associative, idempotent. So any
--- order, any repetition and any number of writers give the same rows. The joins themselves are in sql/joins/; src/sync/merge.ts states the same rules in
--- TypeScript, and a property test holds the two together.
+-- order, any repetition and any number of writers give the same rows. The joins themselves are in sql/joins/.
 --
 -- A row has three kinds of columns:
 --   * the key, equal by definition;

@@ -21,8 +21,8 @@ import {
 } from "./chain.ts";
 import { dexOfCoin } from "./dexes.ts";
 import type { FillRow, OrderEventRow } from "./events.ts";
-import { classifyStatus } from "./merge.ts";
 import { FORGOTTEN } from "./normalize.ts";
+import { classifyStatus } from "./orderStatus.ts";
 
 /** What can be contradicted; drift is counted by these. */
 export const SUSPICION_KINDS = [

@@ -9,7 +9,7 @@ import {
   joinLedger,
   joinOrderEvents,
   joinPositions,
-} from "../../src/sync/merge.ts";
+} from "./mergeOracle.ts";
 import {
   balanceRow,
   fillRow,

@@ -1,11 +1,12 @@
 /**
  * The database merges as the pure rule says: rows are cut into batches in any way, repeated and shuffled, some written
- * by two writers at once; the tables must hold what `sync/merge.ts` makes of the set.
+ * by two writers at once; the tables must hold what `mergeOracle.ts` makes of the set.
  */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import fc from "fast-check";
 import type { Applied, Batch, FillRow, OrderEventRow } from "../../src/sync/events.ts";
+import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
 import {
   foldOrder,
   joinBalances,
@@ -15,8 +16,7 @@ import {
   joinOrderEvents,
   joinPositions,
   type OrderState,
-} from "../../src/sync/merge.ts";
-import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+} from "./mergeOracle.ts";
 import {
   balanceRow,
   fillRow,

@@ -7,8 +7,8 @@
 import { INFO } from "../../protocol/infoRequests.ts";
 import { eq } from "../../runtime/decimal.ts";
 import type { OrderEventRow, OrderStatus } from "../events.ts";
-import { classifyStatus } from "../merge.ts";
 import { orderEventRow } from "../normalize.ts";
+import { classifyStatus } from "../orderStatus.ts";
 import type { StoredOrder } from "../ports.ts";
 import { add, FINDINGS_MAX } from "./certificate.ts";
 import { ask, type Run, unlessUnreadable } from "./witness.ts";

@@ -1,14 +1,25 @@
 /**
- * The rules by which two versions of a row become one (invariant I3), and by which an order follows from its
- * transitions and fills. Pure. Every `join*` is commutative, associative and idempotent, so any order, any repetition
- * and any number of writers give the same rows. The database enforces the same rules (sql/rules/, sql/joins/);
- * a property test holds the two together.
+ * What the joins in SQL have to come to (invariant I3), said a second time and in another language: the oracle of the
+ * property tests. Every `join*` is commutative, associative and idempotent, so any order, any repetition and any number
+ * of writers give the same rows; `foldOrder` is the order that transitions and fills imply.
  *
  * A row has four kinds of fields: the *key*, equal by definition; the *content*, always sent, taken as one piece from
  * the weightier version (longer raw object, then greater text) so that no row mixes two versions; *optional* fields,
  * which some sources leave out, each the greatest known value; and the *sighting* (seenAtMs, source), the first.
  */
-import { cmp, type Decimal, div, gt, isZero, max, min, mul, normal, sub, sum } from "../runtime/decimal.ts";
+import {
+  cmp,
+  type Decimal,
+  div,
+  gt,
+  isZero,
+  max,
+  min,
+  mul,
+  normal,
+  sub,
+  sum,
+} from "../../src/runtime/decimal.ts";
 import type {
   BalanceRow,
   FillRow,
@@ -18,7 +29,8 @@ import type {
   OrderStatus,
   PositionRow,
   Source,
-} from "./events.ts";
+} from "../../src/sync/events.ts";
+import { classifyStatus } from "../../src/sync/orderStatus.ts";
 
 /** Text as Postgres writes jsonb: keys by length then bytes, `: ` and `, ` between. */
 function jsonbText(value: unknown): string {
@@ -157,23 +169,6 @@ export const joinPositions = (a: PositionRow, b: PositionRow): PositionRow =>
 
 export const joinBalances = (a: BalanceRow, b: BalanceRow): BalanceRow =>
   newer(a, b, (r) => [r.raw, r.token, r.total, r.hold, r.entryNotional]);
-
-/** What the venue's status word means. The set of words is open, so they are classified by their ending. */
-interface StatusClass {
-  status: Exclude<OrderStatus, "partially_filled">;
-  /** Nothing follows it. An unknown word is not taken to be terminal. */
-  terminal: boolean;
-}
-
-export function classifyStatus(venueStatus: string): StatusClass {
-  if (venueStatus === "filled") return { status: "filled", terminal: true };
-  if (/Canceled$|^(canceled|scheduledCancel|internalCancel)$/.test(venueStatus))
-    return { status: "canceled", terminal: true };
-  if (/Rejected$|^rejected$/.test(venueStatus)) return { status: "rejected", terminal: true };
-  if (venueStatus === "open" || venueStatus === "accepted") return { status: "open", terminal: false };
-  if (venueStatus === "triggered") return { status: "triggered", terminal: false };
-  return { status: "unknown", terminal: false };
-}
 
 /** An order as it follows from what is known of it: the row of `hl_orders`. */
 export interface OrderState {

@@ -1,34 +1,10 @@
-/** What an order is, told by its transitions and fills: the rule that the store keeps in `hl_orders`. */
+/** The oracle's own examples of what transitions and fills make of an order. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { classifyStatus, foldOrder } from "../../src/sync/merge.ts";
 import { fillOf, orderEventOf, T } from "../contract/rows.ts";
+import { foldOrder } from "./mergeOracle.ts";
 
 const open = orderEventOf({ size: "5.0", remaining: "5.0" });
-
-describe("a status word of the venue", () => {
-  it("is classified by its ending, since new ones appear", () => {
-    const words = (status: string, terminal: boolean, list: string) => {
-      for (const word of list.split(" ")) assert.deepEqual(classifyStatus(word), { status, terminal }, word);
-    };
-    words("filled", true, "filled");
-    words(
-      "canceled",
-      true,
-      "canceled marginCanceled vaultWithdrawalCanceled openInterestCapCanceled selfTradeCanceled reduceOnlyCanceled " +
-        "siblingFilledCanceled delistedCanceled liquidatedCanceled outcomeSettledCanceled scheduledCancel internalCancel",
-    );
-    words(
-      "rejected",
-      true,
-      "rejected tickRejected minTradeNtlRejected perpMarginRejected badAloPxRejected iocCancelRejected oracleRejected " +
-        "marketOrderNoLiquidityRejected tooManyOpenOrdersRejected",
-    );
-    words("open", false, "open accepted");
-    words("triggered", false, "triggered");
-    words("unknown", false, "filledSoon Filled canceledMaybe somethingNew");
-  });
-});
 
 describe("an order", () => {
   it("does not exist without a transition: liquidation and dust fills have ids the venue knows no order of", () => {
