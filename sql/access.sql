@@ -2,7 +2,7 @@
 -- (PostgREST's and Supabase's `anon` and `authenticated`), whatever the default privileges say, and row level security is on
 -- for every table. The chosen preset opens them for reading, and no further:
 --
---   off          nobody but the owner and the service role (what holds until something is chosen)
+--   off          only the owner and the service role (what holds until something is chosen)
 --   single-user  every signed-in user of the project reads everything; anonymous sign-ins read nothing
 --   members      a user reads the accounts that public.hl_members gives him, and the market data
 --

@@ -25,7 +25,7 @@ comment on function hl_internal.enlist_objects is 'Sets down the hl_* objects of
 
 select hl_internal.enlist_objects();
 
--- A view runs with its owner's rights and would go round row level security; since PostgreSQL 15 it can be told not to.
+-- A view runs with its owner's rights and would go round row level security; since PostgreSQL 15 an option prevents that.
 -- Making a view again forgets it.
 do $$
 declare

@@ -1465,7 +1465,7 @@ begin
       select from pg_catalog.pg_class where relnamespace = 'public'::regnamespace and relname = child);
     -- Made apart and then attached: that lock lets readers and writers of the parent go on.
     execute format('create table public.%I (like public.%I including all)', child, parent);
-    -- The rights and the policy of the parent hold for whoever asks it; asking the partition is no way round them.
+    -- The rights and the policy of the parent hold for all who ask it; asking the partition is no way round them.
     perform hl_internal.close_object(format('public.%I', child), false, true);
     execute format('alter table public.%I attach partition public.%I for values from (%s) to (%s)',
                    parent, child, day_ms, day_ms + 86400000);

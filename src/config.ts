@@ -31,7 +31,7 @@ interface Option<T> {
   help: string;
   /** From text; throws an `Error` whose message completes "…: ". A flag without value gives `"true"` or `"false"`. */
   parse: ((text: string) => T) & { choices?: readonly string[] };
-  /** Text parsed when nobody says anything. */
+  /** Parsed when no source sets the option. */
   fallback: string;
   /** May be given more than once; texts are joined with commas. */
   repeatable?: boolean;
@@ -244,7 +244,7 @@ const ROWS = {
   token: {
     flag: "--token <text>",
     env: ["HLSYNC_TOKEN"],
-    help: "asked of whoever reads them; made anew at each start when --listen is open to others and none is given",
+    help: "access token for dashboard and API; generated at each start if --listen is not loopback",
     secret: true,
     parse: optional,
     fallback: "",
@@ -385,7 +385,7 @@ const ROWS = {
   events: {
     flag: "--events <types>",
     env: [],
-    help: "event types an endpoint is told of, for example fill.created,alert.*",
+    help: "event types that an endpoint receives, for example fill.created,alert.*",
     parse: list,
     fallback: "",
     repeatable: true,

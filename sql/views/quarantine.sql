@@ -1,4 +1,4 @@
--- What could not be understood, for whoever looks after the database.
+-- Rows and messages that could not be understood.
 
 create or replace view public.hl_quarantine as
 select q.digest, q.account_address, q.subject, q.reason, q.raw, q.count, q.first_seen_at, q.last_seen_at

@@ -1,5 +1,5 @@
 /**
- * Wakes one waiter before its time. Guarantees: what rings while nobody waits is heard by the next wait; what rings
+ * Wakes one waiter before its time. Guarantees: a ring without a waiter is heard by the next wait; what rings
  * often before that is heard once.
  */
 import type { Clock } from "./clock.ts";

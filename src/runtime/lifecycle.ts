@@ -8,7 +8,7 @@ import { untilAborted } from "./abort.ts";
 import type { Clock } from "./clock.ts";
 import type { Log } from "./log.ts";
 
-/** A program that is told to stop has ended this much later, by force if need be. Supervisors wait 10 s. */
+/** A program has ended this long after the signal, by force if need be. Supervisors wait 10 s. */
 export const STOP_WITHIN_MS = 9_000;
 /** After the signal, the work under way may end by itself this long; then what it stands on is stopped. */
 const FINISH_WITHIN_MS = 1_500;
@@ -29,7 +29,7 @@ export async function finishedInTime<T>(work: Promise<T>, signal: AbortSignal, c
 
 export interface Service {
   readonly name: string;
-  /** Called more than once, it stops once. After `withinMs` nobody waits for it any more. */
+  /** Called more than once, it stops once. After `withinMs` the program goes on without it. */
   stop(withinMs?: number): Promise<void>;
   /** Time kept free for its stop while the parts before it are stopped; `NEEDS_MS` if absent. */
   readonly needsMs?: number;

@@ -4,7 +4,7 @@
  * the same value; what comes out of `maskSecrets` has none of the secrets that it knows the look of, and is else unchanged.
  */
 
-/** C0, DEL and C1; marks of direction and width; separators of lines; tags that nobody sees. */
+/** C0, DEL and C1; marks of direction and width; separators of lines; invisible tags. */
 const CONTROL = /\p{Cc}|[\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\u{e0000}-\u{e007f}]/gu;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: a color is one
 const COLOR = /(\u001b\[\d{1,2}m)/;

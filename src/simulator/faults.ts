@@ -19,7 +19,7 @@ export const FRAME_FAULTS = [
   "reorder",
   /** Something unreadable comes in its place. */
   "malform",
-  /** A channel nobody knows comes before it, and the frame itself has keys nobody knows. */
+  /** An unknown channel comes before it, and the frame itself has unknown keys. */
   "unknownShape",
   /** The connection breaks without a close frame, before the frame. */
   "cut",

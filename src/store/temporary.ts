@@ -1,6 +1,6 @@
 /**
  * A folder for a database that lives as long as its process: `--no-db`. Guarantees: its name holds the process's number,
- * so whoever makes the next one removes those of processes that were killed, with the servers they left.
+ * so the next one that is made removes those of processes that were killed, with the servers they left.
  */
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,7 +11,7 @@ import { isAlive, layoutOf } from "./embeddedFolder.ts";
 
 const PREFIX = "hlsync-no-db-";
 const NAME = /^hlsync-no-db-(\d+)-/;
-/** A server that was told to stop at once is gone within this time. */
+/** A server that is stopped immediately is gone within this time. */
 const GONE_WITHIN_MS = 5_000;
 const POLL_MS = 20;
 

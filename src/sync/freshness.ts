@@ -8,7 +8,7 @@
  * | polled every `pollMs`           | 1.5 × that, at least 60 s | 3 × that, at least 5 min |
  * | one channel, re-pushed every n  | 1.6 × n                  | 2.4 × n, at least 12 s   |
  *
- * Stale data is shown as stale and judged by nobody: no health score, no alert but `feed_stale`, not ready. What the
+ * Stale data is shown as stale and not judged: no health score, no alert but `feed_stale`, not ready. What the
  * database can tell by itself (`hl_account_now`, accounts that another process follows) is `hl_internal.freshness`, by the
  * same table.
  *

@@ -1,5 +1,5 @@
 /**
- * What a spot token is worth in USD, for all accounts of a process: prices are the same for everyone.
+ * What a spot token is worth in USD, for all accounts of a process, since they share it.
  *
  * A dollar is a dollar (`DOLLAR_TOKENS`, one for one). The balance `+N` of an outcome has the price of its market `#N`. Any
  * other token has the price of its pair: against USDC where there is one, else against another dollar, else against a token

@@ -1,4 +1,4 @@
-/** Which source brought the rows of a batch, by table, for whoever counts what was written. Pure. */
+/** Which source brought the rows of a batch, by table: what the metrics count. Pure. */
 import type { Batch, Source } from "./events.ts";
 
 /** `mixed`: rows of several sources in one batch. `own`: what hlsync itself concluded. */
@@ -22,7 +22,7 @@ export function rowSources({
     hl_orders: common([...fills, ...orderEvents]),
     hl_funding: common(funding),
     hl_ledger: common(ledger),
-    // Whole states, whoever told them.
+    // Whole states, from any source.
     ...{ hl_positions: "snapshot", hl_balances: "snapshot" },
     ...{ hl_dashboard: "own", coverage: "own", drift: "own", quarantine: "own" },
     ...{

@@ -20,7 +20,7 @@ const TINY = 1e-9;
 const RISK_ROWS_BURST = 60;
 const RISK_ROWS_PER_HOUR = 60;
 const HOUR_MS = 3_600_000;
-/** From safe to lost; an unknown state is worse than any known one, since nobody watches it. */
+/** From safe to lost; an unknown state is worse than any known one, since it is not watched. */
 const STATUSES = ["excellent", "good", "fair", "poor", "critical", "liquidatable", "unknown"];
 
 export interface PaceOptions {

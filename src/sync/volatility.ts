@@ -1,5 +1,5 @@
 /**
- * Daily volatility of coins from a month of candles, for all accounts of a process: candles are the same for everyone.
+ * Daily volatility of coins from a month of candles, for all accounts of a process, since they share them.
  *
  * Guarantees: a coin is asked for once, however many accounts hold it, with the lowest priority, and kept for hours;
  * what could not be learned is null and asked again later. Holds at most `COINS_MAX` coins; beyond it all are learned

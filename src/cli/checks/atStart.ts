@@ -1,6 +1,6 @@
 /**
  * The cheap checks of `doctor`, once `run` follows: what is wrong is a warning in the log with its remedy. Guarantees:
- * never delays or stops anything; asks the venue only with what nobody else needs of the budget, at most
+ * never delays or stops anything; asks the venue only with spare budget, at most
  * `ROLES_ASKED_MAX` times.
  */
 import type { Queryable } from "../../store/database.ts";

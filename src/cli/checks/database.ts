@@ -315,14 +315,14 @@ export async function accessFinding(database: Queryable): Promise<Finding | null
     "access",
     EXIT.usage,
     `${objects} object${objects === 1 ? " is" : "s are"} open beyond the preset ${preset}: ${role} may ${does} ${object}${objects > 1 ? ", …" : ""}`,
-    "whoever has the project's publishable key may do that",
+    "anyone with the project's publishable key may do that",
     `hlsync access ${preset}`,
   );
 }
 
 // --- the way to the server ----------------------------------------------------------------------------------------
 
-/** Clients take turns in this order: whoever shares connections by transaction is given away by it. */
+/** Clients take turns in this order, which reveals a pooler that shares connections by transaction. */
 const TURNS = [0, 1, 1, 0, 0, 1, 0, 1] as const;
 
 /**

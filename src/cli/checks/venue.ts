@@ -106,7 +106,7 @@ function causeCode(error: unknown): string {
   return code;
 }
 
-/** Node's `fetch` takes no notice of these unless it is told to. */
+/** Node's `fetch` ignores these unless it is configured to use them. */
 const PROXY_HINT =
   (process.env.HTTPS_PROXY || process.env.https_proxy) && !process.env.NODE_USE_ENV_PROXY
     ? "; HTTPS_PROXY is set, and Node heeds it only with NODE_USE_ENV_PROXY=1"

@@ -1,4 +1,4 @@
-/** `alerts`: what is wrong now, what was told, and what shall not be told for a while. */
+/** `alerts`: what is wrong now, which alerts were sent, and which are silenced for a while. */
 import { ConfigError } from "../../errors.ts";
 import {
   type AlertFilter,

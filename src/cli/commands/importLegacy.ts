@@ -1,7 +1,7 @@
 /**
  * `import-legacy`: takes over what older programs kept: tables under the names of ours, which it moves aside, or a CSV file
  * (the venue's own trade history, or rows of such a table). Guarantees: originals are kept, whatever happens; a second run
- * changes nothing; what could not be read is told with its reason and an example.
+ * changes nothing; unreadable rows are reported with their reason and an example.
  */
 import { readFileSync, statSync } from "node:fs";
 import { ConfigError } from "../../errors.ts";

@@ -15,7 +15,7 @@ import { type Following, follow, type OpenDatabase, openLeases, openReaders, ope
 
 export const run: Command = {
   name: "run",
-  summary: "follow accounts: stream, heal, reconcile, for ever",
+  summary: "follow accounts until stopped: stream, heal, reconcile",
   options: [
     "account",
     "network",

@@ -1,5 +1,5 @@
 /**
- * `webhooks`: who is told of committed changes, and what became of it. Guarantees: a signing secret is shown once, when
+ * `webhooks`: the receivers of committed changes, and their deliveries. Guarantees: a signing secret is shown once, when
  * it is made; the address of an endpoint, often a secret itself, is shown without its path.
  */
 import { randomBytes } from "node:crypto";
@@ -31,7 +31,7 @@ import { openExisting, openMigrated, openToRead } from "../wire.ts";
 
 /** Deliveries are signed with the former secret too for this long after `rotate`. */
 const ROTATION_MS = 86_400_000;
-/** What chats are told of when nothing is chosen: not every step of every order. */
+/** The events that a chat receives by default: not every step of every order. */
 const CHAT_EVENTS = ["fill.created", "ledger.created", "gap.*", "alert.*", "webhook.disabled"];
 /** Chats are for people: what happened longer ago is no news to them. */
 const CHAT_MAX_AGE_MS = 3_600_000;

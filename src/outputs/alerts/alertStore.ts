@@ -1,4 +1,4 @@
-/** Alerts and silences in the database. A step of an alert and what is told of it are one transaction. */
+/** Alerts and silences in the database. A step of an alert and its notification are one transaction. */
 
 import type { Queryable, Row } from "../../store/database.ts";
 import { epochMs } from "../../store/epochMs.ts";
@@ -87,7 +87,7 @@ export async function readConditions(db: Queryable, lane: string): Promise<Store
   }));
 }
 
-/** What was told of conditions that ended after `sinceMs`, by key. */
+/** Notifications of conditions that ended after `sinceMs`, by key. */
 export async function readMemories(
   db: Queryable,
   lane: string,
@@ -103,7 +103,7 @@ export async function readMemories(
   return new Map(rows.map(({ key, severity, notifiedMs }) => [key, { severity, notifiedMs }]));
 }
 
-/** What is not to be told. Null: any. */
+/** The alerts that are silenced. Null matches any. */
 export interface Silence {
   id: number;
   rule: string | null;
@@ -179,7 +179,7 @@ export const readAlerts = (
   );
 
 /**
- * Which way every position pointed when the events up to `cursor` were over; null where that cannot be told any more,
+ * Which way every position pointed when the events up to `cursor` were over; null where that is no longer known,
  * since the outbox forgets. A position without a row was flat.
  */
 export const readSides = (
@@ -207,7 +207,7 @@ export const readSides = (
     [account, cursor],
   );
 
-/** A flip is told against a payment at most this old: a position that had none for longer was another one. */
+/** A flip compares with a payment at most this old: a position without one for longer was another position. */
 const FUNDING_MS = 7 * 86_400_000;
 
 /** The last funding payment per coin before `beforeMs`. */

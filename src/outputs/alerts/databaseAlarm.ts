@@ -1,6 +1,6 @@
 /**
- * The one alert that cannot go through the database: that it is away. Guarantees: told to every channel directly, each
- * with its own retries; a silence that was known before holds; what was told is told to be over; the row of the alert is
+ * The one alert that cannot go through the database: that it is down. Guarantees: sent to every channel directly, each
+ * with its own retries; a silence that was known before holds; a sent alert gets its resolution; the row of the alert is
  * kept for when it can be written.
  */
 import type { Clock } from "../../runtime/clock.ts";
@@ -21,7 +21,7 @@ interface AlarmDeps {
   rules: RuleSet;
   channels: readonly Channel[];
   isSilenced(about: AlertAbout): boolean;
-  /** Ends what is being told. */
+  /** Ends the deliveries under way. */
   signal: AbortSignal;
 }
 
@@ -59,7 +59,7 @@ export class DatabaseAlarm {
     if (notice === null && !isOver) return;
     const silent = rule.loudness === "silent" || silenced;
     const row = conditionStep(rule, seen!, before, made, silent, nowMs);
-    // What is told directly is not published when the row is written.
+    // It was sent directly, so its row publishes nothing.
     const [published] = row.publish.splice(0);
     if (isOver) this.#rows = [...this.#rows, row].slice(-ROWS_MAX);
     if (published) this.#tell(row, published);

@@ -1,7 +1,7 @@
 /**
- * How long the database has not answered, told by the queries that go through here. Pure but for what it remembers;
+ * How long the database has not answered, measured on the queries that go through here. Pure but for its memory;
  * times are passed in. Guarantees: silence begins with a query that fails or waits, never with a pause in which nothing
- * was asked; any answer ends it, an error of the statement too; time in which nobody looked (the machine slept, the
+ * was asked; any answer ends it, an error of the statement too; time without a measurement (the machine slept, the
  * process was stopped, the clock was set) is not counted.
  */
 import { StoreError } from "../../errors.ts";

@@ -1,8 +1,8 @@
 /**
- * Alerts that are told once: fills, liquidations, rejections, withdrawals, … Pure but for what it remembers; times are
- * passed in. Guarantees: one message per order, however many partial fills it has; what happened more than `OLD_MS` ago
- * is never told, so a backfill pages nobody; in a cooldown further ones are counted and told in one message at its end,
- * which is news of that moment. Holds at most `REMEMBERED` orders, positions and cooldowns; beyond it the oldest are
+ * Alerts that are sent once: fills, liquidations, rejections, withdrawals, … Pure but for its memory; times are
+ * passed in. Guarantees: one message per order, however many partial fills it has; an event older than `OLD_MS` is
+ * never sent, so a backfill sends no pages; during a cooldown further events are counted and sent in one message at its end,
+ * dated then. Holds at most `REMEMBERED` orders, positions and cooldowns; beyond it the oldest are
  * forgotten (an order forgotten while it is filled would count from zero again, a position would count as flat).
  */
 import { add, type Decimal, isDecimal, sign } from "../../runtime/decimal.ts";
@@ -21,7 +21,7 @@ const QUIET_MS = 2_000;
 const GROUP_MS = 15_000;
 const REMEMBERED = 10_000;
 
-/** Something to tell once. */
+/** An alert that is sent once. */
 export interface EventAlert {
   rule: EventRule;
   account: Address | null;
@@ -35,7 +35,7 @@ export interface EventAlert {
   atMs: number;
 }
 
-/** To be told, if nothing speaks against it. */
+/** An alert to send unless a silence or cooldown applies. */
 interface Offer extends Omit<EventAlert, "message"> {
   /** The message without its age. */
   words: string;
@@ -100,7 +100,7 @@ export class EventWatch {
     else if (event.type === "webhook.disabled") this.#see("endpoint", aboutOf(event), nowMs);
   }
 
-  /** What is to be told now. */
+  /** The alerts that are due now. */
   due(nowMs: number): EventAlert[] {
     for (const group of this.#groups.values()) {
       const ripe = nowMs - group.touchedMs >= QUIET_MS || nowMs - group.openedMs >= GROUP_MS;
@@ -133,7 +133,7 @@ export class EventWatch {
 
   #fill({ account, data, timeMs }: OutboxEvent, nowMs: number): void {
     if (account === null) return;
-    // Slices of a TWAP have order ids of their own, and are one order to whoever placed it.
+    // Slices of a TWAP have order ids of their own, but the trader placed one order.
     const subject = data.twap_id ? `twap ${data.twap_id}` : `order ${data.order_id}`;
     const [coin, key] = [word(data.coin), `${account} ${word(data.coin)} ${subject}`];
     const group: FillGroup = this.#groups.get(key) ?? {

@@ -21,7 +21,7 @@ export interface GapStep {
   publish: "opened" | "closed" | null;
 }
 
-/** Pure. `forMs`: what is repaired within this is nobody's business. */
+/** Pure. `forMs`: a gap that is repaired within this is not published. */
 export function stepGap(
   before: Gap | null,
   seen: Pick<Seen, "value" | "sinceMs">,

@@ -3,16 +3,16 @@
  *
  * ```
  *            fire threshold            for `forMs`, cooldown over
- *   (none) ────────────────► pending ────────────────────────────► firing ──┐ worse level: told again at once
+ *   (none) ────────────────► pending ────────────────────────────► firing ──┐ worse level: sent again at once
  *      ▲                        │ back below                          │  ▲───┘ (escalation passes the cooldown)
  *      └────────────────────────┘                                     │ clear threshold
  *      └──────────────────────────────── resolved ◄───────────────────┘
  * ```
  *
  * Guarantees: between the two thresholds nothing changes, so a value that moves around one of them gives one firing and
- * one resolved; an unknown or stale value changes nothing; what was silenced when it fired is told when the silence
- * ends, if it still holds; what got milder for longer than the cooldown and then worse again is told again; only what was
- * told is told to be over, and that always, silenced or not.
+ * one resolved; an unknown or stale value changes nothing; a condition that fired under a silence is sent when the silence
+ * ends, if it still holds; one that got milder for longer than the cooldown and then worse is sent again; a resolution
+ * is sent exactly when its alert was sent, silenced or not.
  */
 import { type ConditionSpec, type Level, rank, type Severity, type Sight } from "./rules/spec.ts";
 

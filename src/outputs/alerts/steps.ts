@@ -18,7 +18,7 @@ export const aboutOf = <Rule extends string = RuleName>({
   ...{ key: alertKey(rule, account, coin, subject), rule, account, coin, subject },
 });
 
-/** `before`: the condition until now; `made`: what became of it. Published unless it is told by other ways. */
+/** `before`: the condition until now; `made`: its next state. Published unless a direct delivery has sent it. */
 export function conditionStep(
   rule: ConditionRule,
   seen: Seen,
@@ -104,7 +104,7 @@ export function publication(
   const over = notice === "resolved";
   const moment = `${row.firedMs}:${over ? "resolved" : `${rank(row.severity)}:${row.notifiedMs}`}`;
   return {
-    // An event is told once whatever happens; a condition as often as it is told, and is over once.
+    // An event has one key and is sent once; a condition has a key per notification and one for its resolution.
     key: row.state === "event" ? `alert:${row.key}` : `alert:${row.key}:${moment}`,
     type: over ? "alert.resolved" : "alert.fired",
     account: row.account,

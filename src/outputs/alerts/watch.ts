@@ -1,5 +1,5 @@
 /**
- * Watches followed accounts and tells what the rules want told.
+ * Watches the followed accounts and raises the alerts that the rules ask for.
  *
  * ```
  *   outbox ─► EventWatch (grouping, cooldown) ──┐
@@ -8,8 +8,8 @@
  * ```
  *
  * Guarantees: an account is watched by the one process that holds its lease; the state of every alert is in the database
- * and moves in the same transaction as what is told of it, so a restart repeats nothing and forgets nothing; what
- * happened more than five minutes ago is never told. All times are by our clock: the venue's are shifted by the offset
+ * and changes in the same transaction as its notification, so a restart repeats nothing and forgets nothing; what
+ * happened more than five minutes ago is never sent. All times are by our clock: the venue's are shifted by the offset
  * between the two before anything is judged by its age.
  */
 import { StoreError } from "../../errors.ts";
@@ -235,7 +235,7 @@ export class AlertWatch implements Service {
     this.#silences = await readSilences(db, clock.now());
   }
 
-  /** `oldHead`: the last event that is too old to be told of. */
+  /** `oldHead`: the last event that is too old to alert on. */
   async #openLane(name: string, token: number, oldHead: number): Promise<Lane> {
     const { db, clock, rules, holder } = this.#deps;
     const nowMs = clock.now();
@@ -300,7 +300,7 @@ export class AlertWatch implements Service {
     }
   }
 
-  /** What was told is a row first; a row that is there already was told before. */
+  /** Each alert is stored before it is sent; if its row exists already, it was sent before. */
   async #tellEvents(): Promise<void> {
     const { clock, log } = this.#deps;
     this.#waiting.push(...this.#events.due(clock.now()));
@@ -388,7 +388,7 @@ export class AlertWatch implements Service {
     }));
   }
 
-  /** What could not be written when it was told. */
+  /** Stores the outages that were sent while the database could not take their rows. */
   async #recordOutages(): Promise<void> {
     // Any lease shows that this process is the one it says.
     const [lane] = this.#lanes.values();
@@ -406,12 +406,12 @@ export class AlertWatch implements Service {
   async #put(lease: AlertLease, row: AlertStep): Promise<void> {
     const { db, log } = this.#deps;
     const isNew = await putAlert(db, lease, row);
-    // An event that was there was told before, by this process or another.
+    // If its row exists, this process or another sent it before.
     if (isNew && row.publish.length > 0)
       log[row.severity === "crit" ? "warn" : "info"](row.message, { rule: row.rule, account: row.account });
   }
 
-  /** Each account once a day; what was told before a restart, or by another process, is a row already. */
+  /** One digest per account and day; one that was sent before a restart, or by another process, has its row. */
   async #digest(): Promise<void> {
     const { reads, clock, rules } = this.#deps;
     const rule = eventOn(rules, "daily_digest");

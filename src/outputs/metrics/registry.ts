@@ -37,7 +37,7 @@ export interface Registry<Name extends string = string> {
   /** A gauge, or a counter that is kept elsewhere and read here. */
   set(name: Name, labels: Labels, value: number): void;
   observe(name: Name, labels: Labels, value: number): void;
-  /** Forgets the series of a gauge, before it is read anew: what is gone must not be exported for ever. */
+  /** Forgets the series of a gauge before it is read anew, so that a series that is gone ends. */
   clear(name: Name): void;
   text(): string;
 }

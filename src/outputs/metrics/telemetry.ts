@@ -119,7 +119,7 @@ export class Telemetry {
     this.#registry.add("hlsync_sse_dropped_total");
   }
 
-  /** The venue's clock minus ours, as far as it can be told. */
+  /** The venue's clock minus ours, as far as it is known. */
   clockOffsetMs(): number {
     return this.#offset.estimateMs(this.#deps.measuredOffset());
   }

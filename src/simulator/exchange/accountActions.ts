@@ -331,7 +331,7 @@ function approveAgent(world: World, account: Account, action: JsonObject): Answe
   return defaultAnswer();
 }
 
-/** Replaced or expired: from now on its address is nobody's. */
+/** Replaced or expired: from now on its address belongs to no account. */
 function dropAgent(world: World, account: Account, agent: Agent): void {
   account.agents = account.agents.filter((other) => other !== agent);
   world.agentOwners.delete(agent.address);

@@ -186,7 +186,7 @@ function portfolioState(
         ...(isLendable(b) && total > held ? { supplied: format(total - held) } : {}),
       };
     }),
-    // No equity at all is told as the threshold many times over.
+    // No equity at all is reported as a multiple of the threshold.
     portfolioMarginRatio: format(portfolioRatio(world, account) ?? units(100)),
     tokenToPortfolioBorrowRatio: [],
     tokenToPortfolioSupplyRatio: [],

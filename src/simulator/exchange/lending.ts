@@ -35,7 +35,7 @@ export function loanOf(account: Account, token: number): Loan {
 const isLendable = ({ index, name }: TokenListing): boolean => index === USDC || loanToValue(name) > 0n;
 
 const totalOf = (account: Account, token: number): Fixed => account.spot.get(token)?.total ?? 0n;
-/** What is told as supplied: never more than is there. */
+/** The supplied amount that is reported: never more than is there. */
 export const suppliedOf = (account: Account, token: number): Fixed =>
   min(account.loans.get(token)?.supplied ?? 0n, totalOf(account, token) > 0n ? totalOf(account, token) : 0n);
 

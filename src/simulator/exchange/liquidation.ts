@@ -3,7 +3,7 @@
  * positions are sold into the book as the user's own market orders (`method: "market"`, ordinary fees, note on both
  * rows); below two thirds of it, or where the book could not take enough, the backstop takes them at the bankruptcy
  * price (`Liquidated … Long`, no fee, `method: "backstop"`). Positions of both sides still sum to zero. The ledger row
- * and the event tell what was liquidated; a price that moves on while nobody buys tells nothing.
+ * and the event tell what was liquidated; a price that moves on without a buyer says nothing.
  */
 import type { JsonObject } from "../contract.ts";
 import {

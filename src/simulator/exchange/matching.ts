@@ -173,7 +173,7 @@ function match(world: World, account: Account, taker: Order): { filled: Fixed; c
     trade(world, account, taker, owner, maker, sz);
     filled += sz;
     cost += mul(px, sz);
-    // Two orders trade at most once, or their tid would repeat: whoever could not give more steps aside.
+    // Two orders trade at most once, or their tid would repeat: the side that could not give more steps aside.
     if (taker.remaining === 0n || maker.remaining === 0n || !owner.orders.has(maker.oid)) continue;
     if (!makerReduced) break;
     endByVenue(world, owner, maker, "reduceOnlyCanceled");

@@ -39,7 +39,7 @@ export interface Order {
   /** All of one TP/SL family, this one included: the first to fill cancels the others. */
   siblings: Order[];
   builder: { address: string /** Tenths of a basis point. */; fee: bigint } | null;
-  /** Tip of whoever takes, in tenths of a basis point, burned in HYPE; 0 for none. */
+  /** The taker's tip, in tenths of a basis point, burned in HYPE; 0 for none. */
   priority: bigint;
   /** Set on slices of a TWAP. */
   twapId: number | null;

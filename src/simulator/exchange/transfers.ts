@@ -51,7 +51,7 @@ export function withdraw(world: World, account: Account, usd: Fixed, nonce: numb
   collect(world, USDC, usd);
   recordLedger(world, [account.user], {
     type: "withdraw",
-    // What arrives; the fee is told beside it.
+    // What arrives; the fee is reported beside it.
     usdc: format(usd - WITHDRAWAL_FEE),
     nonce,
     fee: format(WITHDRAWAL_FEE),

@@ -4,7 +4,7 @@
  * their collateral where it was deposited.
  *
  * Guarantees: what is posted moves cash between two pockets of one account and changes no sum; the venue's spot `total`
- * is told with the equity of every dex inside and `hold` with the margin that is posted, so that `total − hold` is free.
+ * is reported with the equity of every dex inside and `hold` with the margin that is posted, so that `total − hold` is free.
  * A dex gets its maintenance margin before any dex gets more than that: as long as the pool covers all of it, no dex is
  * under water. Assumes that every dex takes USDC, as those of the default universe do.
  */

@@ -52,7 +52,7 @@ export interface VenueOptions {
 /** The model with the controls that only a simulation has. */
 export interface SimulatedVenue extends Venue {
   readonly switches: Readonly<Switches>;
-  /** From now on; what already happened stays as it was told. */
+  /** From now on; the past stays as it was reported. */
   setSwitches(change: Partial<Switches>): void;
   /** Starts trading for an account now, as `activeAccounts` does at the beginning. */
   addActiveAccount(account: ActiveAccount): void;
@@ -103,7 +103,7 @@ class VenueModel implements SimulatedVenue {
   readonly #world: World;
   #listeners = new Set<(block: Block) => void>();
   #ladders: Map<string, Ladder> = new Map();
-  /** Null while nobody quotes. */
+  /** Null without a quote. */
   #traders: TraderOptions | null = null;
 
   constructor(world: World) {
@@ -173,7 +173,7 @@ class VenueModel implements SimulatedVenue {
     return answer;
   }
 
-  /** The account that acts, or the reason why nobody does. */
+  /** The account that acts, or the reason why none does. */
   #actor(user: string, vaultAddress: string | null): Account | string {
     const world = this.#world;
     const account = world.accounts.get(user);

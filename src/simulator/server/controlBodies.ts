@@ -1,5 +1,5 @@
 /**
- * The bodies of the control endpoint, as schemas. Guarantees: what is read is exactly what is meant; a key that nobody
+ * The bodies of the control endpoint, as schemas. Guarantees: what is read is exactly what is meant; a key that nothing
  * knows, a value of another type or a word of no meaning is refused with a text that names it, never ignored.
  */
 import { z } from "zod";
@@ -11,7 +11,7 @@ import type { Switches as ModelSwitches } from "../exchange/switches.ts";
 import { CONNECT_FAULTS, type FaultRule, FRAME_FAULTS, REQUEST_FAULTS } from "../faults.ts";
 import type { SwitchSettings } from "./switches.ts";
 
-/** The most that stepped time is advanced at once; the simulator answers nobody meanwhile. */
+/** The most that stepped time is advanced at once; the simulator answers no request meanwhile. */
 const MAX_ADVANCE_MS = 3_600_000;
 
 const address = z

@@ -461,7 +461,7 @@ export const FEEDS: Readonly<Record<string, Feed>> = {
   },
 };
 
-/** Sorts a block's events by user and by coin, once for everyone who listens. */
+/** Sorts a block's events by user and by coin, once for all subscribers. */
 export function indexBlock({ timeMs, height, events }: Block): BlockEvents {
   const users = new Map<string, VenueEvent[]>();
   const coins = new Map<string, VenueEvent[]>();

@@ -90,7 +90,7 @@ class SlidingMinute {
   }
 }
 
-/** REST weight of one address, for whoever checks that a client keeps the limit. */
+/** REST weight of one address, so that a test can check that a client keeps the limit. */
 export interface WeightRecord {
   lastMinute: number;
   /** The most that any minute held. */

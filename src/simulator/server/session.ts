@@ -151,7 +151,7 @@ export class Session {
     else this.#notUnderstood(text);
   }
 
-  /** Pushes what a block changed, to whoever subscribed to it. */
+  /** Pushes what a block changed to its subscribers. */
   block(events: BlockEvents): void {
     if (this.#state !== "open" || this.#held.size === 0) return;
     this.#guard("block", () => this.#pushBlock(events));
@@ -259,7 +259,7 @@ export class Session {
     const { answer, lateMs } = this.#parts.post(type, payload);
     const finish = () => {
       this.#parts.budget.closePost();
-      // What does not deserialise comes back without its id; what nobody answers does not come back.
+      // What does not deserialise comes back without its id; what has no answer does not come back.
       if (answer === null) return;
       if (answer.status === UNREADABLE.status) this.#notUnderstood(text);
       else

@@ -9,7 +9,7 @@ import type { Answer, Json, JsonObject, Venue } from "../contract.ts";
 const MAX_WATCHED = 64;
 const MAX_SAMPLES = 40;
 const SAMPLE_MS = 500;
-/** A request nobody repeats for this long is not sampled any more. */
+/** A request that is not repeated within this time is not sampled any more. */
 const FORGET_MS = 60_000;
 
 /** Lists that only grow, and where a row has its time. */

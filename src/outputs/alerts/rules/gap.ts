@@ -2,7 +2,7 @@
 import { duration } from "../../words.ts";
 import { condition, MINUTE, OWN_HOLDS } from "./spec.ts";
 
-/** A gap is told after this: a first backfill of a busy account takes its time. */
+/** How long a gap lasts before it is an alert: the first backfill of a busy account takes its time. */
 export const GAP_FOR_MS = 30 * MINUTE;
 /** A gap this young is still being closed: history is proven up to the last reading. */
 export const GAP_AGE_MS = 15 * MINUTE;

@@ -1,4 +1,4 @@
-/** An order ended although nobody asked for it. */
+/** The venue rejected or canceled an order. */
 import { plainDecimal, word } from "../../words.ts";
 import { event, MINUTE } from "./spec.ts";
 

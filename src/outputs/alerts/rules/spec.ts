@@ -1,7 +1,7 @@
 /**
  * What a rule of alerting is made of. Pure.
  *
- * A *condition* is followed from beginning to end: it fires at one threshold and clears at another. An *event* is told
+ * A *condition* is followed from beginning to end: it fires at one threshold and clears at another. An *event* is sent
  * once. Each rule is a module of its own: `spec` (its defaults), `of` (the kind of facts it looks at), `see` (the value in
  * them, null for nothing to judge) and `words` (what and how much, for people).
  */
@@ -17,7 +17,7 @@ export const rank = (severity: Severity | null): number =>
 /** `CRIT`, `WARN`, `INFO`. */
 export const severityWord = (severity: Severity): string => severity.toUpperCase();
 
-/** `silent`: told without a sound where the channel knows the difference. */
+/** `silent`: sent without a sound where the channel supports that. */
 type Loudness = "on" | "silent" | "off";
 
 /** Where a level begins and ends; the worse side is `direction`. */
