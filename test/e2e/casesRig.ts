@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import { after, afterEach, before, beforeEach } from "node:test";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { type Finished, hlsync, type Running, start } from "../support/cli.ts";
+import { hlsyncHere } from "../support/inProcess.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
 import { ScriptedVenue, type Wire } from "../support/scriptedVenue.ts";
 
@@ -56,14 +57,18 @@ export class CaseRig {
     ];
   }
 
+  /** Whether finite commands are processes of their own: for what must not rest on memory. */
+  inProcesses = false;
+
   /** A command to its end; fails when it ends otherwise than with this code. */
   async does(code: number, command: string, ...flags: string[]): Promise<Finished> {
-    const done = await hlsync(this.#args(command, flags));
+    const args = this.#args(command, flags);
+    const done = await (this.inProcesses ? hlsync(args) : hlsyncHere(args));
     assert.equal(done.code, code, `${command} ${flags.join(" ")}: ${done.stdout}${done.stderr}`);
     return done;
   }
 
-  /** One pass in a process of its own. */
+  /** One pass. */
   once(code = 0): Promise<Finished> {
     return this.does(code, "sync", "--once");
   }

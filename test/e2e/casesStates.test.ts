@@ -31,6 +31,7 @@ describe("what left a state", { timeout: 600_000 }, () => {
 
   describe("a position that was closed (case 01)", () => {
     it("is flat after the next sync --once, and verify named it before", async () => {
+      rig.inProcesses = true;
       rig.venue.begin(closed.step1);
       await rig.once();
       assert.equal(await rig.position("TON"), "long 0.1");
@@ -253,6 +254,7 @@ describe("what left a state", { timeout: 600_000 }, () => {
     const RIGHT = { USDC: 125 };
 
     it("is 0 after the next sync --once, and verify named it before", async () => {
+      rig.inProcesses = true;
       rig.venue.begin(vanished.step1);
       await rig.once();
       assert.deepEqual(await rig.balances(), { "+9130": 25, HYPE: 10, USDC: 100 });
