@@ -9,7 +9,7 @@ import type { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
 import { type WebSocket, WebSocketServer } from "ws";
 import { createVenue } from "../src/simulator/exchange/venue.ts";
-import { fillFrame } from "./fillFrames.ts";
+import { fillFrame } from "./venueFrames.ts";
 
 const venue = createVenue({ seed: 1, startMs: 1_790_358_600_000 });
 const http = createServer(async (request, response) => {

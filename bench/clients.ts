@@ -9,8 +9,8 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { loadavg } from "node:os";
-import { USER } from "./fillFrames.ts";
 import type { Measured, Order } from "./receive.ts";
+import { USER } from "./venueFrames.ts";
 
 const ROUNDS = Number(process.argv[2] ?? 5);
 

@@ -1,46 +1,109 @@
 /**
- * Frames a second on one connection: `userFills` frames of one fill through reading, validating and normalizing, against
- * nothing but `JSON.parse` of the same texts, in turns in one run. Prints frames/s and the ratio.
+ * Reading alone, without a socket: frames of each channel read, checked and made to rows, against nothing but `JSON.parse` of
+ * the same texts. CPU time of this process, in short turns, so that a busy moment hits both alike; the median of the
+ * rounds' ratios, and the middle half of them.
  *
- *   node bench/frames.ts
+ *   node bench/frames.ts [channel …]
  */
-import { readFrame } from "../src/protocol/channels.ts";
-import { fillRow } from "../src/sync/normalize.ts";
-import { fillFrame, USER } from "./fillFrames.ts";
+import { loadavg } from "node:os";
+import { type Content, readFrame } from "../src/protocol/channels.ts";
+import {
+  balanceRows,
+  bookRow,
+  factRows,
+  midRows,
+  type Origin,
+  openOrderRows,
+  positionRows,
+  tradeRow,
+} from "../src/sync/normalize.ts";
+import { FRAMES, fillFrame, frameOf, USER } from "./venueFrames.ts";
 
-const FRAMES = 200_000;
-const ROUNDS = 5;
-const texts = Array.from({ length: 1_000 }, (_, i) => fillFrame(i, 1));
+const ROUNDS = 40;
+const TURN_MS = 25;
+const TEXTS = 500_000;
 
-function perSecond(work: (text: string) => void): number {
-  const beganMs = performance.now();
-  for (let i = 0; i < FRAMES; i++) work(texts[i % texts.length]!);
-  return FRAMES / ((performance.now() - beganMs) / 1000);
+const origin: Origin = { account: USER, source: "stream", seenAtMs: 0 };
+
+/** As a lane and the market's inbox do it. */
+function rowsOf(content: Content): number {
+  const facts = factRows(content, origin);
+  if (facts !== null) return Object.values(facts)[0]!.length;
+  switch (content.type) {
+    case "openOrders":
+      return openOrderRows(origin, content.rows).length;
+    case "clearinghouseState":
+      return positionRows(USER, content.dex, content.state, 0).length;
+    case "spotState":
+      return balanceRows(USER, content.state, 0).length;
+    case "book":
+      return bookRow(content.book).bids.length;
+    case "trades":
+      return content.rows.map(tradeRow).length;
+    case "mids":
+      return midRows(content.dex, content.mids, null, 0).length;
+    default:
+      throw new Error(`no rows of ${content.type}`);
+  }
 }
 
 let kept = 0;
-const origin = { account: USER, source: "stream", seenAtMs: 0 } as const;
-const ours = (text: string) => {
+function ours(text: string): void {
   const frame = readFrame(text);
-  if (frame.type !== "data" || frame.reading.content.type !== "fills") throw new Error("not read");
-  for (const row of frame.reading.content.rows) kept += fillRow(origin, row).timeMs & 1;
-};
-const parse = (text: string) => {
-  kept += (JSON.parse(text) as { data: { fills: unknown[] } }).data.fills.length;
-};
-
-const results = { ours: [] as number[], parse: [] as number[] };
-for (let round = 0; round <= ROUNDS; round++) {
-  const [a, b] = [perSecond(ours), perSecond(parse)];
-  // The first round warms up.
-  if (round > 0) {
-    results.ours.push(a);
-    results.parse.push(b);
-  }
+  if (frame.type !== "data" || frame.reading.unread.length > 0) throw new Error("not read");
+  kept += rowsOf(frame.reading.content);
 }
-const median = (values: number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!;
-const [a, b] = [median(results.ours), median(results.parse)];
-console.log(
-  `read, validated, normalized: ${Math.round(a / 1000)} k frames/s; JSON.parse alone: ${Math.round(b / 1000)} k frames/s; ratio ${(a / b).toFixed(2)}`,
-);
+function parse(text: string): void {
+  kept += (JSON.parse(text) as { data: object }).data === null ? 0 : 1;
+}
+
+/** CPU microseconds of one frame. */
+function turn(work: (text: string) => void, texts: readonly string[]): number {
+  const began = process.cpuUsage();
+  let count = 0;
+  for (const endMs = performance.now() + TURN_MS; performance.now() < endMs; ) {
+    for (let i = 0; i < 20; i++) work(texts[count++ % texts.length]!);
+  }
+  const { user, system } = process.cpuUsage(began);
+  return (user + system) / count;
+}
+
+const quantile = (values: number[], q: number) =>
+  [...values].sort((a, b) => a - b)[Math.floor(q * (values.length - 1))]!;
+
+function compare(name: string, make: (n: number) => string): void {
+  const length = make(0).length;
+  const texts = Array.from({ length: Math.max(3, Math.min(1_000, Math.ceil(TEXTS / length))) }, (_, n) =>
+    // Through bytes, as from a socket: one flat string.
+    Buffer.from(make(n)).toString(),
+  );
+  const turns = { ours: [] as number[], parse: [] as number[] };
+  for (let round = -5; round < ROUNDS; round++) {
+    const [a, b] = [turn(ours, texts), turn(parse, texts)];
+    if (round < 0) continue;
+    turns.ours.push(a);
+    turns.parse.push(b);
+  }
+  const ratios = turns.ours.map((one, i) => turns.parse[i]! / one);
+  const cells = [
+    name,
+    length,
+    quantile(turns.parse, 0.5).toFixed(2),
+    quantile(turns.ours, 0.5).toFixed(2),
+    `${quantile(ratios, 0.5).toFixed(2)} (${quantile(ratios, 0.25).toFixed(2)}–${quantile(ratios, 0.75).toFixed(2)})`,
+  ];
+  console.log(`| ${cells.join(" | ")} |`);
+}
+
+const wanted = process.argv.slice(2);
+console.log(`${ROUNDS} rounds; Node ${process.version}, load ${loadavg()[0]!.toFixed(1)}\n`);
+console.log("| frame | characters | JSON.parse, µs | read to rows, µs | ratio (middle half) |");
+console.log("|---|---|---|---|---|");
+for (const fills of [1, 10, 30, 2_000]) {
+  if (wanted.length === 0 || wanted.includes("userFills"))
+    compare(`userFills, ${fills}`, (n) => fillFrame(n, fills));
+}
+for (const channel of Object.keys(FRAMES)) {
+  if (wanted.length === 0 || wanted.includes(channel)) compare(channel, (n) => frameOf(channel, n));
+}
 if (kept < 0) console.log(kept);

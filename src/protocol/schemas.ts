@@ -5,10 +5,11 @@
  * @see https://hyperliquid.gitbook.io/hyperliquid-docs/for-developers/api/info-endpoint
  */
 import { z } from "zod";
+import { DECIMAL } from "../runtime/decimal.ts";
 import { VALUE_LIMITS } from "./limits.ts";
 import { anything, display, entries, list, object, type ReadParts, summary } from "./tolerance.ts";
 
-const decimal = z.string().regex(/^-?\d+(\.\d+)?$/, "not a decimal string");
+const decimal = z.string().regex(DECIMAL, "not a decimal string");
 const timeMs = z
   .int()
   .min(VALUE_LIMITS.fromMs, "a time before 2023")

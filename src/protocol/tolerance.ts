@@ -50,6 +50,20 @@ function lossOf<S extends z.core.$ZodType>(schema: S, loss: Loss): S {
   return schema;
 }
 
+/** What the schemas made here stand for, which zod does not tell. */
+type Meaning =
+  | { is: "object" | "anything" }
+  | { is: "summary"; inner: z.core.$ZodType }
+  | { is: "entries"; name: z.core.$ZodType; value: z.core.$ZodType };
+
+const MEANINGS = new WeakMap<z.core.$ZodType, Meaning>();
+export const meaningOf = (schema: z.core.$ZodType): Meaning | undefined => MEANINGS.get(schema);
+
+function meaning<S extends z.core.$ZodType>(schema: S, means: Meaning): S {
+  MEANINGS.set(schema, means);
+  return schema;
+}
+
 /** Shown to people, but neither money nor identity. */
 export const display = <S extends z.ZodType>(schema: S) => lossOf(schema.nullish(), "absent");
 
@@ -59,14 +73,17 @@ const LOST = Symbol("lost");
 /** A part of an object that its lists do not need. */
 export const summary = <S extends z.ZodType>(schema: S) =>
   lossOf(
-    z.unknown().transform((value, context): z.infer<S> | null => {
-      if (value === LOST) return null;
-      const parsed = schema.safeParse(value);
-      if (parsed.success) return parsed.data;
-      for (const { path, message } of parsed.error.issues)
-        context.addIssue({ code: "custom", path, message });
-      return z.NEVER;
-    }),
+    meaning(
+      z.unknown().transform((value, context): z.infer<S> | null => {
+        if (value === LOST) return null;
+        const parsed = schema.safeParse(value);
+        if (parsed.success) return parsed.data;
+        for (const { path, message } of parsed.error.issues)
+          context.addIssue({ code: "custom", path, message });
+        return z.NEVER;
+      }),
+      { is: "summary", inner: schema },
+    ),
     "lost",
   );
 
@@ -78,17 +95,20 @@ const tooMany = { error: `more than ${VALUE_LIMITS.rows} rows` };
 
 /** Values by name. */
 export const entries = <S extends z.ZodType>(name: z.ZodString, value: S) =>
-  z
-    .unknown()
-    .refine(
-      (object) =>
-        typeof object !== "object" || object === null || Object.keys(object).length <= VALUE_LIMITS.rows,
-      tooMany,
-    )
-    .pipe(z.record(name, value));
+  meaning(
+    z
+      .unknown()
+      .refine(
+        (object) =>
+          typeof object !== "object" || object === null || Object.keys(object).length <= VALUE_LIMITS.rows,
+        tooMany,
+      )
+      .pipe(z.record(name, value)),
+    { is: "entries", name, value },
+  );
 
 /** Why a value is more than is carried along, or null. Iterative: what it looks at may be nested ever so deep. */
-function excessOf(value: unknown): string | null {
+export function excessOf(value: unknown): string | null {
   let length = 0;
   const stack: { value: unknown; depth: number }[] = [{ value, depth: 1 }];
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
@@ -137,13 +157,17 @@ function refuseExcess(known: object) {
 }
 
 /** Anything, within limits. */
-export const anything = z.unknown().superRefine((value, context) => {
-  const message = excessOf(value);
-  if (message !== null) context.addIssue({ code: "custom", message });
-});
+export const anything = meaning(
+  z.unknown().superRefine((value, context) => {
+    const message = excessOf(value);
+    if (message !== null) context.addIssue({ code: "custom", message });
+  }),
+  { is: "anything" },
+);
 
 /** An object as the venue sends it: keys that the schema does not name are kept, within limits. */
-export const object = <S extends z.ZodRawShape>(shape: S) => z.looseObject(shape).check(refuseExcess(shape));
+export const object = <S extends z.ZodRawShape>(shape: S) =>
+  meaning(z.looseObject(shape).check(refuseExcess(shape)), { is: "object" });
 
 // --- what did not fit -----------------------------------------------------------------------------------------------
 

@@ -1,72 +1,163 @@
 /**
- * Exact decimal arithmetic on strings. Guarantees: no float is ever involved; addition, subtraction and
+ * Exact decimal arithmetic on strings. Guarantees: no result is rounded but where its name says so; addition, subtraction and
  * multiplication are exact; results are plain notation without exponent and without trailing zeros ("-0" never
  * occurs). Assumes its inputs are decimal strings as the venue writes them; anything else throws `RangeError`.
  * What the venue sent is stored verbatim; this module only computes what we derive.
+ *
+ * A decimal is an integer of digits and the places behind its point. Integers are numbers while those are exact (fifteen digits,
+ * and results that are safe integers), and bigints beyond.
  */
-import Big from "big.js";
 
 /** A decimal number in plain notation: `-12`, `0.5`, `83757.5`. */
 export type Decimal = string;
 
-const big = Big();
-big.DP = 40;
-big.RM = Big.roundDown;
-// `toString` must never fall into exponent notation: the result goes back to the wire and into SQL.
-big.NE = -1e6;
-big.PE = 1e6;
+export const DECIMAL = /^-?\d+(\.\d+)?$/;
 
-const DECIMAL = /^-?\d+(\.\d+)?$/;
+const [MINUS, POINT, ZERO, NINE] = [45, 46, 48, 57];
 
-export const isDecimal = (text: unknown): text is Decimal => typeof text === "string" && DECIMAL.test(text);
-
-function parse(value: Decimal): Big {
-  if (!DECIMAL.test(value)) throw new RangeError(`not a decimal: ${JSON.stringify(value)}`);
-  return new big(value);
+/** `DECIMAL` by hand: a fraction of the time, in the reading of every frame. */
+export function isDecimal(text: unknown): text is Decimal {
+  if (typeof text !== "string") return false;
+  const { length } = text;
+  let at = text.charCodeAt(0) === MINUS ? 1 : 0;
+  let digitsFrom = at;
+  let hasPoint = false;
+  for (; at < length; at++) {
+    const code = text.charCodeAt(at);
+    if (code >= ZERO && code <= NINE) continue;
+    if (code !== POINT || hasPoint || at === digitsFrom) return false;
+    hasPoint = true;
+    digitsFrom = at + 1;
+  }
+  return length > digitsFrom;
 }
 
-const plain = (value: Big): Decimal => (value.eq(0) ? "0" : value.toFixed());
+function check(value: Decimal): void {
+  if (!isDecimal(value)) throw new RangeError(`not a decimal: ${JSON.stringify(value)}`);
+}
 
-export const add = (a: Decimal, b: Decimal): Decimal => plain(parse(a).plus(parse(b)));
-export const sub = (a: Decimal, b: Decimal): Decimal => plain(parse(a).minus(parse(b)));
-export const mul = (a: Decimal, b: Decimal): Decimal => plain(parse(a).times(parse(b)));
-export const neg = (a: Decimal): Decimal => plain(parse(a).neg());
-export const abs = (a: Decimal): Decimal => plain(parse(a).abs());
+const EXACT_LENGTH = 15;
+
+/** The digits as a number; NaN where it may not be exact. */
+function digitsOf(value: Decimal): number {
+  check(value);
+  const { length } = value;
+  if (length > EXACT_LENGTH) return Number.NaN;
+  const isNegative = value.charCodeAt(0) === MINUS;
+  let digits = 0;
+  for (let at = isNegative ? 1 : 0; at < length; at++) {
+    const code = value.charCodeAt(at);
+    if (code !== POINT) digits = digits * 10 + (code - ZERO);
+  }
+  return isNegative ? -digits : digits;
+}
+
+/** The digits, however many; with this many zeros behind them. */
+function bigDigitsOf(value: Decimal, zeros = 0): bigint {
+  check(value);
+  const digits = BigInt(value.replace(".", ""));
+  return zeros === 0 ? digits : digits * 10n ** BigInt(zeros);
+}
+
+function placesOf(value: Decimal): number {
+  const point = value.indexOf(".");
+  return point < 0 ? 0 : value.length - point - 1;
+}
+
+/** An integer with its point so many places from the right. */
+function pointed(integer: number | bigint, places: number): Decimal {
+  const text = String(integer);
+  if (places === 0) return text;
+  const from = text.charCodeAt(0) === MINUS ? 1 : 0;
+  let [to, left] = [text.length, places];
+  while (left > 0 && to > from && text.charCodeAt(to - 1) === ZERO) {
+    to -= 1;
+    left -= 1;
+  }
+  if (to === from) return "0";
+  if (left === 0) return text.slice(0, to);
+  const point = to - left;
+  if (point > from) return `${text.slice(0, point)}.${text.slice(point, to)}`;
+  return `${from === 1 ? "-" : ""}0.${"0".repeat(from - point)}${text.slice(from, to)}`;
+}
+
+/** a + sign × b. */
+function plus(a: Decimal, b: Decimal, sign: 1 | -1): Decimal {
+  const [placesA, placesB] = [placesOf(a), placesOf(b)];
+  const places = Math.max(placesA, placesB);
+  const [x, y] = [digitsOf(a) * 10 ** (places - placesA), digitsOf(b) * 10 ** (places - placesB)];
+  const total = x + sign * y;
+  if (Number.isSafeInteger(x) && Number.isSafeInteger(y) && Number.isSafeInteger(total))
+    return pointed(total, places);
+  return pointed(bigDigitsOf(a, places - placesA) + BigInt(sign) * bigDigitsOf(b, places - placesB), places);
+}
+
+export const add = (a: Decimal, b: Decimal): Decimal => plus(a, b, 1);
+export const sub = (a: Decimal, b: Decimal): Decimal => plus(a, b, -1);
+export function mul(a: Decimal, b: Decimal): Decimal {
+  const places = placesOf(a) + placesOf(b);
+  const product = digitsOf(a) * digitsOf(b);
+  return pointed(Number.isSafeInteger(product) ? product : bigDigitsOf(a) * bigDigitsOf(b), places);
+}
+export const neg = (a: Decimal): Decimal => sub("0", a);
+export const abs = (a: Decimal): Decimal => normal(a.charCodeAt(0) === MINUS ? a.slice(1) : a);
 export const sum = (values: Iterable<Decimal>): Decimal => {
-  let total = new big(0);
-  for (const value of values) total = total.plus(parse(value));
-  return plain(total);
+  let total = "0";
+  for (const value of values) total = add(total, value);
+  return total;
 };
 
 /** Quotient truncated toward zero at `places` decimals; throws on division by zero. */
 export const div = (a: Decimal, b: Decimal, places = 20): Decimal =>
-  plain(parse(a).div(parse(b)).round(places, Big.roundDown));
+  pointed(bigDigitsOf(a, places + placesOf(b)) / bigDigitsOf(b, placesOf(a)), places);
 
 /** Truncated toward zero at `places` decimals. */
-export const trunc = (a: Decimal, places: number): Decimal => plain(parse(a).round(places, Big.roundDown));
+export function trunc(a: Decimal, places: number): Decimal {
+  const excess = placesOf(a) - places;
+  if (excess <= 0) return normal(a);
+  check(a);
+  return normal(a.slice(0, a.length - excess - (places === 0 ? 1 : 0)));
+}
+
 /** Rounded half up (away from zero) at `places` decimals. */
-export const round = (a: Decimal, places: number): Decimal => plain(parse(a).round(places, Big.roundHalfUp));
+export function round(a: Decimal, places: number): Decimal {
+  const excess = placesOf(a) - places;
+  if (excess <= 0) return normal(a);
+  const unit = 10n ** BigInt(excess);
+  const half = a.charCodeAt(0) === MINUS ? -unit / 2n : unit / 2n;
+  return pointed((bigDigitsOf(a) + half) / unit, places);
+}
 
 /** -1, 0 or 1. */
-export const cmp = (a: Decimal, b: Decimal): -1 | 0 | 1 => parse(a).cmp(parse(b));
+export const cmp = (a: Decimal, b: Decimal): -1 | 0 | 1 => sign(sub(a, b));
 export const eq = (a: Decimal, b: Decimal): boolean => cmp(a, b) === 0;
 export const lt = (a: Decimal, b: Decimal): boolean => cmp(a, b) < 0;
 export const gt = (a: Decimal, b: Decimal): boolean => cmp(a, b) > 0;
-export const isZero = (a: Decimal): boolean => parse(a).eq(0);
+export const isZero = (a: Decimal): boolean => sign(a) === 0;
 /** -1, 0 or 1: the sign of `a`. */
-export const sign = (a: Decimal): -1 | 0 | 1 => parse(a).cmp(0);
+export function sign(a: Decimal): -1 | 0 | 1 {
+  check(a);
+  if (!/[1-9]/.test(a)) return 0;
+  return a.charCodeAt(0) === MINUS ? -1 : 1;
+}
 export const max = (a: Decimal, b: Decimal): Decimal => (cmp(a, b) >= 0 ? a : b);
 export const min = (a: Decimal, b: Decimal): Decimal => (cmp(a, b) <= 0 ? a : b);
 
 /** A number as programs print it. Exponents of two digits hold every double worth keeping. */
-const NUMERAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,2})?$/i;
+const NUMERAL = /^([+-]?)(?:(\d+)\.?(\d*)|\.(\d+))(?:e([+-]?\d{1,2}))?$/i;
 const NUMERAL_LENGTH = 128;
 
 /** `1e-05`, `.5`, `+2` in plain notation; digits that are plain already stay as they are. Null for anything else. */
 export function fromNumeral(text: string): Decimal | null {
-  if (text.length > NUMERAL_LENGTH || !NUMERAL.test(text)) return null;
-  return DECIMAL.test(text) ? text : plain(new big(text.replace(/^\+/, "").replace(/\.(?=$|e)/i, "")));
+  if (text.length > NUMERAL_LENGTH) return null;
+  if (isDecimal(text)) return text;
+  const numeral = NUMERAL.exec(text);
+  if (numeral === null) return null;
+  const [, sign = "", whole = "", behind = "", only = "", exponent = "0"] = numeral;
+  const places = (behind + only).length - Number(exponent);
+  const digits = BigInt(whole + behind + only) * (sign === "-" ? -1n : 1n);
+  return pointed(digits * 10n ** BigInt(Math.max(0, -places)), Math.max(0, places));
 }
 
 /** Canonical form without trailing zeros: `1.50` → `1.5`, `-0.0` → `0`. */
-export const normal = (a: Decimal): Decimal => plain(parse(a));
+export const normal = (a: Decimal): Decimal => add(a, "0");

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import Big from "big.js";
 import fc from "fast-check";
 import * as decimal from "../../../src/runtime/decimal.ts";
 
@@ -10,7 +11,53 @@ const text = (units: bigint): string => {
   return `${units < 0n ? "-" : ""}${digits.slice(0, -6)}.${digits.slice(-6)}`;
 };
 
+/** Decimals on both sides of what numbers hold exactly, with zeros where they matter. */
+const anyDecimal = fc.stringMatching(/^-?0{0,2}\d{1,22}(\.0{0,2}\d{1,22}0{0,2})?$/);
+const fixed = (value: Big): string => (value.eq(0) ? "0" : value.toFixed());
+
 describe("decimal", () => {
+  it("says what an independent library says", () => {
+    const big = Big();
+    big.DP = 60;
+    big.RM = Big.roundDown;
+    const places = fc.integer({ min: 0, max: 25 });
+    fc.assert(
+      fc.property(anyDecimal, anyDecimal, places, (a, b, n) => {
+        const [x, y] = [new big(a), new big(b)];
+        assert.equal(decimal.add(a, b), fixed(x.plus(y)));
+        assert.equal(decimal.sub(a, b), fixed(x.minus(y)));
+        assert.equal(decimal.mul(a, b), fixed(x.times(y)));
+        assert.equal(decimal.cmp(a, b), x.cmp(y));
+        assert.equal(decimal.sign(a), x.cmp(0));
+        assert.equal(decimal.abs(a), fixed(x.abs()));
+        assert.equal(decimal.neg(a), fixed(x.neg()));
+        assert.equal(decimal.trunc(a, n), fixed(x.round(n, Big.roundDown)));
+        assert.equal(decimal.round(a, n), fixed(x.round(n, Big.roundHalfUp)));
+        if (!y.eq(0)) assert.equal(decimal.div(a, b, n), fixed(x.div(y).round(n, Big.roundDown)));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it("knows a decimal as its pattern does", () => {
+    const texts = fc.string({ unit: fc.constantFrom("0", "7", "-", ".", "+", "e", " ") });
+    fc.assert(
+      fc.property(texts, (text) => assert.equal(decimal.isDecimal(text), decimal.DECIMAL.test(text))),
+      { numRuns: 3_000 },
+    );
+  });
+
+  it("reads numerals as programs print them", () => {
+    const numerals = {
+      ...{ "1e-05": "0.00001", ".5": "0.5", "+2": "2", "2.": "2", "1.50E2": "150", "-12.5e1": "-125" },
+      ...{ "-0.0e3": "0", "1.50": "1.50", "12e-1": "1.2" },
+    };
+    for (const [numeral, plain] of Object.entries(numerals))
+      assert.equal(decimal.fromNumeral(numeral), plain);
+    for (const other of ["", ".", "e5", "1e", "1e100", "--1", "1.2.3", "9".repeat(129)])
+      assert.equal(decimal.fromNumeral(other), null);
+  });
+
   it("adds, subtracts and compares like integers of millionths", () => {
     fc.assert(
       fc.property(micros, micros, (a, b) => {
