@@ -222,6 +222,23 @@ create table hl_internal.quarantine ( -- What the venue sent and hlsync could no
            FROM pg_roles r
           WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
+create table hl_internal.roster ( -- Accounts to follow: every running hlsync that shares the database takes a change up within seconds.
+  account_address text not null -- 0x and 40 lower-case hex digits.
+  alias text -- Name given by the user.
+  tags text[] not null default ('{}'::text[]) -- Words of the user, to find accounts by.
+  wish text not null default ('stream'::text) -- stream: live as far as the venue's limits allow. poll: never streamed.
+  since_ms bigint -- Start of the wanted history, Unix milliseconds; null for what the running process says.
+  paused boolean not null default (false) -- Whether it is left alone for now.
+  added_at timestamp with time zone not null default (now()) -- When it was added.
+  constraint roster_account_address_check CHECK ((account_address ~ '^0x[0-9a-f]{40}$'::text))
+  constraint roster_wish_check CHECK ((wish = ANY (ARRAY['stream'::text, 'poll'::text])))
+  constraint roster_pkey PRIMARY KEY (account_address)
+);
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
+
 create table hl_internal.settings ( -- What was chosen for this database and holds for every version of hlsync.
   name text not null -- access: who may read through an API.
   value text not null -- For access: single-user, members or off.

@@ -483,6 +483,21 @@ const ROWS = {
     parse: duration,
     fallback: "1h",
   },
+  tag: {
+    flag: "--tag <text>",
+    env: [],
+    help: "word to find accounts by; repeat for more",
+    parse: list,
+    fallback: "",
+    repeatable: true,
+  },
+  wish: {
+    flag: "--wish <stream|poll>",
+    env: [],
+    help: "stream: live as far as the venue's limits allow; poll: never streamed",
+    parse: oneOf(["stream", "poll", ""] as const),
+    fallback: "",
+  },
   coin: { flag: "--coin <coin>", env: [], help: "only of this coin", parse: optional, fallback: "" },
   table: {
     flag: "--table <name>",

@@ -7,6 +7,7 @@ import { AlertWatch, type Followed, WATCH_DEFAULTS } from "../outputs/alerts/wat
 import { addEndpoint, enableEndpoint, readEndpoints } from "../outputs/delivery/endpoints.ts";
 import type { HttpSend } from "../outputs/delivery/httpSend.ts";
 import { createHttpSend } from "../outputs/delivery/httpSend.ts";
+import type { Aliases } from "../outputs/eventText.ts";
 import { systemClock } from "../runtime/clock.ts";
 import type { Queryable } from "../store/database.ts";
 import type { Context } from "./command.ts";
@@ -17,8 +18,9 @@ import type { OutputDeps, StartOutput } from "./outputs.ts";
 export function channelsOf(
   { options, clock }: Pick<Context, "options" | "clock">,
   http: HttpSend,
+  aliases: Aliases = aliasesOf(options),
 ): Channel[] {
-  const deps = { http, mail: sendMail, clock, aliases: aliasesOf(options) };
+  const deps = { http, mail: sendMail, clock, aliases };
   return options.alertTo.map((text) => openChannel(text, deps));
 }
 
@@ -62,7 +64,7 @@ export const alertsOutput: StartOutput = async (deps) => {
     rules,
     followed: () => followedNow(deps),
     clockOffsetMs: () => deps.following.venue.info.clockOffset()?.offsetMs ?? 0,
-    channels: channelsOf(context, http),
+    channels: channelsOf(context, http, deps.following.aliases),
     ping: options.deadManUrl === null ? null : openDeadMan(options.deadManUrl, http),
     options: WATCH_DEFAULTS,
   }).start();

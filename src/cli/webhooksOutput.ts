@@ -5,15 +5,16 @@ import { ATTEMPT_TIMEOUT_MS } from "../outputs/delivery/httpVerdict.ts";
 import { openSink } from "../outputs/delivery/sinks.ts";
 import { systemRandom } from "../runtime/random.ts";
 import { channelsOf, registerChannels } from "./alertsOutput.ts";
-import { aliasesOf, holderName } from "./names.ts";
+import { holderName } from "./names.ts";
 import type { StartOutput } from "./outputs.ts";
 
 export const webhooksOutput: StartOutput = async ({ context, following, own, attempts }) => {
   const { options, clock, log } = context;
   const http = createHttpSend({ clock });
-  const channels = channelsOf(context, http);
+  const { aliases } = following;
+  const channels = channelsOf(context, http, aliases);
   await registerChannels(own, channels, clock.now());
-  const sinkDeps = { http, clock, aliases: aliasesOf(options), timeoutMs: ATTEMPT_TIMEOUT_MS };
+  const sinkDeps = { http, clock, aliases, timeoutMs: ATTEMPT_TIMEOUT_MS };
   const bridge = new DeliveryBridge({
     db: own,
     clock,

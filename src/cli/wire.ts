@@ -9,6 +9,7 @@ import { createStreams } from "../connection/liveSocket.ts";
 import { type LimiterOptions, RateLimiter } from "../connection/rateLimiter.ts";
 import { createSocketFactory } from "../connection/webSocket.ts";
 import { ConfigError } from "../errors.ts";
+import type { Aliases } from "../outputs/eventText.ts";
 import { createFeed, type Feed } from "../outputs/feed.ts";
 import { ACCOUNT_STREAMS } from "../protocol/channels.ts";
 import { orAborted } from "../runtime/abort.ts";
@@ -19,12 +20,13 @@ import { NO_ENVIRONMENT, openEmbedded, RELEASE_NEEDS_MS } from "../store/embedde
 import { hasEmbeddedDatabase } from "../store/embeddedFolder.ts";
 import { migrate, requireMigrated } from "../store/migrate.ts";
 import { CLOSE_WITHIN_MS, openPostgres, type PostgresOptions } from "../store/postgres.ts";
+import { hasRoster, openRoster } from "../store/roster.ts";
 import { type DatabaseStore, openStore } from "../store/store.ts";
 import { makeTemporaryFolder, removeFolder } from "../store/temporary.ts";
 import type { Progress } from "../sync/account/account.ts";
 import { Engine, type EngineConfig, type EngineDeps } from "../sync/engine.ts";
-import type { OpenStream, Store, VenueInfo } from "../sync/ports.ts";
-import { type Context, requireAccounts } from "./command.ts";
+import type { OpenStream, VenueInfo } from "../sync/ports.ts";
+import type { Context } from "./command.ts";
 
 export interface OpenDatabase {
   database: Database;
@@ -95,10 +97,14 @@ interface MigratedDatabase extends OpenDatabase {
   store: DatabaseStore;
 }
 
-/** The same, with the schema brought up to date. */
-export async function openMigrated(context: Context): Promise<MigratedDatabase> {
+/** The same, with the schema brought up to date; `check` refuses before anything is changed. */
+export async function openMigrated(
+  context: Context,
+  check: (database: Database) => Promise<void> = async () => {},
+): Promise<MigratedDatabase> {
   const opened = await openDatabase(context);
   try {
+    await orAborted(check(opened.database), context.signal);
     const applied = await orAborted(migrate(opened.database), context.signal);
     if (applied.length > 0) context.log.info("schema brought up to date", { migrations: applied.length });
     return { ...opened, store: openStore(opened.database) };
@@ -114,6 +120,15 @@ export function requireDatabase({ options: { database } }: Context): void {
     throw new ConfigError(
       `there is no database in ${resolve(database)}: hlsync run makes one, or name another (--database, DATABASE_URL)`,
     );
+}
+
+const NO_ACCOUNT = "no account given: use --account 0x…, set HLSYNC_ACCOUNTS, or hlsync accounts add 0x…";
+
+/** Throws `ConfigError` where there is nothing to follow: no account, and no database that could name one. */
+export function requireFollowable({ options }: Pick<Context, "options">): void {
+  const { account, db, database } = options;
+  const mayName = db && (isUrl(database) || hasEmbeddedDatabase(database));
+  if (account.length === 0 && !mayName) throw new ConfigError(NO_ACCOUNT);
 }
 
 /** The same for who changes what is stored: makes no database. */
@@ -155,7 +170,10 @@ export function openLeases({ connect }: OpenDatabase): NonNullable<EngineDeps["s
 /** The database that `run` and `monitor` follow into; with `--no-db` one that is gone with the process. */
 export async function openToFollow(context: Context): Promise<MigratedDatabase> {
   const { options, lifecycle } = context;
-  if (options.db) return openMigrated(context);
+  if (options.db)
+    return openMigrated(context, async (database) => {
+      if (options.account.length === 0 && !(await hasRoster(database))) throw new ConfigError(NO_ACCOUNT);
+    });
   const folder = await makeTemporaryFolder(context);
   lifecycle.add({ name: "temporary database", stop: async () => removeFolder(folder) });
   return openMigrated({ ...context, options: { ...options, database: folder } });
@@ -229,7 +247,7 @@ const NO_DATABASE_PAST_MS = 3_600_000;
 
 export function engineConfig({ options, clock }: Context): EngineConfig {
   return {
-    accounts: requireAccounts(options),
+    accounts: options.account,
     sinceMs: options.since ?? (options.db ? null : clock.now() - NO_DATABASE_PAST_MS),
     market: marketChoice(options),
     webData2: options.streams.includes("webData2"),
@@ -241,6 +259,8 @@ export interface Following {
   engine: Engine;
   feed: Feed;
   venue: Venue;
+  /** Of the accounts that are followed, as they are called now. */
+  aliases: Aliases;
   /** Rejects when following cannot go on. */
   failed: Promise<never>;
 }
@@ -248,10 +268,10 @@ export interface Following {
 /** What was received is written before the engine lets go. */
 const ENGINE_NEEDS_MS = 1_500;
 
-/** Makes the engine over an open store; the caller starts it. */
+/** Makes the engine over an open database; the caller starts it. */
 export function follow(
   context: Context,
-  store: Store,
+  { store, database }: Pick<MigratedDatabase, "store" | "database">,
   extra: { onProgress?: (progress: Progress) => void; shared?: EngineDeps["shared"] } = {},
 ): Following {
   const { clock, log, lifecycle } = context;
@@ -262,6 +282,7 @@ export function follow(
     fail = reject;
   });
   failed.catch(() => {});
+  const aliases = new Map<string, string>();
   const deps: EngineDeps = {
     ...venue,
     store,
@@ -270,10 +291,15 @@ export function follow(
     random: systemRandom,
     publish: (committed) => feed.publish(committed),
     onFatal: fail,
+    roster: openRoster(database),
+    onAccounts: (accounts) => {
+      aliases.clear();
+      for (const { address, alias } of accounts) if (alias !== null) aliases.set(address, alias);
+    },
     ...(extra.onProgress ? { onProgress: extra.onProgress } : {}),
     ...(extra.shared ? { shared: extra.shared } : {}),
   };
   const engine = new Engine(deps, engineConfig(context));
   lifecycle.add({ name: engine.name, needsMs: ENGINE_NEEDS_MS, stop: () => engine.stop() });
-  return { engine, feed, venue, failed };
+  return { engine, feed, venue, aliases, failed };
 }

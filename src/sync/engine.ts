@@ -1,15 +1,19 @@
 /**
  * The whole of following: one lane per account, and market data beside it.
  *
- * Guarantees: a database that is away is waited for (`commit.ts`), with the stream buffered meanwhile; accounts beyond what
+ * Guarantees: it follows the accounts of its configuration and those of the roster, and a change of the roster without a
+ * restart: what is new within `ROSTER_MS` and the time its start takes, what is removed is written to the end and left; a database that is away is waited for (`commit.ts`), with the stream buffered meanwhile; accounts beyond what
  * the venue's WebSocket serves from one address are polled in turn and say so.
  */
 
+import { StoreError, TransportError } from "../errors.ts";
 import type { Subscription } from "../protocol/channels.ts";
 import { LIMITS } from "../protocol/limits.ts";
+import { Bell } from "../runtime/bell.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Random } from "../runtime/random.ts";
+import { repeat } from "../runtime/repeat.ts";
 import { Tasks } from "../runtime/tasks.ts";
 import { ACCOUNT_DEFAULTS, Account, type AccountOptions, type Progress } from "./account/account.ts";
 import { type Commit, type Committed, committer, WriteState, type WritesRefused } from "./commit.ts";
@@ -18,7 +22,7 @@ import type { Address } from "./events.ts";
 import { LANE_DEFAULTS, Lane, type LaneOptions, type LaneStatus } from "./lane/lane.ts";
 import { accountSubscriptions } from "./lane/subscriptions.ts";
 import { Market, type MarketChoice } from "./market.ts";
-import type { Leases, OpenStream, Store, VenueInfo } from "./ports.ts";
+import type { Leases, OpenStream, Roster, RosterEntry, Store, VenueInfo } from "./ports.ts";
 import { Prices } from "./prices.ts";
 import { type Duty, Standby } from "./standby.ts";
 import { Volatilities } from "./volatility.ts";
@@ -37,11 +41,19 @@ export interface EngineDeps {
   onFatal(error: unknown): void;
   /** Shared with other processes that follow into the same database: then one of them follows each account. */
   shared?: { leases: Leases; holder: string };
+  /** Accounts to follow beside those of the configuration. */
+  roster?: Roster;
+  /** Hears of all accounts that are to be followed, at the start and after every change. */
+  onAccounts?(accounts: readonly FollowedAccount[]): void;
 }
 
 export interface FollowedAccount {
   address: Address;
   alias: string | null;
+  /** `poll`: not to be streamed, even where there is room. */
+  wish?: "stream" | "poll" | undefined;
+  /** Start of the wanted history; without it, that of the configuration. */
+  sinceMs?: number | null | undefined;
 }
 
 export interface EngineConfig {
@@ -77,10 +89,13 @@ export interface EngineStatus {
 
 /** An account whose poll failed misses no turn for it at first; the wait is never longer than from turn to turn. */
 const POLL_RETRY_MS = 1_000;
+/** The roster is looked at this often. */
+const ROSTER_MS = 1_000;
 /** Polled accounts that are read at the same time: one that cannot be read, or not soon, holds up no other. */
 const POLLS_AT_ONCE = 4;
 
 /** Lease names. */
+const pollOf = (address: Address): string => `poll of ${address}`;
 export const followLease = (address: Address): string => `follow ${address}`;
 const marketLease = ({ coins, streams }: MarketChoice): string =>
   `market ${coins === "all" ? coins : [...coins].sort().join(",")} ${[...streams].sort().join(",")}`;
@@ -107,10 +122,19 @@ export function openAccount(
     volatilities: deps.volatilities,
     prices: deps.prices,
     options: { ...ACCOUNT_DEFAULTS, ...config.account },
-    sinceMs: config.sinceMs,
+    sinceMs: followed.sinceMs ?? config.sinceMs,
     ...(deps.onProgress ? { onProgress: deps.onProgress } : {}),
   });
 }
+
+/** Where nobody shares the database every lease is free. */
+const ALONE: NonNullable<EngineDeps["shared"]> = {
+  holder: "this process",
+  leases: {
+    takeLeases: async (names, holder) => names.map((name) => ({ name, token: 1, holder })),
+    releaseLeases: async () => {},
+  },
+};
 
 interface Followed extends FollowedAccount {
   /** Beyond what the venue streams to one address, accounts are polled. */
@@ -118,6 +142,8 @@ interface Followed extends FollowedAccount {
   /** Null while another process follows the account. */
   account: Account | null;
   lane: Lane | null;
+  /** Of the next poll. */
+  pollDueMs: number;
 }
 
 export class Engine {
@@ -129,13 +155,19 @@ export class Engine {
   readonly #ending = new AbortController();
   readonly #commit: Commit;
   readonly #writes = new WriteState();
-  readonly #followed: Followed[];
+  /** In the order in which they are shown. What is no longer wanted stays until it is left. */
+  #followed: Followed[] = [];
+  /** Addresses of those that are wanted. */
+  #wanted = new Set<Address>();
+  readonly #usersMax: number;
   readonly #volatilities: Volatilities;
   readonly #prices: Prices;
   readonly #dexes: Dexes;
-  #standby: Standby | null = null;
+  readonly #standby: Standby;
   #market: Market | null = null;
-  #polling: Promise<void> = Promise.resolve();
+  #loops: Promise<unknown> = Promise.resolve();
+  /** Rings when a poll ended, or an account was begun. */
+  readonly #pollBell = new Bell<"look">();
   #stopping: Promise<void> | null = null;
   readonly #pollMs: number;
   readonly #polls: Tasks;
@@ -144,7 +176,11 @@ export class Engine {
     this.#deps = deps;
     this.#config = config;
     this.#pollMs = config.lane?.pollMs ?? LANE_DEFAULTS.pollMs;
-    this.#polls = new Tasks({ ...deps, backoff: { baseMs: POLL_RETRY_MS, capMs: this.#pollMs } });
+    this.#polls = new Tasks({
+      ...deps,
+      backoff: { baseMs: POLL_RETRY_MS, capMs: this.#pollMs },
+      onEnd: () => this.#pollBell.ring("look"),
+    });
     this.#commit = committer(deps, this.#abort.signal, Number.POSITIVE_INFINITY, this.#writes);
     this.#volatilities = new Volatilities(deps);
     this.#prices = new Prices(deps);
@@ -154,31 +190,78 @@ export class Engine {
     });
     // Each account takes a connection of its own, and so does market data.
     const connections = LIMITS.connections - (config.market ? 1 : 0);
-    const usersMax = config.usersMax ?? Math.min(LIMITS.users, connections);
-    this.#followed = config.accounts.map((followed, index) => ({
-      ...followed,
-      mode: index < usersMax ? "stream" : "poll",
-      account: null,
-      lane: null,
-    }));
+    this.#usersMax = config.usersMax ?? Math.min(LIMITS.users, connections);
+    this.#standby = new Standby({ ...deps, ...(deps.shared ?? ALONE) });
+    this.#want([]);
   }
 
   /** Rejects when the venue or the database cannot be reached now; after that nothing stops it but `stop`. */
   async start(): Promise<void> {
-    const { shared, onFatal } = this.#deps;
+    const { roster, clock, onFatal } = this.#deps;
     const { signal } = this.#abort;
-    const duties = this.#duties();
-    if (shared) {
-      this.#standby = new Standby({ ...this.#deps, ...shared, duties });
-      await this.#standby.start();
-    } else for (const duty of duties) await duty.begin(this.#ending.signal);
-    this.#polling = this.#poll().catch((error: unknown) => {
+    if (roster) this.#want((await roster.changed()) ?? []);
+    await this.#standby.start();
+    const loops = [this.#poll()];
+    if (roster) loops.push(repeat(clock, ROSTER_MS, signal, () => this.#lookAtRoster(roster)));
+    this.#loops = Promise.all(loops).catch((error: unknown) => {
       if (!signal.aborted) onFatal(error);
     });
   }
 
-  #duties(): Duty[] {
-    const duties = this.#followed.map((followed): Duty => {
+  async #lookAtRoster(roster: Roster): Promise<void> {
+    try {
+      const entries = await roster.changed();
+      if (entries !== null && !this.#ending.signal.aborted) this.#want(entries);
+    } catch (error) {
+      // A database that is away changes nothing.
+      if (!(error instanceof StoreError && error.transient)) throw error;
+    }
+  }
+
+  /** Follows the accounts of the configuration and these, from now on. What the configuration says of one goes first. */
+  #want(roster: readonly RosterEntry[]): void {
+    const { clock, onAccounts } = this.#deps;
+    const wanted = new Map<Address, FollowedAccount>();
+    for (const { paused, ...entry } of roster) if (!paused) wanted.set(entry.address, entry);
+    for (const own of this.#config.accounts) {
+      const listed = wanted.get(own.address);
+      wanted.delete(own.address);
+      wanted.set(own.address, { ...listed, ...own, alias: own.alias ?? listed?.alias ?? null });
+    }
+    const before = new Map(this.#followed.map((followed) => [followed.address, followed]));
+    const leaving = this.#followed.filter(({ address, account }) => account !== null && !wanted.has(address));
+    const modes = this.#modes([...wanted.values()]);
+    const renewed: Address[] = [];
+    const next = [...wanted.values()].map((entry): Followed => {
+      const mode = modes.get(entry.address)!;
+      const known = before.get(entry.address);
+      if (known === undefined) return { ...entry, mode, account: null, lane: null, pollDueMs: clock.now() };
+      if (known.mode !== mode || known.sinceMs !== entry.sinceMs) renewed.push(entry.address);
+      return Object.assign(known, { wish: undefined, sinceMs: undefined }, entry, { mode });
+    });
+    this.#wanted = new Set(wanted.keys());
+    this.#followed = [...next, ...leaving];
+    this.#standby.want(this.#duties(next));
+    for (const address of renewed) this.#standby.renew(followLease(address));
+    onAccounts?.([...wanted.values()]);
+  }
+
+  /** Which are streamed: those that are so already keep their place, the others in their order. */
+  #modes(accounts: readonly FollowedAccount[]): Map<Address, "stream" | "poll"> {
+    const streamed = new Set(
+      this.#followed.filter(({ mode }) => mode === "stream").map((one) => one.address),
+    );
+    const wishes = accounts.filter(({ wish }) => wish !== "poll");
+    const [kept, others] = [
+      wishes.filter(({ address }) => streamed.has(address)),
+      wishes.filter(({ address }) => !streamed.has(address)),
+    ];
+    const chosen = new Set([...kept, ...others].slice(0, this.#usersMax).map(({ address }) => address));
+    return new Map(accounts.map(({ address }) => [address, chosen.has(address) ? "stream" : "poll"]));
+  }
+
+  #duties(accounts: readonly Followed[]): Duty[] {
+    const duties = accounts.map((followed): Duty => {
       const begin = (signal: AbortSignal) => this.#begin(followed, signal);
       return { name: followLease(followed.address), begin, leave: () => this.#leave(followed) };
     });
@@ -200,8 +283,10 @@ export class Engine {
 
   /** What the venue's limit is used for first, whether this process follows them or another of this address. */
   #subscriptionsOfAccounts(dexes: readonly string[]): number {
-    const streamed = this.#followed.filter(({ mode }) => mode === "stream");
-    return streamed.flatMap(({ address }) => this.#subscriptions(address, dexes)).length;
+    // With a roster more of them may come.
+    const streamed = this.#followed.filter(({ mode }) => mode === "stream").length;
+    const users = this.#deps.roster ? this.#usersMax : streamed;
+    return users * this.#subscriptions("0x", dexes).length;
   }
 
   #subscriptions(user: Address, dexes: readonly string[]): Subscription[] {
@@ -211,6 +296,10 @@ export class Engine {
 
   async #begin(followed: Followed, signal: AbortSignal): Promise<void> {
     await this.#dexes.open(signal);
+    // One that is polled from now on may still have its stream.
+    const streams = this.#followed.filter(({ lane }) => lane !== null).length;
+    if (followed.mode === "stream" && streams >= this.#usersMax)
+      throw new TransportError("another account's stream is not closed yet");
     const deps = {
       ...this.#deps,
       volatilities: this.#volatilities,
@@ -222,6 +311,8 @@ export class Engine {
     await this.#deps.store.noteFollowed(account.address, this.#pollMsOf(followed));
     signal.throwIfAborted();
     followed.account = account;
+    followed.pollDueMs = this.#deps.clock.now();
+    this.#pollBell.ring("look");
     if (followed.mode === "poll") return;
     followed.lane = this.#lane(account, this.#dexes.names);
     followed.lane.start();
@@ -252,34 +343,43 @@ export class Engine {
   async #poll(): Promise<void> {
     const { signal } = this.#abort;
     const { clock } = this.#deps;
-    const turns = this.#followed
-      .filter(({ mode }) => mode === "poll")
-      .map((followed) => ({ followed, dueMs: clock.now() }));
-    const serve = async () => {
-      for (let turn = turns.shift(); turn !== undefined; turn = turns.shift()) {
-        await clock.sleep(Math.max(0, turn.dueMs - clock.now()), signal);
-        turn.dueMs = clock.now() + this.#pollMs;
-        const { address, account } = turn.followed;
-        if (account) await this.#polls.run(`poll of ${address}`, (given) => account.catchUp("poll", given));
-        turns.push(turn);
+    while (!signal.aborted) {
+      const nowMs = clock.now();
+      const waiting = this.#followed
+        .filter(({ mode, account, address }) => mode === "poll" && account && !this.#isPolled(address))
+        .sort((a, b) => a.pollDueMs - b.pollDueMs);
+      const underWay = this.#followed.filter(({ address }) => this.#isPolled(address)).length;
+      const due = waiting.filter(({ pollDueMs }) => pollDueMs <= nowMs).slice(0, POLLS_AT_ONCE - underWay);
+      for (const followed of due) {
+        followed.pollDueMs = nowMs + this.#pollMs;
+        const { account } = followed;
+        void this.#polls.run(pollOf(followed.address), (given) => account!.catchUp("poll", given));
       }
-    };
-    await Promise.all(Array.from({ length: Math.min(POLLS_AT_ONCE, turns.length) }, serve));
+      const nextMs = waiting.find(({ pollDueMs }) => pollDueMs > nowMs)?.pollDueMs ?? nowMs + this.#pollMs;
+      await this.#pollBell.wait(clock, nextMs - nowMs, signal);
+    }
+  }
+
+  #isPolled(address: Address): boolean {
+    return this.#polls.isRunning(pollOf(address));
   }
 
   status(): EngineStatus {
-    const duties = new Map(this.#standby?.status().map((duty) => [duty.name, duty]));
+    const duties = new Map(this.#standby.status().map((duty) => [duty.name, duty]));
+    const holderOf = (address: Address) => duties.get(followLease(address))?.holder ?? null;
     return {
       writesRefused: this.#writes.refused,
-      accounts: this.#followed.map((followed) => ({
-        address: followed.address,
-        alias: followed.alias,
-        mode: followed.mode,
-        pollMs: this.#pollMsOf(followed),
-        lane: followed.lane?.status() ?? null,
-        role: followed.account === null ? "standby" : "active",
-        holder: duties.get(followLease(followed.address))?.holder ?? null,
-      })),
+      accounts: this.#followed
+        .filter(({ address }) => this.#wanted.has(address))
+        .map((followed) => ({
+          address: followed.address,
+          alias: followed.alias,
+          mode: followed.mode,
+          pollMs: this.#pollMsOf(followed),
+          lane: followed.lane?.status() ?? null,
+          role: followed.account === null ? "standby" : "active",
+          holder: this.#deps.shared ? holderOf(followed.address) : null,
+        })),
     };
   }
 
@@ -296,10 +396,8 @@ export class Engine {
 
   async #stop(): Promise<void> {
     this.#ending.abort(new Error("stopped"));
-    if (this.#standby !== null) await this.#standby.stop();
-    else
-      await Promise.all([...this.#followed.map((followed) => this.#leave(followed)), this.#market?.stop()]);
+    await this.#standby.stop();
     this.#abort.abort(new Error("stopped"));
-    await Promise.all([this.#polls.stop(), this.#polling]);
+    await Promise.all([this.#polls.stop(), this.#loops]);
   }
 }

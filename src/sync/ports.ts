@@ -120,6 +120,22 @@ export interface Doubt {
   row: string | null;
 }
 
+/** An account that the database says is to be followed. */
+export interface RosterEntry {
+  address: Address;
+  alias: string | null;
+  /** `poll`: not to be streamed, even where there is room. */
+  wish: "stream" | "poll";
+  /** Start of the wanted history; null for all that the venue serves. */
+  sinceMs: number | null;
+  paused: boolean;
+}
+
+export interface Roster {
+  /** All entries; null when they are as they were at the last answer. Rejects with `StoreError`. */
+  changed(): Promise<RosterEntry[] | null>;
+}
+
 /** A lease as it stood when it was asked for. */
 export interface LeaseState {
   name: string;

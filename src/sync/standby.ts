@@ -59,7 +59,6 @@ interface StandbyDeps {
   leases: Leases;
   /** Unique to this start of this process. */
   holder: string;
-  duties: readonly Duty[];
   clock: Clock;
   random: Random;
   log: Log;
@@ -70,6 +69,10 @@ interface StandbyDeps {
 
 interface Post {
   duty: Duty;
+  /** False once nobody wants it any more: it is left, its lease given back, and then it is forgotten. */
+  isWanted: boolean;
+  /** Aborted when it is no longer wanted: what is being begun is given up. */
+  ending: AbortController;
   token: number | null;
   holder: string | null;
   /** The lease cannot be another's before this, by our own clock. */
@@ -83,7 +86,7 @@ export class Standby {
   readonly name = "standby";
   readonly #deps: StandbyDeps;
   readonly #options: StandbyOptions;
-  readonly #posts: Post[];
+  #posts: Post[] = [];
   readonly #abort = new AbortController();
   #asking: Promise<void> = Promise.resolve();
   /** What is being begun or left, by the name of the duty. */
@@ -95,14 +98,30 @@ export class Standby {
     this.#options = { ...STANDBY_DEFAULTS, ...deps.options };
     const backoff = { baseMs: this.#options.beginAgainMs, capMs: this.#options.beginAgainMaxMs };
     this.#changes = new Tasks({ ...deps, backoff });
-    this.#posts = deps.duties.map((duty) => ({
-      duty,
-      token: null,
-      holder: null,
-      sureUntilMs: Number.NEGATIVE_INFINITY,
-      isBegun: false,
-      isOutdated: false,
-    }));
+  }
+
+  /**
+   * From now on these duties, each known by its name. What is no longer among them is left in order; another process
+   * may have it then.
+   */
+  want(duties: readonly Duty[]): void {
+    const names = new Set(duties.map(({ name }) => name));
+    for (const post of this.#posts) {
+      if (names.has(post.duty.name)) continue;
+      post.isWanted = false;
+      post.ending.abort(new Error("no longer wanted"));
+    }
+    const posts = new Map(this.#posts.map((post) => [post.duty.name, post]));
+    for (const duty of duties) {
+      const post = posts.get(duty.name);
+      if (post === undefined) this.#posts.push(newPost(duty));
+      else if (!post.isWanted) Object.assign(post, { isWanted: true, ending: new AbortController() });
+    }
+  }
+
+  /** Leaves the duty, when it was begun, and begins it anew: what it does has changed. */
+  renew(name: string): void {
+    for (const post of this.#posts) if (post.duty.name === name && post.isBegun) post.isOutdated = true;
   }
 
   /** Asks once and begins, one after the other, what is free. Rejects when the database or a duty fails now. */
@@ -111,8 +130,7 @@ export class Standby {
     for (const post of this.#posts) {
       if (post.token === null) continue;
       this.#abort.signal.throwIfAborted();
-      await post.duty.begin(this.#abort.signal);
-      post.isBegun = true;
+      await this.#begin(post, this.#abort.signal);
     }
     this.#asking = this.#run().catch((error: unknown) => {
       if (!this.#abort.signal.aborted) this.#deps.onFatal(error);
@@ -160,7 +178,24 @@ export class Standby {
       await this.#askPatiently(wasAway && isStandby ? [] : this.#posts);
       waitMs = wasAway && isStandby && !this.#isAway ? backMs : renewMs;
       for (const post of this.#posts) this.#follow(post);
+      await this.#forget();
     }
+  }
+
+  /** What is left and not wanted. */
+  async #forget(): Promise<void> {
+    const { leases, holder, log } = this.#deps;
+    const isOver = ({ isWanted, isBegun, duty }: Post) =>
+      !isWanted && !isBegun && !this.#changes.isRunning(changeOf(duty));
+    const over = this.#posts.filter(isOver);
+    if (over.length === 0) return;
+    this.#posts = this.#posts.filter((post) => !over.includes(post));
+    for (const { duty } of over) log.info("left, no longer wanted", { duty: duty.name });
+    const held = over.filter(({ token }) => token !== null).map(({ duty }) => duty.name);
+    if (held.length === 0) return;
+    await leases.releaseLeases(held, holder).catch((error: unknown) => {
+      log.warn("leases could not be given back, they run out by themselves", { error });
+    });
   }
 
   async #askPatiently(posts: readonly Post[]): Promise<void> {
@@ -213,17 +248,22 @@ export class Standby {
 
   /** Brings what is done in line with what is held. One change of a duty at a time. */
   #follow(post: Post): void {
-    const isHeld = post.token !== null;
-    if (isHeld === post.isBegun && !post.isOutdated) return;
+    const isDue = post.isWanted && post.token !== null;
+    if (isDue === post.isBegun && !post.isOutdated) return;
     // What is outdated is left first; the next look begins it anew.
-    const isBegin = isHeld && !post.isBegun;
+    const isBegin = isDue && !post.isBegun;
     const change = (signal: AbortSignal) => (isBegin ? this.#begin(post, signal) : this.#leave(post));
-    void this.#changes.run(`duty ${post.duty.name}`, change);
+    void this.#changes.run(changeOf(post.duty), change);
   }
 
-  async #begin(post: Post, signal: AbortSignal): Promise<void> {
-    await post.duty.begin(signal);
-    post.isBegun = true;
+  async #begin(post: Post, stopping: AbortSignal): Promise<void> {
+    const { signal } = post.ending;
+    try {
+      await post.duty.begin(AbortSignal.any([stopping, signal]));
+      post.isBegun = true;
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
   }
 
   async #leave(post: Post): Promise<void> {
@@ -232,3 +272,10 @@ export class Standby {
     post.isOutdated = false;
   }
 }
+
+const changeOf = ({ name }: Duty): string => `duty ${name}`;
+
+const newPost = (duty: Duty): Post => ({
+  ...{ duty, isWanted: true, ending: new AbortController(), token: null, holder: null },
+  ...{ sureUntilMs: Number.NEGATIVE_INFINITY, isBegun: false, isOutdated: false },
+});

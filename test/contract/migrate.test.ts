@@ -191,7 +191,7 @@ for (const kind of ["embedded", "real"] as const) {
       const db = await server.newDatabase();
       const last = knownMigrations().at(-1)!;
       const undo = {
-        "0011_settled_days.sql": "drop table hl_internal.settled, hl_internal.settled_days cascade",
+        "0012_roster.sql": "drop table hl_internal.roster cascade",
       }[last.name];
       assert.ok(undo, `say here how ${last.name} is undone`);
       await db.database.query(`${undo}; delete from hl_internal.migrations where id = ${last.id}`);

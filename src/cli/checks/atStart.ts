@@ -16,7 +16,13 @@ import { checkVenue, endpointsFinding, networkOf } from "./venue.ts";
 /** Each costs a weight of 60. */
 const ROLES_ASKED_MAX = 5;
 
-export function warnAtStart(context: Context, info: VenueInfo, database: Queryable): void {
+interface AtStart {
+  info: VenueInfo;
+  database: Queryable;
+  accounts: readonly string[];
+}
+
+export function warnAtStart(context: Context, { info, database, accounts }: AtStart): void {
   const { options, log, signal } = context;
   const tell = (findings: readonly Finding[]) => {
     for (const { check, status, says, why, fix } of findings)
@@ -30,7 +36,7 @@ export function warnAtStart(context: Context, info: VenueInfo, database: Queryab
     // A simulator or a node of one's own may well have another time.
     if (networkOf(options.apiUrl) !== null)
       tell((await checkVenue(info, options.apiUrl, ask.priority, signal)).findings);
-    for (const { address } of options.account.slice(0, ROLES_ASKED_MAX))
+    for (const address of accounts.slice(0, ROLES_ASKED_MAX))
       tell([await checkRole({ info, account: address, ask, elsewhere: null })]);
   };
   inquire().catch((error: unknown) => {

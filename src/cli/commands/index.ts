@@ -13,6 +13,7 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   tail: async () => (await import("./tail.ts")).tail,
   export: async () => (await import("./export.ts")).exportCommand,
   doctor: async () => (await import("./doctor.ts")).doctor,
+  accounts: async () => (await import("./accounts.ts")).accounts,
   alerts: async () => (await import("./alerts.ts")).alerts,
   webhooks: async () => (await import("./webhooks.ts")).webhooks,
   quarantine: async () => (await import("./quarantine.ts")).quarantine,

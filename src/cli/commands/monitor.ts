@@ -22,8 +22,8 @@ import { visible, visiblePainted } from "../../runtime/safeText.ts";
 import { type DatabaseStore, openStore } from "../../store/store.ts";
 import type { Progress } from "../../sync/account/account.ts";
 import type { ChangeEvent } from "../../sync/events.ts";
-import { type Command, type Context, requireAccounts } from "../command.ts";
-import { type Following, type OpenDatabase, openReaders } from "../wire.ts";
+import type { Command, Context } from "../command.ts";
+import { type Following, type OpenDatabase, openReaders, requireFollowable } from "../wire.ts";
 import { followUntilStopped, run } from "./run.ts";
 
 export const monitor: Command = {
@@ -31,7 +31,7 @@ export const monitor: Command = {
   summary: "follow accounts on a live screen; without a terminal, print every change as it is committed",
   options: run.options.filter((name) => name !== "listen"),
   findsDemo: true,
-  check: ({ options }) => void requireAccounts(options),
+  check: requireFollowable,
   run: (context) =>
     isInteractive(context)
       ? onScreen(context)
@@ -185,10 +185,10 @@ class LiveScreen {
   }
 
   async readDay(): Promise<void> {
-    const { clock, options } = this.#context;
+    const { clock } = this.#context;
     const store = this.#store;
     if (store === null) return;
-    for (const { address } of options.account) {
+    for (const { address } of this.#following?.engine.status().accounts ?? []) {
       const nowMs = clock.now();
       try {
         const drawdown = await store.drawdownPct(address, nowMs - DRAWDOWN_DAYS_MS);

@@ -9,9 +9,17 @@ import type { Progress } from "../../sync/account/account.ts";
 import type { Committed } from "../../sync/engine.ts";
 import { checkAlerts } from "../alertsOutput.ts";
 import { warnAtStart } from "../checks/atStart.ts";
-import { type Command, type Context, EXIT, requireAccounts } from "../command.ts";
+import { type Command, type Context, EXIT } from "../command.ts";
 import { startOutputs } from "../outputs.ts";
-import { type Following, follow, type OpenDatabase, openLeases, openReaders, openToFollow } from "../wire.ts";
+import {
+  type Following,
+  follow,
+  type OpenDatabase,
+  openLeases,
+  openReaders,
+  openToFollow,
+  requireFollowable,
+} from "../wire.ts";
 
 export const run: Command = {
   name: "run",
@@ -36,7 +44,7 @@ export const run: Command = {
     "deadManUrl",
   ],
   check: ({ options }) => {
-    requireAccounts(options);
+    requireFollowable({ options });
     checkAlerts(options);
   },
   run: (context) =>
@@ -50,13 +58,15 @@ export const run: Command = {
 const HISTORY_MS = 60_000;
 
 /** Prints each committed change as one line. */
-function printer({ options, print, color, clock }: Context): (committed: Committed) => void {
+function printer(
+  { options, print, color, clock }: Context,
+  { aliases }: Following,
+): (committed: Committed) => void {
   if (options.json) {
     return ({ applied }) => {
       for (const event of applied.events) print(jsonLine(event));
     };
   }
-  const aliases = new Map(options.account.flatMap(({ address, alias }) => (alias ? [[address, alias]] : [])));
   return ({ applied }) => {
     const sinceMs = clock.now() - HISTORY_MS;
     const [history, news] = [
@@ -101,13 +111,13 @@ export async function followUntilStopped(context: Context, options: FollowOption
   const { log, signal } = context;
   const opened = await openToFollow(context);
   const { onProgress } = options;
-  const following = follow(context, opened.store, {
+  const following = follow(context, opened, {
     ...(options.sharing ? { shared: openLeases(opened) } : {}),
     ...(onProgress ? { onProgress } : {}),
   });
   const { engine, feed, failed } = following;
   options.onFollowing?.(following, opened);
-  if (options.printing === "changes") feed.subscribe(printer(context));
+  if (options.printing === "changes") feed.subscribe(printer(context, following));
   if (options.printing === "counts") feed.subscribe(counter(context));
   const begin = async () => {
     await engine.start();
@@ -115,7 +125,10 @@ export async function followUntilStopped(context: Context, options: FollowOption
     const { accounts } = engine.status();
     const active = accounts.filter(({ role }) => role === "active").length;
     // A standby asks the venue nothing.
-    if (active > 0) warnAtStart(context, following.venue.info, opened.database);
+    if (active > 0) {
+      const addresses = accounts.map(({ address }) => address);
+      warnAtStart(context, { info: following.venue.info, database: opened.database, accounts: addresses });
+    }
     const where = context.options.db ? opened.database.describe() : "none";
     log.info("following", { accounts: active, onStandby: accounts.length - active, database: where });
     if (options.serving !== false) await startOutputs({ context, following, ...openReaders(opened) });

@@ -3,8 +3,14 @@ import { describe, it } from "node:test";
 import { TransportError } from "../../../src/errors.ts";
 import { type Subscription, subscriptionKey } from "../../../src/protocol/channels.ts";
 import { silentLog } from "../../../src/runtime/log.ts";
-import { Engine, type EngineConfig, type EngineDeps, followLease } from "../../../src/sync/engine.ts";
-import type { LeaseState, StreamHandler } from "../../../src/sync/ports.ts";
+import {
+  Engine,
+  type EngineConfig,
+  type EngineDeps,
+  type FollowedAccount,
+  followLease,
+} from "../../../src/sync/engine.ts";
+import type { LeaseState, RosterEntry, StreamHandler } from "../../../src/sync/ports.ts";
 import { emptyStore } from "../../support/emptyStore.ts";
 import { HandClock, settle } from "../connection/handClock.ts";
 import { type Answers, NOTHING, NOW, streamIn, venue } from "./account/rig.ts";
@@ -182,4 +188,48 @@ describe("the engine", () => {
     await made.stop();
     assert.equal(clock.timers, 0);
   });
+
+  it("follows what the roster says from one look to the next, beside what it was given", async () => {
+    let entries: RosterEntry[] | null = [entry("2"), entry("3", { paused: true })];
+    const roster = {
+      changed: async () => {
+        const told = entries;
+        entries = null;
+        return told;
+      },
+    };
+    const told: string[][] = [];
+    const onAccounts = (accounts: readonly FollowedAccount[]) =>
+      void told.push(accounts.map(({ address, alias }) => alias ?? address));
+    const {
+      engine: made,
+      clock,
+      opened,
+    } = engine([user("1")], { usersMax: 2 }, { deps: { roster, onAccounts } });
+    const turn = async () => {
+      await clock.advance(2_000);
+      for (let turns = 0; turns < 20; turns++) await settle();
+    };
+    await made.start();
+    const seen = () =>
+      made.status().accounts.map(({ address, mode, role }) => [address[2], mode, role].join(" "));
+    assert.deepEqual(seen(), ["2 stream active", "1 stream active"]);
+    entries = [entry("2", { alias: "desk" }), entry("3"), entry("4", { wish: "poll" })];
+    await turn();
+    assert.deepEqual(seen(), ["2 stream active", "3 poll active", "4 poll active", "1 stream active"]);
+    entries = [entry("3"), entry("4", { wish: "poll" })];
+    await turn();
+    await turn();
+    assert.deepEqual(seen(), ["3 stream active", "4 poll active", "1 stream active"]);
+    assert.equal(opened.filter(({ isStopped }) => !isStopped).length, 2);
+    assert.ok(opened.find(({ subscriptions }) => subscriptions[0]?.user === user("2"))?.isStopped);
+    assert.deepEqual(told.at(2), ["desk", user("3"), user("4"), user("1")]);
+    await made.stop();
+    assert.equal(clock.timers, 0);
+  });
+});
+
+const entry = (digit: string, said: Partial<RosterEntry> = {}): RosterEntry => ({
+  ...{ address: user(digit), alias: null, wish: "stream", sinceMs: null, paused: false },
+  ...said,
 });

@@ -48,7 +48,9 @@ class Process {
   readonly standby: Standby;
   /** What it does now. */
   readonly doing = new Set<string>();
+  begun = 0;
   beginning: () => Promise<void> = async () => {};
+  leaving: () => Promise<void> = async () => {};
   standstill: Promise<void> = Promise.resolve();
   alive = true;
 
@@ -71,16 +73,26 @@ class Process {
         after: (ms, run) => clock.after(ms, () => this.alive && run()),
         sleep: (ms, signal) => gate(clock.sleep(ms, signal)),
       },
-      duties: duties.map((name) => ({
+      onFatal: assert.fail,
+    });
+    this.want(duties);
+  }
+
+  want(duties: readonly string[]): void {
+    this.standby.want(
+      duties.map((name) => ({
         name,
         begin: async () => {
           await this.beginning();
+          this.begun += 1;
           this.doing.add(name);
         },
-        leave: async () => void this.doing.delete(name),
+        leave: async () => {
+          await this.leaving();
+          this.doing.delete(name);
+        },
       })),
-      onFatal: assert.fail,
-    });
+    );
   }
 }
 
@@ -188,5 +200,66 @@ describe("a standby", () => {
     assert.equal(attempts, 4);
     await second.standby.stop();
     assert.equal(second.doing.size, 0);
+  });
+
+  it("begins what is wanted from now on, and leaves what is not to another that wants it", async () => {
+    const { clock, first, second } = await pair(["a"]);
+    first.want(["b"]);
+    assert.ok(await within(clock, 2 * renewMs, () => second.doing.has("a")));
+    assert.deepEqual([[...first.doing], [...second.doing]], [["b"], ["a"]]);
+    assert.deepEqual(
+      first.standby.status().map(({ name }) => name),
+      ["b"],
+    );
+  });
+
+  it("keeps the lease until what it leaves is written", async () => {
+    const { clock, first, second } = await pair(["a"]);
+    let written = () => {};
+    first.leaving = () =>
+      new Promise((resolve) => {
+        written = resolve;
+      });
+    first.want([]);
+    await clock.advanceBy(60_000);
+    assert.deepEqual([[...first.doing], [...second.doing]], [["a"], []]);
+    written();
+    assert.ok(await within(clock, 2 * renewMs, () => second.doing.has("a")));
+  });
+
+  it("takes back what it was leaving when that is wanted again", async () => {
+    const { clock, first } = await pair(["a"]);
+    let written = () => {};
+    first.leaving = () =>
+      new Promise((resolve) => {
+        written = resolve;
+      });
+    first.want([]);
+    await clock.advanceBy(renewMs);
+    first.want(["a"]);
+    written();
+    assert.ok(await within(clock, 2 * renewMs, () => first.begun === 2 && first.doing.has("a")));
+  });
+
+  it("gives up what it was beginning when that is not wanted any more", async () => {
+    const { clock, first, second } = await pair([]);
+    first.beginning = async () => {
+      throw new Error("the venue is away");
+    };
+    first.want(["a"]);
+    await clock.advanceBy(10 * renewMs);
+    first.want([]);
+    await clock.advanceBy(2 * renewMs);
+    assert.deepEqual(first.standby.status(), []);
+    second.want(["a"]);
+    assert.ok(await within(clock, 2 * renewMs, () => second.doing.has("a")));
+  });
+
+  it("begins anew what has changed", async () => {
+    const { clock, first } = await pair(["a", "b"]);
+    first.standby.renew("a");
+    assert.ok(await within(clock, 3 * renewMs, () => first.begun === 3 && first.doing.has("a")));
+    await clock.advanceBy(60_000);
+    assert.equal(first.begun, 3);
   });
 });

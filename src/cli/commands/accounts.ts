@@ -1,0 +1,162 @@
+/**
+ * `accounts`: the roster, which every running hlsync follows. Guarantees: a file is taken as a whole or not at all; removing
+ * an account removes nothing that was stored.
+ */
+import { readFileSync } from "node:fs";
+import { ConfigError, errorText } from "../../errors.ts";
+import { isAddress } from "../../protocol/schemas.ts";
+import type { Queryable } from "../../store/database.ts";
+import {
+  pauseInRoster,
+  putIntoRoster,
+  type RosterChange,
+  type RosterRow,
+  readRoster,
+  removeFromRoster,
+} from "../../store/roster.ts";
+import { type Command, type Context, EXIT } from "../command.ts";
+import { accountsOfFile } from "../rosterFile.ts";
+import { openExisting, openMigrated, openToRead } from "../wire.ts";
+
+export const accounts: Command = {
+  name: "accounts",
+  args: "<action> [targets...]",
+  summary: "the accounts that run follows: list, add 0x…[=alias], remove, pause, resume, import <file>",
+  options: ["database", "tag", "wish", "since"],
+  check({ options, args: [action = "", ...targets] }) {
+    if (!Object.hasOwn(ACTIONS, action))
+      throw new ConfigError(
+        `accounts ${JSON.stringify(action)}: expected one of ${Object.keys(ACTIONS).join(", ")}`,
+      );
+    if (action !== "list" && targets.length === 0)
+      throw new ConfigError(`accounts ${action}: say which, for example 0x… or an alias`);
+    if (action === "add") for (const target of targets) added(target, options);
+    if (action === "import") for (const path of targets) read(path, options);
+  },
+  async run(context) {
+    const [action = "", ...targets] = context.args;
+    const open = action === "list" ? openToRead : MAKING.includes(action) ? openMigrated : openExisting;
+    const { database } = await open(context);
+    return ACTIONS[action]!(context, database, targets);
+  },
+};
+
+/** Actions that make a database where there is none. */
+const MAKING: readonly string[] = ["add", "import"];
+
+type Action = (context: Context, db: Queryable, targets: readonly string[]) => Promise<number>;
+
+const ACTIONS: Record<string, Action> = {
+  list,
+  add: (context, db, targets) =>
+    put(
+      context,
+      db,
+      targets.map((target) => added(target, context.options)),
+    ),
+  async remove(context, db, targets) {
+    const rows = await chosen(db, targets);
+    await removeFromRoster(db, addressesOf(rows));
+    return say(context, rows, "removed: what is stored of it stays");
+  },
+  async pause(context, db, targets) {
+    const rows = await chosen(db, targets);
+    await pauseInRoster(db, addressesOf(rows), true);
+    return say(context, rows, "paused");
+  },
+  async resume(context, db, targets) {
+    const rows = await chosen(db, targets);
+    await pauseInRoster(db, addressesOf(rows), false);
+    return say(context, rows, "followed again");
+  },
+  import: (context, db, paths) =>
+    put(
+      context,
+      db,
+      paths.flatMap((path) => read(path, context.options)),
+    ),
+};
+
+const addressesOf = (rows: readonly RosterRow[]): string[] => rows.map(({ address }) => address);
+
+/** `0x…[=alias]` with what the options say of it. */
+function added(target: string, { tag, wish, since }: Context["options"]): RosterChange {
+  const [address = "", alias] = target.split("=", 2);
+  if (!isAddress(address))
+    throw new ConfigError(
+      `accounts add: ${JSON.stringify(target)} is none: expected 0x and 40 hex digits, optionally =alias`,
+    );
+  return {
+    address: address.toLowerCase(),
+    alias: alias || undefined,
+    tags: tag.length > 0 ? tag : undefined,
+    wish: wish === "" ? undefined : wish,
+    sinceMs: since ?? undefined,
+  };
+}
+
+/** What the file says of an account goes before the options. */
+function read(path: string, options: Context["options"]): RosterChange[] {
+  const text = readText(path);
+  return accountsOfFile(text, path).map(({ address, ...said }) => {
+    const given = Object.entries(said).filter(([, value]) => value !== undefined);
+    return { ...added(address, options), ...Object.fromEntries(given) };
+  });
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new ConfigError(`accounts import: ${errorText(error)}`);
+  }
+}
+
+async function put(context: Context, db: Queryable, changes: readonly RosterChange[]): Promise<number> {
+  // The last word on an account counts: a statement cannot change a row twice.
+  const distinct = [...new Map(changes.map((change) => [change.address, change])).values()];
+  const count = await putIntoRoster(db, distinct);
+  const { options, print } = context;
+  if (options.json)
+    print(JSON.stringify({ type: "accounts", added: count, changed: distinct.length - count }));
+  else
+    print(
+      `${count} added, ${distinct.length - count} known already: each running hlsync follows within seconds`,
+    );
+  return EXIT.ok;
+}
+
+/** The entries that are meant by address or by alias. */
+async function chosen(db: Queryable, targets: readonly string[]): Promise<RosterRow[]> {
+  const rows = await readRoster(db);
+  return targets.map((target) => {
+    const found = rows.filter(({ address, alias }) => address === target.toLowerCase() || alias === target);
+    if (found.length === 1) return found[0]!;
+    const why = found.length > 1 ? "is the alias of several: name the address" : "is not in the roster";
+    throw new ConfigError(`accounts: ${JSON.stringify(target)} ${why}`);
+  });
+}
+
+function say({ options, print }: Context, rows: readonly RosterRow[], state: string): number {
+  for (const { address, alias } of rows)
+    print(
+      options.json
+        ? JSON.stringify({ type: "account", address, alias, state })
+        : `${alias ?? address}: ${state}`,
+    );
+  return EXIT.ok;
+}
+
+async function list({ options, print }: Context, db: Queryable): Promise<number> {
+  const rows = await readRoster(db);
+  const shown = rows.filter(({ tags }) => options.tag.every((tag) => tags.includes(tag)));
+  for (const row of shown) print(options.json ? JSON.stringify({ type: "account", ...row }) : lineOf(row));
+  if (rows.length === 0 && !options.json) print("the roster is empty: hlsync accounts add 0x…");
+  return EXIT.ok;
+}
+
+function lineOf({ address, alias, tags, wish, sinceMs, paused }: RosterRow): string {
+  const parts = [address, alias ?? "", paused ? "paused" : wish, tags.map((tag) => `#${tag}`).join(" ")];
+  if (sinceMs !== null) parts.push(`since ${new Date(sinceMs).toISOString().slice(0, 10)}`);
+  return parts.filter((part) => part !== "").join("  ");
+}

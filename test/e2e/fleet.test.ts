@@ -1,0 +1,88 @@
+/** The roster as users work it: `accounts` beside a `run` that goes on. */
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { hlsync, type Running, simulate, start } from "../support/cli.ts";
+import { startServer, type TestDatabase, type TestServer, temporaryFolder } from "../support/postgres.ts";
+
+const user = (n: number): string => `0x${(n + 1).toString(16).padStart(40, "0")}`;
+/** What the documentation promises. */
+const EFFECT_MS = 5_000;
+
+describe("accounts in the database", { timeout: 120_000 }, () => {
+  const folder = temporaryFolder();
+  let server: TestServer;
+  let target: TestDatabase;
+  let exchange: Running & { apiUrl: string };
+
+  before(async () => {
+    server = await startServer("real");
+    target = await server.newDatabase({ migrated: false });
+    const accounts = [0, 1, 2].flatMap((n) => ["--account", user(n)]);
+    exchange = await simulate(...accounts, "--fills-per-second", "2", "--weight", "60000");
+  });
+  after(async () => {
+    await exchange?.stop();
+    await target?.close();
+    await server?.stop();
+    folder.remove();
+  });
+
+  const accounts = async (...args: string[]) => {
+    const { code, stdout, stderr } = await hlsync(["accounts", ...args, "--database", target.url], {
+      cwd: folder.path,
+    });
+    assert.equal(code, 0, stderr);
+    return stdout;
+  };
+  const run = () =>
+    start(
+      [
+        ...["run", "--api-url", exchange.apiUrl, "--database", target.url, "--listen", "127.0.0.1:0"],
+        ...["--json", "--log-level", "info", "--weight", "60000"],
+      ],
+      { cwd: folder.path },
+    );
+
+  it("are followed and left by a process that goes on, within seconds", async () => {
+    const nothing = await run().finished();
+    assert.equal(nothing.code, 2, nothing.stderr);
+    assert.match(nothing.stderr, /no account given.*hlsync accounts add/);
+
+    await accounts("add", `${user(0)}=first`, "--tag", "desk");
+    const following = run();
+    const told = (n: number) =>
+      following.line((line) => (line.includes("fill.created") && line.includes(user(n)) ? true : undefined));
+    await told(0);
+    writeFileSync(join(folder.path, "list.csv"), `address,alias\n${user(1)},second\n${user(2)},third\n`);
+    await accounts("import", "list.csv");
+    const addedMs = performance.now();
+    await Promise.all([told(1), told(2)]);
+    assert.ok(performance.now() - addedMs < EFFECT_MS, "a new account is followed within 5 s");
+
+    await accounts("pause", "second");
+    await accounts("remove", "third");
+    await following.complaint(new RegExp(`left.*${user(2)}`), EFFECT_MS);
+    assert.match(
+      await accounts("list"),
+      new RegExp(`${user(0)}  first  stream  #desk\n${user(1)}  second  paused\n`),
+    );
+    const count = async (n: number) => {
+      const [row] = await target.database.query<{ count: number }>(
+        "select count(*) as count from hl_fills where account_address = $1",
+        [user(n)],
+      );
+      return row!.count;
+    };
+    const [stopped, going] = [await count(2), await count(0)];
+    assert.ok(stopped > 0, "what is stored of it stays");
+    while ((await count(0)) <= going) await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(await count(2), stopped);
+
+    await accounts("resume", "second");
+    const before = await count(1);
+    while ((await count(1)) <= before) await new Promise((resolve) => setTimeout(resolve, 50));
+    await following.stop();
+  });
+});
