@@ -98,6 +98,11 @@ export class SelfCheck {
     return [...this.#orders.keys()];
   }
 
+  /** Whether we hold the order open. */
+  isOpen(orderId: number): boolean {
+    return this.#orders.has(orderId);
+  }
+
   /**
    * What happened up to here is known, or is being read as history: a snapshot shows but a few of its fills, and between
    * them nothing is missing.
@@ -108,8 +113,13 @@ export class SelfCheck {
       const fills = chain.fills.filter(({ timeMs }) => timeMs > knownToMs);
       if (fills.length < chain.fills.length) this.#goOn(coin, { start: null, fills, known: fills }, nowMs);
     }
+    this.dropUnannounced(knownToMs + 1);
+  }
+
+  /** Orders that are known by fills before this time alone are none of its business. */
+  dropUnannounced(beforeMs: number): void {
     for (const [orderId, { timeMs }] of this.#unannounced) {
-      if (timeMs > knownToMs) continue;
+      if (timeMs >= beforeMs) continue;
       this.#unannounced.delete(orderId);
       this.#raised.delete(`order:${orderId}`);
     }

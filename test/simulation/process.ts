@@ -36,6 +36,8 @@ export interface ProcessDeps {
   spoiler?: Spoiler;
   /** Called after every commit, before anybody else hears of it. */
   afterCommit(batch: Batch): Promise<void>;
+  /** Between two reconciles; half a minute where nothing is said. */
+  intervalMs?: number;
   /** The process ended by itself: it could not start, or met an error that it does not survive. */
   onExit(error: unknown): void;
 }
@@ -83,7 +85,7 @@ export class SimulatedProcess {
         sinceMs: deps.startMs - 60_000,
         market: null,
         webData2: false,
-        lane: { intervalMs: 30_000 },
+        lane: { intervalMs: deps.intervalMs ?? 30_000 },
       },
     );
   }

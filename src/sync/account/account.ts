@@ -428,14 +428,15 @@ export class Account {
       this.#failed.due(this.#deps.clock.now()).length > 0 ||
       this.#orders.isListDue(this.#deps.clock.now()) ||
       WINDOW_STREAMS.some((stream) => this.#oldGaps(stream).length > 0) ||
+      this.#orders.hasLost ||
       this.#orders.unlisted().length > 0 ||
       this.#unaskedDexes().length > 0
     );
   }
 
   /**
-   * Asks again for what failed, then closes every gap that catching up leaves, youngest first; then asks for what is known of
-   * orders by their fills alone. What fails costs itself only: the first failure is thrown at the end.
+   * Asks again for what failed, then closes every gap that catching up leaves, youngest first; then asks for the orders that we
+   * hold open and no list has, and for those known by their fills alone. What fails costs itself only: the first failure is thrown at the end.
    */
   async backfill(name: "poll" | "backfill", signal: AbortSignal): Promise<void> {
     const { clock } = this.#deps;
@@ -451,9 +452,8 @@ export class Account {
       duties.push(async () => {
         for (const gap of this.#oldGaps(stream).reverse()) await this.#readWindow(stream, gap, asking);
       });
-    duties.push(async () => {
-      for (const window of this.#orders.unlisted()) await this.#orders.resolveUnlisted(window, asking);
-    });
+    duties.push(() => this.#orders.resolveLost(asking));
+    duties.push(() => this.#orders.resolveUnlisted(asking));
     duties.push(async () => {
       for (const dex of this.#unaskedDexes()) await this.#orders.readOpen(dex, asking);
     });
@@ -719,7 +719,9 @@ export class Account {
 
   /** What contradicts what the venue pushes, and has outlived its grace. */
   ripe(nowMs: number): Suspicion[] {
-    return [...this.check.ripe(nowMs), ...this.#cash.ripe(nowMs)];
+    // An order that is about to be asked for anyway waits for that.
+    const isDue = (one: Suspicion) => one.kind !== "order" || !this.#orders.isLost(one.orderId);
+    return [...this.check.ripe(nowMs).filter(isDue), ...this.#cash.ripe(nowMs)];
   }
 
   /** Heals a suspicion by the narrowest reading, and records what was found. True when it is explained now. */

@@ -8,6 +8,7 @@
 import { isWhole, lostRows } from "../../protocol/decode.ts";
 import { INFO } from "../../protocol/infoRequests.ts";
 import { HORIZON } from "../../protocol/limits.ts";
+import { allOf } from "../../runtime/allOf.ts";
 import { hasPassed } from "../../runtime/due.ts";
 import { claimsOf, placed, quarantineRows, toldTimesMs, withoutFuture } from "../backfill.ts";
 import { type Interval, intersect, subtract, union } from "../coverage.ts";
@@ -17,14 +18,16 @@ import type { RequestPriority, Store, VenueInfo } from "../ports.ts";
 import type { SelfCheck } from "../selfCheck.ts";
 import type { CoverageBook } from "./coverageBook.ts";
 
-/** Orders asked for one by one in one catch-up; more than these are left to the next. */
-const RESOLVE_ORDERS_MAX = 100;
+/** Orders known by their fills that the database is asked for at once. */
+const UNLISTED_AT_ONCE = 100;
 /** Orders asked for at the same time. */
 const RESOLVE_PARALLEL = 8;
 /** Where more than this many are missing, the list of transitions costs less than asking for each. */
 const LIST_FROM = 40;
 /** Liquidations and dust have order ids that the venue never knew; so many in a row are older than what it keeps. */
 const FORGOTTEN_IN_A_ROW = 25;
+/** Orders asked for in one catch-up; the rest is asked for beside it, where everything else goes first. */
+const LOST_IN_CATCH_UP = 100;
 
 /** The list of transitions is read again after so many of them, so that the next reading still reaches back to this one… */
 const LIST_AGAIN_AFTER = 1_200;
@@ -58,14 +61,19 @@ export class OrderReader {
   /** Committed since the list was last read. */
   #transitions = 0;
   #listedAtMs = Number.NEGATIVE_INFINITY;
+  /** Where the list began that was read last; null when it was not full. */
+  #listBeginsMs: number | null = null;
+  /** Held open and not listed, newest first: still to be asked for. */
+  readonly #lost = new Set<number>();
 
   constructor(deps: OrderReaderDeps) {
     this.#deps = deps;
   }
 
   /**
-   * What is open on these dexes, then the newest transitions (which show what was placed and ended unseen), then each
-   * order that we hold open and the venue does not. `claimableToMs`: up to where time may be claimed.
+   * What is open on these dexes, then the newest transitions (which show what was placed and ended unseen), then the
+   * newest orders that we hold open and no list has; `hasLost` when there are more. `claimableToMs`: up to where time may
+   * be claimed.
    */
   async read(dexes: readonly string[], claimableToMs: number, asking: Asking): Promise<void> {
     const { check } = this.#deps;
@@ -79,9 +87,10 @@ export class OrderReader {
     const failed = answers.find((one) => one.status === "rejected");
     if (failed) throw failed.reason;
     if (!lists.every(({ isComplete }) => isComplete)) return;
-    const stillHeld = new Set(check.openOrderIds);
-    const lost = [...heldOpen].filter((orderId) => stillHeld.has(orderId) && !open.has(orderId));
-    await this.resolve(lost.slice(0, RESOLVE_ORDERS_MAX), asking);
+    this.#lost.clear();
+    const lost = [...heldOpen].filter((orderId) => check.isOpen(orderId) && !open.has(orderId));
+    for (const orderId of newestFirst(lost)) this.#lost.add(orderId);
+    await this.resolveLost(asking, LOST_IN_CATCH_UP);
   }
 
   /** What is open on one dex. */
@@ -102,7 +111,7 @@ export class OrderReader {
 
   /** The newest transitions, which the venue keeps by count. */
   async readTransitions(claimableToMs: number, { priority, source, signal }: Asking): Promise<void> {
-    const { info, account, book, commit } = this.#deps;
+    const { info, account, book, check, commit } = this.#deps;
     const answer = await info.request(INFO.historicalOrders, { user: account }, { priority, signal });
     const origin = { account, source, seenAtMs: answer.receivedAtMs };
     const latestMs = this.#deps.latestRowMs();
@@ -125,6 +134,9 @@ export class OrderReader {
     await commit({ orderEvents, coverage, quarantine }, answer.receivedAtMs);
     this.#transitions = 0;
     this.#listedAtMs = answer.receivedAtMs;
+    this.#listBeginsMs = isFull ? oldestMs : null;
+    // What filled before it is asked for with all that is no longer listed.
+    if (isFull) check.dropUnannounced(oldestMs);
   }
 
   /** Transitions that were committed: the venue lists the newest 2000 only. */
@@ -152,8 +164,66 @@ export class OrderReader {
     await Promise.all(Array.from({ length: RESOLVE_PARALLEL }, next));
   }
 
-  /** Asks for one order; what the venue has forgotten ends as `unknown`. False when it has. */
-  async resolveOne(orderId: number, { priority, source, signal }: Asking): Promise<boolean> {
+  /** Whether orders that we hold open and no list has are still to be asked for. */
+  get hasLost(): boolean {
+    return this.#lost.size > 0;
+  }
+
+  /** Whether the order is among them. */
+  isLost(orderId: number): boolean {
+    return this.#lost.has(orderId);
+  }
+
+  /**
+   * Asks for them, newest first, for all or for at most so many. The venue keeps orders by count: once it has forgotten
+   * many in a row, it has forgotten those that are older than its list.
+   */
+  async resolveLost(asking: Asking, max = Number.POSITIVE_INFINITY): Promise<void> {
+    for (let left = max; left > 0 && this.hasLost; ) {
+      const { asked, forgottenAtMs } = await this.#askLost(asking, left);
+      if (forgottenAtMs !== null) await this.#forgetOlder(forgottenAtMs, asking);
+      left -= asked;
+    }
+  }
+
+  /** Until at most so many were asked for, or many in a row are forgotten: then when the last of these was asked for. */
+  async #askLost(asking: Asking, max: number): Promise<{ asked: number; forgottenAtMs: number | null }> {
+    const { check } = this.#deps;
+    let [asked, inARow] = [0, 0];
+    let forgottenAtMs: number | null = null;
+    const next = async (): Promise<void> => {
+      while (asked < max && inARow < FORGOTTEN_IN_A_ROW) {
+        const [orderId] = this.#lost;
+        if (orderId === undefined) return;
+        this.#lost.delete(orderId);
+        if (!check.isOpen(orderId)) continue;
+        asked += 1;
+        forgottenAtMs = await this.resolveOne(orderId, asking).catch((error: unknown) => {
+          this.#lost.add(orderId);
+          throw error;
+        });
+        inARow = forgottenAtMs === null ? 0 : inARow + 1;
+      }
+    };
+    await allOf(Array.from({ length: RESOLVE_PARALLEL }, next));
+    return { asked, forgottenAtMs: inARow < FORGOTTEN_IN_A_ROW ? null : forgottenAtMs };
+  }
+
+  /** Ends as `unknown` what was last heard of before the list begins, where that is cut. */
+  async #forgetOlder(forgottenAtMs: number, { source }: Asking): Promise<void> {
+    const { account, store, check, commit } = this.#deps;
+    if (this.#listBeginsMs === null) return;
+    const held = [...this.#lost].filter((orderId) => check.isOpen(orderId));
+    const last = new Map((await store.orderEvents(account, held)).map((row) => [row.orderId, row]));
+    const origin = { account, source, seenAtMs: forgottenAtMs };
+    const older = [...last.values()].filter(({ statusTimeMs }) => statusTimeMs < this.#listBeginsMs!);
+    for (const { orderId } of older) this.#lost.delete(orderId);
+    const orderEvents = older.map((row) => unknownOrderRow(origin, row, forgottenAtMs));
+    await commit({ orderEvents }, forgottenAtMs);
+  }
+
+  /** Asks for one order; what the venue has forgotten ends as `unknown`. When it was asked, if it has; else null. */
+  async resolveOne(orderId: number, { priority, source, signal }: Asking): Promise<number | null> {
     const { info, account, store, check, commit } = this.#deps;
     const ask = { priority, signal };
     const answer = await info.request(INFO.orderStatus, { user: account, oid: orderId }, ask);
@@ -170,7 +240,7 @@ export class OrderReader {
     const quarantine = quarantineRows(unread, INFO.orderStatus.type, account, answer.receivedAtMs);
     if (row || unread.length > 0)
       await commit({ orderEvents: row ? [row] : [], quarantine }, answer.receivedAtMs);
-    return Boolean(status.order) || unread.length > 0;
+    return status.order || unread.length > 0 ? null : answer.sentAtMs;
   }
 
   /**
@@ -187,20 +257,30 @@ export class OrderReader {
    * Of the orders that came and went unseen, those that filled are known by their fills and can be asked for, newest
    * first. The venue keeps orders by count: once it has forgotten many in a row, it has forgotten all that are older.
    */
-  async resolveUnlisted(window: Interval, asking: Asking): Promise<void> {
-    const { store, account } = this.#deps;
-    const { fromMs, toMs } = window;
+  async resolveUnlisted(asking: Asking): Promise<void> {
+    const left = this.unlisted();
     let forgotten = 0;
-    let belowId = Number.MAX_SAFE_INTEGER;
-    while (forgotten < FORGOTTEN_IN_A_ROW) {
-      const ids = await store.ordersKnownByFills(account, fromMs, toMs, belowId, RESOLVE_ORDERS_MAX);
-      for (const orderId of ids) {
-        forgotten = (await this.resolveOne(orderId, asking)) ? 0 : forgotten + 1;
+    for (let window = left.pop(); window !== undefined; window = left.pop()) {
+      for await (const orderId of this.#knownByFills(window)) {
+        forgotten = (await this.resolveOne(orderId, asking)) === null ? 0 : forgotten + 1;
         if (forgotten >= FORGOTTEN_IN_A_ROW) break;
       }
-      if (ids.length < RESOLVE_ORDERS_MAX) break;
+      const isOver = forgotten >= FORGOTTEN_IN_A_ROW;
+      this.#askedUnlisted = union(this.#askedUnlisted, [window, ...(isOver ? left.splice(0) : [])]);
+    }
+  }
+
+  /** Orders of which fills are stored and no transition, newest first. */
+  async *#knownByFills({ fromMs, toMs }: Interval): AsyncGenerator<number> {
+    const { store, account } = this.#deps;
+    let belowId = Number.MAX_SAFE_INTEGER;
+    for (;;) {
+      const ids = await store.ordersKnownByFills(account, fromMs, toMs, belowId, UNLISTED_AT_ONCE);
+      yield* ids;
+      if (ids.length < UNLISTED_AT_ONCE) return;
       belowId = ids.at(-1)!;
     }
-    this.#askedUnlisted = union(this.#askedUnlisted, [window]);
   }
 }
+
+const newestFirst = (orderIds: number[]): number[] => orderIds.sort((a, b) => b - a);

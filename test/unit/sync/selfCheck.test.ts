@@ -142,6 +142,14 @@ describe("self-check", () => {
     assert.equal(check.ripe(1e6)[0]?.kind, "chain");
   });
 
+  it("leaves an order that filled unannounced to others where the list of transitions begins later", () => {
+    const check = new SelfCheck(GRACE);
+    check.noteFills([fill({ timeMs: 10, orderId: 1 }), fill({ timeMs: 20, orderId: 2 })], 100);
+    check.dropUnannounced(20);
+    const orders = check.ripe(1e5).flatMap((one) => (one.kind === "order" ? [one.orderId] : []));
+    assert.deepEqual(orders, [2]);
+  });
+
   it("suspects an order that a complete list lacks twice over the grace, and not one just placed", () => {
     const check = new Announced(GRACE);
     check.noteOrderEvents([transition(1, "open")], 0);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { ProtocolError } from "../../../../src/errors.ts";
+import { ProtocolError, TransportError } from "../../../../src/errors.ts";
 import { CoverageBook } from "../../../../src/sync/account/coverageBook.ts";
 import { type Asking, OrderReader } from "../../../../src/sync/account/orderReader.ts";
 import type { Batch, OrderEventRow } from "../../../../src/sync/events.ts";
@@ -69,17 +69,17 @@ function read(answers: Answers, over: Partial<Store> = {}) {
 }
 
 describe("reading the orders", () => {
-  it("asks one by one for what we hold open and no list has", async () => {
+  it("asks one by one for what we hold open and no list has, newest first", async () => {
     const { reader, check, rows, statusAsked } = read({ frontendOpenOrders: [order(1)] });
     for (const orderId of [1, 2, 3]) check.noteOpenOrder(orderId, "BTC", NOW);
     await reader.read([""], NOW, ASKING);
-    assert.deepEqual(statusAsked(), [2, 3]);
+    assert.deepEqual(statusAsked(), [3, 2]);
     assert.deepEqual(
       rows().map(({ orderId, venueStatus, source }) => [orderId, venueStatus, source]),
       [
         [1, "open", "reconcile"],
-        [2, "filled", "reconcile"],
         [3, "filled", "reconcile"],
+        [2, "filled", "reconcile"],
       ],
     );
     assert.deepEqual(check.openOrderIds, [1]);
@@ -116,6 +116,84 @@ describe("reading the orders", () => {
         ["xyz", 0],
       ],
     );
+  });
+});
+
+/** Of 2000 orders that came and went since; the oldest millisecond of a full list may be cut. */
+const FULL_LIST = Array.from({ length: 2_000 }, (_, index) => told(1_000_000 - index, "filled", NOW - index));
+const LIST_BEGINS = NOW - 1_998;
+
+describe("more orders held open than one catch-up asks for", () => {
+  const HELD = Array.from({ length: 1_500 }, (_, index) => 1_000 + index);
+  const ended = (rows: readonly OrderEventRow[], status: string) =>
+    rows.filter(({ venueStatus }) => venueStatus === status).map(({ orderId }) => orderId);
+
+  function hold(answers: Answers, lastTold: (orderId: number) => number = () => LIST_BEGINS - 1) {
+    const at = read(answers, {
+      orderEvents: async (_account, ids) =>
+        ids.map((orderId) => ({ ...transition(orderId, "open"), statusTimeMs: lastTold(orderId) })),
+    });
+    for (const orderId of HELD) at.check.noteOpenOrder(orderId, "BTC", NOW);
+    return at;
+  }
+
+  it("end when the venue has forgotten those that are older than its list, without a question for each", async () => {
+    const orderStatus = ({ oid }: { oid: number }) => (oid >= 2_450 ? found({ oid }) : FORGOTTEN);
+    const { reader, check, rows, statusAsked } = hold({ historicalOrders: FULL_LIST, orderStatus });
+    await reader.read([""], NOW, ASKING);
+    assert.deepEqual([check.openOrderIds, reader.hasLost], [[], false]);
+    assert.equal(ended(rows(), "unknownOid").length, 1_450);
+    assert.ok(statusAsked().length <= 50 + 25 + 8, `${statusAsked().length} questions`);
+    assert.ok(
+      statusAsked().every((oid) => Number(oid) > 2_400),
+      "newest first",
+    );
+  });
+
+  it("are asked for until nothing is left where the venue knows them all", async () => {
+    const { reader, check, rows, statusAsked } = hold({ historicalOrders: FULL_LIST });
+    await reader.read([""], NOW, ASKING);
+    assert.deepEqual([statusAsked().length, reader.hasLost, reader.isLost(1_000)], [100, true, true]);
+    await reader.resolveLost(ASKING);
+    assert.deepEqual([check.openOrderIds, reader.hasLost], [[], false]);
+    assert.equal(ended(rows(), "filled").length - 2_000, 1_500);
+    assert.equal(new Set(statusAsked()).size, statusAsked().length, "none twice");
+  });
+
+  it("are asked for each where the list is not cut, or where they were heard of since it begins", async () => {
+    for (const [list, lastMs] of [
+      [FULL_LIST.slice(0, 1_999), LIST_BEGINS - 1],
+      [FULL_LIST, LIST_BEGINS],
+    ] as const) {
+      const { reader, statusAsked } = hold({ historicalOrders: list, orderStatus: FORGOTTEN }, () => lastMs);
+      await reader.read([""], NOW, ASKING);
+      await reader.resolveLost(ASKING);
+      assert.equal(statusAsked().length, 1_500);
+    }
+  });
+
+  it("stay to be asked for where a question fails", async () => {
+    let isAway = true;
+    const orderStatus = ({ oid }: { oid: number }) =>
+      isAway && oid === 2_450 ? new TransportError("reset") : found({ oid });
+    const { reader, check } = hold({ orderStatus });
+    await assert.rejects(reader.read([""], NOW, ASKING), /reset/);
+    assert.ok(reader.isLost(2_450));
+    isAway = false;
+    await reader.resolveLost(ASKING);
+    assert.deepEqual([check.openOrderIds, reader.hasLost], [[], false]);
+  });
+
+  it("are not asked for once the stream told their end", async () => {
+    const { reader, check, statusAsked } = hold({});
+    await reader.read([""], NOW, ASKING);
+    const left = check.openOrderIds;
+    check.noteOrderEvents(
+      left.map((orderId) => transition(orderId, "canceled")),
+      NOW,
+    );
+    await reader.resolveLost(ASKING);
+    assert.deepEqual([statusAsked().length, reader.hasLost], [100, false]);
   });
 });
 
@@ -208,7 +286,7 @@ describe("asking for one order", () => {
       { orderStatus: FORGOTTEN },
       { orderEvents: async () => [transition(7, "open")] },
     );
-    assert.equal(await reader.resolveOne(7, ASKING), false);
+    assert.equal(await reader.resolveOne(7, ASKING), NOW);
     assert.deepEqual(
       rows().map(({ orderId, venueStatus, statusTimeMs }) => [orderId, venueStatus, statusTimeMs]),
       [[7, "unknownOid", NOW]],
@@ -227,7 +305,7 @@ describe("asking for one order", () => {
   it("keeps an answer that could not be read, and takes it for no end", async () => {
     const odd = { status: "order", order: { order: { oid: "x" }, status: 5 } };
     const { reader, rows, committed } = read({ orderStatus: odd });
-    assert.equal(await reader.resolveOne(7, ASKING), true);
+    assert.equal(await reader.resolveOne(7, ASKING), null);
     assert.deepEqual([rows(), committed[0]?.quarantine?.length], [[], 1]);
   });
 });
@@ -265,17 +343,24 @@ describe("orders that the venue no longer lists", () => {
           newest.filter((orderId) => orderId < belowId).slice(0, 100),
       },
     );
-    const note = (stream: "fills" | "twapFills" | "orders", grade: "proven" | "unprovable") =>
-      book.note({ account: USER, stream, grade, fromMs: 100, toMs: 200, reason: null });
+    const note = (
+      stream: "fills" | "twapFills" | "orders",
+      grade: "proven" | "unprovable",
+      { fromMs, toMs } = { fromMs: 100, toMs: 200 },
+    ) => book.note({ account: USER, stream, grade, fromMs, toMs, reason: null });
     note("orders", "unprovable");
     note("fills", "proven");
     assert.deepEqual(reader.unlisted(), []);
     note("twapFills", "proven");
     const [window] = reader.unlisted();
     assert.deepEqual(window, { fromMs: 100, toMs: 200 });
-    await reader.resolveUnlisted(window!, ASKING);
+    await reader.resolveUnlisted(ASKING);
     // Ten are remembered, then 25 in a row are not.
     assert.equal(statusAsked().length, 35);
     assert.deepEqual(reader.unlisted(), []);
+    note("orders", "unprovable", { fromMs: 300, toMs: 400 });
+    note("fills", "proven", { fromMs: 300, toMs: 400 });
+    note("twapFills", "proven", { fromMs: 300, toMs: 400 });
+    assert.deepEqual(reader.unlisted(), [{ fromMs: 300, toMs: 400 }]);
   });
 });
