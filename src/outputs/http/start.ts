@@ -5,6 +5,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { ConfigError } from "../../errors.ts";
+import { INFO } from "../../protocol/infoRequests.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Service } from "../../runtime/lifecycle.ts";
 import type { Log } from "../../runtime/log.ts";
@@ -68,6 +69,11 @@ export async function startHttp(deps: HttpDeps): Promise<HttpService> {
   const telemetry = new Telemetry({
     ...{ clock, log, instance, db: own, version: deps.version },
     measuredOffset: () => info.clockOffset(),
+    // A process on standby asks nothing.
+    measure: async (signal) => {
+      if (engine.status().accounts.some(({ role }) => role === "active"))
+        await info.request(INFO.exchangeStatus, {}, { priority: "reconcile", signal });
+    },
   });
   const hub = new EventHub({
     ...{ outbox: openOutbox(own), clock, log },

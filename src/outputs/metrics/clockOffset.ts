@@ -2,7 +2,8 @@
  * How far the venue's clock is ahead of ours, for lags. Pure. Two facts bound it: a message cannot be received before it
  * was stamped, and the venue's answer to "what time is it" is as old as its last block, at most. Guarantees: 0 as long
  * as the facts allow it, since most clocks are kept right; else the offset nearest to 0 that they allow. So with right
- * clocks lags are true, and with wrong ones they are never negative, but may be too small by the fastest way here.
+ * clocks lags are true, and with wrong ones they are never negative, but may be too small by the fastest way here. After our
+ * clock was stepped nothing of before counts.
  */
 
 export interface MeasuredOffset {
@@ -22,6 +23,16 @@ export class ClockOffset {
   #present = Number.NEGATIVE_INFINITY;
   #before = Number.NEGATIVE_INFINITY;
   #windowEndMs = Number.NEGATIVE_INFINITY;
+  /** Measured before our clock was stepped. */
+  #outdated: MeasuredOffset | null = null;
+
+  /** Our clock was stepped; `measured` is what was measured before. */
+  stepped(measured: MeasuredOffset | null): void {
+    this.#outdated = measured;
+    this.#present = Number.NEGATIVE_INFINITY;
+    this.#before = Number.NEGATIVE_INFINITY;
+    this.#windowEndMs = Number.NEGATIVE_INFINITY;
+  }
 
   /** Something stamped by the venue was received. */
   note(stampMs: number, receivedMs: number): void {
@@ -35,7 +46,8 @@ export class ClockOffset {
   }
 
   /** Venue minus ours, milliseconds. */
-  estimateMs(measured: MeasuredOffset | null): number {
+  estimateMs(latest: MeasuredOffset | null): number {
+    const measured = latest === this.#outdated ? null : latest;
     const seenLeast = Math.max(this.#present, this.#before);
     const least = measured ? Math.max(seenLeast, measured.offsetMs - measured.uncertaintyMs) : seenLeast;
     if (least > 0) return least;

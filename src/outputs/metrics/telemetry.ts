@@ -1,7 +1,8 @@
 /**
  * What happens, counted: commits and their events as they come, lags per hop, and everything else read from the status
  * when somebody scrapes. Guarantees: only live changes (source `stream`) count as lag, so that a backfill of old history
- * is not taken for a slow venue; each minute's percentiles are written to the database once, later if it is away.
+ * is not taken for a slow venue; each minute's percentiles are written to the database once, later if it is away; a clock
+ * that was stepped is noticed within `CLOCK_LOOK_MS`, and the venue asked for its time.
  */
 import type { Clock } from "../../runtime/clock.ts";
 import type { Log } from "../../runtime/log.ts";
@@ -20,6 +21,9 @@ import { createRegistry, type Registry } from "./registry.ts";
 import { METRICS, type MetricName } from "./table.ts";
 
 const FLUSH_MS = 15_000;
+/** How often our clock is held against a timer, which no step moves, and from which difference on it was stepped. */
+const CLOCK_LOOK_MS = 5_000;
+const CLOCK_STEP_MS = 2_000;
 /** A block of the event loop that is worth a line in the log. */
 const BLOCKED_MS = 1_000;
 const KEEP_MS = 30 * 86_400_000;
@@ -35,6 +39,8 @@ interface TelemetryDeps {
   db: Queryable;
   /** As the venue's last answer about its time had it; null before the first. */
   measuredOffset(): MeasuredOffset | null;
+  /** Asks the venue for its time. */
+  measure(signal: AbortSignal): Promise<unknown>;
 }
 
 export class Telemetry {
@@ -44,7 +50,7 @@ export class Telemetry {
   readonly #latency = new Latency();
   readonly #offset = new ClockOffset();
   readonly #abort = new AbortController();
-  #flushing: Promise<void> = Promise.resolve();
+  #running: Promise<unknown> = Promise.resolve();
   #prunedMs = 0;
 
   constructor(deps: TelemetryDeps) {
@@ -60,12 +66,12 @@ export class Telemetry {
   }
 
   start(): void {
-    this.#flushing = this.#keepFlushing();
+    this.#running = Promise.all([this.#keepFlushing(), this.#watchClock()]);
   }
 
   async stop(): Promise<void> {
     this.#abort.abort(new Error("stopped"));
-    await this.#flushing;
+    await this.#running;
   }
 
   committed({ applied, sources, receivedAtMs, committedAtMs }: Committed): void {
@@ -214,6 +220,21 @@ export class Telemetry {
   #lag(hop: Hop, lagMs: number): void {
     this.#registry.observe("hlsync_hop_seconds", { hop }, Math.max(0, lagMs) / 1000);
     this.#latency.add(hop, lagMs, this.#deps.clock.now());
+  }
+
+  /** A process that was stopped, or blocked for so long, looks the same: then the venue is asked once for nothing. */
+  async #watchClock(): Promise<void> {
+    const { clock, log, measure, measuredOffset } = this.#deps;
+    const { signal } = this.#abort;
+    while (!signal.aborted) {
+      const dueMs = clock.now() + CLOCK_LOOK_MS;
+      await clock.sleep(CLOCK_LOOK_MS, signal).catch(() => {});
+      const steppedMs = clock.now() - dueMs;
+      if (signal.aborted || Math.abs(steppedMs) < CLOCK_STEP_MS) continue;
+      this.#offset.stepped(measuredOffset());
+      log.info("this machine's clock was stepped, or the process stood still", { steppedMs });
+      void measure(signal).catch((error: unknown) => log.debug("the venue did not tell its time", { error }));
+    }
   }
 
   async #keepFlushing(): Promise<void> {

@@ -290,7 +290,14 @@ describe("the API", { timeout: 120_000 }, () => {
 
   it("counts attempts to deliver, and measures how long live changes waited for a webhook", () => {
     const telemetry = new Telemetry({
-      ...{ clock: systemClock, log: silentLog, instance: "test", version: "1", measuredOffset: () => null },
+      ...{
+        clock: systemClock,
+        log: silentLog,
+        instance: "test",
+        version: "1",
+        measuredOffset: () => null,
+        measure: async () => {},
+      },
       db: { query: async () => [] },
     });
     const event = (type: string, source = "stream"): OutboxEvent => ({
@@ -332,7 +339,14 @@ describe("the API", { timeout: 120_000 }, () => {
     const clock = new HandClock(1_790_000_040_000);
     let isAway = true;
     const telemetry = new Telemetry({
-      ...{ clock, log: silentLog, instance: "test", version: "1", measuredOffset: () => null },
+      ...{
+        clock,
+        log: silentLog,
+        instance: "test",
+        version: "1",
+        measuredOffset: () => null,
+        measure: async () => {},
+      },
       db: {
         query: async (sql, params) => {
           if (isAway) throw new Error("away");

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { type HealthFacts, status } from "../../../src/outputs/http/health.ts";
-import { ClockOffset } from "../../../src/outputs/metrics/clockOffset.ts";
+import { ClockOffset, type MeasuredOffset } from "../../../src/outputs/metrics/clockOffset.ts";
 import { HOPS, type Hop, LagCounts, Latency } from "../../../src/outputs/metrics/latency.ts";
 import { type KeptMinute, overMinutes } from "../../../src/outputs/metrics/latencyHistory.ts";
 import { createRegistry } from "../../../src/outputs/metrics/registry.ts";
@@ -12,8 +12,9 @@ import { METRICS, metricsReference } from "../../../src/outputs/metrics/table.ts
 import { Telemetry } from "../../../src/outputs/metrics/telemetry.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import { silentLog } from "../../../src/runtime/log.ts";
-import type { EngineStatus } from "../../../src/sync/engine.ts";
+import type { Committed, EngineStatus } from "../../../src/sync/engine.ts";
 import { SUSPICION_KINDS } from "../../../src/sync/selfCheck.ts";
+import { HandClock } from "../connection/handClock.ts";
 
 const REFERENCE = new URL("../../../docs/metrics.md", import.meta.url);
 
@@ -99,6 +100,7 @@ describe("what telemetry exports", () => {
         db: { query: async () => [] },
       },
       measuredOffset: () => null,
+      measure: async () => {},
     });
   const engine = {
     writesRefused: null,
@@ -282,4 +284,80 @@ describe("the estimated clock offset", () => {
     offset.note(2_300_000, 2_300_100);
     assert.equal(offset.estimateMs(null), 0);
   });
+
+  it("is right again within seconds after this machine's clock was stepped, forward and back", async () => {
+    const clock = new HandClock();
+    // The venue's clock goes on; ours is set.
+    let [venueMs, measured] = [clock.now(), null as MeasuredOffset | null];
+    let asked = 0;
+    const telemetry = new Telemetry({
+      ...{ clock, log: silentLog, instance: "test", version: "1", db: { query: async () => [] } },
+      measuredOffset: () => measured,
+      measure: async () => {
+        asked += 1;
+        measured = { offsetMs: venueMs - clock.now(), uncertaintyMs: 20 };
+      },
+    });
+    const passes = async (ms: number) => {
+      for (let left = ms; left > 0; left -= 100) {
+        await clock.advance(100);
+        venueMs += 100;
+      }
+    };
+    const receive = () => telemetry.committed(live(venueMs - 80, clock.now()));
+    measured = { offsetMs: -300, uncertaintyMs: 20 };
+    telemetry.start();
+    await passes(20_000);
+    receive();
+    assert.deepEqual([telemetry.clockOffsetMs(), asked], [0, 0]);
+    for (const [byMs, offMs] of [
+      [3_600_000, -3_600_000],
+      [-3_600_000, 0],
+      [-7_200_000, 7_200_000],
+      [10_000, 7_190_000],
+    ] as const) {
+      clock.step(byMs);
+      receive();
+      await passes(6_000);
+      receive();
+      assert.ok(
+        Math.abs(telemetry.clockOffsetMs() - offMs) < 1_100,
+        `${telemetry.clockOffsetMs()} for ${offMs}`,
+      );
+    }
+    assert.equal(asked, 4);
+    await passes(60_000);
+    assert.equal(asked, 4);
+    await telemetry.stop();
+  });
+
+  it("counts nothing measured before the step, whatever becomes of the question", async () => {
+    const clock = new HandClock();
+    const measured = { offsetMs: 5_000, uncertaintyMs: 20 };
+    const telemetry = new Telemetry({
+      ...{ clock, log: silentLog, instance: "test", version: "1", db: { query: async () => [] } },
+      measuredOffset: () => measured,
+      measure: async () => {
+        throw new Error("away");
+      },
+    });
+    telemetry.start();
+    await clock.advance(1_000);
+    assert.equal(telemetry.clockOffsetMs(), 4_980);
+    clock.step(600_000);
+    await clock.advance(5_000);
+    assert.equal(telemetry.clockOffsetMs(), 0);
+    await telemetry.stop();
+  });
 });
+
+/** A commit with one live change. */
+const live = (timeMs: number, receivedAtMs: number): Committed =>
+  ({
+    ...{ account: "0x", sources: {}, receivedAtMs, committedAtMs: receivedAtMs },
+    applied: {
+      written: {},
+      known: {},
+      events: [{ id: 1, account: "0x", type: "fill.created", source: "stream", data: {}, timeMs }],
+    },
+  }) as unknown as Committed;
