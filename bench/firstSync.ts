@@ -15,6 +15,7 @@ import { openStore } from "../src/store/store.ts";
 import { committer } from "../src/sync/commit.ts";
 import { Dexes } from "../src/sync/dexes.ts";
 import { openAccount } from "../src/sync/engine.ts";
+import { Markets } from "../src/sync/markets.ts";
 import type { VenueInfo } from "../src/sync/ports.ts";
 import { Prices } from "../src/sync/prices.ts";
 import { Volatilities } from "../src/sync/volatility.ts";
@@ -170,7 +171,13 @@ async function measure(size: Size, user: string): Promise<void> {
     await dexes.open(signal);
     const followed = { address: user, alias: null };
     const known = openAccount(
-      { ...deps, dexes, volatilities: new Volatilities(deps), prices: new Prices(deps) },
+      {
+        ...deps,
+        dexes,
+        volatilities: new Volatilities(deps),
+        prices: new Prices(deps),
+        markets: new Markets(deps),
+      },
       config,
       followed,
       commit,

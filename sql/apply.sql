@@ -34,7 +34,8 @@ create or replace function hl_internal.apply(
   mids json default null,
   books json default null,
   asset_ctxs json default null,
-  states json default null
+  states json default null,
+  versions json default null
 ) returns json
 language plpgsql set search_path = '' set lock_timeout = '20s' set plan_cache_mode = force_generic_plan as $$
 declare
@@ -84,6 +85,15 @@ begin
     events := events || outcome.events;
   end loop;
 
+  for item in select key as name, value as rows from json_each(versions) loop
+    outcome := hl_internal.put_versions(item.name, item.rows);
+    if not outcome.accounts <@ accounts then
+      raise exception 'batch writes % without naming all of its accounts', item.name;
+    end if;
+    written := written || jsonb_build_object(item.name, outcome.written);
+    known := known || jsonb_build_object(item.name, outcome.sent - outcome.written);
+  end loop;
+
   -- After all rows: what a state no longer holds is judged by the fills that came with it.
   if states is not null then
     select * into item from hl_internal.put_states(states);
@@ -130,4 +140,4 @@ begin
     'events', coalesce(published, '[]'), 'written', written, 'known', known, 'lacking', lacking);
 end
 $$;
-comment on function hl_internal.apply is 'Writes a batch: every row as a join, the orders derived from them, coverage and outbox events, in one transaction. accounts: every account the batch has rows of, to be locked. Lists are arguments of their own because each pass over the text of a big batch costs.';
+comment on function hl_internal.apply is 'Writes a batch: every row as a join, the orders derived from them, coverage and outbox events, in one transaction. accounts: every account the batch has rows of, to be locked. Lists are arguments of their own because each pass over the text of a big batch costs; versions: the rows of tables that are put by put_versions, by table.';

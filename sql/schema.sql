@@ -414,6 +414,19 @@ create table hl_internal.webhook_secrets ( -- Signing secrets, apart from the en
            FROM pg_roles r
           WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
+create table public.hl_account_facts ( -- Present states that the venue tells as a whole, the newest of each. hl_vault_equities, hl_delegations, hl_api_wallets and hl_account_limits read it.
+  account_address text not null -- Account.
+  fact text not null -- vaults, stake, delegations, fees, requests, volumes, agents (API wallets with a name), agent (the one without).
+  value jsonb not null -- The venue's words.
+  as_of timestamp with time zone not null generated always as (to_timestamp((((as_of_ms)::numeric / 1000.0))::double precision)) -- When it was told, by the venue's clock.
+  as_of_ms bigint not null -- The same in Unix milliseconds.
+  constraint hl_account_facts_pkey PRIMARY KEY (account_address, fact)
+);
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
+
 create table public.hl_alerts ( -- One row per alert: a condition from its beginning to its end, or one event.
   id bigint not null generated always as identity -- Number.
   key text not null -- rule:account:coin:subject; at most one condition per key at a time, an event only ever once.
@@ -651,6 +664,45 @@ CREATE TRIGGER forget_torn AFTER INSERT ON public.hl_ledger REFERENCING NEW TABL
            FROM pg_roles r
           WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
+create table public.hl_lending_interest ( -- Interest by token and hour.
+  account_address text not null -- Account.
+  interest_time timestamp with time zone not null generated always as (to_timestamp((((time_ms)::numeric / 1000.0))::double precision)) -- When it was counted.
+  time_ms bigint not null -- The same in Unix milliseconds.
+  token text not null -- Token.
+  charged numeric not null -- Charged for what was borrowed, in the token.
+  earned numeric not null -- Earned on what was supplied, in the token.
+  raw jsonb -- The venue's object, untouched.
+  constraint hl_lending_interest_pkey PRIMARY KEY (account_address, time_ms, token)
+);
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
+
+create table public.hl_markets ( -- Every market that the venue lists or listed, by the key that rows name it by. Kept current; a market that goes stays.
+  coin text not null -- The venue's key, as fills, orders and balances have it: BTC, xyz:AAPL, @107, #10; +10 is the token of the outcome #10.
+  dex text -- Perp dex; empty for the first one; null where it is no perp.
+  kind text not null -- perp, spot, outcome, or token (what a balance of an outcome is named by).
+  name text not null -- Name for people: BTC, HYPE/USDC, the words of an outcome.
+  base text -- Token that is traded, for spot.
+  quote text -- Token that pays, for spot.
+  size_decimals integer -- Decimals of a size; null where none are told.
+  max_leverage integer -- Highest leverage of a perp.
+  margin_tiers jsonb -- Of a perp: [{"lowerBound", "maxLeverage"}, …] by value of the position; null where they are not told.
+  collateral_token text -- Token that backs positions of a perp.
+  is_delisted boolean not null -- It trades no more: the venue delisted or settled it.
+  settlement numeric -- What one of an outcome was paid; null while it is not settled, and for others.
+  as_of timestamp with time zone not null generated always as (to_timestamp((((as_of_ms)::numeric / 1000.0))::double precision)) -- Since when the process that reads it saw it like this.
+  as_of_ms bigint not null -- The same in Unix milliseconds.
+  raw jsonb -- The venue's object, untouched.
+  constraint hl_markets_kind_check CHECK ((kind = ANY (ARRAY['perp'::text, 'spot'::text, 'outcome'::text, 'token'::text])))
+  constraint hl_markets_pkey PRIMARY KEY (coin)
+);
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
+
 create table public.hl_members ( -- Which signed-in user may read which account, with the access preset members.
   user_id uuid not null -- User, as in auth.users.
   account_address text not null -- Account: 0x and 40 lower-case hex digits.
@@ -736,6 +788,21 @@ CREATE INDEX idx_hl_orders_account_time ON public.hl_orders USING btree (account
            FROM pg_roles r
           WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
+create table public.hl_portfolio ( -- The venue's own curves of equity and profit, as it tells them: also from before hlsync was there. Not mixed with what hlsync measured (hl_equity).
+  account_address text not null -- Account.
+  scope text not null -- all: the whole account as the venue counts it; perp: its perps alone.
+  at_time timestamp with time zone not null generated always as (to_timestamp((((time_ms)::numeric / 1000.0))::double precision)) -- Time of the point.
+  time_ms bigint not null -- The same in Unix milliseconds.
+  account_value numeric not null -- Equity then.
+  pnl numeric -- Profit since the account began, as the venue counts it; null where its curves do not tell.
+  constraint hl_portfolio_scope_check CHECK ((scope = ANY (ARRAY['all'::text, 'perp'::text])))
+  constraint hl_portfolio_pkey PRIMARY KEY (account_address, scope, time_ms)
+);
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
+
 create table public.hl_positions ( -- Current state of every perp position ever seen; a closed one stays as flat with size 0.
   account_address text not null -- Account that holds the position.
   dex text not null -- Perp dex; empty for the first one.
@@ -768,6 +835,20 @@ create table public.hl_positions ( -- Current state of every perp position ever 
            FROM pg_roles r
           WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
+create table public.hl_staking_rewards ( -- Rewards for staked HYPE; the venue adds them to what is delegated.
+  account_address text not null -- Account.
+  reward_time timestamp with time zone not null generated always as (to_timestamp((((time_ms)::numeric / 1000.0))::double precision)) -- When it was given.
+  time_ms bigint not null -- The same in Unix milliseconds.
+  kind text not null -- delegation, commission; an open set.
+  amount numeric not null -- In HYPE.
+  raw jsonb -- The venue's object, untouched.
+  constraint hl_staking_rewards_pkey PRIMARY KEY (account_address, time_ms, kind)
+);
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
+
 create table public.hl_trades ( -- Public trades of the followed markets. Identity (coin, time, trade).
   coin text not null -- Market as the venue names it.
   trade_time timestamp with time zone not null -- Block time of the trade.
@@ -781,6 +862,37 @@ create table public.hl_trades ( -- Public trades of the followed markets. Identi
   constraint hl_trades_side_check CHECK ((side = ANY (ARRAY['buy'::text, 'sell'::text])))
   constraint hl_trades_pkey PRIMARY KEY (coin, trade_time_ms, trade_id)
 ) partition by RANGE (trade_time_ms);
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
+
+create table public.hl_twaps ( -- TWAP orders with their newest state. A late state never replaces an end. hl_twap_orders adds what their slices did.
+  account_address text not null -- Account.
+  twap_id bigint not null -- The venue's id, as slices have it; negative where it told none.
+  coin text not null -- Market as the venue names it.
+  side text not null -- buy or sell.
+  size numeric not null -- Size that was ordered, in units of the coin.
+  executed_size numeric not null -- What of it was executed when the state was written.
+  executed_value numeric not null -- Sum of price × size of that.
+  minutes integer -- Over how many minutes.
+  randomize boolean -- Whether slices are moved at random.
+  reduce_only boolean -- Whether it may only reduce a position.
+  stop_price numeric -- Price at which it stops; null without one.
+  trigger_price numeric -- Price at which it begins; null without one.
+  trigger_above boolean -- Whether it begins above the trigger.
+  status text not null -- The venue's word: activated, waitingForTrigger, finished, terminated, stopped, error; an open set.
+  error text -- Why it failed; null where it did not.
+  is_ended boolean not null -- No more comes of it.
+  started_at timestamp with time zone not null generated always as (to_timestamp((((started_ms)::numeric / 1000.0))::double precision)) -- When it was placed.
+  started_ms bigint not null -- The same in Unix milliseconds.
+  as_of timestamp with time zone not null generated always as (to_timestamp((((as_of_ms)::numeric / 1000.0))::double precision)) -- When it got this status, to the second.
+  as_of_ms bigint not null -- The same in Unix milliseconds.
+  raw jsonb -- The venue's object, untouched.
+  constraint hl_twaps_side_check CHECK ((side = ANY (ARRAY['buy'::text, 'sell'::text])))
+  constraint hl_twaps_pkey PRIMARY KEY (account_address, twap_id)
+);
+CREATE INDEX idx_hl_twaps_as_of ON public.hl_twaps USING btree (account_address, as_of DESC);
 -- row level security
 -- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
            FROM pg_roles r
@@ -806,7 +918,7 @@ RETURN CASE WHEN (substr(hash, 23, 18) ~ '^04[0-9a-fA-F]{8}0[0-4][0-9a-fA-F]{6}$
 ;
 -- Place of a transaction in its block by its hash; null where the hash tells none.
 
-create function hl_internal.apply(accounts text[], fills json DEFAULT NULL::json, order_events json DEFAULT NULL::json, positions json DEFAULT NULL::json, balances json DEFAULT NULL::json, funding json DEFAULT NULL::json, ledger json DEFAULT NULL::json, dashboard json DEFAULT NULL::json, coverage json DEFAULT NULL::json, drift json DEFAULT NULL::json, quarantine json DEFAULT NULL::json, trades json DEFAULT NULL::json, candles json DEFAULT NULL::json, mids json DEFAULT NULL::json, books json DEFAULT NULL::json, asset_ctxs json DEFAULT NULL::json, states json DEFAULT NULL::json)
+create function hl_internal.apply(accounts text[], fills json DEFAULT NULL::json, order_events json DEFAULT NULL::json, positions json DEFAULT NULL::json, balances json DEFAULT NULL::json, funding json DEFAULT NULL::json, ledger json DEFAULT NULL::json, dashboard json DEFAULT NULL::json, coverage json DEFAULT NULL::json, drift json DEFAULT NULL::json, quarantine json DEFAULT NULL::json, trades json DEFAULT NULL::json, candles json DEFAULT NULL::json, mids json DEFAULT NULL::json, books json DEFAULT NULL::json, asset_ctxs json DEFAULT NULL::json, states json DEFAULT NULL::json, versions json DEFAULT NULL::json)
  RETURNS json
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -860,6 +972,15 @@ begin
     events := events || outcome.events;
   end loop;
 
+  for item in select key as name, value as rows from json_each(versions) loop
+    outcome := hl_internal.put_versions(item.name, item.rows);
+    if not outcome.accounts <@ accounts then
+      raise exception 'batch writes % without naming all of its accounts', item.name;
+    end if;
+    written := written || jsonb_build_object(item.name, outcome.written);
+    known := known || jsonb_build_object(item.name, outcome.sent - outcome.written);
+  end loop;
+
   -- After all rows: what a state no longer holds is judged by the fills that came with it.
   if states is not null then
     select * into item from hl_internal.put_states(states);
@@ -907,7 +1028,7 @@ begin
 end
 $function$
 ;
--- Writes a batch: every row as a join, the orders derived from them, coverage and outbox events, in one transaction. accounts: every account the batch has rows of, to be locked. Lists are arguments of their own because each pass over the text of a big batch costs.
+-- Writes a batch: every row as a join, the orders derived from them, coverage and outbox events, in one transaction. accounts: every account the batch has rows of, to be locked. Lists are arguments of their own because each pass over the text of a big batch costs; versions: the rows of tables that are put by put_versions, by table.
 
 create function hl_internal.apply_access()
  RETURNS void
@@ -3248,6 +3369,50 @@ $function$
 ;
 -- Adds public trades.
 
+create function hl_internal.put_versions(base text, batch json)
+ RETURNS hl_internal.outcome
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  result hl_internal.outcome := (0, 0, '{}', '{}', '{}');
+  names text[];
+  keys text;
+  has_account boolean;
+begin
+  -- What the table generates by itself is no part of a version.
+  select array_agg(a.attname order by a.attnum),
+    string_agg(quote_ident(a.attname), ', ' order by a.attnum) filter (where a.attnum = any (i.indkey)),
+    bool_or(a.attname = 'account_address')
+  into names, keys, has_account
+  from pg_catalog.pg_attribute a
+  join pg_catalog.pg_index i on i.indrelid = a.attrelid and i.indisprimary
+  where a.attrelid = format('public.%I', base)::regclass and a.attnum > 0 and not a.attisdropped and a.attgenerated = '';
+
+  execute format($put$
+    with input as materialized (
+      select x.* from json_populate_recordset(null::public.%1$I, $1) x
+    ),
+    written as (
+      insert into public.%1$I as t (%2$s)
+      select distinct on (%3$s) %2$s from input i order by %3$s, %4$s desc
+      on conflict (%3$s) do update set (%2$s) = row(%5$s) where %6$s > %7$s
+      returning %8$s as account
+    )
+    select (select count(*) from input), count(*), coalesce(array_agg(distinct account) filter (where account is not null), '{}')
+    from written
+  $put$, base,
+    (select string_agg(quote_ident(n), ', ') from unnest(names) n), keys, hl_internal.version_of('i', names),
+    (select string_agg('excluded.' || quote_ident(n), ', ') from unnest(names) n),
+    hl_internal.version_of('excluded', names), hl_internal.version_of('t', names),
+    case when has_account then 't.account_address' else 'null::text' end)
+  into result.sent, result.written, result.accounts using batch;
+  return result;
+end
+$function$
+;
+-- Joins rows into a table of versions: the greater version of each is kept.
+
 create function hl_internal.recall(endpoint text, since_ms bigint, keep interval)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -3810,6 +3975,14 @@ AS $function$
 $function$
 ;
 -- Takes or renews each lease that is free or the claimant's; its fencing token, or null while another holder has it.
+
+create function hl_internal.time_of(told text)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (told ~ '^[0-9]{12,13}$'::text) THEN to_timestamp(((((told)::bigint)::numeric / 1000.0))::double precision) ELSE NULL::timestamp with time zone END
+;
+-- The time that Unix milliseconds of the venue's are; null when they are none of this age.
 
 create function hl_internal.torn_by(followed text, as_of_ms bigint, mode text, read jsonb)
  RETURNS text
@@ -4494,6 +4667,23 @@ END
 ;
 -- Complete, closed round trips that are not settled; no row without any.
 
+create function hl_internal.version_of(alias text, names text[])
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select format('row(%s)', string_agg(part, ', ' order by place)) from (
+    select place, alias || '.' || name as part
+    from unnest(array['is_ended', 'as_of_ms']) with ordinality as r(name, place) where name = any (names)
+    union all
+    select 9, format('(pg_catalog.jsonb_build_array(%s)::text collate "C")',
+      (select string_agg(alias || '.' || quote_ident(name), ', ') from unnest(names) name))
+  ) parts
+$function$
+;
+-- SQL that orders the versions of a row, of a table with these columns.
+
 create function hl_internal.wanted_access()
  RETURNS TABLE(oid oid, name text, is_function boolean, is_table boolean, is_part boolean, is_shown boolean, may_read boolean, condition text)
  LANGUAGE sql
@@ -4774,6 +4964,91 @@ END
 ;
 -- The rows of hl_equity of one account as if its first snapshot were the first one not before since: profit and drawdown of a period.
 
+create view public.hl_account_limits with (security_invoker=true) as -- Fee rates, requests that are left, and the venue's own volumes of every account; null where it did not tell them.
+--   account_address text: Account.
+--   taker_rate numeric: Of perps: 0.00045 is 4.5 basis points.
+--   maker_rate numeric: Of perps; negative is a rebate.
+--   spot_taker_rate numeric: Of spot.
+--   spot_maker_rate numeric: Of spot.
+--   referral_discount numeric: Share of the fees that is given back by a referral: 0.04 is 4 %.
+--   staking_discount numeric: The same for staking.
+--   fees_as_of timestamp with time zone: When the venue told the rates.
+--   requests_used numeric: Requests that changed something, so far.
+--   requests_cap numeric: How many the volume so far allows.
+--   requests_left numeric: How many are left, bought ones inside.
+--   requests_as_of timestamp with time zone: When the venue told them.
+--   volume_day numeric: Volume of the last day as the venue counts it.
+--   volume_week numeric: Of the last seven days.
+--   volume_month numeric: Of the last month.
+--   volume_all_time numeric: Since the account began.
+--   volumes_as_of timestamp with time zone: When the venue told the volumes.
+ SELECT account_address,
+    hl_internal.decimal_of((fees ->> 'userCrossRate'::text)) AS taker_rate,
+    hl_internal.decimal_of((fees ->> 'userAddRate'::text)) AS maker_rate,
+    hl_internal.decimal_of((fees ->> 'userSpotCrossRate'::text)) AS spot_taker_rate,
+    hl_internal.decimal_of((fees ->> 'userSpotAddRate'::text)) AS spot_maker_rate,
+    hl_internal.decimal_of((fees ->> 'activeReferralDiscount'::text)) AS referral_discount,
+    hl_internal.decimal_of(((fees -> 'activeStakingDiscount'::text) ->> 'discount'::text)) AS staking_discount,
+    fees_as_of,
+    hl_internal.decimal_of((requests ->> 'nRequestsUsed'::text)) AS requests_used,
+    hl_internal.decimal_of((requests ->> 'nRequestsCap'::text)) AS requests_cap,
+        CASE
+            WHEN (requests IS NOT NULL) THEN (GREATEST((0)::numeric, (hl_internal.decimal_of((requests ->> 'nRequestsCap'::text)) - hl_internal.decimal_of((requests ->> 'nRequestsUsed'::text)))) + COALESCE(hl_internal.decimal_of((requests ->> 'nRequestsSurplus'::text)), (0)::numeric))
+            ELSE NULL::numeric
+        END AS requests_left,
+    requests_as_of,
+    hl_internal.decimal_of((volumes ->> 'day'::text)) AS volume_day,
+    hl_internal.decimal_of((volumes ->> 'week'::text)) AS volume_week,
+    hl_internal.decimal_of((volumes ->> 'month'::text)) AS volume_month,
+    hl_internal.decimal_of((volumes ->> 'allTime'::text)) AS volume_all_time,
+    volumes_as_of
+   FROM ( SELECT hl_account_facts.account_address,
+            (max((hl_account_facts.value)::text) FILTER (WHERE (hl_account_facts.fact = 'fees'::text)))::jsonb AS fees,
+            max(hl_account_facts.as_of) FILTER (WHERE (hl_account_facts.fact = 'fees'::text)) AS fees_as_of,
+            (max((hl_account_facts.value)::text) FILTER (WHERE (hl_account_facts.fact = 'requests'::text)))::jsonb AS requests,
+            max(hl_account_facts.as_of) FILTER (WHERE (hl_account_facts.fact = 'requests'::text)) AS requests_as_of,
+            (max((hl_account_facts.value)::text) FILTER (WHERE (hl_account_facts.fact = 'volumes'::text)))::jsonb AS volumes,
+            max(hl_account_facts.as_of) FILTER (WHERE (hl_account_facts.fact = 'volumes'::text)) AS volumes_as_of
+           FROM hl_account_facts
+          GROUP BY hl_account_facts.account_address) f;
+
+create view public.hl_account_limits_text with (security_invoker=true) as -- hl_account_limits with decimals as text, for clients that would round them.
+--   account_address text: Account.
+--   taker_rate text: Of perps: 0.00045 is 4.5 basis points.
+--   maker_rate text: Of perps; negative is a rebate.
+--   spot_taker_rate text: Of spot.
+--   spot_maker_rate text: Of spot.
+--   referral_discount text: Share of the fees that is given back by a referral: 0.04 is 4 %.
+--   staking_discount text: The same for staking.
+--   fees_as_of timestamp with time zone: When the venue told the rates.
+--   requests_used text: Requests that changed something, so far.
+--   requests_cap text: How many the volume so far allows.
+--   requests_left text: How many are left, bought ones inside.
+--   requests_as_of timestamp with time zone: When the venue told them.
+--   volume_day text: Volume of the last day as the venue counts it.
+--   volume_week text: Of the last seven days.
+--   volume_month text: Of the last month.
+--   volume_all_time text: Since the account began.
+--   volumes_as_of timestamp with time zone: When the venue told the volumes.
+ SELECT account_address,
+    (taker_rate)::text AS taker_rate,
+    (maker_rate)::text AS maker_rate,
+    (spot_taker_rate)::text AS spot_taker_rate,
+    (spot_maker_rate)::text AS spot_maker_rate,
+    (referral_discount)::text AS referral_discount,
+    (staking_discount)::text AS staking_discount,
+    fees_as_of,
+    (requests_used)::text AS requests_used,
+    (requests_cap)::text AS requests_cap,
+    (requests_left)::text AS requests_left,
+    requests_as_of,
+    (volume_day)::text AS volume_day,
+    (volume_week)::text AS volume_week,
+    (volume_month)::text AS volume_month,
+    (volume_all_time)::text AS volume_all_time,
+    volumes_as_of
+   FROM hl_account_limits;
+
 create view public.hl_account_now with (security_invoker=true) as -- The newest snapshot of every account. Health is unknown when positions are open and their states are not fresh: then hlsync is not running, or hears nothing.
 --   account_address text: Account.
 --   alias text: Name given by the user.
@@ -4968,6 +5243,29 @@ create view public.hl_alerts_text with (security_invoker=true) as -- hl_alerts w
     updated_at
    FROM hl_alerts;
 
+create view public.hl_api_wallets with (security_invoker=true) as -- Wallets that may act for the account, and until when.
+--   account_address text: Account.
+--   wallet_address text: Address of the API wallet.
+--   name text: Its name; null for the one without.
+--   valid_until timestamp with time zone: When it ends; null where that is not told.
+--   valid_until_ms bigint: The same in Unix milliseconds.
+--   as_of timestamp with time zone: When the venue told it.
+--   as_of_ms bigint: The same in Unix milliseconds.
+ SELECT f.account_address,
+    lower((w.value ->> 'address'::text)) AS wallet_address,
+    (w.value ->> 'name'::text) AS name,
+    hl_internal.time_of((w.value ->> 'validUntil'::text)) AS valid_until,
+    ((EXTRACT(epoch FROM hl_internal.time_of((w.value ->> 'validUntil'::text))) * (1000)::numeric))::bigint AS valid_until_ms,
+    f.as_of,
+    f.as_of_ms
+   FROM (hl_account_facts f
+     CROSS JOIN LATERAL jsonb_array_elements(
+        CASE f.fact
+            WHEN 'agents'::text THEN f.value
+            ELSE jsonb_build_array(jsonb_build_object('address', (f.value -> 'agentAddress'::text), 'validUntil', (f.value -> 'agentValidUntil'::text)))
+        END) w(value))
+  WHERE ((f.fact = ANY (ARRAY['agents'::text, 'agent'::text])) AND ((w.value ->> 'address'::text) IS NOT NULL));
+
 create view public.hl_asset_ctxs_text with (security_invoker=true) as -- hl_asset_ctxs with decimals as text, for clients that would round them.
 --   coin text: Market as the venue names it.
 --   as_of timestamp with time zone: When hlsync saw it.
@@ -5121,6 +5419,38 @@ create view public.hl_dashboard_text with (security_invoker=true) as -- hl_dashb
     net_worth_parts,
     source
    FROM hl_dashboard;
+
+create view public.hl_delegations with (security_invoker=true) as -- HYPE delegated to validators.
+--   account_address text: Account.
+--   validator text: Validator.
+--   amount numeric: In HYPE.
+--   locked_until timestamp with time zone: Not to be taken back before.
+--   as_of timestamp with time zone: When the venue told it.
+--   as_of_ms bigint: The same in Unix milliseconds.
+ SELECT f.account_address,
+    lower((d.value ->> 'validator'::text)) AS validator,
+    hl_internal.decimal_of((d.value ->> 'amount'::text)) AS amount,
+    hl_internal.time_of((d.value ->> 'lockedUntilTimestamp'::text)) AS locked_until,
+    f.as_of,
+    f.as_of_ms
+   FROM (hl_account_facts f
+     CROSS JOIN LATERAL jsonb_array_elements(f.value) d(value))
+  WHERE (f.fact = 'delegations'::text);
+
+create view public.hl_delegations_text with (security_invoker=true) as -- hl_delegations with decimals as text, for clients that would round them.
+--   account_address text: Account.
+--   validator text: Validator.
+--   amount text: In HYPE.
+--   locked_until timestamp with time zone: Not to be taken back before.
+--   as_of timestamp with time zone: When the venue told it.
+--   as_of_ms bigint: The same in Unix milliseconds.
+ SELECT account_address,
+    validator,
+    (amount)::text AS amount,
+    locked_until,
+    as_of,
+    as_of_ms
+   FROM hl_delegations;
 
 create view public.hl_equity with (security_invoker=true) as -- Net worth over time with what crossed the border of the account taken out, and the drawdown that is left. Begins with the first snapshot whose net worth is known; snapshots without one are left out.
 --   account_address text: Account.
@@ -5300,6 +5630,7 @@ create view public.hl_exposure with (security_invoker=true) as -- Open perp posi
 --   unrealized_pnl numeric: Unrealised profit.
 --   liquidation_distance_pct numeric: |mark − liquidation| ÷ mark × 100.
 --   as_of timestamp with time zone: The venue's time of the position.
+--   name text: Name of the market for people; null where the venue told none.
  WITH held AS (
          SELECT p.account_address,
             p.dex,
@@ -5349,9 +5680,11 @@ create view public.hl_exposure with (security_invoker=true) as -- Open perp posi
         END AS leverage,
     h.unrealized_pnl,
     h.liquidation_distance_pct,
-    h.as_of
-   FROM (held h
-     LEFT JOIN hl_account_now n USING (account_address));
+    h.as_of,
+    m.name
+   FROM ((held h
+     LEFT JOIN hl_account_now n USING (account_address))
+     LEFT JOIN hl_markets m ON ((m.coin = h.coin)));
 
 create view public.hl_exposure_text with (security_invoker=true) as -- hl_exposure with decimals as text, for clients that would round them.
 --   account_address text: Account.
@@ -5366,6 +5699,7 @@ create view public.hl_exposure_text with (security_invoker=true) as -- hl_exposu
 --   unrealized_pnl text: Unrealised profit.
 --   liquidation_distance_pct text: |mark − liquidation| ÷ mark × 100.
 --   as_of timestamp with time zone: The venue's time of the position.
+--   name text: Name of the market for people; null where the venue told none.
  SELECT account_address,
     dex,
     coin,
@@ -5377,7 +5711,8 @@ create view public.hl_exposure_text with (security_invoker=true) as -- hl_exposu
     (leverage)::text AS leverage,
     (unrealized_pnl)::text AS unrealized_pnl,
     (liquidation_distance_pct)::text AS liquidation_distance_pct,
-    as_of
+    as_of,
+    name
    FROM hl_exposure;
 
 create view public.hl_exposure_total with (security_invoker=true) as -- Gross and net exposure of every account.
@@ -5458,6 +5793,7 @@ create view public.hl_fees with (security_invoker=true) as -- Fees per coin and 
 --   priority_gas numeric: HYPE burned for priority, beside the fees; null where none is told.
 --   gas_usdc numeric: priority_gas at the price of HYPE at each fill; null when none could be priced.
 --   unpriced_gas bigint: Number of fills whose gas could not be priced.
+--   name text: Name of the market for people; null where the venue told none.
  SELECT account_address,
     coin,
     fee_token,
@@ -5473,7 +5809,8 @@ create view public.hl_fees with (security_invoker=true) as -- Fees per coin and 
     count(*) FILTER (WHERE (fee_basis = 'unpriced'::text)) AS unpriced_fees,
     trim_scale(sum(priority_gas)) AS priority_gas,
     trim_scale(sum(gas_usdc)) AS gas_usdc,
-    count(*) FILTER (WHERE (gas_usdc IS NULL)) AS unpriced_gas
+    count(*) FILTER (WHERE (gas_usdc IS NULL)) AS unpriced_gas,
+    min(name) AS name
    FROM hl_fill_pnl
   GROUP BY account_address, coin, fee_token;
 
@@ -5494,6 +5831,7 @@ create view public.hl_fees_text with (security_invoker=true) as -- hl_fees with 
 --   priority_gas text: HYPE burned for priority, beside the fees; null where none is told.
 --   gas_usdc text: priority_gas at the price of HYPE at each fill; null when none could be priced.
 --   unpriced_gas bigint: Number of fills whose gas could not be priced.
+--   name text: Name of the market for people; null where the venue told none.
  SELECT account_address,
     coin,
     fee_token,
@@ -5509,7 +5847,8 @@ create view public.hl_fees_text with (security_invoker=true) as -- hl_fees with 
     unpriced_fees,
     (priority_gas)::text AS priority_gas,
     (gas_usdc)::text AS gas_usdc,
-    unpriced_gas
+    unpriced_gas,
+    name
    FROM hl_fees;
 
 create view public.hl_fill_pnl with (security_invoker=true) as -- Every fill with what it earned and cost in USDC.
@@ -5539,6 +5878,7 @@ create view public.hl_fill_pnl with (security_invoker=true) as -- Every fill wit
 --   cost_usdc numeric: fee_usdc + gas_usdc; null where one of them could not be priced.
 --   block_number bigint: Block of the transaction, by its hash; null where the hash tells none.
 --   action_number bigint: Place of the transaction in its block, by its hash; null where the hash tells none.
+--   name text: Name of the market for people; null where the venue told none.
  WITH judged AS (
          SELECT f.account_address,
             f.coin,
@@ -5618,33 +5958,35 @@ create view public.hl_fill_pnl with (security_invoker=true) as -- Every fill wit
                 END AS gas
            FROM judged j
         )
- SELECT account_address,
-    coin,
-    market,
-    fill_time,
-    fill_time_ms,
-    order_id,
-    trade_id,
-    side,
-    crossed,
-    size,
-    price,
-    value,
-    closed_pnl,
-    fee,
-    fee_token,
-    fee_basis,
-    trim_scale((fee * fee_price)) AS fee_usdc,
-    trim_scale((COALESCE(builder_fee, (0)::numeric) * fee_price)) AS builder_fee_usdc,
-    trim_scale(((closed_pnl - (fee * fee_price)) - gas)) AS net_pnl,
-    start_position,
-    hl_internal.own_liquidation(account_address, liquidation, direction) AS liquidated,
-    priority_gas,
-    trim_scale(gas) AS gas_usdc,
-    trim_scale(((fee * fee_price) + gas)) AS cost_usdc,
-    block_number,
-    hl_internal.action_number(hash) AS action_number
-   FROM priced p;
+ SELECT p.account_address,
+    p.coin,
+    p.market,
+    p.fill_time,
+    p.fill_time_ms,
+    p.order_id,
+    p.trade_id,
+    p.side,
+    p.crossed,
+    p.size,
+    p.price,
+    p.value,
+    p.closed_pnl,
+    p.fee,
+    p.fee_token,
+    p.fee_basis,
+    trim_scale((p.fee * p.fee_price)) AS fee_usdc,
+    trim_scale((COALESCE(p.builder_fee, (0)::numeric) * p.fee_price)) AS builder_fee_usdc,
+    trim_scale(((p.closed_pnl - (p.fee * p.fee_price)) - p.gas)) AS net_pnl,
+    p.start_position,
+    hl_internal.own_liquidation(p.account_address, p.liquidation, p.direction) AS liquidated,
+    p.priority_gas,
+    trim_scale(p.gas) AS gas_usdc,
+    trim_scale(((p.fee * p.fee_price) + p.gas)) AS cost_usdc,
+    p.block_number,
+    hl_internal.action_number(p.hash) AS action_number,
+    m.name
+   FROM (priced p
+     LEFT JOIN hl_markets m ON ((m.coin = p.coin)));
 
 create view public.hl_fill_pnl_text with (security_invoker=true) as -- hl_fill_pnl with decimals as text, for clients that would round them.
 --   account_address text: Account.
@@ -5673,6 +6015,7 @@ create view public.hl_fill_pnl_text with (security_invoker=true) as -- hl_fill_p
 --   cost_usdc text: fee_usdc + gas_usdc; null where one of them could not be priced.
 --   block_number bigint: Block of the transaction, by its hash; null where the hash tells none.
 --   action_number bigint: Place of the transaction in its block, by its hash; null where the hash tells none.
+--   name text: Name of the market for people; null where the venue told none.
  SELECT account_address,
     coin,
     market,
@@ -5698,7 +6041,8 @@ create view public.hl_fill_pnl_text with (security_invoker=true) as -- hl_fill_p
     (gas_usdc)::text AS gas_usdc,
     (cost_usdc)::text AS cost_usdc,
     block_number,
-    action_number
+    action_number,
+    name
    FROM hl_fill_pnl;
 
 create view public.hl_fills_text with (security_invoker=true) as -- hl_fills with decimals as text, for clients that would round them.
@@ -5835,16 +6179,19 @@ create view public.hl_funding_by_coin with (security_invoker=true) as -- Funding
 --   funding numeric: received − paid.
 --   first_day date: First UTC day with a payment.
 --   last_day date: Last such day.
- SELECT account_address,
-    coin,
-    (sum(payments))::bigint AS payments,
-    trim_scale(sum(paid)) AS paid,
-    trim_scale(sum(received)) AS received,
-    trim_scale(sum(funding)) AS funding,
-    min(day) AS first_day,
-    max(day) AS last_day
-   FROM hl_funding_daily
-  GROUP BY account_address, coin;
+--   name text: Name of the market for people; null where the venue told none.
+ SELECT hl_funding_daily.account_address,
+    hl_funding_daily.coin,
+    (sum(hl_funding_daily.payments))::bigint AS payments,
+    trim_scale(sum(hl_funding_daily.paid)) AS paid,
+    trim_scale(sum(hl_funding_daily.received)) AS received,
+    trim_scale(sum(hl_funding_daily.funding)) AS funding,
+    min(hl_funding_daily.day) AS first_day,
+    max(hl_funding_daily.day) AS last_day,
+    m.name
+   FROM (hl_funding_daily
+     LEFT JOIN hl_markets m USING (coin))
+  GROUP BY hl_funding_daily.account_address, hl_funding_daily.coin, m.name;
 
 create view public.hl_funding_by_coin_text with (security_invoker=true) as -- hl_funding_by_coin with decimals as text, for clients that would round them.
 --   account_address text: Account.
@@ -5855,6 +6202,7 @@ create view public.hl_funding_by_coin_text with (security_invoker=true) as -- hl
 --   funding text: received − paid.
 --   first_day date: First UTC day with a payment.
 --   last_day date: Last such day.
+--   name text: Name of the market for people; null where the venue told none.
  SELECT account_address,
     coin,
     payments,
@@ -5862,7 +6210,8 @@ create view public.hl_funding_by_coin_text with (security_invoker=true) as -- hl
     (received)::text AS received,
     (funding)::text AS funding,
     first_day,
-    last_day
+    last_day,
+    name
    FROM hl_funding_by_coin;
 
 create view public.hl_funding_daily with (security_invoker=true) as -- Funding per UTC day and coin.
@@ -6043,6 +6392,56 @@ create view public.hl_ledger_text with (security_invoker=true) as -- hl_ledger w
     block_number
    FROM hl_ledger;
 
+create view public.hl_lending_interest_text with (security_invoker=true) as -- hl_lending_interest with decimals as text, for clients that would round them.
+--   account_address text: Account.
+--   interest_time timestamp with time zone: When it was counted.
+--   time_ms bigint: The same in Unix milliseconds.
+--   token text: Token.
+--   charged text: Charged for what was borrowed, in the token.
+--   earned text: Earned on what was supplied, in the token.
+--   raw jsonb: The venue's object, untouched.
+ SELECT account_address,
+    interest_time,
+    time_ms,
+    token,
+    (charged)::text AS charged,
+    (earned)::text AS earned,
+    raw
+   FROM hl_lending_interest;
+
+create view public.hl_markets_text with (security_invoker=true) as -- hl_markets with decimals as text, for clients that would round them.
+--   coin text: The venue's key, as fills, orders and balances have it: BTC, xyz:AAPL, @107, #10; +10 is the token of the outcome #10.
+--   dex text: Perp dex; empty for the first one; null where it is no perp.
+--   kind text: perp, spot, outcome, or token (what a balance of an outcome is named by).
+--   name text: Name for people: BTC, HYPE/USDC, the words of an outcome.
+--   base text: Token that is traded, for spot.
+--   quote text: Token that pays, for spot.
+--   size_decimals integer: Decimals of a size; null where none are told.
+--   max_leverage integer: Highest leverage of a perp.
+--   margin_tiers jsonb: Of a perp: [{"lowerBound", "maxLeverage"}, …] by value of the position; null where they are not told.
+--   collateral_token text: Token that backs positions of a perp.
+--   is_delisted boolean: It trades no more: the venue delisted or settled it.
+--   settlement text: What one of an outcome was paid; null while it is not settled, and for others.
+--   as_of timestamp with time zone: Since when the process that reads it saw it like this.
+--   as_of_ms bigint: The same in Unix milliseconds.
+--   raw jsonb: The venue's object, untouched.
+ SELECT coin,
+    dex,
+    kind,
+    name,
+    base,
+    quote,
+    size_decimals,
+    max_leverage,
+    margin_tiers,
+    collateral_token,
+    is_delisted,
+    (settlement)::text AS settlement,
+    as_of,
+    as_of_ms,
+    raw
+   FROM hl_markets;
+
 create view public.hl_mids_text with (security_invoker=true) as -- hl_mids with decimals as text, for clients that would round them.
 --   dex text: Perp dex; empty for the first one and for spot.
 --   coin text: Market as the venue names it.
@@ -6070,6 +6469,7 @@ create view public.hl_net_pnl_by_coin with (security_invoker=true) as -- Net pro
 --   unpriced_fees bigint: Number of fills with a fee or gas that could not be converted and is not in the sums.
 --   first_day date: First UTC day with a fill or a funding payment.
 --   last_day date: Last such day.
+--   name text: Name of the market for people; null where the venue told none.
  SELECT account_address,
     coin,
     (sum(fills))::bigint AS fills,
@@ -6082,7 +6482,8 @@ create view public.hl_net_pnl_by_coin with (security_invoker=true) as -- Net pro
     (sum(converted_fees))::bigint AS converted_fees,
     (sum(unpriced_fees))::bigint AS unpriced_fees,
     min(day) AS first_day,
-    max(day) AS last_day
+    max(day) AS last_day,
+    min(name) AS name
    FROM hl_net_pnl_daily_by_coin
   GROUP BY account_address, coin;
 
@@ -6100,6 +6501,7 @@ create view public.hl_net_pnl_by_coin_text with (security_invoker=true) as -- hl
 --   unpriced_fees bigint: Number of fills with a fee or gas that could not be converted and is not in the sums.
 --   first_day date: First UTC day with a fill or a funding payment.
 --   last_day date: Last such day.
+--   name text: Name of the market for people; null where the venue told none.
  SELECT account_address,
     coin,
     fills,
@@ -6112,7 +6514,8 @@ create view public.hl_net_pnl_by_coin_text with (security_invoker=true) as -- hl
     converted_fees,
     unpriced_fees,
     first_day,
-    last_day
+    last_day,
+    name
    FROM hl_net_pnl_by_coin;
 
 create view public.hl_net_pnl_daily with (security_invoker=true) as -- Net profit per UTC day: closed_pnl − fees + funding.
@@ -6154,19 +6557,21 @@ create view public.hl_net_pnl_daily_by_coin with (security_invoker=true) as -- N
 --   net_pnl numeric: closed_pnl − fees + funding.
 --   converted_fees bigint: Number of fills with a fee or gas that was converted to USDC.
 --   unpriced_fees bigint: Number of fills with a fee or gas that could not be converted and is not in the sums.
- SELECT account_address,
-    day,
-    coin,
-    fills,
-    volume,
-    closed_pnl,
-    fees,
-    builder_fees,
-    funding,
-    trim_scale(((closed_pnl - fees) + funding)) AS net_pnl,
-    converted_fees,
-    unpriced_fees
-   FROM ( SELECT d.account_address,
+--   name text: Name of the market for people; null where the venue told none.
+ SELECT e.account_address,
+    e.day,
+    e.coin,
+    e.fills,
+    e.volume,
+    e.closed_pnl,
+    e.fees,
+    e.builder_fees,
+    e.funding,
+    trim_scale(((e.closed_pnl - e.fees) + e.funding)) AS net_pnl,
+    e.converted_fees,
+    e.unpriced_fees,
+    m.name
+   FROM (( SELECT d.account_address,
             d.day,
             d.coin,
             d.fills,
@@ -6192,7 +6597,8 @@ create view public.hl_net_pnl_daily_by_coin with (security_invoker=true) as -- N
             p.converted_fees,
             p.unpriced_fees
            FROM (hl_internal.accounts a
-             CROSS JOIN LATERAL hl_internal.unsettled_days(a.account_address) p(day, coin, fills, volume, closed_pnl, fees, builder_fees, funding, converted_fees, unpriced_fees))) e;
+             CROSS JOIN LATERAL hl_internal.unsettled_days(a.account_address) p(day, coin, fills, volume, closed_pnl, fees, builder_fees, funding, converted_fees, unpriced_fees))) e
+     LEFT JOIN hl_markets m ON ((m.coin = e.coin)));
 
 create view public.hl_net_pnl_daily_by_coin_text with (security_invoker=true) as -- hl_net_pnl_daily_by_coin with decimals as text, for clients that would round them.
 --   account_address text: Account.
@@ -6207,6 +6613,7 @@ create view public.hl_net_pnl_daily_by_coin_text with (security_invoker=true) as
 --   net_pnl text: closed_pnl − fees + funding.
 --   converted_fees bigint: Number of fills with a fee or gas that was converted to USDC.
 --   unpriced_fees bigint: Number of fills with a fee or gas that could not be converted and is not in the sums.
+--   name text: Name of the market for people; null where the venue told none.
  SELECT account_address,
     day,
     coin,
@@ -6218,7 +6625,8 @@ create view public.hl_net_pnl_daily_by_coin_text with (security_invoker=true) as
     (funding)::text AS funding,
     (net_pnl)::text AS net_pnl,
     converted_fees,
-    unpriced_fees
+    unpriced_fees,
+    name
    FROM hl_net_pnl_daily_by_coin;
 
 create view public.hl_net_pnl_daily_text with (security_invoker=true) as -- hl_net_pnl_daily with decimals as text, for clients that would round them.
@@ -6334,6 +6742,121 @@ create view public.hl_orders_text with (security_invoker=true) as -- hl_orders w
     updated_at
    FROM hl_orders;
 
+create view public.hl_portfolio_check with (security_invoker=true) as -- Every point of the venue's own curves beside what hlsync measured around it.
+--   account_address text: Account.
+--   scope text: all or perp.
+--   at_time timestamp with time zone: Time of the point.
+--   time_ms bigint: The same in Unix milliseconds.
+--   account_value numeric: Equity as the venue told it.
+--   own_low numeric: The least that ours allows: the snapshots before and behind it, without stake and vaults.
+--   own_high numeric: The most: with them.
+--   tolerance numeric: 1 USD, 2 % of the equity and 0.5 % of the value of the positions.
+--   verdict text: agrees, or differs; null where nothing can be said.
+--   reason text: Why nothing can be said.
+ SELECT account_address,
+    scope,
+    at_time,
+    time_ms,
+    account_value,
+    own_low,
+    own_high,
+    trim_scale(round(tolerance, 6)) AS tolerance,
+        CASE
+            WHEN (reason IS NULL) THEN
+            CASE
+                WHEN ((account_value >= (own_low - tolerance)) AND (account_value <= (own_high + tolerance))) THEN 'agrees'::text
+                ELSE 'differs'::text
+            END
+            ELSE NULL::text
+        END AS verdict,
+    reason
+   FROM ( SELECT p.account_address,
+            p.scope,
+            p.at_time,
+            p.time_ms,
+            p.account_value,
+            LEAST(b.low, a.low) AS own_low,
+            GREATEST(b.high, a.high) AS own_high,
+            (((1)::numeric + (0.02 * GREATEST(abs(b.high), abs(a.high)))) + (0.005 * GREATEST(b.total_notional_position, a.total_notional_position))) AS tolerance,
+                CASE
+                    WHEN ((b.as_of_ms IS NULL) OR (a.as_of_ms IS NULL) OR ((a.as_of_ms - b.as_of_ms) > 600000)) THEN 'no two snapshots within ten minutes'::text
+                    WHEN ((p.scope = 'perp'::text) AND ((b.account_mode <> 'standard'::text) OR (a.account_mode <> 'standard'::text))) THEN 'the perps of an account with pooled collateral are no part of their own'::text
+                    WHEN ((b.high IS NULL) OR (a.high IS NULL)) THEN 'a snapshot does not know its value'::text
+                    WHEN (EXISTS ( SELECT
+                       FROM hl_ledger l
+                      WHERE ((l.account_address = p.account_address) AND ((l.ledger_time_ms >= b.as_of_ms) AND (l.ledger_time_ms <= a.as_of_ms))))) THEN 'money moved between the snapshots'::text
+                    ELSE NULL::text
+                END AS reason
+           FROM ((hl_portfolio p
+             LEFT JOIN LATERAL ( SELECT d.as_of_ms,
+                    d.account_mode,
+                    d.total_notional_position,
+                        CASE p.scope
+                            WHEN 'perp'::text THEN d.account_value
+                            ELSE d.net_worth
+                        END AS high,
+                        CASE p.scope
+                            WHEN 'perp'::text THEN d.account_value
+                            ELSE ((d.net_worth - COALESCE(hl_internal.decimal_of(((d.net_worth_parts -> 'stake'::text) ->> 'value'::text)), (0)::numeric)) - COALESCE(hl_internal.decimal_of((d.net_worth_parts ->> 'vaults'::text)), (0)::numeric))
+                        END AS low
+                   FROM hl_dashboard d
+                  WHERE ((d.account_address = p.account_address) AND (d.as_of <= p.at_time))
+                  ORDER BY d.as_of DESC
+                 LIMIT 1) b ON (true))
+             LEFT JOIN LATERAL ( SELECT d.as_of_ms,
+                    d.account_mode,
+                    d.total_notional_position,
+                        CASE p.scope
+                            WHEN 'perp'::text THEN d.account_value
+                            ELSE d.net_worth
+                        END AS high,
+                        CASE p.scope
+                            WHEN 'perp'::text THEN d.account_value
+                            ELSE ((d.net_worth - COALESCE(hl_internal.decimal_of(((d.net_worth_parts -> 'stake'::text) ->> 'value'::text)), (0)::numeric)) - COALESCE(hl_internal.decimal_of((d.net_worth_parts ->> 'vaults'::text)), (0)::numeric))
+                        END AS low
+                   FROM hl_dashboard d
+                  WHERE ((d.account_address = p.account_address) AND (d.as_of > p.at_time))
+                  ORDER BY d.as_of
+                 LIMIT 1) a ON (true))) j;
+
+create view public.hl_portfolio_check_text with (security_invoker=true) as -- hl_portfolio_check with decimals as text, for clients that would round them.
+--   account_address text: Account.
+--   scope text: all or perp.
+--   at_time timestamp with time zone: Time of the point.
+--   time_ms bigint: The same in Unix milliseconds.
+--   account_value text: Equity as the venue told it.
+--   own_low text: The least that ours allows: the snapshots before and behind it, without stake and vaults.
+--   own_high text: The most: with them.
+--   tolerance text: 1 USD, 2 % of the equity and 0.5 % of the value of the positions.
+--   verdict text: agrees, or differs; null where nothing can be said.
+--   reason text: Why nothing can be said.
+ SELECT account_address,
+    scope,
+    at_time,
+    time_ms,
+    (account_value)::text AS account_value,
+    (own_low)::text AS own_low,
+    (own_high)::text AS own_high,
+    (tolerance)::text AS tolerance,
+    verdict,
+    reason
+   FROM hl_portfolio_check;
+
+create view public.hl_portfolio_text with (security_invoker=true) as -- hl_portfolio with decimals as text, for clients that would round them.
+--   account_address text: Account.
+--   scope text: all: the whole account as the venue counts it; perp: its perps alone.
+--   at_time timestamp with time zone: Time of the point.
+--   time_ms bigint: The same in Unix milliseconds.
+--   account_value text: Equity then.
+--   pnl text: Profit since the account began, as the venue counts it; null where its curves do not tell.
+ SELECT account_address,
+    scope,
+    at_time,
+    time_ms,
+    (account_value)::text AS account_value,
+    (pnl)::text AS pnl
+   FROM hl_portfolio;
+
 create view public.hl_positions_text with (security_invoker=true) as -- hl_positions with decimals as text, for clients that would round them.
 --   account_address text: Account that holds the position.
 --   dex text: Perp dex; empty for the first one.
@@ -6420,6 +6943,7 @@ create view public.hl_round_trips with (security_invoker=true) as -- Perp positi
 --   net_pnl numeric: closed_pnl − fees + funding.
 --   liquidated boolean: True when the venue liquidated the account in it.
 --   complete boolean: True when its beginning is stored, its fills form an unbroken chain to its end and all fees could be priced.
+--   name text: Name of the market for people; null where the venue told none.
  SELECT t.account_address,
     t.coin,
     t.trip,
@@ -6448,12 +6972,14 @@ create view public.hl_round_trips with (security_invoker=true) as -- Perp positi
     trim_scale(f.funding) AS funding,
     trim_scale(round(((t.closed_pnl - t.fees) + f.funding), 10)) AS net_pnl,
     t.liquidated,
-    ((t.first_before = (0)::numeric) AND t.unbroken AND (NOT t.unpriced) AND ((t.last_after = (0)::numeric) OR t.is_last)) AS complete
-   FROM ((hl_internal.accounts a
+    ((t.first_before = (0)::numeric) AND t.unbroken AND (NOT t.unpriced) AND ((t.last_after = (0)::numeric) OR t.is_last)) AS complete,
+    m.name
+   FROM (((hl_internal.accounts a
      CROSS JOIN LATERAL hl_internal.trips(a.account_address, '-infinity'::timestamp with time zone, 'infinity'::timestamp with time zone) t(account_address, coin, trip, direction, first_before, last_after, unbroken, first_ms, last_ms, fills, max_size, entry_price, exit_price, closed_pnl, fees, unpriced, liquidated, is_last))
      CROSS JOIN LATERAL ( SELECT COALESCE(sum(x.usdc), (0)::numeric) AS funding
            FROM hl_funding x
-          WHERE ((x.account_address = t.account_address) AND (x.coin = t.coin) AND (x.funding_time_ms >= t.first_ms) AND ((t.last_after <> (0)::numeric) OR (x.funding_time_ms <= t.last_ms)))) f);
+          WHERE ((x.account_address = t.account_address) AND (x.coin = t.coin) AND (x.funding_time_ms >= t.first_ms) AND ((t.last_after <> (0)::numeric) OR (x.funding_time_ms <= t.last_ms)))) f)
+     LEFT JOIN hl_markets m ON ((m.coin = t.coin)));
 
 create view public.hl_round_trips_text with (security_invoker=true) as -- hl_round_trips with decimals as text, for clients that would round them.
 --   account_address text: Account.
@@ -6473,6 +6999,7 @@ create view public.hl_round_trips_text with (security_invoker=true) as -- hl_rou
 --   net_pnl text: closed_pnl − fees + funding.
 --   liquidated boolean: True when the venue liquidated the account in it.
 --   complete boolean: True when its beginning is stored, its fills form an unbroken chain to its end and all fees could be priced.
+--   name text: Name of the market for people; null where the venue told none.
  SELECT account_address,
     coin,
     trip,
@@ -6489,8 +7016,24 @@ create view public.hl_round_trips_text with (security_invoker=true) as -- hl_rou
     (funding)::text AS funding,
     (net_pnl)::text AS net_pnl,
     liquidated,
-    complete
+    complete,
+    name
    FROM hl_round_trips;
+
+create view public.hl_staking_rewards_text with (security_invoker=true) as -- hl_staking_rewards with decimals as text, for clients that would round them.
+--   account_address text: Account.
+--   reward_time timestamp with time zone: When it was given.
+--   time_ms bigint: The same in Unix milliseconds.
+--   kind text: delegation, commission; an open set.
+--   amount text: In HYPE.
+--   raw jsonb: The venue's object, untouched.
+ SELECT account_address,
+    reward_time,
+    time_ms,
+    kind,
+    (amount)::text AS amount,
+    raw
+   FROM hl_staking_rewards;
 
 create view public.hl_statistics with (security_invoker=true) as -- How an account trades. What is not defined (a ratio without trades, without losses, without days) is null. Trades are complete round trips.
 --   account_address text: Account.
@@ -6696,6 +7239,164 @@ create view public.hl_trades_text with (security_invoker=true) as -- hl_trades w
     raw_trade
    FROM hl_trades;
 
+create view public.hl_twap_orders with (security_invoker=true) as -- TWAP orders with what their slices did.
+--   account_address text: Account.
+--   twap_id bigint: The venue's id.
+--   coin text: Market as the venue names it.
+--   name text: Name of the market for people; null where the venue told none.
+--   side text: buy or sell.
+--   size numeric: Size that was ordered.
+--   slices bigint: Fills of its slices that are stored.
+--   executed_size numeric: What was executed: of the newest state or of the slices, whichever is more.
+--   executed_pct numeric: The same in percent of the size.
+--   average_price numeric: Average price of that; null before the first slice.
+--   fees numeric: Fees of the stored slices, in their fee tokens.
+--   minutes integer: Over how many minutes.
+--   randomize boolean: Whether slices are moved at random.
+--   reduce_only boolean: Whether it may only reduce a position.
+--   stop_price numeric: Price at which it stops.
+--   trigger_price numeric: Price at which it begins.
+--   trigger_above boolean: Whether it begins above the trigger.
+--   status text: The venue's word.
+--   error text: Why it failed.
+--   is_ended boolean: No more comes of it.
+--   started_at timestamp with time zone: When it was placed.
+--   started_ms bigint: The same in Unix milliseconds.
+--   as_of timestamp with time zone: When it got this status.
+--   as_of_ms bigint: The same in Unix milliseconds.
+ SELECT t.account_address,
+    t.twap_id,
+    t.coin,
+    m.name,
+    t.side,
+    t.size,
+    s.slices,
+    trim_scale(GREATEST(t.executed_size, s.size)) AS executed_size,
+    trim_scale(round((((100)::numeric * GREATEST(t.executed_size, s.size)) / NULLIF(t.size, (0)::numeric)), 4)) AS executed_pct,
+    trim_scale(round(
+        CASE
+            WHEN (s.size >= t.executed_size) THEN (s.value / NULLIF(s.size, (0)::numeric))
+            ELSE (t.executed_value / NULLIF(t.executed_size, (0)::numeric))
+        END, 10)) AS average_price,
+    trim_scale(s.fees) AS fees,
+    t.minutes,
+    t.randomize,
+    t.reduce_only,
+    t.stop_price,
+    t.trigger_price,
+    t.trigger_above,
+    t.status,
+    t.error,
+    t.is_ended,
+    t.started_at,
+    t.started_ms,
+    t.as_of,
+    t.as_of_ms
+   FROM ((hl_twaps t
+     LEFT JOIN hl_markets m ON ((m.coin = t.coin)))
+     CROSS JOIN LATERAL ( SELECT count(*) AS slices,
+            COALESCE(sum(f.size), (0)::numeric) AS size,
+            COALESCE(sum(f.value), (0)::numeric) AS value,
+            COALESCE(sum(f.fee), (0)::numeric) AS fees
+           FROM hl_fills f
+          WHERE ((f.account_address = t.account_address) AND (f.twap_id = t.twap_id) AND (f.fill_time >= (t.started_at - '00:01:00'::interval)) AND ((NOT t.is_ended) OR (f.fill_time <= (t.as_of + '00:01:00'::interval))))) s);
+
+create view public.hl_twap_orders_text with (security_invoker=true) as -- hl_twap_orders with decimals as text, for clients that would round them.
+--   account_address text: Account.
+--   twap_id bigint: The venue's id.
+--   coin text: Market as the venue names it.
+--   name text: Name of the market for people; null where the venue told none.
+--   side text: buy or sell.
+--   size text: Size that was ordered.
+--   slices bigint: Fills of its slices that are stored.
+--   executed_size text: What was executed: of the newest state or of the slices, whichever is more.
+--   executed_pct text: The same in percent of the size.
+--   average_price text: Average price of that; null before the first slice.
+--   fees text: Fees of the stored slices, in their fee tokens.
+--   minutes integer: Over how many minutes.
+--   randomize boolean: Whether slices are moved at random.
+--   reduce_only boolean: Whether it may only reduce a position.
+--   stop_price text: Price at which it stops.
+--   trigger_price text: Price at which it begins.
+--   trigger_above boolean: Whether it begins above the trigger.
+--   status text: The venue's word.
+--   error text: Why it failed.
+--   is_ended boolean: No more comes of it.
+--   started_at timestamp with time zone: When it was placed.
+--   started_ms bigint: The same in Unix milliseconds.
+--   as_of timestamp with time zone: When it got this status.
+--   as_of_ms bigint: The same in Unix milliseconds.
+ SELECT account_address,
+    twap_id,
+    coin,
+    name,
+    side,
+    (size)::text AS size,
+    slices,
+    (executed_size)::text AS executed_size,
+    (executed_pct)::text AS executed_pct,
+    (average_price)::text AS average_price,
+    (fees)::text AS fees,
+    minutes,
+    randomize,
+    reduce_only,
+    (stop_price)::text AS stop_price,
+    (trigger_price)::text AS trigger_price,
+    trigger_above,
+    status,
+    error,
+    is_ended,
+    started_at,
+    started_ms,
+    as_of,
+    as_of_ms
+   FROM hl_twap_orders;
+
+create view public.hl_twaps_text with (security_invoker=true) as -- hl_twaps with decimals as text, for clients that would round them.
+--   account_address text: Account.
+--   twap_id bigint: The venue's id, as slices have it; negative where it told none.
+--   coin text: Market as the venue names it.
+--   side text: buy or sell.
+--   size text: Size that was ordered, in units of the coin.
+--   executed_size text: What of it was executed when the state was written.
+--   executed_value text: Sum of price × size of that.
+--   minutes integer: Over how many minutes.
+--   randomize boolean: Whether slices are moved at random.
+--   reduce_only boolean: Whether it may only reduce a position.
+--   stop_price text: Price at which it stops; null without one.
+--   trigger_price text: Price at which it begins; null without one.
+--   trigger_above boolean: Whether it begins above the trigger.
+--   status text: The venue's word: activated, waitingForTrigger, finished, terminated, stopped, error; an open set.
+--   error text: Why it failed; null where it did not.
+--   is_ended boolean: No more comes of it.
+--   started_at timestamp with time zone: When it was placed.
+--   started_ms bigint: The same in Unix milliseconds.
+--   as_of timestamp with time zone: When it got this status, to the second.
+--   as_of_ms bigint: The same in Unix milliseconds.
+--   raw jsonb: The venue's object, untouched.
+ SELECT account_address,
+    twap_id,
+    coin,
+    side,
+    (size)::text AS size,
+    (executed_size)::text AS executed_size,
+    (executed_value)::text AS executed_value,
+    minutes,
+    randomize,
+    reduce_only,
+    (stop_price)::text AS stop_price,
+    (trigger_price)::text AS trigger_price,
+    trigger_above,
+    status,
+    error,
+    is_ended,
+    started_at,
+    started_ms,
+    as_of,
+    as_of_ms,
+    raw
+   FROM hl_twaps;
+
 create view public.hl_unknown_ledger with (security_invoker=true) as -- Ledger updates of a type whose effect is not known. One that tells an amount may have moved money: profit is unknown from there on.
 --   account_address text: Account.
 --   type text: The venue's delta.type.
@@ -6748,3 +7449,35 @@ create view public.hl_unpriced_flows_text with (security_invoker=true) as -- hl_
     first_at,
     last_at
    FROM hl_unpriced_flows;
+
+create view public.hl_vault_equities with (security_invoker=true) as -- What the account has in vaults.
+--   account_address text: Account.
+--   vault_address text: Vault.
+--   equity numeric: What is the account's of it, in USD.
+--   locked_until timestamp with time zone: Not to be withdrawn before.
+--   as_of timestamp with time zone: When the venue told it.
+--   as_of_ms bigint: The same in Unix milliseconds.
+ SELECT f.account_address,
+    lower((v.value ->> 'vaultAddress'::text)) AS vault_address,
+    hl_internal.decimal_of((v.value ->> 'equity'::text)) AS equity,
+    hl_internal.time_of((v.value ->> 'lockedUntilTimestamp'::text)) AS locked_until,
+    f.as_of,
+    f.as_of_ms
+   FROM (hl_account_facts f
+     CROSS JOIN LATERAL jsonb_array_elements(f.value) v(value))
+  WHERE (f.fact = 'vaults'::text);
+
+create view public.hl_vault_equities_text with (security_invoker=true) as -- hl_vault_equities with decimals as text, for clients that would round them.
+--   account_address text: Account.
+--   vault_address text: Vault.
+--   equity text: What is the account's of it, in USD.
+--   locked_until timestamp with time zone: Not to be withdrawn before.
+--   as_of timestamp with time zone: When the venue told it.
+--   as_of_ms bigint: The same in Unix milliseconds.
+ SELECT account_address,
+    vault_address,
+    (equity)::text AS equity,
+    locked_until,
+    as_of,
+    as_of_ms
+   FROM hl_vault_equities;

@@ -8,6 +8,30 @@ export type Json = string | number | boolean | null | { [key: string]: Json | un
 export type Database = {
   public: {
     Tables: {
+      hl_account_facts: {
+        Row: {
+          account_address: string;
+          as_of: string;
+          as_of_ms: number;
+          fact: string;
+          value: Json;
+        };
+        Insert: {
+          account_address: string;
+          as_of?: never;
+          as_of_ms: number;
+          fact: string;
+          value: Json;
+        };
+        Update: {
+          account_address?: string;
+          as_of?: never;
+          as_of_ms?: number;
+          fact?: string;
+          value?: Json;
+        };
+        Relationships: [];
+      };
       hl_alerts: {
         Row: {
           account_address: string | null;
@@ -509,6 +533,90 @@ export type Database = {
         };
         Relationships: [];
       };
+      hl_lending_interest: {
+        Row: {
+          account_address: string;
+          charged: number;
+          earned: number;
+          interest_time: string;
+          raw: Json | null;
+          time_ms: number;
+          token: string;
+        };
+        Insert: {
+          account_address: string;
+          charged: number;
+          earned: number;
+          interest_time?: never;
+          raw?: Json | null;
+          time_ms: number;
+          token: string;
+        };
+        Update: {
+          account_address?: string;
+          charged?: number;
+          earned?: number;
+          interest_time?: never;
+          raw?: Json | null;
+          time_ms?: number;
+          token?: string;
+        };
+        Relationships: [];
+      };
+      hl_markets: {
+        Row: {
+          as_of: string;
+          as_of_ms: number;
+          base: string | null;
+          coin: string;
+          collateral_token: string | null;
+          dex: string | null;
+          is_delisted: boolean;
+          kind: string;
+          margin_tiers: Json | null;
+          max_leverage: number | null;
+          name: string;
+          quote: string | null;
+          raw: Json | null;
+          settlement: number | null;
+          size_decimals: number | null;
+        };
+        Insert: {
+          as_of?: never;
+          as_of_ms: number;
+          base?: string | null;
+          coin: string;
+          collateral_token?: string | null;
+          dex?: string | null;
+          is_delisted: boolean;
+          kind: string;
+          margin_tiers?: Json | null;
+          max_leverage?: number | null;
+          name: string;
+          quote?: string | null;
+          raw?: Json | null;
+          settlement?: number | null;
+          size_decimals?: number | null;
+        };
+        Update: {
+          as_of?: never;
+          as_of_ms?: number;
+          base?: string | null;
+          coin?: string;
+          collateral_token?: string | null;
+          dex?: string | null;
+          is_delisted?: boolean;
+          kind?: string;
+          margin_tiers?: Json | null;
+          max_leverage?: number | null;
+          name?: string;
+          quote?: string | null;
+          raw?: Json | null;
+          settlement?: number | null;
+          size_decimals?: number | null;
+        };
+        Relationships: [];
+      };
       hl_members: {
         Row: {
           account_address: string;
@@ -689,6 +797,33 @@ export type Database = {
         };
         Relationships: [];
       };
+      hl_portfolio: {
+        Row: {
+          account_address: string;
+          account_value: number;
+          at_time: string;
+          pnl: number | null;
+          scope: string;
+          time_ms: number;
+        };
+        Insert: {
+          account_address: string;
+          account_value: number;
+          at_time?: never;
+          pnl?: number | null;
+          scope: string;
+          time_ms: number;
+        };
+        Update: {
+          account_address?: string;
+          account_value?: number;
+          at_time?: never;
+          pnl?: number | null;
+          scope?: string;
+          time_ms?: number;
+        };
+        Relationships: [];
+      };
       hl_positions: {
         Row: {
           account_address: string;
@@ -767,6 +902,33 @@ export type Database = {
         };
         Relationships: [];
       };
+      hl_staking_rewards: {
+        Row: {
+          account_address: string;
+          amount: number;
+          kind: string;
+          raw: Json | null;
+          reward_time: string;
+          time_ms: number;
+        };
+        Insert: {
+          account_address: string;
+          amount: number;
+          kind: string;
+          raw?: Json | null;
+          reward_time?: never;
+          time_ms: number;
+        };
+        Update: {
+          account_address?: string;
+          amount?: number;
+          kind?: string;
+          raw?: Json | null;
+          reward_time?: never;
+          time_ms?: number;
+        };
+        Relationships: [];
+      };
       hl_trades: {
         Row: {
           coin: string;
@@ -803,8 +965,124 @@ export type Database = {
         };
         Relationships: [];
       };
+      hl_twaps: {
+        Row: {
+          account_address: string;
+          as_of: string;
+          as_of_ms: number;
+          coin: string;
+          error: string | null;
+          executed_size: number;
+          executed_value: number;
+          is_ended: boolean;
+          minutes: number | null;
+          randomize: boolean | null;
+          raw: Json | null;
+          reduce_only: boolean | null;
+          side: string;
+          size: number;
+          started_at: string;
+          started_ms: number;
+          status: string;
+          stop_price: number | null;
+          trigger_above: boolean | null;
+          trigger_price: number | null;
+          twap_id: number;
+        };
+        Insert: {
+          account_address: string;
+          as_of?: never;
+          as_of_ms: number;
+          coin: string;
+          error?: string | null;
+          executed_size: number;
+          executed_value: number;
+          is_ended: boolean;
+          minutes?: number | null;
+          randomize?: boolean | null;
+          raw?: Json | null;
+          reduce_only?: boolean | null;
+          side: string;
+          size: number;
+          started_at?: never;
+          started_ms: number;
+          status: string;
+          stop_price?: number | null;
+          trigger_above?: boolean | null;
+          trigger_price?: number | null;
+          twap_id: number;
+        };
+        Update: {
+          account_address?: string;
+          as_of?: never;
+          as_of_ms?: number;
+          coin?: string;
+          error?: string | null;
+          executed_size?: number;
+          executed_value?: number;
+          is_ended?: boolean;
+          minutes?: number | null;
+          randomize?: boolean | null;
+          raw?: Json | null;
+          reduce_only?: boolean | null;
+          side?: string;
+          size?: number;
+          started_at?: never;
+          started_ms?: number;
+          status?: string;
+          stop_price?: number | null;
+          trigger_above?: boolean | null;
+          trigger_price?: number | null;
+          twap_id?: number;
+        };
+        Relationships: [];
+      };
     };
     Views: {
+      hl_account_limits: {
+        Row: {
+          account_address: string | null;
+          fees_as_of: string | null;
+          maker_rate: number | null;
+          referral_discount: number | null;
+          requests_as_of: string | null;
+          requests_cap: number | null;
+          requests_left: number | null;
+          requests_used: number | null;
+          spot_maker_rate: number | null;
+          spot_taker_rate: number | null;
+          staking_discount: number | null;
+          taker_rate: number | null;
+          volume_all_time: number | null;
+          volume_day: number | null;
+          volume_month: number | null;
+          volume_week: number | null;
+          volumes_as_of: string | null;
+        };
+        Relationships: [];
+      };
+      hl_account_limits_text: {
+        Row: {
+          account_address: string | null;
+          fees_as_of: string | null;
+          maker_rate: string | null;
+          referral_discount: string | null;
+          requests_as_of: string | null;
+          requests_cap: string | null;
+          requests_left: string | null;
+          requests_used: string | null;
+          spot_maker_rate: string | null;
+          spot_taker_rate: string | null;
+          staking_discount: string | null;
+          taker_rate: string | null;
+          volume_all_time: string | null;
+          volume_day: string | null;
+          volume_month: string | null;
+          volume_week: string | null;
+          volumes_as_of: string | null;
+        };
+        Relationships: [];
+      };
       hl_account_now: {
         Row: {
           account_address: string | null;
@@ -886,6 +1164,18 @@ export type Database = {
           threshold: string | null;
           updated_at: string | null;
           value: string | null;
+        };
+        Relationships: [];
+      };
+      hl_api_wallets: {
+        Row: {
+          account_address: string | null;
+          as_of: string | null;
+          as_of_ms: number | null;
+          name: string | null;
+          valid_until: string | null;
+          valid_until_ms: number | null;
+          wallet_address: string | null;
         };
         Relationships: [];
       };
@@ -983,6 +1273,28 @@ export type Database = {
         };
         Relationships: [];
       };
+      hl_delegations: {
+        Row: {
+          account_address: string | null;
+          amount: number | null;
+          as_of: string | null;
+          as_of_ms: number | null;
+          locked_until: string | null;
+          validator: string | null;
+        };
+        Relationships: [];
+      };
+      hl_delegations_text: {
+        Row: {
+          account_address: string | null;
+          amount: string | null;
+          as_of: string | null;
+          as_of_ms: number | null;
+          locked_until: string | null;
+          validator: string | null;
+        };
+        Relationships: [];
+      };
       hl_equity: {
         Row: {
           account_address: string | null;
@@ -1059,6 +1371,7 @@ export type Database = {
           dex: string | null;
           leverage: number | null;
           liquidation_distance_pct: number | null;
+          name: string | null;
           position_value: number | null;
           share_pct: number | null;
           side: string | null;
@@ -1076,6 +1389,7 @@ export type Database = {
           dex: string | null;
           leverage: string | null;
           liquidation_distance_pct: string | null;
+          name: string | null;
           position_value: string | null;
           share_pct: string | null;
           side: string | null;
@@ -1127,6 +1441,7 @@ export type Database = {
           fills: number | null;
           gas_usdc: number | null;
           maker_fee_usdc: number | null;
+          name: string | null;
           priority_gas: number | null;
           rebate_usdc: number | null;
           taker_fee_usdc: number | null;
@@ -1148,6 +1463,7 @@ export type Database = {
           fills: number | null;
           gas_usdc: string | null;
           maker_fee_usdc: string | null;
+          name: string | null;
           priority_gas: string | null;
           rebate_usdc: string | null;
           taker_fee_usdc: string | null;
@@ -1176,6 +1492,7 @@ export type Database = {
           gas_usdc: number | null;
           liquidated: boolean | null;
           market: string | null;
+          name: string | null;
           net_pnl: number | null;
           order_id: number | null;
           price: number | null;
@@ -1207,6 +1524,7 @@ export type Database = {
           gas_usdc: string | null;
           liquidated: boolean | null;
           market: string | null;
+          name: string | null;
           net_pnl: string | null;
           order_id: number | null;
           price: string | null;
@@ -1299,6 +1617,7 @@ export type Database = {
           first_day: string | null;
           funding: number | null;
           last_day: string | null;
+          name: string | null;
           paid: number | null;
           payments: number | null;
           received: number | null;
@@ -1312,6 +1631,7 @@ export type Database = {
           first_day: string | null;
           funding: string | null;
           last_day: string | null;
+          name: string | null;
           paid: string | null;
           payments: number | null;
           received: string | null;
@@ -1408,6 +1728,38 @@ export type Database = {
         };
         Relationships: [];
       };
+      hl_lending_interest_text: {
+        Row: {
+          account_address: string | null;
+          charged: string | null;
+          earned: string | null;
+          interest_time: string | null;
+          raw: Json | null;
+          time_ms: number | null;
+          token: string | null;
+        };
+        Relationships: [];
+      };
+      hl_markets_text: {
+        Row: {
+          as_of: string | null;
+          as_of_ms: number | null;
+          base: string | null;
+          coin: string | null;
+          collateral_token: string | null;
+          dex: string | null;
+          is_delisted: boolean | null;
+          kind: string | null;
+          margin_tiers: Json | null;
+          max_leverage: number | null;
+          name: string | null;
+          quote: string | null;
+          raw: Json | null;
+          settlement: string | null;
+          size_decimals: number | null;
+        };
+        Relationships: [];
+      };
       hl_mids_text: {
         Row: {
           as_of: string | null;
@@ -1430,6 +1782,7 @@ export type Database = {
           first_day: string | null;
           funding: number | null;
           last_day: string | null;
+          name: string | null;
           net_pnl: number | null;
           unpriced_fees: number | null;
           volume: number | null;
@@ -1448,6 +1801,7 @@ export type Database = {
           first_day: string | null;
           funding: string | null;
           last_day: string | null;
+          name: string | null;
           net_pnl: string | null;
           unpriced_fees: number | null;
           volume: string | null;
@@ -1481,6 +1835,7 @@ export type Database = {
           fees: number | null;
           fills: number | null;
           funding: number | null;
+          name: string | null;
           net_pnl: number | null;
           unpriced_fees: number | null;
           volume: number | null;
@@ -1498,6 +1853,7 @@ export type Database = {
           fees: string | null;
           fills: number | null;
           funding: string | null;
+          name: string | null;
           net_pnl: string | null;
           unpriced_fees: number | null;
           volume: string | null;
@@ -1571,6 +1927,47 @@ export type Database = {
         };
         Relationships: [];
       };
+      hl_portfolio_check: {
+        Row: {
+          account_address: string | null;
+          account_value: number | null;
+          at_time: string | null;
+          own_high: number | null;
+          own_low: number | null;
+          reason: string | null;
+          scope: string | null;
+          time_ms: number | null;
+          tolerance: number | null;
+          verdict: string | null;
+        };
+        Relationships: [];
+      };
+      hl_portfolio_check_text: {
+        Row: {
+          account_address: string | null;
+          account_value: string | null;
+          at_time: string | null;
+          own_high: string | null;
+          own_low: string | null;
+          reason: string | null;
+          scope: string | null;
+          time_ms: number | null;
+          tolerance: string | null;
+          verdict: string | null;
+        };
+        Relationships: [];
+      };
+      hl_portfolio_text: {
+        Row: {
+          account_address: string | null;
+          account_value: string | null;
+          at_time: string | null;
+          pnl: string | null;
+          scope: string | null;
+          time_ms: number | null;
+        };
+        Relationships: [];
+      };
       hl_positions_text: {
         Row: {
           account_address: string | null;
@@ -1626,6 +2023,7 @@ export type Database = {
           funding: number | null;
           liquidated: boolean | null;
           max_size: number | null;
+          name: string | null;
           net_pnl: number | null;
           opened_at: string | null;
           seconds: number | null;
@@ -1648,11 +2046,23 @@ export type Database = {
           funding: string | null;
           liquidated: boolean | null;
           max_size: string | null;
+          name: string | null;
           net_pnl: string | null;
           opened_at: string | null;
           seconds: string | null;
           side: string | null;
           trip: number | null;
+        };
+        Relationships: [];
+      };
+      hl_staking_rewards_text: {
+        Row: {
+          account_address: string | null;
+          amount: string | null;
+          kind: string | null;
+          raw: Json | null;
+          reward_time: string | null;
+          time_ms: number | null;
         };
         Relationships: [];
       };
@@ -1734,6 +2144,90 @@ export type Database = {
         };
         Relationships: [];
       };
+      hl_twap_orders: {
+        Row: {
+          account_address: string | null;
+          as_of: string | null;
+          as_of_ms: number | null;
+          average_price: number | null;
+          coin: string | null;
+          error: string | null;
+          executed_pct: number | null;
+          executed_size: number | null;
+          fees: number | null;
+          is_ended: boolean | null;
+          minutes: number | null;
+          name: string | null;
+          randomize: boolean | null;
+          reduce_only: boolean | null;
+          side: string | null;
+          size: number | null;
+          slices: number | null;
+          started_at: string | null;
+          started_ms: number | null;
+          status: string | null;
+          stop_price: number | null;
+          trigger_above: boolean | null;
+          trigger_price: number | null;
+          twap_id: number | null;
+        };
+        Relationships: [];
+      };
+      hl_twap_orders_text: {
+        Row: {
+          account_address: string | null;
+          as_of: string | null;
+          as_of_ms: number | null;
+          average_price: string | null;
+          coin: string | null;
+          error: string | null;
+          executed_pct: string | null;
+          executed_size: string | null;
+          fees: string | null;
+          is_ended: boolean | null;
+          minutes: number | null;
+          name: string | null;
+          randomize: boolean | null;
+          reduce_only: boolean | null;
+          side: string | null;
+          size: string | null;
+          slices: number | null;
+          started_at: string | null;
+          started_ms: number | null;
+          status: string | null;
+          stop_price: string | null;
+          trigger_above: boolean | null;
+          trigger_price: string | null;
+          twap_id: number | null;
+        };
+        Relationships: [];
+      };
+      hl_twaps_text: {
+        Row: {
+          account_address: string | null;
+          as_of: string | null;
+          as_of_ms: number | null;
+          coin: string | null;
+          error: string | null;
+          executed_size: string | null;
+          executed_value: string | null;
+          is_ended: boolean | null;
+          minutes: number | null;
+          randomize: boolean | null;
+          raw: Json | null;
+          reduce_only: boolean | null;
+          side: string | null;
+          size: string | null;
+          started_at: string | null;
+          started_ms: number | null;
+          status: string | null;
+          stop_price: string | null;
+          trigger_above: boolean | null;
+          trigger_price: string | null;
+          twap_id: number | null;
+        };
+        Relationships: [];
+      };
       hl_unknown_ledger: {
         Row: {
           account_address: string | null;
@@ -1766,6 +2260,28 @@ export type Database = {
           token: string | null;
           type: string | null;
           updates: number | null;
+        };
+        Relationships: [];
+      };
+      hl_vault_equities: {
+        Row: {
+          account_address: string | null;
+          as_of: string | null;
+          as_of_ms: number | null;
+          equity: number | null;
+          locked_until: string | null;
+          vault_address: string | null;
+        };
+        Relationships: [];
+      };
+      hl_vault_equities_text: {
+        Row: {
+          account_address: string | null;
+          as_of: string | null;
+          as_of_ms: number | null;
+          equity: string | null;
+          locked_until: string | null;
+          vault_address: string | null;
         };
         Relationships: [];
       };

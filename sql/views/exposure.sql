@@ -9,8 +9,8 @@ with held as (
 select h.account_address, h.dex, h.coin, h.side, h.size, h.position_value, trim_scale(h.signed_value) as signed_value,
   case when h.gross > 0 then trim_scale(round(100 * h.position_value / h.gross, 6)) end as share_pct,
   case when n.account_value > 0 then trim_scale(round(h.position_value / n.account_value, 6)) end as leverage,
-  h.unrealized_pnl, h.liquidation_distance_pct, h.as_of
-from held h left join public.hl_account_now n using (account_address);
+  h.unrealized_pnl, h.liquidation_distance_pct, h.as_of, m.name
+from held h left join public.hl_account_now n using (account_address) left join public.hl_markets m on m.coin = h.coin;
 comment on view public.hl_exposure is 'Open perp positions with their weight.';
 comment on column public.hl_exposure.account_address is 'Account.';
 comment on column public.hl_exposure.dex is 'Perp dex; empty for the first one.';
@@ -24,6 +24,7 @@ comment on column public.hl_exposure.leverage is 'position_value ÷ equity; null
 comment on column public.hl_exposure.unrealized_pnl is 'Unrealised profit.';
 comment on column public.hl_exposure.liquidation_distance_pct is '|mark − liquidation| ÷ mark × 100.';
 comment on column public.hl_exposure.as_of is 'The venue''s time of the position.';
+comment on column public.hl_exposure.name is 'Name of the market for people; null where the venue told none.';
 
 create or replace view public.hl_exposure_total as
 select n.account_address, coalesce(e.positions, 0) as positions, coalesce(e.long_value, 0) as long_value,

@@ -10,7 +10,7 @@ select account_address, coin, fee_token, count(*) as fills, trim_scale(sum(value
   trim_scale(round(10000 * sum(fee_usdc) / nullif(sum(value), 0), 6)) as fee_bps,
   count(*) filter (where fee_basis = 'unpriced') as unpriced_fees,
   trim_scale(sum(priority_gas)) as priority_gas, trim_scale(sum(gas_usdc)) as gas_usdc,
-  count(*) filter (where gas_usdc is null) as unpriced_gas
+  count(*) filter (where gas_usdc is null) as unpriced_gas, min(name) as name
 from public.hl_fill_pnl group by account_address, coin, fee_token;
 comment on view public.hl_fees is 'Fees per coin and token, by role and with their share of the volume.';
 comment on column public.hl_fees.account_address is 'Account.';
@@ -29,3 +29,4 @@ comment on column public.hl_fees.unpriced_fees is 'Number of fees that could not
 comment on column public.hl_fees.priority_gas is 'HYPE burned for priority, beside the fees; null where none is told.';
 comment on column public.hl_fees.gas_usdc is 'priority_gas at the price of HYPE at each fill; null when none could be priced.';
 comment on column public.hl_fees.unpriced_gas is 'Number of fills whose gas could not be priced.';
+comment on column public.hl_fees.name is 'Name of the market for people; null where the venue told none.';

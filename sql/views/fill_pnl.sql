@@ -36,8 +36,8 @@ select p.account_address, p.coin, p.market, p.fill_time, p.fill_time_ms, p.order
   trim_scale(p.closed_pnl - p.fee * p.fee_price - p.gas) as net_pnl, p.start_position,
   hl_internal.own_liquidation(p.account_address, p.liquidation, p.direction) as liquidated,
   p.priority_gas, trim_scale(p.gas) as gas_usdc, trim_scale(p.fee * p.fee_price + p.gas) as cost_usdc, p.block_number,
-  hl_internal.action_number(p.hash) as action_number
-from priced p;
+  hl_internal.action_number(p.hash) as action_number, m.name
+from priced p left join public.hl_markets m on m.coin = p.coin;
 comment on view public.hl_fill_pnl is 'Every fill with what it earned and cost in USDC.';
 comment on column public.hl_fill_pnl.account_address is 'Account.';
 comment on column public.hl_fill_pnl.coin is 'Market as the venue names it.';
@@ -65,3 +65,4 @@ comment on column public.hl_fill_pnl.gas_usdc is 'priority_gas at the price of H
 comment on column public.hl_fill_pnl.cost_usdc is 'fee_usdc + gas_usdc; null where one of them could not be priced.';
 comment on column public.hl_fill_pnl.block_number is 'Block of the transaction, by its hash; null where the hash tells none.';
 comment on column public.hl_fill_pnl.action_number is 'Place of the transaction in its block, by its hash; null where the hash tells none.';
+comment on column public.hl_fill_pnl.name is 'Name of the market for people; null where the venue told none.';

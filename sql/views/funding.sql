@@ -17,8 +17,8 @@ comment on column public.hl_funding_daily.funding is 'received − paid.';
 
 create or replace view public.hl_funding_by_coin as
 select account_address, coin, sum(payments)::bigint as payments, trim_scale(sum(paid)) as paid,
-  trim_scale(sum(received)) as received, trim_scale(sum(funding)) as funding, min(day) as first_day, max(day) as last_day
-from public.hl_funding_daily group by account_address, coin;
+  trim_scale(sum(received)) as received, trim_scale(sum(funding)) as funding, min(day) as first_day, max(day) as last_day, m.name
+from public.hl_funding_daily left join public.hl_markets m using (coin) group by account_address, coin, m.name;
 comment on view public.hl_funding_by_coin is 'Funding per coin over all stored history.';
 comment on column public.hl_funding_by_coin.account_address is 'Account.';
 comment on column public.hl_funding_by_coin.coin is 'Market as the venue names it.';
@@ -28,3 +28,4 @@ comment on column public.hl_funding_by_coin.received is 'What the account receiv
 comment on column public.hl_funding_by_coin.funding is 'received − paid.';
 comment on column public.hl_funding_by_coin.first_day is 'First UTC day with a payment.';
 comment on column public.hl_funding_by_coin.last_day is 'Last such day.';
+comment on column public.hl_funding_by_coin.name is 'Name of the market for people; null where the venue told none.';

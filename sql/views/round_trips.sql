@@ -112,14 +112,15 @@ select t.account_address, t.coin, t.trip, case when t.direction > 0 then 'long' 
   trim_scale(round(t.entry_price, 10)) as entry_price, trim_scale(round(t.exit_price, 10)) as exit_price,
   trim_scale(t.closed_pnl) as closed_pnl, trim_scale(round(t.fees, 10)) as fees, trim_scale(f.funding) as funding,
   trim_scale(round(t.closed_pnl - t.fees + f.funding, 10)) as net_pnl,
-  t.liquidated, t.first_before = 0 and t.unbroken and not t.unpriced and (t.last_after = 0 or t.is_last) as complete
+  t.liquidated, t.first_before = 0 and t.unbroken and not t.unpriced and (t.last_after = 0 or t.is_last) as complete, m.name
 from hl_internal.accounts a
 cross join lateral hl_internal.trips(a.account_address, '-infinity', 'infinity') t
 cross join lateral (
   select coalesce(sum(x.usdc), 0) as funding from public.hl_funding x
   where x.account_address = t.account_address and x.coin = t.coin and x.funding_time_ms >= t.first_ms
     and (t.last_after <> 0 or x.funding_time_ms <= t.last_ms)
-) f;
+) f
+left join public.hl_markets m on m.coin = t.coin;
 comment on view public.hl_round_trips is 'Perp positions from flat to flat (or to now), with what they earned. A flip ends one trip and begins the next.';
 comment on column public.hl_round_trips.account_address is 'Account.';
 comment on column public.hl_round_trips.coin is 'Market as the venue names it.';
@@ -138,3 +139,4 @@ comment on column public.hl_round_trips.funding is 'Funding between its first an
 comment on column public.hl_round_trips.net_pnl is 'closed_pnl − fees + funding.';
 comment on column public.hl_round_trips.liquidated is 'True when the venue liquidated the account in it.';
 comment on column public.hl_round_trips.complete is 'True when its beginning is stored, its fills form an unbroken chain to its end and all fees could be priced.';
+comment on column public.hl_round_trips.name is 'Name of the market for people; null where the venue told none.';

@@ -25,10 +25,12 @@ end
 $$;
 comment on function hl_internal.make_text_twin is 'Makes or renews the view <base>_text.';
 
-select hl_internal.make_text_twin(base) from unnest(array[
-  'hl_fills', 'hl_orders', 'hl_order_events', 'hl_positions', 'hl_balances', 'hl_dashboard', 'hl_funding', 'hl_ledger',
-  'hl_fill_pnl', 'hl_net_pnl_daily_by_coin', 'hl_net_pnl_daily', 'hl_net_pnl_by_coin', 'hl_fees', 'hl_funding_daily',
-  'hl_funding_by_coin', 'hl_round_trips', 'hl_flows', 'hl_unpriced_flows', 'hl_equity', 'hl_equity_daily', 'hl_account_now', 'hl_exposure',
-  'hl_exposure_total', 'hl_statistics', 'hl_trades', 'hl_candles', 'hl_mids', 'hl_asset_ctxs',
-  'hl_alerts'
-]) base;
+-- Of every table and view of ours that has decimals; what was there before is not ours (sql/closing.sql).
+select hl_internal.make_text_twin(c.relname::text) from pg_catalog.pg_class c
+where c.relnamespace = 'public'::regnamespace and c.relname like 'hl\_%' and c.relname not like '%\_text'
+  and c.relkind in ('r', 'p', 'v') and not c.relispartition
+  and exists (select from pg_catalog.pg_attribute a
+              where a.attrelid = c.oid and a.atttypid = 'pg_catalog.numeric'::regtype and a.attnum > 0 and not a.attisdropped)
+  and (exists (select from hl_internal.objects o where o.kind = 'relation' and o.name = c.relname)
+    or 'r' || c.oid <> all (coalesce(nullif(current_setting('hlsync.foreign_objects', true), ''), '{}')::text[]))
+order by c.relname;

@@ -7,6 +7,7 @@
 
 import type { Queryable } from "../store/database.ts";
 import type { Address } from "../sync/events.ts";
+import { columnOf, described, TABLE_NAMES } from "../sync/tables.ts";
 
 const PAGE_ROWS = 5_000;
 
@@ -65,6 +66,28 @@ export const EXPORTS: Readonly<Record<string, Exported>> = {
   fees: { view: "hl_fees", keys: ["coin", "fee_token"], timeMs: null, computed: true },
   "round-trips": { view: "hl_round_trips", keys: ["coin", "trip"], timeMs: null, computed: true },
   statistics: { view: "hl_statistics", keys: ["account_address"], timeMs: null, computed: true },
+  "vault-equities": { view: "hl_vault_equities", keys: ["vault_address"], timeMs: null, computed: true },
+  delegations: { view: "hl_delegations", keys: ["validator"], timeMs: null, computed: true },
+  "account-limits": { view: "hl_account_limits", keys: ["account_address"], timeMs: null, computed: true },
+  "twap-orders": { view: "hl_twap_orders", keys: ["twap_id"], timeMs: "started_ms", computed: true },
+  "portfolio-check": {
+    view: "hl_portfolio_check",
+    keys: ["scope", "time_ms"],
+    timeMs: "time_ms",
+    computed: true,
+  },
+  ...Object.fromEntries(
+    TABLE_NAMES.map(described)
+      .filter(({ columns }) => "account" in columns && Object.values(columns).includes("decimal"))
+      .map(({ table, key, time }): [string, Exported] => [
+        table.slice("hl_".length).replaceAll("_", "-"),
+        {
+          view: table,
+          keys: key.filter((name) => name !== "account").map(columnOf),
+          timeMs: time === undefined ? null : columnOf(time),
+        },
+      ]),
+  ),
 };
 
 export type Cells = Record<string, unknown>;
@@ -73,7 +96,7 @@ export type Cells = Record<string, unknown>;
 export async function exportedColumns(db: Queryable, name: string): Promise<string[]> {
   const rows = await db.query<{ name: string }>(
     `select attname as name from pg_catalog.pg_attribute
-     where attrelid = ('public.' || $1)::regclass and attnum > 0 and not attisdropped and attname not like 'raw\\_%'
+     where attrelid = ('public.' || $1)::regclass and attnum > 0 and not attisdropped and attname not like 'raw%'
      order by attnum`,
     [`${EXPORTS[name]!.view}_text`],
   );

@@ -16,12 +16,15 @@ import {
 } from "./decode.ts";
 import { HORIZON, PAGE_ROWS_MAX, VALUE_LIMITS } from "./limits.ts";
 import {
+  WireAgent,
   WireCandle,
   WireClearinghouseState,
+  WireDelegation,
   WireDelegatorSummary,
   WireExchangeStatus,
   WireFill,
   WireFundingUpdate,
+  WireInterest,
   WireLedgerUpdate,
   WireMeta,
   WireMetaAndCtxs,
@@ -29,13 +32,19 @@ import {
   WireOrder,
   WireOrderStatus,
   WireOrderTransition,
+  WireOutcomeMeta,
   WirePerpDexs,
+  WirePortfolio,
+  WireReward,
+  WireSettledOutcome,
   WireSpotMeta,
   WireSpotMetaAndCtxs,
   WireSpotState,
   type WireStateParts,
   WireTwapHistoryItem,
   WireTwapSliceFill,
+  WireUserFees,
+  WireUserRateLimit,
   WireUserRole,
   WireVaultEquity,
   WireWebData2,
@@ -228,6 +237,19 @@ export const INFO = {
   ),
   webData2: request<UserParams, ReadParts<WireWebData2>>("webData2", 20, one(WireWebData2)),
   spotMeta: request<object, ReadParts<WireSpotMeta>>("spotMeta", 20, one(WireSpotMeta)),
+  /** Of every perp dex, in the order of `perpDexs`. */
+  allPerpMetas: request<object, ReadRows<WireMeta>>("allPerpMetas", 20, rows(WireMeta)),
+  /** Without those that are settled. */
+  outcomeMeta: request<object, ReadParts<z.infer<typeof WireOutcomeMeta>>>(
+    "outcomeMeta",
+    20,
+    one(WireOutcomeMeta),
+  ),
+  settledOutcome: request<{ outcome: number }, ReadParts<z.infer<typeof WireSettledOutcome>>>(
+    "settledOutcome",
+    20,
+    one(WireSettledOutcome),
+  ),
   /** None is an empty list, or null. */
   userVaultEquities: request<UserParams, ReadRows<z.infer<typeof WireVaultEquity>>>(
     "userVaultEquities",
@@ -238,5 +260,32 @@ export const INFO = {
     "delegatorSummary",
     20,
     one(WireDelegatorSummary),
+  ),
+  portfolio: request<UserParams, ReadParts<WirePortfolio>>("portfolio", 20, one(WirePortfolio)),
+  delegations: request<UserParams, ReadRows<z.infer<typeof WireDelegation>>>(
+    "delegations",
+    20,
+    rows(WireDelegation),
+  ),
+  delegatorRewards: request<UserParams, ReadRows<z.infer<typeof WireReward>>>(
+    "delegatorRewards",
+    20,
+    rows(WireReward),
+    LISTED,
+  ),
+  userBorrowLendInterest: request<WindowParams, ReadRows<z.infer<typeof WireInterest>>>(
+    "userBorrowLendInterest",
+    20,
+    rows(WireInterest),
+  ),
+  userFees: request<UserParams, ReadParts<z.infer<typeof WireUserFees>>>("userFees", 20, one(WireUserFees)),
+  userRateLimit: request<UserParams, ReadParts<z.infer<typeof WireUserRateLimit>>>(
+    "userRateLimit",
+    20,
+    one(WireUserRateLimit),
+  ),
+  /** API wallets with a name; none is an empty list, or null. */
+  extraAgents: request<UserParams, ReadRows<z.infer<typeof WireAgent>>>("extraAgents", 20, (body) =>
+    rows(WireAgent)(body ?? []),
   ),
 } as const;

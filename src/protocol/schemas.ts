@@ -182,10 +182,23 @@ export const WireSpotState = object({
 });
 export type WireSpotState = z.infer<typeof WireSpotState>;
 
+/** A state of a TWAP order; one of these for each change of its life. */
 export const WireTwapHistoryItem = object({
   time: timeSeconds,
-  state: object({ coin: text, side, sz: decimal }),
-  status: object({ status: text }),
+  state: object({
+    coin: text,
+    side,
+    sz: decimal,
+    timestamp: timeMs,
+    executedSz: decimal,
+    executedNtl: decimal,
+    minutes: display(z.int32()),
+    randomize: display(z.boolean()),
+    reduceOnly: display(z.boolean()),
+    stopPx: display(decimal),
+    trigger: display(object({ px: decimal, above: z.boolean() })),
+  }),
+  status: object({ status: text, description: display(text) }),
   twapId: id.nullish(),
 });
 export type WireTwapHistoryItem = z.infer<typeof WireTwapHistoryItem>;
@@ -244,6 +257,9 @@ export const WireWebData3 = object({
     user: address,
     serverTime: display(timeMs),
     abstraction: display(text),
+    /** The API wallet without a name. */
+    agentAddress: display(address),
+    agentValidUntil: display(timeMs),
   }),
   /** `[{totalVaultEquity}, …]`, a dex each. */
   perpDexStates: display(anything),
@@ -271,7 +287,12 @@ export const WireMeta = object({
       marginTableId: display(z.int32()),
     }).nullable(),
   ),
-  marginTables: list(z.tuple([z.int32(), object({})])).nullish(),
+  marginTables: list(
+    z.tuple([
+      z.int32(),
+      object({ marginTiers: display(z.array(object({ lowerBound: decimal, maxLeverage: z.int32() }))) }),
+    ]),
+  ).nullish(),
   collateralToken: z.int32().nullish(),
 });
 export type WireMeta = z.infer<typeof WireMeta>;
@@ -296,10 +317,23 @@ export const WireOrderStatus = object({ status: text, order: WireOrderTransition
 
 /** Tokens, and the pairs they trade in as [base, quote]; a pair is called as prices and books call it. */
 export const WireSpotMeta = object({
-  tokens: list(object({ name: text, index: z.int() })),
+  tokens: list(object({ name: text, index: z.int(), szDecimals: display(z.int32()) })),
   universe: list(object({ name: text, tokens: z.tuple([z.int(), z.int()]) })),
 });
 export type WireSpotMeta = z.infer<typeof WireSpotMeta>;
+
+/** An outcome market: its sides trade as `#N`, N = 10 × outcome + side. */
+const WireOutcome = object({
+  outcome: id.max(VALUE_LIMITS.int32),
+  name: text,
+  sideSpecs: list(object({ name: text })),
+  quoteToken: display(text),
+});
+export const WireOutcomeMeta = object({ outcomes: list(WireOutcome) });
+export type WireOutcomeMeta = z.infer<typeof WireOutcomeMeta>;
+
+/** Null while it is not settled. The fraction is what one of the first side was paid. */
+export const WireSettledOutcome = object({ spec: WireOutcome, settleFraction: decimal }).nullable();
 
 export const WireVaultEquity = object({ vaultAddress: text, equity: decimal });
 
@@ -309,6 +343,46 @@ export const WireDelegatorSummary = object({
   undelegated: decimal,
   totalPendingWithdrawal: decimal,
 });
+
+const curve = list(z.tuple([timeMs, decimal]));
+/** Curves by span: `day` … `allTime`, and `perpDay` … of the perps alone. They end at the same moment. */
+export const WirePortfolio = list(
+  z.tuple([text, object({ accountValueHistory: curve, pnlHistory: curve, vlm: display(decimal) })]),
+);
+export type WirePortfolio = z.infer<typeof WirePortfolio>;
+
+export const WireDelegation = object({
+  validator: address,
+  amount: decimal,
+  lockedUntilTimestamp: display(timeMs),
+});
+
+/** `source`: `delegation` or `commission`, an open set. */
+export const WireReward = object({ time: timeMs, source: text, totalAmount: decimal });
+
+/** Of one hour and token: what was charged for what is borrowed, and what was earned on what is supplied. */
+export const WireInterest = object({ time: timeMs, token: text, borrow: decimal, supply: decimal });
+
+const rate = display(decimal);
+export const WireUserFees = object({
+  userCrossRate: decimal,
+  userAddRate: decimal,
+  userSpotCrossRate: rate,
+  userSpotAddRate: rate,
+  activeReferralDiscount: rate,
+  activeStakingDiscount: display(object({ discount: rate })),
+});
+
+/** Requests that change something: one per USDC traded, and some to begin with. */
+export const WireUserRateLimit = object({
+  cumVlm: decimal,
+  nRequestsUsed: id,
+  nRequestsCap: id,
+  nRequestsSurplus: display(id),
+});
+
+/** An API wallet that has a name. */
+export const WireAgent = object({ name: text, address, validUntil: timeMs });
 
 export const WireExchangeStatus = object({ time: timeMs });
 

@@ -34,6 +34,7 @@ import type {
   StoredState,
 } from "../sync/ports.ts";
 import { tableOf } from "../sync/quarantine.ts";
+import { columnOf, described, isTable, TABLE_NAMES, TABLES } from "../sync/tables.ts";
 import type { Database, Row } from "./database.ts";
 import { openLeases } from "./leases.ts";
 
@@ -90,6 +91,7 @@ const COUNTED = [
   "hl_dashboard",
   "hl_funding",
   "hl_ledger",
+  ...TABLE_NAMES.map((name) => TABLES[name].table),
   "hl_internal.drift",
   "hl_internal.outbox",
   "hl_internal.quarantine",
@@ -209,6 +211,9 @@ interface Stamped {
   timeMs?: number;
 }
 
+const columnsOf = (row: object) =>
+  Object.fromEntries(Object.entries(row).map(([name, value]) => [columnOf(name), value]));
+
 /** The call of `hl_internal.apply` that writes `batch`: the lists that are not empty, and every account they name. */
 function applyCall({ quarantine = [], ...lists }: Batch): { sql: string; params: unknown[] } {
   const accounts = new Set<string>();
@@ -219,13 +224,16 @@ function applyCall({ quarantine = [], ...lists }: Batch): { sql: string; params:
     names.push(`${name.replace(/[A-Z]/g, (upper) => `_${upper.toLowerCase()}`)} => $${params.length}::json`);
   };
   const messages = [...quarantine];
+  const versions: string[] = [];
   for (const [name, list] of Object.entries(lists) as [keyof Batch, Stamped[]][]) {
     if (list.length === 0) continue;
-    const text = toJson(list);
-    put(name, text);
+    const text = toJson(isTable(name) ? list.map(columnsOf) : list);
+    if (isTable(name)) versions.push(`"${TABLES[name].table}":${text}`);
+    else put(name, text);
     if (text.includes("\\ufffd")) messages.push(...replacedIn(name, list));
     for (const { account } of list) if (account !== undefined) accounts.add(account);
   }
+  if (versions.length > 0) put("versions", `{${versions.join(",")}}`);
   if (messages.length > 0) put("quarantine", toJson(messages));
   params[0] = [...accounts];
   return { sql: `select hl_internal.apply(${names.join(", ")}) as applied`, params };
@@ -311,7 +319,14 @@ function histories(
   rows: Rows,
 ): Pick<
   DatabaseStore,
-  "fills" | "countFillsAfter" | "funding" | "ledger" | "orderEvents" | "orders" | "ordersKnownByFills"
+  | "latestMs"
+  | "fills"
+  | "countFillsAfter"
+  | "funding"
+  | "ledger"
+  | "orderEvents"
+  | "orders"
+  | "ordersKnownByFills"
 > {
   return {
     fills: (account, fromMs, toMs) =>
@@ -321,6 +336,16 @@ function histories(
          order by fill_time_ms, coin, order_id, trade_id, side`,
         [account, fromMs, toMs],
       ),
+
+    async latestMs(name, account) {
+      const { table, time } = described(name);
+      if (time === undefined) return null;
+      const [row] = await rows<{ ms: number | null }>(
+        `select max(${columnOf(time)}) as ms from public.${table} where account_address = $1`,
+        [account],
+      );
+      return row!.ms;
+    },
 
     async countFillsAfter(account, timeMs, twap) {
       const [row] = await rows<{ count: number }>(

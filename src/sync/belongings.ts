@@ -8,7 +8,7 @@
  */
 
 import { ProtocolError } from "../errors.ts";
-import { isObject } from "../protocol/decode.ts";
+import { isObject, isWhole } from "../protocol/decode.ts";
 import { INFO } from "../protocol/infoRequests.ts";
 import { allOf } from "../runtime/allOf.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -146,6 +146,10 @@ export class Belongings {
     const answer = await info.request(INFO.userVaultEquities, { user: account }, options);
     const { result, receivedAtMs } = answer;
     await keepUnread(answer, INFO.userVaultEquities.type, account, commit);
+    if (isWhole(result.unread)) {
+      const value = result.rows.map(({ raw }) => raw);
+      await commit({ facts: [{ account, fact: "vaults", value, asOfMs: venueMs }] }, receivedAtMs);
+    }
     // A vault that cannot be read is worth something all the same.
     if (result.unread.length > 0) throw new Error("an equity in a vault could not be read");
     const amount = sum(result.rows.map(({ value }) => value.equity));
@@ -153,10 +157,11 @@ export class Belongings {
   }
 
   async #readStake(venueMs: number, options: InfoOptions): Promise<void> {
-    const { info, account, clock } = this.#deps;
+    const { info, account, clock, commit } = this.#deps;
     const askedMs = clock.now();
     const { result, receivedAtMs } = await info.request(INFO.delegatorSummary, { user: account }, options);
     const { delegated, undelegated, totalPendingWithdrawal } = result.value;
+    await commit({ facts: [{ account, fact: "stake", value: result.raw, asOfMs: venueMs }] }, receivedAtMs);
     const amount = add(add(delegated, undelegated), totalPendingWithdrawal);
     const keptMs = isZero(totalPendingWithdrawal) ? undefined : KEPT_PENDING_MS;
     this.#take(this.#stake, { amount, ...answeredAt(venueMs, receivedAtMs - askedMs) }, keptMs);

@@ -22,6 +22,7 @@ import type { Address } from "./events.ts";
 import { LANE_DEFAULTS, Lane, type LaneOptions, type LaneStatus } from "./lane/lane.ts";
 import { accountSubscriptions } from "./lane/subscriptions.ts";
 import { Market, type MarketChoice } from "./market.ts";
+import { Markets } from "./markets.ts";
 import type { Leases, OpenStream, Roster, RosterEntry, Store, VenueInfo } from "./ports.ts";
 import { Prices } from "./prices.ts";
 import { type Duty, Standby } from "./standby.ts";
@@ -96,6 +97,7 @@ const POLLS_AT_ONCE = 4;
 
 /** Lease names. */
 const pollOf = (address: Address): string => `poll of ${address}`;
+const moreOf = (address: Address): string => `what else of ${address}`;
 export const followLease = (address: Address): string => `follow ${address}`;
 const marketLease = ({ coins, streams }: MarketChoice): string =>
   `market ${coins === "all" ? coins : [...coins].sort().join(",")} ${[...streams].sort().join(",")}`;
@@ -104,6 +106,7 @@ export function openAccount(
   deps: Pick<EngineDeps, "store" | "info" | "clock" | "log" | "onProgress"> & {
     volatilities: Volatilities;
     prices: Prices;
+    markets: Markets;
     dexes: Dexes;
   },
   config: EngineConfig,
@@ -121,6 +124,7 @@ export function openAccount(
     dexes: deps.dexes,
     volatilities: deps.volatilities,
     prices: deps.prices,
+    markets: deps.markets,
     options: { ...ACCOUNT_DEFAULTS, ...config.account },
     sinceMs: followed.sinceMs ?? config.sinceMs,
     ...(deps.onProgress ? { onProgress: deps.onProgress } : {}),
@@ -162,6 +166,7 @@ export class Engine {
   readonly #usersMax: number;
   readonly #volatilities: Volatilities;
   readonly #prices: Prices;
+  readonly #markets: Markets;
   readonly #dexes: Dexes;
   readonly #standby: Standby;
   #market: Market | null = null;
@@ -184,6 +189,7 @@ export class Engine {
     this.#commit = committer(deps, this.#abort.signal, Number.POSITIVE_INFINITY, this.#writes);
     this.#volatilities = new Volatilities(deps);
     this.#prices = new Prices(deps);
+    this.#markets = new Markets(deps);
     this.#dexes = new Dexes(deps);
     this.#dexes.onAdded((added) => {
       for (const { lane } of this.#followed) lane?.addDexes(added);
@@ -304,6 +310,7 @@ export class Engine {
       ...this.#deps,
       volatilities: this.#volatilities,
       prices: this.#prices,
+      markets: this.#markets,
       dexes: this.#dexes,
     };
     const account = openAccount(deps, this.#config, followed, this.#commit);
@@ -353,7 +360,11 @@ export class Engine {
       for (const followed of due) {
         followed.pollDueMs = nowMs + this.#pollMs;
         const { account } = followed;
-        void this.#polls.run(pollOf(followed.address), (given) => account!.catchUp("poll", given));
+        void this.#polls.run(pollOf(followed.address), async (given) => {
+          await account!.catchUp("poll", given);
+          if (account!.isMoreDue())
+            void this.#polls.run(moreOf(followed.address), (more) => account!.learnMore(more));
+        });
       }
       const nextMs = waiting.find(({ pollDueMs }) => pollDueMs > nowMs)?.pollDueMs ?? nowMs + this.#pollMs;
       await this.#pollBell.wait(clock, nextMs - nowMs, signal);

@@ -5,6 +5,7 @@
  * null, never guessed.
  */
 import type { Decimal } from "../runtime/decimal.ts";
+import type { RowOf, TableName } from "./tables.ts";
 
 /** `0x` and 40 lower-case hex digits. */
 export type Address = string;
@@ -302,7 +303,7 @@ export interface DriftRow {
 }
 
 /** Everything one transaction writes. Empty lists may be left out. */
-export interface Batch {
+export interface Batch extends Partial<{ [T in TableName]: RowOf<T>[] }> {
   fills?: FillRow[];
   orderEvents?: OrderEventRow[];
   positions?: PositionRow[];

@@ -7,6 +7,7 @@
 
 import type { Batch, QuarantineRow } from "./events.ts";
 import { quarantineRows, tableOf } from "./quarantine.ts";
+import { described, isTable } from "./tables.ts";
 
 /** Rows may be this far ahead of every clock that is known: windows read so far past the present. */
 export const ROW_AHEAD_MS = 3_600_000;
@@ -20,12 +21,21 @@ const TIMES: { [K in keyof Batch]?: (row: NonNullable<Batch[K]>[number]) => numb
   ledger: (row) => row.timeMs,
 };
 
+const timeOfList = (list: keyof Batch): ((row: unknown) => number) | undefined => {
+  const time = isTable(list) ? described(list).time : undefined;
+  return time === undefined
+    ? (TIMES[list] as ((row: unknown) => number) | undefined)
+    : (row) => (row as Record<string, number>)[time]!;
+};
+
 /** The batch with every row after `latestMs` in quarantine. */
 export function withoutFutureRows(batch: Batch, latestMs: number, nowMs: number): Batch {
   const lists = batch as Record<string, readonly { account: string; raw: unknown }[]>;
   const kept: Record<string, readonly unknown[]> = {};
   const quarantine: QuarantineRow[] = [];
-  for (const [list, timeOf] of Object.entries(TIMES) as [keyof Batch, (row: unknown) => number][]) {
+  for (const list of Object.keys(batch) as (keyof Batch)[]) {
+    const timeOf = timeOfList(list);
+    if (timeOf === undefined) continue;
     const future = lists[list]?.filter((row) => timeOf(row) > latestMs) ?? [];
     if (future.length === 0) continue;
     kept[list] = lists[list]!.filter((row) => timeOf(row) <= latestMs);

@@ -15,10 +15,11 @@
  * ```
  */
 import type { WireClearinghouseState, WirePosition, WireSpotState } from "../protocol/schemas.ts";
-import { add, type Decimal, div, isZero, neg, sign, sub, sum } from "../runtime/decimal.ts";
+import { add, type Decimal, div, isZero, lt, neg, sign, sub, sum } from "../runtime/decimal.ts";
 import type { AccountMode } from "./dashboard.ts";
 import type { Side } from "./events.ts";
 import { STREAMED } from "./freshness.ts";
+import type { MarginTier } from "./markets.ts";
 
 const HEALTH_VERSION = 1;
 
@@ -68,6 +69,8 @@ export interface HealthInputs {
   collateral: ReadonlyMap<string, Decimal>;
   /** Token that a dex posts as collateral; undefined while not known. */
   collateralToken(dex: string): number | undefined;
+  /** Of a perp, the lowest bound first; null while they are not known: then its highest leverage counts. */
+  marginTiers(coin: string): readonly MarginTier[] | null;
   /** Daily volatility as a fraction (0.025), or null when there are no candles. */
   volatility(coin: string): number | null;
   /** Null while the open orders are not known. */
@@ -145,6 +148,8 @@ interface Held {
   isolated: boolean;
   /** Signed value. */
   value: Decimal;
+  /** What it must keep. */
+  maintenance: Decimal;
 }
 
 export function scoreHealth(inputs: HealthInputs): Health {
@@ -232,7 +237,7 @@ interface Factor {
   words: string;
 }
 
-function positionsOf({ perps }: HealthInputs): Held[] {
+function positionsOf({ perps, marginTiers }: HealthInputs): Held[] {
   return [...perps].flatMap(([dex, state]) =>
     state.assetPositions
       .filter(({ position }) => !isZero(position.szi))
@@ -241,6 +246,7 @@ function positionsOf({ perps }: HealthInputs): Held[] {
         position,
         isolated: position.leverage?.type === "isolated",
         value: sign(position.szi) > 0 ? position.positionValue : neg(position.positionValue),
+        maintenance: maintenanceOf(position, marginTiers(position.coin)),
       })),
   );
 }
@@ -282,9 +288,19 @@ function volatilityOf({ volatility }: HealthInputs, { coin, maxLeverage }: WireP
   return volatility(coin) ?? (maxLeverage ? 1 / maxLeverage : null);
 }
 
-/** What a position must keep: half of the initial margin at the highest leverage. */
-const maintenanceOf = ({ positionValue, maxLeverage }: WirePosition): Decimal =>
-  maxLeverage ? div(positionValue, String(2 * maxLeverage)) : "0";
+/** What a position must keep: of each tier that its value reaches into, half of the initial margin at the leverage of the tier. */
+function maintenanceOf(
+  { positionValue, maxLeverage }: WirePosition,
+  tiers: readonly MarginTier[] | null,
+): Decimal {
+  const reached = (tiers ?? []).filter(({ lowerBound }) => lt(lowerBound, positionValue));
+  if (reached.length === 0) return maxLeverage ? div(positionValue, String(2 * maxLeverage)) : "0";
+  return sum(
+    reached.map(({ lowerBound, maxLeverage: leverage }, index) =>
+      div(sub(reached[index + 1]?.lowerBound ?? positionValue, lowerBound), String(2 * leverage)),
+    ),
+  );
+}
 
 // --- pools ----------------------------------------------------------------------------------------------------------
 
@@ -308,10 +324,9 @@ function poolsOf(inputs: HealthInputs, held: Held[]): Pool[] {
   return [...standard, ...isolated];
 }
 
-function isolatedPool({ position, dex, value, isolated }: Held): Pool {
-  const equity = add(position.leverage!.rawUsd!, value);
-  const one = [{ position, dex, value, isolated }];
-  return pool(`isolated ${position.coin}`, equity, maintenanceOf(position), one);
+function isolatedPool(held: Held): Pool {
+  const { position, value, maintenance } = held;
+  return pool(`isolated ${position.coin}`, add(position.leverage!.rawUsd!, value), maintenance, [held]);
 }
 
 /** One pool per collateral token: what is held of it, less what isolated positions keep for themselves. */
@@ -343,8 +358,8 @@ function portfolioPool(inputs: HealthInputs, cross: Held[]): Pool {
 }
 
 function pool(name: string, equity: Decimal, maintenance: Decimal, held: Held[]): Pool {
-  // The venue's total may rest on margin tiers that the positions do not tell: shared out in their proportion.
-  const simple = sum(held.map(({ position }) => maintenanceOf(position)));
+  // The venue's total may rest on margin tiers that are not known: shared out in their proportion.
+  const simple = sum(held.map((one) => one.maintenance));
   const scale = isZero(simple) ? 1 : ratio(maintenance, simple);
   return {
     name,
@@ -356,10 +371,10 @@ function pool(name: string, equity: Decimal, maintenance: Decimal, held: Held[])
         ? Number.POSITIVE_INFINITY
         : ratio(maintenance, equity),
     threshold: 1,
-    exposures: held.map(({ position, value }) => ({
-      coin: position.coin,
-      value: Number(value),
-      maintenance: scale * Number(maintenanceOf(position)),
+    exposures: held.map((one) => ({
+      coin: one.position.coin,
+      value: Number(one.value),
+      maintenance: scale * Number(one.maintenance),
     })),
   };
 }

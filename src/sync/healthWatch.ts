@@ -19,6 +19,7 @@ import { type AccountStates, DOLLAR_TOKENS, dashboardRow, ownTotal } from "./das
 import type { Address, DashboardRow, LedgerRow, OrderEventRow } from "./events.ts";
 import { STREAMED } from "./freshness.ts";
 import { type StopOrder, scoreHealth } from "./health.ts";
+import type { Markets } from "./markets.ts";
 import { heldTokens, netWorthOf, type ReadAt, STAKED_TOKEN } from "./netWorth.ts";
 import type { InfoOptions, Store, VenueInfo } from "./ports.ts";
 import type { Prices, Token } from "./prices.ts";
@@ -67,6 +68,7 @@ interface HealthWatchDeps {
   volatilities: Volatilities;
   commit: Keep;
   prices: Prices;
+  markets: Pick<Markets, "marginTiers">;
 }
 
 /** The states as the account holds them. */
@@ -153,6 +155,7 @@ export class HealthWatch {
       equity: row.accountValue ?? "0",
       collateral,
       collateralToken: (dex) => this.#collateralTokens.get(dex),
+      marginTiers: (coin) => this.#deps.markets.marginTiers(coin),
       volatility: (coin) => this.#deps.volatilities.get(coin),
       stops: heldDexes(states).every((dex) => this.#stops.has(dex)) ? [...this.#stops.values()].flat() : null,
       drawdown: this.#drawdown,

@@ -19,6 +19,7 @@ import type {
   WireSpotState,
   WireStateParts,
   WireTrade,
+  WireTwapHistoryItem,
   WireTwapSliceFill,
 } from "../protocol/schemas.ts";
 import { abs, type Decimal, div, isDecimal, isZero, mul, sub, trunc } from "../runtime/decimal.ts";
@@ -41,6 +42,7 @@ import type {
   Source,
   TradeRow,
 } from "./events.ts";
+import type { RowOf } from "./tables.ts";
 
 /** The rows of what happened, whatever it came in; null for states and market data, which are no facts of their own. */
 export function factRows(content: Content, origin: Origin): Batch | null {
@@ -53,6 +55,8 @@ export function factRows(content: Content, origin: Origin): Batch | null {
       return { orderEvents: content.rows.map((row) => orderEventRow(origin, row)) };
     case "fundings":
       return { funding: content.rows.map((row) => fundingRow(origin, row)) };
+    case "twapHistory":
+      return { twaps: content.rows.map((row) => twapRow(origin, row)) };
     case "ledger":
       return { ledger: content.rows.map((row) => ledgerRow(origin, row)) };
     default:
@@ -103,6 +107,36 @@ export function fillRow(
 export function twapSliceFillRow(origin: Origin, { value, raw }: Read<WireTwapSliceFill>): FillRow {
   const fill = typeof raw === "object" && raw !== null && "fill" in raw ? raw.fill : raw;
   return fillRow(origin, { value: value.fill, raw: fill }, value.twapId);
+}
+
+/** What an order of which no more comes is called; an open set, where anything unknown goes on. */
+const TWAP_ENDS: ReadonlySet<string> = new Set(["finished", "terminated", "stopped", "error"]);
+
+/** One without an id gets a negative one, hashed from what tells it apart. */
+export function twapRow({ account }: Origin, { value, raw }: Read<WireTwapHistoryItem>): RowOf<"twaps"> {
+  const { state, status, time } = value;
+  const { coin, side, sz, timestamp } = state;
+  return {
+    account,
+    twapId: value.twapId ?? -1 - hash32(`${coin} ${side} ${sz} ${timestamp}`),
+    coin,
+    side: sideOf(side),
+    size: sz,
+    executedSize: state.executedSz,
+    executedValue: state.executedNtl,
+    minutes: state.minutes ?? null,
+    randomize: state.randomize ?? null,
+    reduceOnly: state.reduceOnly ?? null,
+    stopPrice: state.stopPx ?? null,
+    triggerPrice: state.trigger?.px ?? null,
+    triggerAbove: state.trigger?.above ?? null,
+    status: status.status,
+    error: status.description ?? null,
+    isEnded: TWAP_ENDS.has(status.status),
+    startedMs: timestamp,
+    asOfMs: 1_000 * time,
+    raw,
+  };
 }
 
 /**

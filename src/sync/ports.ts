@@ -20,6 +20,7 @@ import type {
   StatePart,
   TrackedStream,
 } from "./events.ts";
+import type { TableName } from "./tables.ts";
 
 /** What the engine must know of an account to go on where it, or another process, stopped. */
 export interface AccountState {
@@ -67,6 +68,8 @@ export interface Store {
   ): Promise<number[]>;
   /** How the account was last followed; all null when it is not known. */
   followedAs(account: Address): Promise<FollowedAs>;
+  /** Time of the newest stored row of a described table that has one; null without rows. */
+  latestMs(table: TableName, account: Address): Promise<number | null>;
   positions(account: Address): Promise<PositionRow[]>;
   balances(account: Address): Promise<BalanceRow[]>;
   /** The newest state of each perp dex and of spot that was stored. */

@@ -5,6 +5,7 @@
 import type { Unread } from "../protocol/decode.ts";
 import { VALUE_LIMITS } from "../protocol/limits.ts";
 import type { Address, Batch, QuarantineRow } from "./events.ts";
+import { described, isTable } from "./tables.ts";
 
 export const quarantineRows = (
   unread: readonly Unread[],
@@ -36,7 +37,7 @@ export async function keepUnread(
 }
 
 /** Names that people know the lists by. */
-const TABLES: Partial<Record<keyof Batch, string>> = {
+const LISTS: Partial<Record<keyof Batch, string>> = {
   fills: "hl_fills",
   orderEvents: "hl_order_events",
   positions: "hl_positions",
@@ -51,7 +52,8 @@ const TABLES: Partial<Record<keyof Batch, string>> = {
   assetCtxs: "hl_asset_ctxs",
 };
 
-export const tableOf = (list: keyof Batch): string => TABLES[list] ?? list;
+export const tableOf = (list: keyof Batch): string =>
+  isTable(list) ? described(list).table : (LISTS[list] ?? list);
 
 /** The venue's own words, as far as they can be written down. */
 function rawText(raw: unknown): string {

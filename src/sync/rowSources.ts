@@ -1,5 +1,6 @@
 /** Which source brought the rows of a batch, by table: what the metrics count. Pure. */
 import type { Batch, Source } from "./events.ts";
+import { TABLE_NAMES, TABLES } from "./tables.ts";
 
 /** `mixed`: rows of several sources in one batch. `own`: what hlsync itself concluded. */
 export type RowSource = Source | "mixed" | "own";
@@ -24,6 +25,7 @@ export function rowSources({
     hl_ledger: common(ledger),
     // Whole states, from any source.
     ...{ hl_positions: "snapshot", hl_balances: "snapshot" },
+    ...Object.fromEntries(TABLE_NAMES.map((name) => [TABLES[name].table, "snapshot" as const])),
     ...{ hl_dashboard: "own", coverage: "own", drift: "own", quarantine: "own" },
     ...{
       hl_trades: "stream",

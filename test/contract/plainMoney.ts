@@ -72,7 +72,7 @@ select t.account_address, t.coin, t.trip, case when t.direction > 0 then 'long' 
   trim_scale(round(t.entry_price, 10)) as entry_price, trim_scale(round(t.exit_price, 10)) as exit_price,
   trim_scale(t.closed_pnl) as closed_pnl, trim_scale(round(t.fees, 10)) as fees, trim_scale(f.funding) as funding,
   trim_scale(round(t.closed_pnl - t.fees + f.funding, 10)) as net_pnl,
-  t.liquidated, t.first_before = 0 and t.unbroken and not t.unpriced and (t.last_after = 0 or t.next_trip is null) as complete
+  t.liquidated, t.first_before = 0 and t.unbroken and not t.unpriced and (t.last_after = 0 or t.next_trip is null) as complete, null::text as name
 from trips t
 cross join lateral (
   select coalesce(sum(x.usdc), 0) as funding from public.hl_funding x

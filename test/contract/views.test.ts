@@ -69,6 +69,25 @@ for (const kind of ["embedded", "real"] as const) {
     const rows = (sql: string, params: unknown[] = []) =>
       db.database.query<Record<string, unknown>>(sql, params);
 
+    it("names the market of every row beside its coin, and nothing where the venue named none", async () => {
+      const market = {
+        ...{ dex: null, base: "HYPE", quote: "USDC", sizeDecimals: 2, maxLeverage: null, marginTiers: null },
+        ...{ collateralToken: null, isDelisted: false, settlement: null, asOfMs: T, raw: {} },
+      };
+      await put({
+        markets: [{ coin: "@107", kind: "spot", name: "HYPE/USDC", ...market }],
+        fills: [
+          trade({ coin: "@107", side: "buy", size: "1", price: "40", startPosition: "0" }),
+          trade({ coin: "@999", side: "buy", size: "1", price: "40", startPosition: "0" }),
+        ],
+      });
+      for (const view of ["hl_fill_pnl", "hl_net_pnl_daily_by_coin", "hl_net_pnl_by_coin", "hl_fees"])
+        assert.deepEqual(await rows(`select coin, name from public.${view} order by coin`), [
+          { coin: "@107", name: "HYPE/USDC" },
+          { coin: "@999", name: null },
+        ]);
+    });
+
     it("nets fees with their sign, the builder's inside, in USDC whatever they were charged in", async () => {
       await put({
         fills: [

@@ -21,6 +21,7 @@ import { append } from "../../src/sync/batch.ts";
 import { committer } from "../../src/sync/commit.ts";
 import { Dexes } from "../../src/sync/dexes.ts";
 import type { Applied, Batch } from "../../src/sync/events.ts";
+import { Markets } from "../../src/sync/markets.ts";
 import {
   assetCtxRow,
   bookRow,
@@ -86,6 +87,7 @@ function accountOf(address: string): Account {
       dexes: new Dexes(deps),
       volatilities: new Volatilities(deps),
       prices: new Prices(deps),
+      markets: new Markets(deps),
       options: ACCOUNT_DEFAULTS,
       sinceMs: null,
     },

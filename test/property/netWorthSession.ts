@@ -15,6 +15,7 @@ import { addressOf } from "../../src/simulator/exchange/ids.ts";
 import { createVenue, type SimulatedVenue } from "../../src/simulator/exchange/venue.ts";
 import { ACCOUNT_DEFAULTS, Account } from "../../src/sync/account/account.ts";
 import { Dexes } from "../../src/sync/dexes.ts";
+import { Markets } from "../../src/sync/markets.ts";
 import type { InfoAnswer, VenueInfo } from "../../src/sync/ports.ts";
 import { Prices } from "../../src/sync/prices.ts";
 import { Volatilities } from "../../src/sync/volatility.ts";
@@ -478,6 +479,7 @@ class Session {
       dexes,
       volatilities: new Volatilities(own),
       prices: new Prices(own),
+      markets: new Markets(own),
       options: { ...ACCOUNT_DEFAULTS, secondLookMs: 0 },
       sinceMs: null,
     });

@@ -14,6 +14,7 @@ export const emptyStore = (): Store => ({
   orders: async () => [],
   doubt: async () => {},
   ordersKnownByFills: async () => [],
+  latestMs: async () => null,
   followedAs: async () => ({ sinceMs: null, pollMs: null }),
   positions: async () => [],
   balances: async () => [],

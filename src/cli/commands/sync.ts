@@ -6,6 +6,7 @@ import type { Account, Progress } from "../../sync/account/account.ts";
 import { committer } from "../../sync/commit.ts";
 import { Dexes } from "../../sync/dexes.ts";
 import { openAccount } from "../../sync/engine.ts";
+import { Markets } from "../../sync/markets.ts";
 import { Prices } from "../../sync/prices.ts";
 import { Volatilities } from "../../sync/volatility.ts";
 import { type Command, type Context, EXIT, requireAccounts } from "../command.ts";
@@ -26,9 +27,18 @@ export const sync: Command = {
     return passes(context, async (account) => {
       await account.catchUp("poll", context.signal);
       await account.backfill("poll", context.signal);
+      await learnMore(context, account);
     });
   },
 };
+
+/** What moves no money may be missing: it is asked for again in an hour, or by the next pass. */
+async function learnMore({ log, signal }: Context, account: Account): Promise<void> {
+  await account.learnMore(signal).catch((error: unknown) => {
+    signal.throwIfAborted();
+    log.debug("not all could be learned", { error });
+  });
+}
 
 /**
  * Opens everything, then runs `pass` over each account, once or again and again; prints what each round wrote. What one
@@ -53,6 +63,7 @@ export async function passes(context: Context, pass: (account: Account) => Promi
       },
       volatilities: new Volatilities({ info, clock }),
       prices: new Prices({ info, clock }),
+      markets: new Markets({ info, clock, log }),
       dexes: new Dexes({ info, clock, log }),
       onProgress: (progress: Progress) => log.info(progressLine(progress, limiter.stats())),
     };

@@ -74,10 +74,19 @@ export function apiRoutes(deps: ApiDeps): [string, Handler][] {
     ["GET /api/positions", rows(read.readPositions)],
     ["GET /api/orders", rows(read.readOpenOrders)],
     ["GET /api/balances", rows(read.readBalances)],
+    ["GET /api/markets", async (request) => json({ rows: await read.readMarkets(readsOf(request)) })],
     ["GET /api/orders/history", listing("orderHistory")],
     ["GET /api/fills", listing("fills")],
     ["GET /api/funding", listing("funding")],
     ["GET /api/ledger", listing("ledger")],
+    ["GET /api/twaps", listing("twaps")],
+    ["GET /api/staking-rewards", listing("stakingRewards")],
+    ["GET /api/lending-interest", listing("lendingInterest")],
+    [
+      "GET /api/particulars",
+      async (request) => json(await read.readParticulars(readsOf(request), account(request))),
+    ],
+    ["GET /api/portfolio", portfolio(asked)],
     ["GET /api/equity", equity(asked, clock)],
     ["GET /api/pnl", pnl(asked)],
     [
@@ -164,6 +173,16 @@ const equity =
       read.readFlows(readsOf(request), who, startMs, endMs),
     ]);
     return json({ rows, flows, captured_since_ms: capturedMs, drawdown });
+  };
+
+/** The venue's own curve: a series of its own, never mixed with what was measured here. */
+const portfolio =
+  ({ readsOf, account, span }: Asking): Handler =>
+  async (request) => {
+    const scope = oneOf(request, "scope", ["all", "perp"] as const);
+    const { fromMs, toMs } = span(request);
+    const curve = await read.readPortfolio(readsOf(request), account(request), scope, fromMs, toMs);
+    return json({ source: "imported", scope, ...curve });
   };
 
 const pnl =

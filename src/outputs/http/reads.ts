@@ -17,16 +17,19 @@ export interface Page {
   fromMs: number | null;
 }
 
+/** What people call the market of a row. */
+const NAME = "(select m.name from public.hl_markets m where m.coin = listed.coin) as name";
+
 const FILL = `account_address, coin, fill_time_ms, side, size, price, value, fee, fee_token, start_position,
-  closed_pnl, direction, order_id, trade_id, hash, crossed, cloid, builder_fee, twap_id, liquidation, source`;
+  closed_pnl, direction, order_id, trade_id, hash, crossed, cloid, builder_fee, twap_id, liquidation, source, ${NAME}`;
 
 const ORDER = `account_address, order_id, coin, side, order_type, tif, size, limit_price, trigger_price, filled,
   fill_percentage, status, venue_status, cloid, reduce_only, ${epochMs("placed_at")} as placed_at_ms,
-  status_time_ms, last_fill_time_ms, source`;
+  status_time_ms, last_fill_time_ms, source, ${NAME}`;
 
 const POSITION = `account_address, dex, coin, side, size, entry_price, mark_price, liquidation_price, position_value,
   margin_used, unrealized_pnl, return_on_equity, leverage_type, leverage_value, max_leverage, liquidation_distance_pct,
-  funding_since_open, funding_all_time, as_of_ms`;
+  funding_since_open, funding_all_time, as_of_ms, ${NAME}`;
 
 interface Listing {
   columns: string;
@@ -46,7 +49,7 @@ export const LISTINGS = {
     where: "status in ('filled', 'canceled', 'rejected', 'unknown')",
   },
   funding: {
-    columns: "account_address, coin, funding_time_ms, usdc, size, funding_rate, samples, source",
+    columns: `account_address, coin, funding_time_ms, usdc, size, funding_rate, samples, source, ${NAME}`,
     table: "public.hl_funding",
     time: "funding_time",
   },
@@ -54,6 +57,22 @@ export const LISTINGS = {
     columns: "account_address, ledger_time_ms, hash, type, usdc, token, amount, digest, source",
     table: "public.hl_ledger",
     time: "ledger_time",
+  },
+  twaps: {
+    columns: `account_address, twap_id, coin, name, side, size, slices, executed_size, executed_pct, average_price, fees, minutes,
+      randomize, reduce_only, stop_price, trigger_price, trigger_above, status, error, is_ended, started_ms, as_of_ms`,
+    table: "public.hl_twap_orders",
+    time: "as_of",
+  },
+  stakingRewards: {
+    columns: "account_address, time_ms, kind, amount",
+    table: "public.hl_staking_rewards",
+    time: "reward_time",
+  },
+  lendingInterest: {
+    columns: "account_address, time_ms, token, charged, earned",
+    table: "public.hl_lending_interest",
+    time: "interest_time",
   },
 } as const satisfies Record<string, Listing>;
 export type ListingName = keyof typeof LISTINGS;
@@ -94,7 +113,7 @@ export function readPage(reads: Queryable, name: ListingName, account: Address, 
   bound(">=", page.fromMs);
   if (where) conditions.push(where);
   return reads.query(
-    `select ${columns} from ${table} where ${conditions.join(" and ")}
+    `select ${columns} from ${table} listed where ${conditions.join(" and ")}
      order by ${time} desc fetch first $2 rows with ties`,
     params,
   );
@@ -102,7 +121,7 @@ export function readPage(reads: Queryable, name: ListingName, account: Address, 
 
 export const readOpenOrders = (reads: Queryable, account: Address): Promise<Row[]> =>
   reads.query(
-    `select ${ORDER} from public.hl_orders
+    `select ${ORDER} from public.hl_orders listed
      where account_address = $1 and status in ('open', 'partially_filled', 'triggered')
      order by placed_at desc, order_id desc`,
     [account],
@@ -111,16 +130,66 @@ export const readOpenOrders = (reads: Queryable, account: Address): Promise<Row[
 /** Open positions, the largest first. */
 export const readPositions = (reads: Queryable, account: Address): Promise<Row[]> =>
   reads.query(
-    `select ${POSITION} from public.hl_positions
-     where account_address = $1 and side <> 'flat' order by hl_positions.position_value desc, dex, coin`,
+    `select ${POSITION} from public.hl_positions listed
+     where account_address = $1 and side <> 'flat' order by listed.position_value desc, dex, coin`,
     [account],
   );
 
 export const readBalances = (reads: Queryable, account: Address): Promise<Row[]> =>
   reads.query(
-    `select account_address, coin, token, total, hold, entry_notional, as_of_ms from public.hl_balances
-     where account_address = $1 order by hl_balances.entry_notional desc, hl_balances.total desc, coin`,
+    `select account_address, coin, token, total, hold, entry_notional, as_of_ms, ${NAME} from public.hl_balances listed
+     where account_address = $1 order by listed.entry_notional desc, listed.total desc, coin`,
     [account],
+  );
+
+/** What the venue tells of the account beside its money, each with when it was told; null where it was not. */
+export async function readParticulars(reads: Queryable, account: Address): Promise<Row> {
+  const list = (view: string, order: string) =>
+    `(select coalesce(json_agg(row_to_json(x) order by ${order}), '[]')
+      from public.${view}_text x where x.account_address = $1)`;
+  const [row] = await reads.query(
+    `select ${list("hl_vault_equities", "x.vault_address")} as vaults, ${list("hl_delegations", "x.validator")} as delegations,
+       (select f.value from public.hl_account_facts f where f.account_address = $1 and f.fact = 'stake') as stake,
+       (select coalesce(json_agg(row_to_json(x) order by x.valid_until_ms), '[]')
+        from public.hl_api_wallets x where x.account_address = $1) as api_wallets,
+       (select row_to_json(x) from public.hl_account_limits_text x where x.account_address = $1) as limits,
+       (select trim_scale(sum(r.amount)) from public.hl_staking_rewards r where r.account_address = $1) as staking_rewards`,
+    [account],
+  );
+  return row!;
+}
+
+/** The venue's own curve, and how many of its points ours could be held against. */
+export async function readPortfolio(
+  reads: Queryable,
+  account: Address,
+  scope: "all" | "perp",
+  fromMs: number,
+  toMs: number,
+): Promise<{ rows: Row[]; check: Row }> {
+  const [rows, [check]] = await Promise.all([
+    reads.query(
+      `select time_ms, account_value, pnl from public.hl_portfolio
+       where account_address = $1 and scope = $2 and time_ms between $3::bigint and $4::bigint order by hl_portfolio.time_ms`,
+      [account, scope, fromMs, toMs],
+    ),
+    reads.query(
+      `select count(*) filter (where verdict = 'agrees') as agrees, count(*) filter (where verdict = 'differs') as differs,
+         count(*) filter (where verdict is null) as unknown
+       from public.hl_portfolio_check
+       where account_address = $1 and scope = $2 and time_ms between $3::bigint and $4::bigint`,
+      [account, scope, fromMs, toMs],
+    ),
+  ]);
+  return { rows, check: check! };
+}
+
+/** What the venue lists or listed. */
+export const readMarkets = (reads: Queryable): Promise<Row[]> =>
+  reads.query(
+    `select coin, name, kind, dex, base, quote, size_decimals, max_leverage, margin_tiers, collateral_token, is_delisted,
+       settlement, as_of_ms
+     from public.hl_markets order by coin`,
   );
 
 const HOUR_MS = 3_600_000;

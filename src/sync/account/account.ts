@@ -46,6 +46,7 @@ import type {
 import { TRACKED_STREAMS } from "../events.ts";
 import { ROW_AHEAD_MS, withoutFutureRows } from "../futureRows.ts";
 import { HealthWatch } from "../healthWatch.ts";
+import type { Markets } from "../markets.ts";
 import type { Doubt, Store, VenueInfo } from "../ports.ts";
 import type { Prices } from "../prices.ts";
 import { type FillSuspicion, type OrderSuspicion, SelfCheck, type Suspicion } from "../selfCheck.ts";
@@ -54,6 +55,7 @@ import { CoverageBook } from "./coverageBook.ts";
 import { FailedParts, type Part } from "./failedParts.ts";
 import { OpenOrders } from "./openOrders.ts";
 import { type Asking, OrderReader } from "./orderReader.ts";
+import { fact, Particulars } from "./particulars.ts";
 import { PURPOSES, type Purpose, type PurposeName } from "./purpose.ts";
 import { Snapshots } from "./snapshots.ts";
 import { StateBook } from "./states.ts";
@@ -102,6 +104,7 @@ export interface AccountDeps {
   dexes: Dexes;
   volatilities: Volatilities;
   prices: Prices;
+  markets: Markets;
   options: AccountOptions;
   /** Start of the wanted history; null for all that the venue serves. */
   sinceMs: number | null;
@@ -130,8 +133,11 @@ export class Account {
   readonly #orders: OrderReader;
   readonly #health: HealthWatch;
   readonly #failed = new FailedParts();
+  readonly #particulars: Particulars;
   #catchUps = 0;
   #fillHeals = 0;
+  /** The API wallet without a name, as last written. */
+  #agent = "";
   #timeWarnedMs = Number.NEGATIVE_INFINITY;
   /** The database claims to know the future: the next reading withdraws that. */
   #isFutureClaimed = false;
@@ -162,6 +168,11 @@ export class Account {
       areFlowsKnown: !this.#failed.has("ledger"),
     });
     this.#snapshots = new Snapshots({ clock, health: this.#health, options, watched });
+    this.#particulars = new Particulars({
+      ...deps,
+      commit: (batch, receivedAtMs) => this.commit(batch, receivedAtMs),
+      venueTime: (atMs) => this.#time.estimate(atMs),
+    });
     this.#orders = new OrderReader({
       account,
       info,
@@ -399,6 +410,19 @@ export class Account {
         log.warn("a part could not be read: it is asked for again, the others go on", { part, error });
       return error;
     }
+  }
+
+  /** Whether `learnMore` has something to ask. */
+  isMoreDue(): boolean {
+    return this.#particulars.isDue();
+  }
+
+  /** What is good to know and moves no money, asked after all that does, with the lowest priority. Rejects as `request` does. */
+  async learnMore(signal: AbortSignal): Promise<void> {
+    if (!this.isMoreDue()) return;
+    const options = { priority: "niceToHave", signal } as const;
+    const commit: Commit = (batch, receivedAtMs) => this.commit(batch, receivedAtMs);
+    await allOf([this.#deps.markets.renew(options, commit), this.#particulars.read(options)]);
   }
 
   /** Parts that could not be read when they were last asked for. */
@@ -662,12 +686,20 @@ export class Account {
     await this.commit(this.#snapshots.due(true, false), this.#deps.clock.now());
   }
 
-  noteWebData({ userState, perpDexStates }: WireWebData3): void {
+  /** Rows of what is new in it. */
+  noteWebData({ userState, perpDexStates }: WireWebData3): Batch {
     if (userState.abstraction) this.#states.noteAbstraction(userState.abstraction);
     const equity = vaultEquityOf(perpDexStates);
-    if (equity === null || !userState.serverTime) return;
     const nowMs = this.#time.estimate(this.#deps.clock.now());
-    this.#health.noteVaults(equity, Math.min(userState.serverTime, nowMs));
+    const toldMs = Math.min(userState.serverTime ?? nowMs, nowMs);
+    if (equity !== null && userState.serverTime) this.#health.noteVaults(equity, toldMs);
+    const { agentAddress = null, agentValidUntil = null } = userState;
+    const value = { agentAddress, agentValidUntil };
+    const content = JSON.stringify(value);
+    // Pushed every few seconds.
+    if (content === this.#agent) return {};
+    this.#agent = content;
+    return fact({ account: this.address, asOfMs: toldMs }, "agent", value);
   }
 
   /** The rows of a state of one dex, fetched or pushed. */

@@ -338,6 +338,7 @@ export class Lane {
         throw error;
       }
       tell({ type: "caughtUp", nowMs: clock.now() });
+      if (account.isMoreDue()) void this.#tasks.run("more", (more) => account.learnMore(more));
     });
   }
 

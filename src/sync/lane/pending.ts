@@ -63,7 +63,7 @@ export class Pending {
         this.#append(account.spotState(content.state, seenAtMs));
         return null;
       case "webData3":
-        account.noteWebData(content.data);
+        this.#append(account.noteWebData(content.data));
         return null;
       case "webData2": {
         const { perp, spot, openOrders, complete } = content;

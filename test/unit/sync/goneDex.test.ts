@@ -7,6 +7,7 @@ import { silentLog } from "../../../src/runtime/log.ts";
 import { ACCOUNT_DEFAULTS, Account } from "../../../src/sync/account/account.ts";
 import { Dexes } from "../../../src/sync/dexes.ts";
 import type { Batch, StateRow } from "../../../src/sync/events.ts";
+import { Markets } from "../../../src/sync/markets.ts";
 import type { VenueInfo } from "../../../src/sync/ports.ts";
 import { Prices } from "../../../src/sync/prices.ts";
 import { Volatilities } from "../../../src/sync/volatility.ts";
@@ -54,6 +55,7 @@ async function followed() {
     ...{ ...own, account: ACCOUNT, alias: null, dexes, sinceMs: null, options: ACCOUNT_DEFAULTS },
     volatilities: new Volatilities(own),
     prices: new Prices(own),
+    markets: new Markets(own),
     async commit(batch) {
       batches.push(batch);
       return { events: [], written: {}, known: {} };

@@ -254,3 +254,31 @@ test("more leverage is never healthier, and the score stays between 0 and 100", 
     }),
   );
 });
+
+test("maintenance follows the margin tiers: each part of the value at the leverage of its tier", () => {
+  // 20 000 000 of BTC: 15 000 000 at 40 × and 5 000 000 at 20 × keep 187 500 + 125 000.
+  const isolated = { ...long("BTC", 2_000, 40), leverage: 5, isolatedUsd: "-16000000" };
+  const marginTiers = () => [
+    { lowerBound: "0.0", maxLeverage: 40 },
+    { lowerBound: "15000000.0", maxLeverage: 20 },
+  ];
+  const ratioOf = (given: Partial<HealthInputs>) =>
+    score({ ...standard(isolated), ...given }).components.pools[0]?.ratio;
+  assert.equal(ratioOf({ marginTiers }), "0.078125");
+  assert.equal(ratioOf({}), "0.0625", "at the highest leverage while the tiers are not known");
+  assert.equal(
+    ratioOf({ marginTiers: () => [{ lowerBound: "0.0", maxLeverage: 40 }] }),
+    "0.0625",
+    "a table of one tier is the same",
+  );
+  assert.equal(
+    ratioOf({
+      marginTiers: () => [
+        { lowerBound: "0.0", maxLeverage: 40 },
+        { lowerBound: "20000000.0", maxLeverage: 1 },
+      ],
+    }),
+    "0.0625",
+    "a bound that is just reached costs nothing yet",
+  );
+});

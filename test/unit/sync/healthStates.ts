@@ -111,6 +111,7 @@ export function inputs(given: Partial<HealthInputs>): HealthInputs {
     equity: sum([...perps.values()].map((state) => state.marginSummary.accountValue)),
     collateral: new Map(),
     collateralToken: (dex) => (dex === "" ? 0 : undefined),
+    marginTiers: () => null,
     volatility: (coin) => SIGMAS[coin] ?? null,
     stops,
     drawdown: 0,

@@ -56,6 +56,7 @@ function watch(info: VenueInfo, drawdownPct: string | null = null) {
     log: silentLog,
     volatilities,
     prices,
+    markets: { marginTiers: () => null },
     commit,
   });
   return { watched, clock };
@@ -244,6 +245,7 @@ test("a drawdown that could not be read is unknown, not 0, and is asked for agai
     log: silentLog,
     volatilities,
     prices,
+    markets: { marginTiers: () => null },
     commit,
   });
   const held = states(new Map([["", perpState("10000", [BTC], START)]]));

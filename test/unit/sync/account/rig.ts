@@ -4,6 +4,7 @@ import { silentLog } from "../../../../src/runtime/log.ts";
 import { ACCOUNT_DEFAULTS, Account, type AccountDeps } from "../../../../src/sync/account/account.ts";
 import { Dexes } from "../../../../src/sync/dexes.ts";
 import type { Batch } from "../../../../src/sync/events.ts";
+import { Markets } from "../../../../src/sync/markets.ts";
 import type { InfoAnswer, InfoOptions, Store, StreamStatus, VenueInfo } from "../../../../src/sync/ports.ts";
 import { Prices } from "../../../../src/sync/prices.ts";
 import { Volatilities } from "../../../../src/sync/volatility.ts";
@@ -95,6 +96,7 @@ export function follow(answers: Answers = {}, over: Partial<Store> = {}, deps: P
     dexes: new Dexes(own),
     volatilities: new Volatilities(own),
     prices: new Prices(own),
+    markets: new Markets(own),
     commit: async (batch) => {
       committed.push(batch);
       return store.apply(batch);

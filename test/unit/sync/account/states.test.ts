@@ -7,6 +7,7 @@ import { StateBook } from "../../../../src/sync/account/states.ts";
 import { CASH_GRACE_MS, CashCheck } from "../../../../src/sync/cashCheck.ts";
 import { Dexes } from "../../../../src/sync/dexes.ts";
 import { HealthWatch } from "../../../../src/sync/healthWatch.ts";
+import { Markets } from "../../../../src/sync/markets.ts";
 import { Prices } from "../../../../src/sync/prices.ts";
 import { SelfCheck } from "../../../../src/sync/selfCheck.ts";
 import { Volatilities } from "../../../../src/sync/volatility.ts";
@@ -33,6 +34,7 @@ async function states(dexNames: (string | null)[] = [null, "xyz"]) {
     account: USER,
     volatilities: new Volatilities(own),
     prices: new Prices(own),
+    markets: new Markets(own),
   });
   const book = new StateBook({ account: USER, clock, dexes, check, cash, health });
   const perp = (dex: string, value: WireStateParts, unread: Unread[] = [], atMs = NOW) =>

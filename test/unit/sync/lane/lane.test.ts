@@ -6,6 +6,7 @@ import { ACCOUNT_DEFAULTS, Account } from "../../../../src/sync/account/account.
 import { Dexes } from "../../../../src/sync/dexes.ts";
 import type { Batch } from "../../../../src/sync/events.ts";
 import { LANE_DEFAULTS, Lane, type LaneOptions } from "../../../../src/sync/lane/lane.ts";
+import { Markets } from "../../../../src/sync/markets.ts";
 import type { StreamHandler, VenueInfo } from "../../../../src/sync/ports.ts";
 import { Prices } from "../../../../src/sync/prices.ts";
 import { Volatilities } from "../../../../src/sync/volatility.ts";
@@ -49,6 +50,7 @@ async function unanswered(options: Partial<LaneOptions> = {}, turnsPerCommit = 0
     },
     volatilities: new Volatilities(own),
     prices: new Prices(own),
+    markets: new Markets(own),
     commit: async (batch, receivedAtMs) => {
       committed.push({ batch, receivedAtMs });
       for (let turns = 0; turns < turnsPerCommit; turns++) await settle();

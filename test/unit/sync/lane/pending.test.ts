@@ -25,6 +25,7 @@ function reader(venueTimeMs = NOW) {
     openOrders: (dex, rows, isComplete) => state(`orders ${dex} ${rows.length} ${isComplete}`),
     noteWebData: () => {
       seen.push("webData");
+      return {};
     },
   };
   return { account, seen };
