@@ -122,23 +122,25 @@ describe("stopping", { timeout: 300_000 }, () => {
     });
   });
 
-  describe("while the database hangs", () => {
-    let gate: Gate;
-    const gated = (): string => {
-      const url = new URL(database);
-      url.port = String(gate.port);
-      return url.href;
+  // These wait more than they work, each for a gate of its own: they take their time together.
+  describe("while the database hangs", { concurrency: 4 }, () => {
+    /** Leads to the database, or to nothing at all. */
+    const gated = async (url: string, toNothing = false): Promise<{ gate: Gate; url: string }> => {
+      const through = new URL(url);
+      const gate = await gateTo(toNothing ? 0 : Number(through.port), toNothing);
+      through.port = String(gate.port);
+      return { gate, url: through.href };
     };
 
     const opening = ["run", "monitor", "sync --once", "backfill", "verify", "status", "tail", "export"];
     for (const name of [...opening, "health", "quarantine list", "alerts list", "webhooks list"]) {
       it(`${name}, from the start`, async () => {
-        gate = await gateTo(0, true);
+        const { gate, url } = await gated(database, true);
         const { options } = /^(run|monitor|sync|backfill|verify)/.test(name)
           ? { options: venue("--account", USER) }
           : { options: [] };
         const reached = gate.reached();
-        const process = start([...name.split(" "), ...options, "--database", gated()]);
+        const process = start([...name.split(" "), ...options, "--database", url]);
         await reached;
         await seconds(0.5);
         await stops(process, [143]);
@@ -148,11 +150,9 @@ describe("stopping", { timeout: 300_000 }, () => {
 
     it("run, in the midst of everything, with a page, alerts and webhooks", async () => {
       const own = await server.newDatabase();
-      const url = new URL(own.url);
-      gate = await gateTo(Number(url.port));
-      url.port = String(gate.port);
+      const { gate, url } = await gated(own.url);
       const alerts = ["--alert-to", `ntfy+http://127.0.0.1:${silent.port}/topic`];
-      const process = start(venue(...follow, ...alerts, "--database", url.href));
+      const process = start(venue(...follow, ...alerts, "--database", url));
       await process.complaint(/following/);
       await seconds(2);
       gate.hang();
@@ -164,11 +164,9 @@ describe("stopping", { timeout: 300_000 }, () => {
 
     for (const args of [["monitor"], ["sync", "--interval", "1"], ["tail"]]) {
       it(`${args[0]}, while it follows`, async () => {
-        const url = new URL(database);
-        gate = await gateTo(Number(url.port));
-        url.port = String(gate.port);
+        const { gate, url } = await gated(database);
         const rest = args[0] === "tail" ? [] : venue("--account", USER);
-        const process = start([...args, ...rest, "--database", url.href]);
+        const process = start([...args, ...rest, "--database", url]);
         await seconds(args[0] === "sync" ? 8 : 4);
         gate.hang();
         await seconds(2);
@@ -178,7 +176,7 @@ describe("stopping", { timeout: 300_000 }, () => {
     }
   });
 
-  describe("with a database of its own", () => {
+  describe("with a database of its own", { concurrency: 3 }, () => {
     const serverOf = (path: string): number | null => {
       const file = join(path, "postgres", "postmaster.pid");
       return existsSync(file) ? Number(readFileSync(file, "utf8").split("\n")[0]) : null;
