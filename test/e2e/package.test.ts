@@ -96,11 +96,11 @@ describe("the package", { timeout: 180_000 }, () => {
     const url = await demo.line((line) => /^dashboard: (\S+)/.exec(line)?.[1]);
     await demo.line((line) => (/ (bought|sold) /.test(line) ? line : undefined));
     const page = await (await fetch(url)).text();
-    assert.equal(page, readFileSync(join(CHECKOUT, "dashboard/index.html"), "utf8"));
+    assert.equal(page, readFileSync(join(CHECKOUT, "dashboard/dist/index.html"), "utf8"));
     assert.equal((await fetch(`${url}/livez`)).status, 200);
-    const library = await fetch(`${url}/vendor/preact.js`);
-    assert.match(String(library.headers.get("content-type")), /javascript/);
-    await library.text();
+    const script = await fetch(`${url}/main.js`);
+    assert.match(String(script.headers.get("content-type")), /javascript/);
+    await script.text();
     const { code, stderr } = await demo.stop("SIGINT");
     assert.equal(code, 0, stderr);
   });

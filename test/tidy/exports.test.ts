@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
 import { it } from "node:test";
 
-const ROOTS = ["src/**/*.ts", "test/**/*.ts", "bench/**/*.ts", "bin/*.js", "dashboard/**/*.{js,ts}"];
+const ROOTS = ["src/**/*.ts", "test/**/*.ts", "bench/**/*.ts", "bin/*.js", "dashboard/**/*.{ts,tsx}"];
 const EXPORTED =
   /^export (?:async )?(?:const|let|function\*?|(?:abstract )?class|interface|type|enum) (\w+)/gm;
 

@@ -1,13 +1,16 @@
 /**
- * The dashboard's files, as they are: plain modules that the browser reads without a build (docs/decisions/0008-dashboard-without-build.md). Guarantees: only
- * the files found at the start are served; each carries an ETag, so that a reload moves no bytes.
+ * The dashboard's files, bundled (docs/decisions/0014-dashboard-is-bundled.md). Guarantees: only the files found at the start are
+ * served; each carries an ETag, so that a reload moves no bytes; in a checkout the bundle is never older than its sources.
  */
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { ConfigError, errorText } from "../../errors.ts";
 import type { Handler, Reply } from "./server.ts";
 
 const FOLDER = new URL("../../../dashboard/", import.meta.url);
+const BUNDLE = new URL("dist/", FOLDER);
+/** In a checkout; the package has the bundle alone. */
+const BUILDER = new URL("build.ts", FOLDER);
 
 const TYPES: Record<string, string> = {
   html: "text/html; charset=utf-8",
@@ -16,42 +19,29 @@ const TYPES: Record<string, string> = {
   svg: "image/svg+xml",
 };
 
-/** Modules of the one library that the page uses, by the names that its import map gives them. */
-const LIBRARY: Record<string, string> = {
-  "/vendor/preact.js": "preact",
-  "/vendor/hooks.js": "preact/hooks",
-};
-
-interface Assets {
-  routes: [string, Handler][];
-  /** Content policy sources of the inline script of the page: the import map. */
-  scriptSources: string[];
+export async function dashboardAssets(): Promise<[string, Handler][]> {
+  if (existsSync(BUILDER)) await renewBundle();
+  return readdirSync(BUNDLE)
+    .filter((name) => !name.startsWith(".") && extension(name) in TYPES)
+    .map((name) => [
+      name === "index.html" ? "GET /" : `GET /${name}`,
+      file(readFileSync(new URL(name, BUNDLE)), extension(name)),
+    ]);
 }
 
-export function dashboardAssets(): Assets {
-  const files = readdirSync(FOLDER, { recursive: true, encoding: "utf8" })
-    .map((name) => name.replaceAll("\\", "/"))
-    .filter((name) => !name.endsWith(".d.ts") && extension(name) in TYPES);
-  const routes = files.map((name): [string, Handler] => [
-    name === "index.html" ? "GET /" : `GET /${name}`,
-    file(readFileSync(new URL(name, FOLDER)), extension(name)),
-  ]);
-  for (const [path, specifier] of Object.entries(LIBRARY)) routes.push([`GET ${path}`, library(specifier)]);
-  const page = readFileSync(new URL("index.html", FOLDER), "utf8");
-  const inline = [...page.matchAll(/<script type="importmap">([\s\S]*?)<\/script>/g)].map(
-    ([, body]) => body!,
-  );
-  return { routes, scriptSources: inline.map((body) => `'sha256-${digest(body)}'`) };
-}
-
-function library(specifier: string): Handler {
-  const source = readFileSync(fileURLToPath(import.meta.resolve(specifier)), "utf8");
-  // Its source map is not served.
-  return file(Buffer.from(source.replace(/^\/\/# sourceMappingURL=.*$/m, "")), "js");
+async function renewBundle(): Promise<void> {
+  try {
+    const builder: { isOutdated(): boolean; buildDashboard(): Promise<void> } = await import(BUILDER.href);
+    if (builder.isOutdated()) await builder.buildDashboard();
+  } catch (error) {
+    throw new ConfigError(
+      `the dashboard cannot be built, npm ci installs what it needs: ${errorText(error)}`,
+    );
+  }
 }
 
 function file(body: Buffer, kind: string): Handler {
-  const etag = `"${digest(body)}"`;
+  const etag = `"${createHash("sha256").update(body).digest("base64")}"`;
   return ({ headers }): Reply => {
     const isKnown = headers["if-none-match"]?.includes(etag) ?? false;
     return {
@@ -64,4 +54,3 @@ function file(body: Buffer, kind: string): Handler {
 }
 
 const extension = (name: string): string => name.slice(name.lastIndexOf(".") + 1);
-const digest = (content: string | Buffer): string => createHash("sha256").update(content).digest("base64");

@@ -57,8 +57,6 @@ export interface ServerOptions {
   port: number;
   policy: Policy;
   routes: Routes;
-  /** The page's own inline script, as a CSP source: `'sha256-…'`. */
-  scriptSources: readonly string[];
   log: Log;
   /** Hears of every answer; `route` is a key of the table, or `other`. */
   onAnswer(route: string, status: number): void;
@@ -87,35 +85,32 @@ export const text = (body: string, status = 200): Reply => ({
   body: `${body}\n`,
 });
 
-function securityHeaders(scriptSources: readonly string[]): Record<string, string> {
-  return {
-    "content-security-policy": [
-      "default-src 'none'",
-      `script-src 'self' ${scriptSources.join(" ")}`.trim(),
-      "style-src 'self'",
-      "img-src 'self' data:",
-      "connect-src 'self'",
-      "base-uri 'none'",
-      "form-action 'none'",
-      "frame-ancestors 'none'",
-    ].join("; "),
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-  };
-}
+const SECURITY_HEADERS: Record<string, string> = {
+  "content-security-policy": [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' data:",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join("; "),
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+};
 
 /** Rejects with `ConfigError` when the address cannot be had. */
 export async function serve(options: ServerOptions): Promise<HttpServer> {
   const { host, port, policy, routes, log, onAnswer } = options;
-  const common = securityHeaders(options.scriptSources);
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const left = new AbortController();
     response.once("close", () => left.abort(new Error("the client left")));
-    for (const [name, value] of Object.entries(common)) response.setHeader(name, value);
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
     const url = urlOf(request.url ?? "/");
     if (url === null) return send(request, response, json({ error: "this is no path" }, 400));
     const method = request.method === "HEAD" ? "GET" : (request.method ?? "GET");

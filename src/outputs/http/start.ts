@@ -88,7 +88,7 @@ export async function startHttp(deps: HttpDeps): Promise<HttpService> {
   const now = statusNow(deps, { observer, telemetry, hub, startedMs: clock.now() });
 
   const policyToken = deps.token ?? (isLoopback(listen.host) ? null : makeToken(deps));
-  const assets = dashboardAssets();
+  const assets = await dashboardAssets();
   const routes = new Map<string, Handler>([
     ...healthRoutes(now),
     [
@@ -99,7 +99,7 @@ export async function startHttp(deps: HttpDeps): Promise<HttpService> {
         body: telemetry.scrape(now(), (account) => observer.snapshot(account), observer.outputs()),
       }),
     ],
-    ...assets.routes,
+    ...assets,
     ["GET /api/events", eventStream(hub, followed)],
     ...apiRoutes({
       ...{ reads, clock, info, followed, stopping: stopping.signal },
@@ -117,7 +117,6 @@ export async function startHttp(deps: HttpDeps): Promise<HttpService> {
       port: listen.port,
       policy: { token: policyToken },
       routes,
-      scriptSources: assets.scriptSources,
       log,
       onAnswer: (route, code) => telemetry.answered(route, code),
     });

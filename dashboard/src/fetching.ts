@@ -1,16 +1,22 @@
 /** Reads that a view needs and the event stream does not carry: repeated while the view is open. */
 import { useEffect, useState } from "preact/hooks";
-import { get } from "./connection.js";
+import { get } from "./connection.ts";
+import type { Row } from "./model.ts";
 
 /**
- * The answer of a path, read again every `everyMs`; the last one stands while the next is under way or fails.
- * @template T @param {string | null} path Null: not yet. @param {Record<string, string | number | null>} query @param {number} [everyMs]
- * @returns {{ data: T | null, error: string | null }}
+ * The answer of a path, read again every `everyMs`; the last one stands while the next is under way or fails. Without a
+ * path nothing is asked yet.
  */
-export function useAnswer(path, query, everyMs = 15_000) {
-  const [state, setState] = useState(
-    /** @type {{ key: string, data: any, error: string | null }} */ ({ key: "", data: null, error: null }),
-  );
+export function useAnswer(
+  path: string | null,
+  query: Record<string, string | number | null>,
+  everyMs: number = 15_000,
+): { data: Row | null; error: string | null } {
+  const [state, setState] = useState({ key: "", data: null, error: null } as {
+    key: string;
+    data: Row | null;
+    error: string | null;
+  });
   const key = JSON.stringify([path, query]);
   useEffect(() => {
     if (path === null) return;

@@ -1,6 +1,6 @@
 /** The columns of every table, in the order in which the exchange's own page has them. */
-import { h } from "preact";
-import { compare, isDecimal, multiply, negate, sign, subtract, trim } from "./decimal.js";
+
+import { compare, isDecimal, multiply, negate, sign, subtract, trim } from "./decimal.ts";
 import {
   clock,
   direction,
@@ -12,60 +12,66 @@ import {
   signed,
   stamp,
   usd,
-} from "./format.js";
+} from "./format.ts";
+import type { Row } from "./model.ts";
+import type { Column } from "./table.tsx";
 
-/** @typedef {import("./table.js").Column} Column */
-/** @typedef {import("./model.js").Row} Row */
+const SIDE_WORDS: Record<string, string> = {
+  buy: "Buy",
+  sell: "Sell",
+  long: "Long",
+  short: "Short",
+  flat: "Flat",
+};
 
-const SIDE_WORDS = { buy: "Buy", sell: "Sell", long: "Long", short: "Short", flat: "Flat" };
+/** A word with its color; the word alone says it too. */
+const sideCell = (side: string) => (
+  <span class={side === "buy" || side === "long" ? "up" : "down"}>{SIDE_WORDS[side] ?? side}</span>
+);
 
-/** A word with its color; the word alone says it too. @param {string} side */
-const sideCell = (side) =>
-  h(
-    "span",
-    { class: side === "buy" || side === "long" ? "up" : "down" },
-    /** @type {any} */ (SIDE_WORDS)[side] ?? side,
-  );
+const signedCell = (value: unknown, places: number = 2) => (
+  <span class={direction(value)}>{signed(value, places)}</span>
+);
 
-/** @param {unknown} value @param {number} [places] */
-const signedCell = (value, places = 2) => h("span", { class: direction(value) }, signed(value, places));
-
-/** @param {string} name @param {string} title @param {Partial<Column>} [rest] @returns {Column} */
-const time = (name, title, rest = {}) => ({
+const time = (name: string, title: string, rest: Partial<Column> = {}): Column => ({
   id: name,
   title,
   ...rest,
   text: true,
   value: (row) => (row[name] ? new Date(row[name]).toISOString() : null),
   show: (row) =>
-    row[name]
-      ? h("time", { title: new Date(row[name]).toString() }, [
-          h("span", { class: "year" }, stamp(row[name]).slice(0, 5)),
-          stamp(row[name]).slice(5),
-        ])
-      : NOTHING,
+    row[name] ? (
+      <time title={new Date(row[name]).toString()}>
+        <span class="year">{stamp(row[name]).slice(0, 5)}</span>
+        {stamp(row[name]).slice(5)}
+      </time>
+    ) : (
+      NOTHING
+    ),
 });
 
-/** @param {string} id @param {string} title @param {Partial<Column>} [rest] @returns {Column} */
-const words = (id, title, rest = {}) => ({ id, title, text: true, value: (row) => row[id], ...rest });
-/** @param {string} id @param {string} title @param {Partial<Column>} [rest] @returns {Column} */
-const digits = (id, title, rest = {}) => ({
+const words = (id: string, title: string, rest: Partial<Column> = {}): Column => ({
+  id,
+  title,
+  text: true,
+  value: (row) => row[id],
+  ...rest,
+});
+const digits = (id: string, title: string, rest: Partial<Column> = {}): Column => ({
   id,
   title,
   value: (row) => row[id],
   show: (row) => exact(row[id]),
   ...rest,
 });
-/** @param {string} id @param {string} title @param {Partial<Column>} [rest] @returns {Column} */
-const dollars = (id, title, rest = {}) => ({
+const dollars = (id: string, title: string, rest: Partial<Column> = {}): Column => ({
   id,
   title,
   value: (row) => row[id],
   show: (row) => usd(row[id]),
   ...rest,
 });
-/** @param {string} id @param {string} title @param {Partial<Column>} [rest] @returns {Column} */
-const wholes = (id, title, rest = {}) => ({
+const wholes = (id: string, title: string, rest: Partial<Column> = {}): Column => ({
   id,
   title,
   value: (row) => row[id],
@@ -73,26 +79,18 @@ const wholes = (id, title, rest = {}) => ({
   ...rest,
 });
 
-/** @type {Column} */
-const coin = words("coin", "Coin", { show: (row) => h("strong", {}, row.coin) });
-/** @type {Column} */
-const hash = words("hash", "Hash", {
+const coin: Column = words("coin", "Coin", { show: (row) => <strong>{row.coin}</strong> });
+const hash: Column = words("hash", "Hash", {
   hidden: true,
-  show: (row) => h("span", { title: row.hash }, short(row.hash)),
+  show: (row) => <span title={row.hash}>{short(row.hash)}</span>,
 });
-/** @type {Column} */
-const source = words("source", "Source", { hidden: true, hint: "How hlsync first saw it" });
+const source: Column = words("source", "Source", { hidden: true, hint: "How hlsync first saw it" });
 
-/** @type {Column[]} */
-export const POSITIONS = [
+export const POSITIONS: Column[] = [
   words("coin", "Coin", {
     show: (row) => [
-      h("strong", {}, row.coin),
-      h(
-        "span",
-        { class: "tag" },
-        `${row.leverage_value ?? NOTHING}×${row.leverage_type === "isolated" ? " iso" : ""}`,
-      ),
+      <strong>{row.coin}</strong>,
+      <span class="tag">{`${row.leverage_value ?? NOTHING}×${row.leverage_type === "isolated" ? " iso" : ""}`}</span>,
     ],
   }),
   {
@@ -108,11 +106,12 @@ export const POSITIONS = [
     id: "unrealized_pnl",
     title: "PNL (ROE %)",
     value: (row) => row.unrealized_pnl,
-    show: (row) =>
-      h("span", { class: direction(row.unrealized_pnl) }, [
-        signed(row.unrealized_pnl),
-        ` (${ratioPercent(row.return_on_equity, 1)})`,
-      ]),
+    show: (row) => (
+      <span class={direction(row.unrealized_pnl)}>
+        {signed(row.unrealized_pnl)}
+        {` (${ratioPercent(row.return_on_equity, 1)})`}
+      </span>
+    ),
   },
   digits("liquidation_price", "Liq. Price", { show: (row) => liquidationPrice(row) }),
   {
@@ -135,49 +134,46 @@ export const POSITIONS = [
   time("as_of_ms", "As of (UTC)", { hidden: true }),
 ];
 
-/** A price with more digits than the mark has is noise. @param {Row} row */
-function liquidationPrice({ liquidation_price: price, mark_price: mark }) {
+/** A price with more digits than the mark has is noise. */
+function liquidationPrice({ liquidation_price: price, mark_price: mark }: Row) {
   if (!isDecimal(price)) return NOTHING;
   const places = Math.max(2, isDecimal(mark) ? (mark.split(".")[1]?.length ?? 0) : 2);
   return (price.split(".")[1]?.length ?? 0) > places ? usd(price, places) : exact(price);
 }
 
-/** Near liquidation is said in a word, not only in color. @param {unknown} pct */
-function distance(pct) {
+/** Near liquidation is said in a word, not only in color. */
+function distance(pct: unknown) {
   if (!isDecimal(pct)) return NOTHING;
   if (compare(pct, "1000") > 0) return "> 1,000%";
   const isNear = compare(pct, "10") < 0;
-  return isNear ? h("span", { class: "warn" }, `${percent(pct)} near`) : percent(pct);
+  return isNear ? <span class="warn">{`${percent(pct)} near`}</span> : percent(pct);
 }
 
-/** A market order carries the worst price it would take: that is no price of the order. @param {Row} row */
-const isMarket = ({ order_type, tif }) => /Market$/.test(order_type ?? "") || tif === "FrontendMarket";
-/** @param {Row} row */
-const orderPrice = (row) => (isMarket(row) ? null : row.limit_price);
-/** @param {Row} row */
-const orderValue = (row) => {
+/** A market order carries the worst price it would take: that is no price of the order. */
+const isMarket = ({ order_type, tif }: Row) => /Market$/.test(order_type ?? "") || tif === "FrontendMarket";
+const orderPrice = (row: Row) => (isMarket(row) ? null : row.limit_price);
+const orderValue = (row: Row) => {
   const price = orderPrice(row) ?? trigger(row);
   return isDecimal(row.size) && isDecimal(price) ? trim(multiply(row.size, price)) : null;
 };
-/** @param {Row} row */
-const trigger = ({ trigger_price }) =>
+const trigger = ({ trigger_price }: Row) =>
   isDecimal(trigger_price) && sign(trigger_price) !== 0 ? trigger_price : null;
 
-/** @type {Column[]} */
-const ORDER_HEAD = [
+const ORDER_HEAD: Column[] = [
   words("order_type", "Type", { show: (row) => row.order_type ?? NOTHING }),
   coin,
   words("side", "Direction", { show: (row) => sideCell(row.side) }),
 ];
-/** @type {Column[]} */
-const ORDER_TAIL = [
+const ORDER_TAIL: Column[] = [
   { id: "order_value", title: "Order Value", value: orderValue, show: (row) => usd(orderValue(row)) },
   digits("limit_price", "Price", {
     value: orderPrice,
     show: (row) =>
-      isMarket(row)
-        ? h("span", { title: `At worst ${exact(row.limit_price)}` }, "Market")
-        : exact(row.limit_price),
+      isMarket(row) ? (
+        <span title={`At worst ${exact(row.limit_price)}`}>Market</span>
+      ) : (
+        exact(row.limit_price)
+      ),
   }),
   words("reduce_only", "Reduce Only", {
     value: (row) =>
@@ -185,18 +181,16 @@ const ORDER_TAIL = [
   }),
   { id: "trigger_price", title: "Trigger", value: trigger, show: (row) => exact(trigger(row)) },
 ];
-/** @type {Column[]} */
-const ORDER_REST = [
+const ORDER_REST: Column[] = [
   words("tif", "TIF", { hidden: true, show: (row) => row.tif ?? NOTHING }),
   words("cloid", "Client id", {
     hidden: true,
-    show: (row) => h("span", { title: row.cloid }, short(row.cloid)),
+    show: (row) => <span title={row.cloid}>{short(row.cloid)}</span>,
   }),
   source,
 ];
 
-/** @type {Column[]} */
-export const OPEN_ORDERS = [
+export const OPEN_ORDERS: Column[] = [
   time("placed_at_ms", "Time (UTC)"),
   ...ORDER_HEAD,
   {
@@ -213,15 +207,14 @@ export const OPEN_ORDERS = [
   ...ORDER_REST,
 ];
 
-/** @type {Column[]} */
-export const ORDER_HISTORY = [
+export const ORDER_HISTORY: Column[] = [
   time("status_time_ms", "Time (UTC)"),
   ...ORDER_HEAD,
   digits("size", "Size"),
   digits("filled", "Filled Size"),
   ...ORDER_TAIL,
   words("status", "Status", {
-    show: (row) => h("span", { title: row.venue_status }, statusWords(row.status)),
+    show: (row) => <span title={row.venue_status}>{statusWords(row.status)}</span>,
   }),
   wholes("order_id", "Order ID"),
   words("venue_status", "Venue status", { hidden: true }),
@@ -229,19 +222,20 @@ export const ORDER_HISTORY = [
   ...ORDER_REST,
 ];
 
-/** @param {string} status */
-const statusWords = (status) => {
+const statusWords = (status: string) => {
   const text = status.replaceAll("_", " ");
   return text[0].toUpperCase() + text.slice(1);
 };
 
-/** @type {Column[]} */
-export const FILLS = [
+export const FILLS: Column[] = [
   time("fill_time_ms", "Time (UTC)"),
   coin,
   words("direction", "Direction", {
-    show: (row) =>
-      h("span", { class: row.side === "buy" ? "up" : "down", title: row.side }, row.direction || row.side),
+    show: (row) => (
+      <span class={row.side === "buy" ? "up" : "down"} title={row.side}>
+        {row.direction || row.side}
+      </span>
+    ),
   }),
   digits("price", "Price"),
   digits("size", "Size"),
@@ -274,8 +268,7 @@ export const FILLS = [
   source,
 ];
 
-/** @type {Column[]} */
-export const FUNDING = [
+export const FUNDING: Column[] = [
   time("funding_time_ms", "Time (UTC)"),
   coin,
   { id: "size", title: "Size", value: (row) => row.size, show: (row) => exact(row.size.replace("-", "")) },
@@ -299,8 +292,7 @@ export const FUNDING = [
   source,
 ];
 
-/** @type {Column[]} */
-export const LEDGER = [
+export const LEDGER: Column[] = [
   time("ledger_time_ms", "Time (UTC)"),
   words("type", "Action"),
   {
@@ -316,8 +308,7 @@ export const LEDGER = [
   source,
 ];
 
-/** @type {Column[]} */
-export const BALANCES = [
+export const BALANCES: Column[] = [
   coin,
   digits("total", "Total Balance"),
   {
@@ -330,50 +321,50 @@ export const BALANCES = [
   dollars("entry_notional", "Cost (USDC)"),
 ];
 
-/** What was found, in words: `BTC: 0.041 missing, 12:03:11 to 12:03:14`. @param {Row} row */
-export function driftWords({ cause, detail }) {
+/** What was found, in words: `BTC: 0.041 missing, 12:03:11 to 12:03:14`. */
+export function driftWords({ cause, detail }: Row) {
   const { coin, missing, fromMs, toMs, implied, venue, orderId } = detail ?? {};
   if (cause === "chain") return `${coin}: ${exact(missing)} missing, ${clock(fromMs)} to ${clock(toMs)}`;
   if (cause === "position")
     return `${coin}: fills say ${exact(implied)}, the venue ${exact(venue)}, since ${clock(fromMs)}`;
   if (cause === "order") return `${coin}: order ${orderId} is not open at the venue`;
   const parts = Object.entries(detail ?? {}).map(
-    ([name, value]) => `${name} ${/Ms$/.test(name) ? clock(value) : value}`,
+    ([name, value]) => `${name} ${/Ms$/.test(name) ? clock(value as number) : value}`,
   );
   return parts.join(", ");
 }
 
-/** @type {Column[]} */
-export const DRIFT = [
+export const DRIFT: Column[] = [
   time("found_at_ms", "Found (UTC)"),
   words("stream", "Stream"),
   words("cause", "Noticed by"),
   words("detail", "What", {
     value: driftWords,
-    show: (row) => h("span", { title: JSON.stringify(row.detail) }, driftWords(row)),
+    show: (row) => <span title={JSON.stringify(row.detail)}>{driftWords(row)}</span>,
   }),
   words("outcome", "Outcome", {
     value: (row) => (row.repaired_at_ms === null ? "not explained" : "healed"),
     show: (row) =>
-      row.repaired_at_ms === null
-        ? h("span", { class: "warn" }, "▲ not explained")
-        : h(
-            "span",
-            { class: "good" },
-            `✓ healed in ${((row.repaired_at_ms - row.found_at_ms) / 1000).toFixed(1)} s`,
-          ),
+      row.repaired_at_ms === null ? (
+        <span class="warn">▲ not explained</span>
+      ) : (
+        <span class="good">{`✓ healed in ${((row.repaired_at_ms - row.found_at_ms) / 1000).toFixed(1)} s`}</span>
+      ),
   }),
 ];
 
-const SEVERITIES = { crit: ["✕ Critical", "down"], warn: ["▲ Warning", "warn"], info: ["ℹ Info", ""] };
+const SEVERITIES: Record<string, [string, string]> = {
+  crit: ["✕ Critical", "down"],
+  warn: ["▲ Warning", "warn"],
+  info: ["ℹ Info", ""],
+};
 
-/** @type {Column[]} */
-export const ALERTS = [
+export const ALERTS: Column[] = [
   time("updated_ms", "Time (UTC)"),
   words("severity", "Severity", {
     show: (row) => {
-      const [text, tone] = /** @type {any} */ (SEVERITIES)[row.severity] ?? [row.severity, ""];
-      return h("span", { class: tone }, text);
+      const [text, tone] = SEVERITIES[row.severity] ?? [row.severity, ""];
+      return <span class={tone}>{text}</span>;
     },
   }),
   words("state", "State", { show: (row) => statusWords(row.state) }),
@@ -387,20 +378,18 @@ export const ALERTS = [
   digits("threshold", "Threshold", { hidden: true }),
 ];
 
-const DELIVERY_MARKS = { delivered: "✓ ", retrying: "↻ ", dead: "✕ ", expired: "– " };
-/** @type {Column[]} */
-export const DELIVERIES = [
+const DELIVERY_MARKS: Record<string, string> = { delivered: "✓ ", retrying: "↻ ", dead: "✕ ", expired: "– " };
+export const DELIVERIES: Column[] = [
   time("last_attempt_ms", "Last attempt (UTC)"),
   words("endpoint_id", "Endpoint"),
   words("type", "Event"),
   time("event_time_ms", "Event time (UTC)"),
   words("status", "Status", {
-    show: (row) =>
-      h(
-        "span",
-        { class: row.status === "delivered" ? "good" : row.status === "dead" ? "down" : "warn" },
-        `${/** @type {any} */ (DELIVERY_MARKS)[row.status] ?? ""}${row.status}`,
-      ),
+    show: (row) => (
+      <span
+        class={row.status === "delivered" ? "good" : row.status === "dead" ? "down" : "warn"}
+      >{`${DELIVERY_MARKS[row.status] ?? ""}${row.status}`}</span>
+    ),
   }),
   wholes("attempts", "Attempts"),
   wholes("status_code", "HTTP"),

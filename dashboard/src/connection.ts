@@ -5,11 +5,8 @@
  * server says `reset`, everything is read again; changes that come while the state is being read wait for it. A line on
  * which nothing comes for `SILENT_MS` (status comes every second) is given up and made anew, for ever, with back-off.
  */
-import { applyChange, canGrow, emptyList, LISTS, putRows } from "./model.js";
-
-/** @typedef {import("./model.js").Model} Model */
-/** @typedef {import("./model.js").ListName} ListName */
-/** @typedef {import("./model.js").Row} Row */
+import type { List, ListName, Model, Row } from "./model.ts";
+import { applyChange, type Change, canGrow, emptyList, LISTS, putRows } from "./model.ts";
 
 const SILENT_MS = 5_000;
 const RETRY_MIN_MS = 250;
@@ -22,8 +19,7 @@ const REPORT_MAX = 1_000;
 
 export class Refused extends Error {}
 
-/** @param {string} path @param {Record<string, string | number | null>} [query] @returns {Promise<any>} */
-export async function get(path, query = {}) {
+export async function get(path: string, query: Record<string, string | number | null> = {}): Promise<Row> {
   const url = new URL(path, location.origin);
   for (const [key, value] of Object.entries(query)) {
     if (value !== null) url.searchParams.set(key, String(value));
@@ -35,24 +31,18 @@ export async function get(path, query = {}) {
   return body;
 }
 
-/**
- * @param {Model} model @param {() => void} changed Called after every change of the model.
- */
-export function connect(model, changed) {
-  /** @type {EventSource | null} */
-  let source = null;
-  /** @type {string | null} */
-  let lastId = null;
+/** `changed`: Called after every change of the model. */
+export function connect(model: Model, changed: () => void) {
+  let source: EventSource | null = null;
+  let lastId: string | null = null;
   let retryMs = RETRY_MIN_MS;
   let retryTimer = 0;
   let generation = 0;
-  /** Lists that are being read to their end. @type {WeakMap<import("./model.js").List, Promise<void>>} */
-  const readingAll = new WeakMap();
+  /** Lists that are being read to their end. */
+  const readingAll: WeakMap<List, Promise<void>> = new WeakMap();
   let reading = false;
-  /** @type {Row[]} */
-  let waiting = [];
-  /** @type {number[]} */
-  const lags = [];
+  let waiting: Row[] = [];
+  const lags: number[] = [];
 
   async function start() {
     try {
@@ -83,9 +73,9 @@ export function connect(model, changed) {
       source?.close();
       retry(open);
     };
-    const on = (/** @type {string} */ name, /** @type {(data: Row, id: string) => void} */ run) =>
+    const on = (name: string, run: (data: Row, id: string) => void) =>
       source?.addEventListener(name, (event) => {
-        const message = /** @type {MessageEvent} */ (event);
+        const message = event as MessageEvent;
         model.heardMs = Date.now();
         model.link = "live";
         retryMs = RETRY_MIN_MS;
@@ -113,9 +103,8 @@ export function connect(model, changed) {
     });
   }
 
-  /** @param {Row} change */
-  function take(change) {
-    const seen = applyChange(model, /** @type {any} */ (change));
+  function take(change: Row) {
+    const seen = applyChange(model, change as Change);
     if (/^(alert|webhook)\./.test(change.type)) void refreshList("alerts");
     if (!seen || change.committed_ms === null || change.source !== "stream") return;
     // Painted: the frame after the one in which the change was drawn has begun.
@@ -135,9 +124,7 @@ export function connect(model, changed) {
     waiting = [];
     try {
       const query = { account: model.account };
-      const loaded = /** @type {ListName[]} */ (Object.keys(LISTS)).filter(
-        (name) => model.lists[name].loaded !== "no",
-      );
+      const loaded = (Object.keys(LISTS) as ListName[]).filter((name) => model.lists[name].loaded !== "no");
       const [overview, positions, orders, balances, ...pages] = await Promise.all([
         get("/api/overview", query),
         get("/api/positions", query),
@@ -152,7 +139,7 @@ export function connect(model, changed) {
       model.balances = balances.rows;
       for (const [index, name] of loaded.entries()) {
         const { more, total } = pages[index];
-        const list = { ...emptyList(), loaded: /** @type {const} */ ("yes"), more, total: total ?? null };
+        const list = { ...emptyList(), loaded: "yes" as const, more, total: total ?? null };
         putRows(list, name, pages[index].rows);
         model.lists[name] = list;
       }
@@ -167,16 +154,14 @@ export function connect(model, changed) {
     changed();
   }
 
-  /** @param {ListName} name */
-  async function refreshList(name) {
+  async function refreshList(name: ListName) {
     if (model.lists[name].loaded === "no") return;
     const page = await get(LISTS[name].path, { account: model.account, limit: PAGE }).catch(() => null);
     if (page) putRows(model.lists[name], name, page.rows);
     changed();
   }
 
-  /** @param {() => void} again */
-  function retry(again) {
+  function retry(again: () => void) {
     clearTimeout(retryTimer);
     retryTimer = setTimeout(again, retryMs * (0.5 + Math.random() / 2));
     retryMs = Math.min(RETRY_MAX_MS, retryMs * 2);
@@ -208,17 +193,17 @@ export function connect(model, changed) {
   void start();
 
   return {
-    /** Reads the newest page of a history again: for what no event tells of. @param {ListName} name */
+    /** Reads the newest page of a history again: for what no event tells of. */
     refresh: refreshList,
     /** Reads the newest page of a history, once. @param {ListName} name */
-    async load(name) {
+    async load(name: ListName) {
       const list = model.lists[name];
       if (list.loaded !== "no") return;
       list.loaded = "loading";
       await this.more(name);
     },
-    /** Reads the next older page. @param {ListName} name */
-    async more(name, limit = PAGE) {
+    /** Reads the next older page. */
+    async more(name: ListName, limit = PAGE) {
       const list = model.lists[name];
       const account = model.account;
       const oldest = list.rows.at(-1)?.[LISTS[name].time] ?? null;
@@ -234,8 +219,8 @@ export function connect(model, changed) {
       }
       changed();
     },
-    /** Reads a history to its end, or as far as rows are kept. Never rejects. @param {ListName} name */
-    all(name) {
+    /** Reads a history to its end, or as far as rows are kept. Never rejects. */
+    all(name: ListName) {
       const list = model.lists[name];
       const read = async () => {
         while (list === model.lists[name] && canGrow(list)) {
@@ -247,8 +232,7 @@ export function connect(model, changed) {
       readingAll.set(list, reading);
       return reading;
     },
-    /** @param {string} address */
-    choose(address) {
+    choose(address: string) {
       Object.assign(model, {
         account: address,
         overview: null,
@@ -257,7 +241,7 @@ export function connect(model, changed) {
         openOrders: [],
         ready: false,
       });
-      for (const name of /** @type {ListName[]} */ (Object.keys(LISTS))) {
+      for (const name of Object.keys(LISTS) as ListName[]) {
         const wasLoaded = model.lists[name].loaded !== "no";
         model.lists[name] = { ...emptyList(), loaded: wasLoaded ? "loading" : "no" };
       }
@@ -267,4 +251,4 @@ export function connect(model, changed) {
     },
   };
 }
-/** @typedef {ReturnType<typeof connect>} Connection */
+export type Connection = ReturnType<typeof connect>;

@@ -2,14 +2,14 @@
  * Money of the days before today, which changes seldom and is read by range, and of today, which is in the overview and
  * comes once a second. Pure. Guarantees: today is in every sum exactly once, and as the overview has it.
  */
-import { compare, sum, trim } from "./decimal.js";
 
-/** @typedef {import("./model.js").Row} Row */
+import { compare, sum, trim } from "./decimal.ts";
+import type { Row } from "./model.ts";
 
-const SUMS = /** @type {const} */ (["volume", "closed_pnl", "fees", "funding", "net_pnl"]);
+const SUMS = ["volume", "closed_pnl", "fees", "funding", "net_pnl"] as const;
 
-/** Rows by coin with today's added. @param {Row[]} past Rows of `/api/pnl?by=coin`. @param {Row | null} overview @returns {Row[]} */
-export function addDay(past, overview) {
+/** Rows by coin with today's added. `past`: Rows of `/api/pnl?by=coin`. */
+export function addDay(past: Row[], overview: Row | null): Row[] {
   const known = new Map(past.map((row) => [row.coin, row]));
   for (const row of overview?.day_coins ?? []) {
     const before = known.get(row.coin);
@@ -20,32 +20,30 @@ export function addDay(past, overview) {
 
 /**
  * The coins that made or lost most, and all others as one row: at most `count`, and none left out of the sum.
- * @param {Row[]} rows @param {number} count @returns {Row[]}
  */
-export function largest(rows, count) {
-  const size = (/** @type {Row} */ { net_pnl }) => (net_pnl.startsWith("-") ? net_pnl.slice(1) : net_pnl);
+export function largest(rows: Row[], count: number): Row[] {
+  const size = ({ net_pnl }: Row) => (net_pnl.startsWith("-") ? net_pnl.slice(1) : net_pnl);
   const sorted = rows.toSorted((a, b) => compare(size(b), size(a)));
   if (sorted.length <= count) return sorted;
   const others = sorted.slice(count - 1);
   return [...sorted.slice(0, count - 1), { ...others.reduce(added), coin: `${others.length} others` }];
 }
 
-/** @param {Row} a @param {Row} b @returns {Row} */
-const added = (a, b) => ({
+const added = (a: Row, b: Row): Row => ({
   ...a,
   fills: a.fills + b.fills,
   unpriced_fees: a.unpriced_fees + b.unpriced_fees,
   ...Object.fromEntries(SUMS.map((name) => [name, trim(sum([a[name], b[name]]))])),
 });
 
-/** @param {Row[]} rows */
-export const pnlTotals = (rows) =>
-  /** @type {Record<typeof SUMS[number], string>} */ (
-    Object.fromEntries(SUMS.map((name) => [name, sum(rows.map((row) => row[name]))]))
-  );
+export const pnlTotals = (rows: Row[]) =>
+  Object.fromEntries(SUMS.map((name) => [name, sum(rows.map((row) => row[name]))])) as Record<
+    (typeof SUMS)[number],
+    string
+  >;
 
-/** Rows by day with today's behind them, unless nothing happened today. @param {Row[]} past Rows of `/api/pnl?by=day`. @param {Row | null} overview @returns {Row[]} */
-export function daysWith(past, overview) {
+/** Rows by day with today's behind them, unless nothing happened today. `past`: Rows of `/api/pnl?by=day`. */
+export function daysWith(past: Row[], overview: Row | null): Row[] {
   if (!overview || (overview.day_coins ?? []).length === 0) return past;
   const day = new Date(overview.day_start_ms).toISOString().slice(0, 10);
   const today = {

@@ -1,9 +1,7 @@
 /** The status strip, always in view: how fresh, how fast, how complete. Each item has an icon, a word and a figure. */
-import { h } from "preact";
-import { age, clock, counted, day, NOTHING, stamp } from "./format.js";
-import { accountStatus, freshness, serverNow } from "./model.js";
 
-/** @typedef {import("./model.js").Model} Model */
+import { age, clock, counted, day, NOTHING, stamp } from "./format.ts";
+import { accountStatus, freshness, type Model, type Row, serverNow } from "./model.ts";
 
 const FEED = {
   live: { icon: "●", tone: "good", word: "live" },
@@ -14,34 +12,35 @@ const FEED = {
   waiting: { icon: "○", tone: "", word: "waiting" },
 };
 
-/** @param {{ model: Model }} props */
-export function Strip({ model }) {
+export function Strip({ model }: { model: Model }) {
   const fresh = freshness(model);
   const isOld = fresh.word !== "live" && fresh.word !== "delayed" && fresh.word !== "waiting";
-  return h("div", { class: "strip", role: "group", "aria-label": "Status" }, [
-    feedItem(fresh, isOld),
-    databaseItem(model),
-    reconcileItem(model),
-    historyItem(model),
-    h(
-      "p",
-      { class: "unseen", role: "status" },
-      `Feed ${FEED[fresh.word].word}${isOld ? `, as of ${clock(fresh.asOfMs)} UTC` : ""}`,
-    ),
-  ]);
+  return (
+    <div class="strip" role="group" aria-label="Status">
+      {feedItem(fresh, isOld)}
+      {databaseItem(model)}
+      {reconcileItem(model)}
+      {historyItem(model)}
+      <p
+        class="unseen"
+        role="status"
+      >{`Feed ${FEED[fresh.word].word}${isOld ? `, as of ${clock(fresh.asOfMs)} UTC` : ""}`}</p>
+    </div>
+  );
 }
 
-/** @param {string} name @param {string} tone @param {string} icon @param {string} word @param {string} figure @param {string} title */
-const item = (name, tone, icon, word, figure, title) =>
-  h("div", { class: `item ${tone}`, "data-item": name, title }, [
-    h("span", { class: "item-name" }, name),
-    h("span", { class: "item-icon", "aria-hidden": "true" }, icon),
-    h("span", { class: "item-word" }, word),
-    h("span", { class: "item-figure" }, figure),
-  ]);
+const item = (name: string, tone: string, icon: string, word: string, figure: string, title: string) => (
+  <div class={`item ${tone}`} data-item={name} title={title}>
+    <span class="item-name">{name}</span>
+    <span class="item-icon" aria-hidden="true">
+      {icon}
+    </span>
+    <span class="item-word">{word}</span>
+    <span class="item-figure">{figure}</span>
+  </div>
+);
 
-/** @param {ReturnType<typeof freshness>} fresh @param {boolean} isOld */
-function feedItem(fresh, isOld) {
+function feedItem(fresh: ReturnType<typeof freshness>, isOld: boolean) {
   const { icon, tone, word } = FEED[fresh.word];
   const figure = isOld
     ? `as of ${clock(fresh.asOfMs)} UTC`
@@ -51,8 +50,7 @@ function feedItem(fresh, isOld) {
   return item("Feed", tone, icon, word, figure, `Age of the newest data from the venue: ${age(fresh.ageMs)}`);
 }
 
-/** @param {Model} model */
-function databaseItem(model) {
+function databaseItem(model: Model) {
   const database = model.status?.database;
   const queued = accountStatus(model)?.queued ?? 0;
   if (!database || model.link === "away") return item("Database", "", "○", "unknown", "", "");
@@ -62,8 +60,7 @@ function databaseItem(model) {
   return item("Database", "good", "●", "up", `${database.latency_ms} ms · ${queue}`, title);
 }
 
-/** @param {Model} model */
-function reconcileItem(model) {
+function reconcileItem(model: Model) {
   const account = accountStatus(model);
   if (!account || model.link === "away") return item("Reconcile", "", "○", "unknown", "", "");
   const { last_reconcile_ms: last, last_reconcile_error: error, healed, unexplained } = account;
@@ -78,14 +75,13 @@ function reconcileItem(model) {
   return item("Reconcile", last === null ? "" : "good", last === null ? "○" : "✓", when, findings, title);
 }
 
-/** @param {Model} model */
-function historyItem(model) {
+function historyItem(model: Model) {
   const account = accountStatus(model);
   if (!account || model.link === "away") return item("History", "", "○", "unknown", "", "");
   const { complete_since_ms: since, gaps, streams } = account;
   const title = streams
     .map(
-      (/** @type {any} */ s) =>
+      (s: Row) =>
         `${s.stream}: ${s.complete_since_ms === null ? "nothing proven" : `complete since ${sinceWords(s.complete_since_ms)}`}, ${counted(s.gaps, "gap")}`,
     )
     .join("\n");
@@ -94,5 +90,4 @@ function historyItem(model) {
   return item("History", gaps > 0 ? "warn" : "good", gaps > 0 ? "▲" : "✓", word, counted(gaps, "gap"), title);
 }
 
-/** @param {number} ms */
-export const sinceWords = (ms) => (ms === 0 ? "the beginning" : day(ms));
+export const sinceWords = (ms: number) => (ms === 0 ? "the beginning" : day(ms));

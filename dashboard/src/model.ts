@@ -3,15 +3,22 @@
  * often it comes; lists stay newest first; a list that was never read is not begun by a change (it would look complete).
  */
 
-/** @typedef {Record<string, any>} Row */
-/**
- * @typedef {object} List
- * @property {Row[]} rows Newest first.
- * @property {"no" | "loading" | "yes"} loaded
- * @property {boolean} more Whether the server has older rows.
- * @property {number | null} total Rows that the server has; null when it did not say.
- * @property {string | null} error
- */
+/** A row of the API; each table has its own columns. Decimals are strings. */
+// biome-ignore lint/suspicious/noExplicitAny: the columns are those of SQL, which a test holds the page against
+export type Row = Record<string, any>;
+
+export interface List {
+  /** Newest first. */
+  rows: Row[];
+  loaded: "no" | "loading" | "yes";
+
+  /** Whether the server has older rows. */
+  more: boolean;
+
+  /** Rows that the server has; null when it did not say. */
+  total: number | null;
+  error: string | null;
+}
 
 /** Rows of one history that are kept; older ones stay on the server, and the table says so. */
 export const ROWS_MAX = 50_000;
@@ -21,78 +28,76 @@ export const LISTS = {
   fills: {
     path: "/api/fills",
     time: "fill_time_ms",
-    key: (/** @type {Row} */ r) => `${r.coin}:${r.fill_time_ms}:${r.order_id}:${r.trade_id}:${r.side}`,
+    key: (r: Row) => `${r.coin}:${r.fill_time_ms}:${r.order_id}:${r.trade_id}:${r.side}`,
   },
   orderHistory: {
     path: "/api/orders/history",
     time: "status_time_ms",
-    key: (/** @type {Row} */ r) => String(r.order_id),
+    key: (r: Row) => String(r.order_id),
   },
   funding: {
     path: "/api/funding",
     time: "funding_time_ms",
-    key: (/** @type {Row} */ r) => `${r.coin}:${r.funding_time_ms}`,
+    key: (r: Row) => `${r.coin}:${r.funding_time_ms}`,
   },
   ledger: {
     path: "/api/ledger",
     time: "ledger_time_ms",
-    key: (/** @type {Row} */ r) => `${r.ledger_time_ms}:${r.hash}:${r.type}:${r.digest}`,
+    key: (r: Row) => `${r.ledger_time_ms}:${r.hash}:${r.type}:${r.digest}`,
   },
   drift: {
     path: "/api/drift",
     time: "found_at_ms",
-    key: (/** @type {Row} */ r) => `${r.stream}:${r.cause}:${r.found_at_ms}:${JSON.stringify(r.detail)}`,
+    key: (r: Row) => `${r.stream}:${r.cause}:${r.found_at_ms}:${JSON.stringify(r.detail)}`,
   },
   alerts: {
     path: "/api/alerts",
     time: "updated_ms",
-    key: (/** @type {Row} */ r) => String(r.id),
+    key: (r: Row) => String(r.id),
   },
   deliveries: {
     path: "/api/deliveries",
     time: "last_attempt_ms",
-    key: (/** @type {Row} */ r) => `${r.endpoint_id}:${r.webhook_id}`,
+    key: (r: Row) => `${r.endpoint_id}:${r.webhook_id}`,
   },
 };
-/** @typedef {keyof typeof LISTS} ListName */
+export type ListName = keyof typeof LISTS;
 
-/** @returns {List} */
-export const emptyList = () => ({ rows: [], loaded: "no", more: false, total: null, error: null });
+export const emptyList = (): List => ({ rows: [], loaded: "no", more: false, total: null, error: null });
 
-/** Whether older rows can still be read. @param {List} list */
-export const canGrow = (list) => list.more && list.rows.length < ROWS_MAX;
+/** Whether older rows can still be read. */
+export const canGrow = (list: List) => list.more && list.rows.length < ROWS_MAX;
 
 export const createModel = () => ({
-  /** @type {string | null} */ account: null,
-  /** @type {Row | null} */ status: null,
-  /** @type {Row | null} */ overview: null,
-  /** @type {Row[]} */ positions: [],
-  /** @type {Row[]} */ balances: [],
-  /** @type {Row[]} */ openOrders: [],
-  /** @type {Record<ListName, List>} */
-  lists: /** @type {any} */ (Object.fromEntries(Object.keys(LISTS).map((name) => [name, emptyList()]))),
+  account: null as string | null,
+  status: null as Row | null,
+  overview: null as Row | null,
+  positions: [] as Row[],
+  balances: [] as Row[],
+  openOrders: [] as Row[],
+  lists: Object.fromEntries(Object.keys(LISTS).map((name) => [name, emptyList()])) as Record<ListName, List>,
   /** Whether state was read at all. */
   ready: false,
   /** The event stream: `connecting` before the first frame, `away` when none comes any more. */
-  link: /** @type {"connecting" | "live" | "away"} */ ("connecting"),
+  link: "connecting" as "connecting" | "live" | "away",
   /** Browser time of the last frame. */
   heardMs: 0,
   /** Server clock minus the browser's. */
   offsetMs: 0,
-  /** @type {string | null} */ refused: null,
+  refused: null as string | null,
 });
-/** @typedef {ReturnType<typeof createModel>} Model */
+export type Model = ReturnType<typeof createModel>;
 
-/** Puts rows into a list, each once. @param {List} list @param {ListName} name @param {Row[]} rows */
-export function putRows(list, name, rows) {
+/** Puts rows into a list, each once. */
+export function putRows(list: List, name: ListName, rows: Row[]) {
   const { key, time } = LISTS[name];
   const known = new Map(list.rows.map((row) => [key(row), row]));
   for (const row of rows) known.set(key(row), { ...known.get(key(row)), ...row });
   list.rows = [...known.values()].sort((a, b) => b[time] - a[time]).slice(0, ROWS_MAX);
 }
 
-/** Puts one row into a list, cheaply when it is the newest. @param {List} list @param {ListName} name @param {Row} row */
-function putRow(list, name, row) {
+/** Puts one row into a list, cheaply when it is the newest. */
+function putRow(list: List, name: ListName, row: Row) {
   if (list.loaded === "no") return;
   const { key, time } = LISTS[name];
   const id = key(row);
@@ -110,14 +115,17 @@ function putRow(list, name, row) {
 
 const OPEN = new Set(["open", "partially_filled", "triggered"]);
 
-/**
- * One committed change. True when it altered something that can be seen.
- * @param {Model} model @param {{ type: string, account: string | null, source: string, data: Row }} change
- */
-export function applyChange(model, { type, account, source, data }) {
+export interface Change {
+  type: string;
+  account: string | null;
+  source: string;
+  data: Row;
+}
+
+/** One committed change. True when it altered something that can be seen. */
+export function applyChange(model: Model, { type, account, source, data }: Change) {
   if (account !== null && account !== model.account) return false;
-  /** @type {Row} */
-  const row = { source, ...data };
+  const row: Row = { source, ...data };
   switch (type) {
     case "fill.created":
       putRow(model.lists.fills, "fills", row);
@@ -149,21 +157,24 @@ export function applyChange(model, { type, account, source, data }) {
   }
 }
 
-/** @param {Row[]} positions */
-const bySize = (positions) => positions.sort((a, b) => Number(b.position_value) - Number(a.position_value));
+const bySize = (positions: Row[]) =>
+  positions.sort((a, b) => Number(b.position_value) - Number(a.position_value));
 
-/** Server time now. @param {Model} model */
-export const serverNow = (model) => Date.now() + model.offsetMs;
+/** Server time now. */
+export const serverNow = (model: Model) => Date.now() + model.offsetMs;
 
-/** The followed account that is looked at, as the status has it. @param {Model} model @returns {Row | null} */
-export const accountStatus = (model) =>
-  model.status?.accounts.find((/** @type {Row} */ { address }) => address === model.account) ?? null;
+/** The followed account that is looked at, as the status has it. */
+export const accountStatus = (model: Model): Row | null =>
+  model.status?.accounts.find(({ address }: Row) => address === model.account) ?? null;
 
 /**
  * How fresh what is shown is, by the bounds that the server gives for the way the account is followed, and since when not. `asOfMs` is the time up to which it is true.
- * @param {Model} model @returns {{ word: "live" | "delayed" | "stale" | "down" | "away" | "waiting", ageMs: number | null, asOfMs: number | null }}
  */
-export function freshness(model) {
+export function freshness(model: Model): {
+  word: "live" | "delayed" | "stale" | "down" | "away" | "waiting";
+  ageMs: number | null;
+  asOfMs: number | null;
+} {
   const account = accountStatus(model);
   const asOfMs = account?.last_data_ms ?? model.overview?.as_of_ms ?? null;
   const ageMs = asOfMs === null ? null : serverNow(model) - asOfMs;

@@ -1,8 +1,7 @@
 /** What the reader chose, kept in the browser. Guarantees: a browser that keeps nothing still works. */
 import { useState } from "preact/hooks";
 
-/** @param {string} key */
-export function read(key) {
+export function read(key: string) {
   try {
     const text = localStorage.getItem(`hlsync.${key}`);
     return text === null ? null : JSON.parse(text);
@@ -11,8 +10,7 @@ export function read(key) {
   }
 }
 
-/** @param {string} key @param {unknown} value */
-export function write(key, value) {
+export function write(key: string, value: unknown) {
   try {
     localStorage.setItem(`hlsync.${key}`, JSON.stringify(value));
   } catch {
@@ -20,9 +18,9 @@ export function write(key, value) {
   }
 }
 
-/** `useState` that outlives the page. @template T @param {string} key @param {T} fallback @returns {[T, (value: T) => void]} */
-export function remembered(key, fallback) {
-  const [value, set] = useState(/** @returns {T} */ () => read(key) ?? fallback);
+/** `useState` that outlives the page. */
+export function remembered<T>(key: string, fallback: T): [T, (value: T) => void] {
+  const [value, set] = useState((): T => read(key) ?? fallback);
   return [
     value,
     (next) => {

@@ -1,0 +1,469 @@
+/**
+ * Charts as SVG: lines over time and candles. Guarantees: colors come from the style sheet, so that both themes fit; each
+ * chart says in words what it shows; the value under the pointer (or chosen with the arrow keys) is written out exactly.
+ * Floats are for pixels only: what is written is the text of the row.
+ */
+import type { ComponentChildren, RefObject } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { NOTHING, stamp } from "./format.ts";
+
+const PAD = { top: 12, bottom: 22, left: 8 };
+/** Least room for the words at the right of a chart, and what stands around them. */
+const AXIS_PX = 46;
+const AXIS_GAP_PX = 14;
+/** Less than this for the drawing itself makes no sense. */
+const PLOT_PX = 40;
+
+let ruler: CanvasRenderingContext2D | null = null;
+/** Room that the widest of these texts needs beside a chart. */
+function axisRoom(texts: string[]) {
+  ruler ??= document.createElement("canvas").getContext("2d");
+  if (ruler) ruler.font = `11px ${getComputedStyle(document.body).fontFamily}`;
+  const widest = Math.max(...texts.map((text) => ruler?.measureText(text).width ?? text.length * 6.5));
+  return Math.ceil(Math.max(AXIS_PX, widest + AXIS_GAP_PX));
+}
+
+/** What the arrow keys choose: one before, one after, none. */
+function stepped({ key }: KeyboardEvent, at: number | null, count: number) {
+  const by = { ArrowLeft: -1, ArrowRight: 1 }[key];
+  if (by) return Math.max(0, Math.min(count - 1, (at ?? count - 1) + by));
+  return key === "Escape" ? null : at;
+}
+
+/** Size of what is inside an element, as it changes. */
+function useSize(): [RefObject<HTMLDivElement | null>, number, number] {
+  const ref = useRef(null as HTMLDivElement | null);
+  const [size, setSize] = useState([0, 0]);
+  useEffect(() => {
+    const element = ref.current;
+    if (!element) return;
+    const watcher = new ResizeObserver(([entry]) =>
+      setSize([Math.floor(entry.contentRect.width), Math.floor(entry.contentRect.height)]),
+    );
+    watcher.observe(element);
+    return () => watcher.disconnect();
+  }, []);
+  return [ref, size[0], size[1]];
+}
+
+/** Round numbers that cut a span into about `count` parts. */
+export function ticks(low: number, high: number, count: number) {
+  const rough = (high - low) / count || 1;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 2.5, 5, 10].map((part) => part * power).find((part) => part >= rough) ?? rough;
+  const all = [];
+  for (let at = Math.ceil(low / step) * step; at <= high + step * 1e-9; at += step) all.push(at);
+  return { all, places: Math.max(0, -Math.floor(Math.log10(step) + 1e-9) + (step / power === 2.5 ? 1 : 0)) };
+}
+
+const TIME_STEPS = [
+  60, 300, 900, 1800, 3600, 7200, 14400, 43200, 86400, 172800, 604800, 2592000, 7776000,
+].map((s) => s * 1000);
+
+function timeTicks(from: number, to: number, count: number) {
+  const step = TIME_STEPS.find((part) => (to - from) / part <= count) ?? TIME_STEPS[TIME_STEPS.length - 1];
+  const all = [];
+  for (let at = Math.ceil(from / step) * step; at <= to; at += step) all.push(at);
+  const text = (ms: number) => new Date(ms).toISOString().slice(...(step >= 86_400_000 ? [5, 10] : [11, 16]));
+  return { all, text };
+}
+
+export const axisText = (value: number, places: number) =>
+  // What rounds to nothing has no sign.
+  (Number(value.toFixed(Math.min(places, 8))) || 0).toLocaleString("en-US", {
+    minimumFractionDigits: Math.min(places, 8),
+    maximumFractionDigits: Math.min(places, 8),
+  });
+
+export interface Point {
+  /** Unix ms. */
+  x: number;
+  y: number;
+
+  /** The exact value. */
+  text: string;
+}
+
+export function LineChart({
+  label,
+  points,
+  height = 220,
+  tone = "line",
+  fromZero = false,
+  marks = [],
+  since = null,
+}: {
+  /** What it shows, in words. */
+  label: string;
+
+  /** Ascending. */
+  points: Point[];
+  height?: number;
+
+  /** Class of the line. */
+  tone?: string;
+
+  /** Fill the area from zero. */
+  fromZero?: boolean;
+
+  /** Deposits and withdrawals. */
+  marks?: { x: number; text: string; up: boolean }[];
+  since?: { x: number; text: string } | null;
+}) {
+  const [box, width] = useSize();
+  const [at, setAt] = useState(null as number | null);
+  const usable = width > 0 && points.length > 1;
+  const chart = usable ? lineGeometry(points, width, height, fromZero, since) : null;
+  const chosen = at === null ? null : points[Math.min(at, points.length - 1)];
+  const find = (event: PointerEvent) => {
+    if (!chart) return;
+    const left = (event.currentTarget as Element).getBoundingClientRect().left;
+    const x = chart.timeAt(event.clientX - left);
+    const index = points.findIndex((point) => point.x >= x);
+    setAt(
+      index === -1
+        ? points.length - 1
+        : index > 0 && x - points[index - 1].x < points[index].x - x
+          ? index - 1
+          : index,
+    );
+  };
+  return (
+    <div class="chart" ref={box} style={{ height: `${height}px` }}>
+      {chart === null ? (
+        <p class="empty">{width > 0 ? "Not enough yet: a point a minute is kept" : ""}</p>
+      ) : (
+        <svg
+          width={width}
+          height={height}
+          role="img"
+          aria-label={`${label}: from ${points[0].text} to ${points[points.length - 1].text}`}
+          tabIndex={0}
+          onPointerMove={find}
+          onPointerLeave={() => setAt(null)}
+          onKeyDown={(event: KeyboardEvent) => setAt(stepped(event, at, points.length))}
+          onBlur={() => setAt(null)}
+        >
+          {chart.grid}
+          <path class={`area ${tone}`} d={chart.area} />
+          <path class={`stroke ${tone}`} d={chart.line} />
+          {since ? (
+            <g class="since">
+              <line x1={chart.x(since.x)} x2={chart.x(since.x)} y1={PAD.top} y2={height - PAD.bottom} />
+              <text x={chart.x(since.x) + 4} y={PAD.top + 8}>
+                {since.text}
+              </text>
+            </g>
+          ) : null}
+          {marks
+            .filter(({ x }) => x >= chart.from && x <= chart.to)
+            .map(({ x, text, up }) => (
+              <g class={`mark ${up ? "up" : "down"}`}>
+                <title>{text}</title>
+                <path d={triangle(chart.x(x), height - PAD.bottom - 6, up)} />
+              </g>
+            ))}
+          {chosen ? crosshair(chart.x(chosen.x), chart.y(chosen.y), height, chart.end) : null}
+        </svg>
+      )}
+      {chosen ? (
+        <p class="reading" role="status">
+          <strong>{chosen.text}</strong>
+          {` ${stamp(chosen.x)} UTC`}
+        </p>
+      ) : null}
+    </div>
+  );
+}
+
+const crosshair = (x: number, y: number, height: number, end: number) => (
+  <g class="crosshair">
+    <line x1={x} x2={x} y1={PAD.top} y2={height - PAD.bottom} />
+    <line x1={PAD.left} x2={end} y1={y} y2={y} />
+    <circle cx={x} cy={y} r={3.5} />
+  </g>
+);
+
+const triangle = (x: number, y: number, up: boolean) =>
+  up ? `M${x - 4},${y + 4}h8l-4,-7z` : `M${x - 4},${y - 3}h8l-4,7z`;
+
+function lineGeometry(
+  points: Point[],
+  width: number,
+  height: number,
+  fromZero: boolean,
+  since: { x: number } | null,
+) {
+  const values = points.map(({ y }) => y);
+  let low = Math.min(...values, ...(fromZero ? [0] : []));
+  let high = Math.max(...values, ...(fromZero ? [0] : []));
+  const room = (high - low) * 0.08 || Math.abs(high) * 0.001 || 1;
+  if (!fromZero || low < 0) low -= room;
+  if (!fromZero || high > 0) high += room;
+  const from = Math.min(points[0].x, since?.x ?? points[0].x);
+  const to = points[points.length - 1].x;
+  const axis = valueTicks(low, high, height);
+  const end = Math.max(PAD.left + PLOT_PX, width - axisRoom(axis.map(({ text }) => text)));
+  const x = (ms: number) => PAD.left + ((ms - from) / (to - from || 1)) * (end - PAD.left);
+  const y = (value: number) => PAD.top + (1 - (value - low) / (high - low)) * (height - PAD.top - PAD.bottom);
+  const line = points
+    .map((point, index) => `${index === 0 ? "M" : "L"}${x(point.x).toFixed(1)},${y(point.y).toFixed(1)}`)
+    .join("");
+  const base = fromZero ? y(0) : height - PAD.bottom;
+  const area = `${line}L${x(to).toFixed(1)},${base}L${x(points[0].x).toFixed(1)},${base}Z`;
+  const timeAt = (px: number) => from + ((px - PAD.left) / (end - PAD.left)) * (to - from);
+  return {
+    x,
+    y,
+    line,
+    area,
+    from,
+    to,
+    end,
+    timeAt,
+    grid: gridLines({ values: axis, from, to, x, y, end, width, height }),
+  };
+}
+
+/** Values that get a line, and what is written at it. */
+function valueTicks(low: number, high: number, height: number) {
+  const { all, places } = ticks(low, high, Math.max(2, Math.floor(height / 55)));
+  return all.map((value) => ({ value, text: axisText(value, places) }));
+}
+
+function gridLines({
+  values,
+  from,
+  to,
+  x,
+  y,
+  end,
+  width,
+  height,
+}: {
+  values: { value: number; text: string }[];
+  from: number;
+  to: number;
+  end: number;
+  width: number;
+  height: number;
+  x(ms: number): number;
+  y(value: number): number;
+}) {
+  const times = timeTicks(from, to, Math.max(2, Math.floor(width / 90)));
+  return [
+    ...values.map(({ value, text }) => (
+      <g class="grid" key={`v${value}`}>
+        <line x1={PAD.left} x2={end} y1={y(value)} y2={y(value)} />
+        <text x={end + 8} y={y(value) + 4}>
+          {text}
+        </text>
+      </g>
+    )),
+    ...times.all
+      .filter((time) => x(time) > 18)
+      .map((time) => (
+        <text class="axis" key={`t${time}`} x={x(time)} y={height - 6} text-anchor="middle">
+          {times.text(time)}
+        </text>
+      )),
+  ];
+}
+
+/** A price that matters, as number and as text. */
+export type Level = { at: number; words: string; price: string; tone: string };
+
+export function CandleChart({
+  coin,
+  candles,
+  fills,
+  levels,
+}: {
+  coin: string;
+
+  /** time, open, high, low, close, volume; ascending. */
+  candles: [number, string, string, string, string, string][];
+  fills: { x: number; price: number; up: boolean; text: string }[];
+
+  /** Entry and liquidation. */
+  levels: Level[];
+}) {
+  const [box, width, height] = useSize();
+  const [at, setAt] = useState(null as number | null);
+  if (width === 0 || candles.length < 2)
+    return (
+      <div class="chart fills" ref={box}>
+        {width > 0 ? <p class="empty">No candles</p> : null}
+      </div>
+    );
+  const priceWidth = axisRoom([
+    candles[0][2],
+    ...levels.flatMap(({ words, price }) => [words, `${price} ↑`]),
+  ]);
+  const end = Math.max(PAD.left + PLOT_PX, width - priceWidth);
+  const slot = Math.max(5, (end - PAD.left) / candles.length);
+  const body = Math.min(26, slot * 0.62);
+  // The distance of two is the length of one.
+  const seen = candles.slice(-Math.max(2, Math.floor((end - PAD.left) / slot)));
+  const step = seen[1][0] - seen[0][0];
+  const from = seen[0][0];
+  const to = seen[seen.length - 1][0] + step;
+  let low = Math.min(...seen.map((candle) => Number(candle[3])));
+  let high = Math.max(...seen.map((candle) => Number(candle[2])));
+  // A level far away would flatten the candles: it is named at the edge instead.
+  const room = (high - low) * 0.1 || high * 0.001;
+  low -= room;
+  high += room;
+  const x = (ms: number) => PAD.left + ((ms - from) / (to - from)) * (end - PAD.left);
+  const y = (price: number) => PAD.top + (1 - (price - low) / (high - low)) * (height - PAD.top - PAD.bottom);
+  const chosen = at === null ? null : seen[Math.min(at, seen.length - 1)];
+  const find = (event: PointerEvent) => {
+    const left = (event.currentTarget as Element).getBoundingClientRect().left;
+    const index = Math.floor(((event.clientX - left - PAD.left) / (end - PAD.left)) * seen.length);
+    setAt(index >= 0 && index < seen.length ? index : null);
+  };
+  const tags = levels.map((level) => levelTag(level, low, high, y, height));
+  const isCovered = (value: number) =>
+    tags.some(({ top }) => y(value) > top - 8 && y(value) < top + TAG_PX + 8);
+  const values = valueTicks(low, high, height).map(({ value, text }) => ({
+    value,
+    text: isCovered(value) ? "" : text,
+  }));
+  const last = seen[seen.length - 1];
+  return (
+    <div class="chart fills" ref={box}>
+      <svg
+        width={width}
+        height={height}
+        role="img"
+        tabIndex={0}
+        onPointerMove={find}
+        onPointerLeave={() => setAt(null)}
+        onBlur={() => setAt(null)}
+        onKeyDown={(event: KeyboardEvent) => setAt(stepped(event, at, seen.length))}
+        aria-label={`${coin}: ${seen.length} candles, last close ${last[4]}, ${fills.length} fills marked`}
+      >
+        {gridLines({ values, from, to, x, y, end, width, height })}
+        {seen.map(([time, open, top, bottom, close]) =>
+          candleShape(x(time + step / 2), body, y, Number(open), Number(top), Number(bottom), Number(close)),
+        )}
+        {tags.map((tag) => levelLine(tag, end))}
+        {fills
+          .filter((fill) => fill.x >= from && fill.x < to)
+          .map((fill) => (
+            <g class={`mark ${fill.up ? "up" : "down"}`}>
+              <title>{fill.text}</title>
+              <path
+                d={triangle(
+                  x(fill.x),
+                  y(Math.max(low, Math.min(high, fill.price))) + (fill.up ? 7 : -7),
+                  fill.up,
+                )}
+              />
+            </g>
+          ))}
+        {chosen ? crosshair(x(chosen[0] + step / 2), y(Number(chosen[4])), height, end) : null}
+      </svg>
+      {chosen ? (
+        <p class="reading" role="status">
+          {`O ${chosen[1]} H ${chosen[2]} L ${chosen[3]} C `}
+          <strong>{chosen[4]}</strong>
+          {` ${stamp(chosen[0])} UTC`}
+        </p>
+      ) : null}
+    </div>
+  );
+}
+
+/** Up is hollow, down is filled: the shape says it, not only the color. */
+function candleShape(
+  x: number,
+  body: number,
+  y: (price: number) => number,
+  open: number,
+  top: number,
+  bottom: number,
+  close: number,
+) {
+  const isUp = close >= open;
+  const upper = y(Math.max(open, close));
+  const tall = Math.max(1, Math.abs(y(open) - y(close)));
+  return (
+    <g class={`candle ${isUp ? "up" : "down"}`}>
+      <line x1={x} x2={x} y1={y(top)} y2={upper} />
+      <line x1={x} x2={x} y1={upper + tall} y2={y(bottom)} />
+      <rect x={x - body / 2} y={upper} width={body} height={tall} />
+    </g>
+  );
+}
+
+/** Height of what is written at a level. */
+const TAG_PX = 30;
+
+/**
+ * Where a level is written: among the prices of the axis, where no candle is; at the edge when it lies beyond.
+ */
+function levelTag(
+  { at, words, price, tone }: Level,
+  low: number,
+  high: number,
+  y: (price: number) => number,
+  height: number,
+) {
+  const beyond = at > high ? " ↑" : at < low ? " ↓" : "";
+  const line = beyond === "" ? y(at) : at > high ? PAD.top : height - PAD.bottom;
+  const top = Math.max(0, Math.min(height - TAG_PX, line - TAG_PX / 2));
+  return { line: beyond === "" ? line : null, top, words, text: `${price}${beyond}`, tone };
+}
+
+function levelLine({ line, top, words, text, tone }: ReturnType<typeof levelTag>, end: number) {
+  return (
+    <g class={`level ${tone}`}>
+      {line === null ? null : <line x1={PAD.left} x2={end} y1={line} y2={line} />}
+      <text>
+        <tspan x={end + 8} y={top + 12}>{`${words} `}</tspan>
+        <tspan x={end + 8} y={top + 25}>
+          {text}
+        </tspan>
+      </text>
+    </g>
+  );
+}
+
+/** Rows of labelled bars around zero. */
+export function Bars({
+  label,
+  rows,
+}: {
+  label: string;
+  rows: { key: string; name: ComponentChildren; value: number; text: string; note?: string; tone?: string }[];
+}) {
+  if (rows.length === 0) return <p class="empty">Nothing yet</p>;
+  const most = Math.max(...rows.map(({ value }) => Math.abs(value)), 1e-12);
+  const hasBelow = rows.some(({ value }) => value < 0);
+  const hasAbove = rows.some(({ value }) => value >= 0);
+  const zero = hasBelow && hasAbove ? 50 : hasBelow ? 100 : 0;
+  const full = hasBelow && hasAbove ? 50 : 100;
+  return (
+    <ul class="bars" aria-label={label}>
+      {rows.map(({ key, name, value, text, note, tone }) => {
+        const part = (Math.abs(value) / most) * full;
+        return (
+          <li key={key} title={note}>
+            <span class="bar-name">{name}</span>
+            <span class="bar-track" aria-hidden="true">
+              <span
+                class={`bar ${tone ?? (value < 0 ? "down" : "up")}`}
+                style={{
+                  left: `${value < 0 ? zero - part : zero}%`,
+                  width: `${Math.max(part, value === 0 ? 0 : 0.6)}%`,
+                }}
+              />
+            </span>
+            <span class="bar-value">{text || NOTHING}</span>
+          </li>
+        );
+      })}
+    </ul>
+  );
+}

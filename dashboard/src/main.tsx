@@ -1,0 +1,374 @@
+/** The page: header, status strip, tabs, and the view that the address names. */
+
+import { render } from "preact";
+import { useEffect, useMemo, useReducer, useState } from "preact/hooks";
+import { connect } from "./connection.ts";
+import { clock, counted } from "./format.ts";
+import { canGrow, createModel, freshness, LISTS, type ListName, type Row } from "./model.ts";
+import { Overview, positionKey } from "./overview.tsx";
+import { read, remembered } from "./settings.ts";
+import { Strip } from "./strip.tsx";
+import { SyncPage } from "./sync.tsx";
+import { type Column, DataTable } from "./table.tsx";
+import * as columns from "./tables.tsx";
+
+const model = createModel();
+
+const TABS: Record<string, string> = {
+  overview: "Overview",
+  positions: "Positions",
+  orders: "Open Orders",
+  fills: "Fills",
+  orderHistory: "Order History",
+  funding: "Funding",
+  ledger: "Ledger",
+  balances: "Balances",
+  alerts: "Alerts",
+  deliveries: "Webhooks",
+  sync: "Sync",
+};
+
+/** Tables of what is now, by tab. */
+const NOW_TABLES: Record<
+  string,
+  { rows(): Row[]; columns: Column[]; rowKey(row: Row): string; empty: string }
+> = {
+  positions: {
+    rows: () => model.positions,
+    columns: columns.POSITIONS,
+    rowKey: positionKey,
+    empty: "No open position",
+  },
+  orders: {
+    rows: () => model.openOrders,
+    columns: columns.OPEN_ORDERS,
+    rowKey: (row: Row) => String(row.order_id),
+    empty: "No open order",
+  },
+  balances: {
+    rows: () => model.balances,
+    columns: columns.BALANCES,
+    rowKey: (row: Row) => row.coin,
+    empty: "No spot balance",
+  },
+};
+
+/** Tables of histories, by tab. */
+const HISTORY_TABLES: Partial<Record<string, { columns: Column[]; empty: string }>> = {
+  fills: { columns: columns.FILLS, empty: "No fill yet" },
+  orderHistory: { columns: columns.ORDER_HISTORY, empty: "No order ended yet" },
+  funding: { columns: columns.FUNDING, empty: "No funding payment yet" },
+  ledger: { columns: columns.LEDGER, empty: "No deposit, withdrawal or transfer yet" },
+  alerts: { columns: columns.ALERTS, empty: "No alert yet" },
+  deliveries: { columns: columns.DELIVERIES, empty: "No webhook delivery yet" },
+};
+
+let scheduled = false;
+let redraw: () => void = () => {};
+/** Draws at most once per frame, however many changes come. */
+function changed() {
+  if (scheduled) return;
+  scheduled = true;
+  const draw = () => {
+    scheduled = false;
+    redraw();
+  };
+  if (document.visibilityState === "visible") requestAnimationFrame(draw);
+  else setTimeout(draw, 250);
+}
+const connection = connect(model, changed);
+
+/** `#fills?day=2026-10-05` → tab and parameters. */
+function route() {
+  const [tab, query] = location.hash.slice(1).split("?");
+  return { tab: tab in TABS ? tab : "overview", query: new URLSearchParams(query ?? "") };
+}
+
+function App() {
+  const [, draw] = useReducer((count: number) => count + 1, 0);
+  const [{ tab, query }, setRoute] = useState(route);
+  const [theme, setTheme] = remembered("theme", "auto" as "auto" | "light" | "dark");
+  const [help, setHelp] = useState(false);
+  redraw = () => draw(undefined);
+  useEffect(() => {
+    const follow = () => setRoute(route());
+    window.addEventListener("hashchange", follow);
+    return () => window.removeEventListener("hashchange", follow);
+  }, []);
+  useEffect(() => applyTheme(theme), [theme]);
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) =>
+      keyPressed(event, { toggleHelp: () => setHelp((shown) => !shown), closeHelp: () => setHelp(false) });
+    window.addEventListener("keydown", onKey);
+    return () => window.removeEventListener("keydown", onKey);
+  }, []);
+  useEffect(() => {
+    document.querySelector(".tabs [aria-current]")?.scrollIntoView({ inline: "nearest", block: "nearest" });
+  }, [tab]);
+  const { word, asOfMs } = freshness(model);
+  const isOld = ["stale", "down", "away"].includes(word);
+  useEffect(() => {
+    document.title = `${isOld ? `(${word}) ` : ""}${TABS[tab]} · hlsync`;
+  }, [tab, word]);
+  if (model.refused) return <Refusal text={model.refused} />;
+  return (
+    <div class={`app${isOld ? " old" : ""}`} data-freshness={word} data-ready={String(model.ready)}>
+      <header class="top">
+        <a class="brand" href="#overview">
+          hlsync
+        </a>
+        <Accounts />
+        <span class="spring" />
+        <button type="button" class="button quiet" onClick={() => setHelp(true)} aria-label="Keys">
+          ?
+        </button>
+        <button
+          type="button"
+          class="button quiet"
+          onClick={() => setTheme(nextTheme(theme))}
+          aria-label={`Use the ${nextTheme(theme) === "auto" ? "system's" : nextTheme(theme)} theme`}
+          title={`Theme: ${theme === "auto" ? "as the system" : theme}`}
+        >
+          {THEME_MARKS[theme]}
+        </button>
+      </header>
+      <Strip model={model} />
+      <nav class="tabs" aria-label="Views">
+        {Object.entries(TABS).map(([name, title]) => tabLink(name, title, name === tab))}
+      </nav>
+      {isOld ? (
+        <p
+          class="old-note"
+          role="alert"
+        >{`▲ ${OLD_WORDS[word] ?? ""} What is shown is as of ${clock(asOfMs)} UTC.`}</p>
+      ) : null}
+      <main class={`view view-${tab}`}>{model.ready ? view(tab, query) : <p class="empty">Reading…</p>}</main>
+      {help ? <Help close={() => setHelp(false)} /> : null}
+    </div>
+  );
+}
+
+const OLD_WORDS: Record<string, string> = {
+  stale: "The venue has gone silent.",
+  down: "The line to the venue is down; hlsync is reconnecting.",
+  away: "hlsync does not answer; this page is trying again.",
+};
+
+function tabLink(name: string, title: string, isCurrent: boolean) {
+  const count =
+    name === "positions" ? model.positions.length : name === "orders" ? model.openOrders.length : 0;
+  return (
+    <a
+      key={name}
+      href={`#${name}`}
+      aria-current={isCurrent ? "page" : undefined}
+      aria-label={count > 0 ? `${title}, ${count}` : undefined}
+    >
+      {title}
+      {count > 0 ? <span class="badge">{String(count)}</span> : null}
+    </a>
+  );
+}
+
+function view(tab: string, query: URLSearchParams) {
+  const load = (name: ListName) => void connection.load(name);
+  if (tab === "overview") return <Overview model={model} load={load} />;
+  if (tab === "sync") return <SyncPage model={model} load={load} />;
+  const current = NOW_TABLES[tab];
+  if (current) {
+    const rows = current.rows();
+    return (
+      <DataTable key={tab} name={tab} title={TABS[tab]} {...current} rows={rows} fits={rows.length < 30} />
+    );
+  }
+  return <History key={tab} tab={tab as ListName} day={query.get("day")} />;
+}
+
+const DELIVERIES_MS = 5_000;
+
+function History({ tab, day }: { tab: ListName; day: string | null }) {
+  useEffect(() => void connection.load(tab));
+  useEffect(() => {
+    if (tab !== "deliveries") return;
+    // An attempt to deliver is no change of the account: no event tells of it.
+    const timer = setInterval(() => void connection.refresh(tab), DELIVERIES_MS);
+    return () => clearInterval(timer);
+  }, [tab]);
+  const list = model.lists[tab];
+  const table = HISTORY_TABLES[tab];
+  const { key, time } = LISTS[tab];
+  const rows = useMemo(
+    () =>
+      day === null ? list.rows : list.rows.filter((row) => new Date(row[time]).toISOString().startsWith(day)),
+    [list.rows, day],
+  );
+  // The day that was asked for may lie behind what was read.
+  const reachesDay = day === null || (list.rows.at(-1)?.[time] ?? 0) < Date.parse(day);
+  useEffect(() => {
+    if (!reachesDay && canGrow(list)) void connection.more(tab);
+  }, [list.rows.length, reachesDay]);
+  if (!table) return null;
+  return (
+    <DataTable
+      name={tab}
+      title={TABS[tab]}
+      rows={rows}
+      columns={table.columns}
+      rowKey={key}
+      empty={list.loaded === "yes" ? table.empty : "Reading…"}
+      older={{
+        more: canGrow(list) && (day === null || !reachesDay),
+        kept: list.more && (day === null || !reachesDay) ? list.rows.length : null,
+        total: list.total,
+        load: () => connection.more(tab),
+        // A day is read to its end without being asked.
+        all: day === null ? () => connection.all(tab) : null,
+        error: list.error,
+      }}
+      extra={
+        tab === "alerts" ? (
+          <span class="note">{alertingWords()}</span>
+        ) : day === null ? null : (
+          <a class="button" href={`#${tab}`} title="Show all days">{`${day} ✕`}</a>
+        )
+      }
+    />
+  );
+}
+
+/** Whether anything is watched, and whether anybody would be told. */
+function alertingWords() {
+  const { rules, channels } = model.status?.alerting ?? {};
+  if (rules === undefined) return "";
+  if (rules === 0) return "every rule is off";
+  const watched = `${counted(rules, "rule")} watched`;
+  return channels === 0
+    ? `${watched}, no channel: alerts are shown here only (--alert-to)`
+    : `${watched}, ${counted(channels, "channel")} told`;
+}
+
+function Accounts() {
+  const accounts = model.status?.accounts ?? [];
+  if (accounts.length === 0) return null;
+  const name = ({ alias, address }: Row) =>
+    `${alias ? `${alias} · ` : ""}${address.slice(0, 6)}…${address.slice(-4)}`;
+  if (accounts.length === 1)
+    return (
+      <span class="account" title={accounts[0].address}>
+        {name(accounts[0])}
+      </span>
+    );
+  return (
+    <select
+      class="account"
+      aria-label="Account"
+      value={model.account ?? ""}
+      onChange={(event) => connection.choose(event.currentTarget.value)}
+    >
+      {accounts.map((account: Row) => (
+        <option key={account.address} value={account.address}>
+          {name(account)}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+const Refusal = ({ text }: { text: string }) => (
+  <main class="refusal">
+    <h1>hlsync</h1>
+    <p>{text}</p>
+    <p>hlsync printed the address with its token when it started.</p>
+    <p>
+      <a class="button" href="/">
+        Enter the token
+      </a>
+    </p>
+  </main>
+);
+
+/** One for each view, as they lie on the keyboard. */
+const VIEW_KEYS = [..."1234567890-"];
+
+const KEYS = [
+  ["/", "filter the table"],
+  ["1 … 9, 0, -", "go to a view, in the order of their tabs"],
+  ["[ ]", "view before, view after"],
+  ["d", "theme: light, dark, the system's"],
+  ["← →", "read a chart, when it has the focus"],
+  ["Esc", "clear the filter, close this"],
+  ["?", "this list"],
+];
+
+function Help({ close }: { close(): void }) {
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes a dialog by itself
+    <dialog
+      class="help"
+      aria-label="Keys"
+      ref={(dialog: HTMLDialogElement | null) => {
+        if (dialog && !dialog.open) dialog.showModal();
+      }}
+      onClose={close}
+      onClick={close}
+    >
+      <dl class="facts">
+        {KEYS.map(([key, what]) => [
+          <dt>
+            <kbd>{key}</kbd>
+          </dt>,
+          <dd>{what}</dd>,
+        ])}
+      </dl>
+    </dialog>
+  );
+}
+
+function keyPressed(
+  event: KeyboardEvent,
+  { toggleHelp, closeHelp }: { toggleHelp(): void; closeHelp(): void },
+) {
+  const target = event.target as HTMLElement;
+  if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName))
+    return;
+  const names = Object.keys(TABS);
+  const at = names.indexOf(route().tab);
+  const go = (index: number) => {
+    location.hash = names[(index + names.length) % names.length];
+  };
+  if (event.key === "/") {
+    event.preventDefault();
+    (document.querySelector(".filter") as HTMLElement | null)?.focus();
+  } else if (event.key === "?") toggleHelp();
+  else if (event.key === "Escape") closeHelp();
+  else if (event.key === "[") go(at - 1);
+  else if (event.key === "]") go(at + 1);
+  else if (event.key === "d")
+    (document.querySelector("[aria-label^='Use the']") as HTMLElement | null)?.click();
+  else if (VIEW_KEYS.includes(event.key)) go(VIEW_KEYS.indexOf(event.key));
+}
+
+const isDark = (theme: string) =>
+  theme === "auto" ? matchMedia("(prefers-color-scheme: dark)").matches : theme === "dark";
+
+export type Theme = "auto" | "light" | "dark";
+
+const THEME_MARKS = { auto: "◐", light: "☀", dark: "☾" };
+
+/** From the system's to the other one, to the same one held fast, and back. */
+function nextTheme(theme: Theme): Theme {
+  const own = isDark("auto") ? "dark" : "light";
+  if (theme === "auto") return own === "dark" ? "light" : "dark";
+  return theme === own ? "auto" : own;
+}
+
+function applyTheme(theme: string) {
+  if (theme === "auto") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = theme;
+}
+
+applyTheme(read("theme") ?? "auto");
+const root = document.getElementById("app") as HTMLElement;
+// What stands there until this runs would stay beside the page.
+root.replaceChildren();
+render(<App />, root);

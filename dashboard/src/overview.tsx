@@ -1,0 +1,465 @@
+/** The overview: what the account is worth, how safe it is, and what it made. */
+
+import type { ComponentChildren } from "preact";
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { Calendar } from "./calendar.tsx";
+import { Bars, CandleChart, LineChart } from "./charts.tsx";
+import { addDay, daysWith, largest, pnlTotals } from "./day.ts";
+import { isDecimal, negate, sum, toNumber } from "./decimal.ts";
+import { useAnswer } from "./fetching.ts";
+import { clock, counted, direction, exact, NOTHING, percent, signed, stamp, usd } from "./format.ts";
+import type { Model, Row } from "./model.ts";
+import { serverNow } from "./model.ts";
+import { remembered } from "./settings.ts";
+import { DataTable } from "./table.tsx";
+import { POSITIONS } from "./tables.tsx";
+
+const HEALTH: Record<string, { icon: string; tone: string }> = {
+  excellent: { icon: "●", tone: "good" },
+  good: { icon: "●", tone: "good" },
+  fair: { icon: "◐", tone: "warn" },
+  poor: { icon: "▲", tone: "warn" },
+  critical: { icon: "▲", tone: "bad" },
+  liquidatable: { icon: "✕", tone: "bad" },
+  unknown: { icon: "○", tone: "" },
+};
+
+export function Overview({ model, load }: { model: Model; load(name: "fills"): void }) {
+  return (
+    <div class="overview">
+      <Tiles model={model} />
+      <div class="columns">
+        <div class="column">
+          <EquityPanel model={model} />
+          <MarketPanel model={model} load={load} />
+        </div>
+        <div class="column">
+          <PnlPanel model={model} />
+          <ExposurePanel model={model} />
+          <CalendarPanel model={model} />
+        </div>
+      </div>
+      <DataTable
+        name="positions"
+        title="Positions"
+        rows={model.positions}
+        columns={POSITIONS}
+        rowKey={positionKey}
+        fits
+        empty="No open position"
+      />
+    </div>
+  );
+}
+
+export const positionKey = ({ dex, coin }: Row) => `${dex} ${coin}`;
+
+function Tiles({ model }: { model: Model }) {
+  const o = model.overview ?? {};
+  // The positions of the table below, added up: a sum beside its parts must be of the same moment.
+  const { gross, net, unrealized } = exposure(model.positions);
+  const health = HEALTH[o.health_status] ?? HEALTH.unknown;
+  return (
+    <dl class="tiles">
+      {tile(
+        "equity",
+        "Equity",
+        isDecimal(o.account_value) ? usd(o.account_value) : NOTHING,
+        [
+          <span class="together" title={o.net_worth_reason ?? ""}>
+            {"net worth "}
+            <span data-value="net_worth">{isDecimal(o.net_worth) ? usd(o.net_worth) : "unknown"}</span>
+          </span>,
+          ` as of ${clock(o.as_of_ms)} UTC`,
+        ],
+        { hero: true },
+      )}
+      {tile(
+        "health",
+        "Health",
+        [
+          <span class={health.tone} aria-hidden="true">{`${health.icon} `}</span>,
+          o.health_score === null || o.health_score === undefined ? "" : <span>{`${o.health_score} `}</span>,
+          <span class={`word ${health.tone}`}>{o.health_status ?? NOTHING}</span>,
+        ],
+        o.health_reason ?? "",
+        { wide: true },
+      )}
+      {tile(
+        "unrealized",
+        "Unrealized PnL",
+        <span class={direction(unrealized)}>{signed(unrealized)}</span>,
+        counted(model.positions.length, "position"),
+      )}
+      {tile("day_net", "Net PnL today", <span class={direction(o.day_net)}>{signed(o.day_net)}</span>, [
+        "gross ",
+        signed(o.day_gross),
+        o.day_unpriced_fees > 0 ? ` · ${counted(o.day_unpriced_fees, "fee")} not priced` : "",
+      ])}
+      {tile(
+        "day_fees",
+        "Fees today",
+        <span class={direction(isDecimal(o.day_fees) ? negate(o.day_fees) : null)}>
+          {signed(isDecimal(o.day_fees) ? negate(o.day_fees) : null)}
+        </span>,
+        o.day_fills === undefined ? "" : `${counted(o.day_fills, "fill")}, ${usd(o.day_volume, 0)} vol.`,
+      )}
+      {tile(
+        "day_funding",
+        "Funding today",
+        <span class={direction(o.day_funding)}>{signed(o.day_funding)}</span>,
+        "UTC day",
+      )}
+      {tile("exposure", "Exposure gross", usd(gross), [
+        <span class="together">
+          {"net "}
+          <span data-value="net_exposure">{signed(net)}</span>
+        </span>,
+        " ",
+        toNumber(o.account_value) > 0 ? (
+          <span class="together">{`${(toNumber(gross) / toNumber(o.account_value)).toFixed(2)}× equity`}</span>
+        ) : (
+          ""
+        ),
+      ])}
+      {tile(
+        "drawdown",
+        "Drawdown, all time",
+        isDecimal(o.drawdown_pct) ? percent(o.drawdown_pct) : NOTHING,
+        isDecimal(o.max_drawdown_pct) ? `deepest ${percent(o.max_drawdown_pct)}` : "",
+      )}
+    </dl>
+  );
+}
+
+/** Value of all positions, long less short, and what they have gained. */
+function exposure(positions: Row[]) {
+  const values = positions.map((row) => row.position_value ?? "0");
+  return {
+    gross: sum(values),
+    net: sum(positions.map((row, index) => (row.side === "short" ? negate(values[index]) : values[index]))),
+    unrealized: sum(positions.map((row) => row.unrealized_pnl ?? "0")),
+  };
+}
+
+const tile = (
+  id: string,
+  name: string,
+  value: ComponentChildren,
+  note: ComponentChildren,
+  { hero, wide }: { hero?: boolean; wide?: boolean } = {},
+) => (
+  <div class={`tile${hero ? " hero" : ""}${wide ? " wide" : ""}`} data-tile={id}>
+    <dt>{name}</dt>
+    <dd class="value">{value}</dd>
+    <dd class="note">{note}</dd>
+  </div>
+);
+
+export const Panel = ({
+  title,
+  tools,
+  children,
+}: {
+  title: string;
+  tools?: ComponentChildren;
+  children?: ComponentChildren;
+}) => (
+  <section class="panel" aria-label={title}>
+    <div class="panel-head">
+      <h2>{title}</h2>
+      <span class="spring" />
+      {tools}
+    </div>
+    {children}
+  </section>
+);
+
+export const Choice = <T extends string>({
+  label,
+  choices,
+  chosen,
+  choose,
+}: {
+  label: string;
+  choices: Record<T, string>;
+  chosen: T;
+  choose(value: T): void;
+}) => (
+  <div class="choice" role="group" aria-label={label}>
+    {(Object.entries(choices) as [T, string][]).map(([value, text]) => (
+      <button
+        type="button"
+        key={value}
+        aria-pressed={value === chosen ? "true" : "false"}
+        onClick={() => choose(value)}
+      >
+        {text}
+      </button>
+    ))}
+  </div>
+);
+
+const HOUR_MS = 3_600_000;
+export const SPANS = { hour: "1H", day: "1D", week: "1W", month: "1M", all: "All" };
+export const SPAN_MS = {
+  hour: HOUR_MS,
+  day: 24 * HOUR_MS,
+  week: 168 * HOUR_MS,
+  month: 730 * HOUR_MS,
+  all: null,
+};
+export type Span = keyof typeof SPANS;
+
+/** The start of a span, cut so that the same question is asked for a while. */
+export const spanStart = (span: Span, nowMs: number) => {
+  const ms = SPAN_MS[span];
+  return ms === null ? 0 : Math.floor((nowMs - ms) / 60_000) * 60_000;
+};
+
+function EquityPanel({ model }: { model: Model }) {
+  const [span, setSpan] = remembered("equity.span", "all" as Span);
+  const [what, setWhat] = remembered("equity.what", "equity" as "equity" | "drawdown");
+  const from = useMemo(
+    () => spanStart(span, serverNow(model)),
+    [span, Math.floor(serverNow(model) / 60_000)],
+  );
+  const { data } = useAnswer(
+    model.account && ("/api/equity" as string | null),
+    { account: model.account, from, points: 600 },
+    10_000,
+  );
+  const answer = data as Row | null;
+  const rows: Row[] = useMemo(() => withNewest(answer?.rows ?? [], model.overview), [answer, model.overview]);
+  const points = useMemo(
+    () =>
+      rows.map((row) =>
+        what === "equity"
+          ? { x: row.as_of_ms, y: toNumber(row.net_worth), text: `${usd(row.net_worth)} USD` }
+          : {
+              x: row.as_of_ms,
+              y: -toNumber(row.drawdown_pct),
+              text: isDecimal(row.drawdown_pct) ? `\u2212${percent(row.drawdown_pct, 4)}` : NOTHING,
+            },
+      ),
+    [rows, what],
+  );
+  const marks = useMemo(
+    () =>
+      (answer?.flows ?? []).map((flow: Row) => ({
+        x: flow.ledger_time_ms,
+        up: toNumber(flow.flow) >= 0,
+        text: `${flow.type} ${isDecimal(flow.flow) ? `${signed(flow.flow)} USD` : "of unknown value"}, ${stamp(flow.ledger_time_ms)} UTC`,
+      })),
+    [answer],
+  );
+  const captured = answer?.captured_since_ms;
+  return (
+    <Panel
+      title={what === "equity" ? "Net worth" : "Drawdown from the peak of all time"}
+      tools={[
+        <Choice
+          label="What"
+          choices={{ equity: "Net worth", drawdown: "Drawdown" }}
+          chosen={what}
+          choose={setWhat}
+        />,
+        <Choice label="Span" choices={SPANS} chosen={span} choose={setSpan} />,
+      ]}
+    >
+      <LineChart
+        label={what === "equity" ? "Net worth" : "Drawdown in percent, deposits taken out"}
+        points={points}
+        height={240}
+        tone={what === "equity" ? "line" : "loss"}
+        fromZero={what === "drawdown"}
+        marks={what === "equity" ? marks : []}
+        since={captured && from <= captured ? { x: captured, text: "captured since here" } : null}
+      />
+    </Panel>
+  );
+}
+
+/** The chart ends with what the tiles say, which is newer than what was read for it. */
+function withNewest(rows: Row[], overview: Row | null) {
+  const lastMs = rows.at(-1)?.as_of_ms ?? 0;
+  const { as_of_ms, net_worth, drawdown_as_of_ms, drawdown_pct } = overview ?? {};
+  if (!isDecimal(net_worth) || as_of_ms <= lastMs) return rows;
+  const fallen = drawdown_as_of_ms > lastMs ? drawdown_pct : rows.at(-1)?.drawdown_pct;
+  return [...rows, { as_of_ms, net_worth, drawdown_pct: fallen ?? null }];
+}
+
+/** Bars of the profit by coin. */
+const COINS_SHOWN = 8;
+const PERIODS = { today: "Today", week: "7D", month: "30D", all: "All" };
+/** Days before today that a period has. */
+const DAYS_BACK = { today: 0, week: 6, month: 29, all: Number.POSITIVE_INFINITY };
+const DAY_MS = 86_400_000;
+
+/**
+ * What was earned on the days before today, by day or by coin; null while it is not known. Today itself is in the overview,
+ * which comes once a second: whoever shows both puts them together, so that today is one number wherever it stands.
+ */
+function usePast(model: Model, by: "day" | "coin", daysBack: number): Row[] | null {
+  const dayStart = model.overview?.day_start_ms ?? null;
+  const asks = model.account !== null && dayStart !== null && daysBack > 0;
+  const from = Math.max(0, (dayStart ?? 0) - daysBack * DAY_MS);
+  const { data } = useAnswer(
+    asks ? "/api/pnl" : null,
+    { account: model.account, by, from, to: (dayStart ?? 0) - 1 },
+    15_000,
+  );
+  return daysBack === 0 ? [] : (data?.rows ?? null);
+}
+
+function PnlPanel({ model }: { model: Model }) {
+  const [period, setPeriod] = remembered("pnl.period", "all" as keyof typeof PERIODS);
+  const dayStart = model.overview?.day_start_ms ?? null;
+  const past = usePast(model, "coin", DAYS_BACK[period]);
+  const rows = past === null || dayStart === null ? [] : addDay(past, model.overview);
+  const totals = pnlTotals(rows);
+  const steps = [
+    ["Gross", totals.closed_pnl, "Closed PnL, before fees"],
+    ["Fees", negate(totals.fees), "Builder fees inside; positive is a rebate"],
+    ["Funding", totals.funding, "Negative was paid"],
+    ["Net", totals.net_pnl, "Gross − fees + funding"],
+  ] as const;
+  return (
+    <Panel
+      title="Where it went"
+      tools={<Choice label="Period" choices={PERIODS} chosen={period} choose={setPeriod} />}
+    >
+      <Bars
+        label="Gross, fees, funding and net"
+        rows={
+          rows.length === 0
+            ? []
+            : steps.map(([name, value, note]) => ({
+                key: name,
+                name: name === "Net" ? <strong>{name}</strong> : name,
+                value: toNumber(value),
+                text: signed(value),
+                note,
+              }))
+        }
+      />
+      <h3>Net by coin</h3>
+      <Bars
+        label="Net profit by coin"
+        rows={largest(rows, COINS_SHOWN).map((row) => ({
+          key: row.coin,
+          name: row.coin,
+          value: toNumber(row.net_pnl),
+          text: signed(row.net_pnl),
+          note: `${counted(row.fills, "fill")}, fees ${usd(row.fees)}`,
+        }))}
+      />
+    </Panel>
+  );
+}
+
+function ExposurePanel({ model }: { model: Model }) {
+  const rows = model.positions.map((row) => ({
+    key: positionKey(row),
+    name: row.coin,
+    value: row.side === "short" ? -toNumber(row.position_value) : toNumber(row.position_value),
+    text: `${row.side === "short" ? "Short" : "Long"} ${usd(row.position_value)}`,
+    note: `${exact(row.size)} ${row.coin}`,
+  }));
+  return (
+    <Panel title="Exposure by coin">
+      <Bars label="Position value by coin, shorts to the left" rows={rows} />
+    </Panel>
+  );
+}
+
+function CalendarPanel({ model }: { model: Model }) {
+  const past = usePast(model, "day", Number.POSITIVE_INFINITY);
+  return (
+    <Panel title="Net PnL by day">
+      <Calendar days={past === null ? [] : daysWith(past, model.overview)} nowMs={serverNow(model)} />
+    </Panel>
+  );
+}
+
+const INTERVALS = { "1m": "1m", "5m": "5m", "15m": "15m", "1h": "1h", "4h": "4h", "1d": "1d" };
+
+function MarketPanel({ model, load }: { model: Model; load(name: "fills"): void }) {
+  const [picked, setPicked] = useState(null as string | null);
+  const [interval, setInterval] = remembered("market.interval", "1m" as keyof typeof INTERVALS);
+  const coins = useMemo(
+    () => [
+      ...new Set([
+        ...model.positions.map(({ coin }) => coin),
+        ...model.openOrders.map(({ coin }) => coin),
+        ...model.lists.fills.rows.slice(0, 200).map(({ coin }) => coin),
+      ]),
+    ],
+    [model.positions, model.openOrders, model.lists.fills.rows],
+  );
+  const coin = picked && coins.includes(picked) ? picked : (coins[0] ?? null);
+  useEffect(() => load("fills"));
+  const { data, error } = useAnswer(coin && "/api/candles", { coin, interval, count: 200 }, 20_000);
+  const position = model.positions.find((row) => row.coin === coin);
+  const fills = useMemo(
+    () =>
+      model.lists.fills.rows
+        .filter((row) => row.coin === coin)
+        .slice(0, 400)
+        .map((row) => ({
+          x: row.fill_time_ms,
+          price: toNumber(row.price),
+          up: row.side === "buy",
+          text: `${row.side} ${exact(row.size)} at ${exact(row.price)}, ${stamp(row.fill_time_ms)} UTC`,
+        })),
+    [model.lists.fills.rows, coin],
+  );
+  const levels = [
+    ...(isDecimal(position?.entry_price)
+      ? [
+          {
+            at: toNumber(position?.entry_price),
+            words: "entry",
+            price: exact(position?.entry_price),
+            tone: "entry",
+          },
+        ]
+      : []),
+    ...(isDecimal(position?.liquidation_price)
+      ? [
+          {
+            at: toNumber(position?.liquidation_price),
+            words: "liquidation",
+            price: usd(position?.liquidation_price),
+            tone: "liquidation",
+          },
+        ]
+      : []),
+  ];
+  const chooser = (
+    <select aria-label="Market" value={coin ?? ""} onChange={(event) => setPicked(event.currentTarget.value)}>
+      {coins.map((name) => (
+        <option key={name} value={name}>
+          {name}
+        </option>
+      ))}
+    </select>
+  );
+  return (
+    <Panel
+      title={coin ? `${coin} with your fills` : "Market"}
+      tools={[
+        chooser,
+        <Choice label="Interval" choices={INTERVALS} chosen={interval} choose={setInterval} />,
+      ]}
+    >
+      {coin === null ? (
+        <p class="empty">No market traded yet</p>
+      ) : error && !data ? (
+        <p class="empty">{error}</p>
+      ) : (
+        <CandleChart coin={coin} candles={data?.rows ?? []} fills={fills} levels={levels} />
+      )}
+    </Panel>
+  );
+}

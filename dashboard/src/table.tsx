@@ -1,0 +1,386 @@
+/**
+ * A table of any length: filter, sort, columns to choose, CSV. Guarantees: only the rows in view are in the page, so ten
+ * thousand scroll as smoothly as ten; whoever filters, sorts or saves gets all rows, not those that happen to be here,
+ * and where rows are missing the count says so; sorting compares decimals exactly; the CSV holds what is filtered, every
+ * digit, in all columns; a cell that begins like a formula cannot run in a spreadsheet.
+ */
+
+import type { ComponentChildren } from "preact";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { compare, isDecimal } from "./decimal.ts";
+import { counted } from "./format.ts";
+import type { Row } from "./model.ts";
+import { remembered } from "./settings.ts";
+
+export interface Column {
+  id: string;
+  title: string;
+
+  /** What it is, for the title of its head. */
+  hint?: string;
+
+  /** Left-aligned words; else numbers. */
+  text?: boolean;
+
+  /** Not shown until chosen. */
+  hidden?: boolean;
+
+  /** What is sorted, filtered and exported. */
+  value: (row: Row) => unknown;
+
+  /** What is drawn; default the value. */
+  show?: (row: Row) => ComponentChildren;
+
+  /** Minimal width, CSS. */
+  width?: string;
+}
+
+const ROW_PX = 29;
+const OVERSCAN = 12;
+
+function byValue(a: unknown, b: unknown) {
+  if (a === b) return 0;
+  if (a === null || a === undefined) return 1;
+  if (b === null || b === undefined) return -1;
+  if (isDecimal(a) && isDecimal(b)) return compare(a, b);
+  if (typeof a === "number" && typeof b === "number") return a - b;
+  return String(a) < String(b) ? -1 : 1;
+}
+
+export function toCsv(rows: Row[], columns: Column[]) {
+  const cell = (value: unknown) => {
+    const text = value === null || value === undefined ? "" : String(value);
+    const isNumber = /^-?\d+(\.\d+)?$/.test(text);
+    const safe = !isNumber && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+    return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  };
+  const lines = [
+    columns.map(({ title }) => cell(title)),
+    ...rows.map((row) => columns.map((c) => cell(c.value(row)))),
+  ];
+  return `${lines.map((line) => line.join(",")).join("\r\n")}\r\n`;
+}
+
+function download(name: string, text: string) {
+  const url = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+  const link = Object.assign(document.createElement("a"), { href: url, download: name });
+  link.click();
+  URL.revokeObjectURL(url);
+}
+
+/** Where the rows are the newest of more. */
+export interface Older {
+  /** Whether older rows can be read. */
+  more: boolean;
+
+  /** Rows that are here, when there are more; null when these are all. */
+  kept: number | null;
+
+  /** Rows there are; null when it is not known. */
+  total: number | null;
+
+  /** Reads some of them. */
+  load: () => Promise<void>;
+
+  /** Reads all of them; null when that happens by itself. */
+  all: (() => Promise<void>) | null;
+  error: string | null;
+}
+
+/** How many rows are shown, of how many, and of how many there are. */
+function countWords(shown: number, here: number, older: Older | undefined) {
+  const total = older?.total ?? null;
+  const all =
+    (older?.kept ?? null) === null
+      ? counted(here, "row")
+      : `newest ${here.toLocaleString("en-US")} of ${total === null ? "more rows" : counted(total, "row")}`;
+  if (shown === here) return all;
+  return `${shown.toLocaleString("en-US")} of ${all.startsWith("newest") ? "the " : ""}${all}`;
+}
+
+export function DataTable({
+  name,
+  title,
+  rows,
+  columns,
+  rowKey,
+  empty,
+  fits,
+  older,
+  extra,
+}: {
+  /** Names it: for settings, files and screen readers. */
+  name: string;
+  title: string;
+  rows: Row[];
+  columns: Column[];
+  rowKey: (row: Row) => string;
+
+  /** Said when there are no rows. */
+  empty?: string;
+
+  /** As high as its rows, without scrolling of its own. */
+  fits?: boolean;
+  older?: Older;
+
+  /** Beside the filter. */
+  extra?: ComponentChildren;
+}) {
+  const [filter, setFilter] = useState("");
+  const [sort, setSort] = useState(null as { id: string; down: boolean } | null);
+  const [chosen, setChosen] = remembered(`columns.${name}`, null as string[] | null);
+  const shown = columns.filter(({ id, hidden }) => (chosen === null ? !hidden : chosen.includes(id)));
+  const view = useMemo(() => arrange(rows, columns, filter, sort), [rows, columns, filter, sort]);
+  const [saving, setSaving] = useState(false);
+  const needsAll = saving || sort !== null || filter.trim() !== "";
+  const isPartial = older?.more ?? false;
+  useEffect(() => {
+    if (needsAll && isPartial) void older?.all?.();
+  }, [needsAll, isPartial, rows]);
+  useEffect(() => {
+    if (!saving || (isPartial && !older?.error)) return;
+    setSaving(false);
+    // A file that ends somewhere would look complete.
+    if (!isPartial) download(`hlsync-${name}.csv`, toCsv(view, columns));
+  }, [saving, isPartial, older?.error, view]);
+  const toggle = (id: string) => {
+    const now = shown.map((column) => column.id);
+    setChosen(now.includes(id) ? now.filter((other) => other !== id) : [...now, id]);
+  };
+  const order = (id: string) =>
+    setSort(sort?.id !== id ? { id, down: true } : sort.down ? { id, down: false } : null);
+
+  return (
+    <section class={`table-box${fits ? " fits" : ""}`} aria-label={title} data-table={name}>
+      <div class="table-tools">
+        <h2>{title}</h2>
+        <span
+          class={`count${(older?.kept ?? null) === null ? "" : " partial"}`}
+          aria-live="off"
+        >{`${countWords(view.length, rows.length, older)}${needsAll && isPartial && !older?.error ? ", reading…" : ""}`}</span>
+        {extra}
+        <span class="spring" />
+        <input
+          type="search"
+          class="filter"
+          placeholder="Filter  /"
+          aria-label={`Filter ${title}`}
+          value={filter}
+          onInput={(event) => setFilter(event.currentTarget.value)}
+          onKeyDown={(event: KeyboardEvent) => {
+            if (event.key !== "Escape") return;
+            setFilter("");
+            (event.currentTarget as HTMLElement).blur();
+          }}
+        />
+        <ColumnsMenu columns={columns} shown={shown} toggle={toggle} />
+        <button
+          type="button"
+          class="button"
+          title="Save the filtered rows, all columns"
+          disabled={saving}
+          onClick={() => setSaving(true)}
+        >
+          CSV
+        </button>
+      </div>
+      <Rows
+        view={view}
+        shown={shown}
+        sort={sort}
+        order={order}
+        rowKey={rowKey}
+        title={title}
+        older={older}
+        fits={fits ?? false}
+        whole={rows.length}
+        empty={empty ?? "Nothing yet"}
+      />
+    </section>
+  );
+}
+
+/** Closes on Escape and on a click elsewhere. */
+function ColumnsMenu({
+  columns,
+  shown,
+  toggle,
+}: {
+  columns: Column[];
+  shown: Column[];
+  toggle(id: string): void;
+}) {
+  const menu = useRef(null as HTMLDetailsElement | null);
+  useEffect(() => {
+    const close = (event: Event) => {
+      const element = menu.current;
+      if (element?.open && !element.contains(event.target as Node)) element.open = false;
+    };
+    document.addEventListener("pointerdown", close);
+    return () => document.removeEventListener("pointerdown", close);
+  }, []);
+  const onKeyDown = (event: KeyboardEvent) => {
+    const element = menu.current;
+    if (event.key !== "Escape" || !element?.open) return;
+    element.open = false;
+    element.querySelector("summary")?.focus();
+  };
+  return (
+    <details class="menu" ref={menu} onKeyDown={onKeyDown}>
+      <summary class="button">Columns</summary>
+      <div class="menu-body">
+        {columns.map((column) => (
+          <label key={column.id}>
+            <input
+              type="checkbox"
+              checked={shown.includes(column)}
+              disabled={shown.length === 1 && shown.includes(column)}
+              onChange={() => toggle(column.id)}
+            />
+            {` ${column.title}`}
+          </label>
+        ))}
+      </div>
+    </details>
+  );
+}
+
+function arrange(rows: Row[], columns: Column[], filter: string, sort: { id: string; down: boolean } | null) {
+  const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
+  const text = (row: Row) =>
+    columns
+      .map(
+        (column) => `${column.value(row) ?? ""} ${column.show && column.text ? plain(column.show(row)) : ""}`,
+      )
+      .join(" ")
+      .toLowerCase();
+  const found =
+    words.length === 0
+      ? rows
+      : rows.filter((row) => {
+          const all = text(row);
+          return words.every((word) => all.includes(word));
+        });
+  const column = sort && columns.find(({ id }) => id === sort.id);
+  if (!column) return found;
+  const turn = sort.down ? -1 : 1;
+  return found.toSorted((a, b) => turn * byValue(column.value(a), column.value(b)));
+}
+
+const plain = (shown: unknown) => (typeof shown === "string" ? shown : "");
+
+function Rows({
+  view,
+  shown,
+  fits,
+  whole,
+  sort,
+  order,
+  rowKey,
+  title,
+  empty,
+  older,
+}: {
+  view: Row[];
+  shown: Column[];
+  fits: boolean;
+  whole: number;
+  sort: { id: string; down: boolean } | null;
+  order: (id: string) => void;
+  rowKey: (row: Row) => string;
+  title: string;
+  empty: string;
+  older?: Older;
+}) {
+  const box = useRef(null as HTMLDivElement | null);
+  const [range, setRange] = useState({ from: 0, to: 60 });
+  const measure = () => {
+    const element = box.current;
+    if (!element || fits) return;
+    const from = Math.max(0, Math.floor(element.scrollTop / ROW_PX) - OVERSCAN);
+    const to = from + Math.ceil(element.clientHeight / ROW_PX) + 2 * OVERSCAN;
+    setRange((known) => (known.from === from && known.to === to ? known : { from, to }));
+  };
+  useEffect(() => {
+    measure();
+    const watcher = new ResizeObserver(measure);
+    if (box.current) watcher.observe(box.current);
+    return () => watcher.disconnect();
+  }, [fits]);
+  const isLoading = useRef(false);
+  const nearEnd = !fits && older?.more && range.to >= view.length - 50;
+  useEffect(() => {
+    if (!nearEnd || isLoading.current || !older) return;
+    isLoading.current = true;
+    void older.load().finally(() => {
+      isLoading.current = false;
+    });
+  }, [nearEnd, whole]);
+
+  const from = fits ? 0 : Math.min(range.from, view.length);
+  const to = fits ? view.length : Math.min(view.length, range.to);
+  const filler = (count: number, key: string) =>
+    count > 0 ? (
+      // biome-ignore lint/a11y/noAriaHiddenOnFocusable: a row takes no focus
+      <tr key={key} aria-hidden="true" class="filler">
+        <td colSpan={shown.length} style={{ height: `${count * ROW_PX}px` }} />
+      </tr>
+    ) : null;
+
+  return (
+    <div
+      class="table-scroll"
+      ref={box}
+      onScroll={measure}
+      tabIndex={0}
+      role="region"
+      aria-label={`${title}, scrollable`}
+    >
+      <table aria-rowcount={view.length + 1}>
+        <caption class="unseen">{title}</caption>
+        <thead>
+          <tr aria-rowindex={1}>{shown.map((column) => head(column, sort, order))}</tr>
+        </thead>
+        <tbody>
+          {filler(from, "before")}
+          {view.slice(from, to).map((row, index) => (
+            <tr
+              key={fits ? rowKey(row) : (from + index) % (range.to - range.from)}
+              aria-rowindex={from + index + 2}
+            >
+              {shown.map((column) => (
+                <td key={column.id} class={column.text ? "text" : ""} data-column={column.id}>
+                  {column.show ? column.show(row) : (column.value(row) ?? "–")}
+                </td>
+              ))}
+            </tr>
+          ))}
+          {filler(view.length - to, "after")}
+        </tbody>
+      </table>
+      {view.length === 0 ? <p class="empty">{whole > 0 ? "No row matches the filter" : empty}</p> : null}
+      {older?.error ? <p class="empty">{`Older rows could not be read: ${older.error}`}</p> : null}
+    </div>
+  );
+}
+
+function head(column: Column, sort: { id: string; down: boolean } | null, order: (id: string) => void) {
+  const isSorted = sort?.id === column.id;
+  return (
+    <th
+      key={column.id}
+      scope="col"
+      class={column.text ? "text" : ""}
+      title={column.hint}
+      aria-sort={isSorted ? (sort.down ? "descending" : "ascending") : "none"}
+      style={column.width ? { minWidth: column.width } : undefined}
+    >
+      <button type="button" onClick={() => order(column.id)}>
+        {column.title}
+        <span class="arrow" aria-hidden="true">
+          {isSorted ? (sort.down ? " ↓" : " ↑") : ""}
+        </span>
+      </button>
+    </th>
+  );
+}
