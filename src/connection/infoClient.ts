@@ -9,6 +9,7 @@
 import { ProtocolError, RateLimitError, TransportError } from "../errors.ts";
 import { isRead, readJson, type Unread } from "../protocol/decode.ts";
 import { INFO, type InfoRequest } from "../protocol/infoRequests.ts";
+import { VALUE_LIMITS } from "../protocol/limits.ts";
 import { orAborted } from "../runtime/abort.ts";
 import { fullJitterMs } from "../runtime/backoff.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -229,8 +230,11 @@ function judge<P, R>(
     return { outcome: { type: "again", error }, weight: row.weight };
   }
   const body = readJson(text);
+  // What is no list of the venue any more has not cost that much either: a minute would pass in which nothing is asked.
   const items =
-    row.itemsPerWeight !== null && isRead(body) && Array.isArray(body.value) ? body.value.length : 0;
+    row.itemsPerWeight !== null && isRead(body) && Array.isArray(body.value)
+      ? Math.min(body.value.length, VALUE_LIMITS.rows)
+      : 0;
   const weight = row.weight + (row.itemsPerWeight === null ? 0 : Math.ceil(items / row.itemsPerWeight));
   permit.answered(weight);
   return { outcome: outcomeOf(host, row, status, text, body), weight };

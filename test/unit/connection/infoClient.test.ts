@@ -114,6 +114,19 @@ describe("a request", () => {
     assert.equal(limiter.stats().usedLastMinute, 23);
   });
 
+  it("is not put off for a minute by an answer longer than any list of the venue", async () => {
+    const { info, clock, limiter } = setUp([
+      { status: 200, text: `[${"[],".repeat(300_000)}[]]` },
+      ok([FILL]),
+      ok([FILL]),
+    ]);
+    const { weight } = await within(clock, 1, info.request(INFO.userFillsByTime, WINDOW, HEAL));
+    assert.ok(weight <= 520, String(weight));
+    assert.equal(limiter.stats().usedLastMinute, weight);
+    const next = [1, 2].map(() => info.request(INFO.userFillsByTime, WINDOW, HEAL));
+    await within(clock, 1, Promise.all(next));
+  });
+
   it("reserves the weight of a full page while it is under way", async () => {
     const { info, limiter, clock } = setUp([ok([])], { latencyMs: 100 });
     const answer = info.request(INFO.userFillsByTime, WINDOW, HEAL);
