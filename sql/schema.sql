@@ -136,6 +136,35 @@ create table hl_internal.gaps_published ( -- Gaps for which gap.opened was publi
            FROM pg_roles r
           WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
+create table hl_internal.import_files ( -- Files that were read whole, for a set of accounts.
+  digest text not null -- Digest of the size, the beginning and the end of the file: what it is, wherever it lies.
+  set_id bigint not null -- The accounts it was read for.
+  name text not null -- Where it was.
+  size bigint not null -- Bytes.
+  kind text -- What it holds: fill, order, misc or twap; null where it is empty.
+  runs jsonb not null -- Unbroken runs of blocks in it: [{fromBlock, toBlock, fromMs, toMs}].
+  lost jsonb not null -- Fills that could not be read or stored: [{account, timeMs}].
+  imported_at timestamp with time zone not null default (now()) -- When it was read.
+  constraint import_files_set_id_fkey FOREIGN KEY (set_id) REFERENCES hl_internal.import_sets(id)
+  constraint import_files_pkey PRIMARY KEY (digest, set_id)
+);
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
+
+create table hl_internal.import_sets ( -- Sets of accounts that files were read for.
+  id bigint not null generated always as identity -- Number.
+  digest text not null -- Digest of the accounts.
+  accounts text[] not null -- The accounts, sorted.
+  constraint import_sets_pkey PRIMARY KEY (id)
+  constraint import_sets_digest_key UNIQUE (digest)
+);
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
+
 create table hl_internal.latency_minutes ( -- Percentiles of the time a live change took per hop, for each minute and each process.
   minute_ms bigint not null -- Start of the minute, Unix milliseconds.
   hop text not null -- received (after the venue's block), committed, published, painted, delivered (committed to taken by a webhook), or total (venue to published).
@@ -590,7 +619,7 @@ create table public.hl_fills ( -- Every execution of a followed account, TWAP sl
   twap_id bigint -- TWAP order this fill is a slice of.
   liquidation jsonb -- The venue's liquidation object; stands on both parties' rows.
   raw_fill jsonb -- The venue's object, untouched.
-  source text not null -- How hlsync first saw it: stream, snapshot, backfill, reconcile, repair or poll; legacy when an older program did.
+  source text not null -- How hlsync first saw it: stream, snapshot, backfill, reconcile, repair or poll; node: in a node's files; legacy when an older program did.
   first_seen_at timestamp with time zone not null -- When hlsync first saw it.
   priority_gas numeric -- HYPE burned for priority; not contained in fee.
   deployer_fee numeric -- Part of the fee that went to the deployer of the dex.
@@ -745,7 +774,7 @@ create table public.hl_order_events ( -- Every transition of every order. hl_ord
   reduce_only boolean -- True when the order may only reduce a position.
   cloid text -- Client order id.
   raw_event jsonb -- The venue's object, untouched: the most detailed one seen.
-  source text not null -- How hlsync first saw it; legacy when an older program did.
+  source text not null -- How hlsync first saw it; node: in a node's files; legacy when an older program did.
   first_seen_at timestamp with time zone not null -- When hlsync first saw it.
   constraint hl_order_events_side_check CHECK ((side = ANY (ARRAY['buy'::text, 'sell'::text])))
   constraint hl_order_events_pkey PRIMARY KEY (account_address, order_id, status_time_ms, venue_status)
@@ -6068,7 +6097,7 @@ create view public.hl_fills_text with (security_invoker=true) as -- hl_fills wit
 --   twap_id bigint: TWAP order this fill is a slice of.
 --   liquidation jsonb: The venue's liquidation object; stands on both parties' rows.
 --   raw_fill jsonb: The venue's object, untouched.
---   source text: How hlsync first saw it: stream, snapshot, backfill, reconcile, repair or poll; legacy when an older program did.
+--   source text: How hlsync first saw it: stream, snapshot, backfill, reconcile, repair or poll; node: in a node's files; legacy when an older program did.
 --   first_seen_at timestamp with time zone: When hlsync first saw it.
 --   priority_gas text: HYPE burned for priority; not contained in fee.
 --   deployer_fee text: Part of the fee that went to the deployer of the dex.
@@ -6672,7 +6701,7 @@ create view public.hl_order_events_text with (security_invoker=true) as -- hl_or
 --   reduce_only boolean: True when the order may only reduce a position.
 --   cloid text: Client order id.
 --   raw_event jsonb: The venue's object, untouched: the most detailed one seen.
---   source text: How hlsync first saw it; legacy when an older program did.
+--   source text: How hlsync first saw it; node: in a node's files; legacy when an older program did.
 --   first_seen_at timestamp with time zone: When hlsync first saw it.
  SELECT account_address,
     order_id,

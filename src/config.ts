@@ -287,6 +287,20 @@ const ROWS = {
     parse: time,
     fallback: "",
   },
+  from: {
+    flag: "--from <date>",
+    env: [],
+    help: "read files of this hour and later ones",
+    parse: time,
+    fallback: "",
+  },
+  to: {
+    flag: "--to <date>",
+    env: [],
+    help: "read files of hours before this",
+    parse: time,
+    fallback: "",
+  },
   verbose: {
     flag: "--verbose",
     env: [],

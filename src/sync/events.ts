@@ -12,10 +12,10 @@ export type Address = string;
 export type Side = "buy" | "sell";
 
 /**
- * Where a record came from. The first sighting is kept; ties go to the alphabetically first. `legacy`: an older program's
- * table or a file, not the venue.
+ * Where a record came from. The first sighting is kept; ties go to the alphabetically first. `node`: a file
+ * of a venue's node. `legacy`: an older program's table or a file, not the venue.
  */
-export type Source = "stream" | "snapshot" | "backfill" | "reconcile" | "repair" | "poll" | "legacy";
+export type Source = "stream" | "snapshot" | "backfill" | "reconcile" | "repair" | "poll" | "node" | "legacy";
 
 /** Streams whose completeness is tracked: each is a history that the venue serves by time or by count. */
 export const TRACKED_STREAMS = ["fills", "twapFills", "orders", "funding", "ledger"] as const;

@@ -28,3 +28,5 @@ export const readLines = (path: string): Any[] =>
     .split("\n")
     .filter((line) => line.trim() !== "")
     .map((line) => JSON.parse(line) as Any);
+
+export const capturePath = (path: string): URL => new URL(path, FOLDER);

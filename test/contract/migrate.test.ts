@@ -191,8 +191,7 @@ for (const kind of ["embedded", "real"] as const) {
       const db = await server.newDatabase();
       const last = knownMigrations().at(-1)!;
       const undo = {
-        "0014_particulars.sql":
-          "drop table hl_portfolio, hl_twaps, hl_staking_rewards, hl_lending_interest, hl_account_facts cascade",
+        "0015_imports.sql": "drop table hl_internal.import_files, hl_internal.import_sets cascade",
       }[last.name];
       assert.ok(undo, `say here how ${last.name} is undone`);
       await db.database.query(`${undo}; delete from hl_internal.migrations where id = ${last.id}`);

@@ -22,6 +22,7 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   access: async () => (await import("./access.ts")).access,
   members: async () => (await import("./access.ts")).members,
   realtime: async () => (await import("./access.ts")).realtime,
+  import: async () => (await import("./import.ts")).importCommand,
   "import-legacy": async () => (await import("./importLegacy.ts")).importLegacy,
   uninstall: async () => (await import("./uninstall.ts")).uninstall,
   simulate: async () => (await import("./simulate.ts")).simulate,

@@ -1,0 +1,229 @@
+/**
+ * `import`: history from a node's files, for the accounts that are followed or named. Guarantees: what was read whole is noted and
+ * not read again for the same accounts, whatever ended the import; a file that cannot be read costs itself and exit code 1; what
+ * the files prove of each account's fills is claimed at the end, and every hole is named.
+ */
+import { ConfigError } from "../../errors.ts";
+import { systemRandom } from "../../runtime/random.ts";
+import { noteFile, readBlocks, storedChains, unreadFor } from "../../store/imports.ts";
+import { readRoster } from "../../store/roster.ts";
+import type { DatabaseStore } from "../../store/store.ts";
+import { type Commit, committer } from "../../sync/commit.ts";
+import type { Interval } from "../../sync/coverage.ts";
+import { subtract } from "../../sync/coverage.ts";
+import { dexOfCoin } from "../../sync/dexes.ts";
+import type { Address, CoverageRow } from "../../sync/events.ts";
+import { Addresses } from "../../sync/nodeFiles/addresses.ts";
+import { type BlockRun, unitedRuns, wholeTime } from "../../sync/nodeFiles/blocks.ts";
+import { confirmed, type Obstacle, obstacles } from "../../sync/nodeFiles/claims.ts";
+import { type ImportedFile, importFile, LOST_MAX } from "../../sync/nodeFiles/importFile.ts";
+import { BrokenArchive } from "../../sync/nodeFiles/lz4Frames.ts";
+import { type Command, type Context, EXIT } from "../command.ts";
+import { findNodeFiles, type NodeFile, openNodeFile } from "../nodeFolder.ts";
+import { openMigrated } from "../wire.ts";
+
+/** A database that refuses this often ends the import with exit code 6. */
+const COMMIT_ATTEMPTS = 8;
+/** Holes that are printed of one account; the others are counted. */
+const HOLES_SHOWN = 20;
+
+export const importCommand: Command = {
+  name: "import",
+  args: "<from>",
+  summary: "read history from a node's files: a folder, or a file, plain or .lz4",
+  options: ["account", "database", "from", "to"],
+  check({ options: { from, to } }) {
+    if (from !== null && to !== null && from >= to) throw new ConfigError("--from must be before --to");
+  },
+  async run(context) {
+    const { files, others } = await chosenFiles(context);
+    const { store } = await openMigrated(context);
+    const accounts = await wantedAccounts(context, store);
+    for (const { address, alias } of accounts) await store.openAccount(address, alias, null);
+    const work = new Import(
+      context,
+      store,
+      accounts.map(({ address }) => address),
+    );
+    for (const [index, file] of files.entries()) await work.file(file, `${index + 1} of ${files.length}`);
+    if (others > 0)
+      context.log.info("files that are not of a node, or hold no fee and no PnL, are passed over", {
+        others,
+      });
+    for (const { address } of accounts) await work.claim(address);
+    work.report(files.length);
+    return work.failed.length === 0 ? EXIT.ok : EXIT.unexpected;
+  },
+};
+
+/** The files whose hour is wanted; one whose path tells no hour always is. */
+async function chosenFiles({ options, args }: Context): Promise<{ files: NodeFile[]; others: number }> {
+  const path = args[0]!;
+  const fromMs = options.from ?? 0;
+  const toMs = options.to ?? Number.POSITIVE_INFINITY;
+  const { files, others } = await findNodeFiles(path);
+  if (files.length === 0)
+    throw new ConfigError(`${path}: no file of a node in it (node_fills_by_block/hourly/20260401/7.lz4, …)`);
+  const chosen = files.filter(({ hour }) => hour === null || (hour.toMs >= fromMs && hour.fromMs < toMs));
+  if (chosen.length === 0) throw new ConfigError(`${path}: no file of the hours from --from to --to`);
+  return { files: chosen, others };
+}
+
+/** Those that are named; else all that the database knows. */
+async function wantedAccounts(
+  { options }: Context,
+  store: DatabaseStore,
+): Promise<Context["options"]["account"]> {
+  if (options.account.length > 0) return options.account;
+  const roster = await readRoster(store.database);
+  const known = (await store.accounts()).map(({ account: address, alias }) => ({ address, alias }));
+  const all = new Map([...known, ...roster].map(({ address, alias }) => [address, { address, alias }]));
+  if (all.size === 0)
+    throw new ConfigError(
+      "no account given, and none in the database: use --account 0x… or hlsync accounts add",
+    );
+  return [...all.values()];
+}
+
+/** `2026-04-01T00:00:00.065Z … 2026-04-02T00:00:00.000Z` */
+const stretch = ({ fromMs, toMs }: Interval): string =>
+  [fromMs, toMs].map((ms) => new Date(ms).toISOString()).join(" … ");
+
+class Import {
+  /** What could not be read whole, in words. */
+  readonly failed: string[] = [];
+  readonly #context: Context;
+  readonly #store: DatabaseStore;
+  readonly #accounts: readonly Address[];
+  readonly #commit: Commit;
+  readonly #rows: Record<string, number> = {};
+  #read = 0;
+
+  constructor(context: Context, store: DatabaseStore, accounts: readonly Address[]) {
+    const { clock, log, signal } = context;
+    this.#context = context;
+    this.#store = store;
+    this.#accounts = accounts;
+    const deps = { store, clock, random: systemRandom, log, publish: () => {} };
+    this.#commit = committer(deps, signal, COMMIT_ATTEMPTS);
+  }
+
+  async file(file: NodeFile, place: string): Promise<void> {
+    const { clock, log, signal } = this.#context;
+    const { path: name, size } = file;
+    const { database } = this.#store;
+    const { digest, content } = await openNodeFile(file);
+    const accounts = await unreadFor(database, digest, this.#accounts);
+    if (accounts.length === 0) {
+      log.info(`${name}: read before`, { place });
+      return;
+    }
+    const startedMs = clock.now();
+    const deps = { addresses: new Addresses(accounts), commit: this.#commit, now: () => clock.now(), signal };
+    let read: ImportedFile;
+    try {
+      read = await importFile(content(), file.kind, deps);
+    } catch (error) {
+      if (!(error instanceof BrokenArchive)) throw error;
+      this.failed.push(name);
+      log.error(`${name}: the archive is broken, ${error.message}; what came before is kept`);
+      return;
+    }
+    this.#read += 1;
+    for (const [table, rows] of Object.entries(read.written))
+      this.#rows[table] = (this.#rows[table] ?? 0) + rows;
+    if (read.badLines > 0)
+      log.warn(`${name}: lines that cannot be read are in quarantine`, { lines: read.badLines });
+    if (read.unfinished > 0)
+      log.warn(`${name}: ends in a line that is not finished`, { bytes: read.unfinished });
+    const isLostBeyond = read.lost.length > LOST_MAX;
+    const noted = {
+      ...{ digest, name, size, kind: read.kind },
+      runs: isLostBeyond ? [] : read.blocks.runs,
+      lost: isLostBeyond ? [] : read.lost,
+    };
+    await noteFile(database, noted, accounts);
+    log.info(progressOf(name, place, read, clock.now() - startedMs));
+  }
+
+  /** Claims what the files prove of the account's fills, and names what they do not. */
+  async claim(account: Address): Promise<void> {
+    const { database } = this.#store;
+    const { runs, lost } = await readBlocks(database, account);
+    if (runs.length === 0) return;
+    const united = unitedRuns(runs);
+    const lostMs = lost.map(({ timeMs }): Interval => ({ fromMs: timeMs, toMs: timeMs }));
+    const held = subtract(wholeTime(united), lostMs);
+    const live = await livePositions(this.#store, account);
+    const { proven, open } = confirmed(held, obstacles(await storedChains(database, account), live));
+    const coverage = (["fills", "twapFills"] as const).flatMap((stream) =>
+      proven.map((part): CoverageRow => ({ account, stream, ...part, grade: "proven", reason: null })),
+    );
+    if (coverage.length > 0) await this.#commit({ coverage }, this.#context.clock.now());
+    this.#say(account, proven, [...holes(united), ...open]);
+  }
+
+  #say(account: Address, proven: Interval[], open: Obstacle[]): void {
+    const { options, print } = this.#context;
+    if (options.json) {
+      print(JSON.stringify({ type: "import.account", account, proven, open }));
+      return;
+    }
+    for (const part of proven) print(`${account}  fills complete ${stretch(part)}`);
+    for (const part of open.slice(0, HOLES_SHOWN))
+      print(`${account}  not proven     ${stretch(part)}: ${part.reason}`);
+    if (open.length > HOLES_SHOWN) print(`${account}  and ${open.length - HOLES_SHOWN} more not proven`);
+  }
+
+  report(files: number): void {
+    const { options, print } = this.#context;
+    if (options.json) {
+      print(
+        JSON.stringify({ type: "import", files, read: this.#read, failed: this.failed, written: this.#rows }),
+      );
+      return;
+    }
+    const rows = Object.entries(this.#rows).filter(([, count]) => count > 0);
+    const text = rows.map(([table, count]) => `${table} ${count}`).join(", ");
+    print(`${this.#read} of ${files} files read: ${text === "" ? "nothing new" : text}`);
+    for (const name of this.failed) print(`not read whole: ${name}`);
+  }
+}
+
+function progressOf(name: string, place: string, read: ImportedFile, tookMs: number): string {
+  const rows = Object.entries(read.written)
+    .filter(([table, count]) => count > 0 && table.startsWith("hl_"))
+    .map(([table, count]) => `${table} ${count}`);
+  const leftOut = Object.entries(read.leftOut).map(([what, count]) => `${what} ${count} (no table)`);
+  const speed = Math.round(read.bytes / 1_000 / Math.max(1, tookMs));
+  const did = [...rows, ...leftOut].join(", ");
+  return `${name} (${place}): ${read.lines} lines, ${did === "" ? "nothing new" : did}, ${speed} MB/s`;
+}
+
+/** What lies between runs of blocks. */
+const holes = (united: readonly BlockRun[]): Obstacle[] =>
+  united.slice(1).map((next, index) => {
+    const last = united[index]!;
+    const [from, to] = [last.toBlock + 1, next.fromBlock - 1];
+    return { fromMs: last.toMs, toMs: next.fromMs, reason: `blocks ${from} to ${to} are in no file` };
+  });
+
+/** What the newest states say of a coin. */
+async function livePositions(
+  store: DatabaseStore,
+  account: Address,
+): Promise<Parameters<typeof obstacles>[1]> {
+  const states = new Map(
+    (await store.states(account))
+      .filter(({ kind }) => kind === "perp")
+      .map(({ dex, asOfMs }) => [dex, asOfMs]),
+  );
+  const sizes = new Map(
+    (await store.positions(account)).map(({ dex, coin, szi }) => [`${dex}|${coin}`, szi]),
+  );
+  return (coin) => {
+    const dex = dexOfCoin(coin);
+    const asOfMs = states.get(dex);
+    return asOfMs === undefined ? null : { asOfMs, position: sizes.get(`${dex}|${coin}`) ?? "0" };
+  };
+}

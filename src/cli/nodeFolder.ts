@@ -1,0 +1,118 @@
+/**
+ * Files of a node on this machine. Guarantees: a file is known by its path (`node_fills_by_block/hourly/20260401/7.lz4`) or,
+ * when it is named itself, by its content; its digest is that of its size, its beginning and its end, so that a copy is the
+ * same file and one that grew is another; it is read as far as it went when it was looked at.
+ */
+import { createHash } from "node:crypto";
+import { createReadStream, type Stats } from "node:fs";
+import { open, readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { ConfigError } from "../errors.ts";
+import type { Interval } from "../sync/coverage.ts";
+import { lz4Content } from "../sync/nodeFiles/lz4Frames.ts";
+import type { EventKind } from "../sync/nodeFiles/rows.ts";
+
+export interface NodeFile {
+  path: string;
+  size: number;
+  /** What the path says; null where it says nothing. */
+  kind: EventKind | null;
+  /** The hour it is of, by its path. */
+  hour: Interval | null;
+}
+
+const HOUR_MS = 3_600_000;
+/** Kinds by the words of their folders; `node_fills_by_block` and `node_fills_streaming` hold the same as `node_fills`. */
+const KINDS: readonly [RegExp, EventKind][] = [
+  [/node_fills/, "fill"],
+  [/misc_events/, "misc"],
+  [/node_order_statuses/, "order"],
+  [/node_twap_statuses/, "twap"],
+  [/node_trades/, "trade"],
+];
+/** Fills first: what else there is refers to them. */
+const ORDER: readonly (EventKind | null)[] = ["fill", "order", "twap", "misc", null];
+
+/** What a path says of a file; null for one that is not of a node. */
+function namedFile(path: string): Pick<NodeFile, "kind" | "hour"> | null {
+  const kind = KINDS.find(([words]) => words.test(path))?.[1] ?? null;
+  const [, day, hour] = /(?:^|[/\\])(\d{8})[/\\](\d{1,2})(?:\.lz4)?$/.exec(path) ?? [];
+  if (day === undefined) return kind === null ? null : { kind, hour: null };
+  const fromMs = Date.parse(
+    `${day.slice(0, 4)}-${day.slice(4, 6)}-${day.slice(6)}T${hour!.padStart(2, "0")}:00:00Z`,
+  );
+  return Number.isNaN(fromMs) ? null : { kind, hour: { fromMs, toMs: fromMs + HOUR_MS - 1 } };
+}
+
+/** The files at `path`, in the order in which they are read; `others`: how many in the folder are not of a node. */
+export async function findNodeFiles(path: string): Promise<{ files: NodeFile[]; others: number }> {
+  const at = await look(path);
+  if (!at.isDirectory())
+    return {
+      files: [{ path, size: at.size, ...(namedFile(path) ?? { kind: null, hour: null }) }],
+      others: 0,
+    };
+  const files: NodeFile[] = [];
+  let others = 0;
+  for (const entry of await readdir(path, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const inside = join(entry.parentPath, entry.name);
+    const named = namedFile(inside);
+    if (named === null || named.kind === "trade") others += 1;
+    else files.push({ path: inside, size: (await look(inside)).size, ...named });
+  }
+  return { files: files.sort(byKindAndTime), others };
+}
+
+const byKindAndTime = (a: NodeFile, b: NodeFile): number =>
+  ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind) ||
+  (a.hour?.fromMs ?? 0) - (b.hour?.fromMs ?? 0) ||
+  (a.path < b.path ? -1 : 1);
+
+async function look(path: string): Promise<Stats> {
+  try {
+    return await stat(path);
+  } catch (cause) {
+    throw new ConfigError(`cannot read ${path}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** Bytes at either end that tell a file. */
+const TOLD_BY_BYTES = 65_536;
+const LZ4_MAGIC = Buffer.from("04224d18", "hex");
+const READ_BYTES = 1024 * 1024;
+
+/** What it is, and what it holds. */
+export async function openNodeFile({
+  path,
+  size,
+}: NodeFile): Promise<{ digest: string; content(): AsyncIterable<Buffer> }> {
+  const handle = await open(path).catch((cause: Error) => {
+    throw new ConfigError(`cannot read ${path}: ${cause.message}`, { cause });
+  });
+  try {
+    const ends = [0, Math.max(0, size - TOLD_BY_BYTES)];
+    const parts = await Promise.all(
+      ends.map(async (position) => {
+        const part = Buffer.alloc(Math.min(TOLD_BY_BYTES, size));
+        const { bytesRead } = await handle.read(part, 0, part.length, position);
+        return part.subarray(0, bytesRead);
+      }),
+    );
+    const hash = createHash("sha256").update(`${size} `);
+    for (const part of parts) hash.update(part);
+    const isPacked = parts[0]!.subarray(0, LZ4_MAGIC.length).equals(LZ4_MAGIC) || path.endsWith(".lz4");
+    const bytes = () =>
+      size === 0
+        ? nothing()
+        : (createReadStream(path, { highWaterMark: READ_BYTES, end: size - 1 }) as AsyncIterable<Buffer>);
+    return {
+      digest: hash.digest("hex").slice(0, 32),
+      content: () => (isPacked ? lz4Content(bytes()) : bytes()),
+    };
+  } finally {
+    await handle.close();
+  }
+}
+
+async function* nothing(): AsyncGenerator<Buffer> {}

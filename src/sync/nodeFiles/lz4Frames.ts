@@ -1,0 +1,141 @@
+/**
+ * LZ4 frames as a stream: headers are read here, blocks are decoded by `lz4-napi` (ADR 0014). Guarantees: memory is bounded by a
+ * few blocks of at most 4 MiB, whatever the archive's size; every whole block is handed over before an archive that is cut or
+ * broken is reported as `BrokenArchive`. Several frames in a row are one archive; skippable frames are skipped. Checksums are
+ * stepped over, not held against: what matters is checked above, by block number and by chain.
+ * @see https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md
+ */
+import { uncompress } from "lz4-napi";
+
+/** An archive that ends early, or is none. */
+export class BrokenArchive extends Error {}
+
+const FRAME = 0x184d2204;
+const SKIPPABLE = 0x184d2a50;
+/** Bits of the first descriptor byte. */
+const FLAG = { dictionary: 1, contentChecksum: 4, contentSize: 8, blockChecksum: 16, independent: 32 };
+const VERSION = 1;
+/** Block sizes by the descriptor's code. */
+const BLOCK_BYTES: Record<number, number> = { 4: 65_536, 5: 262_144, 6: 1_048_576, 7: 4_194_304 };
+/** A block that refers back does so this far. */
+const WINDOW_BYTES = 65_536;
+const STORED = 0x8000_0000;
+
+/** The decoded content, block by block. The next block is decoded while the caller works on the last. */
+export async function* lz4Content(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+  const bytes = new Bytes(source);
+  let isFirst = true;
+  for (;;) {
+    const start = await bytes.take(4, isFirst ? "it is empty" : null);
+    if (start === null) return;
+    isFirst = false;
+    const magic = start.readUInt32LE();
+    if ((magic & 0xffff_fff0) >>> 0 === SKIPPABLE) await bytes.skip((await bytes.need(4)).readUInt32LE());
+    else if (magic === FRAME) yield* frameContent(bytes);
+    else throw new BrokenArchive("it is no LZ4 frame");
+  }
+}
+
+interface Frame {
+  maxBytes: number;
+  isIndependent: boolean;
+  hasBlockChecksum: boolean;
+  hasContentChecksum: boolean;
+}
+
+async function frameHeader(bytes: Bytes): Promise<Frame> {
+  const [flags = 0, size = 0] = await bytes.need(2);
+  const maxBytes = BLOCK_BYTES[(size >> 4) & 7];
+  if (flags >> 6 !== VERSION || maxBytes === undefined)
+    throw new BrokenArchive("its frame header cannot be read");
+  if (flags & FLAG.dictionary) throw new BrokenArchive("it was made with a dictionary of its own");
+  // The content's size, and the checksum of the header.
+  await bytes.skip((flags & FLAG.contentSize ? 8 : 0) + 1);
+  return {
+    maxBytes,
+    isIndependent: (flags & FLAG.independent) !== 0,
+    hasBlockChecksum: (flags & FLAG.blockChecksum) !== 0,
+    hasContentChecksum: (flags & FLAG.contentChecksum) !== 0,
+  };
+}
+
+async function* frameContent(bytes: Bytes): AsyncGenerator<Buffer> {
+  const frame = await frameHeader(bytes);
+  let window: Buffer | null = null;
+  let pending = decodeNext(bytes, frame, window);
+  for (;;) {
+    const block = await pending;
+    if (block === null) break;
+    if (!frame.isIndependent) window = windowAfter(window, block);
+    pending = decodeNext(bytes, frame, window);
+    // A failure meanwhile is told when it is awaited.
+    pending.catch(() => {});
+    yield block;
+  }
+  if (frame.hasContentChecksum) await bytes.skip(4);
+}
+
+/** Null at the end of the frame. */
+async function decodeNext(bytes: Bytes, frame: Frame, window: Buffer | null): Promise<Buffer | null> {
+  const header = (await bytes.need(4)).readUInt32LE();
+  if (header === 0) return null;
+  const length = header & ~STORED;
+  if (length > frame.maxBytes) throw new BrokenArchive("a block is longer than its frame allows");
+  const packed = await bytes.need(length);
+  if (frame.hasBlockChecksum) await bytes.skip(4);
+  if (header >>> 31 === 1) return packed;
+  // The decoder takes the room it may need from four bytes before the block.
+  const sized = Buffer.allocUnsafe(4 + length);
+  sized.writeUInt32LE(frame.maxBytes);
+  packed.copy(sized, 4);
+  try {
+    return await uncompress(sized, window);
+  } catch (cause) {
+    throw new BrokenArchive("a block cannot be decoded", { cause });
+  }
+}
+
+function windowAfter(window: Buffer | null, block: Buffer): Buffer {
+  if (block.length >= WINDOW_BYTES || window === null) return block.subarray(-WINDOW_BYTES);
+  return Buffer.concat([window, block]).subarray(-WINDOW_BYTES);
+}
+
+/** A source read by the number of bytes. */
+class Bytes {
+  readonly #source: AsyncIterator<Uint8Array>;
+  #parts: Buffer[] = [];
+  #length = 0;
+
+  constructor(source: AsyncIterable<Uint8Array>) {
+    this.#source = source[Symbol.asyncIterator]();
+  }
+
+  /** So many bytes, or `BrokenArchive`. */
+  async need(count: number): Promise<Buffer> {
+    return (await this.take(count, "it ends in the middle"))!;
+  }
+
+  async skip(count: number): Promise<void> {
+    for (let left = count; left > 0; left -= WINDOW_BYTES) await this.need(Math.min(left, WINDOW_BYTES));
+  }
+
+  /** The same; where nothing at all is left and `why` is null: null. */
+  async take(count: number, why: string | null): Promise<Buffer | null> {
+    while (this.#length < count) {
+      const { value, done } = await this.#source.next();
+      if (done) {
+        if (this.#length === 0 && why === null) return null;
+        throw new BrokenArchive(why ?? "it ends in the middle");
+      }
+      this.#parts.push(Buffer.from(value.buffer, value.byteOffset, value.byteLength));
+      this.#length += value.byteLength;
+    }
+    if (this.#parts.length > 1 && this.#parts[0]!.length < count) this.#parts = [Buffer.concat(this.#parts)];
+    const first = this.#parts[0] ?? Buffer.alloc(0);
+    const taken = first.subarray(0, count);
+    if (first.length === count) this.#parts.shift();
+    else if (count > 0) this.#parts[0] = first.subarray(count);
+    this.#length -= count;
+    return taken;
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * One file of a node, read as its bytes come: rows of the accounts that are wanted, and which blocks it holds. Pure.
+ * Guarantees: nothing is parsed that no wanted address stands in, but for the head of each line; a line that cannot be read
+ * costs itself, ends the run of blocks, and is told; a last line without an end is not read, unless it is whole.
+ * What a file holds follows from its lines; `name` helps only where these are empty.
+ *
+ * Lines are `{"local_time","block_time","block_number","events":[…]}`, or one event each (files without a block's number).
+ */
+import { isObject, readJson } from "../../protocol/decode.ts";
+import { VALUE_LIMITS } from "../../protocol/limits.ts";
+import { toldTimesMs } from "../backfill.ts";
+import type { Batch } from "../events.ts";
+import type { Addresses, Sighting } from "./addresses.ts";
+import { BlockRuns } from "./blocks.ts";
+import { eachElement } from "./elements.ts";
+import { Lines } from "./lines.ts";
+import { blockMs, type EventKind, type LostEvent, type RowSink, readEvent } from "./rows.ts";
+
+export interface NodeFileResult {
+  lines: number;
+  bytes: number;
+  /** Null while no line told. */
+  kind: EventKind | null;
+  blocks: BlockRuns;
+  /** Bytes after the last line that is whole. */
+  unfinished: number;
+  /** Lines that could not be read. */
+  badLines: number;
+  /** Events of wanted accounts for which there is no table, by their name. */
+  leftOut: Record<string, number>;
+}
+
+interface Reading {
+  addresses: Addresses;
+  now(): number;
+  onRows(batch: Batch): void;
+  onLost(event: LostEvent): void;
+}
+
+/** How far the head of a line can reach: everything before its events. */
+const HEAD_MAX = 1_024;
+const EVENTS = Buffer.from('"events"');
+const [OPEN_OBJECT, OPEN_LIST, BREAK] = ["{".charCodeAt(0), "[".charCodeAt(0), 10];
+/** A line ends with two brackets, and perhaps a few blanks. */
+const CLOSED_WITHIN = 16;
+/** What a line is called in quarantine of which no table is known. */
+const LINE = "node";
+
+interface Head {
+  block: number;
+  timeMs: number;
+  /** Behind the `[` of the events. */
+  eventsFrom: number;
+}
+
+export class NodeFileReader {
+  readonly result: NodeFileResult;
+  readonly #reading: Reading;
+  readonly #sink: RowSink;
+  readonly #lines: Lines;
+  /** An event of the present line could not be read, and does not say when it happened. */
+  #isTimeLost = false;
+
+  /** `kind`: what the name says, for files without a line that says it. */
+  constructor(reading: Reading, kind: EventKind | null = null, lines = new Lines()) {
+    this.#reading = reading;
+    this.#lines = lines;
+    this.result = {
+      ...{ lines: 0, bytes: 0, kind, unfinished: 0, badLines: 0 },
+      ...{ blocks: new BlockRuns(), leftOut: {} },
+    };
+    const { addresses } = reading;
+    this.#sink = {
+      seenAtMs: 0,
+      isWanted: (account) => addresses.has(account),
+      rows: (batch) => reading.onRows(batch),
+      lost: (event) => {
+        if (toldTimesMs([event]).length === 0) this.#isTimeLost = true;
+        reading.onLost(event);
+      },
+      leftOut: (what) => {
+        this.result.leftOut[what] = (this.result.leftOut[what] ?? 0) + 1;
+      },
+    };
+  }
+
+  push(chunk: Buffer): void {
+    this.result.bytes += chunk.length;
+    const { tooLong } = this.#lines;
+    for (const whole of this.#lines.push(chunk)) this.#read(whole);
+    if (this.#lines.tooLong > tooLong) this.#bad("a line that is too long", "", null);
+    this.result.unfinished = this.#lines.unfinished;
+  }
+
+  /** The file ends here: a last line that only lacks its break is read. */
+  end(): void {
+    const rest = this.#lines.rest();
+    if (rest === null || !("value" in readJson(rest.toString("utf8")))) return;
+    this.result.unfinished = 0;
+    this.#read(rest);
+  }
+
+  #read(bytes: Buffer): void {
+    this.#sink.seenAtMs = this.#reading.now();
+    const sightings = this.#reading.addresses.find(bytes);
+    let next = 0;
+    for (let from = 0; from < bytes.length; ) {
+      const found = bytes.indexOf(BREAK, from);
+      const to = found < 0 ? bytes.length : found;
+      const here: Sighting[] = [];
+      for (; next < sightings.length && sightings[next]!.at < to; next++)
+        here.push({ ...sightings[next]!, at: sightings[next]!.at - from });
+      if (to > from) this.#line(bytes.subarray(from, to), here);
+      from = to + 1;
+    }
+  }
+
+  #line(line: Buffer, sightings: readonly Sighting[]): void {
+    this.result.lines += 1;
+    this.#isTimeLost = false;
+    const [sighting] = sightings;
+    const head = line[0] === OPEN_OBJECT ? headOf(line) : null;
+    if (head !== null) {
+      const isRead = sighting === undefined || this.#events(line, head.eventsFrom, sightings);
+      if (!isRead || !isClosed(line)) this.#bad("a line that does not end", line, sighting);
+      else if (this.#isTimeLost) this.result.blocks.break();
+      else this.result.blocks.note(head.block, head.timeMs);
+      return;
+    }
+    // Among blocks every line has a head; an event alone is read where an address stands in it, and once to see what it is.
+    const isEvent =
+      this.result.blocks.runs.length === 0 && (line[0] === OPEN_OBJECT || line[0] === OPEN_LIST);
+    const isLooked = sighting !== undefined || this.result.kind === null;
+    if (!isEvent || (isLooked && !this.#event(line)))
+      this.#bad("a line that is no event and no block", line, sighting);
+  }
+
+  /** Reads those events in which addresses stand; false where the line does not end, or one of them is no JSON. */
+  #events(line: Buffer, eventsFrom: number, sightings: readonly Sighting[]): boolean {
+    let next = 0;
+    let areRead = true;
+    const end = eachElement(line, eventsFrom, (from, to) => {
+      const first = next;
+      while (next < sightings.length && sightings[next]!.at < to) next += 1;
+      if (next > first && !this.#event(line.subarray(from, to))) areRead = false;
+    });
+    return end >= 0 && areRead;
+  }
+
+  /** False when it is no JSON. */
+  #event(bytes: Buffer): boolean {
+    const read = readJson(bytes.toString("utf8"));
+    if (!("value" in read)) return false;
+    const kind = readEvent(read.value, this.#sink);
+    if (kind !== "unknown") this.result.kind = kind;
+    return true;
+  }
+
+  #bad(reason: string, line: Buffer | "", sighting: Sighting | null | undefined): void {
+    this.result.badLines += 1;
+    this.result.blocks.break();
+    const raw = line === "" ? "" : line.toString("utf8", 0, VALUE_LIMITS.quarantineLength);
+    this.#reading.onLost({ kind: "row", raw, reason, account: sighting?.address ?? null, table: LINE });
+  }
+}
+
+/** `…]}`. */
+const isClosed = (line: Buffer): boolean =>
+  /\]\s*\}\s*$/.test(line.toString("latin1", Math.max(0, line.length - CLOSED_WITHIN)));
+
+/** What stands before the events of a block; null for a line of another kind. */
+function headOf(line: Buffer): Head | null {
+  const at = line.subarray(0, HEAD_MAX).indexOf(EVENTS);
+  const open = at < 0 ? -1 : line.indexOf(OPEN_LIST, at + EVENTS.length);
+  if (open < 0) return null;
+  const read = readJson(`${line.toString("utf8", 0, open)}[]}`);
+  if (!("value" in read) || !isObject(read.value)) return null;
+  const { block_number: block, block_time: time } = read.value;
+  const timeMs = blockMs(time);
+  return Number.isSafeInteger(block) && timeMs !== null
+    ? { block: block as number, timeMs, eventsFrom: open + 1 }
+    : null;
+}

@@ -1,0 +1,193 @@
+/** History that the API no longer serves, from a node's files: complete, proven, and confirmed by `verify`. */
+import assert from "node:assert/strict";
+import { copyFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { importCommand } from "../../src/cli/commands/import.ts";
+import { sync } from "../../src/cli/commands/sync.ts";
+import { verify } from "../../src/cli/commands/verify.ts";
+import { add, neg } from "../../src/runtime/decimal.ts";
+import { type Running, simulate } from "../support/cli.ts";
+import { runInProcess } from "../support/inProcess.ts";
+import { fillHours, packed, type UserFill, type Wire, withoutLz4, writeFiles } from "../support/nodeFiles.ts";
+import { startServer, type TestDatabase, type TestServer, temporaryFolder } from "../support/postgres.ts";
+
+const USER = `0x${"a7".repeat(20)}`;
+const OTHER = `0x${"b8".repeat(20)}`;
+const HOUR_MS = 3_600_000;
+const FROM_MS = Date.UTC(2026, 5, 1);
+const FILLS = 60_000;
+const HOURS = 60;
+
+/** `FILLS` fills over the hours, TWAP slices among them, up to an open position; other accounts trade in the same blocks. */
+function history(): {
+  fills: Wire[];
+  slices: { fill: Wire; twapId: number }[];
+  all: UserFill[];
+  position: string;
+} {
+  const fills: Wire[] = [];
+  const slices: { fill: Wire; twapId: number }[] = [];
+  const all: UserFill[] = [];
+  let position = "0";
+  const everyMs = Math.floor(((HOURS - 1) * HOUR_MS) / FILLS);
+  for (let i = 0; i < FILLS; i++) {
+    const side = i % 3 === 0 && i > 0 ? "A" : "B";
+    const sz = `${1 + (i % 5)}.5`;
+    const isSlice = i % 97 === 50;
+    const fill = {
+      ...{
+        coin: "BTC",
+        px: `${60_000 + (i % 500)}.0`,
+        sz,
+        side,
+        time: FROM_MS + HOUR_MS / 2 + Math.floor(i / 2) * 2 * everyMs,
+      },
+      ...{ startPosition: position, dir: side === "B" ? "Open Long" : "Close Long", closedPnl: "0.0" },
+      hash: `0x${(isSlice ? "0" : i.toString(16)).padStart(64, "0")}`,
+      ...{
+        oid: 500_000 + i,
+        crossed: i % 2 === 0,
+        fee: "0.0125",
+        tid: 900_000_000_000 + i,
+        feeToken: "USDC",
+      },
+      twapId: null,
+    };
+    position = add(position, side === "B" ? sz : neg(sz));
+    if (isSlice) slices.push({ fill, twapId: 16_001 });
+    else fills.push(fill);
+    all.push([USER, isSlice ? { ...fill, twapId: 16_001 } : fill]);
+    if (i % 4 === 0) all.push([OTHER, { ...fill, side: side === "B" ? "A" : "B", startPosition: "0.0" }]);
+  }
+  return { fills, slices, all, position };
+}
+
+function stateOf(szi: string, time: number) {
+  const summary = {
+    accountValue: "1000000.0",
+    totalNtlPos: "0.0",
+    totalRawUsd: "0.0",
+    totalMarginUsed: "0.0",
+  };
+  const position = { coin: "BTC", szi, positionValue: "1.0", unrealizedPnl: "0.0", marginUsed: "1.0" };
+  return {
+    ...{ marginSummary: summary, crossMarginSummary: summary, withdrawable: "0.0", time },
+    assetPositions: [{ type: "oneWay", position }],
+  };
+}
+
+describe("history from a node's files", { timeout: 300_000 }, () => {
+  const folder = temporaryFolder();
+  const { fills, slices, all, position } = history();
+  const toMs = FROM_MS + HOURS * HOUR_MS;
+  let server: TestServer;
+  let target: TestDatabase;
+  let exchange: Running & { apiUrl: string };
+
+  const files = fillHours(all, { fromMs: FROM_MS, toMs, blockMs: 20_000 });
+  const inside = (name: string) => join(folder.path, name);
+
+  before(async () => {
+    const recorded = { fills, twapSliceFills: slices, clearinghouseState: { "": stateOf(position, toMs) } };
+    writeFileSync(inside("recorded.json"), JSON.stringify({ [USER]: recorded }));
+    server = await startServer("real");
+    target = await server.newDatabase();
+    exchange = await simulate("--recorded", inside("recorded.json"), "--weight", "100000");
+  });
+  after(async () => {
+    await exchange?.stop();
+    await target?.close();
+    await server?.stop();
+    folder.remove();
+  });
+
+  const venue = () => ({ account: USER, apiUrl: exchange.apiUrl, weight: "100000" });
+  const importing = (path: string, flags: Record<string, string> = {}) =>
+    runInProcess(importCommand, { database: target.url, account: USER, json: "true", ...flags }, [path]);
+  const stored = async () =>
+    (
+      await target.database.query<{ n: number }>(
+        "select count(*)::int as n from hl_fills where account_address = $1",
+        [USER],
+      )
+    )[0]!.n;
+  const ofType = (lines: string[], type: string) =>
+    lines.map((line) => JSON.parse(line)).filter((line) => line.type === type);
+
+  it("is out of the API's reach at first", async () => {
+    const { code, error } = await runInProcess(sync, { ...venue(), database: target.url, once: "true" });
+    assert.equal(code, 0, error);
+    assert.ok((await stored()) < 12_000);
+  });
+
+  it("with an hour missing, is a gap that is named", { skip: withoutLz4 }, async () => {
+    const entries = [...files].map(
+      ([path, text], i) => [i % 2 ? `${path}.lz4` : path, i % 2 ? packed(text, "-B4", "-BD") : text] as const,
+    );
+    writeFiles(inside("data"), new Map(entries));
+    const missing = entries[20]!;
+    rmSync(join(inside("data"), missing[0]));
+    const { code, lines, error } = await importing(inside("data"));
+    assert.equal(code, 0, error);
+    const [{ open, proven }] = ofType(lines, "import.account");
+    assert.equal(proven.length, 2);
+    const hourMs = FROM_MS + 20 * HOUR_MS;
+    const named = open.filter(({ reason }: { reason: string }) =>
+      /blocks \d+ to \d+ are in no file/.test(reason),
+    );
+    assert.deepEqual(named.length, 1);
+    assert.ok(named[0].fromMs <= hourMs && named[0].toMs >= hourMs + HOUR_MS - 20_001);
+    // Nothing is claimed of it.
+    const gaps = await target.database.query(
+      "select from hl_gaps where account_address = $1 and stream = 'fills' and kind = 'unprovable' and from_ms < $2 and to_ms > $2",
+      [USER, hourMs + HOUR_MS / 2],
+    );
+    assert.equal(gaps.length, 1);
+    writeFiles(inside("data"), new Map([missing]));
+  });
+
+  it("is complete since the first day when all of it is there, and verify agrees", {
+    skip: withoutLz4,
+  }, async () => {
+    const { code, lines, error } = await importing(inside("data"));
+    assert.equal(code, 0, error);
+    const [summary] = ofType(lines, "import");
+    assert.deepEqual([summary.read, summary.files], [1, files.size]);
+    assert.equal(await stored(), FILLS);
+    const {
+      code: verified,
+      lines: said,
+      error: why,
+    } = await runInProcess(verify, { ...venue(), database: target.url, json: "true" });
+    assert.equal(verified, 0, why + said.join("\n"));
+    const { completeSinceMs } = JSON.parse(said[0]!);
+    for (const stream of ["fills", "twapFills"])
+      assert.ok(completeSinceMs[stream] <= FROM_MS + 60_000, said[0]);
+    const [slice] = await target.database.query<{ n: number }>(
+      "select count(*)::int as n from hl_fills where twap_id = 16001",
+    );
+    assert.equal(slice!.n, slices.length);
+  });
+
+  it("changes nothing when it is read again", async () => {
+    const before = await target.database.query(
+      "select md5(string_agg(f::text, '' order by f::text)) as stamp from hl_fills f",
+    );
+    const copied = inside("copy.lz4");
+    copyFileSync(join(inside("data"), `${[...files.keys()][1]}.lz4`), copied);
+    for (const path of [inside("data"), copied]) {
+      const { code, lines } = await importing(path);
+      assert.deepEqual([code, ofType(lines, "import")[0].read], [0, 0]);
+    }
+    assert.deepEqual(
+      await target.database.query(
+        "select md5(string_agg(f::text, '' order by f::text)) as stamp from hl_fills f",
+      ),
+      before,
+    );
+    // Another account is another reading.
+    const { lines } = await importing(copied, { account: `${USER},${OTHER}` });
+    assert.equal(ofType(lines, "import")[0].read, 1);
+  });
+});
