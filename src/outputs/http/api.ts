@@ -219,34 +219,37 @@ function candles({ reads, info, clock, stopping }: ApiDeps): Handler {
     if (known && nowMs - known.atMs < CANDLES_FRESH_MS) return json({ rows: known.rows });
     const stepMs = intervalMs(interval);
     const startTime = nowMs - count * stepMs;
-    const reading = read.readCandles(askedBy(reads, request.signal), coin, interval, startTime);
-    const own = await reading.catch(() => []);
-    // Whole from end to end: a table that began yesterday, or has a hole, does not stand for the venue.
-    if (own.length >= count - 1 && own.at(-1)![0] > nowMs - 2 * stepMs) return json({ rows: own });
-    const req = { coin, interval, startTime, endTime: nowMs };
     const late = new AbortController();
     const cancel = clock.after(CANDLES_WAIT_MS, () =>
       late.abort(new Error("no room in the request budget for the moment")),
     );
     const signal = AbortSignal.any([late.signal, stopping]);
-    const answer = await info
-      .request(INFO.candleSnapshot, { req }, { priority: priority(nowMs), signal })
-      .catch((cause: unknown) => {
-        throw new RequestError(`the venue gave no candles: ${errorText(cause)}`, 502);
-      })
-      .finally(cancel);
-    const rows = answer.result.rows.map(({ value }) => [
-      value.t,
-      value.o,
-      value.h,
-      value.l,
-      value.c,
-      value.v,
-    ]);
-    kept.delete(key);
-    kept.set(key, { atMs: nowMs, rows });
-    if (kept.size > CANDLES_KEPT) kept.delete(kept.keys().next().value!);
-    return json({ rows });
+    const fromVenue = async () => {
+      signal.throwIfAborted();
+      const req = { coin, interval, startTime, endTime: nowMs };
+      const { result } = await info.request(
+        INFO.candleSnapshot,
+        { req },
+        { priority: priority(nowMs), signal },
+      );
+      return result.rows.map(({ value: { t, o, h, l, c, v } }) => [t, o, h, l, c, v]);
+    };
+    try {
+      const own = await read
+        .readCandles(askedBy(reads, request.signal), coin, interval, startTime)
+        .catch(() => []);
+      // Whole from end to end: a table that began yesterday, or has a hole, does not stand for the venue.
+      if (own.length >= count - 1 && own.at(-1)![0] > nowMs - 2 * stepMs) return json({ rows: own });
+      const rows = await fromVenue();
+      kept.delete(key);
+      kept.set(key, { atMs: nowMs, rows });
+      if (kept.size > CANDLES_KEPT) kept.delete(kept.keys().next().value!);
+      return json({ rows });
+    } catch (cause) {
+      throw new RequestError(`the venue gave no candles: ${errorText(cause)}`, 502);
+    } finally {
+      cancel();
+    }
   };
 }
 
