@@ -97,6 +97,7 @@ const POLLS_AT_ONCE = 4;
 
 /** Lease names. */
 const pollOf = (address: Address): string => `poll of ${address}`;
+const gapsOf = (address: Address): string => `backfill of ${address}`;
 const moreOf = (address: Address): string => `what else of ${address}`;
 export const followLease = (address: Address): string => `follow ${address}`;
 const marketLease = ({ coins, streams }: MarketChoice): string =>
@@ -362,6 +363,9 @@ export class Engine {
         const { account } = followed;
         void this.#polls.run(pollOf(followed.address), async (given) => {
           await account!.catchUp("poll", given);
+          // Beside the turns: a long history holds up no account.
+          if (account!.hasOldGaps())
+            void this.#polls.run(gapsOf(followed.address), (older) => account!.backfill("backfill", older));
           if (account!.isMoreDue())
             void this.#polls.run(moreOf(followed.address), (more) => account!.learnMore(more));
         });

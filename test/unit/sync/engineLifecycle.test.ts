@@ -10,6 +10,7 @@ import {
   type FollowedAccount,
   followLease,
 } from "../../../src/sync/engine.ts";
+import { type Batch, type CoverageRow, TRACKED_STREAMS } from "../../../src/sync/events.ts";
 import type { LeaseState, RosterEntry, StreamHandler } from "../../../src/sync/ports.ts";
 import { emptyStore } from "../../support/emptyStore.ts";
 import { HandClock, settle } from "../connection/handClock.ts";
@@ -90,6 +91,36 @@ describe("the engine", () => {
     );
     await made.stop();
     assert.ok(opened.every(({ isStopped }) => isStopped));
+    assert.equal(clock.timers, 0);
+  });
+
+  it("closes the old gaps of an account that it polls, without holding up its turns", async () => {
+    const sinceMs = NOW - 7 * 86_400_000;
+    const provenToMs = NOW - 3 * 3_600_000;
+    const known = TRACKED_STREAMS.map((stream): CoverageRow => {
+      const claim = { account: user("1"), grade: "proven", fromMs: sinceMs, toMs: provenToMs } as const;
+      return { ...claim, stream, reason: null };
+    });
+    const openAccount = async () => ({ sinceMs, coverage: known, openOrders: [], positions: [] });
+    const store = { ...emptyStore(), openAccount, coverage: async () => known };
+    const apply = async (batch: Batch) => {
+      known.push(...(batch.coverage ?? []));
+      return store.apply(batch);
+    };
+    const deps = { store: { ...store, apply } };
+    const { engine: made, asked, clock } = engine([user("1")], { usersMax: 0, sinceMs }, { deps });
+    await made.start();
+    await clock.advance(60_000);
+    const read = asked.flatMap(({ type, params }) => (type === "userFillsByTime" ? [params] : []));
+    const turns = asked.filter(({ type }) => type === "clearinghouseState").length;
+    assert.ok(turns >= 4, `${turns} turns`);
+    assert.ok(
+      read.some(({ startTime }) => Number(startTime) <= provenToMs + 1),
+      JSON.stringify(read.slice(0, 3)),
+    );
+    const older = read.filter(({ startTime }) => Number(startTime) < NOW - 2 * 3_600_000);
+    assert.equal(older.length, 1, "once");
+    await made.stop();
     assert.equal(clock.timers, 0);
   });
 
