@@ -62,8 +62,8 @@ async function lockAll(database: Database): Promise<void> {
     "select pg_get_functiondef('hl_internal.apply'::regproc) as text",
   );
   const text = row!.text.replace(
-    "with put as (",
-    "perform pg_advisory_xact_lock(hashtext('hl_internal.outbox'));\n    with put as (",
+    "with told as materialized (",
+    "perform pg_advisory_xact_lock(hashtext('hl_internal.outbox'));\n    with told as materialized (",
   );
   if (text === row!.text) throw new Error("apply has changed: the place of the lock is not found");
   await database.query(text);

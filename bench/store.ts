@@ -1,9 +1,17 @@
+/**
+ * Rows written in batches, against the same rows inserted plainly into the same tables (their copies): no joins, no
+ * coverage, and what follows from a row known beforehand. Every turn writes one batch of each.
+ *
+ *   node bench/store.ts [--rows 60000] [--batch 1000] [--database URL]
+ */
+import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import type { Database } from "../src/store/database.ts";
 import { migrate } from "../src/store/migrate.ts";
 import { openPostgres } from "../src/store/postgres.ts";
 import { openStore } from "../src/store/store.ts";
 import type { FillRow, OrderEventRow } from "../src/sync/events.ts";
+import { orderEventRow } from "../src/sync/normalize.ts";
 import { onDatabase } from "./database.ts";
 
 const { values: options } = parseArgs({
@@ -48,99 +56,240 @@ function fill(account: string, n: number): FillRow {
   };
 }
 
-function openEvent(row: FillRow): OrderEventRow {
-  return {
-    ...{ account: row.account, orderId: row.orderId, venueStatus: "open", statusTimeMs: row.timeMs },
-    ...{ coin: row.coin, side: row.side, limitPrice: row.price, size: "1.0", remaining: "1.0" },
+/** One order of each fill: open, then canceled in the batch after it, so that every row of a batch is of another order. */
+function transition(account: string, n: number, status: "open" | "canceled"): OrderEventRow {
+  const timestamp = START_MS + n * 3;
+  const order = {
     ...{
-      placedAtMs: row.timeMs,
-      orderType: null,
-      tif: null,
-      triggerPrice: null,
-      reduceOnly: null,
-      cloid: null,
+      coin: COINS[n % COINS.length]!,
+      side: n % 2 ? "A" : "B",
+      limitPx: `${60_000 + (n % 997)}.5`,
+      sz: "0.1",
     },
-    ...{ raw: { coin: row.coin, oid: row.orderId, origSz: "1.0" }, source: "stream", seenAtMs: row.seenAtMs },
+    ...{ oid: 105_000_000_000 + n, timestamp, origSz: "0.1" },
   };
+  const statusTimestamp = status === "open" ? timestamp : timestamp + 1_500;
+  const raw = { order, status, statusTimestamp };
+  return orderEventRow(
+    { account, source: "stream", seenAtMs: statusTimestamp + 80 },
+    { value: raw as never, raw },
+  );
 }
 
-const BARE_INSERT = `insert into public.bench_fills
-  select account, coin, to_timestamp("timeMs" / 1000.0), "timeMs", side, size, price, value, fee, "feeToken",
+const FILL_VALUES = `account, coin, to_timestamp("timeMs" / 1000.0), "timeMs", side, size, price, value, fee, "feeToken",
     "startPosition", "closedPnl", direction, "orderId", "tradeId", hash, crossed, cloid, "builderFee", "twapId",
-    liquidation, raw, source, to_timestamp("seenAtMs" / 1000.0)
-  from json_to_recordset($1::json) as x(
-    account text, coin text, "timeMs" bigint, side text, size numeric, price numeric, value numeric, fee numeric,
-    "feeToken" text, "startPosition" text, "closedPnl" numeric, direction text, "orderId" bigint,
-    "tradeId" bigint, hash text, crossed boolean, cloid text, "builderFee" numeric, "twapId" bigint,
-    liquidation jsonb, raw jsonb, source text, "seenAtMs" bigint)
-  on conflict do nothing`;
+    liquidation, raw, source, to_timestamp("seenAtMs" / 1000.0)`;
+const FILL_COLUMNS: readonly (readonly [string, string])[] = [
+  ...([
+    ["account", "text"],
+    ["coin", "text"],
+    ["timeMs", "bigint"],
+    ["side", "text"],
+  ] as const),
+  ...([
+    ["size", "numeric"],
+    ["price", "numeric"],
+    ["value", "numeric"],
+    ["fee", "numeric"],
+  ] as const),
+  ...([
+    ["feeToken", "text"],
+    ["startPosition", "text"],
+    ["closedPnl", "numeric"],
+  ] as const),
+  ...([
+    ["direction", "text"],
+    ["orderId", "bigint"],
+    ["tradeId", "bigint"],
+    ["hash", "text"],
+  ] as const),
+  ...([
+    ["crossed", "boolean"],
+    ["cloid", "text"],
+    ["builderFee", "numeric"],
+    ["twapId", "bigint"],
+  ] as const),
+  ...([
+    ["liquidation", "jsonb"],
+    ["raw", "jsonb"],
+    ["source", "text"],
+    ["seenAtMs", "bigint"],
+  ] as const),
+];
+const FILL_LIST = FILL_COLUMNS.map(([name, type]) => `"${name}" ${type}`).join(", ");
+const EVENT_LIST = `account text, "orderId" bigint, "venueStatus" text, "statusTimeMs" bigint, coin text, side text,
+  "limitPrice" numeric, size numeric, remaining numeric, "placedAtMs" bigint, "orderType" text, tif text,
+  "triggerPrice" numeric, "reduceOnly" boolean, cloid text, raw jsonb, source text, "seenAtMs" bigint`;
+
+const plainFills = (json: "json" | "jsonb", parameter = "$1") =>
+  `insert into public.bench_fills select ${FILL_VALUES}
+   from ${json}_to_recordset(${parameter}::${json}) as x(${FILL_LIST}) on conflict do nothing`;
+
+const UNNESTED_FILLS = `insert into public.bench_fills select ${FILL_VALUES}
+  from unnest(${FILL_COLUMNS.map(([, type], n) => `$${n + 1}::${type}[]`).join(", ")})
+    as x(${FILL_COLUMNS.map(([name]) => `"${name}"`).join(", ")}) on conflict do nothing`;
+
+/** The rows that `apply` makes of transitions, as they are known beforehand: transition, order, event. */
+const plainTransitions = (parameter: string) => `
+  with sent as materialized (
+    select x.*, case "venueStatus" when 'open' then 'open' else 'canceled' end as status
+    from json_to_recordset(${parameter}::json) as x(${EVENT_LIST})
+  ),
+  transitions as (
+    insert into public.bench_order_events
+    select account, "orderId", "venueStatus", status, "statusTimeMs", remaining, coin, side, "limitPrice", size,
+      "placedAtMs", "orderType", tif, "triggerPrice", "reduceOnly", cloid, raw, source, to_timestamp("seenAtMs" / 1000.0)
+    from sent on conflict do nothing
+  ),
+  orders as (
+    insert into public.bench_orders
+    select account, "orderId", coin, side, "orderType", tif, size, "limitPrice", "triggerPrice", size - remaining, 0,
+      status, "venueStatus", cloid, "reduceOnly", to_timestamp("placedAtMs" / 1000.0),
+      to_timestamp("statusTimeMs" / 1000.0), "statusTimeMs", null, raw, source, to_timestamp("seenAtMs" / 1000.0)
+    from sent
+    on conflict (account_address, order_id) do update set
+      status = excluded.status, venue_status = excluded.venue_status, status_at = excluded.status_at,
+      status_time_ms = excluded.status_time_ms, raw_order = excluded.raw_order, updated_at = excluded.updated_at
+  )
+  insert into public.bench_outbox (event_key, type, account_address, time_ms, source, data)
+  select concat_ws(':', 'order', account, "orderId", "venueStatus"), 'order.updated', account, "statusTimeMs", source, raw
+  from sent`;
+
+interface Rows {
+  fills: FillRow[];
+  orderEvents: OrderEventRow[];
+}
 
 interface Contender {
   name: string;
   /** Accounts written at once, each by its own connection. */
   writers: number;
-  write(rows: FillRow[]): Promise<unknown>;
+  /** Of a batch. */
+  shape: { fills: number; transitions: number };
+  write(rows: Rows): Promise<unknown>;
   /** Writes rows that are there already. */
   repeat?: boolean;
   timesMs: number[];
 }
 
-const batch = (account: string, from: number): FillRow[] =>
-  Array.from({ length: BATCH }, (_, i) => fill(account, from + i));
+/** Batch `number`: its fills, and transitions half of which open orders and half end those of the batch before. */
+function rowsOf(account: string, number: number, { fills, transitions }: Contender["shape"]): Rows {
+  const half = transitions / 2;
+  const ofBatch = (n: number, status: "open" | "canceled") =>
+    Array.from({ length: half }, (_, i) => transition(account, n * half + i, status));
+  return {
+    fills: Array.from({ length: fills }, (_, i) => fill(account, number * fills + i)),
+    orderEvents: [...ofBatch(number + 1, "open"), ...ofBatch(number, "canceled")],
+  };
+}
 
 /** One turn: every contender writes one batch, so that a busy moment of the machine hits all alike. */
-async function turn(contenders: Contender[], number: number): Promise<void> {
-  for (const [place, contender] of contenders.entries()) {
-    const from = contender.repeat ? 0 : number * BATCH;
-    const work = Array.from({ length: contender.writers }, (_, w) =>
-      batch(`0x${String(place * 10 + w).padStart(40, "0")}`, from),
+async function turn(contenders: readonly Contender[], number: number): Promise<void> {
+  for (const [place, { writers, shape, write, repeat, timesMs }] of contenders.entries()) {
+    const work = Array.from({ length: writers }, (_, w) =>
+      rowsOf(`0x${String(place * 10 + w).padStart(40, "0")}`, repeat ? 0 : number, shape),
     );
     const startedMs = performance.now();
-    await Promise.all(work.map((rows) => contender.write(rows)));
-    contender.timesMs.push(performance.now() - startedMs);
+    await Promise.all(work.map(write));
+    timesMs.push(performance.now() - startedMs);
+  }
+}
+
+/** Each against the first of its group. */
+function groupsOf(database: Database): Contender[][] {
+  const store = openStore(database);
+  const ask = (sql: string, ...lists: readonly unknown[][]) =>
+    database.query(
+      sql,
+      lists.map((list) => JSON.stringify(list)),
+    );
+  const columns = FILL_COLUMNS.map(([name]) => name as keyof FillRow);
+  const unnested = ({ fills }: Rows) =>
+    database.query(
+      UNNESTED_FILLS,
+      columns.map((name) =>
+        fills.map((row) => (name === "raw" || name === "liquidation" ? jsonOrNull(row[name]) : row[name])),
+      ),
+    );
+  const one = (name: string, fills: number, transitions: number, write: Contender["write"]): Contender => ({
+    ...{ name, writers: 1, shape: { fills, transitions }, write, timesMs: [] },
+  });
+  const fills = (name: string, write: Contender["write"]) => one(name, BATCH, 0, write);
+  const both = [BATCH / 10, BATCH] as const;
+  return [
+    [
+      fills("plain insert, json", (rows) => ask(plainFills("json"), rows.fills)),
+      fills("plain insert, jsonb", (rows) => ask(plainFills("jsonb"), rows.fills)),
+      fills("plain insert, unnest", unnested),
+      fills("apply", (rows) => store.apply({ fills: rows.fills })),
+      { ...fills("apply, already known", (rows) => store.apply({ fills: rows.fills })), repeat: true },
+      { ...fills("plain insert, 2 writers", (rows) => ask(plainFills("json"), rows.fills)), writers: 2 },
+      { ...fills("apply, 2 writers", (rows) => store.apply({ fills: rows.fills })), writers: 2 },
+    ],
+    [
+      one("plain insert", 0, BATCH, (rows) => ask(plainTransitions("$1"), rows.orderEvents)),
+      one("apply", 0, BATCH, ({ orderEvents }) => store.apply({ orderEvents })),
+    ],
+    [
+      one("plain insert", ...both, ({ fills, orderEvents }) =>
+        ask(
+          `with fills as (${plainFills("json", "$2")}) ${withMore(plainTransitions("$1"))}`,
+          orderEvents,
+          fills,
+        ),
+      ),
+      one("apply", ...both, (rows) => store.apply(rows)),
+    ],
+  ];
+}
+
+const jsonOrNull = (value: unknown): string | null => (value === null ? null : JSON.stringify(value));
+
+/** A statement that begins with `with`, to stand behind other parts of one. */
+const withMore = (sql: string): string => sql.trim().replace(/^with/, ",");
+
+const TITLES = ["fills", "order transitions", "fills, ten transitions each"];
+const TABLES = ["fills", "order_events", "orders"];
+
+function print(title: string, contenders: readonly Contender[]): void {
+  console.log(
+    `\n| ${title} | rows/s by the median batch | ratio | µs a row | ms a batch, p50 / p99 |\n|---|---|---|---|---|`,
+  );
+  let baseline = 0;
+  for (const { name, writers, shape, timesMs } of contenders) {
+    timesMs.sort((a, b) => a - b);
+    const at = (share: number) => timesMs[Math.min(timesMs.length - 1, Math.floor(timesMs.length * share))]!;
+    const rows = writers * (shape.fills + shape.transitions);
+    const rate = (rows * 1_000) / at(0.5);
+    baseline ||= rate;
+    const each = ((at(0.5) * 1_000) / rows).toFixed(0);
+    console.log(
+      `| ${name} | ${Math.round(rate)} | ${(rate / baseline).toFixed(2)} | ${each} | ${at(0.5).toFixed(1)} / ${at(0.99).toFixed(1)} |`,
+    );
   }
 }
 
 async function run(database: Database): Promise<void> {
   await migrate(database);
-  await database.query("drop table if exists public.bench_fills");
-  await database.query("create table public.bench_fills (like public.hl_fills including all)");
-  const store = openStore(database);
-  const bare = (rows: FillRow[]) => database.query(BARE_INSERT, [JSON.stringify(rows)]);
-  const apply = (rows: FillRow[]) => store.apply({ fills: rows });
-  const withOrders = (rows: FillRow[]) =>
-    store.apply({
-      fills: rows,
-      orderEvents: rows.filter((_, i) => i % FILLS_PER_ORDER === 0).map(openEvent),
-    });
-  const contenders: Contender[] = [
-    { name: "bare insert (baseline)", writers: 1, write: bare, timesMs: [] },
-    { name: "apply: fills", writers: 1, write: apply, timesMs: [] },
-    { name: "apply: fills already known", writers: 1, write: apply, repeat: true, timesMs: [] },
-    { name: "apply: fills and their orders", writers: 1, write: withOrders, timesMs: [] },
-    { name: "bare insert, 2 writers", writers: 2, write: bare, timesMs: [] },
-    { name: "apply: fills, 2 writers", writers: 2, write: apply, timesMs: [] },
+  const made = [
+    ...TABLES.map((name) => [`bench_${name}`, `public.hl_${name}`]),
+    ["bench_outbox", "hl_internal.outbox"],
   ];
+  for (const [name, like] of made) {
+    await database.query(`drop table if exists public.${name}`);
+    await database.query(`create table public.${name} (like ${like} including all)`);
+  }
   const [version] = await database.query<{ v: string }>("select split_part(version(), ' on ', 1) as v");
   const turns = Math.ceil(ROWS / BATCH);
-  console.log(`${version?.v}, ${turns} turns, batches of ${BATCH}; fills/s by the median batch`);
-  for (let number = 0; number < turns; number++) await turn(contenders, number);
-  let baseline = 0;
-  for (const { name, writers, timesMs } of contenders) {
-    timesMs.sort((a, b) => a - b);
-    const at = (share: number) => timesMs[Math.min(timesMs.length - 1, Math.floor(timesMs.length * share))]!;
-    const rate = (writers * BATCH * 1000) / at(0.5);
-    baseline ||= rate;
-    const columns = [
-      name.padEnd(32),
-      Math.round(rate).toString().padStart(8),
-      `${(rate / baseline).toFixed(2)} x`,
-    ];
-    console.log(
-      `${columns.join("  ")}   ms per batch: p50 ${at(0.5).toFixed(1)}  p99 ${at(0.99).toFixed(1)}`,
-    );
+  console.log(`${version?.v}, ${turns} turns, batches of ${BATCH}, load ${loadavg()[0]!.toFixed(1)}`);
+  const groups = groupsOf(database);
+  // The first turn warms up.
+  for (let number = 0; number <= turns; number++) {
+    await turn(groups.flat(), number);
+    if (number === 0) for (const { timesMs } of groups.flat()) timesMs.pop();
   }
-  await database.query("drop table public.bench_fills");
+  for (const [n, group] of groups.entries()) print(TITLES[n]!, group);
+  for (const [name] of made) await database.query(`drop table public.${name}`);
 }
 
 await onDatabase(options.database, async (url) => {

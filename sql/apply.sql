@@ -7,7 +7,8 @@
 -- Callers hold the lock on the accounts, so what a statement reads cannot change before the transaction ends.
 --
 -- What a write runs is planned once per connection. Its plans do not depend on what is written: rows are found by key,
--- through indexes, however many there are. Planning anew at every call took longer than everything else in it.
+-- through indexes, however many there are. Planning anew at every call took longer than everything else in it; so would
+-- compiling such a plan (jit), whose costs say nothing of how few rows it meets.
 --
 -- Locks come in one order in every transaction: accounts by address, then partitions. So writers of one account wait for
 -- each other, never in a circle, and those of different accounts not at all: the disk takes their commits together. A
@@ -37,8 +38,10 @@ create or replace function hl_internal.apply(
   states json default null,
   versions json default null
 ) returns json
-language plpgsql set search_path = '' set lock_timeout = '20s' set plan_cache_mode = force_generic_plan as $$
+language plpgsql set search_path = '' set lock_timeout = '20s' set plan_cache_mode = force_generic_plan set jit = off as $$
 declare
+  tables text[] := '{}';
+  outcomes hl_internal.outcome[] := '{}';
   outcome hl_internal.outcome;
   orders_of text[] := '{}';
   order_ids bigint[] := '{}';
@@ -52,32 +55,59 @@ declare
 begin
   perform hl_internal.lock_accounts(accounts);
 
-  for item in
-    select * from (values
-      ('hl_fills', 'put_fills', fills),
-      ('hl_order_events', 'put_order_events', order_events),
-      ('hl_positions', 'put_positions', positions),
-      ('hl_balances', 'put_balances', balances),
-      ('hl_funding', 'put_funding', funding),
-      ('hl_ledger', 'put_ledger', ledger),
-      ('hl_dashboard', 'put_dashboard', dashboard),
-      ('coverage', 'put_coverage', coverage),
-      ('drift', 'put_drift', drift),
-      ('quarantine', 'put_quarantine', quarantine),
-      ('hl_trades', 'put_trades', trades),
-      ('hl_candles', 'put_candles', candles),
-      ('hl_mids', 'put_mids', mids),
-      ('hl_books', 'put_books', books),
-      ('hl_asset_ctxs', 'put_asset_ctxs', asset_ctxs)
-    ) as v(name, put, rows)
-    where v.rows is not null
-  loop
-    execute format('select * from hl_internal.%I($1)', item.put) into outcome using item.rows;
+  if fills is not null then
+    tables := tables || text 'hl_fills'; outcomes := outcomes || hl_internal.put_fills(fills);
+  end if;
+  if order_events is not null then
+    tables := tables || text 'hl_order_events'; outcomes := outcomes || hl_internal.put_order_events(order_events);
+  end if;
+  if positions is not null then
+    tables := tables || text 'hl_positions'; outcomes := outcomes || hl_internal.put_positions(positions);
+  end if;
+  if balances is not null then
+    tables := tables || text 'hl_balances'; outcomes := outcomes || hl_internal.put_balances(balances);
+  end if;
+  if funding is not null then
+    tables := tables || text 'hl_funding'; outcomes := outcomes || hl_internal.put_funding(funding);
+  end if;
+  if ledger is not null then
+    tables := tables || text 'hl_ledger'; outcomes := outcomes || hl_internal.put_ledger(ledger);
+  end if;
+  if dashboard is not null then
+    tables := tables || text 'hl_dashboard'; outcomes := outcomes || hl_internal.put_dashboard(dashboard);
+  end if;
+  if coverage is not null then
+    tables := tables || text 'coverage'; outcomes := outcomes || hl_internal.put_coverage(coverage);
+  end if;
+  if drift is not null then
+    tables := tables || text 'drift'; outcomes := outcomes || hl_internal.put_drift(drift);
+  end if;
+  if quarantine is not null then
+    tables := tables || text 'quarantine'; outcomes := outcomes || hl_internal.put_quarantine(quarantine);
+  end if;
+  if trades is not null then
+    tables := tables || text 'hl_trades'; outcomes := outcomes || hl_internal.put_trades(trades);
+  end if;
+  if candles is not null then
+    tables := tables || text 'hl_candles'; outcomes := outcomes || hl_internal.put_candles(candles);
+  end if;
+  if mids is not null then
+    tables := tables || text 'hl_mids'; outcomes := outcomes || hl_internal.put_mids(mids);
+  end if;
+  if books is not null then
+    tables := tables || text 'hl_books'; outcomes := outcomes || hl_internal.put_books(books);
+  end if;
+  if asset_ctxs is not null then
+    tables := tables || text 'hl_asset_ctxs'; outcomes := outcomes || hl_internal.put_asset_ctxs(asset_ctxs);
+  end if;
+
+  for n in 1 .. cardinality(tables) loop
+    outcome := outcomes[n];
     if not outcome.accounts <@ accounts then
-      raise exception 'batch writes % without naming all of its accounts', item.name;
+      raise exception 'batch writes % without naming all of its accounts', tables[n];
     end if;
-    written := written || jsonb_build_object(item.name, outcome.written);
-    known := known || jsonb_build_object(item.name, outcome.sent - outcome.written);
+    written := written || jsonb_build_object(tables[n], outcome.written);
+    known := known || jsonb_build_object(tables[n], outcome.sent - outcome.written);
     if cardinality(outcome.order_ids) > 0 then
       orders_of := orders_of || outcome.accounts;
       order_ids := order_ids || outcome.order_ids;
@@ -116,24 +146,21 @@ begin
 
   if cardinality(events) > 0 then
     news_ms := hl_internal.news_since();
+    -- The answer takes the data of an event as it was before it became jsonb.
     with told as materialized (
-      select e.*, hl_internal.is_news(e.type, e.source, e.time_ms, news_ms) as is_news
-      from unnest(events) with ordinality as e(event_key, type, account_address, time_ms, source, data, place)
+      select case when hl_internal.is_news(e.type, e.source, e.time_ms, news_ms)
+          then nextval('hl_internal.outbox_id_seq') end as id, e.*
+      from unnest(events) e
     ),
     put as (
-      insert into hl_internal.outbox (event_key, type, account_address, time_ms, source, data)
-      select e.event_key, e.type, e.account_address, e.time_ms, e.source, e.data::jsonb from told e where e.is_news
-      order by e.place
-      returning id
-    ),
-    -- Ids come in the order of the events; the answer takes their data as it was before it became jsonb.
-    numbered as (select id, row_number() over (order by id) as nth from put),
-    placed as (select e.place, row_number() over (order by e.place) as nth from told e where e.is_news)
-    select json_agg(row_to_json(event) order by e.place) into published
-    from told e left join placed p on p.place = e.place left join numbered n on n.nth = p.nth
-    cross join lateral (
-      select n.id::text, e.event_key as key, e.type, e.account_address as account, e.time_ms as "timeMs", e.source, e.data
-    ) event;
+      insert into hl_internal.outbox (id, event_key, type, account_address, time_ms, source, data)
+      overriding system value
+      select t.id, t.event_key, t.type, t.account_address, t.time_ms, t.source, t.data::jsonb from told t
+      where t.id is not null
+    )
+    select json_agg(json_build_object('id', t.id::text, 'key', t.event_key, 'type', t.type, 'account', t.account_address,
+      'timeMs', t.time_ms, 'source', t.source, 'data', t.data)) into published
+    from told t;
   end if;
 
   return json_build_object(

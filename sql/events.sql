@@ -1,11 +1,11 @@
 -- What is told of a row: its event, the same whichever source brought the row and whenever it is told.
 
-create or replace function hl_internal.fill_event(f public.hl_fills) returns hl_internal.event
+create or replace function hl_internal.fill_event(f public.hl_fills) returns setof hl_internal.event
 language sql stable
 begin atomic
-  select row(
+  select
     concat_ws(':', 'fill', f.account_address, f.coin, f.fill_time_ms, f.order_id, f.trade_id, f.side),
-    'fill.created', f.account_address, f.fill_time_ms, f.source, row_to_json(data))::hl_internal.event
+    'fill.created', f.account_address, f.fill_time_ms, f.source, row_to_json(data)
   from (
     select f.account_address, f.coin, f.fill_time_ms, f.side, f.size::text, f.price::text, f.value::text,
       f.fee::text, f.fee_token, f.start_position, f.closed_pnl::text, f.direction, f.order_id, f.trade_id, f.hash,
@@ -40,13 +40,13 @@ begin atomic
 end;
 comment on function hl_internal.ledger_event is 'ledger.created of a ledger update.';
 
-create or replace function hl_internal.order_event(o public.hl_orders) returns hl_internal.event
+create or replace function hl_internal.order_event(o public.hl_orders) returns setof hl_internal.event
 language sql stable
 begin atomic
-  select row(
+  select
     concat_ws(':', 'order', o.account_address, o.order_id, o.venue_status, o.status, o.filled, o.status_time_ms),
     'order.updated', o.account_address, greatest(o.status_time_ms, o.last_fill_time_ms), o.source,
-    row_to_json(data))::hl_internal.event
+    row_to_json(data)
   from (
     select o.account_address, o.order_id, o.coin, o.side, o.order_type, o.tif, o.size::text, o.limit_price::text,
       o.trigger_price::text, o.filled::text, o.fill_percentage::text, o.status, o.venue_status, o.cloid, o.reduce_only,

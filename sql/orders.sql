@@ -1,6 +1,7 @@
 -- hl_orders: a pure function of hl_order_events and hl_fills.
 
--- Two index scans per order, whatever the statistics of a young table make the planner think.
+-- All orders of a batch at once: their transitions are sorted together, the deciding one of each first, and an order is what
+-- its group says. Two index scans per order, whatever the statistics of a young table make the planner think.
 create or replace function hl_internal.derive_orders(accounts text[], order_ids bigint[]) returns setof public.hl_orders
 language plpgsql stable set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
 begin
@@ -8,7 +9,31 @@ begin
   with wanted as (
     select distinct w.account, w.id from unnest(accounts, order_ids) as w(account, id)
   ),
-  counted as (
+  -- First comes the deciding transition: terminal over unknown over open, then the latest, then the greater word (of open
+  -- and triggered in one millisecond the latter).
+  transitions as (
+    select w.account, w.id, e.event
+    from wanted w
+    cross join lateral (
+      select t as event from public.hl_order_events t where t.account_address = w.account and t.order_id = w.id offset 0
+    ) e
+    order by w.account, w.id,
+      case (e.event).status when 'open' then 0 when 'triggered' then 0 when 'unknown' then 1 else 2 end desc,
+      (e.event).status_time_ms desc, (e.event).venue_status collate "C" desc
+  ),
+  -- Kept apart, since an expression that is used twice is evaluated twice.
+  told as materialized (
+    select t.account, t.id, (array_agg(t.event))[1] as last,
+      (array_agg((t.event).order_type) filter (where (t.event).order_type is not null))[1] as any_order_type,
+      (array_agg((t.event).tif) filter (where (t.event).tif is not null))[1] as any_tif,
+      (array_agg((t.event).trigger_price) filter (where (t.event).trigger_price is not null))[1] as any_trigger_price,
+      (array_agg((t.event).reduce_only) filter (where (t.event).reduce_only is not null))[1] as any_reduce_only,
+      (array_agg((t.event).cloid) filter (where (t.event).cloid is not null))[1] as any_cloid,
+      max((t.event).size - (t.event).remaining) as told,
+      max((t.event).first_seen_at) as seen_at
+    from transitions t group by t.account, t.id
+  ),
+  counted as materialized (
     select (e.last).*, e.any_order_type, e.any_tif, e.any_trigger_price, e.any_reduce_only, e.any_cloid,
       f.last_fill_ms, greatest(e.seen_at, f.seen_at) as newest_at,
       case
@@ -16,32 +41,10 @@ begin
         when (e.last).size > 0 then least(greatest(f.traded, e.told, 0), (e.last).size)
         else greatest(f.traded, e.told, 0)
       end as done
-    from wanted w
-    cross join lateral (
-      select (array_agg(r.event) filter (where r.place = 1))[1] as last,
-        (array_agg((r.event).order_type order by r.place) filter (where (r.event).order_type is not null))[1] as any_order_type,
-        (array_agg((r.event).tif order by r.place) filter (where (r.event).tif is not null))[1] as any_tif,
-        (array_agg((r.event).trigger_price order by r.place) filter (where (r.event).trigger_price is not null))[1] as any_trigger_price,
-        (array_agg((r.event).reduce_only order by r.place) filter (where (r.event).reduce_only is not null))[1] as any_reduce_only,
-        (array_agg((r.event).cloid order by r.place) filter (where (r.event).cloid is not null))[1] as any_cloid,
-        max((r.event).size - (r.event).remaining) as told,
-        max((r.event).first_seen_at) as seen_at
-      from (
-        -- Place 1 is the deciding transition: terminal over unknown over open, then the latest, then the greater word
-        -- (of open and triggered in one millisecond the latter).
-        select t as event, row_number() over (
-          order by case t.status when 'open' then 0 when 'triggered' then 0 when 'unknown' then 1 else 2 end desc,
-                   t.status_time_ms desc,
-                   t.venue_status collate "C" desc
-        ) as place
-        from public.hl_order_events t
-        where t.account_address = w.account and t.order_id = w.id
-      ) r
-      having count(*) > 0
-    ) e
+    from told e
     cross join lateral (
       select sum(x.size) as traded, max(x.fill_time_ms) as last_fill_ms, max(x.first_seen_at) as seen_at
-      from public.hl_fills x where x.account_address = w.account and x.order_id = w.id
+      from public.hl_fills x where x.account_address = e.account and x.order_id = e.id
     ) f
   ),
   judged as (
@@ -53,7 +56,7 @@ begin
     from counted c
   ),
   -- An order known to be filled by its fills alone was filled at the last of them.
-  timed as (
+  timed as materialized (
     select j.*, case when j.verdict = 'filled' and j.status <> 'filled'
       then greatest(j.status_time_ms, j.last_fill_ms) else j.status_time_ms end as verdict_ms
     from judged j
@@ -69,39 +72,28 @@ end
 $$;
 comment on function hl_internal.derive_orders is 'The rows of hl_orders as they follow from hl_order_events and hl_fills. An order without a transition has none.';
 
--- Apart from refresh_orders, to be planned at every call: while hl_orders is nearly empty its index on
--- (account_address, status) looks as good as the key, and a plan that is kept would go on reading all orders of an
--- account for each one. The limit keeps the planner from a join that reads the whole table.
-create or replace function hl_internal.outcomes_of_orders(accounts text[], order_ids bigint[])
-returns table (account_address text, order_id bigint, status text, venue_status text, filled numeric)
-language plpgsql stable set search_path = '' set enable_seqscan = off set plan_cache_mode = force_custom_plan as $$
-begin
-  return query
-  select w.account, w.id, o.status, o.venue_status, o.filled
-  from (select distinct u.account, u.id from unnest(accounts, order_ids) as u(account, id)) w
-  cross join lateral (
-    select t.status, t.venue_status, t.filled
-    from public.hl_orders t where t.account_address = w.account and t.order_id = w.id limit 1
-  ) o;
-end
-$$;
-comment on function hl_internal.outcomes_of_orders is 'What hl_orders says of those of these orders that it has.';
-
+-- The row as it was is looked for by a range and an order that only the key of hl_orders has: while the table is nearly
+-- empty, its index on (account_address, status) looks as good as the key, and a plan that is kept would go on reading all
+-- orders of an account for each one.
 create or replace function hl_internal.refresh_orders(accounts text[], order_ids bigint[]) returns hl_internal.outcome
-language plpgsql set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
+language plpgsql set search_path = '' set enable_seqscan = off set enable_sort = off
+set plan_cache_mode = force_generic_plan set jit = off as $$
 declare
   result hl_internal.outcome := (0, 0, '{}', '{}', '{}');
 begin
   with derived as materialized (
-    select d.* from hl_internal.derive_orders(accounts, order_ids) d
-  ),
-  -- Reads the rows as they were before this statement.
-  before as materialized (
-    select b.* from hl_internal.outcomes_of_orders(accounts, order_ids) b
+    select d as o, b.*
+    from hl_internal.derive_orders(accounts, order_ids) d
+    left join lateral (
+      select true as was_known, t.status as old_status, t.venue_status as old_venue_status, t.filled as old_filled
+      from public.hl_orders t
+      where t.account_address = d.account_address and t.order_id between d.order_id and d.order_id
+      order by t.account_address, t.order_id limit 1
+    ) b on true
   ),
   written as (
     insert into public.hl_orders as t
-    select d.* from derived d
+    select (d.o).* from derived d
     on conflict (account_address, order_id) do update set (
       coin, side, order_type, tif, size, limit_price, trigger_price, filled, fill_percentage, status, venue_status,
       cloid, reduce_only, placed_at, status_at, status_time_ms, last_fill_time_ms, raw_order, source, updated_at
@@ -112,19 +104,19 @@ begin
       excluded.last_fill_time_ms, excluded.raw_order, excluded.source, excluded.updated_at
     )
     where excluded operator(pg_catalog.*<>) t
-    returning t as order_row, t.account_address, t.order_id, t.status, t.venue_status, t.filled, t.status_time_ms,
-      t.last_fill_time_ms, t.source
+    returning 1
   ),
+  -- What an event tells of changes only with what is written.
   changed as (
-    select w.*, b.order_id is not null as was_known from written w left join before b using (account_address, order_id)
-    where (b.status, b.venue_status, b.filled) is distinct from (w.status, w.venue_status, w.filled)
+    select d.o, d.was_known from derived d
+    where (d.old_status, d.old_venue_status, d.old_filled)
+      is distinct from ((d.o).status, (d.o).venue_status, (d.o).filled)
   )
   select (select count(*) from derived), (select count(*) from written),
-    coalesce(array_agg(hl_internal.order_event(c.order_row)
-      order by greatest(c.status_time_ms, c.last_fill_time_ms), c.order_id)
-      filter (where c.was_known or c.source <> 'legacy'), '{}')
+    coalesce(array_agg(e order by e.time_ms, (c.o).order_id)
+      filter (where c.was_known or (c.o).source <> 'legacy'), '{}')
   into result.sent, result.written, result.events
-  from changed c;
+  from changed c cross join lateral hl_internal.order_event(c.o) e;
   return result;
 end
 $$;

@@ -953,8 +953,11 @@ create function hl_internal.apply(accounts text[], fills json DEFAULT NULL::json
  SET search_path TO ''
  SET lock_timeout TO '20s'
  SET plan_cache_mode TO 'force_generic_plan'
+ SET jit TO 'off'
 AS $function$
 declare
+  tables text[] := '{}';
+  outcomes hl_internal.outcome[] := '{}';
   outcome hl_internal.outcome;
   orders_of text[] := '{}';
   order_ids bigint[] := '{}';
@@ -968,32 +971,59 @@ declare
 begin
   perform hl_internal.lock_accounts(accounts);
 
-  for item in
-    select * from (values
-      ('hl_fills', 'put_fills', fills),
-      ('hl_order_events', 'put_order_events', order_events),
-      ('hl_positions', 'put_positions', positions),
-      ('hl_balances', 'put_balances', balances),
-      ('hl_funding', 'put_funding', funding),
-      ('hl_ledger', 'put_ledger', ledger),
-      ('hl_dashboard', 'put_dashboard', dashboard),
-      ('coverage', 'put_coverage', coverage),
-      ('drift', 'put_drift', drift),
-      ('quarantine', 'put_quarantine', quarantine),
-      ('hl_trades', 'put_trades', trades),
-      ('hl_candles', 'put_candles', candles),
-      ('hl_mids', 'put_mids', mids),
-      ('hl_books', 'put_books', books),
-      ('hl_asset_ctxs', 'put_asset_ctxs', asset_ctxs)
-    ) as v(name, put, rows)
-    where v.rows is not null
-  loop
-    execute format('select * from hl_internal.%I($1)', item.put) into outcome using item.rows;
+  if fills is not null then
+    tables := tables || text 'hl_fills'; outcomes := outcomes || hl_internal.put_fills(fills);
+  end if;
+  if order_events is not null then
+    tables := tables || text 'hl_order_events'; outcomes := outcomes || hl_internal.put_order_events(order_events);
+  end if;
+  if positions is not null then
+    tables := tables || text 'hl_positions'; outcomes := outcomes || hl_internal.put_positions(positions);
+  end if;
+  if balances is not null then
+    tables := tables || text 'hl_balances'; outcomes := outcomes || hl_internal.put_balances(balances);
+  end if;
+  if funding is not null then
+    tables := tables || text 'hl_funding'; outcomes := outcomes || hl_internal.put_funding(funding);
+  end if;
+  if ledger is not null then
+    tables := tables || text 'hl_ledger'; outcomes := outcomes || hl_internal.put_ledger(ledger);
+  end if;
+  if dashboard is not null then
+    tables := tables || text 'hl_dashboard'; outcomes := outcomes || hl_internal.put_dashboard(dashboard);
+  end if;
+  if coverage is not null then
+    tables := tables || text 'coverage'; outcomes := outcomes || hl_internal.put_coverage(coverage);
+  end if;
+  if drift is not null then
+    tables := tables || text 'drift'; outcomes := outcomes || hl_internal.put_drift(drift);
+  end if;
+  if quarantine is not null then
+    tables := tables || text 'quarantine'; outcomes := outcomes || hl_internal.put_quarantine(quarantine);
+  end if;
+  if trades is not null then
+    tables := tables || text 'hl_trades'; outcomes := outcomes || hl_internal.put_trades(trades);
+  end if;
+  if candles is not null then
+    tables := tables || text 'hl_candles'; outcomes := outcomes || hl_internal.put_candles(candles);
+  end if;
+  if mids is not null then
+    tables := tables || text 'hl_mids'; outcomes := outcomes || hl_internal.put_mids(mids);
+  end if;
+  if books is not null then
+    tables := tables || text 'hl_books'; outcomes := outcomes || hl_internal.put_books(books);
+  end if;
+  if asset_ctxs is not null then
+    tables := tables || text 'hl_asset_ctxs'; outcomes := outcomes || hl_internal.put_asset_ctxs(asset_ctxs);
+  end if;
+
+  for n in 1 .. cardinality(tables) loop
+    outcome := outcomes[n];
     if not outcome.accounts <@ accounts then
-      raise exception 'batch writes % without naming all of its accounts', item.name;
+      raise exception 'batch writes % without naming all of its accounts', tables[n];
     end if;
-    written := written || jsonb_build_object(item.name, outcome.written);
-    known := known || jsonb_build_object(item.name, outcome.sent - outcome.written);
+    written := written || jsonb_build_object(tables[n], outcome.written);
+    known := known || jsonb_build_object(tables[n], outcome.sent - outcome.written);
     if cardinality(outcome.order_ids) > 0 then
       orders_of := orders_of || outcome.accounts;
       order_ids := order_ids || outcome.order_ids;
@@ -1032,24 +1062,21 @@ begin
 
   if cardinality(events) > 0 then
     news_ms := hl_internal.news_since();
+    -- The answer takes the data of an event as it was before it became jsonb.
     with told as materialized (
-      select e.*, hl_internal.is_news(e.type, e.source, e.time_ms, news_ms) as is_news
-      from unnest(events) with ordinality as e(event_key, type, account_address, time_ms, source, data, place)
+      select case when hl_internal.is_news(e.type, e.source, e.time_ms, news_ms)
+          then nextval('hl_internal.outbox_id_seq') end as id, e.*
+      from unnest(events) e
     ),
     put as (
-      insert into hl_internal.outbox (event_key, type, account_address, time_ms, source, data)
-      select e.event_key, e.type, e.account_address, e.time_ms, e.source, e.data::jsonb from told e where e.is_news
-      order by e.place
-      returning id
-    ),
-    -- Ids come in the order of the events; the answer takes their data as it was before it became jsonb.
-    numbered as (select id, row_number() over (order by id) as nth from put),
-    placed as (select e.place, row_number() over (order by e.place) as nth from told e where e.is_news)
-    select json_agg(row_to_json(event) order by e.place) into published
-    from told e left join placed p on p.place = e.place left join numbered n on n.nth = p.nth
-    cross join lateral (
-      select n.id::text, e.event_key as key, e.type, e.account_address as account, e.time_ms as "timeMs", e.source, e.data
-    ) event;
+      insert into hl_internal.outbox (id, event_key, type, account_address, time_ms, source, data)
+      overriding system value
+      select t.id, t.event_key, t.type, t.account_address, t.time_ms, t.source, t.data::jsonb from told t
+      where t.id is not null
+    )
+    select json_agg(json_build_object('id', t.id::text, 'key', t.event_key, 'type', t.type, 'account', t.account_address,
+      'timeMs', t.time_ms, 'source', t.source, 'data', t.data)) into published
+    from told t;
   end if;
 
   return json_build_object(
@@ -1280,7 +1307,31 @@ begin
   with wanted as (
     select distinct w.account, w.id from unnest(accounts, order_ids) as w(account, id)
   ),
-  counted as (
+  -- First comes the deciding transition: terminal over unknown over open, then the latest, then the greater word (of open
+  -- and triggered in one millisecond the latter).
+  transitions as (
+    select w.account, w.id, e.event
+    from wanted w
+    cross join lateral (
+      select t as event from public.hl_order_events t where t.account_address = w.account and t.order_id = w.id offset 0
+    ) e
+    order by w.account, w.id,
+      case (e.event).status when 'open' then 0 when 'triggered' then 0 when 'unknown' then 1 else 2 end desc,
+      (e.event).status_time_ms desc, (e.event).venue_status collate "C" desc
+  ),
+  -- Kept apart, since an expression that is used twice is evaluated twice.
+  told as materialized (
+    select t.account, t.id, (array_agg(t.event))[1] as last,
+      (array_agg((t.event).order_type) filter (where (t.event).order_type is not null))[1] as any_order_type,
+      (array_agg((t.event).tif) filter (where (t.event).tif is not null))[1] as any_tif,
+      (array_agg((t.event).trigger_price) filter (where (t.event).trigger_price is not null))[1] as any_trigger_price,
+      (array_agg((t.event).reduce_only) filter (where (t.event).reduce_only is not null))[1] as any_reduce_only,
+      (array_agg((t.event).cloid) filter (where (t.event).cloid is not null))[1] as any_cloid,
+      max((t.event).size - (t.event).remaining) as told,
+      max((t.event).first_seen_at) as seen_at
+    from transitions t group by t.account, t.id
+  ),
+  counted as materialized (
     select (e.last).*, e.any_order_type, e.any_tif, e.any_trigger_price, e.any_reduce_only, e.any_cloid,
       f.last_fill_ms, greatest(e.seen_at, f.seen_at) as newest_at,
       case
@@ -1288,32 +1339,10 @@ begin
         when (e.last).size > 0 then least(greatest(f.traded, e.told, 0), (e.last).size)
         else greatest(f.traded, e.told, 0)
       end as done
-    from wanted w
-    cross join lateral (
-      select (array_agg(r.event) filter (where r.place = 1))[1] as last,
-        (array_agg((r.event).order_type order by r.place) filter (where (r.event).order_type is not null))[1] as any_order_type,
-        (array_agg((r.event).tif order by r.place) filter (where (r.event).tif is not null))[1] as any_tif,
-        (array_agg((r.event).trigger_price order by r.place) filter (where (r.event).trigger_price is not null))[1] as any_trigger_price,
-        (array_agg((r.event).reduce_only order by r.place) filter (where (r.event).reduce_only is not null))[1] as any_reduce_only,
-        (array_agg((r.event).cloid order by r.place) filter (where (r.event).cloid is not null))[1] as any_cloid,
-        max((r.event).size - (r.event).remaining) as told,
-        max((r.event).first_seen_at) as seen_at
-      from (
-        -- Place 1 is the deciding transition: terminal over unknown over open, then the latest, then the greater word
-        -- (of open and triggered in one millisecond the latter).
-        select t as event, row_number() over (
-          order by case t.status when 'open' then 0 when 'triggered' then 0 when 'unknown' then 1 else 2 end desc,
-                   t.status_time_ms desc,
-                   t.venue_status collate "C" desc
-        ) as place
-        from public.hl_order_events t
-        where t.account_address = w.account and t.order_id = w.id
-      ) r
-      having count(*) > 0
-    ) e
+    from told e
     cross join lateral (
       select sum(x.size) as traded, max(x.fill_time_ms) as last_fill_ms, max(x.first_seen_at) as seen_at
-      from public.hl_fills x where x.account_address = w.account and x.order_id = w.id
+      from public.hl_fills x where x.account_address = e.account and x.order_id = e.id
     ) f
   ),
   judged as (
@@ -1325,7 +1354,7 @@ begin
     from counted c
   ),
   -- An order known to be filled by its fills alone was filled at the last of them.
-  timed as (
+  timed as materialized (
     select j.*, case when j.verdict = 'filled' and j.status <> 'filled'
       then greatest(j.status_time_ms, j.last_fill_ms) else j.status_time_ms end as verdict_ms
     from judged j
@@ -1644,11 +1673,16 @@ $function$
 -- Makes the daily partitions of a market table that hold the given times.
 
 create function hl_internal.fill_event(f hl_fills)
- RETURNS hl_internal.event
+ RETURNS SETOF hl_internal.event
  LANGUAGE sql
  STABLE
 BEGIN ATOMIC
- SELECT ROW(concat_ws(':'::text, 'fill', (fill_event.f).account_address, (fill_event.f).coin, (fill_event.f).fill_time_ms, (fill_event.f).order_id, (fill_event.f).trade_id, (fill_event.f).side), 'fill.created'::text, (fill_event.f).account_address, (fill_event.f).fill_time_ms, (fill_event.f).source, row_to_json(data.*))::hl_internal.event AS "row"
+ SELECT concat_ws(':'::text, 'fill', (fill_event.f).account_address, (fill_event.f).coin, (fill_event.f).fill_time_ms, (fill_event.f).order_id, (fill_event.f).trade_id, (fill_event.f).side) AS concat_ws,
+     'fill.created'::text,
+     (fill_event.f).account_address AS account_address,
+     (fill_event.f).fill_time_ms AS fill_time_ms,
+     (fill_event.f).source AS source,
+     row_to_json(data.*) AS row_to_json
     FROM ( SELECT (fill_event.f).account_address AS account_address,
              (fill_event.f).coin AS coin,
              (fill_event.f).fill_time_ms AS fill_time_ms,
@@ -2340,11 +2374,16 @@ $function$
 -- What others than the owner may do with objects of hlsync although the stored preset does not give it; empty when all is well.
 
 create function hl_internal.order_event(o hl_orders)
- RETURNS hl_internal.event
+ RETURNS SETOF hl_internal.event
  LANGUAGE sql
  STABLE
 BEGIN ATOMIC
- SELECT ROW(concat_ws(':'::text, 'order', (order_event.o).account_address, (order_event.o).order_id, (order_event.o).venue_status, (order_event.o).status, (order_event.o).filled, (order_event.o).status_time_ms), 'order.updated'::text, (order_event.o).account_address, GREATEST((order_event.o).status_time_ms, (order_event.o).last_fill_time_ms), (order_event.o).source, row_to_json(data.*))::hl_internal.event AS "row"
+ SELECT concat_ws(':'::text, 'order', (order_event.o).account_address, (order_event.o).order_id, (order_event.o).venue_status, (order_event.o).status, (order_event.o).filled, (order_event.o).status_time_ms) AS concat_ws,
+     'order.updated'::text,
+     (order_event.o).account_address AS account_address,
+     GREATEST((order_event.o).status_time_ms, (order_event.o).last_fill_time_ms) AS "greatest",
+     (order_event.o).source AS source,
+     row_to_json(data.*) AS row_to_json
     FROM ( SELECT (order_event.o).account_address AS account_address,
              (order_event.o).order_id AS order_id,
              (order_event.o).coin AS coin,
@@ -2374,27 +2413,6 @@ create function hl_internal.order_status(venue_status text)
 RETURN CASE WHEN (venue_status = 'filled'::text) THEN 'filled'::text WHEN ((venue_status ~~ '%Canceled'::text) OR (venue_status = ANY (ARRAY['canceled'::text, 'scheduledCancel'::text, 'internalCancel'::text]))) THEN 'canceled'::text WHEN ((venue_status ~~ '%Rejected'::text) OR (venue_status = 'rejected'::text)) THEN 'rejected'::text WHEN (venue_status = ANY (ARRAY['open'::text, 'accepted'::text])) THEN 'open'::text WHEN (venue_status = 'triggered'::text) THEN 'triggered'::text ELSE 'unknown'::text END
 ;
 -- What the venue's status word means. The set is open, so words are classified by their ending.
-
-create function hl_internal.outcomes_of_orders(accounts text[], order_ids bigint[])
- RETURNS TABLE(account_address text, order_id bigint, status text, venue_status text, filled numeric)
- LANGUAGE plpgsql
- STABLE
- SET search_path TO ''
- SET enable_seqscan TO 'off'
- SET plan_cache_mode TO 'force_custom_plan'
-AS $function$
-begin
-  return query
-  select w.account, w.id, o.status, o.venue_status, o.filled
-  from (select distinct u.account, u.id from unnest(accounts, order_ids) as u(account, id)) w
-  cross join lateral (
-    select t.status, t.venue_status, t.filled
-    from public.hl_orders t where t.account_address = w.account and t.order_id = w.id limit 1
-  ) o;
-end
-$function$
-;
--- What hl_orders says of those of these orders that it has.
 
 create function hl_internal.own_liquidation(account text, liquidation jsonb, direction text)
  RETURNS boolean
@@ -2894,9 +2912,9 @@ begin
   )
   select (select count(*) from input), count(*),
     coalesce(array_agg(f.account_address), '{}'), coalesce(array_agg(f.order_id), '{}'),
-    coalesce(array_agg(hl_internal.fill_event(f.fill) order by f.fill_time_ms) filter (where f.source <> 'legacy'), '{}')
+    coalesce(array_agg(e order by f.fill_time_ms) filter (where f.source <> 'legacy'), '{}')
   into result.sent, result.written, result.accounts, result.order_ids, result.events
-  from fresh f;
+  from fresh f cross join lateral hl_internal.fill_event(f.fill) e;
 
   -- Then all again as joins, when some were there before or came twice: what they add is not lost.
   if result.written = result.sent then return result; end if;
@@ -3121,11 +3139,36 @@ create function hl_internal.put_order_events(batch json)
  SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 declare
-  result hl_internal.outcome := (0, 0, '{}', '{}', '{}');
+  result hl_internal.outcome;
   part hl_internal.outcome;
   round bigint := 0;
   rounds bigint;
 begin
+  -- The usual case first, and fast: transitions that nobody has yet.
+  with input as materialized (
+    select * from json_to_recordset(batch) as x(
+      account text, "orderId" bigint, "venueStatus" text, "statusTimeMs" bigint, coin text, side text,
+      "limitPrice" numeric, size numeric, remaining numeric, "placedAtMs" bigint, "orderType" text, tif text,
+      "triggerPrice" numeric, "reduceOnly" boolean, cloid text, raw jsonb, source text, "seenAtMs" bigint)
+  ),
+  fresh as (
+    insert into public.hl_order_events as t (
+      account_address, order_id, venue_status, status, status_time_ms, remaining, coin, side, limit_price, size,
+      placed_at_ms, order_type, tif, trigger_price, reduce_only, cloid, raw_event, source, first_seen_at)
+    select account, "orderId", "venueStatus", hl_internal.order_status("venueStatus"), "statusTimeMs", remaining,
+      coin, side, "limitPrice", size, "placedAtMs", "orderType", tif, "triggerPrice", "reduceOnly", cloid, raw,
+      source, to_timestamp("seenAtMs" / 1000.0)
+    from input
+    on conflict do nothing
+    returning account_address, order_id
+  )
+  select (select count(*) from input), count(*), coalesce(array_agg(f.account_address), '{}'),
+    coalesce(array_agg(f.order_id), '{}'), '{}'
+  into result.sent, result.written, result.accounts, result.order_ids, result.events
+  from fresh f;
+
+  -- Then all again as joins, when some were there before or came twice: what they add is not lost.
+  if result.written = result.sent then return result; end if;
   loop
     round := round + 1;
     with input as materialized (
@@ -3154,15 +3197,13 @@ begin
       where hl_internal.join_order_events(t, excluded) operator(pg_catalog.*<>) t
       returning account_address, order_id
     )
-    select (select count(*) from input where occurrence = round), (select max(occurrence) from input), count(*),
-      array_agg(account_address), array_agg(order_id)
-    into part.sent, rounds, part.written, part.accounts, part.order_ids
-    from written;
-    result.sent := result.sent + part.sent;
+    select (select max(i.occurrence) from input i), count(*), array_agg(w.account_address), array_agg(w.order_id)
+    into rounds, part.written, part.accounts, part.order_ids
+    from written w;
     result.written := result.written + part.written;
     result.accounts := result.accounts || part.accounts;
     result.order_ids := result.order_ids || part.order_ids;
-    exit when round >= rounds or rounds is null;
+    exit when round >= rounds;
   end loop;
   return result;
 end
@@ -3490,21 +3531,26 @@ create function hl_internal.refresh_orders(accounts text[], order_ids bigint[])
  LANGUAGE plpgsql
  SET search_path TO ''
  SET enable_seqscan TO 'off'
+ SET enable_sort TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
+ SET jit TO 'off'
 AS $function$
 declare
   result hl_internal.outcome := (0, 0, '{}', '{}', '{}');
 begin
   with derived as materialized (
-    select d.* from hl_internal.derive_orders(accounts, order_ids) d
-  ),
-  -- Reads the rows as they were before this statement.
-  before as materialized (
-    select b.* from hl_internal.outcomes_of_orders(accounts, order_ids) b
+    select d as o, b.*
+    from hl_internal.derive_orders(accounts, order_ids) d
+    left join lateral (
+      select true as was_known, t.status as old_status, t.venue_status as old_venue_status, t.filled as old_filled
+      from public.hl_orders t
+      where t.account_address = d.account_address and t.order_id between d.order_id and d.order_id
+      order by t.account_address, t.order_id limit 1
+    ) b on true
   ),
   written as (
     insert into public.hl_orders as t
-    select d.* from derived d
+    select (d.o).* from derived d
     on conflict (account_address, order_id) do update set (
       coin, side, order_type, tif, size, limit_price, trigger_price, filled, fill_percentage, status, venue_status,
       cloid, reduce_only, placed_at, status_at, status_time_ms, last_fill_time_ms, raw_order, source, updated_at
@@ -3515,19 +3561,19 @@ begin
       excluded.last_fill_time_ms, excluded.raw_order, excluded.source, excluded.updated_at
     )
     where excluded operator(pg_catalog.*<>) t
-    returning t as order_row, t.account_address, t.order_id, t.status, t.venue_status, t.filled, t.status_time_ms,
-      t.last_fill_time_ms, t.source
+    returning 1
   ),
+  -- What an event tells of changes only with what is written.
   changed as (
-    select w.*, b.order_id is not null as was_known from written w left join before b using (account_address, order_id)
-    where (b.status, b.venue_status, b.filled) is distinct from (w.status, w.venue_status, w.filled)
+    select d.o, d.was_known from derived d
+    where (d.old_status, d.old_venue_status, d.old_filled)
+      is distinct from ((d.o).status, (d.o).venue_status, (d.o).filled)
   )
   select (select count(*) from derived), (select count(*) from written),
-    coalesce(array_agg(hl_internal.order_event(c.order_row)
-      order by greatest(c.status_time_ms, c.last_fill_time_ms), c.order_id)
-      filter (where c.was_known or c.source <> 'legacy'), '{}')
+    coalesce(array_agg(e order by e.time_ms, (c.o).order_id)
+      filter (where c.was_known or (c.o).source <> 'legacy'), '{}')
   into result.sent, result.written, result.events
-  from changed c;
+  from changed c cross join lateral hl_internal.order_event(c.o) e;
   return result;
 end
 $function$

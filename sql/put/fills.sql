@@ -31,9 +31,9 @@ begin
   )
   select (select count(*) from input), count(*),
     coalesce(array_agg(f.account_address), '{}'), coalesce(array_agg(f.order_id), '{}'),
-    coalesce(array_agg(hl_internal.fill_event(f.fill) order by f.fill_time_ms) filter (where f.source <> 'legacy'), '{}')
+    coalesce(array_agg(e order by f.fill_time_ms) filter (where f.source <> 'legacy'), '{}')
   into result.sent, result.written, result.accounts, result.order_ids, result.events
-  from fresh f;
+  from fresh f cross join lateral hl_internal.fill_event(f.fill) e;
 
   -- Then all again as joins, when some were there before or came twice: what they add is not lost.
   if result.written = result.sent then return result; end if;
