@@ -407,8 +407,8 @@ const ROWS = {
   format: {
     flag: "--format <name>",
     env: [],
-    help: "standard, cloudevents, discord or slack",
-    parse: oneOf(["standard", "cloudevents", "discord", "slack", ""]),
+    help: "of a webhook: standard, cloudevents, discord or slack; of an export for tax programs: koinly or cointracking",
+    parse: oneOf(["standard", "cloudevents", "discord", "slack", "koinly", "cointracking", ""] as const),
     fallback: "",
   },
   onlyAccount: {
@@ -519,6 +519,13 @@ const ROWS = {
     help: "what to export: fills, orders, funding, ledger, equity, net-pnl-daily, … (docs/views.md)",
     parse: text,
     fallback: "fills",
+  },
+  year: {
+    flag: "--year <year>",
+    env: [],
+    help: "only of this year (UTC); with --format koinly or cointracking",
+    parse: (value: string) => (value === "" ? null : integer(2_020, 2_999)(value)),
+    fallback: "",
   },
   excel: {
     flag: "--excel",

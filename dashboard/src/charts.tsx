@@ -270,6 +270,166 @@ function gridLines({
   ];
 }
 
+/** A price that matters, as number and as text. */
+export type Level = { at: number; words: string; price: string; tone: string };
+
+export function CandleChart({
+  coin,
+  candles,
+  fills,
+  levels,
+}: {
+  coin: string;
+
+  /** time, open, high, low, close, volume; ascending. */
+  candles: [number, string, string, string, string, string][];
+  fills: { x: number; price: number; up: boolean; text: string }[];
+
+  /** Entry and liquidation. */
+  levels: Level[];
+}) {
+  const [box, width, height] = useSize();
+  const [at, setAt] = useState(null as number | null);
+  if (width === 0 || candles.length < 2)
+    return (
+      <div class="chart fills" ref={box}>
+        {width > 0 ? <p class="empty">No candles</p> : null}
+      </div>
+    );
+  const priceWidth = axisRoom([
+    candles[0][2],
+    ...levels.flatMap(({ words, price }) => [words, `${price} ↑`]),
+  ]);
+  const end = Math.max(PAD.left + PLOT_PX, width - priceWidth);
+  const slot = Math.max(5, (end - PAD.left) / candles.length);
+  const body = Math.min(26, slot * 0.62);
+  // The distance of two is the length of one.
+  const seen = candles.slice(-Math.max(2, Math.floor((end - PAD.left) / slot)));
+  const step = seen[1][0] - seen[0][0];
+  const from = seen[0][0];
+  const to = seen[seen.length - 1][0] + step;
+  let low = Math.min(...seen.map((candle) => Number(candle[3])));
+  let high = Math.max(...seen.map((candle) => Number(candle[2])));
+  // A level far away would flatten the candles: it is named at the edge instead.
+  const room = (high - low) * 0.1 || high * 0.001;
+  low -= room;
+  high += room;
+  const x = (ms: number) => PAD.left + ((ms - from) / (to - from)) * (end - PAD.left);
+  const y = (price: number) => PAD.top + (1 - (price - low) / (high - low)) * (height - PAD.top - PAD.bottom);
+  const chosen = at === null ? null : seen[Math.min(at, seen.length - 1)];
+  const find = (event: PointerEvent) => {
+    const left = (event.currentTarget as Element).getBoundingClientRect().left;
+    const index = Math.floor(((event.clientX - left - PAD.left) / (end - PAD.left)) * seen.length);
+    setAt(index >= 0 && index < seen.length ? index : null);
+  };
+  const tags = levels.map((level) => levelTag(level, low, high, y, height));
+  const isCovered = (value: number) =>
+    tags.some(({ top }) => y(value) > top - 8 && y(value) < top + TAG_PX + 8);
+  const values = valueTicks(low, high, height).map(({ value, text }) => ({
+    value,
+    text: isCovered(value) ? "" : text,
+  }));
+  const last = seen[seen.length - 1];
+  return (
+    <div class="chart fills" ref={box}>
+      <svg
+        width={width}
+        height={height}
+        role="img"
+        tabIndex={0}
+        onPointerMove={find}
+        onPointerLeave={() => setAt(null)}
+        onBlur={() => setAt(null)}
+        onKeyDown={(event: KeyboardEvent) => setAt(stepped(event, at, seen.length))}
+        aria-label={`${coin}: ${seen.length} candles, last close ${last[4]}, ${fills.length} fills marked`}
+      >
+        {gridLines({ values, from, to, x, y, end, width, height })}
+        {seen.map(([time, open, top, bottom, close]) =>
+          candleShape(x(time + step / 2), body, y, Number(open), Number(top), Number(bottom), Number(close)),
+        )}
+        {tags.map((tag) => levelLine(tag, end))}
+        {fills
+          .filter((fill) => fill.x >= from && fill.x < to)
+          .map((fill) => (
+            <g class={`mark ${fill.up ? "up" : "down"}`}>
+              <title>{fill.text}</title>
+              <path
+                d={triangle(
+                  x(fill.x),
+                  y(Math.max(low, Math.min(high, fill.price))) + (fill.up ? 7 : -7),
+                  fill.up,
+                )}
+              />
+            </g>
+          ))}
+        {chosen ? crosshair(x(chosen[0] + step / 2), y(Number(chosen[4])), height, end) : null}
+      </svg>
+      {chosen ? (
+        <p class="reading" role="status">
+          {`O ${chosen[1]} H ${chosen[2]} L ${chosen[3]} C `}
+          <strong>{chosen[4]}</strong>
+          {` ${stamp(chosen[0])} UTC`}
+        </p>
+      ) : null}
+    </div>
+  );
+}
+
+/** Up is hollow, down is filled: the shape says it, not only the color. */
+function candleShape(
+  x: number,
+  body: number,
+  y: (price: number) => number,
+  open: number,
+  top: number,
+  bottom: number,
+  close: number,
+) {
+  const isUp = close >= open;
+  const upper = y(Math.max(open, close));
+  const tall = Math.max(1, Math.abs(y(open) - y(close)));
+  return (
+    <g class={`candle ${isUp ? "up" : "down"}`}>
+      <line x1={x} x2={x} y1={y(top)} y2={upper} />
+      <line x1={x} x2={x} y1={upper + tall} y2={y(bottom)} />
+      <rect x={x - body / 2} y={upper} width={body} height={tall} />
+    </g>
+  );
+}
+
+/** Height of what is written at a level. */
+const TAG_PX = 30;
+
+/**
+ * Where a level is written: among the prices of the axis, where no candle is; at the edge when it lies beyond.
+ */
+function levelTag(
+  { at, words, price, tone }: Level,
+  low: number,
+  high: number,
+  y: (price: number) => number,
+  height: number,
+) {
+  const beyond = at > high ? " ↑" : at < low ? " ↓" : "";
+  const line = beyond === "" ? y(at) : at > high ? PAD.top : height - PAD.bottom;
+  const top = Math.max(0, Math.min(height - TAG_PX, line - TAG_PX / 2));
+  return { line: beyond === "" ? line : null, top, words, text: `${price}${beyond}`, tone };
+}
+
+function levelLine({ line, top, words, text, tone }: ReturnType<typeof levelTag>, end: number) {
+  return (
+    <g class={`level ${tone}`}>
+      {line === null ? null : <line x1={PAD.left} x2={end} y1={line} y2={line} />}
+      <text>
+        <tspan x={end + 8} y={top + 12}>{`${words} `}</tspan>
+        <tspan x={end + 8} y={top + 25}>
+          {text}
+        </tspan>
+      </text>
+    </g>
+  );
+}
+
 /** Rows of labelled bars around zero. */
 export function Bars({
   label,

@@ -142,7 +142,8 @@ const plain = (value: unknown): string =>
       ? JSON.stringify(value)
       : String(value);
 
-const cell = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+export const csvCell = (text: string): string =>
+  /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 
 const NUMBER = /^-?\d+(\.\d+)?(e[+-]?\d+)?$/i;
 /** What a spreadsheet may take for a formula, in the letters of any keyboard. */
@@ -157,11 +158,11 @@ export const spreadsheetText = (text: string): string =>
 /** Tells a spreadsheet that the file is UTF-8. */
 export const BYTE_ORDER_MARK = "\ufeff";
 
-export const csvHeader = (columns: readonly string[]): string => columns.map(cell).join(",");
+export const csvHeader = (columns: readonly string[]): string => columns.map(csvCell).join(",");
 
 /** `of` says how a cell's text is written. */
 export const csvLine = (
   columns: readonly string[],
   row: Cells,
   of: (text: string) => string = (text) => text,
-): string => columns.map((column) => cell(of(plain(row[column])))).join(",");
+): string => columns.map((column) => csvCell(of(plain(row[column])))).join(",");

@@ -32,3 +32,6 @@ export function duration(ms: number): string {
   if (minutes < 120) return `${minutes} min`;
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
+
+/** `2026-10-05 14:03:11`, UTC. */
+export const utcSecond = (ms: number): string => new Date(ms).toISOString().slice(0, 19).replace("T", " ");

@@ -13,6 +13,7 @@ import { type Rule, ruleSet } from "../../outputs/alerts/ruleSet.ts";
 import { createHttpSend } from "../../outputs/delivery/httpSend.ts";
 import { deliveryId } from "../../outputs/delivery/sink.ts";
 import type { OutboxEvent } from "../../outputs/outbox.ts";
+import { utcSecond } from "../../outputs/words.ts";
 import type { Queryable } from "../../store/database.ts";
 import { channelsOf, checkAlerts } from "../alertsOutput.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
@@ -78,8 +79,6 @@ const touches = ({ account, coin }: Silence, filter: AlertFilter): boolean =>
   (account === null || filter.accounts === null || filter.accounts.includes(account)) &&
   (coin === null || filter.coin === null || coin === filter.coin);
 
-const at = (ms: number): string => new Date(ms).toISOString().slice(0, 19).replace("T", " ");
-
 function alertLine({
   state,
   firedMs,
@@ -91,12 +90,12 @@ function alertLine({
 }: AlertRow): string {
   const who = account === null ? "" : `  ${account.slice(0, 6)}…${account.slice(-4)}`;
   const untold = notifiedMs === null && state !== "pending" ? "  (silenced)" : "";
-  return `${at(resolvedMs ?? firedMs ?? startedMs)}  ${state.padEnd(8)}${who}  ${message}${untold}`;
+  return `${utcSecond(resolvedMs ?? firedMs ?? startedMs)}  ${state.padEnd(8)}${who}  ${message}${untold}`;
 }
 
 function silenceLine({ id, rule, account, coin, untilMs }: Silence): string {
   const what = [rule ?? "all rules", account ?? "", coin ?? ""].filter((part) => part !== "").join(" ");
-  return `silence ${id}: ${what} until ${at(untilMs)}`;
+  return `silence ${id}: ${what} until ${utcSecond(untilMs)}`;
 }
 
 function rules({ options, print }: Context): number {

@@ -60,7 +60,9 @@ export const webhooks: Command = {
         `webhooks ${JSON.stringify(action)}: expected one of ${Object.keys(ACTIONS).join(", ")}`,
       );
     if (action === "add") {
-      urlOf(target, options.allowPrivate);
+      const { formats } = sinkKindOf(urlOf(target, options.allowPrivate))!;
+      if (options.format && !formats.includes(options.format))
+        throw new ConfigError(`--format ${options.format}: expected one of ${formats.join(", ")}`);
       checkEvents(options.events);
     }
     if (action === "replay" && options.since === null)

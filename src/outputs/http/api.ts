@@ -11,6 +11,8 @@ import type { Address } from "../../sync/events.ts";
 import type { VenueInfo } from "../../sync/ports.ts";
 import type { LatencyReport } from "../metrics/latency.ts";
 import { HOPS } from "../metrics/latency.ts";
+import { LAYOUTS, type LayoutName } from "../tax/layouts.ts";
+import { leftOutText, taxLines } from "../tax/taxExport.ts";
 import type { Status } from "./health.ts";
 import * as read from "./reads.ts";
 import { type Handler, type HttpRequest, json, RequestError } from "./server.ts";
@@ -35,6 +37,8 @@ const LIMIT_DEFAULT = 200;
 const LIMIT_MAX = 5_000;
 const POINTS_DEFAULT = 500;
 const POINTS_MAX = 5_000;
+/** Held in memory for one answer. */
+const TAX_LINES_MAX = 200_000;
 const DAY_MS = 86_400_000;
 const LATENCY_HOURS_MAX = 24 * 30;
 /** A page reports at most this often and this much; more is refused. */
@@ -42,8 +46,6 @@ const PAINTED_MAX = 1_000;
 /** One answer of the venue serves everybody who looks at the same market meanwhile. */
 const CANDLES_FRESH_MS = 20_000;
 const CANDLES_KEPT = 50;
-/** The venue serves this many. */
-const CANDLES_MAX = 5_000;
 /** Whoever looks is told after this that there are none; the budget may be used up for a minute. */
 const CANDLES_WAIT_MS = 10_000;
 /**
@@ -110,6 +112,7 @@ export function apiRoutes(deps: ApiDeps): [string, Handler][] {
       "GET /api/deliveries",
       async (request) => json({ rows: await read.readDeliveries(readsOf(request), page(request)) }),
     ],
+    ["GET /api/tax", tax(asked)],
     ["GET /api/candles", candles(deps)],
     [
       "POST /api/painted",
@@ -132,7 +135,6 @@ function asking({ reads, clock, followed }: ApiDeps) {
     limit: whole(request, "limit", 1, LIMIT_MAX, LIMIT_DEFAULT),
     beforeMs: timeOf(request, "before"),
     fromMs: timeOf(request, "from"),
-    coin: request.query.get("coin"),
   });
   const listing =
     (name: read.ListingName): Handler =>
@@ -198,8 +200,37 @@ const pnl =
     return json({ rows });
   };
 
-/** Candles that are streamed into our own table; else as the venue serves them, kept for a moment. */
-function candles({ reads, info, clock, stopping }: ApiDeps): Handler {
+/** The file of a tax program, whole: what must be left out is in a header that the page shows. */
+const tax =
+  ({ readsOf, account }: Asking): Handler =>
+  async (request) => {
+    const format = oneOf(request, "format", Object.keys(LAYOUTS) as LayoutName[]);
+    const year = request.query.has("year") ? whole(request, "year", 2_020, 2_999, 0) : null;
+    const who = account(request);
+    const leftOut = new Map<string, number>();
+    const lines: string[] = [];
+    for await (const line of taxLines(
+      readsOf(request),
+      { account: who, year, layout: LAYOUTS[format] },
+      leftOut,
+    )) {
+      if (lines.push(line) > TAX_LINES_MAX)
+        throw new RequestError(`more than ${TAX_LINES_MAX} rows: ask by year, or use hlsync export`, 413);
+    }
+    const name = ["hyperliquid", format, year, who].filter((part) => part !== null).join("-");
+    return {
+      status: 200,
+      type: "text/csv; charset=utf-8",
+      body: `${lines.join("\r\n")}\r\n`,
+      headers: {
+        "content-disposition": `attachment; filename="${name}.csv"`,
+        ...(leftOut.size > 0 ? { "x-hlsync-left-out": encodeURIComponent(leftOutText(leftOut)) } : {}),
+      },
+    };
+  };
+
+/** Candles as the venue serves them, kept for a moment. */
+function candles({ info, clock, stopping }: ApiDeps): Handler {
   const kept = new Map<string, { atMs: number; rows: unknown }>();
   let urgent: number[] = [];
   const priority = (nowMs: number) => {
@@ -212,44 +243,36 @@ function candles({ reads, info, clock, stopping }: ApiDeps): Handler {
     const coin = request.query.get("coin") ?? "";
     if (!/^[\w:@/#.-]{1,40}$/.test(coin)) throw new RequestError("coin: expected a market, for example BTC");
     const interval = oneOf(request, "interval", CANDLE_INTERVALS);
-    const count = whole(request, "count", 1, CANDLES_MAX, 300);
+    const count = whole(request, "count", 1, 1_000, 300);
     const key = `${coin} ${interval} ${count}`;
     const nowMs = clock.now();
     const known = kept.get(key);
     if (known && nowMs - known.atMs < CANDLES_FRESH_MS) return json({ rows: known.rows });
-    const stepMs = intervalMs(interval);
-    const startTime = nowMs - count * stepMs;
+    const startTime = nowMs - count * intervalMs(interval);
+    const req = { coin, interval, startTime, endTime: nowMs };
     const late = new AbortController();
     const cancel = clock.after(CANDLES_WAIT_MS, () =>
       late.abort(new Error("no room in the request budget for the moment")),
     );
     const signal = AbortSignal.any([late.signal, stopping]);
-    const fromVenue = async () => {
-      signal.throwIfAborted();
-      const req = { coin, interval, startTime, endTime: nowMs };
-      const { result } = await info.request(
-        INFO.candleSnapshot,
-        { req },
-        { priority: priority(nowMs), signal },
-      );
-      return result.rows.map(({ value: { t, o, h, l, c, v } }) => [t, o, h, l, c, v]);
-    };
-    try {
-      const own = await read
-        .readCandles(askedBy(reads, request.signal), coin, interval, startTime)
-        .catch(() => []);
-      // Whole from end to end: a table that began yesterday, or has a hole, does not stand for the venue.
-      if (own.length >= count - 1 && own.at(-1)![0] > nowMs - 2 * stepMs) return json({ rows: own });
-      const rows = await fromVenue();
-      kept.delete(key);
-      kept.set(key, { atMs: nowMs, rows });
-      if (kept.size > CANDLES_KEPT) kept.delete(kept.keys().next().value!);
-      return json({ rows });
-    } catch (cause) {
-      throw new RequestError(`the venue gave no candles: ${errorText(cause)}`, 502);
-    } finally {
-      cancel();
-    }
+    const answer = await info
+      .request(INFO.candleSnapshot, { req }, { priority: priority(nowMs), signal })
+      .catch((cause: unknown) => {
+        throw new RequestError(`the venue gave no candles: ${errorText(cause)}`, 502);
+      })
+      .finally(cancel);
+    const rows = answer.result.rows.map(({ value }) => [
+      value.t,
+      value.o,
+      value.h,
+      value.l,
+      value.c,
+      value.v,
+    ]);
+    kept.delete(key);
+    kept.set(key, { atMs: nowMs, rows });
+    if (kept.size > CANDLES_KEPT) kept.delete(kept.keys().next().value!);
+    return json({ rows });
   };
 }
 

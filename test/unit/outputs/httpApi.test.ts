@@ -98,6 +98,18 @@ describe("the API", { timeout: 120_000 }, () => {
     assert.equal(since.body.rows.length, 37);
   });
 
+  it("hands out the file of a tax program", async () => {
+    const answer = await fetch(`${server.url}/api/tax?format=koinly&year=${new Date().getUTCFullYear()}`);
+    assert.equal(answer.headers.get("content-type"), "text/csv; charset=utf-8");
+    assert.match(
+      answer.headers.get("content-disposition")!,
+      /^attachment; filename="hyperliquid-koinly-20\d\d-0x/,
+    );
+    const [head, first] = (await answer.text()).split("\r\n");
+    assert.match(head!, /^Date,Sent Amount,/);
+    assert.match(first!, /^20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC,/);
+  });
+
   it("says which parameter makes no sense", async () => {
     for (const [path, error] of [
       ["/api/fills?limit=0", "limit: expected a whole number from 1 to 5000"],
@@ -108,6 +120,8 @@ describe("the API", { timeout: 120_000 }, () => {
         "account: expected 0x and 40 hex digits, or the alias of a followed account",
       ],
       ["/api/pnl?by=hour", "by: expected one of day, coin"],
+      ["/api/tax?format=elster", "format: expected one of koinly, cointracking"],
+      ["/api/tax?year=26", "year: expected a whole number from 2020 to 2999"],
       ["/api/candles?coin=BTC;drop", "coin: expected a market, for example BTC"],
       ["/api/candles?coin=BTC&interval=7m", /^interval: expected one of 1m, /],
       ["/api/events?after=now", "Last-Event-ID: expected the id of an event"],
