@@ -16,7 +16,11 @@ import {
   readRows,
   type Unread,
 } from "./decode.ts";
+import { VALUE_LIMITS } from "./limits.ts";
 import {
+  BookHead,
+  FeedHead,
+  OpenOrdersHead,
   WireAssetCtx,
   WireBook,
   WireCandle,
@@ -24,6 +28,7 @@ import {
   WireFill,
   WireFunding,
   WireLedgerUpdate,
+  WireLevel,
   WireMids,
   WireOrder,
   WireOrderTransition,
@@ -34,6 +39,7 @@ import {
   WireTwapSliceFill,
   WireWebData3,
 } from "./schemas.ts";
+import { NUMERAL, TEXT, TextPattern, TextScan } from "./textPattern.ts";
 
 /** A subscription as it is sent: `type` and its parameters. */
 export type Subscription = { type: string } & Record<string, unknown>;
@@ -64,7 +70,7 @@ export type Content =
       openOrders: Read<WireOrder>[];
       complete: boolean;
     }
-  | { type: "mids"; dex: string; mids: Record<string, string> }
+  | { type: "mids"; dex: string; mids: ReadonlyMap<string, string> }
   | { type: "trades"; rows: Read<WireTrade>[] }
   | { type: "candle"; rows: Read<WireCandle>[] }
   | { type: "book"; book: WireBook }
@@ -95,6 +101,15 @@ export interface Channel {
   /** The venue re-pushes at least this often while the socket is healthy; null for channels that may be quiet. */
   readonly cadenceMs: number | null;
   readonly read: (data: unknown) => Reading;
+  /** Reads the text of what everyday frames say; null for any other, which `read` gets. */
+  readonly readText?: (data: TextScan) => Told | null;
+}
+
+/** What a frame says beside its content. */
+interface Told {
+  content: Content;
+  user?: string;
+  isSnapshot?: boolean;
 }
 
 const userOf = (data: unknown): string | null =>
@@ -219,6 +234,89 @@ function webData2(data: unknown): Reading {
   };
 }
 
+// ---- from the text ----
+
+const fillText = new TextPattern(WireFill);
+const transitionText = new TextPattern(WireOrderTransition);
+const orderText = new TextPattern(WireOrder);
+const tradeText = new TextPattern(WireTrade);
+const levelText = new TextPattern(WireLevel);
+const candleText = new TextPattern(WireCandle);
+const assetCtxText = new TextPattern(WireAssetCtx);
+const fillsHead = new TextPattern(FeedHead, "fills");
+const openOrdersHead = new TextPattern(OpenOrdersHead, "orders");
+const bookHead = new TextPattern(BookHead, "levels");
+const midsHead = new RegExp(String.raw`\{(?:"dex":"(${TEXT})",)?"mids":\{`, "y");
+const midText = new RegExp(`"(?!__proto__")(${TEXT})":"(${NUMERAL})"([,}])`, "y");
+
+function fillsFromText(scan: TextScan): Told | null {
+  const head = scan.one(fillsHead);
+  const rows = head && scan.rows(fillText);
+  if (rows === null || !scan.skip("}")) return null;
+  const { user, isSnapshot } = head!.value;
+  return {
+    user: user.toLowerCase(),
+    isSnapshot: isSnapshot === true,
+    content: { type: "fills", rows },
+  };
+}
+
+function userEventsFromText(scan: TextScan): Told | null {
+  const rows = scan.skip('{"fills":[') ? scan.rows(fillText) : null;
+  return rows !== null && scan.skip("}") ? { content: { type: "fills", rows } } : null;
+}
+
+function transitionsFromText(scan: TextScan): Told | null {
+  const rows = scan.skip("[") ? scan.rows(transitionText) : null;
+  return rows && { content: { type: "orderTransitions", rows } };
+}
+
+function openOrdersFromText(scan: TextScan): Told | null {
+  const head = scan.one(openOrdersHead);
+  const rows = head && scan.rows(orderText);
+  if (rows === null || !scan.skip("}")) return null;
+  const { user, dex } = head!.value;
+  return { user: user.toLowerCase(), content: { type: "openOrders", dex, rows, complete: true } };
+}
+
+function tradesFromText(scan: TextScan): Told | null {
+  const rows = scan.skip("[") ? scan.rows(tradeText) : null;
+  return rows && { content: { type: "trades", rows } };
+}
+
+function candleFromText(scan: TextScan): Told | null {
+  const row = scan.one(candleText);
+  return row && { content: { type: "candle", rows: [row] } };
+}
+
+function assetCtxFromText(scan: TextScan): Told | null {
+  const ctx = scan.one(assetCtxText);
+  return ctx && { content: { type: "assetCtx", ctx } };
+}
+
+function bookFromText(scan: TextScan): Told | null {
+  const head = scan.one(bookHead);
+  const bids = head && scan.skip("[") ? scan.values(levelText) : null;
+  const asks = bids && scan.skip(",[") ? scan.values(levelText) : null;
+  if (asks === null || !scan.skip("]}")) return null;
+  return { content: { type: "book", book: { ...head!.value, levels: [bids!, asks] } } };
+}
+
+function midsFromText(scan: TextScan): Told | null {
+  const head = scan.match(midsHead);
+  if (head === null) return null;
+  const mids = new Map<string, string>();
+  const { textLength, rows } = VALUE_LIMITS;
+  for (let isOver = scan.skip("}"); !isOver; ) {
+    const [, coin, mid, next] = scan.match(midText) ?? [];
+    if (coin === undefined || mid === undefined || mids.size === rows) return null;
+    if (coin.length > textLength || mid.length > textLength) return null;
+    mids.set(coin, mid);
+    isOver = next === "}";
+  }
+  return scan.skip("}") ? { content: { type: "mids", dex: head[1] ?? "", mids } } : null;
+}
+
 const notice =
   (what: string) =>
   (data: unknown): Reading => ({
@@ -241,10 +339,24 @@ const state = { scope: "user", namesUser: true, cadenceMs: STATE_CADENCE_MS } as
 const market = { scope: "market", namesUser: false, perDex: false, cadenceMs: null } as const;
 
 export const CHANNELS: readonly Channel[] = [
-  { ...user, type: "orderUpdates", channel: "orderUpdates", namesUser: false, read: orderTransitions(null) },
-  { ...user, type: "userEvents", channel: "user", namesUser: false, read: userEvents },
+  {
+    ...user,
+    type: "orderUpdates",
+    channel: "orderUpdates",
+    namesUser: false,
+    read: orderTransitions(null),
+    readText: transitionsFromText,
+  },
+  {
+    ...user,
+    type: "userEvents",
+    channel: "user",
+    namesUser: false,
+    read: userEvents,
+    readText: userEventsFromText,
+  },
   { ...user, type: "notification", channel: "notification", namesUser: false, read: notice("notification") },
-  { ...user, type: "userFills", channel: "userFills", namesUser: true, read: fills },
+  { ...user, type: "userFills", channel: "userFills", namesUser: true, read: fills, readText: fillsFromText },
   {
     ...user,
     type: "userHistoricalOrders",
@@ -289,7 +401,14 @@ export const CHANNELS: readonly Channel[] = [
       (value, data) => ({ type: "clearinghouseState", dex: dexOf(data), state: value }),
     ),
   },
-  { ...state, type: "openOrders", channel: "openOrders", perDex: true, read: openOrders },
+  {
+    ...state,
+    type: "openOrders",
+    channel: "openOrders",
+    perDex: true,
+    read: openOrders,
+    readText: openOrdersFromText,
+  },
   {
     ...state,
     type: "spotState",
@@ -324,16 +443,18 @@ export const CHANNELS: readonly Channel[] = [
     channel: "allMids",
     perDex: true,
     cadenceMs: STATE_CADENCE_MS,
+    readText: midsFromText,
     read: single(
       (d) => readParts(WireMids, d),
       "mids",
-      (value, data) => ({ type: "mids", dex: dexOf(data), mids: value.value }),
+      (value, data) => ({ type: "mids", dex: dexOf(data), mids: new Map(Object.entries(value.value)) }),
     ),
   },
   {
     ...market,
     type: "trades",
     channel: "trades",
+    readText: tradesFromText,
     read: feed(
       (d) => readRows(WireTrade, d),
       null,
@@ -344,6 +465,7 @@ export const CHANNELS: readonly Channel[] = [
     ...market,
     type: "candle",
     channel: "candle",
+    readText: candleFromText,
     read: feed(
       (d) => readRows(WireCandle, d),
       null,
@@ -355,6 +477,7 @@ export const CHANNELS: readonly Channel[] = [
     type: "l2Book",
     channel: "l2Book",
     cadenceMs: STATE_CADENCE_MS,
+    readText: bookFromText,
     read: single(
       (d) => readParts(WireBook, d),
       null,
@@ -365,6 +488,7 @@ export const CHANNELS: readonly Channel[] = [
     ...market,
     type: "activeAssetCtx",
     channel,
+    readText: assetCtxFromText,
     read: single(
       (d: unknown) => readParts(WireAssetCtx, d),
       null,
@@ -394,7 +518,24 @@ export type Frame =
   /** The legacy plain-text greeting and anything else that is not one of the venue's envelopes. */
   | { type: "unreadable"; raw: string; reason: string };
 
+const [ENVELOPE, DATA] = ['{"channel":"', '","data":'];
+
+/** A frame as it comes every day, without being parsed; null for any other. */
+function readQuickly(text: string): Frame | null {
+  if (!text.startsWith(ENVELOPE)) return null;
+  const nameEnd = text.indexOf('"', ENVELOPE.length);
+  const channel = byChannel.get(text.slice(ENVELOPE.length, nameEnd));
+  if (channel?.readText === undefined || !text.startsWith(DATA, nameEnd)) return null;
+  const scan = new TextScan(text, nameEnd + DATA.length);
+  const told = channel.readText(scan);
+  if (told === null || !scan.endsWith("}")) return null;
+  const { content, user = null, isSnapshot = false } = told;
+  return { type: "data", channel, reading: { user, isSnapshot, content, unread: [] } };
+}
+
 export function readFrame(text: string): Frame {
+  const quick = readQuickly(text);
+  if (quick !== null) return quick;
   const json = readJson(text);
   if (!isRead(json)) return { type: "unreadable", raw: text, reason: json.reason };
   const envelope = json.value;

@@ -30,51 +30,66 @@ const side = z.enum(["A", "B"]);
 
 export const isAddress = (text: string): boolean => address.safeParse(text).success;
 
-export const WireFill = object({
-  coin: text,
-  px: decimal,
-  sz: decimal,
-  side,
-  time: timeMs,
-  startPosition: decimal,
-  dir: display(text),
-  closedPnl: decimal,
-  hash: display(text),
-  oid: id,
-  crossed: z.boolean(),
-  fee: decimal,
-  /** Part of the identity, like all that is not marked. */
-  tid: id.nullish(),
-  /** What the fee is counted in. */
-  feeToken: text.nullish(),
-  builderFee: display(decimal),
-  cloid: display(text),
-  twapId: display(id),
-  liquidation: display(object({})),
-});
+/** Keys in the order in which the venue writes them. */
+const inOrder = (keys: string): string[] => keys.split(" ");
+
+const FILL_ORDER = inOrder(
+  "coin px sz side time startPosition dir closedPnl hash oid crossed fee builderFee tid cloid liquidation feeToken twapId",
+);
+export const WireFill = object(
+  {
+    coin: text,
+    px: decimal,
+    sz: decimal,
+    side,
+    time: timeMs,
+    startPosition: decimal,
+    dir: display(text),
+    closedPnl: decimal,
+    hash: display(text),
+    oid: id,
+    crossed: z.boolean(),
+    fee: decimal,
+    /** Part of the identity, like all that is not marked. */
+    tid: id.nullish(),
+    /** What the fee is counted in. */
+    feeToken: text.nullish(),
+    builderFee: display(decimal),
+    cloid: display(text),
+    twapId: display(id),
+    liquidation: display(object({})),
+  },
+  FILL_ORDER,
+);
 export type WireFill = z.infer<typeof WireFill>;
 
 export const WireTwapSliceFill = object({ fill: WireFill, twapId: id });
 export type WireTwapSliceFill = z.infer<typeof WireTwapSliceFill>;
 
+const ORDER_ORDER = inOrder(
+  "coin side limitPx sz oid timestamp triggerCondition isTrigger triggerPx children isPositionTpsl reduceOnly orderType origSz tif cloid",
+);
 /** Both forms of an order: the short one of `orderUpdates`, and FrontendOrder with the optional keys present. */
-export const WireOrder = object({
-  coin: text,
-  side,
-  limitPx: decimal,
-  sz: decimal,
-  oid: id,
-  timestamp: timeMs,
-  origSz: decimal.nullish(),
-  cloid: display(text),
-  reduceOnly: display(z.boolean()),
-  orderType: display(text),
-  tif: display(text),
-  isTrigger: display(z.boolean()),
-  triggerPx: display(decimal),
-  triggerCondition: display(text),
-  isPositionTpsl: display(z.boolean()),
-});
+export const WireOrder = object(
+  {
+    coin: text,
+    side,
+    limitPx: decimal,
+    sz: decimal,
+    oid: id,
+    timestamp: timeMs,
+    origSz: decimal.nullish(),
+    cloid: display(text),
+    reduceOnly: display(z.boolean()),
+    orderType: display(text),
+    tif: display(text),
+    isTrigger: display(z.boolean()),
+    triggerPx: display(decimal),
+    triggerCondition: display(text),
+    isPositionTpsl: display(z.boolean()),
+  },
+  ORDER_ORDER,
+);
 export type WireOrder = z.infer<typeof WireOrder>;
 
 export const WireOrderTransition = object({
@@ -203,15 +218,18 @@ export const WireTwapHistoryItem = object({
 });
 export type WireTwapHistoryItem = z.infer<typeof WireTwapHistoryItem>;
 
-export const WireTrade = object({
-  coin: text,
-  side,
-  px: decimal,
-  sz: decimal,
-  time: timeMs,
-  hash: display(text),
-  tid: id,
-});
+export const WireTrade = object(
+  {
+    coin: text,
+    side,
+    px: decimal,
+    sz: decimal,
+    time: timeMs,
+    hash: display(text),
+    tid: id,
+  },
+  inOrder("coin side px sz time hash tid users"),
+);
 export type WireTrade = z.infer<typeof WireTrade>;
 
 export const WireCandle = object({
@@ -228,25 +246,26 @@ export const WireCandle = object({
 });
 export type WireCandle = z.infer<typeof WireCandle>;
 
-const level = object({ px: decimal, sz: decimal, n: display(z.int32()) });
-export const WireBook = object({
-  coin: text,
-  time: timeMs,
-  levels: z.tuple([z.array(level).max(VALUE_LIMITS.rows), z.array(level).max(VALUE_LIMITS.rows)]),
-});
+export const WireLevel = object({ px: decimal, sz: decimal, n: display(z.int32()) });
+const levels = z.array(WireLevel).max(VALUE_LIMITS.rows);
+const bookHead = { coin: text, time: timeMs };
+export const WireBook = object({ ...bookHead, levels: z.tuple([levels, levels]) });
 export type WireBook = z.infer<typeof WireBook>;
 
 export const WireAssetCtx = object({
   coin: text,
-  ctx: object({
-    markPx: display(decimal),
-    midPx: display(decimal),
-    oraclePx: display(decimal),
-    funding: display(decimal),
-    openInterest: display(decimal),
-    dayNtlVlm: display(decimal),
-    prevDayPx: display(decimal),
-  }),
+  ctx: object(
+    {
+      markPx: display(decimal),
+      midPx: display(decimal),
+      oraclePx: display(decimal),
+      funding: display(decimal),
+      openInterest: display(decimal),
+      dayNtlVlm: display(decimal),
+      prevDayPx: display(decimal),
+    },
+    inOrder("funding openInterest prevDayPx dayNtlVlm premium oraclePx markPx midPx"),
+  ),
 });
 export type WireAssetCtx = z.infer<typeof WireAssetCtx>;
 
@@ -388,3 +407,8 @@ export const WireExchangeStatus = object({ time: timeMs });
 
 /** An open set of short words. */
 export const WireWord = text.max(VALUE_LIMITS.textLength).nullable();
+
+/** What stands before the list of a frame. */
+export const FeedHead = object({ isSnapshot: z.boolean().optional(), user: text });
+export const OpenOrdersHead = object({ dex: text, user: text });
+export const BookHead = object(bookHead);

@@ -9,7 +9,7 @@
 import type { z } from "zod";
 import { DECIMAL, isDecimal } from "../runtime/decimal.ts";
 import { VALUE_LIMITS } from "./limits.ts";
-import { excessOf, meaningOf } from "./tolerance.ts";
+import { defOf, excessOf, meaningOf } from "./tolerance.ts";
 
 /** What the schema makes of a value that fits; undefined otherwise. */
 type Strict<T> = (data: unknown) => T | undefined;
@@ -24,8 +24,6 @@ export function strictly<T>(schema: z.ZodType<T>): Strict<T> {
   }
   return strict as Strict<T>;
 }
-
-const defOf = (schema: z.core.$ZodType) => (schema as z.core.$ZodTypes)._zod.def;
 
 function compile(schema: z.core.$ZodType): Strict<unknown> {
   const def = defOf(schema);

@@ -50,9 +50,13 @@ function lossOf<S extends z.core.$ZodType>(schema: S, loss: Loss): S {
   return schema;
 }
 
+export const defOf = (schema: z.core.$ZodType) => (schema as z.core.$ZodTypes)._zod.def;
+
 /** What the schemas made here stand for, which zod does not tell. */
 type Meaning =
-  | { is: "object" | "anything" }
+  | { is: "anything" }
+  /** `order`: of the keys as the venue writes them, also of such that no schema names. */
+  | { is: "object"; order: readonly string[] }
   | { is: "summary"; inner: z.core.$ZodType }
   | { is: "entries"; name: z.core.$ZodType; value: z.core.$ZodType };
 
@@ -165,9 +169,12 @@ export const anything = meaning(
   { is: "anything" },
 );
 
-/** An object as the venue sends it: keys that the schema does not name are kept, within limits. */
-export const object = <S extends z.ZodRawShape>(shape: S) =>
-  meaning(z.looseObject(shape).check(refuseExcess(shape)), { is: "object" });
+/**
+ * An object as the venue sends it: keys that the schema does not name are kept, within limits. `order` is that in which the
+ * venue writes the keys, where it is another one.
+ */
+export const object = <S extends z.ZodRawShape>(shape: S, order: readonly string[] = Object.keys(shape)) =>
+  meaning(z.looseObject(shape).check(refuseExcess(shape)), { is: "object", order });
 
 // --- what did not fit -----------------------------------------------------------------------------------------------
 
@@ -246,7 +253,7 @@ function lossAt(root: z.core.$ZodType, path: Path): Pick<Lost, "path" | "loss" |
     }
     if (at === path.length) return found;
     const next = path.slice(0, at + 1);
-    const { def } = (schema as z.core.$ZodTypes)._zod;
+    const def = defOf(schema);
     if (def.type === "object") {
       const key = String(path[at]);
       const inner = Object.hasOwn(def.shape, key) ? def.shape[key] : undefined;
@@ -264,15 +271,14 @@ function lossAt(root: z.core.$ZodType, path: Path): Pick<Lost, "path" | "loss" |
   }
 }
 
-const isNullable = (schema: z.core.$ZodType): boolean =>
-  (schema as z.core.$ZodTypes)._zod.def.type === "nullable";
+const isNullable = (schema: z.core.$ZodType): boolean => defOf(schema).type === "nullable";
 
 /** What a schema wraps; null when it wraps nothing. */
 function insideOf(schema: z.core.$ZodType): z.core.$ZodType | null {
-  const { def } = (schema as z.core.$ZodTypes)._zod;
+  const def = defOf(schema);
   if (def.type === "optional" || def.type === "nullable") return def.innerType;
   if (def.type !== "pipe") return null;
-  return (def.out as z.core.$ZodTypes)._zod.def.type === "transform" ? def.in : def.out;
+  return defOf(def.out).type === "transform" ? def.in : def.out;
 }
 
 type Container = Record<PropertyKey, unknown>;

@@ -38,17 +38,23 @@ function check(value: Decimal): void {
 
 const EXACT_LENGTH = 15;
 
-/** The digits as a number; NaN where it may not be exact. */
+/** The digits as a number; NaN where it may not be exact, and for what is no decimal. */
 function digitsOf(value: Decimal): number {
-  check(value);
   const { length } = value;
   if (length > EXACT_LENGTH) return Number.NaN;
   const isNegative = value.charCodeAt(0) === MINUS;
   let digits = 0;
-  for (let at = isNegative ? 1 : 0; at < length; at++) {
+  let digitsFrom = isNegative ? 1 : 0;
+  let hasPoint = false;
+  for (let at = digitsFrom; at < length; at++) {
     const code = value.charCodeAt(at);
-    if (code !== POINT) digits = digits * 10 + (code - ZERO);
+    if (code >= ZERO && code <= NINE) digits = digits * 10 + (code - ZERO);
+    else if (code === POINT && !hasPoint && at > digitsFrom) {
+      hasPoint = true;
+      digitsFrom = at + 1;
+    } else return Number.NaN;
   }
+  if (length === digitsFrom) return Number.NaN;
   return isNegative ? -digits : digits;
 }
 

@@ -7,6 +7,7 @@
  * already committed come back as known, and their events are in the outbox, not in the answer.
  */
 import { StoreError } from "../errors.ts";
+import { stringify } from "../runtime/jsonText.ts";
 import type {
   Address,
   Applied,
@@ -179,7 +180,7 @@ function toJson(value: unknown): string {
 
 function jsonText(value: unknown): string {
   try {
-    return JSON.stringify(value);
+    return stringify(value);
   } catch (cause) {
     // Nested too deep, or too long: as the database would say it.
     throw new StoreError("a row cannot be written as JSON", { cause, transient: false, sqlState: "54001" });

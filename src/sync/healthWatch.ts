@@ -13,6 +13,7 @@ import { allOf } from "../runtime/allOf.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { type Decimal, isDecimal, isZero, mul, sign } from "../runtime/decimal.ts";
 import { hasPassed } from "../runtime/due.ts";
+import { parsed } from "../runtime/jsonText.ts";
 import type { Log } from "../runtime/log.ts";
 import { answeredAt, Belongings } from "./belongings.ts";
 import { type AccountStates, DOLLAR_TOKENS, dashboardRow, ownTotal } from "./dashboard.ts";
@@ -36,7 +37,7 @@ const DRAWDOWN_DAYS = 30;
 export function stopOrders(rows: readonly OrderEventRow[]): StopOrder[] {
   return rows.flatMap((row): StopOrder[] => {
     if (!row.orderType?.startsWith("Stop") || row.triggerPrice === null) return [];
-    const { order } = row.raw as { order?: Partial<WireOrder> };
+    const { order } = parsed(row.raw) as { order?: Partial<WireOrder> };
     const wholePosition = order?.isPositionTpsl === true;
     if (row.reduceOnly !== true && !wholePosition) return [];
     const size = wholePosition && isZero(row.remaining) ? null : row.remaining;

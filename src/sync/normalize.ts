@@ -23,6 +23,7 @@ import type {
   WireTwapSliceFill,
 } from "../protocol/schemas.ts";
 import { abs, type Decimal, div, isDecimal, isZero, mul, sub, trunc } from "../runtime/decimal.ts";
+import { JsonText } from "../runtime/jsonText.ts";
 import { hash32 } from "../runtime/random.ts";
 import type {
   Address,
@@ -78,8 +79,11 @@ export function fillRow(
   { value: fill, raw }: Read<WireFill>,
   twapId: number | null = null,
 ): FillRow {
+  // One literal, without a spread: twice as fast.
   return {
-    ...origin,
+    account: origin.account,
+    source: origin.source,
+    seenAtMs: origin.seenAtMs,
     coin: fill.coin,
     timeMs: fill.time,
     side: sideOf(fill.side),
@@ -157,7 +161,10 @@ export function orderEventRow(origin: Origin, { value, raw }: Read<WireOrderTran
 
 /** An order seen in a list of open orders: it was `open` from its placement on, with this much remaining now. */
 export function openOrderRow(origin: Origin, { value, raw }: Read<WireOrder>): OrderEventRow {
-  const transition = { order: raw, status: "open", statusTimestamp: value.timestamp };
+  const transition =
+    raw instanceof JsonText
+      ? new JsonText(`{"order":${raw.text},"status":"open","statusTimestamp":${value.timestamp}}`)
+      : { order: raw, status: "open", statusTimestamp: value.timestamp };
   return orderRow(origin, value, "open", value.timestamp, transition);
 }
 
@@ -170,7 +177,9 @@ function orderRow(
 ): OrderEventRow {
   const told = order.orderType !== undefined && order.orderType !== null;
   return {
-    ...origin,
+    account: origin.account,
+    source: origin.source,
+    seenAtMs: origin.seenAtMs,
     orderId: order.oid,
     venueStatus: status,
     statusTimeMs,
@@ -352,13 +361,14 @@ export function candleRow({ value }: Read<WireCandle>, asOfMs: number): CandleRo
 
 export function midRows(
   dex: string,
-  mids: Record<string, string>,
+  mids: ReadonlyMap<string, string>,
   coins: Set<string> | null,
   asOfMs: number,
 ): MidRow[] {
-  return Object.entries(mids)
-    .filter(([coin]) => coins === null || coins.has(coin))
-    .map(([coin, mid]) => ({ dex, coin, mid, asOfMs }));
+  const rows: MidRow[] = [];
+  for (const [coin, mid] of mids)
+    if (coins === null || coins.has(coin)) rows.push({ dex, coin, mid, asOfMs });
+  return rows;
 }
 
 /** Levels a side kept of a book. */

@@ -192,7 +192,7 @@ async function answerBatch(account: Account, sample: Sample, body: unknown) {
   else if (sample.request === "clearinghouseState") append(batch, account.perpState("", first, NOW));
   else if (sample.request === "spotClearinghouseState") append(batch, account.spotState(first, NOW));
   else if (sample.request === "allMids")
-    append(batch, { mids: midRows(account.address, first.value, null, NOW) });
+    append(batch, { mids: midRows(account.address, new Map(Object.entries(first.value)), null, NOW) });
   return { batch, unread, isRead: true };
 }
 

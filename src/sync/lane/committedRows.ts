@@ -3,6 +3,7 @@
  * after every reconnect, and the same content need not be written twice. Readings over REST do not come by here: they are
  * there to find what the database has lost. Pure. Bounded: the oldest rows are forgotten, and then written again for nothing.
  */
+import { JsonText } from "../../runtime/jsonText.ts";
 import type { Batch, FillRow, OrderEventRow } from "../events.ts";
 
 const REMEMBERED_MAX = 20_000;
@@ -10,6 +11,8 @@ const REMEMBERED_MAX = 20_000;
 export class CommittedRows {
   readonly #max: number;
   readonly #prints = new Set<string>();
+  /** Of rows that are on their way, so that each is printed once. */
+  readonly #printOf = new WeakMap<FillRow | OrderEventRow, string>();
 
   constructor(max = REMEMBERED_MAX) {
     this.#max = max;
@@ -19,7 +22,7 @@ export class CommittedRows {
   without(batch: Batch): Batch {
     const inBatch = new Set<string>();
     const isNew = (row: FillRow | OrderEventRow): boolean => {
-      const print = fingerprint(row);
+      const print = this.#print(row);
       if (this.#prints.has(print) || inBatch.has(print)) return false;
       inBatch.add(print);
       return true;
@@ -32,13 +35,28 @@ export class CommittedRows {
   }
 
   add({ fills = [], orderEvents = [] }: Batch): void {
-    for (const row of [...fills, ...orderEvents]) this.#prints.add(fingerprint(row));
+    for (const row of [...fills, ...orderEvents]) this.#prints.add(this.#print(row));
     for (const print of this.#prints) {
       if (this.#prints.size <= this.#max) break;
       this.#prints.delete(print);
     }
   }
+
+  #print(row: FillRow | OrderEventRow): string {
+    let print = this.#printOf.get(row);
+    if (print === undefined) {
+      print = fingerprint(row);
+      this.#printOf.set(row, print);
+    }
+    return print;
+  }
 }
 
-const fingerprint = ({ source: _source, seenAtMs: _seenAtMs, ...content }: FillRow | OrderEventRow): string =>
-  JSON.stringify(content);
+/** Of two rows of one account: equal only if their contents are, and always if they were read the same way. */
+function fingerprint(row: FillRow | OrderEventRow): string {
+  const { raw } = row;
+  // All else in the row follows from it, but for the id beside a TWAP slice.
+  if (raw instanceof JsonText) return `${"twapId" in row ? row.twapId : ""} ${raw.text}`;
+  const { source: _source, seenAtMs: _seenAtMs, ...content } = row;
+  return JSON.stringify(content);
+}

@@ -210,7 +210,10 @@ describe("lists of the market", () => {
     assert.deepEqual(unread[0].raw, { XYZ: null });
     const frame = readFrame(JSON.stringify({ channel: "allMids", data: { mids } }));
     assert.ok(frame.type === "data" && frame.reading.content.type === "mids");
-    assert.deepEqual([frame.reading.content.mids, frame.reading.unread.length], [value, 4]);
+    assert.deepEqual(
+      [Object.fromEntries(frame.reading.content.mids), frame.reading.unread.length],
+      [value, 4],
+    );
   });
 
   it("a level costs itself, the count of its orders less", () => {
