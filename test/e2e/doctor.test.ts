@@ -6,6 +6,7 @@ import { after, before, describe, it } from "node:test";
 import { ExchangeClient, HttpTransport, InfoClient } from "@nktkas/hyperliquid";
 import { privateKeyToAccount } from "viem/accounts";
 import { type Finished, hlsync, type Running, simulate, start } from "../support/cli.ts";
+import { hlsyncHere } from "../support/inProcess.ts";
 import { startServer, type TestDatabase, type TestServer, temporaryFolder } from "../support/postgres.ts";
 
 const OWNER = privateKeyToAccount(`0x${"55".repeat(32)}`);
@@ -74,9 +75,7 @@ describe("doctor", { timeout: 240_000 }, () => {
       ...given("--account", USER),
       ...(args.includes("--no-db") ? [] : given("--database", db.url)),
     ];
-    const ended = await hlsync(["doctor", "--json", "--log-level", "error", ...sound, ...args], {
-      cwd: folder.path,
-    });
+    const ended = await hlsyncHere(["doctor", "--json", "--log-level", "error", ...sound, ...args]);
     assert.doesNotMatch(ended.stdout + ended.stderr, new RegExp(SECRET));
     const rows = ended.stdout
       .trim()
@@ -146,16 +145,20 @@ describe("doctor", { timeout: 240_000 }, () => {
     const other = await simulate();
     const skewed = ["--api-url", other.apiUrl, "--no-db"];
     await control("deposit", { user: USER, usd: "10000" }, other);
+    // The model's clock moves a few seconds at a time.
+    const info = new InfoClient({ transport: new HttpTransport({ apiUrl: other.apiUrl }) });
+    const ahead = async (ms: number) => {
+      while ((await info.exchangeStatus()).time - Date.now() < ms)
+        await new Promise((next) => setTimeout(next, 50));
+    };
     await control("clock", { skewMs: 5_000 }, other);
+    await ahead(4_500);
     const small = await examine(...skewed);
     assert.equal(small.code, 0);
     assert.equal(small.get("clock").status, "warn");
     assert.match(small.get("clock").says, /clock is [45]\.\d s behind the venue's/);
     await control("clock", { skewMs: 60_000 }, other);
-    // The model's clock moves a few seconds at a time.
-    const info = new InfoClient({ transport: new HttpTransport({ apiUrl: other.apiUrl }) });
-    while ((await info.exchangeStatus()).time - Date.now() < 55_000)
-      await new Promise((next) => setTimeout(next, 50));
+    await ahead(55_000);
     const large = await examine(...skewed);
     assert.equal(large.code, 2);
     assert.equal(large.get("clock").status, "fail");
@@ -222,7 +225,7 @@ describe("doctor", { timeout: 240_000 }, () => {
       url.username = role;
       url.password = SECRET;
       const sync = ["sync", "--once", "--account", USER, "--api-url", exchange.apiUrl];
-      const synced = await hlsync([...sync, "--database", url.href, "--log-level", "error"]);
+      const synced = await hlsyncHere([...sync, "--database", url.href, "--log-level", "error"]);
       assert.equal(synced.code, 0, synced.stderr);
     } finally {
       await empty.close();
@@ -279,11 +282,11 @@ describe("doctor", { timeout: 240_000 }, () => {
     assert.equal(good.get("alerts").status, "ok");
     assert.equal(good.get("webhooks"), undefined);
     const hook = ["webhooks", "add", `https://127.0.0.1:9/${SECRET}`, "--allow-private", "--json"];
-    const added = await hlsync([...hook, "--database", db.url]);
+    const added = await hlsyncHere([...hook, "--database", db.url]);
     assert.equal(added.code, 0, added.stderr);
     const { endpoint } = JSON.parse(added.stdout) as { endpoint: string };
     assert.equal((await examine()).get("webhooks").status, "ok");
-    await hlsync(["webhooks", "disable", endpoint, "--database", db.url]);
+    await hlsyncHere(["webhooks", "disable", endpoint, "--database", db.url]);
     const disabled = (await examine()).get("webhooks");
     assert.equal(disabled.status, "warn");
     assert.match(disabled.says, new RegExp(`webhook ${endpoint} is disabled: disabled by the user`));
@@ -309,7 +312,7 @@ describe("doctor", { timeout: 240_000 }, () => {
     assert.equal(first.code, 0);
     assert.match(first.get("database").says, /no database in .*embedded yet/);
     const args = ["--account", USER, "--api-url", exchange.apiUrl, "--database", database];
-    const synced = await hlsync(["sync", "--once", ...args]);
+    const synced = await hlsyncHere(["sync", "--once", ...args]);
     assert.equal(synced.code, 0, synced.stderr);
     const second = await examine("--database", database);
     assert.equal(second.code, 0);

@@ -5,7 +5,7 @@ import type { JsonObject } from "../../src/simulator/contract.ts";
 import type { RecordedAccount } from "../../src/simulator/exchange/recorded.ts";
 import { createVenue } from "../../src/simulator/exchange/venue.ts";
 import { type Simulator, startSimulator } from "../../src/simulator/server/server.ts";
-import { hlsync } from "../support/cli.ts";
+import { hlsyncHere } from "../support/inProcess.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
 import { SpoilingProxy } from "../support/spoilingProxy.ts";
 import { balance, fill, perpState, position } from "../unit/protocol/wires.ts";
@@ -40,7 +40,7 @@ describe("odd values, by the real program", { timeout: 600_000 }, () => {
 
   const serve = (account: unknown) => venue.setRecorded(USER, account as RecordedAccount);
   const sync = async () => {
-    const { code, stderr } = await hlsync([
+    const { code, stderr } = await hlsyncHere([
       ...["sync", "--once", "--api-url", proxy.url, "--database", target.url, "--account", USER],
       ...["--log-level", "warn", "--weight", "100000"],
     ]);
@@ -218,13 +218,13 @@ describe("odd values, by the real program", { timeout: 600_000 }, () => {
   it("a row that a user's own CHECK refuses: the pages behind it, its proof, verify, and what heals it", async () => {
     const now = Date.now();
     const run = (...args: string[]) =>
-      hlsync([
+      hlsyncHere([
         ...[...args, "--database", target.url, "--log-level", "warn"],
         ...(args[0] === "quarantine"
           ? []
           : ["--api-url", proxy.url, "--account", USER, "--weight", "100000"]),
       ]);
-    const migrated = await hlsync(["migrate", "--database", target.url]);
+    const migrated = await hlsyncHere(["migrate", "--database", target.url]);
     assert.equal(migrated.code, 0, migrated.stderr);
     await rows("alter table hl_fills add constraint mine check (price < 1000000)");
     const many = Array.from({ length: 2_500 }, (_, i) =>

@@ -5,7 +5,7 @@ import type { JsonObject } from "../../src/simulator/contract.ts";
 import type { RecordedAccount } from "../../src/simulator/exchange/recorded.ts";
 import { createVenue } from "../../src/simulator/exchange/venue.ts";
 import { type Simulator, startSimulator } from "../../src/simulator/server/server.ts";
-import { hlsync } from "../support/cli.ts";
+import { hlsyncHere } from "../support/inProcess.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
 
 const USER = `0x${"c".repeat(40)}`;
@@ -62,7 +62,7 @@ describe("verify, by the real program", { timeout: 300_000 }, () => {
 
   const serve = (account: RecordedAccount) => venue.setRecorded(USER, account);
   const run = (...args: string[]) =>
-    hlsync([
+    hlsyncHere([
       ...[...args, "--api-url", exchange.url, "--database", target.url, "--account", USER],
       ...["--log-level", "warn", "--weight", "100000"],
     ]);

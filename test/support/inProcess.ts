@@ -52,8 +52,14 @@ export async function hlsyncHere([name = "", ...given]: readonly string[]): Prom
   const command = await loadCommand(name);
   if (command === null) throw new Error(`no command ${name}`);
   const said: string[] = [];
-  const log = createLog({ level: "info", json: false, clock: systemClock, sink: (line) => said.push(line) });
   const { flags, args } = parsed(given);
+  const { logLevel: level } = resolveOptions(["logLevel"], {
+    flags,
+    env: {},
+    dotEnv: null,
+    readFile: () => "",
+  });
+  const log = createLog({ level, json: false, clock: systemClock, sink: (line) => said.push(line) });
   const { code, lines, error } = await runInProcess(command, flags, args, log);
   const stderr = error === "" ? said : [...said, `hlsync: ${error}`];
   return { code, stdout: text(lines), stderr: text(stderr) };
@@ -71,8 +77,10 @@ function parsed(given: readonly string[]) {
       args.push(word);
       continue;
     }
-    const [name, { flag }] = found;
-    flags[name as OptionName] = flag.includes("<") ? String(words.next().value) : "true";
+    const [name, { flag }] = found as [OptionName, (typeof found)[1]];
+    const value = flag.includes("<") ? String(words.next().value) : "true";
+    // As commander does with those that may come more than once.
+    flags[name] = flags[name] === undefined ? value : `${flags[name]},${value}`;
   }
   return { flags, args };
 }
