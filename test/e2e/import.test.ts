@@ -7,7 +7,7 @@ import { importCommand } from "../../src/cli/commands/import.ts";
 import { sync } from "../../src/cli/commands/sync.ts";
 import { verify } from "../../src/cli/commands/verify.ts";
 import { add, neg } from "../../src/runtime/decimal.ts";
-import { type Running, simulate } from "../support/cli.ts";
+import { type Running, simulate, start } from "../support/cli.ts";
 import { runInProcess } from "../support/inProcess.ts";
 import { fillHours, packed, type UserFill, type Wire, withoutLz4, writeFiles } from "../support/nodeFiles.ts";
 import { startServer, type TestDatabase, type TestServer, temporaryFolder } from "../support/postgres.ts";
@@ -189,5 +189,161 @@ describe("history from a node's files", { timeout: 300_000 }, () => {
     // Another account is another reading.
     const { lines } = await importing(copied, { account: `${USER},${OTHER}` });
     assert.equal(ofType(lines, "import")[0].read, 1);
+  });
+});
+
+describe("files that are not as they should be", { timeout: 120_000 }, () => {
+  const folder = temporaryFolder();
+  const HOURS_HERE = 6;
+  const fills = Array.from({ length: 600 }, (_, i): UserFill => {
+    const side = i % 2 ? "A" : "B";
+    return [
+      USER,
+      {
+        ...{ coin: "ETH", px: "2000.0", sz: "1.0", side, time: FROM_MS + 60_000 + i * 30_000 },
+        ...{
+          startPosition: i % 2 ? "1.0" : "0.0",
+          dir: "Open Long",
+          closedPnl: "0.0",
+          hash: `0x${"1".repeat(64)}`,
+        },
+        ...{ oid: 7_000 + i, crossed: true, fee: "0.1", tid: 8_000 + i, feeToken: "USDC", twapId: null },
+      },
+    ];
+  });
+  const files = fillHours(fills, { fromMs: FROM_MS, toMs: FROM_MS + HOURS_HERE * HOUR_MS, blockMs: 10_000 });
+  const [first, second] = [...files.keys()] as [string, string];
+  let server: TestServer;
+  before(async () => {
+    server = await startServer("real");
+  });
+  after(async () => {
+    await server?.stop();
+    folder.remove();
+  });
+
+  /** A database, a folder with these files, and how to import it. */
+  async function rig(changes: Record<string, string | Buffer | null> = {}) {
+    const target = await server.newDatabase();
+    const path = temporaryFolder().path;
+    const all = new Map<string, string | Buffer>(files);
+    for (const [name, content] of Object.entries(changes))
+      if (content === null) all.delete(name);
+      else all.set(name, content);
+    writeFiles(path, all);
+    const flags = { database: target.url, account: USER, json: "true" };
+    const run = async () => {
+      const { code, lines, error } = await runInProcess(importCommand, flags, [path]);
+      const said = lines.map((line) => JSON.parse(line));
+      return { code, error, said: said.at(-1), account: said.find(({ type }) => type === "import.account") };
+    };
+    const count = async () =>
+      (await target.database.query<{ n: number }>("select count(*)::int as n from hl_fills"))[0]!.n;
+    const close = async () => {
+      await target.close();
+      rmSync(path, { recursive: true });
+    };
+    return { target, path, run, count, close };
+  }
+
+  it("a cut archive gives what it holds, is named, and is read again when it is whole", {
+    skip: withoutLz4,
+  }, async () => {
+    const whole = packed(files.get(second)!, "-B4", "-BD");
+    const { path, run, count, close } = await rig({
+      [second]: null,
+      [`${second}.lz4`]: whole.subarray(0, whole.length - 9),
+    });
+    const cut = await run();
+    assert.deepEqual([cut.code, cut.said.failed.length, cut.said.read], [1, 1, HOURS_HERE - 1]);
+    assert.match(cut.said.failed[0], /\.lz4$/);
+    const stored = await count();
+    assert.ok(stored > 400 && stored <= 600);
+    writeFiles(path, new Map([[`${second}.lz4`, whole]]));
+    const again = await run();
+    assert.deepEqual([again.code, again.said.read, await count()], [0, 1, 600]);
+    assert.ok(!again.account.open.some(({ reason }: { reason: string }) => reason.startsWith("blocks")));
+    await close();
+  });
+
+  it("half a last line is left for later: a file that grew is read again", async () => {
+    const text = files.get(first)!;
+    const cut = text.slice(0, Math.floor(text.length / 2));
+    const { path, run, count, close } = await rig({ [first]: cut });
+    const half = await run();
+    assert.deepEqual([half.code, half.said.failed], [0, []]);
+    assert.ok((await count()) < 600);
+    assert.ok(
+      half.account.open.some(({ reason }: { reason: string }) =>
+        /blocks \d+ to \d+ are in no file/.test(reason),
+      ),
+    );
+    writeFiles(path, new Map([[first, text]]));
+    const grown = await run();
+    assert.deepEqual([grown.said.read, await count()], [1, 600]);
+    await close();
+  });
+
+  it("a line and a fill that cannot be read are in quarantine; neighbours are stored, their time is open", async () => {
+    const lines = files.get(first)!.split("\n");
+    const at = lines.findIndex((line) => line.includes('"tid":8010'));
+    const other = lines.findIndex((line) => line.includes('"tid":8020'));
+    lines[at] = lines[at]!.replace('"px":"2000.0"', '"px":"dear"');
+    lines[other] = lines[other]!.slice(0, 200);
+    const { target, run, count, close } = await rig({ [first]: lines.join("\n") });
+    const { code, account } = await run();
+    assert.deepEqual([code, await count()], [0, 598]);
+    const kept = await target.database.query<{ subject: string }>(
+      "select subject from hl_internal.quarantine order by subject",
+    );
+    assert.deepEqual(
+      kept.map(({ subject }) => subject),
+      ["hl_fills", "node"],
+    );
+    assert.ok(account.open.some(({ reason }: { reason: string }) => reason.startsWith("blocks")));
+    await close();
+  });
+
+  it("a row that the database refuses costs itself", async () => {
+    const { target, run, count, close } = await rig();
+    await target.database.query("alter table hl_fills add constraint own check (trade_id <> 8033)");
+    const { code } = await run();
+    assert.deepEqual([code, await count()], [0, 599]);
+    const [noted] = await target.database.query<{ lost: unknown[] }>(
+      "select lost from hl_internal.import_files where lost <> '[]'",
+    );
+    assert.deepEqual(noted!.lost, [{ account: USER, timeMs: FROM_MS + 60_000 + 33 * 30_000 }]);
+    await close();
+  });
+
+  it("killed at any file, the import goes on with the rest", async () => {
+    const { target, path, run, count, close } = await rig();
+    const killed = start(["import", path, "--account", USER, "--database", target.url]);
+    await killed.complaint(/\(3 of 6\)/);
+    await killed.stop("SIGKILL");
+    const noted = (await target.database.query("select from hl_internal.import_files")).length;
+    assert.ok(noted >= 2);
+    const { code, said } = await run();
+    assert.deepEqual([code, said.read, await count()], [0, HOURS_HERE - noted, 600]);
+    await close();
+  });
+
+  it("without a file, an account or a place, it says so in one line", async () => {
+    const target = await server.newDatabase();
+    const words = async (path: string, flags: Record<string, string> = {}) => {
+      const { code, error } = await runInProcess(importCommand, { database: target.url, ...flags }, [path]);
+      assert.equal(code, 2);
+      return error;
+    };
+    assert.match(await words(join(folder.path, "nowhere")), /cannot read .*nowhere.*no such file/);
+    assert.match(await words(folder.path), /no file of a node in it/);
+    writeFiles(folder.path, files);
+    assert.match(await words(folder.path), /no account given/);
+    assert.match(await words(folder.path, { from: "2027-01-01" }), /no file of the hours/);
+    assert.match(
+      await words(folder.path, { from: "2027-01-01", to: "2026-01-01" }),
+      /--from must be before --to/,
+    );
+    await target.close();
   });
 });

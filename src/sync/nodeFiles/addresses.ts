@@ -1,7 +1,7 @@
 /**
  * Which of many addresses stand in raw bytes, before anything is parsed. Pure. Guarantees: finds every `0x` and 40 hex digits,
  * in either case, that is in the set, however the text around it is written; the cost does not depend on the number of
- * addresses. An address is a run of exactly 40 hex digits: so it is enough to look at every fortieth byte.
+ * addresses. An address is `0x` and a run of exactly 40 hex digits: so it is enough to look at every fortieth byte or so.
  */
 import type { Address } from "../events.ts";
 
@@ -42,32 +42,30 @@ export class Addresses {
     return this.#known.get(keyAt(Buffer.from(address, "latin1"), 2))?.includes(address) ?? false;
   }
 
-  /** In the order in which they stand. */
+  /** In the order in which they stand. Each byte that is looked at is one that the last digit of a run cannot lie before. */
   find(bytes: Buffer): Sighting[] {
     const found: Sighting[] = [];
     const length = bytes.length;
-    // The last byte that the next run of 40 digits can begin before or at is looked at first, then backwards.
-    let end = DIGITS + 1;
-    let begin = 2;
-    while (end < length) {
-      let at = end;
-      while (at >= begin && HEX[bytes[at]!]! >= 0) at -= 1;
-      if (at >= begin) {
-        // No run of 40 can hold this byte.
-        begin = at + 1;
-        end = at + DIGITS;
+    let seen = 1;
+    for (let at = DIGITS + 1; at < length; ) {
+      if (HEX[bytes[at]!]! < 0) {
+        seen = at;
+        at += bytes[at] === X ? DIGITS : DIGITS + 2;
         continue;
       }
-      // Digits from `begin` to `end`.
-      let after = end + 1;
-      while (after < length && HEX[bytes[after]!]! >= 0) after += 1;
-      const isAddress = after - begin === DIGITS && bytes[begin - 1] === X && bytes[begin - 2] === ZERO;
-      if (isAddress) {
-        const address = this.#at(bytes, begin);
-        if (address !== null) found.push({ address, at: begin - 2 });
-      }
-      begin = after + 1;
-      end = after + DIGITS;
+      // Back to where this run begins; one that holds the byte seen last has been judged.
+      let before = at - 1;
+      while (before > seen && HEX[bytes[before]!]! >= 0) before -= 1;
+      const begin = before + 1;
+      seen = at;
+      const isAddress =
+        bytes[before] === X &&
+        bytes[before - 1] === ZERO &&
+        HEX[bytes[begin + DIGITS - 1] ?? 0]! >= 0 &&
+        HEX[bytes[begin + DIGITS] ?? 0]! < 0;
+      const address = isAddress ? this.#at(bytes, begin) : null;
+      if (address !== null) found.push({ address, at: begin - 2 });
+      at += DIGITS + 1;
     }
     return found;
   }
@@ -84,6 +82,7 @@ export class Addresses {
 
 function keyAt(bytes: Uint8Array, begin: number): number {
   let key = 0;
-  for (let at = begin; at < begin + 7; at++) key = (key << 4) | HEX[bytes[at]!]!;
+  // What is no digit gives some key of 28 bits, of no known address.
+  for (let at = begin; at < begin + 7; at++) key = (key << 4) | (HEX[bytes[at]!]! & 15);
   return key;
 }

@@ -137,6 +137,10 @@ export class NodeFileReader {
 
   /** Reads those events in which addresses stand; false where the line does not end, or one of them is no JSON. */
   #events(line: Buffer, eventsFrom: number, sightings: readonly Sighting[]): boolean {
+    if (this.result.kind === "fill") {
+      const places = sightings.map(({ at }) => placeInFill(line, at));
+      if (!places.includes("unknown")) return this.#fills(line, sightings, places);
+    }
     let next = 0;
     let areRead = true;
     const end = eachElement(line, eventsFrom, (from, to) => {
@@ -145,6 +149,17 @@ export class NodeFileReader {
       if (next > first && !this.#event(line.subarray(from, to))) areRead = false;
     });
     return end >= 0 && areRead;
+  }
+
+  /** The fills of these addresses alone; where an address is only named in another's fill, nothing is to be read. */
+  #fills(line: Buffer, sightings: readonly Sighting[], places: readonly PlaceInFill[]): boolean {
+    let areRead = true;
+    for (const [index, { at }] of sightings.entries()) {
+      if (places[index] !== "owner") continue;
+      const end = eachElement(line, at - 1, () => {});
+      if (end < 0 || !this.#event(line.subarray(at - 2, end + 1))) areRead = false;
+    }
+    return areRead;
   }
 
   /** False when it is no JSON. */
@@ -162,6 +177,17 @@ export class NodeFileReader {
     const raw = line === "" ? "" : line.toString("utf8", 0, VALUE_LIMITS.quarantineLength);
     this.#reading.onLost({ kind: "row", raw, reason, account: sighting?.address ?? null, table: LINE });
   }
+}
+
+type PlaceInFill = "owner" | "named" | "unknown";
+const [QUOTE, COLON, COMMA] = ['"'.charCodeAt(0), ":".charCodeAt(0), ",".charCodeAt(0)];
+
+/** `,["0x…` begins a fill, `:"0x…` stands in one; with blanks in between, or in another order, it is not told so easily. */
+function placeInFill(line: Buffer, at: number): PlaceInFill {
+  const [a, b, c] = [line[at - 1], line[at - 2], line[at - 3]];
+  if (a !== QUOTE) return "unknown";
+  if (b === COLON) return "named";
+  return b === OPEN_LIST && (c === COMMA || c === OPEN_LIST) ? "owner" : "unknown";
 }
 
 /** `…]}`. */

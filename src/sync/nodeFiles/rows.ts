@@ -131,11 +131,18 @@ function readFunding(about: { time: number | null; hash: unknown }, paid: unknow
   put(origin, "hl_funding", readOne(WireFundingUpdate, update), toBatch, sink);
 }
 
+/** The second that was read last: the lines of a file repeat it. */
+const lastSecond = { text: "", ms: 0 };
+const SECOND_LENGTH = "2026-03-31T23:59:59".length;
+
 /** `2026-03-31T23:59:59.923939163`, UTC without a zone: the API tells its milliseconds, cut. Null where it is no such text. */
 export function blockMs(time: unknown): number | null {
-  const parts =
-    typeof time === "string" ? /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?$/.exec(time) : null;
-  if (parts === null) return null;
-  const ms = Date.parse(`${parts[1]}.${(parts[2] ?? "").padEnd(3, "0").slice(0, 3)}Z`);
+  if (typeof time !== "string" || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?$/.test(time)) return null;
+  const second = time.slice(0, SECOND_LENGTH);
+  if (second !== lastSecond.text) {
+    lastSecond.text = second;
+    lastSecond.ms = Date.parse(`${second}Z`);
+  }
+  const ms = lastSecond.ms + Number(time.slice(SECOND_LENGTH + 1, SECOND_LENGTH + 4).padEnd(3, "0"));
   return Number.isNaN(ms) ? null : ms;
 }
