@@ -9,7 +9,7 @@ import { OPTIONS, type OptionName, type Options } from "../config.ts";
 
 export const DEMO_DATABASE = "./.hlsync/demo";
 const NOTE = `${DEMO_DATABASE}.json`;
-const KEYS = ["account", "database", "apiUrl", "wsUrl"] as const satisfies readonly OptionName[];
+const KEYS = ["account", "database", "apiUrl", "wsUrl", "weight"] as const satisfies readonly OptionName[];
 
 /** Options, by name, as they would stand on the command line. */
 type DemoOptions = Record<(typeof KEYS)[number], string>;

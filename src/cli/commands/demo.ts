@@ -1,21 +1,22 @@
 /**
- * `demo`: a simulated exchange with a trading account, an embedded database and `run`, with nothing to configure.
- * Every demo follows a new account, so that what an earlier one stored stays true.
+ * `demo`: a simulated exchange with three accounts that have traded for three months, an embedded database and `run`,
+ * with nothing to configure. Every demo follows new accounts, so that what an earlier one stored stays true.
  */
-import { createHash } from "node:crypto";
 import { type Options, USUAL_STREAMS } from "../../config.ts";
-import { createVenue } from "../../simulator/exchange/venue.ts";
+import { hash32 } from "../../runtime/random.ts";
+import { type DemoPast, PAST_DAYS, planPast } from "../../simulator/demo/past.ts";
 import { startSimulator } from "../../simulator/server/server.ts";
 import { liveThrough } from "../../simulator/server/venueTime.ts";
-import type { Command } from "../command.ts";
+import type { Command, Context } from "../command.ts";
+import { addReceiver, makeIncidents, planMove, startReceiver } from "../demoIncidents.ts";
 import { DEMO_DATABASE, noteDemo } from "../lastDemo.ts";
 import { followUntilStopped } from "./run.ts";
 
-/** A small account that trades much for its size, so that there is something to see. */
-const TRADING = { fillsPerSecond: 1, depositUsd: "5000", orderUsd: 900, makerShare: 0.7, twapsPerHour: 12 };
-const MARKETS = ["BTC", "ETH", "SOL"];
-/** The account has a past when the demo opens. */
-const PAST_MS = 600_000;
+/** Market data that is followed, and the coin whose price makes an alert. */
+const MARKETS = ["BTC", "ETH", "SOL", "HYPE"];
+const ALERT_COIN = "ETH";
+/** The simulated venue allows ten times the requests of the real one: three months are read in seconds. */
+const WEIGHT = 12_000;
 
 /** What there is to see, and how it ends. The page's address stands above it. */
 function banner(databaseUrl: string, { database, verbose }: Options): string[] {
@@ -24,11 +25,18 @@ function banner(databaseUrl: string, { database, verbose }: Options): string[] {
       ? ["terminal:  npx hlsync monitor", "and:       npx hlsync status | health | verify | tail | export"]
       : [];
   return [
-    "a simulated account that trades by itself; nothing of it is real",
+    `three simulated accounts with ${PAST_DAYS} days behind them (swing, maker, vault); nothing of it is real`,
+    "soon:      a connection breaks and is healed, a price alert fires and is over, a webhook is delivered",
     ...found,
     `SQL:       psql '${databaseUrl}' -c 'select * from hl_fills order by fill_time desc limit 5'`,
     `${verbose ? "every change is printed below" : "one line a minute below (every change with --verbose)"}; Ctrl-C stops`,
   ];
+}
+
+/** Makes the past piece by piece, and what passed meanwhile. */
+async function liveToNow(past: DemoPast, { clock, signal }: Context): Promise<void> {
+  while (past.live()) await clock.sleep(0, signal);
+  await liveThrough(past.venue, clock, signal);
 }
 
 export const demo: Command = {
@@ -37,27 +45,46 @@ export const demo: Command = {
   options: ["listen", "token", "seed", "database", "verbose"],
   // Simulated fills have no business in the database of a real account.
   flagsOnly: true,
-  defaults: { database: DEMO_DATABASE },
+  // What is there to see is not the log of a first start.
+  defaults: { database: DEMO_DATABASE, logLevel: "warn" },
   async run(context) {
     const { options, clock, log, print, signal, lifecycle } = context;
-    const startMs = clock.now() - PAST_MS;
-    const address = `0x${createHash("sha256").update(`demo ${startMs}`).digest("hex").slice(0, 40)}`;
-    const activeAccounts = [{ user: address, coins: MARKETS, ...TRADING }];
-    const venue = createVenue({ seed: options.seed, startMs, activeAccounts });
-    await liveThrough(venue, clock, signal);
-    const simulator = await startSimulator({ venue, clock, log: log.with({ part: "simulator" }) });
+    const startMs = clock.now();
+    if (!options.json) print(`making ${PAST_DAYS} days of simulated trading, then a database …`);
+    const past = planPast(options.seed, startMs, hash32(`demo ${startMs}`).toString(16).padStart(8, "0"));
+    await liveToNow(past, context);
+    const { venue, cast } = past;
+    const limits = { weightPerMinute: WEIGHT };
+    const simulator = await startSimulator({ venue, limits, clock, log: log.with({ part: "simulator" }) });
     lifecycle.add({ name: "simulator", stop: () => simulator.stop() });
-    const account = [{ address, alias: "demo" }];
+    const receiver = lifecycle.add(await startReceiver());
+    const move = planMove(venue, ALERT_COIN);
     const endpoint = { apiUrl: simulator.url, wsUrl: simulator.wsUrl };
-    const market = { markets: MARKETS, streams: [...USUAL_STREAMS] };
-    const demoOptions = { ...options, ...endpoint, ...market, account };
+    const market = { markets: MARKETS, streams: [...USUAL_STREAMS, "allMids"] };
+    const demoOptions = {
+      ...options,
+      ...endpoint,
+      ...market,
+      account: [...cast],
+      weight: WEIGHT,
+      alert: [move.alert],
+    };
     return followUntilStopped(
       { ...context, options: demoOptions },
       {
         printing: options.json || options.verbose ? "changes" : "counts",
         sharing: true,
         onStarted(_following, opened) {
-          noteDemo({ ...endpoint, account: `${address}=demo`, database: options.database });
+          const account = cast.map(({ address, alias }) => `${address}=${alias}`).join(",");
+          noteDemo({ ...endpoint, account, database: options.database, weight: String(WEIGHT) });
+          const user = cast[1]!.address;
+          const happen = async () => {
+            await addReceiver(opened.database, receiver.url, clock.now());
+            await makeIncidents({ clock, signal, simulator, venue, user, move });
+          };
+          happen().catch((error: unknown) => {
+            if (!signal.aborted) log.warn("the demo's incidents did not happen", { error });
+          });
           if (options.json) return;
           for (const line of banner(opened.url, options)) print(line);
         },

@@ -13,6 +13,7 @@ import { type Fixed, fixed, toFloat, toTick } from "./fixed.ts";
 import type { Market } from "./market.ts";
 import { type Outcome, place } from "./matching.ts";
 import type { Order } from "./order.ts";
+import { paceAt } from "./pace.ts";
 import { fund, type Ladder, lots, takeAt, usdcOf } from "./traders.ts";
 import { mint } from "./transfers.ts";
 import { startTwap } from "./twap.ts";
@@ -29,14 +30,21 @@ export interface ActiveAccount {
   coins?: readonly string[];
   /** Dollars per order. */
   orderUsd?: number;
+  /** "0" for an account that has its money already. */
   depositUsd?: Decimal;
   /** Chance that a fill is of a resting (maker) order. */
   makerShare?: number;
+  /** The part of half the spread that a resting order earns, 0 to 1; in the middle of the book by default. */
+  edge?: number;
+  /** Dollars of a position that trades lean against, and of each token of its pairs that it holds on average. */
+  inventoryUsd?: number;
   /** Share of orders that carry a cloid. */
   cloidShare?: number;
 }
 
 const DEPOSIT_USD = "100000";
+const ORDER_USD = 60;
+const TOKENS_USD = 20_000;
 
 interface Bot {
   world: World;
@@ -45,6 +53,10 @@ interface Bot {
   ladders: Ladder[];
   orderUsd: number;
   makerShare: number;
+  edge: bigint;
+  /** See `inventoryUsd`. */
+  leanUsd: number;
+  tokensUsd: number;
   cloidShare: number;
   deposit: Fixed;
 }
@@ -67,8 +79,11 @@ export function startActiveAccount(
     account,
     random: seededRandom(`${world.seed}:active:${user}`),
     ladders: own,
-    orderUsd: options.orderUsd ?? 60,
+    orderUsd: options.orderUsd ?? ORDER_USD,
     makerShare: options.makerShare ?? 0.4,
+    edge: BigInt(Math.round(100 * (options.edge ?? 0))),
+    leanUsd: options.inventoryUsd ?? 20 * (options.orderUsd ?? ORDER_USD),
+    tokensUsd: options.inventoryUsd ?? TOKENS_USD,
     cloidShare: options.cloidShare ?? 0.5,
     deposit: fixed(options.depositUsd ?? DEPOSIT_USD),
   };
@@ -81,21 +96,24 @@ export function startActiveAccount(
 /** Cash on the dexes and tokens of the pairs it will trade. */
 function equip(world: World, account: Account, ladders: Ladder[], options: ActiveAccount): void {
   const cash = fixed(options.depositUsd ?? DEPOSIT_USD);
+  if (cash === 0n) return;
   fund(world, account, cash, new Set(["", ...ladders.map((ladder) => ladder.market.dex)]));
   const pairs = ladders.filter((ladder) => ladder.market.spot !== null);
   if (pairs.length > 0) mint(world, account, usdcOf(world), cash);
   for (const { market } of pairs) {
-    if (market.spot !== null) mint(world, account, market.spot.base, startingTokens(market));
+    if (market.spot !== null)
+      mint(world, account, market.spot.base, startingTokens(market, options.inventoryUsd ?? TOKENS_USD));
   }
 }
 
 /** Enough of the base token to sell some first. */
-const startingTokens = (market: Market): Fixed => lots(market, 20_000 / toFloat(market.oraclePx));
+const startingTokens = (market: Market, usd: number): Fixed => lots(market, usd / toFloat(market.oraclePx));
 
 /** Exponential waiting times; none for a rate of zero. */
 function repeat(bot: Bot, fromMs: number, perSecond: number, run: () => void): void {
   if (perSecond <= 0) return;
-  const waitMs = (-Math.log(Math.max(bot.random.next(), 1e-12)) * 1000) / perSecond;
+  const slower = paceAt(bot.world.paces, fromMs)?.slower ?? 1;
+  const waitMs = (-Math.log(Math.max(bot.random.next(), 1e-12)) * 1000 * slower) / perSecond;
   const dueMs = fromMs + waitMs;
   bot.world.schedule.at(dueMs, () => {
     run();
@@ -126,7 +144,8 @@ function tradeOnce(bot: Bot): void {
 
 /** Fees eat any deposit in the end: who runs dry brings the first deposit again. */
 function refill(bot: Bot, market: Market, outcome: Outcome): void {
-  if (outcome.kind !== "error" || !outcome.text.startsWith("Insufficient margin")) return;
+  if (bot.deposit === 0n || outcome.kind !== "error" || !outcome.text.startsWith("Insufficient margin"))
+    return;
   beginTransaction(bot.world);
   fund(bot.world, bot.account, bot.deposit, new Set([market.dex]));
 }
@@ -137,9 +156,9 @@ function lean(bot: Bot, market: Market): boolean {
   const held: Fixed =
     market.spot === null
       ? (positionOf(account, market)?.szi ?? 0n)
-      : (account.spot.get(market.spot.base.index)?.total ?? 0n) - startingTokens(market);
+      : (account.spot.get(market.spot.base.index)?.total ?? 0n) - startingTokens(market, bot.tokensUsd);
   const worth = toFloat(held) * toFloat(market.oraclePx);
-  const toward = 0.5 - Math.max(-0.45, Math.min(0.45, worth / (bot.orderUsd * 20)));
+  const toward = 0.5 - Math.max(-0.45, Math.min(0.45, worth / bot.leanUsd));
   return random.next() < toward;
 }
 
@@ -149,14 +168,9 @@ function quote(bot: Bot, market: Market, isBuy: boolean, sz: Fixed, inside: bool
   const ask = bestAsk(market.book)?.px ?? market.oraclePx;
   const touch = isBuy ? bid : ask;
   const away = inside ? 0n : (touch * BigInt(1 + Math.floor(bot.random.next() * 40))) / 10_000n;
-  // Inside: in front of everybody, halfway into the spread, so that the next taker meets it first.
-  const px = inside
-    ? isBuy
-      ? bid + (ask - bid) / 2n
-      : ask - (ask - bid) / 2n
-    : isBuy
-      ? touch - away
-      : touch + away;
+  // Inside: in front of everybody, up to halfway into the spread, so that the next taker meets it first.
+  const into = ((ask - bid) * (100n - bot.edge)) / 200n;
+  const px = isBuy ? touch + (inside ? into : -away) : touch - (inside ? into : -away);
   return place(bot.world, bot.account, {
     market,
     isBuy,

@@ -8,6 +8,7 @@ import type { Account, PerpDex, Position } from "./account.ts";
 import { type Fixed, format, formatScaled, max, min, mul, TEN, truncate } from "./fixed.ts";
 import { payInterest } from "./lending.ts";
 import { impactPx, type Market, markPx } from "./market.ts";
+import { dueAgain } from "./pace.ts";
 import { rebalance } from "./unified.ts";
 import { collect, isQuiet, keep, touch, type World } from "./world.ts";
 
@@ -47,7 +48,8 @@ function scheduleSample(world: World, dueMs: number): void {
       market.premiums.push(premium(market));
       if (market.premiums.length > MAX_SAMPLES) market.premiums.shift();
     }
-    scheduleSample(world, dueMs + MINUTE_MS);
+    // Between two moves of the markets every sample would be the same.
+    scheduleSample(world, dueAgain(world.paces, dueMs, MINUTE_MS));
   });
 }
 

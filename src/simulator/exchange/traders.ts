@@ -12,6 +12,7 @@ import { addressOf } from "./ids.ts";
 import { isOutcome, type Market } from "./market.ts";
 import { place } from "./matching.ts";
 import type { Order } from "./order.ts";
+import { dueAgain, paceAt } from "./pace.ts";
 import { deposit, mint, sendAsset } from "./transfers.ts";
 import type { TokenListing } from "./universe.ts";
 import { accountOf, beginTransaction, type World } from "./world.ts";
@@ -28,6 +29,10 @@ export interface TraderOptions {
   /** Price levels of the ladder on each side, and value quoted per level in dollars. */
   levels: number;
   levelUsd: number;
+  /** From the centre to the first level, in hundred-thousandths of the price. */
+  halfSpread: number;
+  /** A price that is already known, such as one of a planned past; null where the market walks by itself. */
+  priceAt?: (coin: string, timeMs: number) => number | null;
 }
 
 export const DEFAULT_TRADERS: TraderOptions = {
@@ -36,6 +41,7 @@ export const DEFAULT_TRADERS: TraderOptions = {
   takesPerMinute: 6,
   levels: 8,
   levelUsd: 40_000,
+  halfSpread: 5,
 };
 
 const MAKERS = 2;
@@ -141,6 +147,9 @@ function openDesk(
   takers: Account[],
 ): Ladder {
   const random = seededRandom(`${world.seed}:desk:${market.coin}`);
+  const fromMs = Math.max(world.startMs, world.nowMs);
+  const planned = options.priceAt?.(market.coin, fromMs) ?? null;
+  if (planned !== null) market.oraclePx = priceFromFloat(planned, market.pxDecimals);
   const price = toFloat(market.oraclePx);
   const desk: Desk = {
     ...{ world, market, options, random, makers, takers },
@@ -150,9 +159,9 @@ function openDesk(
     basis: 0,
   };
   requote(desk);
-  const fromMs = Math.max(world.startMs, world.nowMs);
   scheduleStep(desk, fromMs + Math.floor(random.next() * options.stepMs));
-  scheduleTake(desk, fromMs);
+  // Until then trades come with the steps.
+  scheduleTake(desk, Math.max(fromMs, world.paces.at(-1)?.untilMs ?? 0));
   return { market, requote: () => requote(desk), taker: () => pick(desk.takers, random) };
 }
 
@@ -162,13 +171,13 @@ const pick = (accounts: Account[], random: Random): Account =>
 function scheduleStep(desk: Desk, dueMs: number): void {
   desk.world.schedule.at(dueMs, () => {
     if (desk.market.halted) return;
-    step(desk);
-    scheduleStep(desk, dueMs + desk.options.stepMs);
+    step(desk, dueMs);
+    scheduleStep(desk, dueAgain(desk.world.paces, dueMs, desk.options.stepMs));
   });
 }
 
 /** Geometric walk with a weak pull to the anchor, so that months of virtual time keep prices plausible. */
-function step(desk: Desk): void {
+function step(desk: Desk, dueMs: number): void {
   const { market, options, random, world } = desk;
   const sigma = options.dailyVolatility * Math.sqrt(options.stepMs / DAY_MS);
   // The oracle may have been set from outside: walk on from where it is.
@@ -180,9 +189,15 @@ function step(desk: Desk): void {
   const pull = (0.05 * options.stepMs * Math.log(desk.anchor / desk.fair)) / DAY_MS;
   desk.basis = 0.98 * desk.basis + 3 * gaussian(random);
   desk.fair = within(world, market, desk.fair * Math.exp(pull + sigma * gaussian(random)));
+  const planned = options.priceAt?.(market.coin, dueMs) ?? null;
+  if (planned !== null) {
+    desk.fair = planned;
+    desk.anchor = planned;
+  }
   market.oraclePx = priceFromFloat(desk.fair, market.pxDecimals);
   world.moved.add(market);
   requote(desk);
+  for (let takes = paceAt(world.paces, dueMs)?.takes ?? 0; takes > 0; takes--) take(desk);
 }
 
 /** Both sides of an outcome are worth 1 together: the second follows the first. */
@@ -202,7 +217,8 @@ function requote(desk: Desk): void {
     if (owner.orders.has(order.oid)) end(world, owner, order, "canceled");
   }
   desk.quotes = [];
-  for (let level = 0; level < options.levels; level++) {
+  const levels = paceAt(world.paces, world.blockMs)?.levels ?? options.levels;
+  for (let level = 0; level < levels; level++) {
     const owner = desk.makers[level % desk.makers.length] as Account;
     for (const isBuy of [true, false]) {
       const px = levelPx(desk, isBuy, level);
@@ -213,11 +229,14 @@ function requote(desk: Desk): void {
   }
 }
 
-/** Half a basis point from the centre at the top (at least one tick), two more per level. */
-function levelPx({ market, basis }: Desk, isBuy: boolean, level: number): Fixed {
+/** `halfSpread` from the centre at the top (at least one tick), two basis points more per level. */
+function levelPx({ market, basis, options }: Desk, isBuy: boolean, level: number): Fixed {
   const centre = (market.oraclePx * BigInt(100_000 + Math.round(basis))) / 100_000n;
   const tick = tickAt(market);
-  const distance = max((centre * BigInt(5 + 20 * level)) / 100_000n, tick * BigInt(level + 1));
+  const distance = max(
+    (centre * BigInt(options.halfSpread + 20 * level)) / 100_000n,
+    tick * BigInt(level + 1),
+  );
   const px = isBuy ? max(tick, centre - distance) : centre + distance;
   return toTick(px, market.pxDecimals, !isBuy);
 }

@@ -26,6 +26,7 @@ import { fixed } from "./fixed.ts";
 import { startFunding } from "./funding.ts";
 import { answerInfo } from "./info.ts";
 import { liquidateUnderwater } from "./liquidation.ts";
+import type { Pace } from "./pace.ts";
 import { normalizeRecorded, type RecordedAccount } from "./recorded.ts";
 import { runScript, type Script } from "./script.ts";
 import { DEFAULT_SWITCHES, type Switches } from "./switches.ts";
@@ -40,6 +41,8 @@ import { beginTransaction, closeBlock, newWorld, type World } from "./world.ts";
 export interface VenueOptions {
   seed?: number;
   startMs?: number;
+  /** Stretches of the past that are made in large steps, in order; none by default. */
+  paces?: readonly Pace[];
   universe?: Universe;
   /** Simulated traders; false for empty books. */
   traders?: Partial<TraderOptions> | false;
@@ -88,6 +91,7 @@ export function createVenue(options: VenueOptions = {}): SimulatedVenue {
   const world = newWorld({
     seed,
     startMs: options.startMs ?? DEFAULT_START_MS,
+    paces: options.paces ?? [],
     universe: options.universe ?? DEFAULT_UNIVERSE,
     switches: { ...DEFAULT_SWITCHES, ...options.switches },
   });

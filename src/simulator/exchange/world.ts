@@ -10,6 +10,7 @@ import { type Fixed, units } from "./fixed.ts";
 import { transactionHash } from "./ids.ts";
 import { listMarkets, type Market, markPx } from "./market.ts";
 import { basicOrder, frontendOrder, type Order } from "./order.ts";
+import type { Pace } from "./pace.ts";
 import type { RecordedAccount } from "./recorded.ts";
 import { Schedule } from "./schedule.ts";
 import type { Switches } from "./switches.ts";
@@ -25,6 +26,7 @@ export interface World {
   switches: Switches;
   universe: Universe;
   startMs: number;
+  paces: readonly Pace[];
   nowMs: number;
   /** True from the first action of a block until it is sent. */
   building: boolean;
@@ -72,6 +74,7 @@ export interface Vault {
 export interface WorldOptions {
   seed: number;
   startMs: number;
+  paces: readonly Pace[];
   universe: Universe;
   switches: Switches;
 }

@@ -1,0 +1,97 @@
+/**
+ * What happens to a demo in its first seconds, so that there is something to look at: a connection breaks and its loss
+ * is healed, a price alert fires and is over again, and a receiver on this machine is told of it by webhook. All of it is
+ * done to the simulated venue, or set up as a user would; hlsync does the rest.
+ */
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { addEndpoint, removeEndpoint } from "../outputs/delivery/endpoints.ts";
+import { Secret } from "../outputs/delivery/secret.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Service } from "../runtime/lifecycle.ts";
+import type { SimulatedVenue } from "../simulator/exchange/venue.ts";
+import type { Simulator } from "../simulator/server/server.ts";
+import type { Queryable } from "../store/database.ts";
+
+const CUT_AFTER_MS = 500;
+/** No new connection succeeds for this long: what happens meanwhile has to be read. */
+const CUT_MS = 2_000;
+const RISE_AFTER_MS = 1_500;
+/** Long enough to be noticed by an alert that looks every two seconds. */
+const RISE_MS = 6_000;
+
+const WEBHOOK_ID = "wh_demo";
+
+/** A price move that an alert is set on. */
+interface PriceMove {
+  coin: string;
+  /** For `--alert`. */
+  alert: string;
+  /** Where the price goes, and where it comes back to. */
+  up: string;
+  down: string;
+}
+
+/** A little above the price of now, and back to a little below it. */
+export function planMove(venue: SimulatedVenue, coin: string): PriceMove {
+  const price = Number((venue.info({ type: "allMids" }).body as Record<string, string>)[coin]);
+  const near = (part: number) => String(Number((price * part).toPrecision(5)));
+  return { coin, alert: `price=${coin}>${near(1.004)}`, up: near(1.006), down: near(0.998) };
+}
+
+interface Incidents {
+  clock: Clock;
+  signal: AbortSignal;
+  simulator: Simulator;
+  venue: SimulatedVenue;
+  /** Whose connection breaks. */
+  user: string;
+  move: PriceMove;
+}
+
+/** Rejects with the signal's reason. */
+export async function makeIncidents({
+  clock,
+  signal,
+  simulator,
+  venue,
+  user,
+  move,
+}: Incidents): Promise<void> {
+  const { gateway } = simulator;
+  await clock.sleep(CUT_AFTER_MS, signal);
+  gateway.faults.add({ fault: "refuseSockets", untilMs: clock.now() + CUT_MS });
+  for (const session of gateway.sessions())
+    if (session.subscriptions.some((subscription) => subscription.user === user)) session.cut();
+  await clock.sleep(RISE_AFTER_MS, signal);
+  venue.setOracle(move.coin, move.up);
+  await clock.sleep(RISE_MS, signal);
+  venue.setOracle(move.coin, move.down);
+}
+
+/** A program of somebody else that takes webhooks, on this machine. */
+export async function startReceiver(): Promise<Service & { url: string }> {
+  const server = createServer((request, response) => {
+    request.resume().on("end", () => response.writeHead(204).end());
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    name: "receiver of webhooks",
+    url: `http://127.0.0.1:${port}/hlsync`,
+    async stop() {
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+/** That of an earlier demo listened on another port. */
+export async function addReceiver(db: Queryable, url: string, nowMs: number): Promise<void> {
+  await removeEndpoint(db, WEBHOOK_ID);
+  await addEndpoint(db, {
+    ...{ id: WEBHOOK_ID, url: new Secret(url), format: "standard", events: ["alert.*", "gap.*"] },
+    ...{ accounts: null, description: "the demo's own receiver", allowPrivate: true },
+    ...{ maxAgeMs: null, sinceMs: nowMs },
+  });
+}
