@@ -14,9 +14,10 @@ import { findFutureRows, proveCoverage } from "./verify/claims.ts";
 import type { DexList } from "./verify/dexList.ts";
 import { compareHistories } from "./verify/histories.ts";
 import { compareOrders } from "./verify/orders.ts";
+import { venuePresentMs } from "./verify/present.ts";
 import { lookIntoQuarantine } from "./verify/quarantine.ts";
 import { compareStates } from "./verify/states.ts";
-import { ask, noteUnread, type Run, SETTLED_MS, witnessed } from "./verify/witness.ts";
+import { noteUnread, type Run, SETTLED_MS, witnessed } from "./verify/witness.ts";
 
 interface VerifyDeps {
   account: Address;
@@ -44,8 +45,7 @@ export async function verify({
   const coverage = await store.coverage(account);
   const followed = await store.followedAs(account);
   const sinceMs = followed.sinceMs ?? 0;
-  const status = await run.info.request(INFO.exchangeStatus, {}, ask(run));
-  const venueTimeMs = status.result.value.time;
+  const venueTimeMs = await venuePresentMs(run);
   const toMs = venueTimeMs - SETTLED_MS;
 
   const window = { fromMs: sinceMs, toMs };

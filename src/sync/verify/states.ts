@@ -17,6 +17,7 @@ import type { BalanceRow, FillRow, PositionRow } from "../events.ts";
 import { boundsOf } from "../freshness.ts";
 import { balanceRows, positionRows } from "../normalize.ts";
 import { add, type Finding } from "./certificate.ts";
+import { venuePresentMs } from "./present.ts";
 import { ask, type Run, SETTLED_MS, unlessUnreadable } from "./witness.ts";
 
 const LOOKS = 3;
@@ -131,7 +132,7 @@ function judge({ certificate }: Run, key: string, seen: readonly ReadonlyMap<str
 }
 
 async function look(run: Run, listed: ListedDexes): Promise<Look> {
-  const { account, info, store } = run;
+  const { account, store } = run;
   const states = await store.states(account);
   const [positions, balances] = await Promise.all([store.positions(account), store.balances(account)]);
   const perpAsOfMs = new Map<string, number>();
@@ -139,8 +140,7 @@ async function look(run: Run, listed: ListedDexes): Promise<Look> {
     perpAsOfMs.set(dex, Math.max(perpAsOfMs.get(dex) ?? 0, asOfMs));
   for (const { kind, dex, asOfMs } of states) if (kind === "perp") noteTime(dex, asOfMs);
   for (const { dex, asOfMs } of positions) noteTime(dex, asOfMs);
-  const status = await info.request(INFO.exchangeStatus, {}, ask(run));
-  const venueTimeMs = status.result.value.time;
+  const venueTimeMs = await venuePresentMs(run);
   return {
     venueTimeMs,
     positions: new Map(positions.map((row) => [keyOf(row.dex, row.coin), row])),

@@ -347,6 +347,44 @@ describe("verify, of what is claimed", () => {
     assert.equal(certificate.provenToMs.fills, NOW - 3_600_000);
   });
 
+  for (const [name, time] of Object.entries({
+    "a day ahead": NOW + 86_400_000,
+    "a day behind": NOW - 86_400_000,
+    "in microseconds": NOW * 1_000,
+    "of 1970": 1,
+    "20 minutes ahead": NOW + 1_200_000,
+    "that is no number": "noon",
+    "that is not there": undefined,
+  }))
+    it(`takes no time ${name} for the present: it is a finding, and what lies in the future another`, async () => {
+      const rig = await sound();
+      rig.venue.time = time as number;
+      assert.deepEqual(new Set(await rig.kinds()), new Set(["unread"]));
+      const toMs = NOW + 900_000;
+      rig.store.coverage.push(covered("fills", "proven", NOW - 3_600_000, toMs));
+      rig.store.funding.push({ ...rig.store.funding[0]!, timeMs: toMs });
+      const found = (await rig.findings()).map((row) => row.split(" ").slice(0, 2).join(" "));
+      assert.deepEqual(found.toSorted(), ["future fills", "future hl_funding", "unread exchangeStatus"]);
+    });
+
+  it("believes the venue where its clock and its states agree, however wrong ours is", async () => {
+    for (const byMs of [86_400_000, -86_400_000]) {
+      const rig = await sound();
+      rig.nowMs += byMs;
+      assert.deepEqual(
+        (await rig.kinds()).filter((kind) => kind !== "stale"),
+        [],
+      );
+    }
+  });
+
+  it("goes by this machine's clock where no answer tells the time", async () => {
+    const rig = await sound();
+    rig.venue.time = NOW + 86_400_000;
+    rig.venue.perps = { "": { ...rig.venue.perps[""], time: NOW - 86_400_000 }, xyz: rig.venue.perps.xyz! };
+    assert.deepEqual(await rig.findings(), [`unread exchangeStatus {"time":${NOW + 86_400_000}}`]);
+  });
+
   it("names rows from the future", async () => {
     const rig = await sound();
     const timeMs = NOW + 61_000;
