@@ -5,6 +5,7 @@ import { newSecret } from "../../src/outputs/delivery/secret.ts";
 import { deliveryId } from "../../src/outputs/delivery/sink.ts";
 import { seededRandom } from "../../src/runtime/random.ts";
 import { hlsync, ofType, type Running, simulate, start } from "../support/cli.ts";
+import { hlsyncHere } from "../support/inProcess.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
 import { type Receiver, startReceiver } from "../unit/outputs/receiver.ts";
 
@@ -33,7 +34,9 @@ describe("webhooks", { timeout: 500_000 }, () => {
   });
 
   const webhooks = async (...args: string[]) => {
-    const { code, stdout, stderr } = await hlsync(["webhooks", ...args, "--database", target.url, "--json"]);
+    const { code, stdout, stderr } = await hlsyncHere([
+      ...["webhooks", ...args, "--database", target.url, "--json"],
+    ]);
     const rows = stdout
       .split("\n")
       .filter((line) => line !== "")
