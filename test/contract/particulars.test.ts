@@ -1,6 +1,7 @@
 /** What the venue tells of an account beside its money, as views show it. */
 import assert from "node:assert/strict";
 import { after, before, beforeEach, it } from "node:test";
+import { observeSlowly } from "../../src/outputs/alerts/observe.ts";
 import type { Batch } from "../../src/sync/events.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
 import { ACCOUNT, dashboardOf, fillOf, ledgerOf, OTHER, T } from "./rows.ts";
@@ -188,4 +189,25 @@ it("holds the venue's curves against ours, and says nothing where something else
     `select verdict, own_low from hl_portfolio_check where time_ms = ${T + 30 * MINUTE + 2}`,
   );
   assert.deepEqual(inside, { verdict: "agrees", own_low: "710" }, "without the stake and what is in vaults");
+});
+
+it("lets alerts see the wallet that ends first, and the requests that are left", async () => {
+  const DAY = 86_400_000;
+  const seen = async (nowMs = T) =>
+    (await observeSlowly(db.database, [ACCOUNT], nowMs))
+      .filter(({ rule }) => rule === "wallet_expiry" || rule === "requests_left")
+      .map(({ rule, value, words, atMs }) => [rule, value, words, atMs]);
+  assert.deepEqual(await seen(), [], "nothing was told");
+  await put(fact("agents", [], T - 5));
+  assert.deepEqual(await seen(), [["wallet_expiry", null, "no API wallet ends", T - 5]]);
+  const wallet = (name: string, days: number) => ({ name, address: WALLET, validUntil: T + days * DAY });
+  await put(fact("agents", [wallet("late", 100), wallet("soon", 3)]));
+  await put(fact("agent", { agentAddress: OTHER, agentValidUntil: T + 2 * DAY }));
+  await put(fact("requests", { cumVlm: "1.0", nRequestsUsed: 9_000, nRequestsCap: 10_001 }));
+  const ends = new Date(T + 2 * DAY).toISOString().slice(0, 16).replace("T", " ");
+  assert.deepEqual(await seen(), [
+    ["wallet_expiry", 2, `API wallet ${OTHER.slice(0, 10)}… ends at ${ends} UTC`, T],
+    ["requests_left", 1_001, "1001 requests left", T],
+  ]);
+  assert.equal((await seen(T + 3 * DAY))[0]?.[1], 0, "it is over");
 });

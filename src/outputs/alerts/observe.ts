@@ -13,8 +13,10 @@ import type {
   DriftFacts,
   Facts,
   GapFacts,
+  LimitFacts,
   PositionFacts,
   PriceFacts,
+  WalletFacts,
 } from "./rules/facts.ts";
 import { GAP_AGE_MS } from "./rules/gap.ts";
 import { conditionsOf, type RuleName } from "./rules/index.ts";
@@ -83,12 +85,20 @@ export async function observeSlowly(
   accounts: readonly Address[],
   nowMs: number,
 ): Promise<Seen[]> {
-  const [drifts, gaps, days] = await Promise.all([
+  const [drifts, gaps, days, wallets, limits] = await Promise.all([
     readDrifts(db, accounts, nowMs),
     readGaps(db, accounts, nowMs),
     readDays(db, accounts, nowMs),
+    readWallets(db, accounts, nowMs),
+    readLimits(db, accounts),
   ]);
-  return [...seenOf("drift", drifts), ...seenOf("gap", gaps), ...seenOf("day", days)];
+  return [
+    ...seenOf("drift", drifts),
+    ...seenOf("gap", gaps),
+    ...seenOf("day", days),
+    ...seenOf("wallet", wallets),
+    ...seenOf("limits", limits),
+  ];
 }
 
 /** When the newest states of an account were read, and how often it is polled; null while it is streamed. */
@@ -178,6 +188,32 @@ const readGaps = (db: Queryable, accounts: readonly Address[], nowMs: number): P
        on g.account_address = a and g.stream = s.stream and g.kind = 'missing' and g.from_ms < $2
      group by a, s.stream`,
     [accounts, nowMs - GAP_AGE_MS, nowMs],
+  );
+
+/** Of an account whose wallets were told. */
+const readWallets = (db: Queryable, accounts: readonly Address[], nowMs: number): Promise<WalletFacts[]> =>
+  db.query<WalletFacts & Row>(
+    `select a as account, null as coin, null as subject, f.as_of_ms as "atMs", w.name, w.wallet_address as address,
+       w.valid_until_ms as "untilMs", $2::bigint as "nowMs"
+     from unnest($1::text[]) as a
+     cross join lateral (
+       select min(x.as_of_ms) as as_of_ms from public.hl_account_facts x
+       where x.account_address = a and x.fact = 'agents'
+     ) f
+     left join lateral (
+       select * from public.hl_api_wallets x where x.account_address = a and x.valid_until is not null
+       order by x.valid_until_ms, x.wallet_address limit 1
+     ) w on true
+     where f.as_of_ms is not null`,
+    [accounts, nowMs],
+  );
+
+const readLimits = (db: Queryable, accounts: readonly Address[]): Promise<LimitFacts[]> =>
+  db.query<LimitFacts & Row>(
+    `select account_address as account, null as coin, null as subject,
+       (extract(epoch from requests_as_of) * 1000)::bigint as "atMs", requests_left as left, requests_cap as cap
+     from public.hl_account_limits where account_address = any ($1::text[]) and requests_as_of is not null`,
+    [accounts],
   );
 
 const DAY_MS = 86_400_000;

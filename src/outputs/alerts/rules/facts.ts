@@ -79,6 +79,20 @@ export interface PriceFacts extends About {
   price: string;
 }
 
+/** The API wallet that ends first; all null where none does. */
+export interface WalletFacts extends About {
+  name: string | null;
+  address: string | null;
+  untilMs: number | null;
+  nowMs: number;
+}
+
+/** Requests that change something; null where the venue did not tell. */
+export interface LimitFacts extends About {
+  left: string | null;
+  cap: string | null;
+}
+
 interface DatabaseFacts extends About {
   silentMs: number;
   isBack: boolean;
@@ -92,6 +106,8 @@ export interface Facts {
   gap: GapFacts;
   day: DayFacts;
   price: PriceFacts;
+  wallet: WalletFacts;
+  limits: LimitFacts;
   database: DatabaseFacts;
 }
 

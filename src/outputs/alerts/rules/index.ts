@@ -21,8 +21,10 @@ import { liquidationDistance } from "./liquidationDistance.ts";
 import { marginRatio } from "./marginRatio.ts";
 import { orderRejected } from "./orderRejected.ts";
 import { position } from "./position.ts";
+import { requestsLeft } from "./requestsLeft.ts";
 import type { ConditionModule, EventModule } from "./spec.ts";
 import { stopMissing } from "./stopMissing.ts";
+import { walletExpiry } from "./walletExpiry.ts";
 import { webhookDisabled } from "./webhookDisabled.ts";
 import { withdrawal } from "./withdrawal.ts";
 
@@ -47,6 +49,8 @@ export const RULES = {
   stop_missing: stopMissing,
   exposure,
   leverage,
+  wallet_expiry: walletExpiry,
+  requests_left: requestsLeft,
   daily_digest: dailyDigest,
 } as const;
 

@@ -106,6 +106,8 @@ export const MINUTE = 60 * SECOND;
 export const POSITION_HOLDS = STREAMED.staleMs;
 /** Account snapshots are written every minute while nothing moves. */
 export const SNAPSHOT_HOLDS = 2 * MINUTE + STREAMED.staleMs;
+/** What moves no money is read once an hour. */
+export const PARTICULARS_HOLD = 180 * MINUTE;
 /** What hlsync knows of itself. */
 export const OWN_HOLDS = MINUTE;
 
