@@ -77,6 +77,13 @@ const OF_PAGE: Record<string, Asked> = {
   "pnl of all time by day": pnl("day", 20_000),
   "pnl of all time by coin": pnl("coin", 20_000),
   statistics: (db) => read.readStatistics(db, ACCOUNT),
+  "statistics by coin": async (db) =>
+    read.readTradeStatistics(db, ACCOUNT, "coin", (await read.tripsSince(db, ACCOUNT, 0)).sinceMs),
+  "round trips": async (db) =>
+    read.readRoundTrips(db, ACCOUNT, (await read.tripsSince(db, ACCOUNT, 0)).sinceMs),
+  particulars: (db) => read.readParticulars(db, ACCOUNT),
+  "curve of the venue": (db) => read.readPortfolio(db, ACCOUNT, "all", ...YEAR),
+  markets: (db) => read.readMarkets(db),
   coverage: (db) => read.readCoverage(db, ACCOUNT),
   drift: (db) => read.readDrift(db, ACCOUNT, PAGE),
   latency: (db) => read.readLatency(db, NOW_MS - 6 * 3_600_000),

@@ -1672,6 +1672,58 @@ $function$
 ;
 -- Makes the daily partitions of a market table that hold the given times.
 
+create function hl_internal.excursion(market text, direction numeric, entry numeric, exit numeric, first_ms bigint, last_ms bigint)
+ RETURNS TABLE(mae_pct numeric, mfe_pct numeric, reason text)
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ WITH covering AS (
+          SELECT c."interval",
+             max(c.high) AS high,
+             min(c.low) AS low,
+             max(((c.close_time_ms - c.open_time_ms) + 1)) AS length_ms,
+             count(*) AS candles
+            FROM hl_candles c
+           WHERE ((c.coin = excursion.market) AND (c.open_time_ms >= excursion.first_ms) AND (c.open_time_ms <= excursion.last_ms) AND (c.close_time_ms <= excursion.last_ms))
+           GROUP BY c."interval"
+         ), finest AS (
+          SELECT c."interval",
+             c.high,
+             c.low,
+             c.length_ms,
+             c.candles
+            FROM covering c
+           WHERE ((c.candles * c.length_ms) > ((excursion.last_ms - excursion.first_ms) - (2 * c.length_ms)))
+           ORDER BY c.length_ms
+          LIMIT 1
+         )
+  SELECT
+         CASE
+             WHEN (f.low IS NOT NULL) THEN trim_scale(round((((100)::numeric *
+             CASE
+                 WHEN (excursion.direction > (0)::numeric) THEN (e.entry - LEAST(f.low, e.entry, excursion.exit))
+                 ELSE (GREATEST(f.high, e.entry, excursion.exit) - e.entry)
+             END) / e.entry), 4))
+             ELSE NULL::numeric
+         END AS "case",
+         CASE
+             WHEN (f.low IS NOT NULL) THEN trim_scale(round((((100)::numeric *
+             CASE
+                 WHEN (excursion.direction > (0)::numeric) THEN (GREATEST(f.high, e.entry, excursion.exit) - e.entry)
+                 ELSE (e.entry - LEAST(f.low, e.entry, excursion.exit))
+             END) / e.entry), 4))
+             ELSE NULL::numeric
+         END AS "case",
+         CASE
+             WHEN (f.low IS NULL) THEN 'no stored candles cover it'::text
+             ELSE NULL::text
+         END AS "case"
+    FROM (( SELECT excursion.entry AS entry) e(entry)
+      LEFT JOIN finest f ON (true));
+END
+;
+-- How far the price went against a position and for it, in percent of the entry; null with the reason where no candles cover the time.
+
 create function hl_internal.fill_event(f hl_fills)
  RETURNS SETOF hl_internal.event
  LANGUAGE sql
@@ -5039,6 +5091,180 @@ END
 ;
 -- The rows of hl_equity of one account as if its first snapshot were the first one not before since: profit and drawdown of a period.
 
+create function public.hl_round_trips_since(followed text, since timestamp with time zone)
+ RETURNS TABLE(account_address text, coin text, name text, side text, opened_ms bigint, closed_ms bigint, seconds numeric, fills bigint, max_size numeric, entry_price numeric, exit_price numeric, closed_pnl numeric, fees numeric, funding numeric, net_pnl numeric, liquidated boolean, complete boolean, mae_pct numeric, mfe_pct numeric, excursion_reason text)
+ LANGUAGE sql
+ STABLE
+ SET jit TO 'off'
+BEGIN ATOMIC
+ SELECT t.account_address,
+     t.coin,
+     m.name,
+         CASE
+             WHEN (t.direction > (0)::numeric) THEN 'long'::text
+             ELSE 'short'::text
+         END AS "case",
+         CASE
+             WHEN (t.first_before = (0)::numeric) THEN t.first_ms
+             ELSE NULL::bigint
+         END AS "case",
+         CASE
+             WHEN (t.last_after = (0)::numeric) THEN t.last_ms
+             ELSE NULL::bigint
+         END AS "case",
+         CASE
+             WHEN ((t.first_before = (0)::numeric) AND (t.last_after = (0)::numeric)) THEN trim_scale((((t.last_ms - t.first_ms))::numeric / 1000.0))
+             ELSE NULL::numeric
+         END AS "case",
+     t.fills,
+     trim_scale(t.max_size) AS trim_scale,
+     trim_scale(round(t.entry_price, 10)) AS trim_scale,
+     trim_scale(round(t.exit_price, 10)) AS trim_scale,
+     trim_scale(t.closed_pnl) AS trim_scale,
+     trim_scale(round(t.fees, 10)) AS trim_scale,
+     trim_scale(f.funding) AS trim_scale,
+     trim_scale(round(((t.closed_pnl - t.fees) + f.funding), 10)) AS trim_scale,
+     t.liquidated,
+     ((t.first_before = (0)::numeric) AND t.unbroken AND (NOT t.unpriced) AND ((t.last_after = (0)::numeric) OR t.is_last)),
+     x.mae_pct,
+     x.mfe_pct,
+     x.reason
+    FROM (((hl_internal.trips(hl_round_trips_since.followed, hl_round_trips_since.since, 'infinity'::timestamp with time zone) t(account_address, coin, trip, direction, first_before, last_after, unbroken, first_ms, last_ms, fills, max_size, entry_price, exit_price, closed_pnl, fees, unpriced, liquidated, is_last)
+      CROSS JOIN LATERAL ( SELECT COALESCE(sum(p.usdc), (0)::numeric) AS funding
+            FROM hl_funding p
+           WHERE ((p.account_address = t.account_address) AND (p.coin = t.coin) AND (p.funding_time_ms >= t.first_ms) AND ((t.last_after <> (0)::numeric) OR (p.funding_time_ms <= t.last_ms)))) f)
+      CROSS JOIN LATERAL hl_internal.excursion(t.coin, t.direction, t.entry_price, t.exit_price, t.first_ms, t.last_ms) x(mae_pct, mfe_pct, reason))
+      LEFT JOIN hl_markets m ON ((m.coin = t.coin)));
+END
+;
+-- The round trips of an account by its fills since a time, as hl_round_trips has them, with the excursions of the price: a position that was open before is no complete trip.
+
+create function public.hl_trade_statistics(followed text, since timestamp with time zone, only_by text DEFAULT NULL::text)
+ RETURNS TABLE(by text, key text, trades bigint, wins bigint, losses bigint, win_rate_pct numeric, profit_factor numeric, payoff_ratio numeric, expectancy numeric, net_pnl numeric, closed_pnl numeric, fees numeric, funding numeric, average_win numeric, average_loss numeric, best_trade numeric, worst_trade numeric, average_seconds numeric, win_streak bigint, loss_streak bigint, in_market_pct numeric)
+ LANGUAGE sql
+ STABLE
+ SET jit TO 'off'
+BEGIN ATOMIC
+ WITH trips AS MATERIALIZED (
+          SELECT t.coin,
+                 CASE
+                     WHEN (t.direction > (0)::numeric) THEN 'long'::text
+                     ELSE 'short'::text
+                 END AS side,
+             t.first_ms AS opened_ms,
+             t.last_ms AS closed_ms,
+             (((t.last_ms - t.first_ms))::numeric / 1000.0) AS seconds,
+             t.closed_pnl,
+             round(t.fees, 10) AS fees,
+             f.funding,
+             round(((t.closed_pnl - t.fees) + f.funding), 10) AS net_pnl,
+             (to_timestamp((((t.last_ms)::numeric / 1000.0))::double precision) AT TIME ZONE 'UTC'::text) AS closed_at
+            FROM (hl_internal.trips(hl_trade_statistics.followed, hl_trade_statistics.since, 'infinity'::timestamp with time zone) t(account_address, coin, trip, direction, first_before, last_after, unbroken, first_ms, last_ms, fills, max_size, entry_price, exit_price, closed_pnl, fees, unpriced, liquidated, is_last)
+              CROSS JOIN LATERAL ( SELECT COALESCE(sum(p.usdc), (0)::numeric) AS funding
+                    FROM hl_funding p
+                   WHERE ((p.account_address = hl_trade_statistics.followed) AND (p.coin = t.coin) AND ((p.funding_time_ms >= t.first_ms) AND (p.funding_time_ms <= t.last_ms)))) f)
+           WHERE ((t.first_before = (0)::numeric) AND (t.last_after = (0)::numeric) AND t.unbroken AND (NOT t.unpriced))
+         ), keyed AS (
+          SELECT t.coin,
+             t.side,
+             t.opened_ms,
+             t.closed_ms,
+             t.seconds,
+             t.closed_pnl,
+             t.fees,
+             t.funding,
+             t.net_pnl,
+             t.closed_at,
+             k.by,
+             k.key,
+             row_number() OVER (PARTITION BY k.by, k.key ORDER BY t.closed_ms, t.opened_ms, t.coin) AS nth
+            FROM (trips t
+              CROSS JOIN LATERAL ( VALUES ('all'::text,''::text), ('coin'::text,t.coin), ('side'::text,t.side), ('weekday'::text,to_char(t.closed_at, 'ID'::text)), ('day'::text,to_char(t.closed_at, 'YYYY-MM-DD'::text)), ('week'::text,to_char(date_trunc('week'::text, t.closed_at), 'YYYY-MM-DD'::text)), ('month'::text,to_char(t.closed_at, 'YYYY-MM'::text))) k(by, key))
+           WHERE ((hl_trade_statistics.only_by IS NULL) OR (k.by = hl_trade_statistics.only_by))
+         ), runs AS (
+          SELECT r.by,
+             r.key,
+             r.outcome,
+             count(*) AS length
+            FROM ( SELECT k.by,
+                     k.key,
+                     sign(k.net_pnl) AS outcome,
+                     (k.nth - row_number() OVER (PARTITION BY k.by, k.key, (sign(k.net_pnl)) ORDER BY k.nth)) AS run
+                    FROM keyed k) r
+           GROUP BY r.by, r.key, r.outcome, r.run
+         ), streaks AS MATERIALIZED (
+          SELECT r.by,
+             r.key,
+             max(r.length) FILTER (WHERE (r.outcome > (0)::numeric)) AS win_streak,
+             max(r.length) FILTER (WHERE (r.outcome < (0)::numeric)) AS loss_streak
+            FROM runs r
+           GROUP BY r.by, r.key
+         ), spans AS (
+          SELECT k.by,
+             k.key,
+             range_agg(int8range(k.opened_ms, GREATEST(k.closed_ms, (k.opened_ms + 1)))) AS held
+            FROM keyed k
+           WHERE (k.by = ANY (ARRAY['all'::text, 'coin'::text, 'side'::text]))
+           GROUP BY k.by, k.key
+         ), whole AS MATERIALIZED (
+          SELECT min(t.opened_ms) AS from_ms,
+             max(t.closed_ms) AS to_ms
+            FROM trips t
+         ), busy AS MATERIALIZED (
+          SELECT s_1.by,
+             s_1.key,
+             trim_scale(round(((100.0 * ( SELECT sum((upper(h.h) - lower(h.h))) AS sum
+                    FROM unnest(s_1.held) h(h))) / (NULLIF((w.to_ms - w.from_ms), 0))::numeric), 4)) AS in_market_pct
+            FROM (spans s_1
+              CROSS JOIN whole w)
+         )
+  SELECT g.by,
+     g.key,
+     g.trades,
+     g.wins,
+     g.losses,
+     g.win_rate_pct,
+     g.profit_factor,
+     g.payoff_ratio,
+     g.expectancy,
+     g.net_pnl,
+     g.closed_pnl,
+     g.fees,
+     g.funding,
+     g.average_win,
+     g.average_loss,
+     g.best_trade,
+     g.worst_trade,
+     g.average_seconds,
+     COALESCE(s.win_streak, (0)::bigint) AS "coalesce",
+     COALESCE(s.loss_streak, (0)::bigint) AS "coalesce",
+     b.in_market_pct
+    FROM ((( SELECT k.by,
+             k.key,
+             count(*) AS trades,
+             count(*) FILTER (WHERE (k.net_pnl > (0)::numeric)) AS wins,
+             count(*) FILTER (WHERE (k.net_pnl < (0)::numeric)) AS losses,
+             trim_scale(round(((100.0 * (count(*) FILTER (WHERE (k.net_pnl > (0)::numeric)))::numeric) / (count(*))::numeric), 4)) AS win_rate_pct,
+             trim_scale(round((sum(k.net_pnl) FILTER (WHERE (k.net_pnl > (0)::numeric)) / (- sum(k.net_pnl) FILTER (WHERE (k.net_pnl < (0)::numeric)))), 6)) AS profit_factor,
+             trim_scale(round((avg(k.net_pnl) FILTER (WHERE (k.net_pnl > (0)::numeric)) / (- avg(k.net_pnl) FILTER (WHERE (k.net_pnl < (0)::numeric)))), 6)) AS payoff_ratio,
+             trim_scale(round(avg(k.net_pnl), 6)) AS expectancy,
+             trim_scale(sum(k.net_pnl)) AS net_pnl,
+             trim_scale(sum(k.closed_pnl)) AS closed_pnl,
+             trim_scale(sum(k.fees)) AS fees,
+             trim_scale(sum(k.funding)) AS funding,
+             trim_scale(round(avg(k.net_pnl) FILTER (WHERE (k.net_pnl > (0)::numeric)), 6)) AS average_win,
+             trim_scale(round(avg(k.net_pnl) FILTER (WHERE (k.net_pnl < (0)::numeric)), 6)) AS average_loss,
+             trim_scale(max(k.net_pnl)) AS best_trade,
+             trim_scale(min(k.net_pnl)) AS worst_trade,
+             trim_scale(round(avg(k.seconds), 3)) AS average_seconds
+            FROM keyed k
+           GROUP BY k.by, k.key) g
+      LEFT JOIN streaks s ON (((s.by = g.by) AND (s.key = g.key))))
+      LEFT JOIN busy b ON (((b.by = g.by) AND (b.key = g.key))));
+END
+;
+-- What the complete, closed round trips since a time come to: all of them, and by coin, side, weekday (1 is Monday), day, week (by its Monday) and month of their end, in UTC. A ratio without its denominator is null.
+
 create view public.hl_account_limits with (security_invoker=true) as -- Fee rates, requests that are left, and the venue's own volumes of every account; null where it did not tell them.
 --   account_address text: Account.
 --   taker_rate numeric: Of perps: 0.00045 is 4.5 basis points.
@@ -7138,6 +7364,12 @@ create view public.hl_statistics with (security_invoker=true) as -- How an accou
 --   max_drawdown numeric: Deepest drawdown of the net worth since the first snapshot, in USD; null after a flow of unknown value.
 --   max_drawdown_pct numeric: Deepest drawdown in percent.
 --   profit numeric: What the net worth gained since the first snapshot, flows taken out; null when a flow is not known.
+--   sortino numeric: Mean of the daily returns ÷ the root of the mean square of those below zero × √365; null with fewer than two days or without a day below zero.
+--   calmar numeric: Mean of the daily returns × 365 ÷ max_drawdown_pct; null with fewer than two days or without a drawdown.
+--   drawdown_peak_day date: UTC day at whose close the profit was highest before the deepest drawdown; null without one.
+--   drawdown_trough_day date: UTC day of the deepest drawdown; null without one.
+--   since_day date: First UTC day with a net worth: what the ratios and the drawdown begin with.
+--   ratios_reason text: Why the ratios are null, or which days are not in them; null when all are.
  SELECT a.account_address,
     t.first_day,
     t.last_day,
@@ -7167,19 +7399,38 @@ create view public.hl_statistics with (security_invoker=true) as -- How an accou
         END AS sharpe,
     d.max_drawdown,
     d.max_drawdown_pct,
-    e.profit
-   FROM ((((hl_internal.accounts a
-     CROSS JOIN LATERAL ( SELECT (sum(p.fills))::bigint AS fills,
-            sum(p.volume) AS volume,
-            sum(p.closed_pnl) AS closed_pnl,
-            sum(p.fees) AS fees,
-            sum(p.funding) AS funding,
-            sum(p.net_pnl) AS net_pnl,
-            min(p.day) AS first_day,
-            max(p.day) AS last_day,
-            (sum(p.unpriced_fees))::bigint AS unpriced_fees
-           FROM hl_net_pnl_daily_by_coin p
-          WHERE (p.account_address = a.account_address)) t)
+    e.profit,
+        CASE
+            WHEN (d.days >= 2) THEN trim_scale(round(((sqrt(365.0) * d.mean) / NULLIF(d.downside, (0)::numeric)), 4))
+            ELSE NULL::numeric
+        END AS sortino,
+        CASE
+            WHEN (d.days >= 2) THEN trim_scale(round(((365.0 * d.mean) / NULLIF(d.max_drawdown_pct, (0)::numeric)), 4))
+            ELSE NULL::numeric
+        END AS calmar,
+    p.peak_day AS drawdown_peak_day,
+        CASE
+            WHEN (d.max_drawdown > (0)::numeric) THEN d.trough_day
+            ELSE NULL::date
+        END AS drawdown_trough_day,
+    d.since_day,
+        CASE
+            WHEN (d.days < 2) THEN 'fewer than two days have a return'::text
+            WHEN (d.days < (d.all_days - 1)) THEN (((d.all_days - 1) - d.days) || ' days have no return: a flow or a net worth of theirs is not known'::text)
+            ELSE NULL::text
+        END AS ratios_reason
+   FROM (((((hl_internal.accounts a
+     CROSS JOIN LATERAL ( SELECT (sum(p_1.fills))::bigint AS fills,
+            sum(p_1.volume) AS volume,
+            sum(p_1.closed_pnl) AS closed_pnl,
+            sum(p_1.fees) AS fees,
+            sum(p_1.funding) AS funding,
+            sum(p_1.net_pnl) AS net_pnl,
+            min(p_1.day) AS first_day,
+            max(p_1.day) AS last_day,
+            (sum(p_1.unpriced_fees))::bigint AS unpriced_fees
+           FROM hl_net_pnl_daily_by_coin p_1
+          WHERE (p_1.account_address = a.account_address)) t)
      CROSS JOIN LATERAL ( SELECT (sum(c.trades))::bigint AS trades,
             (sum(c.wins))::bigint AS wins,
             (sum(c.losses))::bigint AS losses,
@@ -7203,17 +7454,27 @@ create view public.hl_statistics with (security_invoker=true) as -- How an accou
                    FROM hl_internal.settled_days k
                   WHERE ((k.account_address = a.account_address) AND (k.trades > 0))
                 UNION ALL
-                 SELECT p.trades,
-                    p.wins,
-                    p.losses,
-                    p.won,
-                    p.lost,
-                    p.net,
-                    p.best,
-                    p.worst,
-                    p.seconds
-                   FROM hl_internal.unsettled_trades(a.account_address) p(trades, wins, losses, net, won, lost, seconds, best, worst)) c) r)
-     CROSS JOIN LATERAL ( SELECT count(v.return_pct) AS days,
+                 SELECT p_1.trades,
+                    p_1.wins,
+                    p_1.losses,
+                    p_1.won,
+                    p_1.lost,
+                    p_1.net,
+                    p_1.best,
+                    p_1.worst,
+                    p_1.seconds
+                   FROM hl_internal.unsettled_trades(a.account_address) p_1(trades, wins, losses, net, won, lost, seconds, best, worst)) c) r)
+     CROSS JOIN LATERAL ( SELECT count(*) AS all_days,
+            min(v.day) AS since_day,
+            sqrt(avg(
+                CASE
+                    WHEN (v.return_pct IS NOT NULL) THEN (LEAST(v.return_pct, (0)::numeric) ^ (2)::numeric)
+                    ELSE NULL::numeric
+                END)) AS downside,
+            (array_agg(v.day ORDER BY v.max_drawdown DESC NULLS LAST, v.day))[1] AS trough_day,
+            array_agg(v.day ORDER BY v.day) AS days_told,
+            array_agg(v.pnl ORDER BY v.day) AS earned,
+            count(v.return_pct) AS days,
             avg(v.return_pct) AS mean,
             stddev_samp(v.return_pct) AS deviation,
                 CASE
@@ -7226,6 +7487,14 @@ create view public.hl_statistics with (security_invoker=true) as -- How an accou
                 END AS max_drawdown_pct
            FROM hl_equity_daily v
           WHERE (v.account_address = a.account_address)) d)
+     LEFT JOIN LATERAL ( SELECT y.day AS peak_day
+           FROM ( SELECT v.day,
+                    COALESCE(sum(v.pnl) OVER (ORDER BY v.day ROWS UNBOUNDED PRECEDING), (0)::numeric) AS earned
+                   FROM UNNEST(d.days_told, d.earned) v(day, pnl)
+                  WHERE (v.day <= d.trough_day)) y
+          WHERE (d.max_drawdown > (0)::numeric)
+          ORDER BY y.earned DESC, y.day DESC
+         LIMIT 1) p ON (true))
      LEFT JOIN LATERAL ( SELECT
                 CASE
                     WHEN s.is_known THEN s.profit
@@ -7264,6 +7533,12 @@ create view public.hl_statistics_text with (security_invoker=true) as -- hl_stat
 --   max_drawdown text: Deepest drawdown of the net worth since the first snapshot, in USD; null after a flow of unknown value.
 --   max_drawdown_pct text: Deepest drawdown in percent.
 --   profit text: What the net worth gained since the first snapshot, flows taken out; null when a flow is not known.
+--   sortino text: Mean of the daily returns ÷ the root of the mean square of those below zero × √365; null with fewer than two days or without a day below zero.
+--   calmar text: Mean of the daily returns × 365 ÷ max_drawdown_pct; null with fewer than two days or without a drawdown.
+--   drawdown_peak_day date: UTC day at whose close the profit was highest before the deepest drawdown; null without one.
+--   drawdown_trough_day date: UTC day of the deepest drawdown; null without one.
+--   since_day date: First UTC day with a net worth: what the ratios and the drawdown begin with.
+--   ratios_reason text: Why the ratios are null, or which days are not in them; null when all are.
  SELECT account_address,
     first_day,
     last_day,
@@ -7290,7 +7565,13 @@ create view public.hl_statistics_text with (security_invoker=true) as -- hl_stat
     (sharpe)::text AS sharpe,
     (max_drawdown)::text AS max_drawdown,
     (max_drawdown_pct)::text AS max_drawdown_pct,
-    (profit)::text AS profit
+    (profit)::text AS profit,
+    (sortino)::text AS sortino,
+    (calmar)::text AS calmar,
+    drawdown_peak_day,
+    drawdown_trough_day,
+    since_day,
+    ratios_reason
    FROM hl_statistics;
 
 create view public.hl_trades_text with (security_invoker=true) as -- hl_trades with decimals as text, for clients that would round them.

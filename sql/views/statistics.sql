@@ -17,7 +17,13 @@ select a.account_address, t.first_day, t.last_day, coalesce(t.fills, 0) as fills
   trim_scale(round(r.average_seconds, 3)) as average_seconds,
   coalesce(d.days, 0) as days_with_return,
   case when d.days >= 2 then trim_scale(round(sqrt(365.0) * d.mean / nullif(d.deviation, 0), 4)) end as sharpe,
-  d.max_drawdown, d.max_drawdown_pct, e.profit
+  d.max_drawdown, d.max_drawdown_pct, e.profit,
+  case when d.days >= 2 then trim_scale(round(sqrt(365.0) * d.mean / nullif(d.downside, 0), 4)) end as sortino,
+  case when d.days >= 2 then trim_scale(round(365.0 * d.mean / nullif(d.max_drawdown_pct, 0), 4)) end as calmar,
+  p.peak_day as drawdown_peak_day, case when d.max_drawdown > 0 then d.trough_day end as drawdown_trough_day, d.since_day,
+  case when d.days < 2 then 'fewer than two days have a return'
+    when d.days < d.all_days - 1 then d.all_days - 1 - d.days || ' days have no return: a flow or a net worth of theirs is not known'
+    end as ratios_reason
 from hl_internal.accounts a
 cross join lateral (
   select sum(p.fills)::bigint as fills, sum(p.volume) as volume, sum(p.closed_pnl) as closed_pnl, sum(p.fees) as fees,
@@ -39,11 +45,22 @@ cross join lateral (
   ) c
 ) r
 cross join lateral (
-  select count(v.return_pct) as days, avg(v.return_pct) as mean, stddev_samp(v.return_pct) as deviation,
+  select count(*) as all_days, min(v.day) as since_day,
+    sqrt(avg(case when v.return_pct is not null then least(v.return_pct, 0) ^ 2 end)) as downside,
+    (array_agg(v.day order by v.max_drawdown desc nulls last, v.day))[1] as trough_day,
+    array_agg(v.day order by v.day) as days_told, array_agg(v.pnl order by v.day) as earned,
+    count(v.return_pct) as days, avg(v.return_pct) as mean, stddev_samp(v.return_pct) as deviation,
     case when count(v.max_drawdown) = count(*) then max(v.max_drawdown) end as max_drawdown,
     case when count(v.max_drawdown) = count(*) then max(v.max_drawdown_pct) end as max_drawdown_pct
   from public.hl_equity_daily v where v.account_address = a.account_address
 ) d
+left join lateral (
+  select y.day as peak_day from (
+    select v.day, coalesce(sum(v.pnl) over (order by v.day rows unbounded preceding), 0) as earned
+    from unnest(d.days_told, d.earned) v(day, pnl) where v.day <= d.trough_day
+  ) y
+  where d.max_drawdown > 0 order by y.earned desc, y.day desc limit 1
+) p on true
 left join lateral (
   select case when s.is_known then s.profit end as profit from hl_internal.equity_stretches s
   where s.account_address = a.account_address order by s.first_ms desc limit 1
@@ -76,3 +93,9 @@ comment on column public.hl_statistics.sharpe is 'Mean ÷ deviation of the daily
 comment on column public.hl_statistics.max_drawdown is 'Deepest drawdown of the net worth since the first snapshot, in USD; null after a flow of unknown value.';
 comment on column public.hl_statistics.max_drawdown_pct is 'Deepest drawdown in percent.';
 comment on column public.hl_statistics.profit is 'What the net worth gained since the first snapshot, flows taken out; null when a flow is not known.';
+comment on column public.hl_statistics.sortino is 'Mean of the daily returns ÷ the root of the mean square of those below zero × √365; null with fewer than two days or without a day below zero.';
+comment on column public.hl_statistics.calmar is 'Mean of the daily returns × 365 ÷ max_drawdown_pct; null with fewer than two days or without a drawdown.';
+comment on column public.hl_statistics.drawdown_peak_day is 'UTC day at whose close the profit was highest before the deepest drawdown; null without one.';
+comment on column public.hl_statistics.drawdown_trough_day is 'UTC day of the deepest drawdown; null without one.';
+comment on column public.hl_statistics.since_day is 'First UTC day with a net worth: what the ratios and the drawdown begin with.';
+comment on column public.hl_statistics.ratios_reason is 'Why the ratios are null, or which days are not in them; null when all are.';

@@ -409,6 +409,8 @@ for (const kind of ["embedded", "real"] as const) {
         max_drawdown: "0",
         max_drawdown_pct: "0",
         profit: "0",
+        since_day: new Date(MIDNIGHT).toISOString().slice(0, 10),
+        ratios_reason: "fewer than two days have a return",
       });
       // Wins without losses: no profit factor, and no division by zero.
       await put({

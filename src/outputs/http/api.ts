@@ -93,9 +93,15 @@ export function apiRoutes(deps: ApiDeps): [string, Handler][] {
     ["GET /api/portfolio", portfolio(asked)],
     ["GET /api/equity", equity(asked, clock)],
     ["GET /api/pnl", pnl(asked)],
+    ["GET /api/statistics", statistics(asked)],
     [
-      "GET /api/statistics",
-      async (request) => json(await read.readStatistics(readsOf(request), account(request))),
+      "GET /api/round-trips",
+      async (request) => {
+        const [who, reads] = [account(request), readsOf(request)];
+        const { sinceMs, isWhole } = await read.tripsSince(reads, who, asked.span(request).fromMs);
+        const rows = await read.readRoundTrips(reads, who, sinceMs);
+        return json({ rows, since_ms: sinceMs, is_whole: isWhole });
+      },
     ],
     ["GET /api/coverage", rows(read.readCoverage)],
     ["GET /api/drift", pages(read.readDrift)],
@@ -178,6 +184,18 @@ const equity =
       read.readFlows(readsOf(request), who, startMs, endMs),
     ]);
     return json({ rows, flows, captured_since_ms: capturedMs, drawdown });
+  };
+
+/** Of the account, from its first day; or what its round trips since `from` come to, by a group. */
+const statistics =
+  ({ readsOf, account, span }: Asking): Handler =>
+  async (request) => {
+    const [who, reads] = [account(request), readsOf(request)];
+    if (!request.query.has("by")) return json(await read.readStatistics(reads, who));
+    const by = oneOf(request, "by", read.TRADE_GROUPS);
+    const { sinceMs, isWhole } = await read.tripsSince(reads, who, span(request).fromMs);
+    const rows = await read.readTradeStatistics(reads, who, by, sinceMs);
+    return json({ rows, since_ms: sinceMs, is_whole: isWhole });
   };
 
 /** The venue's own curve: a series of its own, never mixed with what was measured here. */

@@ -159,6 +159,47 @@ export async function readParticulars(reads: Queryable, account: Address): Promi
   return row!;
 }
 
+/** A page asks for no more fills than this at once: that takes tens of milliseconds. */
+const TRIP_FILLS_MAX = 1_000;
+
+/** From `fromMs` on, or later where there are too many fills: then what is told is not all that was asked for. */
+export async function tripsSince(
+  reads: Queryable,
+  account: Address,
+  fromMs: number,
+): Promise<{ sinceMs: number; isWhole: boolean }> {
+  const [row] = await reads.query<{ ms: number }>(
+    `select fill_time_ms as ms from public.hl_fills
+     where account_address = $1 and fill_time >= pg_catalog.to_timestamp($2::bigint / 1000.0)
+     order by fill_time desc offset ${TRIP_FILLS_MAX} limit 1`,
+    [account, fromMs],
+  );
+  return { sinceMs: row?.ms ?? fromMs, isWhole: row === undefined };
+}
+
+/** Round trips, the youngest end first; those that are open before all. */
+export const readRoundTrips = (reads: Queryable, account: Address, sinceMs: number): Promise<Row[]> =>
+  reads.query(
+    `select * from public.hl_round_trips_since($1, pg_catalog.to_timestamp($2::bigint / 1000.0)) t
+     order by t.closed_ms desc nulls first, t.opened_ms desc, t.coin`,
+    [account, sinceMs],
+  );
+
+export const TRADE_GROUPS = ["all", "coin", "side", "weekday", "day", "week", "month"] as const;
+
+/** What round trips come to, whole or by one of the groups. */
+export const readTradeStatistics = (
+  reads: Queryable,
+  account: Address,
+  by: (typeof TRADE_GROUPS)[number],
+  sinceMs: number,
+): Promise<Row[]> =>
+  reads.query(
+    `select s.*, (select m.name from public.hl_markets m where s.by = 'coin' and m.coin = s.key) as name
+     from public.hl_trade_statistics($1, pg_catalog.to_timestamp($2::bigint / 1000.0), $3) s order by s.key`,
+    [account, sinceMs, by],
+  );
+
 /** The venue's own curve, and how many of its points ours could be held against. */
 export async function readPortfolio(
   reads: Queryable,

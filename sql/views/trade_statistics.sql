@@ -1,0 +1,128 @@
+-- Round trips of a span of time, what happened within them, and what they come to. Functions, not views: whoever asks says since
+-- when, and a page never asks for a million fills (src/outputs/http/reads.ts).
+
+-- From the prices of the trip itself and the candles that lie wholly inside it: what lies at its ends may have been before or
+-- after it. Of the intervals that cover it the finest is taken.
+create or replace function hl_internal.excursion(
+  market text, direction numeric, entry numeric, exit numeric, first_ms bigint, last_ms bigint)
+returns table (mae_pct numeric, mfe_pct numeric, reason text)
+language sql stable
+begin atomic
+  with covering as (
+    select c.interval, max(c.high) as high, min(c.low) as low, max(c.close_time_ms - c.open_time_ms + 1) as length_ms,
+      count(*) as candles
+    from public.hl_candles c
+    where c.coin = excursion.market and c.open_time_ms >= excursion.first_ms and c.open_time_ms <= excursion.last_ms
+      and c.close_time_ms <= excursion.last_ms
+    group by c.interval
+  ),
+  finest as (
+    select * from covering c
+    where c.candles * c.length_ms > excursion.last_ms - excursion.first_ms - 2 * c.length_ms
+    order by c.length_ms limit 1
+  )
+  select case when f.low is not null then trim_scale(round(100 * case when excursion.direction > 0
+      then entry - least(f.low, entry, excursion.exit) else greatest(f.high, entry, excursion.exit) - entry end / entry, 4)) end,
+    case when f.low is not null then trim_scale(round(100 * case when excursion.direction > 0
+      then greatest(f.high, entry, excursion.exit) - entry else entry - least(f.low, entry, excursion.exit) end / entry, 4)) end,
+    case when f.low is null then 'no stored candles cover it' end
+  from (select excursion.entry) e(entry) left join finest f on true;
+end;
+comment on function hl_internal.excursion is 'How far the price went against a position and for it, in percent of the entry; null with the reason where no candles cover the time.';
+
+create or replace function public.hl_round_trips_since(followed text, since timestamptz)
+returns table (
+  account_address text, coin text, name text, side text, opened_ms bigint, closed_ms bigint, seconds numeric, fills bigint,
+  max_size numeric, entry_price numeric, exit_price numeric, closed_pnl numeric, fees numeric, funding numeric, net_pnl numeric,
+  liquidated boolean, complete boolean, mae_pct numeric, mfe_pct numeric, excursion_reason text)
+-- Compiling a plan takes longer than running it.
+language sql stable set jit = off
+begin atomic
+  select t.account_address, t.coin, m.name, case when t.direction > 0 then 'long' else 'short' end,
+    case when t.first_before = 0 then t.first_ms end, case when t.last_after = 0 then t.last_ms end,
+    case when t.first_before = 0 and t.last_after = 0 then trim_scale((t.last_ms - t.first_ms) / 1000.0) end, t.fills,
+    trim_scale(t.max_size), trim_scale(round(t.entry_price, 10)), trim_scale(round(t.exit_price, 10)), trim_scale(t.closed_pnl),
+    trim_scale(round(t.fees, 10)), trim_scale(f.funding), trim_scale(round(t.closed_pnl - t.fees + f.funding, 10)), t.liquidated,
+    t.first_before = 0 and t.unbroken and not t.unpriced and (t.last_after = 0 or t.is_last), x.mae_pct, x.mfe_pct, x.reason
+  from hl_internal.trips(hl_round_trips_since.followed, hl_round_trips_since.since, 'infinity') t
+  cross join lateral (
+    select coalesce(sum(p.usdc), 0) as funding from public.hl_funding p
+    where p.account_address = t.account_address and p.coin = t.coin and p.funding_time_ms >= t.first_ms
+      and (t.last_after <> 0 or p.funding_time_ms <= t.last_ms)
+  ) f
+  cross join lateral hl_internal.excursion(t.coin, t.direction, t.entry_price, t.exit_price, t.first_ms, t.last_ms) x
+  left join public.hl_markets m on m.coin = t.coin;
+end;
+comment on function public.hl_round_trips_since is 'The round trips of an account by its fills since a time, as hl_round_trips has them, with the excursions of the price: a position that was open before is no complete trip.';
+
+create or replace function public.hl_trade_statistics(followed text, since timestamptz, only_by text default null)
+returns table (
+  by text, key text, trades bigint, wins bigint, losses bigint, win_rate_pct numeric, profit_factor numeric, payoff_ratio numeric,
+  expectancy numeric, net_pnl numeric, closed_pnl numeric, fees numeric, funding numeric, average_win numeric, average_loss numeric,
+  best_trade numeric, worst_trade numeric, average_seconds numeric, win_streak bigint, loss_streak bigint,
+  in_market_pct numeric)
+-- Compiling a plan takes longer than running it.
+language sql stable set jit = off
+begin atomic
+  with trips as materialized (
+    select t.coin, case when t.direction > 0 then 'long' else 'short' end as side, t.first_ms as opened_ms, t.last_ms as closed_ms,
+      (t.last_ms - t.first_ms) / 1000.0 as seconds, t.closed_pnl, round(t.fees, 10) as fees, f.funding,
+      round(t.closed_pnl - t.fees + f.funding, 10) as net_pnl, to_timestamp(t.last_ms / 1000.0) at time zone 'UTC' as closed_at
+    from hl_internal.trips(hl_trade_statistics.followed, hl_trade_statistics.since, 'infinity') t
+    cross join lateral (
+      select coalesce(sum(p.usdc), 0) as funding from public.hl_funding p
+      where p.account_address = hl_trade_statistics.followed and p.coin = t.coin
+        and p.funding_time_ms between t.first_ms and t.last_ms
+    ) f
+    where t.first_before = 0 and t.last_after = 0 and t.unbroken and not t.unpriced
+  ),
+  keyed as (
+    select t.*, k.by, k.key, row_number() over (partition by k.by, k.key order by t.closed_ms, t.opened_ms, t.coin) as nth
+    from trips t cross join lateral (values
+      ('all', ''), ('coin', t.coin), ('side', t.side), ('weekday', to_char(t.closed_at, 'ID')),
+      ('day', to_char(t.closed_at, 'YYYY-MM-DD')), ('week', to_char(date_trunc('week', t.closed_at), 'YYYY-MM-DD')),
+      ('month', to_char(t.closed_at, 'YYYY-MM'))
+    ) k(by, key)
+    where hl_trade_statistics.only_by is null or k.by = hl_trade_statistics.only_by
+  ),
+  -- What follows one another without a change of sign has one difference of numbers.
+  runs as (
+    select r.by, r.key, r.outcome, count(*) as length from (
+      select k.by, k.key, sign(k.net_pnl) as outcome,
+        k.nth - row_number() over (partition by k.by, k.key, sign(k.net_pnl) order by k.nth) as run
+      from keyed k
+    ) r group by r.by, r.key, r.outcome, r.run
+  ),
+  streaks as materialized (
+    select r.by, r.key, max(r.length) filter (where r.outcome > 0) as win_streak,
+      max(r.length) filter (where r.outcome < 0) as loss_streak
+    from runs r group by r.by, r.key
+  ),
+  spans as (
+    select k.by, k.key, range_agg(int8range(k.opened_ms, greatest(k.closed_ms, k.opened_ms + 1))) as held
+    from keyed k where k.by in ('all', 'coin', 'side') group by k.by, k.key
+  ),
+  -- From the first to the last of all of them.
+  whole as materialized (select min(t.opened_ms) as from_ms, max(t.closed_ms) as to_ms from trips t),
+  busy as materialized (
+    select s.by, s.key, trim_scale(round(100.0 * (select sum(upper(h) - lower(h)) from unnest(s.held) h)
+      / nullif(w.to_ms - w.from_ms, 0), 4)) as in_market_pct
+    from spans s cross join whole w
+  )
+  select g.*, coalesce(s.win_streak, 0), coalesce(s.loss_streak, 0), b.in_market_pct
+  from (
+    select k.by, k.key, count(*) as trades, count(*) filter (where k.net_pnl > 0) as wins,
+      count(*) filter (where k.net_pnl < 0) as losses,
+      trim_scale(round(100.0 * count(*) filter (where k.net_pnl > 0) / count(*), 4)) as win_rate_pct,
+      trim_scale(round(sum(k.net_pnl) filter (where k.net_pnl > 0) / -sum(k.net_pnl) filter (where k.net_pnl < 0), 6)) as profit_factor,
+      trim_scale(round(avg(k.net_pnl) filter (where k.net_pnl > 0) / -avg(k.net_pnl) filter (where k.net_pnl < 0), 6)) as payoff_ratio,
+      trim_scale(round(avg(k.net_pnl), 6)) as expectancy, trim_scale(sum(k.net_pnl)) as net_pnl,
+      trim_scale(sum(k.closed_pnl)) as closed_pnl, trim_scale(sum(k.fees)) as fees, trim_scale(sum(k.funding)) as funding,
+      trim_scale(round(avg(k.net_pnl) filter (where k.net_pnl > 0), 6)) as average_win,
+      trim_scale(round(avg(k.net_pnl) filter (where k.net_pnl < 0), 6)) as average_loss,
+      trim_scale(max(k.net_pnl)) as best_trade, trim_scale(min(k.net_pnl)) as worst_trade, trim_scale(round(avg(k.seconds), 3)) as average_seconds
+    from keyed k group by k.by, k.key
+  ) g
+  left join streaks s on s.by = g.by and s.key = g.key left join busy b on b.by = g.by and b.key = g.key;
+end;
+comment on function public.hl_trade_statistics is 'What the complete, closed round trips since a time come to: all of them, and by coin, side, weekday (1 is Monday), day, week (by its Monday) and month of their end, in UTC. A ratio without its denominator is null.';
