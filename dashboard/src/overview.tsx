@@ -1,15 +1,17 @@
 /** The overview: what the account is worth, how safe it is, and what it made. */
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useMemo } from "preact/hooks";
 import { Calendar } from "./calendar.tsx";
-import { Bars, CandleChart, LineChart } from "./charts.tsx";
+import { Bars, LineChart } from "./charts.tsx";
 import { addDay, daysWith, largest, pnlTotals } from "./day.ts";
 import { isDecimal, negate, sum, toNumber } from "./decimal.ts";
 import { useAnswer } from "./fetching.ts";
 import { clock, counted, direction, exact, NOTHING, percent, signed, stamp, usd } from "./format.ts";
+import { MarketPanel } from "./market.tsx";
 import type { Model, Row } from "./model.ts";
 import { serverNow } from "./model.ts";
+import { Choice, Panel } from "./panel.tsx";
 import { remembered } from "./settings.ts";
 import { DataTable } from "./table.tsx";
 import { POSITIONS } from "./tables.tsx";
@@ -153,50 +155,6 @@ const tile = (
     <dt>{name}</dt>
     <dd class="value">{value}</dd>
     <dd class="note">{note}</dd>
-  </div>
-);
-
-export const Panel = ({
-  title,
-  tools,
-  children,
-}: {
-  title: string;
-  tools?: ComponentChildren;
-  children?: ComponentChildren;
-}) => (
-  <section class="panel" aria-label={title}>
-    <div class="panel-head">
-      <h2>{title}</h2>
-      <span class="spring" />
-      {tools}
-    </div>
-    {children}
-  </section>
-);
-
-export const Choice = <T extends string>({
-  label,
-  choices,
-  chosen,
-  choose,
-}: {
-  label: string;
-  choices: Record<T, string>;
-  chosen: T;
-  choose(value: T): void;
-}) => (
-  <div class="choice" role="group" aria-label={label}>
-    {(Object.entries(choices) as [T, string][]).map(([value, text]) => (
-      <button
-        type="button"
-        key={value}
-        aria-pressed={value === chosen ? "true" : "false"}
-        onClick={() => choose(value)}
-      >
-        {text}
-      </button>
-    ))}
   </div>
 );
 
@@ -378,88 +336,6 @@ function CalendarPanel({ model }: { model: Model }) {
   return (
     <Panel title="Net PnL by day">
       <Calendar days={past === null ? [] : daysWith(past, model.overview)} nowMs={serverNow(model)} />
-    </Panel>
-  );
-}
-
-const INTERVALS = { "1m": "1m", "5m": "5m", "15m": "15m", "1h": "1h", "4h": "4h", "1d": "1d" };
-
-function MarketPanel({ model, load }: { model: Model; load(name: "fills"): void }) {
-  const [picked, setPicked] = useState(null as string | null);
-  const [interval, setInterval] = remembered("market.interval", "1m" as keyof typeof INTERVALS);
-  const coins = useMemo(
-    () => [
-      ...new Set([
-        ...model.positions.map(({ coin }) => coin),
-        ...model.openOrders.map(({ coin }) => coin),
-        ...model.lists.fills.rows.slice(0, 200).map(({ coin }) => coin),
-      ]),
-    ],
-    [model.positions, model.openOrders, model.lists.fills.rows],
-  );
-  const coin = picked && coins.includes(picked) ? picked : (coins[0] ?? null);
-  useEffect(() => load("fills"));
-  const { data, error } = useAnswer(coin && "/api/candles", { coin, interval, count: 200 }, 20_000);
-  const position = model.positions.find((row) => row.coin === coin);
-  const fills = useMemo(
-    () =>
-      model.lists.fills.rows
-        .filter((row) => row.coin === coin)
-        .slice(0, 400)
-        .map((row) => ({
-          x: row.fill_time_ms,
-          price: toNumber(row.price),
-          up: row.side === "buy",
-          text: `${row.side} ${exact(row.size)} at ${exact(row.price)}, ${stamp(row.fill_time_ms)} UTC`,
-        })),
-    [model.lists.fills.rows, coin],
-  );
-  const levels = [
-    ...(isDecimal(position?.entry_price)
-      ? [
-          {
-            at: toNumber(position?.entry_price),
-            words: "entry",
-            price: exact(position?.entry_price),
-            tone: "entry",
-          },
-        ]
-      : []),
-    ...(isDecimal(position?.liquidation_price)
-      ? [
-          {
-            at: toNumber(position?.liquidation_price),
-            words: "liquidation",
-            price: usd(position?.liquidation_price),
-            tone: "liquidation",
-          },
-        ]
-      : []),
-  ];
-  const chooser = (
-    <select aria-label="Market" value={coin ?? ""} onChange={(event) => setPicked(event.currentTarget.value)}>
-      {coins.map((name) => (
-        <option key={name} value={name}>
-          {name}
-        </option>
-      ))}
-    </select>
-  );
-  return (
-    <Panel
-      title={coin ? `${coin} with your fills` : "Market"}
-      tools={[
-        chooser,
-        <Choice label="Interval" choices={INTERVALS} chosen={interval} choose={setInterval} />,
-      ]}
-    >
-      {coin === null ? (
-        <p class="empty">No market traded yet</p>
-      ) : error && !data ? (
-        <p class="empty">{error}</p>
-      ) : (
-        <CandleChart coin={coin} candles={data?.rows ?? []} fills={fills} levels={levels} />
-      )}
     </Panel>
   );
 }

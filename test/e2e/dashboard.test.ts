@@ -582,7 +582,7 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
 
   it("draws its charts at any width, with every word of the axis inside", async () => {
     const { page, context, complaints } = await open("overview");
-    await page.locator(".candle").first().waitFor();
+    await page.locator(".candles canvas").first().waitFor();
     for (const width of [1440, 700, 320, 150, 90, 1440]) {
       await page.setViewportSize({ width, height: 900 });
       await eventually(
@@ -591,7 +591,7 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
           page.locator(".chart svg").evaluateAll((charts) =>
             charts.flatMap((chart) => {
               const right = chart.closest(".panel")!.getBoundingClientRect().right - 4;
-              return [...chart.querySelectorAll(".grid text, .level text")]
+              return [...chart.querySelectorAll(".grid text")]
                 .filter((node) => node.getBoundingClientRect().right > right + 0.5)
                 .map((node) => node.textContent);
             }),
@@ -645,7 +645,7 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
       .focus();
     await page.keyboard.press("ArrowLeft");
     assert.match(await page.locator(".reading").first().innerText(), /^[\d,.]+ USD \d{4}-\d\d-\d\d/);
-    await page.locator('svg[aria-label*=" candles, last close "]').focus();
+    await page.locator('[aria-label*=" candles, last close "]').focus();
     await page.keyboard.press("ArrowLeft");
     assert.match(
       await page.locator(".reading").last().innerText(),
@@ -659,7 +659,7 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
         node.closest("label");
       return [
         ...document.querySelectorAll(
-          "button, a, input, select, summary, svg[role=img], [role=region], [role=group]",
+          "button, a, input, select, summary, [role=img], [role=region], [role=group]",
         ),
       ]
         .filter((node) => !named(node))

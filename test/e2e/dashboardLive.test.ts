@@ -198,7 +198,7 @@ describe("the demo with its dashboard open", { skip: noBrowser, timeout: 120_000
       const fills = async () =>
         Number(plain(await page.locator('[data-tile="day_fees"] .note').innerText()).split(" ")[0]);
       // Also while the history is still being read, which uses up the venue's budget.
-      await page.locator('svg[aria-label$="fills marked"]').waitFor({ timeout: 15_000 });
+      await page.locator('[role=img][aria-label$="fills marked"]').waitFor({ timeout: 15_000 });
       const first = await fills();
       await eventually("fills that come", fills, (count) => count > first + 2);
       await eventually(

@@ -147,20 +147,25 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
 
   it("draws candles with the fills of the market, entry and liquidation", async () => {
     const { page, context } = await openPage(browser, `${server.url}/#overview`);
-    const [held] = await sql<{ coin: string; entry: string; liquidation: string }>(
-      `select coin, trim_scale(entry_price) as entry, round(liquidation_price, 2) as liquidation
+    const [held] = await sql<{ coin: string; entry: string; mark: string; liquidation: string }>(
+      `select coin, trim_scale(entry_price) as entry, trim_scale(mark_price) as mark, round(liquidation_price, 2) as liquidation
        from hl_positions where account_address = $1 and side <> 'flat' order by hl_positions.position_value desc limit 1`,
     );
-    const chart = page.locator(`svg[aria-label^="${held!.coin}: "]`);
+    const chart = page.locator(`[role=img][aria-label^="${held!.coin}: "]`);
     await chart.waitFor();
-    const levels = (await chart.locator(".level text").allTextContents()).map(plain);
-    assert.deepEqual(
-      levels.map((text) => text.replace(/ [↑↓]$/, "")),
-      [`entry ${held!.entry}`, `liquidation ${held!.liquidation}`],
+    const levels = (await chart.locator(".level").allTextContents()).map(plain);
+    const orders = await sql<{ line: string }>(
+      `select side || ' ' || trim_scale(size) || ' ' || trim_scale(limit_price) as line from hl_orders
+       where account_address = $1 and coin = $2 and status in ('open', 'partially_filled', 'triggered')
+         and coalesce(trigger_price, 0) = 0`,
+      held!.coin,
     );
+    const expected = [`entry ${held!.entry}`, `liquidation ${held!.liquidation}`, `mark ${held!.mark}`];
+    assert.deepEqual(levels.slice(0, 3), expected);
+    for (const { line } of orders) assert.ok(levels.includes(line), `${line} in ${levels}`);
     // The fills are an answer of their own, which may come after the candles.
     await chart.locator(".mark").nth(5).waitFor({ state: "attached" });
-    const fills = await titles(chart.locator(".mark"));
+    const fills = await chart.locator(".mark").allTextContents();
     const stored = await sql<{ line: string }>(
       `select side || ' ' || trim_scale(size) || ' at ' || trim_scale(price) || ' '
          || to_char(fill_time at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC' as line
@@ -171,7 +176,7 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
     assert.ok(fills.length > 5, String(fills.length));
     for (const title of fills) assert.ok(known.has(plain(title)), title);
     await page.getByLabel("Market").selectOption("SOL");
-    await page.locator('svg[aria-label^="SOL: "]').waitFor();
+    await page.locator('[role=img][aria-label^="SOL: "]').waitFor();
     await context.close();
   });
 

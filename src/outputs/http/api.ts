@@ -46,6 +46,8 @@ const PAINTED_MAX = 1_000;
 /** One answer of the venue serves everybody who looks at the same market meanwhile. */
 const CANDLES_FRESH_MS = 20_000;
 const CANDLES_KEPT = 50;
+/** The venue serves this many. */
+const CANDLES_MAX = 5_000;
 /** Whoever looks is told after this that there are none; the budget may be used up for a minute. */
 const CANDLES_WAIT_MS = 10_000;
 /**
@@ -141,6 +143,7 @@ function asking({ reads, clock, followed }: ApiDeps) {
     limit: whole(request, "limit", 1, LIMIT_MAX, LIMIT_DEFAULT),
     beforeMs: timeOf(request, "before"),
     fromMs: timeOf(request, "from"),
+    coin: request.query.get("coin"),
   });
   const listing =
     (name: read.ListingName): Handler =>
@@ -247,8 +250,8 @@ const tax =
     };
   };
 
-/** Candles as the venue serves them, kept for a moment. */
-function candles({ info, clock, stopping }: ApiDeps): Handler {
+/** Candles that are streamed into our own table; else as the venue serves them, kept for a moment. */
+function candles({ reads, info, clock, stopping }: ApiDeps): Handler {
   const kept = new Map<string, { atMs: number; rows: unknown }>();
   let urgent: number[] = [];
   const priority = (nowMs: number) => {
@@ -261,36 +264,44 @@ function candles({ info, clock, stopping }: ApiDeps): Handler {
     const coin = request.query.get("coin") ?? "";
     if (!/^[\w:@/#.-]{1,40}$/.test(coin)) throw new RequestError("coin: expected a market, for example BTC");
     const interval = oneOf(request, "interval", CANDLE_INTERVALS);
-    const count = whole(request, "count", 1, 1_000, 300);
+    const count = whole(request, "count", 1, CANDLES_MAX, 300);
     const key = `${coin} ${interval} ${count}`;
     const nowMs = clock.now();
     const known = kept.get(key);
     if (known && nowMs - known.atMs < CANDLES_FRESH_MS) return json({ rows: known.rows });
-    const startTime = nowMs - count * intervalMs(interval);
-    const req = { coin, interval, startTime, endTime: nowMs };
+    const stepMs = intervalMs(interval);
+    const startTime = nowMs - count * stepMs;
     const late = new AbortController();
     const cancel = clock.after(CANDLES_WAIT_MS, () =>
       late.abort(new Error("no room in the request budget for the moment")),
     );
     const signal = AbortSignal.any([late.signal, stopping]);
-    const answer = await info
-      .request(INFO.candleSnapshot, { req }, { priority: priority(nowMs), signal })
-      .catch((cause: unknown) => {
-        throw new RequestError(`the venue gave no candles: ${errorText(cause)}`, 502);
-      })
-      .finally(cancel);
-    const rows = answer.result.rows.map(({ value }) => [
-      value.t,
-      value.o,
-      value.h,
-      value.l,
-      value.c,
-      value.v,
-    ]);
-    kept.delete(key);
-    kept.set(key, { atMs: nowMs, rows });
-    if (kept.size > CANDLES_KEPT) kept.delete(kept.keys().next().value!);
-    return json({ rows });
+    const fromVenue = async () => {
+      signal.throwIfAborted();
+      const req = { coin, interval, startTime, endTime: nowMs };
+      const { result } = await info.request(
+        INFO.candleSnapshot,
+        { req },
+        { priority: priority(nowMs), signal },
+      );
+      return result.rows.map(({ value: { t, o, h, l, c, v } }) => [t, o, h, l, c, v]);
+    };
+    try {
+      const own = await read
+        .readCandles(askedBy(reads, request.signal), coin, interval, startTime)
+        .catch(() => []);
+      // Whole from end to end: a table that began yesterday, or has a hole, does not stand for the venue.
+      if (own.length >= count - 1 && own.at(-1)![0] > nowMs - 2 * stepMs) return json({ rows: own });
+      const rows = await fromVenue();
+      kept.delete(key);
+      kept.set(key, { atMs: nowMs, rows });
+      if (kept.size > CANDLES_KEPT) kept.delete(kept.keys().next().value!);
+      return json({ rows });
+    } catch (cause) {
+      throw new RequestError(`the venue gave no candles: ${errorText(cause)}`, 502);
+    } finally {
+      cancel();
+    }
   };
 }
 

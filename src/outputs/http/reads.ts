@@ -15,6 +15,8 @@ export interface Page {
   beforeMs: number | null;
   /** Only what is not older than this. */
   fromMs: number | null;
+  /** Only of this market; where the rows have one. */
+  coin?: string | null;
 }
 
 /** What people call the market of a row. */
@@ -77,6 +79,21 @@ export const LISTINGS = {
 } as const satisfies Record<string, Listing>;
 export type ListingName = keyof typeof LISTINGS;
 
+/** Candles that are streamed here, as the venue writes them; ascending. */
+export async function readCandles(
+  reads: Queryable,
+  coin: string,
+  interval: string,
+  fromMs: number,
+): Promise<[number, string, string, string, string, string][]> {
+  const rows = await reads.query<{ candle: [number, string, string, string, string, string] }>(
+    `select json_build_array(open_time_ms, open::text, high::text, low::text, close::text, volume::text) as candle
+     from public.hl_candles where coin = $1 and interval = $2 and open_time_ms >= $3 order by open_time_ms`,
+    [coin, interval, fromMs],
+  );
+  return rows.map(({ candle }) => candle);
+}
+
 /** Rows are counted up to this many: that takes less than 50 ms. */
 const COUNT_MAX = 100_000;
 
@@ -111,6 +128,10 @@ export function readPage(reads: Queryable, name: ListingName, account: Address, 
   };
   bound("<", page.beforeMs);
   bound(">=", page.fromMs);
+  if (page.coin != null && columns.includes("coin")) {
+    params.push(page.coin);
+    conditions.push(`coin = $${params.length}`);
+  }
   if (where) conditions.push(where);
   return reads.query(
     `select ${columns} from ${table} listed where ${conditions.join(" and ")}

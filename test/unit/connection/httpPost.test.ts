@@ -73,4 +73,24 @@ describe("httpPost", () => {
     const url = await serve(() => abort.abort(reason));
     await assert.rejects(createHttpPost()(url, "{}", abort.signal), (error) => error === reason);
   });
+
+  it("rejects with the signal's reason while a body comes byte by byte and never ends", async () => {
+    const reason = new Error("stopping");
+    const abort = new AbortController();
+    const closed = new AbortController();
+    const url = await serve((_, response) => {
+      let bytes = 0;
+      const timer = setInterval(() => {
+        response.write("[");
+        bytes += 1;
+        if (bytes === 5) abort.abort(reason);
+      }, 1);
+      response.on("close", () => {
+        clearInterval(timer);
+        closed.abort();
+      });
+    });
+    await assert.rejects(createHttpPost()(url, "{}", abort.signal), (error) => error === reason);
+    if (!closed.signal.aborted) await once(closed.signal, "abort");
+  });
 });

@@ -8,7 +8,9 @@ import type { InfoOptions } from "../../../src/sync/ports.ts";
 
 const START = 1_790_000_000_000;
 
-function chart(answer: (options: InfoOptions) => Promise<unknown>) {
+type Stored = [number, string, string, string, string, string];
+
+function chart(answer: (options: InfoOptions) => Promise<unknown>, stored: Stored[] = []) {
   const clock = new VirtualClock(START);
   const stopping = new AbortController();
   const asked: InfoOptions[] = [];
@@ -18,10 +20,15 @@ function chart(answer: (options: InfoOptions) => Promise<unknown>) {
       return answer(options);
     },
   };
-  const deps = { clock, info, stopping: stopping.signal, followed: () => [] } as unknown as ApiDeps;
+  const reads = { query: async () => stored.map((candle) => ({ candle })) };
+  const deps = { clock, info, reads, stopping: stopping.signal, followed: () => [] } as unknown as ApiDeps;
   const [, handler] = apiRoutes(deps).find(([route]) => route === "GET /api/candles")!;
-  const ask = async (coin: string) =>
-    (await handler({ query: new URLSearchParams({ coin, interval: "1m" }) } as HttpRequest)) as Reply;
+  const { signal } = new AbortController();
+  const ask = async (coin: string, count = "300") =>
+    (await handler({
+      query: new URLSearchParams({ coin, interval: "1m", count }),
+      signal,
+    } as HttpRequest)) as Reply;
   return { clock, stopping, asked, ask };
 }
 
@@ -43,6 +50,26 @@ test("a few questions a minute go before backfill, further ones take what is lef
   await clock.advanceBy(60_000);
   await ask("BNB");
   assert.equal(asked.at(-1)!.priority, "reconcile");
+});
+
+test("candles that are streamed here are not asked for, unless the table does not reach back or stands still", async () => {
+  const minutes = (count: number, behind = 0): Stored[] =>
+    Array.from({ length: count }, (_, i) => [
+      START - (START % 60_000) - (count - 1 - i + behind) * 60_000,
+      ...(["1", "2", "0.5", "1.5", "7"] as const),
+    ]);
+  for (const [stored, requests] of [
+    [minutes(10), 0],
+    [minutes(9), 0],
+    [minutes(8), 1],
+    [minutes(10, 2), 1],
+    [[], 1],
+  ] as const) {
+    const { asked, ask } = chart(answered, [...stored]);
+    const { rows } = JSON.parse(String((await ask("BTC", "10")).body));
+    assert.equal(asked.length, requests, `${stored.length} stored`);
+    if (requests === 0) assert.deepEqual(rows, stored);
+  }
 });
 
 test("one answer serves everybody who looks for twenty seconds", async () => {
