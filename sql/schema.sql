@@ -353,6 +353,16 @@ create table hl_internal.states ( -- The newest state of every perp dex and of s
            FROM pg_roles r
           WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
+create table hl_internal.thinned ( -- Until when the account snapshots were thinned out.
+  account_address text not null -- Account.
+  until_ms bigint not null -- Everything before this is thinned, Unix milliseconds; the beginning of an hour.
+  constraint thinned_pkey PRIMARY KEY (account_address)
+) with (fillfactor=50);
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
+
 create table hl_internal.token_prices ( -- What a token was worth in USD: the first price known of each hour, from the snapshots.
   token text not null -- Name of the token.
   hour_ms bigint not null -- Beginning of the hour, Unix milliseconds.
@@ -4076,6 +4086,63 @@ $function$
 ;
 -- Counts the stretches of an account anew that a change of snapshots or flows from from_ms to to_ms can alter, and the sums behind them.
 
+create function hl_internal.snapshots_to_keep(followed text, from_ms bigint, to_ms bigint)
+ RETURNS TABLE(as_of timestamp with time zone, is_last boolean)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ WITH shots AS (
+          SELECT d.as_of,
+             d.as_of_ms,
+             d.net_worth,
+             d.health_score,
+             d.source,
+             s.first_ms AS stretch,
+             (d.as_of_ms / 3600000) AS hour,
+             (max(d.net_worth) OVER so_far - d.net_worth) AS fell,
+             (d.net_worth > COALESCE(max(d.net_worth) OVER before, (d.net_worth - (1)::numeric))) AS is_peak,
+             lag(d.as_of) OVER by_time AS earlier,
+             lead(d.as_of) OVER by_time AS later
+            FROM (hl_dashboard d
+              LEFT JOIN hl_internal.equity_stretches s ON (((s.account_address = d.account_address) AND (d.net_worth IS NOT NULL) AND ((d.as_of_ms >= s.first_ms) AND (d.as_of_ms <= s.last_ms)))))
+           WHERE ((d.account_address = snapshots_to_keep.followed) AND (d.as_of >= to_timestamp((((snapshots_to_keep.from_ms)::numeric / 1000.0))::double precision)) AND (d.as_of < to_timestamp((((snapshots_to_keep.to_ms)::numeric / 1000.0))::double precision)))
+           WINDOW by_time AS (ORDER BY d.as_of), so_far AS (PARTITION BY s.first_ms ORDER BY d.as_of), before AS (PARTITION BY s.first_ms ORDER BY d.as_of ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+         ), placed AS (
+          SELECT s.as_of,
+             s.as_of_ms,
+             s.net_worth,
+             s.health_score,
+             s.source,
+             s.stretch,
+             s.hour,
+             s.fell,
+             s.is_peak,
+             s.earlier,
+             s.later,
+             max(s.as_of) FILTER (WHERE s.is_peak) OVER (PARTITION BY s.stretch ORDER BY s.as_of) AS peak_at,
+             row_number() OVER (PARTITION BY s.hour, s.stretch ORDER BY s.as_of) AS from_first,
+             row_number() OVER (PARTITION BY s.hour, s.stretch ORDER BY s.as_of DESC) AS from_last,
+             row_number() OVER (PARTITION BY s.hour ORDER BY s.as_of DESC) AS from_end,
+             row_number() OVER (PARTITION BY s.hour ORDER BY s.health_score NULLS FIRST, s.as_of) AS from_ill,
+             row_number() OVER (PARTITION BY s.stretch ORDER BY s.net_worth DESC, s.as_of) AS from_high,
+             row_number() OVER (PARTITION BY s.stretch ORDER BY s.net_worth, s.as_of) AS from_low,
+             row_number() OVER (PARTITION BY s.stretch ORDER BY s.fell DESC, s.as_of) AS from_deep,
+             row_number() OVER (PARTITION BY s.stretch ORDER BY (hl_internal.drawdown_pct(s.net_worth, s.fell)) DESC NULLS LAST, s.as_of) AS from_deep_pct
+            FROM shots s
+         )
+  SELECT p.as_of,
+     (p.from_end = 1)
+    FROM placed p
+   WHERE ((p.source IS NOT NULL) OR (p.from_first = 1) OR (p.from_last = 1) OR (p.from_ill = 1) OR ((p.stretch IS NOT NULL) AND (((((1 = p.from_high) OR (1 = p.from_low)) OR (1 = p.from_deep)) OR (1 = p.from_deep_pct)) OR (EXISTS ( SELECT
+            FROM placed deep
+           WHERE ((deep.stretch = p.stretch) AND (deep.peak_at = p.as_of) AND ((1 = deep.from_deep) OR (1 = deep.from_deep_pct))))))) OR (EXISTS ( SELECT
+            FROM hl_portfolio c
+           WHERE ((c.account_address = snapshots_to_keep.followed) AND (((c.at_time >= p.as_of) AND (c.at_time < COALESCE(p.later, 'infinity'::timestamp with time zone))) OR ((c.at_time < p.as_of) AND (c.at_time >= COALESCE(p.earlier, '-infinity'::timestamp with time zone))))))));
+END
+;
+-- The account snapshots of whole hours that stay when they are thinned; is_last: the last one of its hour.
+
 create function hl_internal.take_leases(names text[], claimant text, ttl_ms integer)
  RETURNS TABLE(name text, token bigint, holder text)
  LANGUAGE sql
@@ -4102,6 +4169,46 @@ AS $function$
 $function$
 ;
 -- Takes or renews each lease that is free or the claimant's; its fencing token, or null while another holder has it.
+
+create function hl_internal.thin_snapshots(followed text, before timestamp with time zone)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '20s'
+ SET jit TO 'off'
+AS $function$
+declare
+  hour_ms constant bigint := 3600000;
+  until constant bigint := floor(extract(epoch from before) * 1000)::bigint;
+  from_ms bigint;
+  to_ms bigint;
+  kept timestamptz[];
+  last_ones timestamptz[];
+  gone bigint;
+begin
+  perform hl_internal.lock_accounts(array[followed]);
+  select t.until_ms into from_ms from hl_internal.thinned t where t.account_address = followed;
+  select d.as_of_ms - d.as_of_ms % hour_ms into from_ms from public.hl_dashboard d
+  where d.account_address = followed and d.as_of >= to_timestamp(coalesce(from_ms, 0) / 1000.0) order by d.as_of limit 1;
+  to_ms := least(from_ms + 24 * hour_ms, until - until % hour_ms);
+  if to_ms <= from_ms or from_ms is null then return null; end if;
+
+  select array_agg(k.as_of), array_agg(k.as_of) filter (where k.is_last) into kept, last_ones
+  from hl_internal.snapshots_to_keep(followed, from_ms, to_ms) k;
+  delete from public.hl_dashboard d
+  where d.account_address = followed and d.as_of >= to_timestamp(from_ms / 1000.0) and d.as_of < to_timestamp(to_ms / 1000.0)
+    and d.as_of <> all (kept);
+  get diagnostics gone = row_count;
+  update public.hl_dashboard d set raw_user_state = null
+  where d.account_address = followed and d.as_of >= to_timestamp(from_ms / 1000.0) and d.as_of < to_timestamp(to_ms / 1000.0)
+    and d.as_of <> all (last_ones) and d.source is null and d.raw_user_state is not null;
+  insert into hl_internal.thinned as t (account_address, until_ms) values (followed, to_ms)
+  on conflict (account_address) do update set until_ms = greatest(t.until_ms, excluded.until_ms);
+  return gone;
+end
+$function$
+;
+-- Thins the account snapshots of the next day at most that are older than a time; says how many went, null when none is left.
 
 create function hl_internal.time_of(told text)
  RETURNS timestamp with time zone

@@ -279,6 +279,20 @@ const ROWS = {
     parse: seconds,
     fallback: "300",
   },
+  snapshotDays: {
+    flag: "--snapshot-days <days>",
+    env: ["HLSYNC_SNAPSHOT_DAYS"],
+    help: "keep every account snapshot for this long; of older ones what charts and proofs need",
+    parse: integer(1, 100_000),
+    fallback: "2",
+  },
+  marketDays: {
+    flag: "--market-days <days>",
+    env: ["HLSYNC_MARKET_DAYS"],
+    help: "keep trades, books, mids and contexts of markets for this long",
+    parse: integer(1, 100_000),
+    fallback: "30",
+  },
   /** Milliseconds; null for all that the venue serves. */
   since: {
     flag: "--since <date>",

@@ -57,6 +57,8 @@ export interface Retention {
   quarantineDays: number;
   /** Market tables are dropped by whole UTC days. */
   marketDays: number;
+  /** Older account snapshots are thinned out: what charts and proofs need stays. */
+  snapshotDays: number;
 }
 
 /** A message in quarantine. `seenAtMs`: the first sighting. */
@@ -106,6 +108,9 @@ const qualified = (table: string): string => (table.includes(".") ? table : `pub
 const PARTITIONED = ["hl_trades", "hl_mids", "hl_books", "hl_asset_ctxs"] as const;
 
 const DAY_MS = 86_400_000;
+
+/** Days of snapshots of an account that a call thins at most. */
+const THIN_STEPS_MAX = 10;
 
 /** Perp fills and their fees in USDC only: in standard mode spot is no part of the equity. */
 const MONEY_TIE = `
@@ -531,6 +536,17 @@ function upkeep(
           nowMs - retention.marketDays * DAY_MS,
         ]);
         gone[table] = dropped!.days;
+      }
+      gone.hl_dashboard = 0;
+      for (const { account } of await rows<AccountRow>(ACCOUNTS, [])) {
+        for (let steps = 0; steps < THIN_STEPS_MAX; steps++) {
+          const [thinned] = await rows<{ gone: number | null }>(
+            "select hl_internal.thin_snapshots($1, pg_catalog.to_timestamp($2::bigint / 1000.0)) as gone",
+            [account, nowMs - retention.snapshotDays * DAY_MS],
+          );
+          if (thinned!.gone === null) break;
+          gone.hl_dashboard += thinned!.gone;
+        }
       }
       return gone;
     },

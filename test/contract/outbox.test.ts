@@ -170,7 +170,7 @@ describe("the outbox", () => {
     await target.database.query(
       "update hl_internal.outbox set created_at = created_at - interval '2 days' where id in (1, 2, 4)",
     );
-    const retention = { outboxDays: 1, quarantineDays: 1, marketDays: 1 };
+    const retention = { outboxDays: 1, quarantineDays: 1, marketDays: 1, snapshotDays: 1e5 };
     assert.equal((await target.store.prune(retention, Date.now())).outbox, 2);
     assert.equal(await openOutbox(target.database).oldest(), 3);
     await target.close();

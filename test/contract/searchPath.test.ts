@@ -170,7 +170,10 @@ describe("statements", { timeout: 240_000 }, () => {
       }
       const store = openStore(db);
       assert.ok((await store.counts()).find(({ table }) => table === "hl_fills")!.rows >= 2);
-      await store.prune({ outboxDays: 1_000, quarantineDays: 1_000, marketDays: 100_000 }, T);
+      await store.prune(
+        { outboxDays: 1_000, quarantineDays: 1_000, marketDays: 100_000, snapshotDays: 1e5 },
+        T,
+      );
       await store.takeLeases(["alerts"], "me", 1_000);
       await store.moneyTie(ACCOUNT);
       await store.drawdownPct(ACCOUNT, 0);

@@ -628,7 +628,10 @@ for (const [where, startIt] of Object.entries(SERVERS)) {
         (await partitions()).map((p) => p.n),
         ["hl_mids_20260925", "hl_mids_20260926", "hl_mids_20260927", "hl_mids_20260930"],
       );
-      const gone = await store.prune({ outboxDays: 1, quarantineDays: 1, marketDays: 3 }, T + 5 * day);
+      const gone = await store.prune(
+        { outboxDays: 1, quarantineDays: 1, marketDays: 3, snapshotDays: 1e5 },
+        T + 5 * day,
+      );
       assert.equal(gone.hl_mids, 2);
       assert.equal((await database.query("select count(*) as n from hl_mids"))[0]?.n, 2);
       await store.apply(mids(0));
@@ -638,11 +641,18 @@ for (const [where, startIt] of Object.entries(SERVERS)) {
     it("prunes the outbox and the quarantine by age", async () => {
       const { store, database } = db;
       await store.apply(everything());
-      assert.equal((await store.prune({ outboxDays: 1, quarantineDays: 1e5, marketDays: 1 }, T)).outbox, 0);
+      assert.equal(
+        (await store.prune({ outboxDays: 1, quarantineDays: 1e5, marketDays: 1, snapshotDays: 1e5 }, T))
+          .outbox,
+        0,
+      );
       await database.query(
         "update hl_internal.outbox set created_at = created_at - interval '2 days' where id <= 2",
       );
-      const gone = await store.prune({ outboxDays: 1, quarantineDays: 1e5, marketDays: 1 }, T);
+      const gone = await store.prune(
+        { outboxDays: 1, quarantineDays: 1e5, marketDays: 1, snapshotDays: 1e5 },
+        T,
+      );
       assert.equal(gone.outbox, 2);
       assert.equal(gone.quarantine, 0);
       assert.equal((await outboxOf(database)).length, 4);

@@ -36,6 +36,8 @@ export const run: Command = {
     "listen",
     "token",
     "interval",
+    "snapshotDays",
+    "marketDays",
     "since",
     "weight",
     "webhookRetry",
