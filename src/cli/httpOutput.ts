@@ -1,14 +1,17 @@
 /** The dashboard, the API, metrics and health as an output of `run`. */
-import type { Options } from "../config.ts";
 import { ruleSet } from "../outputs/alerts/ruleSet.ts";
+import { createHttpSend } from "../outputs/delivery/httpSend.ts";
 import { startHttp } from "../outputs/http/start.ts";
 import { programVersion } from "../runtime/version.ts";
+import { channelsOf } from "./alertsOutput.ts";
 import type { StartOutput } from "./outputs.ts";
 
-export const httpOutput: StartOutput = ({ context, following, own, watch, reads, attempts }) => {
+export const httpOutput: StartOutput = async ({ context, following, own, watch, reads, attempts }) => {
   const { options, clock, log, print } = context;
-  const { engine, feed, venue } = following;
-  return startHttp({
+  const { engine, feed, venue, aliases } = following;
+  // For tests that the page asks for; alerts and deliveries have their own.
+  const http = createHttpSend({ clock });
+  const service = await startHttp({
     listen: options.listen,
     token: options.token,
     version: programVersion(),
@@ -20,16 +23,17 @@ export const httpOutput: StartOutput = ({ context, following, own, watch, reads,
     own,
     watch,
     reads,
-    alerting: alertingOf(options),
+    alarms: { rules: ruleSet(options.alert), channels: channelsOf(context, http, aliases), http },
     clock,
     log,
     // With --json stdout is NDJSON only.
     tell: options.json ? null : print,
   });
+  return {
+    name: service.name,
+    async stop() {
+      await service.stop();
+      http.close();
+    },
+  };
 };
-
-function alertingOf({ alert, alertTo }: Options): { rules: number; channels: number } {
-  const { rules, prices } = ruleSet(alert);
-  const on = [...rules.values()].filter(({ loudness }) => loudness !== "off").length;
-  return { rules: on + prices.length, channels: alertTo.length };
-}

@@ -2,6 +2,8 @@
  * The HTTP side of `run` over a real database, with an engine that the test holds in its hand: what it reports and what it
  * commits. For what must stand still to be compared; the whole program is run in dashboardLive.test.ts.
  */
+import { ruleSet } from "../../src/outputs/alerts/ruleSet.ts";
+import { createHttpSend } from "../../src/outputs/delivery/httpSend.ts";
 import { createFeed, type Feed } from "../../src/outputs/feed.ts";
 import { type HttpService, startHttp } from "../../src/outputs/http/start.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
@@ -134,7 +136,7 @@ export async function startHandServer(
       own: store.database,
       watch: store.database,
       reads: store.database,
-      alerting: { rules: 14, channels: 0 },
+      alarms: { rules: ruleSet([]), channels: [], http: createHttpSend({ clock: systemClock }) },
       clock: systemClock,
       log: silentLog,
       tell: () => {},

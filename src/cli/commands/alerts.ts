@@ -9,10 +9,9 @@ import {
   readSilences,
   type Silence,
 } from "../../outputs/alerts/alertStore.ts";
-import { type Rule, ruleSet } from "../../outputs/alerts/ruleSet.ts";
+import { type Rule, ruleSet, SILENCEABLE } from "../../outputs/alerts/ruleSet.ts";
+import { testAlert } from "../../outputs/alerts/testAlert.ts";
 import { createHttpSend } from "../../outputs/delivery/httpSend.ts";
-import { deliveryId } from "../../outputs/delivery/sink.ts";
-import type { OutboxEvent } from "../../outputs/outbox.ts";
 import { utcSecond } from "../../outputs/words.ts";
 import type { Queryable } from "../../store/database.ts";
 import { channelsOf, checkAlerts } from "../alertsOutput.ts";
@@ -56,8 +55,6 @@ const ACTIONS: Record<
   string,
   (context: Context, db: Queryable, target: string | undefined) => Promise<number>
 > = { list, silence, unsilence };
-
-const SILENCEABLE: readonly string[] = ["all", "price", ...ruleSet([]).rules.keys()];
 
 const noSilence = (target: string | undefined): ConfigError =>
   new ConfigError(`alerts unsilence ${JSON.stringify(target ?? "")}: expected the number of a silence`);
@@ -145,18 +142,6 @@ async function test(context: Context, target: string | undefined): Promise<numbe
   } finally {
     http.close();
   }
-}
-
-function testAlert(nowMs: number): [OutboxEvent, string] {
-  const data = {
-    ...{ key: "test", rule: "test", severity: "info", state: "event", silent: false },
-    message: "INFO this is a test of hlsync: alerts arrive here.",
-  };
-  const event: OutboxEvent = {
-    ...{ id: 0, key: `test:${nowMs}`, type: "alert.fired", account: null, timeMs: nowMs },
-    ...{ source: "stream", committedAtMs: nowMs, data },
-  };
-  return [event, deliveryId(event.key)];
 }
 
 async function silence(context: Context, db: Queryable, target: string | undefined): Promise<number> {

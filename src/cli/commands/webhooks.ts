@@ -12,19 +12,17 @@ import {
   enableEndpoint,
   readDeliveries,
   readEndpoints,
-  readSecrets,
   removeEndpoint,
   rewind,
   rotateSecret,
+  shownUrl,
   summarizeEndpoints,
 } from "../../outputs/delivery/endpoints.ts";
 import { createHttpSend, privateTarget } from "../../outputs/delivery/httpSend.ts";
-import { ATTEMPT_TIMEOUT_MS } from "../../outputs/delivery/httpVerdict.ts";
 import { Secret } from "../../outputs/delivery/secret.ts";
-import { deliveryId } from "../../outputs/delivery/sink.ts";
-import { openSink, sinkKindOf } from "../../outputs/delivery/sinks.ts";
+import { sinkKindOf } from "../../outputs/delivery/sinks.ts";
+import { testDelivery } from "../../outputs/delivery/testDelivery.ts";
 import { EVENT_TYPES, unknownPattern } from "../../outputs/eventTypes.ts";
-import type { OutboxEvent } from "../../outputs/outbox.ts";
 import type { Queryable } from "../../store/database.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
 import { openExisting, openMigrated, openToRead } from "../wire.ts";
@@ -126,13 +124,6 @@ async function endpointOf(db: Queryable, target: string | undefined): Promise<En
   throw new ConfigError(`webhook ${JSON.stringify(target ?? "")}: expected the id of one of ${ids}`);
 }
 
-/** `https://host/…`: the path of a webhook is often its password. */
-function shownUrl(url: Secret | null): string {
-  if (url === null) return "(configuration)";
-  const { origin, pathname, search } = new URL(url.reveal());
-  return pathname === "/" && search === "" ? origin : `${origin}/…`;
-}
-
 async function list({ options, print }: Context, db: Queryable): Promise<number> {
   const summaries = new Map((await summarizeEndpoints(db)).map((row) => [row.endpoint, row]));
   const endpoints = await readEndpoints(db);
@@ -220,21 +211,12 @@ async function requirePublic(url: URL): Promise<void> {
 async function test(context: Context, db: Queryable, target: string | undefined): Promise<number> {
   const { clock } = context;
   const endpoint = await endpointOf(db, target);
-  if (endpoint.url === null) throw new ConfigError(`${endpoint.id} is an alert channel: hlsync alerts test`);
   const http = createHttpSend({ clock });
-  const secrets = (await readSecrets(db, clock.now())).get(endpoint.id) ?? [];
-  const nowMs = clock.now();
-  const event: OutboxEvent = {
-    ...{ id: 0, key: `test:${endpoint.id}:${nowMs}`, type: "webhook.test", account: null, timeMs: nowMs },
-    ...{ source: "stream", committedAtMs: nowMs, data: { message: "This is a test of hlsync." } },
-  };
-  const deps = { http, clock, aliases: new Map(), timeoutMs: ATTEMPT_TIMEOUT_MS };
-  const sink = openSink(deps, { ...endpoint, url: endpoint.url }, secrets);
-  if (sink === null) throw new ConfigError(`${endpoint.id} was added by another version of hlsync`);
-  const { code, error } = await sink
-    .deliver(event, deliveryId(event.key), context.signal)
-    .finally(() => http.close());
-  const durationMs = clock.now() - nowMs;
+  const { code, error, durationMs } = await testDelivery(
+    { db, http, clock },
+    endpoint,
+    context.signal,
+  ).finally(() => http.close());
   const text = error === null ? `delivered: ${code} in ${durationMs} ms` : `not delivered: ${error}`;
   say(context, { type: "test", endpoint: endpoint.id, status: code, error, durationMs }, text);
   return error === null ? EXIT.ok : EXIT.unexpected;

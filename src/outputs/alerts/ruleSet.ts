@@ -107,3 +107,6 @@ function splitOnce(text: string, separator: string): [string, string | undefined
   const at = text.indexOf(separator);
   return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + separator.length)];
 }
+
+/** What a silence may name: `all`, the prices of the user, a rule. */
+export const SILENCEABLE: readonly string[] = ["all", "price", ...LISTED];

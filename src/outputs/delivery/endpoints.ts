@@ -49,6 +49,13 @@ type EndpointRow = Omit<Endpoint, "url" | "events" | "accounts"> & {
   accounts: string | null;
 };
 
+/** `https://host/…`: the path of a webhook is often its password. */
+export function shownUrl(url: Secret | null): string {
+  if (url === null) return "(configuration)";
+  const { origin, pathname, search } = new URL(url.reveal());
+  return pathname === "/" && search === "" ? origin : `${origin}/…`;
+}
+
 export async function readEndpoints(db: Queryable): Promise<Endpoint[]> {
   // Arrays come as JSON: the driver leaves other types as text.
   const columns = COLUMNS.replace(

@@ -18,6 +18,7 @@ import { Telemetry } from "../metrics/telemetry.ts";
 import { openOutbox } from "../outbox.ts";
 import { accountOf, apiRoutes } from "./api.ts";
 import { dashboardAssets } from "./assets.ts";
+import { type Alarms, controlRoutes } from "./control.ts";
 import { EventHub } from "./eventHub.ts";
 import { readEventId } from "./eventId.ts";
 import { isLoopback } from "./guard.ts";
@@ -44,7 +45,7 @@ interface HttpDeps {
   /** For what is asked, however long it takes. */
   reads: Queryable;
   /** Absent where nothing is watched. */
-  alerting?: Alerting;
+  alarms?: Alarms;
   clock: Clock;
   log: Log;
   /** One line for the person who started it; null when nobody reads along. */
@@ -107,6 +108,7 @@ export async function startHttp(deps: HttpDeps): Promise<HttpService> {
       latency: () => telemetry.latency(),
       onPainted: (lagsMs) => telemetry.painted(lagsMs),
     }),
+    ...controlRoutes({ ...deps, mayChange: policyToken !== null }),
   ]);
 
   try {
@@ -177,7 +179,7 @@ interface Watching {
 
 const statusNow =
   (
-    { clock, version, own, engine, limiter, alerting }: HttpDeps,
+    { clock, version, own, engine, limiter, alarms }: HttpDeps,
     { observer, telemetry, hub, startedMs }: Watching,
   ) =>
   (): Status =>
@@ -191,10 +193,15 @@ const statusNow =
       limiter: limiter.stats(),
       clockOffsetMs: telemetry.clockOffsetMs(),
       eventStreams: hub.size,
-      alerting: alerting ?? null,
+      alerting: alarms ? countsOf(alarms) : null,
       knowledge: (account) => observer.knowledge(account),
       heard: (account) => observer.heard(account),
     });
+
+function countsOf({ rules: { rules, prices }, channels }: Alarms): Alerting {
+  const on = [...rules.values()].filter(({ loudness }) => loudness !== "off").length;
+  return { rules: on + prices.length, channels: channels.length };
+}
 
 /** Whether it lives, and whether it does what it should. */
 const healthRoutes = (now: () => Status): [string, Handler][] => [
