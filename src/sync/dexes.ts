@@ -35,6 +35,15 @@ interface DexesDeps {
 export const dexOfCoin = (coin: string): string =>
   coin.includes(":") ? coin.slice(0, coin.indexOf(":")) : FIRST_DEX;
 
+/**
+ * Why a state with these positions is not that of the dex it was asked of, or null: an endpoint that does not know dexes answers
+ * with the first one's, a cache with any. Its positions and its money would count twice.
+ */
+export function strayState(dex: string, positions: readonly { coin: string }[]): string | null {
+  const stray = positions.find(({ coin }) => dexOfCoin(coin) !== dex);
+  return stray === undefined ? null : `the state of dex "${dex}" holds ${stray.coin}: it is that of another`;
+}
+
 /** The perp dexes that a ledger update names: money may be there before anything is traded. */
 export function dexesOfUpdate(update: unknown): string[] {
   const delta = isObject(update) && isObject(update.delta) ? update.delta : {};

@@ -7,6 +7,7 @@
  */
 
 import { isWhole, type ReadParts } from "../../protocol/decode.ts";
+import { INFO } from "../../protocol/infoRequests.ts";
 import {
   tellsTotals,
   type WireClearinghouseState,
@@ -17,10 +18,11 @@ import type { Clock } from "../../runtime/clock.ts";
 import { isZero } from "../../runtime/decimal.ts";
 import type { CashCheck } from "../cashCheck.ts";
 import { type AccountMode, accountMode } from "../dashboard.ts";
-import type { Dexes } from "../dexes.ts";
+import { type Dexes, strayState } from "../dexes.ts";
 import type { Address, Batch, PositionRow, StateRow } from "../events.ts";
 import type { HealthWatch, WatchedStates } from "../healthWatch.ts";
 import { balanceRows, positionRows } from "../normalize.ts";
+import { quarantineRows } from "../quarantine.ts";
 import type { SelfCheck } from "../selfCheck.ts";
 
 /** The venue pushes the mode every few seconds; where it does not, each reading that is later than this asks. */
@@ -109,10 +111,15 @@ export class StateBook {
 
   /** The rows of a state of one dex, fetched or pushed, whose time is believed. */
   takePerp(dex: string, state: ReadParts<WireStateParts>, receivedAtMs: number): Batch {
-    this.#goneSinceMs.delete(dex);
     const { account, check, cash, health } = this.#deps;
     const asOfMs = state.value.time ?? receivedAtMs;
     const positions = positionRows(account, dex, state, receivedAtMs);
+    const reason = strayState(dex, positions);
+    if (reason !== null) {
+      const unread = [{ kind: "row", raw: state.raw, reason }] as const;
+      return { quarantine: quarantineRows(unread, INFO.clearinghouseState.type, account, receivedAtMs) };
+    }
+    this.#goneSinceMs.delete(dex);
     if (positions.length > 0) this.noteUsed(dex);
     const told: StateRow = { account, kind: "perp", dex, coins: null, asOfMs, receivedAtMs };
     if (!isWhole(state.unread)) {

@@ -13,12 +13,13 @@ import { isObject, lostRows, type Unread } from "../../protocol/decode.ts";
 import { INFO } from "../../protocol/infoRequests.ts";
 import { abs, type Decimal, eq, isZero, normal, sign } from "../../runtime/decimal.ts";
 import { endPosition, isLinked } from "../chain.ts";
+import { strayState } from "../dexes.ts";
 import type { BalanceRow, FillRow, PositionRow } from "../events.ts";
 import { boundsOf } from "../freshness.ts";
 import { balanceRows, positionRows } from "../normalize.ts";
 import { add, type Finding } from "./certificate.ts";
 import { venuePresentMs } from "./present.ts";
-import { ask, type Run, SETTLED_MS, unlessUnreadable } from "./witness.ts";
+import { ask, noteUnread, type Run, SETTLED_MS, unlessUnreadable } from "./witness.ts";
 
 const LOOKS = 3;
 /** The time of a state may be this far from that of the fills it contains: no figure is published. */
@@ -178,7 +179,13 @@ async function readPerp(run: Run, dex: string): Promise<Listed<PositionRow> | nu
   const answer = await unlessUnreadable(asked);
   if (answer === null) return null;
   const timeMs = answer.result.value.time ?? answer.sentAtMs;
-  const rows = positionRows(account, dex, answer.result, timeMs).filter(({ szi }) => !isZero(szi));
+  const told = positionRows(account, dex, answer.result, timeMs);
+  const reason = strayState(dex, told);
+  if (reason !== null) {
+    noteUnread(run, INFO.clearinghouseState.type, [{ kind: "row", raw: answer.result.raw, reason }]);
+    return null;
+  }
+  const rows = told.filter(({ szi }) => !isZero(szi));
   return {
     timeMs,
     rows: new Map(rows.map((row) => [row.coin, row])),

@@ -13,6 +13,14 @@ describe("verify, of positions", () => {
     assert.deepEqual(await rig.findings(), ["extra hl_positions |TON"]);
   });
 
+  it("names a state that is that of another dex, and judges nothing by it", async () => {
+    const rig = await sound();
+    rig.venue.perps.xyz = rig.venue.perps[""]!;
+    const findings = await rig.findings();
+    assert.equal(findings.length, 1, findings.join());
+    assert.match(findings[0]!, /^unread hl_positions /);
+  });
+
   it("names it also where it was the only one, and a fill of before the newest stored state closed it", async () => {
     const rig = new Rig();
     const opened = wireFill("TON", "B", "0.1", "0.0");

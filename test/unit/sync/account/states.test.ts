@@ -57,6 +57,26 @@ describe("the state of a perp dex", () => {
     ]);
   });
 
+  it("is not taken from an answer that holds positions of another: they and its money would count twice", async () => {
+    for (const [dex, coin] of [
+      ["xyz", "BTC"],
+      ["xyz", "abc:BTC"],
+      ["", "xyz:BTC"],
+    ] as const) {
+      const { book, check, perp } = await states();
+      perp("", perpState("1000", [], NOW));
+      perp("xyz", perpState("0", [], NOW));
+      const {
+        positions,
+        states: rows,
+        quarantine,
+      } = perp(dex, perpState("700", [{ ...BTC, coin }], NOW + 1));
+      assert.deepEqual([positions, rows, book.positions()], [undefined, undefined, []]);
+      assert.match(quarantine![0]!.reason, /holds .*BTC: it is that of another/);
+      assert.deepEqual(check.ripe(NOW + 60_000), []);
+    }
+  });
+
   it("that was not read whole closes nothing, and what is reckoned goes on with the last that was", async () => {
     const { book, perp } = await states();
     perp("", perpState("1000", [BTC], NOW - 7));
