@@ -16,6 +16,8 @@ import { isSchemaName } from "./store/schema.ts";
 export interface FollowedAccount {
   address: string;
   alias: string | null;
+  /** Its sub-accounts and led vaults too. */
+  withSubs?: true;
 }
 
 interface Listen {
@@ -126,15 +128,26 @@ const streams = (value: string): string[] => {
   return names;
 };
 
+/** Behind an address: its sub-accounts and the vaults that it leads are meant too. */
+const WITH_SUBS = "+subs";
+
 const account = (value: string): FollowedAccount[] => {
-  const aliases = new Map<string, string | null>();
+  const accounts = new Map<string, FollowedAccount>();
   for (const entry of list(value)) {
     const [text = "", alias] = entry.split("=", 2);
-    if (!isAddress(text)) throw new Error("expected 0x and 40 hex digits, optionally =alias");
-    const address = text.toLowerCase();
-    aliases.set(address, alias || (aliases.get(address) ?? null));
+    const withSubs = text.endsWith(WITH_SUBS);
+    const named = withSubs ? text.slice(0, -WITH_SUBS.length) : text;
+    if (!isAddress(named))
+      throw new Error("expected 0x and 40 hex digits, optionally +subs, optionally =alias");
+    const address = named.toLowerCase();
+    const known = accounts.get(address);
+    accounts.set(address, {
+      address,
+      alias: alias || (known?.alias ?? null),
+      ...(withSubs || known?.withSubs ? { withSubs: true } : {}),
+    });
   }
-  return [...aliases].map(([address, alias]) => ({ address, alias }));
+  return [...accounts.values()];
 };
 
 const seconds = (value: string): number => Math.round(number(1, 86_400)(value) * 1000);
@@ -164,9 +177,9 @@ const listen = (value: string): Listen => {
 
 const ROWS = {
   account: {
-    flag: "--account <0x…[=alias]>",
+    flag: "--account <0x…[+subs][=alias]>",
     env: ["HLSYNC_ACCOUNTS", "ACCOUNT_ADDRESS"],
-    help: "account to follow; repeat for more",
+    help: "account to follow; repeat for more; +subs: its sub-accounts and led vaults too",
     parse: account,
     fallback: "",
     repeatable: true,

@@ -25,7 +25,8 @@ import { type DatabaseStore, openStore } from "../store/store.ts";
 import { makeTemporaryFolder, removeFolder } from "../store/temporary.ts";
 import type { Progress } from "../sync/account/account.ts";
 import { Engine, type EngineConfig, type EngineDeps } from "../sync/engine.ts";
-import type { OpenStream, VenueInfo } from "../sync/ports.ts";
+import type { OpenStream, Roster, VenueInfo } from "../sync/ports.ts";
+import { SubAccounts } from "../sync/subAccounts.ts";
 import type { Context } from "./command.ts";
 
 export interface OpenDatabase {
@@ -268,6 +269,12 @@ export interface Following {
 /** What was received is written before the engine lets go. */
 const ENGINE_NEEDS_MS = 1_500;
 
+/** The roster with the accounts that are followed by naming their master. */
+function withSubAccounts(roster: Roster, { options, clock, log }: Context, info: VenueInfo): Roster {
+  const masters = options.account.filter(({ withSubs }) => withSubs);
+  return masters.length === 0 ? roster : new SubAccounts(roster, masters, { info, clock, log });
+}
+
 /** Makes the engine over an open database; the caller starts it. */
 export function follow(
   context: Context,
@@ -291,7 +298,7 @@ export function follow(
     random: systemRandom,
     publish: (committed) => feed.publish(committed),
     onFatal: fail,
-    roster: openRoster(database),
+    roster: withSubAccounts(openRoster(database), context, venue.info),
     onAccounts: (accounts) => {
       aliases.clear();
       for (const { address, alias } of accounts) if (alias !== null) aliases.set(address, alias);

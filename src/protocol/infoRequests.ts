@@ -26,6 +26,7 @@ import {
   WireFundingUpdate,
   WireInterest,
   WireLedgerUpdate,
+  WireLedVault,
   WireMeta,
   WireMetaAndCtxs,
   WireMids,
@@ -41,6 +42,7 @@ import {
   WireSpotMetaAndCtxs,
   WireSpotState,
   type WireStateParts,
+  WireSubAccount,
   WireTwapHistoryItem,
   WireTwapSliceFill,
   WireUserFees,
@@ -283,6 +285,13 @@ export const INFO = {
     "userRateLimit",
     20,
     one(WireUserRateLimit),
+  ),
+  /** None is null. */
+  subAccounts: request<UserParams, ReadRows<z.infer<typeof WireSubAccount>>>("subAccounts", 20, (body) =>
+    rows(WireSubAccount)(body ?? []),
+  ),
+  leadingVaults: request<UserParams, ReadRows<z.infer<typeof WireLedVault>>>("leadingVaults", 20, (body) =>
+    rows(WireLedVault)(body ?? []),
   ),
   /** API wallets with a name; none is an empty list, or null. */
   extraAgents: request<UserParams, ReadRows<z.infer<typeof WireAgent>>>("extraAgents", 20, (body) =>

@@ -400,6 +400,9 @@ export const WireUserRateLimit = object({
   nRequestsSurplus: display(id),
 });
 
+export const WireSubAccount = object({ name: text, subAccountUser: address });
+export const WireLedVault = object({ name: text, address });
+
 /** An API wallet that has a name. */
 export const WireAgent = object({ name: text, address, validUntil: timeMs });
 

@@ -5,9 +5,11 @@ import { systemRandom } from "../../runtime/random.ts";
 import type { Account, Progress } from "../../sync/account/account.ts";
 import { committer } from "../../sync/commit.ts";
 import { Dexes } from "../../sync/dexes.ts";
-import { openAccount } from "../../sync/engine.ts";
+import { type FollowedAccount, openAccount } from "../../sync/engine.ts";
 import { Markets } from "../../sync/markets.ts";
+import type { VenueInfo } from "../../sync/ports.ts";
 import { Prices } from "../../sync/prices.ts";
+import { accountsUnder } from "../../sync/subAccounts.ts";
 import { Volatilities } from "../../sync/volatility.ts";
 import { type Command, type Context, EXIT, requireAccounts } from "../command.ts";
 import { progressLine } from "../progress.ts";
@@ -31,6 +33,18 @@ export const sync: Command = {
     });
   },
 };
+
+/** The accounts that are named, and those under them where that is asked for. */
+async function withSubAccounts({ options, signal }: Context, info: VenueInfo): Promise<FollowedAccount[]> {
+  const all = new Map<string, FollowedAccount>();
+  for (const master of options.account) {
+    if (!master.withSubs) continue;
+    for (const { address, alias } of await accountsUnder(info, master, { priority: "heal", signal }))
+      all.set(address, { address, alias });
+  }
+  for (const named of options.account) all.set(named.address, named);
+  return [...all.values()];
+}
 
 /** What moves no money may be missing: it is asked for again in an hour, or by the next pass. */
 async function learnMore({ log, signal }: Context, account: Account): Promise<void> {
@@ -69,7 +83,8 @@ export async function passes(context: Context, pass: (account: Account) => Promi
     };
     const commit = committer(deps, signal, COMMIT_ATTEMPTS);
     await deps.dexes.open(signal);
-    const accounts = config.accounts.map((followed) => openAccount(deps, config, followed, commit));
+    const followed = await withSubAccounts(context, info);
+    const accounts = followed.map((one) => openAccount(deps, config, one, commit));
     for (const account of accounts) {
       await account.open();
       // A single pass follows nothing, and may run beside whatever does.

@@ -91,6 +91,15 @@ describe("values of options", () => {
     ]);
   });
 
+  it("an account may be named with those under it", () => {
+    assert.deepEqual(withFlag("account", `${A}+subs=fund,${B},${A}`).account, [
+      { address: A, alias: "fund", withSubs: true },
+      { address: B, alias: null },
+    ]);
+    refuses("account", `${A}+sub`, /optionally \+subs/);
+    refuses("account", "+subs", /expected 0x/);
+  });
+
   it("an endpoint may be given with the path of a request", () => {
     for (const given of [
       "http://host",
