@@ -193,8 +193,8 @@ describe("the demo with its dashboard open", { skip: noBrowser, timeout: 120_000
       t.diagnostic(`from the command to a living page: ${((Date.now() - startedMs) / 1000).toFixed(1)} s`);
       // Of the three it trades the most.
       const chooser = page.locator("select.account");
-      await chooser.selectOption({ label: "maker" });
-      const account = await chooser.inputValue();
+      const account = (await chooser.locator("option", { hasText: "maker" }).getAttribute("value"))!;
+      await chooser.selectOption(account);
       const fills = async () =>
         Number(plain(await page.locator('[data-tile="day_fees"] .note').innerText()).split(" ")[0]);
       // Also while the history is still being read, which uses up the venue's budget.

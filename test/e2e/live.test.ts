@@ -275,17 +275,20 @@ describe("the demo", { timeout: 90_000 }, () => {
     const named = await hlsync(["verify", "--account", "0x1"], here);
     assert.equal(named.code, 2);
     assert.doesNotMatch(named.stderr, /demo/);
-    const verify = await hlsync(["verify"], here);
-    assert.equal(verify.code, 0, verify.stdout + verify.stderr);
     const stored = ["--database", ".hlsync/demo"];
     const told = async () => (await hlsync(["webhooks", "deliveries", ...stored], here)).stdout;
     while (!/delivered +alert\.resolved/.test(await told()));
+    const complete = async () =>
+      (await hlsync(["status"], here)).stdout.match(/complete since the beginning, 0 gaps/g)?.length;
+    while ((await complete()) !== 3);
+    const verify = await hlsync(["verify"], here);
+    assert.equal(verify.code, 0, verify.stdout + verify.stderr);
     assert.equal((await demo.stop("SIGINT")).code, 0);
     assert.doesNotMatch(demo.stdout(), / (bought|sold) |history:/);
     assert.doesNotMatch(demo.stdout() + demo.stderr(), new RegExp(USER));
     const exported = await hlsync(["export", "--table", "fills"], here);
     assert.equal(exported.code, 0, exported.stderr);
-    assert.ok(exported.stdout.split("\n").length > 2_000);
+    assert.ok(exported.stdout.split("\n").length > 800);
     folder.remove();
   });
 });

@@ -18,6 +18,9 @@ const ALERT_COIN = "ETH";
 /** The simulated venue allows ten times the requests of the real one: three months are read in seconds. */
 const WEIGHT = 12_000;
 
+/** So near to the present begins the venue: a slow machine is not waited for. */
+const NEAR_MS = 300;
+
 /** What there is to see, and how it ends. The page's address stands above it. */
 function banner(databaseUrl: string, { database, verbose }: Options): string[] {
   const found =
@@ -36,7 +39,7 @@ function banner(databaseUrl: string, { database, verbose }: Options): string[] {
 /** Makes the past piece by piece, and what passed meanwhile. */
 async function liveToNow(past: DemoPast, { clock, signal }: Context): Promise<void> {
   while (past.live()) await clock.sleep(0, signal);
-  await liveThrough(past.venue, clock, signal);
+  await liveThrough(past.venue, clock, signal, NEAR_MS);
 }
 
 export const demo: Command = {

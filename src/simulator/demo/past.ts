@@ -39,7 +39,7 @@ const TREND: Style = {
   ...{ coins: ["BTC", "ETH"], usd: 11_000, skill: 0.56 },
   ...{ holdHours: [30, 150], pauseHours: 20, stop: 0.05, target: 0.15 },
 };
-const MAKER_INVENTORY_USD = 5_000;
+const MAKER_INVENTORY_USD = 8_000;
 const VAULT_DAY = 33;
 
 interface CastMember {
@@ -68,9 +68,9 @@ export function planPast(seed: number, untilMs: number, name: string): DemoPast 
   const venue = createVenue({
     ...{ seed, startMs: fromMs },
     paces: [
-      { untilMs: untilMs - 14 * DAY_MS, stepMs: 2 * HOUR_MS, levels: 2, takes: 2, slower: 3000 },
-      { untilMs: untilMs - DAY_MS, stepMs: 30 * MINUTE_MS, levels: 2, takes: 1, slower: 3000 },
-      { untilMs: fineMs, stepMs: 5 * MINUTE_MS, levels: 3, takes: 1, slower: 400 },
+      { untilMs: untilMs - 14 * DAY_MS, stepMs: 2 * HOUR_MS, levels: 2, takes: 2, slower: 8000 },
+      { untilMs: untilMs - DAY_MS, stepMs: 30 * MINUTE_MS, levels: 2, takes: 1, slower: 8000 },
+      { untilMs: fineMs, stepMs: 5 * MINUTE_MS, levels: 3, takes: 1, slower: 1500 },
     ],
     traders: { coins: [...Object.keys(MOVEMENTS), HYPE_SPOT], priceAt, halfSpread: 80 },
   });
@@ -164,7 +164,7 @@ class Past {
       const near = priceAt(HYPE_SPOT, venue.nowMs)!;
       trader.take(HYPE_SPOT, true, sizeOf(HYPE_SPOT, MAKER_INVENTORY_USD / near), near);
       venue.addActiveAccount({
-        ...{ user, coins, fillsPerSecond: 0.7, quietOrdersPerSecond: 0.15, twapsPerHour: 6 },
+        ...{ user, coins, fillsPerSecond: 0.7, quietOrdersPerSecond: 0.15, twapsPerHour: 12 },
         ...{
           orderUsd: 1_500,
           inventoryUsd: MAKER_INVENTORY_USD,

@@ -109,12 +109,16 @@ function equip(world: World, account: Account, ladders: Ladder[], options: Activ
 /** Enough of the base token to sell some first. */
 const startingTokens = (market: Market, usd: number): Fixed => lots(market, usd / toFloat(market.oraclePx));
 
-/** Exponential waiting times; none for a rate of zero. */
+/** Exponential waiting times; none for a rate of zero. They have no memory: each stretch of the past draws its own. */
 function repeat(bot: Bot, fromMs: number, perSecond: number, run: () => void): void {
   if (perSecond <= 0) return;
-  const slower = paceAt(bot.world.paces, fromMs)?.slower ?? 1;
-  const waitMs = (-Math.log(Math.max(bot.random.next(), 1e-12)) * 1000 * slower) / perSecond;
-  const dueMs = fromMs + waitMs;
+  const pace = paceAt(bot.world.paces, fromMs);
+  const meanMs = (1000 * (pace?.slower ?? 1)) / perSecond;
+  const dueMs = fromMs - Math.log(Math.max(bot.random.next(), 1e-12)) * meanMs;
+  if (pace !== null && dueMs > pace.untilMs) {
+    repeat(bot, pace.untilMs, perSecond, run);
+    return;
+  }
   bot.world.schedule.at(dueMs, () => {
     run();
     repeat(bot, dueMs, perSecond, run);

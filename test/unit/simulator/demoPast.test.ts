@@ -91,6 +91,12 @@ describe("the past of the demo", () => {
     assert.equal(ask("userRole", member("vault")).role, "vault");
   });
 
+  it("goes on trading at the pace of the present", () => {
+    const before = truthOf("maker").fills.length;
+    past.venue.advance(past.venue.nowMs + 20_000);
+    assert.ok(truthOf("maker").fills.length > before + 4);
+  });
+
   it("has candles that agree with its fills", () => {
     const req = { coin: "BTC", interval: "1d", startTime: UNTIL_MS - 90 * DAY_MS, endTime: UNTIL_MS };
     const candles = past.venue.info({ type: "candleSnapshot", req }).body as JsonObject[];
