@@ -7,11 +7,11 @@ import { gather, noteProgress, type ProgressBook, readToday } from "../../output
 import { keysOf, press, SHOWN_FIRST } from "../../outputs/terminal/keys.ts";
 import { createLineWriter } from "../../outputs/terminal/lineWriter.ts";
 import {
+  addToTape,
   append,
   NOTES_MAX,
   type Note,
   type Screen,
-  TAPE_MAX,
   type Today,
 } from "../../outputs/terminal/model.ts";
 import { render } from "../../outputs/terminal/screen.ts";
@@ -165,7 +165,7 @@ class LiveScreen {
       database: options.db ? opened.database.describe() : "no database",
     };
     made.feed.subscribe(({ applied }) => {
-      append(this.#tape, applied.events, TAPE_MAX);
+      addToTape(this.#tape, applied.events);
       this.#terminal.refresh();
     });
   }

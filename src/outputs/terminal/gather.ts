@@ -111,7 +111,25 @@ interface TodayRow extends Record<string, unknown> {
   fills: number;
 }
 
-/** The money of the UTC day, and the drawdown of the last 30 days. Rejects with `StoreError`. */
+/** Points of the line of equity, and the time it spans. */
+const EQUITY_POINTS = 48;
+const EQUITY_MS = DAY_MS;
+
+/** The last known equity of each part of the day, oldest first. Rejects with `StoreError`. */
+async function readEquity(db: Queryable, account: Address, nowMs: number): Promise<(string | null)[]> {
+  const stepMs = EQUITY_MS / EQUITY_POINTS;
+  const rows = await db.query<{ point: number; equity: string | null }>(
+    `select distinct on (point) (($2::bigint - as_of_ms) / $3::bigint)::int as point,
+       trim_scale(account_value)::text as equity
+     from public.hl_dashboard where account_address = $1 and as_of_ms > $2::bigint - $4::bigint and as_of_ms <= $2
+     order by point, as_of_ms desc`,
+    [account, nowMs, stepMs, EQUITY_MS],
+  );
+  const known = new Map(rows.map(({ point, equity }) => [point, equity]));
+  return Array.from({ length: EQUITY_POINTS }, (_, at) => known.get(EQUITY_POINTS - 1 - at) ?? null);
+}
+
+/** The money of the UTC day, the drawdown of the last 30 days and the equity of one. Rejects with `StoreError`. */
 export async function readToday(
   db: Queryable,
   account: Address,
@@ -132,5 +150,6 @@ export async function readToday(
     [account, nowMs - (nowMs % DAY_MS)],
   );
   const { closed, fees, funding, net, fills } = row!;
-  return { closedPnl: closed, fees, funding, net, fills, drawdownPct };
+  const equity = await readEquity(db, account, nowMs);
+  return { closedPnl: closed, fees, funding, net, fills, drawdownPct, equity };
 }

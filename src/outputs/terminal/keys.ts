@@ -2,7 +2,10 @@
 import { type Screen, VIEWS } from "./model.ts";
 
 /** What is shown, and what the keys change. */
-export type Shown = Pick<Screen, "view" | "filter" | "typing" | "paused" | "help" | "scroll" | "selected">;
+export type Shown = Pick<
+  Screen,
+  "view" | "filter" | "typing" | "paused" | "help" | "scroll" | "detail" | "sort" | "selected"
+>;
 
 export const SHOWN_FIRST: Shown = {
   view: "overview",
@@ -11,9 +14,13 @@ export const SHOWN_FIRST: Shown = {
   paused: false,
   help: false,
   scroll: 0,
+  detail: false,
+  sort: 0,
   selected: 0,
 };
 
+/** Another list begins at its first row. */
+const TOP = { scroll: 0, detail: false } as const;
 /** Longest filter. */
 const FILTER_MAX = 20;
 
@@ -58,13 +65,13 @@ export function press(shown: Shown, key: string, accounts: number): Shown | "qui
   }
   const step = (by: number): Shown => {
     const at = (VIEWS.indexOf(shown.view) + by + VIEWS.length) % VIEWS.length;
-    return { ...shown, view: VIEWS[at]!, scroll: 0, help: false };
+    return { ...shown, view: VIEWS[at]!, ...TOP, help: false };
   };
   const turn = (by: number): Shown =>
-    accounts === 0 ? shown : { ...shown, selected: (shown.selected + by + accounts) % accounts, scroll: 0 };
+    accounts === 0 ? shown : { ...shown, selected: (shown.selected + by + accounts) % accounts, ...TOP };
   const scroll = (by: number): Shown => ({ ...shown, scroll: Math.max(0, shown.scroll + by) });
   const numbered = VIEWS[Number(key) - 1];
-  if (numbered) return { ...shown, view: numbered, scroll: 0, help: false };
+  if (numbered) return { ...shown, view: numbered, ...TOP, help: false };
   switch (key) {
     case "q":
       return "quit";
@@ -72,6 +79,10 @@ export function press(shown: Shown, key: string, accounts: number): Shown | "qui
       return { ...shown, help: !shown.help };
     case "/":
       return { ...shown, typing: true, help: false };
+    case "s":
+      return { ...shown, sort: shown.sort + 1, ...TOP };
+    case "enter":
+      return { ...shown, detail: !shown.detail };
     case "p":
       return { ...shown, paused: !shown.paused };
     case "tab":
@@ -91,7 +102,7 @@ export function press(shown: Shown, key: string, accounts: number): Shown | "qui
     case "page-down":
       return scroll(10);
     case "escape":
-      return { ...shown, help: false, filter: "" };
+      return shown.detail ? { ...shown, detail: false } : { ...shown, help: false, filter: "" };
     default:
       return shown;
   }

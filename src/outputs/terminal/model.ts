@@ -49,6 +49,8 @@ export interface Today {
   net: string;
   fills: number;
   drawdownPct: string | null;
+  /** Equity of the last day, oldest first; null where it is not known. */
+  equity: readonly (string | null)[];
 }
 
 export interface AccountModel {
@@ -98,7 +100,12 @@ export interface Screen {
   typing: boolean;
   paused: boolean;
   help: boolean;
+  /** The row of a list that is looked at. */
   scroll: number;
+  /** All there is to say of that row. */
+  detail: boolean;
+  /** How lists are sorted: which of the orders that a view has. */
+  sort: number;
   /** Newest last. */
   tape: ChangeEvent[];
   notes: Note[];
@@ -148,6 +155,13 @@ export const worst = (lines: readonly Pick<StreamLine, "word">[]): Word =>
 export function append<T>(list: T[], items: readonly T[], limit: number): void {
   list.push(...items.slice(-limit));
   if (list.length > limit) list.splice(0, list.length - limit);
+}
+
+/** The tape goes by when things happened: history that is read late does not stand before what is new. */
+export function addToTape(tape: ChangeEvent[], events: readonly ChangeEvent[]): void {
+  tape.push(...events);
+  tape.sort((a, b) => a.timeMs - b.timeMs);
+  if (tape.length > TAPE_MAX) tape.splice(0, tape.length - TAPE_MAX);
 }
 
 const OPEN = new Set(["open", "partially_filled", "triggered"]);

@@ -3,6 +3,7 @@
  * cell on; what does not fit is left out by importance, columns before rows; a word stands beside every color.
  */
 import { type Decimal, gt, isZero, mul, round, sign } from "../../runtime/decimal.ts";
+import { stringify } from "../../runtime/jsonText.ts";
 import { printable } from "../../runtime/safeText.ts";
 import type { ChangeEvent, OrderEventRow, PositionRow } from "../../sync/events.ts";
 import { clockTime } from "../../sync/health.ts";
@@ -165,17 +166,19 @@ function completeRow(account: AccountModel, { nowMs, notes, database }: Screen):
 
 function bodyRows(screen: Screen, account: AccountModel, columns: number, room: number): Row[] {
   // Equity and health stay; the figures of the day need room.
-  const summary = summaryRows(screen, account, columns).slice(0, room < 8 ? 2 : 3);
+  const summary = summaryRows(screen, account, columns).slice(0, room < 8 ? 2 : room < 20 ? 3 : 4);
   if (screen.view !== "overview") {
     // A short terminal keeps only the line of equity above the list.
     const kept = room < 12 ? summary.slice(0, 1) : summary;
     const section = sectionOf(screen.view, screen, account, columns);
-    const space = room - kept.length - 2;
-    const from = Math.max(0, Math.min(screen.scroll, section.rows.length - Math.max(1, space)));
-    return [
-      ...kept,
-      ...sectionRows({ ...section, rows: section.rows.slice(from) }, columns, Math.max(1, space)),
-    ];
+    const space = Math.max(1, room - kept.length - 2);
+    const at = Math.max(0, Math.min(screen.scroll, section.rows.length - 1));
+    const details = section.details?.(at);
+    if (screen.detail && details !== undefined)
+      return [...kept, ...sectionRows({ ...section, ...detailOf(section, details) }, columns, space)];
+    const from = Math.max(0, Math.min(at, section.rows.length - space));
+    const rows = section.details === undefined ? section.rows : pointedAt(section.rows, at);
+    return [...kept, ...sectionRows({ ...section, rows: rows.slice(from) }, columns, space)];
   }
   return [...summary, ...overview(screen, account, columns, room - summary.length)];
 }
@@ -186,7 +189,39 @@ interface Section {
   rows: Row[];
   /** Said when there are no rows. */
   empty: string;
+  /** All there is to say of one row; absent where the row says it. */
+  details?(row: number): object | undefined;
 }
+
+/** The row that is looked at stands out by its first cell. */
+const pointedAt = (rows: readonly Row[], at: number): Row[] =>
+  rows.map((row, index) =>
+    index === at && row[0] !== undefined ? [span(row[0].text, "reverse"), ...row.slice(1)] : row,
+  );
+
+/** What the venue sent stands last: it says the same again, and more. */
+function detailOf({ title }: Section, details: object): Partial<Section> {
+  const told = Object.entries(details).filter(([, value]) => value !== null && value !== undefined);
+  const isLong = (value: unknown) => typeof value === "object";
+  const ordered = [
+    ...told.filter(([, value]) => !isLong(value)),
+    ...told.filter(([, value]) => isLong(value)),
+  ];
+  return {
+    ...{ title: `${title}: one row, esc goes back`, head: null },
+    rows: ordered.map(([name, value]) => [
+      span(`  ${fit(name, 24)} `, "dim"),
+      span(printable(shownValue(name, value))),
+    ]),
+  };
+}
+
+const shownValue = (name: string, value: unknown): string =>
+  /Ms$/.test(name) && typeof value === "number"
+    ? `${new Date(value).toISOString().replace("T", " ").slice(0, 23)} UTC`
+    : typeof value === "object"
+      ? (stringify(value) ?? "")
+      : String(value);
 
 function overview(screen: Screen, account: AccountModel, columns: number, room: number): Row[] {
   const of = (view: View, cells: number) => sectionOf(view, screen, account, cells);
@@ -324,7 +359,29 @@ function summaryRows(screen: Screen, account: AccountModel, columns: number): Ro
       ? []
       : [span(`  drawdown 30 d ${round(today.drawdownPct, 1)} %`, "dim")]),
   ];
-  return [first, second, third];
+  const line = equityRow(today.equity, columns);
+  return line === null ? [first, second, third] : [first, second, third, line];
+}
+
+const BARS = "▁▂▃▄▅▆▇█";
+
+/** `24 h ▂▃▅▇  +1.2 %`; null until there are two points. */
+function equityRow(points: readonly (Decimal | null)[], columns: number): Row | null {
+  const known = points.filter((point) => point !== null).map(Number);
+  const [first, last] = [known[0], known.at(-1)];
+  if (known.length < 2 || first === undefined || last === undefined || columns < 60) return null;
+  const [least, most] = [Math.min(...known), Math.max(...known)];
+  const bars = points.map((point) =>
+    point === null
+      ? " "
+      : BARS[Math.round(((Number(point) - least) / (most - least || 1)) * (BARS.length - 1))],
+  );
+  const pct = first > 0 ? ((last - first) / first) * 100 : 0;
+  return [
+    span("equity 24 h ", "dim"),
+    span(bars.join("").trimStart(), last < first ? "red" : "green"),
+    span(`  ${money(String(least))} to ${money(String(most))}, ${signed(pct.toFixed(2))} %`, "dim"),
+  ];
 }
 
 // --- tables ---------------------------------------------------------------------------------------------------------
@@ -454,29 +511,60 @@ const ORDER_COLUMNS: readonly Column<OrderEventRow>[] = [
   { title: "placed", cells: 8, from: 66, text: ({ placedAtMs }) => clockTime(placedAtMs) },
 ];
 
+interface Sort<T> {
+  by: string;
+  compare(a: T, b: T): number;
+}
+
+const number = (value: Decimal | null): number => (value === null ? Number.POSITIVE_INFINITY : Number(value));
+
+const POSITION_SORTS: readonly Sort<PositionRow>[] = [
+  { by: "value", compare: (a, b) => Number(b.positionValue) - Number(a.positionValue) },
+  { by: "uPnL", compare: (a, b) => Number(b.unrealizedPnl) - Number(a.unrealizedPnl) },
+  {
+    by: "distance to liquidation",
+    compare: (a, b) => number(a.liquidationDistancePct) - number(b.liquidationDistancePct),
+  },
+  { by: "coin", compare: (a, b) => (a.coin < b.coin ? -1 : 1) },
+];
+const ORDER_SORTS: readonly Sort<OrderEventRow>[] = [
+  { by: "newest", compare: (a, b) => b.placedAtMs - a.placedAtMs },
+  {
+    by: "coin and price",
+    compare: (a, b) =>
+      a.coin === b.coin ? number(b.limitPrice) - number(a.limitPrice) : a.coin < b.coin ? -1 : 1,
+  },
+];
+
+const sortOf = <T>(sorts: readonly Sort<T>[], chosen: number): Sort<T> => sorts[chosen % sorts.length]!;
+
 function sectionOf(view: View, screen: Screen, account: AccountModel, columns: number): Section {
   const needle = screen.filter.toLowerCase();
+  const without = (text: string) =>
+    needle === "" ? text : `nothing that contains ${screen.filter}: esc clears the filter`;
   const matches = (text: unknown) => needle === "" || printable(text).toLowerCase().includes(needle);
   switch (view) {
     case "overview":
     case "positions": {
-      const rows = account.positions
-        .filter(({ coin }) => matches(coin))
-        .sort((a, b) => Number(b.positionValue) - Number(a.positionValue));
+      const sorted = sortOf(POSITION_SORTS, screen.sort);
+      const rows = account.positions.filter(({ coin }) => matches(coin)).sort(sorted.compare);
       return {
-        title: `positions ${rows.length}`,
+        title: `positions ${rows.length} by ${sorted.by}`,
         ...table(POSITION_COLUMNS, rows, columns),
-        empty: "no open position",
+        empty: without("no open position"),
+        details: (row) => rows[row],
       };
     }
     case "orders": {
+      const sorted = sortOf(ORDER_SORTS, screen.sort);
       const rows = openNow(account.openOrders, screen.tape, account.address, screen.nowMs)
         .filter(({ coin }) => matches(coin))
-        .sort((a, b) => b.placedAtMs - a.placedAtMs);
+        .sort(sorted.compare);
       return {
-        title: `open orders ${rows.length}`,
+        title: `open orders ${rows.length} by ${sorted.by}`,
         ...table(ORDER_COLUMNS, rows, columns),
-        empty: "no open order",
+        empty: without("no open order"),
+        details: (row) => rows[row],
       };
     }
     case "tape": {
@@ -488,7 +576,8 @@ function sectionOf(view: View, screen: Screen, account: AccountModel, columns: n
         title: "tape",
         head: null,
         rows: rows.map((event) => tapeRow(event, columns)),
-        empty: "nothing happened yet",
+        empty: without("nothing happened yet: fills, orders and funding appear here once they are committed"),
+        details: (row) => rows[row] && { ...rows[row], ...rows[row].data, data: null },
       };
     }
     case "streams":
@@ -496,7 +585,10 @@ function sectionOf(view: View, screen: Screen, account: AccountModel, columns: n
         title: "streams",
         head: null,
         rows: [...streamTable(account.streams), ...account.histories.map(historyRow)],
-        empty: "no stream yet",
+        empty:
+          account.role === "standby"
+            ? "no stream: another process follows this account, and its database has everything"
+            : "no stream yet: the log (6) says what it waits for",
       };
     case "log": {
       const rows = screen.notes.toReversed();
@@ -643,7 +735,8 @@ const KEYS: readonly (readonly [key: string, what: string])[] = [
   ["tab, shift-tab", "next and previous view"],
   ["1 … 6", "overview, positions, orders, tape, streams, log"],
   ["← →", "account before and after"],
-  ["↑ ↓", "scroll"],
+  ["↑ ↓, enter", "choose a row of a list; all there is to say of it"],
+  ["s", "sort positions and orders by something else"],
   ["/", "show only coins that contain …; esc clears"],
   ["p", "pause what is shown (following goes on)"],
   ["?", "this page"],

@@ -5,10 +5,12 @@ import { cut, fit, line, span, width } from "../../../src/outputs/terminal/cells
 import { keysOf, press, SHOWN_FIRST, type Shown } from "../../../src/outputs/terminal/keys.ts";
 import {
   type AccountModel,
+  addToTape,
   append,
   openNow,
   type Screen,
   streamLine,
+  TAPE_MAX,
   VIEWS,
   worst,
 } from "../../../src/outputs/terminal/model.ts";
@@ -83,7 +85,15 @@ const account = (change: Partial<AccountModel> = {}): AccountModel => ({
       horizonMs: null,
     },
   ],
-  today: { closedPnl: "10", fees: "0.5", funding: "-1", net: "8.5", fills: 4, drawdownPct: "2.5" },
+  today: {
+    closedPnl: "10",
+    fees: "0.5",
+    funding: "-1",
+    net: "8.5",
+    fills: 4,
+    drawdownPct: "2.5",
+    equity: [null, "100", "110", null, "105"],
+  },
   ...change,
 });
 
@@ -182,6 +192,74 @@ test("a tiny profit on the tape is not nothing", () => {
     color: false,
   });
   assert.match(text.join("\n"), /closed PnL -0\.0003/);
+});
+
+test("equity is a line with its range and its change, where there is room and more than one point", () => {
+  const wide = { columns: 100, rows: 40, color: false };
+  const text = render(screen(), wide).join("\n");
+  assert.match(text, /equity 24 h ▁█ ▅ {2}100\.00 to 110\.00, \+5\.00 %/);
+  const without = (equity: readonly (string | null)[], rows = 40) =>
+    render(screen({ accounts: [account({ today: { ...account().today!, equity } })] }), {
+      ...wide,
+      rows,
+    }).join("\n");
+  assert.doesNotMatch(without([]), /24 h/);
+  assert.doesNotMatch(without([null, "5"]), /24 h/);
+  assert.match(without(["5", "5"]), /24 h ▁▁ {2}5\.00 to 5\.00, 0\.00 %/);
+  assert.doesNotMatch(without(["5", "6"], 14), /24 h/);
+});
+
+test("the tape goes by when things happened, and a backfill does not push out what is new", () => {
+  const tape: ChangeEvent[] = [];
+  addToTape(tape, [fill({ id: "new", timeMs: T })]);
+  addToTape(
+    tape,
+    Array.from({ length: 2 * TAPE_MAX }, (_, n) => fill({ id: `old ${n}`, timeMs: T - 9_000 + n })),
+  );
+  assert.equal(tape.length, TAPE_MAX);
+  assert.equal(tape.at(-1)!.id, "new");
+  assert.ok(tape.every(({ timeMs }, at) => at === 0 || tape[at - 1]!.timeMs <= timeMs));
+});
+
+test("lists are sorted by what s chooses, and enter says all of the row that the arrows chose", () => {
+  const positions = [
+    positionOf({ coin: "BTC", positionValue: "9000", unrealizedPnl: "-5", liquidationDistancePct: "3" }),
+    positionOf({ coin: "ETH", positionValue: "100", unrealizedPnl: "7", liquidationDistancePct: null }),
+  ];
+  const shown = (keys: string[]) => {
+    let state: Shown = { ...SHOWN_FIRST, view: "positions" };
+    for (const key of keys) state = press(state, key, 1) as Shown;
+    return render(screen({ ...state, accounts: [account({ positions })] }), {
+      ...{ columns: 100, rows: 40, color: false },
+    }).join("\n");
+  };
+  assert.match(shown([]), /positions 2 by value[\s\S]+BTC[\s\S]+ETH/);
+  assert.match(shown(["s"]), /by uPnL[\s\S]+ETH[\s\S]+BTC/);
+  assert.match(shown(["s", "s"]), /by distance to liquidation[\s\S]+BTC[\s\S]+ETH/);
+  assert.match(shown(["s", "s", "s", "s"]), /by value/);
+  const detail = shown(["down", "enter"]);
+  assert.match(detail, /one row, esc goes back/);
+  assert.match(detail, /coin +ETH/);
+  assert.match(detail, /asOfMs +\d{4}-\d\d-\d\d/);
+  assert.match(shown(["down", "down", "down", "enter"]), /coin +ETH/);
+  assert.match(shown(["enter", "escape"]), /positions 2 by value/);
+});
+
+test("an empty list says what to do", () => {
+  const empty = (change: Partial<Screen>, more: Partial<AccountModel> = {}) =>
+    render(
+      screen({
+        tape: [],
+        accounts: [account({ positions: [], streams: [], histories: [], ...more })],
+        ...change,
+      }),
+      {
+        ...{ columns: 120, rows: 40, color: false },
+      },
+    ).join("\n");
+  assert.match(empty({ view: "positions", filter: "zz" }), /nothing that contains zz: esc clears the filter/);
+  assert.match(empty({ view: "tape" }), /appear here once they are committed/);
+  assert.match(empty({ view: "streams" }, { role: "standby" }), /another process follows this account/);
 });
 
 test("old figures say as of when, and an unknown health says so in a word", () => {
