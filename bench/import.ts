@@ -8,7 +8,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openNodeFile } from "../src/cli/nodeFolder.ts";
+import { findNodeFiles } from "../src/cli/nodeFolder.ts";
 import { seededRandom } from "../src/runtime/random.ts";
 import { Addresses } from "../src/sync/nodeFiles/addresses.ts";
 import { importFile } from "../src/sync/nodeFiles/importFile.ts";
@@ -99,7 +99,7 @@ try {
     const archive = packed(content, ...options);
     writeFileSync(path, archive);
     const megabytes = content.length / 1e6;
-    const opened = await openNodeFile({ path, size: archive.length, kind: "fill", hour: null });
+    const opened = await (await findNodeFiles(path)).files[0]!.open();
     const decode = async () => {
       for await (const _ of opened.content());
     };

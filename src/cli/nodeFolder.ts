@@ -12,13 +12,22 @@ import type { Interval } from "../sync/coverage.ts";
 import { lz4Content } from "../sync/nodeFiles/lz4Frames.ts";
 import type { EventKind } from "../sync/nodeFiles/rows.ts";
 
+interface OpenedFile {
+  /** What it is, wherever it lies. */
+  digest: string;
+  content(): AsyncIterable<Buffer>;
+}
+
 export interface NodeFile {
+  /** A path, or the URL of an object. */
   path: string;
   size: number;
   /** What the path says; null where it says nothing. */
   kind: EventKind | null;
   /** The hour it is of, by its path. */
   hour: Interval | null;
+  /** Looks what it is; reads nothing but its ends. */
+  open(): Promise<OpenedFile>;
 }
 
 const HOUR_MS = 3_600_000;
@@ -34,7 +43,7 @@ const KINDS: readonly [RegExp, EventKind][] = [
 const ORDER: readonly (EventKind | null)[] = ["fill", "order", "twap", "misc", null];
 
 /** What a path says of a file; null for one that is not of a node. */
-function namedFile(path: string): Pick<NodeFile, "kind" | "hour"> | null {
+export function namedFile(path: string): Pick<NodeFile, "kind" | "hour"> | null {
   const kind = KINDS.find(([words]) => words.test(path))?.[1] ?? null;
   const [, day, hour] = /(?:^|[/\\])(\d{8})[/\\](\d{1,2})(?:\.lz4)?$/.exec(path) ?? [];
   if (day === undefined) return kind === null ? null : { kind, hour: null };
@@ -48,10 +57,7 @@ function namedFile(path: string): Pick<NodeFile, "kind" | "hour"> | null {
 export async function findNodeFiles(path: string): Promise<{ files: NodeFile[]; others: number }> {
   const at = await look(path);
   if (!at.isDirectory())
-    return {
-      files: [{ path, size: at.size, ...(namedFile(path) ?? { kind: null, hour: null }) }],
-      others: 0,
-    };
+    return { files: [fileAt(path, at.size, namedFile(path) ?? { kind: null, hour: null })], others: 0 };
   const files: NodeFile[] = [];
   let others = 0;
   for (const entry of await readdir(path, { recursive: true, withFileTypes: true })) {
@@ -59,12 +65,17 @@ export async function findNodeFiles(path: string): Promise<{ files: NodeFile[]; 
     const inside = join(entry.parentPath, entry.name);
     const named = namedFile(inside);
     if (named === null || named.kind === "trade") others += 1;
-    else files.push({ path: inside, size: (await look(inside)).size, ...named });
+    else files.push(fileAt(inside, (await look(inside)).size, named));
   }
   return { files: files.sort(byKindAndTime), others };
 }
 
-const byKindAndTime = (a: NodeFile, b: NodeFile): number =>
+const fileAt = (path: string, size: number, named: Pick<NodeFile, "kind" | "hour">): NodeFile => ({
+  ...{ path, size, ...named },
+  open: () => openNodeFile(path, size),
+});
+
+export const byKindAndTime = (a: NodeFile, b: NodeFile): number =>
   ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind) ||
   (a.hour?.fromMs ?? 0) - (b.hour?.fromMs ?? 0) ||
   (a.path < b.path ? -1 : 1);
@@ -82,11 +93,7 @@ const TOLD_BY_BYTES = 65_536;
 const LZ4_MAGIC = Buffer.from("04224d18", "hex");
 const READ_BYTES = 1024 * 1024;
 
-/** What it is, and what it holds. */
-export async function openNodeFile({
-  path,
-  size,
-}: NodeFile): Promise<{ digest: string; content(): AsyncIterable<Buffer> }> {
+async function openNodeFile(path: string, size: number): Promise<OpenedFile> {
   const handle = await open(path).catch((cause: Error) => {
     throw new ConfigError(`cannot read ${path}: ${cause.message}`, { cause });
   });

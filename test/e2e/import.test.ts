@@ -1,6 +1,8 @@
 /** History that the API no longer serves, from a node's files: complete, proven, and confirmed by `verify`. */
 import assert from "node:assert/strict";
 import { copyFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { importCommand } from "../../src/cli/commands/import.ts";
@@ -77,6 +79,9 @@ function stateOf(szi: string, time: number) {
   };
 }
 
+const ofLines = (lines: readonly string[], type: string) =>
+  lines.map((line) => JSON.parse(line)).filter((line) => line.type === type);
+
 describe("history from a node's files", { timeout: 300_000 }, () => {
   const folder = temporaryFolder();
   const { fills, slices, all, position } = history();
@@ -112,8 +117,6 @@ describe("history from a node's files", { timeout: 300_000 }, () => {
         [USER],
       )
     )[0]!.n;
-  const ofType = (lines: string[], type: string) =>
-    lines.map((line) => JSON.parse(line)).filter((line) => line.type === type);
 
   it("is out of the API's reach at first", async () => {
     const { code, error } = await runInProcess(sync, { ...venue(), database: target.url, once: "true" });
@@ -130,7 +133,7 @@ describe("history from a node's files", { timeout: 300_000 }, () => {
     rmSync(join(inside("data"), missing[0]));
     const { code, lines, error } = await importing(inside("data"));
     assert.equal(code, 0, error);
-    const [{ open, proven }] = ofType(lines, "import.account");
+    const [{ open, proven }] = ofLines(lines, "import.account");
     assert.equal(proven.length, 2);
     const hourMs = FROM_MS + 20 * HOUR_MS;
     const named = open.filter(({ reason }: { reason: string }) =>
@@ -152,7 +155,7 @@ describe("history from a node's files", { timeout: 300_000 }, () => {
   }, async () => {
     const { code, lines, error } = await importing(inside("data"));
     assert.equal(code, 0, error);
-    const [summary] = ofType(lines, "import");
+    const [summary] = ofLines(lines, "import");
     assert.deepEqual([summary.read, summary.files], [1, files.size]);
     assert.equal(await stored(), FILLS);
     const {
@@ -178,7 +181,7 @@ describe("history from a node's files", { timeout: 300_000 }, () => {
     copyFileSync(join(inside("data"), `${[...files.keys()][1]}.lz4`), copied);
     for (const path of [inside("data"), copied]) {
       const { code, lines } = await importing(path);
-      assert.deepEqual([code, ofType(lines, "import")[0].read], [0, 0]);
+      assert.deepEqual([code, ofLines(lines, "import")[0].read], [0, 0]);
     }
     assert.deepEqual(
       await target.database.query(
@@ -188,7 +191,7 @@ describe("history from a node's files", { timeout: 300_000 }, () => {
     );
     // Another account is another reading.
     const { lines } = await importing(copied, { account: `${USER},${OTHER}` });
-    assert.equal(ofType(lines, "import")[0].read, 1);
+    assert.equal(ofLines(lines, "import")[0].read, 1);
   });
 });
 
@@ -326,6 +329,72 @@ describe("files that are not as they should be", { timeout: 120_000 }, () => {
     const { code, said } = await run();
     assert.deepEqual([code, said.read, await count()], [0, HOURS_HERE - noted, 600]);
     await close();
+  });
+
+  it("from a bucket: the cost is told and agreed to, then each object is read once", {
+    skip: withoutLz4,
+  }, async () => {
+    const objects = new Map([...files].map(([name, text]) => [`${name}.lz4`, packed(text)]));
+    let gets = 0;
+    const bucket = createServer((request, response) => {
+      const url = new URL(request.url!, "http://s3");
+      if (!/^AWS4-HMAC-SHA256 /.test(request.headers.authorization ?? "")) response.writeHead(403).end();
+      else if (url.searchParams.has("list-type")) {
+        const entries = [...objects].map(
+          ([key, { length }]) =>
+            `<Contents><Key>${key}</Key><ETag>"${length}"</ETag><Size>${length}</Size></Contents>`,
+        );
+        response.end(
+          `<ListBucketResult>${entries.join("")}<IsTruncated>false</IsTruncated></ListBucketResult>`,
+        );
+      } else {
+        gets += 1;
+        response.end(objects.get(url.pathname.slice("/archive/".length)));
+      }
+    });
+    await new Promise<void>((resolve) => bucket.listen(0, "127.0.0.1", resolve));
+    const environment = {
+      AWS_ACCESS_KEY_ID: "AKIAIOSFODNN7EXAMPLE",
+      AWS_SECRET_ACCESS_KEY: "not-to-be-seen",
+      AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${(bucket.address() as AddressInfo).port}`,
+    };
+    const target = await server.newDatabase();
+    const run = async (flags: Record<string, string>) => {
+      Object.assign(process.env, environment);
+      try {
+        return await runInProcess(
+          importCommand,
+          { database: target.url, account: USER, json: "true", ...flags },
+          ["s3://archive/node_fills_by_block"],
+        );
+      } finally {
+        for (const name of Object.keys(environment)) delete process.env[name];
+      }
+    };
+    try {
+      const asked = await run({});
+      assert.match(asked.error, /^6 files, 0\.0\d+ GB: at most about \$0\.\d\d of transfer.*or add --yes$/);
+      assert.deepEqual([asked.code, gets], [2, 0]);
+      const agreed = await run({ yes: "true" });
+      assert.equal(agreed.code, 0, agreed.error);
+      assert.deepEqual(
+        ofLines(agreed.lines, "import.cost").map(({ files }) => files),
+        [6],
+      );
+      assert.deepEqual([ofLines(agreed.lines, "import")[0].read, gets], [6, 6]);
+      const [stored] = await target.database.query("select count(*)::int as n from hl_fills");
+      assert.deepEqual(stored, { n: 600 });
+      // Nothing is left to ask for, or to pay.
+      const again = await run({});
+      assert.deepEqual([again.code, gets], [0, 6]);
+      const [seen] = await target.database.query(
+        "select count(*)::int as n from hl_internal.import_files f where f::text ~ 'not-to-be-seen|AKIA'",
+      );
+      assert.deepEqual(seen, { n: 0 });
+    } finally {
+      bucket.close();
+      await target.close();
+    }
   });
 
   it("without a file, an account or a place, it says so in one line", async () => {

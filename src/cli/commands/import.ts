@@ -19,7 +19,8 @@ import { confirmed, type Obstacle, obstacles } from "../../sync/nodeFiles/claims
 import { type ImportedFile, importFile, LOST_MAX } from "../../sync/nodeFiles/importFile.ts";
 import { BrokenArchive } from "../../sync/nodeFiles/lz4Frames.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
-import { findNodeFiles, type NodeFile, openNodeFile } from "../nodeFolder.ts";
+import { findInBucket, isAgreed, isBucket } from "../nodeBucket.ts";
+import { findNodeFiles, type NodeFile } from "../nodeFolder.ts";
 import { openMigrated } from "../wire.ts";
 
 /** A database that refuses this often ends the import with exit code 6. */
@@ -30,8 +31,8 @@ const HOLES_SHOWN = 20;
 export const importCommand: Command = {
   name: "import",
   args: "<from>",
-  summary: "read history from a node's files: a folder, or a file, plain or .lz4",
-  options: ["account", "database", "from", "to"],
+  summary: "read history from a node's files: a folder, a file, plain or .lz4, or s3://bucket/prefix",
+  options: ["account", "database", "from", "to", "yes"],
   check({ options: { from, to } }) {
     if (from !== null && to !== null && from >= to) throw new ConfigError("--from must be before --to");
   },
@@ -45,6 +46,10 @@ export const importCommand: Command = {
       store,
       accounts.map(({ address }) => address),
     );
+    if (isBucket(context.args[0]!) && !(await isAgreed(await work.unread(files), context))) {
+      context.print("nothing was downloaded");
+      return EXIT.ok;
+    }
     for (const [index, file] of files.entries()) await work.file(file, `${index + 1} of ${files.length}`);
     if (others > 0)
       context.log.info("files that are not of a node, or hold no fee and no PnL, are passed over", {
@@ -57,11 +62,12 @@ export const importCommand: Command = {
 };
 
 /** The files whose hour is wanted; one whose path tells no hour always is. */
-async function chosenFiles({ options, args }: Context): Promise<{ files: NodeFile[]; others: number }> {
-  const path = args[0]!;
+async function chosenFiles(context: Context): Promise<{ files: NodeFile[]; others: number }> {
+  const { options } = context;
+  const path = context.args[0]!;
   const fromMs = options.from ?? 0;
   const toMs = options.to ?? Number.POSITIVE_INFINITY;
-  const { files, others } = await findNodeFiles(path);
+  const { files, others } = isBucket(path) ? await findInBucket(path, context) : await findNodeFiles(path);
   if (files.length === 0)
     throw new ConfigError(`${path}: no file of a node in it (node_fills_by_block/hourly/20260401/7.lz4, …)`);
   const chosen = files.filter(({ hour }) => hour === null || (hour.toMs >= fromMs && hour.fromMs < toMs));
@@ -108,11 +114,22 @@ class Import {
     this.#commit = committer(deps, signal, COMMIT_ATTEMPTS);
   }
 
+  /** Those that some account still needs. */
+  async unread(files: readonly NodeFile[]): Promise<NodeFile[]> {
+    const unread: NodeFile[] = [];
+    for (const file of files) {
+      const { digest } = await file.open();
+      const accounts = await unreadFor(this.#store.database, digest, this.#accounts);
+      if (accounts.length > 0) unread.push(file);
+    }
+    return unread;
+  }
+
   async file(file: NodeFile, place: string): Promise<void> {
     const { clock, log, signal } = this.#context;
     const { path: name, size } = file;
     const { database } = this.#store;
-    const { digest, content } = await openNodeFile(file);
+    const { digest, content } = await file.open();
     const accounts = await unreadFor(database, digest, this.#accounts);
     if (accounts.length === 0) {
       log.info(`${name}: read before`, { place });

@@ -24,6 +24,14 @@ const STORED = 0x8000_0000;
 /** The decoded content, block by block. The next block is decoded while the caller works on the last. */
 export async function* lz4Content(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
   const bytes = new Bytes(source);
+  try {
+    yield* framesOf(bytes);
+  } finally {
+    await bytes.close();
+  }
+}
+
+async function* framesOf(bytes: Bytes): AsyncGenerator<Buffer> {
   let isFirst = true;
   for (;;) {
     const start = await bytes.take(4, isFirst ? "it is empty" : null);
@@ -108,6 +116,11 @@ class Bytes {
 
   constructor(source: AsyncIterable<Uint8Array>) {
     this.#source = source[Symbol.asyncIterator]();
+  }
+
+  /** The source is let go, also before its end. */
+  async close(): Promise<void> {
+    await this.#source.return?.();
   }
 
   /** So many bytes, or `BrokenArchive`. */

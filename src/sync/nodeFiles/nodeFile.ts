@@ -190,12 +190,25 @@ function placeInFill(line: Buffer, at: number): PlaceInFill {
   return b === OPEN_LIST && (c === COMMA || c === OPEN_LIST) ? "owner" : "unknown";
 }
 
+const [CLOSE_LIST, CLOSE_OBJECT] = ["]".charCodeAt(0), "}".charCodeAt(0)];
+
 /** `…]}`. */
 const isClosed = (line: Buffer): boolean =>
+  (line.at(-1) === CLOSE_OBJECT && line.at(-2) === CLOSE_LIST) ||
   /\]\s*\}\s*$/.test(line.toString("latin1", Math.max(0, line.length - CLOSED_WITHIN)));
+
+/** As nodes write it; in another order, or with blanks, it is parsed. */
+const USUAL_HEAD = /^\{"local_time":"[^"]*","block_time":"([^"]*)","block_number":(\d{1,15}),"events":\[/;
+/** Longer than any of these. */
+const USUAL_HEAD_MAX = 192;
 
 /** What stands before the events of a block; null for a line of another kind. */
 function headOf(line: Buffer): Head | null {
+  const usual = USUAL_HEAD.exec(line.toString("latin1", 0, USUAL_HEAD_MAX));
+  if (usual !== null) {
+    const timeMs = blockMs(usual[1]);
+    return timeMs === null ? null : { block: Number(usual[2]), timeMs, eventsFrom: usual[0].length };
+  }
   const at = line.subarray(0, HEAD_MAX).indexOf(EVENTS);
   const open = at < 0 ? -1 : line.indexOf(OPEN_LIST, at + EVENTS.length);
   if (open < 0) return null;
