@@ -131,6 +131,15 @@ function orderStatus(body: unknown): ReadParts<OrderStatus> | Unread {
   return { value: { ...head.value, order: rows[0]?.value ?? null }, raw: body, unread };
 }
 
+/** What the answer says of this order: nothing, where it is about another one. */
+export function answerFor(oid: number, answer: ReadParts<OrderStatus>): ReadParts<OrderStatus> {
+  const { order } = answer.value;
+  if (!order || order.order.oid === oid) return answer;
+  const reason = `asked for order ${oid}, answered of ${order.order.oid}`;
+  const stray: Unread = { kind: "row", raw: answer.raw, reason };
+  return { ...answer, value: { ...answer.value, order: null }, unread: [...answer.unread, stray] };
+}
+
 /** More dexes than can be followed are not believed: the first ones are. */
 function perpDexs(body: unknown): ReadParts<z.infer<typeof WirePerpDexs>> | Unread {
   const read = readParts(WirePerpDexs, body);

@@ -6,7 +6,7 @@
  */
 
 import { isWhole, lostRows } from "../../protocol/decode.ts";
-import { INFO } from "../../protocol/infoRequests.ts";
+import { answerFor, INFO } from "../../protocol/infoRequests.ts";
 import { HORIZON } from "../../protocol/limits.ts";
 import { allOf } from "../../runtime/allOf.ts";
 import { hasPassed } from "../../runtime/due.ts";
@@ -228,7 +228,7 @@ export class OrderReader {
     const ask = { priority, signal };
     const answer = await info.request(INFO.orderStatus, { user: account, oid: orderId }, ask);
     const origin = { account, source, seenAtMs: answer.receivedAtMs };
-    const status = answer.result.value;
+    const { value: status, unread } = answerFor(orderId, answer.result);
     let row: OrderEventRow | undefined;
     if (status.order) row = orderEventRow(origin, { value: status.order, raw: status.order });
     else if (status.status === FORGOTTEN) {
@@ -236,7 +236,6 @@ export class OrderReader {
       if (last) row = unknownOrderRow(origin, last, answer.sentAtMs);
       else check.noteForgotten(orderId);
     }
-    const { unread } = answer.result;
     const quarantine = quarantineRows(unread, INFO.orderStatus.type, account, answer.receivedAtMs);
     if (row || unread.length > 0)
       await commit({ orderEvents: row ? [row] : [], quarantine }, answer.receivedAtMs);

@@ -4,14 +4,14 @@
  * whole, and where the two sides differ the venue is asked for the order itself, since either may have changed between
  * the answers.
  */
-import { INFO } from "../../protocol/infoRequests.ts";
+import { answerFor, INFO } from "../../protocol/infoRequests.ts";
 import { eq } from "../../runtime/decimal.ts";
 import type { OrderEventRow, OrderStatus } from "../events.ts";
 import { orderEventRow } from "../normalize.ts";
 import { classifyStatus } from "../orderStatus.ts";
 import type { StoredOrder } from "../ports.ts";
 import { add, FINDINGS_MAX } from "./certificate.ts";
-import { ask, type Run, unlessUnreadable } from "./witness.ts";
+import { ask, noteUnread, type Run, unlessUnreadable } from "./witness.ts";
 
 export type StoredOrders = ReadonlyMap<number, StoredOrder>;
 
@@ -119,9 +119,11 @@ async function settleOpenOrders(run: Run, orderIds: readonly number[], toMs: num
   for (const oid of orderIds) {
     const answer = await unlessUnreadable(info.request(INFO.orderStatus, { user: account, oid }, ask(run)));
     if (answer === null) continue;
-    const { order, status } = answer.result.value;
-    // A finding already.
-    if (!order && answer.result.unread.length > 0) continue;
+    const { value, unread } = answerFor(oid, answer.result);
+    const { order, status } = value;
+    noteUnread(run, INFO.orderStatus.type, unread);
+    // A finding.
+    if (!order && unread.length > 0) continue;
     answers.set(oid, { venueStatus: order?.status ?? status, timeMs: order?.statusTimestamp ?? null });
   }
   if (answers.size === 0) return;

@@ -274,6 +274,15 @@ describe("verify, of orders", () => {
     assert.deepEqual(await rig.findings(), ["changed hl_orders 901", "missing hl_orders 77"]);
   });
 
+  it("judges no order by an answer about another", async () => {
+    const rig = await sound();
+    rig.venue.open = {};
+    rig.venue.orders = { 901: { status: "order", order: transition(wireOrder(902), "canceled", NOW - 1e5) } };
+    const findings = await rig.findings();
+    assert.equal(findings.length, 1, findings.join());
+    assert.match(findings[0]!, /^unread hl_orders /);
+  });
+
   it("drops none of many that differ", async () => {
     const rig = await sound();
     rig.venue.open = { "": [wireOrder(901), ...Array.from({ length: 450 }, (_, i) => wireOrder(5_000 + i))] };

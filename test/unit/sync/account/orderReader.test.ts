@@ -302,6 +302,15 @@ describe("asking for one order", () => {
     assert.deepEqual([rows(), check.openOrderIds.includes(8)], [[], true]);
   });
 
+  it("takes an answer about another order for none about this one", async () => {
+    const { reader, rows, committed, check } = read({ orderStatus: found({ oid: 8 }) });
+    check.noteOpenOrder(7, "BTC", NOW);
+    check.noteOpenOrder(8, "BTC", NOW);
+    assert.equal(await reader.resolveOne(7, ASKING), null);
+    assert.deepEqual([rows(), check.openOrderIds], [[], [7, 8]]);
+    assert.match(committed[0]!.quarantine![0]!.reason, /asked for order 7, answered of 8/);
+  });
+
   it("keeps an answer that could not be read, and takes it for no end", async () => {
     const odd = { status: "order", order: { order: { oid: "x" }, status: 5 } };
     const { reader, rows, committed } = read({ orderStatus: odd });
