@@ -9,6 +9,7 @@ import { ConfigError, errorText } from "./errors.ts";
 import { ACCOUNT_STREAMS, MARKET_STREAMS } from "./protocol/channels.ts";
 import { CANDLE_INTERVALS, NETWORKS, type Network } from "./protocol/limits.ts";
 import { isAddress } from "./protocol/schemas.ts";
+import { brokenLine } from "./runtime/brokenJson.ts";
 import { LOG_LEVELS } from "./runtime/log.ts";
 import { maskSecrets } from "./runtime/safeText.ts";
 import { isSchemaName } from "./store/schema.ts";
@@ -655,10 +656,12 @@ function readConfigFile(
   const path = sources.flags.config || sources.env.HLSYNC_CONFIG || dotEnv.HLSYNC_CONFIG;
   if (!path) return {};
   let parsed: unknown;
+  let text = "";
   try {
-    parsed = JSON.parse(withoutComments(sources.readFile(path)));
+    text = withoutComments(sources.readFile(path));
+    parsed = JSON.parse(text);
   } catch (error) {
-    const why = error instanceof SyntaxError ? "is not JSON" : "cannot be read";
+    const why = error instanceof SyntaxError ? `is not JSON in line ${brokenLine(text)}` : "cannot be read";
     throw new ConfigError(`--config ${JSON.stringify(path)}: ${why}`, { cause: error });
   }
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
@@ -680,10 +683,13 @@ function readConfigFile(
   return texts;
 }
 
-/** JSON without `//` and block comments and without commas before a closing bracket; texts stay as they are. */
+/** JSON without `//` and block comments and without commas before a closing bracket; texts and lines stay as they are. */
 const withoutComments = (json: string): string =>
   json
-    .replace(/("(?:[^"\\]|\\.)*")|\/\/[^\n]*|\/\*[\s\S]*?\*\//g, (_, kept?: string) => kept ?? "")
+    .replace(
+      /("(?:[^"\\]|\\.)*")|\/\/[^\n]*|\/\*[\s\S]*?\*\//g,
+      (comment, kept?: string) => kept ?? comment.replace(/[^\n]/g, ""),
+    )
     .replace(/("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])/g, (_, kept?: string) => kept ?? "");
 
 /** The endpoints of the network, unless others were given. */

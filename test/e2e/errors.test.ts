@@ -59,6 +59,14 @@ describe("errors", { timeout: 120_000 }, () => {
     await fails([...run, "--streams", "tades"], 2, /--streams "tades": "tades" is none of/);
     await fails([...run, "--streams", "trades"], 2, /--streams "trades": say of which coins with --markets/);
   });
+  it("a coin that the venue does not list, and a rule that is none, are usage errors before anything is opened", async () => {
+    const database = `postgres://me@127.0.0.1:${nowhere}/x`;
+    const run = ["run", "--account", USER, "--database", database, "--api-url", exchange.apiUrl];
+    await fails([...run, "--markets", "BTC,NOPE"], 2, /--markets "NOPE": the venue lists no such coin$/m);
+    await fails([...run, "--markets", "btc"], 2, /--markets "btc": the venue lists no such coin, but BTC$/m);
+    await fails([...run, "--markets", "@107,xyz:AAPL,#10"], 6, /./);
+    await fails([...run, "--alert", "nope=1"], 2, /--alert "nope=1": unknown rule/);
+  });
   it("another database than PostgreSQL is a usage error, and nothing is made of its name", async () => {
     await fails(
       sync("--database", `mysql://me:${SECRET}@host/db`),

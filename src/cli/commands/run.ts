@@ -9,6 +9,7 @@ import type { Progress } from "../../sync/account/account.ts";
 import type { Committed } from "../../sync/engine.ts";
 import { checkAlerts } from "../alertsOutput.ts";
 import { warnAtStart } from "../checks/atStart.ts";
+import { refuseUnlisted } from "../checks/markets.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
 import { startOutputs } from "../outputs.ts";
 import {
@@ -111,6 +112,7 @@ interface FollowOptions {
 /** Follows until the context's signal. Resolves with the exit code; what it opened is stopped with the program. */
 export async function followUntilStopped(context: Context, options: FollowOptions): Promise<number> {
   const { log, signal } = context;
+  await refuseUnlisted(context);
   const opened = await openToFollow(context);
   const { onProgress } = options;
   const following = follow(context, opened, {

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { ZodError } from "zod";
 import { ConfigError } from "../../errors.ts";
 import { untilAborted } from "../../runtime/abort.ts";
+import { brokenLine } from "../../runtime/brokenJson.ts";
 import type { Json } from "../../simulator/contract.ts";
 import type { RecordedAccount } from "../../simulator/exchange/recorded.ts";
 import { createVenue } from "../../simulator/exchange/venue.ts";
@@ -88,10 +89,12 @@ function readSwitches(value: string | null): Json {
 /** The JSON in a file that an option names; null where it names none. Throws `ConfigError`. */
 function readJsonFile<T>(flag: string, path: string | null): T | null {
   if (path === null) return null;
+  let text = "";
   try {
-    return JSON.parse(readFileSync(path, "utf8")) as T;
+    text = readFileSync(path, "utf8");
+    return JSON.parse(text) as T;
   } catch (error) {
-    const why = error instanceof SyntaxError ? "is not JSON" : "cannot be read";
+    const why = error instanceof SyntaxError ? `is not JSON in line ${brokenLine(text)}` : "cannot be read";
     throw new ConfigError(`${flag} ${JSON.stringify(path)}: ${why}`, { cause: error });
   }
 }

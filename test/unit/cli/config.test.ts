@@ -46,6 +46,14 @@ describe("sources of options", () => {
     assert.throws(() => resolve({ file: { markets: { BTC: true } } }), /key "markets": a text, a number/);
   });
 
+  it("a config file that is not JSON is refused with its line, comments counted", () => {
+    const readFile = () => '{\n/* two\nlines */ "interval": 7 // seconds\n"markets": "BTC"\n}';
+    assert.throws(
+      () => resolve({ env: { HLSYNC_CONFIG: "mine.json" }, readFile }),
+      /^ConfigError: --config "mine.json": is not JSON in line 4$/,
+    );
+  });
+
   it("a command that takes flags only hears nothing else but what is common to all", () => {
     const elsewhere = {
       DATABASE_URL: "postgres://real/db",
