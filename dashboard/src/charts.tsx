@@ -92,6 +92,7 @@ export function LineChart({
   fromZero = false,
   marks = [],
   since = null,
+  importedUntilMs = Number.NEGATIVE_INFINITY,
 }: {
   /** What it shows, in words. */
   label: string;
@@ -109,11 +110,14 @@ export function LineChart({
   /** Deposits and withdrawals. */
   marks?: { x: number; text: string; up: boolean }[];
   since?: { x: number; text: string } | null;
+
+  /** Points up to this time are another's, and drawn as such. */
+  importedUntilMs?: number;
 }) {
   const [box, width] = useSize();
   const [at, setAt] = useState(null as number | null);
   const usable = width > 0 && points.length > 1;
-  const chart = usable ? lineGeometry(points, width, height, fromZero, since) : null;
+  const chart = usable ? lineGeometry(points, width, height, fromZero, since, importedUntilMs) : null;
   const chosen = at === null ? null : points[Math.min(at, points.length - 1)];
   const find = (event: PointerEvent) => {
     if (!chart) return;
@@ -146,13 +150,20 @@ export function LineChart({
         >
           {chart.grid}
           <path class={`area ${tone}`} d={chart.area} />
+          {chart.imported === "" ? null : <path class="stroke imported" d={chart.imported} />}
           <path class={`stroke ${tone}`} d={chart.line} />
           {since ? (
             <g class="since">
               <line x1={chart.x(since.x)} x2={chart.x(since.x)} y1={PAD.top} y2={height - PAD.bottom} />
-              <text x={chart.x(since.x) + 4} y={PAD.top + 8}>
-                {since.text}
-              </text>
+              {chart.x(since.x) > chart.end / 2 ? (
+                <text x={chart.x(since.x) - 4} y={PAD.top + 8} text-anchor="end">
+                  {since.text}
+                </text>
+              ) : (
+                <text x={chart.x(since.x) + 4} y={PAD.top + 8}>
+                  {since.text}
+                </text>
+              )}
             </g>
           ) : null}
           {marks
@@ -193,6 +204,7 @@ function lineGeometry(
   height: number,
   fromZero: boolean,
   since: { x: number } | null,
+  importedUntilMs: number,
 ) {
   const values = points.map(({ y }) => y);
   let low = Math.min(...values, ...(fromZero ? [0] : []));
@@ -206,16 +218,20 @@ function lineGeometry(
   const end = Math.max(PAD.left + PLOT_PX, width - axisRoom(axis.map(({ text }) => text)));
   const x = (ms: number) => PAD.left + ((ms - from) / (to - from || 1)) * (end - PAD.left);
   const y = (value: number) => PAD.top + (1 - (value - low) / (high - low)) * (height - PAD.top - PAD.bottom);
-  const line = points
-    .map((point, index) => `${index === 0 ? "M" : "L"}${x(point.x).toFixed(1)},${y(point.y).toFixed(1)}`)
-    .join("");
+  const path = (some: Point[]) =>
+    some
+      .map((point, index) => `${index === 0 ? "M" : "L"}${x(point.x).toFixed(1)},${y(point.y).toFixed(1)}`)
+      .join("");
+  const own = points.filter((point) => point.x > importedUntilMs);
+  const [imported, line] = [path(points.slice(0, points.length - own.length)), path(own)];
   const base = fromZero ? y(0) : height - PAD.bottom;
-  const area = `${line}L${x(to).toFixed(1)},${base}L${x(points[0].x).toFixed(1)},${base}Z`;
+  const area = `${path(points)}L${x(to).toFixed(1)},${base}L${x(points[0].x).toFixed(1)},${base}Z`;
   const timeAt = (px: number) => from + ((px - PAD.left) / (end - PAD.left)) * (to - from);
   return {
     x,
     y,
     line,
+    imported,
     area,
     from,
     to,

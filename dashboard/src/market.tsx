@@ -18,7 +18,7 @@ const FILLS_MAX = 5_000;
 
 export function MarketPanel({ model, load }: { model: Model; load(name: "fills"): void }) {
   const [picked, setPicked] = remembered("market.coin", null as string | null);
-  const [interval, setInterval] = remembered("market.interval", "1m" as keyof typeof INTERVALS);
+  const [interval, setInterval] = remembered("market.interval", "1h" as keyof typeof INTERVALS);
   const coins = useCoins(model);
   // The first one that is shown stays, though another position becomes the largest.
   const [first, setFirst] = useState(null as string | null);

@@ -211,7 +211,9 @@ function EquityPanel({ model }: { model: Model }) {
       })),
     [answer],
   );
-  const captured = answer?.captured_since_ms;
+  const captured: number | null = answer?.captured_since_ms ?? null;
+  const { imported, untilMs } = useImported(model, from, what === "equity" ? captured : null);
+  const hasImported = imported.length > 0;
   return (
     <Panel
       title={what === "equity" ? "Net worth" : "Drawdown from the peak of all time"}
@@ -227,15 +229,41 @@ function EquityPanel({ model }: { model: Model }) {
     >
       <LineChart
         label={what === "equity" ? "Net worth" : "Drawdown in percent, deposits taken out"}
-        points={points}
+        points={hasImported ? [...imported, ...points] : points}
+        importedUntilMs={untilMs}
         height={240}
         tone={what === "equity" ? "line" : "loss"}
         fromZero={what === "drawdown"}
         marks={what === "equity" ? marks : []}
-        since={captured && from <= captured ? { x: captured, text: "captured since here" } : null}
+        since={
+          captured && from <= captured
+            ? { x: captured, text: hasImported ? "the venue's curve before" : "captured since here" }
+            : null
+        }
       />
     </Panel>
   );
+}
+
+/** The venue's own curve of the time before the first snapshot: what it calls the account's value, in coarse steps. */
+function useImported(model: Model, from: number, captured: number | null) {
+  const asks = model.account !== null && captured !== null && from < captured;
+  const { data } = useAnswer(
+    asks ? "/api/portfolio" : null,
+    { account: model.account, scope: "all", from, to: captured === null ? 0 : captured - 1 },
+    60_000,
+  );
+  const rows: Row[] | undefined = data?.rows;
+  const imported = useMemo(
+    () =>
+      (rows ?? []).map((row) => ({
+        x: row.time_ms,
+        y: toNumber(row.account_value),
+        text: `${usd(row.account_value)} USD by the venue`,
+      })),
+    [rows],
+  );
+  return { imported, untilMs: imported.at(-1)?.x ?? Number.NEGATIVE_INFINITY };
 }
 
 /** The chart ends with what the tiles say, which is newer than what was read for it. */
