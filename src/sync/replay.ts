@@ -13,6 +13,7 @@ import {
   WireLedgerUpdate,
   WireOrder,
   WireOrderTransition,
+  WireTwapHistoryItem,
   WireTwapSliceFill,
 } from "../protocol/schemas.ts";
 import type { Batch, QuarantineRow, TrackedStream } from "./events.ts";
@@ -26,6 +27,7 @@ import {
   type Origin,
   openOrderRows,
   orderEventRow,
+  twapRow,
   twapSliceFillRow,
 } from "./normalize.ts";
 import type { Doubt } from "./ports.ts";
@@ -50,6 +52,7 @@ const funding = rowOf(WireFunding, (origin, read) => ({ funding: [fundingRow(ori
 const fundingUpdate = rowOf(WireFundingUpdate, (origin, read) => ({
   funding: [fundingUpdateRow(origin, read)],
 }));
+const twap = rowOf(WireTwapHistoryItem, (origin, read) => ({ twaps: [twapRow(origin, read)] }));
 const ledger = rowOf(WireLedgerUpdate, (origin, read) => ({ ledger: [ledgerRow(origin, read)] }));
 
 /** How a row is read, by the channel or request it came in. */
@@ -59,7 +62,7 @@ const ROWS: Readonly<Record<string, readonly ReadRow[]>> = {
   userTwapSliceFills: [slice],
   userTwapSliceFillsByTime: [slice],
   // A user event does not say which of its lists a bad row was in.
-  user: [fill, slice, funding],
+  user: [fill, slice, funding, twap],
   orderUpdates: [transition],
   userHistoricalOrders: [transition],
   historicalOrders: [transition],
@@ -74,6 +77,8 @@ const ROWS: Readonly<Record<string, readonly ReadRow[]>> = {
   hl_order_events: [transition],
   hl_funding: [funding, fundingUpdate],
   hl_ledger: [ledger],
+  twapHistory: [twap],
+  hl_twaps: [twap],
 };
 
 /** The rows of a quarantined message; null while it is not understood. */

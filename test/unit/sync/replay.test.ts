@@ -35,6 +35,16 @@ const TRANSITION = { order: ORDER, status: "filled", statusTimestamp: 1_790_000_
 const FUNDING = { time: 1_790_000_000_000, coin: "BTC", usdc: "-0.1", szi: "1.0", fundingRate: "0.0000125" };
 const LEDGER = { time: 1_790_000_000_000, hash: FILL.hash, delta: { type: "deposit", usdc: "10.0" } };
 
+const TWAP = {
+  time: 1_790_000_000,
+  state: {
+    ...{ coin: "BTC", side: "B", sz: "1.0", executedSz: "0.0", executedNtl: "0.0", minutes: 30 },
+    ...{ randomize: false, reduceOnly: false, timestamp: 1_790_000_000_000 },
+  },
+  status: { status: "activated" },
+  twapId: 3,
+};
+
 const kept = (subject: string, raw: unknown, account: string | null = ACCOUNT): QuarantineRow => ({
   account,
   subject,
@@ -71,6 +81,14 @@ describe("a replayed message", () => {
       assert.equal(batch[table]?.[0]?.source, "repair");
     }
     assert.equal(replay(kept("userNonFundingLedgerUpdates", withoutDelta)), null);
+  });
+
+  it("may be the state of a TWAP order", () => {
+    for (const subject of ["user", "twapHistory", "hl_twaps"])
+      assert.deepEqual(
+        replay(kept(subject, TWAP))?.twaps?.map(({ twapId, status }) => [twapId, status]),
+        [[3, "activated"]],
+      );
   });
 
   it("may be a whole frame of a channel that was unknown", () => {
