@@ -49,6 +49,20 @@ create table hl_internal.accounts ( -- Accounts that were ever followed. Its row
            FROM pg_roles r
           WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
 
+create table hl_internal.claims ( -- Which worker does what. A row changes when the worker of a duty does, never by time passing.
+  duty text not null -- "follow 0x…" for an account, "market …" for market data.
+  worker text -- Who does it; null when it was given back.
+  token bigint not null -- Fencing token: grows with every change of worker.
+  heir text -- To whom the worker gives it as soon as everything received is written.
+  since timestamp with time zone not null -- Since when it is this worker's.
+  constraint claims_pkey PRIMARY KEY (duty)
+);
+CREATE INDEX idx_claims_worker ON hl_internal.claims USING btree (worker);
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
+
 create table hl_internal.coverage ( -- Which milliseconds of each stream are known to be complete, written in the transaction that wrote the rows.
   account_address text not null -- Account.
   stream text not null -- fills, twapFills, orders, funding or ledger.
@@ -448,6 +462,25 @@ create table hl_internal.webhook_secrets ( -- Signing secrets, apart from the en
   constraint webhook_secrets_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES hl_internal.webhook_endpoints(id) ON DELETE CASCADE
   constraint webhook_secrets_pkey PRIMARY KEY (endpoint_id, secret)
 );
+-- row level security
+-- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
+           FROM pg_roles r
+          WHERE ((r.rolname = ANY (ARRAY['anon'::name, 'authenticated'::name])) AND pg_has_role(r.oid, 'usage'::text))))))
+
+create table hl_internal.workers ( -- Processes that share the database: each renews its one row every second, however many accounts it follows.
+  worker text not null -- Host, process and a word of chance: unique to this start.
+  egress text not null -- Where its requests leave from: the venue's limits count for all workers of one egress together.
+  wants text[] not null -- Duties that it would take beside those of the roster.
+  started_at timestamp with time zone not null -- When it was first heard of.
+  steady_at timestamp with time zone not null -- Since when it renewed its row without a pause: only one that is steady for a while calls another dead.
+  streams integer not null -- Connections to the venue that it has open.
+  slots integer not null -- Connections that it may open.
+  weight integer not null -- REST weight a minute that it may spend.
+  spent integer not null -- REST weight that it spent in the last minute.
+  renewed_at timestamp with time zone not null -- When it was last heard of, by the clock of the database.
+  expires_at timestamp with time zone not null -- What it does is free for others after this.
+  constraint workers_pkey PRIMARY KEY (worker)
+) with (fillfactor=50);
 -- row level security
 -- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
            FROM pg_roles r
@@ -1137,6 +1170,58 @@ $function$
 ;
 -- Makes the rights and policies of all objects of hlsync those of the stored preset.
 
+create function hl_internal.attend(me text, told json)
+ RETURNS json
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  own constant text[] := array(select json_array_elements_text(told->'wants'));
+  ttl constant interval := (told->>'ttlMs')::integer * interval '1 millisecond';
+  back constant interval := (told->>'backMs')::integer * interval '1 millisecond';
+  now_at timestamptz;
+  before hl_internal.workers;
+  steady timestamptz;
+  present text[];
+  share record;
+begin
+  perform hl_internal.lock_fleet();
+  now_at := clock_timestamp();
+  select * into before from hl_internal.workers w where w.worker = me;
+  steady := case when before.renewed_at > now_at - ttl / 2 then before.steady_at else now_at end;
+  if before.worker is null then
+    delete from hl_internal.workers w where w.renewed_at < now_at - interval '1 hour';
+    insert into hl_internal.workers values (
+      me, told->>'egress', own, now_at, steady, (told->>'streams')::integer, 0, 0, (told->>'spent')::integer, now_at, now_at + ttl);
+  else
+    update hl_internal.workers w set
+      egress = told->>'egress', wants = case when w.wants = own then w.wants else own end, steady_at = steady,
+      streams = (told->>'streams')::integer, spent = (told->>'spent')::integer, renewed_at = now_at, expires_at = now_at + ttl
+    where w.worker = me;
+  end if;
+  -- After an outage all are late: who is steady again waits for the others. One silent for long is gone for everybody.
+  present := array(
+    select w.worker from hl_internal.workers w
+    where w.expires_at >= case when now_at - steady >= back then now_at else now_at - ttl end);
+  perform hl_internal.take_duties(me, own, present, (told->>'most')::integer);
+  perform hl_internal.hand_over(me, present, (told->>'most')::integer);
+  select * into share from hl_internal.egress_share(
+    me, present, (told->>'slots')::integer, (told->>'weight')::integer, (told->>'lastWords')::integer);
+  update hl_internal.workers w set slots = share.slots, weight = share.weight
+  where w.worker = me and (w.slots, w.weight) is distinct from (share.slots, share.weight);
+  return json_build_object(
+    'held', (select coalesce(json_agg(json_build_object('duty', c.duty, 'token', c.token, 'isGiven', c.heir is not null)
+        order by c.duty), '[]') from hl_internal.claims c where c.worker = me),
+    'others', (select coalesce(json_object_agg(c.duty, c.worker), '{}') from hl_internal.claims c
+      where c.duty = any (own) and c.worker <> me),
+    'share', row_to_json(share),
+    'beforeMs', floor(extract(epoch from before.expires_at) * 1000),
+    'writtenMs', floor(extract(epoch from now_at + ttl) * 1000));
+end
+$function$
+;
+-- A worker's second: it renews its row, claims its part of what is free, names heirs for what it has too much of, and hears what it has and what its egress may use.
+
 create function hl_internal.block_number(hash text)
  RETURNS bigint
  LANGUAGE sql
@@ -1400,6 +1485,19 @@ $function$
 ;
 -- Stops deliveries to an endpoint and tells the others, in one transaction.
 
+create function hl_internal.dismiss(me text)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  select hl_internal.lock_fleet();
+  update hl_internal.claims c set worker = nullif(c.worker, me), heir = nullif(c.heir, me) where me in (c.worker, c.heir);
+  -- What it spent counts on.
+  update hl_internal.workers w set expires_at = '-infinity', streams = 0, slots = 0, weight = w.spent where w.worker = me
+$function$
+;
+-- A worker ends: all it had is free.
+
 create function hl_internal.dollar_tokens()
  RETURNS text[]
  LANGUAGE sql
@@ -1625,6 +1723,52 @@ BEGIN ATOMIC
 END
 ;
 -- What made or lost money of an account in [from_at, to_at).
+
+create function hl_internal.egress_share(me text, present text[], slots_max integer, weight_max integer, last_words integer)
+ RETURNS TABLE(slots integer, weight integer, workers integer)
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ WITH here AS (
+          SELECT w.worker,
+             w.egress,
+             w.wants,
+             w.started_at,
+             w.steady_at,
+             w.streams,
+             w.slots,
+             w.weight,
+             w.spent,
+             w.renewed_at,
+             w.expires_at,
+             (w.worker = ANY (egress_share.present)) AS is_present,
+             s_1.duties,
+             row_number() OVER (PARTITION BY (w.worker = ANY (egress_share.present)) ORDER BY w.worker) AS rank
+            FROM ((hl_internal.workers w
+              JOIN hl_internal.workers self ON (((self.worker = egress_share.me) AND (self.egress = w.egress))))
+              LEFT JOIN hl_internal.worker_shares(egress_share.present) s_1(worker, wants, duties) ON ((s_1.worker = w.worker)))
+         ), sums AS (
+          SELECT count(*) FILTER (WHERE h_1.is_present) AS workers,
+             sum((h_1.duties + 1)) AS parts,
+             sum(GREATEST(h_1.slots, h_1.streams)) FILTER (WHERE (h_1.is_present AND (h_1.worker <> egress_share.me))) AS slots,
+             sum(LEAST(h_1.duties, (egress_share.slots_max)::bigint)) FILTER (WHERE (h_1.is_present AND (h_1.worker <> egress_share.me))) AS needs,
+             sum(
+                 CASE
+                     WHEN h_1.is_present THEN GREATEST(h_1.weight, h_1.spent)
+                     WHEN (h_1.renewed_at > (clock_timestamp() - '00:01:01'::interval)) THEN LEAST(h_1.weight, (h_1.spent + egress_share.last_words))
+                     ELSE 0
+                 END) FILTER (WHERE (h_1.worker <> egress_share.me)) AS weight
+            FROM here h_1
+         )
+  SELECT (GREATEST((0)::numeric, LEAST((h.duties)::numeric, ((egress_share.slots_max - COALESCE(s.slots, (0)::bigint)))::numeric, GREATEST((((egress_share.slots_max / s.workers) + ((h.rank <= ((egress_share.slots_max)::bigint % s.workers)))::integer))::numeric, ((egress_share.slots_max)::numeric - COALESCE(s.needs, (0)::numeric))))))::integer AS "greatest",
+     (GREATEST((0)::numeric, LEAST((((egress_share.weight_max * (h.duties + 1)))::numeric / s.parts), ((egress_share.weight_max - COALESCE(s.weight, (0)::bigint)))::numeric)))::integer AS "greatest",
+     (s.workers)::integer AS workers
+    FROM (here h
+      CROSS JOIN sums s)
+   WHERE (h.worker = egress_share.me);
+END
+;
+-- Connections and REST weight a minute that a worker may use now, and how many workers share its egress.
 
 create function hl_internal.enlist_objects()
  RETURNS void
@@ -1935,6 +2079,17 @@ END
 ;
 -- The price of HYPE that is nearest to a time, within a day; null without one.
 
+create function hl_internal.give_back(me text, duties text[])
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  select hl_internal.lock_fleet();
+  update hl_internal.claims c set worker = null where c.worker = me and c.duty = any (duties)
+$function$
+;
+-- Frees what a worker has left, for the heir where one is named.
+
 create function hl_internal.greater(a numeric, b numeric)
  RETURNS numeric
  LANGUAGE sql
@@ -1950,6 +2105,32 @@ create function hl_internal.greater(a text, b text)
 RETURN CASE WHEN ((b IS NULL) OR ((a COLLATE "C") >= (b COLLATE "C"))) THEN a ELSE b END
 ;
 -- The greater text by bytes.
+
+create function hl_internal.hand_over(me text, present text[], most integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  given text;
+  heir_of_it text;
+begin
+  for i in 1 .. most loop
+    select c.duty, s.worker into given, heir_of_it
+    from hl_internal.worker_shares(present) s
+    join hl_internal.worker_shares(present) mine on mine.worker = me and s.duties + 2 <= mine.duties
+    join hl_internal.claims c on c.worker = me and c.heir is null
+    where c.duty = any (s.wants)
+      or exists (select from hl_internal.roster r where not r.paused and 'follow ' || r.account_address = c.duty)
+    order by s.duties, s.worker, c.since desc, c.duty
+    limit 1;
+    exit when given is null;
+    update hl_internal.claims c set heir = heir_of_it where c.duty = given;
+  end loop;
+end
+$function$
+;
+-- Names heirs for what a worker has more than another that would take it too.
 
 create function hl_internal.has_users()
  RETURNS boolean
@@ -2343,6 +2524,14 @@ end
 $function$
 ;
 -- Locks accounts until the end of the transaction, always in one order; adds those not known yet. Writers of one account take turns, so the ids of its outbox events are committed in their order.
+
+create function hl_internal.lock_fleet()
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$ select pg_catalog.pg_advisory_xact_lock(7431051, 1) $function$
+;
+-- Until the end of the transaction nobody else changes who does what.
 
 create function hl_internal.make_text_twin(base text)
  RETURNS void
@@ -4143,6 +4332,38 @@ END
 ;
 -- The account snapshots of whole hours that stay when they are thinned; is_last: the last one of its hour.
 
+create function hl_internal.take_duties(me text, own text[], present text[], most integer)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  with shares as materialized (select * from hl_internal.worker_shares(present)),
+  free as (
+    select d.duty, d.is_shared, coalesce(c.heir = me, false) as is_given
+    from hl_internal.wanted_duties(own) d
+    left join hl_internal.claims c on c.duty = d.duty
+    where c.duty is null or (
+      (c.worker is null or c.worker <> all (present))
+      and (c.heir is null or c.heir = me or c.heir <> all (present)))
+  ),
+  ranked as (
+    select f.duty, f.is_given, n.workers, n.duties, count(*) over () as free,
+      row_number() over (order by f.is_given desc, n.workers, f.duty) as rank
+    from free f
+    cross join lateral (
+      select count(*) as workers, sum(s.duties) as duties from shares s where f.is_shared or f.duty = any (s.wants)
+    ) n
+  )
+  insert into hl_internal.claims as c (duty, worker, token, since)
+  select r.duty, me, 1, clock_timestamp()
+  from ranked r cross join (select s.duties from shares s where s.worker = me) mine
+  where r.is_given or (r.rank <= most and mine.duties + r.rank - 1 < ceil((r.duties + r.free) / r.workers))
+  on conflict (duty) do update
+    set worker = excluded.worker, token = c.token + 1, heir = null, since = excluded.since
+$function$
+;
+-- Claims a worker's fair part of what is free.
+
 create function hl_internal.take_leases(names text[], claimant text, ttl_ms integer)
  RETURNS TABLE(name text, token bigint, holder text)
  LANGUAGE sql
@@ -4992,6 +5213,26 @@ $function$
 ;
 -- Every object of hlsync, whether it is part of what readers see, whether signed-in users may read it now, and on which condition its rows.
 
+create function hl_internal.wanted_duties(own text[])
+ RETURNS TABLE(duty text, is_shared boolean)
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT ('follow '::text || r.account_address),
+     true
+    FROM hl_internal.roster r
+   WHERE (NOT r.paused)
+ UNION ALL
+  SELECT DISTINCT o.duty,
+     false
+    FROM unnest(wanted_duties.own) o(duty)
+   WHERE (NOT (EXISTS ( SELECT
+            FROM hl_internal.roster r
+           WHERE ((NOT r.paused) AND (('follow '::text || r.account_address) = o.duty)))));
+END
+;
+-- The roster's accounts, which every worker takes, and those that one was started with.
+
 create function hl_internal.weightier(a_raw jsonb, a_content text, b_raw jsonb, b_content text)
  RETURNS boolean
  LANGUAGE sql
@@ -4999,6 +5240,26 @@ create function hl_internal.weightier(a_raw jsonb, a_content text, b_raw jsonb, 
 RETURN (ROW(octet_length((COALESCE(b_raw, 'null'::jsonb))::text), (b_content COLLATE "C")) > ROW(octet_length((COALESCE(a_raw, 'null'::jsonb))::text), (a_content COLLATE "C")))
 ;
 -- True when version b of a row wins over version a: longer raw object, then greater content.
+
+create function hl_internal.worker_shares(present text[])
+ RETURNS TABLE(worker text, wants text[], duties bigint)
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT w.worker,
+     w.wants,
+     count(c.duty) AS count
+    FROM (hl_internal.workers w
+      LEFT JOIN hl_internal.claims c ON ((
+         CASE
+             WHEN (c.heir = ANY (worker_shares.present)) THEN c.heir
+             ELSE c.worker
+         END = w.worker)))
+   WHERE (w.worker = ANY (worker_shares.present))
+   GROUP BY w.worker;
+END
+;
+-- How many duties each of these workers has, what is on its way to it included.
 
 create function public.hl_equity_since(followed text, since timestamp with time zone)
  RETURNS TABLE(account_address text, as_of timestamp with time zone, as_of_ms bigint, account_mode text, account_value numeric, unrealized_pnl numeric, flow numeric, net_flows numeric, profit numeric, peak_profit numeric, drawdown numeric, drawdown_pct numeric, net_worth numeric, profit_reason text)

@@ -329,6 +329,20 @@ const ROWS = {
     parse: time,
     fallback: "",
   },
+  egress: {
+    flag: "--egress <name>",
+    env: ["HLSYNC_EGRESS"],
+    help: "where requests leave from, as the venue sees it: processes with the same name share its limits; default the host name",
+    parse: text,
+    fallback: "",
+  },
+  fleet: {
+    flag: "--fleet",
+    env: [],
+    help: "which process follows what, how fresh it is, and what each egress has left",
+    parse: flag,
+    fallback: "false",
+  },
   verbose: {
     flag: "--verbose",
     env: [],

@@ -12,12 +12,14 @@ import { ConfigError } from "../errors.ts";
 import type { Aliases } from "../outputs/eventText.ts";
 import { createFeed, type Feed } from "../outputs/feed.ts";
 import { ACCOUNT_STREAMS } from "../protocol/channels.ts";
+import { LIMITS } from "../protocol/limits.ts";
 import { orAborted } from "../runtime/abort.ts";
 import type { Lifecycle, Service } from "../runtime/lifecycle.ts";
 import { systemRandom } from "../runtime/random.ts";
 import type { Database } from "../store/database.ts";
 import { NO_ENVIRONMENT, openEmbedded, RELEASE_NEEDS_MS } from "../store/embedded.ts";
 import { hasEmbeddedDatabase } from "../store/embeddedFolder.ts";
+import { openFleet } from "../store/fleet.ts";
 import { migrate, requireMigrated } from "../store/migrate.ts";
 import { CLOSE_WITHIN_MS, openPostgres, type PostgresOptions } from "../store/postgres.ts";
 import { hasRoster, openRoster } from "../store/roster.ts";
@@ -154,8 +156,12 @@ export async function openToRead(context: Context): Promise<MigratedDatabase> {
 /** The lease must be renewed in time, whatever the other connections wait for. */
 const LEASE_ANSWER_MS = 3_000;
 
-/** What lets several processes share one database: leases over a connection of their own. */
-export function openLeases({ connect }: OpenDatabase): NonNullable<EngineDeps["shared"]> {
+/** What lets several processes share one database, over a connection of its own. `venue`: whose budget is shared. */
+function joinFleet(
+  { options }: Context,
+  { connect }: OpenDatabase,
+  { limiter }: Venue,
+): NonNullable<EngineDeps["shared"]> {
   const database = connect({
     maxConnections: 1,
     connectTimeoutMs: LEASE_ANSWER_MS,
@@ -164,8 +170,13 @@ export function openLeases({ connect }: OpenDatabase): NonNullable<EngineDeps["s
   const start = Math.floor(systemRandom.next() * 36 ** 6)
     .toString(36)
     .padStart(6, "0");
-  const holder = `${hostname()}:${process.pid}:${start}`;
-  return { leases: openStore(database), holder };
+  return openFleet(database, {
+    name: `${hostname()}:${process.pid}:${start}`,
+    egress: options.egress || hostname(),
+    slots: LIMITS.connections,
+    weight: options.weight,
+    spent: () => limiter.stats().usedLastMinute,
+  });
 }
 
 /** The database that `run` and `monitor` follow into; with `--no-db` one that is gone with the process. */
@@ -278,10 +289,11 @@ function withSubAccounts(roster: Roster, { options, clock, log }: Context, info:
 /** Makes the engine over an open database; the caller starts it. */
 export function follow(
   context: Context,
-  { store, database }: Pick<MigratedDatabase, "store" | "database">,
-  extra: { onProgress?: (progress: Progress) => void; shared?: EngineDeps["shared"] } = {},
+  opened: MigratedDatabase,
+  extra: { onProgress?: (progress: Progress) => void; sharing?: boolean } = {},
 ): Following {
   const { clock, log, lifecycle } = context;
+  const { store, database } = opened;
   const venue = connectVenue(context);
   const feed = createFeed(log);
   let fail: (error: unknown) => void = () => {};
@@ -304,7 +316,8 @@ export function follow(
       for (const { address, alias } of accounts) if (alias !== null) aliases.set(address, alias);
     },
     ...(extra.onProgress ? { onProgress: extra.onProgress } : {}),
-    ...(extra.shared ? { shared: extra.shared } : {}),
+    ...(extra.sharing ? { shared: joinFleet(context, opened, venue) } : {}),
+    onShare: ({ weight }) => venue.limiter.setLimit(weight),
   };
   const engine = new Engine(deps, engineConfig(context));
   lifecycle.add({ name: engine.name, needsMs: ENGINE_NEEDS_MS, stop: () => engine.stop() });

@@ -71,6 +71,7 @@ export interface Ticket {
 export class LimiterCore {
   readonly #options: LimiterOptions;
   readonly #window: SlidingWindow;
+  #limit: number;
   readonly #waiting: Record<RequestPriority, Ticket[]> = {
     heal: [],
     reconcile: [],
@@ -91,7 +92,17 @@ export class LimiterCore {
   constructor(options: LimiterOptions) {
     this.#options = options;
     this.#maxInflight = options.maxInflight;
+    this.#limit = options.weightPerMinute;
     this.#window = new SlidingWindow(options.weightPerMinute, WINDOW_MS);
+  }
+
+  /** Weight a minute. Of nothing, nothing starts. */
+  get limit(): number {
+    return this.#limit;
+  }
+
+  setLimit(weightPerMinute: number): void {
+    this.#limit = weightPerMinute;
   }
 
   get waiting(): number {
@@ -185,14 +196,13 @@ export class LimiterCore {
 
   #freeMs(ticket: Ticket, atMs: number): number | null {
     if (this.#inflight.size >= Math.floor(this.#maxInflight)) return null;
-    const limit = this.#options.weightPerMinute;
+    const limit = this.#limit;
+    if (limit <= 0) return null;
     const reserved = ticket.priority === "heal" ? 0 : Math.min(this.#reserved, limit * RESERVED_SHARE_MAX);
     // A request larger than its share goes when nothing else was spent.
-    const share = Math.max(
-      Math.min(limit * this.#options.shares[ticket.priority], limit - reserved),
-      ticket.held,
-    );
-    const room = share - ticket.held - this.#held;
+    const needs = Math.min(ticket.held, limit);
+    const share = Math.max(Math.min(limit * this.#options.shares[ticket.priority], limit - reserved), needs);
+    const room = share - needs - this.#held;
     if (room < 0) return null;
     // A pause that outlasts the greatest one is left over from before the clock was stepped back.
     this.#pausedUntilMs = Math.min(this.#pausedUntilMs, atMs + this.#options.maxPauseMs);
@@ -273,10 +283,17 @@ export class RateLimiter {
     };
   }
 
+  /** From now on, so much a minute: the part of its IP's budget that the process has. */
+  setLimit(weightPerMinute: number): void {
+    if (weightPerMinute === this.#core.limit) return;
+    this.#core.setLimit(weightPerMinute);
+    this.#pump();
+  }
+
   stats(): LimiterStats {
     return {
       usedLastMinute: this.#core.used(this.#clock.now()),
-      weightPerMinute: this.#options.weightPerMinute,
+      weightPerMinute: this.#core.limit,
       waiting: this.#core.waiting,
       inflight: this.#core.inflight,
       throttled429: this.#core.throttled,
@@ -315,9 +332,8 @@ export class RateLimiter {
   #tooManyWaiting(priority: RequestPriority): RateLimitError {
     const nowMs = this.#clock.now();
     const retryAfterMs = Math.max(1_000, (this.#core.nextMs(nowMs) ?? nowMs) - nowMs);
-    const { maxWaiting, weightPerMinute } = this.#options;
     return new RateLimitError(
-      `${maxWaiting} ${priority} requests wait already for a budget of ${weightPerMinute} weight per minute; try again later`,
+      `${this.#options.maxWaiting} ${priority} requests wait already for a budget of ${this.#core.limit} weight per minute; try again later`,
       retryAfterMs,
     );
   }

@@ -16,6 +16,7 @@ import type { Random } from "../runtime/random.ts";
 import { repeat } from "../runtime/repeat.ts";
 import { Tasks } from "../runtime/tasks.ts";
 import { ACCOUNT_DEFAULTS, Account, type AccountOptions, type Progress } from "./account/account.ts";
+import { Activity } from "./activity.ts";
 import { type Commit, type Committed, committer, WriteState, type WritesRefused } from "./commit.ts";
 import { Dexes } from "./dexes.ts";
 import type { Address } from "./events.ts";
@@ -23,7 +24,16 @@ import { LANE_DEFAULTS, Lane, type LaneOptions, type LaneStatus } from "./lane/l
 import { accountSubscriptions } from "./lane/subscriptions.ts";
 import { Market, type MarketChoice } from "./market.ts";
 import { Markets } from "./markets.ts";
-import type { Leases, OpenStream, Roster, RosterEntry, Store, VenueInfo } from "./ports.ts";
+import type {
+  Attended,
+  EgressShare,
+  Fleet,
+  OpenStream,
+  Roster,
+  RosterEntry,
+  Store,
+  VenueInfo,
+} from "./ports.ts";
 import { Prices } from "./prices.ts";
 import { type Duty, Standby } from "./standby.ts";
 import { Volatilities } from "./volatility.ts";
@@ -40,8 +50,10 @@ export interface EngineDeps {
   publish(committed: Committed): void;
   onProgress?(progress: Progress): void;
   onFatal(error: unknown): void;
-  /** Shared with other processes that follow into the same database: then one of them follows each account. */
-  shared?: { leases: Leases; holder: string };
+  /** The processes that follow into the same database: then one of them follows each account. */
+  shared?: Fleet;
+  /** Hears what this process may use of its egress, whenever that is told. */
+  onShare?(share: EgressShare): void;
   /** Accounts to follow beside those of the configuration. */
   roster?: Roster;
   /** Hears of all accounts that are to be followed, at the start and after every change. */
@@ -90,17 +102,21 @@ export interface EngineStatus {
 
 /** An account whose poll failed misses no turn for it at first; the wait is never longer than from turn to turn. */
 const POLL_RETRY_MS = 1_000;
+/** A stream changes hands among our accounts this often at most: only to one that is so much livelier. */
+const SWAP_MS = 30_000;
+const SWAP_FACTOR = 2;
+const SWAP_MARGIN = 3;
 /** The roster is looked at this often. */
 const ROSTER_MS = 1_000;
 /** Polled accounts that are read at the same time: one that cannot be read, or not soon, holds up no other. */
 const POLLS_AT_ONCE = 4;
 
-/** Lease names. */
 const pollOf = (address: Address): string => `poll of ${address}`;
 const gapsOf = (address: Address): string => `backfill of ${address}`;
 const moreOf = (address: Address): string => `what else of ${address}`;
-export const followLease = (address: Address): string => `follow ${address}`;
-const marketLease = ({ coins, streams }: MarketChoice): string =>
+/** Names of duties. */
+export const followDuty = (address: Address): string => `follow ${address}`;
+const marketDuty = ({ coins, streams }: MarketChoice): string =>
   `market ${coins === "all" ? coins : [...coins].sort().join(",")} ${[...streams].sort().join(",")}`;
 
 export function openAccount(
@@ -132,14 +148,16 @@ export function openAccount(
   });
 }
 
-/** Where nobody shares the database every lease is free. */
-const ALONE: NonNullable<EngineDeps["shared"]> = {
-  holder: "this process",
-  leases: {
-    takeLeases: async (names, holder) => names.map((name) => ({ name, token: 1, holder })),
-    releaseLeases: async () => {},
-  },
-};
+/** Where nobody shares the database all is ours. */
+const alone = (): Fleet => ({
+  name: "this process",
+  attend: async ({ wants }) => ({
+    held: wants.map((duty) => ({ duty, token: 1, isGiven: false })),
+    ...{ others: new Map(), share: null, wentBack: false },
+  }),
+  giveBack: async () => {},
+  dismiss: async () => {},
+});
 
 interface Followed extends FollowedAccount {
   /** Beyond what the venue streams to one address, accounts are polled. */
@@ -164,7 +182,13 @@ export class Engine {
   #followed: Followed[] = [];
   /** Addresses of those that are wanted. */
   #wanted = new Set<Address>();
-  readonly #usersMax: number;
+  /** What is ours, by the names of duties; null before that was told. */
+  #held: ReadonlySet<string> | null = null;
+  /** Accounts that may be streamed from here now. */
+  #usersMax: number;
+  readonly #activity: Activity;
+  /** From then on a livelier account may take the stream of another. */
+  #swapDueMs = Number.NEGATIVE_INFINITY;
   readonly #volatilities: Volatilities;
   readonly #prices: Prices;
   readonly #markets: Markets;
@@ -187,7 +211,9 @@ export class Engine {
       backoff: { baseMs: POLL_RETRY_MS, capMs: this.#pollMs },
       onEnd: () => this.#pollBell.ring("look"),
     });
-    this.#commit = committer(deps, this.#abort.signal, Number.POSITIVE_INFINITY, this.#writes);
+    this.#activity = new Activity();
+    const counted = { ...deps, publish: (committed: Committed) => this.#publish(committed) };
+    this.#commit = committer(counted, this.#abort.signal, Number.POSITIVE_INFINITY, this.#writes);
     this.#volatilities = new Volatilities(deps);
     this.#prices = new Prices(deps);
     this.#markets = new Markets(deps);
@@ -195,10 +221,13 @@ export class Engine {
     this.#dexes.onAdded((added) => {
       for (const { lane } of this.#followed) lane?.addDexes(added);
     });
-    // Each account takes a connection of its own, and so does market data.
-    const connections = LIMITS.connections - (config.market ? 1 : 0);
-    this.#usersMax = config.usersMax ?? Math.min(LIMITS.users, connections);
-    this.#standby = new Standby({ ...deps, ...(deps.shared ?? ALONE) });
+    this.#usersMax = this.#usersIn(LIMITS.connections);
+    this.#standby = new Standby({
+      ...deps,
+      fleet: deps.shared ?? alone(),
+      streams: () => this.#streams + (this.#market === null ? 0 : 1),
+      onAttended: (held, share) => this.#attended(held, share),
+    });
     this.#want([]);
   }
 
@@ -213,6 +242,31 @@ export class Engine {
     this.#loops = Promise.all(loops).catch((error: unknown) => {
       if (!signal.aborted) onFatal(error);
     });
+  }
+
+  #publish(committed: Committed): void {
+    const nowMs = this.#deps.clock.now();
+    for (const { account, timeMs } of committed.applied.events)
+      if (account !== null) this.#activity.note(account, timeMs, nowMs);
+    this.#deps.publish(committed);
+  }
+
+  /** How many accounts so many connections stream: each takes one of its own, and so does market data. */
+  #usersIn(connections: number): number {
+    const { market, usersMax } = this.#config;
+    const isMarketOurs = market !== null && (this.#held?.has(marketDuty(market)) ?? true);
+    return Math.max(0, Math.min(usersMax ?? LIMITS.users, connections - (isMarketOurs ? 1 : 0)));
+  }
+
+  get #streams(): number {
+    return this.#followed.filter(({ lane }) => lane !== null).length;
+  }
+
+  #attended(held: ReadonlySet<string>, share: Attended["share"]): void {
+    this.#held = held;
+    this.#usersMax = this.#usersIn(share?.slots ?? LIMITS.connections);
+    if (share !== null) this.#deps.onShare?.(share);
+    this.#assignModes();
   }
 
   async #lookAtRoster(roster: Roster): Promise<void> {
@@ -237,40 +291,51 @@ export class Engine {
     }
     const before = new Map(this.#followed.map((followed) => [followed.address, followed]));
     const leaving = this.#followed.filter(({ address, account }) => account !== null && !wanted.has(address));
-    const modes = this.#modes([...wanted.values()]);
-    const renewed: Address[] = [];
     const next = [...wanted.values()].map((entry): Followed => {
-      const mode = modes.get(entry.address)!;
       const known = before.get(entry.address);
-      if (known === undefined) return { ...entry, mode, account: null, lane: null, pollDueMs: clock.now() };
-      if (known.mode !== mode || known.sinceMs !== entry.sinceMs) renewed.push(entry.address);
-      return Object.assign(known, { wish: undefined, sinceMs: undefined }, entry, { mode });
+      if (known === undefined)
+        return { ...entry, mode: entry.wish ?? "stream", account: null, lane: null, pollDueMs: clock.now() };
+      if (known.sinceMs !== entry.sinceMs) this.#standby.renew(followDuty(entry.address));
+      return Object.assign(known, { wish: undefined, sinceMs: undefined }, entry);
     });
     this.#wanted = new Set(wanted.keys());
     this.#followed = [...next, ...leaving];
     this.#standby.want(this.#duties(next));
-    for (const address of renewed) this.#standby.renew(followLease(address));
+    this.#assignModes();
     onAccounts?.([...wanted.values()]);
   }
 
-  /** Which are streamed: those that are so already keep their place, the others in their order. */
-  #modes(accounts: readonly FollowedAccount[]): Map<Address, "stream" | "poll"> {
-    const streamed = new Set(
-      this.#followed.filter(({ mode }) => mode === "stream").map((one) => one.address),
-    );
-    const wishes = accounts.filter(({ wish }) => wish !== "poll");
-    const [kept, others] = [
-      wishes.filter(({ address }) => streamed.has(address)),
-      wishes.filter(({ address }) => !streamed.has(address)),
-    ];
-    const chosen = new Set([...kept, ...others].slice(0, this.#usersMax).map(({ address }) => address));
-    return new Map(accounts.map(({ address }) => [address, chosen.has(address) ? "stream" : "poll"]));
+  /** Streams the liveliest of what is ours; one that is streamed keeps its place unless another is much livelier. */
+  #assignModes(): void {
+    const nowMs = this.#deps.clock.now();
+    const maySwap = nowMs >= this.#swapDueMs;
+    if (maySwap) this.#swapDueMs = nowMs + SWAP_MS;
+    const rank = ({ mode, account, address }: Followed): number => {
+      const score = this.#activity.of(address, nowMs);
+      if (mode === "poll" || account === null) return score;
+      return maySwap ? SWAP_FACTOR * score + SWAP_MARGIN : Number.POSITIVE_INFINITY;
+    };
+    const isOurs = ({ address }: Followed) => this.#held?.has(followDuty(address)) ?? true;
+    const wishes = this.#followed
+      .filter((one) => one.wish !== "poll" && this.#wanted.has(one.address) && isOurs(one))
+      .map((followed) => ({ followed, rank: rank(followed) }))
+      // Of equals, the first.
+      .sort((a, b) => (a.rank === b.rank ? 0 : b.rank - a.rank));
+    const chosen = new Set(wishes.slice(0, this.#usersMax).map(({ followed }) => followed));
+    for (const followed of this.#followed.filter(isOurs)) {
+      const mode = chosen.has(followed) ? "stream" : "poll";
+      if (followed.mode !== mode && followed.account !== null)
+        this.#standby.renew(followDuty(followed.address));
+      followed.mode = mode;
+    }
   }
 
   #duties(accounts: readonly Followed[]): Duty[] {
     const duties = accounts.map((followed): Duty => {
       const begin = (signal: AbortSignal) => this.#begin(followed, signal);
-      return { name: followLease(followed.address), begin, leave: () => this.#leave(followed) };
+      const isOwn = this.#config.accounts.some(({ address }) => address === followed.address);
+      const isShared = this.#deps.shared !== undefined && !isOwn;
+      return { name: followDuty(followed.address), isShared, begin, leave: () => this.#leave(followed) };
     });
     const choice = this.#config.market;
     if (choice === null) return duties;
@@ -285,14 +350,14 @@ export class Engine {
       await this.#market?.stop();
       this.#market = null;
     };
-    return [...duties, { name: marketLease(choice), begin, leave }];
+    return [...duties, { name: marketDuty(choice), isShared: false, begin, leave }];
   }
 
   /** What the venue's limit is used for first, whether this process follows them or another of this address. */
   #subscriptionsOfAccounts(dexes: readonly string[]): number {
-    // With a roster more of them may come.
+    // With a roster, or with others behind the same address, more of them may come.
     const streamed = this.#followed.filter(({ mode }) => mode === "stream").length;
-    const users = this.#deps.roster ? this.#usersMax : streamed;
+    const users = this.#deps.shared ? this.#usersIn(LIMITS.connections) : streamed;
     return users * this.#subscriptions("0x", dexes).length;
   }
 
@@ -304,8 +369,7 @@ export class Engine {
   async #begin(followed: Followed, signal: AbortSignal): Promise<void> {
     await this.#dexes.open(signal);
     // One that is polled from now on may still have its stream.
-    const streams = this.#followed.filter(({ lane }) => lane !== null).length;
-    if (followed.mode === "stream" && streams >= this.#usersMax)
+    if (followed.mode === "stream" && this.#streams >= this.#usersMax)
       throw new TransportError("another account's stream is not closed yet");
     const deps = {
       ...this.#deps,
@@ -328,6 +392,7 @@ export class Engine {
 
   /** Stops intake, writes what was received, then lets go. */
   async #leave(followed: Followed): Promise<void> {
+    for (const task of [pollOf, gapsOf, moreOf]) this.#polls.giveUp(task(followed.address));
     await followed.lane?.stop();
     followed.lane = null;
     followed.account = null;
@@ -381,7 +446,7 @@ export class Engine {
 
   status(): EngineStatus {
     const duties = new Map(this.#standby.status().map((duty) => [duty.name, duty]));
-    const holderOf = (address: Address) => duties.get(followLease(address))?.holder ?? null;
+    const holderOf = (address: Address) => duties.get(followDuty(address))?.holder ?? null;
     return {
       writesRefused: this.#writes.refused,
       accounts: this.#followed

@@ -146,8 +146,47 @@ export interface LeaseState {
   token: number | null;
   /** Whoever holds it now. */
   holder: string | null;
-  /** It was ours, and the database lacks what we committed: it went back in time. */
-  wentBack?: boolean;
+}
+
+/** What an egress may use of the venue's limits is shared by the processes behind it; this is one's part now. */
+export interface EgressShare {
+  /** Connections to the venue. */
+  slots: number;
+  /** REST weight a minute. */
+  weight: number;
+  /** Processes behind the egress, this one included. */
+  workers: number;
+}
+
+export interface Attended {
+  /** Duties that are ours; one that is given away is to be left. Wanted or not. */
+  held: { duty: string; token: number; isGiven: boolean }[];
+  /** Who has those of `wants` that another has. */
+  others: ReadonlyMap<string, string>;
+  /** Null where nothing is shared. */
+  share: EgressShare | null;
+  /** The database lacks what we committed: it went back in time. */
+  wentBack: boolean;
+}
+
+/** The processes that share a database, as one of them sees it. All reject with `StoreError`. */
+export interface Fleet {
+  /** This process, unique to its start. */
+  readonly name: string;
+  /**
+   * Says that we live for `ttlMs` more, and hears what is ours: our part of the roster's accounts and of `wants`. After an
+   * outage nobody is called dead for `backMs`. `streams`: connections to the venue that are open.
+   */
+  attend(told: {
+    wants: readonly string[];
+    streams: number;
+    ttlMs: number;
+    backMs: number;
+  }): Promise<Attended>;
+  /** What was ours is left. */
+  giveBack(duties: readonly string[]): Promise<void>;
+  /** The process ends. */
+  dismiss(): Promise<void>;
 }
 
 /** Leases by the clock of the database. Both reject with `StoreError`. */

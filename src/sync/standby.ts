@@ -1,34 +1,35 @@
 /**
- * Who follows what, when several processes could: one is active, the others are hot standby.
+ * What this process does of what several processes could do: its part of the fleet's duties.
  *
  * ```
- *   standby ── lease taken ──► active ── lease refused: another has it ──► standby
- *      │ asks every renewMs       │ renews every renewMs
- *      └ does nothing else        └ a database that is away changes nothing: it goes on, nobody else can take it
+ *   not ours ── claimed ──► ours, begun ── given to an heir, or taken by another ──► left ──► not ours
+ *      │ the process is heard of every renewMs; a database that is away changes nothing: it goes on as before
  * ```
  *
- * Guarantees: a duty is begun only while its lease is held, and left as soon as the database says that another holds
- * it; a duty whose holder died is begun within `ttlMs + renewMs` and the time its start takes, one whose holder stopped
- * in order within `renewMs`; a duty is begun anew from what the database holds when that went back in time; after a database outage somebody holds every lease again, the same one if it still lives. Time is the database's alone:
- * the clocks of the processes are never compared. No session state.
+ * Guarantees: a duty is begun only while it is ours, and left as soon as the database says that it is not; what is given away
+ * is left in order (all that was received is written) before its heir has it; the duties of a process that died are begun by
+ * others within `ttlMs + renewMs` and the time their start takes, those of one that stopped in order within `renewMs`; a duty
+ * is begun anew from what the database holds when that went back in time; after a database outage nothing changes hands for
+ * as long as `backMs`, so that whoever lives keeps what it has. Time is the database's alone: the clocks of the processes are
+ * never compared. No session state.
  *
- * Two may be active at once for a while (a process that stood still, a database that only one of them reaches). That
- * does no harm to rows, since every write is a join. What must not be done twice checks `isSure`, or carries the
- * fencing token, which grows with every change of holder.
+ * Two may do the same for a while (a process that stood still, a database that only one of them reaches). That does no harm
+ * to rows, since every write is a join. What must not be done twice checks `isSure`, or carries the fencing token, which
+ * grows with every change of hands.
  */
 import { StoreError } from "../errors.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Random } from "../runtime/random.ts";
 import { Tasks } from "../runtime/tasks.ts";
-import type { Leases } from "./ports.ts";
+import type { Attended, Fleet } from "./ports.ts";
 
 export const STANDBY_DEFAULTS = {
-  /** A lease that was not renewed for this long is free. */
+  /** What a process does that was not heard of for this long is free. */
   ttlMs: 5_000,
-  /** Leases are renewed, and asked for, this often. */
+  /** The database hears of the process this often. */
   renewMs: 1_000,
-  /** When the database is back, a standby waits this long, so that the one which is active already keeps the lease. */
+  /** When the database is back, nobody is called dead for this long. */
   backMs: 2_500,
   /** Back-off of a duty that could not be begun. */
   beginAgainMs: 1_000,
@@ -38,9 +39,11 @@ type StandbyOptions = { [K in keyof typeof STANDBY_DEFAULTS]: number };
 
 /** Something that one process at a time should do. */
 export interface Duty {
-  /** Name of its lease. */
+  /** Known by it in the fleet. */
   readonly name: string;
-  /** A rejection is tried again for as long as the lease is held. The signal says that all is to stop. */
+  /** One that every process takes, and none asks for by itself. */
+  readonly isShared: boolean;
+  /** A rejection is tried again for as long as the duty is ours. The signal says that it is to stop. */
   begin(signal: AbortSignal): Promise<void>;
   /** Called only after `begin` succeeded. Must not reject. */
   leave(): Promise<void>;
@@ -49,36 +52,38 @@ export interface Duty {
 interface DutyStatus {
   name: string;
   role: "active" | "standby";
-  /** Who holds the lease, as far as known. */
+  /** Who does it, as far as known. */
   holder: string | null;
   /** Ours while active, else null. */
   token: number | null;
 }
 
 interface StandbyDeps {
-  leases: Leases;
-  /** Unique to this start of this process. */
-  holder: string;
+  fleet: Fleet;
   clock: Clock;
   random: Random;
   log: Log;
   options?: Partial<StandbyOptions>;
+  /** Connections to the venue that are open. */
+  streams(): number;
+  /** Hears what is ours and what the egress may use, before anything is begun or left. */
+  onAttended(held: ReadonlySet<string>, share: Attended["share"]): void;
   /** The database will never let us ask. */
   onFatal(error: unknown): void;
 }
 
 interface Post {
   duty: Duty;
-  /** False once nobody wants it any more: it is left, its lease given back, and then it is forgotten. */
+  /** False once nobody wants it any more: it is left, given back, and then forgotten. */
   isWanted: boolean;
   /** Aborted when it is no longer wanted: what is being begun is given up. */
   ending: AbortController;
   token: number | null;
+  /** Another is to have it once it is left. */
+  isGiven: boolean;
   holder: string | null;
-  /** The lease cannot be another's before this, by our own clock. */
-  sureUntilMs: number;
   isBegun: boolean;
-  /** What it knows is of a database that went back in time since. */
+  /** What it knows is of a database that went back in time since, or what it does has changed. */
   isOutdated: boolean;
 }
 
@@ -92,6 +97,8 @@ export class Standby {
   /** What is being begun or left, by the name of the duty. */
   readonly #changes: Tasks;
   #isAway = false;
+  /** What is ours cannot be another's before this, by our own clock. */
+  #sureUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: StandbyDeps) {
     this.#deps = deps;
@@ -100,10 +107,7 @@ export class Standby {
     this.#changes = new Tasks({ ...deps, backoff });
   }
 
-  /**
-   * From now on these duties, each known by its name. What is no longer among them is left in order; another process
-   * may have it then.
-   */
+  /** From now on these duties, each known by its name. What is no longer among them is left in order. */
   want(duties: readonly Duty[]): void {
     const names = new Set(duties.map(({ name }) => name));
     for (const post of this.#posts) {
@@ -124,29 +128,32 @@ export class Standby {
     for (const post of this.#posts) if (post.duty.name === name && post.isBegun) post.isOutdated = true;
   }
 
-  /** Asks once and begins, one after the other, what is free. Rejects when the database or a duty fails now. */
+  /** Asks once and begins, one after the other, what is ours. Rejects when the database or a duty fails now. */
   async start(): Promise<void> {
-    await this.#ask(this.#posts);
-    for (const post of this.#posts) {
-      if (post.token === null) continue;
-      this.#abort.signal.throwIfAborted();
-      await this.#begin(post, this.#abort.signal);
-    }
-    this.#asking = this.#run().catch((error: unknown) => {
-      if (!this.#abort.signal.aborted) this.#deps.onFatal(error);
+    const { signal } = this.#abort;
+    await this.#ask();
+    const first = this.#posts.filter(({ token }) => token !== null);
+    const starting = new Set(first);
+    this.#asking = this.#run(starting).catch((error: unknown) => {
+      if (!signal.aborted) this.#deps.onFatal(error);
     });
+    for (const post of first) {
+      signal.throwIfAborted();
+      if (isDue(post)) await this.#begin(post, signal);
+      starting.delete(post);
+    }
   }
 
-  /** Leaves everything, then gives the leases back. */
+  /** Leaves everything, then gives it back. */
   async stop(): Promise<void> {
     this.#abort.abort(new Error("stopped"));
     await Promise.all([this.#asking, this.#changes.stop()]);
     await Promise.all(this.#posts.filter(({ isBegun }) => isBegun).map((post) => this.#leave(post)));
-    const held = this.#posts.filter(({ token }) => token !== null).map(({ duty }) => duty.name);
-    if (held.length === 0) return;
-    // A database that is away lets them run out.
-    await this.#deps.leases.releaseLeases(held, this.#deps.holder).catch((error: unknown) => {
-      this.#deps.log.warn("leases could not be given back, they run out by themselves", { error });
+    // A database that is away lets it run out.
+    await this.#deps.fleet.dismiss().catch((error: unknown) => {
+      this.#deps.log.warn("what this process did could not be given back, it is free by itself soon", {
+        error,
+      });
     });
   }
 
@@ -159,101 +166,111 @@ export class Standby {
     }));
   }
 
-  /** Whether nobody else can hold the lease of this duty now. */
+  /** Whether nobody else can have this duty now. */
   isSure(name: string): boolean {
     const post = this.#posts.find(({ duty }) => duty.name === name);
-    return post !== undefined && post.token !== null && this.#deps.clock.now() < post.sureUntilMs;
+    return post !== undefined && post.token !== null && this.#deps.clock.now() < this.#sureUntilMs;
   }
 
-  async #run(): Promise<void> {
+  /** `starting`: what somebody else begins. */
+  async #run(starting: ReadonlySet<Post>): Promise<void> {
     const { clock } = this.#deps;
-    const { renewMs, backMs } = this.#options;
     const { signal } = this.#abort;
-    let waitMs: number = renewMs;
     while (!signal.aborted) {
-      await clock.sleep(waitMs, signal);
-      const isStandby = this.#posts.every(({ token }) => token === null);
-      const wasAway = this.#isAway;
-      // All leases have run out meanwhile: a standby first only looks whether the database is back.
-      await this.#askPatiently(wasAway && isStandby ? [] : this.#posts);
-      waitMs = wasAway && isStandby && !this.#isAway ? backMs : renewMs;
-      for (const post of this.#posts) this.#follow(post);
-      await this.#forget();
+      await clock.sleep(this.#options.renewMs, signal);
+      await this.#askPatiently();
+      for (const post of this.#posts) if (!starting.has(post)) this.#follow(post);
+      await this.#giveBack();
     }
   }
 
-  /** What is left and not wanted. */
-  async #forget(): Promise<void> {
-    const { leases, holder, log } = this.#deps;
-    const isOver = ({ isWanted, isBegun, duty }: Post) =>
-      !isWanted && !isBegun && !this.#changes.isRunning(changeOf(duty));
-    const over = this.#posts.filter(isOver);
-    if (over.length === 0) return;
-    this.#posts = this.#posts.filter((post) => !over.includes(post));
-    for (const { duty } of over) log.info("left, no longer wanted", { duty: duty.name });
-    const held = over.filter(({ token }) => token !== null).map(({ duty }) => duty.name);
-    if (held.length === 0) return;
-    await leases.releaseLeases(held, holder).catch((error: unknown) => {
-      log.warn("leases could not be given back, they run out by themselves", { error });
-    });
-  }
-
-  async #askPatiently(posts: readonly Post[]): Promise<void> {
+  async #askPatiently(): Promise<void> {
     const { log } = this.#deps;
     try {
-      await this.#ask(posts);
-      if (this.#isAway) log.info("leases can be renewed again");
+      await this.#ask();
+      if (this.#isAway) log.info("the database hears of this process again");
       this.#isAway = false;
     } catch (error) {
       if (!(error instanceof StoreError && error.transient)) throw error;
-      if (!this.#isAway) log.warn("leases cannot be renewed now, going on as before", { error });
+      if (!this.#isAway)
+        log.warn("the database does not hear of this process now, going on as before", { error });
       this.#isAway = true;
     }
   }
 
-  async #ask(posts: readonly Post[]): Promise<void> {
-    const { leases, holder, clock } = this.#deps;
+  async #ask(): Promise<void> {
+    const { fleet, clock, streams, onAttended } = this.#deps;
+    const { ttlMs, backMs } = this.#options;
     const askedAtMs = clock.now();
-    const names = posts.map(({ duty }) => duty.name);
-    const states = await leases.takeLeases(names, holder, this.#options.ttlMs);
-    for (const post of posts) {
-      const state = states.find(({ name }) => name === post.duty.name);
-      if (state === undefined) continue;
-      this.#note(post, state.token, state.holder);
-      if (state.wentBack && post.isBegun) {
-        this.#deps.log.warn(
-          "the database lacks what was committed (a restored backup, a replica that was behind): beginning anew from what it holds",
-          { duty: post.duty.name },
-        );
-        post.isOutdated = true;
-      }
-      if (state.token !== null) post.sureUntilMs = askedAtMs + this.#options.ttlMs;
+    const wanted = this.#posts.filter(({ isWanted }) => isWanted);
+    const wants = wanted.flatMap(({ duty }) => (duty.isShared ? [] : [duty.name]));
+    const { held, others, share, wentBack } = await fleet.attend({
+      wants,
+      streams: streams(),
+      ttlMs,
+      backMs,
+    });
+    this.#sureUntilMs = askedAtMs + ttlMs;
+    const ours = new Map(held.map((one) => [one.duty, one]));
+    for (const post of this.#posts) {
+      const { name } = post.duty;
+      this.#note(
+        post,
+        ours.get(name)?.token ?? null,
+        ours.has(name) ? fleet.name : (others.get(name) ?? null),
+      );
+      post.isGiven = ours.get(name)?.isGiven ?? false;
+      if (wentBack && post.isBegun) post.isOutdated = true;
     }
+    if (wentBack)
+      this.#deps.log.warn(
+        "the database lacks what was committed (a restored backup, a replica that was behind): beginning anew from what it holds",
+        { duties: this.#posts.filter(({ isOutdated }) => isOutdated).length },
+      );
+    onAttended(new Set(this.#posts.filter(isDue).map(({ duty }) => duty.name)), share);
   }
 
   #note(post: Post, token: number | null, holder: string | null): void {
     const { log } = this.#deps;
     const duty = post.duty.name;
     if (token !== null && post.token === null) log.info("active", { duty, fencing: token });
-    if (token === null && post.holder !== holder) {
-      const isLoss = post.token !== null;
-      log[isLoss ? "warn" : "info"](isLoss ? "another process took over, standing by" : "standing by", {
-        duty,
-        active: holder,
-      });
-    }
+    if (token === null && post.token !== null)
+      log.warn("another process took over", { duty, active: holder });
+    else if (token === null && post.holder !== holder) log.info("standing by", { duty, active: holder });
     post.token = token;
     post.holder = holder;
   }
 
-  /** Brings what is done in line with what is held. One change of a duty at a time. */
+  /** Brings what is done in line with what is ours. One change of a duty at a time. */
   #follow(post: Post): void {
-    const isDue = post.isWanted && post.token !== null;
-    if (isDue === post.isBegun && !post.isOutdated) return;
+    if (isDue(post) === post.isBegun && !post.isOutdated) return;
     // What is outdated is left first; the next look begins it anew.
-    const isBegin = isDue && !post.isBegun;
+    const isBegin = isDue(post) && !post.isBegun;
     const change = (signal: AbortSignal) => (isBegin ? this.#begin(post, signal) : this.#leave(post));
     void this.#changes.run(changeOf(post.duty), change);
+  }
+
+  /** What is left and no longer wanted, or another's now. */
+  async #giveBack(): Promise<void> {
+    const { fleet, log } = this.#deps;
+    const isOver = (post: Post) =>
+      !post.isBegun && !this.#changes.isRunning(changeOf(post.duty)) && (!post.isWanted || post.isGiven);
+    const over = this.#posts.filter(isOver);
+    if (over.length === 0) return;
+    const held = over.flatMap(({ token, duty }) => (token === null ? [] : [duty.name]));
+    try {
+      if (held.length > 0) await fleet.giveBack(held);
+    } catch (error) {
+      // It is still ours at the next look, and given back then.
+      if (!(error instanceof StoreError && error.transient)) throw error;
+      return;
+    }
+    for (const post of over) {
+      const { duty, isWanted } = post;
+      log.info(isWanted ? "left to another process" : "left, no longer wanted", { duty: duty.name });
+      Object.assign(post, { token: null, isGiven: false, holder: null });
+    }
+    this.#posts = this.#posts.filter((post) => post.isWanted || !over.includes(post));
   }
 
   async #begin(post: Post, stopping: AbortSignal): Promise<void> {
@@ -261,6 +278,7 @@ export class Standby {
     try {
       await post.duty.begin(AbortSignal.any([stopping, signal]));
       post.isBegun = true;
+      post.isOutdated = false;
     } catch (error) {
       if (!signal.aborted) throw error;
     }
@@ -273,9 +291,11 @@ export class Standby {
   }
 }
 
+const isDue = ({ isWanted, token, isGiven }: Post): boolean => isWanted && token !== null && !isGiven;
+
 const changeOf = ({ name }: Duty): string => `duty ${name}`;
 
 const newPost = (duty: Duty): Post => ({
-  ...{ duty, isWanted: true, ending: new AbortController(), token: null, holder: null },
-  ...{ sureUntilMs: Number.NEGATIVE_INFINITY, isBegun: false, isOutdated: false },
+  ...{ duty, isWanted: true, ending: new AbortController(), token: null, isGiven: false, holder: null },
+  ...{ isBegun: false, isOutdated: false },
 });

@@ -1,12 +1,13 @@
-/** The roster as users work it: `accounts` beside a `run` that goes on. */
+/** Accounts in the database, and the processes that share them: real ones, each with an address of its own. */
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { LIMITS } from "../../src/protocol/limits.ts";
 import { hlsync, type Running, simulate, start } from "../support/cli.ts";
 import { startServer, type TestDatabase, type TestServer, temporaryFolder } from "../support/postgres.ts";
+import { FleetScenario, user } from "./fleetScenario.ts";
 
-const user = (n: number): string => `0x${(n + 1).toString(16).padStart(40, "0")}`;
 /** What the documentation promises. */
 const EFFECT_MS = 5_000;
 
@@ -84,5 +85,33 @@ describe("accounts in the database", { timeout: 120_000 }, () => {
     const before = await count(1);
     while ((await count(1)) <= before) await new Promise((resolve) => setTimeout(resolve, 50));
     await following.stop();
+  });
+});
+
+/** What the documentation promises of a process that died. */
+const TAKEN_OVER_MS = 10_000;
+
+describe("a fleet", { timeout: 900_000 }, () => {
+  it("loses and doubles nothing when workers die, come and go, and keeps each address within the venue's limits", async (t) => {
+    const server = await startServer("real");
+    const target = await server.newDatabase({ migrated: false });
+    const { database, url } = target;
+    // `npm run fleet` has more of them, and the venue's own weight.
+    const [accounts = 12, fillsPerSecond = 0.5] = process.env.HLSYNC_FLEET?.split("x").map(Number) ?? [];
+    const weight = process.env.HLSYNC_FLEET ? LIMITS.weightPerMinute : 2_400;
+    const options = { database, databaseUrl: url, accounts, fillsPerSecond, weight };
+    const fleet = await FleetScenario.start(options);
+    try {
+      const report = await fleet.run();
+      t.diagnostic(JSON.stringify(report));
+      assert.deepEqual([report.lost, report.extra, report.refused], [0, 0, 0]);
+      assert.ok(report.takenOverMs <= TAKEN_OVER_MS, `taken over in ${report.takenOverMs} ms`);
+      const { connections, users, weight: peak } = report.most;
+      assert.ok(connections <= 10 && users <= 10 && peak <= weight, JSON.stringify(report.most));
+    } finally {
+      await fleet.close();
+      await target.close();
+      await server.stop();
+    }
   });
 });

@@ -27,7 +27,7 @@ const raising = (code: string, times = 0) => `
 const QUIET = "drop trigger if exists mine on public.hl_fills";
 
 /** What a backup of yesterday would lack, and bring back. */
-const KEPT = ["public.hl_fills", "hl_internal.coverage", "hl_internal.leases", "hl_internal.outbox"];
+const KEPT = ["public.hl_fills", "hl_internal.coverage", "hl_internal.workers", "hl_internal.outbox"];
 const BACK_UP = `create schema backup; ${KEPT.map((table, i) => `create table backup.t${i} as table ${table}`).join("; ")}`;
 const RESTORE = `
   begin; set local session_replication_role = replica;
@@ -127,7 +127,7 @@ describe("a hostile database", { timeout: 300_000 }, () => {
     // More than one renewal of the lease later: a backup is older than that.
     await rig.until("a renewal", 30 * SECOND_MS, async () => {
       const rows = await rig.rows(
-        "select 1 from backup.t2 b join hl_internal.leases l using (name) where l.expires_at > b.expires_at",
+        "select 1 from backup.t2 b join hl_internal.workers w using (worker) where w.expires_at > b.expires_at",
       );
       return rows.length > 0;
     });

@@ -251,9 +251,9 @@ describe("a live account to look at", { timeout: 300_000 }, () => {
     assert.equal((await patient.stop("SIGINT")).code, 0);
     const hasty = follow();
     await hasty.complaint(/listening/);
-    // Whoever stops in order gives its lease back, and waits for that.
+    // Whoever stops in order gives back what it did, and waits for that.
     const held = target.database
-      .query("lock table hl_internal.leases in access exclusive mode; select pg_sleep(60)")
+      .query("lock table hl_internal.claims in access exclusive mode; select pg_sleep(60)")
       .catch(() => {});
     const holders = "from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'";
     try {

@@ -5,12 +5,12 @@
 import { errorText, MigrationError, StoreError } from "../../errors.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Database, Queryable } from "../../store/database.ts";
-import { heldLeases } from "../../store/leases.ts";
+import { readHolders } from "../../store/fleet.ts";
 import { strangersError } from "../../store/legacy.ts";
 import { pendingMigrations, strangersInTheWay } from "../../store/migrate.ts";
 import { NO_PRIVILEGE, openPostgres } from "../../store/postgres.ts";
 import { isSupabase, tlsWishOf } from "../../store/target.ts";
-import { followLease } from "../../sync/engine.ts";
+import { followDuty } from "../../sync/engine.ts";
 import type { Address } from "../../sync/events.ts";
 import { EXIT } from "../command.ts";
 import { deliveryFindings } from "./delivery.ts";
@@ -275,15 +275,15 @@ async function grantsFinding(database: Database, { role }: ServerFacts): Promise
 }
 
 async function instanceFinding(database: Database, accounts: readonly Address[]): Promise<Finding> {
-  const held = await heldLeases(database, "follow ");
-  const wanted = new Set(accounts.map(followLease));
-  const others = held.filter(({ name }) => accounts.length === 0 || wanted.has(name));
+  const held = await readHolders(database);
+  const wanted = new Set(accounts.map(followDuty));
+  const others = [...held].filter(([duty]) => accounts.length === 0 || wanted.has(duty));
   if (others.length === 0) return ok("instance", "no other hlsync follows these accounts into this database");
-  const holders = [...new Set(others.map(({ holder }) => holder))];
+  const holders = [...new Set(others.map(([, worker]) => worker))];
   return note(
     "instance",
     `${others.length} accounts are followed already, by ${holders.join(", ")} (host:process)`,
-    "a second `run` stands by and takes over within seconds when that one stops",
+    "a second `run` takes its share of the accounts, and all of them within seconds when that one stops",
   );
 }
 

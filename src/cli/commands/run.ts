@@ -16,7 +16,6 @@ import {
   type Following,
   follow,
   type OpenDatabase,
-  openLeases,
   openReaders,
   openToFollow,
   requireFollowable,
@@ -41,6 +40,7 @@ export const run: Command = {
     "marketDays",
     "since",
     "weight",
+    "egress",
     "webhookRetry",
     "alertTo",
     "alert",
@@ -116,7 +116,7 @@ export async function followUntilStopped(context: Context, options: FollowOption
   const opened = await openToFollow(context);
   const { onProgress } = options;
   const following = follow(context, opened, {
-    ...(options.sharing ? { shared: openLeases(opened) } : {}),
+    sharing: options.sharing,
     ...(onProgress ? { onProgress } : {}),
   });
   const { engine, feed, failed } = following;

@@ -4,11 +4,12 @@
  */
 import { StoreError } from "../../errors.ts";
 import { type HopLately, readLatencySince } from "../../outputs/metrics/latencyHistory.ts";
-import { heldLeases } from "../../store/leases.ts";
+import type { Queryable } from "../../store/database.ts";
+import { readHolders, readWorkers } from "../../store/fleet.ts";
 import { NO_PRIVILEGE } from "../../store/postgres.ts";
 import type { AccountRow, DatabaseStore } from "../../store/store.ts";
 import { type Completeness, completeness, latestClaimMs, MONEY_STREAMS } from "../../sync/completeness.ts";
-import { followLease } from "../../sync/engine.ts";
+import { followDuty } from "../../sync/engine.ts";
 import { TRACKED_STREAMS, type TrackedStream } from "../../sync/events.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
 import { openToRead } from "../wire.ts";
@@ -38,11 +39,12 @@ function latencyLine(hops: readonly HopLately[]): string {
 export const status: Command = {
   name: "status",
   summary: "what is stored, how it stands, and since when it is complete",
-  options: ["account", "database"],
+  options: ["account", "database", "fleet"],
   findsDemo: true,
   async run(context) {
     const { options, print } = context;
     const { store, database } = await openToRead(context);
+    if (options.fleet) return sayFleet(context, database);
     const accounts = await chosenAccounts(context, store);
     const tables = await store.counts();
     if (options.json) print(JSON.stringify({ type: "database", database: database.describe(), tables }));
@@ -53,10 +55,9 @@ export const status: Command = {
     const hops = await ifGranted(readLatencySince(database, context.clock.now() - LATENCY_MS));
     if (!options.json && hops !== undefined) print(latencyLine(hops));
     else for (const hop of hops ?? []) print(JSON.stringify({ type: "latency", ...hop }));
-    const held = await ifGranted(heldLeases(database, "follow "));
-    const leases = held && new Map(held.map(({ name, holder }) => [name, holder]));
+    const holders = await ifGranted(readHolders(database));
     for (const row of accounts) {
-      const followedBy = leases && (leases.get(followLease(row.account)) ?? null);
+      const followedBy = holders && (holders.get(followDuty(row.account)) ?? null);
       const coverage = await store.coverage(row.account);
       const latestMs = latestClaimMs(context.clock.now());
       const streams = TRACKED_STREAMS.map((stream) => ({
@@ -80,6 +81,31 @@ export const status: Command = {
     return EXIT.ok;
   },
 };
+
+/** One line per process and per account, as the database knows them. */
+async function sayFleet({ options, print }: Context, database: Queryable): Promise<number> {
+  const workers = await readWorkers(database);
+  const holders = await readHolders(database);
+  if (options.json) {
+    for (const worker of workers) print(JSON.stringify({ type: "worker", ...worker }));
+    for (const [duty, worker] of holders) print(JSON.stringify({ type: "duty", duty, worker }));
+    return EXIT.ok;
+  }
+  const seconds = (age: number | null) => (age === null ? "–" : `${age} s`);
+  for (const one of workers) {
+    print(`${one.worker}  at ${one.egress}`);
+    const leaving = one.leaving > 0 ? ` (${one.leaving} on their way to another)` : "";
+    print(`  does       ${one.duties} duties${leaving}, heard of ${one.heardMsAgo} ms ago`);
+    print(
+      `  egress     ${one.streams} of ${one.slots} connections, ${one.spent} of ${one.weight} weight in the last minute`,
+    );
+    const [p50, p90, max] = [one.freshP50, one.freshP90, one.freshMax].map(seconds);
+    print(`  freshness  half within ${p50}, nine in ten within ${p90}, all within ${max}`);
+    for (const [duty, worker] of holders) if (worker === one.worker) print(`    ${duty}`);
+  }
+  if (workers.length === 0) print("no process follows into this database now");
+  return EXIT.ok;
+}
 
 /** What is read from the machinery; undefined where this role may not. */
 async function ifGranted<T>(reading: Promise<T>): Promise<T | undefined> {

@@ -4,6 +4,7 @@
  * Holds no secret: the database is described without its password.
  */
 
+import type { WorkerRow } from "../../store/fleet.ts";
 import { MONEY_STREAMS } from "../../sync/completeness.ts";
 import type { EngineStatus } from "../../sync/engine.ts";
 import type { Address } from "../../sync/events.ts";
@@ -23,6 +24,10 @@ export interface HealthFacts {
   clockOffsetMs: number;
   eventStreams: number;
   alerting: Alerting | null;
+  /** The processes that share the database. */
+  fleet: readonly WorkerRow[];
+  /** Which of them follows the account, as far as the database tells. */
+  holderOf(account: Address): string | null;
   knowledge(account: Address): StreamKnowledge[];
   /** Of the states in the database; null while they were not read. */
   heard(account: Address): Heard | null;
@@ -62,6 +67,8 @@ export interface Status {
   event_streams: number;
   /** What watches, and who would be told; null where nothing does. */
   alerting: Alerting | null;
+  /** The processes that share the database: what each follows, how fresh that is, what its egress has left. */
+  fleet: readonly WorkerRow[];
   accounts: AccountHealth[];
 }
 
@@ -137,6 +144,7 @@ export function status(facts: HealthFacts): Status {
     },
     event_streams: facts.eventStreams,
     alerting: facts.alerting,
+    fleet: facts.fleet,
     accounts,
   };
 }
@@ -168,7 +176,7 @@ function accountHealth(facts: HealthFacts, account: EngineStatus["accounts"][num
     address,
     alias,
     mode,
-    holder,
+    holder: holder ?? facts.holderOf(address),
     phase: lane?.phase ?? (mode === "standby" ? "standby" : "polling"),
     socket: lane?.stream.state ?? "none",
     last_data_ms: lastDataMs,

@@ -10,13 +10,14 @@ import type { Clock } from "../../runtime/clock.ts";
 import type { Log } from "../../runtime/log.ts";
 import { repeat } from "../../runtime/repeat.ts";
 import type { Queryable } from "../../store/database.ts";
+import { readHolders, readWorkers, type WorkerRow } from "../../store/fleet.ts";
 import {
   type Completeness,
   completeness,
   type KnownStretch,
   latestClaimMs,
 } from "../../sync/completeness.ts";
-import type { EngineStatus } from "../../sync/engine.ts";
+import { type EngineStatus, followDuty } from "../../sync/engine.ts";
 import { type Address, TRACKED_STREAMS, type TrackedStream } from "../../sync/events.ts";
 import { type OutputFigures, readOutputFigures } from "./reads.ts";
 
@@ -94,6 +95,8 @@ export class Observer {
   #knowledge = new Map<Address, StreamKnowledge[]>();
   #snapshots = new Map<Address, Snapshot>();
   #heard = new Map<Address, Heard>();
+  #fleet: readonly WorkerRow[] = [];
+  #holders: ReadonlyMap<string, string> = new Map();
   #outputs: OutputFigures = {
     ...{ pending: null, deliveries: null, alerts: null, endpoints: null, drift: null, quarantine: null },
   };
@@ -104,10 +107,11 @@ export class Observer {
 
   /** Resolves when the first questions are answered or have failed. */
   async start(): Promise<void> {
-    await Promise.all([this.#askDatabase(), this.#askCoverage()]);
+    await Promise.all([this.#askDatabase(), this.#askCoverage(), this.#askFleet()]);
     this.#loops.push(
       this.#every(PROBE_MS, () => this.#askDatabase()),
       this.#every(COVERAGE_MS, () => this.#askCoverage()),
+      this.#every(COVERAGE_MS, () => this.#askFleet()),
       this.#every(OUTPUTS_MS, () => this.#askOutputs()),
     );
   }
@@ -131,6 +135,14 @@ export class Observer {
 
   heard(account: Address): Heard | null {
     return this.#heard.get(account) ?? null;
+  }
+
+  fleet(): readonly WorkerRow[] {
+    return this.#fleet;
+  }
+
+  holderOf(account: Address): string | null {
+    return this.#holders.get(followDuty(account)) ?? null;
   }
 
   outputs(): OutputFigures {
@@ -178,6 +190,15 @@ export class Observer {
       }
     } catch (error) {
       this.#parts.log.debug("coverage not read", { error });
+    }
+  }
+
+  async #askFleet(): Promise<void> {
+    const { log, own } = this.#parts;
+    try {
+      [this.#fleet, this.#holders] = await Promise.all([readWorkers(own), readHolders(own)]);
+    } catch (error) {
+      log.debug("the fleet not read", { error });
     }
   }
 

@@ -194,6 +194,8 @@ const statusNow =
       clockOffsetMs: telemetry.clockOffsetMs(),
       eventStreams: hub.size,
       alerting: alarms ? countsOf(alarms) : null,
+      fleet: observer.fleet(),
+      holderOf: (account) => observer.holderOf(account),
       knowledge: (account) => observer.knowledge(account),
       heard: (account) => observer.heard(account),
     });

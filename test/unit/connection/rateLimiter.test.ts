@@ -55,6 +55,26 @@ describe("SlidingWindow", () => {
 });
 
 describe("the budget", () => {
+  it("is what the process has of it from one moment to the next; of nothing, nothing starts", async () => {
+    const { clock, limiter, ask, names } = setUp();
+    (await ask("a", "heal", 100)).answered(100);
+    limiter.setLimit(0);
+    void ask("b", "heal", 20);
+    await clock.advance(3_600_000);
+    assert.deepEqual(names(), ["a"]);
+    limiter.setLimit(150);
+    await settle();
+    assert.deepEqual(names(), ["a", "b"]);
+    // More than all of the part: alone.
+    void ask("c", "heal", 400);
+    await settle();
+    assert.deepEqual(names(), ["a", "b"]);
+    assert.equal(limiter.stats().weightPerMinute, 150);
+    limiter.setLimit(1_000);
+    await settle();
+    assert.deepEqual(names(), ["a", "b", "c"]);
+  });
+
   it("lets requests through at once while there is budget, and the next when the first is a minute old", async () => {
     const { clock, ask, names } = setUp();
     for (const name of ["a", "b"]) (await ask(name, "heal", 500)).answered(500);

@@ -60,6 +60,8 @@ const facts = (engine: Account[], rest: Partial<HealthFacts> = {}): HealthFacts 
   alerting: null,
   knowledge: () => [],
   heard: () => null,
+  fleet: [],
+  holderOf: () => null,
   ...rest,
 });
 

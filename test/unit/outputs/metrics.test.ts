@@ -123,6 +123,8 @@ describe("what telemetry exports", () => {
         clockOffsetMs: 0,
         eventStreams: 0,
         alerting: null,
+        fleet: [],
+        holderOf: () => null,
       },
       probe: { up: false, latencyMs: null, answeredMs: null, error: null, outboxHead: 0 },
       limiter: { usedLastMinute: 0, weightPerMinute: 1200, waiting: 0, inflight: 0, throttled429: 0 },

@@ -8,10 +8,10 @@ import {
   type EngineConfig,
   type EngineDeps,
   type FollowedAccount,
-  followLease,
+  followDuty,
 } from "../../../src/sync/engine.ts";
 import { type Batch, type CoverageRow, TRACKED_STREAMS } from "../../../src/sync/events.ts";
-import type { LeaseState, RosterEntry, StreamHandler } from "../../../src/sync/ports.ts";
+import type { Fleet, RosterEntry, StreamHandler } from "../../../src/sync/ports.ts";
 import { emptyStore } from "../../support/emptyStore.ts";
 import { HandClock, settle } from "../connection/handClock.ts";
 import { type Answers, NOTHING, NOW, streamIn, venue } from "./account/rig.ts";
@@ -186,13 +186,17 @@ describe("the engine", () => {
   });
 
   it("follows only what no other process follows, and says who does", async () => {
-    const other = followLease(user("2"));
-    const leases = {
-      takeLeases: async (names: readonly string[], holder: string): Promise<LeaseState[]> =>
-        names.map((name) =>
-          name === other ? { name, token: null, holder: "another" } : { name, token: 1, holder },
-        ),
-      releaseLeases: async () => {},
+    const other = followDuty(user("2"));
+    const shared: Fleet = {
+      name: "this one",
+      attend: async ({ wants }) => ({
+        held: wants.flatMap((duty) => (duty === other ? [] : [{ duty, token: 1, isGiven: false }])),
+        others: new Map([[other, "another"]]),
+        share: { slots: 10, weight: 1_200, workers: 1 },
+        wentBack: false,
+      }),
+      giveBack: async () => {},
+      dismiss: async () => {},
     };
     const {
       engine: made,
@@ -202,7 +206,7 @@ describe("the engine", () => {
       [user("1"), user("2")],
       {},
       {
-        deps: { shared: { leases, holder: "this one" } },
+        deps: { shared },
       },
     );
     await made.start();
@@ -218,6 +222,50 @@ describe("the engine", () => {
     assert.equal(made.accounts().length, 1);
     await made.stop();
     assert.equal(clock.timers, 0);
+  });
+
+  it("streams as many as its egress leaves it, the liveliest of what is its own, and closes before it opens", async () => {
+    const ours = ["1", "2", "3"].map(user);
+    let slots = 1;
+    let events: { account: string; timeMs: number }[] = [];
+    const shared: Fleet = {
+      name: "this one",
+      attend: async () => ({
+        held: ours.map((address) => ({ duty: followDuty(address), token: 1, isGiven: false })),
+        ...{ others: new Map(), share: { slots, weight: 100, workers: 2 }, wentBack: false },
+      }),
+      giveBack: async () => {},
+      dismiss: async () => {},
+    };
+    const told: number[] = [];
+    const store = {
+      ...emptyStore(),
+      apply: async () => ({ events: events as never, written: {}, known: {} }),
+    };
+    const onShare = ({ weight }: { weight: number }) => void told.push(weight);
+    const { engine: made, clock, opened } = engine(ours, {}, { deps: { shared, onShare, store } });
+    const open = () => usersOf(opened.filter(({ isStopped }) => !isStopped));
+    const turns = async (seconds: number) => {
+      for (let second = 0; second < seconds; second++) {
+        await clock.advance(1_000);
+        for (let n = 0; n < 20; n++) await settle();
+        assert.ok(open().length <= Math.max(1, slots), `${open().length} streams`);
+      }
+    };
+    await made.start();
+    assert.deepEqual([open(), told[0]], [[user("1")], 100]);
+    slots = 2;
+    await turns(4);
+    assert.deepEqual(open(), [user("1"), user("2")]);
+    events = Array.from({ length: 9 }, () => ({ account: user("3"), timeMs: clock.now() }));
+    await made.accounts()[2]!.commit({ fills: [fill({ timeMs: clock.now() })] }, clock.now());
+    events = [];
+    await turns(40);
+    assert.deepEqual(open(), [user("1"), user("3")]);
+    slots = 0;
+    await turns(4);
+    assert.deepEqual(open(), []);
+    await made.stop();
   });
 
   it("follows what the roster says from one look to the next, beside what it was given", async () => {

@@ -3,15 +3,16 @@ import { describe, it } from "node:test";
 import { StoreError } from "../../../src/errors.ts";
 import { silentLog } from "../../../src/runtime/log.ts";
 import { VirtualClock } from "../../../src/simulator/world.ts";
-import type { LeaseState, Leases } from "../../../src/sync/ports.ts";
+import type { Fleet } from "../../../src/sync/ports.ts";
 import { STANDBY_DEFAULTS, Standby } from "../../../src/sync/standby.ts";
 
 const { ttlMs, renewMs, backMs } = STANDBY_DEFAULTS;
 
-/** The lease table by the rules of `hl_internal.take_lease`, on the virtual clock. */
-class LeaseTable implements Leases {
+/** Who does what, by the rules of `hl_internal.attend` as far as one duty goes, on the virtual clock. */
+class Table {
   readonly #clock: VirtualClock;
-  readonly #rows = new Map<string, { holder: string; token: number; expiresMs: number }>();
+  readonly #rows = new Map<string, { holder: string; token: number; heir: string | null }>();
+  readonly #heard = new Map<string, { steadyMs: number; expiresMs: number }>();
   isAway = false;
   /** A backup was restored: said at the next renewal, once. */
   wentBack = false;
@@ -20,27 +21,53 @@ class LeaseTable implements Leases {
     this.#clock = clock;
   }
 
-  async takeLeases(names: readonly string[], holder: string, forMs: number): Promise<LeaseState[]> {
-    if (this.isAway) throw new StoreError("the database is away", { transient: true });
-    return names.map((name) => {
-      const nowMs = this.#clock.now();
-      const row = this.#rows.get(name);
-      if (row && row.holder !== holder && row.expiresMs >= nowMs)
-        return { name, token: null, holder: row.holder };
-      const token = (row?.token ?? 0) + (row?.holder === holder ? 0 : 1);
-      this.#rows.set(name, { holder, token, expiresMs: nowMs + forMs });
-      const wentBack = this.wentBack;
-      this.wentBack = false;
-      return { name, token, holder, wentBack };
-    });
+  of(name: string): Fleet {
+    const reachable = () => {
+      if (this.isAway) throw new StoreError("the database is away", { transient: true });
+    };
+    return {
+      name,
+      attend: async ({ wants, ttlMs: forMs, backMs: quietMs }) => {
+        reachable();
+        const nowMs = this.#clock.now();
+        const before = this.#heard.get(name);
+        const isSteady = before !== undefined && before.expiresMs - forMs / 2 > nowMs;
+        const steadyMs = isSteady ? before.steadyMs : nowMs;
+        this.#heard.set(name, { steadyMs, expiresMs: nowMs + forMs });
+        const deadMs = nowMs - (nowMs - steadyMs >= quietMs ? 0 : forMs);
+        const lives = (one: string) => (this.#heard.get(one)?.expiresMs ?? 0) >= deadMs;
+        for (const duty of wants) {
+          const row = this.#rows.get(duty);
+          if (row && row.holder !== name && row.holder !== "" && lives(row.holder)) continue;
+          if (row?.heir && row.heir !== name && lives(row.heir)) continue;
+          if (row?.holder !== name)
+            this.#rows.set(duty, { holder: name, token: (row?.token ?? 0) + 1, heir: null });
+        }
+        const wentBack = this.wentBack;
+        this.wentBack = false;
+        const held = [...this.#rows].flatMap(([duty, { holder, token, heir }]) =>
+          holder === name ? [{ duty, token, isGiven: heir !== null }] : [],
+        );
+        const others = new Map([...this.#rows].map(([duty, { holder }]) => [duty, holder]));
+        return { held, others, share: null, wentBack };
+      },
+      giveBack: async (duties) => {
+        reachable();
+        for (const duty of duties) {
+          const row = this.#rows.get(duty);
+          if (row?.holder === name) row.holder = "";
+        }
+      },
+      dismiss: async () => {
+        reachable();
+        for (const row of this.#rows.values()) if (row.holder === name) row.holder = "";
+        this.#heard.delete(name);
+      },
+    };
   }
 
-  async releaseLeases(names: readonly string[], holder: string): Promise<void> {
-    if (this.isAway) throw new StoreError("the database is away", { transient: true });
-    for (const name of names) {
-      const row = this.#rows.get(name);
-      if (row?.holder === holder) row.expiresMs = Number.NEGATIVE_INFINITY;
-    }
+  give(duty: string, heir: string): void {
+    this.#rows.get(duty)!.heir = heir;
   }
 }
 
@@ -54,18 +81,19 @@ class Process {
   standstill: Promise<void> = Promise.resolve();
   alive = true;
 
-  constructor(clock: VirtualClock, leases: Leases, holder: string, duties: readonly string[]) {
+  constructor(clock: VirtualClock, fleet: Fleet, duties: readonly string[]) {
     const gate = <T>(promise: Promise<T>) =>
       promise.then((value) => (this.alive ? value : new Promise<T>(() => {})));
     this.standby = new Standby({
-      leases: {
-        takeLeases: async (...asked) => {
+      fleet: {
+        ...fleet,
+        attend: async (told) => {
           await this.standstill;
-          return leases.takeLeases(...asked);
+          return fleet.attend(told);
         },
-        releaseLeases: (...given) => leases.releaseLeases(...given),
       },
-      holder,
+      streams: () => this.doing.size,
+      onAttended: () => {},
       random: { next: () => 0.5 },
       log: silentLog,
       clock: {
@@ -82,6 +110,7 @@ class Process {
     this.standby.want(
       duties.map((name) => ({
         name,
+        isShared: false,
         begin: async () => {
           await this.beginning();
           this.begun += 1;
@@ -98,9 +127,9 @@ class Process {
 
 async function pair(duties: readonly string[] = ["a"]) {
   const clock = new VirtualClock(1_790_000_000_000);
-  const table = new LeaseTable(clock);
-  const first = new Process(clock, table, "first", duties);
-  const second = new Process(clock, table, "second", duties);
+  const table = new Table(clock);
+  const first = new Process(clock, table.of("first"), duties);
+  const second = new Process(clock, table.of("second"), duties);
   await first.standby.start();
   await second.standby.start();
   return { clock, table, first, second };
@@ -261,5 +290,33 @@ describe("a standby", () => {
     assert.ok(await within(clock, 3 * renewMs, () => first.begun === 3 && first.doing.has("a")));
     await clock.advanceBy(60_000);
     assert.equal(first.begun, 3);
+  });
+
+  it("leaves what is given to another in order, which has it from then on", async () => {
+    const { clock, table, first, second } = await pair(["a", "b"]);
+    let written = () => {};
+    first.leaving = () =>
+      new Promise((resolve) => {
+        written = resolve;
+      });
+    table.give("a", "second");
+    await clock.advanceBy(60_000);
+    assert.deepEqual([[...first.doing], [...second.doing]], [["a", "b"], []]);
+    written();
+    assert.ok(await within(clock, 2 * renewMs, () => second.doing.has("a")));
+    await clock.advanceBy(60_000);
+    assert.deepEqual([[...first.doing], [...second.doing]], [["b"], ["a"]]);
+    assert.equal(second.standby.status()[0]?.token, 2);
+  });
+
+  it("changes no hands when a slow database hears of all of them late", async () => {
+    const { clock, table, first, second } = await pair(["a"]);
+    for (let outage = 0; outage < 20; outage++) {
+      table.isAway = true;
+      await clock.advanceBy(2 * ttlMs - 1 + outage * 10);
+      table.isAway = false;
+      await clock.advanceBy(outage * 137);
+    }
+    assert.deepEqual([first.begun, second.begun, [...first.doing]], [1, 0, ["a"]]);
   });
 });
