@@ -1,8 +1,11 @@
 /** The outbox under a race: writers of many accounts, readers with a cursor per account, and one with a single cursor. */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { EventHub, type Sink } from "../../src/outputs/http/eventHub.ts";
+import { readEventId } from "../../src/outputs/http/eventId.ts";
 import { advance, backlog, type Cursors, changes, laneOf, openOutbox } from "../../src/outputs/outbox.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
+import { silentLog } from "../../src/runtime/log.ts";
 import { seededRandom } from "../../src/runtime/random.ts";
 import type { Database } from "../../src/store/database.ts";
 import { openLeases } from "../../src/store/leases.ts";
@@ -34,6 +37,45 @@ async function write(database: Database, writer: number): Promise<void> {
        where ${n % 5 === 0};
        select pg_sleep(${(random.next() * 0.012).toFixed(4)})`,
     );
+  }
+}
+
+/** A page that follows all accounts. Its connection is cut after some changes, also between two frames; it goes on with its last id. */
+class Page implements Sink {
+  readonly heard: string[] = [];
+  readonly resets: string[] = [];
+  readonly #hub: EventHub;
+  readonly #cutAfter: number;
+  #lastId: string | null = null;
+  #ofConnection = 0;
+  #leave = () => {};
+
+  constructor(hub: EventHub, cutAfter: number) {
+    this.#hub = hub;
+    this.#cutAfter = cutAfter;
+  }
+  connect(): void {
+    this.#ofConnection = 0;
+    const since = this.#lastId === null ? null : readEventId(this.#lastId);
+    this.#leave = this.#hub.connect(this, null, since);
+  }
+  write(text: string): void {
+    for (const frame of text.split("\n\n")) {
+      if (this.#ofConnection >= this.#cutAfter) return;
+      const { id, event, data } = Object.fromEntries(frame.split("\n").map((line) => line.split(/: (.*)/s)));
+      if (id !== undefined) this.#lastId = id;
+      if (event === "reset") this.resets.push(JSON.parse(data).reason);
+      if (event !== "change") continue;
+      this.heard.push(named(JSON.parse(data)));
+      this.#ofConnection += 1;
+      if (this.#ofConnection === this.#cutAfter) setImmediate(() => this.#leave());
+    }
+  }
+  buffered(): number {
+    return 0;
+  }
+  close(): void {
+    if (this.#ofConnection >= this.#cutAfter) setImmediate(() => this.connect());
   }
 }
 
@@ -88,20 +130,37 @@ describe("the outbox", () => {
       }
     })();
 
+    const hub = new EventHub({
+      outbox,
+      clock: systemClock,
+      log: silentLog,
+      onPublished() {},
+      onDropped() {},
+    });
+    await hub.start();
+    const pages = [new Page(hub, Number.POSITIVE_INFINITY), new Page(hub, 17)];
+    for (const page of pages) page.connect();
+
     await Promise.all(ACCOUNTS.map((_, writer) => write(db.database, writer)));
     isWriting = false;
     await Promise.all([resuming, control]);
     const total = await db.database.query<{ account: string; key: string }>(
       "select account_address as account, event_key as key from hl_internal.outbox order by id",
     );
-    for (let waits = 0; followed.length < total.length && waits < 200; waits++) await systemClock.sleep(10);
+    const isBehind = () =>
+      [followed, ...pages.map(({ heard }) => heard)].some((one) => one.length < total.length);
+    for (let waits = 0; isBehind() && waits < 400; waits++) await systemClock.sleep(10);
     stop.abort();
-    await follower;
+    await Promise.all([follower, hub.stop()]);
 
     const expected = byLane(total.map(named));
     assert.ok(total.length >= 8 * COMMITS * 1.1, `${total.length} events`);
     assert.deepEqual(byLane(followed), expected);
     assert.deepEqual(byLane(resumed), expected);
+    for (const { heard, resets } of pages) {
+      assert.deepEqual(byLane(heard), expected);
+      assert.deepEqual(resets, ["first connection"]);
+    }
     assert.ok(single.length < total.length, "the control is a race that loses");
     assert.equal(new Set(single).size, single.length);
   });
