@@ -82,18 +82,20 @@ declare
   result hl_internal.outcome := (0, 0, '{}', '{}', '{}');
 begin
   with derived as materialized (
-    select d as o, b.*
-    from hl_internal.derive_orders(accounts, order_ids) d
-    left join lateral (
-      select true as was_known, t.status as old_status, t.venue_status as old_venue_status, t.filled as old_filled
-      from public.hl_orders t
+    select d.* from hl_internal.derive_orders(accounts, order_ids) d
+  ),
+  -- Reads the rows as they were before this statement.
+  before as materialized (
+    select b.* from derived d
+    cross join lateral (
+      select t.account_address, t.order_id, t.status, t.venue_status, t.filled from public.hl_orders t
       where t.account_address = d.account_address and t.order_id between d.order_id and d.order_id
       order by t.account_address, t.order_id limit 1
-    ) b on true
+    ) b
   ),
   written as (
     insert into public.hl_orders as t
-    select (d.o).* from derived d
+    select d.* from derived d
     on conflict (account_address, order_id) do update set (
       coin, side, order_type, tif, size, limit_price, trigger_price, filled, fill_percentage, status, venue_status,
       cloid, reduce_only, placed_at, status_at, status_time_ms, last_fill_time_ms, raw_order, source, updated_at
@@ -104,19 +106,16 @@ begin
       excluded.last_fill_time_ms, excluded.raw_order, excluded.source, excluded.updated_at
     )
     where excluded operator(pg_catalog.*<>) t
-    returning 1
-  ),
-  -- What an event tells of changes only with what is written.
-  changed as (
-    select d.o, d.was_known from derived d
-    where (d.old_status, d.old_venue_status, d.old_filled)
-      is distinct from ((d.o).status, (d.o).venue_status, (d.o).filled)
+    returning t.*
   )
   select (select count(*) from derived), (select count(*) from written),
-    coalesce(array_agg(e order by e.time_ms, (c.o).order_id)
-      filter (where c.was_known or (c.o).source <> 'legacy'), '{}')
+    coalesce(array_agg(e order by e.time_ms, w.order_id)
+      filter (where b.order_id is not null or w.source <> 'legacy'), '{}')
   into result.sent, result.written, result.events
-  from changed c cross join lateral hl_internal.order_event(c.o) e;
+  from written w left join before b using (account_address, order_id)
+  -- Written as a row, each column of it is taken as it is, not out of a value of the whole.
+  cross join lateral hl_internal.order_event(row(w.*)::public.hl_orders) e
+  where (b.status, b.venue_status, b.filled) is distinct from (w.status, w.venue_status, w.filled);
   return result;
 end
 $$;
