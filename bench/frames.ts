@@ -6,46 +6,13 @@
  *   node bench/frames.ts [channel …]
  */
 import { loadavg } from "node:os";
-import { type Content, readFrame } from "../src/protocol/channels.ts";
-import {
-  balanceRows,
-  bookRow,
-  factRows,
-  midRows,
-  type Origin,
-  openOrderRows,
-  positionRows,
-  tradeRow,
-} from "../src/sync/normalize.ts";
-import { FRAMES, fillFrame, frameOf, USER } from "./venueFrames.ts";
+import { readFrame } from "../src/protocol/channels.ts";
+import { rowsOf } from "./contentRows.ts";
+import { FRAMES, fillFrame, frameOf } from "./venueFrames.ts";
 
 const ROUNDS = 40;
 const TURN_MS = 25;
 const TEXTS = 500_000;
-
-const origin: Origin = { account: USER, source: "stream", seenAtMs: 0 };
-
-/** As a lane and the market's inbox do it. */
-function rowsOf(content: Content): number {
-  const facts = factRows(content, origin);
-  if (facts !== null) return Object.values(facts)[0]!.length;
-  switch (content.type) {
-    case "openOrders":
-      return openOrderRows(origin, content.rows).length;
-    case "clearinghouseState":
-      return positionRows(USER, content.dex, content.state, 0).length;
-    case "spotState":
-      return balanceRows(USER, content.state, 0).length;
-    case "book":
-      return bookRow(content.book).bids.length;
-    case "trades":
-      return content.rows.map(tradeRow).length;
-    case "mids":
-      return midRows(content.dex, content.mids, null, 0).length;
-    default:
-      throw new Error(`no rows of ${content.type}`);
-  }
-}
 
 let kept = 0;
 function ours(text: string): void {

@@ -54,7 +54,12 @@ function follow(name: string, venue: SimulatedVenue): Follower {
     for (const id of some) ids.add(id);
   });
   const wsUrl = `${venue.url.replace("http", "ws")}/ws`;
-  const order: Order = { do: "follow", venue: { apiUrl: venue.url, wsUrl, user: ACCOUNT }, fills: 0 };
+  const order: Order = {
+    do: "follow",
+    venue: { apiUrl: venue.url, wsUrl, user: ACCOUNT },
+    fills: 0,
+    channel: "userFills",
+  };
   child.send(order);
   return {
     delivered: async () => ids,

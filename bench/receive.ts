@@ -3,13 +3,14 @@
  * fills until all are there and answers how long that took; `follow` tells every trade id that is delivered, for ever.
  */
 import { systemClock } from "../src/runtime/clock.ts";
-import { RECEIVERS, tradeId, type VenueAddress } from "./receivers.ts";
+import { FRAME_RECEIVERS, RECEIVERS, tradeId, type VenueAddress } from "./receivers.ts";
 
 export interface Order {
   do: "measure" | "follow";
   venue: VenueAddress;
-  /** How many are sent, for `measure`. */
+  /** For `measure`: how many fills are sent, or frames of another channel. */
   fills: number;
+  channel: string;
 }
 
 /** From the first delivery to the last. */
@@ -23,27 +24,32 @@ export interface Measured {
 /** A client that loses fills never completes: it is over after this long without a delivery. */
 const QUIET_MS = 1_500;
 
-const receiver = RECEIVERS[process.argv[2]!]!;
+const name = process.argv[2]!;
+const receiver = RECEIVERS[name]!;
 
-async function measure(venue: VenueAddress, fills: number): Promise<Measured> {
+async function measure({ venue, fills, channel }: Order): Promise<Measured> {
   let [delivered, firstMs, lastMs] = [0, 0, 0];
   let cpu = process.cpuUsage();
   let complete = () => {};
   const completed = new Promise<void>((resolve) => {
     complete = resolve;
   });
-  const end = await receiver(venue, (some) => {
+  const take = (count: number) => {
     if (delivered === 0) {
       firstMs = performance.now();
       cpu = process.cpuUsage();
     }
-    delivered += some.length;
+    delivered += count;
     lastMs = performance.now();
     if (delivered === fills) {
       cpu = process.cpuUsage(cpu);
       complete();
     }
-  });
+  };
+  const end =
+    channel === "userFills"
+      ? await receiver(venue, (some) => take(some.length))
+      : FRAME_RECEIVERS[name]!(venue, channel, () => take(1));
   for (let seen = 0; delivered < fills && (delivered === 0 || seen !== delivered); ) {
     seen = delivered;
     await Promise.race([completed, systemClock.sleep(QUIET_MS)]);
@@ -54,7 +60,7 @@ async function measure(venue: VenueAddress, fills: number): Promise<Measured> {
 }
 
 process.on("message", async (order: Order) => {
-  if (order.do === "measure") process.send!(await measure(order.venue, order.fills));
+  if (order.do === "measure") process.send!(await measure(order));
   else await receiver(order.venue, (fills) => process.send!(fills.map(tradeId)));
 });
 process.on("disconnect", () => process.exit());

@@ -6,10 +6,12 @@ import { createRequire } from "node:module";
 import { WebSocket } from "ws";
 import { createStreams } from "../src/connection/liveSocket.ts";
 import { createSocketFactory } from "../src/connection/webSocket.ts";
+import type { Content, Subscription } from "../src/protocol/channels.ts";
 import { systemClock as clock } from "../src/runtime/clock.ts";
 import { silentLog as log } from "../src/runtime/log.ts";
 import { systemRandom as random } from "../src/runtime/random.ts";
 import { fillRow } from "../src/sync/normalize.ts";
+import { rowsOf } from "./contentRows.ts";
 
 const require = createRequire(import.meta.url);
 
@@ -20,6 +22,7 @@ export interface VenueAddress {
 }
 
 export type OnFills = (fills: readonly object[]) => void;
+export type OnFrame = (rows: number) => void;
 /** Resolves once fills may come; what it resolves with ends it. */
 type Receiver = (venue: VenueAddress, onFills: OnFills) => Promise<() => unknown>;
 
@@ -27,34 +30,60 @@ type Receiver = (venue: VenueAddress, onFills: OnFills) => Promise<() => unknown
 const PRIVATE_KEY = `0x${"11".repeat(32)}`;
 
 /** Nothing but the socket and `JSON.parse`. */
-const raw: Receiver = async ({ wsUrl, user }, onFills) => {
+function parsedFrames(
+  wsUrl: string,
+  subscription: Subscription,
+  onData: (data: unknown) => void,
+): () => void {
   const socket = new WebSocket(wsUrl, { perMessageDeflate: false });
-  const subscription = { type: "userFills", user };
   socket.on("open", () => socket.send(JSON.stringify({ method: "subscribe", subscription })));
   socket.on("message", (bytes) => {
-    const { channel, data } = JSON.parse(bytes.toString()) as { channel: string; data: { fills: object[] } };
-    if (channel === "userFills") onFills(data.fills);
+    const { channel, data } = JSON.parse(bytes.toString()) as { channel: string; data: unknown };
+    if (channel === subscription.type) onData(data);
   });
   return () => socket.terminate();
-};
+}
+const raw: Receiver = async ({ wsUrl, user }, onFills) =>
+  parsedFrames(wsUrl, { type: "userFills", user }, (data) => onFills((data as { fills: object[] }).fills));
 
 /** Our socket, session, decoding and normalizing: everything before the database. */
-const hlsync: Receiver = async ({ wsUrl, user }, onFills) => {
+function readFrames(
+  wsUrl: string,
+  subscription: Subscription,
+  onContent: (content: Content, seenAtMs: number) => void,
+): () => Promise<void> {
   const open = createStreams({ wsUrl, socketFactory: createSocketFactory(), clock, random, log });
   const nothing = () => {};
-  const stream = open([{ type: "userFills", user, aggregateByTime: false }], {
+  const stream = open([subscription], {
     ...{ onConfirmed: nothing, onConnected: nothing, onDisconnected: nothing, onRefused: nothing },
     ...{ onLimited: nothing, onStale: nothing, onFresh: nothing },
     onQuarantine(_subject, reason) {
       throw new Error(reason);
     },
-    onMessage({ content }, _channel, _subscription, seenAtMs) {
-      if (content.type !== "fills") return;
-      const origin = { account: user, source: "stream", seenAtMs } as const;
-      onFills(content.rows.map((row) => fillRow(origin, row)));
-    },
+    onMessage: ({ content }, _channel, _subscription, seenAtMs) => onContent(content, seenAtMs),
   });
   return () => stream.stop();
+}
+const hlsync: Receiver = async ({ wsUrl, user }, onFills) =>
+  readFrames(wsUrl, { type: "userFills", user, aggregateByTime: false }, (content, seenAtMs) => {
+    if (content.type !== "fills") return;
+    const origin = { account: user, source: "stream", seenAtMs } as const;
+    onFills(content.rows.map((row) => fillRow(origin, row)));
+  });
+
+/** What any channel of an account or a market brings, frame by frame. */
+function subscriptionOf(type: string, user: string): Subscription {
+  if (type === "l2Book" || type === "trades") return { type, coin: "BTC" };
+  return type === "allMids" ? { type } : { type, user };
+}
+export const FRAME_RECEIVERS: Record<
+  string,
+  (venue: VenueAddress, type: string, onFrame: OnFrame) => () => unknown
+> = {
+  "ws + JSON.parse": ({ wsUrl, user }, type, onFrame) =>
+    parsedFrames(wsUrl, subscriptionOf(type, user), () => onFrame(1)),
+  hlsync: ({ wsUrl, user }, type, onFrame) =>
+    readFrames(wsUrl, subscriptionOf(type, user), (content) => onFrame(rowsOf(content))),
 };
 
 const nktkasWith =

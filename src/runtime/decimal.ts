@@ -62,8 +62,16 @@ function digitsOf(value: Decimal): number {
 function bigDigitsOf(value: Decimal, zeros = 0): bigint {
   check(value);
   const digits = BigInt(value.replace(".", ""));
-  return zeros === 0 ? digits : digits * 10n ** BigInt(zeros);
+  return zeros === 0 ? digits : digits * powerOfTen(zeros);
 }
+
+const powers: bigint[] = [];
+const powerOfTen = (exponent: number): bigint => {
+  if (exponent >= POWERS_KEPT) return 10n ** BigInt(exponent);
+  powers[exponent] ??= 10n ** BigInt(exponent);
+  return powers[exponent];
+};
+const POWERS_KEPT = 64;
 
 function placesOf(value: Decimal): number {
   const point = value.indexOf(".");
@@ -114,8 +122,45 @@ export const sum = (values: Iterable<Decimal>): Decimal => {
 };
 
 /** Quotient truncated toward zero at `places` decimals; throws on division by zero. */
-export const div = (a: Decimal, b: Decimal, places = 20): Decimal =>
-  pointed(bigDigitsOf(a, places + placesOf(b)) / bigDigitsOf(b, placesOf(a)), places);
+export function div(a: Decimal, b: Decimal, places = 20): Decimal {
+  const [placesA, placesB] = [placesOf(a), placesOf(b)];
+  const shift = Math.max(0, placesA - placesB);
+  const over = digitsOf(a) * 10 ** (shift + placesB - placesA);
+  const under = digitsOf(b) * 10 ** shift;
+  return (
+    longDivision(over, under, places) ??
+    pointed(bigDigitsOf(a, places + placesB) / bigDigitsOf(b, placesA), places)
+  );
+}
+
+/** As on paper, digit by digit; null where numbers may not be exact. */
+function longDivision(over: number, under: number, places: number): Decimal | null {
+  const divisor = Math.abs(under);
+  let rest = Math.abs(over);
+  if (!(rest <= REST_MAX && divisor > 0 && divisor <= REST_MAX / 10)) return null;
+  let text = over < 0 !== under < 0 ? "-" : "";
+  for (let place = 0; place <= places; place++) {
+    // One too many where the quotient was rounded up.
+    let digit = Math.floor(rest / divisor);
+    if (digit * divisor > rest) digit -= 1;
+    text += place === 1 ? `.${digit}` : digit;
+    rest -= digit * divisor;
+    if (rest === 0) break;
+    rest *= 10;
+  }
+  return normal(text);
+}
+/** Sums of it and a divisor are exact. */
+const REST_MAX = 8e15;
+
+/** |a − b| in percent of |b|, truncated at `places` decimals; throws when `b` is zero. */
+export function differencePct(a: Decimal, b: Decimal, places: number): Decimal {
+  const [placesA, placesB] = [placesOf(a), placesOf(b)];
+  const x = bigDigitsOf(a, Math.max(0, placesB - placesA));
+  const y = bigDigitsOf(b, Math.max(0, placesA - placesB));
+  const [difference, base] = [x < y ? y - x : x - y, y < 0n ? -y : y];
+  return pointed((difference * powerOfTen(places + 2)) / base, places);
+}
 
 /** Truncated toward zero at `places` decimals. */
 export function trunc(a: Decimal, places: number): Decimal {

@@ -22,7 +22,7 @@ import type {
   WireTwapHistoryItem,
   WireTwapSliceFill,
 } from "../protocol/schemas.ts";
-import { abs, type Decimal, div, isDecimal, isZero, mul, sub, trunc } from "../runtime/decimal.ts";
+import { abs, type Decimal, differencePct, div, isDecimal, isZero, mul } from "../runtime/decimal.ts";
 import { JsonText } from "../runtime/jsonText.ts";
 import { hash32 } from "../runtime/random.ts";
 import type {
@@ -281,7 +281,7 @@ export function positionRows(
   receivedAtMs: number,
 ): PositionRow[] {
   return state.assetPositions.map(({ position }) => {
-    const markPrice = isZero(position.szi) ? null : trunc(div(position.positionValue, abs(position.szi)), 10);
+    const markPrice = isZero(position.szi) ? null : div(position.positionValue, abs(position.szi), 10);
     const liquidationPrice = position.liquidationPx ?? null;
     return {
       account,
@@ -309,7 +309,7 @@ export function positionRows(
 
 function distancePct(mark: Decimal | null, liquidation: Decimal | null): Decimal | null {
   if (mark === null || liquidation === null || isZero(mark)) return null;
-  return trunc(mul(div(abs(sub(mark, liquidation)), mark), "100"), 6);
+  return differencePct(liquidation, mark, 6);
 }
 
 /** The spot state carries no time: `asOfMs` is when it was received. */

@@ -33,6 +33,8 @@ describe("decimal", () => {
         assert.equal(decimal.neg(a), fixed(x.neg()));
         assert.equal(decimal.trunc(a, n), fixed(x.round(n, Big.roundDown)));
         assert.equal(decimal.round(a, n), fixed(x.round(n, Big.roundHalfUp)));
+        const apart = () => x.minus(y).abs().times(100).div(y.abs()).round(n, Big.roundDown);
+        if (!y.eq(0)) assert.equal(decimal.differencePct(a, b, n), fixed(apart()));
         if (!y.eq(0)) assert.equal(decimal.div(a, b, n), fixed(x.div(y).round(n, Big.roundDown)));
       }),
       { numRuns: 2_000 },
