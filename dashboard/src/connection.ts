@@ -5,8 +5,10 @@
  * server says `reset`, everything is read again; changes that come while the state is being read wait for it. A line on
  * which nothing comes for `SILENT_MS` (status comes every second) is given up and made anew, for ever, with back-off.
  */
+import { param, writeParams } from "./address.ts";
 import type { List, ListName, Model, Row } from "./model.ts";
 import { applyChange, type Change, canGrow, emptyList, LISTS, putRows } from "./model.ts";
+import { read as readSetting, write } from "./settings.ts";
 
 const SILENT_MS = 5_000;
 const RETRY_MIN_MS = 250;
@@ -19,6 +21,14 @@ const REPORT_MAX = 1_000;
 
 export class Refused extends Error {}
 
+/** The account that the address names, by address or alias, or that was looked at last, while it is followed. */
+export function wantedAccount(accounts: Row[]): string | null {
+  const named = param("account");
+  const byName = accounts.find(({ address, alias }) => named !== null && [address, alias].includes(named));
+  const last = readSetting("account");
+  return (byName ?? accounts.find(({ address }) => address === last))?.address ?? null;
+}
+
 export async function get(path: string, query: Record<string, string | number | null> = {}): Promise<Row> {
   const url = new URL(path, location.origin);
   for (const [key, value] of Object.entries(query)) {
@@ -27,6 +37,14 @@ export async function get(path: string, query: Record<string, string | number | 
   const answer = await fetch(url);
   const body = await answer.json().catch(() => ({ error: `status ${answer.status}` }));
   if (answer.status === 401 || answer.status === 403) throw new Refused(body.error);
+  if (!answer.ok) throw new Error(body.error ?? `status ${answer.status}`);
+  return body;
+}
+
+/** Changes something; answers what became of it. */
+export async function post(path: string, fields: Row): Promise<Row> {
+  const answer = await fetch(path, { method: "POST", body: JSON.stringify(fields) });
+  const body = await answer.json().catch(() => ({ error: `status ${answer.status}` }));
   if (!answer.ok) throw new Error(body.error ?? `status ${answer.status}`);
   return body;
 }
@@ -53,7 +71,7 @@ export function connect(model: Model, changed: () => void) {
       const offset = status.now_ms - (before + after) / 2;
       model.offsetMs = Math.abs(offset) > (after - before) / 2 + 20 ? offset : 0;
       model.status = status;
-      model.account ??= status.accounts[0]?.address ?? null;
+      model.account ??= wantedAccount(status.accounts) ?? status.accounts[0]?.address ?? null;
       open();
     } catch (error) {
       if (error instanceof Refused) model.refused = error.message;
@@ -233,6 +251,8 @@ export function connect(model: Model, changed: () => void) {
       return reading;
     },
     choose(address: string) {
+      write("account", address);
+      writeParams({ account: address });
       Object.assign(model, {
         account: address,
         overview: null,

@@ -2,9 +2,11 @@
 
 import { render } from "preact";
 import { useEffect, useMemo, useReducer, useState } from "preact/hooks";
-import { connect } from "./connection.ts";
+import { hrefOf, param, parts } from "./address.ts";
+import { connect, wantedAccount } from "./connection.ts";
+import { Endpoints, Rules } from "./control.tsx";
 import { clock, counted } from "./format.ts";
-import { canGrow, createModel, freshness, LISTS, type ListName, type Row } from "./model.ts";
+import { canGrow, createModel, freshness, LISTS, type ListName, type Row, serverNow } from "./model.ts";
 import { Overview, positionKey } from "./overview.tsx";
 import { read, remembered } from "./settings.ts";
 import { Strip } from "./strip.tsx";
@@ -78,20 +80,28 @@ function changed() {
 }
 const connection = connect(model, changed);
 
+/** Grows with every address that the page did not write itself: what it says is then begun with. */
+let turn = 0;
+
 /** `#fills?day=2026-10-05` → tab and parameters. */
 function route() {
-  const [tab, query] = location.hash.slice(1).split("?");
-  return { tab: tab in TABS ? tab : "overview", query: new URLSearchParams(query ?? "") };
+  const { view, query } = parts();
+  return { tab: view in TABS ? view : "overview", query, turn };
 }
 
 function App() {
   const [, draw] = useReducer((count: number) => count + 1, 0);
-  const [{ tab, query }, setRoute] = useState(route);
+  const [{ tab, query, turn: begun }, setRoute] = useState(route);
   const [theme, setTheme] = remembered("theme", "auto" as "auto" | "light" | "dark");
   const [help, setHelp] = useState(false);
   redraw = () => draw(undefined);
   useEffect(() => {
-    const follow = () => setRoute(route());
+    const follow = () => {
+      turn += 1;
+      setRoute(route());
+      const wanted = param("account") === null ? null : wantedAccount(model.status?.accounts ?? []);
+      if (wanted !== null && wanted !== model.account) connection.choose(wanted);
+    };
     window.addEventListener("hashchange", follow);
     return () => window.removeEventListener("hashchange", follow);
   }, []);
@@ -142,7 +152,9 @@ function App() {
           role="alert"
         >{`▲ ${OLD_WORDS[word] ?? ""} What is shown is as of ${clock(asOfMs)} UTC.`}</p>
       ) : null}
-      <main class={`view view-${tab}`}>{model.ready ? view(tab, query) : <p class="empty">Reading…</p>}</main>
+      <main class={`view view-${tab}`}>
+        {model.ready ? view(tab, query, begun) : <p class="empty">Reading…</p>}
+      </main>
       {help ? <Help close={() => setHelp(false)} /> : null}
     </div>
   );
@@ -160,7 +172,7 @@ function tabLink(name: string, title: string, isCurrent: boolean) {
   return (
     <a
       key={name}
-      href={`#${name}`}
+      href={hrefOf(name)}
       aria-current={isCurrent ? "page" : undefined}
       aria-label={count > 0 ? `${title}, ${count}` : undefined}
     >
@@ -170,7 +182,7 @@ function tabLink(name: string, title: string, isCurrent: boolean) {
   );
 }
 
-function view(tab: string, query: URLSearchParams) {
+function view(tab: string, query: URLSearchParams, begun: number) {
   const load = (name: ListName) => void connection.load(name);
   if (tab === "overview") return <Overview model={model} load={load} />;
   if (tab === "sync") return <SyncPage model={model} load={load} />;
@@ -178,10 +190,24 @@ function view(tab: string, query: URLSearchParams) {
   if (current) {
     const rows = current.rows();
     return (
-      <DataTable key={tab} name={tab} title={TABS[tab]} {...current} rows={rows} fits={rows.length < 30} />
+      <DataTable
+        key={`${tab} ${begun}`}
+        name={tab}
+        title={TABS[tab]}
+        {...current}
+        rows={rows}
+        fits={rows.length < 30}
+        inAddress
+      />
     );
   }
-  return <History key={tab} tab={tab as ListName} day={query.get("day")} />;
+  return (
+    <>
+      {tab === "alerts" ? <Rules /> : null}
+      {tab === "deliveries" ? <Endpoints nowMs={serverNow(model)} /> : null}
+      <History key={`${tab} ${begun}`} tab={tab as ListName} day={query.get("day")} />
+    </>
+  );
 }
 
 const DELIVERIES_MS = 5_000;
@@ -212,6 +238,7 @@ function History({ tab, day }: { tab: ListName; day: string | null }) {
     <DataTable
       name={tab}
       title={TABS[tab]}
+      inAddress
       rows={rows}
       columns={table.columns}
       rowKey={key}
@@ -228,11 +255,35 @@ function History({ tab, day }: { tab: ListName; day: string | null }) {
       extra={
         tab === "alerts" ? (
           <span class="note">{alertingWords()}</span>
+        ) : tab === "ledger" ? (
+          <TaxFiles />
         ) : day === null ? null : (
           <a class="button" href={`#${tab}`} title="Show all days">{`${day} ✕`}</a>
         )
       }
     />
+  );
+}
+
+/** The files for tax programs, of this year and the last. */
+function TaxFiles() {
+  const thisYear = new Date(serverNow(model)).getUTCFullYear();
+  const file = (format: string, title: string, year: number) => (
+    <a
+      key={`${format} ${year}`}
+      class="button"
+      title={`Fills, funding and ledger of ${year} for ${title}`}
+      href={`/api/tax?format=${format}&year=${year}&account=${model.account}`}
+      download
+    >{`${title} ${year}`}</a>
+  );
+  return (
+    <span class="tax">
+      {[thisYear - 1, thisYear].map((year) => [
+        file("koinly", "Koinly", year),
+        file("cointracking", "CoinTracking", year),
+      ])}
+    </span>
   );
 }
 

@@ -7,45 +7,17 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { compare, isDecimal } from "./decimal.ts";
+import { param, writeParams } from "./address.ts";
+import { arrange, type Column, chosenOf, type Sort, sortOf } from "./arrange.ts";
+import { Facet } from "./facet.tsx";
 import { counted } from "./format.ts";
 import type { Row } from "./model.ts";
 import { remembered } from "./settings.ts";
 
-export interface Column {
-  id: string;
-  title: string;
-
-  /** What it is, for the title of its head. */
-  hint?: string;
-
-  /** Left-aligned words; else numbers. */
-  text?: boolean;
-
-  /** Not shown until chosen. */
-  hidden?: boolean;
-
-  /** What is sorted, filtered and exported. */
-  value: (row: Row) => unknown;
-
-  /** What is drawn; default the value. */
-  show?: (row: Row) => ComponentChildren;
-
-  /** Minimal width, CSS. */
-  width?: string;
-}
+export type { Column } from "./arrange.ts";
 
 const ROW_PX = 29;
 const OVERSCAN = 12;
-
-function byValue(a: unknown, b: unknown) {
-  if (a === b) return 0;
-  if (a === null || a === undefined) return 1;
-  if (b === null || b === undefined) return -1;
-  if (isDecimal(a) && isDecimal(b)) return compare(a, b);
-  if (typeof a === "number" && typeof b === "number") return a - b;
-  return String(a) < String(b) ? -1 : 1;
-}
 
 export function toCsv(rows: Row[], columns: Column[]) {
   const cell = (value: unknown) => {
@@ -108,6 +80,7 @@ export function DataTable({
   fits,
   older,
   extra,
+  inAddress,
 }: {
   /** Names it: for settings, files and screen readers. */
   name: string;
@@ -125,14 +98,30 @@ export function DataTable({
 
   /** Beside the filter. */
   extra?: ComponentChildren;
+
+  /** Filter, sort and choices stand in the address. */
+  inAddress?: boolean;
 }) {
-  const [filter, setFilter] = useState("");
-  const [sort, setSort] = useState(null as { id: string; down: boolean } | null);
+  const given = (field: string) => (inAddress ? param(field) : null);
+  const [filter, setFilter] = useState(() => given("filter") ?? "");
+  const [sort, setSort] = useState(() => sortOf(given("sort"), columns));
+  const facets = useMemo(() => columns.filter(({ facet }) => facet), [columns]);
+  const [only, setOnly] = useState(
+    () => Object.fromEntries(facets.map(({ id }) => [id, given(id) ?? ""])) as Record<string, string>,
+  );
+  useEffect(() => {
+    const word = sort === null ? null : `${sort.down ? "-" : ""}${sort.id}`;
+    if (inAddress) writeParams({ filter, sort: word, ...only });
+  }, [filter, sort, only]);
   const [chosen, setChosen] = remembered(`columns.${name}`, null as string[] | null);
   const shown = columns.filter(({ id, hidden }) => (chosen === null ? !hidden : chosen.includes(id)));
-  const view = useMemo(() => arrange(rows, columns, filter, sort), [rows, columns, filter, sort]);
+  const view = useMemo(
+    () => arrange(chosenOf(rows, facets, only), columns, filter, sort),
+    [rows, columns, filter, sort, only],
+  );
+  const isChosen = Object.values(only).some((value) => value !== "");
   const [saving, setSaving] = useState(false);
-  const needsAll = saving || sort !== null || filter.trim() !== "";
+  const needsAll = saving || sort !== null || filter.trim() !== "" || isChosen;
   const isPartial = older?.more ?? false;
   useEffect(() => {
     if (needsAll && isPartial) void older?.all?.();
@@ -160,6 +149,15 @@ export function DataTable({
         >{`${countWords(view.length, rows.length, older)}${needsAll && isPartial && !older?.error ? ", reading…" : ""}`}</span>
         {extra}
         <span class="spring" />
+        {facets.map((column) => (
+          <Facet
+            key={column.id}
+            column={column}
+            rows={rows}
+            chosen={only[column.id] ?? ""}
+            choose={(value) => setOnly({ ...only, [column.id]: value })}
+          />
+        ))}
         <input
           type="search"
           class="filter"
@@ -186,6 +184,7 @@ export function DataTable({
       </div>
       <Rows
         view={view}
+        top={JSON.stringify([filter, sort, only])}
         shown={shown}
         sort={sort}
         order={order}
@@ -245,32 +244,9 @@ function ColumnsMenu({
   );
 }
 
-function arrange(rows: Row[], columns: Column[], filter: string, sort: { id: string; down: boolean } | null) {
-  const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
-  const text = (row: Row) =>
-    columns
-      .map(
-        (column) => `${column.value(row) ?? ""} ${column.show && column.text ? plain(column.show(row)) : ""}`,
-      )
-      .join(" ")
-      .toLowerCase();
-  const found =
-    words.length === 0
-      ? rows
-      : rows.filter((row) => {
-          const all = text(row);
-          return words.every((word) => all.includes(word));
-        });
-  const column = sort && columns.find(({ id }) => id === sort.id);
-  if (!column) return found;
-  const turn = sort.down ? -1 : 1;
-  return found.toSorted((a, b) => turn * byValue(column.value(a), column.value(b)));
-}
-
-const plain = (shown: unknown) => (typeof shown === "string" ? shown : "");
-
 function Rows({
   view,
+  top,
   shown,
   fits,
   whole,
@@ -282,10 +258,12 @@ function Rows({
   older,
 }: {
   view: Row[];
+  /** Another one shows the rows from the first on. */
+  top: string;
   shown: Column[];
   fits: boolean;
   whole: number;
-  sort: { id: string; down: boolean } | null;
+  sort: Sort;
   order: (id: string) => void;
   rowKey: (row: Row) => string;
   title: string;
@@ -307,6 +285,9 @@ function Rows({
     if (box.current) watcher.observe(box.current);
     return () => watcher.disconnect();
   }, [fits]);
+  useEffect(() => {
+    if (box.current) box.current.scrollTop = 0;
+  }, [top]);
   const isLoading = useRef(false);
   const nearEnd = !fits && older?.more && range.to >= view.length - 50;
   useEffect(() => {
@@ -364,7 +345,7 @@ function Rows({
   );
 }
 
-function head(column: Column, sort: { id: string; down: boolean } | null, order: (id: string) => void) {
+function head(column: Column, sort: Sort, order: (id: string) => void) {
   const isSorted = sort?.id === column.id;
   return (
     <th

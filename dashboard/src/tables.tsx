@@ -79,7 +79,10 @@ const wholes = (id: string, title: string, rest: Partial<Column> = {}): Column =
   ...rest,
 });
 
-const coin: Column = words("coin", "Coin", { show: (row) => <strong>{row.coin}</strong> });
+const coin: Column = words("coin", "Coin", {
+  facet: "All coins",
+  show: (row) => <strong>{row.coin}</strong>,
+});
 const hash: Column = words("hash", "Hash", {
   hidden: true,
   show: (row) => <span title={row.hash}>{short(row.hash)}</span>,
@@ -162,7 +165,7 @@ const trigger = ({ trigger_price }: Row) =>
 const ORDER_HEAD: Column[] = [
   words("order_type", "Type", { show: (row) => row.order_type ?? NOTHING }),
   coin,
-  words("side", "Direction", { show: (row) => sideCell(row.side) }),
+  words("side", "Direction", { facet: "Both sides", show: (row) => sideCell(row.side) }),
 ];
 const ORDER_TAIL: Column[] = [
   { id: "order_value", title: "Order Value", value: orderValue, show: (row) => usd(orderValue(row)) },
@@ -214,6 +217,7 @@ export const ORDER_HISTORY: Column[] = [
   digits("filled", "Filled Size"),
   ...ORDER_TAIL,
   words("status", "Status", {
+    facet: "Every status",
     show: (row) => <span title={row.venue_status}>{statusWords(row.status)}</span>,
   }),
   wholes("order_id", "Order ID"),
@@ -231,6 +235,7 @@ export const FILLS: Column[] = [
   time("fill_time_ms", "Time (UTC)"),
   coin,
   words("direction", "Direction", {
+    facet: "Every direction",
     show: (row) => (
       <span class={row.side === "buy" ? "up" : "down"} title={row.side}>
         {row.direction || row.side}
@@ -294,7 +299,7 @@ export const FUNDING: Column[] = [
 
 export const LEDGER: Column[] = [
   time("ledger_time_ms", "Time (UTC)"),
-  words("type", "Action"),
+  words("type", "Action", { facet: "Every action" }),
   {
     id: "usdc",
     title: "USDC",
@@ -368,7 +373,7 @@ export const ALERTS: Column[] = [
     },
   }),
   words("state", "State", { show: (row) => statusWords(row.state) }),
-  words("rule", "Rule"),
+  words("rule", "Rule", { facet: "Every rule" }),
   words("coin", "Coin", { show: (row) => row.coin || NOTHING }),
   words("message", "Message"),
   time("started_ms", "Started (UTC)", { hidden: true }),
@@ -381,7 +386,7 @@ export const ALERTS: Column[] = [
 const DELIVERY_MARKS: Record<string, string> = { delivered: "✓ ", retrying: "↻ ", dead: "✕ ", expired: "– " };
 export const DELIVERIES: Column[] = [
   time("last_attempt_ms", "Last attempt (UTC)"),
-  words("endpoint_id", "Endpoint"),
+  words("endpoint_id", "Endpoint", { facet: "Every endpoint" }),
   words("type", "Event"),
   time("event_time_ms", "Event time (UTC)"),
   words("status", "Status", {

@@ -261,6 +261,45 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
     await context.close();
   });
 
+  it("finds what is displayed, chooses by coin, and says so in the address", async () => {
+    const { page, context } = await openPage(browser, `${server.url}/#fills`);
+    const most = await sql<{ shown: string }>(
+      `select to_char(max(closed_pnl), 'FM+999999.00') as shown from hl_fills where account_address = $1 and coin = 'SOL'`,
+    );
+    const isBest = (rows: string[][]) =>
+      rows.length > 0 && rows.every((cells) => cells[1] === "SOL") && rows[0]!.at(-1) === most[0]!.shown;
+    await page.getByLabel("Only this coin").selectOption("SOL");
+    await page.getByRole("button", { name: "Closed PNL" }).click();
+    await eventually("the best trade first", () => rowsOf(page, "fills"), isBest);
+    await page.getByRole("searchbox").fill(most[0]!.shown);
+    await eventually(
+      "what is displayed",
+      () => rowsOf(page, "fills"),
+      (rows) => isBest(rows) && rows.length < 9,
+    );
+    const chosen = new URLSearchParams(new URL(page.url()).hash.slice("#fills?".length));
+    assert.deepEqual(Object.fromEntries(chosen), {
+      coin: "SOL",
+      sort: "-closed_pnl",
+      filter: most[0]!.shown,
+    });
+    await page.reload();
+    await eventually(
+      "the same behind the address",
+      () => rowsOf(page, "fills"),
+      (rows) => isBest(rows) && rows.length < 9,
+    );
+    await page.getByRole("link", { name: "Ledger" }).click();
+    await page.locator('[data-table="ledger"]').waitFor();
+    await page.getByRole("link", { name: "Fills" }).click();
+    await eventually(
+      "the same behind its tab",
+      () => rowsOf(page, "fills"),
+      (rows) => isBest(rows) && rows.length < 9,
+    );
+    await context.close();
+  });
+
   it("shows alerts and deliveries as they come", async () => {
     const { page, context } = await openPage(browser, `${server.url}/#alerts`);
     await page.locator('[data-table="alerts"]').waitFor();
@@ -282,6 +321,12 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
       (rows) => rows.length === 1,
     );
     assert.deepEqual(row!.slice(1), ["✕ Critical", "Firing", "liquidation_distance", "SOL", message]);
+    const rules = page.locator(".control");
+    await rules.locator("summary", { hasText: /rules, 1 firing, 0 silences/ }).click();
+    const rule = rules.locator(".control-row", { hasText: "liquidation_distance" });
+    assert.match(await rule.innerText(), /✕ 1 firing[\s\S]*crit below 5 % or 1 daily moves \(clears at 6\)/);
+    assert.equal(await rule.getByRole("button").isDisabled(), true, "there is no token");
+    assert.match(await rules.getByRole("status").innerText(), /HLSYNC_TOKEN/);
 
     await target.database.query(
       `insert into hl_internal.webhook_endpoints (id, url, format, events, since_ms)
@@ -308,6 +353,13 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
       "the delivery's end, while one looks",
       () => rowsOf(page, "deliveries"),
       ([cells]) => cells!.slice(4, 7).join() === "✓ delivered,4,204",
+    );
+    const endpoints = page.locator(".control");
+    await endpoints.locator("summary").click();
+    await eventually(
+      "the endpoint's counts",
+      () => endpoints.locator(".control-row").innerText(),
+      (words) => /ops[\s\S]*✓ ok[\s\S]*https:\/\/ops\.example\/… · \*[\s\S]*1 delivered, 0 dead/.test(words),
     );
     await context.close();
   });

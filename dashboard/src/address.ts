@@ -1,0 +1,35 @@
+/**
+ * What the address says: the view, and behind `?` what is chosen in it, so that a link shows the same to everybody.
+ * Guarantees: writing makes no entry in the browser's history and no event; what was last chosen in a view comes back with
+ * its tab.
+ */
+
+/** What was last chosen, by view. */
+const chosen = new Map<string, string>();
+
+/** `#fills?day=2026-10-05` → view and what is chosen. */
+export function parts(): { view: string; query: URLSearchParams } {
+  const [view = "", query = ""] = location.hash.slice(1).split("?");
+  return { view, query: new URLSearchParams(query) };
+}
+
+export const param = (name: string): string | null => parts().query.get(name);
+
+/** Null or empty takes one away. */
+export function writeParams(values: Record<string, string | null>) {
+  const { view, query } = parts();
+  const before = query.toString();
+  for (const [name, value] of Object.entries(values)) {
+    if (value) query.set(name, value);
+    else query.delete(name);
+  }
+  const text = query.toString();
+  chosen.set(view, text);
+  if (text !== before) history.replaceState(null, "", `#${view}${text && `?${text}`}`);
+}
+
+/** Where the tab of a view leads. */
+export function hrefOf(view: string): string {
+  const query = chosen.get(view);
+  return `#${view}${query ? `?${query}` : ""}`;
+}

@@ -1,0 +1,187 @@
+/**
+ * Rules, silences, channels and endpoints. Guarantees: what is shown is read again after each change; without a token in
+ * the address of the server nothing can be changed, and the page says why.
+ */
+import type { ComponentChildren } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { get, post } from "./connection.ts";
+import { age, counted, stamp } from "./format.ts";
+import type { Row } from "./model.ts";
+
+const AGAIN_MS = 5_000;
+const HOUR_MS = 3_600_000;
+const NO_TOKEN = "To change this from here set HLSYNC_TOKEN, and open the page with it.";
+
+/** What a path answers, read again every few seconds and after each change. */
+function useControl(path: string) {
+  const [data, setData] = useState(null as Row | null);
+  const [said, setSaid] = useState("");
+  const read = () =>
+    get(path).then(setData, (error: unknown) =>
+      setSaid(error instanceof Error ? error.message : String(error)),
+    );
+  useEffect(() => {
+    void read();
+    const timer = setInterval(() => void read(), AGAIN_MS);
+    return () => clearInterval(timer);
+  }, [path]);
+  /** `words`: what is said of the answer. */
+  const act = async (where: string, body: Row, words: (answer: Row) => string) => {
+    try {
+      setSaid(words(await post(where, body)));
+    } catch (error) {
+      setSaid(`✕ ${error instanceof Error ? error.message : String(error)}`);
+    }
+    await read();
+  };
+  return { data, said, act };
+}
+
+function Action({ may, label, run }: { may: boolean; label: string; run(): void }) {
+  return (
+    <button type="button" class="button" disabled={!may} title={may ? undefined : NO_TOKEN} onClick={run}>
+      {label}
+    </button>
+  );
+}
+
+function Box({ title, said, children }: { title: string; said: string; children: ComponentChildren }) {
+  return (
+    <details class="panel control">
+      <summary>{title}</summary>
+      <p class="note" role="status">
+        {said}
+      </p>
+      {children}
+    </details>
+  );
+}
+
+/** `warn below 10 % (clears at 12), crit below 5 % (clears at 7)` */
+function thresholds(rule: Row): string {
+  if (rule.kind === "event")
+    return rule.least === null ? rule.severity : `${rule.severity} from ${rule.least} ${rule.unit}`;
+  return rule.levels
+    .map(({ severity, fire, clear, fireMoves }: Row) => {
+      const moves = fireMoves === undefined ? "" : ` or ${fireMoves} daily moves`;
+      return `${severity} ${rule.direction} ${fire} ${rule.unit}${moves} (clears at ${clear})`;
+    })
+    .join(", ");
+}
+
+function standing({ loudness, firing, pending }: Row) {
+  if (loudness === "off") return <span>– off</span>;
+  if (firing > 0) return <span class="down">{`✕ ${firing} firing`}</span>;
+  if (pending > 0) return <span class="warn">{`▲ ${pending} pending`}</span>;
+  return <span class="good">✓ calm</span>;
+}
+
+export function Rules() {
+  const { data, said, act } = useControl("/api/rules");
+  if (data === null) return <Box title="Rules" said={said} children={null} />;
+  const { rows, silences, channels, may_change: may } = data;
+  const firing = rows.filter((rule: Row) => rule.firing > 0).length;
+  const title = `${counted(rows.length, "rule")}${firing ? `, ${firing} firing` : ""}, ${counted(silences.length, "silence")}`;
+  const silence = (rule: string) =>
+    act("/api/silences", { rule, for_ms: HOUR_MS }, ({ until_ms }) => `silent until ${stamp(until_ms)} UTC`);
+  return (
+    <Box title={title} said={said || (may ? "" : NO_TOKEN)}>
+      <div class="control-rows">
+        {silences.map((one: Row) => (
+          <div key={one.id} class="control-row">
+            <strong>{one.rule ?? "all rules"}</strong>
+            <span>{`silent until ${stamp(one.until_ms)} UTC ${one.coin ?? ""}`}</span>
+            <Action
+              may={may}
+              label="End"
+              run={() => void act("/api/silences/end", { id: one.id }, () => "the silence is over")}
+            />
+          </div>
+        ))}
+        {channels.map((channel: Row) => (
+          <div key={channel.id} class="control-row">
+            <strong>{channel.kind}</strong>
+            <span>{channel.label}</span>
+            <Action
+              may={may}
+              label="Test"
+              run={() =>
+                void act("/api/alerts/test", { channel: channel.id }, ({ rows: [row] }) =>
+                  row.error === null ? "✓ delivered" : `✕ ${row.error}`,
+                )
+              }
+            />
+          </div>
+        ))}
+        {rows.map((rule: Row) => (
+          <div key={rule.name} class="control-row">
+            <strong>{rule.name}</strong>
+            {standing(rule)}
+            <span title={rule.help}>{thresholds(rule)}</span>
+            <Action may={may} label="Silence 1 h" run={() => void silence(rule.name)} />
+          </div>
+        ))}
+      </div>
+    </Box>
+  );
+}
+
+function endpointState(row: Row, nowMs: number) {
+  if (row.state === "disabled") return <span class="down">{`✕ disabled: ${row.disabled_reason}`}</span>;
+  if (row.failing_since_ms !== null)
+    return <span class="warn">{`▲ failing for ${age(nowMs - row.failing_since_ms)}`}</span>;
+  return <span class="good">✓ ok</span>;
+}
+
+export function Endpoints({ nowMs }: { nowMs: number }) {
+  const { data, said, act } = useControl("/api/endpoints");
+  if (data === null) return <Box title="Endpoints" said={said} children={null} />;
+  const { rows, may_change: may } = data;
+  return (
+    <Box title={counted(rows.length, "endpoint")} said={said || (may ? "" : NO_TOKEN)}>
+      <div class="control-rows">
+        {rows.length === 0 ? <p class="empty">No endpoint yet: hlsync webhooks add https://…</p> : null}
+        {rows.map(({ id, ...row }: Row) => (
+          <div key={id} class="control-row">
+            <strong>{id}</strong>
+            {endpointState(row, nowMs)}
+            <span>{`${row.url} · ${row.events.join(", ")} · ${row.pending ?? 0} waiting, ${row.delivered ?? 0} delivered, ${row.dead ?? 0} dead`}</span>
+            {row.is_channel ? null : (
+              <Action
+                may={may}
+                label="Test"
+                run={() =>
+                  void act("/api/endpoints/test", { id }, ({ status, error, duration_ms }) =>
+                    error === null ? `✓ ${status} in ${duration_ms} ms` : `✕ ${error}`,
+                  )
+                }
+              />
+            )}
+            <Action
+              may={may}
+              label="Replay 1 h"
+              run={() =>
+                void act(
+                  "/api/endpoints/replay",
+                  { id, since_ms: nowMs - HOUR_MS },
+                  ({ events }) => `is told again of ${counted(events, "event")}`,
+                )
+              }
+            />
+            <Action
+              may={may}
+              label={row.state === "disabled" ? "Enable" : "Disable"}
+              run={() =>
+                void act(
+                  `/api/endpoints/${row.state === "disabled" ? "enable" : "disable"}`,
+                  { id },
+                  ({ state }) => `${id} is ${state}`,
+                )
+              }
+            />
+          </div>
+        ))}
+      </div>
+    </Box>
+  );
+}
