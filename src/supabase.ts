@@ -2344,7 +2344,7 @@ export type Database = {
         }[];
       };
       hl_trade_statistics: {
-        Args: { followed: string; only_by: string; since: string };
+        Args: { followed: string; only_by?: string; since: string };
         Returns: {
           average_loss: number;
           average_seconds: number;

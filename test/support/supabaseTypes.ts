@@ -45,13 +45,16 @@ const RELATIONS = `
 
 interface Routine extends Record<string, unknown> {
   name: string;
-  columns: { name: string; type: string; mode: string }[];
+  columns: { name: string; type: string; mode: string; isOptional: boolean }[];
 }
 
 const ROUTINES = `
   select p.proname as name, json_agg(json_build_object(
-      'name', x.name, 'type', format_type(x.type, null), 'mode', coalesce(x.mode::text, 'i')) order by x.name collate "C") as columns
-  from pg_proc p cross join unnest(p.proargnames, coalesce(p.proallargtypes, p.proargtypes::oid[]), p.proargmodes) as x(name, type, mode)
+      'name', x.name, 'type', format_type(x.type, null), 'mode', coalesce(x.mode::text, 'i'),
+      -- Arguments come first, those with a default last of them.
+      'isOptional', x.at > p.pronargs - p.pronargdefaults) order by x.name collate "C") as columns
+  from pg_proc p cross join unnest(p.proargnames, coalesce(p.proallargtypes, p.proargtypes::oid[]), p.proargmodes)
+    with ordinality as x(name, type, mode, at)
   where p.pronamespace = 'public'::regnamespace and p.proretset
     and p.oid in (select to_regprocedure(o.name) from hl_internal.objects o where o.kind = 'function')
   group by p.oid, p.proname order by p.proname collate "C"`;
@@ -101,7 +104,11 @@ function relationText({ name, isView, columns }: Relation): string {
 function routineText({ name, columns }: Routine): string {
   const pad = "        ";
   const of = (modes: string) => columns.filter(({ mode }) => modes.includes(mode));
-  const lines = (modes: string) => of(modes).map((column) => `${column.name}: ${typeOf(column.type)}`);
+  const lines = (modes: string) =>
+    of(modes).map(({ name, type, mode, isOptional }) => {
+      const mark = mode === "i" && isOptional ? "?" : "";
+      return `${name}${mark}: ${typeOf(type)}`;
+    });
   const returns = block(pad, "Returns", lines("t")).replace(/};\n$/, "}[];\n");
   return `      ${name}: {\n${pad}Args: { ${lines("i").join("; ")} };\n${returns}      };\n`;
 }
