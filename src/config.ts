@@ -531,6 +531,16 @@ const ROWS = {
     parse: optional,
     fallback: "",
   },
+  /** Broker URLs: may hold passwords. */
+  publish: {
+    flag: "--publish <url>",
+    env: ["HLSYNC_PUBLISH"],
+    secret: true,
+    help: "also publish every change to a broker: nats://host (JetStream), redis://host (streams); repeat for more (docs/publish.md)",
+    parse: list,
+    fallback: "",
+    repeatable: true,
+  },
   /** Milliseconds. */
   for: {
     flag: "--for <seconds>",

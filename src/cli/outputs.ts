@@ -9,6 +9,7 @@ import type { Service } from "../runtime/lifecycle.ts";
 import { alertsOutput } from "./alertsOutput.ts";
 import type { Context } from "./command.ts";
 import { httpOutput } from "./httpOutput.ts";
+import { publishOutput } from "./publishOutput.ts";
 import { retentionOutput } from "./retentionOutput.ts";
 import { settlingOutput } from "./settlingOutput.ts";
 import { webhooksOutput } from "./webhooksOutput.ts";
@@ -31,6 +32,7 @@ const RETRY_MS = 1_000;
 const OUTPUTS: readonly StartOutput[] = [
   httpOutput,
   webhooksOutput,
+  publishOutput,
   alertsOutput,
   retentionOutput,
   settlingOutput,

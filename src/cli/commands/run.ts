@@ -12,6 +12,7 @@ import { warnAtStart } from "../checks/atStart.ts";
 import { refuseUnlisted } from "../checks/markets.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
 import { startOutputs } from "../outputs.ts";
+import { checkPublish } from "../publishOutput.ts";
 import {
   type Following,
   follow,
@@ -42,6 +43,7 @@ export const run: Command = {
     "weight",
     "egress",
     "webhookRetry",
+    "publish",
     "alertTo",
     "alert",
     "deadManUrl",
@@ -49,6 +51,7 @@ export const run: Command = {
   check: ({ options }) => {
     requireFollowable({ options });
     checkAlerts(options);
+    checkPublish(options);
   },
   run: (context) =>
     followUntilStopped(context, {
