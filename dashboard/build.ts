@@ -1,6 +1,6 @@
 /**
  * Bundles the page into `dashboard/dist`: for the package before it is packed, and in a checkout when the server finds the
- * sources newer than the bundle (docs/decisions/0014-dashboard-is-bundled.md). Guarantees: a file is replaced as a whole,
+ * sources newer than the bundle (docs/decisions/0015-dashboard-is-bundled.md). Guarantees: a file is replaced as a whole,
  * so several processes may build at once.
  */
 import { copyFileSync, mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from "node:fs";

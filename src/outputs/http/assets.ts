@@ -1,5 +1,5 @@
 /**
- * The dashboard's files, bundled (docs/decisions/0014-dashboard-is-bundled.md). Guarantees: only the files found at the start are
+ * The dashboard's files, bundled (docs/decisions/0015-dashboard-is-bundled.md). Guarantees: only the files found at the start are
  * served; each carries an ETag, so that a reload moves no bytes; in a checkout the bundle is never older than its sources.
  */
 import { createHash } from "node:crypto";
