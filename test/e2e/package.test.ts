@@ -62,7 +62,9 @@ describe("the package", { timeout: 180_000 }, () => {
     assert.ok(existsSync(join(home, "README.md")) && existsSync(join(home, "LICENSE")));
     for (const folder of ["src", "test", "bench", "node_modules"])
       assert.ok(!existsSync(join(home, folder)), folder);
-    for (const folder of ["migrations", "sql", "dashboard"]) {
+    // The page as it is served, without what it is made of.
+    assert.ok(inside("dashboard").every((path) => /^dist(\/|$)/.test(path)));
+    for (const folder of ["migrations", "sql", "dashboard/dist"]) {
       const here = globSync("**/*", { cwd: join(CHECKOUT, folder) }).sort();
       assert.deepEqual(inside(folder), here, folder);
     }

@@ -227,7 +227,9 @@ async function grantsFinding(database: Database, { role }: ServerFacts): Promise
   const [schema] = await database.query<{ usable: boolean; callable: boolean }>(
     `select has_schema_privilege('hl_internal', 'usage') and has_schema_privilege('public', 'usage') as usable,
        (select bool_and(has_function_privilege(p.oid, 'execute')) from pg_catalog.pg_proc p
-        join pg_catalog.pg_namespace n on n.oid = p.pronamespace where n.nspname = 'hl_internal') as callable`,
+        join pg_catalog.pg_namespace n on n.oid = p.pronamespace where n.nspname = 'hl_internal')
+       -- \`apply\` draws the ids of events by itself.
+       and has_sequence_privilege('hl_internal.outbox_id_seq', 'usage') as callable`,
   );
   const rights = await database.query<TableRight>(
     `select n.nspname as schema, c.relname as relation,
@@ -253,6 +255,7 @@ async function grantsFinding(database: Database, { role }: ServerFacts): Promise
       `grant usage on schema public, hl_internal to "${role}"`,
       `grant select, insert, update, delete on all tables in schema hl_internal to "${role}"`,
       `grant execute on all functions in schema hl_internal to "${role}"`,
+      `grant usage on all sequences in schema hl_internal to "${role}"`,
       ...(inPublic.length > 0
         ? [
             `grant select, insert, update, delete on ${inPublic.map((table) => `public.${table}`).join(", ")} to "${role}"`,
