@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { ExchangeClient, HttpTransport, InfoClient } from "@nktkas/hyperliquid";
 import { privateKeyToAccount } from "viem/accounts";
+import { systemClock } from "../../src/runtime/clock.ts";
 import { hlsync, ofType, type Running, simulate, start } from "../support/cli.ts";
+import { hlsyncHere } from "../support/inProcess.ts";
 import { startServer, type TestDatabase, type TestServer, temporaryFolder } from "../support/postgres.ts";
 
 const trader = privateKeyToAccount(`0x${"44".repeat(32)}`);
@@ -275,12 +277,18 @@ describe("the demo", { timeout: 90_000 }, () => {
     const named = await hlsync(["verify", "--account", "0x1"], here);
     assert.equal(named.code, 2);
     assert.doesNotMatch(named.stderr, /demo/);
-    const stored = ["--database", ".hlsync/demo"];
-    const told = async () => (await hlsync(["webhooks", "deliveries", ...stored], here)).stdout;
-    while (!/delivered +alert\.resolved/.test(await told()));
-    const complete = async () =>
-      (await hlsync(["status"], here)).stdout.match(/complete since the beginning, 0 gaps/g)?.length;
-    while ((await complete()) !== 3);
+    const stored = ["--database", join(folder.path, ".hlsync", "demo")];
+    const until = async (holds: () => Promise<boolean>) => {
+      while (!(await holds())) await systemClock.sleep(250);
+    };
+    await until(async () => {
+      const { stdout } = await hlsyncHere(["webhooks", "deliveries", ...stored]);
+      return /delivered +alert\.resolved/.test(stdout);
+    });
+    await until(async () => {
+      const { stdout } = await hlsyncHere(["status", ...stored]);
+      return stdout.match(/complete since the beginning, 0 gaps/g)?.length === 3;
+    });
     const verify = await hlsync(["verify"], here);
     assert.equal(verify.code, 0, verify.stdout + verify.stderr);
     assert.equal((await demo.stop("SIGINT")).code, 0);
