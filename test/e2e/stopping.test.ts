@@ -223,8 +223,10 @@ describe("stopping", { timeout: 300_000 }, () => {
   });
 
   it("simulate, while it makes a long history, and while it runs", async () => {
-    const history = start(["simulate", "--port", "0", "--json", "--history", "2d"]);
-    await seconds(4);
+    const history = start(["simulate", "--port", "0", "--json", "--history", "20d"]);
+    // Busy from then on: it hears the signal between two pieces of the past.
+    while (!heedsTerm(history.child.pid!)) await seconds(0.1);
+    await seconds(2);
     await stops(history, [143]);
     const running = await simulate();
     await stops(running, [0]);
@@ -310,6 +312,12 @@ describe("stopping", { timeout: 300_000 }, () => {
     }
   });
 });
+
+/** Whether `pid` has a handler for SIGTERM by now; without one the signal ends it in the usual way. */
+function heedsTerm(pid: number): boolean {
+  const caught = /^SigCgt:\s*([0-9a-f]+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? "0";
+  return (BigInt(`0x${caught}`) & (1n << 14n)) !== 0n;
+}
 
 /** Processes that `pid` started. */
 function childrenOf(pid: number): number[] {

@@ -415,7 +415,7 @@ describe("the page's files", async () => {
 
   it("ask nothing of any other machine", () => {
     for (const name of files) {
-      const urls = text(name).match(/https?:\/\/[^\s"'`)]+/g) ?? [];
+      const urls = text(name).match(/https?:\/\/[a-z\d][^\s"'`)]*/gi) ?? [];
       assert.deepEqual(
         urls.filter((url) => !UNASKED.test(url)),
         [],
