@@ -213,7 +213,8 @@ const BROKEN: Broken[] = [
     async make({ ready, as, role }) {
       await ready.database.query(
         `grant usage on schema public, hl_internal to ${role}; grant all on all tables in schema public, hl_internal to ${role};
-         grant execute on all functions in schema hl_internal to ${role}; grant authenticated to ${role} with inherit true`,
+         grant execute on all functions in schema hl_internal to ${role};
+         grant usage on all sequences in schema hl_internal to ${role}; grant authenticated to ${role} with inherit true`,
       );
       return as(ready, role);
     },
