@@ -12,7 +12,7 @@ import {
   LineStyle,
   type UTCTimestamp,
 } from "lightweight-charts";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { stamp } from "./format.ts";
 
 /** Time (ms), open, high, low, close, volume. */
@@ -29,12 +29,15 @@ export interface Level {
 export interface FillMark {
   x: number;
   up: boolean;
-  text: string;
+  /** What is said of it: made when it is read, since most of thousands never are. */
+  words(): string;
 }
 
 const SECOND_MS = 1_000;
 /** Fills listed in words; a chart with more of them says how many. */
 const LISTED_MAX = 500;
+/** Fills written out under the crosshair. */
+const READ_MAX = 3;
 /** Bars that are read further back when fewer than this are left of the view. */
 const EDGE_BARS = 10;
 
@@ -106,19 +109,19 @@ export function CandleChart(props: {
     made.chart.priceScale("right").applyOptions({ autoScale: true });
   }, [candles, coin, interval]);
 
-  const bundles = bundled(candles, fills);
+  const bundles = useMemo(() => bundled(candles, fills), [candles, fills]);
   useEffect(() => {
     const color = colors();
     drawing.current?.markers.setMarkers(
-      bundles.map(({ ms, up, texts }) => ({
+      bundles.map(({ ms, up, fills: { length } }) => ({
         time: (ms / SECOND_MS) as UTCTimestamp,
         position: up ? "belowBar" : "aboveBar",
         shape: up ? "arrowUp" : "arrowDown",
         color: up ? color.up : color.down,
-        text: texts.length > 1 ? String(texts.length) : "",
+        text: length > 1 ? String(length) : "",
       })),
     );
-  }, [candles, fills]);
+  }, [bundles]);
 
   const key = JSON.stringify(levels);
   useEffect(() => {
@@ -151,6 +154,18 @@ export function CandleChart(props: {
     setAt(next[0]);
   };
   const last = candles.at(-1);
+  const listed = useMemo(
+    () =>
+      fills
+        .slice(0, LISTED_MAX)
+        .map((fill) => fill.words())
+        .map((words) => (
+          <li class="mark" key={words}>
+            {words}
+          </li>
+        )),
+    [fills],
+  );
   return (
     <div
       class="chart candles"
@@ -165,11 +180,7 @@ export function CandleChart(props: {
         {levels.map(({ words, price }) => (
           <li class="level" key={words + price}>{`${words} ${price}`}</li>
         ))}
-        {fills.slice(0, LISTED_MAX).map(({ text }) => (
-          <li class="mark" key={text}>
-            {text}
-          </li>
-        ))}
+        {listed}
       </ul>
     </div>
   );
@@ -177,18 +188,20 @@ export function CandleChart(props: {
 
 function Reading({ candle, marks }: { candle: Candle; marks: Bundle[] }) {
   const [ms, open, high, low, close] = candle;
-  const texts = marks.flatMap((mark) => mark.texts);
+  const fills = marks.flatMap((mark) => mark.fills);
   return (
     <p class="reading" role="status">
       {`O ${open} H ${high} L ${low} C `}
       <strong>{close}</strong>
       {` ${stamp(ms)} UTC`}
-      {texts.slice(0, 3).map((text) => (
-        <span class="reading-fill" key={text}>
-          {text}
+      {fills.slice(0, READ_MAX).map((fill) => (
+        <span class="reading-fill" key={fill.words()}>
+          {fill.words()}
         </span>
       ))}
-      {texts.length > 3 ? <span class="reading-fill">{`and ${texts.length - 3} more fills`}</span> : null}
+      {fills.length > READ_MAX ? (
+        <span class="reading-fill">{`and ${fills.length - READ_MAX} more fills`}</span>
+      ) : null}
     </p>
   );
 }
@@ -197,7 +210,7 @@ interface Bundle {
   /** Start of the candle. */
   ms: number;
   up: boolean;
-  texts: string[];
+  fills: FillMark[];
 }
 
 /** The fills of each candle and side as one mark: a busy market would hide its own candles. */
@@ -206,11 +219,12 @@ function bundled(candles: readonly Candle[], fills: readonly FillMark[]): Bundle
   if (candles.length < 2) return [];
   const step = candles[1][0] - candles[0][0];
   const first = candles[0][0];
-  for (const { x, up, text } of fills) {
+  for (const fill of fills) {
+    const { x, up } = fill;
     if (x < first) continue;
     const ms = first + Math.floor((x - first) / step) * step;
-    const bundle = found.get(`${ms} ${up}`) ?? { ms, up, texts: [] };
-    bundle.texts.push(text);
+    const bundle = found.get(`${ms} ${up}`) ?? { ms, up, fills: [] };
+    bundle.fills.push(fill);
     found.set(`${ms} ${up}`, bundle);
   }
   return [...found.values()].sort((a, b) => a.ms - b.ms);

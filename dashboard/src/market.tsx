@@ -7,7 +7,7 @@ import { type Candle, CandleChart, type FillMark, type Level } from "./candles.t
 import { isDecimal, sign, toNumber } from "./decimal.ts";
 import { useAnswer } from "./fetching.ts";
 import { exact, stamp, usd } from "./format.ts";
-import type { Model, Row } from "./model.ts";
+import { LISTS, type Model, type Row } from "./model.ts";
 import { Choice, Panel } from "./panel.tsx";
 import { remembered } from "./settings.ts";
 
@@ -15,30 +15,35 @@ const INTERVALS = { "1m": "1m", "5m": "5m", "15m": "15m", "1h": "1h", "4h": "4h"
 /** Candles that are asked for: more when the reader comes to the oldest. The venue serves 5000. */
 const COUNTS = [300, 1_500, 5_000];
 const FILLS_MAX = 5_000;
+/** New fills come as changes: those of the past are read seldom. */
+const FILLS_AGAIN_MS = 300_000;
+/** Fills whose markets can be chosen. */
+const RECENT_FILLS = 200;
 
 export function MarketPanel({ model, load }: { model: Model; load(name: "fills"): void }) {
   const [picked, setPicked] = remembered("market.coin", null as string | null);
   const [interval, setInterval] = remembered("market.interval", "1h" as keyof typeof INTERVALS);
-  const coins = useCoins(model);
+  const names = useMarkets(model);
+  const coins = [...names.keys()];
   // The first one that is shown stays, though another position becomes the largest.
   const [first, setFirst] = useState(null as string | null);
   useEffect(() => {
-    if (first === null || !coins.includes(first)) setFirst(coins[0] ?? null);
-  }, [coins]);
+    if (first === null || !names.has(first)) setFirst(coins[0] ?? null);
+  }, [names]);
   useEffect(() => load("fills"));
-  const coin = picked !== null && coins.includes(picked) ? picked : first;
+  const coin = picked !== null && names.has(picked) ? picked : first;
   const chooser = (
     <select aria-label="Market" value={coin ?? ""} onChange={(event) => setPicked(event.currentTarget.value)}>
-      {coins.map((name) => (
-        <option key={name} value={name}>
-          {nameOf(model, name)}
+      {coins.map((one) => (
+        <option key={one} value={one}>
+          {names.get(one)}
         </option>
       ))}
     </select>
   );
   return (
     <Panel
-      title={coin ? `${nameOf(model, coin)} with your fills` : "Market"}
+      title={coin ? `${names.get(coin) ?? coin} with your fills` : "Market"}
       tools={[
         chooser,
         <Choice label="Interval" choices={INTERVALS} chosen={interval} choose={setInterval} />,
@@ -53,24 +58,16 @@ export function MarketPanel({ model, load }: { model: Model; load(name: "fills")
   );
 }
 
-/** Markets with a position, an order or a recent fill. */
-const useCoins = (model: Model): string[] =>
-  useMemo(
-    () => [
-      ...new Set([
-        ...model.positions.map(({ coin }) => coin),
-        ...model.openOrders.map(({ coin }) => coin),
-        ...model.lists.fills.rows.slice(0, 200).map(({ coin }) => coin),
-      ]),
-    ],
-    [model.positions, model.openOrders, model.lists.fills.rows],
-  );
-
-/** `HYPE/USDC` for `@107`, where a row names it. */
-function nameOf(model: Model, coin: string): string {
-  const rows = [model.positions, model.openOrders, model.lists.fills.rows.slice(0, 200)];
-  return rows.flat().find((row) => row.coin === coin && row.name)?.name ?? coin;
-}
+/** Markets with a position, an order or a recent fill, by coin: `HYPE/USDC` for `@107`, where a row names it. */
+const useMarkets = (model: Model): Map<string, string> =>
+  useMemo(() => {
+    const names = new Map<string, string>();
+    const recent = model.lists.fills.rows.slice(0, RECENT_FILLS);
+    for (const { coin, name } of [...model.positions, ...model.openOrders, ...recent])
+      if (!names.get(coin)) names.set(coin, name ?? "");
+    for (const [coin, name] of names) if (!name) names.set(coin, coin);
+    return names;
+  }, [model.positions, model.openOrders, model.lists.fills.rows]);
 
 function Market({ model, coin, interval }: { model: Model; coin: string; interval: string }) {
   const [grown, setGrown] = useState(0);
@@ -83,11 +80,11 @@ function Market({ model, coin, interval }: { model: Model; coin: string; interva
   const { data: answer } = useAnswer(
     oldest === null ? null : "/api/fills",
     { account: model.account, coin, from: oldest, limit: FILLS_MAX },
-    20_000,
+    FILLS_AGAIN_MS,
   );
   const fills = useMemo(
-    () => marksOf([...(answer?.rows ?? []), ...model.lists.fills.rows], coin),
-    [answer, model.lists.fills.rows, coin],
+    () => marksOf([answer?.rows ?? [], model.lists.fills.rows], coin, oldest ?? Number.POSITIVE_INFINITY),
+    [answer, model.lists.fills.rows, coin, oldest],
   );
   if (known.length < 2) {
     if (error && !data) return <p class="empty">{error}</p>;
@@ -114,18 +111,22 @@ function Market({ model, coin, interval }: { model: Model; coin: string; interva
   );
 }
 
-function marksOf(rows: readonly Row[], coin: string): FillMark[] {
+/** Of lists that are newest first, and may share rows; as far back as `fromMs`. */
+function marksOf(lists: readonly Row[][], coin: string, fromMs: number): FillMark[] {
   const known = new Map<string, FillMark>();
-  for (const row of rows) {
-    if (row.coin !== coin) continue;
-    known.set(`${row.fill_time_ms}:${row.order_id}:${row.trade_id}:${row.side}`, {
-      x: row.fill_time_ms,
-      up: row.side === "buy",
-      text: `${row.side} ${exact(row.size)} at ${exact(row.price)}, ${stamp(row.fill_time_ms)} UTC`,
-    });
-  }
+  for (const rows of lists)
+    for (const row of rows) {
+      if (row.fill_time_ms < fromMs) break;
+      if (row.coin === coin) known.set(LISTS.fills.key(row), markOf(row));
+    }
   return [...known.values()].sort((a, b) => b.x - a.x);
 }
+
+const markOf = (row: Row): FillMark => ({
+  x: row.fill_time_ms,
+  up: row.side === "buy",
+  words: () => `${row.side} ${exact(row.size)} at ${exact(row.price)}, ${stamp(row.fill_time_ms)} UTC`,
+});
 
 function levelsOf(model: Model, coin: string): Level[] {
   const position = model.positions.find((row) => row.coin === coin);
