@@ -3,13 +3,13 @@
  * and somebody agreed; an object is the same file as long as its name, size and tag are.
  */
 import { createHash } from "node:crypto";
-import { createInterface } from "node:readline/promises";
 import { S3Bucket, s3Place } from "../connection/s3.ts";
 import { ConfigError } from "../errors.ts";
 import { systemRandom } from "../runtime/random.ts";
 import { lz4Content } from "../sync/nodeFiles/lz4Frames.ts";
 import type { Context } from "./command.ts";
 import { byKindAndTime, type NodeFile, namedFile } from "./nodeFolder.ts";
+import { answerTo } from "./prompt.ts";
 
 /** Dollars a GB out of Asia Pacific (Tokyo), the dearest step, on 2026-11-28; nothing within the region. */
 const DOLLARS_PER_GB = 0.114;
@@ -59,10 +59,5 @@ export async function isAgreed(
   else print(what);
   if (options.yes) return true;
   if (!process.stdin.isTTY) throw new ConfigError(`${what}: run it in a terminal to be asked, or add --yes`);
-  const prompt = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return /^y(es)?$/i.test((await prompt.question("Download them? [y/N] ", { signal })).trim());
-  } finally {
-    prompt.close();
-  }
+  return /^y(es)?$/i.test(await answerTo("Download them? [y/N] ", signal));
 }

@@ -3,10 +3,10 @@
  * wants `--yes`; views of the user that stand on it are named and keep it from going; one transaction.
  */
 import { resolve } from "node:path";
-import { createInterface } from "node:readline/promises";
 import { ConfigError } from "../../errors.ts";
 import type { Database } from "../../store/database.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
+import { answerTo } from "../prompt.ts";
 import { isUrl, openExisting } from "../wire.ts";
 
 interface Going extends Record<string, unknown> {
@@ -58,14 +58,6 @@ const goingObjects = (database: Database): Promise<Going[]> =>
   database.query<Going>("select kind, name from hl_internal.objects order by kind desc, name");
 
 async function isConfirmed(database: Database, { signal }: Context): Promise<boolean> {
-  const prompt = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const answer = await prompt.question(
-      `Remove all of it, with every row, from ${database.describe()}? Type "remove": `,
-      { signal },
-    );
-    return answer.trim() === "remove";
-  } finally {
-    prompt.close();
-  }
+  const question = `Remove all of it, with every row, from ${database.describe()}? Type "remove": `;
+  return (await answerTo(question, signal)) === "remove";
 }
