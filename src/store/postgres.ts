@@ -122,6 +122,8 @@ class PostgresDatabase implements Database {
   readonly #clients = new Set<pg.Client>();
   /** Those with a statement under way. */
   readonly #asked = new Set<pg.PoolClient>();
+  /** Asked of the pool by readers that have left since: they are in its queue and wait for nothing. */
+  #abandoned = 0;
   /** The server was found to offer no TLS, and none is insisted on. */
   #isPlain = false;
   #closing: Promise<void> | null = null;
@@ -197,7 +199,7 @@ class PostgresDatabase implements Database {
 
   async #connection(signal: AbortSignal | undefined): Promise<pg.PoolClient> {
     signal?.throwIfAborted();
-    if (this.#pool.waitingCount >= this.#waitingMax)
+    if (this.#pool.waitingCount - this.#abandoned >= this.#waitingMax)
       throw new BusyError(`${this.#waitingMax} queries wait for the database already`);
     const connecting = this.#pool.connect();
     try {
@@ -205,10 +207,13 @@ class PostgresDatabase implements Database {
     } catch (error) {
       if (!signal?.aborted && this.#goesPlain(error)) return this.#connection(signal);
       if (!signal?.aborted) throw await this.#explainConnect(error);
-      connecting.then(
-        (client) => client.release(),
-        () => {},
-      );
+      this.#abandoned++;
+      void connecting
+        .then(
+          (client) => client.release(),
+          () => {},
+        )
+        .finally(() => this.#abandoned--);
       throw signal.reason;
     }
   }

@@ -120,7 +120,9 @@ describe("reads that take long", { timeout: 60_000 }, () => {
       );
       await until("the server works for nobody", async () => (await underWay()) === 0);
       const others = await fetch(`${http.url}/api/fills?account=${ACCOUNT}`);
-      assert.equal((await others.json()).rows.length, 1);
+      const told = await others.text();
+      assert.equal(others.status, 200, told);
+      assert.equal(JSON.parse(told).rows.length, 1);
     }));
 
   it("are cancelled when hlsync stops", () =>
