@@ -32,10 +32,29 @@ function fill(account: string): FillRow {
   fills += 1;
   const timeMs = START_MS + fills;
   return {
-    ...{ account, coin: "BTC", timeMs, side: "buy", size: "0.01", price: "60000.5", value: "600.005" },
-    ...{ fee: "0.12", feeToken: "USDC", startPosition: "1.0", closedPnl: "0.0", direction: "Open Long" },
-    ...{ orderId: fills, tradeId: fills, hash: `0x${fills}`, crossed: true, cloid: null, builderFee: null },
-    ...{ twapId: null, liquidation: null, raw: { tid: fills }, source: "stream", seenAtMs: timeMs },
+    account,
+    coin: "BTC",
+    timeMs,
+    side: "buy",
+    size: "0.01",
+    price: "60000.5",
+    value: "600.005",
+    fee: "0.12",
+    feeToken: "USDC",
+    startPosition: "1.0",
+    closedPnl: "0.0",
+    direction: "Open Long",
+    orderId: fills,
+    tradeId: fills,
+    hash: `0x${fills}`,
+    crossed: true,
+    cloid: null,
+    builderFee: null,
+    twapId: null,
+    liquidation: null,
+    raw: { tid: fills },
+    source: "stream",
+    seenAtMs: timeMs,
   };
 }
 

@@ -17,25 +17,21 @@ const hashOf = (n: number): string =>
 function fillOf(origin: Origin, n: number, timeMs: number): FillRow {
   const px = `${60_000 + (n % 997)}.5`;
   const wire = {
-    ...{
-      coin: COINS[Math.floor(n / 5) % COINS.length]!,
-      px,
-      sz: `0.0${1 + (n % 9)}`,
-      side: n % 4 < 2 ? "B" : "A",
-      time: timeMs,
-    },
-    ...{
-      startPosition: `${n % 50}.25`,
-      dir: n % 4 < 2 ? "Open Long" : "Close Long",
-      closedPnl: n % 4 < 2 ? "0.0" : `${n % 90}.125`,
-    },
-    ...{
-      hash: hashOf(n),
-      oid: 105_000_000_000 + Math.floor(n / 2.5),
-      crossed: n % 3 === 0,
-      fee: `0.${100_000 + (n % 7_919)}`,
-    },
-    ...{ tid: 118_906_512_037_719 + n * 7_919, feeToken: "USDC", twapId: null },
+    coin: COINS[Math.floor(n / 5) % COINS.length]!,
+    px,
+    sz: `0.0${1 + (n % 9)}`,
+    side: n % 4 < 2 ? "B" : "A",
+    time: timeMs,
+    startPosition: `${n % 50}.25`,
+    dir: n % 4 < 2 ? "Open Long" : "Close Long",
+    closedPnl: n % 4 < 2 ? "0.0" : `${n % 90}.125`,
+    hash: hashOf(n),
+    oid: 105_000_000_000 + Math.floor(n / 2.5),
+    crossed: n % 3 === 0,
+    fee: `0.${100_000 + (n % 7_919)}`,
+    tid: 118_906_512_037_719 + n * 7_919,
+    feeToken: "USDC",
+    twapId: null,
   };
   return fillRow(origin, { value: wire as never, raw: wire });
 }
@@ -43,23 +39,22 @@ function fillOf(origin: Origin, n: number, timeMs: number): FillRow {
 function eventsOf(origin: Origin, fill: FillRow): OrderEventRow[] {
   const timestamp = fill.timeMs - 700;
   const order = {
-    ...{
-      coin: fill.coin,
-      side: fill.side === "buy" ? "B" : "A",
-      limitPx: fill.price,
-      sz: "0.1",
-      oid: fill.orderId,
-      timestamp,
-    },
-    ...{
-      triggerCondition: "N/A",
-      isTrigger: false,
-      triggerPx: "0.0",
-      children: [],
-      isPositionTpsl: false,
-      reduceOnly: false,
-    },
-    ...{ orderType: "Limit", origSz: "0.1", tif: "Gtc", cloid: null },
+    coin: fill.coin,
+    side: fill.side === "buy" ? "B" : "A",
+    limitPx: fill.price,
+    sz: "0.1",
+    oid: fill.orderId,
+    timestamp,
+    triggerCondition: "N/A",
+    isTrigger: false,
+    triggerPx: "0.0",
+    children: [],
+    isPositionTpsl: false,
+    reduceOnly: false,
+    orderType: "Limit",
+    origSz: "0.1",
+    tif: "Gtc",
+    cloid: null,
   };
   const states = [
     { order, status: "open", statusTimestamp: timestamp },

@@ -111,7 +111,12 @@ async function measure(database: Database, accounts: readonly string[], fillsPer
   );
   const engine = new Engine(
     {
-      ...{ store: openStore(database), info, openStream, clock, random, log },
+      store: openStore(database),
+      info,
+      openStream,
+      clock,
+      random,
+      log,
       publish: ({ applied }) => lags.committed(applied),
       onFatal: (error) => {
         throw error;
@@ -119,7 +124,9 @@ async function measure(database: Database, accounts: readonly string[], fillsPer
     },
     {
       accounts: accounts.map((address) => ({ address, alias: null })),
-      ...{ sinceMs: null, market: null, webData2: false },
+      sinceMs: null,
+      market: null,
+      webData2: false,
     },
   );
   await engine.start();

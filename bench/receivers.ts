@@ -55,8 +55,13 @@ function readFrames(
   const open = createStreams({ wsUrl, socketFactory: createSocketFactory(), clock, random, log });
   const nothing = () => {};
   const stream = open([subscription], {
-    ...{ onConfirmed: nothing, onConnected: nothing, onDisconnected: nothing, onRefused: nothing },
-    ...{ onLimited: nothing, onStale: nothing, onFresh: nothing },
+    onConfirmed: nothing,
+    onConnected: nothing,
+    onDisconnected: nothing,
+    onRefused: nothing,
+    onLimited: nothing,
+    onStale: nothing,
+    onFresh: nothing,
     onQuarantine(_subject, reason) {
       throw new Error(reason);
     },

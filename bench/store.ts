@@ -48,11 +48,29 @@ function fill(account: string, n: number): FillRow {
     twapId: null,
   };
   return {
-    ...{ account, coin: wire.coin, timeMs, side: n % 2 ? "sell" : "buy", size: wire.sz, price: wire.px },
-    ...{ value: "1234.56789", fee: wire.fee, feeToken: "USDC", startPosition: wire.startPosition },
-    ...{ closedPnl: "0.0", direction: wire.dir, orderId: wire.oid, tradeId: wire.tid, hash: wire.hash },
-    ...{ crossed: wire.crossed, cloid: null, builderFee: null, twapId: null, liquidation: null, raw: wire },
-    ...{ source: "stream", seenAtMs: timeMs + 80 },
+    account,
+    coin: wire.coin,
+    timeMs,
+    side: n % 2 ? "sell" : "buy",
+    size: wire.sz,
+    price: wire.px,
+    value: "1234.56789",
+    fee: wire.fee,
+    feeToken: "USDC",
+    startPosition: wire.startPosition,
+    closedPnl: "0.0",
+    direction: wire.dir,
+    orderId: wire.oid,
+    tradeId: wire.tid,
+    hash: wire.hash,
+    crossed: wire.crossed,
+    cloid: null,
+    builderFee: null,
+    twapId: null,
+    liquidation: null,
+    raw: wire,
+    source: "stream",
+    seenAtMs: timeMs + 80,
   };
 }
 
@@ -60,13 +78,13 @@ function fill(account: string, n: number): FillRow {
 function transition(account: string, n: number, status: "open" | "canceled"): OrderEventRow {
   const timestamp = START_MS + n * 3;
   const order = {
-    ...{
-      coin: COINS[n % COINS.length]!,
-      side: n % 2 ? "A" : "B",
-      limitPx: `${60_000 + (n % 997)}.5`,
-      sz: "0.1",
-    },
-    ...{ oid: 105_000_000_000 + n, timestamp, origSz: "0.1" },
+    coin: COINS[n % COINS.length]!,
+    side: n % 2 ? "A" : "B",
+    limitPx: `${60_000 + (n % 997)}.5`,
+    sz: "0.1",
+    oid: 105_000_000_000 + n,
+    timestamp,
+    origSz: "0.1",
   };
   const statusTimestamp = status === "open" ? timestamp : timestamp + 1_500;
   const raw = { order, status, statusTimestamp };
@@ -212,7 +230,11 @@ function groupsOf(database: Database): Contender[][] {
       ),
     );
   const one = (name: string, fills: number, transitions: number, write: Contender["write"]): Contender => ({
-    ...{ name, writers: 1, shape: { fills, transitions }, write, timesMs: [] },
+    name,
+    writers: 1,
+    shape: { fills, transitions },
+    write,
+    timesMs: [],
   });
   const fills = (name: string, write: Contender["write"]) => one(name, BATCH, 0, write);
   const both = [BATCH / 10, BATCH] as const;

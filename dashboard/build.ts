@@ -15,8 +15,15 @@ export async function buildDashboard(): Promise<void> {
   const { outputFiles } = await build({
     entryPoints: ["main.tsx", "style.css"],
     absWorkingDir: directory(SOURCES),
-    ...{ bundle: true, minify: true, write: false, outdir: "unused", legalComments: "none" },
-    ...{ format: "esm", target: "es2023", jsx: "automatic", jsxImportSource: "preact" },
+    bundle: true,
+    minify: true,
+    write: false,
+    outdir: "unused",
+    legalComments: "none",
+    format: "esm",
+    target: "es2023",
+    jsx: "automatic",
+    jsxImportSource: "preact",
   });
   mkdirSync(BUNDLE, { recursive: true });
   for (const name of PLAIN) replace(name, (temporary) => copyFileSync(new URL(name, SOURCES), temporary));

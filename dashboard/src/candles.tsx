@@ -97,7 +97,10 @@ export function CandleChart(props: {
     made.series.setData(
       candles.map(([ms, open, high, low, close]) => ({
         time: (ms / SECOND_MS) as UTCTimestamp,
-        ...{ open: Number(open), high: Number(high), low: Number(low), close: Number(close) },
+        open: Number(open),
+        high: Number(high),
+        low: Number(low),
+        close: Number(close),
       })),
     );
     if (shown.current === `${coin} ${interval}`) return;
@@ -130,7 +133,10 @@ export function CandleChart(props: {
     const color = colors();
     const lines = levels.map(({ at: price, words, tone }) =>
       made.series.createPriceLine({
-        ...{ price, title: words, axisLabelVisible: true, lineWidth: 1 },
+        price,
+        title: words,
+        axisLabelVisible: true,
+        lineWidth: 1,
         lineStyle: tone === "order" ? LineStyle.Dotted : LineStyle.Dashed,
         color: { entry: color.neutral, liquidation: color.down, order: color.soft, mark: color.accent }[tone],
       }),
@@ -234,8 +240,14 @@ const colors = () => {
   const style = getComputedStyle(document.documentElement);
   const of = (name: string) => style.getPropertyValue(`--${name}`).trim();
   return {
-    ...{ up: of("up"), down: of("down"), soft: of("soft"), edge: of("edge"), text: of("text") },
-    ...{ neutral: of("neutral"), accent: of("accent"), panel: of("panel") },
+    up: of("up"),
+    down: of("down"),
+    soft: of("soft"),
+    edge: of("edge"),
+    text: of("text"),
+    neutral: of("neutral"),
+    accent: of("accent"),
+    panel: of("panel"),
   };
 };
 
@@ -269,7 +281,11 @@ function paint({ chart, series }: Drawing): void {
   });
   // Up is hollow, down is filled: the shape says it, not only the color.
   series.applyOptions({
-    ...{ upColor: color.panel, borderUpColor: color.up, wickUpColor: color.up },
-    ...{ downColor: color.down, borderDownColor: color.down, wickDownColor: color.down },
+    upColor: color.panel,
+    borderUpColor: color.up,
+    wickUpColor: color.up,
+    downColor: color.down,
+    borderDownColor: color.down,
+    wickDownColor: color.down,
   });
 }

@@ -52,7 +52,7 @@ export function MarketPanel({ model, load }: { model: Model; load(name: "fills")
       {coin === null ? (
         <p class="empty">No market traded yet</p>
       ) : (
-        <Market key={`${model.account} ${coin} ${interval}`} {...{ model, coin, interval }} />
+        <Market key={`${model.account} ${coin} ${interval}`} model={model} coin={coin} interval={interval} />
       )}
     </Panel>
   );
@@ -93,7 +93,9 @@ function Market({ model, coin, interval }: { model: Model; coin: string; interva
   return (
     <>
       <CandleChart
-        {...{ coin, interval, fills }}
+        coin={coin}
+        interval={interval}
+        fills={fills}
         candles={known}
         levels={levelsOf(model, coin)}
         onOlder={() => {

@@ -40,8 +40,15 @@ export async function registerChannels(
 ): Promise<void> {
   for (const { id, kind, label } of channels) {
     await addEndpoint(db, {
-      ...{ id, url: null, format: kind, events: ["alert.*"], accounts: null, description: label },
-      ...{ allowPrivate: true, maxAgeMs: ALERT_MAX_AGE_MS, sinceMs: nowMs },
+      id,
+      url: null,
+      format: kind,
+      events: ["alert.*"],
+      accounts: null,
+      description: label,
+      allowPrivate: true,
+      maxAgeMs: ALERT_MAX_AGE_MS,
+      sinceMs: nowMs,
     });
   }
   // Starting again means that the user wants another try.

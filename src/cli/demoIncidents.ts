@@ -90,8 +90,14 @@ export async function startReceiver(): Promise<Service & { url: string }> {
 export async function addReceiver(db: Queryable, url: string, nowMs: number): Promise<void> {
   await removeEndpoint(db, WEBHOOK_ID);
   await addEndpoint(db, {
-    ...{ id: WEBHOOK_ID, url: new Secret(url), format: "standard", events: ["alert.*", "gap.*"] },
-    ...{ accounts: null, description: "the demo's own receiver", allowPrivate: true },
-    ...{ maxAgeMs: null, sinceMs: nowMs },
+    id: WEBHOOK_ID,
+    url: new Secret(url),
+    format: "standard",
+    events: ["alert.*", "gap.*"],
+    accounts: null,
+    description: "the demo's own receiver",
+    allowPrivate: true,
+    maxAgeMs: null,
+    sinceMs: nowMs,
   });
 }

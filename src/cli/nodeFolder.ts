@@ -71,7 +71,9 @@ export async function findNodeFiles(path: string): Promise<{ files: NodeFile[]; 
 }
 
 const fileAt = (path: string, size: number, named: Pick<NodeFile, "kind" | "hour">): NodeFile => ({
-  ...{ path, size, ...named },
+  path,
+  size,
+  ...named,
   open: () => openNodeFile(path, size),
 });
 

@@ -41,7 +41,12 @@ export const publishOutput: StartOutput = async ({ context, following, own }) =>
     await registerPublisher(own, { id, format: kind.schemes[0]!.slice(0, -1), label }, clock.now());
     publishers.push(
       new Publisher({
-        ...{ id, db: own, clock, open, random: systemRandom, holder: holderName() },
+        id,
+        db: own,
+        clock,
+        open,
+        random: systemRandom,
+        holder: holderName(),
         log: log.with({ part: "publishing", to: label }),
         onNews: (listener) =>
           following.feed.subscribe(({ applied }) => {

@@ -81,7 +81,9 @@ function connected(
     lifecycle.add(connectionsOf(openPostgres(url, { ...options, ...more })));
   const first = connect();
   return {
-    ...{ database: first.of, url, connect: (more?: PostgresOptions) => connect(more).of },
+    database: first.of,
+    url,
+    connect: (more?: PostgresOptions) => connect(more).of,
     close: () => first.stop(),
     gone: () => null,
     failed: new Promise<never>(() => {}),

@@ -66,7 +66,8 @@ export class S3Bucket {
     const objects: S3Object[] = [];
     for (let token: string | null = null; ; ) {
       const query: Record<string, string> = {
-        ...{ "list-type": "2", prefix },
+        "list-type": "2",
+        prefix,
         ...(token === null ? {} : { "continuation-token": token }),
       };
       const text = await this.#patiently(async () => (await this.#get("", query, {})).text());

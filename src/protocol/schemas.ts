@@ -119,9 +119,20 @@ export const WireLedgerUpdate = object({
   time: timeMs,
   hash: text,
   delta: object({
-    ...{ type: text, token: told, amount: told, usdc: told, usdcValue: told },
-    ...{ fee: told, feeToken: told, nativeTokenFee: told, interestAmount: told },
-    ...{ requestedUsd: told, netWithdrawnUsd: told, commission: told, closingCost: told, basis: told },
+    type: text,
+    token: told,
+    amount: told,
+    usdc: told,
+    usdcValue: told,
+    fee: told,
+    feeToken: told,
+    nativeTokenFee: told,
+    interestAmount: told,
+    requestedUsd: told,
+    netWithdrawnUsd: told,
+    commission: told,
+    closingCost: told,
+    basis: told,
   }),
 });
 export type WireLedgerUpdate = z.infer<typeof WireLedgerUpdate>;

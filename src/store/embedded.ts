@@ -515,9 +515,12 @@ class EmbeddedServer implements EmbeddedDatabase {
         ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
       ],
       {
-        ...{ cwd: data, env: environment(), ...this.#identity },
+        cwd: data,
+        env: environment(),
+        ...this.#identity,
         // A session of its own: Ctrl-C reaches hlsync, which stops the server when it is done with it.
-        ...{ detached: true, stdio: ["ignore", handle, handle] },
+        detached: true,
+        stdio: ["ignore", handle, handle],
       },
     );
     closeSync(handle);

@@ -37,8 +37,16 @@ export function openFleet(db: Queryable, { name, egress, slots, weight, spent }:
     name,
     async attend({ wants, streams, ttlMs, backMs }) {
       const told = {
-        ...{ egress, slots, weight, spent: spent(), wants, streams, ttlMs, backMs },
-        ...{ most: MOVED_MAX, lastWords: LAST_WORDS_WEIGHT },
+        egress,
+        slots,
+        weight,
+        spent: spent(),
+        wants,
+        streams,
+        ttlMs,
+        backMs,
+        most: MOVED_MAX,
+        lastWords: LAST_WORDS_WEIGHT,
       };
       const [row] = await db.query<{ answer: Answer }>("select hl_internal.attend($1, $2) as answer", [
         name,

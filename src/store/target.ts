@@ -120,13 +120,11 @@ function readUrl(text: string): Sayings {
     url = new URL(text);
     const { hostname, port, username, password, pathname } = url;
     const before = {
-      ...{
-        host: hostname.replace(/^\[|\]$/g, ""),
-        port,
-        user: username,
-        password,
-        dbname: pathname.slice(1),
-      },
+      host: hostname.replace(/^\[|\]$/g, ""),
+      port,
+      user: username,
+      password,
+      dbname: pathname.slice(1),
     };
     for (const [keyword, value] of Object.entries(before))
       if (value !== "") sayings[keyword] = decodeURIComponent(value);

@@ -153,7 +153,9 @@ const alone = (): Fleet => ({
   name: "this process",
   attend: async ({ wants }) => ({
     held: wants.map((duty) => ({ duty, token: 1, isGiven: false })),
-    ...{ others: new Map(), share: null, wentBack: false },
+    others: new Map(),
+    share: null,
+    wentBack: false,
   }),
   giveBack: async () => {},
   dismiss: async () => {},

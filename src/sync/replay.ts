@@ -106,7 +106,11 @@ export function replay({ account, subject, reason, raw, seenAtMs }: QuarantineRo
  */
 export function doubtsAbout({ fills = [], orderEvents = [], funding = [], ledger = [] }: Batch): Doubt[] {
   const at = (stream: TrackedStream, timeMs: number): Doubt => ({
-    ...{ stream, fromMs: timeMs, toMs: timeMs, table: null, row: null },
+    stream,
+    fromMs: timeMs,
+    toMs: timeMs,
+    table: null,
+    row: null,
   });
   return [
     ...fills.flatMap(({ timeMs }) => [at("fills", timeMs), at("twapFills", timeMs)]),

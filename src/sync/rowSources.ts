@@ -24,15 +24,17 @@ export function rowSources({
     hl_funding: common(funding),
     hl_ledger: common(ledger),
     // Whole states, from any source.
-    ...{ hl_positions: "snapshot", hl_balances: "snapshot" },
+    hl_positions: "snapshot",
+    hl_balances: "snapshot",
     ...Object.fromEntries(TABLE_NAMES.map((name) => [TABLES[name].table, "snapshot" as const])),
-    ...{ hl_dashboard: "own", coverage: "own", drift: "own", quarantine: "own" },
-    ...{
-      hl_trades: "stream",
-      hl_candles: "stream",
-      hl_mids: "stream",
-      hl_books: "stream",
-      hl_asset_ctxs: "stream",
-    },
+    hl_dashboard: "own",
+    coverage: "own",
+    drift: "own",
+    quarantine: "own",
+    hl_trades: "stream",
+    hl_candles: "stream",
+    hl_mids: "stream",
+    hl_books: "stream",
+    hl_asset_ctxs: "stream",
   };
 }

@@ -296,6 +296,12 @@ const isDue = ({ isWanted, token, isGiven }: Post): boolean => isWanted && token
 const changeOf = ({ name }: Duty): string => `duty ${name}`;
 
 const newPost = (duty: Duty): Post => ({
-  ...{ duty, isWanted: true, ending: new AbortController(), token: null, isGiven: false, holder: null },
-  ...{ isBegun: false, isOutdated: false },
+  duty,
+  isWanted: true,
+  ending: new AbortController(),
+  token: null,
+  isGiven: false,
+  holder: null,
+  isBegun: false,
+  isOutdated: false,
 });

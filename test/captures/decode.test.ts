@@ -145,7 +145,9 @@ describe("real payloads decode", { skip: withoutCaptures }, () => {
       ({ inner }) => inner.LedgerUpdate,
     );
     const updates = events.map(({ time, hash, inner }) => ({
-      ...{ time: Date.parse(`${time.slice(0, 23)}Z`), hash, delta: inner.LedgerUpdate.delta },
+      time: Date.parse(`${time.slice(0, 23)}Z`),
+      hash,
+      delta: inner.LedgerUpdate.delta,
     }));
     assert.ok(all(wire.WireLedgerUpdate, updates).length > 20);
   });

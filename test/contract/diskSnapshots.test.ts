@@ -30,10 +30,16 @@ const stateOf = (n: number) => ({
   assetPositions: Array.from({ length: 20 }, (_, i) => ({
     type: "oneWay",
     position: {
-      ...{ coin: `COIN${i}`, szi: `${n * 7 + i}.${n % 97}`, entryPx: `${(n * 31 + i) % 9_973}.5` },
-      ...{ positionValue: `${n * 13 + i}.25`, unrealizedPnl: `-${(n * 17 + i) % 7_919}.125` },
-      ...{ leverage: { type: "cross", value: 20 }, liquidationPx: `${(n * 29 + i) % 8_191}.75` },
-      ...{ marginUsed: `${n % 991}.5`, maxLeverage: 40, returnOnEquity: `0.${(n * 41) % 9_999}` },
+      coin: `COIN${i}`,
+      szi: `${n * 7 + i}.${n % 97}`,
+      entryPx: `${(n * 31 + i) % 9_973}.5`,
+      positionValue: `${n * 13 + i}.25`,
+      unrealizedPnl: `-${(n * 17 + i) % 7_919}.125`,
+      leverage: { type: "cross", value: 20 },
+      liquidationPx: `${(n * 29 + i) % 8_191}.75`,
+      marginUsed: `${n % 991}.5`,
+      maxLeverage: 40,
+      returnOnEquity: `0.${(n * 41) % 9_999}`,
       cumFunding: { allTime: `${n}.1`, sinceOpen: `${n % 7}.2`, sinceChange: "0.0" },
     },
   })),
@@ -48,11 +54,12 @@ function walk(): DashboardRow[] {
     const isKnown = random.next() > 0.03;
     const asOfMs = START + n * 2 * MINUTE + Math.floor(random.next() * MINUTE);
     return dashboardOf({
-      ...{ asOfMs, accountValue: `${worth}.5`, netWorth: isKnown ? `${worth}.5` : null, raw: stateOf(n) },
-      ...{
-        healthScore: Math.floor(random.next() * 100),
-        netWorthReason: isKnown ? null : "a price is missing",
-      },
+      asOfMs,
+      accountValue: `${worth}.5`,
+      netWorth: isKnown ? `${worth}.5` : null,
+      raw: stateOf(n),
+      healthScore: Math.floor(random.next() * 100),
+      netWorthReason: isKnown ? null : "a price is missing",
     });
   });
 }
@@ -76,7 +83,9 @@ it("old account snapshots are thinned out, and profit, peaks and drawdowns stay 
   const rows = walk();
   const flows = [0.3, 0.9, 1.4, 2.2].map((days, n) =>
     ledgerOf({
-      ...{ timeMs: START + Math.floor(days * DAY), digest: `flow ${n}`, hash: `0x${n}` },
+      timeMs: START + Math.floor(days * DAY),
+      digest: `flow ${n}`,
+      hash: `0x${n}`,
       raw: { time: START, hash: `0x${n}`, delta: { type: "deposit", usdc: `${100 * n}.0` } },
     }),
   );

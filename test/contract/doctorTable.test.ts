@@ -61,117 +61,121 @@ const BROKEN: Broken[] = [
   {
     name: "nothing listens at the port",
     make: async ({ db }) => changed(db.url, (url) => Object.assign(url, { port: "9", password: SECRET })),
-    ...{
-      check: "database",
-      status: "fail",
-      exit: 6,
-      says: /connection refused/,
-      fix: /start the server, or correct host and port/,
-    },
+    check: "database",
+    status: "fail",
+    exit: 6,
+    says: /connection refused/,
+    fix: /start the server, or correct host and port/,
   },
   {
     name: "the host does not exist",
     make: async ({ db }) =>
       changed(db.url, (url) => Object.assign(url, { hostname: "no-such-host.invalid", password: SECRET })),
-    ...{
-      check: "database",
-      status: "fail",
-      exit: 6,
-      says: /no such host|cannot be resolved/,
-      fix: /correct the host/,
-    },
+    check: "database",
+    status: "fail",
+    exit: 6,
+    says: /no such host|cannot be resolved/,
+    fix: /correct the host/,
   },
   {
     name: "the direct host of a Supabase project without IPv6",
     make: async () => `postgres://postgres:${SECRET}@db.abcdefghijklmnopqrst.supabase.co:5432/postgres`,
-    ...{
-      check: "database",
-      status: "fail",
-      exit: 6,
-      says: /no such host|cannot be resolved|unreachable/,
-      fix: /session pooler.*postgres\.abcdefghijklmnopqrst/,
-    },
+    check: "database",
+    status: "fail",
+    exit: 6,
+    says: /no such host|cannot be resolved|unreachable/,
+    fix: /session pooler.*postgres\.abcdefghijklmnopqrst/,
   },
   {
     name: "the password is wrong",
     make: async ({ db, as, role }) => as(db, role, `${SECRET}-not`),
-    ...{
-      check: "database",
-      status: "fail",
-      exit: 6,
-      says: /wrong password/,
-      fix: /percent-encode special characters/,
-    },
+    check: "database",
+    status: "fail",
+    exit: 6,
+    says: /wrong password/,
+    fix: /percent-encode special characters/,
   },
   {
     name: "the database does not exist",
     make: async ({ as, role, db }) =>
       changed(as(db, role), (url) => Object.assign(url, { pathname: "/nowhere" })),
-    ...{
-      check: "database",
-      status: "fail",
-      exit: 6,
-      says: /there is no database nowhere/,
-      fix: /create database/,
-    },
+    check: "database",
+    status: "fail",
+    exit: 6,
+    says: /there is no database nowhere/,
+    fix: /create database/,
   },
   {
     name: "[YOUR-PASSWORD] was left in",
     make: async () => "postgres://postgres:[YOUR-PASSWORD]@db.example.com:5432/postgres",
-    ...{
-      check: null,
-      status: "fail",
-      exit: 2,
-      says: /\[YOUR-PASSWORD\]/,
-      fix: /put the password in the place of/,
-    },
+    check: null,
+    status: "fail",
+    exit: 2,
+    says: /\[YOUR-PASSWORD\]/,
+    fix: /put the password in the place of/,
   },
   {
     name: "the URL lacks its colon",
     make: async () => `postgres//me:${SECRET}@host/db`,
-    ...{
-      check: null,
-      status: "fail",
-      exit: 2,
-      says: /expected postgres:\/\//,
-      fix: /a URL begins with postgres:\/\//,
-    },
+    check: null,
+    status: "fail",
+    exit: 2,
+    says: /expected postgres:\/\//,
+    fix: /a URL begins with postgres:\/\//,
   },
   {
     name: "the URL is of another kind of database",
     make: async () => `mysql://me:${SECRET}@host/db`,
-    ...{ check: null, status: "fail", exit: 2, says: /only PostgreSQL/, fix: /expected postgres:\/\// },
+    check: null,
+    status: "fail",
+    exit: 2,
+    says: /only PostgreSQL/,
+    fix: /expected postgres:\/\//,
   },
   {
     name: "a # in the password is not encoded",
     make: async () => "postgres://me:12#horse-staple@127.0.0.1:9/db",
-    ...{ check: "database", status: "fail", exit: 2, says: /# .*%23/, fix: /percent-encode/ },
+    check: "database",
+    status: "fail",
+    exit: 2,
+    says: /# .*%23/,
+    fix: /percent-encode/,
   },
   {
     name: "a / in the password is not encoded",
     make: async () => "postgres://me:12/horse-staple@127.0.0.1:9/db",
-    ...{ check: "database", status: "fail", exit: 2, says: /%2F/, fix: /percent-encode/ },
+    check: "database",
+    status: "fail",
+    exit: 2,
+    says: /%2F/,
+    fix: /percent-encode/,
   },
   {
     name: "a ? in the password is not encoded",
     make: async () => "postgres://me:12?horse-staple@127.0.0.1:9/db",
-    ...{ check: "database", status: "fail", exit: 2, says: /%3F/, fix: /percent-encode/ },
+    check: "database",
+    status: "fail",
+    exit: 2,
+    says: /%3F/,
+    fix: /percent-encode/,
   },
   {
     name: "a % in the password is not encoded",
     make: async () => `postgres://me:100%zz${SECRET}@127.0.0.1:9/db`,
-    ...{ check: "database", status: "fail", exit: 2, says: /cannot be read/, fix: /percent-encode/ },
+    check: "database",
+    status: "fail",
+    exit: 2,
+    says: /cannot be read/,
+    fix: /percent-encode/,
   },
   {
     name: "sslmode is no mode",
     make: async ({ db }) => changed(db.url, (url) => Object.assign(url, { search: "?sslmode=yes" })),
-    ...{
-      check: "database",
-      status: "fail",
-      exit: 2,
-      says: /unknown sslmode "yes"/,
-      fix: /require, verify-ca or verify-full/,
-    },
+    check: "database",
+    status: "fail",
+    exit: 2,
+    says: /unknown sslmode "yes"/,
+    fix: /require, verify-ca or verify-full/,
   },
   {
     name: "the root certificate is not there",
@@ -179,34 +183,38 @@ const BROKEN: Broken[] = [
       changed(db.url, (url) =>
         Object.assign(url, { search: `?sslmode=verify-full&sslrootcert=${folder}/absent.crt` }),
       ),
-    ...{ check: "database", status: "fail", exit: 2, says: /cannot read sslrootcert/, fix: /sslrootcert/ },
+    check: "database",
+    status: "fail",
+    exit: 2,
+    says: /cannot read sslrootcert/,
+    fix: /sslrootcert/,
   },
   {
     name: "the server offers no TLS",
     make: async ({ db }) => changed(db.url, (url) => Object.assign(url, { search: "?sslmode=require" })),
-    ...{ check: "database", status: "fail", exit: 6, says: /does not offer TLS/, fix: /sslmode=disable/ },
+    check: "database",
+    status: "fail",
+    exit: 6,
+    says: /does not offer TLS/,
+    fix: /sslmode=disable/,
   },
   {
     name: "the role may make nothing",
     make: async ({ db, as, role }) => as(db, role),
-    ...{
-      check: "grants",
-      status: "fail",
-      exit: 3,
-      says: /may not make schemas or tables in public/,
-      fix: /grant create on database/,
-    },
+    check: "grants",
+    status: "fail",
+    exit: 3,
+    says: /may not make schemas or tables in public/,
+    fix: /grant create on database/,
   },
   {
     name: "the role may not use what is there",
     make: async ({ ready, as, role }) => as(ready, role),
-    ...{
-      check: "grants",
-      status: "fail",
-      exit: 6,
-      says: /may not use/,
-      fix: /grant usage on schema public, hl_internal/,
-    },
+    check: "grants",
+    status: "fail",
+    exit: 6,
+    says: /may not use/,
+    fix: /grant usage on schema public, hl_internal/,
   },
   {
     name: "row level security holds the role back",
@@ -218,13 +226,11 @@ const BROKEN: Broken[] = [
       );
       return as(ready, role);
     },
-    ...{
-      check: "grants",
-      status: "fail",
-      exit: 6,
-      says: /row level security holds .* back/,
-      fix: /bypassrls; or use the role that owns/,
-    },
+    check: "grants",
+    status: "fail",
+    exit: 6,
+    says: /row level security holds .* back/,
+    fix: /bypassrls; or use the role that owns/,
   },
   {
     name: "the database is read-only",
@@ -233,13 +239,11 @@ const BROKEN: Broken[] = [
       await server.admin.query(`alter database ${name} set default_transaction_read_only = on`);
       return ready.url;
     },
-    ...{
-      check: "writable",
-      status: "fail",
-      exit: 6,
-      says: /read-only by default/,
-      fix: /set default_transaction_read_only = off/,
-    },
+    check: "writable",
+    status: "fail",
+    exit: 6,
+    says: /read-only by default/,
+    fix: /set default_transaction_read_only = off/,
   },
   {
     name: "the schema is of a newer version",
@@ -249,7 +253,11 @@ const BROKEN: Broken[] = [
       );
       return ready.url;
     },
-    ...{ check: "migrations", status: "fail", exit: 3, says: /9999_future\.sql/, fix: /newer/ },
+    check: "migrations",
+    status: "fail",
+    exit: 3,
+    says: /9999_future\.sql/,
+    fix: /newer/,
   },
   {
     name: "an applied migration had other content",
@@ -257,13 +265,11 @@ const BROKEN: Broken[] = [
       await ready.database.query("update hl_internal.migrations set checksum = 'x' where id = 2");
       return ready.url;
     },
-    ...{
-      check: "migrations",
-      status: "fail",
-      exit: 3,
-      says: /with other content/,
-      fix: /version of hlsync that made it/,
-    },
+    check: "migrations",
+    status: "fail",
+    exit: 3,
+    says: /with other content/,
+    fix: /version of hlsync that made it/,
   },
   {
     name: "migrations are pending and the tables are another role's",
@@ -274,7 +280,11 @@ const BROKEN: Broken[] = [
       );
       return as(ready, role);
     },
-    ...{ check: "migrations", status: "fail", exit: 3, says: /pending/, fix: /URL of the owning role/ },
+    check: "migrations",
+    status: "fail",
+    exit: 3,
+    says: /pending/,
+    fix: /URL of the owning role/,
   },
   {
     name: "tables of an older program stand in the way",
@@ -282,13 +292,11 @@ const BROKEN: Broken[] = [
       await makeLegacyTables(db.database, "text");
       return db.url;
     },
-    ...{
-      check: "migrations",
-      status: "fail",
-      exit: 3,
-      says: /public\.hl_fills.* of another program/,
-      fix: /hlsync import-legacy/,
-    },
+    check: "migrations",
+    status: "fail",
+    exit: 3,
+    says: /public\.hl_fills.* of another program/,
+    fix: /hlsync import-legacy/,
   },
   {
     name: "a view of the user stands in the way",
@@ -296,13 +304,11 @@ const BROKEN: Broken[] = [
       await db.database.query("create view public.hl_equity as select 1 as mine");
       return db.url;
     },
-    ...{
-      check: "migrations",
-      status: "fail",
-      exit: 3,
-      says: /public\.hl_equity, not made by hlsync/,
-      fix: /rename to/,
-    },
+    check: "migrations",
+    status: "fail",
+    exit: 3,
+    says: /public\.hl_equity, not made by hlsync/,
+    fix: /rename to/,
   },
   {
     name: "a table is open to the world",
@@ -311,13 +317,11 @@ const BROKEN: Broken[] = [
       await ready.database.query("grant select on public.hl_fills to anon");
       return ready.url;
     },
-    ...{
-      check: "access",
-      status: "fail",
-      exit: 2,
-      says: /anon may select public\.hl_fills/,
-      fix: /hlsync access off/,
-    },
+    check: "access",
+    status: "fail",
+    exit: 2,
+    says: /anon may select public\.hl_fills/,
+    fix: /hlsync access off/,
   },
   {
     name: "the database has no UTF-8",
@@ -328,7 +332,11 @@ const BROKEN: Broken[] = [
       );
       return changed(db.url, (url) => Object.assign(url, { pathname: `/${name}` }));
     },
-    ...{ check: "version", status: "warn", exit: 0, says: /encoding SQL_ASCII/, fix: /encoding 'UTF8'/ },
+    check: "version",
+    status: "warn",
+    exit: 0,
+    says: /encoding SQL_ASCII/,
+    fix: /encoding 'UTF8'/,
   },
   {
     name: "the role may open one connection only",
@@ -337,18 +345,20 @@ const BROKEN: Broken[] = [
       await ready.database.query(`grant usage on schema hl_internal to ${role}`);
       return as(ready, role);
     },
-    ...{
-      check: "pooler",
-      status: "warn",
-      exit: 6,
-      says: /a second connection cannot be had/,
-      fix: /alter role … connection limit/,
-    },
+    check: "pooler",
+    status: "warn",
+    exit: 6,
+    says: /a second connection cannot be had/,
+    fix: /alter role … connection limit/,
   },
   {
     name: "an alert channel cannot be read",
     make: async ({ ready }) => ({ database: ready.url, alertTo: `nowhere://${SECRET}` }),
-    ...{ check: "alerts", status: "fail", exit: 2, says: /./, fix: /./ },
+    check: "alerts",
+    status: "fail",
+    exit: 2,
+    says: /./,
+    fix: /./,
   },
   {
     name: "the folder of the embedded database is a file",
@@ -356,7 +366,11 @@ const BROKEN: Broken[] = [
       writeFileSync(join(folder, "file"), "x");
       return join(folder, "file");
     },
-    ...{ check: "database", status: "fail", exit: 2, says: /file/, fix: /./ },
+    check: "database",
+    status: "fail",
+    exit: 2,
+    says: /file/,
+    fix: /./,
   },
 ];
 

@@ -324,7 +324,9 @@ describe("the embedded database", () => {
   /** What a user is told who opens the folder. */
   async function refusalFor(uid: number): Promise<string> {
     const refused = spawn(process.execPath, [CHILD, folder], {
-      ...{ uid, gid: uid, stdio: ["ignore", "ignore", "pipe"] },
+      uid,
+      gid: uid,
+      stdio: ["ignore", "ignore", "pipe"],
     });
     return text(refused.stderr!);
   }
@@ -346,7 +348,9 @@ describe("the embedded database", () => {
     mkdirSync(folder, { recursive: true });
     chownSync(folder, NAMELESS, NAMELESS);
     const nameless = spawn(process.execPath, [CHILD, folder], {
-      ...{ uid: NAMELESS, gid: NAMELESS, stdio: ["ignore", "ignore", "pipe"] },
+      uid: NAMELESS,
+      gid: NAMELESS,
+      stdio: ["ignore", "ignore", "pipe"],
     });
     const told = await text(nameless.stderr!);
     assert.match(told, /ConfigError: .*needs a user with a name/);

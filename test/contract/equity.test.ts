@@ -168,7 +168,10 @@ describe("equity by stretches", { timeout: 600_000 }, () => {
       destination: ACCOUNT,
     };
     const unpriced = ledgerOf({
-      ...{ timeMs: at(2) + HOUR, type: "spotTransfer", token: "HYPE", amount: "25" },
+      timeMs: at(2) + HOUR,
+      type: "spotTransfer",
+      token: "HYPE",
+      amount: "25",
       raw: { time: at(2) + HOUR, hash: "0x1", delta: sent },
     });
     // Before the first snapshot: nothing to say about it.

@@ -34,7 +34,10 @@ describe("the fleet", () => {
   function worker(name: string, said: Said = {}) {
     const { egress = name, wants = [] } = said;
     const port = openFleet(target.database, {
-      ...{ name, egress, slots: 10, weight: 1_200 },
+      name,
+      egress,
+      slots: 10,
+      weight: 1_200,
       spent: () => said.spent ?? 0,
     });
     return {
@@ -224,8 +227,16 @@ describe("the fleet", () => {
       await roster(count);
       await settled(a);
       const told = JSON.stringify({
-        ...{ egress: "a", slots: 10, weight: 1_200, spent: 77, wants: [], streams: 3 },
-        ...{ ttlMs, backMs, most: 20, lastWords: 120 },
+        egress: "a",
+        slots: 10,
+        weight: 1_200,
+        spent: 77,
+        wants: [],
+        streams: 3,
+        ttlMs,
+        backMs,
+        most: 20,
+        lastWords: 120,
       });
       const bytes: number[] = [];
       for (let second = 0; second < 20; second++) {

@@ -12,14 +12,15 @@ const NOW = Date.now();
 const OLD = NOW - 30 * DAY;
 
 const endpointSince = (sinceMs: number, accounts: string[] | null = null) => ({
-  ...{
-    id: `wh_${sinceMs}`,
-    url: new Secret("https://example.com"),
-    format: "standard",
-    events: ["*"],
-    accounts,
-  },
-  ...{ description: null, allowPrivate: false, maxAgeMs: null, sinceMs },
+  id: `wh_${sinceMs}`,
+  url: new Secret("https://example.com"),
+  format: "standard",
+  events: ["*"],
+  accounts,
+  description: null,
+  allowPrivate: false,
+  maxAgeMs: null,
+  sinceMs,
 });
 
 describe("history in the outbox", () => {
@@ -101,7 +102,12 @@ describe("history in the outbox", () => {
     assert.equal(await rewind(db.database, `wh_${NOW}`, OLD - DAY), 4);
     const recalled = await outboxOf(db.database);
     const bare = ({ key, type, account, timeMs, source, data }: (typeof recalled)[number]) => ({
-      ...{ key, type, account, timeMs, source, data },
+      key,
+      type,
+      account,
+      timeMs,
+      source,
+      data,
     });
     const byKey = (a: { key: string }, b: { key: string }) => (a.key < b.key ? -1 : 1);
     assert.deepEqual(recalled.map(bare).sort(byKey), events.map(bare).sort(byKey));

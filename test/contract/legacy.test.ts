@@ -41,7 +41,8 @@ describe("the tables of an older program", { timeout: 120_000 }, () => {
     const ran = await runInProcess(
       importLegacy,
       {
-        ...{ database: url, json: "true" },
+        database: url,
+        json: "true",
         ...(args.includes("--check") ? { check: "true" } : {}),
         ...(file.length > 0 ? { account: ACCOUNT } : {}),
       },

@@ -31,24 +31,20 @@ const PLAIN: Cells = {
 };
 
 const WIRE = {
-  ...{
-    coin: "ETH",
-    px: "3900.10",
-    sz: "0.0100",
-    side: "A",
-    time: T + 50,
-    startPosition: "0.0200",
-    dir: "Close Long",
-  },
-  ...{
-    closedPnl: "-1.5",
-    hash: `0x${"2".repeat(64)}`,
-    oid: 77,
-    crossed: false,
-    fee: "-0.01",
-    tid: 5050,
-    feeToken: "USDC",
-  },
+  coin: "ETH",
+  px: "3900.10",
+  sz: "0.0100",
+  side: "A",
+  time: T + 50,
+  startPosition: "0.0200",
+  dir: "Close Long",
+  closedPnl: "-1.5",
+  hash: `0x${"2".repeat(64)}`,
+  oid: 77,
+  crossed: false,
+  fee: "-0.01",
+  tid: 5050,
+  feeToken: "USDC",
 };
 
 const odd: [Cells, Outcome][] = [

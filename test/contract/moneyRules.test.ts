@@ -57,14 +57,12 @@ describe("money rules in SQL", () => {
     const kinds = await values("select c, hl_internal.market_kind(c) from unnest($1::text[]) c", [coins]);
     for (const [coin, kind] of kinds) assert.equal(isPerp(String(coin)), kind === "perp", `${coin}`);
     assert.deepEqual(Object.fromEntries(kinds.slice(-6)), {
-      ...{
-        "PURR/USDC": "spot",
-        "#10": "outcome",
-        "#0": "outcome",
-        "+10": "outcome",
-        o17: "outcome",
-        "": "perp",
-      },
+      "PURR/USDC": "spot",
+      "#10": "outcome",
+      "#0": "outcome",
+      "+10": "outcome",
+      o17: "outcome",
+      "": "perp",
     });
   });
 
@@ -233,7 +231,12 @@ describe("money rules in SQL", () => {
   it("take the order of the chain's transactions within a millisecond", async () => {
     const of = (orderId: number, action: number, side: "buy" | "sell", startPosition: string) =>
       fillOf({
-        ...{ orderId, tradeId: orderId, side, startPosition, size: "1", fee: "0" },
+        orderId,
+        tradeId: orderId,
+        side,
+        startPosition,
+        size: "1",
+        fee: "0",
         hash: `0x${"c".repeat(20)}04479ffb4602${action.toString(16).padStart(4, "0")}00${"d".repeat(26)}`,
       });
     // Out and in again: a closed trail, which begins where the history does and could be walked either way.

@@ -84,8 +84,19 @@ it("shows vaults, delegations, wallets and limits as rows, of the newest answer 
 
 it("shows a TWAP order with what its slices did, and keeps its end", async () => {
   const twap = {
-    ...{ account: ACCOUNT, twapId: 7, coin: "BTC", side: "buy", size: "4", minutes: 30, randomize: false },
-    ...{ reduceOnly: false, stopPrice: null, triggerPrice: null, triggerAbove: null, startedMs: T, raw: {} },
+    account: ACCOUNT,
+    twapId: 7,
+    coin: "BTC",
+    side: "buy",
+    size: "4",
+    minutes: 30,
+    randomize: false,
+    reduceOnly: false,
+    stopPrice: null,
+    triggerPrice: null,
+    triggerAbove: null,
+    startedMs: T,
+    raw: {},
   };
   const live = {
     ...twap,
@@ -135,11 +146,20 @@ it("holds the venue's curves against ours, and says nothing where something else
   const MINUTE = 60_000;
   const shot = (minutes: number, value: string | null, change = {}) =>
     dashboardOf({
-      ...{ asOfMs: T + minutes * MINUTE, accountValue: value, netWorth: value, accountMode: "standard" },
-      ...{ totalNotionalPosition: "1000", netWorthParts: null, ...change },
+      asOfMs: T + minutes * MINUTE,
+      accountValue: value,
+      netWorth: value,
+      accountMode: "standard",
+      totalNotionalPosition: "1000",
+      netWorthParts: null,
+      ...change,
     });
   const point = (minutes: number, accountValue: string, scope = "all") => ({
-    ...{ account: ACCOUNT, scope, timeMs: T + minutes * MINUTE + 1, accountValue, pnl: null },
+    account: ACCOUNT,
+    scope,
+    timeMs: T + minutes * MINUTE + 1,
+    accountValue,
+    pnl: null,
   });
   const parts = { vaults: "100", stake: { value: "200" } };
   const pooled = { accountMode: "unified" };

@@ -113,7 +113,9 @@ export async function startPooledServer(mode: PoolerOptions["mode"]): Promise<Te
       const url = pooler.urlOf(direct.url);
       const database = openPostgres(url, options);
       return {
-        ...{ url, database, store: openStore(database) },
+        url,
+        database,
+        store: openStore(database),
         async close() {
           await database.close();
           await direct.close();

@@ -28,7 +28,10 @@ describe("rows that the database refuses", { timeout: 120_000 }, () => {
     published.length = 0;
     commit = committer(
       {
-        ...{ store: target.store, clock: systemClock, random: systemRandom, log: silentLog },
+        store: target.store,
+        clock: systemClock,
+        random: systemRandom,
+        log: silentLog,
         publish: ({ applied }) => published.push(...applied.events.map(({ key }) => key)),
       },
       new AbortController().signal,
@@ -88,7 +91,7 @@ describe("rows that the database refuses", { timeout: 120_000 }, () => {
     await rows("create trigger mine before insert on hl_fills for each row execute function no_dust()");
     const over = (i: number) => (i === 3 ? { price: "5000" } : i === 7 ? { size: "0.001" } : {});
     const fills = numbers(10).map((i) =>
-      fillOf({ ...{ tradeId: i, timeMs: T + i, price: "10", raw: { time: T + i } }, ...over(i) }),
+      fillOf({ tradeId: i, timeMs: T + i, price: "10", raw: { time: T + i }, ...over(i) }),
     );
     const claim = { account: ACCOUNT, stream: "fills", grade: "proven", reason: null } as const;
     await commit({ fills, coverage: [{ ...claim, fromMs: T, toMs: T + 20 }] }, T);
@@ -123,7 +126,10 @@ describe("rows that the database refuses", { timeout: 120_000 }, () => {
               throw new Error("unreachable");
             },
           },
-          ...{ clock: systemClock, random: systemRandom, log: silentLog, publish: () => {} },
+          clock: systemClock,
+          random: systemRandom,
+          log: silentLog,
+          publish: () => {},
         },
         new AbortController().signal,
         1,
@@ -163,7 +169,12 @@ describe("rows that the database refuses", { timeout: 120_000 }, () => {
 
   it("the excess of a minute is one row with a count", async () => {
     const excess = (seenAtMs: number, count: number) => ({
-      ...{ account: ACCOUNT, subject: "user", reason: "too many", raw: "minute", seenAtMs, count },
+      account: ACCOUNT,
+      subject: "user",
+      reason: "too many",
+      raw: "minute",
+      seenAtMs,
+      count,
     });
     await target.store.apply({ quarantine: [excess(T, 500)] });
     await target.store.apply({ quarantine: [excess(T + 1, 20)] });

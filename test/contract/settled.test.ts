@@ -52,22 +52,20 @@ function historyOf(account: string, count: number, pick: (below: number) => numb
     const isBuy = pick(3) > 0 && holds !== 0 ? holds < 0 : pick(2) === 0;
     held.set(coin, add(start, isBuy ? size : neg(size)));
     return fillOf({
-      ...{
-        account,
-        coin,
-        timeMs,
-        size,
-        startPosition: start,
-        side: isBuy ? "buy" : "sell",
-        price: String(100 + pick(9)),
-      },
-      ...{ value: "100", fee: `0.${pick(90)}`, feeToken: ["USDC", "USDC", "USDE", "PURR"][pick(4)]! },
-      ...{
-        closedPnl: String(pick(21) - 10),
-        orderId: 1_000 + n - 3 * pick(2),
-        tradeId: n,
-        hash: `0x${"0".repeat(64)}`,
-      },
+      account,
+      coin,
+      timeMs,
+      size,
+      startPosition: start,
+      side: isBuy ? "buy" : "sell",
+      price: String(100 + pick(9)),
+      value: "100",
+      fee: `0.${pick(90)}`,
+      feeToken: ["USDC", "USDC", "USDE", "PURR"][pick(4)]!,
+      closedPnl: String(pick(21) - 10),
+      orderId: 1_000 + n - 3 * pick(2),
+      tradeId: n,
+      hash: `0x${"0".repeat(64)}`,
       raw: { n, ...(pick(5) === 0 ? { priorityGas: "0.001" } : {}) },
     });
   });

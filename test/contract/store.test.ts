@@ -54,23 +54,33 @@ const everything = (): Batch => ({
   ],
   candles: [
     {
-      ...{ coin: "BTC", interval: "1m", openTimeMs: T, closeTimeMs: T + 59_999, open: "1.0", high: "2.0" },
-      ...{ low: "0.5", close: "1.5", volume: "10.0", trades: 3, asOfMs: T },
+      coin: "BTC",
+      interval: "1m",
+      openTimeMs: T,
+      closeTimeMs: T + 59_999,
+      open: "1.0",
+      high: "2.0",
+      low: "0.5",
+      close: "1.5",
+      volume: "10.0",
+      trades: 3,
+      asOfMs: T,
     },
   ],
   mids: [{ dex: "", coin: "BTC", mid: "83000.5", asOfMs: T }],
   books: [{ coin: "BTC", asOfMs: T, bids: [["1.0", "2.0", 3]], asks: [] }],
   assetCtxs: [
     {
-      ...{
-        coin: "BTC",
-        asOfMs: T,
-        markPrice: "83000.0",
-        midPrice: null,
-        oraclePrice: "83001.0",
-        fundingRate: "0.0000125",
-      },
-      ...{ openInterest: "1000.0", dayNotionalVolume: "1.5", previousDayPrice: "82000.0", raw: {} },
+      coin: "BTC",
+      asOfMs: T,
+      markPrice: "83000.0",
+      midPrice: null,
+      oraclePrice: "83001.0",
+      fundingRate: "0.0000125",
+      openInterest: "1000.0",
+      dayNotionalVolume: "1.5",
+      previousDayPrice: "82000.0",
+      raw: {},
     },
   ],
 });
@@ -359,7 +369,11 @@ for (const [where, startIt] of Object.entries(SERVERS)) {
     it("takes what is in doubt out of every grade, of that stream and that time alone", async () => {
       const { store } = db;
       const of = (grade: CoverageRow["grade"], fromMs: number, toMs: number): CoverageRow => ({
-        ...{ account: ACCOUNT, stream: "fills" as const, grade, fromMs, toMs },
+        account: ACCOUNT,
+        stream: "fills" as const,
+        grade,
+        fromMs,
+        toMs,
         reason: grade === "unprovable" ? "not understood" : null,
       });
       const others = [{ ...of("proven", 0, 9), stream: "funding" as const }];
@@ -384,7 +398,11 @@ for (const [where, startIt] of Object.entries(SERVERS)) {
         positions: [positionOf({ asOfMs }), positionOf({ asOfMs: T, coin: "ETH" })],
         balances: [balanceOf({ asOfMs })],
         states: Object.values(kinds).map((part) => ({
-          ...{ account: ACCOUNT, ...part, coins: null, asOfMs, receivedAtMs: T },
+          account: ACCOUNT,
+          ...part,
+          coins: null,
+          asOfMs,
+          receivedAtMs: T,
         })),
       });
       await store.apply(at(T + 3_600_000));
@@ -404,7 +422,8 @@ for (const [where, startIt] of Object.entries(SERVERS)) {
           ["BTC", T + 99],
           ["ETH", T],
         ],
-        ...{ balances: [T + 99], states: [T + 99, T + 99] },
+        balances: [T + 99],
+        states: [T + 99, T + 99],
       });
       await store.apply(at(T + 100));
       assert.deepEqual((await times()).states, [T + 100, T + 100]);
@@ -446,7 +465,10 @@ for (const [where, startIt] of Object.entries(SERVERS)) {
     it("opens an account again without losing what is known of it", async () => {
       const { store } = db;
       assert.deepEqual(await store.openAccount(ACCOUNT, "main", null), {
-        ...{ sinceMs: null, coverage: [], openOrders: [], positions: [] },
+        sinceMs: null,
+        coverage: [],
+        openOrders: [],
+        positions: [],
       });
       await store.openAccount(ACCOUNT, null, T);
       await store.apply({
@@ -480,18 +502,14 @@ for (const [where, startIt] of Object.entries(SERVERS)) {
         return {
           fills: numbers.map((n) =>
             fillOf({
-              ...{
-                orderId: n % 7,
-                tradeId: n,
-                timeMs: T + n,
-                size: "0.1",
-                cloid: from % 2 ? `0x${n}` : null,
-              },
-              ...{
-                source: from % 2 ? "backfill" : "stream",
-                seenAtMs: T + from,
-                raw: { tid: n, of: "fill" },
-              },
+              orderId: n % 7,
+              tradeId: n,
+              timeMs: T + n,
+              size: "0.1",
+              cloid: from % 2 ? `0x${n}` : null,
+              source: from % 2 ? "backfill" : "stream",
+              seenAtMs: T + from,
+              raw: { tid: n, of: "fill" },
             }),
           ),
           orderEvents: numbers.map((n) =>

@@ -37,8 +37,17 @@ const batchOf = (account: string): Batch => ({
   trades: [tradeAt(T)],
   candles: [
     {
-      ...{ coin: "BTC", interval: "1m", openTimeMs: T, closeTimeMs: T + 59_999, open: "1.0", high: "2.0" },
-      ...{ low: "0.5", close: "1.5", volume: "10.0", trades: 3, asOfMs: T },
+      coin: "BTC",
+      interval: "1m",
+      openTimeMs: T,
+      closeTimeMs: T + 59_999,
+      open: "1.0",
+      high: "2.0",
+      low: "0.5",
+      close: "1.5",
+      volume: "10.0",
+      trades: 3,
+      asOfMs: T,
     },
   ],
   mids: [{ dex: "", coin: "BTC", mid: "83000.5", asOfMs: T }],
@@ -48,8 +57,14 @@ const batchOf = (account: string): Batch => ({
 const nameOf = (url: string): string => new URL(url).pathname.slice(1);
 
 const tradeAt = (timeMs: number) => ({
-  ...{ coin: "BTC", timeMs, tradeId: 5, side: "sell" as const, price: "83000.0", size: "1.0" },
-  ...{ hash: null, raw: {} },
+  coin: "BTC",
+  timeMs,
+  tradeId: 5,
+  side: "sell" as const,
+  price: "83000.0",
+  size: "1.0",
+  hash: null,
+  raw: {},
 });
 
 interface Relation extends Record<string, unknown> {

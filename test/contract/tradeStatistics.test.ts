@@ -40,17 +40,18 @@ const fill = (
 ): FillRow => {
   id += 1;
   return fillOf({
-    ...{
-      coin,
-      timeMs,
-      side,
-      size: `${size}`,
-      price: `${price}`,
-      value: `${size * price}`,
-      orderId: id,
-      tradeId: id,
-    },
-    ...{ startPosition: `${start}`, closedPnl: `${closedPnl}`, fee: `${fee}`, hash: null },
+    coin,
+    timeMs,
+    side,
+    size: `${size}`,
+    price: `${price}`,
+    value: `${size * price}`,
+    orderId: id,
+    tradeId: id,
+    startPosition: `${start}`,
+    closedPnl: `${closedPnl}`,
+    fee: `${fee}`,
+    hash: null,
   });
 };
 
@@ -203,14 +204,17 @@ it("counts only what began within the time that is asked for", async () => {
 
 it("tells how far the price went against a trip and for it, from the candles inside it, or why not", async () => {
   const candle = (interval: string, length: number, at: number, low: string, high: string): CandleRow => ({
-    ...{
-      coin: "BTC",
-      interval,
-      openTimeMs: T + at * length,
-      closeTimeMs: T + (at + 1) * length - 1,
-      open: "100",
-    },
-    ...{ high, low, close: "100", volume: "1", trades: 1, asOfMs: T },
+    coin: "BTC",
+    interval,
+    openTimeMs: T + at * length,
+    closeTimeMs: T + (at + 1) * length - 1,
+    open: "100",
+    high,
+    low,
+    close: "100",
+    volume: "1",
+    trades: 1,
+    asOfMs: T,
   });
   const end = T + 5 * MINUTE + 10;
   await put({
@@ -237,12 +241,18 @@ it("tells how far the price went against a trip and for it, from the candles ins
   assert.deepEqual(told, [
     { coin: "BTC", side: "long", mae_pct: "6", mfe_pct: "7", reason: null, seconds: "300.01" },
     {
-      ...{ coin: "BTC", side: "short", mae_pct: null, mfe_pct: null },
+      coin: "BTC",
+      side: "short",
+      mae_pct: null,
+      mfe_pct: null,
       reason: "no stored candles cover it",
       seconds: "0.499",
     },
     {
-      ...{ coin: "ETH", side: "short", mae_pct: null, mfe_pct: null },
+      coin: "ETH",
+      side: "short",
+      mae_pct: null,
+      mfe_pct: null,
       reason: "no stored candles cover it",
       seconds: "300.01",
     },
@@ -264,8 +274,17 @@ it("tells how far the price went against a trip and for it, from the candles ins
 
 it("mirrors the excursions of a short", async () => {
   const at = (n: number, low: string, high: string): CandleRow => ({
-    ...{ coin: "BTC", interval: "1m", openTimeMs: T + n * MINUTE, closeTimeMs: T + (n + 1) * MINUTE - 1 },
-    ...{ open: "200", high, low, close: "200", volume: "1", trades: 1, asOfMs: T },
+    coin: "BTC",
+    interval: "1m",
+    openTimeMs: T + n * MINUTE,
+    closeTimeMs: T + (n + 1) * MINUTE - 1,
+    open: "200",
+    high,
+    low,
+    close: "200",
+    volume: "1",
+    trades: 1,
+    asOfMs: T,
   });
   await put({
     fills: [fill("BTC", T, "sell", 1, 200, 0), fill("BTC", T + 2 * MINUTE, "buy", 1, 190, -1, 10)],
@@ -279,8 +298,11 @@ it("gives the ratios of daily returns and the dates of the deepest drawdown, or 
   const worth = [1_000, 1_100, 1_210, 1_089, 980.1, 1_078.11, 1_400];
   const shot = (day: number) =>
     dashboardOf({
-      ...{ asOfMs: MIDNIGHT + day * DAY + 5_000, accountValue: `${worth[day]}`, netWorth: `${worth[day]}` },
-      ...{ netWorthParts: null, accountMode: "standard" },
+      asOfMs: MIDNIGHT + day * DAY + 5_000,
+      accountValue: `${worth[day]}`,
+      netWorth: `${worth[day]}`,
+      netWorthParts: null,
+      accountMode: "standard",
     });
   const statistics = () =>
     rows(

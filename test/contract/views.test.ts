@@ -71,8 +71,17 @@ for (const kind of ["embedded", "real"] as const) {
 
     it("names the market of every row beside its coin, and nothing where the venue named none", async () => {
       const market = {
-        ...{ dex: null, base: "HYPE", quote: "USDC", sizeDecimals: 2, maxLeverage: null, marginTiers: null },
-        ...{ collateralToken: null, isDelisted: false, settlement: null, asOfMs: T, raw: {} },
+        dex: null,
+        base: "HYPE",
+        quote: "USDC",
+        sizeDecimals: 2,
+        maxLeverage: null,
+        marginTiers: null,
+        collateralToken: null,
+        isDelisted: false,
+        settlement: null,
+        asOfMs: T,
+        raw: {},
       };
       await put({
         markets: [{ coin: "@107", kind: "spot", name: "HYPE/USDC", ...market }],
@@ -348,8 +357,14 @@ for (const kind of ["embedded", "real"] as const) {
           // SOL: two orders in one millisecond, the later id first: out of the long, then into a new one.
           trade({ coin: "SOL", orderId: 1, side: "buy", size: "5", price: "20", startPosition: "0" }),
           trade({
-            ...{ coin: "SOL", orderId: 9, side: "sell", size: "5", price: "21", startPosition: "5" },
-            ...{ closedPnl: "5", timeMs: T + 2 },
+            coin: "SOL",
+            orderId: 9,
+            side: "sell",
+            size: "5",
+            price: "21",
+            startPosition: "5",
+            closedPnl: "5",
+            timeMs: T + 2,
           } as Parameters<typeof trade>[0]),
           trade({
             coin: "SOL",

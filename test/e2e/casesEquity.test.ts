@@ -61,7 +61,9 @@ describe("what an account made", { timeout: 600_000 }, () => {
       const sold = fill("@107", Date.now(), "74.9475", -24.9475, { px: "41.0", fee: "0.7" });
       rig.venue.begin({
         // 24.9475 at 41 less the fee.
-        ...{ abstraction, mids, spot: { balances: [balance("USDC", "3022.1475"), balance("HYPE", "50.0")] } },
+        abstraction,
+        mids,
+        spot: { balances: [balance("USDC", "3022.1475"), balance("HYPE", "50.0")] },
         fills: [...second.fills!, sold],
       });
       await rig.once();

@@ -142,24 +142,46 @@ export class CaseRig {
 export const position = (coin: string, szi: string, over: object = {}): Wire => ({
   type: "oneWay",
   position: {
-    ...{ coin, szi, leverage: { type: "cross", value: 20 }, entryPx: "100000.0", positionValue: "10100.0" },
-    ...{ unrealizedPnl: "100.0", returnOnEquity: "0.2", liquidationPx: null, marginUsed: "505.0" },
-    ...{ maxLeverage: 40, cumFunding: { allTime: "0.0", sinceChange: "0.0", sinceOpen: "0.0" }, ...over },
+    coin,
+    szi,
+    leverage: { type: "cross", value: 20 },
+    entryPx: "100000.0",
+    positionValue: "10100.0",
+    unrealizedPnl: "100.0",
+    returnOnEquity: "0.2",
+    liquidationPx: null,
+    marginUsed: "505.0",
+    maxLeverage: 40,
+    cumFunding: { allTime: "0.0", sinceChange: "0.0", sinceOpen: "0.0" },
+    ...over,
   },
 });
 
 export const state = (assetPositions: readonly unknown[], over: object = {}): Wire => {
   const summary = {
-    ...{ accountValue: "5000.0", totalNtlPos: "10100.0", totalRawUsd: "-5100.0", totalMarginUsed: "505.0" },
+    accountValue: "5000.0",
+    totalNtlPos: "10100.0",
+    totalRawUsd: "-5100.0",
+    totalMarginUsed: "505.0",
   };
   return {
-    ...{ marginSummary: summary, crossMarginSummary: summary, crossMaintenanceMarginUsed: "100.0" },
-    ...{ withdrawable: "1.0", assetPositions, time: "<now>", ...over },
+    marginSummary: summary,
+    crossMarginSummary: summary,
+    crossMaintenanceMarginUsed: "100.0",
+    withdrawable: "1.0",
+    assetPositions,
+    time: "<now>",
+    ...over,
   };
 };
 
 export const balance = (coin: string, total: unknown, over: object = {}): Wire => ({
-  ...{ coin, token: coin === "USDC" ? 0 : 150, total, hold: "0.0", entryNtl: "0.0", ...over },
+  coin,
+  token: coin === "USDC" ? 0 : 150,
+  total,
+  hold: "0.0",
+  entryNtl: "0.0",
+  ...over,
 });
 
 let fillCount = 0;
@@ -174,23 +196,22 @@ export function fill(
 ): Wire {
   const id = ++fillCount;
   return {
-    ...{
-      coin,
-      px: "100000.0",
-      sz: String(Math.abs(signed)),
-      side: signed > 0 ? "B" : "A",
-      time,
-      startPosition,
-    },
-    ...{
-      dir: "x",
-      closedPnl: "0.0",
-      hash: hashOf(id),
-      oid: 500_000_000_000 + id,
-      crossed: true,
-      fee: "0.01",
-    },
-    ...{ tid: 800_000_000_000_000 + id, feeToken: "USDC", twapId: null, ...over },
+    coin,
+    px: "100000.0",
+    sz: String(Math.abs(signed)),
+    side: signed > 0 ? "B" : "A",
+    time,
+    startPosition,
+    dir: "x",
+    closedPnl: "0.0",
+    hash: hashOf(id),
+    oid: 500_000_000_000 + id,
+    crossed: true,
+    fee: "0.01",
+    tid: 800_000_000_000_000 + id,
+    feeToken: "USDC",
+    twapId: null,
+    ...over,
   };
 }
 

@@ -113,8 +113,12 @@ describe("what left a state", { timeout: 600_000 }, () => {
         },
       },
       right: {
-        ...{ BTC: "flat", TON: "flat", ETH: "short 1.0" },
-        ...{ "xyz:GOLD": "flat", "xyz:AAPL": "long 2.0", "abc:X": "flat" },
+        BTC: "flat",
+        TON: "flat",
+        ETH: "short 1.0",
+        "xyz:GOLD": "flat",
+        "xyz:AAPL": "long 2.0",
+        "abc:X": "flat",
       },
     },
     {
@@ -235,7 +239,9 @@ describe("what left a state", { timeout: 600_000 }, () => {
     await becomes("TON", "long 0.1");
     // A single state of another backend, as an agent's address or a stale cache gives.
     rig.venue.push("clearinghouseState", (user, { dex = "" }) => ({
-      ...{ dex, user, clearinghouseState: state([]) },
+      dex,
+      user,
+      clearinghouseState: state([]),
     }));
     await rig.until("two more states", SOON_MS, async () => {
       const before = Date.now();

@@ -305,13 +305,20 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
   it("sorts, filters and saves all rows of a history, not those that it has read so far", async () => {
     const tables = [
       {
-        ...{ tab: "fills", column: "Trade Value", word: "sol", from: "hl_fills where account_address = $1" },
-        ...{ value: "hl_fills.value", filter: "coin = 'SOL'" },
+        tab: "fills",
+        column: "Trade Value",
+        word: "sol",
+        from: "hl_fills where account_address = $1",
+        value: "hl_fills.value",
+        filter: "coin = 'SOL'",
       },
       {
-        ...{ tab: "orderHistory", column: "Filled Size", word: "eth" },
+        tab: "orderHistory",
+        column: "Filled Size",
+        word: "eth",
         from: "hl_orders where account_address = $1 and status not in ('open', 'partially_filled', 'triggered')",
-        ...{ value: "hl_orders.filled", filter: "coin = 'ETH'" },
+        value: "hl_orders.filled",
+        filter: "coin = 'ETH'",
       },
     ];
     for (const { tab, column, word, from, value, filter } of tables) {

@@ -153,14 +153,12 @@ export async function makeAccount(
   batches.push({ orderEvents: restingOrders(books, nowMs, orderId) });
   batches.push({ balances: balances(nowMs - 3_000) });
   const states = [...new Set(books.map(({ market }) => dexOfCoin(market.coin)))].map((dex) => ({
-    ...{
-      account: ACCOUNT,
-      kind: "perp" as const,
-      dex,
-      coins: null,
-      asOfMs: nowMs - 3_000,
-      receivedAtMs: nowMs,
-    },
+    account: ACCOUNT,
+    kind: "perp" as const,
+    dex,
+    coins: null,
+    asOfMs: nowMs - 3_000,
+    receivedAtMs: nowMs,
   }));
   batches.push({ states });
   batches.push(proof(startMs, nowMs));
@@ -465,11 +463,10 @@ function proof(startMs: number, nowMs: number): Batch {
       index === 1
         ? { coin: "ETH", orderId: 556_000_100_777 }
         : {
-            ...{ coin: "BTC", missing: "0.041" },
-            ...{
-              fromMs: Math.round(nowMs - hours * HOUR_MS - 3_400),
-              toMs: Math.round(nowMs - hours * HOUR_MS),
-            },
+            coin: "BTC",
+            missing: "0.041",
+            fromMs: Math.round(nowMs - hours * HOUR_MS - 3_400),
+            toMs: Math.round(nowMs - hours * HOUR_MS),
           },
     foundAtMs: Math.round(nowMs - hours * HOUR_MS),
     repairedAtMs: Math.round(nowMs - hours * HOUR_MS + 430 + index * 210),

@@ -11,19 +11,35 @@ import { hlsync } from "../support/cli.ts";
 import { startServer, type TestDatabase, type TestServer, temporaryFolder } from "../support/postgres.ts";
 
 const HOSTILE: Record<string, string> = {
-  ...{ PGHOST: "192.0.2.1", PGHOSTADDR: "192.0.2.1", PGPORT: "1", PGDATABASE: "none", PGUSER: "nobody" },
-  ...{ PGPASSWORD: "wrong", PGPASSFILE: "/nonexistent", PGSERVICE: "none", PGSERVICEFILE: "/nonexistent" },
-  ...{ PGSSLMODE: "require", PGSSLNEGOTIATION: "direct", PGREQUIRESSL: "1", PGSSLROOTCERT: "/nonexistent" },
-  ...{ PGOPTIONS: "-c default_transaction_read_only=on", PGAPPNAME: "other", PGREPLICATION: "database" },
-  ...{ PGDATA: "/nonexistent", PGTZ: "Mars/Olympus", PGDATESTYLE: "German", PGGEQO: "maybe" },
-  ...{ PGCLIENTENCODING: "SJIS", PGCLIENT_ENCODING: "SJIS", PGCONNECT_TIMEOUT: "1", PGBINARY: "1" },
-  ...{
-    LC_ALL: "de_DE.UTF-8",
-    LANG: "xx_XX",
-    LC_MESSAGES: "ja_JP",
-    TZ: "Asia/Tokyo",
-    PGSYSCONFDIR: "/nonexistent",
-  },
+  PGHOST: "192.0.2.1",
+  PGHOSTADDR: "192.0.2.1",
+  PGPORT: "1",
+  PGDATABASE: "none",
+  PGUSER: "nobody",
+  PGPASSWORD: "wrong",
+  PGPASSFILE: "/nonexistent",
+  PGSERVICE: "none",
+  PGSERVICEFILE: "/nonexistent",
+  PGSSLMODE: "require",
+  PGSSLNEGOTIATION: "direct",
+  PGREQUIRESSL: "1",
+  PGSSLROOTCERT: "/nonexistent",
+  PGOPTIONS: "-c default_transaction_read_only=on",
+  PGAPPNAME: "other",
+  PGREPLICATION: "database",
+  PGDATA: "/nonexistent",
+  PGTZ: "Mars/Olympus",
+  PGDATESTYLE: "German",
+  PGGEQO: "maybe",
+  PGCLIENTENCODING: "SJIS",
+  PGCLIENT_ENCODING: "SJIS",
+  PGCONNECT_TIMEOUT: "1",
+  PGBINARY: "1",
+  LC_ALL: "de_DE.UTF-8",
+  LANG: "xx_XX",
+  LC_MESSAGES: "ja_JP",
+  TZ: "Asia/Tokyo",
+  PGSYSCONFDIR: "/nonexistent",
 };
 
 describe("the shell's environment and the embedded database", { timeout: 180_000 }, () => {
@@ -65,13 +81,11 @@ describe("the shell's environment and a database by URL", { timeout: 120_000 }, 
   it("completes the URL", async () => {
     const { hostname, port, username, password, pathname } = new URL(database.url);
     const env = {
-      ...{
-        PGHOST: hostname,
-        PGPORT: port,
-        PGUSER: username,
-        PGPASSWORD: password,
-        PGDATABASE: pathname.slice(1),
-      },
+      PGHOST: hostname,
+      PGPORT: port,
+      PGUSER: username,
+      PGPASSWORD: password,
+      PGDATABASE: pathname.slice(1),
     };
     const { code, stderr, stdout } = await status("postgres://", env);
     assert.equal(code, 0, stderr);
@@ -96,7 +110,9 @@ describe("the shell's environment and a database by URL", { timeout: 120_000 }, 
 
   it("sets options, the application's name and the time zone of its sessions", async () => {
     const environment = {
-      ...{ PGOPTIONS: "-c default_transaction_read_only=on", PGAPPNAME: "mine", PGTZ: "America/New_York" },
+      PGOPTIONS: "-c default_transaction_read_only=on",
+      PGAPPNAME: "mine",
+      PGTZ: "America/New_York",
     };
     const connection = openPostgres(database.url, { environment });
     const [row] = await connection.query(

@@ -41,22 +41,20 @@ function history(): {
     const sz = `${1 + (i % 5)}.5`;
     const isSlice = i % 97 === 50;
     const fill = {
-      ...{
-        coin: "BTC",
-        px: `${60_000 + (i % 500)}.0`,
-        sz,
-        side,
-        time: FROM_MS + HOUR_MS / 2 + Math.floor(i / 2) * 2 * everyMs,
-      },
-      ...{ startPosition: position, dir: side === "B" ? "Open Long" : "Close Long", closedPnl: "0.0" },
+      coin: "BTC",
+      px: `${60_000 + (i % 500)}.0`,
+      sz,
+      side,
+      time: FROM_MS + HOUR_MS / 2 + Math.floor(i / 2) * 2 * everyMs,
+      startPosition: position,
+      dir: side === "B" ? "Open Long" : "Close Long",
+      closedPnl: "0.0",
       hash: `0x${(isSlice ? "0" : i.toString(16)).padStart(64, "0")}`,
-      ...{
-        oid: 500_000 + i,
-        crossed: i % 2 === 0,
-        fee: "0.0125",
-        tid: 900_000_000_000 + i,
-        feeToken: "USDC",
-      },
+      oid: 500_000 + i,
+      crossed: i % 2 === 0,
+      fee: "0.0125",
+      tid: 900_000_000_000 + i,
+      feeToken: "USDC",
       twapId: null,
     };
     position = add(position, side === "B" ? sz : neg(sz));
@@ -77,7 +75,10 @@ function stateOf(szi: string, time: number) {
   };
   const position = { coin: "BTC", szi, positionValue: "1.0", unrealizedPnl: "0.0", marginUsed: "1.0" };
   return {
-    ...{ marginSummary: summary, crossMarginSummary: summary, withdrawable: "0.0", time },
+    marginSummary: summary,
+    crossMarginSummary: summary,
+    withdrawable: "0.0",
+    time,
     assetPositions: [{ type: "oneWay", position }],
   };
 }
@@ -206,14 +207,21 @@ describe("files that are not as they should be", { timeout: 120_000 }, () => {
     return [
       USER,
       {
-        ...{ coin: "ETH", px: "2000.0", sz: "1.0", side, time: FROM_MS + 60_000 + i * 30_000 },
-        ...{
-          startPosition: i % 2 ? "1.0" : "0.0",
-          dir: "Open Long",
-          closedPnl: "0.0",
-          hash: `0x${"1".repeat(64)}`,
-        },
-        ...{ oid: 7_000 + i, crossed: true, fee: "0.1", tid: 8_000 + i, feeToken: "USDC", twapId: null },
+        coin: "ETH",
+        px: "2000.0",
+        sz: "1.0",
+        side,
+        time: FROM_MS + 60_000 + i * 30_000,
+        startPosition: i % 2 ? "1.0" : "0.0",
+        dir: "Open Long",
+        closedPnl: "0.0",
+        hash: `0x${"1".repeat(64)}`,
+        oid: 7_000 + i,
+        crossed: true,
+        fee: "0.1",
+        tid: 8_000 + i,
+        feeToken: "USDC",
+        twapId: null,
       },
     ];
   });

@@ -81,15 +81,14 @@ describe("a perp dex that appears while hlsync runs", { timeout: 400_000 }, () =
   };
   const send = (amount: string) => {
     const action = {
-      ...{
-        type: "sendAsset",
-        destination: USER,
-        sourceDex: "",
-        destinationDex: "abc",
-        token: "USDC",
-        amount,
-      },
-      ...{ fromSubAccount: "", nonce: Date.now() },
+      type: "sendAsset",
+      destination: USER,
+      sourceDex: "",
+      destinationDex: "abc",
+      token: "USDC",
+      amount,
+      fromSubAccount: "",
+      nonce: Date.now(),
     };
     const { body } = venue.execute(USER, action, { nonce: Date.now() });
     assert.match(JSON.stringify(body), /"ok"/);

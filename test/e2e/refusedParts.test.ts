@@ -42,9 +42,22 @@ describe("a request that the venue refuses", { timeout: 900_000 }, () => {
       nSamples: null,
     };
     const order = {
-      ...{ coin: "BTC", side: "B", limitPx: "100000.0", sz: "0.0", oid: 500_000_000_000, timestamp: time },
-      ...{ origSz: "0.1", triggerCondition: "N/A", isTrigger: false, triggerPx: "0.0", children: [] },
-      ...{ isPositionTpsl: false, reduceOnly: false, orderType: "Limit", tif: "Gtc", cloid: null },
+      coin: "BTC",
+      side: "B",
+      limitPx: "100000.0",
+      sz: "0.0",
+      oid: 500_000_000_000,
+      timestamp: time,
+      origSz: "0.1",
+      triggerCondition: "N/A",
+      isTrigger: false,
+      triggerPx: "0.0",
+      children: [],
+      isPositionTpsl: false,
+      reduceOnly: false,
+      orderType: "Limit",
+      tif: "Gtc",
+      cloid: null,
     };
     return {
       ...step1,

@@ -65,8 +65,14 @@ function act(model: Model, action: JsonObject): void {
 
 const sendToDex = (model: Model, amount: string): void =>
   act(model, {
-    ...{ type: "sendAsset", destination: ACCOUNT, sourceDex: "", destinationDex: "xyz", token: "USDC" },
-    ...{ amount, fromSubAccount: "", nonce: Date.now() },
+    type: "sendAsset",
+    destination: ACCOUNT,
+    sourceDex: "",
+    destinationDex: "xyz",
+    token: "USDC",
+    amount,
+    fromSubAccount: "",
+    nonce: Date.now(),
   });
 
 // ---- orders ----

@@ -12,31 +12,71 @@ const USER = `0x${"c".repeat(40)}`;
 const MINUTE = 60_000;
 
 const summary = {
-  ...{ accountValue: "5000.0", totalNtlPos: "10100.0", totalRawUsd: "-5100.0", totalMarginUsed: "505.0" },
+  accountValue: "5000.0",
+  totalNtlPos: "10100.0",
+  totalRawUsd: "-5100.0",
+  totalMarginUsed: "505.0",
 };
 const position = (coin: string, szi: string): JsonObject => ({
   type: "oneWay",
   position: {
-    ...{ coin, szi, entryPx: "100000.0", positionValue: "10100.0", unrealizedPnl: "100.0" },
-    ...{ returnOnEquity: "0.2", liquidationPx: null, marginUsed: "505.0", maxLeverage: 40 },
+    coin,
+    szi,
+    entryPx: "100000.0",
+    positionValue: "10100.0",
+    unrealizedPnl: "100.0",
+    returnOnEquity: "0.2",
+    liquidationPx: null,
+    marginUsed: "505.0",
+    maxLeverage: 40,
     leverage: { type: "cross", value: 20 },
   },
 });
 const stateAt = (time: number, ...assetPositions: JsonObject[]): JsonObject => ({
-  ...{ marginSummary: summary, crossMarginSummary: summary, withdrawable: "1.0", assetPositions, time },
+  marginSummary: summary,
+  crossMarginSummary: summary,
+  withdrawable: "1.0",
+  assetPositions,
+  time,
 });
 const fill = (coin: string, side: "A" | "B", startPosition: string, time: number, id: number) => ({
-  ...{ coin, px: "100000.0", sz: "0.1", side, time, startPosition, dir: "x", closedPnl: "0.0" },
-  ...{ hash: `0x${"1".repeat(64)}`, oid: id, crossed: true, fee: "0.01", tid: id, feeToken: "USDC" },
+  coin,
+  px: "100000.0",
+  sz: "0.1",
+  side,
+  time,
+  startPosition,
+  dir: "x",
+  closedPnl: "0.0",
+  hash: `0x${"1".repeat(64)}`,
+  oid: id,
+  crossed: true,
+  fee: "0.01",
+  tid: id,
+  feeToken: "USDC",
   twapId: null,
 });
 const filled = (oid: number, time: number, over: object = {}) => ({
   order: {
-    ...{ coin: "BTC", side: "B", limitPx: "100000.0", sz: "0.0", oid, timestamp: time, isTrigger: false },
-    ...{ triggerPx: "0.0", children: [], isPositionTpsl: false, reduceOnly: false, orderType: "Market" },
-    ...{ origSz: "0.1", tif: null, cloid: null, ...over },
+    coin: "BTC",
+    side: "B",
+    limitPx: "100000.0",
+    sz: "0.0",
+    oid,
+    timestamp: time,
+    isTrigger: false,
+    triggerPx: "0.0",
+    children: [],
+    isPositionTpsl: false,
+    reduceOnly: false,
+    orderType: "Market",
+    origSz: "0.1",
+    tif: null,
+    cloid: null,
+    ...over,
   },
-  ...{ status: "filled", statusTimestamp: time + 6 },
+  status: "filled",
+  statusTimestamp: time + 6,
 });
 const balance = (coin: string, total: string) => ({ coin, token: 1, total, hold: "0.0", entryNtl: "0.0" });
 

@@ -129,7 +129,9 @@ describe("a wrong clock", { timeout: 900_000 }, () => {
       const { clearinghouse } = odd();
       for (let i = 0; i < 3; i++)
         rig.venue.push("clearinghouseState", (user, { dex = "" }) => ({
-          ...{ dex, user, clearinghouseState: clearinghouse![""] },
+          dex,
+          user,
+          clearinghouseState: clearinghouse![""],
         }));
       await running.complaint(SAID);
       trade();

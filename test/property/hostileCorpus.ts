@@ -150,21 +150,21 @@ async function simulated(): Promise<Sample[]> {
   const candles = { req: { coin: "BTC", interval: "1m", startTime: START_MS - 600_000 } };
   const orders = JSON.parse(found.get("orderUpdates")![0]!) as Any;
   const params: Partial<Record<InfoType, object>> = {
-    ...{ userFillsByTime: window, userTwapSliceFillsByTime: window, userFunding: window },
-    ...{ userNonFundingLedgerUpdates: { ...window, startTime: 0 }, historicalOrders: { user: USER } },
-    ...{ clearinghouseState: { user: USER, dex: "" }, spotClearinghouseState: { user: USER } },
-    ...{
-      frontendOpenOrders: { user: USER, dex: "" },
-      orderStatus: { user: USER, oid: orders.data[0].order.oid },
-    },
-    ...{
-      allMids: {},
-      candleSnapshot: candles,
-      meta: {},
-      metaAndAssetCtxs: {},
-      perpDexs: {},
-      exchangeStatus: {},
-    },
+    userFillsByTime: window,
+    userTwapSliceFillsByTime: window,
+    userFunding: window,
+    userNonFundingLedgerUpdates: { ...window, startTime: 0 },
+    historicalOrders: { user: USER },
+    clearinghouseState: { user: USER, dex: "" },
+    spotClearinghouseState: { user: USER },
+    frontendOpenOrders: { user: USER, dex: "" },
+    orderStatus: { user: USER, oid: orders.data[0].order.oid },
+    allMids: {},
+    candleSnapshot: candles,
+    meta: {},
+    metaAndAssetCtxs: {},
+    perpDexs: {},
+    exchangeStatus: {},
   };
   for (const [type, body] of Object.entries(params)) {
     const asked = post(`${world.apiUrl}/info`, JSON.stringify({ type, ...body }));
@@ -176,10 +176,14 @@ async function simulated(): Promise<Sample[]> {
   // The simulated account has no spot tokens.
   const spotState = {
     balances: ["USDC", "HYPE", "+12"].map((coin, token) => ({
-      ...{ coin, total: "12.5", hold: "0.0", entryNtl: "10.0" },
+      coin,
+      total: "12.5",
+      hold: "0.0",
+      entryNtl: "10.0",
       ...(coin === "+12" ? {} : { token, ltv: "0.5", borrowed: "1.0", spotHold: "0.0" }),
     })),
-    ...{ portfolioMarginEnabled: true, portfolioMarginRatio: "0.1" },
+    portfolioMarginEnabled: true,
+    portfolioMarginRatio: "0.1",
   };
   samples.push(...sample("spotClearinghouseState", "spotClearinghouseState", spotState));
   const frame = { channel: "spotState", data: { user: USER, spotState } };

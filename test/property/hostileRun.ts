@@ -45,7 +45,10 @@ const TOGETHER = 200;
 const NOW = 1_800_000_000_000;
 const MINUTE_MS = 60_000;
 const WINDOWS: Partial<Record<Sample["kind"], WindowStream>> = {
-  ...{ fills: "fills", twapFills: "twapFills", funding: "funding", ledger: "ledger" },
+  fills: "fills",
+  twapFills: "twapFills",
+  funding: "funding",
+  ledger: "ledger",
 };
 
 /** One spoilt sample, and what was made of it. */
@@ -77,20 +80,16 @@ function accountOf(address: string): Account {
   const deps = { info: noInfo, clock: systemClock, log: silentLog };
   return new Account({
     ...deps,
-    ...{
-      account: address,
-      alias: null,
-      store: {} as Store,
-      commit: () => Promise.reject(new Error("nothing is written")),
-    },
-    ...{
-      dexes: new Dexes(deps),
-      volatilities: new Volatilities(deps),
-      prices: new Prices(deps),
-      markets: new Markets(deps),
-      options: ACCOUNT_DEFAULTS,
-      sinceMs: null,
-    },
+    account: address,
+    alias: null,
+    store: {} as Store,
+    commit: () => Promise.reject(new Error("nothing is written")),
+    dexes: new Dexes(deps),
+    volatilities: new Volatilities(deps),
+    prices: new Prices(deps),
+    markets: new Markets(deps),
+    options: ACCOUNT_DEFAULTS,
+    sinceMs: null,
   });
 }
 
@@ -168,8 +167,13 @@ async function answerBatch(account: Account, sample: Sample, body: unknown) {
     };
     await readWindow(
       {
-        ...{ account: account.address, source: "backfill", priority: "backfill", info },
-        ...{ signal: new AbortController().signal, venueTimeMs: window.toMs, restLagMs: 0 },
+        account: account.address,
+        source: "backfill",
+        priority: "backfill",
+        info,
+        signal: new AbortController().signal,
+        venueTimeMs: window.toMs,
+        restLagMs: 0,
         latestRowMs: Number.POSITIVE_INFINITY,
         countFillsAfter: async () => 0,
         async commit(part): Promise<Applied> {

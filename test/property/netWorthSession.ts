@@ -207,8 +207,12 @@ class Session {
     venue.script({ type: "mint", user: this.#user, token: "USDC", amount: "5000" });
     venue.script({ type: "mint", user: this.#user, token: "HYPE", amount: "120" });
     this.#act("own dexes", {
-      ...{ type: "sendAsset", destination: this.#user, sourceDex: "", destinationDex: "xyz" },
-      ...{ token: "USDC", amount: "4000" },
+      type: "sendAsset",
+      destination: this.#user,
+      sourceDex: "",
+      destinationDex: "xyz",
+      token: "USDC",
+      amount: "4000",
     });
     if (this.#random.next() < 0.2) this.#leader = this.#user;
   }
@@ -293,7 +297,8 @@ class Session {
     const isUndelegate = random.next() < 0.2;
     const loan = (operation: string, isDollars: boolean) => () =>
       this.#act(operation, {
-        ...{ type: "borrowLend", operation },
+        type: "borrowLend",
+        operation,
         ...(isDollars ? { token: 0, amount } : { token: 150, amount: hype }),
       });
     pick<() => unknown>(random, [

@@ -52,7 +52,9 @@ interface Place {
 const placesOf = ({ body }: Sample): Place[] =>
   [...containers(body)].flatMap((path) =>
     SCHEMAS.filter(([, schema]) => schema.safeParse(at(body, path)).success).map(([name, schema]) => ({
-      ...{ path, name, schema },
+      path,
+      name,
+      schema,
     })),
   );
 
@@ -93,7 +95,10 @@ const said = (reading: Reading) => {
   const { type, dex, complete } = reading.content as Any;
   const rows = rowsOf(reading).map((row) => ("raw" in row ? { ...row, raw: parsed(row.raw) } : row));
   return {
-    ...{ type, dex, complete, rows },
+    type,
+    dex,
+    complete,
+    rows,
     user: reading.user,
     isSnapshot: reading.isSnapshot,
     unread: reading.unread,

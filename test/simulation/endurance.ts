@@ -82,7 +82,12 @@ export async function endure(
   const { clock, user, venue, world } = build(seed, fillsPerSecond, hours);
   let commits = 0;
   const followed = new SimulatedProcess({
-    ...{ world, clock, database, startMs: START_MS, account: user, name: "endurance" },
+    world,
+    clock,
+    database,
+    startMs: START_MS,
+    account: user,
+    name: "endurance",
     plan: { seed } as Plan,
     faulty: () => false,
     afterCommit: async () => {

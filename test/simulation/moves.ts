@@ -54,16 +54,17 @@ export class Moves {
       destinationDex: string,
       token = "USDC",
       destination = this.#account,
-    ) => ({
-      ...{ type: "sendAsset", destination, sourceDex, destinationDex, token, amount },
-    });
+    ) => ({ type: "sendAsset", destination, sourceDex, destinationDex, token, amount });
     const order = (asset: number, px: string, size: string): JsonObject => ({
       type: "order",
       orders: [{ a: asset, b: isIn, p: px, s: size, r: false, t: IOC }],
       grouping: "na",
     });
     const lend = (operations: [string, string], token: number, lent: string): JsonObject => ({
-      ...{ type: "borrowLend", operation: operations[isIn ? 0 : 1], token, amount: lent },
+      type: "borrowLend",
+      operation: operations[isIn ? 0 : 1],
+      token,
+      amount: lent,
     });
     return [
       { type: "cDeposit", wei },

@@ -238,7 +238,10 @@ class SeedRun {
         this.#venue.script({ type: "deployDex", name, coins: { GOLD: "100" } });
         // Of two bots of one account only one may name its orders: both draw the same names.
         this.#venue.addActiveAccount({
-          ...{ user: this.#account, coins: [`${name}:GOLD`], fillsPerSecond: 0.4, cloidShare: 0 },
+          user: this.#account,
+          coins: [`${name}:GOLD`],
+          fillsPerSecond: 0.4,
+          cloidShare: 0,
           depositUsd: "1000",
         });
       });
@@ -417,7 +420,10 @@ class SeedRun {
       verify({
         account: this.#account,
         dexes: await listDexes(info, signal),
-        ...{ store, info, clock, signal },
+        store,
+        info,
+        clock,
+        signal,
       });
     proof().then(
       async (certificate) => {

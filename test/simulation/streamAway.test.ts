@@ -42,7 +42,12 @@ it("holds no order open that ended while the stream was away", { timeout: 120_00
   ];
   const world = createWorld({ venue, clock, seed: 5, blockMs: 500, faults });
   const followed = new SimulatedProcess({
-    ...{ world, clock, database: target.database, startMs: START_MS, account: USER, name: "away" },
+    world,
+    clock,
+    database: target.database,
+    startMs: START_MS,
+    account: USER,
+    name: "away",
     plan: { seed: 5 } as Plan,
     intervalMs: 300_000,
     faulty: () => false,

@@ -28,12 +28,19 @@ export async function runInProcess(
   const lines: string[] = [];
   try {
     const options = resolveOptions([...command.options, "schema", ...COMMON_OPTIONS], {
-      ...{ flags, env: {}, dotEnv: null },
+      flags,
+      env: {},
+      dotEnv: null,
       readFile: () => "",
     });
     command.check?.({ options, args });
     const code = await command.run({
-      ...{ options, args, clock: systemClock, log, lifecycle, color: false },
+      options,
+      args,
+      clock: systemClock,
+      log,
+      lifecycle,
+      color: false,
       print: (line) => lines.push(line),
       printScript: (text) => lines.push(text),
       commands: async () => [],

@@ -58,8 +58,12 @@ export interface Step {
 
 const EMPTY_SUMMARY = { accountValue: "0.0", totalNtlPos: "0.0", totalRawUsd: "0.0", totalMarginUsed: "0.0" };
 export const EMPTY_STATE = {
-  ...{ marginSummary: EMPTY_SUMMARY, crossMarginSummary: EMPTY_SUMMARY, crossMaintenanceMarginUsed: "0.0" },
-  ...{ withdrawable: "0.0", assetPositions: [], time: "<now>" },
+  marginSummary: EMPTY_SUMMARY,
+  crossMarginSummary: EMPTY_SUMMARY,
+  crossMaintenanceMarginUsed: "0.0",
+  withdrawable: "0.0",
+  assetPositions: [],
+  time: "<now>",
 };
 const EMPTY_SPOT = { balances: [] };
 
@@ -74,12 +78,23 @@ export const MIDS = { BTC: "100000.0", ETH: "4000.0", HYPE: "40.0", TON: "100000
 
 const PAGE = 2_000;
 const WEIGHTS: Record<string, number> = {
-  ...{ clearinghouseState: 2, spotClearinghouseState: 2, orderStatus: 2, exchangeStatus: 2, allMids: 2 },
-  ...{ l2Book: 2, userRole: 60 },
+  clearinghouseState: 2,
+  spotClearinghouseState: 2,
+  orderStatus: 2,
+  exchangeStatus: 2,
+  allMids: 2,
+  l2Book: 2,
+  userRole: 60,
 };
 const ITEMS_PER_WEIGHT: Record<string, number> = {
-  ...{ userFills: 20, userFillsByTime: 20, userTwapSliceFills: 20, userTwapSliceFillsByTime: 20 },
-  ...{ userFunding: 20, historicalOrders: 20, twapHistory: 20, candleSnapshot: 60 },
+  userFills: 20,
+  userFillsByTime: 20,
+  userTwapSliceFills: 20,
+  userTwapSliceFillsByTime: 20,
+  userFunding: 20,
+  historicalOrders: 20,
+  twapHistory: 20,
+  candleSnapshot: 60,
 };
 
 const wireOf = (value: unknown): Wire => (typeof value === "object" && value !== null ? (value as Wire) : {});
@@ -199,8 +214,12 @@ export class ScriptedVenue {
     },
     webData3: (user) => ({
       userState: {
-        ...{ agentAddress: null, agentValidUntil: null, cumLedger: "0.0", serverTime: "<now>" },
-        ...{ isVault: false, user },
+        agentAddress: null,
+        agentValidUntil: null,
+        cumLedger: "0.0",
+        serverTime: "<now>",
+        isVault: false,
+        user,
         ...(this.#step.abstraction ? { abstraction: this.#step.abstraction } : {}),
       },
       perpDexStates: [{ totalVaultEquity: "0.0" }],
@@ -308,7 +327,10 @@ export class ScriptedVenue {
     userRole: () => ({ role: "user" }),
     userVaultEquities: () => [],
     delegatorSummary: () => ({
-      ...{ delegated: "0.0", undelegated: "0.0", totalPendingWithdrawal: "0.0", nPendingWithdrawals: 0 },
+      delegated: "0.0",
+      undelegated: "0.0",
+      totalPendingWithdrawal: "0.0",
+      nPendingWithdrawals: 0,
     }),
     delegations: () => [],
     delegatorHistory: () => [],

@@ -31,8 +31,13 @@ describe("a database URL", () => {
       described: "postgres://me:***@127.0.0.1:5433/mine",
       startup: { user: "me", database: "mine", application_name: "hlsync", DateStyle: "ISO" },
       config: {
-        ...{ host: "127.0.0.1", port: 5433, user: "me", password: "pw", database: "mine" },
-        ...{ ssl: false, sslnegotiation: "postgres" },
+        host: "127.0.0.1",
+        port: 5433,
+        user: "me",
+        password: "pw",
+        database: "mine",
+        ssl: false,
+        sslnegotiation: "postgres",
       },
     });
   });
@@ -47,7 +52,10 @@ describe("a database URL", () => {
       ["127.0.0.1", 5433, "me", "pw", "mine", false],
     );
     assert.deepEqual(startup, {
-      ...{ user: "me", database: "mine", application_name: "mine", options: "-c geqo=off" },
+      user: "me",
+      database: "mine",
+      application_name: "mine",
+      options: "-c geqo=off",
       DateStyle: "ISO",
       TimeZone: "America/New_York",
     });
@@ -61,8 +69,12 @@ describe("a database URL", () => {
     assert.equal(config.sslnegotiation, "direct");
     assert.equal(config.password, "their-password");
     assert.deepEqual(startup, {
-      ...{ user: "them", database: "theirs", application_name: "their-app" },
-      ...{ DateStyle: "ISO", options: "-c search_path=theirs", TimeZone: "America/New_York" },
+      user: "them",
+      database: "theirs",
+      application_name: "their-app",
+      DateStyle: "ISO",
+      options: "-c search_path=theirs",
+      TimeZone: "America/New_York",
     });
   });
 

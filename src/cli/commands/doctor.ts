@@ -41,7 +41,8 @@ export const doctor: Command = {
       // Remedies name the schema that is meant.
       const findings = told.map((one) => ({
         ...one,
-        ...{ says: inSchema(one.says, options.schema), fix: one.fix && inSchema(one.fix, options.schema) },
+        says: inSchema(one.says, options.schema),
+        fix: one.fix && inSchema(one.fix, options.schema),
       }));
       found.push(...findings);
       for (const finding of findings)
@@ -72,7 +73,12 @@ function infoAt({ options, clock, log }: Context, apiUrl: string): VenueInfo {
   const limiter = new RateLimiter(clock, { weightPerMinute: options.weight });
   const patience = { maxAttempts: MAX_ATTEMPTS, timeoutMs: TIMEOUT_MS };
   return createInfoClient({
-    ...{ apiUrl, post: createHttpPost(), clock, random: systemRandom, limiter, log },
+    apiUrl,
+    post: createHttpPost(),
+    clock,
+    random: systemRandom,
+    limiter,
+    log,
     ...patience,
   });
 }

@@ -155,7 +155,10 @@ class Import {
       log.warn(`${name}: ends in a line that is not finished`, { bytes: read.unfinished });
     const isLostBeyond = read.lost.length > LOST_MAX;
     const noted = {
-      ...{ digest, name, size, kind: read.kind },
+      digest,
+      name,
+      size,
+      kind: read.kind,
       runs: isLostBeyond ? [] : read.blocks.runs,
       lost: isLostBeyond ? [] : read.lost,
     };

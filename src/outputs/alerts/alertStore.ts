@@ -75,7 +75,11 @@ export async function readConditions(db: Queryable, lane: string): Promise<Store
     [lane],
   );
   return rows.map(({ key, rule, account, coin, subject, ...condition }) => ({
-    ...{ key, rule, account, coin, subject },
+    key,
+    rule,
+    account,
+    coin,
+    subject,
     condition: {
       phase: condition.phase,
       severity: condition.severity,

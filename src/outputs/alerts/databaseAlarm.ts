@@ -84,7 +84,14 @@ export class DatabaseAlarm {
     this.#memory = { notifiedMs: timeMs, severity: row.severity };
     log.error(row.message);
     const event: OutboxEvent = {
-      ...{ id: 0, key, type, account: null, timeMs, source: "stream", committedAtMs: timeMs, data },
+      id: 0,
+      key,
+      type,
+      account: null,
+      timeMs,
+      source: "stream",
+      committedAtMs: timeMs,
+      data,
     };
     for (const channel of channels) {
       const telling = this.#deliver(channel, event).finally(() => this.#telling.delete(telling));

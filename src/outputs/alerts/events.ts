@@ -138,10 +138,21 @@ export class EventWatch {
     const [coin, key] = [word(data.coin), `${account} ${word(data.coin)} ${subject}`];
     const group: FillGroup = this.#groups.get(key) ?? {
       facts: {
-        ...{ account, coin, subject, side: word(data.side), fills: 0, size: "0", value: "0" },
-        ...{ isLiquidation: false, equity: null, atMs: timeMs },
+        account,
+        coin,
+        subject,
+        side: word(data.side),
+        fills: 0,
+        size: "0",
+        value: "0",
+        isLiquidation: false,
+        equity: null,
+        atMs: timeMs,
       },
-      ...{ openedMs: nowMs, touchedMs: nowMs, waiting: true, told: false },
+      openedMs: nowMs,
+      touchedMs: nowMs,
+      waiting: true,
+      told: false,
     };
     const { facts } = group;
     if (!group.waiting) group.openedMs = nowMs;
@@ -212,7 +223,11 @@ export class EventWatch {
 }
 
 const aboutOf = ({ account, key, data, timeMs }: OutboxEvent) => ({
-  ...{ account, coin: null, subject: key, data, atMs: timeMs },
+  account,
+  coin: null,
+  subject: key,
+  data,
+  atMs: timeMs,
 });
 
 const decimalOf = (value: unknown): Decimal => (isDecimal(value) ? value : "0");

@@ -15,7 +15,11 @@ export const aboutOf = <Rule extends string = RuleName>({
   coin,
   subject,
 }: Pick<AlertAbout, "account" | "coin" | "subject"> & { rule: Rule }): AlertAbout & { rule: Rule } => ({
-  ...{ key: alertKey(rule, account, coin, subject), rule, account, coin, subject },
+  key: alertKey(rule, account, coin, subject),
+  rule,
+  account,
+  coin,
+  subject,
 });
 
 /** `before`: the condition until now; `made`: its next state. Published unless a direct delivery has sent it. */
@@ -31,7 +35,11 @@ export function conditionStep(
   const { severity, startedMs, firedMs, notifiedSeverity } = shown;
   const row: AlertStep = {
     ...aboutOf(seen),
-    ...{ severity, startedMs, firedMs, notifiedSeverity, publish: [] },
+    severity,
+    startedMs,
+    firedMs,
+    notifiedSeverity,
+    publish: [],
     state: after?.phase ?? (before!.phase === "pending" ? "dropped" : "resolved"),
     message: conditionMessage(rule, seen, level!, shown, after === null, nowMs),
     value: seen.value === null || !Number.isFinite(seen.value) ? null : String(seen.value),
@@ -47,7 +55,12 @@ export function conditionStep(
 export function forgottenStep(about: AlertAbout, condition: Condition, nowMs: number): AlertStep {
   const isKnown = condition.phase === "firing" && condition.notifiedSeverity !== null;
   const row: AlertStep = {
-    ...{ ...condition, ...about, resolvedMs: nowMs, value: null, threshold: null, publish: [] },
+    ...condition,
+    ...about,
+    resolvedMs: nowMs,
+    value: null,
+    threshold: null,
+    publish: [],
     state: condition.phase === "pending" ? "dropped" : "resolved",
     notifiedMs: isKnown ? nowMs : condition.notifiedMs,
     message: `RESOLVED ${about.rule} is no longer watched.`,
@@ -61,8 +74,15 @@ export function eventStep(alert: EventAlert, isSilenced: boolean, nowMs: number)
   const { severity } = rule;
   const row: AlertStep = {
     ...aboutOf({ ...alert, rule: rule.name }),
-    ...{ state: "event", severity, message, value, threshold: least },
-    ...{ startedMs: atMs, firedMs: nowMs, resolvedMs: null, publish: [] },
+    state: "event",
+    severity,
+    message,
+    value,
+    threshold: least,
+    startedMs: atMs,
+    firedMs: nowMs,
+    resolvedMs: null,
+    publish: [],
     notifiedSeverity: isSilenced ? null : severity,
     notifiedMs: isSilenced ? null : nowMs,
   };

@@ -4,12 +4,22 @@ import type { OutboxEvent } from "../outbox.ts";
 
 export function testAlert(nowMs: number): [OutboxEvent, string] {
   const data = {
-    ...{ key: "test", rule: "test", severity: "info", state: "event", silent: false },
+    key: "test",
+    rule: "test",
+    severity: "info",
+    state: "event",
+    silent: false,
     message: "INFO this is a test of hlsync: alerts arrive here.",
   };
   const event: OutboxEvent = {
-    ...{ id: 0, key: `test:${nowMs}`, type: "alert.fired", account: null, timeMs: nowMs },
-    ...{ source: "stream", committedAtMs: nowMs, data },
+    id: 0,
+    key: `test:${nowMs}`,
+    type: "alert.fired",
+    account: null,
+    timeMs: nowMs,
+    source: "stream",
+    committedAtMs: nowMs,
+    data,
   };
   return [event, deliveryId(event.key)];
 }

@@ -147,7 +147,8 @@ export class AlertWatch implements Service {
     this.#leases = openLeases(db);
     this.#outbox = openOutbox(db);
     this.#alarm = new DatabaseAlarm({
-      ...{ ...deps, signal: this.#abort.signal },
+      ...deps,
+      signal: this.#abort.signal,
       isSilenced: (about) => this.#isSilenced(about),
     });
     this.#events = new EventWatch(deps.rules, {
@@ -382,7 +383,11 @@ export class AlertWatch implements Service {
     const nowMs = this.#deps.clock.now();
     const watchedMs = nowMs - this.#startedMs;
     return this.#feeds().map(({ account, ageMs, normalMs }) => ({
-      ...{ account, coin: null, subject: null, atMs: nowMs, normalMs },
+      account,
+      coin: null,
+      subject: null,
+      atMs: nowMs,
+      normalMs,
       // The states of a polled account may be from before the start: then it had no chance yet.
       ageMs: normalMs > 0 ? Math.min(ageMs ?? watchedMs, watchedMs) : (ageMs ?? watchedMs),
     }));

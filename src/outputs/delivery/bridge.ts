@@ -363,8 +363,14 @@ class LaneRun {
     const { clock, random, log, onAttempt } = this.#deps;
     const { sink, delaysMs, endpoint } = this.#served;
     const tried: Outcome = {
-      ...{ webhookId: id, event, status: "expired", attempts: this.#attempts, statusCode: null },
-      ...{ error: "older than the endpoint's max age", atMs: clock.now(), durationMs: 0 },
+      webhookId: id,
+      event,
+      status: "expired",
+      attempts: this.#attempts,
+      statusCode: null,
+      error: "older than the endpoint's max age",
+      atMs: clock.now(),
+      durationMs: 0,
     };
     const settled = async (outcome: Outcome) =>
       (await this.#moveTo(event.id, outcome)) ? "settled" : "refused";
@@ -383,7 +389,11 @@ class LaneRun {
     if (next.kind === "delivered") return settled({ ...tried, status: "delivered" });
     const { attempts } = tried;
     log.warn("webhook not delivered", {
-      ...{ endpoint: endpoint.id, type: event.type, attempts, status: code, error },
+      endpoint: endpoint.id,
+      type: event.type,
+      attempts,
+      status: code,
+      error,
     });
     if (next.kind === "dead") return settled({ ...tried, status: "dead" });
     const nextAttemptMs = next.kind === "retry" ? clock.now() + next.delayMs : null;

@@ -27,8 +27,14 @@ export async function testDelivery(
   const nowMs = clock.now();
   const secrets = (await readSecrets(db, nowMs)).get(endpoint.id) ?? [];
   const event: OutboxEvent = {
-    ...{ id: 0, key: `test:${endpoint.id}:${nowMs}`, type: "webhook.test", account: null, timeMs: nowMs },
-    ...{ source: "stream", committedAtMs: nowMs, data: { message: "This is a test of hlsync." } },
+    id: 0,
+    key: `test:${endpoint.id}:${nowMs}`,
+    type: "webhook.test",
+    account: null,
+    timeMs: nowMs,
+    source: "stream",
+    committedAtMs: nowMs,
+    data: { message: "This is a test of hlsync." },
   };
   const deps = { http, clock, aliases: new Map(), timeoutMs: ATTEMPT_TIMEOUT_MS };
   const sink = openSink(deps, { ...endpoint, url: endpoint.url }, secrets);

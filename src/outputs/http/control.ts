@@ -90,7 +90,9 @@ async function rules({ alarms, reads, clock }: ControlDeps) {
     price_state: byRule.get("price") ?? calm,
     channels: (alarms?.channels ?? []).map(({ id, kind, label }) => ({ id, kind, label })),
     silences: silences.map(({ id, rule, account, coin, untilMs }) => ({
-      ...{ id, rule, coin },
+      id,
+      rule,
+      coin,
       account_address: account,
       until_ms: untilMs,
     })),
@@ -101,7 +103,12 @@ async function endpoints({ reads }: ControlDeps) {
   const [all, summaries] = await Promise.all([readEndpoints(reads), summarizeEndpoints(reads)]);
   const counts = new Map(summaries.map(({ endpoint, ...rest }) => [endpoint, rest]));
   return all.map(({ id, url, format, events, accounts, description, state, ...rest }) => ({
-    ...{ id, format, events, accounts, description, state },
+    id,
+    format,
+    events,
+    accounts,
+    description,
+    state,
     url: shownUrl(url),
     is_channel: url === null,
     disabled_reason: rest.disabledReason,

@@ -327,7 +327,10 @@ export class EventHub {
 }
 
 const oldEntry = (event: OutboxEvent): Entry => ({
-  ...{ id: event.id, lane: laneOf(event.account), event, times: null },
+  id: event.id,
+  lane: laneOf(event.account),
+  event,
+  times: null,
 });
 
 /** The entry is for the client, and it was not told yet. */

@@ -98,7 +98,12 @@ export class Observer {
   #fleet: readonly WorkerRow[] = [];
   #holders: ReadonlyMap<string, string> = new Map();
   #outputs: OutputFigures = {
-    ...{ pending: null, deliveries: null, alerts: null, endpoints: null, drift: null, quarantine: null },
+    pending: null,
+    deliveries: null,
+    alerts: null,
+    endpoints: null,
+    drift: null,
+    quarantine: null,
   };
 
   constructor(parts: Observed) {

@@ -65,19 +65,12 @@ export interface HttpService extends Service {
 /** Rejects with `ConfigError` when the address cannot be had. */
 export async function startHttp(deps: HttpDeps): Promise<HttpService> {
   const { clock, log, own, watch, reads, engine, limiter, info, listen } = deps;
-  const instance = randomBytes(6).toString("hex");
   const observer = new Observer({ engine, limiter, own, watch, clock, log });
-  const telemetry = new Telemetry({
-    ...{ clock, log, instance, db: own, version: deps.version },
-    measuredOffset: () => info.clockOffset(),
-    // A process on standby asks nothing.
-    measure: async (signal) => {
-      if (engine.status().accounts.some(({ role }) => role === "active"))
-        await info.request(INFO.exchangeStatus, {}, { priority: "reconcile", signal });
-    },
-  });
+  const telemetry = telemetryOf(deps);
   const hub = new EventHub({
-    ...{ outbox: openOutbox(own), clock, log },
+    outbox: openOutbox(own),
+    clock,
+    log,
     onPublished: (event, times, publishedAtMs) =>
       telemetry.published(event, times.committedAtMs, publishedAtMs),
     onDropped: () => telemetry.streamDropped(),
@@ -103,7 +96,11 @@ export async function startHttp(deps: HttpDeps): Promise<HttpService> {
     ...assets,
     ["GET /api/events", eventStream(hub, followed)],
     ...apiRoutes({
-      ...{ reads, clock, info, followed, stopping: stopping.signal },
+      reads,
+      clock,
+      info,
+      followed,
+      stopping: stopping.signal,
       status: now,
       latency: () => telemetry.latency(),
       onPainted: (lagsMs) => telemetry.painted(lagsMs),
@@ -142,6 +139,22 @@ export async function startHttp(deps: HttpDeps): Promise<HttpService> {
     await Promise.all([hub.stop(), observer.stop()]);
     throw error;
   }
+}
+
+function telemetryOf({ clock, log, own, version, engine, info }: HttpDeps): Telemetry {
+  return new Telemetry({
+    clock,
+    log,
+    instance: randomBytes(6).toString("hex"),
+    db: own,
+    version,
+    measuredOffset: () => info.clockOffset(),
+    // A process on standby asks nothing.
+    measure: async (signal) => {
+      if (engine.status().accounts.some(({ role }) => role === "active"))
+        await info.request(INFO.exchangeStatus, {}, { priority: "reconcile", signal });
+    },
+  });
 }
 
 type Followed = Parameters<typeof accountOf>[1];

@@ -13,8 +13,15 @@ export async function registerPublisher(
   nowMs: number,
 ): Promise<void> {
   await addEndpoint(db, {
-    ...{ id, url: null, format, events: ["*"], accounts: null, description: label },
-    ...{ allowPrivate: true, maxAgeMs: null, sinceMs: nowMs },
+    id,
+    url: null,
+    format,
+    events: ["*"],
+    accounts: null,
+    description: label,
+    allowPrivate: true,
+    maxAgeMs: null,
+    sinceMs: nowMs,
   });
 }
 

@@ -31,7 +31,10 @@ export const nats: BrokerKind = {
     const [user, pass] = [url.username, url.password].map(decodeURIComponent);
     const login = pass ? { user: user!, pass } : user ? { token: new Secret(user).reveal() } : {};
     const connection = await connect({
-      ...{ servers: `${url.protocol}//${url.host}`, name: "hlsync", timeout: ANSWER_MS, reconnect: false },
+      servers: `${url.protocol}//${url.host}`,
+      name: "hlsync",
+      timeout: ANSWER_MS,
+      reconnect: false,
       ...login,
     });
     try {
@@ -54,7 +57,9 @@ export const nats: BrokerKind = {
               const told = headers();
               told.set(OUTBOX_HEADER, String(message.outboxId));
               return client.publish(subject(message), message.body, {
-                ...{ msgID: message.id, headers: told, expect: { streamName: stream } },
+                msgID: message.id,
+                headers: told,
+                expect: { streamName: stream },
               });
             }),
           );

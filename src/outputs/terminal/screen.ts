@@ -208,7 +208,8 @@ function detailOf({ title }: Section, details: object): Partial<Section> {
     ...told.filter(([, value]) => isLong(value)),
   ];
   return {
-    ...{ title: `${title}: one row, esc goes back`, head: null },
+    title: `${title}: one row, esc goes back`,
+    head: null,
     rows: ordered.map(([name, value]) => [
       span(`  ${fit(name, 24)} `, "dim"),
       span(printable(shownValue(name, value))),

@@ -32,12 +32,22 @@ const MOVEMENTS: Readonly<Record<string, Omit<Movement, "price">>> = {
 const HYPE_SPOT = "@107";
 
 const SWING: Style = {
-  ...{ coins: ["BTC", "ETH", "SOL", "HYPE"], usd: 16_000, skill: 0.7 },
-  ...{ holdHours: [5, 90], pauseHours: 30, stop: 0.035, target: 0.09 },
+  coins: ["BTC", "ETH", "SOL", "HYPE"],
+  usd: 16_000,
+  skill: 0.7,
+  holdHours: [5, 90],
+  pauseHours: 30,
+  stop: 0.035,
+  target: 0.09,
 };
 const TREND: Style = {
-  ...{ coins: ["BTC", "ETH"], usd: 11_000, skill: 0.56 },
-  ...{ holdHours: [30, 150], pauseHours: 20, stop: 0.05, target: 0.15 },
+  coins: ["BTC", "ETH"],
+  usd: 11_000,
+  skill: 0.56,
+  holdHours: [30, 150],
+  pauseHours: 20,
+  stop: 0.05,
+  target: 0.15,
 };
 const MAKER_INVENTORY_USD = 8_000;
 const VAULT_DAY = 33;
@@ -66,7 +76,8 @@ export function planPast(seed: number, untilMs: number, name: string): DemoPast 
   const fineMs = untilMs - FINE_MS;
   const priceAt = pricesOf(seed, fromMs, fineMs);
   const venue = createVenue({
-    ...{ seed, startMs: fromMs },
+    seed,
+    startMs: fromMs,
     paces: [
       { untilMs: untilMs - 14 * DAY_MS, stepMs: 2 * HOUR_MS, levels: 2, takes: 2, slower: 8000 },
       { untilMs: untilMs - DAY_MS, stepMs: 30 * MINUTE_MS, levels: 2, takes: 1, slower: 8000 },
@@ -164,14 +175,16 @@ class Past {
       const near = priceAt(HYPE_SPOT, venue.nowMs)!;
       trader.take(HYPE_SPOT, true, sizeOf(HYPE_SPOT, MAKER_INVENTORY_USD / near), near);
       venue.addActiveAccount({
-        ...{ user, coins, fillsPerSecond: 0.7, quietOrdersPerSecond: 0.15, twapsPerHour: 12 },
-        ...{
-          orderUsd: 1_500,
-          inventoryUsd: MAKER_INVENTORY_USD,
-          makerShare: 0.97,
-          edge: 0.9,
-          depositUsd: "0",
-        },
+        user,
+        coins,
+        fillsPerSecond: 0.7,
+        quietOrdersPerSecond: 0.15,
+        twapsPerHour: 12,
+        orderUsd: 1_500,
+        inventoryUsd: MAKER_INVENTORY_USD,
+        makerShare: 0.97,
+        edge: 0.9,
+        depositUsd: "0",
       });
     });
     this.#day(71.2, () => venue.deposit(user, "15000"));
@@ -188,7 +201,9 @@ class Past {
     const bornMs = fromMs + VAULT_DAY * DAY_MS;
     this.#at(bornMs, () => {
       new Trader(venue, leader).act({
-        ...{ type: "createVault", name, description: "Follows trends of some days." },
+        type: "createVault",
+        name,
+        description: "Follows trends of some days.",
         initialUsd: 12_000 * 1e6,
         nonce: venue.nowMs,
       });

@@ -29,8 +29,11 @@ export function listedAs(coin: string): Listed {
   if (spot === undefined || base === undefined) throw new RangeError(`no market ${JSON.stringify(coin)}`);
   const { szDecimals } = base;
   return {
-    ...{ asset: 10_000 + spot.index, dex: "", price: Number(spot.price) },
-    ...{ szDecimals, pxDecimals: 8 - szDecimals },
+    asset: 10_000 + spot.index,
+    dex: "",
+    price: Number(spot.price),
+    szDecimals,
+    pxDecimals: 8 - szDecimals,
   };
 }
 
@@ -77,7 +80,11 @@ export class Trader {
     const how = { limit: { tif: order.limit ? "Gtc" : "Ioc" } };
     const exit = (tpsl: "tp" | "sl", part: number): JsonObject =>
       orderOf({
-        ...{ coin, isBuy: !isBuy, px: near * (1 + part) * (1 - away * SLIPPAGE), sz, reduceOnly: true },
+        coin,
+        isBuy: !isBuy,
+        px: near * (1 + part) * (1 - away * SLIPPAGE),
+        sz,
+        reduceOnly: true,
         how: { trigger: { isMarket: true, triggerPx: priceText(coin, near * (1 + part), isBuy), tpsl } },
       });
     this.act({
@@ -121,7 +128,11 @@ export class Trader {
 
 function orderOf({ coin, isBuy, px, sz, reduceOnly = false, cloid, how }: Wish): JsonObject {
   const order: JsonObject = {
-    ...{ a: listedAs(coin).asset, b: isBuy, p: priceText(coin, px, isBuy), s: format(sz), r: reduceOnly },
+    a: listedAs(coin).asset,
+    b: isBuy,
+    p: priceText(coin, px, isBuy),
+    s: format(sz),
+    r: reduceOnly,
     t: how as Json,
   };
   return cloid === undefined ? order : { ...order, c: cloid };

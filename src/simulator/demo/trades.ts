@@ -54,7 +54,9 @@ export function planTrades(
       if (now === null || then === null) break;
       const isRight = random.next() < style.skill;
       trades.push({
-        ...{ coin, openMs: Math.round(atMs), closeMs: Math.round(closeMs) },
+        coin,
+        openMs: Math.round(atMs),
+        closeMs: Math.round(closeMs),
         isBuy: then > now === isRight,
         usd: style.usd * between(0.5, 1.5),
         entry: random.next() < 0.6 ? "market" : "limit",

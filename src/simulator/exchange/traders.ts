@@ -152,7 +152,12 @@ function openDesk(
   if (planned !== null) market.oraclePx = priceFromFloat(planned, market.pxDecimals);
   const price = toFloat(market.oraclePx);
   const desk: Desk = {
-    ...{ world, market, options, random, makers, takers },
+    world,
+    market,
+    options,
+    random,
+    makers,
+    takers,
     quotes: [],
     fair: price,
     anchor: price,

@@ -218,7 +218,9 @@ export class Account {
     if (future.length + states.length === 0) return;
     const foundAtMs = clock.now();
     const claims = future.map(({ stream, fromMs, toMs }) => ({
-      ...{ stream, fromMs, toMs },
+      stream,
+      fromMs,
+      toMs,
       table: null,
       row: null,
     }));

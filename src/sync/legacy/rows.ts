@@ -81,12 +81,23 @@ export function legacyFill(row: LegacyRow, table: LegacyTable): FillRow {
   if (feeToken === null && isSpot(coin)) throw new Unread("no fee_token");
   const direction = word(row, "direction", "dir") ?? "";
   return {
-    ...{ account, coin, timeMs, side: sideOf(row), size, price, value: mul(price, size) },
-    ...{ fee: neededDecimal(row, "fee"), feeToken, direction },
+    account,
+    coin,
+    timeMs,
+    side: sideOf(row),
+    size,
+    price,
+    value: mul(price, size),
+    fee: neededDecimal(row, "fee"),
+    feeToken,
+    direction,
     startPosition: startPosition(row),
     closedPnl: decimal(row, "closed_pnl", "closedPnl") ?? closedByOpening(direction),
-    ...{ orderId: neededId(row, "order_id", "oid"), tradeId: neededId(row, "trade_id", "tid") },
-    ...{ hash: word(row, "hash"), crossed: truth(row, "crossed"), cloid: word(row, "cloid") },
+    orderId: neededId(row, "order_id", "oid"),
+    tradeId: neededId(row, "trade_id", "tid"),
+    hash: word(row, "hash"),
+    crossed: truth(row, "crossed"),
+    cloid: word(row, "cloid"),
     builderFee: decimal(row, "builder_fee", "builderFee"),
     twapId: id(row, "twap_id"),
     liquidation: rawObject(row, "liquidation"),
@@ -120,8 +131,15 @@ function closedByOpening(direction: string): Decimal {
 
 /** The word of the venue for what older programs wrote in `status`. */
 const STATUS_WORDS: Record<string, string> = {
-  ...{ open: "open", new: "open", partially_filled: "open", partial: "open", triggered: "triggered" },
-  ...{ filled: "filled", canceled: "canceled", cancelled: "canceled", rejected: "rejected" },
+  open: "open",
+  new: "open",
+  partially_filled: "open",
+  partial: "open",
+  triggered: "triggered",
+  filled: "filled",
+  canceled: "canceled",
+  cancelled: "canceled",
+  rejected: "rejected",
 };
 
 export function legacyOrder(row: LegacyRow, table: LegacyTable): OrderEventRow {
@@ -147,15 +165,22 @@ export function legacyOrder(row: LegacyRow, table: LegacyTable): OrderEventRow {
   const filled = venueStatus === "filled" ? size : (decimal(row, "filled", "filled_size") ?? "0");
   const triggerPrice = decimal(row, "trigger_price");
   return {
-    ...{ account, orderId: neededId(row, "order_id", "oid"), venueStatus, statusTimeMs: since.ms },
-    ...{ coin: needed(row, "coin"), side: sideOf(row) },
+    account,
+    orderId: neededId(row, "order_id", "oid"),
+    venueStatus,
+    statusTimeMs: since.ms,
+    coin: needed(row, "coin"),
+    side: sideOf(row),
     limitPrice: neededDecimal(row, "limit_price", "price", "limit_px"),
     size,
     remaining: lt(size, filled) ? "0" : sub(size, filled),
     placedAtMs: placed.ms,
-    ...{ orderType: word(row, "order_type"), tif: word(row, "tif") },
+    orderType: word(row, "order_type"),
+    tif: word(row, "tif"),
     triggerPrice: triggerPrice === null || isZero(triggerPrice) ? null : triggerPrice,
-    ...{ reduceOnly: truth(row, "reduce_only"), cloid: word(row, "cloid"), raw },
+    reduceOnly: truth(row, "reduce_only"),
+    cloid: word(row, "cloid"),
+    raw,
     source: "legacy",
     seenAtMs: seenAtMs(row, since.ms),
   };
@@ -176,12 +201,12 @@ export function legacySnapshot(row: LegacyRow, table: LegacyTable): DashboardRow
   const raw = rawObject(row, "raw_user_state", "raw_data", "raw");
   const summary = (raw?.marginSummary ?? {}) as Record<string, string>;
   const told: LegacyRow = {
-    ...{ account_value: summary.accountValue ?? null, total_margin_used: summary.totalMarginUsed ?? null },
-    ...{ total_notional_position: summary.totalNtlPos ?? null, total_raw_usd: summary.totalRawUsd ?? null },
-    ...{
-      maintenance_margin: textOf(raw?.crossMaintenanceMarginUsed),
-      withdrawable: textOf(raw?.withdrawable),
-    },
+    account_value: summary.accountValue ?? null,
+    total_margin_used: summary.totalMarginUsed ?? null,
+    total_notional_position: summary.totalNtlPos ?? null,
+    total_raw_usd: summary.totalRawUsd ?? null,
+    maintenance_margin: textOf(raw?.crossMaintenanceMarginUsed),
+    withdrawable: textOf(raw?.withdrawable),
   };
   const known: LegacyRow = {
     ...told,
@@ -193,7 +218,9 @@ export function legacySnapshot(row: LegacyRow, table: LegacyTable): DashboardRow
   const positions = id(known, "total_positions");
   if (positions === null) throw new Unread("no total_positions");
   return {
-    ...{ account, asOfMs: asOf.ms, accountValue },
+    account,
+    asOfMs: asOf.ms,
+    accountValue,
     withdrawable: neededDecimal(known, "withdrawable"),
     totalMarginUsed: neededDecimal(known, "total_margin_used"),
     totalNotionalPosition: neededDecimal(known, "total_notional_position"),
@@ -206,10 +233,15 @@ export function legacySnapshot(row: LegacyRow, table: LegacyTable): DashboardRow
     liquidationBufferPct: decimal(known, "liquidation_buffer_pct"),
     totalPositions: positions,
     totalUnrealizedPnl: neededDecimal(known, "total_unrealized_pnl"),
-    ...{ healthScore: null, healthStatus: "unknown", healthReason: TAKEN_OVER },
+    healthScore: null,
+    healthStatus: "unknown",
+    healthReason: TAKEN_OVER,
     accountMode: word(row, "account_mode") ?? "unknown",
     accountValueReason: accountValue === null ? TAKEN_OVER : null,
-    ...{ netWorth: null, netWorthReason: TAKEN_OVER, raw, source: "legacy" },
+    netWorth: null,
+    netWorthReason: TAKEN_OVER,
+    raw,
+    source: "legacy",
   };
 }
 

@@ -64,17 +64,29 @@ export function exportedFill(row: LegacyRow, file: ExportFile): FillRow {
   const count = (file.counts.get(content) ?? 0) + 1;
   file.counts.set(content, count);
   return {
-    ...{ account: file.account, coin, timeMs, side, size, price, value: mul(price, size), fee, feeToken },
-    ...{ startPosition: null, direction, closedPnl: isOpening ? "0.0" : withoutNoise(add(net, paid)) },
-    ...{
-      orderId: 0,
-      tradeId: numberOfContent(`${content}|${count}`),
-      hash: null,
-      crossed: null,
-      cloid: null,
-    },
-    ...{ builderFee: null, twapId: null, liquidation: null, raw: { ...row } },
-    ...{ source: "legacy", seenAtMs: timeMs },
+    account: file.account,
+    coin,
+    timeMs,
+    side,
+    size,
+    price,
+    value: mul(price, size),
+    fee,
+    feeToken,
+    startPosition: null,
+    direction,
+    closedPnl: isOpening ? "0.0" : withoutNoise(add(net, paid)),
+    orderId: 0,
+    tradeId: numberOfContent(`${content}|${count}`),
+    hash: null,
+    crossed: null,
+    cloid: null,
+    builderFee: null,
+    twapId: null,
+    liquidation: null,
+    raw: { ...row },
+    source: "legacy",
+    seenAtMs: timeMs,
   };
 }
 

@@ -41,24 +41,28 @@ export function obstacles(
     return [{ ...always, reason: "no perp fill is known, so nothing confirms the files" }];
   return chains.flatMap(({ coin, first, end, breaks }): Obstacle[] => {
     const found: Obstacle[] = breaks.map(({ fromMs, toMs, missing }) => ({
-      ...{ fromMs, toMs },
+      fromMs,
+      toMs,
       reason: `${missing} ${coin} traded here is in no file`,
     }));
     if (!isZero(first.position))
       found.push({
-        ...{ fromMs: 0, toMs: first.timeMs },
+        fromMs: 0,
+        toMs: first.timeMs,
         reason: `${coin} was held before its first fill, which nothing tells of`,
       });
     const now = live(coin);
     const toMs = always.toMs;
     if (now === null || now.asOfMs < end.timeMs)
       found.push({
-        ...{ fromMs: end.timeMs, toMs },
+        fromMs: end.timeMs,
+        toMs,
         reason: `the position of now is not known, so nothing confirms the end of ${coin}`,
       });
     else if (!eq(now.position, end.position))
       found.push({
-        ...{ fromMs: end.timeMs, toMs },
+        fromMs: end.timeMs,
+        toMs,
         reason: `fills of ${coin} end at ${end.position}, the venue has ${now.position}`,
       });
     return found;

@@ -66,8 +66,13 @@ export class NodeFileReader {
     this.#reading = reading;
     this.#lines = lines;
     this.result = {
-      ...{ lines: 0, bytes: 0, kind, unfinished: 0, badLines: 0 },
-      ...{ blocks: new BlockRuns(), leftOut: {} },
+      lines: 0,
+      bytes: 0,
+      kind,
+      unfinished: 0,
+      badLines: 0,
+      blocks: new BlockRuns(),
+      leftOut: {},
     };
     const { addresses } = reading;
     this.#sink = {

@@ -265,7 +265,9 @@ function sizeDifference(
   const ownMs = Math.max(perpAsOfMs.get(dex) ?? 0, own?.asOfMs ?? 0);
   return {
     finding: {
-      ...{ kind, table: "hl_positions", row: keyOf(dex, coin) },
+      kind,
+      table: "hl_positions",
+      row: keyOf(dex, coin),
       detail: `venue ${sideAndSize(venue)}, database ${sideAndSize(ours)}${asOf(own?.asOfMs)}`,
       interval: { fromMs: state.timeMs - 1, toMs: state.timeMs },
     },
@@ -304,7 +306,9 @@ function leverageDifference(
   if (venue.leverageType === null || words(own) === words(venue)) return null;
   return {
     finding: {
-      ...{ kind: "changed", table: "hl_positions", row: keyOf(own.dex, own.coin) },
+      kind: "changed",
+      table: "hl_positions",
+      row: keyOf(own.dex, own.coin),
       detail: `venue leverage ${words(venue)}, database ${words(own)}${asOf(own.asOfMs)}`,
       interval: { fromMs: timeMs - 1, toMs: timeMs },
     },

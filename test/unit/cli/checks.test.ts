@@ -39,17 +39,21 @@ const examine = (answers: Record<string, unknown>, elsewhere?: Record<string, un
   );
 
 const fillAt = (i: number, change: object = {}) => ({
-  ...{ coin: "BTC", px: "1.0", sz: "1.0", side: "B", time: 1_780_000_000_000 + i, startPosition: `${i}.0` },
-  ...{
-    dir: "Open Long",
-    closedPnl: "0.0",
-    hash: `0x${"0".repeat(64)}`,
-    oid: i,
-    crossed: true,
-    fee: "0.0",
-    tid: i,
-  },
-  ...{ feeToken: "USDC", twapId: null },
+  coin: "BTC",
+  px: "1.0",
+  sz: "1.0",
+  side: "B",
+  time: 1_780_000_000_000 + i,
+  startPosition: `${i}.0`,
+  dir: "Open Long",
+  closedPnl: "0.0",
+  hash: `0x${"0".repeat(64)}`,
+  oid: i,
+  crossed: true,
+  fee: "0.0",
+  tid: i,
+  feeToken: "USDC",
+  twapId: null,
   ...change,
 });
 

@@ -13,7 +13,9 @@ const NAMES: OptionName[] = [...run.options, ...COMMON_OPTIONS, "port", "seed", 
 
 const resolve = (sources: Partial<Sources> & { file?: object } = {}) =>
   resolveOptions(NAMES, {
-    ...{ flags: {}, env: {}, dotEnv: null },
+    flags: {},
+    env: {},
+    dotEnv: null,
     readFile: () => JSON.stringify(sources.file),
     ...sources,
     ...(sources.file ? { flags: { config: "file", ...sources.flags } } : {}),

@@ -125,12 +125,10 @@ describe("a bucket", () => {
   });
   const open = (given: Record<string, string> = env()) =>
     new S3Bucket("hl-mainnet-node-data", {
-      ...{
-        send: globalThis.fetch,
-        env: given,
-        random: seededRandom(1),
-        signal: new AbortController().signal,
-      },
+      send: globalThis.fetch,
+      env: given,
+      random: seededRandom(1),
+      signal: new AbortController().signal,
       clock: { ...systemClock, sleep: async () => {} },
     });
   beforeEach(() => {

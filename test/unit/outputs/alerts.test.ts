@@ -184,9 +184,19 @@ describe("a condition", () => {
   it("says what, how much, threshold and age", () => {
     const [seen] = seenOf("position", [
       {
-        ...{ account: ACCOUNT, coin: "BTC", subject: null, atMs: T, side: "long", positionValue: "100" },
-        ...{ markPrice: "61204.0", liquidationPrice: "58817", distancePct: "3.9", maxLeverage: 40 },
-        ...{ hasStop: true, volatility: "0.026", equity: null },
+        account: ACCOUNT,
+        coin: "BTC",
+        subject: null,
+        atMs: T,
+        side: "long",
+        positionValue: "100",
+        markPrice: "61204.0",
+        liquidationPrice: "58817",
+        distancePct: "3.9",
+        maxLeverage: 40,
+        hasStop: true,
+        volatility: "0.026",
+        equity: null,
       },
     ]);
     assert.deepEqual(
@@ -299,8 +309,15 @@ describe("events", () => {
   ): OutboxEvent => {
     const id = nextId++;
     return {
-      ...{ id, key: `${type}:${id}`, type, account: ACCOUNT, timeMs: T, source: "stream", committedAtMs: T },
-      ...{ data, ...change },
+      id,
+      key: `${type}:${id}`,
+      type,
+      account: ACCOUNT,
+      timeMs: T,
+      source: "stream",
+      committedAtMs: T,
+      data,
+      ...change,
     };
   };
   const fill = (data: Record<string, unknown> = {}, change: Partial<OutboxEvent> = {}): OutboxEvent => {
@@ -412,8 +429,14 @@ describe("events", () => {
       event(
         "order.updated",
         {
-          ...{ coin: "BTC", order_id: n, status: "rejected", venue_status: venueStatus },
-          ...{ side: "sell", size: "1", limit_price: "61000", filled: "0" },
+          coin: "BTC",
+          order_id: n,
+          status: "rejected",
+          venue_status: venueStatus,
+          side: "sell",
+          size: "1",
+          limit_price: "61000",
+          filled: "0",
         },
         { timeMs: T },
       );
@@ -609,11 +632,21 @@ describe("settings", () => {
 
 describe("channels", () => {
   const data = {
-    ...{ key: "margin_ratio:0xaa::", rule: "margin_ratio", severity: "crit", state: "firing", silent: false },
+    key: "margin_ratio:0xaa::",
+    rule: "margin_ratio",
+    severity: "crit",
+    state: "firing",
+    silent: false,
     message: "CRIT margin ratio 85 %. Threshold 80 %.",
   };
   const alert = (change: Record<string, unknown> = {}, type = "alert.fired"): OutboxEvent => ({
-    ...{ id: 1, key: "alert:x", type, account: ACCOUNT, timeMs: T, source: "stream", committedAtMs: T },
+    id: 1,
+    key: "alert:x",
+    type,
+    account: ACCOUNT,
+    timeMs: T,
+    source: "stream",
+    committedAtMs: T,
     data: { ...data, ...change },
   });
 
@@ -653,7 +686,9 @@ describe("channels", () => {
       const { url, body } = await sent(text, alert({ silent: true }));
       assert.equal(url, "https://api.telegram.org/bot123456:AA-bb_cc/sendMessage");
       assert.deepEqual(body, {
-        ...{ chat_id: chatId, text: TEXT, disable_notification: true },
+        chat_id: chatId,
+        text: TEXT,
+        disable_notification: true,
         link_preview_options: { is_disabled: true },
       });
     }

@@ -58,8 +58,17 @@ describe("alerting", { timeout: 120_000 }, () => {
 
   function startWatch(rules: RuleSet = ruleSet([]), change: Partial<WatchDeps> = {}): AlertWatch {
     const watch = new AlertWatch({
-      ...{ db, clock: systemClock, log: silentLog, holder: "one", rules, followed: () => followed },
-      ...{ clockOffsetMs: () => 0, channels: [], ping: null, options: QUICK, ...change },
+      db,
+      clock: systemClock,
+      log: silentLog,
+      holder: "one",
+      rules,
+      followed: () => followed,
+      clockOffsetMs: () => 0,
+      channels: [],
+      ping: null,
+      options: QUICK,
+      ...change,
     }).start();
     watches.add(watch);
     return watch;
@@ -174,8 +183,13 @@ describe("alerting", { timeout: 120_000 }, () => {
       await target.store.apply({
         fills: Array.from({ length: 1_000 }, (_, n) =>
           fillOf({
-            ...{ tradeId: 1_000_000 + page * 1_000 + n, orderId: n, timeMs: nowMs - 600_000 - n * 1_000 },
-            ...{ size: "10", value: "830000.00", source: "backfill", seenAtMs: nowMs },
+            tradeId: 1_000_000 + page * 1_000 + n,
+            orderId: n,
+            timeMs: nowMs - 600_000 - n * 1_000,
+            size: "10",
+            value: "830000.00",
+            source: "backfill",
+            seenAtMs: nowMs,
           }),
         ),
       });
@@ -241,8 +255,12 @@ describe("alerting", { timeout: 120_000 }, () => {
     await judged();
     assert.equal((await firing()).length, 1);
     await snapshot({
-      ...{ liquidationBufferPct: null, healthComponents: null, totalPositions: 0, accountValue: "0" },
-      ...{ totalNotionalPosition: "0", actualLeverage: null },
+      liquidationBufferPct: null,
+      healthComponents: null,
+      totalPositions: 0,
+      accountValue: "0",
+      totalNotionalPosition: "0",
+      actualLeverage: null,
     });
     await until(firing, (rows) => rows.length === 0);
     assert.match((await alerts())[0]!.message, /^RESOLVED no position is open\. /);
@@ -399,7 +417,12 @@ describe("alerting", { timeout: 120_000 }, () => {
     startWatch(ruleSet([]), { options });
     await judged();
     const coverage = streams.map((stream) => ({
-      ...{ account: ACCOUNT, stream, grade: "proven" as const, fromMs: 0, toMs: nowMs, reason: null },
+      account: ACCOUNT,
+      stream,
+      grade: "proven" as const,
+      fromMs: 0,
+      toMs: nowMs,
+      reason: null,
     }));
     await target.store.apply({ coverage });
     assert.deepEqual(await until(gaps, ({ length }) => length === 10), [
@@ -414,14 +437,13 @@ describe("alerting", { timeout: 120_000 }, () => {
     const nowMs = Date.now();
     const staking = (isDeposit: boolean) =>
       ledgerOf({
-        ...{
-          timeMs: nowMs,
-          seenAtMs: nowMs,
-          type: "cStakingTransfer",
-          token: "HYPE",
-          amount: "12.5",
-        },
-        ...{ digest: `staking ${isDeposit}`, raw: { delta: { type: "cStakingTransfer", isDeposit } } },
+        timeMs: nowMs,
+        seenAtMs: nowMs,
+        type: "cStakingTransfer",
+        token: "HYPE",
+        amount: "12.5",
+        digest: `staking ${isDeposit}`,
+        raw: { delta: { type: "cStakingTransfer", isDeposit } },
       });
     await target.store.apply({ ledger: [staking(false), staking(true)] });
     await until(told, (lines) => lines.length === 1);
@@ -452,8 +474,11 @@ describe("alerting", { timeout: 120_000 }, () => {
     const nowMs = Date.now();
     const rejected = (orderId: number) =>
       orderEventOf({
-        ...{ orderId, venueStatus: "perpMarginRejected" },
-        ...{ statusTimeMs: nowMs, placedAtMs: nowMs, seenAtMs: nowMs },
+        orderId,
+        venueStatus: "perpMarginRejected",
+        statusTimeMs: nowMs,
+        placedAtMs: nowMs,
+        seenAtMs: nowMs,
       });
     await target.store.apply({ orderEvents: [1, 2, 3].map(rejected) });
     await until(told, (lines) => lines.length === 1);
@@ -518,7 +543,12 @@ describe("alerting", { timeout: 120_000 }, () => {
     // All five streams miss two hours.
     await until(firing, (rows) => rows.length === 6);
     const coverage = (["fills", "twapFills", "orders", "funding", "ledger"] as const).map((stream) => ({
-      ...{ account: ACCOUNT, stream, grade: "proven" as const, fromMs: 0, toMs: nowMs, reason: null },
+      account: ACCOUNT,
+      stream,
+      grade: "proven" as const,
+      fromMs: 0,
+      toMs: nowMs,
+      reason: null,
     }));
     await target.store.apply({ coverage, drift: [{ ...row, repairedAtMs: nowMs }] });
     await until(firing, (rows) => rows.length === 0);
@@ -551,7 +581,9 @@ describe("alerting", { timeout: 120_000 }, () => {
     await target.store.apply({
       ledger: [
         ledgerOf({
-          ...{ timeMs: midnightMs - 1, type: "withdraw", source: "backfill" },
+          timeMs: midnightMs - 1,
+          type: "withdraw",
+          source: "backfill",
           raw: { delta: { type: "withdraw", usdc: "3999.0", fee: "1.0" } },
         }),
       ],
@@ -608,14 +640,16 @@ describe("alerting", { timeout: 120_000 }, () => {
     assert.match(messages[1]!, /^WARN BTC long of 41550 USD has no stop order\. /);
     const resting = (orderId: number, side: "buy" | "sell") =>
       orderEventOf({
-        ...{ orderId, side, statusTimeMs: Date.now(), placedAtMs: Date.now(), seenAtMs: Date.now() },
-        ...{
-          triggerPrice: "70000.0",
-          reduceOnly: true,
-          orderType: "Stop Market",
-          size: "0.5",
-          remaining: "0.5",
-        },
+        orderId,
+        side,
+        statusTimeMs: Date.now(),
+        placedAtMs: Date.now(),
+        seenAtMs: Date.now(),
+        triggerPrice: "70000.0",
+        reduceOnly: true,
+        orderType: "Stop Market",
+        size: "0.5",
+        remaining: "0.5",
       });
     // The wrong side adds to the position.
     await target.store.apply({ orderEvents: [resting(1, "buy")] });
@@ -646,7 +680,8 @@ describe("alerting", { timeout: 120_000 }, () => {
       funding: [fundingOf(seen)],
       ledger: [
         ledgerOf({
-          ...{ ...seen, type: "withdraw" },
+          ...seen,
+          type: "withdraw",
           raw: { delta: { type: "withdraw", usdc: "250.0", fee: "1.0" } },
         }),
       ],
@@ -660,7 +695,11 @@ describe("alerting", { timeout: 120_000 }, () => {
       ],
       fills: [
         fillOf({
-          ...{ ...seen, orderId: 3, size: "0.001", value: "83.00", side: "sell" },
+          ...seen,
+          orderId: 3,
+          size: "0.001",
+          value: "83.00",
+          side: "sell",
           liquidation: { liquidatedUser: ACCOUNT, markPx: "83000", method: "market" },
         }),
       ],
@@ -831,7 +870,10 @@ describe("alerting", { timeout: 120_000 }, () => {
     const delivered: OutboxEvent[] = [];
     let attempts = 0;
     const channel: Channel = {
-      ...{ id: "alert_test", kind: "test", label: "test", delaysMs: [0, 10, 10] },
+      id: "alert_test",
+      kind: "test",
+      label: "test",
+      delaysMs: [0, 10, 10],
       async deliver(event) {
         attempts += 1;
         if (attempts === 1) return { kind: "failed", code: 500, error: "answered 500", retryAfterMs: null };
@@ -874,7 +916,10 @@ describe("alerting", { timeout: 120_000 }, () => {
 
   /** Delivers to `delivered`. */
   const listening = (delivered: OutboxEvent[]): Channel => ({
-    ...{ id: "alert_test", kind: "test", label: "test", delaysMs: [0] },
+    id: "alert_test",
+    kind: "test",
+    label: "test",
+    delaysMs: [0],
     async deliver(event) {
       delivered.push(event);
       return { kind: "delivered", code: 200, error: null, retryAfterMs: null };
@@ -882,7 +927,8 @@ describe("alerting", { timeout: 120_000 }, () => {
   });
   /** Looks 20 times as often as a real one. */
   const hasty = (now: () => number): Clock => ({
-    ...{ ...systemClock, now },
+    ...systemClock,
+    now,
     after: (ms, run) => systemClock.after(ms / 20, run),
   });
 
@@ -906,7 +952,10 @@ describe("alerting", { timeout: 120_000 }, () => {
           : target.database.query(sql, params),
     };
     startWatch(ruleSet(["database_down=crit:0.5/0.4"]), {
-      ...{ clock, db: failing, channels: [listening(delivered)], options: { ...QUICK, leaseMs: 60_000_000 } },
+      clock,
+      db: failing,
+      channels: [listening(delivered)],
+      options: { ...QUICK, leaseMs: 60_000_000 },
     });
     for (const change of [() => (aheadMs = 3_600_000), () => (aheadMs = 0), () => (broken = true)]) {
       const before = looks;
@@ -932,7 +981,9 @@ describe("alerting", { timeout: 120_000 }, () => {
       },
     };
     startWatch(ruleSet(["database_down=crit:0.1/0.05"]), {
-      ...{ clock: hasty(Date.now), db: failing, channels: [listening(delivered)] },
+      clock: hasty(Date.now),
+      db: failing,
+      channels: [listening(delivered)],
     });
     await judged();
     away = true;
@@ -959,9 +1010,7 @@ describe("alerting", { timeout: 120_000 }, () => {
     };
     const read = (receivedAtMs: number) =>
       target.store.apply({
-        states: [
-          { ...{ account: ACCOUNT, kind: "perp", dex: "", coins: [] }, asOfMs: receivedAtMs, receivedAtMs },
-        ],
+        states: [{ account: ACCOUNT, kind: "perp", dex: "", coins: [], asOfMs: receivedAtMs, receivedAtMs }],
       });
     await read(Date.now());
     await target.store.noteFollowed(ACCOUNT, 15_000);

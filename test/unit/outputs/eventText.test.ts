@@ -11,23 +11,35 @@ const T = 1_790_360_256_851;
 const ALIASES = new Map([[ACCOUNT, "main"]]);
 
 const event = (type: string, data: Record<string, unknown>, account: string | null = ACCOUNT) => ({
-  ...{ id: 7, key: "k", type, account, timeMs: T, source: "stream", committedAtMs: T, data },
+  id: 7,
+  key: "k",
+  type,
+  account,
+  timeMs: T,
+  source: "stream",
+  committedAtMs: T,
+  data,
 });
 
 const FILL = {
-  ...{ side: "sell", size: "0.50", coin: "BTC", price: "83000.0", value: "41500.000", fee: "18.675" },
-  ...{ fee_token: "USDC", closed_pnl: "12.50" },
+  side: "sell",
+  size: "0.50",
+  coin: "BTC",
+  price: "83000.0",
+  value: "41500.000",
+  fee: "18.675",
+  fee_token: "USDC",
+  closed_pnl: "12.50",
 };
 const ORDER = {
-  ...{
-    side: "buy",
-    size: "2.0",
-    filled: "0.5",
-    coin: "ETH",
-    limit_price: "3000.10",
-    status: "partially_filled",
-  },
-  ...{ venue_status: "open", order_id: 556_696_349_186 },
+  side: "buy",
+  size: "2.0",
+  filled: "0.5",
+  coin: "ETH",
+  limit_price: "3000.10",
+  status: "partially_filled",
+  venue_status: "open",
+  order_id: 556_696_349_186,
 };
 const POSITION = { coin: "BTC", side: "short", size: "1.0", entry_price: "83000.0", unrealized_pnl: "-3.10" };
 

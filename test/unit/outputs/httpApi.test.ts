@@ -263,7 +263,10 @@ describe("the API", { timeout: 120_000 }, () => {
         { ...found, detail: 3, repairedAtMs: null, foundAtMs: Date.now() - 2 * 86_400_000 },
       ],
       quarantine: Array.from({ length: 60 }, (_, n) => ({
-        ...{ account: null, reason: "no", seenAtMs: Date.now(), raw: String(n) },
+        account: null,
+        reason: "no",
+        seenAtMs: Date.now(),
+        raw: String(n),
         subject: n < 9 ? "userFills" : `subject ${n}`,
       })),
     });
@@ -304,18 +307,23 @@ describe("the API", { timeout: 120_000 }, () => {
 
   it("counts attempts to deliver, and measures how long live changes waited for a webhook", () => {
     const telemetry = new Telemetry({
-      ...{
-        clock: systemClock,
-        log: silentLog,
-        instance: "test",
-        version: "1",
-        measuredOffset: () => null,
-        measure: async () => {},
-      },
+      clock: systemClock,
+      log: silentLog,
+      instance: "test",
+      version: "1",
+      measuredOffset: () => null,
+      measure: async () => {},
       db: { query: async () => [] },
     });
     const event = (type: string, source = "stream"): OutboxEvent => ({
-      ...{ id: 1, key: "k", type, account: ACCOUNT, timeMs: 0, source, committedAtMs: 0, data: {} },
+      id: 1,
+      key: "k",
+      type,
+      account: ACCOUNT,
+      timeMs: 0,
+      source,
+      committedAtMs: 0,
+      data: {},
     });
     for (const [outcome, lagMs, what] of [
       ["failed", null, event("fill.created")],
@@ -328,7 +336,7 @@ describe("the API", { timeout: 120_000 }, () => {
       telemetry.attempted({ endpoint: "bot", outcome, event: what, lagMs });
     const { summary } = telemetry.latency().delivered;
     assert.deepEqual(summary, { samples: 2, p50: 40, p90: 70, p99: 70, max: 70 });
-    const none = { ...{ pending: null, deliveries: null, alerts: null }, quarantine: null };
+    const none = { pending: null, deliveries: null, alerts: null, quarantine: null };
     const health = { database: {}, venue: {}, accounts: [] } as unknown as Status;
     const endpoints = [
       { endpoint: "bot", enabled: true, failingSinceMs: 1_500 },
@@ -353,14 +361,12 @@ describe("the API", { timeout: 120_000 }, () => {
     const clock = new HandClock(1_790_000_040_000);
     let isAway = true;
     const telemetry = new Telemetry({
-      ...{
-        clock,
-        log: silentLog,
-        instance: "test",
-        version: "1",
-        measuredOffset: () => null,
-        measure: async () => {},
-      },
+      clock,
+      log: silentLog,
+      instance: "test",
+      version: "1",
+      measuredOffset: () => null,
+      measure: async () => {},
       db: {
         query: async (sql, params) => {
           if (isAway) throw new Error("away");
@@ -370,7 +376,12 @@ describe("the API", { timeout: 120_000 }, () => {
     });
     telemetry.start();
     const event = (timeMs: number): ChangeEvent => ({
-      ...{ id: "1", key: "k", type: "fill.created", account: ACCOUNT, timeMs, data: {} },
+      id: "1",
+      key: "k",
+      type: "fill.created",
+      account: ACCOUNT,
+      timeMs,
+      data: {},
       source: "stream",
     });
     const commit = () => {

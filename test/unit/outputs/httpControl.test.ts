@@ -31,8 +31,15 @@ describe("alerts and webhooks over HTTP", { timeout: 120_000 }, () => {
     open = await startHandServer(target.store, made);
     receiver = await startReceiver();
     const secret = await addEndpoint(target.database, {
-      ...{ id: "wh_1", url: new Secret(`${receiver.url}/hidden-path`), format: "standard", events: ["*"] },
-      ...{ accounts: null, description: "mine", allowPrivate: true, maxAgeMs: null, sinceMs: nowMs - HOUR },
+      id: "wh_1",
+      url: new Secret(`${receiver.url}/hidden-path`),
+      format: "standard",
+      events: ["*"],
+      accounts: null,
+      description: "mine",
+      allowPrivate: true,
+      maxAgeMs: null,
+      sinceMs: nowMs - HOUR,
     });
     receiver.secret = secret!.reveal();
   });
@@ -73,7 +80,11 @@ describe("alerts and webhooks over HTTP", { timeout: 120_000 }, () => {
     const { body } = await call(closed, "/api/silences", asked);
     const [silence] = await readSilences(target.database, Date.now());
     assert.deepEqual(silence, {
-      ...{ id: body.id, rule: "drawdown", account: ACCOUNT, coin: "BTC", untilMs: body.until_ms },
+      id: body.id,
+      rule: "drawdown",
+      account: ACCOUNT,
+      coin: "BTC",
+      untilMs: body.until_ms,
     });
     assert.equal((await call(closed, "/api/rules")).body.silences.length, 1);
     assert.equal((await call(closed, "/api/silences/end", { id: body.id })).status, 200);

@@ -18,7 +18,11 @@ const { outputFiles } = await build({
       .join("\n"),
     resolveDir: fileURLToPath(SOURCES),
   },
-  ...{ bundle: true, write: false, format: "esm", jsx: "automatic", jsxImportSource: "preact" },
+  bundle: true,
+  write: false,
+  format: "esm",
+  jsx: "automatic",
+  jsxImportSource: "preact",
 });
 const page = await import(
   `data:text/javascript;base64,${Buffer.from(outputFiles[0]!.contents).toString("base64")}`
@@ -258,15 +262,13 @@ describe("today beside the days before", () => {
 
 describe("profit by coin", () => {
   const coins = [12, -900, 3, 0.5, -40, 7, 8, -9, 1, 2, -3, 40].map((net, n) => ({
-    ...{
-      coin: `C${n}`,
-      fills: 2,
-      unpriced_fees: 0,
-      volume: "10",
-      closed_pnl: String(net),
-      fees: "0",
-      funding: "0",
-    },
+    coin: `C${n}`,
+    fills: 2,
+    unpriced_fees: 0,
+    volume: "10",
+    closed_pnl: String(net),
+    fees: "0",
+    funding: "0",
     net_pnl: String(net),
   }));
 
@@ -377,8 +379,13 @@ describe("freshness on the page", () => {
     made.status = {
       accounts: [
         {
-          ...{ address: "a", mode: "stream", socket: "live", fresh: true, last_data_ms: now - 500 },
-          ...{ delayed_after_ms: 10_000, ...account },
+          address: "a",
+          mode: "stream",
+          socket: "live",
+          fresh: true,
+          last_data_ms: now - 500,
+          delayed_after_ms: 10_000,
+          ...account,
         },
       ],
     };

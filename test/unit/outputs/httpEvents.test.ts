@@ -42,8 +42,13 @@ class Memory implements Outbox {
     return Array.from({ length: count }, (): ChangeEvent => {
       const id = this.#nextId++;
       return {
-        ...{ id: String(id), key: `k${id}`, type: "fill.created", account, timeMs: START_MS + id },
-        ...{ source: "stream", data: { n: id } },
+        id: String(id),
+        key: `k${id}`,
+        type: "fill.created",
+        account,
+        timeMs: START_MS + id,
+        source: "stream",
+        data: { n: id },
       };
     });
   }
@@ -166,7 +171,9 @@ async function withHub(
   const clock = new HandClock();
   const seen = { published: 0, dropped: 0 };
   const hub = new EventHub({
-    ...{ outbox, clock, log: silentLog },
+    outbox,
+    clock,
+    log: silentLog,
     onPublished: () => {
       seen.published += 1;
     },

@@ -42,8 +42,12 @@ describe("reads that take long", { timeout: 60_000 }, () => {
         clockOffset: () => null,
         reserve: () => () => {},
       },
-      ...{ own: open(), watch: open(), reads: open(WAITING_MAX) },
-      ...{ clock: systemClock, log: silentLog, tell: null },
+      own: open(),
+      watch: open(),
+      reads: open(WAITING_MAX),
+      clock: systemClock,
+      log: silentLog,
+      tell: null,
     });
   });
   after(async () => {

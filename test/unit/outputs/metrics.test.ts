@@ -92,13 +92,11 @@ describe("the table of metrics", () => {
 describe("what telemetry exports", () => {
   const telemetry = () =>
     new Telemetry({
-      ...{
-        clock: systemClock,
-        log: silentLog,
-        instance: "test",
-        version: "1",
-        db: { query: async () => [] },
-      },
+      clock: systemClock,
+      log: silentLog,
+      instance: "test",
+      version: "1",
+      db: { query: async () => [] },
       measuredOffset: () => null,
       measure: async () => {},
     });
@@ -106,26 +104,29 @@ describe("what telemetry exports", () => {
     writesRefused: null,
     accounts: [
       {
-        ...{ address: `0x${"a".repeat(40)}`, alias: "main", mode: "poll", pollMs: 15_000, role: "active" },
-        ...{ lane: null, holder: null },
+        address: `0x${"a".repeat(40)}`,
+        alias: "main",
+        mode: "poll",
+        pollMs: 15_000,
+        role: "active",
+        lane: null,
+        holder: null,
       },
     ],
   } satisfies EngineStatus;
   const scrape = (from: Telemetry, provenToMs: number | null): string => {
     const about = { completeSinceMs: provenToMs, provenToMs, gaps: [], streamed: [], unprovable: [] };
     const now = status({
-      ...{
-        nowMs: 1_000,
-        startedMs: 0,
-        version: "1",
-        database: null,
-        engine,
-        clockOffsetMs: 0,
-        eventStreams: 0,
-        alerting: null,
-        fleet: [],
-        holderOf: () => null,
-      },
+      nowMs: 1_000,
+      startedMs: 0,
+      version: "1",
+      database: null,
+      engine,
+      clockOffsetMs: 0,
+      eventStreams: 0,
+      alerting: null,
+      fleet: [],
+      holderOf: () => null,
       probe: { up: false, latencyMs: null, answeredMs: null, error: null, outboxHead: 0 },
       limiter: { usedLastMinute: 0, weightPerMinute: 1200, waiting: 0, inflight: 0, throttled429: 0 },
       knowledge: () => [{ stream: "fills", ...about }],
@@ -293,7 +294,11 @@ describe("the estimated clock offset", () => {
     let [venueMs, measured] = [clock.now(), null as MeasuredOffset | null];
     let asked = 0;
     const telemetry = new Telemetry({
-      ...{ clock, log: silentLog, instance: "test", version: "1", db: { query: async () => [] } },
+      clock,
+      log: silentLog,
+      instance: "test",
+      version: "1",
+      db: { query: async () => [] },
       measuredOffset: () => measured,
       measure: async () => {
         asked += 1;
@@ -337,7 +342,11 @@ describe("the estimated clock offset", () => {
     const clock = new HandClock();
     const measured = { offsetMs: 5_000, uncertaintyMs: 20 };
     const telemetry = new Telemetry({
-      ...{ clock, log: silentLog, instance: "test", version: "1", db: { query: async () => [] } },
+      clock,
+      log: silentLog,
+      instance: "test",
+      version: "1",
+      db: { query: async () => [] },
       measuredOffset: () => measured,
       measure: async () => {
         throw new Error("away");
@@ -356,7 +365,10 @@ describe("the estimated clock offset", () => {
 /** A commit with one live change. */
 const live = (timeMs: number, receivedAtMs: number): Committed =>
   ({
-    ...{ account: "0x", sources: {}, receivedAtMs, committedAtMs: receivedAtMs },
+    account: "0x",
+    sources: {},
+    receivedAtMs,
+    committedAtMs: receivedAtMs,
     applied: {
       written: {},
       known: {},

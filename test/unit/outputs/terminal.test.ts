@@ -230,7 +230,9 @@ test("lists are sorted by what s chooses, and enter says all of the row that the
     let state: Shown = { ...SHOWN_FIRST, view: "positions" };
     for (const key of keys) state = press(state, key, 1) as Shown;
     return render(screen({ ...state, accounts: [account({ positions })] }), {
-      ...{ columns: 100, rows: 40, color: false },
+      columns: 100,
+      rows: 40,
+      color: false,
     }).join("\n");
   };
   assert.match(shown([]), /positions 2 by value[\s\S]+BTC[\s\S]+ETH/);
@@ -253,9 +255,7 @@ test("an empty list says what to do", () => {
         accounts: [account({ positions: [], streams: [], histories: [], ...more })],
         ...change,
       }),
-      {
-        ...{ columns: 120, rows: 40, color: false },
-      },
+      { columns: 120, rows: 40, color: false },
     ).join("\n");
   assert.match(empty({ view: "positions", filter: "zz" }), /nothing that contains zz: esc clears the filter/);
   assert.match(empty({ view: "tape" }), /appear here once they are committed/);

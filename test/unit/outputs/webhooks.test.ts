@@ -148,12 +148,10 @@ describe("bodies", () => {
 
 describe("retries", () => {
   const failed = (status: number | null, retryAfterMs: number | null = null) => ({
-    ...{
-      kind: status === null ? ("unanswered" as const) : kindOf(status),
-      code: status,
-      error: "no",
-      retryAfterMs,
-    },
+    kind: status === null ? ("unanswered" as const) : kindOf(status),
+    code: status,
+    error: "no",
+    retryAfterMs,
   });
   const DELAYS = [0, 5_000, 300_000, 1_800_000];
 
@@ -241,7 +239,12 @@ describe("requests", () => {
       server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port));
     });
   const to = (url: string, change: Partial<HttpRequest> = {}): HttpRequest => ({
-    ...{ url: new Secret(url), headers: {}, body: "{}", allowPrivate: true, timeoutMs: 5_000, ...change },
+    url: new Secret(url),
+    headers: {},
+    body: "{}",
+    allowPrivate: true,
+    timeoutMs: 5_000,
+    ...change,
   });
   const refuses = async (url: string, pattern: RegExp) => {
     const http = createHttpSend({ clock: systemClock });
@@ -402,7 +405,9 @@ describe("requests", () => {
 
 describe("sinks", () => {
   const deps = {
-    ...{ clock: systemClock, aliases: new Map(), timeoutMs: 1_000 },
+    clock: systemClock,
+    aliases: new Map(),
+    timeoutMs: 1_000,
     http: { send: () => Promise.reject(new Error("not sent")), close() {} },
   };
   const endpoint = (url: string, format: string) =>

@@ -80,7 +80,10 @@ describe("the webhook bridge", { timeout: 120_000 }, () => {
     const clock = change.clock ?? systemClock;
     const deps = { http, clock, aliases: new Map(), timeoutMs: change.timeoutMs ?? 5_000 };
     const bridge = new DeliveryBridge({
-      ...{ db, clock, random: seededRandom(1), channels: [] },
+      db,
+      clock,
+      random: seededRandom(1),
+      channels: [],
       log: change.log ? createLog({ level: "debug", json: false, clock, sink: change.log }) : silentLog,
       holder: change.holder ?? "one",
       onNews: () => () => {},
@@ -96,8 +99,16 @@ describe("the webhook bridge", { timeout: 120_000 }, () => {
   const add = async (change: Partial<NewEndpoint> = {}): Promise<string> => {
     const id = change.id ?? "wh_1";
     const secret = await addEndpoint(db, {
-      ...{ id, url: new Secret(receiver.url), format: "standard", events: ["fill.*"], accounts: null },
-      ...{ description: null, allowPrivate: true, maxAgeMs: null, sinceMs: 0, ...change },
+      id,
+      url: new Secret(receiver.url),
+      format: "standard",
+      events: ["fill.*"],
+      accounts: null,
+      description: null,
+      allowPrivate: true,
+      maxAgeMs: null,
+      sinceMs: 0,
+      ...change,
     });
     receiver.secret ??= secret!.reveal();
     return id;
@@ -202,7 +213,9 @@ describe("the webhook bridge", { timeout: 120_000 }, () => {
     receiver.secret = null;
     const outcomes = new Map<string, number>();
     startBridge({
-      ...{ clock, delaysMs: SHIPPED_MS, timeoutMs: ATTEMPT_TIMEOUT_MS },
+      clock,
+      delaysMs: SHIPPED_MS,
+      timeoutMs: ATTEMPT_TIMEOUT_MS,
       options: { pollMs: 10_000, leaseMs: 6_000_000 },
       onAttempt: ({ outcome }) => outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1),
     });

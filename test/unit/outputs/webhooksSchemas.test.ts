@@ -87,7 +87,12 @@ describe("schemas of the payloads", { timeout: 60_000 }, () => {
     const { rules, prices } = ruleSet(["health_score=off"]);
     const gap = { ...rules.get("gap")!, forMs: 0 } as never;
     const watch = new AlertWatch({
-      ...{ db: database, clock: systemClock, log: silentLog, holder: "test", channels: [], ping: null },
+      db: database,
+      clock: systemClock,
+      log: silentLog,
+      holder: "test",
+      channels: [],
+      ping: null,
       rules: { prices, rules: new Map(rules).set("gap", gap) },
       followed: () => [{ account: ACCOUNT, lastDataMs: null, streamed: false }],
       clockOffsetMs: () => 0,
@@ -103,7 +108,12 @@ describe("schemas of the payloads", { timeout: 60_000 }, () => {
     };
     await Promise.all(["alert.fired", "gap.opened"].map(has));
     const coverage = (["fills", "twapFills", "orders", "funding", "ledger"] as const).map((stream) => ({
-      ...{ account: ACCOUNT, stream, grade: "proven" as const, fromMs: 0, toMs: nowMs, reason: null },
+      account: ACCOUNT,
+      stream,
+      grade: "proven" as const,
+      fromMs: 0,
+      toMs: nowMs,
+      reason: null,
     }));
     await store.apply({ coverage });
     await Promise.all(["alert.resolved", "gap.closed"].map(has));

@@ -38,32 +38,53 @@ export const perpState = (assetPositions: unknown, over: object = {}) => ({
 });
 
 export const balance = (coin: string, over: object = {}) => ({
-  ...{ coin, token: 1, total: "5.0", hold: "0.0", entryNtl: "10.0" },
+  coin,
+  token: 1,
+  total: "5.0",
+  hold: "0.0",
+  entryNtl: "10.0",
   ...over,
 });
 
 export const fill = (over: object = {}) => ({
-  ...{ coin: "BTC", px: "83000.0", sz: "0.001", side: "B", time: T, startPosition: "0.0", dir: "Open Long" },
-  ...{
-    closedPnl: "0.0",
-    hash: `0x${"1".repeat(64)}`,
-    oid: 7,
-    crossed: true,
-    fee: "0.03",
-    tid: 11,
-    feeToken: "USDC",
-  },
+  coin: "BTC",
+  px: "83000.0",
+  sz: "0.001",
+  side: "B",
+  time: T,
+  startPosition: "0.0",
+  dir: "Open Long",
+  closedPnl: "0.0",
+  hash: `0x${"1".repeat(64)}`,
+  oid: 7,
+  crossed: true,
+  fee: "0.03",
+  tid: 11,
+  feeToken: "USDC",
   ...over,
 });
 
 export const order = (over: object = {}) => ({
-  ...{ coin: "BTC", side: "B", limitPx: "83000.0", sz: "0.01", oid: 5, timestamp: T, origSz: "0.01" },
-  ...{ orderType: "Limit", tif: "Gtc", isTrigger: false, triggerPx: "0.0", reduceOnly: false, children: [] },
+  coin: "BTC",
+  side: "B",
+  limitPx: "83000.0",
+  sz: "0.01",
+  oid: 5,
+  timestamp: T,
+  origSz: "0.01",
+  orderType: "Limit",
+  tif: "Gtc",
+  isTrigger: false,
+  triggerPx: "0.0",
+  reduceOnly: false,
+  children: [],
   ...over,
 });
 
 export const transition = (over: object = {}, orderOver: object = {}) => ({
-  ...{ order: order(orderOver), status: "open", statusTimestamp: T },
+  order: order(orderOver),
+  status: "open",
+  statusTimestamp: T,
   ...over,
 });
 

@@ -51,8 +51,15 @@ describe("decimal", () => {
 
   it("reads numerals as programs print them", () => {
     const numerals = {
-      ...{ "1e-05": "0.00001", ".5": "0.5", "+2": "2", "2.": "2", "1.50E2": "150", "-12.5e1": "-125" },
-      ...{ "-0.0e3": "0", "1.50": "1.50", "12e-1": "1.2" },
+      "1e-05": "0.00001",
+      ".5": "0.5",
+      "+2": "2",
+      "2.": "2",
+      "1.50E2": "150",
+      "-12.5e1": "-125",
+      "-0.0e3": "0",
+      "1.50": "1.50",
+      "12e-1": "1.2",
     };
     for (const [numeral, plain] of Object.entries(numerals))
       assert.equal(decimal.fromNumeral(numeral), plain);

@@ -713,8 +713,12 @@ test("the hole of a shared pool is carried by the positions of every dex, and no
   desk.venue.setOracle("BTC", "80000");
   desk.venue.setOracle("xyz:AAPL", "250");
   desk.run(BOB, {
-    ...{ type: "sendAsset", destination: BOB, sourceDex: "", destinationDex: "xyz" },
-    ...{ token: "USDC", amount: "10000" },
+    type: "sendAsset",
+    destination: BOB,
+    sourceDex: "",
+    destinationDex: "xyz",
+    token: "USDC",
+    amount: "10000",
   });
   for (const [a, p, s] of [
     [BTC, "80000", "0.01"],

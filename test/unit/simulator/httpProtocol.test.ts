@@ -183,8 +183,12 @@ describe("/exchange", () => {
     assert.deepEqual(venue.executed[0]?.action, { type: "scheduleCancel", time: START_MS + 5_000 });
     const agentName = `bot valid_until ${START_MS + 60_000}`;
     const approval = {
-      ...{ type: "approveAgent", hyperliquidChain: "Mainnet", signatureChainId: "0x66eee" as const },
-      ...{ agentAddress: AGENT, agentName, nonce: START_MS + 1 },
+      type: "approveAgent",
+      hyperliquidChain: "Mainnet",
+      signatureChainId: "0x66eee" as const,
+      agentAddress: AGENT,
+      agentName,
+      nonce: START_MS + 1,
     } as const;
     const types = {
       "HyperliquidTransaction:ApproveAgent": [

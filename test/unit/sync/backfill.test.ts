@@ -24,17 +24,21 @@ interface Wire {
   tid: number;
 }
 const wire = ({ time, tid }: Wire) => ({
-  ...{
-    coin: "BTC",
-    px: "1",
-    sz: "1",
-    side: "B",
-    time: T0 + time,
-    startPosition: "0",
-    dir: "Open Long",
-    closedPnl: "0.0",
-  },
-  ...{ hash: "0x0", oid: tid, crossed: true, fee: "0.0", tid, feeToken: "USDC", twapId: null },
+  coin: "BTC",
+  px: "1",
+  sz: "1",
+  side: "B",
+  time: T0 + time,
+  startPosition: "0",
+  dir: "Open Long",
+  closedPnl: "0.0",
+  hash: "0x0",
+  oid: tid,
+  crossed: true,
+  fee: "0.0",
+  tid,
+  feeToken: "USDC",
+  twapId: null,
 });
 
 /** A venue that serves these fills: pages from the start, or the newest first when reversed; newest `keep` only. */
@@ -332,7 +336,10 @@ describe("reading a window", () => {
         return keep(batch);
       };
       const deps = {
-        ...{ store: { apply }, clock: new HandClock(T0), random: seededRandom(1), log: silentLog },
+        store: { apply },
+        clock: new HandClock(T0),
+        random: seededRandom(1),
+        log: silentLog,
         publish: () => {},
       };
       const commit = committer(deps, value.signal);

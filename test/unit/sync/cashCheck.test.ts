@@ -148,7 +148,7 @@ describe("a balance of spot", () => {
       raw: { delta },
     });
     const spot = (timeMs: number, coin: string, side: "buy" | "sell", feeToken: string) =>
-      fill({ ...{ timeMs, coin, side, feeToken }, tradeId: timeMs });
+      fill({ timeMs, coin, side, feeToken, tradeId: timeMs });
     const bought = (check: CashCheck) =>
       check.noteFills([spot(T0 - 90_000, "@107", "buy", "HYPE"), spot(T0 - 80_000, "@107", "sell", "USDC")]);
     // biome-ignore format: a table, one row a row

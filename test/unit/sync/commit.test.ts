@@ -58,14 +58,12 @@ const fills = (count: number) =>
     fill({ timeMs: T0 + i, tradeId: i, raw: { tid: i, time: T0 + i } }),
   );
 const proven = (fromMs: number, toMs: number, over: Partial<CoverageRow> = {}): CoverageRow => ({
-  ...{
-    account: ACCOUNT,
-    stream: "fills",
-    grade: "proven",
-    fromMs: T0 + fromMs,
-    toMs: T0 + toMs,
-    reason: null,
-  },
+  account: ACCOUNT,
+  stream: "fills",
+  grade: "proven",
+  fromMs: T0 + fromMs,
+  toMs: T0 + toMs,
+  reason: null,
   ...over,
 });
 const claimed = (rows: readonly CoverageRow[], grade: CoverageRow["grade"]): Interval[] =>
@@ -138,16 +136,14 @@ describe("a row that the database refuses", () => {
     const batch = {
       states: [{ ...state, coins: ["A"] }],
       balances: ["A", "B"].map((coin) => ({
-        ...{
-          account: ACCOUNT,
-          coin,
-          token: 1,
-          total: "1",
-          hold: "0",
-          entryNotional: "0",
-          raw: { coin },
-          asOfMs: T0,
-        },
+        account: ACCOUNT,
+        coin,
+        token: 1,
+        total: "1",
+        hold: "0",
+        entryNotional: "0",
+        raw: { coin },
+        asOfMs: T0,
       })),
       mids: ["X", "Y"].map((coin) => ({ dex: "", coin, mid: "1", asOfMs: T0 })),
     };
@@ -291,7 +287,11 @@ describe("what is no row's fault", () => {
 
 describe("the quarantine", () => {
   const message = (i: number, over: Partial<QuarantineRow> = {}): QuarantineRow => ({
-    ...{ account: ACCOUNT, subject: "userFills", reason: "no px", raw: `${i}`, seenAtMs: T0 },
+    account: ACCOUNT,
+    subject: "userFills",
+    reason: "no px",
+    raw: `${i}`,
+    seenAtMs: T0,
     ...over,
   });
   const many = (count: number, over: Partial<QuarantineRow> = {}) =>

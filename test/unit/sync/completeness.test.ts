@@ -4,14 +4,22 @@ import fc from "fast-check";
 import { completeness, type KnownStretch } from "../../../src/sync/completeness.ts";
 
 const of = (grade: KnownStretch["grade"], fromMs: number, toMs: number, reason: string | null = null) => ({
-  ...{ stream: "orders" as const, grade, fromMs, toMs, reason },
+  stream: "orders" as const,
+  grade,
+  fromMs,
+  toMs,
+  reason,
 });
 
 describe("completeness", () => {
   it("is null, without gaps, while nothing is proven", () => {
     const known = completeness([of("streamed", 5, 9)], "orders", 0, 100);
     assert.deepEqual(known, {
-      ...{ completeSinceMs: null, provenToMs: null, gaps: [], streamed: [], unprovable: [] },
+      completeSinceMs: null,
+      provenToMs: null,
+      gaps: [],
+      streamed: [],
+      unprovable: [],
     });
   });
 

@@ -44,7 +44,9 @@ function follow(isRefused: boolean) {
         },
       },
       info: createInfoClient({
-        ...{ ...shared, apiUrl: world.apiUrl, limiter: new RateLimiter(clock) },
+        ...shared,
+        apiUrl: world.apiUrl,
+        limiter: new RateLimiter(clock),
         post: (url, body, signal) => {
           asked.push({ ...JSON.parse(body), atMs: clock.now() - START_MS });
           return post(url, body, signal);
@@ -56,7 +58,10 @@ function follow(isRefused: boolean) {
     },
     {
       accounts: accounts.map((address) => ({ address, alias: null })),
-      ...{ sinceMs: START_MS, market: null, webData2: false, usersMax: 1 },
+      sinceMs: START_MS,
+      market: null,
+      webData2: false,
+      usersMax: 1,
       lane: { pollMs: POLL_MS },
     },
   );

@@ -232,7 +232,9 @@ describe("the engine", () => {
       name: "this one",
       attend: async () => ({
         held: ours.map((address) => ({ duty: followDuty(address), token: 1, isGiven: false })),
-        ...{ others: new Map(), share: { slots, weight: 100, workers: 2 }, wentBack: false },
+        others: new Map(),
+        share: { slots, weight: 100, workers: 2 },
+        wentBack: false,
       }),
       giveBack: async () => {},
       dismiss: async () => {},
@@ -309,6 +311,10 @@ describe("the engine", () => {
 });
 
 const entry = (digit: string, said: Partial<RosterEntry> = {}): RosterEntry => ({
-  ...{ address: user(digit), alias: null, wish: "stream", sinceMs: null, paused: false },
+  address: user(digit),
+  alias: null,
+  wish: "stream",
+  sinceMs: null,
+  paused: false,
   ...said,
 });

@@ -52,7 +52,12 @@ async function followed() {
   const dexes = new Dexes(own);
   const batches: Batch[] = [];
   const account = new Account({
-    ...{ ...own, account: ACCOUNT, alias: null, dexes, sinceMs: null, options: ACCOUNT_DEFAULTS },
+    ...own,
+    account: ACCOUNT,
+    alias: null,
+    dexes,
+    sinceMs: null,
+    options: ACCOUNT_DEFAULTS,
     volatilities: new Volatilities(own),
     prices: new Prices(own),
     markets: new Markets(own),

@@ -25,7 +25,9 @@ const info: VenueInfo = {
     { type, read }: { type: string; read(body: unknown): unknown },
     { dex = "" }: { dex?: string },
   ) => ({
-    ...{ sentAtMs: 0, receivedAtMs: 1, weight: 20 },
+    sentAtMs: 0,
+    receivedAtMs: 1,
+    weight: 20,
     result: read(ANSWERS[`${type} ${dex}`]),
   })) as VenueInfo["request"],
   clockOffset: () => null,
@@ -41,7 +43,11 @@ async function opened(choice: MarketChoice, room = 1_000) {
   const said: unknown[] = [];
   const committed: Batch[] = [];
   const market = new Market({
-    ...{ info, dexes: DEXES, choice, room, clock: new HandClock() },
+    info,
+    dexes: DEXES,
+    choice,
+    room,
+    clock: new HandClock(),
     openStream: (subscriptions, handles) => {
       [subscribed, handler] = [subscriptions, handles];
       return { subscribe() {}, unsubscribe() {}, status: () => assert.fail(), stop: async () => {} };

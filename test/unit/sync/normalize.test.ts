@@ -14,25 +14,21 @@ import { ACCOUNT, transition } from "./rows.ts";
 const origin = { account: ACCOUNT, source: "stream", seenAtMs: 5 } as const;
 
 const wireFill = (over: object = {}) => ({
-  ...{
-    coin: "BTC",
-    px: "100.5",
-    sz: "0.2",
-    side: "A" as const,
-    time: 7,
-    startPosition: "-0.50",
-    dir: "New Word",
-  },
-  ...{
-    closedPnl: "0.0",
-    hash: "0xab",
-    oid: 1,
-    crossed: true,
-    fee: "-0.001",
-    tid: 2,
-    feeToken: "USDC",
-    ...over,
-  },
+  coin: "BTC",
+  px: "100.5",
+  sz: "0.2",
+  side: "A" as const,
+  time: 7,
+  startPosition: "-0.50",
+  dir: "New Word",
+  closedPnl: "0.0",
+  hash: "0xab",
+  oid: 1,
+  crossed: true,
+  fee: "-0.001",
+  tid: 2,
+  feeToken: "USDC",
+  ...over,
 });
 const readFill = (over: object = {}) => {
   const value = wireFill(over);
@@ -102,19 +98,23 @@ describe("normalize", () => {
 
   it("derives mark and distance to liquidation of a position, and nothing for a flat one", () => {
     const position = {
-      ...{
-        coin: "BTC",
-        szi: "-2",
-        positionValue: "200",
-        unrealizedPnl: "1",
-        marginUsed: "10",
-        liquidationPx: "110",
-      },
-      ...{ entryPx: "101", returnOnEquity: "0.1", leverage: { type: "cross", value: 20 }, maxLeverage: 40 },
+      coin: "BTC",
+      szi: "-2",
+      positionValue: "200",
+      unrealizedPnl: "1",
+      marginUsed: "10",
+      liquidationPx: "110",
+      entryPx: "101",
+      returnOnEquity: "0.1",
+      leverage: { type: "cross", value: 20 },
+      maxLeverage: 40,
     };
     const margin = { accountValue: "1", totalNtlPos: "1", totalRawUsd: "1", totalMarginUsed: "1" };
     const value = {
-      ...{ marginSummary: margin, crossMarginSummary: margin, withdrawable: "0", time: 9 },
+      marginSummary: margin,
+      crossMarginSummary: margin,
+      withdrawable: "0",
+      time: 9,
       assetPositions: [{ position }],
     };
     const [row] = positionRows(ACCOUNT, "xyz", { value, raw: value }, 10);

@@ -38,8 +38,15 @@ const LEDGER = { time: 1_790_000_000_000, hash: FILL.hash, delta: { type: "depos
 const TWAP = {
   time: 1_790_000_000,
   state: {
-    ...{ coin: "BTC", side: "B", sz: "1.0", executedSz: "0.0", executedNtl: "0.0", minutes: 30 },
-    ...{ randomize: false, reduceOnly: false, timestamp: 1_790_000_000_000 },
+    coin: "BTC",
+    side: "B",
+    sz: "1.0",
+    executedSz: "0.0",
+    executedNtl: "0.0",
+    minutes: 30,
+    randomize: false,
+    reduceOnly: false,
+    timestamp: 1_790_000_000_000,
   },
   status: { status: "activated" },
   twapId: 3,

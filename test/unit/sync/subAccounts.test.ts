@@ -11,7 +11,11 @@ import { type Answers, NOW, USER, venue } from "./account/rig.ts";
 const address = (digit: string) => `0x${digit.repeat(40)}`;
 const [SUB, VAULT, OTHER] = [address("1"), address("2"), address("3")];
 const entry = (of: string, alias: string): RosterEntry => ({
-  ...{ address: of, alias, wish: "stream", sinceMs: null, paused: false },
+  address: of,
+  alias,
+  wish: "stream",
+  sinceMs: null,
+  paused: false,
 });
 const sub = (name: string, of: string) => ({
   name,

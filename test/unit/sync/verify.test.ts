@@ -25,8 +25,13 @@ describe("verify, of an account that is as the venue says", () => {
     assert.deepEqual(certificate.findings, []);
     assert.ok(passed(certificate));
     assert.deepEqual(certificate.compared, {
-      ...{ hl_fills: 3, hl_funding: 3, hl_ledger: 3, hl_orders: 2, hl_order_events: 3 },
-      ...{ hl_positions: 2, hl_balances: 3 },
+      hl_fills: 3,
+      hl_funding: 3,
+      hl_ledger: 3,
+      hl_orders: 2,
+      hl_order_events: 3,
+      hl_positions: 2,
+      hl_balances: 3,
     });
     assert.equal(certificate.provenToMs.fills, NOW - 2_000);
     assert.equal(rig.nowMs, NOW, "it did not wait");
@@ -134,7 +139,9 @@ describe("verify, of what cannot be read", () => {
   it("counts what is in quarantine, and names what is in no table", async () => {
     const rig = await sound();
     const message = (subject: string, raw: unknown) => ({
-      ...{ subject, reason: "odd", ofSubject: 3 },
+      subject,
+      reason: "odd",
+      ofSubject: 3,
       raw: typeof raw === "string" ? raw : JSON.stringify(raw),
     });
     rig.store.quarantine = [
@@ -245,7 +252,9 @@ describe("verify, of histories", () => {
     assert.deepEqual(
       certificate.counts.find(({ kind }) => kind === "missing"),
       {
-        ...{ kind: "missing", table: "hl_ledger", count: 299 },
+        kind: "missing",
+        table: "hl_ledger",
+        count: 299,
         interval: { fromMs: NOW - 3_599_999, toMs: NOW - 3_599_701 },
       },
     );

@@ -189,7 +189,9 @@ export class Rig {
     store.balances = balanceRows(ACCOUNT, read(venue.spot), this.nowMs);
     store.states = [
       ...Object.entries(venue.perps).map(([dex, raw]) => ({
-        ...{ kind: "perp" as const, dex, readAtMs: this.nowMs },
+        kind: "perp" as const,
+        dex,
+        readAtMs: this.nowMs,
         asOfMs: Number(raw.time),
       })),
       { kind: "spot", dex: "", asOfMs: this.nowMs, readAtMs: this.nowMs },
@@ -247,8 +249,16 @@ export function state(positions: Wire[] = [], over: Wire = {}): Wire {
 }
 
 export const holding = (coin: string, szi: string, over: Wire = {}): Wire => ({
-  ...{ coin, szi, entryPx: "100.0", positionValue: "10.0", unrealizedPnl: "0.0", returnOnEquity: "0.0" },
-  ...{ liquidationPx: null, marginUsed: "1.0", maxLeverage: 40, leverage: { type: "cross", value: 20 } },
+  coin,
+  szi,
+  entryPx: "100.0",
+  positionValue: "10.0",
+  unrealizedPnl: "0.0",
+  returnOnEquity: "0.0",
+  liquidationPx: null,
+  marginUsed: "1.0",
+  maxLeverage: 40,
+  leverage: { type: "cross", value: 20 },
   ...over,
 });
 
@@ -262,9 +272,22 @@ export const wireFill = (
 ): Wire => {
   ids += 1;
   return {
-    ...{ coin, px: "100.0", sz, side, time: NOW - 600_000 + ids, startPosition, dir: "x", closedPnl: "0.0" },
-    ...{ hash: `0x${"1".repeat(64)}`, oid: ids, crossed: true, fee: "0.01", tid: ids, feeToken: "USDC" },
-    ...{ twapId: null, ...over },
+    coin,
+    px: "100.0",
+    sz,
+    side,
+    time: NOW - 600_000 + ids,
+    startPosition,
+    dir: "x",
+    closedPnl: "0.0",
+    hash: `0x${"1".repeat(64)}`,
+    oid: ids,
+    crossed: true,
+    fee: "0.01",
+    tid: ids,
+    feeToken: "USDC",
+    twapId: null,
+    ...over,
   };
 };
 
@@ -281,13 +304,28 @@ export const wireLedger = (time: number, usdc = "10.0"): Wire => ({
 });
 
 export const wireOrder = (oid: number, over: Wire = {}): Wire => ({
-  ...{ coin: "BTC", side: "B", limitPx: "90.0", sz: "1.0", oid, timestamp: NOW - 500_000, isTrigger: false },
-  ...{ triggerPx: "0.0", children: [], isPositionTpsl: false, reduceOnly: false, orderType: "Limit" },
-  ...{ origSz: "1.0", tif: "Gtc", cloid: null, ...over },
+  coin: "BTC",
+  side: "B",
+  limitPx: "90.0",
+  sz: "1.0",
+  oid,
+  timestamp: NOW - 500_000,
+  isTrigger: false,
+  triggerPx: "0.0",
+  children: [],
+  isPositionTpsl: false,
+  reduceOnly: false,
+  orderType: "Limit",
+  origSz: "1.0",
+  tif: "Gtc",
+  cloid: null,
+  ...over,
 });
 
 export const transition = (order: Wire, status: string, statusTimestamp: number): Wire => ({
-  ...{ order, status, statusTimestamp },
+  order,
+  status,
+  statusTimestamp,
 });
 
 /** An account with something in every table. */

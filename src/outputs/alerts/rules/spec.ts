@@ -128,6 +128,9 @@ export const event = <Kind extends keyof Happenings>({
 }: Given<Omit<EventModule<Kind>, "kind" | "spec">, "see"> & {
   spec: Given<EventSpec, "loudness" | "least" | "unit" | "cooldownMs">;
 }): EventModule<Kind> => ({
-  ...{ kind: "event", of: module.of, words: module.words, see },
+  kind: "event",
+  of: module.of,
+  words: module.words,
+  see,
   spec: { loudness: "on", least: null, unit: "", cooldownMs: 0, ...spec },
 });

@@ -94,22 +94,28 @@ it("makes one series of the venue's curves: the profit of a day counts from the 
     ],
   );
   assert.deepEqual(facts().get("volumes")?.value, {
-    ...{ day: "5.5", allTime: "5.5", perpDay: "5.5", perpAllTime: "5.5", month: null },
+    day: "5.5",
+    allTime: "5.5",
+    perpDay: "5.5",
+    perpAllTime: "5.5",
+    month: null,
   });
 });
 
 it("keeps TWAP orders, rewards and interest as rows, and what is told as a whole as it was told", async () => {
   const state = {
-    ...{
-      coin: "BTC",
-      user: USER,
-      side: "B",
-      sz: "1.0",
-      executedSz: "0.4",
-      executedNtl: "40000.0",
-      minutes: 30,
-    },
-    ...{ reduceOnly: false, randomize: true, timestamp: NOW - HOUR, stopPx: null, trigger: null },
+    coin: "BTC",
+    user: USER,
+    side: "B",
+    sz: "1.0",
+    executedSz: "0.4",
+    executedNtl: "40000.0",
+    minutes: 30,
+    reduceOnly: false,
+    randomize: true,
+    timestamp: NOW - HOUR,
+    stopPx: null,
+    trigger: null,
   };
   const { read, committed, facts } = follow({
     twapHistory: [

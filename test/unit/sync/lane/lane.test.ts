@@ -40,14 +40,12 @@ async function unanswered(options: Partial<LaneOptions> = {}, turnsPerCommit = 0
   const store = emptyStore();
   const own = { clock, info, store, log: silentLog };
   const account = new Account({
-    ...{
-      ...own,
-      account: USER,
-      alias: null,
-      dexes: new Dexes(own),
-      sinceMs: null,
-      options: ACCOUNT_DEFAULTS,
-    },
+    ...own,
+    account: USER,
+    alias: null,
+    dexes: new Dexes(own),
+    sinceMs: null,
+    options: ACCOUNT_DEFAULTS,
     volatilities: new Volatilities(own),
     prices: new Prices(own),
     markets: new Markets(own),

@@ -15,15 +15,21 @@ const OTHER = `0x${"b2".repeat(20)}`;
 const MS = 1_775_001_599_923;
 
 const fill = (over: Record<string, unknown> = {}) => ({
-  ...{ coin: "S", px: "0.040883", sz: "481.0", side: "B", time: MS, startPosition: "2423569.0" },
-  ...{
-    dir: "Open Long",
-    closedPnl: "0.0",
-    hash: `0x${"f1".repeat(32)}`,
-    oid: 366_968_521_024,
-    crossed: true,
-  },
-  ...{ fee: "0.0", tid: 843_853_381_927_238, feeToken: "USDC", twapId: null },
+  coin: "S",
+  px: "0.040883",
+  sz: "481.0",
+  side: "B",
+  time: MS,
+  startPosition: "2423569.0",
+  dir: "Open Long",
+  closedPnl: "0.0",
+  hash: `0x${"f1".repeat(32)}`,
+  oid: 366_968_521_024,
+  crossed: true,
+  fee: "0.0",
+  tid: 843_853_381_927_238,
+  feeToken: "USDC",
+  twapId: null,
   ...over,
 });
 
@@ -172,7 +178,11 @@ describe("a file of a node", () => {
 
   it("reads funding and ledger of each address they are of, as the API tells them", () => {
     const paid = (user: string) => ({
-      ...{ user, coin: "SOL", funding_amount: "9.330246", szi: "280.0", funding_rate: "-0.0000810249" },
+      user,
+      coin: "SOL",
+      funding_amount: "9.330246",
+      szi: "280.0",
+      funding_rate: "-0.0000810249",
     });
     const send = { type: "send", user: OTHER, destination: ME, token: "USDC", amount: "5.0" };
     const hash = `0x${"c3".repeat(32)}`;
@@ -187,18 +197,18 @@ describe("a file of a node", () => {
     const [funding, ...more] = rows("funding");
     assert.deepEqual(more, []);
     assert.deepEqual(funding, {
-      ...{
-        account: ME,
-        source: "node",
-        seenAtMs: 5,
-        coin: "SOL",
-        timeMs: MS,
-        usdc: "9.330246",
-        size: "280.0",
-      },
-      ...{ fundingRate: "-0.0000810249", samples: null },
+      account: ME,
+      source: "node",
+      seenAtMs: 5,
+      coin: "SOL",
+      timeMs: MS,
+      usdc: "9.330246",
+      size: "280.0",
+      fundingRate: "-0.0000810249",
+      samples: null,
       raw: {
-        ...{ time: MS, hash },
+        time: MS,
+        hash,
         delta: { type: "funding", coin: "SOL", usdc: "9.330246", szi: "280.0", fundingRate: "-0.0000810249" },
       },
     });
@@ -212,10 +222,20 @@ describe("a file of a node", () => {
 
 /** A line's event as it is written (the real one of the reference), with another user. */
 const twap = (status: unknown) => ({
-  ...{ time: nodeTime(MS), twap_id: 1_430_699, status },
+  time: nodeTime(MS),
+  twap_id: 1_430_699,
+  status,
   state: {
-    ...{ coin: "HYPE", user: ME, side: "B", sz: "10.0", executedSz: "0.0", executedNtl: "0.0", minutes: 10 },
-    ...{ reduceOnly: false, randomize: false, timestamp: MS },
+    coin: "HYPE",
+    user: ME,
+    side: "B",
+    sz: "10.0",
+    executedSz: "0.0",
+    executedNtl: "0.0",
+    minutes: 10,
+    reduceOnly: false,
+    randomize: false,
+    timestamp: MS,
   },
 });
 
@@ -255,22 +275,24 @@ describe("real lines of a node, field by field", { skip: withoutCaptures }, () =
       const { raw, value: _, source: __, seenAtMs: ___, ...told } = row;
       assert.deepEqual(raw, wire);
       assert.deepEqual(told, {
-        ...{ account: user, coin: wire.coin, timeMs: wire.time, side: wire.side === "B" ? "buy" : "sell" },
-        ...{
-          size: wire.sz,
-          price: wire.px,
-          fee: wire.fee,
-          feeToken: wire.feeToken,
-          closedPnl: wire.closedPnl,
-        },
-        ...{ startPosition: wire.startPosition, direction: wire.dir, orderId: wire.oid, tradeId: wire.tid },
-        ...{
-          hash: wire.hash,
-          crossed: wire.crossed,
-          cloid: wire.cloid ?? null,
-          builderFee: wire.builderFee ?? null,
-          twapId: null,
-        },
+        account: user,
+        coin: wire.coin,
+        timeMs: wire.time,
+        side: wire.side === "B" ? "buy" : "sell",
+        size: wire.sz,
+        price: wire.px,
+        fee: wire.fee,
+        feeToken: wire.feeToken,
+        closedPnl: wire.closedPnl,
+        startPosition: wire.startPosition,
+        direction: wire.dir,
+        orderId: wire.oid,
+        tradeId: wire.tid,
+        hash: wire.hash,
+        crossed: wire.crossed,
+        cloid: wire.cloid ?? null,
+        builderFee: wire.builderFee ?? null,
+        twapId: null,
         liquidation: null,
       });
     }
@@ -288,10 +310,21 @@ describe("real lines of a node, field by field", { skip: withoutCaptures }, () =
       const statusTimeMs = Date.parse(`${time.slice(0, 23)}Z`);
       assert.deepEqual(raw, { order, status, statusTimestamp: statusTimeMs });
       assert.deepEqual(rest, {
-        ...{ account: user, orderId: order.oid, venueStatus: status, statusTimeMs, coin: order.coin },
-        ...{ side: order.side === "B" ? "buy" : "sell", limitPrice: order.limitPx, size: order.origSz },
-        ...{ remaining: order.sz, placedAtMs: order.timestamp, orderType: order.orderType, tif: order.tif },
-        ...{ triggerPrice: null, reduceOnly: order.reduceOnly, cloid: order.cloid },
+        account: user,
+        orderId: order.oid,
+        venueStatus: status,
+        statusTimeMs,
+        coin: order.coin,
+        side: order.side === "B" ? "buy" : "sell",
+        limitPrice: order.limitPx,
+        size: order.origSz,
+        remaining: order.sz,
+        placedAtMs: order.timestamp,
+        orderType: order.orderType,
+        tif: order.tif,
+        triggerPrice: null,
+        reduceOnly: order.reduceOnly,
+        cloid: order.cloid,
       });
     }
   });
