@@ -103,6 +103,12 @@ export class SelfCheck {
     return this.#orders.has(orderId);
   }
 
+  /** The dex of an order that we hold open, or null. */
+  dexOf(orderId: number): string | null {
+    const order = this.#orders.get(orderId);
+    return order === undefined ? null : dexOfCoin(order.coin);
+  }
+
   /**
    * What happened up to here is known, or is being read as history: a snapshot shows but a few of its fills, and between
    * them nothing is missing.
