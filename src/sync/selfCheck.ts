@@ -235,12 +235,12 @@ export class SelfCheck {
     }
   }
 
-  /** Suspicions that outlived their grace, judged afresh. The grace begins anew where the clock was set back. */
-  ripe(nowMs: number): (FillSuspicion | OrderSuspicion)[] {
+  /** Suspicions that outlived their grace, or another one, judged afresh. It begins anew where the clock was set back. */
+  ripe(nowMs: number, graceMs = this.#graceMs): (FillSuspicion | OrderSuspicion)[] {
     const result: (FillSuspicion | OrderSuspicion)[] = [];
     for (const [key, sinceMs] of this.#raised) {
       if (sinceMs > nowMs) this.#raised.set(key, nowMs);
-      if (nowMs - sinceMs < this.#graceMs) continue;
+      if (nowMs - sinceMs < graceMs) continue;
       const suspicion = this.#describe(key);
       if (suspicion === null) this.#raised.delete(key);
       else result.push(suspicion);
