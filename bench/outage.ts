@@ -14,7 +14,8 @@ import { systemClock as clock } from "../src/runtime/clock.ts";
 import { silentLog as log } from "../src/runtime/log.ts";
 import { type EmbeddedDatabase, openEmbedded } from "../src/store/embedded.ts";
 import { openPostgres } from "../src/store/postgres.ts";
-import { Program, SimulatedVenue, until } from "../test/e2e/reliabilityRig.ts";
+import { Program, SimulatedVenue } from "../test/e2e/reliabilityRig.ts";
+import { until } from "../test/support/until.ts";
 import type { Order } from "./receive.ts";
 
 const FILLS_PER_SECOND = 50;

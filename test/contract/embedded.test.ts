@@ -28,6 +28,7 @@ import { type EmbeddedDatabase, openEmbedded } from "../../src/store/embedded.ts
 import { postgresBinaries } from "../../src/store/embeddedBinaries.ts";
 import { openPostgres } from "../../src/store/postgres.ts";
 import { temporaryFolder } from "../support/postgres.ts";
+import { until } from "../support/until.ts";
 
 const AS_ROOT = process.getuid?.() === 0;
 const CHILD = fileURLToPath(new URL("embeddedChild.ts", import.meta.url));
@@ -40,14 +41,6 @@ const children = new Set<ChildProcess>();
 
 const open = (folder: string): Promise<EmbeddedDatabase> =>
   openEmbedded(folder, { clock: systemClock, log: silentLog });
-
-async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadlineMs = systemClock.now() + 20_000;
-  while (!(await condition())) {
-    if (systemClock.now() > deadlineMs) assert.fail(`never happened: ${what}`);
-    await systemClock.sleep(10);
-  }
-}
 
 async function query(url: string, sql: string): Promise<Record<string, unknown>[]> {
   const database = openPostgres(url, { maxConnections: 1 });
@@ -208,17 +201,15 @@ describe("the embedded database", () => {
     await query(a.url, "create table kept as select 1 as n");
     const pid = postmasterPid(folder)!;
     process.kill(pid, "SIGKILL");
-    await until(async () => {
-      const rows = await query(a.url, "select n from kept").catch(() => []);
-      return rows.length === 1;
-    }, "the database is back");
+    await until(
+      "the database to be back",
+      20_000,
+      async () => (await query(a.url, "select n from kept")).length === 1,
+    );
     assert.notEqual(postmasterPid(folder), pid);
     // The other user is on its way back too; if it was not yet, it starts the server once more.
     await a.release();
-    await until(
-      async () => (await query(b.url, "select n from kept").catch(() => [])).length === 1,
-      "b has it",
-    );
+    await until("b to have it", 20_000, async () => (await query(b.url, "select n from kept")).length === 1);
     await b.leave();
     assert.equal(postmasterPid(folder), null);
   });

@@ -5,11 +5,11 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, afterEach, before, beforeEach } from "node:test";
-import { systemClock } from "../../src/runtime/clock.ts";
 import { type Finished, hlsync, type Running, start } from "../support/cli.ts";
 import { hlsyncHere } from "../support/inProcess.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
 import { ScriptedVenue, type Wire } from "../support/scriptedVenue.ts";
+import { until } from "../support/until.ts";
 
 export const USER = `0x${"c".repeat(40)}`;
 export const SECOND_MS = 1_000;
@@ -121,13 +121,8 @@ export class CaseRig {
   }
 
   async until(what: string, timeoutMs: number, holds: () => Promise<boolean>): Promise<number> {
-    const startedMs = performance.now();
-    while (!(await holds())) {
-      const said = this.#running.map((running) => running.stderr().slice(-1_500)).join("\n");
-      assert.ok(performance.now() - startedMs < timeoutMs, `waited ${timeoutMs} ms for ${what}\n${said}`);
-      await systemClock.sleep(50);
-    }
-    return performance.now() - startedMs;
+    const said = () => this.#running.map((running) => running.stderr().slice(-1_500)).join("\n");
+    return (await until(() => `${what}\n${said()}`, timeoutMs, holds)).tookMs;
   }
 
   async close(): Promise<void> {

@@ -6,6 +6,7 @@ import { after, before, describe, it } from "node:test";
 import { LIMITS } from "../../src/protocol/limits.ts";
 import { hlsync, type Running, simulate, start } from "../support/cli.ts";
 import { startServer, type TestDatabase, type TestServer, temporaryFolder } from "../support/postgres.ts";
+import { until } from "../support/until.ts";
 import { FleetScenario, user } from "./fleetScenario.ts";
 
 /** What the documentation promises. */
@@ -78,12 +79,12 @@ describe("accounts in the database", { timeout: 120_000 }, () => {
     };
     const [stopped, going] = [await count(2), await count(0)];
     assert.ok(stopped > 0, "what is stored of it stays");
-    while ((await count(0)) <= going) await new Promise((resolve) => setTimeout(resolve, 50));
+    await until("fills of the others", 30_000, async () => (await count(0)) > going);
     assert.equal(await count(2), stopped);
 
     await accounts("resume", "second");
     const before = await count(1);
-    while ((await count(1)) <= before) await new Promise((resolve) => setTimeout(resolve, 50));
+    await until("fills of the resumed one", 30_000, async () => (await count(1)) > before);
     await following.stop();
   });
 });

@@ -8,7 +8,8 @@ import type { Database } from "../../src/store/database.ts";
 import { migrate } from "../../src/store/migrate.ts";
 import { putIntoRoster } from "../../src/store/roster.ts";
 import { type Running, simulate, start } from "../support/cli.ts";
-import { until, type VenueState } from "./reliabilityRig.ts";
+import { until } from "../support/until.ts";
+import type { VenueState } from "./reliabilityRig.ts";
 
 export const user = (n: number): string => `0x${(n + 1).toString(16).padStart(40, "0")}`;
 

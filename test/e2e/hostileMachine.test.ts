@@ -13,24 +13,14 @@ import { systemClock } from "../../src/runtime/clock.ts";
 import { type Running, start } from "../support/cli.ts";
 import { startServer, type TestDatabase, type TestServer, temporaryFolder } from "../support/postgres.ts";
 import { ScriptedVenue } from "../support/scriptedVenue.ts";
+import { until } from "../support/until.ts";
 import { fill, SECOND_MS, USER } from "./casesRig.ts";
 
 const AS_ROOT = process.getuid?.() === 0 && process.platform === "linux";
 /** A fresh cluster has 40 MB, and as much again in WAL when it is written to. */
 const SMALL_DISK_MB = 120;
+const WITHIN_MS = 60 * SECOND_MS;
 const STOPPED_MS = 10 * SECOND_MS;
-
-async function until(
-  what: string,
-  holds: () => boolean | Promise<boolean>,
-  waitMs = 60 * SECOND_MS,
-): Promise<void> {
-  const deadlineMs = systemClock.now() + waitMs;
-  while (!(await holds())) {
-    assert.ok(systemClock.now() < deadlineMs, `never happened: ${what}`);
-    await systemClock.sleep(50);
-  }
-}
 
 describe("a machine that fails", { timeout: 300_000 }, () => {
   let server: TestServer;
@@ -86,12 +76,12 @@ describe("a machine that fails", { timeout: 300_000 }, () => {
       const answer = await fetch(`${url}/readyz`);
       return answer.status === 200 ? "ready" : await answer.text();
     };
-    await until("readiness", async () => (await readiness()) === "ready");
+    await until("readiness", WITHIN_MS, async () => (await readiness()) === "ready");
     postgres = Number(/started the database .*pid=(\d+)/.exec(running.stderr())?.[1] ?? 0) || null;
     return { readiness, running };
   };
   const allFillsIn = (target: TestDatabase) =>
-    until("all fills", async () => {
+    until("all fills", WITHIN_MS, async () => {
       const rows = await target.database.query<{ count: number }>(
         "select count(*)::int as count from hl_fills",
       );
@@ -110,14 +100,14 @@ describe("a machine that fails", { timeout: 300_000 }, () => {
     const { readiness, running } = await follow(join(mounted, "db"));
     const filling = join(mounted, "fill");
     execFileSync("sh", ["-c", `cat /dev/zero > ${filling} 2>/dev/null || true`]);
-    await until("the refusal", async () => {
+    await until("the refusal", WITHIN_MS, async () => {
       trade(200);
       return /takes no writes for .*No space left on device \(53100\)/.test(await readiness());
     });
     rmSync(filling);
-    await until("readiness", async () => (await readiness()) === "ready");
+    await until("readiness", WITHIN_MS, async () => (await readiness()) === "ready");
     execFileSync("sh", ["-c", `cat /dev/zero > ${filling} 2>/dev/null || true`]);
-    await until("the refusal again", async () => {
+    await until("the refusal again", WITHIN_MS, async () => {
       trade(200);
       return /takes no writes/.test(await readiness());
     });
@@ -174,7 +164,7 @@ describe("a machine that fails", { timeout: 300_000 }, () => {
       trade(100);
       running.child.kill("SIGCONT");
       await allFillsIn(target);
-      await until("readiness", async () => (await readiness()) === "ready");
+      await until("readiness", WITHIN_MS, async () => (await readiness()) === "ready");
       assert.equal((await running.stop()).code, 0);
     } finally {
       await target.close();

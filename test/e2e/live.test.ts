@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { ExchangeClient, HttpTransport, InfoClient } from "@nktkas/hyperliquid";
 import { privateKeyToAccount } from "viem/accounts";
-import { systemClock } from "../../src/runtime/clock.ts";
 import { hlsync, ofType, type Running, simulate, start } from "../support/cli.ts";
 import { hlsyncHere } from "../support/inProcess.ts";
 import { startServer, type TestDatabase, type TestServer, temporaryFolder } from "../support/postgres.ts";
+import { until as untilSo } from "../support/until.ts";
 
 const trader = privateKeyToAccount(`0x${"44".repeat(32)}`);
 const USER = trader.address.toLowerCase();
@@ -59,16 +59,16 @@ describe("a live account", { timeout: 240_000 }, () => {
   };
   /** Asks the database until the answer satisfies; the last answer is in the error. */
   async function until<T>(sql: string, params: unknown[], good: (rows: T[]) => boolean): Promise<T[]> {
-    const giveUpMs = performance.now() + WAIT_MS;
-    for (;;) {
-      const rows = (await target.database.query(sql, params)) as T[];
-      if (good(rows)) return rows;
-      assert.ok(
-        performance.now() < giveUpMs,
-        `not seen in time: ${sql} ${JSON.stringify(rows).slice(0, 500)}`,
-      );
-      await new Promise((resolve) => setTimeout(resolve, 25));
-    }
+    let rows: T[] = [];
+    await untilSo(
+      () => `${sql}: ${JSON.stringify(rows).slice(0, 500)}`,
+      WAIT_MS,
+      async () => {
+        rows = (await target.database.query(sql, params)) as T[];
+        return good(rows);
+      },
+    );
+    return rows;
   }
 
   it("shows orders placed, partly filled, modified, canceled and rejected by an SDK with their right status", async () => {
@@ -278,14 +278,11 @@ describe("the demo", { timeout: 90_000 }, () => {
     assert.equal(named.code, 2);
     assert.doesNotMatch(named.stderr, /demo/);
     const stored = ["--database", join(folder.path, ".hlsync", "demo")];
-    const until = async (holds: () => Promise<boolean>) => {
-      while (!(await holds())) await systemClock.sleep(250);
-    };
-    await until(async () => {
+    await untilSo("the delivery", WAIT_MS, async () => {
       const { stdout } = await hlsyncHere(["webhooks", "deliveries", ...stored]);
       return /delivered +alert\.resolved/.test(stdout);
     });
-    await until(async () => {
+    await untilSo("three whole histories", WAIT_MS, async () => {
       const { stdout } = await hlsyncHere(["status", ...stored]);
       return stdout.match(/complete since the beginning, 0 gaps/g)?.length === 3;
     });

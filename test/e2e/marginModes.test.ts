@@ -9,6 +9,7 @@ import { createVenue, type SimulatedVenue } from "../../src/simulator/exchange/v
 import { type Simulator, startSimulator } from "../../src/simulator/server/server.ts";
 import { hlsync, start } from "../support/cli.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { until as untilSo } from "../support/until.ts";
 
 const [STANDARD, ISOLATED, UNIFIED, PORTFOLIO, FLAT, MAKER] = ["51", "15", "0f", "9a", "f1", "b0"].map(
   (byte) => `0x${byte.repeat(20)}`,
@@ -352,12 +353,16 @@ describe("risk that moves", { timeout: 120_000 }, () => {
           .catch(() => [])
       )[0];
     const until = async (good: (row: Row) => boolean): Promise<Row> => {
-      for (const giveUpMs = performance.now() + 50_000; ; ) {
-        const row = await newest();
-        if (row && good(row)) return row;
-        assert.ok(performance.now() < giveUpMs, JSON.stringify(row));
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
+      let row: Row | undefined;
+      await untilSo(
+        () => `not ${JSON.stringify(row)}`,
+        50_000,
+        async () => {
+          row = await newest();
+          return row !== undefined && good(row);
+        },
+      );
+      return row!;
     };
     // 8x: 80 000 of 9 964; 10.1 % away, four daily moves.
     await until(({ health_status }) => health_status === "good");

@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { after, before, describe, it } from "node:test";
 import { hlsync, ofType, type Running, simulate, start } from "../support/cli.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { until } from "../support/until.ts";
 import { findPromtool, NO_PROMTOOL } from "../unit/outputs/promtool.ts";
 import { type Receiver, startReceiver } from "../unit/outputs/receiver.ts";
 
@@ -76,14 +77,6 @@ describe("metrics", { timeout: 240_000 }, () => {
       .filter(([key]) => key.replace(/\{.*/, "") === name && labels.every((label) => key.includes(label)))
       .reduce((total, [, value]) => total + value, 0);
 
-  const until = async (what: string, good: () => Promise<boolean>): Promise<void> => {
-    const giveUpMs = performance.now() + WAIT_MS;
-    while (!(await good())) {
-      assert.ok(performance.now() < giveUpMs, `${what}: not in time`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  };
-
   /** What the database and the receiver counted, between two scrapes: trading goes on meanwhile. */
   interface Moment {
     low: Map<string, number>;
@@ -112,7 +105,7 @@ describe("metrics", { timeout: 240_000 }, () => {
     truth.set(`${attempts}"delivered"}`, receiver.accepted.length);
     truth.set(`${attempts}"failed"}`, refused);
     // What was answered before is counted by now; what is answered later comes on top.
-    await until("the last answers to be counted", async () => {
+    await until("the last answers to be counted", WAIT_MS, async () => {
       const now = await scrape();
       return [...truth].every(([key, value]) => !key.startsWith(attempts) || (now.get(key) ?? 0) >= value);
     });
@@ -133,7 +126,7 @@ describe("metrics", { timeout: 240_000 }, () => {
       user: ACCOUNT,
       forMs: 600,
     }));
-    await until("a loss that was noticed and repaired", async () => {
+    await until("a loss that was noticed and repaired", WAIT_MS, async () => {
       if (performance.now() > losingMs) {
         losingMs = performance.now() + 4_000;
         await control("faults", lost);
@@ -142,7 +135,7 @@ describe("metrics", { timeout: 240_000 }, () => {
     });
     for (let cuts = 1; cuts <= 2; cuts++) {
       await control("connections", { do: "cut" });
-      await until("a new connection", async () => {
+      await until("a new connection", WAIT_MS, async () => {
         const now = await scrape();
         const isLive = now.get('hlsync_stream_state{account="main",state="live"}') === 1;
         return (
@@ -152,12 +145,12 @@ describe("metrics", { timeout: 240_000 }, () => {
         );
       });
     }
-    await until("all faults to have happened", async () => {
+    await until("all faults to have happened", WAIT_MS, async () => {
       const counts = await faultCounts();
       return counts.duplicate === 20 && counts.malform === 2 && counts.http429 === 2;
     });
     await control("faults/clear", {});
-    await until("no gap and a complete history", async () => {
+    await until("no gap and a complete history", WAIT_MS, async () => {
       const now = await scrape();
       const [gaps] = await target.database.query<{ n: number }>(
         "select count(*) as n from hl_gaps where kind = 'missing' and stream <> 'orders' and to_ms < extract(epoch from now()) * 1000 - 20000",
@@ -235,7 +228,7 @@ describe("metrics", { timeout: 240_000 }, () => {
       2,
       "two frames were malformed",
     );
-    await until("the gauges to be read anew", async () => {
+    await until("the gauges to be read anew", WAIT_MS, async () => {
       const now = await scrape();
       return (
         now.get('hlsync_drift_unrepaired{account="main"}') === 1 &&

@@ -9,6 +9,7 @@ import { type Simulator, startSimulator } from "../../src/simulator/server/serve
 import { type Running, start } from "../support/cli.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
 import type { Step } from "../support/scriptedVenue.ts";
+import { until } from "../support/until.ts";
 import { CaseRig, fill, hashOf, USER } from "./casesRig.ts";
 
 const WITHIN_MS = 30_000;
@@ -42,7 +43,7 @@ describe("a perp dex that appears while hlsync runs", { timeout: 400_000 }, () =
       ...command,
       ...["--account", USER, "--api-url", exchange.url, "--database", target.url, "--weight", "100000"],
     ]);
-    await until(
+    await waited(
       "the first snapshot",
       60_000,
       async () => (await rows("select 1 from hl_dashboard")).length > 0,
@@ -51,17 +52,8 @@ describe("a perp dex that appears while hlsync runs", { timeout: 400_000 }, () =
   const rows = <R extends JsonObject = JsonObject>(sql: string): Promise<R[]> =>
     target.database.query<R>(sql);
 
-  async function until(what: string, timeoutMs: number, holds: () => Promise<boolean>): Promise<number> {
-    const startedMs = performance.now();
-    while (!(await holds())) {
-      const waitedMs = performance.now() - startedMs;
-      assert.ok(
-        waitedMs < timeoutMs,
-        `waited ${timeoutMs} ms for ${what}\n${running.stderr().slice(-2_000)}`,
-      );
-      await systemClock.sleep(100);
-    }
-    return performance.now() - startedMs;
+  async function waited(what: string, timeoutMs: number, holds: () => Promise<boolean>): Promise<number> {
+    return (await until(() => `${what}\n${running.stderr().slice(-2_000)}`, timeoutMs, holds)).tookMs;
   }
 
   const deploy = () => venue.script({ type: "deployDex", name: "abc", coins: { GOLD: "2400" } });
@@ -124,12 +116,12 @@ describe("a perp dex that appears while hlsync runs", { timeout: 400_000 }, () =
     buy("0.05");
     const resting = { a: asset(), b: true, p: "2000", s: "0.05", r: false, t: { limit: { tif: "Gtc" } } };
     venue.execute(USER, { type: "order", orders: [resting], grouping: "na" }, { nonce: Date.now() + 1 });
-    await until("the position", WITHIN_MS, isHeld);
-    await until("the equity", WITHIN_MS, isCounted);
-    await until("the alert", WITHIN_MS, async () => {
+    await waited("the position", WITHIN_MS, isHeld);
+    await waited("the equity", WITHIN_MS, isCounted);
+    await waited("the alert", WITHIN_MS, async () => {
       return (await rows(`select 1 from hl_alerts where rule = 'position' and coin = '${COIN}'`)).length > 0;
     });
-    await until("the order", WITHIN_MS, async () => {
+    await waited("the order", WITHIN_MS, async () => {
       return (await rows(`select 1 from hl_orders where coin = '${COIN}' and status = 'open'`)).length > 0;
     });
     await running.complaint(/new perp dex: followed from now on.*abc/);
@@ -142,7 +134,7 @@ describe("a perp dex that appears while hlsync runs", { timeout: 400_000 }, () =
     await follow("run", "--interval", "300", "--listen", "127.0.0.1:0");
     deploy();
     send("300");
-    await until("the state of the new dex", WITHIN_MS, async () => {
+    await waited("the state of the new dex", WITHIN_MS, async () => {
       return (await rows("select 1 from hl_internal.states where dex = 'abc'")).length > 0;
     });
     await running.complaint(/new perp dex: followed from now on.*abc/);
@@ -157,7 +149,7 @@ describe("a perp dex that appears while hlsync runs", { timeout: 400_000 }, () =
     send("300");
     const resting = { a: asset(), b: true, p: "2000", s: "0.05", r: false, t: { limit: { tif: "Gtc" } } };
     venue.execute(USER, { type: "order", orders: [resting], grouping: "na" }, { nonce: Date.now() + 1 });
-    await until("the order", WITHIN_MS, async () => {
+    await waited("the order", WITHIN_MS, async () => {
       return (await rows(`select 1 from hl_orders where coin = '${COIN}' and status = 'open'`)).length > 0;
     });
   });
@@ -168,8 +160,8 @@ describe("a perp dex that appears while hlsync runs", { timeout: 400_000 }, () =
     send("300");
     buy("0.05");
     // What a pass finds out about a dex it reads in the next one.
-    await until("the position", 2 * 5_000 + 10_000, isHeld);
-    await until("the equity", 2 * 5_000 + 10_000, isCounted);
+    await waited("the position", 2 * 5_000 + 10_000, isHeld);
+    await waited("the equity", 2 * 5_000 + 10_000, isCounted);
   });
 
   it("run: a row that names a dex that is never listed: asked for at most once a minute", async () => {

@@ -8,7 +8,7 @@ import { deliveryId } from "../../src/outputs/delivery/sink.ts";
 import { noBroker, TestBroker } from "../support/brokers.ts";
 import { type Running, simulate, start } from "../support/cli.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
-import { until } from "./reliabilityRig.ts";
+import { until } from "../support/until.ts";
 
 const ACCOUNTS = ["a", "b", "c"].map((digit) => `0x${digit.repeat(40)}`);
 const WAIT_MS = 60_000;

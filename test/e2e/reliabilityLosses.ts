@@ -6,7 +6,8 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { JsonObject } from "../../src/simulator/contract.ts";
 import { createVenue, type SimulatedVenue as Model } from "../../src/simulator/exchange/venue.ts";
 import { startSimulator } from "../../src/simulator/server/server.ts";
-import { accountNumber, type Cluster, Rig, SimulatedVenue, until } from "./reliabilityRig.ts";
+import { until } from "../support/until.ts";
+import { accountNumber, type Cluster, Rig, SimulatedVenue } from "./reliabilityRig.ts";
 
 const ACCOUNT = accountNumber(1);
 const LIVE_WITHIN_MS = 60_000;

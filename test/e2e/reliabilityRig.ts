@@ -18,37 +18,11 @@ import type { Database } from "../../src/store/database.ts";
 import { postgresBinaries } from "../../src/store/embeddedBinaries.ts";
 import { openPostgres } from "../../src/store/postgres.ts";
 import { openStore } from "../../src/store/store.ts";
+import { until } from "../support/until.ts";
 
 const PROGRAM = new URL("../../bin/hlsync.js", import.meta.url).pathname;
-const POLL_MS = 20;
 /** REST weight a minute, as the venue has it. */
 const VENUE_WEIGHT = 1_200;
-
-/** Waits until `condition` answers something truthy, and gives that back with the time it took. */
-export async function until<T>(
-  what: string | (() => string),
-  timeoutMs: number,
-  condition: () => T | Promise<T>,
-): Promise<{ value: NonNullable<T>; tookMs: number }> {
-  const startedMs = performance.now();
-  let last: unknown;
-  for (;;) {
-    try {
-      const value = await condition();
-      const tookMs = performance.now() - startedMs;
-      if (value) return { value: value as NonNullable<T>, tookMs };
-      last = value;
-    } catch (error) {
-      last = error;
-    }
-    if (performance.now() - startedMs > timeoutMs) {
-      assert.fail(
-        `waited ${timeoutMs} ms for ${typeof what === "string" ? what : what()}; last: ${last instanceof Error ? last.message : JSON.stringify(last)}`,
-      );
-    }
-    await systemClock.sleep(POLL_MS);
-  }
-}
 
 async function freePort(): Promise<number> {
   const server = createServer();

@@ -8,7 +8,8 @@ import { HORIZON } from "../../src/protocol/limits.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { seededRandom } from "../../src/runtime/random.ts";
 import { ACCOUNT_DEFAULTS } from "../../src/sync/account/account.ts";
-import { accountNumber, type Cluster, type Difference, type Program, Rig, until } from "./reliabilityRig.ts";
+import { until } from "../support/until.ts";
+import { accountNumber, type Cluster, type Difference, type Program, Rig } from "./reliabilityRig.ts";
 
 export const FILLS_PER_SECOND = 50;
 const ACCOUNT = accountNumber(1);

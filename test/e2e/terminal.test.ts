@@ -9,6 +9,7 @@ import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { hlsync, ofType, type Running, simulate, start } from "../support/cli.ts";
 import { startServer, type TestDatabase, type TestServer, temporaryFolder } from "../support/postgres.ts";
+import { until as untilSo } from "../support/until.ts";
 import { makeAccount } from "./dashboardAccount.ts";
 
 const USER = `0x${"5".repeat(40)}`;
@@ -295,14 +296,17 @@ describe("a live account to look at", { timeout: 300_000 }, () => {
         const capture = () => tmux("capture-pane", "-p", "-t", "m");
         // A capture may show a screen that is half drawn: all must stand in one.
         const until = async (...parts: RegExp[]): Promise<string> => {
-          const giveUpMs = performance.now() + WAIT_MS;
-          for (;;) {
-            const text = capture();
-            const missing = parts.find((part) => !part.test(text));
-            if (missing === undefined) return text;
-            if (performance.now() > giveUpMs) throw new Error(`${missing} did not show\n${text}`);
-            await new Promise((resolve) => setImmediate(resolve));
-          }
+          let text = "";
+          const missing = () => parts.find((part) => !part.test(text));
+          await untilSo(
+            () => `${missing()}\n${text}`,
+            WAIT_MS,
+            () => {
+              text = capture();
+              return missing() === undefined;
+            },
+          );
+          return text;
         };
         const keys = (...pressed: string[]) => tmux("send-keys", "-t", "m", ...pressed);
 

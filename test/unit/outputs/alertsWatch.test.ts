@@ -30,6 +30,7 @@ import {
   positionOf,
 } from "../../contract/rows.ts";
 import { startServer, type TestDatabase, type TestServer } from "../../support/postgres.ts";
+import { until as untilSo } from "../../support/until.ts";
 
 const QUICK = { ...WATCH_DEFAULTS, eventsMs: 15, conditionsMs: 15, slowMs: 30, leaseMs: 3_000 };
 
@@ -81,13 +82,16 @@ describe("alerting", { timeout: 120_000 }, () => {
   };
 
   const until = async <T>(read: () => Promise<T>, good: (value: T) => boolean): Promise<T> => {
-    const giveUpMs = performance.now() + 20_000;
-    for (;;) {
-      const value = await read();
-      if (good(value)) return value;
-      assert.ok(performance.now() < giveUpMs, `not so in time: ${JSON.stringify(value)}`);
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    let value: T | undefined;
+    await untilSo(
+      () => `what is not ${JSON.stringify(value)}`,
+      20_000,
+      async () => {
+        value = await read();
+        return good(value);
+      },
+    );
+    return value as T;
   };
   /** What was published, oldest first: `fired margin_ratio crit`. */
   const told = async (): Promise<string[]> => {

@@ -10,9 +10,11 @@ import { openPostgres } from "../../../src/store/postgres.ts";
 import type { Committed } from "../../../src/sync/engine.ts";
 import { fillOf } from "../../contract/rows.ts";
 import { startServer, type TestDatabase, type TestServer } from "../../support/postgres.ts";
+import { until } from "../../support/until.ts";
 
 const ACCOUNT = `0x${"a".repeat(40)}`;
 const WAITING_MAX = 3;
+const WITHIN_MS = 20_000;
 
 describe("reads that take long", { timeout: 60_000 }, () => {
   let server: TestServer;
@@ -65,10 +67,6 @@ describe("reads that take long", { timeout: 60_000 }, () => {
     );
     return row!.count;
   };
-  async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-    for (const endMs = Date.now() + 5_000; !(await holds()); await systemClock.sleep(30))
-      assert.ok(Date.now() < endMs, `never: ${what}`);
-  }
   /** As long as `work` takes, nothing can be read from the table of funding. */
   async function locked(work: () => Promise<void>): Promise<void> {
     const holder = openPostgres(target.url, { maxConnections: 1 });
@@ -76,7 +74,7 @@ describe("reads that take long", { timeout: 60_000 }, () => {
       "begin; lock table public.hl_funding in access exclusive mode; select pg_sleep(60)",
     );
     held.catch(() => {});
-    await until("the table is locked", async () => {
+    await until("the table is locked", WITHIN_MS, async () => {
       const [row] = await server.admin.query<{ count: number }>(
         "select count(*) as count from pg_locks where mode = 'AccessExclusiveLock' and granted and database = (select oid from pg_database where datname = $1)",
         [new URL(target.url).pathname.slice(1)],
@@ -103,7 +101,7 @@ describe("reads that take long", { timeout: 60_000 }, () => {
     locked(async () => {
       const left = new AbortController();
       const waiting = Array.from({ length: 2 + WAITING_MAX }, () => ask(left.signal));
-      await until("two are under way", async () => (await underWay()) === 2);
+      await until("two are under way", WITHIN_MS, async () => (await underWay()) === 2);
       await systemClock.sleep(100);
       const refused = await ask(new AbortController().signal);
       assert.equal(refused?.status, 503);
@@ -122,7 +120,7 @@ describe("reads that take long", { timeout: 60_000 }, () => {
         await Promise.all(waiting),
         waiting.map(() => null),
       );
-      await until("the server works for nobody", async () => (await underWay()) === 0);
+      await until("the server works for nobody", WITHIN_MS, async () => (await underWay()) === 0);
       const others = await fetch(`${http.url}/api/fills?account=${ACCOUNT}`);
       const told = await others.text();
       assert.equal(others.status, 200, told);
@@ -132,9 +130,9 @@ describe("reads that take long", { timeout: 60_000 }, () => {
   it("are cancelled when hlsync stops", () =>
     locked(async () => {
       const asked = ask(new AbortController().signal);
-      await until("it is under way", async () => (await underWay()) === 1);
+      await until("it is under way", WITHIN_MS, async () => (await underWay()) === 1);
       await http.stop();
       assert.equal(await asked, null);
-      await until("the server works for nobody", async () => (await underWay()) === 0);
+      await until("the server works for nobody", WITHIN_MS, async () => (await underWay()) === 0);
     }));
 });

@@ -32,6 +32,7 @@ import type { Queryable } from "../../../src/store/database.ts";
 import type { FillRow } from "../../../src/sync/events.ts";
 import { fillOf } from "../../contract/rows.ts";
 import { startServer, type TestDatabase, type TestServer } from "../../support/postgres.ts";
+import { until as untilSo } from "../../support/until.ts";
 import { type Answer, type Receiver, startReceiver } from "./receiver.ts";
 
 const ACCOUNTS = ["a", "b", "c"].map((digit) => `0x${digit.repeat(40)}`);
@@ -138,11 +139,7 @@ describe("the webhook bridge", { timeout: 120_000 }, () => {
 
   /** Asks until it is so. */
   const until = async (good: () => Promise<boolean>): Promise<void> => {
-    const giveUpMs = performance.now() + 20_000;
-    while (!(await good())) {
-      assert.ok(performance.now() < giveUpMs, "not so in time");
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    await untilSo("it to be so", 20_000, good);
   };
   const deliveries = (status: string | null = null) => readDeliveries(db, null, status, 1_000);
 
