@@ -4,6 +4,8 @@
  * Assumes nothing about order between channels: the venue gives none.
  * @see https://hyperliquid.gitbook.io/hyperliquid-docs/for-developers/api/websocket/subscriptions
  */
+
+import { JsonText } from "../runtime/jsonText.ts";
 import {
   isObject,
   isRead,
@@ -19,8 +21,10 @@ import {
 import { VALUE_LIMITS } from "./limits.ts";
 import {
   BookHead,
+  DexHead,
   FeedHead,
-  OpenOrdersHead,
+  StateEnd,
+  StateTotals,
   WireAssetCtx,
   WireBook,
   WireCandle,
@@ -32,6 +36,7 @@ import {
   WireMids,
   WireOrder,
   WireOrderTransition,
+  WirePosition,
   WireSpotState,
   type WireStateParts,
   WireTrade,
@@ -243,9 +248,13 @@ const tradeText = new TextPattern(WireTrade);
 const levelText = new TextPattern(WireLevel);
 const candleText = new TextPattern(WireCandle);
 const assetCtxText = new TextPattern(WireAssetCtx);
-const fillsHead = new TextPattern(FeedHead, "fills");
-const openOrdersHead = new TextPattern(OpenOrdersHead, "orders");
-const bookHead = new TextPattern(BookHead, "levels");
+const positionText = new TextPattern(WirePosition);
+const fillsHead = new TextPattern(FeedHead, { end: ',"fills":[' });
+const openOrdersHead = new TextPattern(DexHead, { end: ',"orders":[' });
+const bookHead = new TextPattern(BookHead, { end: ',"levels":[' });
+const stateHead = new TextPattern(DexHead, { end: ',"clearinghouseState":' });
+const stateTotals = new TextPattern(StateTotals, { end: ',"assetPositions":[' });
+const stateEnd = new TextPattern(StateEnd, { begin: ",", end: "}" });
 const midsHead = new RegExp(String.raw`\{(?:"dex":"(${TEXT})",)?"mids":\{`, "y");
 const midText = new RegExp(`"(?!__proto__")(${TEXT})":"(${NUMERAL})"([,}])`, "y");
 
@@ -277,6 +286,35 @@ function openOrdersFromText(scan: TextScan): Told | null {
   if (rows === null || !scan.skip("}")) return null;
   const { user, dex } = head!.value;
   return { user: user.toLowerCase(), content: { type: "openOrders", dex, rows, complete: true } };
+}
+
+function stateFromText(scan: TextScan): Told | null {
+  const head = scan.value(stateHead);
+  const from = scan.at;
+  const totals = head && scan.value(stateTotals);
+  const assetPositions = totals && scan.list(() => positionFromText(scan));
+  const end = assetPositions && (scan.skip("}") ? {} : scan.value(stateEnd));
+  if (end === null) return null;
+  const raw = new JsonText(scan.text.slice(from, scan.at));
+  if (!scan.skip("}")) return null;
+  const { marginSummary, crossMarginSummary } = totals!;
+  const value: WireStateParts = {
+    ...totals!,
+    marginSummary: marginSummary ?? crossMarginSummary,
+    assetPositions: assetPositions!,
+    time: end.time,
+  };
+  const { user, dex } = head!;
+  return {
+    user: user.toLowerCase(),
+    content: { type: "clearinghouseState", dex, state: { value, raw, unread: [] } },
+  };
+}
+
+function positionFromText(scan: TextScan): WireStateParts["assetPositions"][number] | null {
+  if (!scan.skip('{"type":"oneWay","position":')) return null;
+  const read = scan.one(positionText);
+  return read !== null && scan.skip("}") ? { position: read.value, text: read.raw } : null;
 }
 
 function tradesFromText(scan: TextScan): Told | null {
@@ -395,6 +433,7 @@ export const CHANNELS: readonly Channel[] = [
     type: "clearinghouseState",
     channel: "clearinghouseState",
     perDex: true,
+    readText: stateFromText,
     read: single(
       (d) => readParts(WireClearinghouseState, d),
       "clearinghouseState",

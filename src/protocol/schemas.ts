@@ -144,32 +144,41 @@ const marginSummary = object({
   totalMarginUsed: decimal,
 });
 
-export const WirePosition = object({
-  coin: text,
-  szi: decimal,
-  entryPx: display(decimal),
-  positionValue: decimal,
-  unrealizedPnl: decimal,
-  returnOnEquity: display(decimal),
-  liquidationPx: display(decimal),
-  marginUsed: decimal,
-  maxLeverage: display(z.int32()),
-  leverage: display(object({ type: text, value: z.int32(), rawUsd: decimal.nullish() })),
-  cumFunding: display(
-    object({ allTime: display(decimal), sinceOpen: display(decimal), sinceChange: display(decimal) }),
+export const WirePosition = object(
+  {
+    coin: text,
+    szi: decimal,
+    entryPx: display(decimal),
+    positionValue: decimal,
+    unrealizedPnl: decimal,
+    returnOnEquity: display(decimal),
+    liquidationPx: display(decimal),
+    marginUsed: decimal,
+    maxLeverage: display(z.int32()),
+    leverage: display(object({ type: text, value: z.int32(), rawUsd: decimal.nullish() })),
+    cumFunding: display(
+      object({ allTime: display(decimal), sinceOpen: display(decimal), sinceChange: display(decimal) }),
+    ),
+  },
+  inOrder(
+    "coin szi leverage entryPx positionValue unrealizedPnl returnOnEquity liquidationPx marginUsed maxLeverage cumFunding",
   ),
-});
+);
 export type WirePosition = z.infer<typeof WirePosition>;
 
-export const WireClearinghouseState = object({
+const totals = {
   /** Absent in one capture; the cross part stands in, which is all that is known there. */
   marginSummary: summary(marginSummary).optional(),
   crossMarginSummary: summary(marginSummary),
   crossMaintenanceMarginUsed: summary(decimal).optional(),
   withdrawable: summary(decimal),
+};
+/** Block time of the state; absent in 2023. Where it tells none that can be, it is as old as its arrival. */
+const stateTime = { time: display(timeMs) };
+export const WireClearinghouseState = object({
+  ...totals,
   assetPositions: list(object({ position: WirePosition })),
-  /** Block time of the state; absent in 2023. Where it tells none that can be, it is as old as its arrival. */
-  time: display(timeMs),
+  ...stateTime,
 }).transform((state) => ({
   ...state,
   marginSummary: state.marginSummary === undefined ? state.crossMarginSummary : state.marginSummary,
@@ -424,5 +433,9 @@ export const WireWord = text.max(VALUE_LIMITS.textLength).nullable();
 
 /** What stands before the list of a frame. */
 export const FeedHead = object({ isSnapshot: z.boolean().optional(), user: text });
-export const OpenOrdersHead = object({ dex: text, user: text });
+/** Of the open orders and of a state. */
+export const DexHead = object({ dex: text, user: text });
 export const BookHead = object(bookHead);
+/** What stands before the positions of a state, and behind them. */
+export const StateTotals = object(totals);
+export const StateEnd = object(stateTime);

@@ -44,8 +44,8 @@ class PatternCode {
     return new Function("integerOf", body)(integerOf);
   }
 
-  /** The members of an object, in the order of its schema; others may follow where `isWhole`. */
-  members(schema: z.core.$ZodType, isWhole: boolean): Part {
+  /** The members of an object, in the order of its schema; others may follow where `isWhole`. None where it lacks. */
+  members(schema: z.core.$ZodType, isWhole: boolean, mayLack = false): Part {
     const def = defOf(schema);
     const meaning = meaningOf(schema);
     if (def.type !== "object" || meaning?.is !== "object") throw new TypeError(`no object: ${def.type}`);
@@ -59,7 +59,7 @@ class PatternCode {
     const values: string[] = [];
     const sources = order.map((key, index) => {
       const { source, value } = def.shape[key]
-        ? this.#member(def.shape[key])
+        ? this.#member(def.shape[key], mayLack)
         : { source: VALUE, value: null };
       if (value !== null) values.push(`${key}: ${value}`);
       const named = index < first ? `"${key}":${source},` : `${index > first ? "," : ""}"${key}":${source}`;
@@ -69,7 +69,9 @@ class PatternCode {
     return { source: sources.join("") + (isWhole ? others : ""), value: `{ ${values.join(", ")} }` };
   }
 
-  #member(schema: z.core.$ZodType, mayLack = false): Part {
+  #member(schema: z.core.$ZodType, mayLack: boolean): Part {
+    const meaning = meaningOf(schema);
+    if (meaning?.is === "summary") return this.#member(meaning.inner, mayLack);
     const def = defOf(schema);
     if (def.type === "optional") return this.#member(def.innerType, true);
     if (def.type === "nullable") {
@@ -77,10 +79,16 @@ class PatternCode {
       return { source: `(?:null|${source})`, value };
     }
     if (def.type === "object") {
-      // One that may lack is read when it does.
-      if (mayLack) return { source: "null", value: "null" };
-      const { source, value } = this.members(schema, true);
-      return { source: String.raw`\{${source}\}`, value };
+      if (!mayLack) {
+        const { source, value } = this.members(schema, true);
+        return { source: String.raw`\{${source}\}`, value };
+      }
+      // Of one whose keys are not known the whole counts: it is read when it lacks.
+      if (Object.keys(def.shape).length === 0) return { source: "null", value: "null" };
+      this.#groups += 1;
+      const found = `m[${this.#groups}]`;
+      const { source, value } = this.members(schema, true, true);
+      return { source: String.raw`(\{${source}\})`, value: `${found} === undefined ? null : ${value}` };
     }
     this.#groups += 1;
     return this.#scalar(def, `m[${this.#groups}]`, `v${this.#groups}`, mayLack);
@@ -137,7 +145,9 @@ function rangeOf({ format, checks = [] }: z.core.$ZodNumberFormatDef): [number, 
   return [from, to];
 }
 
-/** Where an object of a schema stands, or its members before a list. */
+const literal = (text: string): string => text.replace(/[[{}]/g, String.raw`\$&`);
+
+/** Where an object of a schema stands, or some members of a larger one. */
 export class TextPattern<T> {
   readonly #pattern: RegExp;
   readonly #make: (match: RegExpExecArray) => T | null;
@@ -145,12 +155,11 @@ export class TextPattern<T> {
   text = "";
   end = 0;
 
-  /** `list`: the key of the list that follows the members, to be read next. */
-  constructor(schema: z.ZodType<T>, list: string | null = null) {
+  /** `end`: what follows the members instead of the brace, where the object goes on; `begin`: what stands before them. */
+  constructor(schema: z.ZodType<T>, { begin = "{", end = "}" } = {}) {
     const code = new PatternCode();
-    const { source, value } = code.members(schema, list === null);
-    const after = list === null ? String.raw`\}` : String.raw`,"${list}":\[`;
-    this.#pattern = new RegExp(String.raw`\{${source}${after}`, "y");
+    const { source, value } = code.members(schema, end === "}" && begin === "{");
+    this.#pattern = new RegExp(literal(begin) + source + literal(end), "y");
     this.#make = code.assemble(value);
   }
 
@@ -172,6 +181,10 @@ export class TextScan {
   constructor(text: string, at: number) {
     this.text = text;
     this.#at = at;
+  }
+
+  get at(): number {
+    return this.#at;
   }
 
   /** Whether `literal` comes next; then it is passed. */
@@ -207,15 +220,16 @@ export class TextScan {
 
   /** A list behind its bracket, which is passed at the end. */
   rows<T>(pattern: TextPattern<T>): Read<T>[] | null {
-    return this.#list(() => this.one(pattern));
+    return this.list(() => this.one(pattern));
   }
 
   /** The same, where what the venue wrote is of no use. */
   values<T>(pattern: TextPattern<T>): T[] | null {
-    return this.#list(() => this.value(pattern));
+    return this.list(() => this.value(pattern));
   }
 
-  #list<R>(next: () => R | null): R[] | null {
+  /** The same, each read by `next`, which says null for one that it cannot read. */
+  list<R>(next: () => R | null): R[] | null {
     const rows: R[] = [];
     if (this.skip("]")) return rows;
     for (;;) {

@@ -37,11 +37,16 @@ function check(value: Decimal): void {
 }
 
 const EXACT_LENGTH = 15;
+/** Eight roundings at most, and powers of ten that are exact. */
+const NEARLY_LENGTH = 23;
 
 /** The digits as a number; NaN where it may not be exact, and for what is no decimal. */
-function digitsOf(value: Decimal): number {
+const digitsOf = (value: Decimal): number =>
+  value.length > EXACT_LENGTH ? Number.NaN : roundedDigitsOf(value);
+
+/** The digits as a number, each one behind the exact ones rounded; NaN for what is no decimal. */
+function roundedDigitsOf(value: Decimal): number {
   const { length } = value;
-  if (length > EXACT_LENGTH) return Number.NaN;
   const isNegative = value.charCodeAt(0) === MINUS;
   let digits = 0;
   let digitsFrom = isNegative ? 1 : 0;
@@ -133,33 +138,71 @@ export function div(a: Decimal, b: Decimal, places = 20): Decimal {
   );
 }
 
-/** As on paper, digit by digit; null where numbers may not be exact. */
+/** As on paper, but many digits at a time; null where numbers may not be exact. */
 function longDivision(over: number, under: number, places: number): Decimal | null {
   const divisor = Math.abs(under);
   let rest = Math.abs(over);
   if (!(rest <= REST_MAX && divisor > 0 && divisor <= REST_MAX / 10)) return null;
-  let text = over < 0 !== under < 0 ? "-" : "";
-  for (let place = 0; place <= places; place++) {
-    // One too many where the quotient was rounded up.
-    let digit = Math.floor(rest / divisor);
-    if (digit * divisor > rest) digit -= 1;
-    text += place === 1 ? `.${digit}` : digit;
-    rest -= digit * divisor;
-    if (rest === 0) break;
-    rest *= 10;
+  // One too many where the quotient was rounded up.
+  let whole = Math.floor(rest / divisor);
+  if (whole * divisor > rest) whole -= 1;
+  rest -= whole * divisor;
+  let behind = "";
+  for (let left = places; left > 0 && rest > 0; ) {
+    const count = Math.min(left, digitsAtOnce(divisor));
+    rest *= POWERS[count]!;
+    let digits = Math.floor(rest / divisor);
+    if (digits * divisor > rest) digits -= 1;
+    rest -= digits * divisor;
+    behind += String(digits + POWERS[count]!).slice(1);
+    left -= count;
   }
-  return normal(text);
+  const text = withoutZeros(whole, behind);
+  return over < 0 !== under < 0 && text !== "0" ? `-${text}` : text;
 }
 /** Sums of it and a divisor are exact. */
 const REST_MAX = 8e15;
 
+const POWERS = Array.from({ length: NEARLY_LENGTH }, (_, exponent) => 10 ** exponent);
+
+/** So many that a rest with as many zeros is exact. */
+function digitsAtOnce(divisor: number): number {
+  let count = 1;
+  while (count < EXACT_LENGTH && divisor * POWERS[count + 1]! <= REST_MAX) count += 1;
+  return count;
+}
+
+function withoutZeros(whole: number, behind: string): Decimal {
+  let to = behind.length;
+  while (to > 0 && behind.charCodeAt(to - 1) === ZERO) to -= 1;
+  return to === 0 ? String(whole) : `${whole}.${to === behind.length ? behind : behind.slice(0, to)}`;
+}
+
 /** |a − b| in percent of |b|, truncated at `places` decimals; throws when `b` is zero. */
 export function differencePct(a: Decimal, b: Decimal, places: number): Decimal {
+  const quick = quickPct(a, b, places);
+  if (quick !== null) return quick;
   const [placesA, placesB] = [placesOf(a), placesOf(b)];
   const x = bigDigitsOf(a, Math.max(0, placesB - placesA));
   const y = bigDigitsOf(b, Math.max(0, placesA - placesB));
   const [difference, base] = [x < y ? y - x : x - y, y < 0n ? -y : y];
   return pointed((difference * powerOfTen(places + 2)) / base, places);
+}
+
+/** By floating point, where its error cannot reach the next integer; null otherwise. */
+function quickPct(a: Decimal, b: Decimal, places: number): Decimal | null {
+  const scale = 10 ** (places + 2);
+  const units = Math.abs(nearly(a) / nearly(b) - 1) * scale;
+  const integer = Math.floor(units);
+  // The error is below 30 × 2^-53 of (units + scale): a third of the margin.
+  if (!(units + scale < PCT_MAX && Math.abs(units - integer - 0.5) < 0.5 - PCT_MARGIN)) return null;
+  return pointed(integer, places);
+}
+const [PCT_MAX, PCT_MARGIN] = [1e12, 0.01];
+
+/** The number, each digit beyond what is exact costing one rounding; NaN for what is longer, or no decimal. */
+function nearly(value: Decimal): number {
+  return value.length > NEARLY_LENGTH ? Number.NaN : roundedDigitsOf(value) / POWERS[placesOf(value)]!;
 }
 
 /** Truncated toward zero at `places` decimals. */
@@ -188,8 +231,11 @@ export const isZero = (a: Decimal): boolean => sign(a) === 0;
 /** -1, 0 or 1: the sign of `a`. */
 export function sign(a: Decimal): -1 | 0 | 1 {
   check(a);
-  if (!/[1-9]/.test(a)) return 0;
-  return a.charCodeAt(0) === MINUS ? -1 : 1;
+  for (let at = 0; at < a.length; at++) {
+    const code = a.charCodeAt(at);
+    if (code > ZERO && code <= NINE) return a.charCodeAt(0) === MINUS ? -1 : 1;
+  }
+  return 0;
 }
 export const max = (a: Decimal, b: Decimal): Decimal => (cmp(a, b) >= 0 ? a : b);
 export const min = (a: Decimal, b: Decimal): Decimal => (cmp(a, b) <= 0 ? a : b);
@@ -211,4 +257,12 @@ export function fromNumeral(text: string): Decimal | null {
 }
 
 /** Canonical form without trailing zeros: `1.50` → `1.5`, `-0.0` → `0`. */
-export const normal = (a: Decimal): Decimal => add(a, "0");
+export const normal = (a: Decimal): Decimal => (isNormal(a) ? a : add(a, "0"));
+
+function isNormal(a: Decimal): boolean {
+  if (!isDecimal(a)) return false;
+  const from = a.charCodeAt(0) === MINUS ? 1 : 0;
+  const hasPoint = a.includes(".");
+  if (a.charCodeAt(from) === ZERO && a.charCodeAt(from + 1) !== POINT) return a === "0";
+  return !hasPoint || a.charCodeAt(a.length - 1) !== ZERO;
+}

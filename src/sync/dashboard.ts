@@ -38,6 +38,8 @@ export interface AccountStates {
   mode: AccountMode;
   /** By dex; "" is the first one. */
   perps: ReadonlyMap<string, WireClearinghouseState>;
+  /** The same as the venue wrote them, where that says more. */
+  rawPerps?: ReadonlyMap<string, unknown>;
   spot: WireSpotState | null;
   /** Value of the tokens other than dollars that back a portfolio-margin account. */
   collateral?: ReadonlyMap<string, Decimal>;
@@ -101,6 +103,6 @@ export function dashboardRow(states: AccountStates): DashboardRow {
     accountValueReason: missing.length === 0 ? null : missing.join("; "),
     netWorth: null,
     netWorthReason: "not counted",
-    raw: { perps: Object.fromEntries(states.perps), spot: states.spot },
+    raw: { perps: Object.fromEntries(states.rawPerps ?? states.perps), spot: states.spot },
   };
 }

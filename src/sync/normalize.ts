@@ -280,7 +280,7 @@ export function positionRows(
   { value: state }: Read<WireStateParts>,
   receivedAtMs: number,
 ): PositionRow[] {
-  return state.assetPositions.map(({ position }) => {
+  return state.assetPositions.map(({ position, text }) => {
     const markPrice = isZero(position.szi) ? null : div(position.positionValue, abs(position.szi), 10);
     const liquidationPrice = position.liquidationPx ?? null;
     return {
@@ -301,7 +301,8 @@ export function positionRows(
       liquidationDistancePct: distancePct(markPrice, liquidationPrice),
       fundingSinceOpen: position.cumFunding?.sinceOpen ?? null,
       fundingAllTime: position.cumFunding?.allTime ?? null,
-      raw: position,
+      // A text of ours; what the venue calls so is something else.
+      raw: text instanceof JsonText ? text : position,
       asOfMs: state.time ?? receivedAtMs,
     };
   });

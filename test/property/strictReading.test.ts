@@ -7,6 +7,7 @@ import { before, describe, it } from "node:test";
 import { z } from "zod";
 import { CHANNELS, type Reading, readFrame } from "../../src/protocol/channels.ts";
 import { isRead, readJson } from "../../src/protocol/decode.ts";
+import type { WireStateParts } from "../../src/protocol/schemas.ts";
 import * as schemas from "../../src/protocol/schemas.ts";
 import { strictly } from "../../src/protocol/strict.ts";
 import { TextScan } from "../../src/protocol/textPattern.ts";
@@ -20,6 +21,7 @@ import {
   midRows,
   type Origin,
   openOrderRows,
+  positionRows,
   tradeRow,
 } from "../../src/sync/normalize.ts";
 import type { Any } from "../captures/captures.ts";
@@ -76,6 +78,11 @@ function rowsOf({ content }: Reading): Any[] {
   switch (content.type) {
     case "openOrders":
       return openOrderRows(origin, content.rows);
+    case "clearinghouseState":
+      return [
+        ...positionRows(origin.account, content.dex, content.state, 0),
+        { ...totalsOf(content.state.value), raw: content.state.raw },
+      ];
     case "trades":
       return content.rows.map(tradeRow);
     case "candle":
@@ -90,6 +97,18 @@ function rowsOf({ content }: Reading): Any[] {
       return [];
   }
 }
+
+/** What the whole of a state tells, absent being null; keys that no schema names are in its raw object. */
+const marginOf = (margin: WireStateParts["marginSummary"]) =>
+  margin && [margin.accountValue, margin.totalNtlPos, margin.totalRawUsd, margin.totalMarginUsed];
+const totalsOf = (state: WireStateParts) => ({
+  marginSummary: marginOf(state.marginSummary),
+  crossMarginSummary: marginOf(state.crossMarginSummary),
+  crossMaintenanceMarginUsed: state.crossMaintenanceMarginUsed ?? null,
+  withdrawable: state.withdrawable,
+  timeMs: state.time ?? null,
+  leverage: state.assetPositions.map(({ position }) => position.leverage?.rawUsd ?? null),
+});
 
 const said = (reading: Reading) => {
   const { type, dex, complete } = reading.content as Any;

@@ -40,6 +40,8 @@ interface StateBookDeps {
 export class StateBook {
   readonly #deps: StateBookDeps;
   readonly #perps = new Map<string, WireClearinghouseState>();
+  /** The same as the venue wrote them. */
+  readonly #rawPerps = new Map<string, unknown>();
   #spot: WireSpotState | null = null;
   #abstraction: string | null = null;
   #abstractionAtMs = Number.NEGATIVE_INFINITY;
@@ -131,6 +133,7 @@ export class StateBook {
     check.noteState(dex, asOfMs, new Map(positions.map(({ coin, szi }) => [coin, szi])), receivedAtMs);
     if (!tellsTotals(state)) return whole;
     this.#perps.set(dex, state.value);
+    this.#rawPerps.set(dex, state.raw);
     this.#unseen?.delete(dex);
     health.noteState(dex, receivedAtMs);
     if (!isZero(state.value.marginSummary.accountValue)) this.noteUsed(dex);
@@ -147,6 +150,7 @@ export class StateBook {
     else if (sinceMs < venueMs) {
       // The second witness: its money is no part of the account any more.
       this.#perps.delete(dex);
+      this.#rawPerps.delete(dex);
       this.#unseen?.delete(dex);
       this.#used.delete(dex);
       this.#held.delete(dex);
@@ -193,6 +197,7 @@ export class StateBook {
       asOfMs: Math.max(...inUse.map(([, state]) => state.time ?? clock.now())),
       mode: this.mode,
       perps: this.#perps,
+      rawPerps: this.#rawPerps,
       spot: this.#spot,
       dexesInUse: new Set(dexes.names.filter((dex) => this.#mayHold(dex))),
       venueTimeMs,

@@ -41,6 +41,33 @@ describe("decimal", () => {
     );
   });
 
+  it("says so of prices and what is near them too", () => {
+    const big = Big();
+    big.DP = 60;
+    big.RM = Big.roundDown;
+    const price = fc.stringMatching(/^[1-9]\d{0,5}\.\d{1,10}$/);
+    fc.assert(
+      fc.property(
+        price,
+        fc.integer({ min: -2, max: 2 }),
+        price,
+        fc.integer({ min: 0, max: 12 }),
+        (b, n, c, places) => {
+          const step = new big(n).times("0.0000000001");
+          const [x, y] = [new big(b).times(n === 0 ? c : 1).plus(step), new big(b)];
+          for (const [one, other] of [[x, y] as const, [y, x] as const]) {
+            if (other.eq(0)) continue;
+            const texts = [one.toFixed(), other.toFixed()] as const;
+            const apart = one.minus(other).abs().times(100).div(other.abs()).round(places, Big.roundDown);
+            assert.equal(decimal.differencePct(...texts, places), fixed(apart));
+            assert.equal(decimal.div(...texts, places), fixed(one.div(other).round(places, Big.roundDown)));
+          }
+        },
+      ),
+      { numRuns: 2_000 },
+    );
+  });
+
   it("knows a decimal as its pattern does", () => {
     const texts = fc.string({ unit: fc.constantFrom("0", "7", "-", ".", "+", "e", " ") });
     fc.assert(

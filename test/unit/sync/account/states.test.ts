@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { readFrame } from "../../../../src/protocol/channels.ts";
 import type { Unread } from "../../../../src/protocol/decode.ts";
 import type { WireSpotState, WireStateParts } from "../../../../src/protocol/schemas.ts";
+import { stringify } from "../../../../src/runtime/jsonText.ts";
 import { silentLog } from "../../../../src/runtime/log.ts";
 import { StateBook } from "../../../../src/sync/account/states.ts";
 import { CASH_GRACE_MS, CashCheck } from "../../../../src/sync/cashCheck.ts";
+import { dashboardRow } from "../../../../src/sync/dashboard.ts";
 import { Dexes } from "../../../../src/sync/dexes.ts";
 import { HealthWatch } from "../../../../src/sync/healthWatch.ts";
 import { Markets } from "../../../../src/sync/markets.ts";
@@ -55,6 +58,31 @@ describe("the state of a perp dex", () => {
     assert.deepEqual(rows, [
       { account: USER, kind: "perp", dex: "", coins: ["BTC"], asOfMs: NOW - 7, receivedAtMs: NOW },
     ]);
+  });
+
+  it("is kept as the venue wrote it, keys that no schema names included, when it was read from the text of a frame", async () => {
+    const { book } = await states();
+    const { time, ...told } = perpState("1000", [BTC], NOW - 7);
+    const written = { ...told, time, venueFlag: "new" };
+    const text = (state: object) =>
+      JSON.stringify({
+        channel: "clearinghouseState",
+        data: { dex: "", user: USER, clearinghouseState: state },
+      });
+    const taken = (state: object) => {
+      const frame = readFrame(text(state));
+      assert.ok(frame.type === "data" && frame.reading.content.type === "clearinghouseState");
+      const { positions } = book.takePerp("", frame.reading.content.state, NOW);
+      const { raw } = dashboardRow(book.watched(NOW, NOW));
+      return JSON.parse(stringify({ raw, positions: positions?.map((row) => row.raw) }));
+    };
+    const position = { ...told.assetPositions[0]!.position, adl: "3" };
+    for (const state of [written, { ...written, assetPositions: [{ type: "oneWay", position }] }]) {
+      assert.deepEqual(taken(state), {
+        raw: { perps: { "": state }, spot: null },
+        positions: state.assetPositions.map((row) => row.position),
+      });
+    }
   });
 
   it("is not taken from an answer that holds positions of another: they and its money would count twice", async () => {
