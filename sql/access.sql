@@ -11,7 +11,7 @@
 -- rights of `anon` or `authenticated`.
 
 create or replace function hl_internal.access() returns text
-language sql stable
+language sql stable set search_path = ''
 begin atomic
   select coalesce((select s.value from hl_internal.settings s where s.name = 'access'), 'off');
 end;
@@ -19,7 +19,7 @@ comment on function hl_internal.access is 'The chosen preset: single-user, membe
 
 -- The catalogue is asked, not `to_regprocedure`: that one fails where the role may not use schema auth.
 create or replace function hl_internal.has_users() returns boolean
-language sql stable
+language sql stable set search_path = ''
 begin atomic
   select to_regrole('anon') is not null and to_regrole('authenticated') is not null and (
     select count(*) = 2 from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace

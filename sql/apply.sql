@@ -148,9 +148,9 @@ begin
     news_ms := hl_internal.news_since();
     -- The answer takes the data of an event as it was before it became jsonb.
     with told as materialized (
-      select case when hl_internal.is_news(e.type, e.source, e.time_ms, news_ms)
-          then nextval('hl_internal.outbox_id_seq') end as id, e.*
-      from unnest(events) e
+      select case when e.is_news then nextval('hl_internal.outbox_id_seq') end as id, e.*
+      from unnest(events, hl_internal.are_news(events, news_ms))
+        as e(event_key, type, account_address, time_ms, source, data, is_news)
     ),
     put as (
       insert into hl_internal.outbox (id, event_key, type, account_address, time_ms, source, data)

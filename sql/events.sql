@@ -1,22 +1,27 @@
 -- What is told of a row: its event, the same whichever source brought the row and whenever it is told.
 
-create or replace function hl_internal.fill_event(f public.hl_fills) returns setof hl_internal.event
-language sql stable
-begin atomic
-  select
-    concat_ws(':', 'fill', f.account_address, f.coin, f.fill_time_ms, f.order_id, f.trade_id, f.side),
-    'fill.created', f.account_address, f.fill_time_ms, f.source, row_to_json(data)
-  from (
-    select f.account_address, f.coin, f.fill_time_ms, f.side, f.size::text, f.price::text, f.value::text,
-      f.fee::text, f.fee_token, f.start_position, f.closed_pnl::text, f.direction, f.order_id, f.trade_id, f.hash,
-      f.crossed, f.cloid, f.builder_fee::text, f.twap_id, f.liquidation,
-      hl_internal.own_liquidation(f.account_address, f.liquidation, f.direction) as liquidated
-  ) data;
-end;
-comment on function hl_internal.fill_event is 'fill.created of a fill.';
+create or replace function hl_internal.fill_events(fills public.hl_fills[]) returns hl_internal.event[]
+language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select coalesce(array_agg(row(
+      concat_ws(':', 'fill', f.account_address, f.coin, f.fill_time_ms, f.order_id, f.trade_id, f.side),
+      'fill.created', f.account_address, f.fill_time_ms, f.source, row_to_json(data))::hl_internal.event
+      order by f.fill_time_ms), '{}')
+    from unnest(fills) f
+    cross join lateral (
+      select f.account_address, f.coin, f.fill_time_ms, f.side, f.size::text, f.price::text, f.value::text,
+        f.fee::text, f.fee_token, f.start_position, f.closed_pnl::text, f.direction, f.order_id, f.trade_id, f.hash,
+        f.crossed, f.cloid, f.builder_fee::text, f.twap_id, f.liquidation,
+        hl_internal.own_liquidation(f.account_address, f.liquidation, f.direction) as liquidated
+    ) data
+  );
+end
+$$;
+comment on function hl_internal.fill_events is 'fill.created of each of these fills, by their time.';
 
 create or replace function hl_internal.funding_event(p public.hl_funding) returns hl_internal.event
-language sql stable
+language sql stable set search_path = ''
 begin atomic
   select row(
     concat_ws(':', 'funding', p.account_address, p.coin, p.funding_time_ms), 'funding.created',
@@ -28,7 +33,7 @@ end;
 comment on function hl_internal.funding_event is 'funding.created of a payment.';
 
 create or replace function hl_internal.ledger_event(l public.hl_ledger) returns hl_internal.event
-language sql stable
+language sql stable set search_path = ''
 begin atomic
   select row(
     concat_ws(':', 'ledger', l.account_address, l.ledger_time_ms, l.hash, l.type, l.digest), 'ledger.created',
@@ -40,35 +45,45 @@ begin atomic
 end;
 comment on function hl_internal.ledger_event is 'ledger.created of a ledger update.';
 
-create or replace function hl_internal.order_event(o public.hl_orders) returns setof hl_internal.event
-language sql stable
-begin atomic
-  select
-    concat_ws(':', 'order', o.account_address, o.order_id, o.venue_status, o.status, o.filled, o.status_time_ms),
-    'order.updated', o.account_address, greatest(o.status_time_ms, o.last_fill_time_ms), o.source,
-    row_to_json(data)
-  from (
-    select o.account_address, o.order_id, o.coin, o.side, o.order_type, o.tif, o.size::text, o.limit_price::text,
-      o.trigger_price::text, o.filled::text, o.fill_percentage::text, o.status, o.venue_status, o.cloid, o.reduce_only,
-      (extract(epoch from o.placed_at) * 1000)::bigint as placed_at_ms, o.status_time_ms, o.last_fill_time_ms
-  ) data;
-end;
-comment on function hl_internal.order_event is 'order.updated of an order as it is.';
+create or replace function hl_internal.order_events(orders public.hl_orders[]) returns hl_internal.event[]
+language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    select coalesce(array_agg(row(
+      concat_ws(':', 'order', o.account_address, o.order_id, o.venue_status, o.status, o.filled, o.status_time_ms),
+      'order.updated', o.account_address, greatest(o.status_time_ms, o.last_fill_time_ms), o.source,
+      row_to_json(data))::hl_internal.event order by greatest(o.status_time_ms, o.last_fill_time_ms), o.order_id), '{}')
+    from unnest(orders) o
+    cross join lateral (
+      select o.account_address, o.order_id, o.coin, o.side, o.order_type, o.tif, o.size::text, o.limit_price::text,
+        o.trigger_price::text, o.filled::text, o.fill_percentage::text, o.status, o.venue_status, o.cloid, o.reduce_only,
+        (extract(epoch from o.placed_at) * 1000)::bigint as placed_at_ms, o.status_time_ms, o.last_fill_time_ms
+    ) data
+  );
+end
+$$;
+comment on function hl_internal.order_events is 'order.updated of each of these orders as it is, by their time.';
 
 -- What happened so long ago is history, unless it was watched live: nothing follows it, but an endpoint that asked for it.
 create or replace function hl_internal.news_since() returns bigint
-language sql stable
+language sql stable set search_path = ''
 begin atomic
   select least((extract(epoch from now()) * 1000)::bigint - 604800000,
     (select min(e.since_ms) from hl_internal.webhook_endpoints e));
 end;
 comment on function hl_internal.news_since is 'What happened before this is not put into the outbox when it is found by reading back: a week ago, or as far back as an endpoint wants to be told.';
 
-create or replace function hl_internal.is_news(type text, source text, time_ms bigint, news_ms bigint) returns boolean
-language sql immutable parallel safe
-return type not in ('fill.created', 'order.updated', 'funding.created', 'ledger.created')
-  or source in ('stream', 'snapshot') or time_ms >= news_ms;
-comment on function hl_internal.is_news is 'Whether an event goes into the outbox; news_ms: hl_internal.news_since().';
+create or replace function hl_internal.are_news(events hl_internal.event[], news_ms bigint) returns boolean[]
+language plpgsql immutable set search_path = '' as $$
+begin
+  return (
+    select array_agg(e.type not in ('fill.created', 'order.updated', 'funding.created', 'ledger.created')
+      or e.source in ('stream', 'snapshot') or e.time_ms >= are_news.news_ms)
+    from unnest(events) e
+  );
+end
+$$;
+comment on function hl_internal.are_news is 'Whether each of these events goes into the outbox; news_ms: hl_internal.news_since().';
 
 -- For an endpoint that wants the past after all: what was history when it was found, and was found within what the outbox
 -- keeps, becomes events now.
@@ -85,7 +100,7 @@ begin
   select (x.event).event_key, (x.event).type, (x.event).account_address, (x.event).time_ms, (x.event).source,
     (x.event).data::jsonb
   from (
-    select hl_internal.fill_event(f) as event, f.fill_time_ms as at_ms from public.hl_fills f
+    select (hl_internal.fill_events(array[f]))[1] as event, f.fill_time_ms as at_ms from public.hl_fills f
     where f.account_address = any (followed) and f.fill_time >= to_timestamp(since_ms / 1000.0)
       and f.first_seen_at >= now() - keep
     union all
@@ -97,11 +112,11 @@ begin
     where l.account_address = any (followed) and l.ledger_time >= to_timestamp(since_ms / 1000.0)
       and l.first_seen_at >= now() - keep
     union all
-    select hl_internal.order_event(o), greatest(o.status_time_ms, o.last_fill_time_ms) from public.hl_orders o
+    select (hl_internal.order_events(array[o]))[1], greatest(o.status_time_ms, o.last_fill_time_ms) from public.hl_orders o
     where o.account_address = any (followed) and greatest(o.status_time_ms, o.last_fill_time_ms) >= since_ms
       and o.updated_at >= now() - keep
   ) x
-  where (x.event).source <> 'legacy' and not hl_internal.is_news((x.event).type, (x.event).source, x.at_ms, hl_internal.news_since())
+  where (x.event).source <> 'legacy' and not (hl_internal.are_news(array[x.event], hl_internal.news_since()))[1]
     and not exists (select from hl_internal.outbox o
       where o.account_address = (x.event).account_address and o.event_key = (x.event).event_key)
   order by x.at_ms;

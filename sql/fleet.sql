@@ -6,7 +6,7 @@ language sql set search_path = '' as $$ select pg_catalog.pg_advisory_xact_lock(
 comment on function hl_internal.lock_fleet is 'Until the end of the transaction nobody else changes who does what.';
 
 create or replace function hl_internal.wanted_duties(own text[]) returns table (duty text, is_shared boolean)
-language sql stable
+language sql stable set search_path = ''
 begin atomic
   select 'follow ' || r.account_address, true from hl_internal.roster r where not r.paused
   union all
@@ -17,7 +17,7 @@ comment on function hl_internal.wanted_duties is 'The roster''s accounts, which 
 
 create or replace function hl_internal.worker_shares(present text[])
 returns table (worker text, wants text[], duties bigint)
-language sql stable
+language sql stable set search_path = ''
 begin atomic
   select w.worker, w.wants, count(c.duty)
   from hl_internal.workers w
@@ -84,7 +84,7 @@ comment on function hl_internal.hand_over is 'Names heirs for what a worker has 
 create or replace function hl_internal.egress_share(
   me text, present text[], slots_max integer, weight_max integer, last_words integer
 ) returns table (slots integer, weight integer, workers integer)
-language sql stable
+language sql stable set search_path = ''
 begin atomic
   with here as (
     select w.*, w.worker = any (present) as is_present, s.duties,

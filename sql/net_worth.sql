@@ -2,7 +2,7 @@
 -- both or in neither: such a snapshot has no net worth. The ledger tells, whichever of the two is written first.
 
 create or replace function hl_internal.torn_by(followed text, as_of_ms bigint, mode text, read jsonb) returns text
-language sql stable
+language sql stable set search_path = ''
 begin atomic
   with pockets as (
     select p.key as pocket, (p.value ->> 0)::bigint as from_ms, (p.value ->> 1)::bigint as to_ms
@@ -40,7 +40,7 @@ end;
 comment on function hl_internal.torn_by is 'A ledger update of which the parts of a snapshot, as they were read, have one side and not the other; null when there is none. read: pocket → [from_ms, to_ms].';
 
 create or replace function hl_internal.torn_reason(type text) returns text
-language sql immutable
+language sql immutable set search_path = ''
 return 'money was moving between its parts (' || type || ')';
 comment on function hl_internal.torn_reason is 'Why a snapshot that torn_by names has no net worth.';
 

@@ -109,12 +109,10 @@ begin
     returning t.*
   )
   select (select count(*) from derived), (select count(*) from written),
-    coalesce(array_agg(e order by e.time_ms, w.order_id)
-      filter (where b.order_id is not null or w.source <> 'legacy'), '{}')
+    hl_internal.order_events(array_agg(row(w.*)::public.hl_orders)
+      filter (where b.order_id is not null or w.source <> 'legacy'))
   into result.sent, result.written, result.events
   from written w left join before b using (account_address, order_id)
-  -- Written as a row, each column of it is taken as it is, not out of a value of the whole.
-  cross join lateral hl_internal.order_event(row(w.*)::public.hl_orders) e
   where (b.status, b.venue_status, b.filled) is distinct from (w.status, w.venue_status, w.filled);
   return result;
 end

@@ -974,6 +974,7 @@ create function hl_internal.access()
  RETURNS text
  LANGUAGE sql
  STABLE
+ SET search_path TO ''
 BEGIN ATOMIC
  SELECT COALESCE(( SELECT s.value
             FROM hl_internal.settings s
@@ -981,14 +982,6 @@ BEGIN ATOMIC
 END
 ;
 -- The chosen preset: single-user, members or off.
-
-create function hl_internal.action_number(hash text)
- RETURNS bigint
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN (substr(hash, 23, 18) ~ '^04[0-9a-fA-F]{8}0[0-4][0-9a-fA-F]{6}$'::text) THEN ((('x'::text || lpad(substr(hash, 35, (2 * (substr(hash, 34, 1))::integer)), 8, '0'::text)))::bit(32))::bigint ELSE NULL::bigint END
-;
--- Place of a transaction in its block by its hash; null where the hash tells none.
 
 create function hl_internal.apply(accounts text[], fills json DEFAULT NULL::json, order_events json DEFAULT NULL::json, positions json DEFAULT NULL::json, balances json DEFAULT NULL::json, funding json DEFAULT NULL::json, ledger json DEFAULT NULL::json, dashboard json DEFAULT NULL::json, coverage json DEFAULT NULL::json, drift json DEFAULT NULL::json, quarantine json DEFAULT NULL::json, trades json DEFAULT NULL::json, candles json DEFAULT NULL::json, mids json DEFAULT NULL::json, books json DEFAULT NULL::json, asset_ctxs json DEFAULT NULL::json, states json DEFAULT NULL::json, versions json DEFAULT NULL::json)
  RETURNS json
@@ -1107,9 +1100,9 @@ begin
     news_ms := hl_internal.news_since();
     -- The answer takes the data of an event as it was before it became jsonb.
     with told as materialized (
-      select case when hl_internal.is_news(e.type, e.source, e.time_ms, news_ms)
-          then nextval('hl_internal.outbox_id_seq') end as id, e.*
-      from unnest(events) e
+      select case when e.is_news then nextval('hl_internal.outbox_id_seq') end as id, e.*
+      from unnest(events, hl_internal.are_news(events, news_ms))
+        as e(event_key, type, account_address, time_ms, source, data, is_news)
     ),
     put as (
       insert into hl_internal.outbox (id, event_key, type, account_address, time_ms, source, data)
@@ -1170,6 +1163,23 @@ $function$
 ;
 -- Makes the rights and policies of all objects of hlsync those of the stored preset.
 
+create function hl_internal.are_news(events hl_internal.event[], news_ms bigint)
+ RETURNS boolean[]
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return (
+    select array_agg(e.type not in ('fill.created', 'order.updated', 'funding.created', 'ledger.created')
+      or e.source in ('stream', 'snapshot') or e.time_ms >= are_news.news_ms)
+    from unnest(events) e
+  );
+end
+$function$
+;
+-- Whether each of these events goes into the outbox; news_ms: hl_internal.news_since().
+
 create function hl_internal.attend(me text, told json)
  RETURNS json
  LANGUAGE plpgsql
@@ -1224,9 +1234,14 @@ $function$
 
 create function hl_internal.block_number(hash text)
  RETURNS bigint
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN (substr(hash, 23, 10) ~ '^04[0-9a-fA-F]{8}$'::text) THEN ((('x'::text || substr(hash, 25, 8)))::bit(32))::bigint ELSE NULL::bigint END
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO ''
+AS $function$
+begin
+  return case when substr(hash, 23, 10) ~ '^04[0-9a-fA-F]{8}$' then ('x' || substr(hash, 25, 8))::bit(32)::bigint end;
+end
+$function$
 ;
 -- Block of a transaction by its hash; null where the hash tells none.
 
@@ -1234,13 +1249,14 @@ create function hl_internal.chain_before(followed text, market text, at timestam
  RETURNS numeric
  LANGUAGE sql
  STABLE
+ SET search_path TO ''
 BEGIN ATOMIC
  SELECT ((f.start_position)::numeric +
          CASE f.side
              WHEN 'buy'::text THEN f.size
              ELSE (- f.size)
          END)
-    FROM hl_fills f
+    FROM hl_fill_pnl f
    WHERE ((f.account_address = chain_before.followed) AND (f.coin = chain_before.market) AND (f.start_position IS NOT NULL) AND (f.fill_time_ms = ( SELECT x.fill_time_ms
             FROM hl_fills x
            WHERE ((x.account_address = chain_before.followed) AND (x.coin = chain_before.market) AND (x.start_position IS NOT NULL) AND (x.fill_time_ms <
@@ -1250,7 +1266,7 @@ BEGIN ATOMIC
                  END))
            ORDER BY x.fill_time_ms DESC
           LIMIT 1)))
-   ORDER BY f.block_number DESC, (hl_internal.action_number(f.hash)) DESC, f.order_id DESC,
+   ORDER BY f.block_number DESC, f.action_number DESC, f.order_id DESC,
          CASE f.side
              WHEN 'buy'::text THEN (f.start_position)::numeric
              ELSE (- (f.start_position)::numeric)
@@ -1345,6 +1361,7 @@ create function hl_internal.closed_by_fills(account text, market text, after_ms 
  RETURNS boolean
  LANGUAGE sql
  STABLE
+ SET search_path TO ''
 BEGIN ATOMIC
  WITH newest AS (
           SELECT max(f_1.fill_time_ms) AS at_ms
@@ -1364,9 +1381,14 @@ END
 
 create function hl_internal.decimal_of(told text)
  RETURNS numeric
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN (told ~ '^-?[0-9]{1,40}(\.[0-9]{1,40})?$'::text) THEN (told)::numeric ELSE NULL::numeric END
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO ''
+AS $function$
+begin
+  return case when told ~ '^-?[0-9]{1,40}(\.[0-9]{1,40})?$' then told::numeric end;
+end
+$function$
 ;
 -- The number that a text of the venue's is; null when it is none.
 
@@ -1502,6 +1524,7 @@ create function hl_internal.dollar_tokens()
  RETURNS text[]
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
 RETURN ARRAY['USDC'::text, 'USDT0'::text, 'USDT'::text, 'USDE'::text, 'USDH'::text]
 ;
 -- Tokens that count as dollars, one for one. src/sync/dashboard.ts has the same list, held equal by a test.
@@ -1584,15 +1607,14 @@ $function$
 
 create function hl_internal.drawdown_pct(value numeric, drawdown numeric)
  RETURNS numeric
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
-BEGIN ATOMIC
- SELECT
-         CASE
-             WHEN ((value + drawdown) > (0)::numeric) THEN trim_scale(round((((100)::numeric * drawdown) / (value + drawdown)), 6))
-             ELSE NULL::numeric
-         END AS "case";
-END
+ SET search_path TO ''
+AS $function$
+begin
+  return case when value + drawdown > 0 then trim_scale(round(100 * drawdown / (value + drawdown), 6)) end;
+end
+$function$
 ;
 -- A drawdown in percent of the equity the account would have at its peak; null when that is not positive.
 
@@ -1692,6 +1714,7 @@ create function hl_internal.earned(followed text, from_at timestamp with time zo
  RETURNS TABLE(coin text, day date, fills integer, volume numeric, closed_pnl numeric, fees numeric, builder_fees numeric, funding numeric, converted_fees integer, unpriced_fees integer, has_gas boolean)
  LANGUAGE sql
  STABLE
+ SET search_path TO ''
 BEGIN ATOMIC
  SELECT f.coin,
      ((f.fill_time AT TIME ZONE 'UTC'::text))::date AS day,
@@ -1728,6 +1751,7 @@ create function hl_internal.egress_share(me text, present text[], slots_max inte
  RETURNS TABLE(slots integer, weight integer, workers integer)
  LANGUAGE sql
  STABLE
+ SET search_path TO ''
 BEGIN ATOMIC
  WITH here AS (
           SELECT w.worker,
@@ -1829,7 +1853,8 @@ $function$
 create function hl_internal.excursion(market text, direction numeric, entry numeric, exit numeric, first_ms bigint, last_ms bigint)
  RETURNS TABLE(mae_pct numeric, mfe_pct numeric, reason text)
  LANGUAGE sql
- STABLE
+ STABLE ROWS 1
+ SET search_path TO ''
 BEGIN ATOMIC
  WITH covering AS (
           SELECT c."interval",
@@ -1878,41 +1903,30 @@ END
 ;
 -- How far the price went against a position and for it, in percent of the entry; null with the reason where no candles cover the time.
 
-create function hl_internal.fill_event(f hl_fills)
- RETURNS SETOF hl_internal.event
- LANGUAGE sql
+create function hl_internal.fill_events(fills hl_fills[])
+ RETURNS hl_internal.event[]
+ LANGUAGE plpgsql
  STABLE
-BEGIN ATOMIC
- SELECT concat_ws(':'::text, 'fill', (fill_event.f).account_address, (fill_event.f).coin, (fill_event.f).fill_time_ms, (fill_event.f).order_id, (fill_event.f).trade_id, (fill_event.f).side) AS concat_ws,
-     'fill.created'::text,
-     (fill_event.f).account_address AS account_address,
-     (fill_event.f).fill_time_ms AS fill_time_ms,
-     (fill_event.f).source AS source,
-     row_to_json(data.*) AS row_to_json
-    FROM ( SELECT (fill_event.f).account_address AS account_address,
-             (fill_event.f).coin AS coin,
-             (fill_event.f).fill_time_ms AS fill_time_ms,
-             (fill_event.f).side AS side,
-             ((fill_event.f).size)::text AS size,
-             ((fill_event.f).price)::text AS price,
-             ((fill_event.f).value)::text AS value,
-             ((fill_event.f).fee)::text AS fee,
-             (fill_event.f).fee_token AS fee_token,
-             (fill_event.f).start_position AS start_position,
-             ((fill_event.f).closed_pnl)::text AS closed_pnl,
-             (fill_event.f).direction AS direction,
-             (fill_event.f).order_id AS order_id,
-             (fill_event.f).trade_id AS trade_id,
-             (fill_event.f).hash AS hash,
-             (fill_event.f).crossed AS crossed,
-             (fill_event.f).cloid AS cloid,
-             ((fill_event.f).builder_fee)::text AS builder_fee,
-             (fill_event.f).twap_id AS twap_id,
-             (fill_event.f).liquidation AS liquidation,
-             hl_internal.own_liquidation((fill_event.f).account_address, (fill_event.f).liquidation, (fill_event.f).direction) AS liquidated) data;
-END
+ SET search_path TO ''
+AS $function$
+begin
+  return (
+    select coalesce(array_agg(row(
+      concat_ws(':', 'fill', f.account_address, f.coin, f.fill_time_ms, f.order_id, f.trade_id, f.side),
+      'fill.created', f.account_address, f.fill_time_ms, f.source, row_to_json(data))::hl_internal.event
+      order by f.fill_time_ms), '{}')
+    from unnest(fills) f
+    cross join lateral (
+      select f.account_address, f.coin, f.fill_time_ms, f.side, f.size::text, f.price::text, f.value::text,
+        f.fee::text, f.fee_token, f.start_position, f.closed_pnl::text, f.direction, f.order_id, f.trade_id, f.hash,
+        f.crossed, f.cloid, f.builder_fee::text, f.twap_id, f.liquidation,
+        hl_internal.own_liquidation(f.account_address, f.liquidation, f.direction) as liquidated
+    ) data
+  );
+end
+$function$
 ;
--- fill.created of a fill.
+-- fill.created of each of these fills, by their time.
 
 create function hl_internal.follow_flows()
  RETURNS trigger
@@ -2023,6 +2037,7 @@ create function hl_internal.fresh_for(poll_ms bigint)
  RETURNS interval
  LANGUAGE sql
  IMMUTABLE
+ SET search_path TO ''
 RETURN CASE WHEN (poll_ms IS NULL) THEN '00:00:30'::interval ELSE GREATEST('00:05:00'::interval, (((3 * poll_ms))::double precision * '00:00:00.001'::interval)) END
 ;
 -- How long the newest state of an account counts as fresh: while it is streamed (null), or polled this often.
@@ -2030,7 +2045,8 @@ RETURN CASE WHEN (poll_ms IS NULL) THEN '00:00:30'::interval ELSE GREATEST('00:0
 create function hl_internal.freshness(account text)
  RETURNS TABLE(heard_at timestamp with time zone, poll_ms bigint, fresh_for interval, is_fresh boolean)
  LANGUAGE sql
- STABLE
+ STABLE ROWS 1
+ SET search_path TO ''
 BEGIN ATOMIC
  SELECT h.heard_at,
      a.poll_ms,
@@ -2052,6 +2068,7 @@ create function hl_internal.funding_event(p hl_funding)
  RETURNS hl_internal.event
  LANGUAGE sql
  STABLE
+ SET search_path TO ''
 BEGIN ATOMIC
  SELECT ROW(concat_ws(':'::text, 'funding', (funding_event.p).account_address, (funding_event.p).coin, (funding_event.p).funding_time_ms), 'funding.created'::text, (funding_event.p).account_address, (funding_event.p).funding_time_ms, (funding_event.p).source, row_to_json(data.*))::hl_internal.event AS "row"
     FROM ( SELECT (funding_event.p).account_address AS account_address,
@@ -2069,6 +2086,7 @@ create function hl_internal.gas_price(near_ms bigint)
  RETURNS numeric
  LANGUAGE sql
  STABLE PARALLEL SAFE
+ SET search_path TO ''
 BEGIN ATOMIC
  SELECT t.price
     FROM hl_internal.token_prices t
@@ -2092,19 +2110,16 @@ $function$
 
 create function hl_internal.greater(a numeric, b numeric)
  RETURNS numeric
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
-RETURN CASE WHEN ((b IS NULL) OR (a > b) OR ((a = b) AND (scale(a) >= scale(b)))) THEN a ELSE b END
+ SET search_path TO ''
+AS $function$
+begin
+  return case when b is null or a > b or (a = b and scale(a) >= scale(b)) then a else b end;
+end
+$function$
 ;
 -- The greater number; of 1.0 and 1.00 the latter, so that the digits do not depend on the order either.
-
-create function hl_internal.greater(a text, b text)
- RETURNS text
- LANGUAGE sql
- IMMUTABLE
-RETURN CASE WHEN ((b IS NULL) OR ((a COLLATE "C") >= (b COLLATE "C"))) THEN a ELSE b END
-;
--- The greater text by bytes.
 
 create function hl_internal.hand_over(me text, present text[], most integer)
  RETURNS void
@@ -2136,6 +2151,7 @@ create function hl_internal.has_users()
  RETURNS boolean
  LANGUAGE sql
  STABLE
+ SET search_path TO ''
 BEGIN ATOMIC
  SELECT ((to_regrole('anon'::text) IS NOT NULL) AND (to_regrole('authenticated'::text) IS NOT NULL) AND ( SELECT (count(*) = 2)
             FROM (pg_proc p
@@ -2144,14 +2160,6 @@ BEGIN ATOMIC
 END
 ;
 -- Whether the database knows signed-in users, as a Supabase project does.
-
-create function hl_internal.is_news(type text, source text, time_ms bigint, news_ms bigint)
- RETURNS boolean
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE
-RETURN ((type <> ALL (ARRAY['fill.created'::text, 'order.updated'::text, 'funding.created'::text, 'ledger.created'::text])) OR (source = ANY (ARRAY['stream'::text, 'snapshot'::text])) OR (time_ms >= news_ms))
-;
--- Whether an event goes into the outbox; news_ms: hl_internal.news_since().
 
 create function hl_internal.join_balances(a hl_balances, b hl_balances)
  RETURNS hl_balances
@@ -2188,16 +2196,18 @@ begin
     b.raw_fill, jsonb_build_array(b.raw_fill, b.size::text, b.price::text, b.value::text, b.fee::text, b.start_position,
                                   b.closed_pnl::text, b.direction, b.crossed)::text
   ) then j := b; end if;
-  j.fee_token := hl_internal.greater(a.fee_token, b.fee_token);
-  j.hash := hl_internal.greater(a.hash, b.hash);
-  j.cloid := hl_internal.greater(a.cloid, b.cloid);
-  j.builder_fee := hl_internal.greater(a.builder_fee, b.builder_fee);
-  j.priority_gas := hl_internal.greater(a.priority_gas, b.priority_gas);
-  j.deployer_fee := hl_internal.greater(a.deployer_fee, b.deployer_fee);
-  j.builder := hl_internal.greater(a.builder, b.builder);
+  j.fee_token := greatest(a.fee_token collate "C", b.fee_token);
+  j.hash := greatest(a.hash collate "C", b.hash);
+  j.cloid := greatest(a.cloid collate "C", b.cloid);
+  if coalesce(a.builder_fee, a.priority_gas, a.deployer_fee, b.builder_fee, b.priority_gas, b.deployer_fee) is not null then
+    j.builder_fee := hl_internal.greater(a.builder_fee, b.builder_fee);
+    j.priority_gas := hl_internal.greater(a.priority_gas, b.priority_gas);
+    j.deployer_fee := hl_internal.greater(a.deployer_fee, b.deployer_fee);
+  end if;
+  j.builder := greatest(a.builder collate "C", b.builder);
   j.block_number := hl_internal.block_number(j.hash);
   j.twap_id := greatest(a.twap_id, b.twap_id);
-  j.liquidation := hl_internal.greater(a.liquidation::text, b.liquidation::text)::jsonb;
+  j.liquidation := greatest(a.liquidation::text collate "C", b.liquidation::text)::jsonb;
   if hl_internal.seen_before(a.first_seen_at, a.source, b.first_seen_at, b.source) then
     j.first_seen_at := a.first_seen_at; j.source := a.source;
   else
@@ -2248,7 +2258,7 @@ begin
   if hl_internal.weightier(a.raw_ledger, jsonb_build_array(a.raw_ledger)::text,
                            b.raw_ledger, jsonb_build_array(b.raw_ledger)::text) then j := b; end if;
   -- Its effect follows from the raw object that won.
-  j.token := hl_internal.greater(a.token, b.token);
+  j.token := greatest(a.token collate "C", b.token);
   j.amount := hl_internal.greater(a.amount, b.amount);
   if hl_internal.seen_before(a.first_seen_at, a.source, b.first_seen_at, b.source) then
     j.first_seen_at := a.first_seen_at; j.source := a.source;
@@ -2276,11 +2286,11 @@ begin
     b.raw_event, jsonb_build_array(b.raw_event, b.coin, b.side, b.limit_price::text, b.size::text, b.placed_at_ms)::text
   ) then j := b; end if;
   j.remaining := hl_internal.lesser(a.remaining, b.remaining);
-  j.order_type := hl_internal.greater(a.order_type, b.order_type);
-  j.tif := hl_internal.greater(a.tif, b.tif);
+  j.order_type := greatest(a.order_type collate "C", b.order_type);
+  j.tif := greatest(a.tif collate "C", b.tif);
   j.trigger_price := hl_internal.greater(a.trigger_price, b.trigger_price);
   j.reduce_only := greatest(a.reduce_only, b.reduce_only);
-  j.cloid := hl_internal.greater(a.cloid, b.cloid);
+  j.cloid := greatest(a.cloid collate "C", b.cloid);
   if hl_internal.seen_before(a.first_seen_at, a.source, b.first_seen_at, b.source) then
     j.first_seen_at := a.first_seen_at; j.source := a.source;
   else
@@ -2323,15 +2333,21 @@ create function hl_internal.latest_claim_ms()
  RETURNS bigint
  LANGUAGE sql
  STABLE
+ SET search_path TO ''
 RETURN ((EXTRACT(epoch FROM (now() + '00:15:00'::interval)) * (1000)::numeric))::bigint
 ;
 -- A claim that reaches beyond this is one on the future and counts for nothing: as far ahead as src/sync/account/venueTime.ts lets the venue be of our clock.
 
 create function hl_internal.ledger_block(type text, hash text)
  RETURNS bigint
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN (type <> ALL (ARRAY['deposit'::text, 'withdraw'::text])) THEN hl_internal.block_number(hash) ELSE NULL::bigint END
+ SET search_path TO ''
+AS $function$
+begin
+  return case when type not in ('deposit', 'withdraw') then hl_internal.block_number(hash) end;
+end
+$function$
 ;
 -- Block of a ledger update: deposits and withdrawals have the hash of the bridge's transaction.
 
@@ -2482,6 +2498,7 @@ create function hl_internal.ledger_event(l hl_ledger)
  RETURNS hl_internal.event
  LANGUAGE sql
  STABLE
+ SET search_path TO ''
 BEGIN ATOMIC
  SELECT ROW(concat_ws(':'::text, 'ledger', (ledger_event.l).account_address, (ledger_event.l).ledger_time_ms, (ledger_event.l).hash, (ledger_event.l).type, (ledger_event.l).digest), 'ledger.created'::text, (ledger_event.l).account_address, (ledger_event.l).ledger_time_ms, (ledger_event.l).source, row_to_json(data.*))::hl_internal.event AS "row"
     FROM ( SELECT (ledger_event.l).account_address AS account_address,
@@ -2500,9 +2517,14 @@ END
 
 create function hl_internal.lesser(a numeric, b numeric)
  RETURNS numeric
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
-RETURN CASE WHEN ((b IS NULL) OR (a < b) OR ((a = b) AND (scale(a) >= scale(b)))) THEN a ELSE b END
+ SET search_path TO ''
+AS $function$
+begin
+  return case when b is null or a < b or (a = b and scale(a) >= scale(b)) then a else b end;
+end
+$function$
 ;
 -- The lesser number; of 1.0 and 1.00 the latter.
 
@@ -2562,18 +2584,11 @@ $function$
 ;
 -- Makes or renews the view <base>_text.
 
-create function hl_internal.market_kind(coin text)
- RETURNS text
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN (coin ~ '^([#+]|o[0-9]+$)'::text) THEN 'outcome'::text WHEN ((coin ~~ '@%'::text) OR (coin ~~ '%/%'::text)) THEN 'spot'::text ELSE 'perp'::text END
-;
--- perp, spot or outcome. src/sync/chain.ts tells perps from the rest by the same rule, held equal by a test.
-
 create function hl_internal.news_since()
  RETURNS bigint
  LANGUAGE sql
  STABLE
+ SET search_path TO ''
 BEGIN ATOMIC
  SELECT LEAST((((EXTRACT(epoch FROM now()) * (1000)::numeric))::bigint - 604800000), ( SELECT min(e.since_ms) AS min
             FROM hl_internal.webhook_endpoints e)) AS "least";
@@ -2585,6 +2600,7 @@ create function hl_internal.no_money(delta jsonb)
  RETURNS numeric
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
 RETURN CASE WHEN ((jsonb_typeof(delta) = 'object'::text) AND (NOT jsonb_path_exists(delta, '$.*?((@.type() == "string" && @ like_regex "^-?[0-9]*[.]?[0-9]+$") && !(@ like_regex "^-?[0.]+$"))'::jsonpath))) THEN 0 ELSE NULL::integer END
 ;
 -- 0 when an update whose type is not known tells no amount of anything, null when it may have moved money: the venue writes amounts as text, other numbers as numbers.
@@ -2624,52 +2640,60 @@ $function$
 ;
 -- What others than the owner may do with objects of hlsync although the stored preset does not give it; empty when all is well.
 
-create function hl_internal.order_event(o hl_orders)
- RETURNS SETOF hl_internal.event
- LANGUAGE sql
+create function hl_internal.order_events(orders hl_orders[])
+ RETURNS hl_internal.event[]
+ LANGUAGE plpgsql
  STABLE
-BEGIN ATOMIC
- SELECT concat_ws(':'::text, 'order', (order_event.o).account_address, (order_event.o).order_id, (order_event.o).venue_status, (order_event.o).status, (order_event.o).filled, (order_event.o).status_time_ms) AS concat_ws,
-     'order.updated'::text,
-     (order_event.o).account_address AS account_address,
-     GREATEST((order_event.o).status_time_ms, (order_event.o).last_fill_time_ms) AS "greatest",
-     (order_event.o).source AS source,
-     row_to_json(data.*) AS row_to_json
-    FROM ( SELECT (order_event.o).account_address AS account_address,
-             (order_event.o).order_id AS order_id,
-             (order_event.o).coin AS coin,
-             (order_event.o).side AS side,
-             (order_event.o).order_type AS order_type,
-             (order_event.o).tif AS tif,
-             ((order_event.o).size)::text AS size,
-             ((order_event.o).limit_price)::text AS limit_price,
-             ((order_event.o).trigger_price)::text AS trigger_price,
-             ((order_event.o).filled)::text AS filled,
-             ((order_event.o).fill_percentage)::text AS fill_percentage,
-             (order_event.o).status AS status,
-             (order_event.o).venue_status AS venue_status,
-             (order_event.o).cloid AS cloid,
-             (order_event.o).reduce_only AS reduce_only,
-             ((EXTRACT(epoch FROM (order_event.o).placed_at) * (1000)::numeric))::bigint AS placed_at_ms,
-             (order_event.o).status_time_ms AS status_time_ms,
-             (order_event.o).last_fill_time_ms AS last_fill_time_ms) data;
-END
+ SET search_path TO ''
+AS $function$
+begin
+  return (
+    select coalesce(array_agg(row(
+      concat_ws(':', 'order', o.account_address, o.order_id, o.venue_status, o.status, o.filled, o.status_time_ms),
+      'order.updated', o.account_address, greatest(o.status_time_ms, o.last_fill_time_ms), o.source,
+      row_to_json(data))::hl_internal.event order by greatest(o.status_time_ms, o.last_fill_time_ms), o.order_id), '{}')
+    from unnest(orders) o
+    cross join lateral (
+      select o.account_address, o.order_id, o.coin, o.side, o.order_type, o.tif, o.size::text, o.limit_price::text,
+        o.trigger_price::text, o.filled::text, o.fill_percentage::text, o.status, o.venue_status, o.cloid, o.reduce_only,
+        (extract(epoch from o.placed_at) * 1000)::bigint as placed_at_ms, o.status_time_ms, o.last_fill_time_ms
+    ) data
+  );
+end
+$function$
 ;
--- order.updated of an order as it is.
+-- order.updated of each of these orders as it is, by their time.
 
 create function hl_internal.order_status(venue_status text)
  RETURNS text
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
-RETURN CASE WHEN (venue_status = 'filled'::text) THEN 'filled'::text WHEN ((venue_status ~~ '%Canceled'::text) OR (venue_status = ANY (ARRAY['canceled'::text, 'scheduledCancel'::text, 'internalCancel'::text]))) THEN 'canceled'::text WHEN ((venue_status ~~ '%Rejected'::text) OR (venue_status = 'rejected'::text)) THEN 'rejected'::text WHEN (venue_status = ANY (ARRAY['open'::text, 'accepted'::text])) THEN 'open'::text WHEN (venue_status = 'triggered'::text) THEN 'triggered'::text ELSE 'unknown'::text END
+ SET search_path TO ''
+AS $function$
+begin
+  return case
+      when venue_status = 'filled' then 'filled'
+      when venue_status like '%Canceled' or venue_status in ('canceled', 'scheduledCancel', 'internalCancel') then 'canceled'
+      when venue_status like '%Rejected' or venue_status = 'rejected' then 'rejected'
+      when venue_status in ('open', 'accepted') then 'open'
+      when venue_status = 'triggered' then 'triggered'
+      else 'unknown'
+    end;
+end
+$function$
 ;
 -- What the venue's status word means. The set is open, so words are classified by their ending.
 
 create function hl_internal.own_liquidation(account text, liquidation jsonb, direction text)
  RETURNS boolean
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE PARALLEL SAFE
-RETURN COALESCE((lower((liquidation ->> 'liquidatedUser'::text)) = account), (direction ~~ 'Liquidated%'::text), false)
+ SET search_path TO ''
+AS $function$
+begin
+  return coalesce(lower(liquidation ->> 'liquidatedUser') = account, direction like 'Liquidated%', false);
+end
+$function$
 ;
 -- True when a fill is the account's own liquidation, not one that it took over.
 
@@ -3159,14 +3183,13 @@ begin
       hl_internal.decimal_of(raw ->> 'deployerFee'), raw ->> 'builder', hl_internal.block_number(hash)
     from input
     on conflict do nothing
-    returning *
+    returning account_address, order_id, source, hl_fills as entry
   )
   select (select count(*) from input), count(*),
     coalesce(array_agg(f.account_address), '{}'), coalesce(array_agg(f.order_id), '{}'),
-    coalesce(array_agg(e order by f.fill_time_ms) filter (where f.source <> 'legacy'), '{}')
+    hl_internal.fill_events(array_agg(f.entry) filter (where f.source <> 'legacy'))
   into result.sent, result.written, result.accounts, result.order_ids, result.events
-  -- Written as a row, each column of it is taken as it is, not out of a value of the whole.
-  from fresh f cross join lateral hl_internal.fill_event(row(f.*)::public.hl_fills) e;
+  from fresh f;
 
   -- Then all again as joins, when some were there before or came twice: what they add is not lost.
   if result.written = result.sent then return result; end if;
@@ -3751,7 +3774,7 @@ begin
   select (x.event).event_key, (x.event).type, (x.event).account_address, (x.event).time_ms, (x.event).source,
     (x.event).data::jsonb
   from (
-    select hl_internal.fill_event(f) as event, f.fill_time_ms as at_ms from public.hl_fills f
+    select (hl_internal.fill_events(array[f]))[1] as event, f.fill_time_ms as at_ms from public.hl_fills f
     where f.account_address = any (followed) and f.fill_time >= to_timestamp(since_ms / 1000.0)
       and f.first_seen_at >= now() - keep
     union all
@@ -3763,11 +3786,11 @@ begin
     where l.account_address = any (followed) and l.ledger_time >= to_timestamp(since_ms / 1000.0)
       and l.first_seen_at >= now() - keep
     union all
-    select hl_internal.order_event(o), greatest(o.status_time_ms, o.last_fill_time_ms) from public.hl_orders o
+    select (hl_internal.order_events(array[o]))[1], greatest(o.status_time_ms, o.last_fill_time_ms) from public.hl_orders o
     where o.account_address = any (followed) and greatest(o.status_time_ms, o.last_fill_time_ms) >= since_ms
       and o.updated_at >= now() - keep
   ) x
-  where (x.event).source <> 'legacy' and not hl_internal.is_news((x.event).type, (x.event).source, x.at_ms, hl_internal.news_since())
+  where (x.event).source <> 'legacy' and not (hl_internal.are_news(array[x.event], hl_internal.news_since()))[1]
     and not exists (select from hl_internal.outbox o
       where o.account_address = (x.event).account_address and o.event_key = (x.event).event_key)
   order by x.at_ms;
@@ -3818,12 +3841,10 @@ begin
     returning t.*
   )
   select (select count(*) from derived), (select count(*) from written),
-    coalesce(array_agg(e order by e.time_ms, w.order_id)
-      filter (where b.order_id is not null or w.source <> 'legacy'), '{}')
+    hl_internal.order_events(array_agg(row(w.*)::public.hl_orders)
+      filter (where b.order_id is not null or w.source <> 'legacy'))
   into result.sent, result.written, result.events
   from written w left join before b using (account_address, order_id)
-  -- Written as a row, each column of it is taken as it is, not out of a value of the whole.
-  cross join lateral hl_internal.order_event(row(w.*)::public.hl_orders) e
   where (b.status, b.venue_status, b.filled) is distinct from (w.status, w.venue_status, w.filled);
   return result;
 end
@@ -3846,9 +3867,14 @@ $function$
 
 create function hl_internal.seen_before(a_at timestamp with time zone, a_source text, b_at timestamp with time zone, b_source text)
  RETURNS boolean
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
-RETURN (ROW(a_at, (a_source COLLATE "C")) < ROW(b_at, (b_source COLLATE "C")))
+ SET search_path TO ''
+AS $function$
+begin
+  return (a_at, a_source collate "C") < (b_at, b_source collate "C");
+end
+$function$
 ;
 -- True when sighting a is the first of the two; a tie goes to the alphabetically first source.
 
@@ -4045,6 +4071,7 @@ create function hl_internal.settled_trips(followed text)
  RETURNS SETOF hl_internal.settled_days
  LANGUAGE sql
  STABLE
+ SET search_path TO ''
 BEGIN ATOMIC
  WITH RECURSIVE coins AS (
          ( SELECT d.coin
@@ -4133,6 +4160,7 @@ create function hl_internal.settled_until(followed text)
  RETURNS timestamp with time zone
  LANGUAGE sql
  STABLE
+ SET search_path TO ''
 BEGIN ATOMIC
  SELECT COALESCE(( SELECT s.until_at
             FROM hl_internal.settled s
@@ -4433,9 +4461,14 @@ $function$
 
 create function hl_internal.time_of(told text)
  RETURNS timestamp with time zone
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN (told ~ '^[0-9]{12,13}$'::text) THEN to_timestamp(((((told)::bigint)::numeric / 1000.0))::double precision) ELSE NULL::timestamp with time zone END
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO ''
+AS $function$
+begin
+  return case when told ~ '^[0-9]{12,13}$' then to_timestamp(told::bigint / 1000.0) end;
+end
+$function$
 ;
 -- The time that Unix milliseconds of the venue's are; null when they are none of this age.
 
@@ -4443,6 +4476,7 @@ create function hl_internal.torn_by(followed text, as_of_ms bigint, mode text, r
  RETURNS text
  LANGUAGE sql
  STABLE
+ SET search_path TO ''
 BEGIN ATOMIC
  WITH pockets AS (
           SELECT p.key AS pocket,
@@ -4501,6 +4535,7 @@ create function hl_internal.torn_reason(type text)
  RETURNS text
  LANGUAGE sql
  IMMUTABLE
+ SET search_path TO ''
 RETURN (('money was moving between its parts ('::text || type) || ')'::text)
 ;
 -- Why a snapshot that torn_by names has no net worth.
@@ -4509,6 +4544,7 @@ create function hl_internal.trips(followed text, from_at timestamp with time zon
  RETURNS TABLE(account_address text, coin text, trip bigint, direction numeric, first_before numeric, last_after numeric, unbroken boolean, first_ms bigint, last_ms bigint, fills bigint, max_size numeric, entry_price numeric, exit_price numeric, closed_pnl numeric, fees numeric, unpriced boolean, liquidated boolean, is_last boolean)
  LANGUAGE sql
  STABLE
+ SET search_path TO ''
 BEGIN ATOMIC
  WITH moves AS (
           SELECT f.coin,
@@ -4774,6 +4810,7 @@ create function hl_internal.trips_since_settled(followed text, to_at timestamp w
  RETURNS TABLE(coin text, trip bigint, first_ms bigint, last_ms bigint, first_before numeric, last_after numeric, unbroken boolean, closed_pnl numeric, fees numeric, unpriced boolean, is_last boolean, is_found boolean, seconds numeric, net_pnl numeric)
  LANGUAGE sql
  STABLE
+ SET search_path TO ''
 BEGIN ATOMIC
  WITH kept AS MATERIALIZED (
           SELECT settled_trips.account_address,
@@ -5055,6 +5092,7 @@ create function hl_internal.unsettled_days(followed text)
  RETURNS TABLE(day date, coin text, fills bigint, volume numeric, closed_pnl numeric, fees numeric, builder_fees numeric, funding numeric, converted_fees bigint, unpriced_fees bigint)
  LANGUAGE sql
  STABLE ROWS 50
+ SET search_path TO ''
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
  SET jit TO 'off'
@@ -5103,6 +5141,7 @@ create function hl_internal.unsettled_trades(followed text)
  RETURNS TABLE(trades bigint, wins bigint, losses bigint, net numeric, won numeric, lost numeric, seconds numeric, best numeric, worst numeric)
  LANGUAGE sql
  STABLE ROWS 1
+ SET search_path TO ''
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
  SET jit TO 'off'
@@ -5217,6 +5256,7 @@ create function hl_internal.wanted_duties(own text[])
  RETURNS TABLE(duty text, is_shared boolean)
  LANGUAGE sql
  STABLE
+ SET search_path TO ''
 BEGIN ATOMIC
  SELECT ('follow '::text || r.account_address),
      true
@@ -5235,9 +5275,15 @@ END
 
 create function hl_internal.weightier(a_raw jsonb, a_content text, b_raw jsonb, b_content text)
  RETURNS boolean
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
-RETURN (ROW(octet_length((COALESCE(b_raw, 'null'::jsonb))::text), (b_content COLLATE "C")) > ROW(octet_length((COALESCE(a_raw, 'null'::jsonb))::text), (a_content COLLATE "C")))
+ SET search_path TO ''
+AS $function$
+begin
+  return (octet_length(coalesce(b_raw, 'null')::text), b_content collate "C")
+         > (octet_length(coalesce(a_raw, 'null')::text), a_content collate "C");
+end
+$function$
 ;
 -- True when version b of a row wins over version a: longer raw object, then greater content.
 
@@ -5245,6 +5291,7 @@ create function hl_internal.worker_shares(present text[])
  RETURNS TABLE(worker text, wants text[], duties bigint)
  LANGUAGE sql
  STABLE
+ SET search_path TO ''
 BEGIN ATOMIC
  SELECT w.worker,
      w.wants,
@@ -5265,6 +5312,7 @@ create function public.hl_equity_since(followed text, since timestamp with time 
  RETURNS TABLE(account_address text, as_of timestamp with time zone, as_of_ms bigint, account_mode text, account_value numeric, unrealized_pnl numeric, flow numeric, net_flows numeric, profit numeric, peak_profit numeric, drawdown numeric, drawdown_pct numeric, net_worth numeric, profit_reason text)
  LANGUAGE sql
  STABLE
+ SET search_path TO ''
 BEGIN ATOMIC
  WITH shots AS (
           SELECT d.account_address,
@@ -5463,6 +5511,7 @@ create function public.hl_round_trips_since(followed text, since timestamp with 
  RETURNS TABLE(account_address text, coin text, name text, side text, opened_ms bigint, closed_ms bigint, seconds numeric, fills bigint, max_size numeric, entry_price numeric, exit_price numeric, closed_pnl numeric, fees numeric, funding numeric, net_pnl numeric, liquidated boolean, complete boolean, mae_pct numeric, mfe_pct numeric, excursion_reason text)
  LANGUAGE sql
  STABLE
+ SET search_path TO ''
  SET jit TO 'off'
 BEGIN ATOMIC
  SELECT t.account_address,
@@ -5511,6 +5560,7 @@ create function public.hl_trade_statistics(followed text, since timestamp with t
  RETURNS TABLE(by text, key text, trades bigint, wins bigint, losses bigint, win_rate_pct numeric, profit_factor numeric, payoff_ratio numeric, expectancy numeric, net_pnl numeric, closed_pnl numeric, fees numeric, funding numeric, average_win numeric, average_loss numeric, best_trade numeric, worst_trade numeric, average_seconds numeric, win_streak bigint, loss_streak bigint, in_market_pct numeric)
  LANGUAGE sql
  STABLE
+ SET search_path TO ''
  SET jit TO 'off'
 BEGIN ATOMIC
  WITH trips AS MATERIALIZED (
@@ -6136,7 +6186,7 @@ create view public.hl_equity with (security_invoker=true) as -- Net worth over t
 --   drawdown_pct numeric: drawdown in percent of the net worth there would be at the peak; null when that is not positive.
 --   net_worth numeric: All that the account owns at the venue.
 --   profit_reason text: Why profit is null.
- SELECT e.account_address,
+ SELECT a.account_address,
     e.as_of,
     e.as_of_ms,
     e.account_mode,
@@ -6548,7 +6598,7 @@ create view public.hl_fill_pnl with (security_invoker=true) as -- Every fill wit
 --   block_number bigint: Block of the transaction, by its hash; null where the hash tells none.
 --   action_number bigint: Place of the transaction in its block, by its hash; null where the hash tells none.
 --   name text: Name of the market for people; null where the venue told none.
- WITH judged AS (
+ WITH placed AS (
          SELECT f.account_address,
             f.coin,
             f.fill_time,
@@ -6577,14 +6627,54 @@ create view public.hl_fill_pnl with (security_invoker=true) as -- Every fill wit
             f.deployer_fee,
             f.builder,
             f.block_number,
-            hl_internal.market_kind(f.coin) AS market,
+                CASE
+                    WHEN (f.coin ~ '^([#+]|o[0-9]+$)'::text) THEN 'outcome'::text
+                    WHEN ((f.coin ~~ '@%'::text) OR (f.coin ~~ '%/%'::text)) THEN 'spot'::text
+                    ELSE 'perp'::text
+                END AS market,
+                CASE
+                    WHEN (substr(f.hash, 23, 18) ~ '^04[0-9a-fA-F]{8}0[0-4][0-9a-fA-F]{6}$'::text) THEN ((('x'::text || lpad(substr(f.hash, 35, (2 * (substr(f.hash, 34, 1))::integer)), 8, '0'::text)))::bit(32))::bigint
+                    ELSE NULL::bigint
+                END AS action_number
+           FROM hl_fills f
+        ), judged AS (
+         SELECT f.account_address,
+            f.coin,
+            f.fill_time,
+            f.fill_time_ms,
+            f.side,
+            f.size,
+            f.price,
+            f.value,
+            f.fee,
+            f.fee_token,
+            f.start_position,
+            f.closed_pnl,
+            f.direction,
+            f.order_id,
+            f.trade_id,
+            f.hash,
+            f.crossed,
+            f.cloid,
+            f.builder_fee,
+            f.twap_id,
+            f.liquidation,
+            f.raw_fill,
+            f.source,
+            f.first_seen_at,
+            f.priority_gas,
+            f.deployer_fee,
+            f.builder,
+            f.block_number,
+            f.market,
+            f.action_number,
                 CASE
                     WHEN ((f.fee = (0)::numeric) OR (f.fee_token IS NULL) OR (f.fee_token = 'USDC'::text)) THEN 'usdc'::text
                     WHEN (f.fee_token = ANY (hl_internal.dollar_tokens())) THEN 'dollar_at_par'::text
-                    WHEN ((f.side = 'buy'::text) AND ((hl_internal.market_kind(f.coin) = 'spot'::text) OR (('+'::text || substr(f.coin, 2)) = f.fee_token))) THEN 'base_at_fill_price'::text
+                    WHEN ((f.side = 'buy'::text) AND ((f.market = 'spot'::text) OR (('+'::text || substr(f.coin, 2)) = f.fee_token))) THEN 'base_at_fill_price'::text
                     ELSE 'unpriced'::text
                 END AS fee_basis
-           FROM hl_fills f
+           FROM placed f
         ), priced AS (
          SELECT j.account_address,
             j.coin,
@@ -6615,6 +6705,7 @@ create view public.hl_fill_pnl with (security_invoker=true) as -- Every fill wit
             j.builder,
             j.block_number,
             j.market,
+            j.action_number,
             j.fee_basis,
                 CASE j.fee_basis
                     WHEN 'unpriced'::text THEN NULL::numeric
@@ -6647,12 +6738,12 @@ create view public.hl_fill_pnl with (security_invoker=true) as -- Every fill wit
     trim_scale((COALESCE(p.builder_fee, (0)::numeric) * p.fee_price)) AS builder_fee_usdc,
     trim_scale(((p.closed_pnl - (p.fee * p.fee_price)) - p.gas)) AS net_pnl,
     p.start_position,
-    hl_internal.own_liquidation(p.account_address, p.liquidation, p.direction) AS liquidated,
+    (((p.liquidation IS NOT NULL) OR (COALESCE(p.direction, ''::text) ~~ 'Liq%'::text)) AND hl_internal.own_liquidation(p.account_address, p.liquidation, p.direction)) AS liquidated,
     p.priority_gas,
     trim_scale(p.gas) AS gas_usdc,
     trim_scale(((p.fee * p.fee_price) + p.gas)) AS cost_usdc,
     p.block_number,
-    hl_internal.action_number(p.hash) AS action_number,
+    p.action_number,
     m.name
    FROM (priced p
      LEFT JOIN hl_markets m ON ((m.coin = p.coin)));
@@ -7613,7 +7704,7 @@ create view public.hl_round_trips with (security_invoker=true) as -- Perp positi
 --   liquidated boolean: True when the venue liquidated the account in it.
 --   complete boolean: True when its beginning is stored, its fills form an unbroken chain to its end and all fees could be priced.
 --   name text: Name of the market for people; null where the venue told none.
- SELECT t.account_address,
+ SELECT a.account_address,
     t.coin,
     t.trip,
         CASE
@@ -7647,7 +7738,7 @@ create view public.hl_round_trips with (security_invoker=true) as -- Perp positi
      CROSS JOIN LATERAL hl_internal.trips(a.account_address, '-infinity'::timestamp with time zone, 'infinity'::timestamp with time zone) t(account_address, coin, trip, direction, first_before, last_after, unbroken, first_ms, last_ms, fills, max_size, entry_price, exit_price, closed_pnl, fees, unpriced, liquidated, is_last))
      CROSS JOIN LATERAL ( SELECT COALESCE(sum(x.usdc), (0)::numeric) AS funding
            FROM hl_funding x
-          WHERE ((x.account_address = t.account_address) AND (x.coin = t.coin) AND (x.funding_time_ms >= t.first_ms) AND ((t.last_after <> (0)::numeric) OR (x.funding_time_ms <= t.last_ms)))) f)
+          WHERE ((x.account_address = a.account_address) AND (x.coin = t.coin) AND (x.funding_time_ms >= t.first_ms) AND ((t.last_after <> (0)::numeric) OR (x.funding_time_ms <= t.last_ms)))) f)
      LEFT JOIN hl_markets m ON ((m.coin = t.coin)));
 
 create view public.hl_round_trips_text with (security_invoker=true) as -- hl_round_trips with decimals as text, for clients that would round them.

@@ -7,7 +7,7 @@ create or replace function hl_internal.earned(followed text, from_at timestamptz
 returns table (
   coin text, day date, fills integer, volume numeric, closed_pnl numeric, fees numeric, builder_fees numeric, funding numeric,
   converted_fees integer, unpriced_fees integer, has_gas boolean)
-language sql stable
+language sql stable set search_path = ''
 begin atomic
   select f.coin, (f.fill_time at time zone 'UTC')::date as day, 1 as fills, f.value as volume, f.closed_pnl,
     coalesce(f.fee_usdc, 0) + coalesce(f.gas_usdc, 0) as fees, coalesce(f.builder_fee_usdc, 0) as builder_fees,
@@ -24,7 +24,7 @@ end;
 comment on function hl_internal.earned is 'What made or lost money of an account in [from_at, to_at).';
 
 create or replace function hl_internal.settled_until(followed text) returns timestamptz
-language sql stable
+language sql stable set search_path = ''
 begin atomic
   select coalesce((select s.until_at from hl_internal.settled s where s.account_address = settled_until.followed), '-infinity');
 end;
@@ -32,7 +32,7 @@ comment on function hl_internal.settled_until is 'Everything of an account befor
 
 -- The newest settled day with fills of each coin: where its last trip stands. A step per coin, however many days there are.
 create or replace function hl_internal.settled_trips(followed text) returns setof hl_internal.settled_days
-language sql stable
+language sql stable set search_path = ''
 begin atomic
   with recursive coins as (
     (select d.coin from hl_internal.settled_days d where d.account_address = settled_trips.followed order by d.coin limit 1)
@@ -57,7 +57,7 @@ create or replace function hl_internal.trips_since_settled(followed text, to_at 
 returns table (
   coin text, trip bigint, first_ms bigint, last_ms bigint, first_before numeric, last_after numeric, unbroken boolean,
   closed_pnl numeric, fees numeric, unpriced boolean, is_last boolean, is_found boolean, seconds numeric, net_pnl numeric)
-language sql stable
+language sql stable set search_path = ''
 begin atomic
   with kept as materialized (
     select * from hl_internal.settled_trips(trips_since_settled.followed)
@@ -107,7 +107,7 @@ create or replace function hl_internal.unsettled_days(followed text)
 returns table (
   day date, coin text, fills bigint, volume numeric, closed_pnl numeric, fees numeric, builder_fees numeric, funding numeric,
   converted_fees bigint, unpriced_fees bigint)
-language sql stable rows 50 set enable_seqscan = off set enable_bitmapscan = off set jit = off
+language sql stable set search_path = '' rows 50 set enable_seqscan = off set enable_bitmapscan = off set jit = off
 begin atomic
   select e.day, e.coin, sum(e.fills)::bigint, trim_scale(sum(e.volume)), trim_scale(sum(e.closed_pnl)), trim_scale(sum(e.fees)),
     trim_scale(sum(e.builder_fees)), trim_scale(sum(e.funding)), sum(e.converted_fees)::bigint, sum(e.unpriced_fees)::bigint
@@ -128,7 +128,7 @@ comment on function hl_internal.unsettled_days is 'The sums of the days that are
 create or replace function hl_internal.unsettled_trades(followed text)
 returns table (
   trades bigint, wins bigint, losses bigint, net numeric, won numeric, lost numeric, seconds numeric, best numeric, worst numeric)
-language sql stable rows 1 set enable_seqscan = off set enable_bitmapscan = off set jit = off
+language sql stable set search_path = '' rows 1 set enable_seqscan = off set enable_bitmapscan = off set jit = off
 begin atomic
   select count(t.net_pnl), count(*) filter (where t.net_pnl > 0), count(*) filter (where t.net_pnl < 0), sum(t.net_pnl),
     coalesce(sum(t.net_pnl) filter (where t.net_pnl > 0), 0), coalesce(-sum(t.net_pnl) filter (where t.net_pnl < 0), 0),

@@ -12,16 +12,18 @@ begin
     b.raw_fill, jsonb_build_array(b.raw_fill, b.size::text, b.price::text, b.value::text, b.fee::text, b.start_position,
                                   b.closed_pnl::text, b.direction, b.crossed)::text
   ) then j := b; end if;
-  j.fee_token := hl_internal.greater(a.fee_token, b.fee_token);
-  j.hash := hl_internal.greater(a.hash, b.hash);
-  j.cloid := hl_internal.greater(a.cloid, b.cloid);
-  j.builder_fee := hl_internal.greater(a.builder_fee, b.builder_fee);
-  j.priority_gas := hl_internal.greater(a.priority_gas, b.priority_gas);
-  j.deployer_fee := hl_internal.greater(a.deployer_fee, b.deployer_fee);
-  j.builder := hl_internal.greater(a.builder, b.builder);
+  j.fee_token := greatest(a.fee_token collate "C", b.fee_token);
+  j.hash := greatest(a.hash collate "C", b.hash);
+  j.cloid := greatest(a.cloid collate "C", b.cloid);
+  if coalesce(a.builder_fee, a.priority_gas, a.deployer_fee, b.builder_fee, b.priority_gas, b.deployer_fee) is not null then
+    j.builder_fee := hl_internal.greater(a.builder_fee, b.builder_fee);
+    j.priority_gas := hl_internal.greater(a.priority_gas, b.priority_gas);
+    j.deployer_fee := hl_internal.greater(a.deployer_fee, b.deployer_fee);
+  end if;
+  j.builder := greatest(a.builder collate "C", b.builder);
   j.block_number := hl_internal.block_number(j.hash);
   j.twap_id := greatest(a.twap_id, b.twap_id);
-  j.liquidation := hl_internal.greater(a.liquidation::text, b.liquidation::text)::jsonb;
+  j.liquidation := greatest(a.liquidation::text collate "C", b.liquidation::text)::jsonb;
   if hl_internal.seen_before(a.first_seen_at, a.source, b.first_seen_at, b.source) then
     j.first_seen_at := a.first_seen_at; j.source := a.source;
   else

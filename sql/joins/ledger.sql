@@ -9,7 +9,7 @@ begin
   if hl_internal.weightier(a.raw_ledger, jsonb_build_array(a.raw_ledger)::text,
                            b.raw_ledger, jsonb_build_array(b.raw_ledger)::text) then j := b; end if;
   -- Its effect follows from the raw object that won.
-  j.token := hl_internal.greater(a.token, b.token);
+  j.token := greatest(a.token collate "C", b.token);
   j.amount := hl_internal.greater(a.amount, b.amount);
   if hl_internal.seen_before(a.first_seen_at, a.source, b.first_seen_at, b.source) then
     j.first_seen_at := a.first_seen_at; j.source := a.source;

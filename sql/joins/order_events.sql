@@ -12,11 +12,11 @@ begin
     b.raw_event, jsonb_build_array(b.raw_event, b.coin, b.side, b.limit_price::text, b.size::text, b.placed_at_ms)::text
   ) then j := b; end if;
   j.remaining := hl_internal.lesser(a.remaining, b.remaining);
-  j.order_type := hl_internal.greater(a.order_type, b.order_type);
-  j.tif := hl_internal.greater(a.tif, b.tif);
+  j.order_type := greatest(a.order_type collate "C", b.order_type);
+  j.tif := greatest(a.tif collate "C", b.tif);
   j.trigger_price := hl_internal.greater(a.trigger_price, b.trigger_price);
   j.reduce_only := greatest(a.reduce_only, b.reduce_only);
-  j.cloid := hl_internal.greater(a.cloid, b.cloid);
+  j.cloid := greatest(a.cloid collate "C", b.cloid);
   if hl_internal.seen_before(a.first_seen_at, a.source, b.first_seen_at, b.source) then
     j.first_seen_at := a.first_seen_at; j.source := a.source;
   else

@@ -27,14 +27,13 @@ begin
       hl_internal.decimal_of(raw ->> 'deployerFee'), raw ->> 'builder', hl_internal.block_number(hash)
     from input
     on conflict do nothing
-    returning *
+    returning account_address, order_id, source, hl_fills as entry
   )
   select (select count(*) from input), count(*),
     coalesce(array_agg(f.account_address), '{}'), coalesce(array_agg(f.order_id), '{}'),
-    coalesce(array_agg(e order by f.fill_time_ms) filter (where f.source <> 'legacy'), '{}')
+    hl_internal.fill_events(array_agg(f.entry) filter (where f.source <> 'legacy'))
   into result.sent, result.written, result.accounts, result.order_ids, result.events
-  -- Written as a row, each column of it is taken as it is, not out of a value of the whole.
-  from fresh f cross join lateral hl_internal.fill_event(row(f.*)::public.hl_fills) e;
+  from fresh f;
 
   -- Then all again as joins, when some were there before or came twice: what they add is not lost.
   if result.written = result.sent then return result; end if;

@@ -5,7 +5,7 @@
 -- The fills of one millisecond have no order of their own: they end flat when one more of them ends at 0 than begins there.
 create or replace function hl_internal.closed_by_fills(account text, market text, after_ms bigint, to_ms bigint)
 returns boolean
-language sql stable
+language sql stable set search_path = ''
 begin atomic
   with newest as (
     select max(f.fill_time_ms) as at_ms from public.hl_fills f

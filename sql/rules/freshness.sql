@@ -1,14 +1,14 @@
 -- How fresh an account is, as far as the database can tell: by the table of src/sync/freshness.ts.
 
 create or replace function hl_internal.fresh_for(poll_ms bigint) returns interval
-language sql immutable
+language sql immutable set search_path = ''
 return case when poll_ms is null then interval '30 seconds'
   else greatest(interval '5 minutes', 3 * poll_ms * interval '1 millisecond') end;
 comment on function hl_internal.fresh_for is 'How long the newest state of an account counts as fresh: while it is streamed (null), or polled this often.';
 
 create or replace function hl_internal.freshness(account text)
 returns table (heard_at timestamptz, poll_ms bigint, fresh_for interval, is_fresh boolean)
-language sql stable
+language sql stable rows 1 set search_path = ''
 begin atomic
   select h.heard_at, a.poll_ms, f.fresh_for,
     -- A time of the future is one of a clock that is wrong.

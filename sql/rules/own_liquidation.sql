@@ -2,6 +2,9 @@
 -- price in its place: then the venue's words decide.
 
 create or replace function hl_internal.own_liquidation(account text, liquidation jsonb, direction text) returns boolean
-language sql immutable parallel safe
-return coalesce(lower(liquidation ->> 'liquidatedUser') = account, direction like 'Liquidated%', false);
+language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  return coalesce(lower(liquidation ->> 'liquidatedUser') = account, direction like 'Liquidated%', false);
+end
+$$;
 comment on function hl_internal.own_liquidation is 'True when a fill is the account''s own liquidation, not one that it took over.';

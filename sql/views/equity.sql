@@ -5,7 +5,7 @@ returns table (
   account_address text, as_of timestamptz, as_of_ms bigint, account_mode text, account_value numeric,
   unrealized_pnl numeric, flow numeric, net_flows numeric, profit numeric, peak_profit numeric, drawdown numeric,
   drawdown_pct numeric, net_worth numeric, profit_reason text)
-language sql stable
+language sql stable set search_path = ''
 begin atomic
 with shots as (
   select * from public.hl_dashboard d
@@ -67,7 +67,9 @@ end;
 comment on function public.hl_equity_since is 'The rows of hl_equity of one account as if its first snapshot were the first one not before since: profit and drawdown of a period.';
 
 create or replace view public.hl_equity as
-select e.* from hl_internal.accounts a
+select a.account_address, e.as_of, e.as_of_ms, e.account_mode, e.account_value, e.unrealized_pnl, e.flow, e.net_flows, e.profit,
+  e.peak_profit, e.drawdown, e.drawdown_pct, e.net_worth, e.profit_reason
+from hl_internal.accounts a
 cross join lateral public.hl_equity_since(a.account_address, '-infinity') e;
 comment on view public.hl_equity is 'Net worth over time with what crossed the border of the account taken out, and the drawdown that is left. Begins with the first snapshot whose net worth is known; snapshots without one are left out.';
 comment on column public.hl_equity.account_address is 'Account.';

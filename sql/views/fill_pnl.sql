@@ -3,7 +3,7 @@
 
 -- A function, for few fills paid gas: as a part of the query it would be reckoned with for each of them.
 create or replace function hl_internal.gas_price(near_ms bigint) returns numeric
-language sql stable parallel safe
+language sql stable parallel safe set search_path = ''
 begin atomic
   select t.price from hl_internal.token_prices t
   where t.token = 'HYPE' and t.hour_ms between gas_price.near_ms - 90000000 and gas_price.near_ms + 86400000
@@ -12,15 +12,26 @@ end;
 comment on function hl_internal.gas_price is 'The price of HYPE that is nearest to a time, within a day; null without one.';
 
 create or replace view public.hl_fill_pnl as
-with judged as (
-  select f.*, hl_internal.market_kind(f.coin) as market, case
+-- What a market is, and the place of a transaction in its block, are told here alone: as functions they would cost as much
+-- as all the rest of a row.
+with placed as (
+  select f.*, case
+      when f.coin ~ '^([#+]|o[0-9]+$)' then 'outcome'
+      when f.coin like '@%' or f.coin like '%/%' then 'spot'
+      else 'perp' end as market,
+    case when substr(f.hash, 23, 18) ~ '^04[0-9a-fA-F]{8}0[0-4][0-9a-fA-F]{6}$'
+      then ('x' || lpad(substr(f.hash, 35, 2 * substr(f.hash, 34, 1)::integer), 8, '0'))::bit(32)::bigint end as action_number
+  from public.hl_fills f
+),
+judged as (
+  select f.*, case
     when f.fee = 0 or f.fee_token is null or f.fee_token = 'USDC' then 'usdc'
     when f.fee_token = any (hl_internal.dollar_tokens()) then 'dollar_at_par'
     -- What was bought is worth what was paid for it. An outcome's token has its coin's number.
-    when f.side = 'buy' and (hl_internal.market_kind(f.coin) = 'spot' or '+' || substr(f.coin, 2) = f.fee_token)
+    when f.side = 'buy' and (f.market = 'spot' or '+' || substr(f.coin, 2) = f.fee_token)
       then 'base_at_fill_price'
     else 'unpriced' end as fee_basis
-  from public.hl_fills f
+  from placed f
 ),
 priced as (
   select j.*,
@@ -34,9 +45,11 @@ select p.account_address, p.coin, p.market, p.fill_time, p.fill_time_ms, p.order
   trim_scale(p.fee * p.fee_price) as fee_usdc,
   trim_scale(coalesce(p.builder_fee, 0) * p.fee_price) as builder_fee_usdc,
   trim_scale(p.closed_pnl - p.fee * p.fee_price - p.gas) as net_pnl, p.start_position,
-  hl_internal.own_liquidation(p.account_address, p.liquidation, p.direction) as liquidated,
+  -- Most rows need not ask the rule.
+  (p.liquidation is not null or coalesce(p.direction, '') like 'Liq%')
+    and hl_internal.own_liquidation(p.account_address, p.liquidation, p.direction) as liquidated,
   p.priority_gas, trim_scale(p.gas) as gas_usdc, trim_scale(p.fee * p.fee_price + p.gas) as cost_usdc, p.block_number,
-  hl_internal.action_number(p.hash) as action_number, m.name
+  p.action_number, m.name
 from priced p left join public.hl_markets m on m.coin = p.coin;
 comment on view public.hl_fill_pnl is 'Every fill with what it earned and cost in USDC.';
 comment on column public.hl_fill_pnl.account_address is 'Account.';

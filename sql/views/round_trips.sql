@@ -3,10 +3,10 @@
 
 -- Where a chain stood before a time: what hl_internal.trips takes for the first fill behind it.
 create or replace function hl_internal.chain_before(followed text, market text, at timestamptz) returns numeric
-language sql stable
+language sql stable set search_path = ''
 begin atomic
   select f.start_position::numeric + case f.side when 'buy' then f.size else -f.size end
-  from public.hl_fills f
+  from public.hl_fill_pnl f
   where f.account_address = chain_before.followed and f.coin = chain_before.market and f.start_position is not null
     and f.fill_time_ms = (
       -- Not max(): where one row is expected it reads all of them.
@@ -15,7 +15,7 @@ begin atomic
         and x.fill_time_ms < case when isfinite(chain_before.at) then (extract(epoch from chain_before.at) * 1000)::bigint else 0 end
       order by x.fill_time_ms desc limit 1
     )
-  order by f.block_number desc, hl_internal.action_number(f.hash) desc, f.order_id desc,
+  order by f.block_number desc, f.action_number desc, f.order_id desc,
     case f.side when 'buy' then f.start_position::numeric else -f.start_position::numeric end desc, f.trade_id desc
   limit 1;
 end;
@@ -28,7 +28,7 @@ returns table (
   account_address text, coin text, trip bigint, direction numeric, first_before numeric, last_after numeric, unbroken boolean,
   first_ms bigint, last_ms bigint, fills bigint, max_size numeric, entry_price numeric, exit_price numeric, closed_pnl numeric,
   fees numeric, unpriced boolean, liquidated boolean, is_last boolean)
-language sql stable
+language sql stable set search_path = ''
 begin atomic
 with moves as (
   select f.coin, f.fill_time_ms, f.order_id, f.trade_id, f.side, f.size, f.price, f.closed_pnl, f.liquidated, f.cost_usdc,
@@ -104,7 +104,7 @@ end;
 comment on function hl_internal.trips is 'The round trips of the fills of an account in [from_at, to_at), of which those that the bounds cut are parts. Trip 0 of a coin is the part of one that was open before.';
 
 create or replace view public.hl_round_trips as
-select t.account_address, t.coin, t.trip, case when t.direction > 0 then 'long' else 'short' end as side,
+select a.account_address, t.coin, t.trip, case when t.direction > 0 then 'long' else 'short' end as side,
   case when t.first_before = 0 then to_timestamp(t.first_ms / 1000.0) end as opened_at,
   case when t.last_after = 0 then to_timestamp(t.last_ms / 1000.0) end as closed_at,
   case when t.first_before = 0 and t.last_after = 0 then trim_scale((t.last_ms - t.first_ms) / 1000.0) end as seconds,
@@ -117,7 +117,7 @@ from hl_internal.accounts a
 cross join lateral hl_internal.trips(a.account_address, '-infinity', 'infinity') t
 cross join lateral (
   select coalesce(sum(x.usdc), 0) as funding from public.hl_funding x
-  where x.account_address = t.account_address and x.coin = t.coin and x.funding_time_ms >= t.first_ms
+  where x.account_address = a.account_address and x.coin = t.coin and x.funding_time_ms >= t.first_ms
     and (t.last_after <> 0 or x.funding_time_ms <= t.last_ms)
 ) f
 left join public.hl_markets m on m.coin = t.coin;

@@ -6,7 +6,7 @@
 create or replace function hl_internal.excursion(
   market text, direction numeric, entry numeric, exit numeric, first_ms bigint, last_ms bigint)
 returns table (mae_pct numeric, mfe_pct numeric, reason text)
-language sql stable
+language sql stable rows 1 set search_path = ''
 begin atomic
   with covering as (
     select c.interval, max(c.high) as high, min(c.low) as low, max(c.close_time_ms - c.open_time_ms + 1) as length_ms,
@@ -36,7 +36,7 @@ returns table (
   max_size numeric, entry_price numeric, exit_price numeric, closed_pnl numeric, fees numeric, funding numeric, net_pnl numeric,
   liquidated boolean, complete boolean, mae_pct numeric, mfe_pct numeric, excursion_reason text)
 -- Compiling a plan takes longer than running it.
-language sql stable set jit = off
+language sql stable set search_path = '' set jit = off
 begin atomic
   select t.account_address, t.coin, m.name, case when t.direction > 0 then 'long' else 'short' end,
     case when t.first_before = 0 then t.first_ms end, case when t.last_after = 0 then t.last_ms end,
@@ -62,7 +62,7 @@ returns table (
   best_trade numeric, worst_trade numeric, average_seconds numeric, win_streak bigint, loss_streak bigint,
   in_market_pct numeric)
 -- Compiling a plan takes longer than running it.
-language sql stable set jit = off
+language sql stable set search_path = '' set jit = off
 begin atomic
   with trips as materialized (
     select t.coin, case when t.direction > 0 then 'long' else 'short' end as side, t.first_ms as opened_ms, t.last_ms as closed_ms,

@@ -30,7 +30,7 @@ export interface ChainEnd {
   position: Decimal;
 }
 
-/** Spot pairs are `@N` or `BASE/QUOTE`, outcome markets `#N`, `+N` and `oN`; all else is a perp: `hl_internal.market_kind`. */
+/** Spot pairs are `@N` or `BASE/QUOTE`, outcome markets `#N`, `+N` and `oN`; all else is a perp: `hl_fill_pnl.market`. */
 export const isPerp = (coin: string): boolean => !/^[@#+]|\/|^o\d+$/.test(coin);
 
 export const signedSize = (fill: { side: Side; size: Decimal }): Decimal =>

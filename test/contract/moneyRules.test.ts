@@ -54,7 +54,8 @@ describe("money rules in SQL", () => {
       "o17",
       "",
     ];
-    const kinds = await values("select c, hl_internal.market_kind(c) from unnest($1::text[]) c", [coins]);
+    await db.store.apply({ fills: coins.map((coin, n) => fillOf({ coin, tradeId: n })) });
+    const kinds = await values("select coin, market from hl_fill_pnl order by trade_id");
     for (const [coin, kind] of kinds) assert.equal(isPerp(String(coin)), kind === "perp", `${coin}`);
     assert.deepEqual(Object.fromEntries(kinds.slice(-6)), {
       "PURR/USDC": "spot",
@@ -99,10 +100,8 @@ describe("money rules in SQL", () => {
       `0x${"z".repeat(64)}`,
       SENT.replace("04279ffb46", "04279ffbzz"),
     ];
-    const read = await values(
-      "select hl_internal.block_number(h), hl_internal.action_number(h) from unnest($1::text[]) h",
-      [hashes],
-    );
+    await db.store.apply({ fills: hashes.map((hash, n) => fillOf({ hash, tradeId: n })) });
+    const read = await values("select block_number, action_number from hl_fill_pnl order by trade_id");
     assert.deepEqual(read, [[664_795_974, 0x161], [664_795_974, 0x162], ...Array(6).fill([null, null])]);
     assert.deepEqual(await values("select hl_internal.block_number(null)"), [[null]]);
     // Beyond 2^31.

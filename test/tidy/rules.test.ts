@@ -24,7 +24,7 @@ const HOMES: Record<string, { words: RegExp; homes: readonly string[] }> = {
   },
   "what kind of market a coin is": {
     words: /like '@%'|\[@#\+\]/,
-    homes: ["sql/rules/tokens.sql", "src/sync/chain.ts"],
+    homes: ["sql/views/fill_pnl.sql", "src/sync/chain.ts"],
   },
   "whose liquidation a fill is": { words: /liquidatedUser/, homes: ["sql/rules/own_liquidation.sql"] },
   "which order the venue has forgotten": { words: /["']unknownOid["']/, homes: ["src/sync/normalize.ts"] },
