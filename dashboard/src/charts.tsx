@@ -7,16 +7,16 @@ import type { ComponentChildren, RefObject } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { NOTHING, stamp } from "./format.ts";
 
-const PAD = { top: 12, bottom: 22, left: 8 };
+export const PAD = { top: 12, bottom: 22, left: 8 };
 /** Least room for the words at the right of a chart, and what stands around them. */
 const AXIS_PX = 46;
 const AXIS_GAP_PX = 14;
 /** Less than this for the drawing itself makes no sense. */
-const PLOT_PX = 40;
+export const PLOT_PX = 40;
 
 let ruler: CanvasRenderingContext2D | null = null;
 /** Room that the widest of these texts needs beside a chart. */
-function axisRoom(texts: string[]) {
+export function axisRoom(texts: string[]) {
   ruler ??= document.createElement("canvas").getContext("2d");
   if (ruler) ruler.font = `11px ${getComputedStyle(document.body).fontFamily}`;
   const widest = Math.max(...texts.map((text) => ruler?.measureText(text).width ?? text.length * 6.5));
@@ -24,14 +24,14 @@ function axisRoom(texts: string[]) {
 }
 
 /** What the arrow keys choose: one before, one after, none. */
-function stepped({ key }: KeyboardEvent, at: number | null, count: number) {
+export function stepped({ key }: KeyboardEvent, at: number | null, count: number) {
   const by = { ArrowLeft: -1, ArrowRight: 1 }[key];
   if (by) return Math.max(0, Math.min(count - 1, (at ?? count - 1) + by));
   return key === "Escape" ? null : at;
 }
 
 /** Size of what is inside an element, as it changes. */
-function useSize(): [RefObject<HTMLDivElement | null>, number, number] {
+export function useSize(): [RefObject<HTMLDivElement | null>, number, number] {
   const ref = useRef(null as HTMLDivElement | null);
   const [size, setSize] = useState([0, 0]);
   useEffect(() => {
@@ -91,6 +91,7 @@ export function LineChart({
   tone = "line",
   fromZero = false,
   marks = [],
+  others = [],
   since = null,
   importedUntilMs = Number.NEGATIVE_INFINITY,
 }: {
@@ -109,6 +110,9 @@ export function LineChart({
 
   /** Deposits and withdrawals. */
   marks?: { x: number; text: string; up: boolean }[];
+
+  /** Thinner lines beside it, each with the class of its stroke. */
+  others?: { tone: string; points: Point[] }[];
   since?: { x: number; text: string } | null;
 
   /** Points up to this time are another's, and drawn as such. */
@@ -117,7 +121,9 @@ export function LineChart({
   const [box, width] = useSize();
   const [at, setAt] = useState(null as number | null);
   const usable = width > 0 && points.length > 1;
-  const chart = usable ? lineGeometry(points, width, height, fromZero, since, importedUntilMs) : null;
+  const chart = usable
+    ? lineGeometry({ points, others, width, height, fromZero, since, importedUntilMs })
+    : null;
   const chosen = at === null ? null : points[Math.min(at, points.length - 1)];
   const find = (event: PointerEvent) => {
     if (!chart) return;
@@ -150,6 +156,9 @@ export function LineChart({
         >
           {chart.grid}
           <path class={`area ${tone}`} d={chart.area} />
+          {chart.beside.map((other) => (
+            <path key={other.tone} class={`stroke beside ${other.tone}`} d={other.line} />
+          ))}
           {chart.imported === "" ? null : <path class="stroke imported" d={chart.imported} />}
           <path class={`stroke ${tone}`} d={chart.line} />
           {since ? (
@@ -198,22 +207,32 @@ const crosshair = (x: number, y: number, height: number, end: number) => (
 const triangle = (x: number, y: number, up: boolean) =>
   up ? `M${x - 4},${y + 4}h8l-4,-7z` : `M${x - 4},${y - 3}h8l-4,7z`;
 
-function lineGeometry(
-  points: Point[],
-  width: number,
-  height: number,
-  fromZero: boolean,
-  since: { x: number } | null,
-  importedUntilMs: number,
-) {
-  const values = points.map(({ y }) => y);
+function lineGeometry({
+  points,
+  others,
+  width,
+  height,
+  fromZero,
+  since,
+  importedUntilMs,
+}: {
+  points: Point[];
+  others: { tone: string; points: Point[] }[];
+  width: number;
+  height: number;
+  fromZero: boolean;
+  since: { x: number } | null;
+  importedUntilMs: number;
+}) {
+  const all = [points, ...others.map((other) => other.points)].filter((some) => some.length > 0);
+  const values = all.flatMap((some) => some.map(({ y }) => y));
   let low = Math.min(...values, ...(fromZero ? [0] : []));
   let high = Math.max(...values, ...(fromZero ? [0] : []));
   const room = (high - low) * 0.08 || Math.abs(high) * 0.001 || 1;
   if (!fromZero || low < 0) low -= room;
   if (!fromZero || high > 0) high += room;
-  const from = Math.min(points[0].x, since?.x ?? points[0].x);
-  const to = points[points.length - 1].x;
+  const from = Math.min(...all.map((some) => some[0].x), since?.x ?? points[0].x);
+  const to = Math.max(...all.map((some) => some[some.length - 1].x));
   const axis = valueTicks(low, high, height);
   const end = Math.max(PAD.left + PLOT_PX, width - axisRoom(axis.map(({ text }) => text)));
   const x = (ms: number) => PAD.left + ((ms - from) / (to - from || 1)) * (end - PAD.left);
@@ -225,13 +244,14 @@ function lineGeometry(
   const own = points.filter((point) => point.x > importedUntilMs);
   const [imported, line] = [path(points.slice(0, points.length - own.length)), path(own)];
   const base = fromZero ? y(0) : height - PAD.bottom;
-  const area = `${path(points)}L${x(to).toFixed(1)},${base}L${x(points[0].x).toFixed(1)},${base}Z`;
+  const area = `${path(points)}L${x(points[points.length - 1].x).toFixed(1)},${base}L${x(points[0].x).toFixed(1)},${base}Z`;
   const timeAt = (px: number) => from + ((px - PAD.left) / (end - PAD.left)) * (to - from);
   return {
     x,
     y,
     line,
     imported,
+    beside: others.map((other) => ({ tone: other.tone, line: path(other.points) })),
     area,
     from,
     to,
@@ -242,7 +262,7 @@ function lineGeometry(
 }
 
 /** Values that get a line, and what is written at it. */
-function valueTicks(low: number, high: number, height: number) {
+export function valueTicks(low: number, high: number, height: number) {
   const { all, places } = ticks(low, high, Math.max(2, Math.floor(height / 55)));
   return all.map((value) => ({ value, text: axisText(value, places) }));
 }

@@ -3,7 +3,8 @@
  * comes once a second. Pure. Guarantees: today is in every sum exactly once, and as the overview has it.
  */
 
-import { compare, sum, trim } from "./decimal.ts";
+import { compare, negate, sum, toNumber, trim } from "./decimal.ts";
+import { signed } from "./format.ts";
 import type { Row } from "./model.ts";
 
 const SUMS = ["volume", "closed_pnl", "fees", "funding", "net_pnl"] as const;
@@ -57,4 +58,22 @@ export function daysWith(past: Row[], overview: Row | null): Row[] {
     unpriced_fees: overview.day_unpriced_fees,
   };
   return [...past.filter((row) => row.day !== day), today];
+}
+
+/** What was made and what of it was left, as bars: gross, fees, funding, net; none without sums. */
+export function profitSteps(sums: Row | null) {
+  if (sums === null) return [];
+  const steps = [
+    ["Gross", sums.closed_pnl, "Closed PnL, before fees"],
+    ["Fees", negate(sums.fees), "Builder fees inside; positive is a rebate"],
+    ["Funding", sums.funding, "Negative was paid"],
+    ["Net", sums.net_pnl, "Gross − fees + funding"],
+  ] as const;
+  return steps.map(([name, value, note]) => ({
+    key: name,
+    name,
+    value: toNumber(value),
+    text: signed(value),
+    note,
+  }));
 }

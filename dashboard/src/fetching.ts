@@ -3,28 +3,36 @@ import { useEffect, useState } from "preact/hooks";
 import { get } from "./connection.ts";
 import type { Row } from "./model.ts";
 
+/** A path and what is asked of it. */
+export type Asked = [path: string, query: Record<string, string | number | null>];
+
 /**
  * The answer of a path, read again every `everyMs`; the last one stands while the next is under way or fails. Without a
  * path nothing is asked yet.
  */
-export function useAnswer(
-  path: string | null,
-  query: Record<string, string | number | null>,
+export function useAnswer(path: string | null, query: Asked[1], everyMs?: number) {
+  const { data, error } = useAnswers(path === null ? [] : [[path, query]], everyMs);
+  return { data: data?.[0] ?? null, error };
+}
+
+/** The same of several paths, which are known when all are. */
+export function useAnswers(
+  asked: Asked[],
   everyMs: number = 15_000,
-): { data: Row | null; error: string | null } {
+): { data: Row[] | null; error: string | null } {
   const [state, setState] = useState({ key: "", data: null, error: null } as {
     key: string;
-    data: Row | null;
+    data: Row[] | null;
     error: string | null;
   });
-  const key = JSON.stringify([path, query]);
+  const key = JSON.stringify(asked);
   useEffect(() => {
-    if (path === null) return;
+    if (asked.length === 0) return;
     let over = false;
     let timer = 0;
     const ask = async () => {
       try {
-        const data = await get(path, query);
+        const data = await Promise.all(asked.map(([path, query]) => get(path, query)));
         if (!over) setState({ key, data, error: null });
       } catch (error) {
         const text = error instanceof Error ? error.message : String(error);

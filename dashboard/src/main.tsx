@@ -6,9 +6,19 @@ import { hrefOf, param, parts } from "./address.ts";
 import { connect, wantedAccount } from "./connection.ts";
 import { Endpoints, Rules } from "./control.tsx";
 import { clock, counted } from "./format.ts";
-import { canGrow, createModel, freshness, LISTS, type ListName, type Row, serverNow } from "./model.ts";
+import {
+  accountName,
+  canGrow,
+  createModel,
+  freshness,
+  LISTS,
+  type ListName,
+  type Row,
+  serverNow,
+} from "./model.ts";
 import { Overview, positionKey } from "./overview.tsx";
 import { read, remembered } from "./settings.ts";
+import { Statistics } from "./statistics.tsx";
 import { Strip } from "./strip.tsx";
 import { SyncPage } from "./sync.tsx";
 import { type Column, DataTable } from "./table.tsx";
@@ -18,6 +28,7 @@ const model = createModel();
 
 const TABS: Record<string, string> = {
   overview: "Overview",
+  statistics: "Statistics",
   positions: "Positions",
   orders: "Open Orders",
   fills: "Fills",
@@ -185,6 +196,7 @@ function tabLink(name: string, title: string, isCurrent: boolean) {
 function view(tab: string, query: URLSearchParams, begun: number) {
   const load = (name: ListName) => void connection.load(name);
   if (tab === "overview") return <Overview model={model} load={load} />;
+  if (tab === "statistics") return <Statistics key={begun} model={model} />;
   if (tab === "sync") return <SyncPage model={model} load={load} />;
   const current = NOW_TABLES[tab];
   if (current) {
@@ -301,12 +313,10 @@ function alertingWords() {
 function Accounts() {
   const accounts = model.status?.accounts ?? [];
   if (accounts.length === 0) return null;
-  const name = ({ alias, address }: Row) =>
-    `${alias ? `${alias} · ` : ""}${address.slice(0, 6)}…${address.slice(-4)}`;
   if (accounts.length === 1)
     return (
       <span class="account" title={accounts[0].address}>
-        {name(accounts[0])}
+        {accountName(accounts[0])}
       </span>
     );
   return (
@@ -318,7 +328,7 @@ function Accounts() {
     >
       {accounts.map((account: Row) => (
         <option key={account.address} value={account.address}>
-          {name(account)}
+          {accountName(account)}
         </option>
       ))}
     </select>
@@ -339,11 +349,11 @@ const Refusal = ({ text }: { text: string }) => (
 );
 
 /** One for each view, as they lie on the keyboard. */
-const VIEW_KEYS = [..."1234567890-"];
+const VIEW_KEYS = [..."1234567890-="];
 
 const KEYS = [
   ["/", "filter the table"],
-  ["1 … 9, 0, -", "go to a view, in the order of their tabs"],
+  ["1 … 9, 0, -, =", "go to a view, in the order of their tabs"],
   ["[ ]", "view before, view after"],
   ["d", "theme: light, dark, the system's"],
   ["← →", "read a chart, when it has the focus"],

@@ -184,3 +184,7 @@ export function freshness(model: Model): {
   if (!account.fresh) return { word: "stale", ageMs, asOfMs };
   return { word: ageMs > account.delayed_after_ms ? "delayed" : "live", ageMs, asOfMs };
 }
+
+/** `swing · 0x1234…abcd` */
+export const accountName = ({ alias, address }: Row): string =>
+  `${alias ? `${alias} · ` : ""}${address.slice(0, 6)}…${address.slice(-4)}`;

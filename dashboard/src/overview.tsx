@@ -4,10 +4,10 @@ import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
 import { Calendar } from "./calendar.tsx";
 import { Bars, LineChart } from "./charts.tsx";
-import { addDay, daysWith, largest, pnlTotals } from "./day.ts";
+import { addDay, daysWith, largest, pnlTotals, profitSteps } from "./day.ts";
 import { isDecimal, negate, sum, toNumber } from "./decimal.ts";
 import { useAnswer } from "./fetching.ts";
-import { clock, counted, direction, exact, NOTHING, percent, signed, stamp, usd } from "./format.ts";
+import { clock, counted, day, direction, exact, NOTHING, percent, signed, stamp, usd } from "./format.ts";
 import { MarketPanel } from "./market.tsx";
 import type { Model, Row } from "./model.ts";
 import { serverNow } from "./model.ts";
@@ -126,9 +126,11 @@ function Tiles({ model }: { model: Model }) {
       ])}
       {tile(
         "drawdown",
-        "Drawdown, all time",
+        "Drawdown",
         isDecimal(o.drawdown_pct) ? percent(o.drawdown_pct) : NOTHING,
-        isDecimal(o.max_drawdown_pct) ? `deepest ${percent(o.max_drawdown_pct)}` : "",
+        isDecimal(o.max_drawdown_pct)
+          ? `deepest ${percent(o.max_drawdown_pct)} since ${day(o.captured_since_ms)}`
+          : "",
       )}
     </dl>
   );
@@ -303,13 +305,6 @@ function PnlPanel({ model }: { model: Model }) {
   const dayStart = model.overview?.day_start_ms ?? null;
   const past = usePast(model, "coin", DAYS_BACK[period]);
   const rows = past === null || dayStart === null ? [] : addDay(past, model.overview);
-  const totals = pnlTotals(rows);
-  const steps = [
-    ["Gross", totals.closed_pnl, "Closed PnL, before fees"],
-    ["Fees", negate(totals.fees), "Builder fees inside; positive is a rebate"],
-    ["Funding", totals.funding, "Negative was paid"],
-    ["Net", totals.net_pnl, "Gross − fees + funding"],
-  ] as const;
   return (
     <Panel
       title="Where it went"
@@ -317,17 +312,7 @@ function PnlPanel({ model }: { model: Model }) {
     >
       <Bars
         label="Gross, fees, funding and net"
-        rows={
-          rows.length === 0
-            ? []
-            : steps.map(([name, value, note]) => ({
-                key: name,
-                name: name === "Net" ? <strong>{name}</strong> : name,
-                value: toNumber(value),
-                text: signed(value),
-                note,
-              }))
-        }
+        rows={profitSteps(rows.length === 0 ? null : pnlTotals(rows))}
       />
       <h3>Net by coin</h3>
       <Bars

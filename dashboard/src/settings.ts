@@ -1,5 +1,6 @@
 /** What the reader chose, kept in the browser. Guarantees: a browser that keeps nothing still works. */
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
+import { param, writeParams } from "./address.ts";
 
 export function read(key: string) {
   try {
@@ -25,6 +26,26 @@ export function remembered<T>(key: string, fallback: T): [T, (value: T) => void]
     value,
     (next) => {
       write(key, next);
+      set(next);
+    },
+  ];
+}
+
+/** One of some choices that stands in the address of the view, and is remembered for views that are opened without it. */
+export function inAddress<T extends string>(
+  name: string,
+  choices: Record<T, string>,
+  fallback: NoInfer<T>,
+): [T, (value: T) => void] {
+  const [value, set] = useState((): T => {
+    const known = [param(name), read(`view.${name}`)].find((one) => one !== null && one in choices);
+    return (known as T | undefined) ?? fallback;
+  });
+  useEffect(() => writeParams({ [name]: value === fallback ? null : value }), [value]);
+  return [
+    value,
+    (next) => {
+      write(`view.${name}`, next);
       set(next);
     },
   ];

@@ -1,83 +1,10 @@
 /** The columns of every table, in the order in which the exchange's own page has them. */
 
+import type { Column } from "./arrange.ts";
+import { digits, dollars, sideCell, signedCell, time, wholes, words } from "./cells.tsx";
 import { compare, isDecimal, multiply, negate, sign, subtract, trim } from "./decimal.ts";
-import {
-  clock,
-  direction,
-  exact,
-  NOTHING,
-  percent,
-  ratioPercent,
-  short,
-  signed,
-  stamp,
-  usd,
-} from "./format.ts";
+import { clock, direction, exact, NOTHING, percent, ratioPercent, short, signed, usd } from "./format.ts";
 import type { Row } from "./model.ts";
-import type { Column } from "./table.tsx";
-
-const SIDE_WORDS: Record<string, string> = {
-  buy: "Buy",
-  sell: "Sell",
-  long: "Long",
-  short: "Short",
-  flat: "Flat",
-};
-
-/** A word with its color; the word alone says it too. */
-const sideCell = (side: string) => (
-  <span class={side === "buy" || side === "long" ? "up" : "down"}>{SIDE_WORDS[side] ?? side}</span>
-);
-
-const signedCell = (value: unknown, places: number = 2) => (
-  <span class={direction(value)}>{signed(value, places)}</span>
-);
-
-const time = (name: string, title: string, rest: Partial<Column> = {}): Column => ({
-  id: name,
-  title,
-  ...rest,
-  text: true,
-  value: (row) => (row[name] ? new Date(row[name]).toISOString() : null),
-  show: (row) =>
-    row[name] ? (
-      <time title={new Date(row[name]).toString()}>
-        <span class="year">{stamp(row[name]).slice(0, 5)}</span>
-        {stamp(row[name]).slice(5)}
-      </time>
-    ) : (
-      NOTHING
-    ),
-});
-
-const words = (id: string, title: string, rest: Partial<Column> = {}): Column => ({
-  id,
-  title,
-  text: true,
-  value: (row) => row[id],
-  ...rest,
-});
-const digits = (id: string, title: string, rest: Partial<Column> = {}): Column => ({
-  id,
-  title,
-  value: (row) => row[id],
-  show: (row) => exact(row[id]),
-  ...rest,
-});
-const dollars = (id: string, title: string, rest: Partial<Column> = {}): Column => ({
-  id,
-  title,
-  value: (row) => row[id],
-  show: (row) => usd(row[id]),
-  ...rest,
-});
-const wholes = (id: string, title: string, rest: Partial<Column> = {}): Column => ({
-  id,
-  title,
-  value: (row) => row[id],
-  show: (row) => row[id] ?? NOTHING,
-  ...rest,
-});
 
 const coin: Column = words("coin", "Coin", {
   facet: "All coins",

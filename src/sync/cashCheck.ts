@@ -175,11 +175,11 @@ export class CashCheck {
     }
   }
 
-  /** Suspicions that outlived their grace, which begins anew where the clock was set back. */
-  ripe(nowMs: number): CashSuspicion[] {
+  /** Suspicions that outlived their grace, or another one, which begins anew where the clock was set back. */
+  ripe(nowMs: number, graceMs = this.#graceMs): CashSuspicion[] {
     for (const raised of this.#raised.values()) raised.sinceMs = Math.min(raised.sinceMs, nowMs);
     return [...this.#raised.values()].flatMap(({ suspicion, sinceMs }) =>
-      nowMs - sinceMs >= this.#graceMs ? [suspicion] : [],
+      nowMs - sinceMs >= graceMs ? [suspicion] : [],
     );
   }
 

@@ -7,7 +7,7 @@
  */
 
 import { ProtocolError } from "../errors.ts";
-import { isObject, isWhole } from "../protocol/decode.ts";
+import { isObject, isWhole, type Read, type Unread } from "../protocol/decode.ts";
 import { INFO } from "../protocol/infoRequests.ts";
 import { VALUE_LIMITS } from "../protocol/limits.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -42,6 +42,20 @@ export const dexOfCoin = (coin: string): string =>
 export function strayState(dex: string, positions: readonly { coin: string }[]): string | null {
   const stray = positions.find(({ coin }) => dexOfCoin(coin) !== dex);
   return stray === undefined ? null : `the state of dex "${dex}" holds ${stray.coin}: it is that of another`;
+}
+
+/**
+ * The orders of a list of one dex, row by row. One of another dex is refused by itself, and the list is not whole then: an
+ * endpoint that does not know dexes answers with the first one's, which says nothing about what this one lacks.
+ */
+export function ordersOf<T extends Read<{ coin: string }>>(
+  dex: string,
+  rows: readonly T[],
+): { own: T[]; stray: Unread[] } {
+  const isOwn = ({ value }: T) => dexOfCoin(value.coin) === dex;
+  const reason = `in the open orders of dex "${dex}", but of another dex`;
+  const strays = rows.filter((row) => !isOwn(row));
+  return { own: rows.filter(isOwn), stray: strays.map(({ raw }) => ({ kind: "row", raw, reason })) };
 }
 
 /** The perp dexes that a ledger update names: money may be there before anything is traded. */

@@ -112,6 +112,7 @@ const ROSTER_MS = 1_000;
 const POLLS_AT_ONCE = 4;
 
 const pollOf = (address: Address): string => `poll of ${address}`;
+const repairsOf = (address: Address): string => `repair of ${address}`;
 const gapsOf = (address: Address): string => `backfill of ${address}`;
 const moreOf = (address: Address): string => `what else of ${address}`;
 /** Names of duties. */
@@ -394,7 +395,7 @@ export class Engine {
 
   /** Stops intake, writes what was received, then lets go. */
   async #leave(followed: Followed): Promise<void> {
-    for (const task of [pollOf, gapsOf, moreOf]) this.#polls.giveUp(task(followed.address));
+    for (const task of [pollOf, repairsOf, gapsOf, moreOf]) this.#polls.giveUp(task(followed.address));
     await followed.lane?.stop();
     followed.lane = null;
     followed.account = null;
@@ -430,7 +431,8 @@ export class Engine {
         const { account } = followed;
         void this.#polls.run(pollOf(followed.address), async (given) => {
           await account!.catchUp("poll", given);
-          // Beside the turns: a long history holds up no account.
+          // Beside the turns: neither a loss nor a long history holds up an account.
+          void this.#polls.run(repairsOf(followed.address), (lost) => account!.repairLasting(lost));
           if (account!.hasOldGaps())
             void this.#polls.run(gapsOf(followed.address), (older) => account!.backfill("backfill", older));
           if (account!.isMoreDue())

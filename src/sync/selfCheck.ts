@@ -103,6 +103,12 @@ export class SelfCheck {
     return this.#orders.has(orderId);
   }
 
+  /** The dex of an order that we hold open, or null. */
+  dexOf(orderId: number): string | null {
+    const order = this.#orders.get(orderId);
+    return order === undefined ? null : dexOfCoin(order.coin);
+  }
+
   /**
    * What happened up to here is known, or is being read as history: a snapshot shows but a few of its fills, and between
    * them nothing is missing.
@@ -229,12 +235,12 @@ export class SelfCheck {
     }
   }
 
-  /** Suspicions that outlived their grace, judged afresh. The grace begins anew where the clock was set back. */
-  ripe(nowMs: number): (FillSuspicion | OrderSuspicion)[] {
+  /** Suspicions that outlived their grace, or another one, judged afresh. It begins anew where the clock was set back. */
+  ripe(nowMs: number, graceMs = this.#graceMs): (FillSuspicion | OrderSuspicion)[] {
     const result: (FillSuspicion | OrderSuspicion)[] = [];
     for (const [key, sinceMs] of this.#raised) {
       if (sinceMs > nowMs) this.#raised.set(key, nowMs);
-      if (nowMs - sinceMs < this.#graceMs) continue;
+      if (nowMs - sinceMs < graceMs) continue;
       const suspicion = this.#describe(key);
       if (suspicion === null) this.#raised.delete(key);
       else result.push(suspicion);

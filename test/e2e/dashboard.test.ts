@@ -621,15 +621,15 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
       2,
     );
     assert.equal(await page.getByRole("link", { name: /^Positions, \d+$/ }).count(), 1);
-    for (const [key, view] of [...["overview", "positions"].entries()].map(
+    for (const [key, view] of [...["overview", "statistics", "positions"].entries()].map(
       ([n, name]) => [String(n + 1), name] as const,
     ))
       await page.keyboard.press(key).then(() => page.locator(`.view-${view}`).waitFor());
-    await page.keyboard.press("0");
-    await page.locator(".view-deliveries").waitFor();
     await page.keyboard.press("-");
+    await page.locator(".view-deliveries").waitFor();
+    await page.keyboard.press("=");
     await page.locator(".view-sync").waitFor();
-    await page.keyboard.press("4");
+    await page.keyboard.press("5");
     await page.locator(".view-fills").waitFor();
     const menu = page.locator("details.menu");
     await menu.locator("summary").click();

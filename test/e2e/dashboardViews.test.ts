@@ -12,6 +12,9 @@ import { ACCOUNT, type MadeAccount, makeAccount } from "./dashboardAccount.ts";
 import { eventually, launch, noBrowser, openPage, plain } from "./dashboardBrowser.ts";
 import { type HandServer, startHandServer } from "./dashboardServer.ts";
 
+/** As `TRIP_FILLS_MAX` of `outputs/http/reads.ts`: what single trades reach back to. */
+const TRIP_FILLS_MAX = 1_000;
+
 /** As the exchange's own page has them; what it does not have (distance, status) stands where it belongs. */
 const COLUMNS = {
   positions: [
@@ -177,6 +180,89 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
     for (const title of fills) assert.ok(known.has(plain(title)), title);
     await page.getByLabel("Market").selectOption("SOL");
     await page.locator('[role=img][aria-label^="SOL: "]').waitFor();
+    await context.close();
+  });
+
+  it("answers how good the trading is as SQL does, and says since when", async () => {
+    const { page, context, complaints } = await openPage(browser, `${server.url}/#statistics?period=month`);
+    const card = async (name: string) =>
+      plain(await page.locator(`[data-tile="${name}"] .value`).innerText());
+    const [bounds] = await sql<{ from_ms: number; since_ms: number }>(
+      `with start as (select (extract(epoch from date_trunc('day', now() at time zone 'UTC')) * 1000)::bigint - 29::bigint * 86400000 as ms)
+       select start.ms as from_ms, greatest(start.ms, coalesce((select fill_time_ms from hl_fills
+         where account_address = $1 order by fill_time desc offset $2 limit 1), 0)) as since_ms from start`,
+      TRIP_FILLS_MAX,
+    );
+    const [money] = await sql<{ net: string; since: string }>(
+      `select round(sum(net_pnl), 2) as net, to_char(min(day), 'YYYY-MM-DD') as since from hl_net_pnl_daily
+       where account_address = $1 and day >= (to_timestamp($2::bigint / 1000.0) at time zone 'UTC')::date`,
+      bounds!.from_ms,
+    );
+    await page.locator('[data-table="roundTrips"] tbody tr').first().waitFor();
+    await page.locator('[data-table="groups"] tbody tr').first().waitFor();
+    assert.equal(await card("net_pnl"), money!.net);
+    assert.match(await page.locator('[data-tile="net_pnl"] .note').innerText(), new RegExp(money!.since));
+    const statistics = `hl_trade_statistics($1, to_timestamp($2::bigint / 1000.0))`;
+    const [all] = await sql<Record<string, string>>(
+      `select round(win_rate_pct, 1) as rate, round(profit_factor, 2) as factor, round(payoff_ratio, 2) as payoff,
+         round(expectancy, 2) as expectancy, win_streak || ' won ' || loss_streak || ' lost' as streaks, trades
+       from ${statistics} where by = 'all'`,
+      bounds!.since_ms,
+    );
+    assert.deepEqual(
+      await Promise.all(["win_rate_pct", "profit_factor", "payoff_ratio", "expectancy", "streaks"].map(card)),
+      [all!.rate, all!.factor, all!.payoff, all!.expectancy, all!.streaks],
+    );
+    const groups = async (by: string) => {
+      const stored = await sql<{ key: string; line: string }>(
+        `select key, trades || ' ' || round(win_rate_pct, 2) || ' ' || round(net_pnl, 2) || ' ' || round(closed_pnl, 2) as line
+         from ${statistics} where by = $3 order by key`,
+        bounds!.since_ms,
+        by,
+      );
+      const shown = await eventually(
+        `groups by ${by}`,
+        () => rowsOf(page, "groups"),
+        (rows) => rows.length === stored.length,
+      );
+      assert.deepEqual(
+        shown.map((cells) => plain(cells.slice(1, 5).join(" "))),
+        stored.map(({ line }) => line),
+      );
+      return shown.map(([name]) => name);
+    };
+    const coins = await groups("coin");
+    await page.getByRole("button", { name: "Week day" }).click();
+    assert.ok((await groups("weekday")).every((name) => /day$/.test(name!)));
+    await page.getByRole("button", { name: "Side" }).first().click();
+    assert.deepEqual(await groups("side"), ["Long", "Short"]);
+    assert.match(page.url(), /#statistics\?.*group=side/);
+    await page.reload();
+    assert.deepEqual(await groups("side"), ["Long", "Short"], "from the address");
+
+    await page.getByLabel("Only this coin").selectOption(coins[0]!);
+    const trips = await sql<{ line: string }>(
+      `select coalesce(to_char(to_timestamp(closed_ms / 1000.0) at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS'), 'open')
+         || ' ' || side || ' ' || trim_scale(max_size) || ' ' || round(net_pnl, 2) || ' ' || fills as line
+       from hl_round_trips_since($1, to_timestamp($2::bigint / 1000.0)) where coin = $3
+       order by closed_ms desc nulls first, opened_ms desc`,
+      bounds!.since_ms,
+      coins[0],
+    );
+    const shown = await eventually(
+      "the round trips of a coin",
+      () => rowsOf(page, "roundTrips"),
+      (rows) => rows.every((cells) => cells[2] === coins[0]),
+    );
+    assert.deepEqual(
+      shown
+        .slice(0, 20)
+        .map((c) =>
+          plain([c[0], c[3]!.toLowerCase(), c[4], /\.\d\d$/.test(c[7]!) ? c[7] : "", c[14]].join(" ")),
+        ),
+      trips.slice(0, 20).map(({ line }) => line),
+    );
+    assert.deepEqual(complaints, []);
     await context.close();
   });
 

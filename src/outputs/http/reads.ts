@@ -216,7 +216,7 @@ export const readTradeStatistics = (
   sinceMs: number,
 ): Promise<Row[]> =>
   reads.query(
-    `select s.*, (select m.name from public.hl_markets m where s.by = 'coin' and m.coin = s.key) as name
+    `select s.*, trim_scale(round(s.closed_pnl / s.trades, 6)) as gross_expectancy, (select m.name from public.hl_markets m where s.by = 'coin' and m.coin = s.key) as name
      from public.hl_trade_statistics($1, pg_catalog.to_timestamp($2::bigint / 1000.0), $3) s order by s.key`,
     [account, sinceMs, by],
   );

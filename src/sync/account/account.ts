@@ -57,6 +57,7 @@ import { OpenOrders } from "./openOrders.ts";
 import { type Asking, OrderReader } from "./orderReader.ts";
 import { fact, Particulars } from "./particulars.ts";
 import { PURPOSES, type Purpose, type PurposeName } from "./purpose.ts";
+import { LastingSuspicions, repairsOf } from "./repairs.ts";
 import { Snapshots } from "./snapshots.ts";
 import { StateBook } from "./states.ts";
 import { TIME_LIMITS, VenueTime } from "./venueTime.ts";
@@ -134,6 +135,7 @@ export class Account {
   readonly #health: HealthWatch;
   readonly #failed = new FailedParts();
   readonly #particulars: Particulars;
+  readonly #lasting = new LastingSuspicions();
   #catchUps = 0;
   #fillHeals = 0;
   /** The API wallet without a name, as last written. */
@@ -751,11 +753,21 @@ export class Account {
     return this.#snapshots.due(false, afterFill);
   }
 
-  /** What contradicts what the venue pushes, and has outlived its grace. */
-  ripe(nowMs: number): Suspicion[] {
+  /** What contradicts what the venue says, and has outlived its grace, or another one. */
+  ripe(nowMs: number, graceMs?: number): Suspicion[] {
     // An order that is about to be asked for anyway waits for that.
     const isDue = (one: Suspicion) => one.kind !== "order" || !this.#orders.isLost(one.orderId);
-    return [...this.check.ripe(nowMs).filter(isDue), ...this.#cash.ripe(nowMs)];
+    return [...this.check.ripe(nowMs, graceMs).filter(isDue), ...this.#cash.ripe(nowMs, graceMs)];
+  }
+
+  /** Where there is no stream, after a catch-up: repairs what this one and the one before it left open. */
+  async repairLasting(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#deps;
+    const lasting = this.#lasting.take(this.ripe(clock.now(), 0));
+    const due = () => this.ripe(clock.now()).filter(({ key }) => lasting.has(key));
+    // One reading often answers several.
+    for (let [next] = repairsOf(this, due()); next !== undefined; [next] = repairsOf(this, due()))
+      await next.run(signal);
   }
 
   /** Heals a suspicion by the narrowest reading, and records what was found. True when it is explained now. */

@@ -12,6 +12,7 @@ import { allOf } from "../../runtime/allOf.ts";
 import { hasPassed } from "../../runtime/due.ts";
 import { claimsOf, placed, quarantineRows, toldTimesMs, withoutFuture } from "../backfill.ts";
 import { type Interval, intersect, subtract, union } from "../coverage.ts";
+import { ordersOf } from "../dexes.ts";
 import type { Address, Applied, Batch, OrderEventRow, Source } from "../events.ts";
 import { FORGOTTEN, openOrderRows, orderEventRow, unknownOrderRow } from "../normalize.ts";
 import type { RequestPriority, Store, VenueInfo } from "../ports.ts";
@@ -79,18 +80,25 @@ export class OrderReader {
     const { check } = this.#deps;
     const heldOpen = new Set(check.openOrderIds);
     const open = new Set<number>();
+    /** Their lists say nothing about the orders that they lack. */
+    const untold = new Set<string>();
     const answers = await Promise.allSettled(dexes.map((dex) => this.readOpen(dex, asking)));
-    const lists = answers.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
-    for (const { rows } of lists) for (const { orderId } of rows) open.add(orderId);
-    // A list that is refused does not keep the transitions from being read.
+    for (const [at, answer] of answers.entries()) {
+      const list = answer.status === "fulfilled" ? answer.value : null;
+      for (const { orderId } of list?.rows ?? []) open.add(orderId);
+      if (!list?.isComplete) untold.add(dexes[at]!);
+    }
+    // A list that is refused keeps neither the transitions nor the orders of other dexes from being read.
     await this.readTransitions(claimableToMs, asking);
-    const failed = answers.find((one) => one.status === "rejected");
-    if (failed) throw failed.reason;
-    if (!lists.every(({ isComplete }) => isComplete)) return;
-    this.#lost.clear();
-    const lost = [...heldOpen].filter((orderId) => check.isOpen(orderId) && !open.has(orderId));
+    const isTold = (orderId: number) => !untold.has(check.dexOf(orderId) ?? "");
+    for (const orderId of this.#lost) if (isTold(orderId)) this.#lost.delete(orderId);
+    const lost = [...heldOpen].filter(
+      (orderId) => check.isOpen(orderId) && !open.has(orderId) && isTold(orderId),
+    );
     for (const orderId of newestFirst(lost)) this.#lost.add(orderId);
     await this.resolveLost(asking, LOST_IN_CATCH_UP);
+    const failed = answers.find((one) => one.status === "rejected");
+    if (failed) throw failed.reason;
   }
 
   /** What is open on one dex. */
@@ -101,10 +109,12 @@ export class OrderReader {
     const { info, account, commit, onListed } = this.#deps;
     const answer = await info.request(INFO.frontendOpenOrders, { user: account, dex }, { priority, signal });
     const { receivedAtMs, result } = answer;
-    const rows = openOrderRows({ account, source, seenAtMs: receivedAtMs }, result.rows);
-    const isComplete = isWhole(result.unread);
+    const { own, stray } = ordersOf(dex, result.rows);
+    const rows = openOrderRows({ account, source, seenAtMs: receivedAtMs }, own);
+    const unread = [...result.unread, ...stray];
+    const isComplete = isWhole(unread);
     if (isComplete) onListed(dex, rows);
-    const quarantine = quarantineRows(result.unread, "frontendOpenOrders", account, receivedAtMs);
+    const quarantine = quarantineRows(unread, "frontendOpenOrders", account, receivedAtMs);
     if (rows.length + quarantine.length > 0) await commit({ orderEvents: rows, quarantine }, receivedAtMs);
     return { rows, isComplete };
   }

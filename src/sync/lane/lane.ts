@@ -20,12 +20,11 @@ import type { Random } from "../../runtime/random.ts";
 import { Tasks } from "../../runtime/tasks.ts";
 import type { Account } from "../account/account.ts";
 import type { PurposeName } from "../account/purpose.ts";
+import { repairsOf } from "../account/repairs.ts";
 import { append, isEmpty } from "../batch.ts";
-import type { CashSuspicion } from "../cashCheck.ts";
 import type { Interval } from "../coverage.ts";
 import type { Batch } from "../events.ts";
 import type { OpenStream, Stream, StreamHandler, StreamStatus } from "../ports.ts";
-import type { FillSuspicion, OrderSuspicion } from "../selfCheck.ts";
 import { CommittedRows } from "./committedRows.ts";
 import { type Connection, type Frame, Inbox, type Mark } from "./inbox.ts";
 import {
@@ -62,9 +61,6 @@ export const LANE_DEFAULTS = {
   retryMaxMs: 30_000,
 } as const;
 export type LaneOptions = { [K in keyof typeof LANE_DEFAULTS]: number };
-
-/** Suspected orders asked for in one repair; more wait for the next. */
-const ORDERS_PER_REPAIR = 100;
 
 /** Frames folded into one batch. */
 const FRAMES_PER_BATCH = 1_000;
@@ -344,26 +340,13 @@ export class Lane {
 
   #repair(withOrders: boolean): void {
     const { account, clock } = this.#deps;
-    const suspicions = account.ripe(clock.now());
-    const orders = suspicions.filter((one): one is OrderSuspicion => one.kind === "order");
-    for (const suspicion of suspicions) if (suspicion.kind !== "order") this.#repairOne(suspicion);
-    if (!withOrders || orders.length === 0) return;
-    void this.#tasks.run("repair of orders", async (signal) => {
-      const asked = orders.slice(0, ORDERS_PER_REPAIR);
-      const healed = await account.repairOrders(asked, signal);
-      this.#healed += healed;
-      this.#unexplained += asked.length - healed;
-    });
-  }
-
-  #repairOne(suspicion: FillSuspicion | CashSuspicion): void {
-    const { account } = this.#deps;
-    // One reading often answers several: what it leaves open is raised again.
-    if (account.isHealingFills) return;
-    void this.#tasks.run(`repair ${suspicion.key}`, async (signal) => {
-      if (await account.repair(suspicion, signal)) this.#healed += 1;
-      else this.#unexplained += 1;
-    });
+    const suspicions = account.ripe(clock.now()).filter(({ kind }) => withOrders || kind !== "order");
+    for (const repair of repairsOf(account, suspicions))
+      void this.#tasks.run(repair.name, async (signal) => {
+        const { healed, unexplained } = await repair.run(signal);
+        this.#healed += healed;
+        this.#unexplained += unexplained;
+      });
   }
 
   #confirm(due: ConfirmDue): void {

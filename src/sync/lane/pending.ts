@@ -3,8 +3,11 @@
  * Pure but for what the account notes of a state.
  */
 import type { Content } from "../../protocol/channels.ts";
+import type { Read } from "../../protocol/decode.ts";
+import type { WireOrder } from "../../protocol/schemas.ts";
 import type { Account } from "../account/account.ts";
 import { append } from "../batch.ts";
+import { ordersOf } from "../dexes.ts";
 import type { Batch } from "../events.ts";
 import { factRows, type Origin, openOrderRows } from "../normalize.ts";
 import { quarantineRows } from "../quarantine.ts";
@@ -53,8 +56,7 @@ export class Pending {
     const { seenAtMs } = origin;
     switch (content.type) {
       case "openOrders": {
-        const { dex, rows, complete } = content;
-        this.#append(account.openOrders(dex, openOrderRows(origin, rows), complete, seenAtMs));
+        this.#addOpenOrders(content.dex, content.rows, content.complete, origin);
         return null;
       }
       case "clearinghouseState":
@@ -68,13 +70,21 @@ export class Pending {
       case "webData2": {
         const { perp, spot, openOrders, complete } = content;
         const toldMs = perp ? this.#addPerp("", perp, seenAtMs) : null;
-        this.#append(account.openOrders("", openOrderRows(origin, openOrders), complete, seenAtMs));
+        this.#addOpenOrders("", openOrders, complete, origin);
         if (spot) this.#append(account.spotState(spot, seenAtMs));
         return toldMs;
       }
       default:
         return null;
     }
+  }
+
+  #addOpenOrders(dex: string, rows: readonly Read<WireOrder>[], isComplete: boolean, origin: Origin): void {
+    const { account, seenAtMs } = origin;
+    const { own, stray } = ordersOf(dex, rows);
+    this.#append({ quarantine: quarantineRows(stray, "openOrders", account, seenAtMs) });
+    const isWhole = isComplete && stray.length === 0;
+    this.#append(this.#account.openOrders(dex, openOrderRows(origin, own), isWhole, seenAtMs));
   }
 
   #addPerp(dex: string, state: Parameters<Reader["perpState"]>[1], receivedAtMs: number): number | null {

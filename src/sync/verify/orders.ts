@@ -6,6 +6,7 @@
  */
 import { answerFor, INFO } from "../../protocol/infoRequests.ts";
 import { eq } from "../../runtime/decimal.ts";
+import { ordersOf } from "../dexes.ts";
 import type { OrderEventRow, OrderStatus } from "../events.ts";
 import { orderEventRow } from "../normalize.ts";
 import { classifyStatus } from "../orderStatus.ts";
@@ -96,7 +97,9 @@ async function compareOpenOrders(
   for (const dex of dexes) {
     const asked = info.request(INFO.frontendOpenOrders, { user: account, dex }, ask(run));
     const answer = await unlessUnreadable(asked);
-    for (const { value } of answer?.result.rows ?? []) if (value.timestamp <= toMs) listed.add(value.oid);
+    const { own, stray } = ordersOf(dex, answer?.result.rows ?? []);
+    noteUnread(run, INFO.frontendOpenOrders.type, stray);
+    for (const { value } of own) if (value.timestamp <= toMs) listed.add(value.oid);
   }
   const open = new Set<number>();
   for (const { orderId, status, statusTimeMs } of stored.values())

@@ -13,7 +13,16 @@ const SOURCES = new URL("../../../dashboard/src/", import.meta.url);
 /** Bundled as they are served: Node reads no JSX. */
 const { outputFiles } = await build({
   stdin: {
-    contents: ["decimal.ts", "format.ts", "model.ts", "table.tsx", "charts.tsx", "tables.tsx", "day.ts"]
+    contents: [
+      "decimal.ts",
+      "format.ts",
+      "model.ts",
+      "table.tsx",
+      "charts.tsx",
+      "tables.tsx",
+      "day.ts",
+      "trading.ts",
+    ]
       .map((name) => `export * as ${name.split(".")[0]} from "./${name}";`)
       .join("\n"),
     resolveDir: fileURLToPath(SOURCES),
@@ -32,6 +41,8 @@ const { toCsv } = page.table;
 const { axisText } = page.charts;
 const { driftWords, ORDER_HISTORY } = page.tables;
 const { addDay, daysWith, largest, pnlTotals } = page.day;
+
+const { bySteps, cumulative, distribution, stepOf } = page.trading;
 
 const decimal = fc
   .tuple(fc.boolean(), fc.bigInt({ min: 0n, max: 10n ** 24n }), fc.integer({ min: 0, max: 12 }))
@@ -292,6 +303,72 @@ describe("profit by coin", () => {
     assert.equal(shown.at(-1)!.fills, 10);
     assert.equal(pnlTotals(shown).net_pnl, pnlTotals(coins).net_pnl);
     assert.equal(largest(coins.slice(0, 8), 8).length, 8);
+  });
+});
+
+describe("what trading came to", () => {
+  const day = (name: string, net: string, gross = net) => ({
+    ...{ day: name, fills: 1, unpriced_fees: 0, volume: "10", closed_pnl: gross, fees: "0", funding: "0" },
+    net_pnl: net,
+  });
+  type Sum = { key: string; net_pnl: string; fills: number };
+
+  it("is added to the last digit by day, by week from Monday and by month", () => {
+    const days = [
+      day("2026-10-31", "0.1"),
+      day("2026-11-01", "0.2"),
+      day("2026-11-02", "-1.000000000000000001"),
+      day("2027-01-03", "5"),
+    ];
+    const shown = (step: string) =>
+      bySteps(days, step).map(({ key, net_pnl, fills }: Sum) => [key, net_pnl, fills]);
+    assert.deepEqual(shown("week"), [
+      ["2026-10-26", "0.3", 2],
+      ["2026-11-02", "-1.000000000000000001", 1],
+      ["2026-12-28", "5", 1],
+    ]);
+    assert.deepEqual(shown("month"), [
+      ["2026-10-01", "0.1", 1],
+      ["2026-11-01", "-0.800000000000000001", 2],
+      ["2027-01-01", "5", 1],
+    ]);
+    assert.equal(shown("day").length, 4);
+    assert.equal(stepOf("2026-11-01", "week"), "2026-10-26", "a Sunday ends a week");
+    assert.deepEqual(bySteps([], "week"), []);
+  });
+
+  it("grows from nothing, and stays where it is on days without a trade", () => {
+    const points = cumulative([day("2026-10-30", "3", "4"), day("2026-11-02", "-1.5", "-1")], "2026-11-03");
+    assert.deepEqual(
+      points.map(({ net, gross }: { net: string; gross: string }) => `${net} ${gross}`),
+      ["0 0", "3 4", "3 4", "3 4", "1.5 3", "1.5 3"],
+    );
+    assert.equal(points[1].ms, Date.parse("2026-10-31"), "a day's profit stands at its end");
+    assert.deepEqual(cumulative([], "2026-11-03"), []);
+  });
+
+  it("counts every trade once, and puts no win beside a loss", () => {
+    fc.assert(
+      fc.property(fc.array(decimal, { maxLength: 60 }), fc.integer({ min: 1, max: 40 }), (values, count) => {
+        const bins: { from: number; to: number; count: number }[] = distribution(values, count);
+        assert.equal(
+          bins.reduce((total, bin) => total + bin.count, 0),
+          values.length,
+        );
+        assert.ok(bins.every(({ from, to }) => from >= 0 || to <= 0));
+        const lost = bins.filter(({ from }) => from < 0).reduce((total, bin) => total + bin.count, 0);
+        assert.equal(lost, values.filter((value) => Number(value) < 0).length);
+        assert.ok(bins.length <= 2 * count + 2, `${bins.length} bins for ${count}`);
+      }),
+    );
+    assert.deepEqual(distribution(["-100", "-99", "0", "100", "250"], 4), [
+      // A value on an end belongs to the range away from zero.
+      { from: -200, to: -100, count: 1 },
+      { from: -100, to: 0, count: 1 },
+      { from: 0, to: 100, count: 1 },
+      { from: 100, to: 200, count: 1 },
+      { from: 200, to: 300, count: 1 },
+    ]);
   });
 });
 

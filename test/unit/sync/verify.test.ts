@@ -283,6 +283,18 @@ describe("verify, of orders", () => {
     assert.deepEqual(await rig.findings(), ["changed hl_orders 901", "missing hl_orders 77"]);
   });
 
+  it("names an order of another dex in a list, and judges the rest of the list", async () => {
+    const rig = await sound();
+    rig.venue.open.xyz = [wireOrder(901), wireOrder(77, { coin: "xyz:TSLA" })];
+    rig.venue.orders = {
+      77: { status: "order", order: transition(wireOrder(77), "open", NOW - 500_000) },
+    };
+    const findings = await rig.findings();
+    assert.equal(findings.length, 2, findings.join());
+    assert.match(findings[0]!, /^unread hl_orders .*901/);
+    assert.equal(findings[1], "missing hl_orders 77");
+  });
+
   it("judges no order by an answer about another", async () => {
     const rig = await sound();
     rig.venue.open = {};

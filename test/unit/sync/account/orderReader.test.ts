@@ -104,6 +104,51 @@ describe("reading the orders", () => {
     }
   });
 
+  it("reads the list of a dex row by row: an order of another one is refused by itself", async () => {
+    const own = { ...order(7), coin: "xyz:TSLA" };
+    const lists: Record<string, unknown> = { "": [order(1)], xyz: [order(1), own] };
+    const { reader, check, rows, committed, listed, statusAsked } = read({
+      frontendOpenOrders: ({ dex }: { dex: string }) => lists[dex],
+    });
+    for (const [orderId, coin] of [
+      [1, "BTC"],
+      [2, "BTC"],
+      [8, "xyz:TSLA"],
+    ] as const)
+      check.noteOpenOrder(orderId, coin, NOW);
+    await reader.read(["", "xyz"], NOW, ASKING);
+    assert.deepEqual(
+      rows().flatMap(({ orderId, coin, venueStatus }) => (venueStatus === "open" ? [[orderId, coin]] : [])),
+      [
+        [1, "BTC"],
+        [7, "xyz:TSLA"],
+      ],
+    );
+    assert.deepEqual(
+      committed.flatMap(({ quarantine = [] }) => quarantine.map(({ subject, reason }) => [subject, reason])),
+      [["frontendOpenOrders", 'in the open orders of dex "xyz", but of another dex']],
+    );
+    assert.deepEqual(
+      listed.map(({ dex }) => dex),
+      [""],
+    );
+    assert.deepEqual(statusAsked(), [2], "what the odd list lacks may be open, other dexes go on");
+    lists.xyz = [own];
+    await reader.read(["", "xyz"], NOW, ASKING);
+    assert.deepEqual(statusAsked(), [2, 8]);
+  });
+
+  it("looks for the orders of other dexes where the list of one is refused", async () => {
+    const refusal = new ProtocolError("422", null);
+    const { reader, check, statusAsked } = read({
+      frontendOpenOrders: ({ dex }: { dex: string }) => (dex === "xyz" ? refusal : []),
+    });
+    check.noteOpenOrder(2, "BTC", NOW);
+    check.noteOpenOrder(8, "xyz:TSLA", NOW);
+    await assert.rejects(reader.read(["", "xyz"], NOW, ASKING), /422/);
+    assert.deepEqual(statusAsked(), [2]);
+  });
+
   it("tells which dexes were listed", async () => {
     const { reader, listed } = read({
       frontendOpenOrders: ({ dex }: { dex: string }) => (dex === "" ? [order(1)] : []),

@@ -74,6 +74,26 @@ describe("pending frames", () => {
     assert.equal(pending.batch.orderEvents?.length, 3);
   });
 
+  it("refuse an order of another dex by itself, and the list is not whole then", () => {
+    const { account, seen } = reader();
+    const pending = new Pending(account);
+    const listed = (coin: string, oid: number) => ({
+      ...{ coin, oid, side: "B", limitPx: "10", sz: "1", origSz: "1", timestamp: NOW },
+    });
+    const orders = [listed("BTC", 1), listed("xyz:TSLA", 2), listed("@107", 3)];
+    pending.add(frame("openOrders", { dex: "xyz", user: USER, orders }));
+    assert.deepEqual(seen, ["orders xyz 1 false"]);
+    assert.deepEqual(
+      pending.batch.quarantine?.map(({ subject, raw }) => [subject, JSON.parse(raw).oid]),
+      [
+        ["openOrders", 1],
+        ["openOrders", 3],
+      ],
+    );
+    pending.add(frame("openOrders", { dex: "", user: USER, orders: [orders[0], orders[2]] }));
+    assert.equal(seen.at(-1), "orders  2 true", "spot and outcome orders ride with the first dex");
+  });
+
   it("give every kind of content to the account, in the order of the stream", () => {
     const { account, seen } = reader();
     const pending = new Pending(account);

@@ -1,0 +1,68 @@
+/** What the columns of tables are made of: words, digits, money, times, and their colors. */
+import type { Column } from "./arrange.ts";
+import { direction, exact, NOTHING, signed, stamp, usd } from "./format.ts";
+
+const SIDE_WORDS: Record<string, string> = {
+  buy: "Buy",
+  sell: "Sell",
+  long: "Long",
+  short: "Short",
+  flat: "Flat",
+};
+
+/** A word with its color; the word alone says it too. */
+export const sideCell = (side: string) => (
+  <span class={side === "buy" || side === "long" ? "up" : "down"}>{SIDE_WORDS[side] ?? side}</span>
+);
+
+export const signedCell = (value: unknown, places: number = 2) => (
+  <span class={direction(value)}>{signed(value, places)}</span>
+);
+
+export const time = (name: string, title: string, rest: Partial<Column> = {}): Column => ({
+  id: name,
+  title,
+  text: true,
+  value: (row) => (row[name] ? new Date(row[name]).toISOString() : null),
+  show: (row) => timeCell(row[name]),
+  ...rest,
+});
+
+export const timeCell = (ms: number | null) =>
+  ms ? (
+    <time title={new Date(ms).toString()}>
+      <span class="year">{stamp(ms).slice(0, 5)}</span>
+      {stamp(ms).slice(5)}
+    </time>
+  ) : (
+    NOTHING
+  );
+
+export const words = (id: string, title: string, rest: Partial<Column> = {}): Column => ({
+  id,
+  title,
+  text: true,
+  value: (row) => row[id],
+  ...rest,
+});
+export const digits = (id: string, title: string, rest: Partial<Column> = {}): Column => ({
+  id,
+  title,
+  value: (row) => row[id],
+  show: (row) => exact(row[id]),
+  ...rest,
+});
+export const dollars = (id: string, title: string, rest: Partial<Column> = {}): Column => ({
+  id,
+  title,
+  value: (row) => row[id],
+  show: (row) => usd(row[id]),
+  ...rest,
+});
+export const wholes = (id: string, title: string, rest: Partial<Column> = {}): Column => ({
+  id,
+  title,
+  value: (row) => row[id],
+  show: (row) => row[id] ?? NOTHING,
+  ...rest,
+});

@@ -1,0 +1,343 @@
+/**
+ * How good the trading was: cards, profit over time, how often what came out, groups and the trades themselves.
+ * Guarantees: every figure says since when; what the trades do not reach back to is said, not extrapolated; days and weeks
+ * are those of UTC, as in the views of the database.
+ */
+import type { ComponentChildren } from "preact";
+import { useMemo } from "preact/hooks";
+import type { Column } from "./arrange.ts";
+import { Bars, LineChart } from "./charts.tsx";
+import { ColumnChart } from "./columns.tsx";
+import { daysWith, profitSteps } from "./day.ts";
+import { isDecimal, sign, toNumber } from "./decimal.ts";
+import { type Asked, useAnswer, useAnswers } from "./fetching.ts";
+import { age, counted, day, direction, NOTHING, percent, signed, usd } from "./format.ts";
+import { accountName, type Model, type Row } from "./model.ts";
+import { Choice, Panel } from "./panel.tsx";
+import { inAddress } from "./settings.ts";
+import { DataTable } from "./table.tsx";
+import { GROUP_FIGURES, group, ROUND_TRIPS } from "./tradeTables.tsx";
+import { bySteps, cumulative, distribution, type Step, totalOf } from "./trading.ts";
+
+const PERIODS = { week: "7D", month: "30D", quarter: "90D", year: "1Y", all: "All" };
+
+/** Days before today. */
+const DAYS_BACK = { week: 6, month: 29, quarter: 89, year: 364, all: Number.POSITIVE_INFINITY };
+const DAY_MS = 86_400_000;
+/** Trades end seldom, and what they come to is counted anew each time. */
+const AGAIN_MS = 30_000;
+const BINS = 24;
+
+export function Statistics({ model }: { model: Model }) {
+  const [period, setPeriod] = inAddress("period", PERIODS, "all");
+  const dayStart: number | null = model.overview?.day_start_ms ?? null;
+  const from = Math.max(0, (dayStart ?? 0) - DAYS_BACK[period] * DAY_MS);
+  const account = model.account;
+  const asks = account !== null && dayStart !== null;
+  const past = useAnswer(
+    asks ? "/api/pnl" : null,
+    { account, by: "day", from, to: (dayStart ?? 0) - 1 },
+    AGAIN_MS,
+  ).data;
+  const days = useMemo(
+    () => (past === null ? null : daysWith(past.rows, model.overview)),
+    [past, model.overview],
+  );
+  const whole = useAnswer(asks ? "/api/statistics" : null, { account }, AGAIN_MS).data;
+  const trades = useAnswer(asks ? "/api/statistics" : null, { account, by: "all", from }, AGAIN_MS).data;
+  const trips = useAnswer(asks ? "/api/round-trips" : null, { account, from }, AGAIN_MS).data;
+  const rows: Row[] = trips?.rows ?? NO_ROWS;
+  return (
+    <div class="overview statistics">
+      <div class="page-head">
+        <h1>How good is my trading?</h1>
+        <span class="note">{periodWords(days, trips)}</span>
+        <span class="spring" />
+        <Choice label="Period" choices={PERIODS} chosen={period} choose={setPeriod} />
+      </div>
+      <Cards {...{ days, whole, trades, isAll: period === "all" }} />
+      <div class="columns">
+        <div class="column">
+          <ProfitPanel days={days} dayStart={dayStart} />
+          <MoneyPanel days={days} />
+        </div>
+        <div class="column">
+          <DistributionPanel rows={rows} />
+          <StepsPanel days={days} />
+        </div>
+      </div>
+      <GroupPanel model={model} from={from} />
+      <DataTable
+        name="roundTrips"
+        title="Round trips"
+        rows={rows}
+        columns={ROUND_TRIPS}
+        rowKey={tripKey}
+        empty={trips === null ? "Reading…" : "No position was opened in this period"}
+        extra={trips?.is_whole === false ? <span class="note">{sinceWords(trips)}</span> : null}
+        inAddress
+      />
+    </div>
+  );
+}
+
+const NO_ROWS: Row[] = [];
+export const tripKey = (row: Row) => `${row.coin} ${row.opened_ms} ${row.closed_ms}`;
+
+/** Of an answer about trades that does not reach back as far as was asked. */
+const sinceWords = ({ since_ms }: Row) => `only since ${day(since_ms)}: older fills are too many for a page`;
+
+function periodWords(days: Row[] | null, trips: Row | null): string {
+  if (days === null) return "Reading…";
+  if (days.length === 0) return "Nothing was traded in this period";
+  const since = `since ${days[0].day}, UTC days`;
+  return trips?.is_whole === false ? `${since}; single trades ${sinceWords(trips)}` : since;
+}
+
+/** All time is counted by the database as days settle, so it is whole where single trades are not. */
+function Cards({
+  days,
+  whole,
+  trades,
+  isAll,
+}: {
+  days: Row[] | null;
+  whole: Row | null;
+  trades: Row | null;
+  isAll: boolean;
+}) {
+  const money = days === null ? null : totalOf(days);
+  const own: Row = trades?.rows[0] ?? {};
+  const isWhole = isAll && trades?.is_whole === false;
+  const figures: Row = isWhole ? (whole ?? {}) : own;
+  const ownSince = trades?.is_whole === false ? day(trades.since_ms) : days?.[0]?.day;
+  const since = isWhole ? whole?.first_day : ownSince;
+  const ratios = (id: string, name: string, value: unknown) =>
+    card(
+      id,
+      name,
+      usd(value),
+      isDecimal(value) ? sinceText(whole?.since_day) : (whole?.ratios_reason ?? "not defined yet"),
+    );
+  return (
+    <dl class="tiles cards">
+      {card(
+        "net_pnl",
+        "Net PnL",
+        <span class={direction(money?.net_pnl)}>{signed(money?.net_pnl)}</span>,
+        `gross ${signed(money?.closed_pnl)} · ${sinceText(days?.[0]?.day)}`,
+      )}
+      {card(
+        "win_rate_pct",
+        "Win rate",
+        percent(figures.win_rate_pct, 1),
+        `${figures.wins ?? 0} of ${counted(figures.trades ?? 0, "trade")} · ${sinceText(since)}`,
+      )}
+      {card(
+        "profit_factor",
+        "Profit factor",
+        usd(figures.profit_factor),
+        `wins ÷ losses, net · ${sinceText(since)}`,
+      )}
+      {card(
+        "expectancy",
+        "Expectancy",
+        <span class={direction(figures.expectancy)}>{signed(figures.expectancy)}</span>,
+        `${figures.gross_expectancy === undefined ? "" : `gross ${signed(figures.gross_expectancy)} · `}a trade · ${sinceText(since)}`,
+      )}
+      {card(
+        "payoff_ratio",
+        "Payoff",
+        usd(figures.payoff_ratio),
+        `${signed(figures.average_win, 0)} to ${signed(figures.average_loss, 0)} · ${sinceText(since)}`,
+      )}
+      {card(
+        "streaks",
+        "Longest streaks",
+        own.trades ? `${own.win_streak} won, ${own.loss_streak} lost` : NOTHING,
+        sinceText(ownSince),
+      )}
+      {card(
+        "in_market_pct",
+        "Time in market",
+        percent(own.in_market_pct, 1),
+        `${figures.average_seconds ? `${age(Number(figures.average_seconds) * 1000)} a trade · ` : ""}${sinceText(ownSince)}`,
+      )}
+      {ratios("sharpe", "Sharpe", whole?.sharpe)}
+      {ratios("sortino", "Sortino", whole?.sortino)}
+      {ratios("calmar", "Calmar", whole?.calmar)}
+      {card("max_drawdown_pct", "Max drawdown", percent(whole?.max_drawdown_pct), drawdownWords(whole))}
+      {card(
+        "extremes",
+        "Best and worst",
+        <>
+          <span class="up">{signed(figures.best_trade, 0)}</span>{" "}
+          <span class="down">{signed(figures.worst_trade, 0)}</span>
+        </>,
+        sinceText(since),
+      )}
+    </dl>
+  );
+}
+
+const sinceText = (when: string | null | undefined) => (when ? `since ${when}` : "no trade yet");
+
+function drawdownWords(whole: Row | null): string {
+  if (!isDecimal(whole?.max_drawdown)) return whole?.ratios_reason ?? "not known yet";
+  const { max_drawdown, drawdown_peak_day: peak, drawdown_trough_day: trough, since_day } = whole as Row;
+  const dates = trough ? `${peak === trough ? trough : `${peak} to ${trough}`} · ` : "";
+  return `${usd(max_drawdown)} USD · ${dates}since ${since_day}`;
+}
+
+const card = (id: string, name: string, value: ComponentChildren, note: string) => (
+  <div class="tile" data-tile={id} key={id}>
+    <dt>{name}</dt>
+    <dd class="value">{value}</dd>
+    <dd class="note">
+      {note
+        .split(" · ")
+        .map((part, index) => [
+          index > 0 ? " · " : "",
+          <span class={part.length < TOGETHER_MAX ? "together" : ""}>{part}</span>,
+        ])}
+    </dd>
+  </div>
+);
+/** Letters that are not parted, however narrow the card. */
+const TOGETHER_MAX = 22;
+
+function ProfitPanel({ days, dayStart }: { days: Row[] | null; dayStart: number | null }) {
+  const points = useMemo(
+    () => cumulative(days ?? [], new Date(dayStart ?? 0).toISOString().slice(0, 10)),
+    [days, dayStart],
+  );
+  const line = (which: "net" | "gross") =>
+    points.map((point) => ({
+      x: point.ms,
+      y: toNumber(point[which]),
+      text: `net ${signed(point.net)}, gross ${signed(point.gross)} USD`,
+    }));
+  return (
+    <Panel title="Cumulative profit" tools={<span class="note">{"— net  ┄ gross of fees and funding"}</span>}>
+      <LineChart
+        label="Cumulative profit"
+        points={line("net")}
+        others={[{ tone: "gross", points: line("gross") }]}
+        fromZero
+        height={220}
+      />
+    </Panel>
+  );
+}
+
+const STEPS = { day: "Day", week: "Week", month: "Month" };
+
+function MoneyPanel({ days }: { days: Row[] | null }) {
+  const [step, setStep] = inAddress("step", STEPS, "day");
+  const bars = useMemo(
+    () =>
+      bySteps(days ?? [], step).map((row) => ({
+        key: row.key,
+        value: toNumber(row.net_pnl),
+        text: `${stepName(row.key, step)}: net ${signed(row.net_pnl)}, gross ${signed(row.closed_pnl)}, fees ${usd(row.fees)}, funding ${signed(row.funding)}`,
+        name: step === "month" ? row.key.slice(0, 7) : row.key.slice(5),
+        tone: (sign(row.net_pnl) < 0 ? "down" : "up") as "up" | "down",
+      })),
+    [days, step],
+  );
+  return (
+    <Panel
+      title={`Net PnL by ${step}`}
+      tools={<Choice label="Step" choices={STEPS} chosen={step} choose={setStep} />}
+    >
+      <ColumnChart label={`Net PnL by ${step}`} bars={bars} />
+    </Panel>
+  );
+}
+
+const stepName = (key: string, step: Step) =>
+  step === "month" ? key.slice(0, 7) : step === "week" ? `week of ${key}` : key;
+
+function DistributionPanel({ rows }: { rows: Row[] }) {
+  const closed = useMemo(() => rows.filter((row) => row.complete && row.closed_ms !== null), [rows]);
+  const bars = useMemo(
+    () =>
+      distribution(
+        closed.map((row) => row.net_pnl),
+        BINS,
+      ).map((bin) => ({
+        key: String(bin.from),
+        value: bin.count,
+        text: `${bin.from.toLocaleString("en-US")} to ${bin.to.toLocaleString("en-US")} USD: ${counted(bin.count, "trade")}`,
+        name: bin.from.toLocaleString("en-US"),
+        tone: (bin.from < 0 ? "down" : "up") as "up" | "down",
+      })),
+    [closed],
+  );
+  return (
+    <Panel
+      title="Trades by net PnL"
+      tools={<span class="note">{counted(closed.length, "closed trade")}</span>}
+    >
+      <ColumnChart label="Number of trades by their net PnL" bars={bars} height={220} />
+    </Panel>
+  );
+}
+
+function StepsPanel({ days }: { days: Row[] | null }) {
+  return (
+    <Panel title="From gross to net">
+      <Bars
+        label="Gross, fees, funding and net of the period"
+        rows={profitSteps(days?.length ? totalOf(days) : null)}
+      />
+    </Panel>
+  );
+}
+
+const GROUPS = { coin: "Coin", side: "Side", weekday: "Week day", month: "Month", account: "Account" };
+const WEEKDAYS = ["", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+
+function GroupPanel({ model, from }: { model: Model; from: number }) {
+  const [by, setBy] = inAddress("group", GROUPS, "coin");
+  const accounts: Row[] = model.status?.accounts ?? [];
+  const path = "/api/statistics";
+  const asked: Asked[] =
+    by === "account"
+      ? accounts.map(({ address }) => [path, { account: address, by: "all", from }])
+      : [[path, { account: model.account, by, from }]];
+  const answers = useAnswers(asked, AGAIN_MS).data;
+  const rows = useMemo(
+    () =>
+      (answers ?? []).flatMap(({ rows }, index) =>
+        by === "account"
+          ? rows.map((row: Row) => ({
+              ...row,
+              key: accounts[index]?.address,
+              name: accountName(accounts[index]),
+            }))
+          : rows,
+      ),
+    [answers, by],
+  );
+  const columns = useMemo(() => [groupColumn(by), ...GROUP_FIGURES], [by]);
+  return (
+    <DataTable
+      key={by}
+      name="groups"
+      title={`By ${GROUPS[by].toLowerCase()}`}
+      rows={rows}
+      columns={columns}
+      rowKey={(row) => row.key}
+      fits
+      empty={answers === null ? "Reading…" : "No trade was closed in this period"}
+      extra={<Choice label="Group" choices={GROUPS} chosen={by} choose={setBy} />}
+    />
+  );
+}
+
+const groupColumn = (by: keyof typeof GROUPS): Column =>
+  group(GROUPS[by], (row) =>
+    by === "weekday" ? WEEKDAYS[Number(row.key)] : by === "side" ? SIDES[row.key] : (row.name ?? row.key),
+  );
+const SIDES: Record<string, string> = { long: "Long", short: "Short" };
