@@ -1,9 +1,9 @@
 /** Account snapshots thinned by age: what follows from them stays, and a day of a busy account takes little. */
 import assert from "node:assert/strict";
-import { after, before, it } from "node:test";
+import { it } from "node:test";
 import { seededRandom } from "../../src/runtime/random.ts";
 import type { DashboardRow } from "../../src/sync/events.ts";
-import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { useDatabase } from "../support/postgres.ts";
 import { ACCOUNT, dashboardOf, ledgerOf } from "./rows.ts";
 
 const MINUTE = 60_000;
@@ -13,16 +13,7 @@ const SEED = Number(process.env.HLSYNC_SEED ?? 11);
 /** A day of snapshots of a busy account that is older than what is kept whole. */
 const BYTES_A_DAY_MAX = 1_000_000;
 
-let server: TestServer;
-let db: TestDatabase;
-before(async () => {
-  server = await startServer("real");
-  db = await server.newDatabase();
-});
-after(async () => {
-  await db?.close();
-  await server?.stop();
-});
+const db = useDatabase("all");
 
 /** As the venue tells of twenty positions. */
 const stateOf = (n: number) => ({

@@ -3,7 +3,7 @@
  * in every order in which snapshots and flows can come, and how much is read of a year of snapshots.
  */
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import {
   DRAWDOWN,
   EQUITY_OF_SNAPSHOTS,
@@ -14,7 +14,7 @@ import {
 } from "../../src/outputs/http/reads.ts";
 import { seededRandom } from "../../src/runtime/random.ts";
 import type { DashboardRow, LedgerRow } from "../../src/sync/events.ts";
-import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { useDatabase } from "../support/postgres.ts";
 import { ACCOUNT, dashboardOf, ledgerOf } from "./rows.ts";
 
 const MINUTE = 60_000;
@@ -61,16 +61,7 @@ interface PlanNode {
 }
 
 describe("equity by stretches", { timeout: 600_000 }, () => {
-  let server: TestServer;
-  let db: TestDatabase;
-  before(async () => {
-    server = await startServer();
-  });
-  after(() => server.stop());
-  beforeEach(async () => {
-    db = await server.newDatabase();
-  });
-  afterEach(() => db.close());
+  const db = useDatabase("each");
 
   const rows = (sql: string, ...params: unknown[]) =>
     db.database.query<Record<string, unknown>>(sql, [ACCOUNT, ...params]);

@@ -1,25 +1,16 @@
 /** Who does what among the processes that share a database: the rules of sql/fleet.sql, by the database's own clock. */
 import assert from "node:assert/strict";
-import { after, before, beforeEach, describe, it } from "node:test";
+import { beforeEach, describe, it } from "node:test";
 import { openFleet, readHolders, readWorkers } from "../../src/store/fleet.ts";
 import { putIntoRoster, removeFromRoster } from "../../src/store/roster.ts";
 import { STANDBY_DEFAULTS } from "../../src/sync/standby.ts";
-import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { useDatabase } from "../support/postgres.ts";
 
 const { ttlMs, backMs } = STANDBY_DEFAULTS;
 const account = (n: number): string => `0x${n.toString(16).padStart(40, "0")}`;
 
 describe("the fleet", () => {
-  let server: TestServer;
-  let target: TestDatabase;
-  before(async () => {
-    server = await startServer("real");
-    target = await server.newDatabase();
-  });
-  after(async () => {
-    await target?.close();
-    await server?.stop();
-  });
+  const target = useDatabase("all");
   beforeEach(() =>
     target.database.query("truncate hl_internal.roster, hl_internal.workers, hl_internal.claims"),
   );

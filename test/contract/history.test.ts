@@ -1,10 +1,10 @@
 /** History in the outbox: what a reading back finds is not put there, unless an endpoint wants it, then or later. */
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { addEndpoint, rewind } from "../../src/outputs/delivery/endpoints.ts";
 import { Secret } from "../../src/outputs/delivery/secret.ts";
 import type { Source } from "../../src/sync/events.ts";
-import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { useDatabase } from "../support/postgres.ts";
 import { ACCOUNT, fillOf, fundingOf, ledgerOf, OTHER, orderEventOf, outboxOf } from "./rows.ts";
 
 const DAY = 86_400_000;
@@ -24,16 +24,7 @@ const endpointSince = (sinceMs: number, accounts: string[] | null = null) => ({
 });
 
 describe("history in the outbox", () => {
-  let server: TestServer;
-  let db: TestDatabase;
-  before(async () => {
-    server = await startServer("real");
-  });
-  after(() => server.stop());
-  beforeEach(async () => {
-    db = await server.newDatabase();
-  });
-  afterEach(() => db.close());
+  const db = useDatabase("each");
 
   const batchOf = (source: Source, timeMs: number, n: number, account = ACCOUNT) => {
     const seen = { account, source, seenAtMs: NOW, timeMs };

@@ -1,8 +1,8 @@
 /** `hl_internal.ledger_effect`: what each type of ledger update does to the money of the account, from every side. */
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { ledgerRow, type Origin } from "../../src/sync/normalize.ts";
-import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { useDatabase } from "../support/postgres.ts";
 import { ACCOUNT, OTHER, T } from "./rows.ts";
 
 type Delta = Record<string, unknown> & { type: string };
@@ -76,16 +76,7 @@ const CASES: Case[] = [
 ];
 
 describe("the effect of a ledger update", () => {
-  let server: TestServer;
-  let db: TestDatabase;
-  before(async () => {
-    server = await startServer();
-  });
-  after(() => server.stop());
-  beforeEach(async () => {
-    db = await server.newDatabase();
-  });
-  afterEach(() => db.close());
+  const db = useDatabase("each");
 
   const rows = (sql: string) => db.database.query<Record<string, unknown>>(sql);
   const origin: Origin = { account: ACCOUNT, source: "stream", seenAtMs: T };

@@ -1,11 +1,11 @@
 /** The rules of money in SQL: tokens, markets, hashes, liquidations, and what a fill costs beside its fee. */
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { isPerp } from "../../src/sync/chain.ts";
 import { DOLLAR_TOKENS } from "../../src/sync/dashboard.ts";
 import type { FillRow } from "../../src/sync/events.ts";
 import { readLines, withoutCaptures } from "../captures/captures.ts";
-import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { useDatabase } from "../support/postgres.ts";
 import { ACCOUNT, fillOf, ledgerOf, OTHER, T } from "./rows.ts";
 
 const HOUR = 3_600_000;
@@ -17,16 +17,7 @@ const BRIDGE = "0x50f02c48f2a3a00d302c1009bb04f1356d026e9625e6f99109cfb68e48d84a
 const ZERO = `0x${"0".repeat(64)}`;
 
 describe("money rules in SQL", () => {
-  let server: TestServer;
-  let db: TestDatabase;
-  before(async () => {
-    server = await startServer();
-  });
-  after(() => server.stop());
-  beforeEach(async () => {
-    db = await server.newDatabase();
-  });
-  afterEach(() => db.close());
+  const db = useDatabase("each");
 
   const rows = (sql: string, params: unknown[] = []) =>
     db.database.query<Record<string, unknown>>(sql, params);

@@ -1,9 +1,9 @@
 /** Snapshots into which money was moving: they have no net worth, whichever of snapshot and ledger comes first. */
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import type { DashboardRow, LedgerRow } from "../../src/sync/events.ts";
 import { ledgerRow } from "../../src/sync/normalize.ts";
-import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { useDatabase } from "../support/postgres.ts";
 import { ACCOUNT, dashboardOf, OTHER, T } from "./rows.ts";
 
 type ReadTimes = Record<string, [fromMs: number, toMs: number]>;
@@ -74,16 +74,7 @@ const MOVES: [string, DashboardRow["accountMode"], ReadTimes, Parameters<typeof 
 ];
 
 describe("a snapshot into which money was moving", () => {
-  let server: TestServer;
-  let db: TestDatabase;
-  before(async () => {
-    server = await startServer();
-  });
-  after(() => server?.stop());
-  beforeEach(async () => {
-    db = await server.newDatabase();
-  });
-  afterEach(() => db.close());
+  const db = useDatabase("each");
 
   const rows = (sql: string) => db.database.query<Record<string, unknown>>(sql);
 

@@ -1,24 +1,12 @@
 /** What the venue tells of an account beside its money, as views show it. */
 import assert from "node:assert/strict";
-import { after, before, beforeEach, it } from "node:test";
+import { it } from "node:test";
 import { observeSlowly } from "../../src/outputs/alerts/observe.ts";
 import type { Batch } from "../../src/sync/events.ts";
-import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { useDatabase } from "../support/postgres.ts";
 import { ACCOUNT, dashboardOf, fillOf, ledgerOf, OTHER, T } from "./rows.ts";
 
-let server: TestServer;
-let db: TestDatabase;
-before(async () => {
-  server = await startServer();
-});
-beforeEach(async () => {
-  await db?.close();
-  db = await server.newDatabase();
-});
-after(async () => {
-  await db?.close();
-  await server?.stop();
-});
+const db = useDatabase("each");
 
 const put = (batch: Batch) => db.store.apply(batch);
 const rows = (sql: string) => db.database.query<Record<string, unknown>>(sql);

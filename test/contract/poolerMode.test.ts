@@ -1,22 +1,13 @@
 /** `doctor` tells what stands between it and the server. */
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { poolerFinding } from "../../src/cli/checks/database.ts";
 import { hlsync } from "../support/cli.ts";
-import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { useDatabase } from "../support/postgres.ts";
 import { noPooler, startPooler } from "./pgbouncer.ts";
 
 describe("the way to the server", { timeout: 60_000 }, () => {
-  let server: TestServer;
-  let db: TestDatabase;
-  before(async () => {
-    server = await startServer("real");
-    db = await server.newDatabase();
-  });
-  after(async () => {
-    await db?.close();
-    await server?.stop();
-  });
+  const db = useDatabase("all");
 
   it("is direct", async () => {
     const finding = await poolerFinding(db.url);

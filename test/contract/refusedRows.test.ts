@@ -1,30 +1,22 @@
 /** Rows that a real database refuses: each goes to quarantine by itself, with the database's words, and all others are written. */
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { beforeEach, describe, it } from "node:test";
 import { StoreError } from "../../src/errors.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { silentLog } from "../../src/runtime/log.ts";
 import { systemRandom } from "../../src/runtime/random.ts";
 import { type Commit, committer } from "../../src/sync/commit.ts";
 import type { Batch } from "../../src/sync/events.ts";
-import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { useDatabase } from "../support/postgres.ts";
 import { nested } from "../unit/protocol/wires.ts";
 import { ACCOUNT, balanceOf, fillOf, fundingOf, ledgerOf, orderEventOf, positionOf, T } from "./rows.ts";
 
 describe("rows that the database refuses", { timeout: 120_000 }, () => {
-  let server: TestServer;
-  let target: TestDatabase;
+  const target = useDatabase("each");
   let commit: Commit;
   const published: string[] = [];
 
-  before(async () => {
-    server = await startServer("real");
-  });
-  after(async () => {
-    await server?.stop();
-  });
   beforeEach(async () => {
-    target = await server.newDatabase();
     published.length = 0;
     commit = committer(
       {
@@ -37,9 +29,6 @@ describe("rows that the database refuses", { timeout: 120_000 }, () => {
       new AbortController().signal,
       1,
     );
-  });
-  afterEach(async () => {
-    await target?.close();
   });
   const rows = (sql: string) => target.database.query(sql);
   const numbers = (count: number) => Array.from({ length: count }, (_, i) => i);

@@ -1,6 +1,6 @@
 /** The roster in the database. */
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import {
   hasRoster,
   openRoster,
@@ -9,25 +9,16 @@ import {
   readRoster,
   removeFromRoster,
 } from "../../src/store/roster.ts";
-import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { useDatabase } from "../support/postgres.ts";
 
 const A = `0x${"a".repeat(40)}`;
 const B = `0x${"b".repeat(40)}`;
 
 describe("the roster", () => {
-  let server: TestServer;
-  let target: TestDatabase;
-  before(async () => {
-    server = await startServer("real");
-    target = await server.newDatabase();
-  });
-  after(async () => {
-    await target?.close();
-    await server?.stop();
-  });
+  const target = useDatabase("all");
 
   it("is not there before hlsync was", async () => {
-    const empty = await server.newDatabase({ migrated: false });
+    const empty = await target.server.newDatabase({ migrated: false });
     assert.equal(await hasRoster(empty.database), false);
     await empty.close();
   });

@@ -1,17 +1,11 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, before, it } from "node:test";
-import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { it } from "node:test";
+import { startServer, useDatabase } from "../support/postgres.ts";
 import { SNAPSHOT, schemaText } from "../support/schema.ts";
 import { supabaseTypes, TYPES } from "../support/supabaseTypes.ts";
 
-let server: TestServer;
-let db: TestDatabase;
-before(async () => {
-  server = await startServer("embedded");
-  db = await server.newDatabase();
-});
-after(() => server?.stop());
+const db = useDatabase("all", () => startServer("embedded"));
 
 const textOf = (file: URL): string => readFileSync(file, "utf8").replaceAll("\r\n", "\n");
 

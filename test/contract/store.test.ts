@@ -4,13 +4,13 @@
  */
 
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { StoreError } from "../../src/errors.ts";
 import { seededRandom } from "../../src/runtime/random.ts";
 import { completeness } from "../../src/sync/completeness.ts";
 import type { Batch, CoverageRow } from "../../src/sync/events.ts";
 import { FORGOTTEN } from "../../src/sync/normalize.ts";
-import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { startServer, useDatabase } from "../support/postgres.ts";
 import { noPooler, startPooledServer } from "./pgbouncer.ts";
 import {
   ACCOUNT,
@@ -93,16 +93,7 @@ const SERVERS = {
 };
 for (const [where, startIt] of Object.entries(SERVERS)) {
   describe(`the store ${where}`, { skip: where.endsWith("pooler") && noPooler }, () => {
-    let server: TestServer;
-    let db: TestDatabase;
-    before(async () => {
-      server = await startIt();
-    });
-    after(() => server?.stop());
-    beforeEach(async () => {
-      db = await server.newDatabase();
-    });
-    afterEach(() => db.close());
+    const db = useDatabase("each", startIt);
 
     it("gives back every row as it was written", async () => {
       const { store } = db;
@@ -530,7 +521,7 @@ for (const [where, startIt] of Object.entries(SERVERS)) {
       };
       const batches = Array.from({ length: 12 }, (_, i) => batch(i * 13));
       const crowd = await Promise.all(batches.map((b) => db.store.apply(b)));
-      const alone = await server.newDatabase();
+      const alone = await db.server.newDatabase();
       const lone: typeof crowd = [];
       for (const b of [...batches].reverse()) lone.push(await alone.store.apply(b));
       assert.deepEqual(await contentOf(db.database), await contentOf(alone.database));

@@ -1,23 +1,14 @@
 /** The tables that `src/sync/tables.ts` describes: the description is the table, and every write is a join. */
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { EXPORTS, exportedColumns, exportedRows } from "../../src/outputs/exports.ts";
 import { seededRandom } from "../../src/runtime/random.ts";
 import type { Batch } from "../../src/sync/events.ts";
 import { columnOf, described, TABLE_NAMES, type TableName } from "../../src/sync/tables.ts";
-import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { useDatabase } from "../support/postgres.ts";
 import { ACCOUNT, T } from "./rows.ts";
 
-let server: TestServer;
-let db: TestDatabase;
-before(async () => {
-  server = await startServer();
-  db = await server.newDatabase();
-});
-after(async () => {
-  await db?.close();
-  await server?.stop();
-});
+const db = useDatabase("all");
 
 const TYPES: Record<string, string> = {
   account: "text",

@@ -1,29 +1,17 @@
 /** What round trips come to, held against a computation of its own in the test. */
 import assert from "node:assert/strict";
-import { after, before, beforeEach, it } from "node:test";
+import { beforeEach, it } from "node:test";
 import { seededRandom } from "../../src/runtime/random.ts";
 import type { Batch, CandleRow, FillRow } from "../../src/sync/events.ts";
-import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { useDatabase } from "../support/postgres.ts";
 import { ACCOUNT, dashboardOf, fillOf, fundingOf, T } from "./rows.ts";
 
 const MINUTE = 60_000;
 const DAY = 86_400_000;
 const MIDNIGHT = T - (T % DAY);
 
-let server: TestServer;
-let db: TestDatabase;
-before(async () => {
-  server = await startServer();
-});
-beforeEach(async () => {
-  await db?.close();
-  db = await server.newDatabase();
-  await db.store.openAccount(ACCOUNT, null, 0);
-});
-after(async () => {
-  await db?.close();
-  await server?.stop();
-});
+const db = useDatabase("each");
+beforeEach(() => db.store.openAccount(ACCOUNT, null, 0));
 const put = (batch: Batch) => db.store.apply(batch);
 const rows = (sql: string, params: unknown[] = []) => db.database.query<Record<string, unknown>>(sql, params);
 

@@ -3,14 +3,14 @@
  * a real PostgreSQL.
  */
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { add, type Decimal, mul, neg, sub, sum } from "../../src/runtime/decimal.ts";
 import type { Json, JsonObject } from "../../src/simulator/contract.ts";
 import { createVenue } from "../../src/simulator/exchange/venue.ts";
 import type { Batch, FillRow, LedgerRow } from "../../src/sync/events.ts";
 import { boundsOf } from "../../src/sync/freshness.ts";
 import { fillRow, fundingRow, ledgerRow, type Origin } from "../../src/sync/normalize.ts";
-import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { startServer, useDatabase } from "../support/postgres.ts";
 import { snapshotOf } from "../support/venueSnapshot.ts";
 import { ACCOUNT, dashboardOf, fillOf, fundingOf, ledgerOf, OTHER, positionOf, T } from "./rows.ts";
 
@@ -54,16 +54,7 @@ function ledger(type: string, delta: Record<string, unknown>, change: Partial<Le
 
 for (const kind of ["embedded", "real"] as const) {
   describe(`money views on the ${kind} server`, () => {
-    let server: TestServer;
-    let db: TestDatabase;
-    before(async () => {
-      server = await startServer(kind);
-    });
-    after(() => server.stop());
-    beforeEach(async () => {
-      db = await server.newDatabase();
-    });
-    afterEach(() => db.close());
+    const db = useDatabase("each", () => startServer(kind));
 
     const put = async (batch: Batch) => void (await db.store.apply(batch));
     const rows = (sql: string, params: unknown[] = []) =>

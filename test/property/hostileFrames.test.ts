@@ -1,7 +1,7 @@
 /** A few thousand spoilt frames and answers in every run; `npm run hostile -- --count 100000` for more. */
-import { after, before, describe, it } from "node:test";
+import { before, describe, it } from "node:test";
 import { withoutCaptures } from "../captures/captures.ts";
-import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { useDatabase } from "../support/postgres.ts";
 import { hostileCorpus, type Sample } from "./hostileCorpus.ts";
 import { runHostile } from "./hostileRun.ts";
 
@@ -10,18 +10,10 @@ const COUNT = Number(process.env.HLSYNC_HOSTILE_COUNT ?? 3_000);
 const FROM = Number(process.env.HLSYNC_HOSTILE_FROM ?? 1);
 
 describe("spoilt frames and answers", { timeout: 120_000 }, () => {
-  let server: TestServer;
-  let target: TestDatabase;
+  const target = useDatabase("all");
   let corpus: Sample[];
-
   before(async () => {
-    server = await startServer("real");
-    target = await server.newDatabase();
     corpus = await hostileCorpus();
-  });
-  after(async () => {
-    await target?.close();
-    await server?.stop();
   });
 
   it(`cost what is spoilt: ${COUNT} from ${FROM}, of the simulator${withoutCaptures ? ` (${withoutCaptures})` : " and of captures"}`, async () => {

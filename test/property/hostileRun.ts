@@ -222,7 +222,7 @@ export interface HostileReport {
 /** Spoils `count` samples from number `from` on, and throws at the first that breaks a promise. */
 export async function runHostile(
   corpus: readonly Sample[],
-  target: TestDatabase,
+  target: Pick<TestDatabase, "database" | "store">,
   from: number,
   count: number,
   onProgress: (report: HostileReport) => void = () => {},
@@ -292,7 +292,10 @@ function aged({ kind, body, request }: Sample): unknown {
 
 type Stored = Map<string, Any[]>;
 
-async function check(target: TestDatabase, trials: readonly Trial[]): Promise<void> {
+async function check(
+  target: Pick<TestDatabase, "database" | "store">,
+  trials: readonly Trial[],
+): Promise<void> {
   const accounts = trials.map(({ account }) => account);
   const by = async (sql: string): Promise<Stored> => {
     const found = await target.database.query<Any>(sql, [accounts]);

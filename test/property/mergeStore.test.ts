@@ -3,10 +3,10 @@
  * by two writers at once; the tables must hold what `mergeOracle.ts` makes of the set.
  */
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import fc from "fast-check";
 import type { Applied, Batch, FillRow, OrderEventRow } from "../../src/sync/events.ts";
-import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { useDatabase } from "../support/postgres.ts";
 import {
   foldOrder,
   joinBalances,
@@ -103,17 +103,8 @@ const sorted = <R>(rows: Iterable<R>): R[] =>
 const asWritten = <R extends { blockNumber: number | null }>({ blockNumber: _, ...row }: R) => row;
 
 describe("the tables after any arrangement of writes", () => {
-  let server: TestServer;
-  let db: TestDatabase;
+  const db = useDatabase("all");
   let runs = 0;
-  before(async () => {
-    server = await startServer();
-    db = await server.newDatabase();
-  });
-  after(async () => {
-    await db?.close();
-    await server?.stop();
-  });
 
   /** Every run has an account of its own, which is as good as a database of its own and a hundred times faster. */
   const own = (rows: Rows): { account: string; rows: Rows } => {

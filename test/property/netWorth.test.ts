@@ -8,11 +8,11 @@
  * More sessions: HLSYNC_NET_WORTH_SEEDS=500, from HLSYNC_NET_WORTH_FROM on.
  */
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { readDrawdown } from "../../src/outputs/http/reads.ts";
 import { add, cmp, eq, isZero, sub, sum } from "../../src/runtime/decimal.ts";
 import { formatScaled } from "../../src/simulator/exchange/fixed.ts";
-import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { useDatabase } from "../support/postgres.ts";
 import { total } from "./netWorthBook.ts";
 import {
   MODES,
@@ -49,13 +49,7 @@ interface Shot {
 }
 
 describe("profit of random sessions", { timeout: 3_600_000 }, () => {
-  let server: TestServer;
-  let db: TestDatabase;
-  before(async () => {
-    server = await startServer("real");
-    db = await server.newDatabase();
-  });
-  after(() => server?.stop());
+  const db = useDatabase("all");
 
   const rows = <R>(sql: string, account: string): Promise<R[]> =>
     db.database.query(sql, [account]) as Promise<R[]>;

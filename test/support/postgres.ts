@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { after, afterEach, before, beforeEach } from "node:test";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { silentLog } from "../../src/runtime/log.ts";
 import type { Database } from "../../src/store/database.ts";
@@ -61,6 +62,46 @@ export async function startServer(kind: "embedded" | "real" = "real"): Promise<T
     await embedded.release();
     folder.remove();
   });
+}
+
+/**
+ * The hooks of tests that need one server and a migrated database: one for `"each"` test, or one for `"all"` that stand in the
+ * same `describe` or file. What it returns is there once the hooks have run.
+ */
+export function useDatabase(
+  tests: "each" | "all",
+  start: () => Promise<TestServer> = startServer,
+): Omit<TestDatabase, "close"> & { readonly server: TestServer } {
+  let server: TestServer | undefined;
+  let made: TestDatabase | undefined;
+  // One hook each: those of a file (not of a `describe`) do not wait for each other.
+  const begin = async () => {
+    server ??= await start();
+    made = await server.newDatabase();
+  };
+  const drop = async () => made?.close();
+  if (tests === "each") {
+    beforeEach(begin);
+    afterEach(drop);
+  } else before(begin);
+  after(async () => {
+    if (tests === "all") await drop();
+    await server?.stop();
+  });
+  return {
+    get server() {
+      return server!;
+    },
+    get url() {
+      return made!.url;
+    },
+    get database() {
+      return made!.database;
+    },
+    get store() {
+      return made!.store;
+    },
+  };
 }
 
 const ROOT = join(import.meta.dirname, "../..");
