@@ -4,6 +4,7 @@
  */
 import { connect, createServer, type Server, type Socket } from "node:net";
 import type { Truth } from "../../src/simulator/contract.ts";
+import type { WeightRecord } from "../../src/simulator/server/limits.ts";
 import type { Database } from "../../src/store/database.ts";
 import { migrate } from "../../src/store/migrate.ts";
 import { putIntoRoster } from "../../src/store/roster.ts";
@@ -13,11 +14,27 @@ import type { VenueState } from "./reliabilityRig.ts";
 
 export const user = (n: number): string => `0x${(n + 1).toString(16).padStart(40, "0")}`;
 
-/** Passes connections on to the venue from another address of this machine. */
-async function leaveFrom(address: string, venuePort: number): Promise<{ port: number; close(): void }> {
+/** A way that connections take. */
+interface Way {
+  port: number;
+  /** Breaks it, for what is open and what comes; then mends it. */
+  cut(isCut: boolean): void;
+  close(): void;
+}
+
+/** Passes connections on from another address of this machine. */
+async function leaveFrom(address: string, port: number): Promise<Way> {
   const sockets = new Set<Socket>();
+  let isCut = false;
+  const breakAll = () => {
+    for (const socket of sockets) socket.destroy();
+  };
   const server: Server = createServer((inside) => {
-    const outside = connect({ host: "127.0.0.1", port: venuePort, localAddress: address });
+    if (isCut) {
+      inside.on("error", () => {}).destroy();
+      return;
+    }
+    const outside = connect({ host: "127.0.0.1", port, localAddress: address });
     for (const [one, other] of [
       [inside, outside],
       [outside, inside],
@@ -36,9 +53,13 @@ async function leaveFrom(address: string, venuePort: number): Promise<{ port: nu
   if (bound === null || typeof bound === "string") throw new Error("no port");
   return {
     port: bound.port,
+    cut(now) {
+      isCut = now;
+      if (now) breakAll();
+    },
     close() {
       server.close();
-      for (const socket of sockets) socket.destroy();
+      breakAll();
     },
   };
 }
@@ -49,6 +70,8 @@ export interface FleetOptions {
   accounts: number;
   fillsPerSecond: number;
   weight: number;
+  /** Stops the database and starts it again; then a cut network is tried too. Null for the short story. */
+  restart: ((how: "fast" | "immediate") => Promise<void>) | null;
 }
 
 export interface FleetReport {
@@ -61,24 +84,27 @@ export interface FleetReport {
   lost: number;
   /** Rows beyond those that happened. */
   extra: number;
-  /** Most that one address had at once, by the venue's own count. */
-  most: { connections: number; users: number; weight: number };
-  /** Requests that the venue refused for lack of weight. */
+  /** Most that one address had at once, or in a minute, by the venue's own count. */
+  most: WeightRecord["most"] & { weight: number };
+  /** Requests that the venue refused for lack of weight, and what else was beyond a limit. */
   refused: number;
+  /** From the cut of a worker's whole network until every account was claimed by another. */
+  cutOverMs?: number;
+  /** Accounts that changed hands while the database was started again. */
+  moved?: number;
   /** Stored rows of the first account of the dead worker came again within this. */
   storedAgainMs: number;
 }
 
 /** With the venue's own budget, many accounts take minutes until each was read for the first time. */
-const SETTLED_MS = 240_000;
+const SETTLED_MS = 600_000;
+/** Of a worker's log, in a failure. */
+const SAID_MAX = 3_000;
 
 export class FleetScenario {
   readonly #options: FleetOptions;
   readonly #exchange: Running & { apiUrl: string };
-  readonly #workers = new Map<string, { process: Running; close(): void }>();
-  readonly #most = { connections: 0, users: 0, weight: 0 };
-  #watching: Promise<void> = Promise.resolve();
-  #isOver = false;
+  readonly #workers = new Map<string, { process: Running; ways: Way[] }>();
 
   private constructor(options: FleetOptions, exchange: Running & { apiUrl: string }) {
     this.#options = options;
@@ -88,21 +114,15 @@ export class FleetScenario {
   static async start(options: FleetOptions): Promise<FleetScenario> {
     const users = Array.from({ length: options.accounts }, (_, n) => ["--account", user(n)]).flat();
     const trading = ["--fills-per-second", String(options.fillsPerSecond)];
-    const scenario = new FleetScenario(
-      options,
-      await simulate(...users, ...trading, "--weight", String(options.weight)),
-    );
-    scenario.#watching = scenario.#watch();
-    return scenario;
+    const exchange = await simulate(...users, ...trading, "--weight", String(options.weight));
+    return new FleetScenario(options, exchange);
   }
 
   async close(): Promise<void> {
-    this.#isOver = true;
-    for (const { process, close } of this.#workers.values()) {
+    for (const { process, ways } of this.#workers.values()) {
       process.child.kill("SIGKILL");
-      close();
+      for (const way of ways) way.close();
     }
-    await this.#watching;
     await this.#exchange.stop();
   }
 
@@ -110,30 +130,17 @@ export class FleetScenario {
     return (await (await fetch(`${this.#exchange.apiUrl}/control/state`)).json()) as VenueState;
   }
 
-  /** Looks again and again how much each address has. */
-  async #watch(): Promise<void> {
-    while (!this.#isOver) {
-      const { connections } = await this.#state();
-      for (const ip of new Set(connections.map((one) => one.ip))) {
-        const here = connections.filter((one) => one.ip === ip);
-        const users = new Set(
-          here.flatMap(({ subscriptions }) => subscriptions.flatMap((one) => one.user ?? [])),
-        );
-        this.#most.connections = Math.max(this.#most.connections, here.length);
-        this.#most.users = Math.max(this.#most.users, users.size);
-      }
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  }
-
   async #worker(name: string, address: string): Promise<Running> {
     const { databaseUrl, weight } = this.#options;
-    const way = await leaveFrom(address, Number(new URL(this.#exchange.apiUrl).port));
+    const database = new URL(databaseUrl);
+    const venue = await leaveFrom(address, Number(new URL(this.#exchange.apiUrl).port));
+    const toDatabase = await leaveFrom("127.0.0.1", Number(database.port));
+    database.host = `127.0.0.1:${toDatabase.port}`;
     const process = start([
-      ...["run", "--api-url", `http://127.0.0.1:${way.port}`, "--database", databaseUrl],
+      ...["run", "--api-url", `http://127.0.0.1:${venue.port}`, "--database", database.href],
       ...["--listen", "127.0.0.1:0", "--log-level", "info", "--weight", String(weight), "--egress", name],
     ]);
-    this.#workers.set(name, { process, close: () => way.close() });
+    this.#workers.set(name, { process, ways: [venue, toDatabase] });
     await process.complaint(/following/);
     return process;
   }
@@ -212,25 +219,68 @@ export class FleetScenario {
 
     await this.#worker("d", "127.0.0.14");
     shares.added = await this.#settled("a", "c", "d");
+    const troubled = await this.#trouble(shares);
     await this.#workers.get("a")!.process.stop();
     shares.removed = await this.#settled("c", "d");
     const compared = await this.#compare();
-    const { weights } = await this.#state();
-    const records = Object.values(weights);
-    const most = { ...this.#most, weight: Math.max(...records.map(({ peak }) => peak)) };
-    const refused = records.reduce((sum, record) => sum + record.refused, 0);
-    return { takenOverMs, storedAgainMs, ...compared, most, refused };
+    return { takenOverMs, storedAgainMs, ...troubled, ...compared, ...(await this.#counted()) };
+  }
+
+  /** One worker of a, c, d is cut off from venue and database, then the database is started again. */
+  async #trouble(shares: Record<string, number[]>): Promise<Pick<FleetReport, "cutOverMs" | "moved">> {
+    const { restart } = this.#options;
+    if (restart === null) return {};
+    const cutMs = performance.now();
+    for (const way of this.#workers.get("c")!.ways) way.cut(true);
+    shares.cut = await this.#settled("a", "d");
+    const cutOverMs = Math.round(performance.now() - cutMs);
+    for (const way of this.#workers.get("c")!.ways) way.cut(false);
+    shares.mended = await this.#settled("a", "c", "d");
+    const before = await this.#tokens();
+    for (const how of ["fast", "immediate"] as const) await restart(how);
+    shares.restarted = await this.#settled("a", "c", "d");
+    const after = await this.#tokens();
+    return { cutOverMs, moved: [...before].filter(([duty, token]) => after.get(duty) !== token).length };
+  }
+
+  /** The fencing token of each account. */
+  async #tokens(): Promise<Map<string, number>> {
+    const rows = await this.#options.database.query<{ duty: string; token: number }>(
+      "select duty, token from hl_internal.claims",
+    );
+    return new Map(rows.map(({ duty, token }) => [duty, token]));
+  }
+
+  async #counted(): Promise<Pick<FleetReport, "most" | "refused">> {
+    const records = Object.values((await this.#state()).weights);
+    const most = { weight: 0, connections: 0, users: 0, subscriptions: 0, dials: 0, messages: 0 };
+    for (const record of records)
+      for (const [what, count] of Object.entries({ ...record.most, weight: record.peak }))
+        most[what as keyof typeof most] = Math.max(most[what as keyof typeof most], count);
+    return { most, refused: records.reduce((sum, one) => sum + one.refused + one.turnedAway, 0) };
   }
 
   /** A fill of each account that is younger than this is stored. */
   async #isStored(of: readonly string[], afterMs: number): Promise<void> {
-    await until("fills of each account", SETTLED_MS, async () => {
-      const [row] = await this.#options.database.query<{ count: number }>(
-        "select count(distinct account_address) as count from hl_fills where account_address = any ($1) and fill_time_ms > $2",
+    let late: unknown;
+    const what = () => `fills of each account, missing: ${JSON.stringify(late)}\n${this.#said()}`;
+    await until(what, SETTLED_MS, async () => {
+      const rows = await this.#options.database.query(
+        `select a.account, c.worker from unnest($1::text[]) a(account)
+         left join hl_internal.claims c on c.duty = 'follow ' || a.account
+         where not exists (select from hl_fills f where f.account_address = a.account and f.fill_time_ms > $2)`,
         [of, afterMs],
       );
-      return row!.count === of.length;
+      late = rows;
+      return rows.length === 0;
     });
+  }
+
+  /** What the workers said last. */
+  #said(): string {
+    return [...this.#workers]
+      .map(([name, { process }]) => `${name}: ${process.stderr().slice(-SAID_MAX)}`)
+      .join("\n");
   }
 
   /** Stops the venue's time and waits until all that happened is stored. */

@@ -317,7 +317,7 @@ export class SimulatedVenue {
       .length;
   }
 
-  async weight(): Promise<WeightRecord> {
+  async weight(): Promise<Omit<WeightRecord, "most" | "turnedAway">> {
     const { weights } = await this.state();
     return Object.values(weights).reduce(
       (sum, one) => ({

@@ -90,7 +90,7 @@ class SlidingMinute {
   }
 }
 
-/** REST weight of one address, so that a test can check that a client keeps the limit. */
+/** What one address spent, so that a test can check that a client keeps the limits. */
 export interface WeightRecord {
   lastMinute: number;
   /** The most that any minute held. */
@@ -98,6 +98,10 @@ export interface WeightRecord {
   total: number;
   /** Requests answered with 429 for lack of weight. */
   refused: number;
+  /** The most at once, and of new connections and messages the most in a minute. */
+  most: Record<"connections" | "users" | "subscriptions" | "dials" | "messages", number>;
+  /** Connections, messages and subscriptions beyond a limit. */
+  turnedAway: number;
 }
 
 /** What one address has spent and holds. */
@@ -113,6 +117,8 @@ export class IpBudget {
   #subscriptions = 0;
   #inflightPosts = 0;
   #users = new Map<string, number>();
+  readonly #most = { connections: 0, users: 0, subscriptions: 0, dials: 0, messages: 0 };
+  #turnedAway = 0;
 
   constructor(limits: VenueLimits) {
     this.#limits = limits;
@@ -132,7 +138,18 @@ export class IpBudget {
       peak: this.#weightPeak,
       total: this.#weightTotal,
       refused: this.#refused,
+      most: { ...this.#most },
+      turnedAway: this.#turnedAway,
     };
+  }
+
+  #note(what: keyof WeightRecord["most"], count: number): void {
+    this.#most[what] = Math.max(this.#most[what], count);
+  }
+
+  #turnAway(): false {
+    this.#turnedAway += 1;
+    return false;
   }
 
   takeWeight(nowMs: number, weight: number): boolean {
@@ -151,13 +168,17 @@ export class IpBudget {
   }
 
   takeMessage(nowMs: number): boolean {
-    return this.#messages.take(nowMs, 1, this.#limits.clientMessagesPerMinute);
+    if (!this.#messages.take(nowMs, 1, this.#limits.clientMessagesPerMinute)) return this.#turnAway();
+    this.#note("messages", this.#messages.spent(nowMs));
+    return true;
   }
 
   openConnection(nowMs: number): boolean {
-    if (this.#connections >= this.#limits.connections) return false;
-    if (!this.#dials.take(nowMs, 1, this.#limits.connectionsPerMinute)) return false;
+    if (this.#connections >= this.#limits.connections) return this.#turnAway();
+    if (!this.#dials.take(nowMs, 1, this.#limits.connectionsPerMinute)) return this.#turnAway();
     this.#connections++;
+    this.#note("connections", this.#connections);
+    this.#note("dials", this.#dials.spent(nowMs));
     return true;
   }
 
@@ -177,15 +198,21 @@ export class IpBudget {
 
   /** The refusal's exact text, or null when the subscription is admitted and counted. */
   addSubscription(user: string | null): string | null {
-    if (this.#subscriptions >= this.#limits.subscriptions)
+    if (this.#subscriptions >= this.#limits.subscriptions) {
+      this.#turnAway();
       return `Cannot subscribe to more than ${this.#limits.subscriptions} channels.`;
+    }
     if (user !== null) {
       const held = this.#users.get(user) ?? 0;
-      if (held === 0 && this.#users.size >= this.#limits.users)
+      if (held === 0 && this.#users.size >= this.#limits.users) {
+        this.#turnAway();
         return `Cannot track more than ${this.#limits.users} total users.`;
+      }
       this.#users.set(user, held + 1);
+      this.#note("users", this.#users.size);
     }
     this.#subscriptions++;
+    this.#note("subscriptions", this.#subscriptions);
     return null;
   }
 
