@@ -329,6 +329,28 @@ const ROWS = {
     parse: time,
     fallback: "",
   },
+  into: {
+    flag: "--into <place>",
+    env: ["HLSYNC_CLICKHOUSE"],
+    help: "clickhouse://user:password@host:8123/database, clickhouses:// for TLS, or a folder (needs npm install chdb)",
+    parse: text,
+    fallback: "",
+    secret: true,
+  },
+  cluster: {
+    flag: "--cluster <name>",
+    env: [],
+    help: "the ClickHouse cluster that tables are made on: replicated, and distributed over its shards",
+    parse: text,
+    fallback: "",
+  },
+  parquet: {
+    flag: "--parquet <folder>",
+    env: [],
+    help: "write what is loaded as Parquet files, one a table and day",
+    parse: text,
+    fallback: "",
+  },
   egress: {
     flag: "--egress <name>",
     env: ["HLSYNC_EGRESS"],

@@ -5,7 +5,7 @@
  * environment: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION`, `AWS_ENDPOINT_URL_S3`.
  */
 import { ConfigError, TransportError } from "../errors.ts";
-import { type BackoffLimits, fullJitterMs } from "../runtime/backoff.ts";
+import { fullJitterMs, REQUEST_BACKOFF } from "../runtime/backoff.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
 import { encodedPath, encodedQuery, type S3Credentials, signedHeaders } from "./s3Signature.ts";
@@ -27,7 +27,6 @@ interface S3Deps {
 }
 
 const ATTEMPTS = 6;
-const RETRY: BackoffLimits = { baseMs: 250, capMs: 10_000 };
 /** An answer that says nothing for so long is given up. */
 const SILENCE_MS = 60_000;
 /** The venue's buckets. */
@@ -124,7 +123,7 @@ export class S3Bucket {
         : new TransportError(`s3://${this.#bucket} does not answer: ${(error as Error).message}`, {
             cause: error,
           });
-    await clock.sleep(fullJitterMs(random, failures - 1, RETRY), signal);
+    await clock.sleep(fullJitterMs(random, failures - 1, REQUEST_BACKOFF), signal);
   }
 
   /** One answer of 200 or 206; a bucket of another region is asked there. */

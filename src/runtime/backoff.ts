@@ -8,6 +8,9 @@ export interface BackoffLimits {
   capMs: number;
 }
 
+/** Of one request to a server that is well as a rule. */
+export const REQUEST_BACKOFF: BackoffLimits = { baseMs: 250, capMs: 10_000 };
+
 /**
  * A wait drawn evenly from [0, min(cap, base·2^failures)), where `failures` came before this one. Full jitter: what failed
  * together does not return together.

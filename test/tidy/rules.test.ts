@@ -26,7 +26,11 @@ const HOMES: Record<string, { words: RegExp; homes: readonly string[] }> = {
     words: /like '@%'|\[@#\+\]/,
     homes: ["sql/views/fill_pnl.sql", "src/sync/chain.ts"],
   },
-  "whose liquidation a fill is": { words: /liquidatedUser/, homes: ["sql/rules/own_liquidation.sql"] },
+  // ClickHouse has a dialect, and columns, of its own.
+  "whose liquidation a fill is": {
+    words: /liquidatedUser/,
+    homes: ["sql/rules/own_liquidation.sql", "src/exchange/ddl.ts"],
+  },
   "which order the venue has forgotten": { words: /["']unknownOid["']/, homes: ["src/sync/normalize.ts"] },
   "who holds a lease": {
     words: /hl_internal\.take_lease/,

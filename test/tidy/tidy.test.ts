@@ -15,8 +15,9 @@ const ALLOWED: Record<string, readonly string[]> = {
   sync: ["runtime", "protocol"],
   store: ["runtime", "protocol", "sync"],
   outputs: ["runtime", "protocol", "sync", "store"],
+  exchange: ["runtime", "protocol", "sync"],
   simulator: ["runtime", "protocol"],
-  cli: ["runtime", "protocol", "connection", "sync", "store", "outputs", "simulator"],
+  cli: ["runtime", "protocol", "connection", "sync", "store", "outputs", "exchange", "simulator"],
 };
 /** Ports: types only, so that an implementation can name what it implements. */
 const TYPES_FROM: Record<string, readonly string[]> = { connection: ["sync"] };

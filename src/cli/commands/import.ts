@@ -19,8 +19,9 @@ import { confirmed, type Obstacle, obstacles } from "../../sync/nodeFiles/claims
 import { type ImportedFile, importFile, LOST_MAX } from "../../sync/nodeFiles/importFile.ts";
 import { BrokenArchive } from "../../sync/nodeFiles/lz4Frames.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
-import { findInBucket, isAgreed, isBucket } from "../nodeBucket.ts";
-import { findNodeFiles, type NodeFile } from "../nodeFolder.ts";
+import { isAgreed, isBucket } from "../nodeBucket.ts";
+import type { NodeFile } from "../nodeFolder.ts";
+import { chosenFiles, requireSpan } from "../nodeSource.ts";
 import { openMigrated } from "../wire.ts";
 
 /** A database that refuses this often ends the import with exit code 6. */
@@ -33,11 +34,9 @@ export const importCommand: Command = {
   args: "<from>",
   summary: "read history from a node's files: a folder, a file, plain or .lz4, or s3://bucket/prefix",
   options: ["account", "database", "from", "to", "yes"],
-  check({ options: { from, to } }) {
-    if (from !== null && to !== null && from >= to) throw new ConfigError("--from must be before --to");
-  },
+  check: requireSpan,
   async run(context) {
-    const { files, others } = await chosenFiles(context);
+    const { files, others } = await chosenFiles(context.args[0]!, context);
     const { store } = await openMigrated(context);
     const accounts = await wantedAccounts(context, store);
     for (const { address, alias } of accounts) await store.openAccount(address, alias, null);
@@ -60,20 +59,6 @@ export const importCommand: Command = {
     return work.failed.length === 0 ? EXIT.ok : EXIT.unexpected;
   },
 };
-
-/** The files whose hour is wanted; one whose path tells no hour always is. */
-async function chosenFiles(context: Context): Promise<{ files: NodeFile[]; others: number }> {
-  const { options } = context;
-  const path = context.args[0]!;
-  const fromMs = options.from ?? 0;
-  const toMs = options.to ?? Number.POSITIVE_INFINITY;
-  const { files, others } = isBucket(path) ? await findInBucket(path, context) : await findNodeFiles(path);
-  if (files.length === 0)
-    throw new ConfigError(`${path}: no file of a node in it (node_fills_by_block/hourly/20260401/7.lz4, …)`);
-  const chosen = files.filter(({ hour }) => hour === null || (hour.toMs >= fromMs && hour.fromMs < toMs));
-  if (chosen.length === 0) throw new ConfigError(`${path}: no file of the hours from --from to --to`);
-  return { files: chosen, others };
-}
 
 /** Those that are named; else all that the database knows. */
 async function wantedAccounts(

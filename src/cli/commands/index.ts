@@ -23,6 +23,7 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   members: async () => (await import("./access.ts")).members,
   realtime: async () => (await import("./access.ts")).realtime,
   import: async () => (await import("./import.ts")).importCommand,
+  exchange: async () => (await import("./exchange.ts")).exchange,
   "import-legacy": async () => (await import("./importLegacy.ts")).importLegacy,
   uninstall: async () => (await import("./uninstall.ts")).uninstall,
   simulate: async () => (await import("./simulate.ts")).simulate,
