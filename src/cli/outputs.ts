@@ -8,12 +8,12 @@ import { createFeed, type Feed } from "../outputs/feed.ts";
 import type { Service } from "../runtime/lifecycle.ts";
 import { alertsOutput } from "./alertsOutput.ts";
 import type { Context } from "./command.ts";
+import type { Following, OutputDatabases } from "./compose.ts";
 import { httpOutput } from "./httpOutput.ts";
 import { publishOutput } from "./publishOutput.ts";
 import { retentionOutput } from "./retentionOutput.ts";
 import { settlingOutput } from "./settlingOutput.ts";
 import { webhooksOutput } from "./webhooksOutput.ts";
-import type { Following, OutputDatabases } from "./wire.ts";
 
 export interface OutputDeps extends OutputDatabases {
   context: Context;

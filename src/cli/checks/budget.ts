@@ -7,7 +7,7 @@ import { HORIZON, LIMITS } from "../../protocol/limits.ts";
 import { WINDOW_STREAMS } from "../../sync/backfill.ts";
 import { LANE_DEFAULTS } from "../../sync/lane/lane.ts";
 import type { Context } from "../command.ts";
-import { marketChoice } from "../wire.ts";
+import { marketChoice } from "../compose.ts";
 import { type Finding, ok, warn } from "./finding.ts";
 
 /** Reconciles spend at most this part, so that heals always find room (connection/rateLimiter.ts). */

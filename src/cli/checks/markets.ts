@@ -6,7 +6,7 @@ import { ConfigError } from "../../errors.ts";
 import { dexOfCoin } from "../../sync/dexes.ts";
 import { listedCoins } from "../../sync/universe.ts";
 import type { Context } from "../command.ts";
-import { connectVenue } from "../wire.ts";
+import { connectVenue } from "../compose.ts";
 
 const ASK_WITHIN_MS = 5_000;
 

@@ -7,7 +7,7 @@ import { isAddress } from "../../protocol/schemas.ts";
 import type { Database } from "../../store/database.ts";
 import { inSchema } from "../../store/schema.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
-import { openMigrated } from "../wire.ts";
+import { openMigrated } from "../compose.ts";
 
 const PRESETS = ["single-user", "members", "off"];
 const USER_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;

@@ -15,8 +15,8 @@ import {
   removeFromRoster,
 } from "../../store/roster.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
+import { openExisting, openMigrated, openToRead } from "../compose.ts";
 import { accountsOfFile } from "../rosterFile.ts";
-import { openExisting, openMigrated, openToRead } from "../wire.ts";
 
 export const accounts: Command = {
   name: "accounts",

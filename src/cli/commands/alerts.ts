@@ -16,7 +16,7 @@ import { utcSecond } from "../../outputs/words.ts";
 import type { Queryable } from "../../store/database.ts";
 import { channelsOf, checkAlerts } from "../alertsOutput.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
-import { openExisting, openToRead } from "../wire.ts";
+import { openExisting, openToRead } from "../compose.ts";
 
 export const alerts: Command = {
   name: "alerts",

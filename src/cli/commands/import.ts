@@ -19,10 +19,10 @@ import { confirmed, type Obstacle, obstacles } from "../../sync/nodeFiles/claims
 import { type ImportedFile, importFile, LOST_MAX } from "../../sync/nodeFiles/importFile.ts";
 import { BrokenArchive } from "../../sync/nodeFiles/lz4Frames.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
+import { openMigrated } from "../compose.ts";
 import { isAgreed, isBucket } from "../nodeBucket.ts";
 import type { NodeFile } from "../nodeFolder.ts";
 import { chosenFiles, requireSpan } from "../nodeSource.ts";
-import { openMigrated } from "../wire.ts";
 
 /** A database that refuses this often ends the import with exit code 6. */
 const COMMIT_ATTEMPTS = 8;

@@ -31,7 +31,7 @@ import {
 import { type Taken, TakeOver } from "../../sync/legacy/takeOver.ts";
 import { dateOrder, exportedFill, isVenueExport, type LocalMs } from "../../sync/legacy/venueExport.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
-import { openDatabase, openExisting, requireDatabase } from "../wire.ts";
+import { openDatabase, openExisting, requireDatabase } from "../compose.ts";
 
 /** A file is read whole. */
 const FILE_BYTES_MAX = 256 * 1024 * 1024;

@@ -23,7 +23,7 @@ import { type DatabaseStore, openStore } from "../../store/store.ts";
 import type { Progress } from "../../sync/account/account.ts";
 import type { ChangeEvent } from "../../sync/events.ts";
 import type { Command, Context } from "../command.ts";
-import { type Following, type OpenDatabase, openReaders, requireFollowable } from "../wire.ts";
+import { type Following, type OpenDatabase, openReaders, requireFollowable } from "../compose.ts";
 import { followUntilStopped, run } from "./run.ts";
 
 export const monitor: Command = {

@@ -7,7 +7,7 @@ import type { DatabaseStore, Quarantined } from "../../store/store.ts";
 import type { Batch } from "../../sync/events.ts";
 import { doubtsAbout, replay } from "../../sync/replay.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
-import { openExisting, openToRead } from "../wire.ts";
+import { openExisting, openToRead } from "../compose.ts";
 
 /** Messages read at once. */
 const PAGE = 200;

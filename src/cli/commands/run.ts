@@ -11,8 +11,6 @@ import { checkAlerts } from "../alertsOutput.ts";
 import { warnAtStart } from "../checks/atStart.ts";
 import { refuseUnlisted } from "../checks/markets.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
-import { startOutputs } from "../outputs.ts";
-import { checkPublish } from "../publishOutput.ts";
 import {
   type Following,
   follow,
@@ -20,7 +18,9 @@ import {
   openReaders,
   openToFollow,
   requireFollowable,
-} from "../wire.ts";
+} from "../compose.ts";
+import { startOutputs } from "../outputs.ts";
+import { checkPublish } from "../publishOutput.ts";
 
 export const run: Command = {
   name: "run",

@@ -12,7 +12,7 @@ import { type Completeness, completeness, latestClaimMs, MONEY_STREAMS } from ".
 import { followDuty } from "../../sync/engine.ts";
 import { TRACKED_STREAMS, type TrackedStream } from "../../sync/events.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
-import { openToRead } from "../wire.ts";
+import { openToRead } from "../compose.ts";
 
 /** The accounts named by the options, or all that the database knows. */
 export async function chosenAccounts({ options }: Context, store: DatabaseStore): Promise<AccountRow[]> {

@@ -12,8 +12,8 @@ import { Prices } from "../../sync/prices.ts";
 import { accountsUnder } from "../../sync/subAccounts.ts";
 import { Volatilities } from "../../sync/volatility.ts";
 import { type Command, type Context, EXIT, requireAccounts } from "../command.ts";
+import { connectVenue, engineConfig, openMigrated } from "../compose.ts";
 import { progressLine } from "../progress.ts";
-import { connectVenue, engineConfig, openMigrated } from "../wire.ts";
 
 /** A database that refuses this often in one pass ends it with exit code 6. */
 const COMMIT_ATTEMPTS = 8;

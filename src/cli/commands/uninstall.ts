@@ -6,8 +6,8 @@ import { resolve } from "node:path";
 import { ConfigError } from "../../errors.ts";
 import type { Database } from "../../store/database.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
+import { isUrl, openExisting } from "../compose.ts";
 import { answerTo } from "../prompt.ts";
-import { isUrl, openExisting } from "../wire.ts";
 
 interface Going extends Record<string, unknown> {
   kind: string;

@@ -11,7 +11,7 @@ import { type Certificate, doubtsOf, FINDINGS_MAX, passed } from "../../sync/ver
 import { listDexes } from "../../sync/verify/dexList.ts";
 import { verify as check } from "../../sync/verify.ts";
 import { type Command, EXIT, requireAccounts } from "../command.ts";
-import { connectVenue, openToRead } from "../wire.ts";
+import { connectVenue, openToRead } from "../compose.ts";
 
 export const verify: Command = {
   name: "verify",

@@ -25,7 +25,7 @@ import { testDelivery } from "../../outputs/delivery/testDelivery.ts";
 import { EVENT_TYPES, unknownPattern } from "../../outputs/eventTypes.ts";
 import type { Queryable } from "../../store/database.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
-import { openExisting, openMigrated, openToRead } from "../wire.ts";
+import { openExisting, openMigrated, openToRead } from "../compose.ts";
 
 /** Deliveries are signed with the former secret too for this long after `rotate`. */
 const ROTATION_MS = 86_400_000;

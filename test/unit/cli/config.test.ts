@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { run } from "../../../src/cli/commands/run.ts";
-import { marketChoice } from "../../../src/cli/wire.ts";
+import { marketChoice } from "../../../src/cli/compose.ts";
 import { COMMON_OPTIONS, type OptionName, resolveOptions, type Sources } from "../../../src/config.ts";
 import { ConfigError } from "../../../src/errors.ts";
 
