@@ -41,6 +41,7 @@ create table hl_internal.accounts ( -- Accounts that were ever followed. Its row
   poll_ms bigint -- How often the account is read over REST, milliseconds; null while it is streamed, or read once.
   mode text -- Account mode last seen: standard, unified or portfolio.
   created_at timestamp with time zone not null default (now()) -- When the account was first followed.
+  read_since_ms bigint -- Start of the history that was once read whole, Unix milliseconds; null before the first reading came to its end. Only ever moves earlier.
   constraint accounts_account_address_check CHECK ((account_address = lower(account_address)))
   constraint accounts_pkey PRIMARY KEY (account_address)
 );

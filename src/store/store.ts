@@ -256,7 +256,10 @@ const positionsOf = (rows: Rows, account: Address): Promise<PositionRow[]> =>
 /** How an account is followed, and what is known of it. */
 function followed(
   rows: Rows,
-): Pick<DatabaseStore, "openAccount" | "noteFollowed" | "followedAs" | "coverage" | "doubt" | "apply"> {
+): Pick<
+  DatabaseStore,
+  "openAccount" | "noteFollowed" | "noteRead" | "followedAs" | "coverage" | "doubt" | "apply"
+> {
   return {
     async openAccount(account, alias, sinceMs): Promise<AccountState> {
       const [stored] = await rows<{ sinceMs: number | null }>(
@@ -293,12 +296,21 @@ function followed(
       );
     },
 
+    async noteRead(account, sinceMs) {
+      await rows(
+        `update hl_internal.accounts set read_since_ms = $2
+         where account_address = $1 and (read_since_ms is null or read_since_ms > $2::bigint)`,
+        [account, sinceMs],
+      );
+    },
+
     async followedAs(account) {
       const [row] = await rows<FollowedAs>(
-        `select since_ms as "sinceMs", poll_ms as "pollMs" from hl_internal.accounts where account_address = $1`,
+        `select since_ms as "sinceMs", read_since_ms as "readSinceMs", poll_ms as "pollMs"
+         from hl_internal.accounts where account_address = $1`,
         [account],
       );
-      return row ?? { sinceMs: null, pollMs: null };
+      return row ?? { sinceMs: null, readSinceMs: null, pollMs: null };
     },
 
     coverage: (account, stream?: TrackedStream) =>

@@ -41,6 +41,8 @@ export interface Store {
   openAccount(account: Address, alias: string | null, sinceMs: number | null): Promise<AccountState>;
   /** How the account is followed from now on: read over REST this often, or streamed, or not followed (null). */
   noteFollowed(account: Address, pollMs: number | null): Promise<void>;
+  /** The history that is wanted since then was read whole, up to the present of that reading. */
+  noteRead(account: Address, sinceMs: number): Promise<void>;
   /** Writes all of it or nothing, as joins, with coverage and outbox rows in the same transaction. */
   apply(batch: Batch): Promise<Applied>;
   /** Of one stream, or of all. */
@@ -93,6 +95,8 @@ export type StoredLedger = LedgerRow & Derived;
 export interface FollowedAs {
   /** Start of the wanted history; null while nothing is wanted. */
   sinceMs: number | null;
+  /** Start of the history that was once read whole; null before the first reading came to its end. */
+  readSinceMs: number | null;
   /** How often it is read over REST; null while it is streamed. */
   pollMs: number | null;
 }

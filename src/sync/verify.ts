@@ -17,6 +17,7 @@ import { compareOrders } from "./verify/orders.ts";
 import { venuePresentMs } from "./verify/present.ts";
 import { lookIntoQuarantine } from "./verify/quarantine.ts";
 import { compareStates } from "./verify/states.ts";
+import { ToCome } from "./verify/toCome.ts";
 import { noteUnread, type Run, SETTLED_MS, witnessed } from "./verify/witness.ts";
 
 interface VerifyDeps {
@@ -38,15 +39,18 @@ export async function verify({
 }: VerifyDeps): Promise<Certificate> {
   const certificate = emptyCertificate(account, clock.now());
   const seen = { account, certificate, unread: new Set<string>() };
-  const run: Run = { ...seen, store, info: witnessed(info, seen), clock, signal };
-  noteUnread(run, INFO.perpDexs.type, dexes.unread);
+  const asking = { ...seen, store, info: witnessed(info, seen), clock, signal };
+  noteUnread(asking, INFO.perpDexs.type, dexes.unread);
 
-  // Before the time is asked: no honest claim lies beyond what the venue then says.
-  const coverage = await store.coverage(account);
+  // In this order: where the first reading ends now, it is not open; and no honest claim lies beyond what the venue then says.
   const followed = await store.followedAs(account);
+  const coverage = await store.coverage(account);
   const sinceMs = followed.sinceMs ?? 0;
-  const venueTimeMs = await venuePresentMs(run);
+  const venueTimeMs = await venuePresentMs(asking);
   const toMs = venueTimeMs - SETTLED_MS;
+  const toCome = new ToCome(followed, coverage, toMs);
+  certificate.isFirstReading = toCome.isOpen;
+  const run: Run = { ...asking, toCome };
 
   const window = { fromMs: sinceMs, toMs };
   const histories = await compareHistories(run, window);

@@ -423,10 +423,12 @@ for (const [where, startIt] of Object.entries(SERVERS)) {
 
     it("gives what verification holds against the venue", async () => {
       const { store } = db;
-      assert.deepEqual(await store.followedAs(ACCOUNT), { sinceMs: null, pollMs: null });
+      assert.deepEqual(await store.followedAs(ACCOUNT), { sinceMs: null, readSinceMs: null, pollMs: null });
       await store.openAccount(ACCOUNT, null, T);
       await store.noteFollowed(ACCOUNT, 60_000);
-      assert.deepEqual(await store.followedAs(ACCOUNT), { sinceMs: T, pollMs: 60_000 });
+      assert.deepEqual(await store.followedAs(ACCOUNT), { sinceMs: T, readSinceMs: null, pollMs: 60_000 });
+      for (const readMs of [T + 5, T, T + 9]) await store.noteRead(ACCOUNT, readMs);
+      assert.equal((await store.followedAs(ACCOUNT)).readSinceMs, T);
       const state = { account: ACCOUNT, kind: "spot" as const, dex: "", coins: null, asOfMs: T };
       const message = { account: ACCOUNT, subject: "userFills", reason: "odd", seenAtMs: T };
       await store.apply({

@@ -4,6 +4,7 @@ import type { Store } from "../../src/sync/ports.ts";
 export const emptyStore = (): Store => ({
   openAccount: async () => ({ sinceMs: null, coverage: [], openOrders: [], positions: [] }),
   noteFollowed: async () => {},
+  noteRead: async () => {},
   apply: async () => ({ events: [], written: {}, known: {} }),
   coverage: async () => [],
   countFillsAfter: async () => 0,
@@ -15,7 +16,7 @@ export const emptyStore = (): Store => ({
   doubt: async () => {},
   ordersKnownByFills: async () => [],
   latestMs: async () => null,
-  followedAs: async () => ({ sinceMs: null, pollMs: null }),
+  followedAs: async () => ({ sinceMs: null, readSinceMs: null, pollMs: null }),
   positions: async () => [],
   balances: async () => [],
   states: async () => [],

@@ -7,7 +7,13 @@ import type { Log } from "../../runtime/log.ts";
 import { NO_PRIVILEGE } from "../../store/postgres.ts";
 import { TRACKED_STREAMS } from "../../sync/events.ts";
 import type { MoneyTie } from "../../sync/ports.ts";
-import { type Certificate, doubtsOf, FINDINGS_MAX, passed } from "../../sync/verify/certificate.ts";
+import {
+  type Certificate,
+  doubtsOf,
+  FINDINGS_MAX,
+  isOnlyBegun,
+  passed,
+} from "../../sync/verify/certificate.ts";
 import { listDexes } from "../../sync/verify/dexList.ts";
 import { verify as check } from "../../sync/verify.ts";
 import { type Command, EXIT, requireAccounts } from "../command.ts";
@@ -61,6 +67,13 @@ function moneyLine(money: MoneyTie): string {
   return `money     equity ${money.equityChange} = ${sum}, residual ${money.residual} (${at(money.fromMs)} to ${at(money.toMs)})`;
 }
 
+function verdict(certificate: Certificate): string {
+  if (passed(certificate)) return "verified: nothing missing, nothing doubled, nothing changed";
+  return isOnlyBegun(certificate)
+    ? "not verified yet: the first reading is under way, or was interrupted; what was read so far is as the venue has it"
+    : "NOT verified";
+}
+
 function certificateLines(certificate: Certificate): string[] {
   const { account, compared, counts, findings, links, completeSinceMs, provenToMs, quarantine } = certificate;
   const at = (ms: number | null) =>
@@ -88,6 +101,6 @@ function certificateLines(certificate: Certificate): string[] {
         ? [`${kind.padEnd(11)} ${table}: ${count - FINDINGS_MAX} more, ${count} in all`]
         : [],
     ),
-    passed(certificate) ? "verified: nothing missing, nothing doubled, nothing changed" : "NOT verified",
+    verdict(certificate),
   ];
 }

@@ -143,6 +143,8 @@ export class Account {
   #timeWarnedMs = Number.NEGATIVE_INFINITY;
   /** The database claims to know the future: the next reading withdraws that. */
   #isFutureClaimed = false;
+  /** The database knows that the wanted history was once read whole. */
+  #isReadNoted = false;
   /** No stored state claims to be of the future. */
   #areStatesPast = false;
   /** The self-check knows from when on. */
@@ -398,6 +400,16 @@ export class Account {
         ? null
         : failed[0];
     if (fatal) throw fatal;
+    await this.#noteRead();
+  }
+
+  /** Says once that nothing is left of the first reading. */
+  async #noteRead(): Promise<void> {
+    const isOpen = (stream: TrackedStream) =>
+      this.#book.provenToMs(stream) === null || this.#oldGaps(stream).length > 0;
+    if (this.#isReadNoted || this.failures.length > 0 || TRACKED_STREAMS.some(isOpen)) return;
+    await this.#deps.store.noteRead(this.address, this.#book.sinceMs);
+    this.#isReadNoted = true;
   }
 
   /** One part of a catch-up: its failure is noted, said once, and costs no other part. Null when it was read. */
@@ -491,6 +503,7 @@ export class Account {
       signal.throwIfAborted();
     }
     if (failures.length > 0) throw failures[0];
+    await this.#noteRead();
   }
 
   #oldGaps(stream: TrackedStream): Interval[] {

@@ -15,7 +15,7 @@ interface Repaired {
   unexplained: number;
 }
 
-export interface Repair {
+interface Repair {
   /** One at a time of each. */
   name: string;
   run(signal: AbortSignal): Promise<Repaired>;

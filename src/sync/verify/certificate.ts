@@ -65,6 +65,8 @@ export interface Certificate {
   checkedAtMs: number;
   findings: Finding[];
   counts: FindingCount[];
+  /** The wanted history was never read whole yet. */
+  isFirstReading: boolean;
   /** Rows compared, by table. */
   compared: Record<string, number>;
   /** Rows that changed each time they were read, so that nothing can be said of them. */
@@ -89,6 +91,7 @@ export function emptyCertificate(account: Address, checkedAtMs: number): Certifi
   return {
     account,
     checkedAtMs,
+    isFirstReading: false,
     findings: [],
     counts: [],
     compared: {},
@@ -123,6 +126,10 @@ const hull = (a: Interval | null, b: Interval | null): Interval | null =>
 /** True when nothing is wrong; what the venue no longer serves is no fault of the database. */
 export const passed = (certificate: Certificate): boolean =>
   certificate.counts.every(({ kind }) => NO_FAULT.has(kind));
+
+/** Not passed, and all that is wrong is that the first reading has not come to its end. */
+export const isOnlyBegun = ({ isFirstReading, counts }: Certificate): boolean =>
+  isFirstReading && counts.every(({ kind }) => kind === "gap" || NO_FAULT.has(kind));
 
 const STREAMS_OF: Record<string, readonly TrackedStream[]> = {
   hl_fills: ["fills", "twapFills"],

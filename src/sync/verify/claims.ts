@@ -8,11 +8,12 @@ import { type CoverageRow, TRACKED_STREAMS } from "../events.ts";
 import { add, type FindingKind } from "./certificate.ts";
 import type { StoredOrders } from "./orders.ts";
 import { FUTURE_MS } from "./states.ts";
+import type { Stretch } from "./toCome.ts";
 import type { Run } from "./witness.ts";
 
 /** `coverage` was read before the venue told the time, so that no honest claim lies much beyond it. */
 export function proveCoverage(
-  { certificate }: Run,
+  { certificate, toCome }: Run,
   coverage: readonly CoverageRow[],
   sinceMs: number,
   venueTimeMs: number,
@@ -30,11 +31,13 @@ export function proveCoverage(
     const known = completeness(coverage, stream, sinceMs, latestMs);
     certificate.completeSinceMs[stream] = known.completeSinceMs;
     certificate.provenToMs[stream] = known.provenToMs;
+    for (const stretch of toCome.stretches())
+      if (stretch.stream === stream) say("gap", `not read yet${rowsIn(stretch)}`, stretch);
     const untold =
       known.provenToMs === null
         ? subtract([{ fromMs: sinceMs, toMs: venueTimeMs }], known.unprovable)
         : known.gaps;
-    for (const gap of untold) say("gap", "not proven", gap);
+    for (const gap of toCome.isOpen ? [] : untold) say("gap", "not proven", gap);
     for (const stretch of known.streamed)
       say("streamed", "streamed, not yet confirmed by a reading", stretch);
     for (const stretch of known.unprovable) say("unprovable", stretch.reason, stretch);
@@ -42,6 +45,9 @@ export function proveCoverage(
       say("future", `${claim.grade}, up to after the venue's present`, claim);
   }
 }
+
+const rowsIn = ({ rows }: Stretch): string =>
+  rows === 0 ? "" : `, ${rows} ${rows === 1 ? "row" : "rows"} of the venue lie${rows === 1 ? "s" : ""} there`;
 
 /** Rows that happened after the venue's present. */
 export async function findFutureRows(

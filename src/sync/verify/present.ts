@@ -4,11 +4,11 @@
  */
 import { INFO } from "../../protocol/infoRequests.ts";
 import { TIME_LIMITS } from "../account/venueTime.ts";
-import { ask, noteUnread, type Run, unlessUnreadable } from "./witness.ts";
+import { type Asking, ask, noteUnread, unlessUnreadable } from "./witness.ts";
 
 const agree = (aMs: number, bMs: number): boolean => Math.abs(aMs - bMs) <= TIME_LIMITS.agreeMs;
 
-export async function venuePresentMs(run: Run): Promise<number> {
+export async function venuePresentMs(run: Asking): Promise<number> {
   const { account, clock, info } = run;
   const status = await unlessUnreadable(info.request(INFO.exchangeStatus, {}, ask(run)));
   const toldMs = status?.result.value.time;

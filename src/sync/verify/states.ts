@@ -32,6 +32,8 @@ const STALE_LEAST_MS = 600_000;
 export const FUTURE_MS = 60_000;
 /** Spot states carry no time: they have the writer's clock, which may differ from ours. */
 const CLOCK_SKEW_MS = 60_000;
+/** Its state, where the name of a dex could stand. */
+const SPOT = "spot";
 /** Dexes asked at the same time. */
 const PARALLEL = 8;
 
@@ -58,6 +60,8 @@ interface Look {
   perpAsOfMs: ReadonlyMap<string, number>;
   perps: ReadonlyMap<string, Listed<PositionRow>>;
   spot: Listed<BalanceRow> | null;
+  /** Parts of which the first reading has not come to the state: they are not compared. */
+  untold: readonly string[];
 }
 
 /** A difference, and what tells whether a side stood still. */
@@ -88,6 +92,10 @@ export async function compareStates(run: Run, listed: ListedDexes, following: Fo
   const { certificate, clock, signal } = run;
   const first = await look(run, listed);
   noteAges(run, first, following);
+  for (const part of first.untold) {
+    const finding = { kind: "gap", row: part, detail: "no state was read yet", interval: null } as const;
+    add(certificate, { ...finding, table: part === SPOT ? "hl_balances" : "hl_positions" });
+  }
   certificate.compared.hl_positions = openCoins(first);
   certificate.compared.hl_balances = new Set([
     ...first.balances.keys(),
@@ -142,13 +150,24 @@ async function look(run: Run, listed: ListedDexes): Promise<Look> {
   for (const { kind, dex, asOfMs } of states) if (kind === "perp") noteTime(dex, asOfMs);
   for (const { dex, asOfMs } of positions) noteTime(dex, asOfMs);
   const venueTimeMs = await venuePresentMs(run);
+  const perps = await readPerps(run, listed, positions, venueTimeMs);
+  const spot = await readSpot(run);
+  const isAwaited = (isTold: boolean, state: Listed<unknown> | null | undefined) =>
+    run.toCome.isOpen && !isTold && state != null && state.rows.size > 0;
+  const isSpotAwaited = isAwaited(
+    states.some(({ kind }) => kind === "spot"),
+    spot,
+  );
+  const awaited = [...perps.keys()].filter((dex) => isAwaited(perpAsOfMs.has(dex), perps.get(dex)));
+  for (const dex of awaited) perps.delete(dex);
   return {
     venueTimeMs,
     positions: new Map(positions.map((row) => [keyOf(row.dex, row.coin), row])),
     balances: new Map(balances.map((row) => [row.coin, row])),
     perpAsOfMs,
-    perps: await readPerps(run, listed, positions, venueTimeMs),
-    spot: await readSpot(run),
+    perps,
+    spot: isSpotAwaited ? null : spot,
+    untold: [...awaited, ...(isSpotAwaited ? [SPOT] : [])],
   };
 }
 

@@ -10,9 +10,10 @@ import type { Address } from "../events.ts";
 import type { Store, VenueInfo } from "../ports.ts";
 import { quarantineRows } from "../quarantine.ts";
 import { add, type Certificate } from "./certificate.ts";
+import type { ToCome } from "./toCome.ts";
 
-/** One run of `verify`. */
-export interface Run {
+/** What it takes to ask the venue. */
+export interface Asking {
   account: Address;
   store: Store;
   info: VenueInfo;
@@ -23,10 +24,16 @@ export interface Run {
   unread: Set<string>;
 }
 
+/** One run of `verify`. */
+export interface Run extends Asking {
+  /** What the first reading has still to read. */
+  toCome: ToCome;
+}
+
 /** Rows younger than this are left alone: they may be on their way. Also the pause between two looks at what moves. */
 export const SETTLED_MS = 5_000;
 
-export const ask = ({ signal }: Run) => ({ priority: "reconcile", signal }) as const;
+export const ask = ({ signal }: Asking) => ({ priority: "reconcile", signal }) as const;
 
 const TABLE_OF: Record<string, string> = {
   userFillsByTime: "hl_fills",

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { FUTURE_ROW } from "../../../src/sync/futureRows.ts";
-import { doubtsOf, FINDINGS_MAX, passed } from "../../../src/sync/verify/certificate.ts";
+import { doubtsOf, FINDINGS_MAX, isOnlyBegun, passed } from "../../../src/sync/verify/certificate.ts";
 import {
   balance,
   covered,
@@ -317,6 +317,100 @@ describe("verify, of orders", () => {
       counts.reduce((sum, { count }) => sum + count, 0),
       450,
     );
+  });
+});
+
+/** As `sound`, but its first reading has just begun: the old end of two histories, one state, and what was watched live. */
+async function begun(): Promise<Rig> {
+  const rig = await sound();
+  const { store, venue } = rig;
+  venue.fills = [
+    wireFill("BTC", "B", "0.1", "0.0", { time: NOW - 7_200_000 }),
+    wireFill("BTC", "B", "0.1", "0.1", { time: NOW - 3_600_000 }),
+    wireFill("BTC", "A", "0.1", "0.2", { time: NOW - 60_000 }),
+    wireFill("xyz:TSLA", "A", "3.0", "0.0", { time: NOW - 3_600_000 }),
+  ];
+  venue.twapFills = [];
+  venue.perps[""] = state([holding("BTC", "0.1")]);
+  await rig.sync();
+  store.readSinceMs = null;
+  store.fills = store.fills.filter(({ timeMs }) => timeMs !== NOW - 3_600_000);
+  store.funding = store.funding.filter(({ timeMs }) => timeMs < NOW - 2.5 * 3_600_000);
+  store.orders = [];
+  store.orderEvents = [];
+  store.positions = store.positions.filter(({ dex }) => dex === "");
+  store.balances = [];
+  store.states = store.states.filter(({ kind, dex }) => kind === "perp" && dex === "");
+  store.coverage = [
+    covered("fills", "proven", SINCE, NOW - 7_000_000),
+    covered("fills", "streamed", NOW - 100_000, NOW - 1_000),
+    covered("twapFills", "proven", SINCE, NOW - 2_000),
+    covered("funding", "proven", SINCE, NOW - 2.5 * 3_600_000),
+    covered("ledger", "proven", SINCE, NOW - 2_000),
+  ];
+  return rig;
+}
+
+describe("verify, before the first reading has come to its end", () => {
+  it("names what is still to come, and calls nothing of it missing", async () => {
+    const rig = await begun();
+    const certificate = await rig.verify();
+    assert.deepEqual(
+      certificate.findings.map(({ kind, table, detail }) => [kind, table, detail]),
+      [
+        ["gap", "hl_positions", "no state was read yet"],
+        ["gap", "hl_balances", "no state was read yet"],
+        ["gap", "fills", "not read yet, 2 rows of the venue lie there"],
+        ["gap", "orders", "not read yet, 2 rows of the venue lie there"],
+        ["gap", "funding", "not read yet, 2 rows of the venue lie there"],
+      ],
+    );
+    assert.ok(!passed(certificate), "a gap is a gap");
+    assert.ok(isOnlyBegun(certificate));
+    assert.deepEqual(doubtsOf(certificate), []);
+    assert.equal(certificate.completeSinceMs.ledger, SINCE, "what is proven so far");
+  });
+
+  it("names what is wrong in what was read", async () => {
+    for (const [bend, finding] of [
+      [(rig: Rig) => rig.store.fills.shift(), "missing hl_fills"],
+      [(rig: Rig) => rig.store.fills.pop(), "missing hl_fills"],
+      [(rig: Rig) => rig.store.ledger.shift(), "missing hl_ledger"],
+      [
+        (rig: Rig) => rig.venue.twapFills.push({ fill: wireFill("@1", "B", "1", "0"), twapId: 7 }),
+        "missing hl_fills",
+      ],
+      [(rig: Rig) => (rig.store.positions[0]!.szi = "9"), "changed hl_positions"],
+    ] as const) {
+      const rig = await begun();
+      bend(rig);
+      const certificate = await rig.verify();
+      const wrong = certificate.findings.filter(({ kind }) => kind !== "gap");
+      assert.deepEqual(
+        wrong.map(({ kind, table }) => `${kind} ${table}`),
+        [finding],
+      );
+      assert.ok(!isOnlyBegun(certificate));
+    }
+  });
+
+  it("excuses nothing after that, until an earlier start is wanted", async () => {
+    const rig = await begun();
+    rig.store.readSinceMs = SINCE;
+    const kinds = await rig.kinds();
+    for (const kind of ["missing", "chain_break", "gap"] as const) assert.ok(kinds.includes(kind), kind);
+    rig.store.readSinceMs = SINCE + 1;
+    assert.deepEqual(new Set(await rig.kinds()), new Set(["gap"]));
+  });
+
+  it("passes when nothing is left, and of an account that was never followed says what is missing", async () => {
+    const rig = await sound();
+    rig.store.readSinceMs = null;
+    assert.ok(passed(await rig.verify()), "the present is always on its way");
+    rig.store.sinceMs = null;
+    rig.store.coverage = [];
+    rig.store.fills = [];
+    assert.ok((await rig.kinds()).includes("missing"));
   });
 });
 

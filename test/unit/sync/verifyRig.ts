@@ -114,6 +114,7 @@ export class FakeStore {
   blocks = new Map<string, number>();
   dashboard: DashboardRow | null = null;
   sinceMs: number | null = SINCE;
+  readSinceMs: number | null = SINCE;
   pollMs: number | null = null;
 
   port(): Store {
@@ -122,7 +123,9 @@ export class FakeStore {
     const inBlocks = <T extends { hash: string | null }>(rows: T[]) =>
       rows.map((row) => ({ ...row, blockNumber: this.blocks.get(row.hash ?? "") ?? null }));
     const port: Partial<Store> = {
-      followedAs: async () => ({ sinceMs: this.sinceMs, pollMs: this.pollMs }),
+      followedAs: async () => ({
+        ...{ sinceMs: this.sinceMs, readSinceMs: this.readSinceMs, pollMs: this.pollMs },
+      }),
       coverage: async () => this.coverage,
       fills: async (_account, fromMs, toMs) => inBlocks(between(this.fills, fromMs, toMs)),
       funding: async (_account, fromMs, toMs) => between(this.funding, fromMs, toMs),
