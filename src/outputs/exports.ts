@@ -5,9 +5,10 @@
  * `spreadsheetText`.
  */
 
+import { standsAt } from "../store/columns.ts";
 import type { Queryable } from "../store/database.ts";
 import type { Address } from "../sync/events.ts";
-import { columnOf, described, TABLE_NAMES } from "../sync/tables.ts";
+import { described, JOINED_NAMES, type JoinedName, TABLE_NAMES, type TableName } from "../sync/tables.ts";
 
 const PAGE_ROWS = 5_000;
 
@@ -24,29 +25,23 @@ interface Exported {
   computed?: true;
 }
 
+/** A table as it is described. */
+function exported(name: TableName | JoinedName): [string, Exported] {
+  const { table, key, time, index } = described(name);
+  const keys = key.filter((member) => member !== "account");
+  return [
+    table.slice("hl_".length).replaceAll("_", "-"),
+    {
+      view: table,
+      keys: keys.map((member) => standsAt(name, member)),
+      timeMs: time === undefined ? null : standsAt(name, time),
+      ...(index !== undefined && keys[0] === time && { lead: index }),
+    },
+  ];
+}
+
 export const EXPORTS: Readonly<Record<string, Exported>> = {
-  fills: {
-    view: "hl_fills",
-    keys: ["fill_time_ms", "coin", "order_id", "trade_id", "side"],
-    timeMs: "fill_time_ms",
-    lead: "fill_time",
-  },
-  orders: { view: "hl_orders", keys: ["order_id"], timeMs: "status_time_ms" },
-  "order-events": {
-    view: "hl_order_events",
-    keys: ["order_id", "status_time_ms", "venue_status"],
-    timeMs: "status_time_ms",
-  },
-  positions: { view: "hl_positions", keys: ["dex", "coin"], timeMs: null },
-  balances: { view: "hl_balances", keys: ["coin"], timeMs: null },
-  funding: {
-    view: "hl_funding",
-    keys: ["funding_time_ms", "coin"],
-    timeMs: "funding_time_ms",
-    lead: "funding_time",
-  },
-  ledger: { view: "hl_ledger", keys: ["ledger_time_ms", "hash", "type", "digest"], timeMs: "ledger_time_ms" },
-  dashboard: { view: "hl_dashboard", keys: ["as_of_ms"], timeMs: "as_of_ms", lead: "as_of" },
+  ...Object.fromEntries(JOINED_NAMES.map(exported)),
   flows: {
     view: "hl_flows",
     keys: ["ledger_time_ms", "hash", "digest"],
@@ -77,16 +72,10 @@ export const EXPORTS: Readonly<Record<string, Exported>> = {
     computed: true,
   },
   ...Object.fromEntries(
-    TABLE_NAMES.map(described)
-      .filter(({ columns }) => "account" in columns && Object.values(columns).includes("decimal"))
-      .map(({ table, key, time }): [string, Exported] => [
-        table.slice("hl_".length).replaceAll("_", "-"),
-        {
-          view: table,
-          keys: key.filter((name) => name !== "account").map(columnOf),
-          timeMs: time === undefined ? null : columnOf(time),
-        },
-      ]),
+    TABLE_NAMES.filter((name) => {
+      const { columns } = described(name);
+      return "account" in columns && Object.values(columns).includes("decimal");
+    }).map(exported),
   ),
 };
 

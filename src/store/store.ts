@@ -35,7 +35,8 @@ import type {
   StoredState,
 } from "../sync/ports.ts";
 import { tableOf } from "../sync/quarantine.ts";
-import { columnOf, described, isTable, TABLE_NAMES, TABLES } from "../sync/tables.ts";
+import { columnOf, described, isTable, JOINED_NAMES, TABLE_NAMES, TABLES } from "../sync/tables.ts";
+import { rowColumns, standsAt } from "./columns.ts";
 import type { Database, Row } from "./database.ts";
 import { openLeases } from "./leases.ts";
 
@@ -86,15 +87,7 @@ export interface DatabaseStore extends Store, Leases {
 }
 
 const COUNTED = [
-  "hl_fills",
-  "hl_orders",
-  "hl_order_events",
-  "hl_positions",
-  "hl_balances",
-  "hl_dashboard",
-  "hl_funding",
-  "hl_ledger",
-  ...TABLE_NAMES.map((name) => TABLES[name].table),
+  ...[...JOINED_NAMES, ...TABLE_NAMES].map((name) => described(name).table),
   "hl_internal.drift",
   "hl_internal.outbox",
   "hl_internal.quarantine",
@@ -142,36 +135,6 @@ const MONEY_TIE = `
     trim_scale(flows)::text as flows, trim_scale(unrealized_change)::text as "unrealizedChange",
     trim_scale(equity_change - (closed_pnl - fees + funding + flows + unrealized_change))::text as residual
   from parts`;
-
-/** first_seen_at is kept to the millisecond, so this is exact. */
-const SEEN = `source, (extract(epoch from first_seen_at) * 1000)::bigint as "seenAtMs"`;
-
-const FILL_COLUMNS = `account_address as account, coin, fill_time_ms as "timeMs", side, size, price, value, fee,
-  fee_token as "feeToken", start_position as "startPosition", closed_pnl as "closedPnl", direction,
-  order_id as "orderId", trade_id as "tradeId", hash, crossed, cloid, builder_fee as "builderFee",
-  twap_id as "twapId", liquidation, raw_fill as raw, ${SEEN}`;
-
-const ORDER_EVENT_COLUMNS = `account_address as account, order_id as "orderId", venue_status as "venueStatus",
-  status_time_ms as "statusTimeMs", coin, side, limit_price as "limitPrice", size, remaining,
-  placed_at_ms as "placedAtMs", order_type as "orderType", tif, trigger_price as "triggerPrice",
-  reduce_only as "reduceOnly", cloid, raw_event as raw, ${SEEN}`;
-
-const POSITION_COLUMNS = `account_address as account, dex, coin, case side when 'short' then -size else size end as szi,
-  entry_price as "entryPrice", mark_price as "markPrice", liquidation_price as "liquidationPrice",
-  position_value as "positionValue", margin_used as "marginUsed", unrealized_pnl as "unrealizedPnl",
-  return_on_equity as "returnOnEquity", leverage_type as "leverageType", leverage_value as "leverageValue",
-  max_leverage as "maxLeverage", liquidation_distance_pct as "liquidationDistancePct",
-  funding_since_open as "fundingSinceOpen", funding_all_time as "fundingAllTime", raw_position as raw,
-  as_of_ms as "asOfMs"`;
-
-const DASHBOARD_COLUMNS = `account_address as account, as_of_ms as "asOfMs", account_value as "accountValue",
-  withdrawable, total_margin_used as "totalMarginUsed", total_notional_position as "totalNotionalPosition",
-  total_raw_usd as "totalRawUsd", maintenance_margin as "maintenanceMargin", actual_leverage as "actualLeverage",
-  margin_usage_pct as "marginUsagePct", free_margin as "freeMargin", margin_level as "marginLevel",
-  liquidation_buffer_pct as "liquidationBufferPct", total_positions as "totalPositions",
-  total_unrealized_pnl as "totalUnrealizedPnl", health_score as "healthScore", health_status as "healthStatus",
-  health_reason as "healthReason", account_mode as "accountMode", account_value_reason as "accountValueReason",
-  net_worth as "netWorth", net_worth_reason as "netWorthReason", net_worth_parts as "netWorthParts", raw_user_state as raw`;
 
 /** What PostgreSQL has no text for: NUL, and half of a surrogate pair. As `JSON.stringify` writes them, escapes aside. */
 const UNSTORABLE = /\\\\|\\u0000|\\ud[89a-f][0-9a-f]{2}/g;
@@ -249,7 +212,7 @@ type Rows = <R>(sql: string, params: readonly unknown[]) => Promise<R[]>;
 
 const positionsOf = (rows: Rows, account: Address): Promise<PositionRow[]> =>
   rows<PositionRow>(
-    `select ${POSITION_COLUMNS} from public.hl_positions where account_address = $1 order by dex, coin`,
+    `select ${rowColumns("positions")} from public.hl_positions where account_address = $1 order by dex, coin`,
     [account],
   );
 
@@ -349,7 +312,7 @@ function histories(
   return {
     fills: (account, fromMs, toMs) =>
       rows<StoredFill>(
-        `select ${FILL_COLUMNS}, block_number as "blockNumber" from public.hl_fills
+        `select ${rowColumns("fills")}, block_number as "blockNumber" from public.hl_fills
          where account_address = $1 and fill_time between pg_catalog.to_timestamp($2::bigint / 1000.0) and pg_catalog.to_timestamp($3::bigint / 1000.0)
          order by fill_time_ms, coin, order_id, trade_id, side`,
         [account, fromMs, toMs],
@@ -359,7 +322,7 @@ function histories(
       const { table, time } = described(name);
       if (time === undefined) return null;
       const [row] = await rows<{ ms: number | null }>(
-        `select max(${columnOf(time)}) as ms from public.${table} where account_address = $1`,
+        `select max(${standsAt(name, time)}) as ms from public.${table} where account_address = $1`,
         [account],
       );
       return row!.ms;
@@ -377,9 +340,7 @@ function histories(
 
     funding: (account, fromMs, toMs) =>
       rows<FundingRow>(
-        `select account_address as account, coin, funding_time_ms as "timeMs", usdc, size,
-           funding_rate as "fundingRate", samples, raw_funding as raw, ${SEEN}
-         from public.hl_funding
+        `select ${rowColumns("funding")} from public.hl_funding
          where account_address = $1 and funding_time between pg_catalog.to_timestamp($2::bigint / 1000.0) and pg_catalog.to_timestamp($3::bigint / 1000.0)
          order by funding_time_ms, coin`,
         [account, fromMs, toMs],
@@ -388,9 +349,9 @@ function histories(
     ledger: (account, fromMs, toMs) =>
       rows<StoredLedger>(
         // A row that tells of its raw object what the rule does not is without one: it is not what the venue said.
-        `select account_address as account, ledger_time_ms as "timeMs", hash, type, token, amount, digest,
+        `select ${rowColumns("ledger", ["raw"])},
            case when (l.usdc, l.effect, l.flow_usd) is not distinct from (e.usdc, e.effect, e.flow_usd) then raw_ledger end as raw,
-           l.block_number as "blockNumber", ${SEEN}
+           l.block_number as "blockNumber"
          from public.hl_ledger l cross join lateral hl_internal.ledger_effect(account_address, raw_ledger -> 'delta') e
          where account_address = $1 and ledger_time_ms between $2 and $3
          order by ledger_time_ms, hash, type, digest`,
@@ -399,7 +360,7 @@ function histories(
 
     orderEvents: (account, orderIds) =>
       rows<OrderEventRow>(
-        `select ${ORDER_EVENT_COLUMNS} from public.hl_order_events
+        `select ${rowColumns("orderEvents")} from public.hl_order_events
          where account_address = $1 and order_id = any ($2::bigint[])
          order by order_id, status_time_ms, venue_status collate "C"`,
         [account, orderIds],
@@ -408,7 +369,7 @@ function histories(
     orders: (account) =>
       rows<StoredOrder>(
         `select account_address as account, order_id as "orderId", coin, status, venue_status as "venueStatus", size,
-           filled, status_time_ms as "statusTimeMs", (extract(epoch from placed_at) * 1000)::bigint as "placedAtMs"
+           filled, status_time_ms as "statusTimeMs", ${standsAt("orders", "placedAtMs")} as "placedAtMs"
          from public.hl_orders where account_address = $1 order by order_id`,
         [account],
       ),
@@ -442,9 +403,7 @@ function states(
 
     balances: (account) =>
       rows<BalanceRow>(
-        `select account_address as account, coin, token, total, hold, entry_notional as "entryNotional",
-           raw_balance as raw, as_of_ms as "asOfMs"
-         from public.hl_balances where account_address = $1 order by coin`,
+        `select ${rowColumns("balances")} from public.hl_balances where account_address = $1 order by coin`,
         [account],
       ),
 
@@ -464,7 +423,7 @@ function states(
 
     async latestDashboard(account): Promise<DashboardRow | null> {
       const [row] = await rows<DashboardRow>(
-        `select ${DASHBOARD_COLUMNS} from public.hl_dashboard where account_address = $1 order by as_of desc limit 1`,
+        `select ${rowColumns("dashboard", ["healthComponents", "source"])} from public.hl_dashboard where account_address = $1 order by as_of desc limit 1`,
         [account],
       );
       return row ?? null;

@@ -7,26 +7,16 @@
 
 import type { Batch, QuarantineRow } from "./events.ts";
 import { quarantineRows, tableOf } from "./quarantine.ts";
-import { described, isTable } from "./tables.ts";
+import { described, isJoined, isTable } from "./tables.ts";
 
 /** Rows may be this far ahead of every clock that is known: windows read so far past the present. */
 export const ROW_AHEAD_MS = 3_600_000;
 
 export const FUTURE_ROW = "a time that has not come";
 
-const TIMES: { [K in keyof Batch]?: (row: NonNullable<Batch[K]>[number]) => number } = {
-  fills: (row) => row.timeMs,
-  orderEvents: (row) => row.statusTimeMs,
-  funding: (row) => row.timeMs,
-  ledger: (row) => row.timeMs,
-};
-
-const timeOfList = (list: keyof Batch): ((row: unknown) => number) | undefined => {
-  const time = isTable(list) ? described(list).time : undefined;
-  return time === undefined
-    ? (TIMES[list] as ((row: unknown) => number) | undefined)
-    : (row) => (row as Record<string, number>)[time]!;
-};
+/** The member that says when a row of this list happened. The time of a snapshot is judged where it is taken. */
+const timeOfList = (list: keyof Batch): string | undefined =>
+  list !== "dashboard" && (isTable(list) || isJoined(list)) ? described(list).time : undefined;
 
 /** The batch with every row after `latestMs` in quarantine. */
 export function withoutFutureRows(batch: Batch, latestMs: number, nowMs: number): Batch {
@@ -34,8 +24,9 @@ export function withoutFutureRows(batch: Batch, latestMs: number, nowMs: number)
   const kept: Record<string, readonly unknown[]> = {};
   const quarantine: QuarantineRow[] = [];
   for (const list of Object.keys(batch) as (keyof Batch)[]) {
-    const timeOf = timeOfList(list);
-    if (timeOf === undefined) continue;
+    const time = timeOfList(list);
+    if (time === undefined) continue;
+    const timeOf = (row: object) => (row as Record<string, number>)[time]!;
     const future = lists[list]?.filter((row) => timeOf(row) > latestMs) ?? [];
     if (future.length === 0) continue;
     kept[list] = lists[list]!.filter((row) => timeOf(row) <= latestMs);

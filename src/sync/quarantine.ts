@@ -5,7 +5,7 @@
 import type { Unread } from "../protocol/decode.ts";
 import { VALUE_LIMITS } from "../protocol/limits.ts";
 import type { Address, Batch, QuarantineRow } from "./events.ts";
-import { described, isTable } from "./tables.ts";
+import { described, isJoined, isTable } from "./tables.ts";
 
 export const quarantineRows = (
   unread: readonly Unread[],
@@ -36,15 +36,8 @@ export async function keepUnread(
     await commit({ quarantine: quarantineRows(unread, subject, account, receivedAtMs) }, receivedAtMs);
 }
 
-/** Names that people know the lists by. */
+/** Names that people know the lists of market data by. */
 const LISTS: Partial<Record<keyof Batch, string>> = {
-  fills: "hl_fills",
-  orderEvents: "hl_order_events",
-  positions: "hl_positions",
-  balances: "hl_balances",
-  funding: "hl_funding",
-  ledger: "hl_ledger",
-  dashboard: "hl_dashboard",
   trades: "hl_trades",
   candles: "hl_candles",
   mids: "hl_mids",
@@ -53,7 +46,7 @@ const LISTS: Partial<Record<keyof Batch, string>> = {
 };
 
 export const tableOf = (list: keyof Batch): string =>
-  isTable(list) ? described(list).table : (LISTS[list] ?? list);
+  isTable(list) || isJoined(list) ? described(list).table : (LISTS[list] ?? list);
 
 /** The venue's own words, as far as they can be written down. */
 function rawText(raw: unknown): string {
@@ -65,10 +58,10 @@ function rawText(raw: unknown): string {
   }
 }
 
-/** What may go into quarantine in one minute, of all accounts of a process. */
 /** The reason of the one row that stands for the excess of a minute. */
 export const ONLY_COUNTED = "too many in this minute: only counted";
 
+/** What may go into quarantine in one minute, of all accounts of a process. */
 export const QUARANTINE_LIMITS = {
   /** A page of a history has 2000 rows; a change of the venue's that spoils all of them need not be kept as often. */
   rows: 1_000,

@@ -1,6 +1,6 @@
 /** Which source brought the rows of a batch, by table: what the metrics count. Pure. */
 import type { Batch, Source } from "./events.ts";
-import { TABLE_NAMES, TABLES } from "./tables.ts";
+import { described, JOINED, TABLE_NAMES } from "./tables.ts";
 
 /** `mixed`: rows of several sources in one batch. `own`: what hlsync itself concluded. */
 export type RowSource = Source | "mixed" | "own";
@@ -17,17 +17,15 @@ export function rowSources({
   funding = [],
   ledger = [],
 }: Batch): Record<string, RowSource> {
+  const states = [...TABLE_NAMES, "positions", "balances"] as const;
   return {
-    hl_fills: common(fills),
-    hl_order_events: common(orderEvents),
-    hl_orders: common([...fills, ...orderEvents]),
-    hl_funding: common(funding),
-    hl_ledger: common(ledger),
-    // Whole states, from any source.
-    hl_positions: "snapshot",
-    hl_balances: "snapshot",
-    ...Object.fromEntries(TABLE_NAMES.map((name) => [TABLES[name].table, "snapshot" as const])),
-    hl_dashboard: "own",
+    ...Object.fromEntries(states.map((name) => [described(name).table, "snapshot" as const])),
+    [JOINED.fills.table]: common(fills),
+    [JOINED.orderEvents.table]: common(orderEvents),
+    [JOINED.orders.table]: common([...fills, ...orderEvents]),
+    [JOINED.funding.table]: common(funding),
+    [JOINED.ledger.table]: common(ledger),
+    [JOINED.dashboard.table]: "own",
     coverage: "own",
     drift: "own",
     quarantine: "own",

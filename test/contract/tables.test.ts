@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { EXPORTS, exportedColumns, exportedRows } from "../../src/outputs/exports.ts";
 import { seededRandom } from "../../src/runtime/random.ts";
+import { readersColumns, rowColumns, standsAt } from "../../src/store/columns.ts";
 import type { Batch } from "../../src/sync/events.ts";
-import { columnOf, described, TABLE_NAMES, type TableName } from "../../src/sync/tables.ts";
+import { columnOf, described, JOINED_NAMES, TABLE_NAMES, type TableName } from "../../src/sync/tables.ts";
 import { useDatabase } from "../support/postgres.ts";
 import { ACCOUNT, T } from "./rows.ts";
 
@@ -69,16 +70,50 @@ const contentOf = (name: TableName) =>
   ) as Promise<{ row: string }[]>;
 const put = (name: TableName, rows: readonly unknown[]) => db.store.apply({ [name]: rows } as Batch);
 
+interface Column extends Record<string, unknown> {
+  name: string;
+  type: string;
+  nullable: boolean;
+  made: boolean;
+  key: boolean;
+  words: string | null;
+}
+const storedColumns = (table: string) =>
+  db.database.query<Column>(
+    `select a.attname as name, format_type(a.atttypid, null) as type, not a.attnotnull as nullable,
+       a.attgenerated <> '' as made, a.attnum = any (i.indkey) as key, col_description(a.attrelid, a.attnum) as words
+     from pg_attribute a join pg_index i on i.indrelid = a.attrelid and i.indisprimary
+     where a.attrelid = 'public.${table}'::regclass and a.attnum > 0 and not a.attisdropped`,
+  );
+
+for (const name of JOINED_NAMES) {
+  const { table, columns, key, time, index, readers } = described(name);
+  it(`${table} has the columns and the key that are described`, async () => {
+    const stored = new Map((await storedColumns(table)).map((column) => [column.name, column]));
+    for (const [member, kind] of Object.entries(columns)) {
+      const at = standsAt(name, member);
+      // Made of other columns.
+      if (!/^\w+$/.test(at)) continue;
+      const column = stored.get(at);
+      assert.equal(column?.type, TYPES[kind.replace("?", "")], at);
+      assert.equal(column?.nullable, kind.endsWith("?"), at);
+    }
+    for (const column of readers?.with ?? []) assert.ok(stored.has(column), column);
+    if (index !== undefined) assert.equal(stored.get(index)?.type, "timestamp with time zone");
+    const keys = [...stored.values()].filter((column) => column.key).map((column) => column.name);
+    const given = key.map((member) => standsAt(name, member));
+    const asKept = (column: string) => (column === index ? standsAt(name, time!) : column);
+    assert.deepEqual(keys.map(asKept).sort(), given.sort());
+    await db.database.query(`select ${rowColumns(name)} from public.${table}`);
+    await db.database.query(`select ${readersColumns(name)} from public.${table}`);
+  });
+}
+
 for (const name of TABLE_NAMES) {
   const { table, columns, key, time } = described(name);
   describe(table, () => {
     it("has the columns and the key that are described, with a comment on each", async () => {
-      const stored = await db.database.query<Record<string, unknown>>(
-        `select a.attname as name, format_type(a.atttypid, null) as type, not a.attnotnull as nullable,
-           a.attgenerated <> '' as made, a.attnum = any (i.indkey) as key, col_description(a.attrelid, a.attnum) as words
-         from pg_attribute a join pg_index i on i.indrelid = a.attrelid and i.indisprimary
-         where a.attrelid = 'public.${table}'::regclass and a.attnum > 0 and not a.attisdropped`,
-      );
+      const stored = await storedColumns(table);
       assert.deepEqual(
         stored.filter(({ words }) => words === null),
         [],

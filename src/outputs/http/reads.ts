@@ -4,9 +4,11 @@
  * Lists come newest first in pages that never split a moment: the next page is everything before the last row's time.
  */
 
+import { readersColumns } from "../../store/columns.ts";
 import type { Queryable, Row } from "../../store/database.ts";
 import { epochMs } from "../../store/epochMs.ts";
 import type { Address } from "../../sync/events.ts";
+import { described, JOINED, type JoinedName, TABLES, type TableName } from "../../sync/tables.ts";
 
 export interface Page {
   /** Rows; a few more where the last ones share their time. */
@@ -22,60 +24,44 @@ export interface Page {
 /** What people call the market of a row. */
 const NAME = "(select m.name from public.hl_markets m where m.coin = listed.coin) as name";
 
-const FILL = `account_address, coin, fill_time_ms, side, size, price, value, fee, fee_token, start_position,
-  closed_pnl, direction, order_id, trade_id, hash, crossed, cloid, builder_fee, twap_id, liquidation, source, ${NAME}`;
-
-const ORDER = `account_address, order_id, coin, side, order_type, tif, size, limit_price, trigger_price, filled,
-  fill_percentage, status, venue_status, cloid, reduce_only, ${epochMs("placed_at")} as placed_at_ms,
-  status_time_ms, last_fill_time_ms, source, ${NAME}`;
-
-const POSITION = `account_address, dex, coin, side, size, entry_price, mark_price, liquidation_price, position_value,
-  margin_used, unrealized_pnl, return_on_equity, leverage_type, leverage_value, max_leverage, liquidation_distance_pct,
-  funding_since_open, funding_all_time, as_of_ms, ${NAME}`;
-
 interface Listing {
   columns: string;
   table: string;
+  /** A timestamp that an index begins with. */
   time: string;
+  hasCoin: boolean;
   where?: string;
+}
+
+const columnsWithName = (name: JoinedName | TableName): string =>
+  `${readersColumns(name)}${"coin" in described(name).columns ? `, ${NAME}` : ""}`;
+
+function listing(name: JoinedName | TableName, time: string, where?: string): Listing {
+  const { table, columns } = described(name);
+  const hasCoin = "coin" in columns;
+  return { columns: columnsWithName(name), table: `public.${table}`, time, hasCoin, ...(where && { where }) };
 }
 
 /** Histories that are read in pages. */
 export const LISTINGS = {
-  fills: { columns: FILL, table: "public.hl_fills", time: "fill_time" },
-  orderHistory: {
-    columns: ORDER,
-    table: "public.hl_orders",
-    time: "status_at",
-    // Named, for an index to be asked: the others are open.
-    where: "status in ('filled', 'canceled', 'rejected', 'unknown')",
-  },
-  funding: {
-    columns: `account_address, coin, funding_time_ms, usdc, size, funding_rate, samples, source, ${NAME}`,
-    table: "public.hl_funding",
-    time: "funding_time",
-  },
-  ledger: {
-    columns: "account_address, ledger_time_ms, hash, type, usdc, token, amount, digest, source",
-    table: "public.hl_ledger",
-    time: "ledger_time",
-  },
+  fills: listing("fills", JOINED.fills.index),
+  // Named, for an index to be asked: the others are open.
+  orderHistory: listing(
+    "orders",
+    JOINED.orders.index,
+    "status in ('filled', 'canceled', 'rejected', 'unknown')",
+  ),
+  funding: listing("funding", JOINED.funding.index),
+  ledger: listing("ledger", JOINED.ledger.index),
   twaps: {
     columns: `account_address, twap_id, coin, name, side, size, slices, executed_size, executed_pct, average_price, fees, minutes,
       randomize, reduce_only, stop_price, trigger_price, trigger_above, status, error, is_ended, started_ms, as_of_ms`,
     table: "public.hl_twap_orders",
     time: "as_of",
+    hasCoin: true,
   },
-  stakingRewards: {
-    columns: "account_address, time_ms, kind, amount",
-    table: "public.hl_staking_rewards",
-    time: "reward_time",
-  },
-  lendingInterest: {
-    columns: "account_address, time_ms, token, charged, earned",
-    table: "public.hl_lending_interest",
-    time: "interest_time",
-  },
+  stakingRewards: listing("stakingRewards", TABLES.stakingRewards.index),
+  lendingInterest: listing("lendingInterest", TABLES.lendingInterest.index),
 } as const satisfies Record<string, Listing>;
 export type ListingName = keyof typeof LISTINGS;
 
@@ -118,7 +104,7 @@ export async function countRows(
 }
 
 export function readPage(reads: Queryable, name: ListingName, account: Address, page: Page): Promise<Row[]> {
-  const { columns, table, time, where }: Listing = LISTINGS[name];
+  const { columns, table, time, hasCoin, where }: Listing = LISTINGS[name];
   const conditions = ["account_address = $1"];
   const params: unknown[] = [account, page.limit];
   const bound = (operator: string, ms: number | null) => {
@@ -128,7 +114,7 @@ export function readPage(reads: Queryable, name: ListingName, account: Address, 
   };
   bound("<", page.beforeMs);
   bound(">=", page.fromMs);
-  if (page.coin != null && columns.includes("coin")) {
+  if (page.coin != null && hasCoin) {
     params.push(page.coin);
     conditions.push(`coin = $${params.length}`);
   }
@@ -142,7 +128,7 @@ export function readPage(reads: Queryable, name: ListingName, account: Address, 
 
 export const readOpenOrders = (reads: Queryable, account: Address): Promise<Row[]> =>
   reads.query(
-    `select ${ORDER} from public.hl_orders listed
+    `select ${columnsWithName("orders")} from public.hl_orders listed
      where account_address = $1 and status in ('open', 'partially_filled', 'triggered')
      order by placed_at desc, order_id desc`,
     [account],
@@ -151,14 +137,14 @@ export const readOpenOrders = (reads: Queryable, account: Address): Promise<Row[
 /** Open positions, the largest first. */
 export const readPositions = (reads: Queryable, account: Address): Promise<Row[]> =>
   reads.query(
-    `select ${POSITION} from public.hl_positions listed
+    `select ${columnsWithName("positions")} from public.hl_positions listed
      where account_address = $1 and side <> 'flat' order by listed.position_value desc, dex, coin`,
     [account],
   );
 
 export const readBalances = (reads: Queryable, account: Address): Promise<Row[]> =>
   reads.query(
-    `select account_address, coin, token, total, hold, entry_notional, as_of_ms, ${NAME} from public.hl_balances listed
+    `select ${columnsWithName("balances")} from public.hl_balances listed
      where account_address = $1 order by listed.entry_notional desc, listed.total desc, coin`,
     [account],
   );
@@ -248,11 +234,7 @@ export async function readPortfolio(
 
 /** What the venue lists or listed. */
 export const readMarkets = (reads: Queryable): Promise<Row[]> =>
-  reads.query(
-    `select coin, name, kind, dex, base, quote, size_decimals, max_leverage, margin_tiers, collateral_token, is_delisted,
-       settlement, as_of_ms
-     from public.hl_markets order by coin`,
-  );
+  reads.query(`select ${readersColumns("markets")} from public.hl_markets order by coin`);
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;

@@ -7,6 +7,7 @@ import { StoreError } from "../../errors.ts";
 import { covers, type Interval, intersect, union } from "../coverage.ts";
 import type { Address, Batch, DashboardRow, FillRow, OrderEventRow } from "../events.ts";
 import type { Store } from "../ports.ts";
+import { JOINED } from "../tables.ts";
 import { type LegacyRow, Unread } from "./cells.ts";
 
 /** Rows of one transaction. */
@@ -42,11 +43,6 @@ interface Read<T> {
 }
 
 type Kind = "fills" | "orderEvents" | "dashboard";
-const TABLES: Record<Kind, string> = {
-  fills: "hl_fills",
-  orderEvents: "hl_order_events",
-  dashboard: "hl_dashboard",
-};
 
 export class TakeOver {
   readonly #deps: TakeOverDeps;
@@ -157,7 +153,7 @@ export class TakeOver {
     for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
       const batch: Batch = { [kind]: part.map(({ row }) => row) };
       try {
-        written += (await this.#deps.store.apply(batch)).written[TABLES[kind]] ?? 0;
+        written += (await this.#deps.store.apply(batch)).written[JOINED[kind].table] ?? 0;
       } catch (error) {
         if (!(error instanceof StoreError && error.refusesContent)) throw error;
         const half = Math.ceil(part.length / 2);
