@@ -18,6 +18,7 @@ import type { Database } from "../../src/store/database.ts";
 import { postgresBinaries } from "../../src/store/embeddedBinaries.ts";
 import { openPostgres } from "../../src/store/postgres.ts";
 import { openStore } from "../../src/store/store.ts";
+import { hlsyncHere } from "../support/inProcess.ts";
 import { until } from "../support/until.ts";
 
 const PROGRAM = new URL("../../bin/hlsync.js", import.meta.url).pathname;
@@ -175,7 +176,7 @@ export interface LogLine {
 
 export interface Ended {
   code: number | null;
-  /** Stdout, then the log. */
+  /** Stdout, then stderr. */
   output: string;
 }
 
@@ -226,13 +227,6 @@ export class Program {
   async kill(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
     this.child.kill(signal);
     await ended(this.child);
-  }
-
-  /** Exit code and output of a command that ends by itself. */
-  async result(): Promise<Ended> {
-    await ended(this.child);
-    const errors = this.log.map(({ level, message }) => `${level} ${message}`);
-    return { code: this.child.exitCode, output: [...this.#output, ...errors].join("\n") };
   }
 }
 
@@ -401,10 +395,14 @@ export class Rig {
     this.database = openPostgres(url, { maxConnections: 2 });
   }
 
+  get #accountFlags(): string[] {
+    return this.venue.accounts.flatMap((account) => ["--account", account]);
+  }
+
   /** Any command on this database and these accounts. */
   hlsync(command: string, ...flags: string[]): Program {
-    const accounts = this.venue.accounts.flatMap((account) => ["--account", account]);
-    const program = new Program([command, "--json", "--database", this.databaseUrl, ...accounts, ...flags]);
+    const own = ["--json", "--database", this.databaseUrl, ...this.#accountFlags];
+    const program = new Program([command, ...own, ...flags]);
     this.#programs.push(program);
     return program;
   }
@@ -415,21 +413,20 @@ export class Rig {
     return this.hlsync("run", ...own, ...flags);
   }
 
-  /** A command that asks the database only, to its end. */
-  command(...args: string[]): Promise<Ended> {
-    const program = new Program([...args, "--json", "--database", this.databaseUrl]);
-    this.#programs.push(program);
-    return program.result();
+  /** A command that asks the database only, to its end; as the next two, in this process. */
+  async command(...args: string[]): Promise<Ended> {
+    const { code, stdout, stderr } = await hlsyncHere([...args, "--json", "--database", this.databaseUrl]);
+    return { code, output: stdout + stderr };
   }
 
   /** `hlsync verify`, to its end. */
   verify(): Promise<Ended> {
-    return this.hlsync("verify", "--api-url", this.venue.url).result();
+    return this.command("verify", ...this.#accountFlags, "--api-url", this.venue.url);
   }
 
   /** `hlsync sync --once`, to its end. */
   syncOnce(): Promise<Ended> {
-    return this.hlsync("sync", "--once", "--api-url", this.venue.url).result();
+    return this.command("sync", "--once", ...this.#accountFlags, "--api-url", this.venue.url);
   }
 
   /** Waits until every fill that has happened by now is stored. */

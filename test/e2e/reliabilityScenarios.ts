@@ -378,7 +378,7 @@ async function stopThenKill(rig: Rig): Promise<Standbys> {
   await passes(3_000);
   const standbyWeight = await metric(second, "hlsync_rest_weight_used");
   const connections = await rig.venue.followers();
-  const { output } = await rig.hlsync("status").result();
+  const { output } = await rig.command("status");
   const statusNamesHolder = output.includes(`:${first.pid}:`);
 
   const stoppedMs = performance.now();
