@@ -34,6 +34,16 @@ const importsOf = (text: string): Import[] =>
   }));
 
 describe("tidy", () => {
+  it("numbers migrations without a gap, each once", () => {
+    const numbers = globSync("migrations/*.sql").map((path) =>
+      Number(/(\d{4})_[a-z_]+\.sql$/.exec(path)?.[1]),
+    );
+    assert.deepEqual(
+      numbers.sort((a, b) => a - b),
+      numbers.map((_, at) => at + 1),
+    );
+  });
+
   it("keeps the layer rule", () => {
     const broken: string[] = [];
     for (const { path, text } of files) {
