@@ -17,6 +17,8 @@ export interface Stretch extends Interval {
   rows: number;
 }
 
+const overlap = (a: Interval, b: Interval): boolean => a.fromMs <= b.toMs && a.toMs >= b.fromMs;
+
 export class ToCome {
   readonly isOpen: boolean;
   readonly #stretches: readonly Stretch[];
@@ -42,10 +44,17 @@ export class ToCome {
   }
 
   /** Whether a part of this time was not read yet. */
-  touches(streams: readonly TrackedStream[], { fromMs, toMs }: Interval): boolean {
-    return this.#stretches.some(
-      (one) => streams.includes(one.stream) && one.fromMs <= toMs && one.toMs >= fromMs,
-    );
+  touches(streams: readonly TrackedStream[], time: Interval): boolean {
+    return this.#stretches.some((one) => streams.includes(one.stream) && overlap(one, time));
+  }
+
+  /**
+   * Whether a state of ours, as of then, is older than rows that are still to be read, and nothing renews it: the account may have
+   * moved on since. Where it is streamed, both are as young as the present.
+   */
+  outruns(streams: readonly TrackedStream[], time: Interval): boolean {
+    const long = this.#stretches.filter(({ fromMs, toMs }) => toMs - fromMs >= NAMED_FROM_MS);
+    return long.some((one) => streams.includes(one.stream) && overlap(one, time));
   }
 
   /** What is worth naming, after all rows were looked at. */

@@ -394,6 +394,17 @@ describe("verify, before the first reading has come to its end", () => {
     }
   });
 
+  it("judges no state that nothing renews while fills after it are still to be read", async () => {
+    const rig = await begun();
+    rig.store.coverage = rig.store.coverage.filter(({ grade }) => grade === "proven");
+    for (const row of [...rig.store.states, ...rig.store.positions]) row.asOfMs = NOW - 120_000;
+    rig.store.positions[0]!.szi = "9";
+    const certificate = await rig.verify();
+    assert.deepEqual(new Set(certificate.findings.map(({ kind }) => kind)), new Set(["gap"]));
+    rig.store.readSinceMs = SINCE;
+    assert.ok((await rig.findings()).includes("changed hl_positions |BTC"));
+  });
+
   it("excuses nothing after that, until an earlier start is wanted", async () => {
     const rig = await begun();
     rig.store.readSinceMs = SINCE;
