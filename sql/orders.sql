@@ -66,7 +66,7 @@ begin
     case when t.size > 0 then trim_scale(div(t.done * 100000000, t.size) * 0.000001) end,
     t.verdict, t.venue_status, t.any_cloid, t.any_reduce_only,
     to_timestamp(t.placed_at_ms / 1000.0), to_timestamp(t.verdict_ms / 1000.0), t.verdict_ms,
-    t.last_fill_ms, t.raw_event, t.source, t.newest_at
+    t.last_fill_ms, case when t.raw_event is not null then to_jsonb(t.status_time_ms) end, t.source, t.newest_at
   from timed t;
 end
 $$;

@@ -662,7 +662,7 @@ create table public.hl_fills ( -- Every execution of a followed account, TWAP sl
   builder_fee numeric -- Part of the fee that went to a builder.
   twap_id bigint -- TWAP order this fill is a slice of.
   liquidation jsonb -- The venue's liquidation object; stands on both parties' rows.
-  raw_fill jsonb -- The venue's object, untouched.
+  raw_fill jsonb -- The venue's object where the columns do not tell it; true or false (without twapId) where they do. hl_raw_fill(hl_fills) and hl_fills_text give it back whole.
   source text not null -- How hlsync first saw it: stream, snapshot, backfill, reconcile, repair or poll; node: in a node's files; legacy when an older program did.
   first_seen_at timestamp with time zone not null -- When hlsync first saw it.
   priority_gas numeric -- HYPE burned for priority; not contained in fee.
@@ -674,7 +674,7 @@ create table public.hl_fills ( -- Every execution of a followed account, TWAP sl
 );
 CREATE INDEX idx_hl_fills_account_order ON public.hl_fills USING btree (account_address, order_id);
 CREATE INDEX idx_hl_fills_account_time ON public.hl_fills USING btree (account_address, fill_time DESC);
-CREATE INDEX idx_hl_fills_time ON public.hl_fills USING btree (fill_time DESC);
+CREATE INDEX idx_hl_fills_time ON public.hl_fills USING btree (fill_time);
 CREATE TRIGGER unsettle_deleted AFTER DELETE ON public.hl_fills REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION hl_internal.unsettle_fills();
 CREATE TRIGGER unsettle_inserted AFTER INSERT ON public.hl_fills REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION hl_internal.unsettle_fills();
 CREATE TRIGGER unsettle_updated AFTER UPDATE ON public.hl_fills REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION hl_internal.unsettle_fills();
@@ -817,7 +817,7 @@ create table public.hl_order_events ( -- Every transition of every order. hl_ord
   trigger_price numeric -- Trigger price of a trigger order.
   reduce_only boolean -- True when the order may only reduce a position.
   cloid text -- Client order id.
-  raw_event jsonb -- The venue's object, untouched: the most detailed one seen.
+  raw_event jsonb -- The venue's object, the most detailed one seen, where the columns do not tell it; true where they do. hl_raw_event(hl_order_events) and hl_order_events_text give it back whole.
   source text not null -- How hlsync first saw it; node: in a node's files; legacy when an older program did.
   first_seen_at timestamp with time zone not null -- When hlsync first saw it.
   constraint hl_order_events_side_check CHECK ((side = ANY (ARRAY['buy'::text, 'sell'::text])))
@@ -848,14 +848,14 @@ create table public.hl_orders ( -- Current state of every order: a pure function
   status_at timestamp with time zone not null -- Block time at which the status began.
   status_time_ms bigint not null -- The same in Unix milliseconds.
   last_fill_time_ms bigint -- Block time of the newest fill in Unix milliseconds; null without fills.
-  raw_order jsonb -- The venue's object of the deciding transition, untouched.
+  raw_order jsonb -- Time of the transition in hl_order_events that has the venue's object. hl_raw_order(hl_orders) and hl_orders_text give it back whole.
   source text not null -- How hlsync first saw the deciding transition.
   updated_at timestamp with time zone not null -- When hlsync saw the newest fact this row rests on.
   constraint hl_orders_status_check CHECK ((status = ANY (ARRAY['open'::text, 'partially_filled'::text, 'triggered'::text, 'filled'::text, 'canceled'::text, 'rejected'::text, 'unknown'::text])))
   constraint hl_orders_pkey PRIMARY KEY (account_address, order_id)
 );
 CREATE INDEX idx_hl_orders_account_status ON public.hl_orders USING btree (account_address, status);
-CREATE INDEX idx_hl_orders_account_time ON public.hl_orders USING btree (account_address, status_at DESC);
+CREATE INDEX idx_hl_orders_account_time ON public.hl_orders USING btree (account_address, status_at);
 -- row level security
 -- policy hlsync_others for *: ( SELECT (NOT (EXISTS ( SELECT
            FROM pg_roles r
@@ -1482,7 +1482,7 @@ begin
     case when t.size > 0 then trim_scale(div(t.done * 100000000, t.size) * 0.000001) end,
     t.verdict, t.venue_status, t.any_cloid, t.any_reduce_only,
     to_timestamp(t.placed_at_ms / 1000.0), to_timestamp(t.verdict_ms / 1000.0), t.verdict_ms,
-    t.last_fill_ms, t.raw_event, t.source, t.newest_at
+    t.last_fill_ms, case when t.raw_event is not null then to_jsonb(t.status_time_ms) end, t.source, t.newest_at
   from timed t;
 end
 $function$
@@ -2188,9 +2188,20 @@ create function hl_internal.join_fills(a hl_fills, b hl_fills)
  SET search_path TO ''
 AS $function$
 declare
-  j public.hl_fills := a;
+  j public.hl_fills := b;
 begin
-  if a operator(pg_catalog.*=) b then return a; end if;
+  j.first_seen_at := a.first_seen_at;
+  j.source := a.source;
+  -- Nearly always the same row, seen again.
+  if a operator(pg_catalog.*=) j then
+    if not hl_internal.seen_before(a.first_seen_at, a.source, b.first_seen_at, b.source) then
+      j.first_seen_at := b.first_seen_at; j.source := b.source;
+    end if;
+    return j;
+  end if;
+  a.raw_fill := public.hl_raw_fill(a);
+  b.raw_fill := public.hl_raw_fill(b);
+  j := a;
   if hl_internal.weightier(
     a.raw_fill, jsonb_build_array(a.raw_fill, a.size::text, a.price::text, a.value::text, a.fee::text, a.start_position,
                                   a.closed_pnl::text, a.direction, a.crossed)::text,
@@ -2214,6 +2225,7 @@ begin
   else
     j.first_seen_at := b.first_seen_at; j.source := b.source;
   end if;
+  j.raw_fill := hl_internal.marked(j.raw_fill, hl_internal.told_fill(j));
   return j;
 end
 $function$
@@ -2279,9 +2291,20 @@ create function hl_internal.join_order_events(a hl_order_events, b hl_order_even
  SET search_path TO ''
 AS $function$
 declare
-  j public.hl_order_events := a;
+  j public.hl_order_events := b;
 begin
-  if a operator(pg_catalog.*=) b then return a; end if;
+  j.first_seen_at := a.first_seen_at;
+  j.source := a.source;
+  -- Nearly always the same row, seen again.
+  if a operator(pg_catalog.*=) j then
+    if not hl_internal.seen_before(a.first_seen_at, a.source, b.first_seen_at, b.source) then
+      j.first_seen_at := b.first_seen_at; j.source := b.source;
+    end if;
+    return j;
+  end if;
+  a.raw_event := public.hl_raw_event(a);
+  b.raw_event := public.hl_raw_event(b);
+  j := a;
   if hl_internal.weightier(
     a.raw_event, jsonb_build_array(a.raw_event, a.coin, a.side, a.limit_price::text, a.size::text, a.placed_at_ms)::text,
     b.raw_event, jsonb_build_array(b.raw_event, b.coin, b.side, b.limit_price::text, b.size::text, b.placed_at_ms)::text
@@ -2297,6 +2320,7 @@ begin
   else
     j.first_seen_at := b.first_seen_at; j.source := b.source;
   end if;
+  j.raw_event := hl_internal.marked(j.raw_event, hl_internal.told_order_event(j));
   return j;
 end
 $function$
@@ -2566,7 +2590,11 @@ declare
   col record;
 begin
   select string_agg(case when a.atttypid = 'pg_catalog.numeric'::regtype
-                         then format('%1$I::text as %1$I', a.attname) else quote_ident(a.attname) end, ', ' order by a.attnum)
+                         then format('%1$I::text as %1$I', a.attname)
+                         -- Of a venue's object that the columns tell there is a mark only (sql/raw.sql).
+                         when to_regprocedure(format('public.hl_%s(public.%I)', a.attname, base)) is not null
+                         then format('public.hl_%1$s(%2$I.*) as %1$I', a.attname, base)
+                         else quote_ident(a.attname) end, ', ' order by a.attnum)
   into columns
   from pg_catalog.pg_attribute a
   where a.attrelid = ('public.' || base)::regclass and a.attnum > 0 and not a.attisdropped;
@@ -2584,6 +2612,19 @@ end
 $function$
 ;
 -- Makes or renews the view <base>_text.
+
+create function hl_internal.marked(raw jsonb, told jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return case raw::text when told::text then 'true' when (told - 'twapId')::text then 'false' else raw end;
+end
+$function$
+;
+-- What is kept of a venue's object, given what the columns tell.
 
 create function hl_internal.news_since()
  RETURNS bigint
@@ -4473,6 +4514,49 @@ $function$
 ;
 -- The time that Unix milliseconds of the venue's are; null when they are none of this age.
 
+create function hl_internal.told_fill(f hl_fills)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  told constant jsonb := jsonb_build_object('px', f.price::text, 'sz', f.size::text, 'dir', f.direction, 'fee', f.fee::text,
+    'oid', f.order_id, 'tid', f.trade_id, 'coin', f.coin, 'hash', f.hash, 'side', case f.side when 'buy' then 'B' else 'A' end,
+    'time', f.fill_time_ms, 'twapId', null, 'crossed', f.crossed, 'feeToken', f.fee_token, 'closedPnl', f.closed_pnl::text,
+    'startPosition', f.start_position);
+begin
+  if f.cloid is null and f.builder_fee is null then return told; end if;
+  return told || jsonb_strip_nulls(jsonb_build_object('cloid', f.cloid, 'builderFee', f.builder_fee::text));
+end
+$function$
+;
+-- The object that the venue tells of such a fill, by its columns.
+
+create function hl_internal.told_order_event(e hl_order_events)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return jsonb_build_object('order', case
+    when e.order_type is not null then jsonb_build_object(
+      'sz', e.remaining::text, 'oid', e.order_id, 'tif', e.tif, 'coin', e.coin,
+      'side', case e.side when 'buy' then 'B' else 'A' end, 'cloid', e.cloid, 'origSz', e.size::text,
+      'limitPx', e.limit_price::text, 'children', '[]'::jsonb, 'isTrigger', false, 'orderType', e.order_type,
+      'timestamp', e.placed_at_ms, 'triggerPx', '0.0', 'reduceOnly', e.reduce_only, 'isPositionTpsl', false,
+      'triggerCondition', 'N/A')
+    else jsonb_strip_nulls(jsonb_build_object(
+      'sz', e.remaining::text, 'oid', e.order_id, 'coin', e.coin, 'side', case e.side when 'buy' then 'B' else 'A' end,
+      'cloid', e.cloid, 'origSz', e.size::text, 'limitPx', e.limit_price::text, 'timestamp', e.placed_at_ms,
+      'reduceOnly', e.reduce_only)) end,
+    'status', e.venue_status, 'statusTimestamp', e.status_time_ms);
+end
+$function$
+;
+-- The object that the venue tells of such a transition, by its columns.
+
 create function hl_internal.torn_by(followed text, as_of_ms bigint, mode text, read jsonb)
  RETURNS text
  LANGUAGE sql
@@ -5507,6 +5591,54 @@ BEGIN ATOMIC
 END
 ;
 -- The rows of hl_equity of one account as if its first snapshot were the first one not before since: profit and drawdown of a period.
+
+create function public.hl_raw_event(event hl_order_events)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT
+         CASE (event).raw_event
+             WHEN 'true'::jsonb THEN hl_internal.told_order_event(event)
+             ELSE (event).raw_event
+         END AS raw_event;
+END
+;
+-- The venue's object of a transition, whether it is kept or told by the columns; null where none is known.
+
+create function public.hl_raw_fill(fill hl_fills)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT
+         CASE (fill).raw_fill
+             WHEN 'true'::jsonb THEN hl_internal.told_fill(fill)
+             WHEN 'false'::jsonb THEN (hl_internal.told_fill(fill) - 'twapId'::text)
+             ELSE (fill).raw_fill
+         END AS raw_fill;
+END
+;
+-- The venue's object of a fill, whether it is kept or told by the columns; null where none is known.
+
+create function public.hl_raw_order("order" hl_orders)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT
+         CASE jsonb_typeof(("order").raw_order)
+             WHEN 'number'::text THEN ( SELECT hl_raw_event(e.*) AS hl_raw_event
+                FROM hl_order_events e
+               WHERE ((e.account_address = (hl_raw_order."order").account_address) AND (e.order_id = (hl_raw_order."order").order_id) AND (e.status_time_ms = ((hl_raw_order."order").raw_order)::bigint) AND (e.venue_status = (hl_raw_order."order").venue_status)))
+             ELSE ("order").raw_order
+         END AS raw_order;
+END
+;
+-- The venue's object of the transition that decided the state of an order; null where none is known.
 
 create function public.hl_round_trips_since(followed text, since timestamp with time zone)
  RETURNS TABLE(account_address text, coin text, name text, side text, opened_ms bigint, closed_ms bigint, seconds numeric, fills bigint, max_size numeric, entry_price numeric, exit_price numeric, closed_pnl numeric, fees numeric, funding numeric, net_pnl numeric, liquidated boolean, complete boolean, mae_pct numeric, mfe_pct numeric, excursion_reason text)
@@ -6828,7 +6960,7 @@ create view public.hl_fills_text with (security_invoker=true) as -- hl_fills wit
 --   builder_fee text: Part of the fee that went to a builder.
 --   twap_id bigint: TWAP order this fill is a slice of.
 --   liquidation jsonb: The venue's liquidation object; stands on both parties' rows.
---   raw_fill jsonb: The venue's object, untouched.
+--   raw_fill jsonb: The venue's object where the columns do not tell it; true or false (without twapId) where they do. hl_raw_fill(hl_fills) and hl_fills_text give it back whole.
 --   source text: How hlsync first saw it: stream, snapshot, backfill, reconcile, repair or poll; node: in a node's files; legacy when an older program did.
 --   first_seen_at timestamp with time zone: When hlsync first saw it.
 --   priority_gas text: HYPE burned for priority; not contained in fee.
@@ -6856,7 +6988,7 @@ create view public.hl_fills_text with (security_invoker=true) as -- hl_fills wit
     (builder_fee)::text AS builder_fee,
     twap_id,
     liquidation,
-    raw_fill,
+    hl_raw_fill(hl_fills.*) AS raw_fill,
     source,
     first_seen_at,
     (priority_gas)::text AS priority_gas,
@@ -7432,7 +7564,7 @@ create view public.hl_order_events_text with (security_invoker=true) as -- hl_or
 --   trigger_price text: Trigger price of a trigger order.
 --   reduce_only boolean: True when the order may only reduce a position.
 --   cloid text: Client order id.
---   raw_event jsonb: The venue's object, untouched: the most detailed one seen.
+--   raw_event jsonb: The venue's object, the most detailed one seen, where the columns do not tell it; true where they do. hl_raw_event(hl_order_events) and hl_order_events_text give it back whole.
 --   source text: How hlsync first saw it; node: in a node's files; legacy when an older program did.
 --   first_seen_at timestamp with time zone: When hlsync first saw it.
  SELECT account_address,
@@ -7451,7 +7583,7 @@ create view public.hl_order_events_text with (security_invoker=true) as -- hl_or
     (trigger_price)::text AS trigger_price,
     reduce_only,
     cloid,
-    raw_event,
+    hl_raw_event(hl_order_events.*) AS raw_event,
     source,
     first_seen_at
    FROM hl_order_events;
@@ -7476,7 +7608,7 @@ create view public.hl_orders_text with (security_invoker=true) as -- hl_orders w
 --   status_at timestamp with time zone: Block time at which the status began.
 --   status_time_ms bigint: The same in Unix milliseconds.
 --   last_fill_time_ms bigint: Block time of the newest fill in Unix milliseconds; null without fills.
---   raw_order jsonb: The venue's object of the deciding transition, untouched.
+--   raw_order jsonb: Time of the transition in hl_order_events that has the venue's object. hl_raw_order(hl_orders) and hl_orders_text give it back whole.
 --   source text: How hlsync first saw the deciding transition.
 --   updated_at timestamp with time zone: When hlsync saw the newest fact this row rests on.
  SELECT account_address,
@@ -7498,7 +7630,7 @@ create view public.hl_orders_text with (security_invoker=true) as -- hl_orders w
     status_at,
     status_time_ms,
     last_fill_time_ms,
-    raw_order,
+    hl_raw_order(hl_orders.*) AS raw_order,
     source,
     updated_at
    FROM hl_orders;

@@ -3,9 +3,20 @@
 create or replace function hl_internal.join_fills(a public.hl_fills, b public.hl_fills) returns public.hl_fills
 language plpgsql immutable set search_path = '' as $$
 declare
-  j public.hl_fills := a;
+  j public.hl_fills := b;
 begin
-  if a operator(pg_catalog.*=) b then return a; end if;
+  j.first_seen_at := a.first_seen_at;
+  j.source := a.source;
+  -- Nearly always the same row, seen again.
+  if a operator(pg_catalog.*=) j then
+    if not hl_internal.seen_before(a.first_seen_at, a.source, b.first_seen_at, b.source) then
+      j.first_seen_at := b.first_seen_at; j.source := b.source;
+    end if;
+    return j;
+  end if;
+  a.raw_fill := public.hl_raw_fill(a);
+  b.raw_fill := public.hl_raw_fill(b);
+  j := a;
   if hl_internal.weightier(
     a.raw_fill, jsonb_build_array(a.raw_fill, a.size::text, a.price::text, a.value::text, a.fee::text, a.start_position,
                                   a.closed_pnl::text, a.direction, a.crossed)::text,
@@ -29,6 +40,7 @@ begin
   else
     j.first_seen_at := b.first_seen_at; j.source := b.source;
   end if;
+  j.raw_fill := hl_internal.marked(j.raw_fill, hl_internal.told_fill(j));
   return j;
 end
 $$;

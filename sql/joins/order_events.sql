@@ -4,9 +4,20 @@ create or replace function hl_internal.join_order_events(a public.hl_order_event
 returns public.hl_order_events
 language plpgsql immutable set search_path = '' as $$
 declare
-  j public.hl_order_events := a;
+  j public.hl_order_events := b;
 begin
-  if a operator(pg_catalog.*=) b then return a; end if;
+  j.first_seen_at := a.first_seen_at;
+  j.source := a.source;
+  -- Nearly always the same row, seen again.
+  if a operator(pg_catalog.*=) j then
+    if not hl_internal.seen_before(a.first_seen_at, a.source, b.first_seen_at, b.source) then
+      j.first_seen_at := b.first_seen_at; j.source := b.source;
+    end if;
+    return j;
+  end if;
+  a.raw_event := public.hl_raw_event(a);
+  b.raw_event := public.hl_raw_event(b);
+  j := a;
   if hl_internal.weightier(
     a.raw_event, jsonb_build_array(a.raw_event, a.coin, a.side, a.limit_price::text, a.size::text, a.placed_at_ms)::text,
     b.raw_event, jsonb_build_array(b.raw_event, b.coin, b.side, b.limit_price::text, b.size::text, b.placed_at_ms)::text
@@ -22,6 +33,7 @@ begin
   else
     j.first_seen_at := b.first_seen_at; j.source := b.source;
   end if;
+  j.raw_event := hl_internal.marked(j.raw_event, hl_internal.told_order_event(j));
   return j;
 end
 $$;

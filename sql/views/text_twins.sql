@@ -7,7 +7,11 @@ declare
   col record;
 begin
   select string_agg(case when a.atttypid = 'pg_catalog.numeric'::regtype
-                         then format('%1$I::text as %1$I', a.attname) else quote_ident(a.attname) end, ', ' order by a.attnum)
+                         then format('%1$I::text as %1$I', a.attname)
+                         -- Of a venue's object that the columns tell there is a mark only (sql/raw.sql).
+                         when to_regprocedure(format('public.hl_%s(public.%I)', a.attname, base)) is not null
+                         then format('public.hl_%1$s(%2$I.*) as %1$I', a.attname, base)
+                         else quote_ident(a.attname) end, ', ' order by a.attnum)
   into columns
   from pg_catalog.pg_attribute a
   where a.attrelid = ('public.' || base)::regclass and a.attnum > 0 and not a.attisdropped;

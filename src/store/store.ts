@@ -15,6 +15,7 @@ import type {
   Batch,
   CoverageRow,
   DashboardRow,
+  FillRow,
   FundingRow,
   OrderEventRow,
   PositionRow,
@@ -39,6 +40,7 @@ import { columnOf, described, isTable, JOINED_NAMES, TABLE_NAMES, TABLES } from 
 import { rowColumns, standsAt } from "./columns.ts";
 import type { Database, Row } from "./database.ts";
 import { openLeases } from "./leases.ts";
+import { markedFill, markedOrderEvent } from "./rawMark.ts";
 
 /** Rows of one table. */
 interface TableCount {
@@ -183,6 +185,13 @@ interface Stamped {
 const columnsOf = (row: object) =>
   Object.fromEntries(Object.entries(row).map(([name, value]) => [columnOf(name), value]));
 
+/** Rows as they are sent: without an object that their columns tell. */
+function sent(name: keyof Batch, rows: readonly object[]): readonly object[] {
+  if (name === "fills") return (rows as readonly FillRow[]).map(markedFill);
+  if (name === "orderEvents") return (rows as readonly OrderEventRow[]).map(markedOrderEvent);
+  return rows;
+}
+
 /** The call of `hl_internal.apply` that writes `batch`: the lists that are not empty, and every account they name. */
 function applyCall({ quarantine = [], ...lists }: Batch): { sql: string; params: unknown[] } {
   const accounts = new Set<string>();
@@ -196,7 +205,7 @@ function applyCall({ quarantine = [], ...lists }: Batch): { sql: string; params:
   const versions: string[] = [];
   for (const [name, list] of Object.entries(lists) as [keyof Batch, Stamped[]][]) {
     if (list.length === 0) continue;
-    const text = toJson(isTable(name) ? list.map(columnsOf) : list);
+    const text = toJson(isTable(name) ? list.map(columnsOf) : sent(name, list));
     if (isTable(name)) versions.push(`"${TABLES[name].table}":${text}`);
     else put(name, text);
     if (text.includes("\\ufffd")) messages.push(...replacedIn(name, list));

@@ -159,7 +159,7 @@ const FILLS = {
     raw: "json?",
     ...SEEN,
   },
-  sql: { timeMs: "fill_time_ms", raw: "raw_fill", seenAtMs: SEEN_AT },
+  sql: { timeMs: "fill_time_ms", raw: "public.hl_raw_fill(hl_fills)", seenAtMs: SEEN_AT },
 } as const satisfies Described<FillRow>;
 
 /** Made by the database, of transitions and fills (ADR 0002): no list of a batch. */
@@ -190,7 +190,10 @@ const ORDERS = {
     raw: "json?",
     source: "text",
   },
-  sql: { placedAtMs: "(extract(epoch from placed_at) * 1000)::bigint", raw: "raw_order" },
+  sql: {
+    placedAtMs: "(extract(epoch from placed_at) * 1000)::bigint",
+    raw: "public.hl_raw_order(hl_orders)",
+  },
 } as const satisfies Described;
 
 const ORDER_EVENTS = {
@@ -216,7 +219,7 @@ const ORDER_EVENTS = {
     raw: "json?",
     ...SEEN,
   },
-  sql: { raw: "raw_event", seenAtMs: SEEN_AT },
+  sql: { raw: "public.hl_raw_event(hl_order_events)", seenAtMs: SEEN_AT },
 } as const satisfies Described<OrderEventRow>;
 
 const POSITIONS = {

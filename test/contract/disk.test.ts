@@ -8,9 +8,9 @@ const FILLS = 6_000;
 
 /** Bytes a row, a tenth above what is measured; of the outbox in all, per fill: it holds the last week only. */
 const BYTES_MAX: Readonly<Record<string, number>> = {
-  hl_fills: 1_190,
-  hl_order_events: 810,
-  hl_orders: 950,
+  hl_fills: 735,
+  hl_order_events: 330,
+  hl_orders: 450,
 };
 const OUTBOX_PER_FILL_MAX = 130;
 

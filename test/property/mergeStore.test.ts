@@ -119,7 +119,7 @@ describe("the tables after any arrangement of writes", () => {
          limit_price as "limitPrice", trigger_price as "triggerPrice", filled, fill_percentage as "fillPercentage",
          status, venue_status as "venueStatus", cloid, reduce_only as "reduceOnly",
          (extract(epoch from placed_at) * 1000)::bigint as "placedAtMs", status_time_ms as "statusTimeMs",
-         last_fill_time_ms as "lastFillTimeMs", raw_order as raw, source,
+         last_fill_time_ms as "lastFillTimeMs", hl_raw_order(hl_orders) as raw, source,
          (extract(epoch from updated_at) * 1000)::bigint as "updatedAtMs"
        from public.hl_orders where account_address = $1`,
       [account],
