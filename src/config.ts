@@ -329,6 +329,13 @@ const ROWS = {
     parse: time,
     fallback: "",
   },
+  follow: {
+    flag: "--follow",
+    env: [],
+    help: "go on: read what the node appends, hour after hour; holes are read from the API",
+    parse: flag,
+    fallback: "false",
+  },
   into: {
     flag: "--into <place>",
     env: ["HLSYNC_CLICKHOUSE"],

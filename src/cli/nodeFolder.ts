@@ -56,8 +56,7 @@ export function namedFile(path: string): Pick<NodeFile, "kind" | "hour"> | null 
 /** The files at `path`, in the order in which they are read; `others`: how many in the folder are not of a node. */
 export async function findNodeFiles(path: string): Promise<{ files: NodeFile[]; others: number }> {
   const at = await look(path);
-  if (!at.isDirectory())
-    return { files: [fileAt(path, at.size, namedFile(path) ?? { kind: null, hour: null })], others: 0 };
+  if (!at.isDirectory()) return { files: [nodeFileAt(path, at.size)], others: 0 };
   const files: NodeFile[] = [];
   let others = 0;
   for (const entry of await readdir(path, { recursive: true, withFileTypes: true })) {
@@ -69,6 +68,10 @@ export async function findNodeFiles(path: string): Promise<{ files: NodeFile[]; 
   }
   return { files: files.sort(byKindAndTime), others };
 }
+
+/** A file by its own name, as far as it is this long. */
+export const nodeFileAt = (path: string, size: number): NodeFile =>
+  fileAt(path, size, namedFile(path) ?? { kind: null, hour: null });
 
 const fileAt = (path: string, size: number, named: Pick<NodeFile, "kind" | "hour">): NodeFile => ({
   path,

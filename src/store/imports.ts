@@ -5,6 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { isPerp, type Link } from "../sync/chain.ts";
+import type { Interval } from "../sync/coverage.ts";
 import type { Address } from "../sync/events.ts";
 import type { BlockRun } from "../sync/nodeFiles/blocks.ts";
 import { type CoinChain, linkedOn } from "../sync/nodeFiles/claims.ts";
@@ -42,11 +43,12 @@ export async function noteFile(db: Queryable, file: NotedFile, accounts: readonl
   const setDigest = createHash("sha256").update(sorted.join(" ")).digest("hex").slice(0, 32);
   await db.query(
     `with made as (
-       insert into hl_internal.import_sets (digest, accounts) values ($1, $2) on conflict (digest) do nothing returning id
+       -- Also where another file is noted at the same time: a row that is not seen yet has its number all the same.
+       insert into hl_internal.import_sets (digest, accounts) values ($1, $2)
+       on conflict (digest) do update set digest = excluded.digest returning id
      )
      insert into hl_internal.import_files (digest, set_id, name, size, kind, runs, lost)
-     select $3, coalesce((select id from made), (select id from hl_internal.import_sets where digest = $1)), $4, $5, $6,
-       $7::jsonb, $8::jsonb
+     select $3, made.id, $4, $5, $6, $7::jsonb, $8::jsonb from made
      on conflict (digest, set_id) do nothing`,
     [
       ...[setDigest, sorted, file.digest, file.name, file.size, file.kind],
@@ -68,6 +70,22 @@ export async function readBlocks(
     [account],
   );
   return { runs: files.flatMap(({ runs }) => runs), lost: files.flatMap(({ lost }) => lost) };
+}
+
+/** Whether fills of the account are missing in one of these times, or nothing was ever read of it from the API. */
+export async function hasGapIn(
+  db: Queryable,
+  account: Address,
+  times: readonly Interval[],
+): Promise<boolean> {
+  const [row] = await db.query<{ has: boolean } & Row>(
+    `select exists (select from hl_internal.accounts a where a.account_address = $1 and a.since_ms is null)
+       or exists (select from public.hl_gaps g join unnest($2::bigint[], $3::bigint[]) as t(from_ms, to_ms)
+         on g.from_ms <= t.to_ms and g.to_ms >= t.from_ms
+         where g.account_address = $1 and g.stream = 'fills' and g.kind = 'missing') as has`,
+    [account, times.map(({ fromMs }) => fromMs), times.map(({ toMs }) => toMs)],
+  );
+  return row!.has;
 }
 
 /** Links read at once. */

@@ -1,6 +1,6 @@
 /** History that the API no longer serves, from a node's files: complete, proven, and confirmed by `verify`. */
 import assert from "node:assert/strict";
-import { copyFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, copyFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -13,6 +13,7 @@ import { type Running, simulate, start } from "../support/cli.ts";
 import { runInProcess } from "../support/inProcess.ts";
 import { fillHours, packed, type UserFill, type Wire, withoutLz4, writeFiles } from "../support/nodeFiles.ts";
 import { startServer, type TestDatabase, type TestServer, temporaryFolder } from "../support/postgres.ts";
+import { until } from "../support/until.ts";
 
 const USER = `0x${"a7".repeat(20)}`;
 const OTHER = `0x${"b8".repeat(20)}`;
@@ -196,6 +197,60 @@ describe("history from a node's files", { timeout: 300_000 }, () => {
     // Another account is another reading.
     const { lines } = await importing(copied, { account: `${USER},${OTHER}` });
     assert.equal(ofLines(lines, "import")[0].read, 1);
+  });
+
+  it("is followed as the node writes it; blocks that it never wrote are read from the API", async () => {
+    const fresh = await server.newDatabase();
+    const data = inside("followed");
+    const paths = [...files.keys()];
+    const [growing, last] = [paths.at(-2)!, paths.at(-1)!];
+    const lines = files.get(growing)!.split(/(?<=\n)/);
+    const middle = Math.floor(lines.length / 2);
+    writeFiles(data, new Map([...files].slice(0, -2)));
+    writeFiles(data, new Map([[growing, lines.slice(0, middle).join("") + lines[middle]!.slice(0, 50)]]));
+    // Nothing was appended to these for long.
+    const quiet = (path: string) => utimesSync(join(data, path), new Date(0), new Date(0));
+    paths.slice(0, -2).forEach(quiet);
+    const count = async () =>
+      (
+        await fresh.database.query<{ n: number }>(
+          "select count(*)::int as n from hl_fills where account_address = $1",
+          [USER],
+        )
+      )[0]!.n;
+    const ours = new Set(all.flatMap(([user, { tid }]) => (user === USER ? [tid] : [])));
+    // Each fill of the other account shares its number with one of ours.
+    const upTo = (text: string) =>
+      new Set([...text.matchAll(/"tid":(\d+)/g)].map(([, tid]) => Number(tid)).filter((tid) => ours.has(tid)))
+        .size;
+    const first = upTo([...files.values()].slice(0, -2).join("") + lines.slice(0, middle).join(""));
+    const following = start([
+      ...["import", data, "--follow", "--account", USER, "--database", fresh.url],
+      ...["--api-url", exchange.apiUrl, "--weight", "100000"],
+    ]);
+    let n = 0;
+    const has = (what: string, good: (n: number) => boolean) =>
+      until(
+        () => `${what}, not ${n}: ${following.stderr().slice(-1_000)}`,
+        60_000,
+        async () => {
+          n = await count();
+          return good(n);
+        },
+      );
+    await has(`${first} fills that were there`, (n) => n === first);
+    // The node was away for ten blocks, then for the rest of the hour all is well.
+    appendFileSync(join(data, growing), lines[middle]!.slice(50) + lines.slice(middle + 11).join(""));
+    const without = first + upTo(lines[middle]! + lines.slice(middle + 11).join(""));
+    assert.ok(upTo(lines.slice(middle + 1, middle + 11).join("")) > 0);
+    await has(`${without} with what was appended`, (n) => n >= without);
+    writeFiles(data, new Map([[last, files.get(last)!]]));
+    quiet(growing);
+    await has("the hole to be healed", (n) => n === FILLS);
+    assert.match(await following.complaint(/followed\): .*hl_fills \d+/), /hl_fills/);
+    const { code } = await following.stop();
+    assert.equal(code, 0);
+    await fresh.close();
   });
 });
 

@@ -5,7 +5,7 @@
  */
 import { ConfigError } from "../../errors.ts";
 import { systemRandom } from "../../runtime/random.ts";
-import { noteFile, readBlocks, storedChains, unreadFor } from "../../store/imports.ts";
+import { hasGapIn, noteFile, readBlocks, storedChains, unreadFor } from "../../store/imports.ts";
 import { readRoster } from "../../store/roster.ts";
 import type { DatabaseStore } from "../../store/store.ts";
 import { type Commit, committer } from "../../sync/commit.ts";
@@ -20,21 +20,31 @@ import { type ImportedFile, importFile, LOST_MAX } from "../../sync/nodeFiles/im
 import { BrokenArchive } from "../../sync/nodeFiles/lz4Frames.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
 import { openMigrated } from "../compose.ts";
+import { followFolder } from "../importFollow.ts";
 import { isAgreed, isBucket } from "../nodeBucket.ts";
-import type { NodeFile } from "../nodeFolder.ts";
+import { type NodeFile, nodeFileAt } from "../nodeFolder.ts";
 import { chosenFiles, requireSpan } from "../nodeSource.ts";
+import { backfillOf } from "./backfill.ts";
 
 /** A database that refuses this often ends the import with exit code 6. */
 const COMMIT_ATTEMPTS = 8;
 /** Holes that are printed of one account; the others are counted. */
 const HOLES_SHOWN = 20;
+/** What a file that grows is called in the log, in place of its number. */
+const FOLLOWED = "followed";
 
 export const importCommand: Command = {
   name: "import",
   args: "<from>",
   summary: "read history from a node's files: a folder, a file, plain or .lz4, or s3://bucket/prefix",
-  options: ["account", "database", "from", "to", "yes"],
-  check: requireSpan,
+  options: ["account", "database", "from", "to", "yes", "follow", "network", "apiUrl", "weight"],
+  check(context) {
+    requireSpan(context);
+    const { options, args } = context;
+    if (!options.follow) return;
+    if (isBucket(args[0]!)) throw new ConfigError("--follow: a bucket does not grow, name a node's folder");
+    if (options.to !== null) throw new ConfigError("--follow has no end: leave out --to");
+  },
   async run(context) {
     const { files, others } = await chosenFiles(context.args[0]!, context);
     const { store } = await openMigrated(context);
@@ -45,6 +55,10 @@ export const importCommand: Command = {
       store,
       accounts.map(({ address }) => address),
     );
+    if (context.options.follow) {
+      await work.follow(() => chosenFiles(context.args[0]!, context));
+      return EXIT.ok;
+    }
     if (isBucket(context.args[0]!) && !(await isAgreed(await work.unread(files), context))) {
       context.print("nothing was downloaded");
       return EXIT.ok;
@@ -111,26 +125,73 @@ class Import {
   }
 
   async file(file: NodeFile, place: string): Promise<void> {
-    const { clock, log, signal } = this.#context;
-    const { path: name, size } = file;
-    const { database } = this.#store;
+    const { log } = this.#context;
+    const { path: name } = file;
     const { digest, content } = await file.open();
-    const accounts = await unreadFor(database, digest, this.#accounts);
+    const accounts = await unreadFor(this.#store.database, digest, this.#accounts);
     if (accounts.length === 0) {
       log.info(`${name}: read before`, { place });
       return;
     }
-    const startedMs = clock.now();
-    const deps = { addresses: new Addresses(accounts), commit: this.#commit, now: () => clock.now(), signal };
-    let read: ImportedFile;
     try {
-      read = await importFile(content(), file.kind, deps);
+      await this.#content(file, place, accounts, content());
     } catch (error) {
       if (!(error instanceof BrokenArchive)) throw error;
       this.failed.push(name);
       log.error(`${name}: the archive is broken, ${error.message}; what came before is kept`);
-      return;
     }
+  }
+
+  /** The folder, until a signal comes. Proofs are made whenever a file is over; what is missing then is read from the API. */
+  async follow(find: () => Promise<{ files: NodeFile[] }>): Promise<void> {
+    const { clock, log, signal } = this.#context;
+    log.info("following the folder", { accounts: this.#accounts.length });
+    await followFolder({
+      ...{ clock, log, signal },
+      find: async () => (await find()).files.filter(({ path }) => !path.endsWith(".lz4")),
+      read: async (file, content) => {
+        const { digest } = await file.open();
+        const accounts = await unreadFor(this.#store.database, digest, this.#accounts);
+        if (accounts.length === 0) return;
+        await this.#content(file, FOLLOWED, accounts, content);
+      },
+      onOver: () => this.#heal(),
+    });
+  }
+
+  async #heal(): Promise<void> {
+    const { log, signal } = this.#context;
+    const incomplete: Address[] = [];
+    for (const account of this.#accounts) {
+      const gone = await this.claim(account);
+      if (gone.length > 0 && (await hasGapIn(this.#store.database, account, gone))) incomplete.push(account);
+    }
+    if (incomplete.length === 0) return;
+    try {
+      await backfillOf(this.#context, incomplete);
+      // What the API told may close the chain that confirms the files.
+      for (const account of incomplete) await this.claim(account);
+    } catch (error) {
+      signal.throwIfAborted();
+      log.warn("holes could not be read from the API: tried again with the next hour", { error });
+    }
+  }
+
+  /** Into the database, then noted as what the file is by now. */
+  async #content(
+    file: NodeFile,
+    place: string,
+    accounts: readonly Address[],
+    content: AsyncIterable<Buffer>,
+  ): Promise<void> {
+    const { clock, log, signal } = this.#context;
+    const { path: name } = file;
+    const startedMs = clock.now();
+    const deps = { addresses: new Addresses(accounts), commit: this.#commit, now: () => clock.now(), signal };
+    const read = await importFile(content, file.kind, deps);
+    // One that grew meanwhile is what was read of it.
+    const { size, open } = place === FOLLOWED ? nodeFileAt(name, read.bytes) : file;
+    const { digest } = await open();
     this.#read += 1;
     for (const [table, rows] of Object.entries(read.written))
       this.#rows[table] = (this.#rows[table] ?? 0) + rows;
@@ -147,15 +208,15 @@ class Import {
       runs: isLostBeyond ? [] : read.blocks.runs,
       lost: isLostBeyond ? [] : read.lost,
     };
-    await noteFile(database, noted, accounts);
+    await noteFile(this.#store.database, noted, accounts);
     log.info(progressOf(name, place, read, clock.now() - startedMs));
   }
 
-  /** Claims what the files prove of the account's fills, and names what they do not. */
-  async claim(account: Address): Promise<void> {
+  /** Claims what the files prove of the account's fills, and names what they do not. Answers the holes between their blocks. */
+  async claim(account: Address): Promise<Obstacle[]> {
     const { database } = this.#store;
     const { runs, lost } = await readBlocks(database, account);
-    if (runs.length === 0) return;
+    if (runs.length === 0) return [];
     const united = unitedRuns(runs);
     const lostMs = lost.map(({ timeMs }): Interval => ({ fromMs: timeMs, toMs: timeMs }));
     const held = subtract(wholeTime(united), lostMs);
@@ -165,7 +226,9 @@ class Import {
       proven.map((part): CoverageRow => ({ account, stream, ...part, grade: "proven", reason: null })),
     );
     if (coverage.length > 0) await this.#commit({ coverage }, this.#context.clock.now());
-    this.#say(account, proven, [...holes(united), ...open]);
+    const gone = holes(united);
+    this.#say(account, proven, [...gone, ...open]);
+    return gone;
   }
 
   #say(account: Address, proven: Interval[], open: Obstacle[]): void {

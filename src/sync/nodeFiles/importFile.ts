@@ -57,7 +57,8 @@ export async function importFile(
     for await (const chunk of content) {
       signal.throwIfAborted();
       reader.push(chunk);
-      await writer.flush(BATCH_ROWS);
+      // An empty piece: nothing more is there for now, so nothing waits for more.
+      await writer.flush(chunk.length === 0 ? 0 : BATCH_ROWS);
     }
     reader.end();
   } finally {
