@@ -11,7 +11,7 @@ export const isSchemaName = (name: string): boolean =>
 
 const FORMS: readonly [RegExp, (schema: string) => string][] = [
   // public.hl_fills, public."x", public.%I, 'public.' || name
-  [/\bpublic\.(?=hl_|"|%|'|\$)/g, (schema) => `"${schema}".`],
+  [/\bpublic\.(?=hl_|idx_hl_|"|%|'|\$)/g, (schema) => `"${schema}".`],
   [/'public'(?=::regnamespace)/g, (schema) => `'"${schema}"'`],
   [/\bto_regnamespace\('public'\)/g, (schema) => `to_regnamespace('"${schema}"')`],
   [/(\b(?:nsp|schema)name = )'public'/g, (schema) => `$1'${schema}'`],
