@@ -41,6 +41,13 @@ const HOMES: Record<string, { words: RegExp; homes: readonly string[] }> = {
     words: /knownSince\(/,
     homes: ["src/sync/completeness.ts", "src/sync/coverage.ts"],
   },
+  // The log masks such addresses.
+  "which chat an address belongs to": {
+    words: /hooks\\?\.slack/,
+    homes: ["src/outputs/webhooks/payload.ts", "src/runtime/safeText.ts"],
+  },
+  // No place writes them: lists of columns follow from `src/sync/tables.ts`.
+  "which columns a table has": { words: /fee_token as "feeToken"/, homes: [] },
   "which fill is which": {
     words: /orderId\}\|\$\{(?:\w+\.)?tradeId/,
     homes: ["src/sync/backfill.ts"],

@@ -154,8 +154,9 @@ function stateOf({ url, state, disabledReason, failingSinceMs }: Endpoint, serve
 async function add(context: Context, db: Queryable, target: string | undefined): Promise<number> {
   const { options, clock } = context;
   const url = urlOf(target, options.allowPrivate);
-  const format = options.format || sinkKindOf(url)!.formatOf(url);
-  const isChat = format === "discord" || format === "slack";
+  const kind = sinkKindOf(url)!;
+  const format = options.format || kind.formatOf(url);
+  const isChat = kind.isChat(format);
   const events = options.events.length > 0 ? options.events : isChat ? CHAT_EVENTS : ["*"];
   const accounts = options.onlyAccount.map(({ address }) => address);
   const id = `wh_${randomBytes(4).toString("hex")}`;

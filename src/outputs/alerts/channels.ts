@@ -20,7 +20,7 @@ import { isSecret, Secret } from "../delivery/secret.ts";
 import type { ConfiguredSink, Verdict } from "../delivery/sink.ts";
 import { type Aliases, eventText } from "../eventText.ts";
 import type { OutboxEvent } from "../outbox.ts";
-import { BODIES, isSilent } from "../webhooks/payload.ts";
+import { BODIES, chatOf, isSilent } from "../webhooks/payload.ts";
 import { signedHeaders } from "../webhooks/signature.ts";
 import type { MailSend } from "./mailSend.ts";
 import type { Severity } from "./rules/spec.ts";
@@ -143,8 +143,8 @@ function kindOf(text: string, aliases: Aliases): Kind {
     default:
       return refuse(`unknown kind of channel ${url.protocol}//`);
   }
-  if (/(^|\.)discord(app)?\.com$/.test(url.hostname) && first === "api") return chat("discord", url, aliases);
-  if (url.hostname === "hooks.slack.com") return chat("slack", url, aliases);
+  const known = chatOf(url);
+  if (known !== null) return chat(known, url, aliases);
   if (url.hostname === "ntfy.sh" && first !== "") return ntfy("https", url.host, first, url.username);
   const secret = url.hash.slice(1);
   if (secret !== "" && !isSecret(secret)) return refuse("expected a secret whsec_<base64> behind #");

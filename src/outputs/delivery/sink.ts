@@ -58,6 +58,8 @@ export interface SinkKind {
   formats: readonly string[];
   /** The format that suits the address when the user names none. */
   formatOf(url: URL): string;
+  /** People read what comes in this format: it is not signed, and brings less and nothing old unless they ask for it. */
+  isChat(format: string): boolean;
   /** Why nothing can be delivered there, whatever the address answers; null when it can. */
   refusal(url: URL, allowPrivate: boolean): string | null;
   open(deps: SinkDeps, endpoint: AddedEndpoint, secrets: readonly Secret[]): Sink;

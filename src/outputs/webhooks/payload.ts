@@ -9,6 +9,12 @@ import type { OutboxEvent } from "../outbox.ts";
 export const FORMATS = ["standard", "cloudevents", "discord", "slack"] as const;
 export type Format = (typeof FORMATS)[number];
 
+/** The chat that an address belongs to; null for any other receiver. */
+export function chatOf({ hostname, pathname }: URL): "discord" | "slack" | null {
+  if (/(^|\.)discord(app)?\.com$/.test(hostname) && pathname.startsWith("/api/")) return "discord";
+  return hostname === "hooks.slack.com" ? "slack" : null;
+}
+
 /** Body and content type in each format. */
 export const BODIES: Record<Format, (event: OutboxEvent, id: string, aliases: Aliases) => Body> = {
   standard: (event) => json({ type: event.type, timestamp: isoTime(event), data: event.data }),

@@ -4,18 +4,15 @@
  */
 import { attemptHttp } from "../delivery/httpVerdict.ts";
 import type { SinkKind } from "../delivery/sink.ts";
-import { BODIES, FORMATS, type Format } from "./payload.ts";
+import { BODIES, chatOf, FORMATS, type Format } from "./payload.ts";
 import { signedHeaders } from "./signature.ts";
 
 export const webhook: SinkKind = {
   schemes: ["https:", "http:"],
   formats: FORMATS,
 
-  /** Discord and Slack are known by their hosts. */
-  formatOf({ hostname, pathname }): Format {
-    if (/(^|\.)discord(app)?\.com$/.test(hostname) && pathname.startsWith("/api/webhooks/")) return "discord";
-    return hostname === "hooks.slack.com" ? "slack" : "standard";
-  },
+  formatOf: (url) => chatOf(url) ?? "standard",
+  isChat: (format) => format === "discord" || format === "slack",
 
   refusal: ({ protocol }, allowPrivate) =>
     protocol === "http:" && !allowPrivate

@@ -1,25 +1,24 @@
-/** What the stream of one account subscribes to. Pure. */
-import type { Subscription } from "../../protocol/channels.ts";
+/** What the stream of one account subscribes to: every channel of an account that brings something of its own. Pure. */
+import { CHANNELS, type Subscription } from "../../protocol/channels.ts";
+
+/** What they tell is in others, or is only for people. */
+const LEFT_OUT: readonly string[] = ["notification", "userTwapHistory", "webData2"];
+
+const FOLLOWED = CHANNELS.filter(({ scope, type }) => scope === "user" && !LEFT_OUT.includes(type));
 
 /** State channels, once per dex. The first dex is the venue's default: left out. */
 export const dexSubscriptions = (user: string, dexes: readonly string[]): Subscription[] =>
-  ["clearinghouseState", "openOrders"].flatMap((type) =>
+  FOLLOWED.filter(({ perDex }) => perDex).flatMap(({ type }) =>
     dexes.map((dex) => (dex === "" ? { type, user } : { type, user, dex })),
   );
 
 /** Every subscription of one account. */
-export function accountSubscriptions(user: string, dexes: readonly string[]): Subscription[] {
-  return [
-    { type: "orderUpdates", user },
-    { type: "userEvents", user },
+export const accountSubscriptions = (user: string, dexes: readonly string[]): Subscription[] => [
+  ...FOLLOWED.filter(({ perDex }) => !perDex).map(({ type }) => ({
+    type,
+    user,
     // Aggregated fills reuse one of their tids and carry averaged prices: never mixed with raw ones.
-    { type: "userFills", user, aggregateByTime: false },
-    { type: "userHistoricalOrders", user },
-    { type: "userTwapSliceFills", user },
-    { type: "userFundings", user },
-    { type: "userNonFundingLedgerUpdates", user },
-    { type: "spotState", user },
-    { type: "webData3", user },
-    ...dexSubscriptions(user, dexes),
-  ];
-}
+    ...(type === "userFills" && { aggregateByTime: false }),
+  })),
+  ...dexSubscriptions(user, dexes),
+];
