@@ -15,8 +15,9 @@ import { parseArgs } from "node:util";
 import { readDigest, readSince } from "../src/outputs/alerts/alertStore.ts";
 import { observeAccounts, observeSlowly } from "../src/outputs/alerts/observe.ts";
 import { EXPORTS, exportedColumns, exportedRows } from "../src/outputs/exports.ts";
-import { COVERAGE_SQL } from "../src/outputs/http/observer.ts";
 import * as read from "../src/outputs/http/reads.ts";
+import { COVERAGE_SQL } from "../src/outputs/observation/observer.ts";
+import { readOutputFigures } from "../src/outputs/observation/outputFigures.ts";
 import { readToday } from "../src/outputs/terminal/gather.ts";
 import type { Database, Queryable } from "../src/store/database.ts";
 import { migrate } from "../src/store/migrate.ts";
@@ -97,7 +98,7 @@ const OF_OTHERS: Record<string, Asked> = {
   "alerts: slow ones": (db) => observeSlowly(db, [ACCOUNT], NOW_MS),
   "alerts: digest of a day": (db) => readDigest(db, ACCOUNT, day(NOW_MS - 100 * DAY_MS)),
   "alerts: since": (db) => readSince(db, ACCOUNT),
-  "metrics: outputs": (db) => read.readOutputFigures(db, NOW_MS - DAY_MS),
+  "metrics: outputs": (db) => readOutputFigures(db, NOW_MS - DAY_MS),
   "metrics: coverage": (db) => db.query(COVERAGE_SQL),
   "terminal: today": (db) => readToday(db, ACCOUNT, null, NOW_MS),
   "engine: open account": (db) => store(db).openAccount(ACCOUNT, null, null),

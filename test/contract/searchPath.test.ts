@@ -21,6 +21,7 @@ import { webhooks } from "../../src/cli/commands/webhooks.ts";
 import type { OptionName } from "../../src/config.ts";
 import { EXPORTS, exportedColumns, exportedRows } from "../../src/outputs/exports.ts";
 import * as reads from "../../src/outputs/http/reads.ts";
+import { readOutputFigures } from "../../src/outputs/observation/outputFigures.ts";
 import { openPostgres } from "../../src/store/postgres.ts";
 import { openStore } from "../../src/store/store.ts";
 import { type Running, simulate } from "../support/cli.ts";
@@ -163,7 +164,7 @@ describe("statements", { timeout: 240_000 }, () => {
       await reads.readAccounts(db);
       await reads.readDeliveries(db, page);
       await reads.readAlerts(db, ACCOUNT, page);
-      await reads.readOutputFigures(db, 0);
+      await readOutputFigures(db, 0);
       for (const table of Object.keys(EXPORTS)) {
         const columns = await exportedColumns(db, table);
         for await (const rows of exportedRows(db, table, columns, ACCOUNT, null)) assert.ok(rows.length > 0);

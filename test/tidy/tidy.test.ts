@@ -63,6 +63,18 @@ describe("tidy", () => {
     assert.ok(files.length > 60);
   });
 
+  it("lets what is observed know neither the metrics nor the pages that show it", () => {
+    const shown: Record<string, RegExp> = { observation: /\/(http|metrics)\//, metrics: /\/http\// };
+    const broken = files.flatMap(({ path, text }) => {
+      const [, , folder = ""] = path.split("/");
+      return importsOf(text)
+        .map(({ from }) => from)
+        .filter((from) => path.startsWith("src/outputs/") && shown[folder]?.test(from))
+        .map((from) => `${path} imports ${from}`);
+    });
+    assert.deepEqual(broken, []);
+  });
+
   const outside: Record<string, { pattern: RegExp; allowed: RegExp }> = {
     "the wall clock": {
       pattern: /\bDate\.now\(|\bnew Date\(\)|performance\.now\(/,

@@ -11,9 +11,9 @@ import type { Address } from "../../sync/events.ts";
 import type { VenueInfo } from "../../sync/ports.ts";
 import type { LatencyReport } from "../metrics/latency.ts";
 import { HOPS } from "../metrics/latency.ts";
+import type { Status } from "../observation/status.ts";
 import { LAYOUTS, type LayoutName } from "../tax/layouts.ts";
 import { leftOutText, taxLines } from "../tax/taxExport.ts";
-import type { Status } from "./health.ts";
 import * as read from "./reads.ts";
 import { type Handler, type HttpRequest, json, RequestError } from "./server.ts";
 

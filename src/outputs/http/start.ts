@@ -15,6 +15,8 @@ import type { VenueInfo } from "../../sync/ports.ts";
 import type { DeliveryAttempt } from "../delivery/bridge.ts";
 import type { Feed } from "../feed.ts";
 import { Telemetry } from "../metrics/telemetry.ts";
+import { type Observed, Observer } from "../observation/observer.ts";
+import { type Alerting, type Status, status } from "../observation/status.ts";
 import { openOutbox } from "../outbox.ts";
 import { accountOf, apiRoutes } from "./api.ts";
 import { dashboardAssets } from "./assets.ts";
@@ -22,8 +24,6 @@ import { type Alarms, controlRoutes } from "./control.ts";
 import { EventHub } from "./eventHub.ts";
 import { readEventId } from "./eventId.ts";
 import { isLoopback } from "./guard.ts";
-import { type Alerting, type Status, status } from "./health.ts";
-import { type Observed, Observer } from "./observer.ts";
 import { readBalances, readDrawdown, readOverview, readPositions } from "./reads.ts";
 import { type Handler, json, RequestError, serve, text } from "./server.ts";
 

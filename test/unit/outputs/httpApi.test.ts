@@ -1,9 +1,9 @@
 /** The API over a real database and a real socket: exact digits, pages without holes, bad questions, the event stream. */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import type { Status } from "../../../src/outputs/http/health.ts";
-import { readOutputFigures } from "../../../src/outputs/http/reads.ts";
 import { Telemetry } from "../../../src/outputs/metrics/telemetry.ts";
+import { readOutputFigures } from "../../../src/outputs/observation/outputFigures.ts";
+import type { Status } from "../../../src/outputs/observation/status.ts";
 import type { OutboxEvent } from "../../../src/outputs/outbox.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import { silentLog } from "../../../src/runtime/log.ts";

@@ -1,7 +1,7 @@
 /** Ready or not, and why, in words. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type HealthFacts, status } from "../../../src/outputs/http/health.ts";
+import { type HealthFacts, status } from "../../../src/outputs/observation/status.ts";
 import type { EngineStatus } from "../../../src/sync/engine.ts";
 
 const NOW = 1_790_000_000_000;

@@ -19,7 +19,7 @@ import {
 } from "../../sync/completeness.ts";
 import { type EngineStatus, followDuty } from "../../sync/engine.ts";
 import { type Address, TRACKED_STREAMS, type TrackedStream } from "../../sync/events.ts";
-import { type OutputFigures, readOutputFigures } from "./reads.ts";
+import { type OutputFigures, readOutputFigures } from "./outputFigures.ts";
 
 const PROBE_MS = 2_000;
 const COVERAGE_MS = 5_000;
