@@ -52,7 +52,8 @@ begin
       where state.kind = 'perp' and p.account_address = state.account and p.dex = state.dex and p.side <> 'flat'
       union all
       select b.coin, b.as_of_ms, b.token from public.hl_balances b
-      where state.kind = 'spot' and b.account_address = state.account and (b.total <> 0 or b.hold <> 0)
+      where state.kind = 'spot' and b.account_address = state.account
+        and (b.total <> 0 or b.hold <> 0 or hl_internal.decimal_of(b.raw_balance ->> 'borrowed') <> 0)
     ),
     vanished as (
       select h.coin, h.token, h.as_of_ms, coalesce(a.first_ms > h.as_of_ms and a.first_ms < state."asOfMs", false)

@@ -421,6 +421,39 @@ for (const [where, startIt] of Object.entries(SERVERS)) {
       assert.deepEqual((await times()).balances, [T + 100]);
     });
 
+    it("closes by two witnesses what vanished from several states of one pass, a debt without a total too", async () => {
+      const { store } = db;
+      const pass = (asOfMs: number) => {
+        const told = { account: ACCOUNT, coins: [], asOfMs, receivedAtMs: asOfMs };
+        return store.apply({
+          states: [
+            { ...told, kind: "perp", dex: "" },
+            { ...told, kind: "perp", dex: "xyz" },
+            { ...told, kind: "spot", dex: "" },
+          ],
+        });
+      };
+      const owed = { total: "0.0", raw: { coin: "UBTC", total: "0.0", borrowed: "5.0" } };
+      await store.apply({
+        positions: [positionOf(), positionOf({ dex: "xyz", coin: "xyz:TSLA" })],
+        balances: [balanceOf({ coin: "UBTC", token: 3, ...owed }), balanceOf()],
+      });
+      const seen = async () => [
+        ...(await store.positions(ACCOUNT)).map(({ coin, szi }) => [coin, Number(szi)]),
+        ...(await store.balances(ACCOUNT)).map(({ coin, total, raw }) => [coin, Number(total), raw]),
+      ];
+      const before = await seen();
+      assert.equal((await pass(T + 5_000)).lacking?.length, 3);
+      assert.deepEqual(await seen(), before, "one state alone proves nothing");
+      assert.deepEqual((await pass(T + 10_000)).lacking ?? [], []);
+      assert.deepEqual(await seen(), [
+        ["BTC", 0],
+        ["xyz:TSLA", 0],
+        ["UBTC", 0, null],
+        ["USDC", 0, null],
+      ]);
+    });
+
     it("gives what verification holds against the venue", async () => {
       const { store } = db;
       assert.deepEqual(await store.followedAs(ACCOUNT), { sinceMs: null, readSinceMs: null, pollMs: null });

@@ -11,7 +11,7 @@
  */
 import { isObject, lostRows, type Unread } from "../../protocol/decode.ts";
 import { INFO } from "../../protocol/infoRequests.ts";
-import { abs, type Decimal, eq, isZero, normal, sign } from "../../runtime/decimal.ts";
+import { abs, type Decimal, eq, isDecimal, isZero, normal, sign } from "../../runtime/decimal.ts";
 import { endPosition, isLinked } from "../chain.ts";
 import { strayState } from "../dexes.ts";
 import type { BalanceRow, FillRow, PositionRow } from "../events.ts";
@@ -344,6 +344,12 @@ function leverageDifference(
   };
 }
 
+/** Total, hold and what is borrowed, which is told in the venue's object alone. */
+const amountsOf = (row: BalanceRow | undefined): Decimal[] => {
+  const borrowed = isObject(row?.raw) ? row.raw.borrowed : null;
+  return [row?.total ?? "0", row?.hold ?? "0", isDecimal(borrowed) ? borrowed : "0"];
+};
+
 function balanceDifference(
   coin: string,
   own: BalanceRow | undefined,
@@ -351,11 +357,13 @@ function balanceDifference(
 ): Difference | null {
   const venue = spot.rows.get(coin);
   if (venue === undefined && spot.hides(coin)) return null;
-  const isSame = (part: "total" | "hold") => eq(venue?.[part] ?? "0", own?.[part] ?? "0");
-  if (isSame("total") && isSame("hold")) return null;
-  const words = (row: BalanceRow | undefined) =>
-    `${normal(row?.total ?? "0")} (hold ${normal(row?.hold ?? "0")})`;
-  const isNothing = (row: BalanceRow | undefined) => !row || (isZero(row.total) && isZero(row.hold));
+  const [theirs, ours] = [amountsOf(venue), amountsOf(own)];
+  if (theirs.every((amount, part) => eq(amount, ours[part]!))) return null;
+  const words = (row: BalanceRow | undefined) => {
+    const [total, hold, owed] = amountsOf(row).map(normal) as [Decimal, Decimal, Decimal];
+    return `${total} (hold ${hold}${isZero(owed) ? "" : `, borrowed ${owed}`})`;
+  };
+  const isNothing = (row: BalanceRow | undefined) => amountsOf(row).every(isZero);
   return {
     finding: {
       kind: isNothing(own) ? "missing" : isNothing(venue) ? "extra" : "changed",

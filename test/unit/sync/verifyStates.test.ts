@@ -188,6 +188,25 @@ describe("verify, of balances", () => {
     assert.deepEqual(await rig.findings(), []);
   });
 
+  it("compares what is borrowed, of a token that is held or not", async () => {
+    for (const [own, venue, kinds] of [
+      [{ total: "0.0", borrowed: "5.0" }, null, ["extra"]],
+      [{ total: "0.0" }, { total: "0.0", borrowed: "5.0" }, ["missing"]],
+      [{ total: "3.0", borrowed: "5.0" }, { total: "3.0" }, ["changed"]],
+      [{ total: "3.0", borrowed: "0.0" }, { total: "3.0" }, []],
+      [{ total: "3.0", borrowed: "5" }, { total: "3.0", borrowed: "5.00" }, []],
+    ] as const) {
+      const rig = await sound();
+      const others = [...(rig.venue.spot.balances as object[])];
+      rig.venue.spot = { balances: [...others, { ...balance("UBTC", "0"), ...own }] };
+      await rig.sync();
+      rig.venue.spot = {
+        balances: venue === null ? others : [...others, { ...balance("UBTC", "0"), ...venue }],
+      };
+      assert.deepEqual(await rig.kinds(), kinds);
+    }
+  });
+
   it("compares what orders hold, also below zero", async () => {
     const rig = await sound();
     rig.store.balances[0]!.hold = "-1";
