@@ -62,11 +62,19 @@ const LOOKS: readonly RegExp[] = [
   /\b(tk_)[a-z0-9]{20,}/g,
   /\b(Bearer )[\w.~+/-]{16,}=*/gi,
   /\b(Authorization: *\w+ +)[\w.~+/-]+=*/gi,
+  // A signed token of any issuer, and Supabase's keys.
+  /()\beyJ[\w-]{6,}\.[\w-]+\.[\w-]+/g,
+  /\b(sb_secret_)[\w-]+/g,
+  // Other headers that carry one, whole.
+  /\b((?:x-)?(?:api-?key|auth-token): *)[\w.~+/-]+=*/gi,
+  /\b((?:set-)?cookie: *)[^\s;="]+=[^\s;"]*(?:; *[^\s;="]+=[^\s;"]*)*/gi,
   // Parameters of a URL, words of a connection string, variables; with and without quotes.
   /(?<![\w])((?:ssl|pg)?pass(?:word|wd)\s*=\s*)(?:'[^']*'|"[^"]*"|[^\s&'",;)]+)/gi,
   /(?<![\w])((?:access_|auth_|bot_|refresh_|hlsync_)?token=)[\w.~+/%-]+=*/gi,
   /(?<![\w])((?:api_?key|client_secret|secret|signature|sig)=)[^\s&'",;)]+/gi,
-  /("(?:\w*password|\w*secret|authorization|cookie|api_?key)"\s*:\s*")(?:[^"\\]|\\.)*(?=")/gi,
+  // Variables of a shell; a token of the venue is none.
+  /\b(\w*(?:SECRET|PASSWORD|API_KEY|ACCESS_KEY|ROLE_KEY|PRIVATE_KEY)\w*=)(?:'[^']*'|"[^"]*"|[^\s&'",;)]+)/g,
+  /("(?:\w*password|\w*secret|authorization|cookie|api_?key|(?:access|refresh|auth|bot)_?token)"\s*:\s*")(?:[^"\\]|\\.)*(?=")/gi,
 ];
 
 /** Text with everything in it that looks like a secret replaced by `***`. */

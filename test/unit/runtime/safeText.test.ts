@@ -93,6 +93,13 @@ describe("secrets", () => {
     "cookie hlsync_token=abc; other=1": "cookie hlsync_token=***; other=1",
     [`Authorization: Bearer ${KEY}`]: "Authorization: Bearer ***",
     "Authorization: Basic dXNlcjpwdw==": "Authorization: Basic ***",
+    "X-Api-Key: abcdef1234567890": "X-Api-Key: ***",
+    "Set-Cookie: sid=abc; __Host-x=def": "Set-Cookie: ***",
+    "AWS_SECRET_ACCESS_KEY=abcd/efg+1": "AWS_SECRET_ACCESS_KEY=***",
+    "SUPABASE_SERVICE_ROLE_KEY='a b'": "SUPABASE_SERVICE_ROLE_KEY=***",
+    "key eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJzdXBhYmFzZSJ9.abc-def_g": "key ***",
+    sb_secret_abcdefghijklmnop: "sb_secret_***",
+    '{"accessToken":"abc","token":"HYPE"}': '{"accessToken":"***","token":"HYPE"}',
     '{"password":"p\\"w","coin":"BTC"}': '{"password":"***","coin":"BTC"}',
   };
   for (const [text, wanted] of Object.entries(masked)) {
@@ -116,6 +123,8 @@ describe("secrets", () => {
     "expected telegram://TOKEN@CHAT or smtp://USER:PASSWORD@HOST:587?to=A@B, pagerduty://ROUTING_KEY",
     "open the address with ?token=…, or send Authorization: Bearer …",
     "a secret whsec_<base64> behind #",
+    '{"coin":"HYPE","token":150,"feeToken":"USDC"}',
+    "a cookie: none was sent",
     "basic understanding of xoxo",
     "a@b.org wrote c@d.org",
   ]) {
