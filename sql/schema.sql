@@ -7372,7 +7372,7 @@ create view public.hl_net_pnl_by_coin with (security_invoker=true) as -- Net pro
     trim_scale(sum(fees)) AS fees,
     trim_scale(sum(builder_fees)) AS builder_fees,
     trim_scale(sum(funding)) AS funding,
-    trim_scale(sum(net_pnl)) AS net_pnl,
+    trim_scale(((sum(closed_pnl) - sum(fees)) + sum(funding))) AS net_pnl,
     (sum(converted_fees))::bigint AS converted_fees,
     (sum(unpriced_fees))::bigint AS unpriced_fees,
     min(day) AS first_day,
@@ -7432,7 +7432,7 @@ create view public.hl_net_pnl_daily with (security_invoker=true) as -- Net profi
     trim_scale(sum(fees)) AS fees,
     trim_scale(sum(builder_fees)) AS builder_fees,
     trim_scale(sum(funding)) AS funding,
-    trim_scale(sum(net_pnl)) AS net_pnl,
+    trim_scale(((sum(closed_pnl) - sum(fees)) + sum(funding))) AS net_pnl,
     (sum(converted_fees))::bigint AS converted_fees,
     (sum(unpriced_fees))::bigint AS unpriced_fees
    FROM hl_net_pnl_daily_by_coin
@@ -7971,7 +7971,7 @@ create view public.hl_statistics with (security_invoker=true) as -- How an accou
     trim_scale(COALESCE(t.closed_pnl, (0)::numeric)) AS closed_pnl,
     trim_scale(COALESCE(t.fees, (0)::numeric)) AS fees,
     trim_scale(COALESCE(t.funding, (0)::numeric)) AS funding,
-    trim_scale(COALESCE(t.net_pnl, (0)::numeric)) AS net_pnl,
+    trim_scale(COALESCE(((t.closed_pnl - t.fees) + t.funding), (0)::numeric)) AS net_pnl,
     COALESCE(t.unpriced_fees, (0)::bigint) AS unpriced_fees,
     COALESCE(r.trades, (0)::bigint) AS trades,
     COALESCE(r.wins, (0)::bigint) AS wins,
@@ -8018,7 +8018,6 @@ create view public.hl_statistics with (security_invoker=true) as -- How an accou
             sum(p_1.closed_pnl) AS closed_pnl,
             sum(p_1.fees) AS fees,
             sum(p_1.funding) AS funding,
-            sum(p_1.net_pnl) AS net_pnl,
             min(p_1.day) AS first_day,
             max(p_1.day) AS last_day,
             (sum(p_1.unpriced_fees))::bigint AS unpriced_fees

@@ -32,7 +32,7 @@ create or replace view public.hl_net_pnl_daily as
 select account_address, day, sum(fills)::bigint as fills, trim_scale(sum(volume)) as volume,
   trim_scale(sum(closed_pnl)) as closed_pnl, trim_scale(sum(fees)) as fees,
   trim_scale(sum(builder_fees)) as builder_fees, trim_scale(sum(funding)) as funding,
-  trim_scale(sum(net_pnl)) as net_pnl, sum(converted_fees)::bigint as converted_fees,
+  trim_scale(sum(closed_pnl) - sum(fees) + sum(funding)) as net_pnl, sum(converted_fees)::bigint as converted_fees,
   sum(unpriced_fees)::bigint as unpriced_fees
 from public.hl_net_pnl_daily_by_coin group by account_address, day;
 comment on view public.hl_net_pnl_daily is 'Net profit per UTC day: closed_pnl − fees + funding.';
@@ -52,7 +52,7 @@ create or replace view public.hl_net_pnl_by_coin as
 select account_address, coin, sum(fills)::bigint as fills, trim_scale(sum(volume)) as volume,
   trim_scale(sum(closed_pnl)) as closed_pnl, trim_scale(sum(fees)) as fees,
   trim_scale(sum(builder_fees)) as builder_fees, trim_scale(sum(funding)) as funding,
-  trim_scale(sum(net_pnl)) as net_pnl, sum(converted_fees)::bigint as converted_fees,
+  trim_scale(sum(closed_pnl) - sum(fees) + sum(funding)) as net_pnl, sum(converted_fees)::bigint as converted_fees,
   sum(unpriced_fees)::bigint as unpriced_fees, min(day) as first_day, max(day) as last_day, min(name) as name
 from public.hl_net_pnl_daily_by_coin group by account_address, coin;
 comment on view public.hl_net_pnl_by_coin is 'Net profit per coin over all stored history: closed_pnl − fees + funding.';

@@ -7,7 +7,7 @@ create or replace view public.hl_statistics as
 select a.account_address, t.first_day, t.last_day, coalesce(t.fills, 0) as fills,
   trim_scale(coalesce(t.volume, 0)) as volume, trim_scale(coalesce(t.closed_pnl, 0)) as closed_pnl,
   trim_scale(coalesce(t.fees, 0)) as fees, trim_scale(coalesce(t.funding, 0)) as funding,
-  trim_scale(coalesce(t.net_pnl, 0)) as net_pnl, coalesce(t.unpriced_fees, 0) as unpriced_fees,
+  trim_scale(coalesce(t.closed_pnl - t.fees + t.funding, 0)) as net_pnl, coalesce(t.unpriced_fees, 0) as unpriced_fees,
   coalesce(r.trades, 0) as trades, coalesce(r.wins, 0) as wins, coalesce(r.losses, 0) as losses,
   trim_scale(round(100.0 * r.wins / nullif(r.trades, 0), 4)) as win_rate_pct,
   trim_scale(round(r.average_win, 6)) as average_win, trim_scale(round(r.average_loss, 6)) as average_loss,
@@ -27,7 +27,7 @@ select a.account_address, t.first_day, t.last_day, coalesce(t.fills, 0) as fills
 from hl_internal.accounts a
 cross join lateral (
   select sum(p.fills)::bigint as fills, sum(p.volume) as volume, sum(p.closed_pnl) as closed_pnl, sum(p.fees) as fees,
-    sum(p.funding) as funding, sum(p.net_pnl) as net_pnl, min(p.day) as first_day, max(p.day) as last_day,
+    sum(p.funding) as funding, min(p.day) as first_day, max(p.day) as last_day,
     sum(p.unpriced_fees)::bigint as unpriced_fees
   from public.hl_net_pnl_daily_by_coin p where p.account_address = a.account_address
 ) t

@@ -380,7 +380,8 @@ export const readFlows = (reads: Queryable, account: Address, fromMs: number, to
   );
 
 const PNL_SUMS = `sum(fills)::bigint as fills, trim_scale(sum(volume)) as volume, trim_scale(sum(closed_pnl)) as closed_pnl,
-  trim_scale(sum(fees)) as fees, trim_scale(sum(funding)) as funding, trim_scale(sum(net_pnl)) as net_pnl,
+  trim_scale(sum(fees)) as fees, trim_scale(sum(funding)) as funding,
+  trim_scale(sum(closed_pnl) - sum(fees) + sum(funding)) as net_pnl,
   sum(unpriced_fees)::bigint as unpriced_fees`;
 
 export type PnlBy = "day" | "coin";
