@@ -45,7 +45,7 @@ export interface OpenDatabase {
 
 export const isUrl = (database: string): boolean => /^postgres(ql)?:\/\//i.test(database);
 
-/** A Postgres by URL, or the embedded one in a folder, started when nobody runs it yet. */
+/** A Postgres by URL, or the embedded one in a folder, started unless it runs already. */
 export async function openDatabase({
   options,
   clock,

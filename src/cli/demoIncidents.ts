@@ -69,7 +69,7 @@ export async function makeIncidents({
   venue.setOracle(move.coin, move.down);
 }
 
-/** A program of somebody else that takes webhooks, on this machine. */
+/** A foreign program on this machine that receives webhooks. */
 export async function startReceiver(): Promise<Service & { url: string }> {
   const server = createServer((request, response) => {
     request.resume().on("end", () => response.writeHead(204).end());

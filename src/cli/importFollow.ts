@@ -2,7 +2,7 @@
  * A node's folder, read as it is written. Guarantees: every file that is not read yet is read from its beginning, several at a time;
  * bytes that are appended are read within a second, whole lines only; a file is over when a later hour of its kind exists and
  * nothing was appended for `OVER_AFTER_MS` (nodes write through buffers), one that grows after that is read again; then it counts
- * as read. A file that cannot be read is told, and tried again.
+ * as read. A file that cannot be read is reported, and tried again.
  */
 import { open } from "node:fs/promises";
 import { dirname } from "node:path";

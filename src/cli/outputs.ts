@@ -18,7 +18,7 @@ import { webhooksOutput } from "./webhooksOutput.ts";
 export interface OutputDeps extends OutputDatabases {
   context: Context;
   following: Following;
-  /** What the webhook bridge tried, for whoever counts it. */
+  /** Attempts of the webhook bridge, for the metrics. */
   attempts: Feed<DeliveryAttempt>;
 }
 

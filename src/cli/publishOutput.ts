@@ -35,7 +35,7 @@ export const publishOutput: StartOutput = async ({ context, following, own }) =>
   const { options, clock, log } = context;
   const publishers: Publisher[] = [];
   for (const { kind, url, label, id } of options.publish.map(targetOf)) {
-    // A client that is not installed is told at the start; a broker that is away is waited for.
+    // A missing client library is an error at the start; an unreachable broker is only waited for.
     const open = (): Promise<Broker> => kind.open(url, options.network);
     await kind.load();
     await registerPublisher(own, { id, format: kind.schemes[0]!.slice(0, -1), label }, clock.now());

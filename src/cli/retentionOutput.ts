@@ -1,6 +1,6 @@
 /**
  * Keeps the database bounded while `run` follows: what machinery and market data no longer need is deleted, a bounded
- * number of rows at a time. Account tables are kept for ever; of account snapshots what charts and proofs need. A failure is tried again at the next turn.
+ * number of rows at a time. Account tables are kept whole; account snapshots are thinned out to those that charts and proofs need. A failure is tried again at the next turn.
  */
 import { OUTBOX_DAYS } from "../outputs/outbox.ts";
 import { repeat } from "../runtime/repeat.ts";

@@ -113,7 +113,7 @@ class InfoClient implements VenueInfo {
         failures,
         error: outcome.error,
       });
-      // After a 429 the limiter itself makes everybody wait.
+      // After a 429 the limiter itself makes every request wait.
       if (outcome.error instanceof RateLimitError) continue;
       await this.#options.clock.sleep(fullJitterMs(this.#options.random, failures, RETRY), asked.signal);
     }
@@ -134,7 +134,7 @@ class InfoClient implements VenueInfo {
     return this.#send(row, question, asked);
   }
 
-  /** One question for all who wait for it, given up when nobody does any more. */
+  /** One question for all who wait for it, given up when none is left. */
   async #probed(signal: AbortSignal | undefined): Promise<Attempt<unknown>> {
     if (this.#probe === null) {
       const abort = new AbortController();

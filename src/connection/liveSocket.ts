@@ -1,5 +1,5 @@
 /**
- * A stream that lives on: one session after another over a socket factory, for ever, until stopped.
+ * A stream that lives on: one session after another over a socket factory, until stopped.
  *
  *   waiting ──► connecting ──opened──► subscribing ──all confirmed──► live
  *      ▲            │                      │                            │
@@ -261,7 +261,7 @@ class LiveSocket implements Stream, Waiting {
   #connectAgain(aliveMs: number, floorMs: number): void {
     const { scouting } = this.#options;
     const waitMs = this.#backoff.nextMs(aliveMs, floorMs);
-    // One that was told to wait long is no scout, and needs none.
+    // One with a long wait is no scout, and needs none.
     if (floorMs > 0) scouting.gone(this);
     if (floorMs > 0 || scouting.lost(this)) this.#connectIn(waitMs);
     else {

@@ -38,7 +38,7 @@ export const encodedQuery = (query: S3Get["query"]): string =>
 
 const hmac = (key: string | Buffer, text: string): Buffer => createHmac("sha256", key).update(text).digest();
 
-/** The headers of the request, `authorization` among them; `host` is signed too, and set by whoever sends. */
+/** The headers of the request, `authorization` among them; `host` is signed too, and set by the sender. */
 export function signedHeaders(
   { host, path, query, headers }: S3Get,
   { accessKeyId, secretAccessKey, sessionToken }: S3Credentials,

@@ -613,7 +613,7 @@ export class Session {
       if (entry.unsent.length === 0) continue;
       const isSubscribing = entry.state === "queued";
       if (isSubscribing && unconfirmed >= MAX_UNCONFIRMED) continue;
-      // "Cannot track more than N total users" names nobody: new users are asked for one at a time.
+      // "Cannot track more than N total users" names no user: new users are asked for one at a time.
       const isNewUser = isSubscribing && this.#isUnadmitted(entry);
       if (isNewUser && asking !== null && asking !== userOf(entry.subscription)) continue;
       const freeMs = this.#messages.usedAtMostMs(this.#nowMs, budget - entry.unsent.length);

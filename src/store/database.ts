@@ -21,7 +21,7 @@ export interface Queryable {
   query<R extends Row = Row>(sql: string, params?: readonly unknown[], patience?: Patience): Promise<R[]>;
 }
 
-/** The same database for somebody who may leave: what is asked through it is given up then. */
+/** The same database for an asker who may leave: its questions are then cancelled. */
 export const askedBy = (db: Queryable, signal: AbortSignal): Queryable => ({
   query: (sql, params, patience) => db.query(sql, params, { ...patience, signal }),
 });

@@ -12,7 +12,7 @@
  *   left by a killed process is adopted the same way. postmaster.pid is moved away only when its process is no server.
  * - *Sharing it*: each process holds one connection with a shared advisory lock while it uses the server. The server
  *   knows at once when a process dies, however it dies.
- * - *Stopping it*: `release` gives the shared lock back and asks for it exclusively. Whoever gets it was the last, and
+ * - *Stopping it*: `release` gives the shared lock back and asks for it exclusively. The process that gets it was the last, and
  *   stops the server before letting go. A process that comes meanwhile waits for the lock, sees the server go, and
  *   starts it again.
  * - *Losing it*: when the server dies while in use, each process tries to start it again at the same port.
@@ -62,7 +62,7 @@ export interface EmbeddedDatabase {
   /** `postgres://…` for any client on this machine; holds the password. Opened here with `NO_ENVIRONMENT`. */
   readonly url: string;
   /**
-   * Ends this process's use; stops the server when nobody else uses it. Close your connections first. A server that
+   * Ends this process's use; stops the server when no other process uses it. Close your connections first. A server that
    * hangs is left behind after `withinMs`: the next start takes it over.
    */
   release(withinMs?: number): Promise<void>;
@@ -76,7 +76,7 @@ const USER = "hlsync";
 const START_TIMEOUT_MS = 60_000;
 /** A server in recovery after a crash may take much longer. */
 const RECOVERY_TIMEOUT_MS = 600_000;
-/** For `release`: what it takes at least, and what it takes when nobody says. */
+/** For `release`: what it takes at least, and what it takes by default. */
 export const RELEASE_NEEDS_MS = 3_500;
 const RELEASE_MS = 8_000;
 /** Part of that time in which the server must say whether others use it. */
@@ -152,7 +152,7 @@ const give = (path: string, identity: Identity | null): void => {
   if (identity) chownSync(path, identity.uid, identity.gid);
 };
 
-/** Where a process started inside `data` finds it, whoever it runs as. */
+/** The path under which a process started inside `data` finds it, as any user. */
 const dataFromInside = (data: string, identity: Identity | null): string =>
   identity && process.platform === "linux" ? "/proc/self/cwd" : data;
 
@@ -257,7 +257,7 @@ const notStarted = (binaries: string, cause: Error): StoreError =>
 
 const lastLine = (text: string): string => text.trim().split("\n").at(-1)?.trim() || "no reason given";
 
-/** A port nobody listens on now. It may be taken before it is used; the start then takes another. */
+/** A port that is free now. It may be taken before it is used; the start then takes another. */
 function freePort(): Promise<number> {
   return new Promise((done, fail) => {
     const probe = createServer();
@@ -278,7 +278,7 @@ function isPostmaster(pid: number): boolean {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     const [, name, state] = /\((.*)\) (\S)/s.exec(stat) ?? [];
-    // A zombie whose parent never asks stays for ever and serves nobody.
+    // A zombie whose parent never waits for it stays, and serves no client.
     return name === "postgres" && state !== "Z" && state !== "X";
   } catch {
     return false;
@@ -504,7 +504,7 @@ class EmbeddedServer implements EmbeddedDatabase {
       timezone: "UTC",
       log_timezone: "UTC",
       jit: "off",
-      // Failed statements are reported to whoever sent them; the log keeps the life of the server only.
+      // Failed statements are reported to their senders; the log keeps the life of the server only.
       log_min_messages: "log",
       log_checkpoints: "off",
     };
@@ -575,7 +575,7 @@ class EmbeddedServer implements EmbeddedDatabase {
     } catch (error) {
       // Gone, or it hangs: then it may have other users, and the next start finds it.
       this.#log.debug("the database did not answer when we let go", { error });
-      // One whose folder was deleted is of no use to anybody.
+      // A server whose folder was deleted is of no use.
       if (this.gone() !== null) await this.#stop(deadlineMs);
     } finally {
       cut(keeper);

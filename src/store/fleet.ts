@@ -104,7 +104,7 @@ export const readWorkers = (db: Queryable): Promise<WorkerRow[]> =>
      group by w.worker order by w.egress, w.worker`,
   );
 
-/** Who has a duty now, whoever still lives, by its name. */
+/** The holder of each duty now, alive or not, by the name of the duty. */
 export async function readHolders(db: Queryable): Promise<Map<string, string>> {
   const rows = await db.query<{ duty: string; worker: string }>(
     `select c.duty, c.worker from hl_internal.claims c join hl_internal.workers w using (worker)

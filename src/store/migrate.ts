@@ -3,7 +3,7 @@
  * of their numbers, then the definitions of `sql/` (functions, views, triggers) when they changed or a migration ran.
  * Guarantees: all of it is one transaction, which first takes a lock and then inserts the rows that record it, so of two
  * programs that start together one does the work and the other finds it done, and a failure leaves nothing behind. Refused
- * with `MigrationError`: a relation of somebody else under a name of ours, an applied migration whose file has changed, a breaking one that this program does not know, a
+ * with `MigrationError`: a foreign relation under a name of ours, an applied migration whose file has changed, a breaking one that this program does not know, a
  * database of a version that was never released. A program that is older than the one that applied the definitions leaves
  * them alone. Files are found next to `src/` and next to `dist/` alike.
  */

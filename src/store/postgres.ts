@@ -80,7 +80,7 @@ function rootOf(error: unknown): Error & { code?: string } {
   return error instanceof Error ? error : new Error(String(error));
 }
 
-/** What is at the other end: another protocol, or nobody who says a word; `closed` may well be a PostgreSQL that stops. */
+/** What is at the other end: another protocol, or silence; `closed` may well be a PostgreSQL that stops. */
 type Speech = "postgres" | "other" | "silent" | "closed";
 
 /** Asks the way every PostgreSQL (and pooler) must understand, whether it is one at all: SSLRequest → `S`, `N` or `E`. */

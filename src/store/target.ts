@@ -27,7 +27,7 @@ export interface Target {
   };
   /** TLS is taken where the server offers it, and done without where it does not: `sslmode=prefer`. */
   mayBePlain: boolean;
-  /** What the server is told when a connection begins. */
+  /** Settings that a new connection sends to the server. */
   startup: Readonly<Record<string, string>>;
   /** host:port, or the socket folder. */
   place: string;

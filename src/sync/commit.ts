@@ -2,7 +2,7 @@
  * The one way of committing. Pure but for waiting.
  *
  * Guarantees: every committed change is handed to `publish` after its transaction and never before; a database that is away
- * is waited for, for ever or `attempts` times. A row that the database refuses by its content (a value out of range, a user's
+ * is waited for, without end or `attempts` times. A row that the database refuses by its content (a value out of range, a user's
  * own CHECK or trigger) costs itself: the batch is cut down until the row stands alone, which goes into quarantine with the
  * database's words, and all others are written. What the batch claims is written after its rows, and does not contain the
  * millisecond of a row that was refused: that becomes unprovable. Any other refusal (no privilege, no schema) is thrown.

@@ -52,7 +52,7 @@ export interface EngineDeps {
   onFatal(error: unknown): void;
   /** The processes that follow into the same database: then one of them follows each account. */
   shared?: Fleet;
-  /** Hears what this process may use of its egress, whenever that is told. */
+  /** Hears the share of the egress that this process may use, whenever it changes. */
   onShare?(share: EgressShare): void;
   /** Accounts to follow beside those of the configuration. */
   roster?: Roster;
@@ -149,7 +149,7 @@ export function openAccount(
   });
 }
 
-/** Where nobody shares the database all is ours. */
+/** Without other processes at the database everything is ours. */
 const alone = (): Fleet => ({
   name: "this process",
   attend: async ({ wants }) => ({
@@ -185,7 +185,7 @@ export class Engine {
   #followed: Followed[] = [];
   /** Addresses of those that are wanted. */
   #wanted = new Set<Address>();
-  /** What is ours, by the names of duties; null before that was told. */
+  /** What is ours, by the names of duties; null before the first answer. */
   #held: ReadonlySet<string> | null = null;
   /** Accounts that may be streamed from here now. */
   #usersMax: number;

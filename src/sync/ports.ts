@@ -148,7 +148,7 @@ export interface LeaseState {
   name: string;
   /** Grows with every change of holder; null while another holds it. */
   token: number | null;
-  /** Whoever holds it now. */
+  /** The holder now. */
   holder: string | null;
 }
 
@@ -179,7 +179,7 @@ export interface Fleet {
   readonly name: string;
   /**
    * Says that we live for `ttlMs` more, and hears what is ours: our part of the roster's accounts and of `wants`. After an
-   * outage nobody is called dead for `backMs`. `streams`: connections to the venue that are open.
+   * outage no process is called dead for `backMs`. `streams`: connections to the venue that are open.
    */
   attend(told: {
     wants: readonly string[];
@@ -279,7 +279,7 @@ export interface VenueInfo {
 }
 
 /**
- * What one stream (one socket at a time, reconnected for ever) tells its reader, in the order it happened. Nothing is
+ * What one stream (one socket at a time, reconnected without end) tells its reader, in the order it happened. Nothing is
  * buffered: a call is made while the frame is being read, so a handler must be quick and must not throw.
  */
 export interface StreamHandler {

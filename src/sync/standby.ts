@@ -10,7 +10,7 @@
  * is left in order (all that was received is written) before its heir has it; the duties of a process that died are begun by
  * others within `ttlMs + renewMs` and the time their start takes, those of one that stopped in order within `renewMs`; a duty
  * is begun anew from what the database holds when that went back in time; after a database outage nothing changes hands for
- * as long as `backMs`, so that whoever lives keeps what it has. Time is the database's alone: the clocks of the processes are
+ * as long as `backMs`, so that the living keep their duties. Time is the database's alone: the clocks of the processes are
  * never compared. No session state.
  *
  * Two may do the same for a while (a process that stood still, a database that only one of them reaches). That does no harm
@@ -29,7 +29,7 @@ export const STANDBY_DEFAULTS = {
   ttlMs: 5_000,
   /** The database hears of the process this often. */
   renewMs: 1_000,
-  /** When the database is back, nobody is called dead for this long. */
+  /** After an outage of the database no process is called dead for this long. */
   backMs: 2_500,
   /** Back-off of a duty that could not be begun. */
   beginAgainMs: 1_000,
@@ -74,7 +74,7 @@ interface StandbyDeps {
 
 interface Post {
   duty: Duty;
-  /** False once nobody wants it any more: it is left, given back, and then forgotten. */
+  /** False once no list names it any more: it is drained, given back, and then forgotten. */
   isWanted: boolean;
   /** Aborted when it is no longer wanted: what is being begun is given up. */
   ending: AbortController;
@@ -166,13 +166,13 @@ export class Standby {
     }));
   }
 
-  /** Whether nobody else can have this duty now. */
+  /** Whether no other process can have this duty now. */
   isSure(name: string): boolean {
     const post = this.#posts.find(({ duty }) => duty.name === name);
     return post !== undefined && post.token !== null && this.#deps.clock.now() < this.#sureUntilMs;
   }
 
-  /** `starting`: what somebody else begins. */
+  /** `starting`: what another process begins. */
   async #run(starting: ReadonlySet<Post>): Promise<void> {
     const { clock } = this.#deps;
     const { signal } = this.#abort;

@@ -115,7 +115,7 @@ export const TABLES = {
       raw: "json",
     },
   },
-  /** Present states that are told as a whole, one object each. */
+  /** Present states that the venue sends whole, one object each. */
   facts: {
     table: "hl_account_facts",
     key: ["account", "fact"],

@@ -34,7 +34,7 @@ interface ServerFacts extends Record<string, unknown> {
   read_only: boolean;
   role: string;
   name: string;
-  /** Asked of the catalogue, which everybody may read. */
+  /** Asked of the catalogue, which every role may read. */
   is_migrated: boolean;
   is_owner: boolean;
 }

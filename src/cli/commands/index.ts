@@ -36,7 +36,7 @@ export async function loadCommand(name: string): Promise<Command | null> {
   return Object.hasOwn(LOADERS, name) ? withSchema(await LOADERS[name]!()) : null;
 }
 
-/** Whoever is told the database may be told the schema in it. */
+/** A command that takes a database also takes its schema. */
 const withSchema = (command: Command): Command => ({
   ...command,
   options: command.options.flatMap((name) =>

@@ -1,6 +1,6 @@
 /**
  * `monitor`: the engine, to look at. On a terminal one live screen; else one line per committed change, or NDJSON with
- * `--json`. A reader that is too slow loses lines and is told how many; it never slows the engine down.
+ * `--json`. A slow reader loses lines and gets their number; it never slows the engine down.
  */
 
 import { gather, noteProgress, type ProgressBook, readToday } from "../../outputs/terminal/gather.ts";

@@ -26,7 +26,7 @@ export const shortName = (account: string, alias: string | null): string =>
 
 type StreamCoverage = Completeness & { stream: TrackedStream };
 
-/** Latency is told of the last hour. */
+/** Latency covers the last hour. */
 const LATENCY_MS = 3_600_000;
 
 /** `latency   of the last hour, p50 / p99: received 80 / 230 ms, committed 3 / 9 ms, …` */

@@ -11,7 +11,7 @@
  * `webhook-id` for all attempts, or ends as a dead letter; an event whose id was delivered is not sent again unless
  * replayed, and a replay is sent whatever its age. An endpoint is served by the process that holds its lease; another
  * takes over when that one is gone. The state is in the database alone, so a kill loses nothing: at worst the last
- * attempt is made again. An endpoint that fails for days, or answers 410, is disabled, and the others are told.
+ * attempt is made again. An endpoint that fails for days, or answers 410, is disabled, and the other endpoints get an event.
  */
 import { StoreError } from "../../errors.ts";
 import { Bell } from "../../runtime/bell.ts";

@@ -87,7 +87,7 @@ export async function readSecrets(db: Queryable, nowMs: number): Promise<Map<str
 }
 
 /**
- * Adds an endpoint that is told of what is committed from now on; answers its signing secret. One that is there
+ * Adds an endpoint that receives the commits from now on; answers its signing secret. One that is there
  * already stays as it is, and answers null.
  */
 export async function addEndpoint(db: Queryable, endpoint: NewEndpoint): Promise<Secret | null> {

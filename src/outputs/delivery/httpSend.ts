@@ -163,7 +163,7 @@ const guarded =
     );
   };
 
-/** Reads the body of an answer, which nobody needs, so that its connection can be used again; a long one is cut off. */
+/** Reads the unneeded body of an answer, so that its connection can be used again; a long one is cut off. */
 function readAway(answer: http.IncomingMessage, done: () => void): void {
   let bytes = 0;
   answer.on("data", (chunk: Buffer) => {

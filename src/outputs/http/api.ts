@@ -43,16 +43,16 @@ const DAY_MS = 86_400_000;
 const LATENCY_HOURS_MAX = 24 * 30;
 /** A page reports at most this often and this much; more is refused. */
 const PAINTED_MAX = 1_000;
-/** One answer of the venue serves everybody who looks at the same market meanwhile. */
+/** One answer of the venue serves every reader of the same market meanwhile. */
 const CANDLES_FRESH_MS = 20_000;
 const CANDLES_KEPT = 50;
 /** The venue serves this many. */
 const CANDLES_MAX = 5_000;
-/** Whoever looks is told after this that there are none; the budget may be used up for a minute. */
+/** A reader gets an error after this time; the budget may be used up for a minute. */
 const CANDLES_WAIT_MS = 10_000;
 /**
- * So many questions a minute go before backfill, which may use the budget for hours while somebody looks at an empty
- * chart: about a tenth of it. Further ones get what nobody else needs.
+ * So many questions a minute go before backfill, which may use the budget for hours while a reader looks at an empty
+ * chart: about a tenth of it. Further ones get what the rest leaves over.
  */
 const CANDLES_URGENT_PER_MINUTE = 4;
 
@@ -136,7 +136,7 @@ type Asking = ReturnType<typeof asking>;
 
 /** What every request may ask for: of which account, which page, which time. */
 function asking({ reads, clock, followed }: ApiDeps) {
-  // What nobody waits for any more is given up, at the database too.
+  // A question without a reader is cancelled, at the database too.
   const readsOf = ({ signal }: HttpRequest) => askedBy(reads, signal);
   const account = (request: HttpRequest) => accountOf(request, followed());
   const page = (request: HttpRequest): read.Page => ({

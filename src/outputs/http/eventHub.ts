@@ -167,7 +167,7 @@ export class EventHub {
 
   /**
    * An event came with an id that its lane has passed: it was read out of the outbox meanwhile, or the database went back in
-   * time (a restored backup). Then everybody reads the state again, and goes on from where the outbox ends now.
+   * time (a restored backup). Then every reader reads the state again, and goes on from the end of the outbox.
    */
   async #lookBack(): Promise<void> {
     if (this.#isLooking) return;
@@ -274,7 +274,7 @@ export class EventHub {
       else {
         for await (const events of backlog({ outbox, after: client.cursors, lanes: client.lanes })) {
           if (!this.#clients.has(client)) return;
-          // Replayed changes are old news: they carry no times, so that nobody measures how long they took.
+          // Replayed changes are old news: they carry no times, so that no latency is measured on them.
           this.#tell(client, events.map(oldEntry), clock.now());
         }
       }

@@ -149,7 +149,7 @@ export const readBalances = (reads: Queryable, account: Address): Promise<Row[]>
     [account],
   );
 
-/** What the venue tells of the account beside its money, each with when it was told; null where it was not. */
+/** Facts of the account beside its money, each with the time of the answer; null without one. */
 export async function readParticulars(reads: Queryable, account: Address): Promise<Row> {
   const list = (view: string, order: string) =>
     `(select coalesce(json_agg(row_to_json(x) order by ${order}), '[]')
@@ -169,7 +169,7 @@ export async function readParticulars(reads: Queryable, account: Address): Promi
 /** A page asks for no more fills than this at once: that takes tens of milliseconds. */
 const TRIP_FILLS_MAX = 1_000;
 
-/** From `fromMs` on, or later where there are too many fills: then what is told is not all that was asked for. */
+/** From `fromMs` on, or later where there are too many fills: then the answer covers a part only. */
 export async function tripsSince(
   reads: Queryable,
   account: Address,

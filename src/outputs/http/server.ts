@@ -1,6 +1,6 @@
 /**
  * The HTTP server: an exact route table on plain `node:http`. Guarantees: every request passes `judge` first; no CORS,
- * no framing, no sniffing, and a content policy that lets the page talk to nobody else; bodies end at `BODY_BYTES_MAX`,
+ * no framing, no sniffing, and a content policy that lets the page talk to this server only; bodies end at `BODY_BYTES_MAX`,
  * headers and idle connections at Node's limits; a handler that throws answers 500 in one line (503 while the database
  * does not answer) and is logged; `stop` closes every connection.
  */
@@ -20,7 +20,7 @@ export interface HttpRequest {
   headers: IncomingMessage["headers"];
   /** Empty for GET. */
   body: string;
-  /** Aborted when whoever asks leaves before the answer. */
+  /** Aborted when the client leaves before the answer. */
   signal: AbortSignal;
 }
 

@@ -29,7 +29,7 @@ import { type Handler, json, RequestError, serve, text } from "./server.ts";
 
 interface HttpDeps {
   listen: { host: string; port: number };
-  /** From `HLSYNC_TOKEN`; null when nobody set one. */
+  /** From `HLSYNC_TOKEN`; null when it is not set. */
   token: string | null;
   version: string;
   engine: Observed["engine"];
@@ -48,7 +48,7 @@ interface HttpDeps {
   alarms?: Alarms;
   clock: Clock;
   log: Log;
-  /** One line for the person who started it; null when nobody reads along. */
+  /** One line for the person who started it; null without a terminal. */
   tell: ((line: string) => void) | null;
 }
 
@@ -237,7 +237,7 @@ const healthRoutes = (now: () => Status): [string, Handler][] => [
   ],
 ];
 
-/** Shown once and kept nowhere, so somebody must be there to read it. */
+/** Shown once and stored nowhere, so it needs a terminal. */
 function makeToken({ tell, listen }: HttpDeps): string {
   if (tell !== null) return randomBytes(24).toString("base64url");
   throw new ConfigError(

@@ -7,7 +7,7 @@ const STYLE = `:root{color-scheme:dark light;font:14px/1.5 system-ui,sans-serif}
 body{max-width:26em;margin:15vh auto;padding:0 16px}h1{font-size:18px}
 form{display:flex;gap:8px}input{flex:1;min-width:0}input,button{font:inherit;padding:5px 9px}`;
 
-/** Whether somebody opens the page in a browser: a form helps nobody else. */
+/** Whether a person opens the page in a browser: a form helps no program. */
 export const isPageLoad = (method: string, path: string, headers: IncomingHttpHeaders): boolean =>
   method === "GET" && path === "/" && /\btext\/html\b/.test(headers.accept ?? "");
 

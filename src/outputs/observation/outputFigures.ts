@@ -18,7 +18,7 @@ const BACKLOG_MAX = 10_000;
 /** Subjects of the quarantine that are counted apart. */
 const SUBJECTS_MAX = 50;
 
-/** An alert channel that no process has had in its configuration for an hour is nobody's any more. */
+/** An alert channel that no process has had in its configuration for an hour is no longer served. */
 const IS_SERVED = `(e.url is not null or exists (
   select from hl_internal.leases l
   where l.name = 'webhook:' || e.id and l.expires_at > clock_timestamp() - interval '1 hour'))`;

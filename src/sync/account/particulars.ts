@@ -53,7 +53,7 @@ type Ask = <P, R extends { unread: Unread[] }>(
   toBatch: (result: R, told: Told) => Batch,
 ) => Promise<InfoAnswer<R>>;
 
-/** A state that is told as a whole: the newest one is all there is. */
+/** A state that the venue sends whole: the newest one is all there is. */
 export const fact = ({ account, asOfMs }: Told, name: string, value: unknown): Batch => ({
   facts: [{ account, fact: name, value, asOfMs }],
 });

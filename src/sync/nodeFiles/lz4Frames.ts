@@ -76,7 +76,7 @@ async function* frameContent(bytes: Bytes): AsyncGenerator<Buffer> {
     if (block === null) break;
     if (!frame.isIndependent) window = windowAfter(window, block);
     pending = decodeNext(bytes, frame, window);
-    // A failure meanwhile is told when it is awaited.
+    // A failure meanwhile surfaces when it is awaited.
     pending.catch(() => {});
     yield block;
   }

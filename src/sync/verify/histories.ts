@@ -62,7 +62,7 @@ const LEDGER: History<LedgerRow, StoredLedger> = {
   content: (row) => [row.token, row.amount, row.raw === null ? null : digest(row.raw)],
 };
 
-/** What is stored of the three, for whoever looks at it next. */
+/** The stored rows of the three, for the checks that follow. */
 export interface StoredHistories {
   fills: readonly StoredFill[];
   funding: readonly FundingRow[];
