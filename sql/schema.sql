@@ -5593,6 +5593,98 @@ END
 ;
 -- The rows of hl_equity of one account as if its first snapshot were the first one not before since: profit and drawdown of a period.
 
+create function public.hl_newest_fills(most integer DEFAULT 50)
+ RETURNS SETOF hl_fills_text
+ LANGUAGE sql
+ STABLE ROWS 50
+ SET search_path TO ''
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET jit TO 'off'
+BEGIN ATOMIC
+ SELECT t.account_address,
+     t.coin,
+     t.fill_time,
+     t.fill_time_ms,
+     t.side,
+     t.size,
+     t.price,
+     t.value,
+     t.fee,
+     t.fee_token,
+     t.start_position,
+     t.closed_pnl,
+     t.direction,
+     t.order_id,
+     t.trade_id,
+     t.hash,
+     t.crossed,
+     t.cloid,
+     t.builder_fee,
+     t.twap_id,
+     t.liquidation,
+     t.raw_fill,
+     t.source,
+     t.first_seen_at,
+     t.priority_gas,
+     t.deployer_fee,
+     t.builder,
+     t.block_number
+    FROM (( SELECT f.account_address,
+             f.coin,
+             f.fill_time_ms,
+             f.order_id,
+             f.trade_id,
+             f.side
+            FROM (hl_internal.accounts a
+              CROSS JOIN LATERAL ( SELECT x.account_address,
+                     x.coin,
+                     x.fill_time_ms,
+                     x.order_id,
+                     x.trade_id,
+                     x.side
+                    FROM hl_fills x
+                   WHERE ((x.account_address >= a.account_address) AND (x.account_address <= a.account_address))
+                   ORDER BY x.account_address, x.fill_time DESC
+                  LIMIT LEAST(hl_newest_fills.most, 1000)) f)
+           ORDER BY f.fill_time_ms DESC
+          LIMIT LEAST(hl_newest_fills.most, 1000)) n
+      CROSS JOIN LATERAL ( SELECT r.account_address,
+             r.coin,
+             r.fill_time,
+             r.fill_time_ms,
+             r.side,
+             r.size,
+             r.price,
+             r.value,
+             r.fee,
+             r.fee_token,
+             r.start_position,
+             r.closed_pnl,
+             r.direction,
+             r.order_id,
+             r.trade_id,
+             r.hash,
+             r.crossed,
+             r.cloid,
+             r.builder_fee,
+             r.twap_id,
+             r.liquidation,
+             r.raw_fill,
+             r.source,
+             r.first_seen_at,
+             r.priority_gas,
+             r.deployer_fee,
+             r.builder,
+             r.block_number
+            FROM hl_fills_text r
+           WHERE ((r.account_address = n.account_address) AND (r.coin = n.coin) AND (r.fill_time_ms = n.fill_time_ms) AND (r.order_id = n.order_id) AND (r.trade_id = n.trade_id) AND (r.side = n.side))
+          LIMIT 1) t)
+   ORDER BY n.fill_time_ms DESC;
+END
+;
+-- The newest fills of all accounts that the reader may read, at most 1000, with decimals as text.
+
 create function public.hl_raw_event(event hl_order_events)
  RETURNS jsonb
  LANGUAGE sql

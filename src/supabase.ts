@@ -2318,6 +2318,39 @@ export type Database = {
           unrealized_pnl: number;
         }[];
       };
+      hl_newest_fills: {
+        Args: { most?: number };
+        Returns: {
+          account_address: string;
+          block_number: number;
+          builder: string;
+          builder_fee: string;
+          cloid: string;
+          closed_pnl: string;
+          coin: string;
+          crossed: boolean;
+          deployer_fee: string;
+          direction: string;
+          fee: string;
+          fee_token: string;
+          fill_time: string;
+          fill_time_ms: number;
+          first_seen_at: string;
+          hash: string;
+          liquidation: Json;
+          order_id: number;
+          price: string;
+          priority_gas: string;
+          raw_fill: Json;
+          side: string;
+          size: string;
+          source: string;
+          start_position: string;
+          trade_id: number;
+          twap_id: number;
+          value: string;
+        }[];
+      };
       hl_round_trips_since: {
         Args: { followed: string; since: string };
         Returns: {

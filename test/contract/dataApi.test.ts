@@ -143,4 +143,42 @@ describe("the data API", { timeout: 120_000 }, () => {
         );
       }
   });
+
+  it("finds the newest fills of few among many by hl_newest_fills", async () => {
+    const RARE = `0x${"7".repeat(40)}`;
+    await db.store.openAccount(RARE, null, T);
+    await db.database.query(
+      `insert into hl_fills (account_address, coin, fill_time, fill_time_ms, side, size, price, value, fee, closed_pnl,
+         direction, order_id, trade_id, source, first_seen_at, start_position, crossed)
+       select case when n % 5000 = 1 then $1 else $2 end, 'BTC', to_timestamp(1780000000 + n), (1780000000 + n)::bigint * 1000,
+         'buy', 1.50, 2, 3.00, 0, 0, 'Open Long', n, n, 'stream', now(), '0', true from generate_series(1, 20000) n`,
+      [RARE, OTHER],
+    );
+    await db.database.query("vacuum analyze hl_fills");
+    const as = (sql: string) =>
+      db.database.query(
+        `set local role authenticated; select set_config('request.jwt.claims', '{"sub": "${STRANGER}"}', true); ${sql}`,
+      );
+    const newest = "select * from hl_newest_fills(3)";
+    await db.database.query("select hl_internal.set_access('members')");
+    assert.deepEqual(await as(newest), []);
+    await db.database.query("insert into hl_members values ($1, $2)", [STRANGER, RARE]);
+    assert.deepEqual(
+      await as(newest),
+      await as("select * from hl_fills_text order by fill_time desc limit 3"),
+    );
+    // Asked twice: the first time the catalogue is read too.
+    const explained = `explain (analyze, buffers, timing off, format json) ${newest}`;
+    const [row] = await as(`${explained}; ${explained}`);
+    const [{ Plan: plan }] = row!["QUERY PLAN"] as [{ Plan: Record<string, number> }];
+    const blocks = plan["Shared Hit Blocks"]! + plan["Shared Read Blocks"]!;
+    assert.ok(plan["Actual Rows"] === 3 && blocks < 100, `${plan["Actual Rows"]} rows, ${blocks} blocks`);
+    await db.database.query("select hl_internal.set_access('single-user')");
+    const all = await as(newest);
+    assert.equal(new Set(all.map((fill) => fill.account_address)).size > 0 && all.length, 3);
+    await assert.rejects(
+      db.database.query(`set local role anon; ${newest}`),
+      /permission denied for function hl_newest_fills/,
+    );
+  });
 });

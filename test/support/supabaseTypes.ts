@@ -53,8 +53,14 @@ const ROUTINES = `
       'name', x.name, 'type', format_type(x.type, null), 'mode', coalesce(x.mode::text, 'i'),
       -- Arguments come first, those with a default last of them.
       'isOptional', x.at > p.pronargs - p.pronargdefaults) order by x.name collate "C") as columns
-  from pg_proc p cross join unnest(p.proargnames, coalesce(p.proallargtypes, p.proargtypes::oid[]), p.proargmodes)
-    with ordinality as x(name, type, mode, at)
+  from pg_proc p cross join lateral (
+    select * from unnest(p.proargnames, coalesce(p.proallargtypes, p.proargtypes::oid[]), p.proargmodes)
+      with ordinality as x(name, type, mode, at)
+    union all
+    -- A set of rows of a relation has its columns.
+    select a.attname, a.atttypid, 't', 1000 + a.attnum from pg_type r
+    join pg_attribute a on a.attrelid = r.typrelid and a.attnum > 0 and not a.attisdropped where r.oid = p.prorettype
+  ) x
   where p.pronamespace = 'public'::regnamespace and p.proretset
     and p.oid in (select to_regprocedure(o.name) from hl_internal.objects o where o.kind = 'function')
   group by p.oid, p.proname order by p.proname collate "C"`;
