@@ -12,6 +12,7 @@ import { openPostgres } from "../src/store/postgres.ts";
 import { openStore } from "../src/store/store.ts";
 import type { FillRow, OrderEventRow } from "../src/sync/events.ts";
 import { orderEventRow } from "../src/sync/normalize.ts";
+import { type Copier, openCopier } from "./copy.ts";
 import { onDatabase } from "./database.ts";
 
 const { values: options } = parseArgs({
@@ -147,6 +148,17 @@ const UNNESTED_FILLS = `insert into public.bench_fills select ${FILL_VALUES}
   from unnest(${FILL_COLUMNS.map(([, type], n) => `$${n + 1}::${type}[]`).join(", ")})
     as x(${FILL_COLUMNS.map(([name]) => `"${name}"`).join(", ")}) on conflict do nothing`;
 
+/** For `copy`, which reckons nothing. */
+const COPIED_COLUMNS = `account_address, coin, fill_time, fill_time_ms, side, size, price, value, fee, fee_token,
+  start_position, closed_pnl, direction, order_id, trade_id, hash, crossed, cloid, builder_fee, twap_id, liquidation, raw_fill,
+  source, first_seen_at`;
+const copied = (row: FillRow): unknown[] => [
+  ...[row.account, row.coin, new Date(row.timeMs).toISOString(), row.timeMs, row.side, row.size, row.price],
+  ...[row.value, row.fee, row.feeToken, row.startPosition, row.closedPnl, row.direction, row.orderId],
+  ...[row.tradeId, row.hash, row.crossed, row.cloid, row.builderFee, row.twapId, row.liquidation, row.raw],
+  ...[row.source, new Date(row.seenAtMs).toISOString()],
+];
+
 /** The rows that `apply` makes of transitions, as they are known beforehand: transition, order, event. */
 const plainTransitions = (parameter: string) => `
   with sent as materialized (
@@ -214,7 +226,7 @@ async function turn(contenders: readonly Contender[], number: number): Promise<v
 }
 
 /** Each against the first of its group. */
-function groupsOf(database: Database): Contender[][] {
+function groupsOf(database: Database, copier: Copier): Contender[][] {
   const store = openStore(database);
   const ask = (sql: string, ...lists: readonly unknown[][]) =>
     database.query(
@@ -243,6 +255,9 @@ function groupsOf(database: Database): Contender[][] {
       fills("plain insert, json", (rows) => ask(plainFills("json"), rows.fills)),
       fills("plain insert, jsonb", (rows) => ask(plainFills("jsonb"), rows.fills)),
       fills("plain insert, unnest", unnested),
+      fills("copy, which stops at a row that is there", (rows) =>
+        copier.write(COPIED_COLUMNS, rows.fills.map(copied)),
+      ),
       fills("apply", (rows) => store.apply({ fills: rows.fills })),
       { ...fills("apply, already known", (rows) => store.apply({ fills: rows.fills })), repeat: true },
       { ...fills("plain insert, 2 writers", (rows) => ask(plainFills("json"), rows.fills)), writers: 2 },
@@ -291,7 +306,7 @@ function print(title: string, contenders: readonly Contender[]): void {
   }
 }
 
-async function run(database: Database): Promise<void> {
+async function run(database: Database, url: string): Promise<void> {
   await migrate(database);
   const made = [
     ...TABLES.map((name) => [`bench_${name}`, `public.hl_${name}`]),
@@ -304,18 +319,20 @@ async function run(database: Database): Promise<void> {
   const [version] = await database.query<{ v: string }>("select split_part(version(), ' on ', 1) as v");
   const turns = Math.ceil(ROWS / BATCH);
   console.log(`${version?.v}, ${turns} turns, batches of ${BATCH}, load ${loadavg()[0]!.toFixed(1)}`);
-  const groups = groupsOf(database);
+  const copier = await openCopier(url, "public.bench_fills");
+  const groups = groupsOf(database, copier);
   // The first turn warms up.
   for (let number = 0; number <= turns; number++) {
     await turn(groups.flat(), number);
     if (number === 0) for (const { timesMs } of groups.flat()) timesMs.pop();
   }
+  await copier.end();
   for (const [n, group] of groups.entries()) print(TITLES[n]!, group);
   for (const [name] of made) await database.query(`drop table public.${name}`);
 }
 
 await onDatabase(options.database, async (url) => {
   const database = openPostgres(url);
-  await run(database);
+  await run(database, url);
   await database.close();
 });
