@@ -29,6 +29,7 @@ export const parsed = (value: unknown): unknown =>
 
 /** `JSON.stringify`, with the texts in it copied. */
 export function stringify(value: unknown): string {
+  if (value instanceof JsonText) return value.text;
   let written: string;
   const texts: string[] = [];
   collected = texts;
