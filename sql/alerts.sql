@@ -9,12 +9,7 @@ begin
     key text, rule text, account text, coin text, subject text, state text, severity text, message text, value numeric,
     threshold numeric, "startedMs" bigint, "firedMs" bigint, "notifiedSeverity" text, "notifiedMs" bigint, "resolvedMs" bigint,
     lease text, holder text, token bigint, publish json);
-  -- Only the holder of the lease decides; the row lock keeps it the holder until this is committed.
-  perform from hl_internal.leases l
-  where l.name = a.lease and l.holder = a.holder and l.token = a.token for share;
-  if not found then
-    raise exception 'lease % is held by another process', a.lease using errcode = '40001';
-  end if;
+  perform hl_internal.require_hold(a.lease, a.holder, a.token);
   if a.state = 'dropped' then
     delete from public.hl_alerts t where t.key = a.key and t.state = 'pending';
     return true;
@@ -53,12 +48,7 @@ declare
 begin
   select * into g from json_to_record(gap) as x(
     account text, stream text, "openedMs" bigint, "closedMs" bigint, lease text, holder text, token bigint, publish json);
-  -- Only the holder of the lease decides; the row lock keeps it the holder until this is committed.
-  perform from hl_internal.leases l
-  where l.name = g.lease and l.holder = g.holder and l.token = g.token for share;
-  if not found then
-    raise exception 'lease % is held by another process', g.lease using errcode = '40001';
-  end if;
+  perform hl_internal.require_hold(g.lease, g.holder, g.token);
   if g."closedMs" is null then
     insert into hl_internal.gaps_published (account_address, stream, opened_at_ms)
     values (g.account, g.stream, g."openedMs") on conflict do nothing;

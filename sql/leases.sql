@@ -32,3 +32,21 @@ language sql set search_path = '' as $$
   update hl_internal.leases l set expires_at = clock_timestamp() - interval '1 second' from held where l.name = held.name
 $$;
 comment on function hl_internal.release_leases is 'Gives back those of the leases that the claimant holds.';
+
+create or replace function hl_internal.require_hold(held text, claimant text, fencing bigint) returns void
+language plpgsql set search_path = '' as $$
+begin
+  -- The row lock keeps it the holder until this is committed.
+  if held like 'follow %' then
+    perform from hl_internal.claims c
+    where c.duty = held and c.worker = claimant and c.token = fencing for share;
+  else
+    perform from hl_internal.leases l
+    where l.name = held and l.holder = claimant and l.token = fencing for share;
+  end if;
+  if not found then
+    raise exception '% is another process''s', held using errcode = '40001';
+  end if;
+end
+$$;
+comment on function hl_internal.require_hold is 'Refuses, with an error that passes, what only the holder of a lease, or the worker that follows an account, may write.';

@@ -2854,12 +2854,7 @@ begin
     key text, rule text, account text, coin text, subject text, state text, severity text, message text, value numeric,
     threshold numeric, "startedMs" bigint, "firedMs" bigint, "notifiedSeverity" text, "notifiedMs" bigint, "resolvedMs" bigint,
     lease text, holder text, token bigint, publish json);
-  -- Only the holder of the lease decides; the row lock keeps it the holder until this is committed.
-  perform from hl_internal.leases l
-  where l.name = a.lease and l.holder = a.holder and l.token = a.token for share;
-  if not found then
-    raise exception 'lease % is held by another process', a.lease using errcode = '40001';
-  end if;
+  perform hl_internal.require_hold(a.lease, a.holder, a.token);
   if a.state = 'dropped' then
     delete from public.hl_alerts t where t.key = a.key and t.state = 'pending';
     return true;
@@ -3346,12 +3341,7 @@ declare
 begin
   select * into g from json_to_record(gap) as x(
     account text, stream text, "openedMs" bigint, "closedMs" bigint, lease text, holder text, token bigint, publish json);
-  -- Only the holder of the lease decides; the row lock keeps it the holder until this is committed.
-  perform from hl_internal.leases l
-  where l.name = g.lease and l.holder = g.holder and l.token = g.token for share;
-  if not found then
-    raise exception 'lease % is held by another process', g.lease using errcode = '40001';
-  end if;
+  perform hl_internal.require_hold(g.lease, g.holder, g.token);
   if g."closedMs" is null then
     insert into hl_internal.gaps_published (account_address, stream, opened_at_ms)
     values (g.account, g.stream, g."openedMs") on conflict do nothing;
@@ -3907,6 +3897,28 @@ AS $function$
 $function$
 ;
 -- Gives back those of the leases that the claimant holds.
+
+create function hl_internal.require_hold(held text, claimant text, fencing bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  -- The row lock keeps it the holder until this is committed.
+  if held like 'follow %' then
+    perform from hl_internal.claims c
+    where c.duty = held and c.worker = claimant and c.token = fencing for share;
+  else
+    perform from hl_internal.leases l
+    where l.name = held and l.holder = claimant and l.token = fencing for share;
+  end if;
+  if not found then
+    raise exception '% is another process''s', held using errcode = '40001';
+  end if;
+end
+$function$
+;
+-- Refuses, with an error that passes, what only the holder of a lease, or the worker that follows an account, may write.
 
 create function hl_internal.seen_before(a_at timestamp with time zone, a_source text, b_at timestamp with time zone, b_source text)
  RETURNS boolean

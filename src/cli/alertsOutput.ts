@@ -10,8 +10,9 @@ import { createHttpSend } from "../outputs/delivery/httpSend.ts";
 import type { Aliases } from "../outputs/eventText.ts";
 import { systemClock } from "../runtime/clock.ts";
 import type { Queryable } from "../store/database.ts";
+import { followDuty } from "../sync/engine.ts";
 import type { Context } from "./command.ts";
-import { aliasesOf, holderName } from "./names.ts";
+import { aliasesOf } from "./names.ts";
 import type { OutputDeps, StartOutput } from "./outputs.ts";
 
 /** The channels of the configuration. */
@@ -67,7 +68,7 @@ export const alertsOutput: StartOutput = async (deps) => {
     reads: looks,
     clock,
     log: log.with({ part: "alerts" }),
-    holder: holderName(),
+    holder: deps.following.engine.worker,
     rules,
     followed: () => followedNow(deps),
     clockOffsetMs: () => deps.following.venue.info.clockOffset()?.offsetMs ?? 0,
@@ -86,13 +87,18 @@ export const alertsOutput: StartOutput = async (deps) => {
 
 /** Accounts that this process follows, and how fresh they are: a silent stream is as old as its last data. */
 function followedNow({ following }: OutputDeps): Followed[] {
-  return following.engine.status().accounts.flatMap<Followed>(({ address: account, lane, role }) => {
-    if (role !== "active") return [];
-    if (lane === null) return [{ account, lastDataMs: null, streamed: false }];
+  const { engine } = following;
+  const tokens = engine.tokens();
+  return engine.status().accounts.flatMap<Followed>(({ address: account, lane, role }) => {
+    const duty = followDuty(account);
+    const token = tokens.get(duty);
+    if (role !== "active" || token === undefined) return [];
+    const lease = { lease: duty, holder: engine.worker, token };
+    if (lane === null) return [{ account, lease, lastDataMs: null, streamed: false }];
     const { subscriptions } = lane.stream;
     const stale = subscriptions.filter((subscription) => subscription.stale);
     const times = (stale.length > 0 ? stale : subscriptions).flatMap(({ lastDataMs }) => lastDataMs ?? []);
     const lastDataMs = times.length === 0 ? null : stale.length > 0 ? Math.min(...times) : Math.max(...times);
-    return [{ account, lastDataMs, streamed: true }];
+    return [{ account, lease, lastDataMs, streamed: true }];
   });
 }

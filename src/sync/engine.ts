@@ -150,7 +150,7 @@ export function openAccount(
 }
 
 /** Without other processes at the database everything is ours. */
-const alone = (): Fleet => ({
+const ALONE: Fleet = {
   name: "this process",
   attend: async ({ wants }) => ({
     held: wants.map((duty) => ({ duty, token: 1, isGiven: false })),
@@ -160,7 +160,7 @@ const alone = (): Fleet => ({
   }),
   giveBack: async () => {},
   dismiss: async () => {},
-});
+};
 
 interface Followed extends FollowedAccount {
   /** Beyond what the venue streams to one address, accounts are polled. */
@@ -227,7 +227,7 @@ export class Engine {
     this.#usersMax = this.#usersIn(LIMITS.connections);
     this.#standby = new Standby({
       ...deps,
-      fleet: deps.shared ?? alone(),
+      fleet: deps.shared ?? ALONE,
       streams: () => this.#streams + (this.#market === null ? 0 : 1),
       onAttended: (held, share) => this.#attended(held, share),
     });
@@ -446,6 +446,17 @@ export class Engine {
 
   #isPolled(address: Address): boolean {
     return this.#polls.isRunning(pollOf(address));
+  }
+
+  /** This process, as the others know it. */
+  get worker(): string {
+    return (this.#deps.shared ?? ALONE).name;
+  }
+
+  /** Fencing tokens of what is ours, by the names of duties. */
+  tokens(): Map<string, number> {
+    const duties = this.#standby.status();
+    return new Map(duties.flatMap(({ name, token }) => (token === null ? [] : [[name, token] as const])));
   }
 
   status(): EngineStatus {

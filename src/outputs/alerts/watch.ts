@@ -7,7 +7,8 @@
  *   database away ─► channels directly
  * ```
  *
- * Guarantees: an account is watched by the one process that holds its lease; the state of every alert is in the database
+ * Guarantees: an account is watched by the one process that follows it, by the same fencing token (one lease is held for what is
+ * about no account, however many accounts there are); the state of every alert is in the database
  * and changes in the same transaction as its notification, so a restart repeats nothing and forgets nothing; what
  * happened more than five minutes ago is never sent. All times are by our clock: the venue's are shifted by the offset
  * between the two before anything is judged by its age.
@@ -72,6 +73,8 @@ type WatchOptions = { [K in keyof typeof WATCH_DEFAULTS]: number };
 /** An account that this process follows now. */
 export interface Followed {
   account: Address;
+  /** By which the database knows that it does. */
+  lease: AlertLease;
   /** When its newest data came; null while it is polled, or before the first. */
   lastDataMs: number | null;
   /** A polled account is as old as its newest states, and older by nature. */
@@ -102,11 +105,13 @@ const WAITING_MAX = 1_000;
 const DIGEST_WITHIN_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
-const leaseName = (lane: string): string => `alerts:${lane}`;
+/** Of what is about no account. */
+const LEASE = "alerts:";
 
 interface Lane {
+  /** The account, or "". */
   name: string;
-  token: number;
+  lease: AlertLease;
   conditions: Conditions;
   /** UTC day whose digest was made; "" before the first. */
   digestDay: string;
@@ -122,7 +127,6 @@ export class AlertWatch implements Service {
   #lanes = new Map<string, Lane>();
   /** Outbox id up to which the events of a lane were taken: never twice in the life of this process. */
   #cursors: Cursors = new Map();
-  #leasedUntilMs = Number.NEGATIVE_INFINITY;
   #silences: Silence[] = [];
   #equity = new Map<Address, string>();
   /** As-of of each account's newest snapshot, by our clock. */
@@ -170,9 +174,8 @@ export class AlertWatch implements Service {
     this.#cancelCheck();
     this.#abort.abort(new Error("stopped"));
     await Promise.all([this.#running, this.#alarm.idle(), this.#deadMan.idle()]);
-    // When this fails the leases end by themselves.
-    const names = [...this.#lanes.keys()].map(leaseName);
-    await this.#leases.releaseLeases(names, this.#deps.holder).catch(() => {});
+    // When this fails the lease ends by itself.
+    await this.#leases.releaseLeases([LEASE], this.#deps.holder).catch(() => {});
   }
 
   async #run(): Promise<void> {
@@ -203,7 +206,7 @@ export class AlertWatch implements Service {
       await this.#renew();
       this.#dueMs.lease = clock.now() + options.leaseMs / 3;
     }
-    if (this.#lanes.size === 0 || clock.now() >= this.#leasedUntilMs) return;
+    if (this.#lanes.size === 0) return;
     if (clock.now() >= this.#dueMs.conditions) {
       this.#dueMs.conditions = clock.now() + options.conditionsMs;
       await this.#judge();
@@ -213,32 +216,27 @@ export class AlertWatch implements Service {
     await this.#recordOutages();
   }
 
-  /** Keeps the leases of the accounts followed here; a lane that is new to this process is read from the database. */
+  /** Keeps the lanes of the accounts followed here; one that is new to this process is read from the database. */
   async #renew(): Promise<void> {
     const { db, clock, holder, options, followed } = this.#deps;
-    const wanted = ["", ...followed().map(({ account }) => account)];
-    const askedMs = clock.now();
-    const held = tokensOf(await this.#leases.takeLeases(wanted.map(leaseName), holder, options.leaseMs));
-    this.#leasedUntilMs = askedMs + options.leaseMs;
+    const leases = new Map(followed().map(({ account, lease }) => [account, lease]));
+    const token = tokensOf(await this.#leases.takeLeases([LEASE], holder, options.leaseMs)).get(LEASE);
+    if (token !== undefined) leases.set("", { lease: LEASE, holder, token });
     const before = this.#lanes;
     this.#lanes = new Map();
-    const isNew = wanted.some((name) => held.has(leaseName(name)) && !this.#cursors.has(name));
+    const isNew = [...leases.keys()].some((name) => !this.#cursors.has(name));
     const old = isNew ? await this.#outbox.headsBefore(clock.now() - OLD_MS) : null;
-    for (const name of wanted) {
-      const token = held.get(leaseName(name));
-      if (token === undefined) continue;
+    for (const [name, lease] of leases) {
       const known = before.get(name);
-      this.#lanes.set(
-        name,
-        known?.token === token ? known : await this.#openLane(name, token, old?.get(name) ?? 0),
-      );
+      const isSame = known?.lease.token === lease.token && known.lease.holder === lease.holder;
+      this.#lanes.set(name, isSame ? known : await this.#openLane(name, lease, old?.get(name) ?? 0));
     }
     this.#silences = await readSilences(db, clock.now());
   }
 
   /** `oldHead`: the last event that is too old to alert on. */
-  async #openLane(name: string, token: number, oldHead: number): Promise<Lane> {
-    const { db, clock, rules, holder } = this.#deps;
+  async #openLane(name: string, lease: AlertLease, oldHead: number): Promise<Lane> {
+    const { db, clock, rules } = this.#deps;
     const nowMs = clock.now();
     const longest = Math.max(...[...rules.rules.values()].map(({ cooldownMs }) => cooldownMs));
     const [stored, memories, gaps] = await Promise.all([
@@ -251,7 +249,6 @@ export class AlertWatch implements Service {
       await this.#noteBefore(name, oldHead, nowMs - OLD_MS);
       this.#cursors.set(name, oldHead);
     }
-    const lease = { lease: leaseName(name), holder, token };
     const conditions = new Conditions(
       {
         rules,
@@ -261,7 +258,7 @@ export class AlertWatch implements Service {
       },
       { stored, memories, gaps },
     );
-    return { name, token, conditions, digestDay: "" };
+    return { name, lease, conditions, digestDay: "" };
   }
 
   /** What the events to come are changes of: how it was at the cursor, since those from there on are read again. */
@@ -315,7 +312,7 @@ export class AlertWatch implements Service {
       const nowMs = clock.now();
       if (lane && nowMs - alert.atMs <= OLD_MS) {
         const isSilenced = this.#isSilenced(aboutOf({ ...alert, rule: alert.rule.name }));
-        await this.#put(this.#leaseOf(lane), eventStep(alert, isSilenced, nowMs));
+        await this.#put(lane.lease, eventStep(alert, isSilenced, nowMs));
       }
       this.#waiting.shift();
     }
@@ -399,13 +396,9 @@ export class AlertWatch implements Service {
     const [lane] = this.#lanes.values();
     for (const row of this.#alarm.rows) {
       if (!lane) return;
-      await this.#put(this.#leaseOf(lane), row);
+      await this.#put(lane.lease, row);
       this.#alarm.written(row);
     }
-  }
-
-  #leaseOf({ name, token }: Lane): AlertLease {
-    return { lease: leaseName(name), holder: this.#deps.holder, token };
   }
 
   async #put(lease: AlertLease, row: AlertStep): Promise<void> {

@@ -49,12 +49,22 @@ describe("alerting", { timeout: 120_000 }, () => {
     target = await server.newDatabase();
     db = target.database;
     await target.store.openAccount(ACCOUNT, "main", null);
-    followed = [{ account: ACCOUNT, lastDataMs: null, streamed: false }];
+    await db.query(
+      "insert into hl_internal.claims select d, 'one', 1, null, now() from unnest($1::text[]) d",
+      [[ACCOUNT, OTHER].map((account) => `follow ${account}`)],
+    );
+    followed = [following(ACCOUNT)];
   });
   afterEach(async () => {
     for (const watch of watches) await watch.stop();
     watches.clear();
     await target.close();
+  });
+
+  const following = (account: string): Followed => ({
+    account,
+    lease: { lease: `follow ${account}`, holder: "one", token: 1 },
+    ...{ lastDataMs: null, streamed: false },
   });
 
   function startWatch(rules: RuleSet = ruleSet([]), change: Partial<WatchDeps> = {}): AlertWatch {
@@ -307,13 +317,13 @@ describe("alerting", { timeout: 120_000 }, () => {
   });
 
   it("leaves values alone while the feed is stale, and tells that it is", async () => {
-    followed = [{ account: ACCOUNT, lastDataMs: Date.now() - 40_000, streamed: true }];
+    followed = [{ ...following(ACCOUNT), lastDataMs: Date.now() - 40_000, streamed: true }];
     await position({ liquidationDistancePct: "3", asOfMs: Date.now() - 40_000 });
     startWatch();
     await until(told, (lines) => lines.length === 1);
     await judged();
     assert.deepEqual(await told(), ["fired feed_stale warn"]);
-    followed = [{ account: ACCOUNT, lastDataMs: Date.now(), streamed: true }];
+    followed = [{ ...following(ACCOUNT), lastDataMs: Date.now(), streamed: true }];
     await position({ liquidationDistancePct: "3" });
     await until(told, (lines) => lines.length === 3);
     assert.deepEqual((await told()).sort(), [
@@ -351,15 +361,20 @@ describe("alerting", { timeout: 120_000 }, () => {
     assert.deepEqual(await told(), ["fired margin_ratio warn"]);
   });
 
-  it("is done by one of two processes, and by the other when that one is gone without a word", async () => {
-    const gone = startWatch(ruleSet([]), { holder: "one", options: { ...QUICK, leaseMs: 600 } });
-    startWatch(ruleSet([]), { holder: "two", options: { ...QUICK, leaseMs: 600 } });
+  it("is done by the process that follows the account, and by no other, whatever that one believes", async () => {
+    let taken = false;
+    startWatch(ruleSet([]), { holder: "one", options: { ...QUICK, leaseMs: 600 } });
+    const lease = { lease: `follow ${ACCOUNT}`, holder: "two", token: 2 };
+    startWatch(ruleSet([]), {
+      ...{ holder: "two", options: { ...QUICK, leaseMs: 600 } },
+      followed: () => (taken ? [{ ...following(ACCOUNT), lease }] : []),
+    });
     await margin(70);
     await fills(1, { orderId: 1, value: "83000.00" });
     await until(told, (lines) => lines.length === 2);
-    // Its lease is left to run out.
-    await gone.stop();
-    await db.query("update hl_internal.leases set holder = 'one', expires_at = now() + interval '1 second'");
+    // The first stood still while its account was taken over, and knows nothing of it.
+    await db.query("update hl_internal.claims set worker = 'two', token = 2 where duty = $1", [lease.lease]);
+    taken = true;
     await margin(90);
     await fills(1, { orderId: 2, value: "83000.00" });
     await until(told, (lines) => lines.length === 4);
@@ -369,10 +384,14 @@ describe("alerting", { timeout: 120_000 }, () => {
       "fired margin_ratio crit",
       "fired margin_ratio warn",
     ]);
+    const [leases] = await db.query(
+      "select count(*)::int as n from hl_internal.leases where name like 'alerts:%'",
+    );
+    assert.deepEqual(leases, { n: 1 }, "no lease for each account");
   });
 
   it("lists alerts by account and coin", async () => {
-    followed.push({ account: OTHER, lastDataMs: null, streamed: false });
+    followed.push(following(OTHER));
     startWatch();
     await fills(1, { account: OTHER, orderId: 1, value: "83000.00" });
     await fills(1, { orderId: 2, value: "83000.00" });
@@ -799,7 +818,7 @@ describe("alerting", { timeout: 120_000 }, () => {
 
     it("comes once a day and account, in the first hour, also when restarted or taken over", async () => {
       await target.store.openAccount(OTHER, "other", null);
-      followed.push({ account: OTHER, lastDataMs: null, streamed: false });
+      followed.push(following(OTHER));
       const of = async () =>
         (await digests()).map(({ account, subject }) => `${account!.slice(2, 3)} ${subject}`);
       const next = new Date(MIDNIGHT + 1).toISOString().slice(0, 10);
@@ -818,7 +837,7 @@ describe("alerting", { timeout: 120_000 }, () => {
       await rounds();
       assert.deepEqual(await of(), [`a ${DAY}`]);
       // An account that comes later in the hour, for example from a process that is gone.
-      followed = [...followed, { account: OTHER, lastDataMs: null, streamed: false }];
+      followed = [...followed, following(OTHER)];
       await until(of, (list) => list.length === 2);
       await stopAll();
       set(MIDNIGHT + 240_000);
@@ -1049,12 +1068,12 @@ describe("alerting", { timeout: 120_000 }, () => {
     const ping = async () => {
       pings += 1;
     };
-    followed = [{ account: ACCOUNT, lastDataMs: Date.now() - 600_000, streamed: true }];
+    followed = [{ ...following(ACCOUNT), lastDataMs: Date.now() - 600_000, streamed: true }];
     startWatch(ruleSet([]), { ping, options: { ...QUICK, deadManMs: 2_000 } });
     await until(told, (lines) => lines.length === 1);
     assert.equal(pings, 0);
     const keepFresh = setInterval(() => {
-      followed = [{ account: ACCOUNT, lastDataMs: Date.now(), streamed: true }];
+      followed = [{ ...following(ACCOUNT), lastDataMs: Date.now(), streamed: true }];
     }, 50);
     await until(
       async () => pings,

@@ -86,6 +86,8 @@ describe("schemas of the payloads", { timeout: 60_000 }, () => {
     });
     const { rules, prices } = ruleSet(["health_score=off"]);
     const gap = { ...rules.get("gap")!, forMs: 0 } as never;
+    const lease = { lease: `follow ${ACCOUNT}`, holder: "test", token: 1 };
+    await database.query("insert into hl_internal.claims values ($1, 'test', 1, null, now())", [lease.lease]);
     const watch = new AlertWatch({
       db: database,
       clock: systemClock,
@@ -94,7 +96,7 @@ describe("schemas of the payloads", { timeout: 60_000 }, () => {
       channels: [],
       ping: null,
       rules: { prices, rules: new Map(rules).set("gap", gap) },
-      followed: () => [{ account: ACCOUNT, lastDataMs: null, streamed: false }],
+      followed: () => [{ account: ACCOUNT, lease, lastDataMs: null, streamed: false }],
       clockOffsetMs: () => 0,
       options: { ...WATCH_DEFAULTS, eventsMs: 10, conditionsMs: 10, slowMs: 20, gapMs: 0 },
     }).start();
