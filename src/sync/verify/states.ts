@@ -11,21 +11,25 @@
  */
 import { isObject, lostRows, type Unread } from "../../protocol/decode.ts";
 import { INFO } from "../../protocol/infoRequests.ts";
-import { abs, type Decimal, eq, isDecimal, isZero, normal, sign } from "../../runtime/decimal.ts";
-import { endPosition, isLinked } from "../chain.ts";
+import { type Decimal, isZero, normal } from "../../runtime/decimal.ts";
 import { strayState } from "../dexes.ts";
-import type { BalanceRow, FillRow, PositionRow } from "../events.ts";
+import type { BalanceRow, PositionRow } from "../events.ts";
 import { boundsOf } from "../freshness.ts";
 import { balanceRows, positionRows } from "../normalize.ts";
-import { add, type Finding } from "./certificate.ts";
+import { add } from "./certificate.ts";
+import {
+  type Difference,
+  differences,
+  keyOf,
+  type Listed,
+  type Look,
+  STATE_AGE_MS,
+  sideAndSize,
+} from "./differences.ts";
 import { venuePresentMs } from "./present.ts";
 import { ask, noteUnread, type Run, SETTLED_MS, unlessUnreadable } from "./witness.ts";
 
 const LOOKS = 3;
-/** The time of a state may be this far from that of the fills it contains: no figure is published. */
-const STATE_LAG_MS = 2_000;
-/** Fills bridge no more than this: a position that was not renewed for so long, though others were, is wrong. */
-const STATE_AGE_MS = 600_000;
 /** A row that is open is stale at twice the age at which its account is, and not before this. */
 const STALE_LEAST_MS = 600_000;
 /** What lies beyond the venue's time by more than this is wrong: its answers lag each other by seconds. */
@@ -43,39 +47,6 @@ export interface ListedDexes {
   /** False when a part of the list could not be read. */
   isWhole: boolean;
 }
-
-/** What one answer shows of a list. `hides`: whether an entry that could not be read may be this coin. */
-interface Listed<T> {
-  timeMs: number;
-  rows: ReadonlyMap<string, T>;
-  hides(coin: string): boolean;
-}
-
-/** Both sides at one moment. Ours is read first, so that the venue's is the younger one. */
-interface Look {
-  venueTimeMs: number;
-  positions: ReadonlyMap<string, PositionRow>;
-  balances: ReadonlyMap<string, BalanceRow>;
-  /** Time of the newest state of each dex that was stored. */
-  perpAsOfMs: ReadonlyMap<string, number>;
-  /** Of the newest state of spot. */
-  spotAsOfMs: number;
-  perps: ReadonlyMap<string, Listed<PositionRow>>;
-  spot: Listed<BalanceRow> | null;
-  /** Parts of which the first reading has not come to the state: they are not compared. */
-  untold: readonly string[];
-}
-
-/** A difference, and what tells whether a side stood still. */
-interface Difference {
-  finding: Finding;
-  venue: string;
-  own: string;
-  /** Whether these fills account for it. */
-  isMoved(fills: readonly FillRow[]): boolean;
-}
-
-const keyOf = (dex: string, coin: string): string => `${dex}|${coin}`;
 
 /** What the first look showed. */
 export interface Live {
@@ -103,10 +74,10 @@ export async function compareStates(run: Run, listed: ListedDexes, following: Fo
     ...first.balances.keys(),
     ...(first.spot?.rows.keys() ?? []),
   ]).size;
-  const seen = [differences(run, first)];
+  const seen = [differences(run.toCome, first)];
   while (seen.length < LOOKS && (await unexplained(run, seen)).length > 0) {
     await clock.sleep(SETTLED_MS, signal);
-    seen.push(differences(run, await look(run, listed)));
+    seen.push(differences(run.toCome, await look(run, listed)));
   }
   if (seen.length === LOOKS) {
     for (const key of await unexplained(run, seen)) judge(run, key, seen);
@@ -242,141 +213,6 @@ const openCoins = ({ positions, perps }: Look): number =>
     ...[...positions].filter(([, { szi }]) => !isZero(szi)).map(([key]) => key),
     ...[...perps].flatMap(([dex, { rows }]) => [...rows.keys()].map((coin) => keyOf(dex, coin))),
   ]).size;
-
-/** Pure. What may have moved on with rows that the first reading has still to read is left out. */
-function differences({ toCome }: Run, seen: Look): Map<string, Difference> {
-  const found = new Map<string, Difference>();
-  const note = (what: string, difference: Difference | null) => {
-    if (difference) found.set(`${difference.finding.table} ${difference.finding.row} ${what}`, difference);
-  };
-  for (const [dex, state] of seen.perps) {
-    const time = { fromMs: seen.perpAsOfMs.get(dex) ?? 0, toMs: state.timeMs };
-    if (toCome.outruns(["fills", "twapFills"], time)) continue;
-    const held = [...seen.positions.values()].filter((row) => row.dex === dex);
-    for (const coin of new Set([...state.rows.keys(), ...held.map(({ coin }) => coin)])) {
-      const own = seen.positions.get(keyOf(dex, coin));
-      note("size", sizeDifference(seen, dex, coin, own, state));
-      note("leverage", leverageDifference(own, state.rows.get(coin), state));
-    }
-  }
-  const { spot } = seen;
-  if (spot === null) return found;
-  if (toCome.outruns(["fills", "twapFills", "ledger"], { fromMs: seen.spotAsOfMs, toMs: spot.timeMs }))
-    return found;
-  for (const coin of new Set([...spot.rows.keys(), ...seen.balances.keys()]))
-    note("", balanceDifference(coin, seen.balances.get(coin), spot));
-  return found;
-}
-
-const sideAndSize = (szi: Decimal): string =>
-  isZero(szi) ? "flat" : `${sign(szi) < 0 ? "short" : "long"} ${normal(abs(szi))}`;
-
-const asOf = (ms: number | undefined): string =>
-  ms === undefined ? "" : ` as of ${new Date(ms).toISOString()}`;
-
-function sizeDifference(
-  { perpAsOfMs }: Look,
-  dex: string,
-  coin: string,
-  own: PositionRow | undefined,
-  state: Listed<PositionRow>,
-): Difference | null {
-  const listed = state.rows.get(coin);
-  if (listed === undefined && state.hides(coin)) return null;
-  const venue = listed?.szi ?? "0";
-  const ours = own?.szi ?? "0";
-  if (eq(venue, ours)) return null;
-  const kind = isZero(ours) ? "missing" : isZero(venue) ? "extra" : "changed";
-  // A state is whole: what it does not list was flat in it.
-  const ownMs = Math.max(perpAsOfMs.get(dex) ?? 0, own?.asOfMs ?? 0);
-  return {
-    finding: {
-      kind,
-      table: "hl_positions",
-      row: keyOf(dex, coin),
-      detail: `venue ${sideAndSize(venue)}, database ${sideAndSize(ours)}${asOf(own?.asOfMs)}`,
-      interval: { fromMs: state.timeMs - 1, toMs: state.timeMs },
-    },
-    venue: normal(venue),
-    own: normal(ours),
-    isMoved: (fills) => ownMs > 0 && passedThrough(fills, coin, [ours, venue], [ownMs, state.timeMs]),
-  };
-}
-
-/** Whether the fills show both sizes in the time between the two moments. */
-function passedThrough(
-  fills: readonly FillRow[],
-  coin: string,
-  [a, b]: readonly [Decimal, Decimal],
-  [aMs, bMs]: readonly [number, number],
-): boolean {
-  if (Math.abs(aMs - bMs) > STATE_AGE_MS) return false;
-  const fromMs = Math.min(aMs, bMs) - STATE_LAG_MS;
-  const toMs = Math.max(aMs, bMs) + STATE_LAG_MS;
-  const between = fills
-    .filter(isLinked)
-    .filter((fill) => fill.coin === coin && fill.timeMs >= fromMs && fill.timeMs <= toMs);
-  const sizes = new Set(between.flatMap((fill) => [normal(fill.startPosition), normal(endPosition(fill))]));
-  return sizes.has(normal(a)) && sizes.has(normal(b));
-}
-
-function leverageDifference(
-  own: PositionRow | undefined,
-  venue: PositionRow | undefined,
-  { timeMs }: Listed<PositionRow>,
-): Difference | null {
-  // What only one side holds is a difference of size; a younger row of ours may know better.
-  if (!own || !venue || isZero(own.szi) || own.asOfMs > timeMs) return null;
-  const words = ({ leverageType, leverageValue }: PositionRow) =>
-    `${leverageType ?? ""} ${leverageValue ?? ""}`;
-  if (venue.leverageType === null || words(own) === words(venue)) return null;
-  return {
-    finding: {
-      kind: "changed",
-      table: "hl_positions",
-      row: keyOf(own.dex, own.coin),
-      detail: `venue leverage ${words(venue)}, database ${words(own)}${asOf(own.asOfMs)}`,
-      interval: { fromMs: timeMs - 1, toMs: timeMs },
-    },
-    venue: words(venue),
-    own: words(own),
-    isMoved: () => false,
-  };
-}
-
-/** Total, hold and what is borrowed, which is told in the venue's object alone. */
-const amountsOf = (row: BalanceRow | undefined): Decimal[] => {
-  const borrowed = isObject(row?.raw) ? row.raw.borrowed : null;
-  return [row?.total ?? "0", row?.hold ?? "0", isDecimal(borrowed) ? borrowed : "0"];
-};
-
-function balanceDifference(
-  coin: string,
-  own: BalanceRow | undefined,
-  spot: Listed<BalanceRow>,
-): Difference | null {
-  const venue = spot.rows.get(coin);
-  if (venue === undefined && spot.hides(coin)) return null;
-  const [theirs, ours] = [amountsOf(venue), amountsOf(own)];
-  if (theirs.every((amount, part) => eq(amount, ours[part]!))) return null;
-  const words = (row: BalanceRow | undefined) => {
-    const [total, hold, owed] = amountsOf(row).map(normal) as [Decimal, Decimal, Decimal];
-    return `${total} (hold ${hold}${isZero(owed) ? "" : `, borrowed ${owed}`})`;
-  };
-  const isNothing = (row: BalanceRow | undefined) => amountsOf(row).every(isZero);
-  return {
-    finding: {
-      kind: isNothing(own) ? "missing" : isNothing(venue) ? "extra" : "changed",
-      table: "hl_balances",
-      row: coin,
-      detail: `venue ${words(venue)}, database ${words(own)}${asOf(own?.asOfMs)}`,
-      interval: { fromMs: spot.timeMs - 1, toMs: spot.timeMs },
-    },
-    venue: words(venue),
-    own: words(own),
-    isMoved: () => false,
-  };
-}
 
 /** Rows that are open and old while the account is followed, and rows from the future. */
 function noteAges({ certificate, clock }: Run, seen: Look, { toMs, pollMs }: Following): void {

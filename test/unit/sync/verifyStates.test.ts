@@ -54,13 +54,15 @@ describe("verify, of positions", () => {
     );
   });
 
-  it("names a wrong size, a wrong side and a wrong leverage", async () => {
+  it("names a wrong size, side, leverage and entry", async () => {
     for (const [over, detail] of [
       [{ szi: "0.3" }, /venue long 0.2, database long 0.3/],
       [{ szi: "-0.2" }, /venue long 0.2, database short 0.2/],
       [{ leverageValue: 10 }, /venue leverage cross 20, database cross 10/],
       [{ leverageType: "isolated" }, /venue leverage cross 20, database isolated 20/],
-      [{ leverageType: null, leverageValue: null }, /database {2}as of|database {2,}/],
+      [{ leverageType: null, leverageValue: null }, /venue leverage cross 20, database none/],
+      [{ entryPrice: "101" }, /venue entry 100, database 101/],
+      [{ entryPrice: null }, /venue entry 100, database none/],
     ] as const) {
       const rig = await sound();
       Object.assign(rig.store.positions[0]!, over);
@@ -72,7 +74,7 @@ describe("verify, of positions", () => {
       assert.match(findings[0]!.detail, detail);
     }
     const same = await sound();
-    same.store.positions[0]!.szi = "0.20";
+    Object.assign(same.store.positions[0]!, { szi: "0.20", entryPrice: "100.00" });
     assert.deepEqual(await same.findings(), [], "numbers, not texts");
   });
 
