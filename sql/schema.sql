@@ -480,6 +480,8 @@ create table hl_internal.workers ( -- Processes that share the database: each re
   spent integer not null -- REST weight that it spent in the last minute.
   renewed_at timestamp with time zone not null -- When it was last heard of, by the clock of the database.
   expires_at timestamp with time zone not null -- What it does is free for others after this.
+  dials integer not null default (0) -- New connections a minute that it may open.
+  dialled integer not null default (0) -- New connections that it opened in the last minute.
   constraint workers_pkey PRIMARY KEY (worker)
 ) with (fillfactor=50);
 -- row level security
@@ -1198,16 +1200,18 @@ declare
 begin
   perform hl_internal.lock_fleet();
   now_at := clock_timestamp();
+  -- A program of before new connections were shared tells none of them.
   select * into before from hl_internal.workers w where w.worker = me;
   steady := case when before.renewed_at > now_at - ttl / 2 then before.steady_at else now_at end;
   if before.worker is null then
     delete from hl_internal.workers w where w.renewed_at < now_at - interval '1 hour';
     insert into hl_internal.workers values (
-      me, told->>'egress', own, now_at, steady, (told->>'streams')::integer, 0, 0, (told->>'spent')::integer, now_at, now_at + ttl);
+      me, told->>'egress', own, now_at, steady, (told->>'streams')::integer, 0, 0, (told->>'spent')::integer, now_at, now_at + ttl,
+      0, coalesce((told->>'dialled')::integer, 0));
   else
     update hl_internal.workers w set
       egress = told->>'egress', wants = case when w.wants = own then w.wants else own end, steady_at = steady,
-      streams = (told->>'streams')::integer, spent = (told->>'spent')::integer, renewed_at = now_at, expires_at = now_at + ttl
+      streams = (told->>'streams')::integer, spent = (told->>'spent')::integer, dialled = coalesce((told->>'dialled')::integer, 0), renewed_at = now_at, expires_at = now_at + ttl
     where w.worker = me;
   end if;
   -- After an outage all are late: who is steady again waits for the others. One silent for long is gone for everybody.
@@ -1217,9 +1221,9 @@ begin
   perform hl_internal.take_duties(me, own, present, (told->>'most')::integer);
   perform hl_internal.hand_over(me, present, (told->>'most')::integer);
   select * into share from hl_internal.egress_share(
-    me, present, (told->>'slots')::integer, (told->>'weight')::integer, (told->>'lastWords')::integer);
-  update hl_internal.workers w set slots = share.slots, weight = share.weight
-  where w.worker = me and (w.slots, w.weight) is distinct from (share.slots, share.weight);
+    me, present, (told->>'slots')::integer, (told->>'weight')::integer, coalesce((told->>'dials')::integer, 0), (told->>'lastWords')::integer);
+  update hl_internal.workers w set slots = share.slots, weight = share.weight, dials = share.dials
+  where w.worker = me and (w.slots, w.weight, w.dials) is distinct from (share.slots, share.weight, share.dials);
   return json_build_object(
     'held', (select coalesce(json_agg(json_build_object('duty', c.duty, 'token', c.token, 'isGiven', c.heir is not null)
         order by c.duty), '[]') from hl_internal.claims c where c.worker = me),
@@ -1516,7 +1520,7 @@ AS $function$
   select hl_internal.lock_fleet();
   update hl_internal.claims c set worker = nullif(c.worker, me), heir = nullif(c.heir, me) where me in (c.worker, c.heir);
   -- What it spent counts on.
-  update hl_internal.workers w set expires_at = '-infinity', streams = 0, slots = 0, weight = w.spent where w.worker = me
+  update hl_internal.workers w set expires_at = '-infinity', streams = 0, slots = 0, weight = w.spent, dials = w.dialled where w.worker = me
 $function$
 ;
 -- A worker ends: all it had is free.
@@ -1748,8 +1752,8 @@ END
 ;
 -- What made or lost money of an account in [from_at, to_at).
 
-create function hl_internal.egress_share(me text, present text[], slots_max integer, weight_max integer, last_words integer)
- RETURNS TABLE(slots integer, weight integer, workers integer)
+create function hl_internal.egress_share(me text, present text[], slots_max integer, weight_max integer, dials_max integer, last_words integer)
+ RETURNS TABLE(slots integer, weight integer, dials integer, workers integer)
  LANGUAGE sql
  STABLE
  SET search_path TO ''
@@ -1766,6 +1770,8 @@ BEGIN ATOMIC
              w.spent,
              w.renewed_at,
              w.expires_at,
+             w.dials,
+             w.dialled,
              (w.worker = ANY (egress_share.present)) AS is_present,
              s_1.duties,
              row_number() OVER (PARTITION BY (w.worker = ANY (egress_share.present)) ORDER BY w.worker) AS rank
@@ -1782,18 +1788,25 @@ BEGIN ATOMIC
                      WHEN h_1.is_present THEN GREATEST(h_1.weight, h_1.spent)
                      WHEN (h_1.renewed_at > (clock_timestamp() - '00:01:01'::interval)) THEN LEAST(h_1.weight, (h_1.spent + egress_share.last_words))
                      ELSE 0
-                 END) FILTER (WHERE (h_1.worker <> egress_share.me)) AS weight
+                 END) FILTER (WHERE (h_1.worker <> egress_share.me)) AS weight,
+             sum(
+                 CASE
+                     WHEN h_1.is_present THEN GREATEST(h_1.dials, h_1.dialled)
+                     WHEN (h_1.renewed_at > (clock_timestamp() - '00:01:01'::interval)) THEN h_1.dialled
+                     ELSE 0
+                 END) FILTER (WHERE (h_1.worker <> egress_share.me)) AS dials
             FROM here h_1
          )
   SELECT (GREATEST((0)::numeric, LEAST((h.duties)::numeric, ((egress_share.slots_max - COALESCE(s.slots, (0)::bigint)))::numeric, GREATEST((((egress_share.slots_max / s.workers) + ((h.rank <= ((egress_share.slots_max)::bigint % s.workers)))::integer))::numeric, ((egress_share.slots_max)::numeric - COALESCE(s.needs, (0)::numeric))))))::integer AS "greatest",
      (GREATEST((0)::numeric, LEAST((((egress_share.weight_max * (h.duties + 1)))::numeric / s.parts), ((egress_share.weight_max - COALESCE(s.weight, (0)::bigint)))::numeric)))::integer AS "greatest",
+     (GREATEST((0)::bigint, LEAST((egress_share.dials_max / s.workers), (egress_share.dials_max - COALESCE(s.dials, (0)::bigint)))))::integer AS "greatest",
      (s.workers)::integer AS workers
     FROM (here h
       CROSS JOIN sums s)
    WHERE (h.worker = egress_share.me);
 END
 ;
--- Connections and REST weight a minute that a worker may use now, and how many workers share its egress.
+-- Connections, REST weight and new connections a minute that a worker may use now, and how many workers share its egress.
 
 create function hl_internal.enlist_objects()
  RETURNS void

@@ -3,10 +3,12 @@
  */
 import { hostname } from "node:os";
 import { resolve } from "node:path";
+import { DIALS_PER_MINUTE } from "../connection/backoff.ts";
 import { createHttpPost } from "../connection/httpPost.ts";
 import { createInfoClient } from "../connection/infoClient.ts";
 import { createStreams } from "../connection/liveSocket.ts";
 import { type LimiterOptions, RateLimiter } from "../connection/rateLimiter.ts";
+import { StreamBudget } from "../connection/streamBudget.ts";
 import { createSocketFactory } from "../connection/webSocket.ts";
 import { ConfigError } from "../errors.ts";
 import type { Aliases } from "../outputs/eventText.ts";
@@ -160,9 +162,9 @@ const LEASE_ANSWER_MS = 3_000;
 
 /** What lets several processes share one database, over a connection of its own. `venue`: whose budget is shared. */
 function joinFleet(
-  { options }: Context,
+  { options, clock }: Context,
   { connect }: OpenDatabase,
-  { limiter }: Venue,
+  { limiter, streams }: Venue,
 ): NonNullable<EngineDeps["shared"]> {
   const database = connect({
     maxConnections: 1,
@@ -177,7 +179,9 @@ function joinFleet(
     egress: options.egress || hostname(),
     slots: LIMITS.connections,
     weight: options.weight,
+    dials: DIALS_PER_MINUTE,
     spent: () => limiter.stats().usedLastMinute,
+    dialled: () => streams.connections.spent(clock.now()),
   });
 }
 
@@ -217,6 +221,7 @@ export interface Venue {
   info: VenueInfo;
   openStream: OpenStream;
   limiter: RateLimiter;
+  streams: StreamBudget;
 }
 
 /**
@@ -229,11 +234,13 @@ export function connectVenue(
 ): Venue {
   const random = systemRandom;
   const limiter = new RateLimiter(clock, { weightPerMinute: options.weight, ...limits });
+  const streams = new StreamBudget();
   const stopping = new AbortController();
   lifecycle.add({ name: "requests to the venue", stop: async () => stopping.abort(new Error("stopped")) });
   const rest = { post: createHttpPost(), limiter, signal: stopping.signal };
   return {
     limiter,
+    streams,
     info: createInfoClient({ ...rest, apiUrl: options.apiUrl, clock, random, log }),
     openStream: createStreams({
       wsUrl: options.wsUrl,
@@ -241,6 +248,7 @@ export function connectVenue(
       clock,
       random,
       log,
+      ...{ connections: streams.connections, messages: streams.messages },
     }),
   };
 }
@@ -319,7 +327,10 @@ export function follow(
     },
     ...(extra.onProgress ? { onProgress: extra.onProgress } : {}),
     ...(extra.sharing ? { shared: joinFleet(context, opened, venue) } : {}),
-    onShare: ({ weight }) => venue.limiter.setLimit(weight),
+    onShare(share) {
+      venue.limiter.setLimit(share.weight);
+      venue.streams.share(share);
+    },
   };
   const engine = new Engine(deps, engineConfig(context));
   lifecycle.add({ name: engine.name, needsMs: ENGINE_NEEDS_MS, stop: () => engine.stop() });

@@ -39,20 +39,34 @@ export class Backoff {
   }
 }
 
+/** New connections a minute of one IP: one less than the venue allows, for the window's edge. */
+export const DIALS_PER_MINUTE = LIMITS.connectionsPerMinute - 1;
+
 /**
- * New connections of the whole process, against the venue's limit per IP: one for all sockets. Guarantees: at most
- * `limit` starts are booked in any window. Memory: the last `limit` starts.
+ * New connections of the whole process, against its part of the venue's limit per IP: one for all sockets. Guarantees: at most
+ * `limit` starts are booked in any window, from when the limit is told. Memory: as many starts as the greatest limit.
  */
 export class ConnectionLimiter {
-  readonly #limit: number;
+  #limit: number;
+  readonly #most: number;
   readonly #windowMs: number;
   /** Booked starts, ascending. */
   #starts: number[] = [];
 
-  /** One less than the venue allows by default, for the window's edge. */
-  constructor(limit: number = LIMITS.connectionsPerMinute - 1, windowMs = 60_000) {
+  constructor(limit: number = DIALS_PER_MINUTE, windowMs = 60_000) {
     this.#limit = limit;
+    this.#most = limit;
     this.#windowMs = windowMs;
+  }
+
+  /** At least 1, and no more than at first. */
+  setLimit(limit: number): void {
+    this.#limit = Math.min(limit, this.#most);
+  }
+
+  /** Starts of the window that ends at `atMs`, and those that are booked. */
+  spent(atMs: number): number {
+    return this.#starts.filter((startMs) => startMs > atMs - this.#windowMs).length;
   }
 
   /** Books a start and says when: the first time not before `atMs` that is free. */
@@ -60,11 +74,11 @@ export class ConnectionLimiter {
     // A start further ahead than all bookings could reach is left over from before the clock was stepped back.
     const horizonMs = atMs + this.#windowMs * this.#starts.length;
     this.#starts = this.#starts.filter((startMs) => startMs <= horizonMs);
-    const oldest = this.#starts.length < this.#limit ? undefined : this.#starts[0];
+    const oldest = this.#starts.at(-this.#limit);
     const startMs = oldest === undefined ? atMs : Math.max(atMs, oldest + this.#windowMs);
     this.#starts.push(startMs);
     this.#starts.sort((a, b) => a - b);
-    if (this.#starts.length > this.#limit) this.#starts.shift();
+    if (this.#starts.length > this.#most) this.#starts.shift();
     return startMs;
   }
 }

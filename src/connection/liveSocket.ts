@@ -13,16 +13,16 @@
  */
 import { InvariantError } from "../errors.ts";
 import { type Subscription, subscriptionKey } from "../protocol/channels.ts";
-import { LIMITS } from "../protocol/limits.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import type { ClientSocket, SocketFactory } from "../runtime/net.ts";
 import type { Random } from "../runtime/random.ts";
 import type { OpenStream, Stream, StreamHandler, StreamState, StreamStatus } from "../sync/ports.ts";
-import { Backoff, ConnectionLimiter } from "./backoff.ts";
+import { Backoff, type ConnectionLimiter } from "./backoff.ts";
 import { Scouting, type Waiting } from "./scout.ts";
 import { routeOf, Session, type SessionAction } from "./session.ts";
-import { SlidingWindow } from "./slidingWindow.ts";
+import type { SlidingWindow } from "./slidingWindow.ts";
+import { StreamBudget } from "./streamBudget.ts";
 
 /** The venue has enough of us: a refused handshake, or a close right after it (which of the two is not documented). */
 const TOO_MANY = /\b429\b|too many/i;
@@ -33,8 +33,6 @@ const TOO_MANY_FLOOR_MAX_MS = 60_000;
 const CLOSE_WITHIN_MS = 1_000;
 /** Streams that come back together spread over this. */
 const FOLLOW_MS = 500;
-/** Messages are counted by the venue as they arrive, a moment after we sent them. */
-const MESSAGE_WINDOW_MS = 61_000;
 
 /** What all streams of one IP share. */
 interface StreamOptions {
@@ -52,10 +50,11 @@ interface StreamOptions {
 
 /** Opens streams that share one budget of connections and messages. Make one per process. */
 export function createStreams(options: StreamOptions): OpenStream {
+  const budget = new StreamBudget();
   const shared = {
     ...options,
-    connections: options.connections ?? new ConnectionLimiter(),
-    messages: options.messages ?? new SlidingWindow(LIMITS.clientMessagesPerMinute, MESSAGE_WINDOW_MS),
+    connections: options.connections ?? budget.connections,
+    messages: options.messages ?? budget.messages,
     scouting: options.scouting ?? new Scouting(),
   };
   return (subscriptions, handler) => new LiveSocket(shared, subscriptions, handler);

@@ -4,7 +4,8 @@
  * not freeze the budget: what then lies in the future counts as spent now, so it expires one window later.
  */
 export class SlidingWindow {
-  readonly limit: number;
+  /** May change; what was spent stays. */
+  limit: number;
   readonly windowMs: number;
   /** Ascending by `atMs`; equal times share an entry. */
   #spent: { atMs: number; amount: number }[] = [];

@@ -12,11 +12,14 @@ interface Worker {
   name: string;
   /** Where its requests leave from. */
   egress: string;
-  /** What the venue allows one egress: connections, and REST weight a minute. */
+  /** What the venue allows one egress: connections, REST weight and new connections a minute. */
   slots: number;
   weight: number;
+  dials: number;
   /** REST weight spent in the last minute. */
   spent(): number;
+  /** Connections opened in the last minute. */
+  dialled(): number;
 }
 
 /** Duties claimed, or given away, in one second: what must catch up at once is bounded. */
@@ -30,7 +33,8 @@ interface Answer extends Omit<Attended, "others" | "wentBack"> {
   writtenMs: number;
 }
 
-export function openFleet(db: Queryable, { name, egress, slots, weight, spent }: Worker): Fleet {
+export function openFleet(db: Queryable, worker: Worker): Fleet {
+  const { name, egress, slots, weight, dials } = worker;
   /** The end of our lease, as written. A database that says less does not hold what was committed. */
   let writtenMs = Number.NEGATIVE_INFINITY;
   return {
@@ -40,7 +44,9 @@ export function openFleet(db: Queryable, { name, egress, slots, weight, spent }:
         egress,
         slots,
         weight,
-        spent: spent(),
+        dials,
+        spent: worker.spent(),
+        dialled: worker.dialled(),
         wants,
         streams,
         ttlMs,

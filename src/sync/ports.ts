@@ -158,6 +158,8 @@ export interface EgressShare {
   slots: number;
   /** REST weight a minute. */
   weight: number;
+  /** New connections a minute. */
+  dials: number;
   /** Processes behind the egress, this one included. */
   workers: number;
 }

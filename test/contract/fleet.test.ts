@@ -19,6 +19,7 @@ describe("the fleet", () => {
     egress?: string;
     wants?: string[];
     spent?: number;
+    dialled?: number;
     streams?: number;
   }
   /** A process, and what it says of itself each second. */
@@ -29,7 +30,9 @@ describe("the fleet", () => {
       egress,
       slots: 10,
       weight: 1_200,
+      dials: 29,
       spent: () => said.spent ?? 0,
+      dialled: () => said.dialled ?? 0,
     });
     return {
       said,
@@ -161,6 +164,32 @@ describe("the fleet", () => {
     }
   });
 
+  it("divides new connections, with what each opened in the last minute, also of one that is gone", async () => {
+    await roster(4);
+    const a = worker("a", { egress: "here", dialled: 20 });
+    const b = worker("b", { egress: "here" });
+    assert.equal((await a.turn()).share!.dials, 29);
+    assert.equal((await b.turn()).share!.dials, 0, "the other has all of it still");
+    assert.equal((await a.turn()).share!.dials, 14);
+    assert.equal((await b.turn()).share!.dials, 9, "the other opened twenty before it knew");
+    a.said.dialled = 3;
+    await a.turn();
+    assert.equal((await b.turn()).share!.dials, 14);
+    a.said.dialled = 12;
+    await a.turn();
+    // Gone without a word, and called dead: what it opened counts for a minute.
+    await later(ttlMs, "a");
+    b.said.dialled = 1;
+    for (let second = 0; second < 4; second++) {
+      await later(1_000);
+      await b.turn();
+    }
+    assert.equal((await b.turn()).share!.dials, 17);
+    await later(61_000, "a");
+    assert.equal((await b.turn()).share!.dials, 29);
+    assert.equal((await worker("c").turn()).share!.dials, 29, "another egress");
+  });
+
   it("divides connections and weight among those behind one egress, never more than there is", async () => {
     await roster(30);
     const a = worker("a", { egress: "here", spent: 900, streams: 10 });
@@ -168,7 +197,7 @@ describe("the fleet", () => {
     const elsewhere = worker("c");
     await settled(a);
     let first = (await a.turn()).share!;
-    assert.deepEqual(first, { slots: 10, weight: 1_200, workers: 1 });
+    assert.deepEqual(first, { slots: 10, weight: 1_200, dials: 29, workers: 1 });
     let second = (await b.turn()).share!;
     assert.deepEqual([second.slots, second.weight], [0, 0], "the other still has all of it");
     for (let round = 0; round < 5; round++) {

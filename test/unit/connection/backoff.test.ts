@@ -60,6 +60,20 @@ describe("ConnectionLimiter", () => {
     assert.equal(starts[29], 60_000);
   });
 
+  it("keeps a smaller limit from when it is told, with what was spent before, and a greater one again", () => {
+    const limiter = new ConnectionLimiter(4, 60_000);
+    for (let i = 0; i < 3; i++) assert.equal(limiter.book(T0), T0);
+    assert.deepEqual([limiter.spent(T0), limiter.spent(T0 + 59_999), limiter.spent(T0 + 60_000)], [3, 3, 0]);
+    limiter.setLimit(2);
+    assert.deepEqual([limiter.book(T0 + 1), limiter.book(T0 + 1)], [T0 + 60_000, T0 + 60_000]);
+    assert.equal(limiter.book(T0 + 1), T0 + 120_000);
+    limiter.setLimit(4);
+    assert.equal(limiter.book(T0 + 60_001), T0 + 60_001);
+    limiter.setLimit(100);
+    const starts = Array.from({ length: 6 }, () => limiter.book(T0 + 500_000) - T0);
+    assert.deepEqual(starts, [500_000, 500_000, 500_000, 500_000, 560_000, 560_000], "no more than at first");
+  });
+
   it("is not frozen by a clock that was stepped back", () => {
     const limiter = new ConnectionLimiter(2, 60_000);
     limiter.book(T0);

@@ -192,7 +192,7 @@ describe("the engine", () => {
       attend: async ({ wants }) => ({
         held: wants.flatMap((duty) => (duty === other ? [] : [{ duty, token: 1, isGiven: false }])),
         others: new Map([[other, "another"]]),
-        share: { slots: 10, weight: 1_200, workers: 1 },
+        share: { slots: 10, weight: 1_200, dials: 29, workers: 1 },
         wentBack: false,
       }),
       giveBack: async () => {},
@@ -233,7 +233,7 @@ describe("the engine", () => {
       attend: async () => ({
         held: ours.map((address) => ({ duty: followDuty(address), token: 1, isGiven: false })),
         others: new Map(),
-        share: { slots, weight: 100, workers: 2 },
+        share: { slots, weight: 100, dials: 14, workers: 2 },
         wentBack: false,
       }),
       giveBack: async () => {},
