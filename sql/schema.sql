@@ -5088,6 +5088,53 @@ END
 ;
 -- The round trips of an account that are not counted in settled_days, to_at exclusive; seconds and net_pnl of those that are closed and complete.
 
+create function hl_internal.trips_told(followed text, from_at timestamp with time zone, to_at timestamp with time zone)
+ RETURNS TABLE(account_address text, coin text, name text, side text, opened_ms bigint, closed_ms bigint, seconds numeric, fills bigint, max_size numeric, entry_price numeric, exit_price numeric, closed_pnl numeric, fees numeric, funding numeric, net_pnl numeric, liquidated boolean, complete boolean, mae_pct numeric, mfe_pct numeric, excursion_reason text)
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT t.account_address,
+     t.coin,
+     m.name,
+         CASE
+             WHEN (t.direction > (0)::numeric) THEN 'long'::text
+             ELSE 'short'::text
+         END AS "case",
+         CASE
+             WHEN (t.first_before = (0)::numeric) THEN t.first_ms
+             ELSE NULL::bigint
+         END AS "case",
+         CASE
+             WHEN (t.last_after = (0)::numeric) THEN t.last_ms
+             ELSE NULL::bigint
+         END AS "case",
+         CASE
+             WHEN ((t.first_before = (0)::numeric) AND (t.last_after = (0)::numeric)) THEN trim_scale((((t.last_ms - t.first_ms))::numeric / 1000.0))
+             ELSE NULL::numeric
+         END AS "case",
+     t.fills,
+     trim_scale(t.max_size) AS trim_scale,
+     trim_scale(round(t.entry_price, 10)) AS trim_scale,
+     trim_scale(round(t.exit_price, 10)) AS trim_scale,
+     trim_scale(t.closed_pnl) AS trim_scale,
+     trim_scale(round(t.fees, 10)) AS trim_scale,
+     trim_scale(f.funding) AS trim_scale,
+     trim_scale(round(((t.closed_pnl - t.fees) + f.funding), 10)) AS trim_scale,
+     t.liquidated,
+     ((t.first_before = (0)::numeric) AND t.unbroken AND (NOT t.unpriced) AND ((t.last_after = (0)::numeric) OR t.is_last)),
+     x.mae_pct,
+     x.mfe_pct,
+     x.reason
+    FROM (((hl_internal.trips(trips_told.followed, trips_told.from_at, trips_told.to_at) t(account_address, coin, trip, direction, first_before, last_after, unbroken, first_ms, last_ms, fills, max_size, entry_price, exit_price, closed_pnl, fees, unpriced, liquidated, is_last)
+      CROSS JOIN LATERAL ( SELECT COALESCE(sum(p.usdc), (0)::numeric) AS funding
+            FROM hl_funding p
+           WHERE ((p.account_address = t.account_address) AND (p.coin = t.coin) AND (p.funding_time_ms >= t.first_ms) AND ((t.last_after <> (0)::numeric) OR (p.funding_time_ms <= t.last_ms)))) f)
+      CROSS JOIN LATERAL hl_internal.excursion(t.coin, t.direction, t.entry_price, t.exit_price, t.first_ms, t.last_ms) x(mae_pct, mfe_pct, reason))
+      LEFT JOIN hl_markets m ON ((m.coin = t.coin)));
+END
+;
+-- The round trips of the fills of an account in [from_at, to_at), with funding and the excursions of the price.
+
 create function hl_internal.uninstall_script()
  RETURNS text
  LANGUAGE sql
@@ -5765,44 +5812,27 @@ create function public.hl_round_trips_since(followed text, since timestamp with 
  SET search_path TO ''
  SET jit TO 'off'
 BEGIN ATOMIC
- SELECT t.account_address,
-     t.coin,
-     m.name,
-         CASE
-             WHEN (t.direction > (0)::numeric) THEN 'long'::text
-             ELSE 'short'::text
-         END AS "case",
-         CASE
-             WHEN (t.first_before = (0)::numeric) THEN t.first_ms
-             ELSE NULL::bigint
-         END AS "case",
-         CASE
-             WHEN (t.last_after = (0)::numeric) THEN t.last_ms
-             ELSE NULL::bigint
-         END AS "case",
-         CASE
-             WHEN ((t.first_before = (0)::numeric) AND (t.last_after = (0)::numeric)) THEN trim_scale((((t.last_ms - t.first_ms))::numeric / 1000.0))
-             ELSE NULL::numeric
-         END AS "case",
-     t.fills,
-     trim_scale(t.max_size) AS trim_scale,
-     trim_scale(round(t.entry_price, 10)) AS trim_scale,
-     trim_scale(round(t.exit_price, 10)) AS trim_scale,
-     trim_scale(t.closed_pnl) AS trim_scale,
-     trim_scale(round(t.fees, 10)) AS trim_scale,
-     trim_scale(f.funding) AS trim_scale,
-     trim_scale(round(((t.closed_pnl - t.fees) + f.funding), 10)) AS trim_scale,
-     t.liquidated,
-     ((t.first_before = (0)::numeric) AND t.unbroken AND (NOT t.unpriced) AND ((t.last_after = (0)::numeric) OR t.is_last)),
-     x.mae_pct,
-     x.mfe_pct,
-     x.reason
-    FROM (((hl_internal.trips(hl_round_trips_since.followed, hl_round_trips_since.since, 'infinity'::timestamp with time zone) t(account_address, coin, trip, direction, first_before, last_after, unbroken, first_ms, last_ms, fills, max_size, entry_price, exit_price, closed_pnl, fees, unpriced, liquidated, is_last)
-      CROSS JOIN LATERAL ( SELECT COALESCE(sum(p.usdc), (0)::numeric) AS funding
-            FROM hl_funding p
-           WHERE ((p.account_address = t.account_address) AND (p.coin = t.coin) AND (p.funding_time_ms >= t.first_ms) AND ((t.last_after <> (0)::numeric) OR (p.funding_time_ms <= t.last_ms)))) f)
-      CROSS JOIN LATERAL hl_internal.excursion(t.coin, t.direction, t.entry_price, t.exit_price, t.first_ms, t.last_ms) x(mae_pct, mfe_pct, reason))
-      LEFT JOIN hl_markets m ON ((m.coin = t.coin)));
+ SELECT trips_told.account_address,
+     trips_told.coin,
+     trips_told.name,
+     trips_told.side,
+     trips_told.opened_ms,
+     trips_told.closed_ms,
+     trips_told.seconds,
+     trips_told.fills,
+     trips_told.max_size,
+     trips_told.entry_price,
+     trips_told.exit_price,
+     trips_told.closed_pnl,
+     trips_told.fees,
+     trips_told.funding,
+     trips_told.net_pnl,
+     trips_told.liquidated,
+     trips_told.complete,
+     trips_told.mae_pct,
+     trips_told.mfe_pct,
+     trips_told.excursion_reason
+    FROM hl_internal.trips_told(hl_round_trips_since.followed, hl_round_trips_since.since, 'infinity'::timestamp with time zone) trips_told(account_address, coin, name, side, opened_ms, closed_ms, seconds, fills, max_size, entry_price, exit_price, closed_pnl, fees, funding, net_pnl, liquidated, complete, mae_pct, mfe_pct, excursion_reason);
 END
 ;
 -- The round trips of an account by its fills since a time, as hl_round_trips has them, with the excursions of the price: a position that was open before is no complete trip.

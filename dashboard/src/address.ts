@@ -33,3 +33,6 @@ export function hrefOf(view: string): string {
   const query = chosen.get(view);
   return `#${view}${query ? `?${query}` : ""}`;
 }
+
+/** Where the trade is shown that a market was in at a time. */
+export const tradeHref = (coin: string, atMs: number) => `#trade?coin=${encodeURIComponent(coin)}&at=${atMs}`;

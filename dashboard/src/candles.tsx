@@ -56,11 +56,14 @@ export function CandleChart(props: {
   levels: Level[];
   /** The reader came to the oldest candle. */
   onOlder(): void;
+  /** Begins with all candles in view, not with the newest. */
+  isWhole?: boolean;
 }) {
   const { coin, interval, candles, fills, levels, onOlder } = props;
   const box = useRef<HTMLDivElement>(null);
   const drawing = useRef<Drawing | null>(null);
   const [at, setAt] = useState(null as number | null);
+  const [painted, setPainted] = useState(0);
   const older = useRef(onOlder);
   older.current = onOlder;
 
@@ -75,7 +78,11 @@ export function CandleChart(props: {
       if (range !== null && range.from < EDGE_BARS) older.current();
     });
     const scheme = matchMedia("(prefers-color-scheme: light)");
-    const repaint = () => paint(made);
+    const repaint = () => {
+      paint(made);
+      // Marks and lines carry their own colors.
+      setPainted((count) => count + 1);
+    };
     const watcher = new MutationObserver(repaint);
     watcher.observe(document.documentElement, { attributeFilter: ["data-theme"] });
     scheme.addEventListener("change", repaint);
@@ -106,9 +113,11 @@ export function CandleChart(props: {
     if (shown.current === `${coin} ${interval}`) return;
     shown.current = `${coin} ${interval}`;
     const visible = Math.min(candles.length, Math.max(20, Math.floor((box.current?.clientWidth ?? 0) / 8)));
-    made.chart
-      .timeScale()
-      .setVisibleLogicalRange({ from: candles.length - visible, to: candles.length + visible * 0.04 });
+    if (props.isWhole) made.chart.timeScale().fitContent();
+    else
+      made.chart
+        .timeScale()
+        .setVisibleLogicalRange({ from: candles.length - visible, to: candles.length + visible * 0.04 });
     made.chart.priceScale("right").applyOptions({ autoScale: true });
   }, [candles, coin, interval]);
 
@@ -124,7 +133,7 @@ export function CandleChart(props: {
         text: length > 1 ? String(length) : "",
       })),
     );
-  }, [bundles]);
+  }, [bundles, painted]);
 
   const key = JSON.stringify(levels);
   useEffect(() => {
@@ -144,7 +153,7 @@ export function CandleChart(props: {
     return () => {
       if (drawing.current === made) for (const line of lines) made.series.removePriceLine(line);
     };
-  }, [key]);
+  }, [key, painted]);
 
   const index = at === null ? -1 : candles.findIndex(([ms]) => ms === at);
   const candle = candles[index];

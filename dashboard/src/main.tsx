@@ -1,10 +1,11 @@
 /** The page: header, status strip, tabs, and the view that the address names. */
 
-import { render } from "preact";
+import { type ComponentChildren, render } from "preact";
 import { useEffect, useMemo, useReducer, useState } from "preact/hooks";
 import { hrefOf, param, parts } from "./address.ts";
 import { connect, wantedAccount } from "./connection.ts";
 import { Endpoints, Rules } from "./control.tsx";
+import { FillDetail, OrderDetail, RawOf } from "./detail.tsx";
 import { clock, counted } from "./format.ts";
 import {
   accountName,
@@ -23,6 +24,7 @@ import { Strip } from "./strip.tsx";
 import { SyncPage } from "./sync.tsx";
 import { type Column, DataTable } from "./table.tsx";
 import * as columns from "./tables.tsx";
+import { Trade } from "./trade.tsx";
 
 const model = createModel();
 
@@ -44,7 +46,13 @@ const TABS: Record<string, string> = {
 /** Tables of what is now, by tab. */
 const NOW_TABLES: Record<
   string,
-  { rows(): Row[]; columns: Column[]; rowKey(row: Row): string; empty: string }
+  {
+    rows(): Row[];
+    columns: Column[];
+    rowKey(row: Row): string;
+    empty: string;
+    detail?(row: Row): ComponentChildren;
+  }
 > = {
   positions: {
     rows: () => model.positions,
@@ -57,6 +65,7 @@ const NOW_TABLES: Record<
     columns: columns.OPEN_ORDERS,
     rowKey: (row: Row) => String(row.order_id),
     empty: "No open order",
+    detail: (row: Row) => <OrderDetail account={model.account} row={row} />,
   },
   balances: {
     rows: () => model.balances,
@@ -97,7 +106,7 @@ let turn = 0;
 /** `#fills?day=2026-10-05` → tab and parameters. */
 function route() {
   const { view, query } = parts();
-  return { tab: view in TABS ? view : "overview", query, turn };
+  return { tab: view in TABS || view === "trade" ? view : "overview", query, turn };
 }
 
 function App() {
@@ -129,7 +138,7 @@ function App() {
   const { word, asOfMs } = freshness(model);
   const isOld = ["stale", "down", "away"].includes(word);
   useEffect(() => {
-    document.title = `${isOld ? `(${word}) ` : ""}${TABS[tab]} · hlsync`;
+    document.title = `${isOld ? `(${word}) ` : ""}${TABS[tab] ?? "Trade"} · hlsync`;
   }, [tab, word]);
   if (model.refused) return <Refusal text={model.refused} />;
   return (
@@ -155,7 +164,9 @@ function App() {
       </header>
       <Strip model={model} />
       <nav class="tabs" aria-label="Views">
-        {Object.entries(TABS).map(([name, title]) => tabLink(name, title, name === tab))}
+        {Object.entries(TABS).map(([name, title]) =>
+          tabLink(name, title, name === (tab === "trade" ? "statistics" : tab)),
+        )}
       </nav>
       {isOld ? (
         <p
@@ -197,6 +208,7 @@ function view(tab: string, query: URLSearchParams, begun: number) {
   const load = (name: ListName) => void connection.load(name);
   if (tab === "overview") return <Overview model={model} load={load} />;
   if (tab === "statistics") return <Statistics key={begun} model={model} />;
+  if (tab === "trade") return <Trade key={begun} model={model} query={query} />;
   if (tab === "sync") return <SyncPage model={model} load={load} />;
   const current = NOW_TABLES[tab];
   if (current) {
@@ -255,6 +267,7 @@ function History({ tab, day }: { tab: ListName; day: string | null }) {
       columns={table.columns}
       rowKey={key}
       empty={list.loaded === "yes" ? table.empty : "Reading…"}
+      detail={(row) => historyDetail(tab, row)}
       older={{
         more: canGrow(list) && (day === null || !reachesDay),
         kept: list.more && (day === null || !reachesDay) ? list.rows.length : null,
@@ -275,6 +288,13 @@ function History({ tab, day }: { tab: ListName; day: string | null }) {
       }
     />
   );
+}
+
+function historyDetail(tab: ListName, row: Row): ComponentChildren {
+  const { account } = model;
+  if (tab === "fills") return <FillDetail account={account} row={row} />;
+  if (tab === "orderHistory") return <OrderDetail account={account} row={row} />;
+  return tab === "funding" || tab === "ledger" ? <RawOf list={tab} account={account} row={row} /> : null;
 }
 
 /** The files for tax programs, of this year and the last. */

@@ -124,7 +124,7 @@ function marksOf(lists: readonly Row[][], coin: string, fromMs: number): FillMar
   return [...known.values()].sort((a, b) => b.x - a.x);
 }
 
-const markOf = (row: Row): FillMark => ({
+export const markOf = (row: Row): FillMark => ({
   x: row.fill_time_ms,
   up: row.side === "buy",
   words: () => `${row.side} ${exact(row.size)} at ${exact(row.price)}, ${stamp(row.fill_time_ms)} UTC`,

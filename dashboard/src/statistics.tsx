@@ -5,6 +5,7 @@
  */
 import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
+import { tradeHref } from "./address.ts";
 import type { Column } from "./arrange.ts";
 import { Bars, LineChart } from "./charts.tsx";
 import { ColumnChart } from "./columns.tsx";
@@ -73,6 +74,7 @@ export function Statistics({ model }: { model: Model }) {
         rows={rows}
         columns={ROUND_TRIPS}
         rowKey={tripKey}
+        href={(row) => (row.opened_ms === null ? null : tradeHref(row.coin, row.opened_ms))}
         empty={trips === null ? "Reading…" : "No position was opened in this period"}
         extra={trips?.is_whole === false ? <span class="note">{sinceWords(trips)}</span> : null}
         inAddress
@@ -82,7 +84,7 @@ export function Statistics({ model }: { model: Model }) {
 }
 
 const NO_ROWS: Row[] = [];
-export const tripKey = (row: Row) => `${row.coin} ${row.opened_ms} ${row.closed_ms}`;
+const tripKey = (row: Row) => `${row.coin} ${row.opened_ms} ${row.closed_ms}`;
 
 /** Of an answer about trades that does not reach back as far as was asked. */
 const sinceWords = ({ since_ms }: Row) => `only since ${day(since_ms)}: older fills are too many for a page`;

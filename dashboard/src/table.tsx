@@ -9,6 +9,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { param, writeParams } from "./address.ts";
 import { arrange, type Column, chosenOf, type Sort, sortOf } from "./arrange.ts";
+import { Detail } from "./detail.tsx";
 import { Facet } from "./facet.tsx";
 import { counted } from "./format.ts";
 import type { Row } from "./model.ts";
@@ -81,6 +82,8 @@ export function DataTable({
   older,
   extra,
   inAddress,
+  href,
+  detail,
 }: {
   /** Names it: for settings, files and screen readers. */
   name: string;
@@ -101,6 +104,12 @@ export function DataTable({
 
   /** Filter, sort and choices stand in the address. */
   inAddress?: boolean;
+
+  /** Where a row leads; null opens it in place. */
+  href?: (row: Row) => string | null;
+
+  /** What belongs to a row and is shown below all of its columns, when it is opened. */
+  detail?: (row: Row) => ComponentChildren;
 }) {
   const given = (field: string) => (inAddress ? param(field) : null);
   const [filter, setFilter] = useState(() => given("filter") ?? "");
@@ -132,6 +141,13 @@ export function DataTable({
     // A file that ends somewhere would look complete.
     if (!isPartial) download(`hlsync-${name}.csv`, toCsv(view, columns));
   }, [saving, isPartial, older?.error, view]);
+  const [opened, setOpened] = useState(null as string | null);
+  const openedRow = opened === null ? undefined : view.find((row) => rowKey(row) === opened);
+  const open = (row: Row) => {
+    const target = href?.(row);
+    if (target) location.hash = target;
+    else setOpened(rowKey(row));
+  };
   const toggle = (id: string) => {
     const now = shown.map((column) => column.id);
     setChosen(now.includes(id) ? now.filter((other) => other !== id) : [...now, id]);
@@ -194,7 +210,13 @@ export function DataTable({
         fits={fits ?? false}
         whole={rows.length}
         empty={empty ?? "Nothing yet"}
+        open={open}
       />
+      {openedRow ? (
+        <Detail title={title} row={openedRow} columns={columns} close={() => setOpened(null)}>
+          {detail?.(openedRow)}
+        </Detail>
+      ) : null}
     </section>
   );
 }
@@ -256,6 +278,7 @@ function Rows({
   title,
   empty,
   older,
+  open,
 }: {
   view: Row[];
   /** Another one shows the rows from the first on. */
@@ -269,6 +292,7 @@ function Rows({
   title: string;
   empty: string;
   older?: Older;
+  open(row: Row): void;
 }) {
   const box = useRef(null as HTMLDivElement | null);
   const [range, setRange] = useState({ from: 0, to: 60 });
@@ -328,10 +352,17 @@ function Rows({
             <tr
               key={fits ? rowKey(row) : (from + index) % (range.to - range.from)}
               aria-rowindex={from + index + 2}
+              onClick={(event: MouseEvent) => opens(event) && open(row)}
             >
-              {shown.map((column) => (
+              {shown.map((column, place) => (
                 <td key={column.id} class={column.text ? "text" : ""} data-column={column.id}>
-                  {column.show ? column.show(row) : (column.value(row) ?? "–")}
+                  {place === 0 ? (
+                    <button type="button" class="row-open" onClick={() => open(row)}>
+                      {cellOf(column, row)}
+                    </button>
+                  ) : (
+                    cellOf(column, row)
+                  )}
                 </td>
               ))}
             </tr>
@@ -344,6 +375,13 @@ function Rows({
     </div>
   );
 }
+
+const cellOf = (column: Column, row: Row) =>
+  column.show ? column.show(row) : ((column.value(row) ?? "–") as ComponentChildren);
+
+/** Not where a button or a link is pressed, nor where words are being selected. */
+const opens = ({ target }: MouseEvent) =>
+  (target as Element).closest("a, button") === null && getSelection()?.isCollapsed !== false;
 
 function head(column: Column, sort: Sort, order: (id: string) => void) {
   const isSorted = sort?.id === column.id;

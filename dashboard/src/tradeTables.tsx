@@ -68,8 +68,8 @@ export const ROUND_TRIPS: Column[] = [
   words("coin", "Coin", { facet: "All coins", show: (row) => <strong>{row.name ?? row.coin}</strong> }),
   words("side", "Side", { facet: "Both sides", show: (row) => sideCell(row.side) }),
   digits("max_size", "Largest size"),
-  digits("entry_price", "Entry", { show: (row) => price(row.entry_price) }),
-  digits("exit_price", "Exit", { show: (row) => price(row.exit_price) }),
+  digits("entry_price", "Entry", { show: (row) => averagePrice(row.entry_price) }),
+  digits("exit_price", "Exit", { show: (row) => averagePrice(row.exit_price) }),
   money("net_pnl", "Net"),
   money("closed_pnl", "Gross"),
   dollars("fees", "Fees"),
@@ -101,7 +101,7 @@ export const ROUND_TRIPS: Column[] = [
 ];
 
 /** An average price has more digits than any fill of it: six that count are read. */
-function price(value: unknown) {
+export function averagePrice(value: unknown) {
   if (!isDecimal(value)) return NOTHING;
   const whole = value.replace("-", "").split(".")[0];
   return exact(round(value, Math.max(0, (whole === "0" ? 8 : 6) - whole.length)));

@@ -30,6 +30,30 @@ begin atomic
 end;
 comment on function hl_internal.excursion is 'How far the price went against a position and for it, in percent of the entry; null with the reason where no candles cover the time.';
 
+create or replace function hl_internal.trips_told(followed text, from_at timestamptz, to_at timestamptz)
+returns table (
+  account_address text, coin text, name text, side text, opened_ms bigint, closed_ms bigint, seconds numeric, fills bigint,
+  max_size numeric, entry_price numeric, exit_price numeric, closed_pnl numeric, fees numeric, funding numeric, net_pnl numeric,
+  liquidated boolean, complete boolean, mae_pct numeric, mfe_pct numeric, excursion_reason text)
+language sql stable
+begin atomic
+  select t.account_address, t.coin, m.name, case when t.direction > 0 then 'long' else 'short' end,
+    case when t.first_before = 0 then t.first_ms end, case when t.last_after = 0 then t.last_ms end,
+    case when t.first_before = 0 and t.last_after = 0 then trim_scale((t.last_ms - t.first_ms) / 1000.0) end, t.fills,
+    trim_scale(t.max_size), trim_scale(round(t.entry_price, 10)), trim_scale(round(t.exit_price, 10)), trim_scale(t.closed_pnl),
+    trim_scale(round(t.fees, 10)), trim_scale(f.funding), trim_scale(round(t.closed_pnl - t.fees + f.funding, 10)), t.liquidated,
+    t.first_before = 0 and t.unbroken and not t.unpriced and (t.last_after = 0 or t.is_last), x.mae_pct, x.mfe_pct, x.reason
+  from hl_internal.trips(trips_told.followed, trips_told.from_at, trips_told.to_at) t
+  cross join lateral (
+    select coalesce(sum(p.usdc), 0) as funding from public.hl_funding p
+    where p.account_address = t.account_address and p.coin = t.coin and p.funding_time_ms >= t.first_ms
+      and (t.last_after <> 0 or p.funding_time_ms <= t.last_ms)
+  ) f
+  cross join lateral hl_internal.excursion(t.coin, t.direction, t.entry_price, t.exit_price, t.first_ms, t.last_ms) x
+  left join public.hl_markets m on m.coin = t.coin;
+end;
+comment on function hl_internal.trips_told is 'The round trips of the fills of an account in [from_at, to_at), with funding and the excursions of the price.';
+
 create or replace function public.hl_round_trips_since(followed text, since timestamptz)
 returns table (
   account_address text, coin text, name text, side text, opened_ms bigint, closed_ms bigint, seconds numeric, fills bigint,
@@ -38,20 +62,7 @@ returns table (
 -- Compiling a plan takes longer than running it.
 language sql stable set search_path = '' set jit = off
 begin atomic
-  select t.account_address, t.coin, m.name, case when t.direction > 0 then 'long' else 'short' end,
-    case when t.first_before = 0 then t.first_ms end, case when t.last_after = 0 then t.last_ms end,
-    case when t.first_before = 0 and t.last_after = 0 then trim_scale((t.last_ms - t.first_ms) / 1000.0) end, t.fills,
-    trim_scale(t.max_size), trim_scale(round(t.entry_price, 10)), trim_scale(round(t.exit_price, 10)), trim_scale(t.closed_pnl),
-    trim_scale(round(t.fees, 10)), trim_scale(f.funding), trim_scale(round(t.closed_pnl - t.fees + f.funding, 10)), t.liquidated,
-    t.first_before = 0 and t.unbroken and not t.unpriced and (t.last_after = 0 or t.is_last), x.mae_pct, x.mfe_pct, x.reason
-  from hl_internal.trips(hl_round_trips_since.followed, hl_round_trips_since.since, 'infinity') t
-  cross join lateral (
-    select coalesce(sum(p.usdc), 0) as funding from public.hl_funding p
-    where p.account_address = t.account_address and p.coin = t.coin and p.funding_time_ms >= t.first_ms
-      and (t.last_after <> 0 or p.funding_time_ms <= t.last_ms)
-  ) f
-  cross join lateral hl_internal.excursion(t.coin, t.direction, t.entry_price, t.exit_price, t.first_ms, t.last_ms) x
-  left join public.hl_markets m on m.coin = t.coin;
+  select * from hl_internal.trips_told(hl_round_trips_since.followed, hl_round_trips_since.since, 'infinity');
 end;
 comment on function public.hl_round_trips_since is 'The round trips of an account by its fills since a time, as hl_round_trips has them, with the excursions of the price: a position that was open before is no complete trip.';
 

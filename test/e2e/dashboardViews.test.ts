@@ -262,6 +262,42 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
         ),
       trips.slice(0, 20).map(({ line }) => line),
     );
+
+    // A row leads to its trade, there a fill to its order.
+    const closed = await sql<Record<string, unknown>>(
+      `select * from hl_round_trips_since($1, to_timestamp($2::bigint / 1000.0))
+       where opened_ms is not null order by closed_ms desc nulls first limit 40`,
+      bounds!.since_ms,
+    );
+    for (const trip of closed) {
+      const answer = await fetch(
+        `${server.url}/api/trade?coin=${trip.coin}&at=${Number(trip.closed_ms ?? Number(trip.opened_ms) + 1) - 1}`,
+      );
+      assert.deepEqual(JSON.parse(await answer.text()).row, trip);
+    }
+    for (const path of ["fills", "orders/history", "funding", "ledger"]) {
+      const [said] = (await (await fetch(`${server.url}/api/${path}?raw=1&limit=1`)).json()).rows;
+      assert.equal(typeof JSON.parse(said.raw), "object", path);
+    }
+    const row = page
+      .locator('[data-table="roundTrips"] tbody tr:not(.filler)', { hasText: coins[0]! })
+      .nth(3);
+    const net = plain((await row.locator('[data-column="net_pnl"]').innerText()).trim());
+    const count = Number(await row.locator('[data-column="fills"]').innerText());
+    await row.locator('[data-column="side"]').click();
+    await page.locator('[role=img][aria-label*=" candles, last close "]').waitFor();
+    assert.equal(await card("trade_net"), net);
+    const fills = await eventually(
+      "the fills of the trade",
+      () => rowsOf(page, "tradeFills"),
+      (rows) => rows.length === count,
+    );
+    await page.locator('[data-table="tradeFills"] .row-open').first().click();
+    const dialog = page.getByRole("dialog", { name: "Fills: one row" });
+    assert.match(await dialog.locator('[data-fact="hash"]').innerText(), /^0x[0-9a-f]{64}$/);
+    assert.equal(await dialog.locator('[data-fact="coin"]').innerText(), fills[0]![1]);
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "detached" });
     assert.deepEqual(complaints, []);
     await context.close();
   });

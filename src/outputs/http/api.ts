@@ -82,6 +82,11 @@ export function apiRoutes(deps: ApiDeps): [string, Handler][] {
     ["GET /api/balances", rows(read.readBalances)],
     ["GET /api/markets", async (request) => json({ rows: await read.readMarkets(readsOf(request)) })],
     ["GET /api/orders/history", listing("orderHistory")],
+    [
+      "GET /api/orders/events",
+      async (request) =>
+        json({ rows: await read.readOrderEvents(readsOf(request), account(request), orderIdOf(request)) }),
+    ],
     ["GET /api/fills", listing("fills")],
     ["GET /api/funding", listing("funding")],
     ["GET /api/ledger", listing("ledger")],
@@ -92,19 +97,7 @@ export function apiRoutes(deps: ApiDeps): [string, Handler][] {
       "GET /api/particulars",
       async (request) => json(await read.readParticulars(readsOf(request), account(request))),
     ],
-    ["GET /api/portfolio", portfolio(asked)],
-    ["GET /api/equity", equity(asked, clock)],
-    ["GET /api/pnl", pnl(asked)],
-    ["GET /api/statistics", statistics(asked)],
-    [
-      "GET /api/round-trips",
-      async (request) => {
-        const [who, reads] = [account(request), readsOf(request)];
-        const { sinceMs, isWhole } = await read.tripsSince(reads, who, asked.span(request).fromMs);
-        const rows = await read.readRoundTrips(reads, who, sinceMs);
-        return json({ rows, since_ms: sinceMs, is_whole: isWhole });
-      },
-    ],
+    ...tradingRoutes(asked, clock),
     ["GET /api/coverage", rows(read.readCoverage)],
     ["GET /api/drift", pages(read.readDrift)],
     [
@@ -134,6 +127,38 @@ export function apiRoutes(deps: ApiDeps): [string, Handler][] {
 
 type Asking = ReturnType<typeof asking>;
 
+/** What the account made, and how. */
+function tradingRoutes(asked: Asking, clock: Clock): [string, Handler][] {
+  const { readsOf, account } = asked;
+  return [
+    ["GET /api/portfolio", portfolio(asked)],
+    ["GET /api/equity", equity(asked, clock)],
+    ["GET /api/pnl", pnl(asked)],
+    ["GET /api/statistics", statistics(asked)],
+    [
+      "GET /api/round-trips",
+      async (request) => {
+        const [who, reads] = [account(request), readsOf(request)];
+        const { sinceMs, isWhole } = await read.tripsSince(reads, who, asked.span(request).fromMs);
+        const rows = await read.readRoundTrips(reads, who, sinceMs);
+        return json({ rows, since_ms: sinceMs, is_whole: isWhole });
+      },
+    ],
+    [
+      "GET /api/trade",
+      async (request) =>
+        json({
+          row: await read.readTrip(
+            readsOf(request),
+            account(request),
+            coinOf(request),
+            timeOf(request, "at") ?? clock.now(),
+          ),
+        }),
+    ],
+  ];
+}
+
 /** What every request may ask for: of which account, which page, which time. */
 function asking({ reads, clock, followed }: ApiDeps) {
   // A question without a reader is cancelled, at the database too.
@@ -144,6 +169,8 @@ function asking({ reads, clock, followed }: ApiDeps) {
     beforeMs: timeOf(request, "before"),
     fromMs: timeOf(request, "from"),
     coin: request.query.get("coin"),
+    orderId: request.query.has("order_id") ? orderIdOf(request) : null,
+    withRaw: whole(request, "raw", 0, 1, 0) === 1,
   });
   const listing =
     (name: read.ListingName): Handler =>
@@ -261,16 +288,17 @@ function candles({ reads, info, clock, stopping }: ApiDeps): Handler {
     return "reconcile";
   };
   return async (request) => {
-    const coin = request.query.get("coin") ?? "";
-    if (!/^[\w:@/#.-]{1,40}$/.test(coin)) throw new RequestError("coin: expected a market, for example BTC");
+    const coin = coinOf(request);
     const interval = oneOf(request, "interval", CANDLE_INTERVALS);
     const count = whole(request, "count", 1, CANDLES_MAX, 300);
-    const key = `${coin} ${interval} ${count}`;
     const nowMs = clock.now();
+    const asked = timeOf(request, "to");
+    const endTime = Math.min(asked ?? nowMs, nowMs);
+    const key = `${coin} ${interval} ${count} ${endTime === nowMs ? "" : endTime}`;
     const known = kept.get(key);
     if (known && nowMs - known.atMs < CANDLES_FRESH_MS) return json({ rows: known.rows });
     const stepMs = intervalMs(interval);
-    const startTime = nowMs - count * stepMs;
+    const startTime = endTime - count * stepMs;
     const late = new AbortController();
     const cancel = clock.after(CANDLES_WAIT_MS, () =>
       late.abort(new Error("no room in the request budget for the moment")),
@@ -278,7 +306,7 @@ function candles({ reads, info, clock, stopping }: ApiDeps): Handler {
     const signal = AbortSignal.any([late.signal, stopping]);
     const fromVenue = async () => {
       signal.throwIfAborted();
-      const req = { coin, interval, startTime, endTime: nowMs };
+      const req = { coin, interval, startTime, endTime };
       const { result } = await info.request(
         INFO.candleSnapshot,
         { req },
@@ -288,10 +316,10 @@ function candles({ reads, info, clock, stopping }: ApiDeps): Handler {
     };
     try {
       const own = await read
-        .readCandles(askedBy(reads, request.signal), coin, interval, startTime)
+        .readCandles(askedBy(reads, request.signal), coin, interval, startTime, endTime)
         .catch(() => []);
       // Whole from end to end: a table that began yesterday, or has a hole, does not stand for the venue.
-      if (own.length >= count - 1 && own.at(-1)![0] > nowMs - 2 * stepMs) return json({ rows: own });
+      if (own.length >= count - 1 && own.at(-1)![0] > endTime - 2 * stepMs) return json({ rows: own });
       const rows = await fromVenue();
       kept.delete(key);
       kept.set(key, { atMs: nowMs, rows });
@@ -339,6 +367,14 @@ function whole({ query }: HttpRequest, name: string, least: number, most: number
   }
   return value;
 }
+
+function coinOf({ query }: HttpRequest): string {
+  const coin = query.get("coin") ?? "";
+  if (!/^[\w:@/#.+-]{1,40}$/.test(coin)) throw new RequestError("coin: expected a market, for example BTC");
+  return coin;
+}
+
+const orderIdOf = (request: HttpRequest): number => whole(request, "order_id", 0, Number.MAX_SAFE_INTEGER, 0);
 
 const LATEST_MS = 253_402_300_799_999;
 const timeOf = (request: HttpRequest, name: string): number | null =>

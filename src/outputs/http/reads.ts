@@ -19,6 +19,10 @@ export interface Page {
   fromMs: number | null;
   /** Only of this market; where the rows have one. */
   coin?: string | null;
+  /** Only of this order; where the rows have one. */
+  orderId?: number | null;
+  /** With what the venue said, as it said it. */
+  withRaw?: boolean;
 }
 
 /** What people call the market of a row. */
@@ -31,15 +35,23 @@ interface Listing {
   time: string;
   hasCoin: boolean;
   where?: string;
+  /** What the venue said. */
+  raw?: string;
 }
 
 const columnsWithName = (name: JoinedName | TableName): string =>
   `${readersColumns(name)}${"coin" in described(name).columns ? `, ${NAME}` : ""}`;
 
 function listing(name: JoinedName | TableName, time: string, where?: string): Listing {
-  const { table, columns } = described(name);
+  const { table, columns, sql } = described(name);
   const hasCoin = "coin" in columns;
-  return { columns: columnsWithName(name), table: `public.${table}`, time, hasCoin, ...(where && { where }) };
+  // The row is asked for by its name in `readPage`.
+  const raw = sql?.raw?.replace(`(${table})`, "(listed)");
+  return {
+    columns: columnsWithName(name),
+    table: `public.${table}`,
+    ...{ time, hasCoin, ...(where && { where }), ...(raw && { raw }) },
+  };
 }
 
 /** Histories that are read in pages. */
@@ -71,11 +83,12 @@ export async function readCandles(
   coin: string,
   interval: string,
   fromMs: number,
+  toMs: number,
 ): Promise<[number, string, string, string, string, string][]> {
   const rows = await reads.query<{ candle: [number, string, string, string, string, string] }>(
     `select json_build_array(open_time_ms, open::text, high::text, low::text, close::text, volume::text) as candle
-     from public.hl_candles where coin = $1 and interval = $2 and open_time_ms >= $3 order by open_time_ms`,
-    [coin, interval, fromMs],
+     from public.hl_candles where coin = $1 and interval = $2 and open_time_ms between $3 and $4 order by open_time_ms`,
+    [coin, interval, fromMs, toMs],
   );
   return rows.map(({ candle }) => candle);
 }
@@ -104,7 +117,7 @@ export async function countRows(
 }
 
 export function readPage(reads: Queryable, name: ListingName, account: Address, page: Page): Promise<Row[]> {
-  const { columns, table, time, hasCoin, where }: Listing = LISTINGS[name];
+  const { columns, table, time, hasCoin, where, raw }: Listing = LISTINGS[name];
   const conditions = ["account_address = $1"];
   const params: unknown[] = [account, page.limit];
   const bound = (operator: string, ms: number | null) => {
@@ -118,9 +131,12 @@ export function readPage(reads: Queryable, name: ListingName, account: Address, 
     params.push(page.coin);
     conditions.push(`coin = $${params.length}`);
   }
-  if (where) conditions.push(where);
+  if (page.orderId != null && columns.includes("order_id")) {
+    params.push(page.orderId);
+    conditions.push(`order_id = $${params.length}`);
+  } else if (where) conditions.push(where);
   return reads.query(
-    `select ${columns} from ${table} listed where ${conditions.join(" and ")}
+    `select ${columns}${page.withRaw && raw ? `, ${raw}::text as raw` : ""} from ${table} listed where ${conditions.join(" and ")}
      order by ${time} desc fetch first $2 rows with ties`,
     params,
   );
@@ -191,6 +207,49 @@ export const readRoundTrips = (reads: Queryable, account: Address, sinceMs: numb
      order by t.closed_ms desc nulls first, t.opened_ms desc, t.coin`,
     [account, sinceMs],
   );
+
+/** What an order went through, the newest first. */
+export const readOrderEvents = (reads: Queryable, account: Address, orderId: number): Promise<Row[]> =>
+  reads.query(
+    `select venue_status, status, status_time_ms, remaining, source, public.hl_raw_event(hl_order_events)::text as raw from public.hl_order_events
+     where account_address = $1 and order_id = $2 order by status_time_ms desc limit 100`,
+    [account, orderId],
+  );
+
+/**
+ * The round trip that a market was in at a time, whether it is over or not; null where none began before. Looks for its
+ * first and its last fill, and counts what lies between them.
+ */
+export async function readTrip(
+  reads: Queryable,
+  account: Address,
+  coin: string,
+  atMs: number,
+): Promise<Row | null> {
+  const [row] = await reads.query(TRIP, [account, coin, atMs]);
+  return row ?? null;
+}
+
+const TRIP = `with moves as not materialized (
+    select fill_time, fill_time_ms, start_position::numeric as before,
+      start_position::numeric + case side when 'buy' then size else -size end as after
+    from public.hl_fills where account_address = $1 and coin = $2 and start_position is not null
+  ),
+  opened as materialized (
+    select fill_time_ms as ms, fill_time as at from moves
+    where fill_time <= pg_catalog.to_timestamp($3::bigint / 1000.0) and (before = 0 or sign(before) = -sign(after))
+    order by fill_time desc limit 1
+  ),
+  closed as materialized (
+    select m.fill_time_ms as ms from moves m, opened o
+    where m.fill_time > o.at and (m.after = 0 or sign(m.before) = -sign(m.after))
+    order by m.fill_time limit 1
+  )
+  select t.* from opened o
+  left join closed c on true
+  cross join lateral hl_internal.trips_told($1, o.at,
+    coalesce(pg_catalog.to_timestamp((c.ms + 1) / 1000.0), 'infinity')) t
+  where t.coin = $2 and t.opened_ms = o.ms order by t.closed_ms nulls last limit 1`;
 
 export const TRADE_GROUPS = ["all", "coin", "side", "weekday", "day", "week", "month"] as const;
 
