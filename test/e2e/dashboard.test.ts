@@ -563,7 +563,7 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
   it("fits every view on a phone and a desktop, in both themes, without a complaint", async () => {
     for (const [width, colorScheme] of [
       [390, "dark"],
-      [390, "light"],
+      [320, "light"],
       [1440, "light"],
     ] as const) {
       const { page, context, complaints } = await open("overview", {
