@@ -653,10 +653,11 @@ export const quarantineReplay = (cluster: Cluster): Promise<Replay> =>
     await program.kill("SIGTERM");
     await rig.database.query(
       `with victim as (
-         delete from hl_fills where ctid = (select ctid from hl_fills order by fill_time_ms limit 1) returning *)
+         delete from hl_fills f where f.ctid = (select ctid from hl_fills order by fill_time_ms limit 1)
+         returning f.account_address, hl_raw_fill(f) as raw)
        insert into hl_internal.quarantine (
          digest, account_address, subject, reason, raw, count, first_seen_at, last_seen_at)
-       select 'a', account_address, 'userFills', 'crossed: unknown key', raw_fill::text, 1, now(), now() from victim
+       select 'a', account_address, 'userFills', 'crossed: unknown key', raw::text, 1, now(), now() from victim
        union all select 'b', account_address, 'frame', 'not JSON', '{', 1, now(), now() from victim`,
     );
     const listed = await rig.command("quarantine", "list");
