@@ -5092,6 +5092,7 @@ create function hl_internal.trips_told(followed text, from_at timestamp with tim
  RETURNS TABLE(account_address text, coin text, name text, side text, opened_ms bigint, closed_ms bigint, seconds numeric, fills bigint, max_size numeric, entry_price numeric, exit_price numeric, closed_pnl numeric, fees numeric, funding numeric, net_pnl numeric, liquidated boolean, complete boolean, mae_pct numeric, mfe_pct numeric, excursion_reason text)
  LANGUAGE sql
  STABLE
+ SET search_path TO ''
 BEGIN ATOMIC
  SELECT t.account_address,
      t.coin,

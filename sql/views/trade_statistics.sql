@@ -35,7 +35,7 @@ returns table (
   account_address text, coin text, name text, side text, opened_ms bigint, closed_ms bigint, seconds numeric, fills bigint,
   max_size numeric, entry_price numeric, exit_price numeric, closed_pnl numeric, fees numeric, funding numeric, net_pnl numeric,
   liquidated boolean, complete boolean, mae_pct numeric, mfe_pct numeric, excursion_reason text)
-language sql stable
+language sql stable set search_path = ''
 begin atomic
   select t.account_address, t.coin, m.name, case when t.direction > 0 then 'long' else 'short' end,
     case when t.first_before = 0 then t.first_ms end, case when t.last_after = 0 then t.last_ms end,
