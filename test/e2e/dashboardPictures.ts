@@ -16,6 +16,7 @@ const PHONE = { width: 390, height: 844 };
 const PICTURES = [
   ["dashboard-dark", "overview", DESKTOP, "dark"],
   ["dashboard-light", "overview", DESKTOP, "light"],
+  ["dashboard-statistics-light", "statistics", { width: 1440, height: 1400 }, "light"],
   ["dashboard-fills-dark", "fills", { width: 1440, height: 800 }, "dark"],
   ["dashboard-sync-dark", "sync", { width: 1440, height: 1150 }, "dark"],
   ["dashboard-sync-light", "sync", { width: 1440, height: 1150 }, "light"],
