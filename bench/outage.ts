@@ -15,7 +15,7 @@ import { silentLog as log } from "../src/runtime/log.ts";
 import { type EmbeddedDatabase, openEmbedded } from "../src/store/embedded.ts";
 import { openPostgres } from "../src/store/postgres.ts";
 import { Program, SimulatedVenue } from "../test/e2e/reliabilityRig.ts";
-import { until } from "../test/support/until.ts";
+import { untilDespiteErrors } from "../test/support/until.ts";
 import type { Order } from "./receive.ts";
 
 const FILLS_PER_SECOND = 50;
@@ -100,7 +100,9 @@ async function untilFillsFlow(
   capMs: number,
 ): Promise<number | null> {
   const old = new Set(await tradeIds(venue));
-  return until("fills", capMs, async () => [...(await follower.delivered())].some((id) => !old.has(id))).then(
+  return untilDespiteErrors("fills", capMs, async () =>
+    [...(await follower.delivered())].some((id) => !old.has(id)),
+  ).then(
     ({ tookMs }) => tookMs,
     () => null,
   );
@@ -109,7 +111,7 @@ async function untilFillsFlow(
 /** Waits for one connection more than there is now. A dead one is forgotten by the venue after a minute. */
 function untilNewConnection(venue: SimulatedVenue, capMs: number): Promise<number | null> {
   let least = Number.POSITIVE_INFINITY;
-  return until("a new connection", capMs, async () => {
+  return untilDespiteErrors("a new connection", capMs, async () => {
     const { connections } = await venue.state();
     least = Math.min(least, connections.length);
     return connections.length > least;

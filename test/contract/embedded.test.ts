@@ -28,7 +28,7 @@ import { type EmbeddedDatabase, openEmbedded } from "../../src/store/embedded.ts
 import { postgresBinaries } from "../../src/store/embeddedBinaries.ts";
 import { openPostgres } from "../../src/store/postgres.ts";
 import { temporaryFolder } from "../support/postgres.ts";
-import { until } from "../support/until.ts";
+import { untilDespiteErrors } from "../support/until.ts";
 
 const AS_ROOT = process.getuid?.() === 0;
 const CHILD = fileURLToPath(new URL("embeddedChild.ts", import.meta.url));
@@ -201,7 +201,7 @@ describe("the embedded database", () => {
     await query(a.url, "create table kept as select 1 as n");
     const pid = postmasterPid(folder)!;
     process.kill(pid, "SIGKILL");
-    await until(
+    await untilDespiteErrors(
       "the database to be back",
       20_000,
       async () => (await query(a.url, "select n from kept")).length === 1,
@@ -209,7 +209,11 @@ describe("the embedded database", () => {
     assert.notEqual(postmasterPid(folder), pid);
     // The other user is on its way back too; if it was not yet, it starts the server once more.
     await a.release();
-    await until("b to have it", 20_000, async () => (await query(b.url, "select n from kept")).length === 1);
+    await untilDespiteErrors(
+      "b to have it",
+      20_000,
+      async () => (await query(b.url, "select n from kept")).length === 1,
+    );
     await b.leave();
     assert.equal(postmasterPid(folder), null);
   });

@@ -6,12 +6,12 @@ import { chmodSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { systemClock } from "../../src/runtime/clock.ts";
 import { migrate, pendingMigrations } from "../../src/store/migrate.ts";
 import { openPostgres } from "../../src/store/postgres.ts";
 import { openStore } from "../../src/store/store.ts";
 import type { Batch } from "../../src/sync/events.ts";
 import { startServer, temporaryFolder } from "../support/postgres.ts";
+import { untilDespiteErrors } from "../support/until.ts";
 import { contentOf, fillOf, orderEventOf, T } from "./rows.ts";
 
 function hasPgbouncer(): boolean {
@@ -45,11 +45,7 @@ async function startPooler(target: URL): Promise<{ url: string; stop(): Promise<
   const pooler = spawn("pgbouncer", ["-q", ...user, config], { stdio: "ignore" });
   const url = `postgres://anyone@127.0.0.1:${address.port}${target.pathname}`;
   const database = openPostgres(url, { maxConnections: 1, connectTimeoutMs: 1_000 });
-  const deadlineMs = systemClock.now() + 10_000;
-  while (!(await database.query("select 1").catch(() => null))) {
-    if (systemClock.now() > deadlineMs) assert.fail("the pooler did not start");
-    await systemClock.sleep(20);
-  }
+  await untilDespiteErrors("the pooler to start", 10_000, () => database.query("select 1"));
   await database.close();
   return {
     url,

@@ -10,6 +10,7 @@ import { hlsyncHere } from "../support/inProcess.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
 import { ScriptedVenue, type Wire } from "../support/scriptedVenue.ts";
 import { until } from "../support/until.ts";
+import { position as wirePosition } from "../unit/protocol/wires.ts";
 
 export const USER = `0x${"c".repeat(40)}`;
 export const SECOND_MS = 1_000;
@@ -134,23 +135,8 @@ export class CaseRig {
 
 // ---- the venue's objects ----
 
-export const position = (coin: string, szi: string, over: object = {}): Wire => ({
-  type: "oneWay",
-  position: {
-    coin,
-    szi,
-    leverage: { type: "cross", value: 20 },
-    entryPx: "100000.0",
-    positionValue: "10100.0",
-    unrealizedPnl: "100.0",
-    returnOnEquity: "0.2",
-    liquidationPx: null,
-    marginUsed: "505.0",
-    maxLeverage: 40,
-    cumFunding: { allTime: "0.0", sinceChange: "0.0", sinceOpen: "0.0" },
-    ...over,
-  },
-});
+export const position = (coin: string, szi: string, over: object = {}): Wire =>
+  wirePosition(coin, { szi, ...over });
 
 export const state = (assetPositions: readonly unknown[], over: object = {}): Wire => {
   const summary = {

@@ -9,8 +9,9 @@ import { after, before, describe, it } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { sum } from "../../src/runtime/decimal.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { eventually } from "../support/until.ts";
 import { ACCOUNT, type MadeAccount, makeAccount } from "./dashboardAccount.ts";
-import { eventually, launch, noBrowser, openPage, plain, tile, type View } from "./dashboardBrowser.ts";
+import { launch, noBrowser, openPage, plain, tile, type View } from "./dashboardBrowser.ts";
 import { type HandServer, startHandServer } from "./dashboardServer.ts";
 
 const FILLS = 10_000;

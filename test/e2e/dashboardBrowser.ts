@@ -59,19 +59,3 @@ export const tile = async (page: Page, name: string): Promise<string> =>
 
 /** `+1,234.50%` → `1234.50`: without groups, plus and unit, with an ASCII minus. */
 export const plain = (text: string): string => text.replaceAll("\u2212", "-").replace(/[+,%]/g, "").trim();
-
-/** Looks again, at most every frame of the page, until `read` gives something that `accept` takes. */
-export async function eventually<T>(
-  what: string,
-  read: () => Promise<T>,
-  accept: (value: T) => boolean,
-  waitMs = 30_000,
-): Promise<T> {
-  const deadline = Date.now() + waitMs;
-  for (;;) {
-    const value = await read();
-    if (accept(value)) return value;
-    if (Date.now() > deadline) throw new Error(`${what}: still ${JSON.stringify(value)} after ${waitMs} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}

@@ -9,7 +9,8 @@ import type { Browser } from "playwright-core";
 import { openPostgres } from "../../src/store/postgres.ts";
 import { type Running, simulate, start } from "../support/cli.ts";
 import { startServer, type TestDatabase, type TestServer, temporaryFolder } from "../support/postgres.ts";
-import { eventually, launch, noBrowser, openPage, plain, tile } from "./dashboardBrowser.ts";
+import { eventually } from "../support/until.ts";
+import { launch, noBrowser, openPage, plain, tile } from "./dashboardBrowser.ts";
 
 const ACCOUNT = `0x${"d".repeat(40)}`;
 

@@ -8,8 +8,9 @@ import { readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { eventually } from "../support/until.ts";
 import { ACCOUNT, type MadeAccount, makeAccount } from "./dashboardAccount.ts";
-import { eventually, launch, noBrowser, openPage, plain } from "./dashboardBrowser.ts";
+import { launch, noBrowser, openPage, plain } from "./dashboardBrowser.ts";
 import { type HandServer, startHandServer } from "./dashboardServer.ts";
 
 /** As `TRIP_FILLS_MAX` of `outputs/http/reads.ts`: what single trades reach back to. */

@@ -9,7 +9,7 @@ import type { Database } from "../../src/store/database.ts";
 import { migrate } from "../../src/store/migrate.ts";
 import { putIntoRoster } from "../../src/store/roster.ts";
 import { type Running, simulate, start } from "../support/cli.ts";
-import { until } from "../support/until.ts";
+import { untilDespiteErrors } from "../support/until.ts";
 import type { VenueState } from "./reliabilityRig.ts";
 
 export const user = (n: number): string => `0x${(n + 1).toString(16).padStart(40, "0")}`;
@@ -160,7 +160,7 @@ export class FleetScenario {
     const { accounts } = this.#options;
     let last: unknown;
     const what = () => `${names.join(", ")} to share ${accounts} accounts: ${JSON.stringify(last)}`;
-    const { value } = await until(what, SETTLED_MS, async () => {
+    const { value } = await untilDespiteErrors(what, SETTLED_MS, async () => {
       const shares = await this.#shares();
       const counts = [...shares.values()];
       last = [...shares];
@@ -264,7 +264,7 @@ export class FleetScenario {
   async #isStored(of: readonly string[], afterMs: number): Promise<void> {
     let late: unknown;
     const what = () => `fills of each account, missing: ${JSON.stringify(late)}\n${this.#said()}`;
-    await until(what, SETTLED_MS, async () => {
+    await untilDespiteErrors(what, SETTLED_MS, async () => {
       const rows = await this.#options.database.query(
         `select a.account, c.worker from unnest($1::text[]) a(account)
          left join hl_internal.claims c on c.duty = 'follow ' || a.account
@@ -288,7 +288,7 @@ export class FleetScenario {
     const body = JSON.stringify({ skewMs: -86_400_000 });
     await fetch(`${this.#exchange.apiUrl}/control/clock`, { method: "POST", body });
     let result = { fills: 0, lost: 0, extra: 0 };
-    await until(
+    await untilDespiteErrors(
       () => `all fills to be stored: ${JSON.stringify(result)}`,
       SETTLED_MS,
       async () => {

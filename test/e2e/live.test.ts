@@ -8,7 +8,7 @@ import { privateKeyToAccount } from "viem/accounts";
 import { hlsync, ofType, type Running, simulate, start } from "../support/cli.ts";
 import { hlsyncHere } from "../support/inProcess.ts";
 import { startServer, type TestDatabase, type TestServer, temporaryFolder } from "../support/postgres.ts";
-import { until as untilSo } from "../support/until.ts";
+import { eventually, until } from "../support/until.ts";
 
 const trader = privateKeyToAccount(`0x${"44".repeat(32)}`);
 const USER = trader.address.toLowerCase();
@@ -57,19 +57,9 @@ describe("a live account", { timeout: 240_000 }, () => {
     assert.equal(response.status, 200, await response.clone().text());
     return (await response.json()) as Record<string, unknown[]>;
   };
-  /** Asks the database until the answer satisfies; the last answer is in the error. */
-  async function until<T>(sql: string, params: unknown[], good: (rows: T[]) => boolean): Promise<T[]> {
-    let rows: T[] = [];
-    await untilSo(
-      () => `${sql}: ${JSON.stringify(rows).slice(0, 500)}`,
-      WAIT_MS,
-      async () => {
-        rows = (await target.database.query(sql, params)) as T[];
-        return good(rows);
-      },
-    );
-    return rows;
-  }
+  /** Asks the database until the answer satisfies. */
+  const queried = <T>(sql: string, params: unknown[], good: (rows: T[]) => boolean): Promise<T[]> =>
+    eventually(sql, () => target.database.query(sql, params) as Promise<T[]>, good, WAIT_MS);
 
   it("shows orders placed, partly filled, modified, canceled and rejected by an SDK with their right status", async () => {
     await control("deposit", { user: USER, usd: "100000" });
@@ -105,7 +95,7 @@ describe("a live account", { timeout: 240_000 }, () => {
       order_type: string | null;
     };
     const sees = (oid: number, good: (row: Row) => boolean) =>
-      until<Row>(
+      queried<Row>(
         "select order_id, venue_status, status, filled::text, order_type from hl_orders where order_id = $1",
         [oid],
         ([row]) => Boolean(row && good(row)),
@@ -115,7 +105,7 @@ describe("a live account", { timeout: 240_000 }, () => {
     await sees(resting, ({ status, order_type }) => status === "open" && order_type === "Limit");
     await client.modify({ oid: resting, order: order({ p: String(Math.round(mid * 0.91)) }) as never });
     await sees(resting, ({ status }) => status === "canceled");
-    const [moved] = await until<{ order_id: number }>(
+    const [moved] = await queried<{ order_id: number }>(
       "select order_id from hl_orders where account_address = $1 and status = 'open'",
       [USER],
       (rows) => rows.length === 1,
@@ -128,7 +118,7 @@ describe("a live account", { timeout: 240_000 }, () => {
     await sees(taken, ({ status, filled }) => status === "filled" && Number(filled) === 0.01);
     const cloid = `0x${"5".repeat(32)}`;
     await assert.rejects(place({ p: String(Math.round(mid * 0.9)), t: { limit: { tif: "Ioc" } }, c: cloid }));
-    const [refused] = await until<Row>(
+    const [refused] = await queried<Row>(
       "select order_id, venue_status, status, filled::text, order_type from hl_orders where cloid = $1",
       [cloid],
       (rows) => rows.length > 0,
@@ -157,7 +147,7 @@ describe("a live account", { timeout: 240_000 }, () => {
   it("loses and doubles nothing when it is killed without a word and started again", async () => {
     const first = run(BUSY);
     await first.line(ofType("fill.created"));
-    await until(
+    await queried(
       "select 1 from hl_fills where account_address = $1 limit 300",
       [BUSY],
       (rows) => rows.length === 300,
@@ -168,7 +158,7 @@ describe("a live account", { timeout: 240_000 }, () => {
     await second.line(ofType("fill.created"));
     const count = "select count(*)::int as n from hl_fills where account_address = $1";
     const [at] = (await target.database.query(count, [BUSY])) as { n: number }[];
-    await until<{ n: number }>(count, [BUSY], ([row]) => row!.n > at!.n + 50);
+    await queried<{ n: number }>(count, [BUSY], ([row]) => row!.n > at!.n + 50);
     await second.stop();
     assert.equal(
       (
@@ -206,7 +196,7 @@ describe("a live account", { timeout: 240_000 }, () => {
     const following = run(BUSY, "--markets=BTC,ETH", `--streams=${streams}`);
     await following.line(ofType("fill.created"));
     for (const table of ["hl_trades", "hl_candles", "hl_books", "hl_mids", "hl_asset_ctxs"]) {
-      const coins = await until<{ coin: string }>(
+      const coins = await queried<{ coin: string }>(
         `select distinct coin from ${table} order by coin`,
         [],
         (rows) => rows.length > 1,
@@ -216,8 +206,8 @@ describe("a live account", { timeout: 240_000 }, () => {
         ["BTC", "ETH"],
       );
     }
-    await until("select 1 from hl_dashboard where account_address = $1", [BUSY], (rows) => rows.length > 0);
-    await until("select 1 from hl_positions where account_address = $1", [BUSY], (rows) => rows.length > 0);
+    await queried("select 1 from hl_dashboard where account_address = $1", [BUSY], (rows) => rows.length > 0);
+    await queried("select 1 from hl_positions where account_address = $1", [BUSY], (rows) => rows.length > 0);
     await following.stop();
   });
 
@@ -225,7 +215,7 @@ describe("a live account", { timeout: 240_000 }, () => {
     const following = run(BUSY, "--markets=all", "--streams=allMids,activeAssetCtx");
     const listed = ["BTC", "PURR/USDC", "xyz:AAPL"];
     for (const table of ["hl_mids", "hl_asset_ctxs"])
-      await until<{ coin: string }>(
+      await queried<{ coin: string }>(
         `select distinct coin from ${table} where coin = any ($1)`,
         [listed],
         (rows) => rows.length === listed.length,
@@ -278,11 +268,11 @@ describe("the demo", { timeout: 90_000 }, () => {
     assert.equal(named.code, 2);
     assert.doesNotMatch(named.stderr, /demo/);
     const stored = ["--database", join(folder.path, ".hlsync", "demo")];
-    await untilSo("the delivery", WAIT_MS, async () => {
+    await until("the delivery", WAIT_MS, async () => {
       const { stdout } = await hlsyncHere(["webhooks", "deliveries", ...stored]);
       return /delivered +alert\.resolved/.test(stdout);
     });
-    await untilSo("three whole histories", WAIT_MS, async () => {
+    await until("three whole histories", WAIT_MS, async () => {
       const { stdout } = await hlsyncHere(["status", ...stored]);
       return stdout.match(/complete since the beginning, 0 gaps/g)?.length === 3;
     });

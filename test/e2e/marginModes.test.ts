@@ -9,7 +9,7 @@ import { createVenue, type SimulatedVenue } from "../../src/simulator/exchange/v
 import { type Simulator, startSimulator } from "../../src/simulator/server/server.ts";
 import { hlsync, start } from "../support/cli.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
-import { until as untilSo } from "../support/until.ts";
+import { eventually } from "../support/until.ts";
 
 const [STANDARD, ISOLATED, UNIFIED, PORTFOLIO, FLAT, MAKER] = ["51", "15", "0f", "9a", "f1", "b0"].map(
   (byte) => `0x${byte.repeat(20)}`,
@@ -352,18 +352,8 @@ describe("risk that moves", { timeout: 120_000 }, () => {
           )
           .catch(() => [])
       )[0];
-    const until = async (good: (row: Row) => boolean): Promise<Row> => {
-      let row: Row | undefined;
-      await untilSo(
-        () => `not ${JSON.stringify(row)}`,
-        50_000,
-        async () => {
-          row = await newest();
-          return row !== undefined && good(row);
-        },
-      );
-      return row!;
-    };
+    const until = async (good: (row: Row) => boolean): Promise<Row> =>
+      (await eventually("the snapshot", newest, (row) => row !== undefined && good(row), 50_000))!;
     // 8x: 80 000 of 9 964; 10.1 % away, four daily moves.
     await until(({ health_status }) => health_status === "good");
     const movedMs = performance.now();

@@ -8,7 +8,7 @@ import { deliveryId } from "../../src/outputs/delivery/sink.ts";
 import { noBroker, TestBroker } from "../support/brokers.ts";
 import { type Running, simulate, start } from "../support/cli.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
-import { until } from "../support/until.ts";
+import { untilDespiteErrors } from "../support/until.ts";
 
 const ACCOUNTS = ["a", "b", "c"].map((digit) => `0x${digit.repeat(40)}`);
 const WAIT_MS = 60_000;
@@ -105,12 +105,12 @@ describe("publishing", { timeout: 240_000, skip: noBroker("nats") || noBroker("r
   };
   const grows = async (by: number) => {
     const from = await head();
-    await until("more changes", WAIT_MS, async () => (await head()) >= from + by);
+    await untilDespiteErrors("more changes", WAIT_MS, async () => (await head()) >= from + by);
   };
 
   it("every change comes once and in order, whoever is killed", async (t) => {
     const first = run();
-    await until("something published", WAIT_MS, async () => {
+    await untilDespiteErrors("something published", WAIT_MS, async () => {
       const rows = await target.database
         .query("select 1 from hl_internal.webhook_lanes where endpoint_id like 'pub_%' and cursor_id > 0")
         .catch(() => []);
@@ -131,7 +131,7 @@ describe("publishing", { timeout: 240_000, skip: noBroker("nats") || noBroker("r
     // Time stands still; what is left is published.
     const body = JSON.stringify({ skewMs: -86_400_000 });
     await fetch(`${exchange.apiUrl}/control/clock`, { method: "POST", body });
-    await until("all to be published", WAIT_MS, async () => {
+    await untilDespiteErrors("all to be published", WAIT_MS, async () => {
       const [row] = await target.database.query<{ left: number }>(
         `select count(*) as left from hl_internal.webhook_lanes l
          where l.endpoint_id like 'pub_%' and exists (

@@ -6,7 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { JsonObject } from "../../src/simulator/contract.ts";
 import { createVenue, type SimulatedVenue as Model } from "../../src/simulator/exchange/venue.ts";
 import { startSimulator } from "../../src/simulator/server/server.ts";
-import { until } from "../support/until.ts";
+import { untilDespiteErrors } from "../support/until.ts";
 import { accountNumber, type Cluster, Rig, SimulatedVenue } from "./reliabilityRig.ts";
 
 const ACCOUNT = accountNumber(1);
@@ -41,7 +41,7 @@ async function withLosses<T>(
   const rig = await Rig.at(cluster, new SimulatedVenue(simulator.url, [ACCOUNT], () => simulator.stop()));
   try {
     rig.run("--weight", String(AMPLE_WEIGHT));
-    await until("a snapshot", LIVE_WITHIN_MS, async () => {
+    await untilDespiteErrors("a snapshot", LIVE_WITHIN_MS, async () => {
       return (await rig.database.query("select 1 from hl_dashboard limit 1")).length > 0;
     });
     return await work({
@@ -94,7 +94,11 @@ export const lostOrderUpdates = (cluster: Cluster, coin: string, forMs = 15_000)
     () => {},
     async ({ rig, model, lose, lost }) => {
       model.addActiveAccount({ user: ACCOUNT, fillsPerSecond: 1, coins: [coin] });
-      await until("a first fill", LIVE_WITHIN_MS, async () => model.truth(ACCOUNT).fills.length > 2);
+      await untilDespiteErrors(
+        "a first fill",
+        LIVE_WITHIN_MS,
+        async () => model.truth(ACCOUNT).fills.length > 2,
+      );
       await lose("orderUpdates", "userHistoricalOrders");
       const endMs = performance.now() + forMs;
       const happenedAt = new Map<number, number>();
@@ -184,14 +188,14 @@ export const lostFunding = (cluster: Cluster, abstraction: string, coin: string)
     },
     async ({ rig, model, lose, lost }) => {
       await lose("userFundings", "user");
-      await until("the hour", 60_000, async () => model.truth(ACCOUNT).funding.length > 0);
+      await untilDespiteErrors("the hour", 60_000, async () => model.truth(ACCOUNT).funding.length > 0);
       const foundMs = await stored(rig, "hl_funding", model.truth(ACCOUNT).funding.length);
       return { foundMs, lostFrames: await lost() };
     },
   );
 
 async function stored(rig: Rig, table: "hl_ledger" | "hl_funding", rows: number): Promise<number> {
-  const { tookMs } = await until(`${rows} rows in ${table}`, FOUND_WITHIN_MS, async () => {
+  const { tookMs } = await untilDespiteErrors(`${rows} rows in ${table}`, FOUND_WITHIN_MS, async () => {
     const [row] = await rig.database.query<{ n: number }>(`select count(*)::int as n from ${table}`);
     return row!.n === rows;
   }).catch(() => ({ tookMs: Number.NaN }));

@@ -19,7 +19,7 @@ import { postgresBinaries } from "../../src/store/embeddedBinaries.ts";
 import { openPostgres } from "../../src/store/postgres.ts";
 import { openStore } from "../../src/store/store.ts";
 import { hlsyncHere } from "../support/inProcess.ts";
-import { until } from "../support/until.ts";
+import { untilDespiteErrors } from "../support/until.ts";
 
 const PROGRAM = new URL("../../bin/hlsync.js", import.meta.url).pathname;
 /** REST weight a minute, as the venue has it. */
@@ -130,7 +130,7 @@ export class Cluster {
         ...this.#user,
       },
     );
-    await until("PostgreSQL to start", 20_000, () => this.admin.query("select 1"));
+    await untilDespiteErrors("PostgreSQL to start", 20_000, () => this.admin.query("select 1"));
   }
 
   /** `fast` rolls back what is under way and says good-bye; `immediate` is a crash. */
@@ -274,7 +274,7 @@ export class SimulatedVenue {
       ...["--weight", String(weightPerMinute)],
       ...flags,
     ]);
-    const { value } = await until("the simulator to start", 20_000, () => program.output[0]);
+    const { value } = await untilDespiteErrors("the simulator to start", 20_000, () => program.output[0]);
     const { apiUrl } = JSON.parse(value) as { apiUrl: string };
     return new SimulatedVenue(apiUrl, accounts, () => program.kill("SIGKILL"));
   }
@@ -432,7 +432,7 @@ export class Rig {
   /** Waits until every fill that has happened by now is stored. */
   async complete(timeoutMs: number): Promise<number> {
     const truths = await Promise.all(this.venue.accounts.map((account) => this.venue.truth(account)));
-    const { tookMs } = await until("the fills to be complete", timeoutMs, async () => {
+    const { tookMs } = await untilDespiteErrors("the fills to be complete", timeoutMs, async () => {
       const missing = await Promise.all(truths.map((truth) => this.#missing(truth)));
       return missing.every((count) => count === 0);
     });
@@ -456,7 +456,7 @@ export class Rig {
 
   /** Waits until all of these fills are stored. */
   holds(account: string, fills: readonly JsonObject[], timeoutMs: number): Promise<{ tookMs: number }> {
-    return until("the fills to be stored", timeoutMs, async () => {
+    return untilDespiteErrors("the fills to be stored", timeoutMs, async () => {
       const stored = await this.#storedKeys(account);
       return fills.every((fill) => stored.has(wireKey(fill)));
     });
@@ -515,7 +515,7 @@ export class Rig {
   async settle(timeoutMs: number): Promise<Difference> {
     await this.venue.freeze();
     let difference: Difference = { ...NO_DIFFERENCE, other: ["never compared"] };
-    await until("the tables to equal the truth", timeoutMs, async () => {
+    await untilDespiteErrors("the tables to equal the truth", timeoutMs, async () => {
       difference = await this.difference();
       return isEqual(difference);
     }).catch(() => {});

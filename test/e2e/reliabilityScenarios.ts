@@ -8,7 +8,7 @@ import { HORIZON } from "../../src/protocol/limits.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { seededRandom } from "../../src/runtime/random.ts";
 import { ACCOUNT_DEFAULTS } from "../../src/sync/account/account.ts";
-import { until } from "../support/until.ts";
+import { untilDespiteErrors } from "../support/until.ts";
 import { accountNumber, type Cluster, type Difference, type Program, Rig } from "./reliabilityRig.ts";
 
 export const FILLS_PER_SECOND = 50;
@@ -40,19 +40,23 @@ const AMPLE_WEIGHT = 1_000_000;
 
 const passes = (ms: number): Promise<unknown> => {
   const endMs = performance.now() + ms;
-  return until(`${ms} ms to pass`, ms + 10_000, () => performance.now() >= endMs);
+  return untilDespiteErrors(`${ms} ms to pass`, ms + 10_000, () => performance.now() >= endMs);
 };
 
 /** Waits until every account is streamed and everything so far is stored. */
 async function live(rig: Rig, timeoutMs = 30_000): Promise<void> {
   for (const account of rig.venue.accounts)
-    await until(`${account} to be streamed`, timeoutMs, async () => (await rig.venue.followers(account)) > 0);
+    await untilDespiteErrors(
+      `${account} to be streamed`,
+      timeoutMs,
+      async () => (await rig.venue.followers(account)) > 0,
+    );
   await rig.complete(timeoutMs);
 }
 
 /** A figure that the process tells Prometheus, summed over its series; `labels` as written there, to choose among them. */
 async function metric(program: Program, name: string, labels = ""): Promise<number> {
-  await until("the process to listen", 20_000, () => program.logged("listening"));
+  await untilDespiteErrors("the process to listen", 20_000, () => program.logged("listening"));
   const text = await (await fetch(`${program.logged("listening")!.url}/metrics`)).text();
   const lines = text
     .split("\n")
@@ -66,7 +70,7 @@ const QUIET_MS = 5_000;
 /** Waits until nothing was asked of the venue for a while. The weight spent so far. */
 async function steady(rig: Rig): Promise<number> {
   let [spent, sinceMs] = [-1, 0];
-  await until("the process to want nothing of the venue", 300_000, async () => {
+  await untilDespiteErrors("the process to want nothing of the venue", 300_000, async () => {
     const { total } = await rig.venue.weight();
     if (total !== spent) [spent, sinceMs] = [total, performance.now()];
     return performance.now() - sinceMs >= QUIET_MS;
@@ -76,7 +80,7 @@ async function steady(rig: Rig): Promise<number> {
 
 /** Waits until the whole history of every account is proven. */
 const proven = (rig: Rig): Promise<unknown> =>
-  until("a proven history of every account", 600_000, async () => (await rig.oldGaps()) === 0);
+  untilDespiteErrors("a proven history of every account", 600_000, async () => (await rig.oldGaps()) === 0);
 
 /**
  * What the metrics of the only process say, against the database, which equals the truth by now: each figure that
@@ -85,7 +89,7 @@ const proven = (rig: Rig): Promise<unknown> =>
 async function metricsAgainstTruth(rig: Rig, program: Program): Promise<string[]> {
   let wrong: string[] = [];
   // What is still to be confirmed may have to wait for a minute's budget.
-  await until("the metrics to agree", 100_000, async () => {
+  await untilDespiteErrors("the metrics to agree", 100_000, async () => {
     const [stored] = await rig.database.query<{ fills: number; found: number; repaired: number }>(
       `select (select count(*)::int from hl_fills) as fills, count(*)::int as found,
          count(repaired_at_ms)::int as repaired from hl_internal.drift`,
@@ -140,11 +144,11 @@ export const outage = (
     await passes(outageMs);
     const endedMs = performance.now();
     const gapWasNamed = (await rig.gaps(ACCOUNT, fromMs, fromMs + outageMs)) > 0;
-    await until("a connection", HEALED_WITHIN_MS, async () => (await rig.venue.followers()) > 0);
+    await untilDespiteErrors("a connection", HEALED_WITHIN_MS, async () => (await rig.venue.followers()) > 0);
     const reconnectedMs = performance.now() - endedMs;
     const { fills } = await rig.venue.truth();
     const { tookMs: completeMs } = await rig.holds(ACCOUNT, fills, HEALED_WITHIN_MS);
-    const { tookMs } = await until("the gap to be proven closed", HEALED_WITHIN_MS, async () => {
+    const { tookMs } = await untilDespiteErrors("the gap to be proven closed", HEALED_WITHIN_MS, async () => {
       return (await rig.gaps(ACCOUNT, fromMs, fromMs + outageMs)) === 0;
     });
     const missedLive = fills.filter(
@@ -185,15 +189,19 @@ export const beyondHorizon = (cluster: Cluster, outageMs: number): Promise<Horiz
     await live(rig);
     await rig.venue.outage(outageMs);
     await passes(outageMs);
-    await until("a connection", HEALED_WITHIN_MS, async () => (await rig.venue.followers()) > 0);
+    await untilDespiteErrors("a connection", HEALED_WITHIN_MS, async () => (await rig.venue.followers()) > 0);
     const connectedMs = performance.now();
     const { fills } = await rig.venue.truth();
     // Those that it goes on serving while they are read and new ones come.
     const served = fills.slice(-(HORIZON.fills - 20 * FILLS_PER_SECOND));
     await rig.holds(ACCOUNT, served, 2 * HEALED_WITHIN_MS);
-    const { tookMs } = await until("what is lost to be named", 2 * HEALED_WITHIN_MS, async () => {
-      return (await rig.silentLosses(ACCOUNT, fills)) === 0;
-    }).catch(() => ({ tookMs: Number.NaN }));
+    const { tookMs } = await untilDespiteErrors(
+      "what is lost to be named",
+      2 * HEALED_WITHIN_MS,
+      async () => {
+        return (await rig.silentLosses(ACCOUNT, fills)) === 0;
+      },
+    ).catch(() => ({ tookMs: Number.NaN }));
     const completeMs = performance.now() - connectedMs;
     const silent = Number.isNaN(tookMs) ? await rig.silentLosses(ACCOUNT, fills) : 0;
     await rig.venue.freeze();
@@ -214,7 +222,7 @@ export const halfOpen = (cluster: Cluster): Promise<HalfOpen> =>
     await live(rig);
     const atMs = systemClock.now();
     await rig.venue.control("connections", { do: "halfOpen" });
-    const { value } = await until("the silence to be noticed", 30_000, () =>
+    const { value } = await untilDespiteErrors("the silence to be noticed", 30_000, () =>
       program.logged("stream lost, reconnecting", atMs),
     );
     await rig.complete(HEALED_WITHIN_MS);
@@ -239,7 +247,7 @@ export const droppedFrames = (cluster: Cluster, channels: readonly string[]): Pr
     const before = await steady(rig);
     const rules = channels.map((channel) => ({ fault: "drop", channel, user: ACCOUNT, times: 1 }));
     await rig.venue.control("faults", rules);
-    await until("the frames to be lost", 60_000, async () => {
+    await untilDespiteErrors("the frames to be lost", 60_000, async () => {
       const { faults } = await rig.venue.state();
       return faults.counts.drop === channels.length;
     });
@@ -276,7 +284,7 @@ export const crowd = (cluster: Cluster, accounts: number, outageMs: number): Pro
       await rig.venue.outage(outageMs);
       await passes(outageMs);
       const endedMs = performance.now();
-      await until("all connections", HEALED_WITHIN_MS, async () => {
+      await untilDespiteErrors("all connections", HEALED_WITHIN_MS, async () => {
         return (
           (await rig.venue.state()).connections.filter(({ subscriptions }) => subscriptions.length > 0)
             .length >= accounts
@@ -307,7 +315,7 @@ const isActive = (program: Program): boolean => program.logged("active") !== und
 
 /** Everything is up, and another process is active. */
 async function standsBy(program: Program): Promise<void> {
-  await until(
+  await untilDespiteErrors(
     "the standby to wait",
     20_000,
     () => program.logged("standing by") && program.logged("listening"),
@@ -340,7 +348,7 @@ export const kills = (cluster: Cluster, count: number, seed: number): Promise<Ki
         await active.kill("SIGKILL");
         // The one that starts now may be the one that takes over.
         const [waiting, fresh] = [standby, run()];
-        await until("a takeover", 30_000, () => isActive(waiting) || isActive(fresh));
+        await untilDespiteErrors("a takeover", 30_000, () => isActive(waiting) || isActive(fresh));
         takeoverMs.push(performance.now() - killedMs);
         [active, standby] = isActive(waiting) ? [waiting, fresh] : [fresh, waiting];
       }
@@ -383,7 +391,7 @@ async function stopThenKill(rig: Rig): Promise<Standbys> {
 
   const stoppedMs = performance.now();
   const stopped = first.kill("SIGTERM");
-  await until("the standby to take over", 20_000, () => isActive(second));
+  await untilDespiteErrors("the standby to take over", 20_000, () => isActive(second));
   const afterStopMs = performance.now() - stoppedMs;
   await stopped;
 
@@ -393,9 +401,9 @@ async function stopThenKill(rig: Rig): Promise<Standbys> {
   const killedMs = performance.now();
   await second.kill("SIGKILL");
   const newest = (await rig.venue.state()).venueTimeMs;
-  await until("the standby to take over", 20_000, () => isActive(third));
+  await untilDespiteErrors("the standby to take over", 20_000, () => isActive(third));
   const afterKillMs = performance.now() - killedMs;
-  await until("the standby to write", 20_000, async () => {
+  await untilDespiteErrors("the standby to write", 20_000, async () => {
     return (await rig.storedFills(ACCOUNT, newest, Number.MAX_SAFE_INTEGER)) > 0;
   });
   const writtenAfterKillMs = performance.now() - killedMs;
@@ -571,7 +579,11 @@ export const tampering = (cluster: Cluster): Promise<Tampering[]> =>
       const program = rig.run();
       await live(rig);
       // Until there are orders that the venue no longer lists, and others that are settled by its own measure.
-      await until("many orders", 120_000, async () => (await rig.orderEvents()) > 2 * VENUE_LISTS_ORDERS);
+      await untilDespiteErrors(
+        "many orders",
+        120_000,
+        async () => (await rig.orderEvents()) > 2 * VENUE_LISTS_ORDERS,
+      );
       await rig.settle(HEALED_WITHIN_MS);
       await program.kill("SIGTERM");
       const results: Tampering[] = [];
@@ -617,7 +629,7 @@ export const liveRepair = (cluster: Cluster): Promise<LiveRepair> =>
       const difference = await rig.settle(HEALED_WITHIN_MS);
       // The rows come back before the claim over their time does.
       let verified: number | null = null;
-      await until("verify to pass", HEALED_WITHIN_MS, async () => {
+      await untilDespiteErrors("verify to pass", HEALED_WITHIN_MS, async () => {
         verified = (await rig.verify()).code;
         return verified === 0;
       }).catch(() => {});

@@ -9,7 +9,7 @@ import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { hlsync, ofType, type Running, simulate, start } from "../support/cli.ts";
 import { startServer, type TestDatabase, type TestServer, temporaryFolder } from "../support/postgres.ts";
-import { until as untilSo } from "../support/until.ts";
+import { eventually } from "../support/until.ts";
 import { makeAccount } from "./dashboardAccount.ts";
 
 const USER = `0x${"5".repeat(40)}`;
@@ -295,19 +295,8 @@ describe("a live account to look at", { timeout: 300_000 }, () => {
         );
         const capture = () => tmux("capture-pane", "-p", "-t", "m");
         // A capture may show a screen that is half drawn: all must stand in one.
-        const until = async (...parts: RegExp[]): Promise<string> => {
-          let text = "";
-          const missing = () => parts.find((part) => !part.test(text));
-          await untilSo(
-            () => `${missing()}\n${text}`,
-            WAIT_MS,
-            () => {
-              text = capture();
-              return missing() === undefined;
-            },
-          );
-          return text;
-        };
+        const until = (...parts: RegExp[]): Promise<string> =>
+          eventually(parts.join(", "), capture, (text) => parts.every((part) => part.test(text)), WAIT_MS);
         const keys = (...pressed: string[]) => tmux("send-keys", "-t", "m", ...pressed);
 
         await until(

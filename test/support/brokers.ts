@@ -7,6 +7,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer, connect as dial } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { until } from "./until.ts";
 
 const PLACES = { nats: "/usr/sbin/nats-server", redis: "/usr/bin/redis-server" } as const;
 const ANSWERS_WITHIN_MS = 15_000;
@@ -52,11 +53,7 @@ export class TestBroker {
             ...["--appendonly", "yes", "--appendfsync", "always"],
           ];
     this.#server = spawn(PLACES[this.#name], flags, { stdio: "ignore" });
-    const giveUpMs = performance.now() + ANSWERS_WITHIN_MS;
-    while (!(await this.#answers())) {
-      if (performance.now() > giveUpMs) throw new Error(`${this.#name} does not answer`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await until(`${this.#name} to answer`, ANSWERS_WITHIN_MS, () => this.#answers());
   }
 
   #answers(): Promise<boolean> {

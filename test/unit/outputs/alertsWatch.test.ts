@@ -30,7 +30,7 @@ import {
   positionOf,
 } from "../../contract/rows.ts";
 import { startServer, type TestDatabase, type TestServer } from "../../support/postgres.ts";
-import { until as untilSo } from "../../support/until.ts";
+import { eventually } from "../../support/until.ts";
 
 const QUICK = { ...WATCH_DEFAULTS, eventsMs: 15, conditionsMs: 15, slowMs: 30, leaseMs: 3_000 };
 
@@ -91,18 +91,8 @@ describe("alerting", { timeout: 120_000 }, () => {
     return { prices, rules: new Map(rules).set(name, { ...rules.get(name)!, ...change } as Rule) };
   };
 
-  const until = async <T>(read: () => Promise<T>, good: (value: T) => boolean): Promise<T> => {
-    let value: T | undefined;
-    await untilSo(
-      () => `what is not ${JSON.stringify(value)}`,
-      20_000,
-      async () => {
-        value = await read();
-        return good(value);
-      },
-    );
-    return value as T;
-  };
+  const until = <T>(read: () => Promise<T>, good: (value: T) => boolean): Promise<T> =>
+    eventually("it to be so", read, good, 20_000);
   /** What was published, oldest first: `fired margin_ratio crit`. */
   const told = async (): Promise<string[]> => {
     const rows = await db.query<{ type: string; data: Record<string, unknown> }>(

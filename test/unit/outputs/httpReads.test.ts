@@ -14,7 +14,7 @@ import { until } from "../../support/until.ts";
 
 const ACCOUNT = `0x${"a".repeat(40)}`;
 const WAITING_MAX = 3;
-const WITHIN_MS = 20_000;
+const WITHIN_MS = 5_000;
 
 describe("reads that take long", { timeout: 60_000 }, () => {
   let server: TestServer;

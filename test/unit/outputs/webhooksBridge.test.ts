@@ -32,7 +32,7 @@ import type { Queryable } from "../../../src/store/database.ts";
 import type { FillRow } from "../../../src/sync/events.ts";
 import { fillOf } from "../../contract/rows.ts";
 import { startServer, type TestDatabase, type TestServer } from "../../support/postgres.ts";
-import { until as untilSo } from "../../support/until.ts";
+import { eventually } from "../../support/until.ts";
 import { type Answer, type Receiver, startReceiver } from "./receiver.ts";
 
 const ACCOUNTS = ["a", "b", "c"].map((digit) => `0x${digit.repeat(40)}`);
@@ -138,9 +138,7 @@ describe("the webhook bridge", { timeout: 120_000 }, () => {
     receiver.accepted.filter((delivery) => delivery.account === account).map(({ id }) => id);
 
   /** Asks until it is so. */
-  const until = async (good: () => Promise<boolean>): Promise<void> => {
-    await untilSo("it to be so", 20_000, good);
-  };
+  const until = (good: () => Promise<boolean>) => eventually("it to be so", good, Boolean, 20_000);
   const deliveries = (status: string | null = null) => readDeliveries(db, null, status, 1_000);
 
   it("delivers everything once, in order per account, to a receiver that fails at random, hangs, throttles and dies for a while", async (t) => {
