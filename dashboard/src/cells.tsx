@@ -1,6 +1,8 @@
 /** What the columns of tables are made of: words, digits, money, times, and their colors. */
+import type { ComponentChildren } from "preact";
 import type { Column } from "./arrange.ts";
 import { direction, exact, NOTHING, signed, stamp, usd } from "./format.ts";
+import type { Row } from "./model.ts";
 
 const SIDE_WORDS: Record<string, string> = {
   buy: "Buy",
@@ -45,24 +47,17 @@ export const words = (id: string, title: string, rest: Partial<Column> = {}): Co
   value: (row) => row[id],
   ...rest,
 });
-export const digits = (id: string, title: string, rest: Partial<Column> = {}): Column => ({
-  id,
-  title,
-  value: (row) => row[id],
-  show: (row) => exact(row[id]),
-  ...rest,
-});
-export const dollars = (id: string, title: string, rest: Partial<Column> = {}): Column => ({
-  id,
-  title,
-  value: (row) => row[id],
-  show: (row) => usd(row[id]),
-  ...rest,
-});
-export const wholes = (id: string, title: string, rest: Partial<Column> = {}): Column => ({
-  id,
-  title,
-  value: (row) => row[id],
-  show: (row) => row[id] ?? NOTHING,
-  ...rest,
-});
+/** A maker of columns whose values are shown in one way. */
+export const shownAs =
+  (show: (value: Row[string]) => ComponentChildren) =>
+  (id: string, title: string, rest: Partial<Column> = {}): Column => ({
+    id,
+    title,
+    value: (row) => row[id],
+    show: (row) => show(row[id]),
+    ...rest,
+  });
+
+export const digits = shownAs(exact);
+export const dollars = shownAs((value) => usd(value));
+export const wholes = shownAs((value) => value ?? NOTHING);

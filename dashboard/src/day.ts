@@ -8,13 +8,14 @@ import { signed } from "./format.ts";
 import type { Row } from "./model.ts";
 
 const SUMS = ["volume", "closed_pnl", "fees", "funding", "net_pnl"] as const;
+const COUNTS = ["fills", "unpriced_fees"] as const;
 
 /** Rows by coin with today's added. `past`: Rows of `/api/pnl?by=coin`. */
 export function addDay(past: Row[], overview: Row | null): Row[] {
   const known = new Map(past.map((row) => [row.coin, row]));
   for (const row of overview?.day_coins ?? []) {
     const before = known.get(row.coin);
-    known.set(row.coin, before ? added(before, row) : row);
+    known.set(row.coin, before ? { ...before, ...totalOf([before, row]) } : row);
   }
   return [...known.values()];
 }
@@ -27,21 +28,14 @@ export function largest(rows: Row[], count: number): Row[] {
   const sorted = rows.toSorted((a, b) => compare(size(b), size(a)));
   if (sorted.length <= count) return sorted;
   const others = sorted.slice(count - 1);
-  return [...sorted.slice(0, count - 1), { ...others.reduce(added), coin: `${others.length} others` }];
+  return [...sorted.slice(0, count - 1), { ...totalOf(others), coin: `${others.length} others` }];
 }
 
-const added = (a: Row, b: Row): Row => ({
-  ...a,
-  fills: a.fills + b.fills,
-  unpriced_fees: a.unpriced_fees + b.unpriced_fees,
-  ...Object.fromEntries(SUMS.map((name) => [name, trim(sum([a[name], b[name]]))])),
+/** The sums of rows of money, by coin or by day. */
+export const totalOf = (rows: Row[]): Row => ({
+  ...Object.fromEntries(SUMS.map((name) => [name, trim(sum(rows.map((row) => row[name])))])),
+  ...Object.fromEntries(COUNTS.map((name) => [name, rows.reduce((total, row) => total + row[name], 0)])),
 });
-
-export const pnlTotals = (rows: Row[]) =>
-  Object.fromEntries(SUMS.map((name) => [name, sum(rows.map((row) => row[name]))])) as Record<
-    (typeof SUMS)[number],
-    string
-  >;
 
 /** Rows by day with today's behind them, unless nothing happened today. `past`: Rows of `/api/pnl?by=day`. */
 export function daysWith(past: Row[], overview: Row | null): Row[] {

@@ -130,19 +130,26 @@ export const markOf = (row: Row): FillMark => ({
   words: () => `${row.side} ${exact(row.size)} at ${exact(row.price)}, ${stamp(row.fill_time_ms)} UTC`,
 });
 
+/** None where there is no such price. */
+export const levelAt = (
+  price: unknown,
+  words: string,
+  tone: Level["tone"],
+  text: string = exact(price),
+): Level[] =>
+  isDecimal(price) && sign(price) > 0 ? [{ at: toNumber(price), words, price: text, tone }] : [];
+
 function levelsOf(model: Model, coin: string): Level[] {
   const position = model.positions.find((row) => row.coin === coin);
-  const level = (price: unknown, words: string, tone: Level["tone"], text = exact(price)): Level[] =>
-    isDecimal(price) && sign(price) > 0 ? [{ at: toNumber(price), words, price: text, tone }] : [];
   return [
-    ...level(position?.entry_price, "entry", "entry"),
-    ...level(position?.liquidation_price, "liquidation", "liquidation", usd(position?.liquidation_price)),
-    ...level(position?.mark_price, "mark", "mark"),
+    ...levelAt(position?.entry_price, "entry", "entry"),
+    ...levelAt(position?.liquidation_price, "liquidation", "liquidation", usd(position?.liquidation_price)),
+    ...levelAt(position?.mark_price, "mark", "mark"),
     ...model.openOrders
       .filter((order) => order.coin === coin)
       .flatMap((order) => {
-        const trigger = level(order.trigger_price, orderWords(order), "order");
-        return trigger.length > 0 ? trigger : level(order.limit_price, orderWords(order), "order");
+        const trigger = levelAt(order.trigger_price, orderWords(order), "order");
+        return trigger.length > 0 ? trigger : levelAt(order.limit_price, orderWords(order), "order");
       }),
   ];
 }

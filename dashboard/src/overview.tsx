@@ -1,10 +1,9 @@
 /** The overview: what the account is worth, how safe it is, and what it made. */
 
-import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
 import { Calendar } from "./calendar.tsx";
 import { Bars, LineChart } from "./charts.tsx";
-import { addDay, daysWith, largest, pnlTotals, profitSteps } from "./day.ts";
+import { addDay, daysWith, largest, profitSteps, totalOf } from "./day.ts";
 import { isDecimal, negate, sum, toNumber } from "./decimal.ts";
 import { useAnswer } from "./fetching.ts";
 import { clock, counted, day, direction, exact, NOTHING, percent, signed, stamp, usd } from "./format.ts";
@@ -15,6 +14,7 @@ import { Choice, Panel } from "./panel.tsx";
 import { remembered } from "./settings.ts";
 import { DataTable } from "./table.tsx";
 import { POSITIONS } from "./tables.tsx";
+import { tile } from "./tile.tsx";
 
 const HEALTH: Record<string, { icon: string; tone: string }> = {
   excellent: { icon: "●", tone: "good" },
@@ -145,20 +145,6 @@ function exposure(positions: Row[]) {
     unrealized: sum(positions.map((row) => row.unrealized_pnl ?? "0")),
   };
 }
-
-const tile = (
-  id: string,
-  name: string,
-  value: ComponentChildren,
-  note: ComponentChildren,
-  { hero, wide }: { hero?: boolean; wide?: boolean } = {},
-) => (
-  <div class={`tile${hero ? " hero" : ""}${wide ? " wide" : ""}`} data-tile={id}>
-    <dt>{name}</dt>
-    <dd class="value">{value}</dd>
-    <dd class="note">{note}</dd>
-  </div>
-);
 
 const HOUR_MS = 3_600_000;
 export const SPANS = { hour: "1H", day: "1D", week: "1W", month: "1M", all: "All" };
@@ -312,7 +298,7 @@ function PnlPanel({ model }: { model: Model }) {
     >
       <Bars
         label="Gross, fees, funding and net"
-        rows={profitSteps(rows.length === 0 ? null : pnlTotals(rows))}
+        rows={profitSteps(rows.length === 0 ? null : totalOf(rows))}
       />
       <h3>Net by coin</h3>
       <Bars

@@ -9,7 +9,7 @@ import { tradeHref } from "./address.ts";
 import type { Column } from "./arrange.ts";
 import { Bars, LineChart } from "./charts.tsx";
 import { ColumnChart } from "./columns.tsx";
-import { daysWith, profitSteps } from "./day.ts";
+import { daysWith, profitSteps, totalOf } from "./day.ts";
 import { isDecimal, sign, toNumber } from "./decimal.ts";
 import { type Asked, useAnswer, useAnswers } from "./fetching.ts";
 import { age, counted, day, direction, NOTHING, percent, signed, usd } from "./format.ts";
@@ -17,8 +17,9 @@ import { accountName, type Model, type Row } from "./model.ts";
 import { Choice, Panel } from "./panel.tsx";
 import { inAddress } from "./settings.ts";
 import { DataTable } from "./table.tsx";
+import { tile } from "./tile.tsx";
 import { GROUP_FIGURES, group, ROUND_TRIPS } from "./tradeTables.tsx";
-import { bySteps, cumulative, distribution, type Step, totalOf } from "./trading.ts";
+import { bySteps, cumulative, distribution, type Step } from "./trading.ts";
 
 const PERIODS = { week: "7D", month: "30D", quarter: "90D", year: "1Y", all: "All" };
 
@@ -56,7 +57,7 @@ export function Statistics({ model }: { model: Model }) {
         <span class="spring" />
         <Choice label="Period" choices={PERIODS} chosen={period} choose={setPeriod} />
       </div>
-      <Cards {...{ days, whole, trades, isAll: period === "all" }} />
+      <Cards days={days} whole={whole} trades={trades} isAll={period === "all"} />
       <div class="columns">
         <div class="column">
           <ProfitPanel days={days} dayStart={dayStart} />
@@ -191,20 +192,18 @@ function drawdownWords(whole: Row | null): string {
   return `${usd(max_drawdown)} USD · ${dates}since ${since_day}`;
 }
 
-const card = (id: string, name: string, value: ComponentChildren, note: string) => (
-  <div class="tile" data-tile={id} key={id}>
-    <dt>{name}</dt>
-    <dd class="value">{value}</dd>
-    <dd class="note">
-      {note
-        .split(" · ")
-        .map((part, index) => [
-          index > 0 ? " · " : "",
-          <span class={part.length < TOGETHER_MAX ? "together" : ""}>{part}</span>,
-        ])}
-    </dd>
-  </div>
-);
+const card = (id: string, name: string, value: ComponentChildren, note: string) =>
+  tile(
+    id,
+    name,
+    value,
+    note
+      .split(" · ")
+      .map((part, index) => [
+        index > 0 ? " · " : "",
+        <span class={part.length < TOGETHER_MAX ? "together" : ""}>{part}</span>,
+      ]),
+  );
 /** Letters that are not parted, however narrow the card. */
 const TOGETHER_MAX = 22;
 

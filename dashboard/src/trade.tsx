@@ -9,10 +9,11 @@ import { sideCell, signedCell } from "./cells.tsx";
 import { compare, isDecimal, multiply, sign, subtract, toNumber } from "./decimal.ts";
 import { useAnswer } from "./fetching.ts";
 import { age, direction, exact, percent, signed, stamp, usd } from "./format.ts";
-import { markOf } from "./market.tsx";
+import { levelAt, markOf } from "./market.tsx";
 import { LISTS, type Model, type Row, serverNow } from "./model.ts";
 import { DataTable } from "./table.tsx";
 import { FILLS, ORDER_HISTORY } from "./tables.tsx";
+import { tile } from "./tile.tsx";
 import { averagePrice } from "./tradeTables.tsx";
 
 const AGAIN_MS = 15_000;
@@ -194,32 +195,17 @@ function TradeCards({ trip, candles }: { trip: Row; candles: Candle[] | null }) 
     ["trade_mfe", "Went for it", percent(trip.mfe_pct ?? seen?.mfe), `MFE ${by}`],
   ] as const;
   return (
-    <dl class="tiles trade-cards">
-      {cards.map(([id, title, value, note]) => (
-        <div class="tile" data-tile={id} key={id}>
-          <dt>{title}</dt>
-          <dd class="value">{value}</dd>
-          <dd class="note">{note}</dd>
-        </div>
-      ))}
-    </dl>
+    <dl class="tiles trade-cards">{cards.map(([id, title, value, note]) => tile(id, title, value, note))}</dl>
   );
 }
 
 function levelsOf(trip: Row, open: Row[]): Level[] {
-  const level = (price: unknown, words: string, tone: Level["tone"]): Level[] =>
-    isDecimal(price) && sign(price) > 0
-      ? [{ at: toNumber(price), words, price: averagePrice(price), tone }]
-      : [];
   return [
-    ...level(trip.entry_price, "entry", "entry"),
-    ...level(trip.exit_price, "exit", "mark"),
-    ...open.flatMap((order) =>
-      level(
-        sign(order.trigger_price ?? "0") > 0 ? order.trigger_price : order.limit_price,
-        order.order_type ?? order.side,
-        "order",
-      ),
-    ),
+    ...levelAt(trip.entry_price, "entry", "entry", averagePrice(trip.entry_price)),
+    ...levelAt(trip.exit_price, "exit", "mark", averagePrice(trip.exit_price)),
+    ...open.flatMap((order) => {
+      const price = sign(order.trigger_price ?? "0") > 0 ? order.trigger_price : order.limit_price;
+      return levelAt(price, order.order_type ?? order.side, "order", averagePrice(price));
+    }),
   ];
 }

@@ -1,38 +1,13 @@
 /** The columns of what trades came to, and of the trades. */
 import type { Column } from "./arrange.ts";
-import { digits, dollars, sideCell, signedCell, time, timeCell, wholes, words } from "./cells.tsx";
+import { digits, dollars, shownAs, sideCell, signedCell, time, timeCell, wholes, words } from "./cells.tsx";
 import { isDecimal, round, sign } from "./decimal.ts";
-import { age, exact, NOTHING, percent, usd } from "./format.ts";
+import { age, exact, NOTHING, percent } from "./format.ts";
 import type { Row } from "./model.ts";
 
-const money = (id: string, title: string, rest: Partial<Column> = {}): Column => ({
-  id,
-  title,
-  value: (row) => row[id],
-  show: (row) => signedCell(row[id]),
-  ...rest,
-});
-const share = (id: string, title: string, rest: Partial<Column> = {}): Column => ({
-  id,
-  title,
-  value: (row) => row[id],
-  show: (row) => percent(row[id]),
-  ...rest,
-});
-const quotient = (id: string, title: string, hint: string): Column => ({
-  id,
-  title,
-  hint,
-  value: (row) => row[id],
-  show: (row) => usd(row[id]),
-});
-const lasting = (id: string, title: string, rest: Partial<Column> = {}): Column => ({
-  id,
-  title,
-  value: (row) => row[id],
-  show: (row) => (row[id] === null ? NOTHING : age(Number(row[id]) * 1000)),
-  ...rest,
-});
+const money = shownAs((value) => signedCell(value));
+const share = shownAs((value) => percent(value));
+const lasting = shownAs((seconds) => (seconds === null ? NOTHING : age(Number(seconds) * 1000)));
 
 /** What a group is called where its key is none: `key` is kept for sorting. */
 export const group = (title: string, show: (row: Row) => string): Column =>
@@ -45,8 +20,8 @@ export const GROUP_FIGURES: Column[] = [
   money("closed_pnl", "Gross"),
   dollars("fees", "Fees"),
   money("funding", "Funding"),
-  quotient("profit_factor", "Profit factor", "Sum of the wins over sum of the losses, net"),
-  quotient("payoff_ratio", "Payoff", "Average win over average loss, net"),
+  dollars("profit_factor", "Profit factor", { hint: "Sum of the wins over sum of the losses, net" }),
+  dollars("payoff_ratio", "Payoff", { hint: "Average win over average loss, net" }),
   money("expectancy", "Expectancy", { hint: "Net profit of an average trade" }),
   money("average_win", "Average win", { hidden: true }),
   money("average_loss", "Average loss", { hidden: true }),

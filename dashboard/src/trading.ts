@@ -2,6 +2,7 @@
  * What trading came to, put together for charts and cards. Pure. Guarantees: money is added as decimals, so that a sum is
  * what SQL says; a day without trading is a day with nothing, not a hole.
  */
+import { totalOf } from "./day.ts";
 import { sum, toNumber, trim } from "./decimal.ts";
 import type { Row } from "./model.ts";
 
@@ -28,17 +29,6 @@ export function bySteps(days: Row[], step: Step): Row[] {
     found.set(key, [...(found.get(key) ?? []), row]);
   }
   return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, rows]) => ({ key, ...totalOf(rows) }));
-}
-
-const MONEY = ["volume", "closed_pnl", "fees", "funding", "net_pnl"] as const;
-
-export function totalOf(rows: Row[]): Row {
-  const money = MONEY.map((name) => [name, trim(sum(rows.map((row) => row[name])))]);
-  const counts = (["fills", "unpriced_fees"] as const).map((name) => [
-    name,
-    rows.reduce((total, row) => total + row[name], 0),
-  ]);
-  return Object.fromEntries([...money, ...counts]);
 }
 
 /** Profit so far at the end of each day, from the first day to the last; `net` and `gross` of fees and funding. */

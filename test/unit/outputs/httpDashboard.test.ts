@@ -40,7 +40,7 @@ const { decimal: decimals, format, model } = page;
 const { toCsv } = page.table;
 const { axisText } = page.charts;
 const { driftWords, ORDER_HISTORY } = page.tables;
-const { addDay, daysWith, largest, pnlTotals } = page.day;
+const { addDay, daysWith, largest, totalOf } = page.day;
 
 const { bySteps, cumulative, distribution, stepOf } = page.trading;
 
@@ -252,7 +252,7 @@ describe("today beside the days before", () => {
         ["@107", 2, "30", "0"],
       ],
     );
-    const { closed_pnl, fees, funding, net_pnl } = pnlTotals(rows);
+    const { closed_pnl, fees, funding, net_pnl } = totalOf(rows);
     assert.deepEqual([closed_pnl, fees, funding, net_pnl].map(Number), [9, 1.05, -0.15, 7.8]);
     assert.deepEqual(addDay([row({ coin: "BTC" })], null), [row({ coin: "BTC" })]);
   });
@@ -301,7 +301,7 @@ describe("profit by coin", () => {
       ],
     );
     assert.equal(shown.at(-1)!.fills, 10);
-    assert.equal(pnlTotals(shown).net_pnl, pnlTotals(coins).net_pnl);
+    assert.equal(totalOf(shown).net_pnl, totalOf(coins).net_pnl);
     assert.equal(largest(coins.slice(0, 8), 8).length, 8);
   });
 });
