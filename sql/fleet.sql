@@ -130,9 +130,9 @@ declare
 begin
   perform hl_internal.lock_fleet();
   now_at := clock_timestamp();
-  -- A program of before new connections were shared tells none of them.
   select * into before from hl_internal.workers w where w.worker = me;
   steady := case when before.renewed_at > now_at - ttl / 2 then before.steady_at else now_at end;
+  -- What a program of before new connections were shared leaves out counts as none.
   if before.worker is null then
     delete from hl_internal.workers w where w.renewed_at < now_at - interval '1 hour';
     insert into hl_internal.workers values (

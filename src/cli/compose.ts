@@ -248,7 +248,8 @@ export function connectVenue(
       clock,
       random,
       log,
-      ...{ connections: streams.connections, messages: streams.messages },
+      connections: streams.connections,
+      messages: streams.messages,
     }),
   };
 }

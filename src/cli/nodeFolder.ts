@@ -12,7 +12,7 @@ import type { Interval } from "../sync/coverage.ts";
 import { lz4Content } from "../sync/nodeFiles/lz4Frames.ts";
 import type { EventKind } from "../sync/nodeFiles/rows.ts";
 
-interface OpenedFile {
+export interface OpenedFile {
   /** What it is, wherever it lies. */
   digest: string;
   content(): AsyncIterable<Buffer>;

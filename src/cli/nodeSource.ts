@@ -9,14 +9,18 @@ export function requireSpan({ options: { from, to } }: Pick<Context, "options">)
   if (from !== null && to !== null && from >= to) throw new ConfigError("--from must be before --to");
 }
 
+/** What is wanted of all time: [fromMs, toMs). */
+export const spanOf = ({ options: { from, to } }: Pick<Context, "options">) => ({
+  fromMs: from ?? 0,
+  toMs: to ?? Number.POSITIVE_INFINITY,
+});
+
 /** The files whose hour is wanted; one whose path tells no hour always is. */
 export async function chosenFiles(
   path: string,
   context: Context,
 ): Promise<{ files: NodeFile[]; others: number }> {
-  const { options } = context;
-  const fromMs = options.from ?? 0;
-  const toMs = options.to ?? Number.POSITIVE_INFINITY;
+  const { fromMs, toMs } = spanOf(context);
   const { files, others } = isBucket(path) ? await findInBucket(path, context) : await findNodeFiles(path);
   if (files.length === 0)
     throw new ConfigError(`${path}: no file of a node in it (node_fills_by_block/hourly/20260401/7.lz4, …)`);

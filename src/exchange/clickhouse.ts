@@ -7,8 +7,8 @@ import { ConfigError, StoreError } from "../errors.ts";
 import { fullJitterMs, REQUEST_BACKOFF } from "../runtime/backoff.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
-import { plainName } from "./ddl.ts";
-import { type ClickHouse, jsonLines, Refused, tabSeparated } from "./engine.ts";
+import { DEFAULT_DATABASE, plainName } from "./ddl.ts";
+import { type ClickHouse, jsonLines, Refused, rowsOfLines, tabSeparated } from "./engine.ts";
 
 interface Server {
   url: string;
@@ -16,7 +16,6 @@ interface Server {
   database: string;
 }
 
-const DATABASE = "hyperliquid";
 const PORTS = { "http:": "8123", "https:": "8443" } as const;
 
 /** `clickhouse://user:password@host:8123/database`, `clickhouses://` for TLS; null for what is no such URL. */
@@ -29,7 +28,7 @@ export function clickHouseServer(text: string): Server | null {
   if (!URL.canParse(http))
     throw new ConfigError("--into: expected clickhouse://user:password@host:8123/database");
   const { hostname, port, username, password, pathname } = new URL(http);
-  const database = decodeURIComponent(pathname.replace(/^\/+|\/+$/g, "")) || DATABASE;
+  const database = decodeURIComponent(pathname.replace(/^\/+|\/+$/g, "")) || DEFAULT_DATABASE;
   if (plainName(database) === null)
     throw new ConfigError(`--into: a database named ${database} is not supported`);
   return {
@@ -71,7 +70,9 @@ export function openClickHouse({ url, headers }: Server, deps: HttpDeps): ClickH
       answered(
         url,
         deps.send(`${url}?${query}`, {
-          ...{ method: "POST", headers, signal: deps.signal },
+          method: "POST",
+          headers,
+          signal: deps.signal,
           body: new Uint8Array(body ?? Buffer.from(sql)),
         }),
       ),
@@ -85,11 +86,7 @@ export function openClickHouse({ url, headers }: Server, deps: HttpDeps): ClickH
       await (await post(sql, null)).arrayBuffer();
     },
     async rows<T>(sql: string) {
-      const text = await (await post(`${sql} FORMAT JSONEachRow`, null)).text();
-      return text
-        .split("\n")
-        .filter((line) => line !== "")
-        .map((line) => JSON.parse(line) as T);
+      return rowsOfLines<T>(await (await post(`${sql} FORMAT JSONEachRow`, null)).text());
     },
     insertLines: (table, lines) => insert(table, "TabSeparated", tabSeparated(lines)),
     insertRows: (table, rows) => insert(table, "JSONEachRow", Buffer.from(jsonLines(rows))),

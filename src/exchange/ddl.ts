@@ -6,6 +6,9 @@
  */
 import { VIEWS } from "./views.ts";
 
+/** Where `--into` names none. */
+export const DEFAULT_DATABASE = "hyperliquid";
+
 /** A name that needs no quotes anywhere, or null. */
 export const plainName = (name: string): string | null =>
   /^[A-Za-z_][A-Za-z0-9_]{0,62}$/.test(name) ? name : null;
@@ -155,24 +158,20 @@ const isRead = "throwIf(NOT isValidJSON(line), 'the line is no JSON') = 0";
 const optional = (name: string) => `${name} Nullable(String)`;
 
 const WIRE_FILL = [
-  ...[
-    "coin String",
-    "px String",
-    "sz String",
-    "side String",
-    "time UInt64",
-    "startPosition String",
-    "dir String",
-  ],
-  ...[
-    "closedPnl String",
-    "hash String",
-    "oid UInt64",
-    "crossed Bool",
-    "fee String",
-    "tid UInt64",
-    "feeToken String",
-  ],
+  "coin String",
+  "px String",
+  "sz String",
+  "side String",
+  "time UInt64",
+  "startPosition String",
+  "dir String",
+  "closedPnl String",
+  "hash String",
+  "oid UInt64",
+  "crossed Bool",
+  "fee String",
+  "tid UInt64",
+  "feeToken String",
   ...["cloid", "builder", "builderFee", "deployerFee", "priorityGas"].map(optional),
   "twapId Nullable(UInt64)",
   `liquidation Tuple(${["liquidatedUser", "markPx", "method"].map(optional).join(", ")})`,

@@ -5,7 +5,7 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { ConfigError } from "../errors.ts";
-import { type ClickHouse, codeIn, jsonLines, Refused, tabSeparated } from "./engine.ts";
+import { type ClickHouse, codeIn, jsonLines, Refused, rowsOfLines, tabSeparated } from "./engine.ts";
 
 interface ChdbSession {
   queryAsync(sql: string, options?: { format?: string }): Promise<{ text(): string; bytes(): Uint8Array }>;
@@ -51,9 +51,7 @@ export function openEmbeddedClickHouse(folder: string, from = places()): ClickHo
       await refused(session.queryAsync(sql));
     },
     async rows<T>(sql: string) {
-      const answer = await refused(session.queryAsync(sql, { format: "JSONEachRow" }));
-      const lines = answer.text().split("\n");
-      return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as T);
+      return rowsOfLines<T>((await refused(session.queryAsync(sql, { format: "JSONEachRow" }))).text());
     },
     async insertLines(table, lines) {
       await refused(session.insert({ table, values: tabSeparated(lines), format: "TSV" }));

@@ -48,3 +48,10 @@ export function tabSeparated(lines: Buffer): Buffer {
 
 export const jsonLines = (rows: readonly object[]): string =>
   rows.map((row) => `${JSON.stringify(row)}\n`).join("");
+
+/** What `JSONEachRow` answers, as objects. */
+export const rowsOfLines = <T>(text: string): T[] =>
+  text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as T);

@@ -126,7 +126,9 @@ class Loader {
         `more than ${UNREAD_MAX} lines and events of ${this.#path} cannot be read; the last: ${reason}`,
       );
     const row = {
-      ...{ kind: this.#kind ?? "", path: this.#path, line: line.slice(0, KEPT_LENGTH) },
+      kind: this.#kind ?? "",
+      path: this.#path,
+      line: line.slice(0, KEPT_LENGTH),
       reason: reason.slice(0, REASON_LENGTH),
     };
     await engine.insertRows(`${database}.unread`, [row]);

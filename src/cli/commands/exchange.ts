@@ -7,7 +7,7 @@ import { mkdir, open, rename } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { ConfigError } from "../../errors.ts";
 import { clickHouseServer, openClickHouse } from "../../exchange/clickhouse.ts";
-import { plainName, schemaStatements } from "../../exchange/ddl.ts";
+import { DEFAULT_DATABASE, plainName, schemaStatements } from "../../exchange/ddl.ts";
 import { openEmbeddedClickHouse } from "../../exchange/embedded.ts";
 import type { ClickHouse } from "../../exchange/engine.ts";
 import { loadFile } from "../../exchange/load.ts";
@@ -16,15 +16,13 @@ import { systemRandom } from "../../runtime/random.ts";
 import { BrokenArchive } from "../../sync/nodeFiles/lz4Frames.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
 import { isAgreed, isBucket } from "../nodeBucket.ts";
-import type { NodeFile } from "../nodeFolder.ts";
-import { chosenFiles, requireSpan } from "../nodeSource.ts";
+import type { NodeFile, OpenedFile } from "../nodeFolder.ts";
+import { chosenFiles, requireSpan, spanOf } from "../nodeSource.ts";
 
 /** The venue's archive: what is loaded where no place is named. */
 const ARCHIVE = ["node_fills_by_block", "misc_events_by_block"].map(
   (name) => `s3://hl-mainnet-node-data/${name}/hourly`,
 );
-/** Of a folder; a server's URL names its own. */
-const DATABASE = "hyperliquid";
 
 export const exchange: Command = {
   name: "exchange",
@@ -48,7 +46,7 @@ export const exchange: Command = {
   async run(context) {
     const { options } = context;
     const server = clickHouseServer(options.into);
-    const place = { database: server?.database ?? DATABASE, cluster: options.cluster || null };
+    const place = { database: server?.database ?? DEFAULT_DATABASE, cluster: options.cluster || null };
     if (options.print) {
       context.printScript(
         schemaStatements(place)
@@ -86,6 +84,9 @@ function openEngine(
   return openClickHouse(server, { send: globalThis.fetch, clock, random: systemRandom, signal });
 }
 
+/** Opened once: what it is, and how it is read. */
+type Unloaded = NodeFile & OpenedFile;
+
 class Loading {
   /** What could not be read whole, in words. */
   readonly failed: string[] = [];
@@ -103,21 +104,22 @@ class Loading {
     this.#database = database;
   }
 
-  async unloaded(files: readonly NodeFile[]): Promise<NodeFile[]> {
+  async unloaded(files: readonly NodeFile[]): Promise<Unloaded[]> {
     const rows = await this.#engine.rows<{ digest: string }>(
       `SELECT DISTINCT digest FROM ${this.#database}.loads`,
     );
     const loaded = new Set(rows.map(({ digest }) => digest));
-    const left: NodeFile[] = [];
-    for (const file of files) if (!loaded.has((await file.open()).digest)) left.push(file);
+    const left: Unloaded[] = [];
+    for (const file of files) {
+      const opened = await file.open();
+      if (!loaded.has(opened.digest)) left.push({ ...file, ...opened });
+    }
     this.#known = files.length - left.length;
     return left;
   }
 
-  async file(file: NodeFile, place: string): Promise<void> {
+  async file({ path, kind, size, digest, content }: Unloaded, place: string): Promise<void> {
     const { clock, log, signal } = this.#context;
-    const { path, kind, size } = file;
-    const { digest, content } = await file.open();
     const deps = { engine: this.#engine, database: this.#database, signal };
     const startedMs = clock.now();
     try {
@@ -139,9 +141,9 @@ class Loading {
   }
 
   async parquet(folder: string): Promise<void> {
-    const { options, log } = this.#context;
-    const span = { fromMs: options.from ?? 0, toMs: options.to ?? Number.POSITIVE_INFINITY };
-    for await (const { name, content } of parquetFiles(this.#engine, this.#database, span)) {
+    const { log } = this.#context;
+    const days = parquetFiles(this.#engine, this.#database, spanOf(this.#context));
+    for await (const { name, content } of days) {
       const path = join(folder, name);
       await mkdir(dirname(path), { recursive: true });
       // A reader never sees half a file.

@@ -147,7 +147,9 @@ class Import {
     const { clock, log, signal } = this.#context;
     log.info("following the folder", { accounts: this.#accounts.length });
     await followFolder({
-      ...{ clock, log, signal },
+      clock,
+      log,
+      signal,
       find: async () => (await find()).files.filter(({ path }) => !path.endsWith(".lz4")),
       read: async (file, content) => {
         const { digest } = await file.open();

@@ -50,7 +50,10 @@ function listing(name: JoinedName | TableName, time: string, where?: string): Li
   return {
     columns: columnsWithName(name),
     table: `public.${table}`,
-    ...{ time, hasCoin, ...(where && { where }), ...(raw && { raw }) },
+    time,
+    hasCoin,
+    ...(where && { where }),
+    ...(raw && { raw }),
   };
 }
 
