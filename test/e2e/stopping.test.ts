@@ -27,7 +27,9 @@ describe("stopping", { timeout: 300_000 }, () => {
     database = (await server.newDatabase()).url;
     silent = await silentServer();
     const accounts = USERS.flatMap((user) => ["--account", user]);
-    exchange = await simulate("--history", "20m", ...accounts, "--fills-per-second", "0.5");
+    // Each process keeps to a budget of its own; together, side by side, they may spend more than one address has.
+    const ample = ["--weight", "100000"];
+    exchange = await simulate("--history", "20m", ...accounts, "--fills-per-second", "0.5", ...ample);
   });
   after(async () => {
     await exchange?.stop();
