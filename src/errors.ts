@@ -60,10 +60,11 @@ export class StoreError extends HlsyncError {
   readonly sqlState: string | null;
   /**
    * Whether the database refuses what is in a row: bad data (22), a broken constraint (23), a view's own condition (44), a
-   * limit of the program (54), an error that a trigger raises (P0, and the codes that people use for it).
+   * limit of the program (54), an error that a trigger raises (P0, and the codes that people use for it), or any rule of the user's.
    */
   get refusesContent(): boolean {
-    return !this.transient && this.sqlState !== null && /^(22|23|44|45|54|P0)/.test(this.sqlState);
+    if (this.transient) return false;
+    return this.#usersRule || /^(22|23|44|45|54|P0)/.test(this.sqlState ?? "");
   }
   /**
    * Whether the database is there and says no: to what is in a row, or to the statement itself (25: read-only or broken
@@ -72,10 +73,15 @@ export class StoreError extends HlsyncError {
   get isRefusal(): boolean {
     return this.refusesContent || /^(25|42)/.test(this.sqlState ?? "");
   }
-  constructor(message: string, options: ErrorOptions & { transient: boolean; sqlState?: string }) {
+  readonly #usersRule: boolean;
+  constructor(
+    message: string,
+    options: ErrorOptions & { transient: boolean; sqlState?: string; usersRule?: boolean },
+  ) {
     super(message, options);
     this.transient = options.transient;
     this.sqlState = options.sqlState ?? null;
+    this.#usersRule = options.usersRule ?? false;
   }
 }
 

@@ -328,12 +328,8 @@ class PostgresDatabase implements Database {
     const root = rootOf(error);
     if (root instanceof pg.DatabaseError && root.code !== undefined) {
       const where = root.where ? ` [${root.where.split("\n")[0]}]` : "";
-      return this.#storeError(
-        `${root.message} (${root.code})${where}`,
-        error,
-        isTransient(root.code),
-        root.code,
-      );
+      const message = `${root.message} (${root.code})${where}`;
+      return this.#storeError(message, error, isTransient(root.code), root.code, isUsersRule(root));
     }
     return this.#storeError(
       `lost the connection to PostgreSQL at ${this.#target.place}: ${UNREACHABLE[root.code ?? ""] ?? root.message}`,
@@ -342,13 +338,34 @@ class PostgresDatabase implements Database {
     );
   }
 
-  #storeError(message: string, cause: unknown, transient: boolean, sqlState?: string): StoreError {
+  #storeError(
+    message: string,
+    cause: unknown,
+    transient: boolean,
+    sqlState?: string,
+    usersRule = false,
+  ): StoreError {
     const { password } = this.#target;
     let line = message.replace(/\s+/g, " ").trim();
     // Shorter ones are too likely to be part of an innocent word.
     if (password.length >= 4) line = line.replaceAll(password, "***");
-    return new StoreError(line, { cause, transient, ...(sqlState === undefined ? {} : { sqlState }) });
+    return new StoreError(line, {
+      cause,
+      transient,
+      usersRule,
+      ...(sqlState === undefined ? {} : { sqlState }),
+    });
   }
+}
+
+/**
+ * Whether a rule of the user's said no: a policy of row security, or a function of theirs behind a trigger or CHECK, which
+ * may raise any code. The first function that the context names is where the error arose; the words around it are translated.
+ */
+function isUsersRule({ where, routine }: pg.DatabaseError): boolean {
+  const name = /^PL\/.*?([\w.$]+)["(]/m.exec(where ?? "")?.[1];
+  const isOthers = name !== undefined && !/^(hl_internal\.|(\w+\.)?hl_)/.test(name);
+  return isOthers || routine === "ExecWithCheckOptions";
 }
 
 /** Connects lazily: the first query tells whether the database can be reached. Throws `ConfigError` for a bad URL. */

@@ -104,6 +104,23 @@ describe("rows that the database refuses", { timeout: 120_000 }, () => {
     assert.equal((await rows("select 1 from hl_internal.quarantine")).length, 2);
   });
 
+  it("a trigger may raise any code, and nest others: its own row is refused", async () => {
+    const codes = ["ZZ123", "38000", "42501", "42P01", "0A000", "XX000", "21000", "2F000", "55000", "58030"];
+    await rows(`create function "mine, of""all"(code text) returns void language plpgsql as
+      $$ begin raise exception 'not this one' using errcode = code; end $$`);
+    await rows(`create function mine() returns trigger language plpgsql as $$ begin
+      if new.direction <> 'fine' then perform public."mine, of""all"(new.direction); end if; return new; end $$`);
+    await rows("create trigger mine before insert on hl_fills for each row execute function mine()");
+    const fills = ["fine", ...codes, "fine"].map((direction, tradeId) => fillOf({ tradeId, direction }));
+    await commit({ fills }, T);
+    assert.equal((await rows("select 1 from hl_fills")).length, 2);
+    const reasons = await rows("select reason from hl_internal.quarantine order by reason");
+    assert.deepEqual(
+      reasons.map(({ reason }) => /not this one \((\w+)\)/.exec(String(reason))?.[1]),
+      codes.toSorted(),
+    );
+  });
+
   it("a table that may not be written is no row's fault", async () => {
     await rows("create role hlsync_refused_reader login");
     try {
