@@ -19,8 +19,11 @@ export interface Column {
   /** Not shown until chosen. */
   hidden?: boolean;
 
-  /** What is sorted, filtered and exported. */
+  /** What is sorted and filtered. */
   value: (row: Row) => unknown;
+
+  /** What is written into a file; default the value. */
+  saved?: (row: Row) => unknown;
 
   /** What is drawn; default the value. */
   show?: (row: Row) => ComponentChildren;

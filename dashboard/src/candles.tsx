@@ -10,10 +10,12 @@ import {
   type IChartApi,
   type ISeriesApi,
   LineStyle,
+  TickMarkType,
   type UTCTimestamp,
 } from "lightweight-charts";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { stamp } from "./format.ts";
+import { stampAt } from "./format.ts";
+import { iso } from "./zone.ts";
 
 /** Time (ms), open, high, low, close, volume. */
 export type Candle = [number, string, string, string, string, string];
@@ -208,7 +210,7 @@ function Reading({ candle, marks }: { candle: Candle; marks: Bundle[] }) {
     <p class="reading" role="status">
       {`O ${open} H ${high} L ${low} C `}
       <strong>{close}</strong>
-      {` ${stamp(ms)} UTC`}
+      {` ${stampAt(ms)}`}
       {fills.slice(0, READ_MAX).map((fill) => (
         <span class="reading-fill" key={fill.words()}>
           {fill.words()}
@@ -260,12 +262,27 @@ const colors = () => {
   };
 };
 
+/** The library marks where days of UTC begin: in another zone that is some time of a day. */
+function tickText(time: unknown, kind: TickMarkType): string {
+  const text = iso(Number(time) * SECOND_MS);
+  const [day, at] = [text.slice(5, 10), text.slice(11, 16)];
+  if (kind === TickMarkType.Year) return text.slice(0, 4);
+  if (kind === TickMarkType.Time || kind === TickMarkType.TimeWithSeconds) return at;
+  return at === "00:00" ? day : `${day} ${at}`;
+}
+
 function draw(element: HTMLElement): Drawing {
   const chart = createChart(element, {
     autoSize: true,
     layout: { attributionLogo: false, fontSize: 11, fontFamily: getComputedStyle(document.body).fontFamily },
-    timeScale: { timeVisible: true, secondsVisible: false, rightOffset: 4, minBarSpacing: 1 },
-    localization: { timeFormatter: (time: unknown) => `${stamp(Number(time) * SECOND_MS).slice(0, 16)} UTC` },
+    timeScale: {
+      timeVisible: true,
+      secondsVisible: false,
+      rightOffset: 4,
+      minBarSpacing: 1,
+      tickMarkFormatter: tickText,
+    },
+    localization: { timeFormatter: (time: unknown) => `${stampAt(Number(time) * SECOND_MS).slice(0, 16)}` },
     // A page that scrolls under the finger goes on scrolling; two fingers zoom.
     handleScroll: { vertTouchDrag: false },
     kineticScroll: { touch: true, mouse: false },

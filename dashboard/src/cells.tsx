@@ -3,6 +3,7 @@ import type { ComponentChildren } from "preact";
 import type { Column } from "./arrange.ts";
 import { direction, exact, NOTHING, signed, stamp, usd } from "./format.ts";
 import type { Row } from "./model.ts";
+import { isoWithZone, ZONE_WORD } from "./zone.ts";
 
 const SIDE_WORDS: Record<string, string> = {
   buy: "Buy",
@@ -23,9 +24,10 @@ export const signedCell = (value: unknown, places: number = 2) => (
 
 export const time = (name: string, title: string, rest: Partial<Column> = {}): Column => ({
   id: name,
-  title,
+  title: `${title} (${ZONE_WORD})`,
   text: true,
   value: (row) => (row[name] ? new Date(row[name]).toISOString() : null),
+  saved: (row) => (row[name] ? isoWithZone(row[name]) : null),
   show: (row) => timeCell(row[name]),
   ...rest,
 });

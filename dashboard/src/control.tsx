@@ -5,7 +5,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { get, post } from "./connection.ts";
-import { age, counted, stamp } from "./format.ts";
+import { age, counted, stampAt } from "./format.ts";
 import type { Row } from "./model.ts";
 
 const AGAIN_MS = 5_000;
@@ -83,14 +83,14 @@ export function Rules() {
   const firing = rows.filter((rule: Row) => rule.firing > 0).length;
   const title = `${counted(rows.length, "rule")}${firing ? `, ${firing} firing` : ""}, ${counted(silences.length, "silence")}`;
   const silence = (rule: string) =>
-    act("/api/silences", { rule, for_ms: HOUR_MS }, ({ until_ms }) => `silent until ${stamp(until_ms)} UTC`);
+    act("/api/silences", { rule, for_ms: HOUR_MS }, ({ until_ms }) => `silent until ${stampAt(until_ms)}`);
   return (
     <Box title={title} said={said || (may ? "" : NO_TOKEN)}>
       <div class="control-rows">
         {silences.map((one: Row) => (
           <div key={one.id} class="control-row">
             <strong>{one.rule ?? "all rules"}</strong>
-            <span>{`silent until ${stamp(one.until_ms)} UTC ${one.coin ?? ""}`}</span>
+            <span>{`silent until ${stampAt(one.until_ms)} ${one.coin ?? ""}`}</span>
             <Action
               may={may}
               label="End"

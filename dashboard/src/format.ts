@@ -1,5 +1,6 @@
 /** Values as people read them. Unknown is `–`, never 0; a sign is always written where it is the message. */
 import { group, isDecimal, multiply, round, sign, trim } from "./decimal.ts";
+import { iso, ZONE_WORD } from "./zone.ts";
 
 export const NOTHING = "–";
 const MINUS = "\u2212";
@@ -37,17 +38,19 @@ export const ratioPercent = (value: unknown, places: number = 2) =>
 export const direction = (value: unknown) =>
   isDecimal(value) ? (sign(value) > 0 ? "up" : sign(value) < 0 ? "down" : "even") : "even";
 
-/** `14:03:11` UTC */
-export const clock = (ms: number | null | undefined) =>
-  ms ? new Date(ms).toISOString().slice(11, 19) : NOTHING;
+/** `14:03:11` */
+export const clock = (ms: number | null | undefined) => (ms ? iso(ms).slice(11, 19) : NOTHING);
 
-/** `2026-10-05 14:03:11` UTC */
+/** `2026-10-05 14:03:11` */
 export const stamp = (ms: number | null | undefined) =>
-  ms ? new Date(ms).toISOString().slice(0, 19).replace("T", " ") : NOTHING;
+  ms ? iso(ms).slice(0, 19).replace("T", " ") : NOTHING;
 
-/** `2026-10-05` UTC */
-export const day = (ms: number | null | undefined) =>
-  ms ? new Date(ms).toISOString().slice(0, 10) : NOTHING;
+/** `2026-10-05` */
+export const day = (ms: number | null | undefined) => (ms ? iso(ms).slice(0, 10) : NOTHING);
+
+/** With the zone, where it stands alone: `14:03:11 UTC`, `2026-10-05 14:03:11 UTC` */
+export const clockAt = (ms: number | null | undefined) => (ms ? `${clock(ms)} ${ZONE_WORD}` : NOTHING);
+export const stampAt = (ms: number | null | undefined) => (ms ? `${stamp(ms)} ${ZONE_WORD}` : NOTHING);
 
 /** How long ago, or how long: `0.4 s`, `12 s`, `3 min`, `2 h`, `5 d`. */
 export function age(ms: number | null | undefined) {

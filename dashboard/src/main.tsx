@@ -3,10 +3,11 @@
 import { type ComponentChildren, render } from "preact";
 import { useEffect, useMemo, useReducer, useState } from "preact/hooks";
 import { hrefOf, param, parts } from "./address.ts";
+import { All } from "./all.tsx";
 import { connect, wantedAccount } from "./connection.ts";
 import { Endpoints, Rules } from "./control.tsx";
 import { FillDetail, OrderDetail, RawOf } from "./detail.tsx";
-import { clock, counted } from "./format.ts";
+import { clockAt, counted } from "./format.ts";
 import {
   accountName,
   canGrow,
@@ -18,7 +19,7 @@ import {
   serverNow,
 } from "./model.ts";
 import { Overview, positionKey } from "./overview.tsx";
-import { read, remembered } from "./settings.ts";
+import { read, remembered, write } from "./settings.ts";
 import { Statistics } from "./statistics.tsx";
 import { Strip } from "./strip.tsx";
 import { SyncPage } from "./sync.tsx";
@@ -103,11 +104,22 @@ const connection = connect(model, changed);
 /** Grows with every address that the page did not write itself: what it says is then begun with. */
 let turn = 0;
 
+/** Views without a tab: they are come to from elsewhere. */
+const OTHER_VIEWS = ["trade", "all"];
+
 /** `#fills?day=2026-10-05` → tab and parameters. */
 function route() {
   const { view, query } = parts();
-  return { tab: view in TABS || view === "trade" ? view : "overview", query, turn };
+  const isAll = query.get("account") === ALL || (view === "" && read(ALL) === true);
+  if (isAll && view !== "all") history.replaceState(null, "", "#all");
+  const tab = isAll ? "all" : view in TABS || OTHER_VIEWS.includes(view) ? view : "overview";
+  model.isAll = tab === "all";
+  write(ALL, model.isAll);
+  return { tab, query, turn };
 }
+
+/** All accounts, in the place of an address. */
+const ALL = "all";
 
 function App() {
   const [, draw] = useReducer((count: number) => count + 1, 0);
@@ -138,7 +150,7 @@ function App() {
   const { word, asOfMs } = freshness(model);
   const isOld = ["stale", "down", "away"].includes(word);
   useEffect(() => {
-    document.title = `${isOld ? `(${word}) ` : ""}${TABS[tab] ?? "Trade"} · hlsync`;
+    document.title = `${isOld ? `(${word}) ` : ""}${TABS[tab] ?? (tab === "all" ? "All accounts" : "Trade")} · hlsync`;
   }, [tab, word]);
   if (model.refused) return <Refusal text={model.refused} />;
   return (
@@ -147,7 +159,7 @@ function App() {
         <a class="brand" href="#overview">
           hlsync
         </a>
-        <Accounts />
+        <Accounts isAll={tab === "all"} />
         <span class="spring" />
         <button type="button" class="button quiet" onClick={() => setHelp(true)} aria-label="Keys">
           ?
@@ -172,7 +184,7 @@ function App() {
         <p
           class="old-note"
           role="alert"
-        >{`▲ ${OLD_WORDS[word] ?? ""} What is shown is as of ${clock(asOfMs)} UTC.`}</p>
+        >{`▲ ${OLD_WORDS[word] ?? ""} What is shown is as of ${clockAt(asOfMs)}.`}</p>
       ) : null}
       <main class={`view view-${tab}`}>
         {model.ready ? view(tab, query, begun) : <p class="empty">Reading…</p>}
@@ -207,6 +219,7 @@ function tabLink(name: string, title: string, isCurrent: boolean) {
 function view(tab: string, query: URLSearchParams, begun: number) {
   const load = (name: ListName) => void connection.load(name);
   if (tab === "overview") return <Overview model={model} load={load} />;
+  if (tab === "all") return <All key={begun} model={model} />;
   if (tab === "statistics") return <Statistics key={begun} model={model} />;
   if (tab === "trade") return <Trade key={begun} model={model} query={query} />;
   if (tab === "sync") return <SyncPage model={model} load={load} />;
@@ -330,7 +343,7 @@ function alertingWords() {
     : `${watched}, ${counted(channels, "channel")} told`;
 }
 
-function Accounts() {
+function Accounts({ isAll }: { isAll: boolean }) {
   const accounts = model.status?.accounts ?? [];
   if (accounts.length === 0) return null;
   if (accounts.length === 1)
@@ -343,9 +356,16 @@ function Accounts() {
     <select
       class="account"
       aria-label="Account"
-      value={model.account ?? ""}
-      onChange={(event) => connection.choose(event.currentTarget.value)}
+      value={isAll ? ALL : (model.account ?? "")}
+      onChange={({ currentTarget: { value } }) => {
+        if (value === ALL) location.hash = ALL;
+        else {
+          connection.choose(value);
+          if (isAll) location.hash = `overview?account=${value}`;
+        }
+      }}
     >
+      <option value={ALL}>All accounts</option>
       {accounts.map((account: Row) => (
         <option key={account.address} value={account.address}>
           {accountName(account)}
@@ -377,6 +397,7 @@ const KEYS = [
   ["[ ]", "view before, view after"],
   ["d", "theme: light, dark, the system's"],
   ["← →", "read a chart, when it has the focus"],
+  ["drag", "zoom a chart; double click: all of it"],
   ["Esc", "clear the filter, close this"],
   ["?", "this list"],
 ];

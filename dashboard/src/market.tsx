@@ -6,7 +6,7 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import { type Candle, CandleChart, type FillMark, type Level } from "./candles.tsx";
 import { isDecimal, sign, toNumber } from "./decimal.ts";
 import { useAnswer } from "./fetching.ts";
-import { exact, stamp, usd } from "./format.ts";
+import { exact, stampAt, usd } from "./format.ts";
 import { LISTS, type Model, type Row } from "./model.ts";
 import { Choice, Panel } from "./panel.tsx";
 import { remembered } from "./settings.ts";
@@ -127,7 +127,7 @@ function marksOf(lists: readonly Row[][], coin: string, fromMs: number): FillMar
 export const markOf = (row: Row): FillMark => ({
   x: row.fill_time_ms,
   up: row.side === "buy",
-  words: () => `${row.side} ${exact(row.size)} at ${exact(row.price)}, ${stamp(row.fill_time_ms)} UTC`,
+  words: () => `${row.side} ${exact(row.size)} at ${exact(row.price)}, ${stampAt(row.fill_time_ms)}`,
 });
 
 /** None where there is no such price. */

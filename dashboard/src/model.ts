@@ -70,6 +70,8 @@ export const canGrow = (list: List) => list.more && list.rows.length < ROWS_MAX;
 
 export const createModel = () => ({
   account: null as string | null,
+  /** Whether all accounts are looked at together. */
+  isAll: false,
   status: null as Row | null,
   overview: null as Row | null,
   positions: [] as Row[],
@@ -163,9 +165,42 @@ const bySize = (positions: Row[]) =>
 /** Server time now. */
 export const serverNow = (model: Model) => Date.now() + model.offsetMs;
 
-/** The followed account that is looked at, as the status has it. */
+/** The followed account that is looked at, as the status has it; where all are, the worst of each. */
 export const accountStatus = (model: Model): Row | null =>
-  model.status?.accounts.find(({ address }: Row) => address === model.account) ?? null;
+  model.isAll
+    ? together(model.status?.accounts ?? [])
+    : (model.status?.accounts.find(({ address }: Row) => address === model.account) ?? null);
+
+/** Rows of the same key, in the order of their first. */
+export function byKey(rows: Row[], key: (row: Row) => string): [string, Row[]][] {
+  const found = new Map<string, Row[]>();
+  for (const row of rows) found.set(key(row), [...(found.get(key(row)) ?? []), row]);
+  return [...found];
+}
+
+function together(accounts: Row[]): Row | null {
+  if (accounts.length === 0) return null;
+  const all = (name: string): number[] => accounts.map((account) => account[name]);
+  const least = (name: string) => (all(name).includes(null as never) ? null : Math.min(...all(name)));
+  const total = (name: string) => all(name).reduce((sum, count) => sum + count, 0);
+  const down = accounts.find(({ mode, socket }) => mode === "stream" && socket !== "live");
+  return {
+    ...(down ?? accounts[0]),
+    last_data_ms: least("last_data_ms"),
+    fresh: accounts.every(({ fresh }) => fresh),
+    delayed_after_ms: Math.max(...all("delayed_after_ms")),
+    queued: total("queued"),
+    last_reconcile_ms: least("last_reconcile_ms"),
+    last_reconcile_error: accounts.find((one) => one.last_reconcile_error)?.last_reconcile_error ?? null,
+    healed: total("healed"),
+    unexplained: total("unexplained"),
+    complete_since_ms: least("complete_since_ms") === null ? null : Math.max(...all("complete_since_ms")),
+    gaps: total("gaps"),
+    streams: accounts.flatMap((account) =>
+      account.streams.map((one: Row) => ({ ...one, stream: `${accountName(account)}: ${one.stream}` })),
+    ),
+  };
+}
 
 /**
  * How fresh what is shown is, by the bounds that the server gives for the way the account is followed, and since when not. `asOfMs` is the time up to which it is true.

@@ -2,11 +2,12 @@
 
 import { useMemo } from "preact/hooks";
 import { Calendar } from "./calendar.tsx";
-import { Bars, LineChart } from "./charts.tsx";
+import { Bars } from "./charts.tsx";
 import { addDay, daysWith, largest, profitSteps, totalOf } from "./day.ts";
 import { isDecimal, negate, sum, toNumber } from "./decimal.ts";
 import { useAnswer } from "./fetching.ts";
-import { clock, counted, day, direction, exact, NOTHING, percent, signed, stamp, usd } from "./format.ts";
+import { clockAt, counted, day, direction, exact, NOTHING, percent, signed, stampAt, usd } from "./format.ts";
+import { LineChart } from "./lines.tsx";
 import { MarketPanel } from "./market.tsx";
 import type { Model, Row } from "./model.ts";
 import { serverNow } from "./model.ts";
@@ -15,6 +16,7 @@ import { remembered } from "./settings.ts";
 import { DataTable } from "./table.tsx";
 import { POSITIONS } from "./tables.tsx";
 import { tile } from "./tile.tsx";
+import { ZONE_WORD } from "./zone.ts";
 
 const HEALTH: Record<string, { icon: string; tone: string }> = {
   excellent: { icon: "●", tone: "good" },
@@ -72,7 +74,7 @@ function Tiles({ model }: { model: Model }) {
             {"net worth "}
             <span data-value="net_worth">{isDecimal(o.net_worth) ? usd(o.net_worth) : "unknown"}</span>
           </span>,
-          ` as of ${clock(o.as_of_ms)} UTC`,
+          ` as of ${clockAt(o.as_of_ms)}`,
         ],
         { hero: true },
       )}
@@ -110,7 +112,7 @@ function Tiles({ model }: { model: Model }) {
         "day_funding",
         "Funding today",
         <span class={direction(o.day_funding)}>{signed(o.day_funding)}</span>,
-        "UTC day",
+        `${ZONE_WORD} day`,
       )}
       {tile("exposure", "Exposure gross", usd(gross), [
         <span class="together">
@@ -137,7 +139,7 @@ function Tiles({ model }: { model: Model }) {
 }
 
 /** Value of all positions, long less short, and what they have gained. */
-function exposure(positions: Row[]) {
+export function exposure(positions: Row[]) {
   const values = positions.map((row) => row.position_value ?? "0");
   return {
     gross: sum(values),
@@ -195,7 +197,7 @@ function EquityPanel({ model }: { model: Model }) {
       (answer?.flows ?? []).map((flow: Row) => ({
         x: flow.ledger_time_ms,
         up: toNumber(flow.flow) >= 0,
-        text: `${flow.type} ${isDecimal(flow.flow) ? `${signed(flow.flow)} USD` : "of unknown value"}, ${stamp(flow.ledger_time_ms)} UTC`,
+        text: `${flow.type} ${isDecimal(flow.flow) ? `${signed(flow.flow)} USD` : "of unknown value"}, ${stampAt(flow.ledger_time_ms)}`,
       })),
     [answer],
   );
@@ -233,6 +235,12 @@ function EquityPanel({ model }: { model: Model }) {
   );
 }
 
+export const importedPoint = (x: number, value: string) => ({
+  x,
+  y: toNumber(value),
+  text: `${usd(value)} USD by the venue`,
+});
+
 /** The venue's own curve of the time before the first snapshot: what it calls the account's value, in coarse steps. */
 function useImported(model: Model, from: number, captured: number | null) {
   const asks = model.account !== null && captured !== null && from < captured;
@@ -243,12 +251,7 @@ function useImported(model: Model, from: number, captured: number | null) {
   );
   const rows: Row[] | undefined = data?.rows;
   const imported = useMemo(
-    () =>
-      (rows ?? []).map((row) => ({
-        x: row.time_ms,
-        y: toNumber(row.account_value),
-        text: `${usd(row.account_value)} USD by the venue`,
-      })),
+    () => (rows ?? []).map((row) => importedPoint(row.time_ms, row.account_value)),
     [rows],
   );
   return { imported, untilMs: imported.at(-1)?.x ?? Number.NEGATIVE_INFINITY };

@@ -7,12 +7,13 @@ import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
 import { tradeHref } from "./address.ts";
 import type { Column } from "./arrange.ts";
-import { Bars, LineChart } from "./charts.tsx";
+import { Bars } from "./charts.tsx";
 import { ColumnChart } from "./columns.tsx";
 import { daysWith, profitSteps, totalOf } from "./day.ts";
 import { isDecimal, sign, toNumber } from "./decimal.ts";
 import { type Asked, useAnswer, useAnswers } from "./fetching.ts";
 import { age, counted, day, direction, NOTHING, percent, signed, usd } from "./format.ts";
+import { LineChart } from "./lines.tsx";
 import { accountName, type Model, type Row } from "./model.ts";
 import { Choice, Panel } from "./panel.tsx";
 import { inAddress } from "./settings.ts";
@@ -223,7 +224,7 @@ function ProfitPanel({ days, dayStart }: { days: Row[] | null; dayStart: number 
       <LineChart
         label="Cumulative profit"
         points={line("net")}
-        others={[{ tone: "gross", points: line("gross") }]}
+        others={[{ tone: "gross", dash: [2, 3], points: line("gross") }]}
         fromZero
         height={220}
       />

@@ -1,6 +1,6 @@
 /** The status strip, always in view: how fresh, how fast, how complete. Each item has an icon, a word and a figure. */
 
-import { age, clock, counted, day, NOTHING, stamp } from "./format.ts";
+import { age, clockAt, counted, day, NOTHING, stampAt } from "./format.ts";
 import { accountStatus, freshness, type Model, type Row, serverNow } from "./model.ts";
 
 const FEED = {
@@ -24,7 +24,7 @@ export function Strip({ model }: { model: Model }) {
       <p
         class="unseen"
         role="status"
-      >{`Feed ${FEED[fresh.word].word}${isOld ? `, as of ${clock(fresh.asOfMs)} UTC` : ""}`}</p>
+      >{`Feed ${FEED[fresh.word].word}${isOld ? `, as of ${clockAt(fresh.asOfMs)}` : ""}`}</p>
     </div>
   );
 }
@@ -42,11 +42,7 @@ const item = (name: string, tone: string, icon: string, word: string, figure: st
 
 function feedItem(fresh: ReturnType<typeof freshness>, isOld: boolean) {
   const { icon, tone, word } = FEED[fresh.word];
-  const figure = isOld
-    ? `as of ${clock(fresh.asOfMs)} UTC`
-    : fresh.ageMs === null
-      ? NOTHING
-      : age(fresh.ageMs);
+  const figure = isOld ? `as of ${clockAt(fresh.asOfMs)}` : fresh.ageMs === null ? NOTHING : age(fresh.ageMs);
   return item("Feed", tone, icon, word, figure, `Age of the newest data from the venue: ${age(fresh.ageMs)}`);
 }
 
@@ -55,7 +51,7 @@ function databaseItem(model: Model) {
   const queued = accountStatus(model)?.queued ?? 0;
   if (!database || model.link === "away") return item("Database", "", "○", "unknown", "", "");
   const queue = `queue ${queued}`;
-  const title = `${database.description}: last answered ${stamp(database.answered_ms)} UTC`;
+  const title = `${database.description}: last answered ${stampAt(database.answered_ms)}`;
   if (!database.up) return item("Database", "bad", "✕", "down", queue, `${title}. ${database.error}`);
   return item("Database", "good", "●", "up", `${database.latency_ms} ms · ${queue}`, title);
 }

@@ -1,9 +1,10 @@
 /** The sync page: what is proven, what was healed, how long a change takes, and what the venue allows. */
 
 import { useEffect, useMemo } from "preact/hooks";
-import { Bars, LineChart } from "./charts.tsx";
+import { Bars } from "./charts.tsx";
 import { useAnswer } from "./fetching.ts";
-import { age, clock, counted, NOTHING, stamp } from "./format.ts";
+import { age, clockAt, counted, NOTHING, stamp, stampAt } from "./format.ts";
+import { LineChart } from "./lines.tsx";
 import type { Model, Row } from "./model.ts";
 import { accountStatus, serverNow } from "./model.ts";
 import type { Span } from "./overview.tsx";
@@ -74,7 +75,7 @@ function CoveragePanel({ model }: { model: Model }) {
       </ul>
       <div class="coverage-axis" aria-hidden="true">
         <span>{stamp(fromMs).slice(0, 16)}</span>
-        <span>{`now ${clock(toMs)} UTC`}</span>
+        <span>{`now ${clockAt(toMs)}`}</span>
       </div>
       <ul class="legend">
         {legend("proven", "proven", "Confirmed by a REST reading after it, or by an unbroken chain")}
@@ -134,14 +135,14 @@ function coverageRow(
           .map((row) => (
             <span
               class="cover healed"
-              title={`healed ${stamp(row.found_at_ms)} UTC: ${row.cause}`}
+              title={`healed ${stampAt(row.found_at_ms)}: ${row.cause}`}
               style={{ left: `${x(row.found_at_ms)}%` }}
             />
           ))}
       </span>
       <span
         class="coverage-words"
-        title={about?.proven_to_ms ? `proven to ${stamp(about.proven_to_ms)} UTC` : ""}
+        title={about?.proven_to_ms ? `proven to ${stampAt(about.proven_to_ms)}` : ""}
       >
         {words}
       </span>

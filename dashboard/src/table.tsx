@@ -29,7 +29,7 @@ export function toCsv(rows: Row[], columns: Column[]) {
   };
   const lines = [
     columns.map(({ title }) => cell(title)),
-    ...rows.map((row) => columns.map((c) => cell(c.value(row)))),
+    ...rows.map((row) => columns.map(({ saved, value }) => cell((saved ?? value)(row)))),
   ];
   return `${lines.map((line) => line.join(",")).join("\r\n")}\r\n`;
 }

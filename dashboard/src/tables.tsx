@@ -61,7 +61,7 @@ export const POSITIONS: Column[] = [
   },
   digits("max_leverage", "Max lev.", { hidden: true, show: (row) => row.max_leverage ?? NOTHING }),
   words("dex", "Dex", { hidden: true, show: (row) => row.dex || "main" }),
-  time("as_of_ms", "As of (UTC)", { hidden: true }),
+  time("as_of_ms", "As of", { hidden: true }),
 ];
 
 /** A price with more digits than the mark has is noise. */
@@ -121,7 +121,7 @@ const ORDER_REST: Column[] = [
 ];
 
 export const OPEN_ORDERS: Column[] = [
-  time("placed_at_ms", "Time (UTC)"),
+  time("placed_at_ms", "Time"),
   ...ORDER_HEAD,
   {
     id: "remaining",
@@ -138,7 +138,7 @@ export const OPEN_ORDERS: Column[] = [
 ];
 
 export const ORDER_HISTORY: Column[] = [
-  time("status_time_ms", "Time (UTC)"),
+  time("status_time_ms", "Time"),
   ...ORDER_HEAD,
   digits("size", "Size"),
   digits("filled", "Filled Size"),
@@ -149,7 +149,7 @@ export const ORDER_HISTORY: Column[] = [
   }),
   wholes("order_id", "Order ID"),
   words("venue_status", "Venue status", { hidden: true }),
-  time("placed_at_ms", "Placed (UTC)", { hidden: true }),
+  time("placed_at_ms", "Placed", { hidden: true }),
   ...ORDER_REST,
 ];
 
@@ -159,7 +159,7 @@ const statusWords = (status: string) => {
 };
 
 export const FILLS: Column[] = [
-  time("fill_time_ms", "Time (UTC)"),
+  time("fill_time_ms", "Time"),
   coin,
   words("direction", "Direction", {
     facet: "Every direction",
@@ -201,7 +201,7 @@ export const FILLS: Column[] = [
 ];
 
 export const FUNDING: Column[] = [
-  time("funding_time_ms", "Time (UTC)"),
+  time("funding_time_ms", "Time"),
   coin,
   { id: "size", title: "Size", value: (row) => row.size, show: (row) => exact(row.size.replace("-", "")) },
   words("position_side", "Position Side", {
@@ -225,7 +225,7 @@ export const FUNDING: Column[] = [
 ];
 
 export const LEDGER: Column[] = [
-  time("ledger_time_ms", "Time (UTC)"),
+  time("ledger_time_ms", "Time"),
   words("type", "Action", { facet: "Every action" }),
   {
     id: "usdc",
@@ -267,7 +267,7 @@ export function driftWords({ cause, detail }: Row) {
 }
 
 export const DRIFT: Column[] = [
-  time("found_at_ms", "Found (UTC)"),
+  time("found_at_ms", "Found"),
   words("stream", "Stream"),
   words("cause", "Noticed by"),
   words("detail", "What", {
@@ -292,7 +292,7 @@ const SEVERITIES: Record<string, [string, string]> = {
 };
 
 export const ALERTS: Column[] = [
-  time("updated_ms", "Time (UTC)"),
+  time("updated_ms", "Time"),
   words("severity", "Severity", {
     show: (row) => {
       const [text, tone] = SEVERITIES[row.severity] ?? [row.severity, ""];
@@ -303,19 +303,19 @@ export const ALERTS: Column[] = [
   words("rule", "Rule", { facet: "Every rule" }),
   words("coin", "Coin", { show: (row) => row.coin || NOTHING }),
   words("message", "Message"),
-  time("started_ms", "Started (UTC)", { hidden: true }),
-  time("fired_ms", "Fired (UTC)", { hidden: true }),
-  time("resolved_ms", "Resolved (UTC)", { hidden: true }),
+  time("started_ms", "Started", { hidden: true }),
+  time("fired_ms", "Fired", { hidden: true }),
+  time("resolved_ms", "Resolved", { hidden: true }),
   digits("value", "Value", { hidden: true }),
   digits("threshold", "Threshold", { hidden: true }),
 ];
 
 const DELIVERY_MARKS: Record<string, string> = { delivered: "✓ ", retrying: "↻ ", dead: "✕ ", expired: "– " };
 export const DELIVERIES: Column[] = [
-  time("last_attempt_ms", "Last attempt (UTC)"),
+  time("last_attempt_ms", "Last attempt"),
   words("endpoint_id", "Endpoint", { facet: "Every endpoint" }),
   words("type", "Event"),
-  time("event_time_ms", "Event time (UTC)"),
+  time("event_time_ms", "Event time"),
   words("status", "Status", {
     show: (row) => (
       <span

@@ -2,7 +2,7 @@
 import type { Column } from "./arrange.ts";
 import { digits, dollars, shownAs, sideCell, signedCell, time, timeCell, wholes, words } from "./cells.tsx";
 import { isDecimal, round, sign } from "./decimal.ts";
-import { age, exact, NOTHING, percent } from "./format.ts";
+import { age, exact, NOTHING, percent, usd } from "./format.ts";
 import type { Row } from "./model.ts";
 
 const money = shownAs((value) => signedCell(value));
@@ -36,10 +36,10 @@ export const GROUP_FIGURES: Column[] = [
 ];
 
 export const ROUND_TRIPS: Column[] = [
-  time("closed_ms", "Closed (UTC)", {
+  time("closed_ms", "Closed", {
     show: (row) => (row.closed_ms === null ? <span class="warn">open</span> : timeCell(row.closed_ms)),
   }),
-  time("opened_ms", "Opened (UTC)"),
+  time("opened_ms", "Opened"),
   words("coin", "Coin", { facet: "All coins", show: (row) => <strong>{row.name ?? row.coin}</strong> }),
   words("side", "Side", { facet: "Both sides", show: (row) => sideCell(row.side) }),
   digits("max_size", "Largest size"),
@@ -73,6 +73,42 @@ export const ROUND_TRIPS: Column[] = [
   }),
   words("complete", "Complete", { hidden: true, value: (row) => (row.complete ? "yes" : "no") }),
   words("liquidated", "Liquidated", { hidden: true, value: (row) => (row.liquidated ? "yes" : "no") }),
+];
+
+export const accountColumn: Column = words("account", "Account", {
+  facet: "All accounts",
+  show: (row) => <strong>{row.account}</strong>,
+});
+
+/** Accounts beside each other: what each is worth, how safe it is, what it made today. */
+export const ACCOUNTS: Column[] = [
+  words("name", "Account", { show: (row) => <strong>{row.name}</strong> }),
+  words("address", "Address", { hidden: true }),
+  dollars("net_worth", "Net worth", { hint: "Everything the account owns at the venue" }),
+  dollars("account_value", "Equity", { hint: "Margin equity" }),
+  wholes("health_score", "Health", {
+    show: (row) =>
+      row.fresh === false ? (
+        <span class="warn" title="What is known is old">{`▲ ${row.health_score ?? NOTHING}`}</span>
+      ) : (
+        <span title={row.health_reason}>{row.health_score ?? NOTHING}</span>
+      ),
+  }),
+  money("unrealized_pnl", "Unrealized PnL"),
+  money("day_net", "Net today"),
+  money("day_gross", "Gross today"),
+  dollars("day_fees", "Fees today"),
+  money("day_funding", "Funding today"),
+  wholes("day_fills", "Fills today"),
+  dollars("gross_exposure", "Exposure"),
+  money("net_exposure", "Net exposure"),
+  digits("actual_leverage", "Leverage", {
+    show: (row) => (isDecimal(row.actual_leverage) ? `${usd(row.actual_leverage)}×` : NOTHING),
+  }),
+  share("drawdown_pct", "Drawdown", { hint: "From the peak of all time" }),
+  share("max_drawdown_pct", "Deepest", { hint: "Deepest drawdown since the first snapshot" }),
+  wholes("positions", "Positions"),
+  time("as_of_ms", "As of", { hidden: true }),
 ];
 
 /** An average price has more digits than any fill of it: six that count are read. */

@@ -73,7 +73,9 @@ export async function makeAccount(
     nowMs,
     seed,
     spacingMs = 430_000,
-  }: { fills: number; nowMs: number; seed: number; spacingMs?: number },
+    account = ACCOUNT,
+    alias = "main",
+  }: { fills: number; nowMs: number; seed: number; spacingMs?: number; account?: string; alias?: string },
 ): Promise<MadeAccount> {
   const random = seededRandom(seed);
   const normal = () => (random.next() + random.next() + random.next() - 1.5) * 1.15;
@@ -162,8 +164,9 @@ export async function makeAccount(
   }));
   batches.push({ states });
   batches.push(proof(startMs, nowMs));
-  await store.openAccount(ACCOUNT, "main", startMs);
-  for (const batch of batches) await store.apply(batch);
+  await store.openAccount(account, alias, startMs);
+  for (const batch of batches)
+    await store.apply(JSON.parse(JSON.stringify(batch).replaceAll(ACCOUNT, account)) as Batch);
   await store.database.query(LATENCY_SQL, [nowMs - (nowMs % 60_000)]);
   return {
     fills: count,
@@ -479,4 +482,5 @@ const LATENCY_SQL = `
   select $1::bigint - m * 60000, hop, 'made', 20 + m % 17, base, (base * 1.4)::int, (base * (1.5 + 1.9 * (((hashint4(m) & 1023) / 1023.0) ^ 4)))::int,
     (base * 3.1)::int
   from generate_series(1, 330) m
-  cross join (values ('received', 212), ('committed', 5), ('published', 1), ('painted', 14), ('total', 220)) as h(hop, base)`;
+  cross join (values ('received', 212), ('committed', 5), ('published', 1), ('painted', 14), ('total', 220)) as h(hop, base)
+  on conflict do nothing`;

@@ -44,6 +44,8 @@ export async function startHandServer(
   made: MadeAccount,
   listen = { host: "127.0.0.1", port: 0 },
   token: string | null = null,
+  /** Followed, by their names. */
+  followed: Record<string, string> = { main: ACCOUNT },
 ): Promise<HandServer> {
   const startedMs = Date.now();
   let feed: Feed = createFeed(silentLog);
@@ -65,40 +67,38 @@ export async function startHandServer(
     const isSilent = server.silentSinceMs !== null && Date.now() - server.silentSinceMs > 1_000;
     return {
       writesRefused: null,
-      accounts: [
-        {
-          address: ACCOUNT,
-          alias: "main",
-          mode: "stream",
-          pollMs: null,
-          role: "active",
-          holder: null,
-          lane: {
-            phase: "live",
-            queued: 0,
-            dropped: 0,
-            lastCatchUpMs: startedMs - 68_000,
-            lastCatchUpError: null,
-            healed: 3,
-            unexplained: 0,
-            stream: {
-              state: "live",
-              connectedSinceMs: startedMs - 20_000_000,
-              reconnects: 2,
-              lastReceivedMs: nowMs,
-              lastEnd: "the venue closed it (1000 Expired)",
-              nextAttemptMs: null,
-              roundTripMs: 84,
-              subscriptions: CHANNELS.map((type, index) => ({
-                subscription: { type, user: ACCOUNT },
-                state: "confirmed",
-                lastDataMs: nowMs - index * 370,
-                stale: isSilent,
-              })),
-            },
+      accounts: Object.entries(followed).map(([alias, address]) => ({
+        address,
+        alias,
+        mode: "stream",
+        pollMs: null,
+        role: "active",
+        holder: null,
+        lane: {
+          phase: "live",
+          queued: 0,
+          dropped: 0,
+          lastCatchUpMs: startedMs - 68_000,
+          lastCatchUpError: null,
+          healed: 3,
+          unexplained: 0,
+          stream: {
+            state: "live",
+            connectedSinceMs: startedMs - 20_000_000,
+            reconnects: 2,
+            lastReceivedMs: nowMs,
+            lastEnd: "the venue closed it (1000 Expired)",
+            nextAttemptMs: null,
+            roundTripMs: 84,
+            subscriptions: CHANNELS.map((type, index) => ({
+              subscription: { type, user: address },
+              state: "confirmed",
+              lastDataMs: nowMs - index * 370,
+              stale: isSilent,
+            })),
           },
         },
-      ],
+      })),
     };
   };
 
@@ -106,8 +106,8 @@ export async function startHandServer(
   const hear = () => {
     if (server.silentSinceMs !== null) return;
     const heard = { fromMs: startedMs - 60_000, toMs: Date.now(), reason: null };
-    const coverage = TRACKED_STREAMS.map(
-      (stream) => ({ account: ACCOUNT, stream, grade: "streamed", ...heard }) as const,
+    const coverage = Object.values(followed).flatMap((account) =>
+      TRACKED_STREAMS.map((stream) => ({ account, stream, grade: "streamed", ...heard }) as const),
     );
     store.apply({ coverage }).catch(() => {});
   };

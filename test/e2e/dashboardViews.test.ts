@@ -79,8 +79,6 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
       .evaluateAll((rows) =>
         rows.map((row) => [...(row as HTMLTableRowElement).cells].map((cell) => cell.innerText.trim())),
       );
-  const titles = (locator: ReturnType<Page["locator"]>): Promise<string[]> =>
-    locator.evaluateAll((nodes) => nodes.map((node) => node.querySelector("title")?.textContent ?? ""));
 
   it("has every table with the exchange's columns in their order, a filter, a chooser and a file", async () => {
     const { page, context, complaints } = await openPage(browser, `${server.url}/#positions`, {
@@ -115,21 +113,21 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
 
   it("draws equity with its deposits and since when it was captured, and the drawdown", async () => {
     const { page, context } = await openPage(browser, `${server.url}/#overview`);
-    const chart = page.locator('svg[aria-label^="Net worth: from"]');
+    const chart = page.locator('[role=img][aria-label^="Net worth: from"]');
     await chart.waitFor();
     const flows = await sql<{ usdc: string; type: string }>(
       "select type, usdc from hl_flows where account_address = $1 and usdc <> 0 order by ledger_time_ms",
     );
     assert.ok(flows.length > 1);
     // The first deposit came before the first snapshot: it lies outside of what is drawn.
-    const drawn = await titles(chart.locator(".mark"));
+    const drawn = await chart.locator(".mark").allTextContents();
     const told = flows.map(({ type, usdc }) => `${type} ${usdc}`);
     for (const title of drawn) {
       const [type, usdc] = title.split(" ");
       assert.ok(told.includes(`${type} ${Number(plain(usdc!))}`), `${title} is none of ${told}`);
     }
     assert.ok(drawn.length >= flows.length - 1, drawn.join());
-    assert.equal(await chart.locator(".since text").textContent(), "captured since here");
+    assert.equal(await chart.locator(".since").textContent(), "captured since here");
     const [now] = await sql<{ equity: string; drawdown: string }>(
       `select round(n.net_worth, 2) as equity,
          (select round(drawdown_pct, 4) from hl_equity e where e.account_address = $1 order by as_of desc limit 1) as drawdown
@@ -140,7 +138,7 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
       new RegExp(`^${now!.equity} USD$`),
     );
     await page.getByRole("button", { name: "Drawdown" }).click();
-    const fallen = page.locator('svg[aria-label^="Drawdown in percent"]');
+    const fallen = page.locator('[role=img][aria-label^="Drawdown in percent"]');
     await fallen.waitFor();
     assert.equal(
       plain((await fallen.getAttribute("aria-label"))!.split(" to ").at(-1)!),
@@ -420,6 +418,74 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
       () => rowsOf(page, "fills"),
       (rows) => isBest(rows) && rows.length < 9,
     );
+    await context.close();
+  });
+
+  it("puts all accounts beside each other, their sums as SQL has them, and remembers it", async (t) => {
+    const second = `0x${"7b".repeat(20)}`;
+    await makeAccount(target.store, {
+      ...{ fills: 150, nowMs: Date.now(), seed: 5, spacingMs: 9_000_000 },
+      ...{ account: second, alias: "second" },
+    });
+    const followed = { main: ACCOUNT, second };
+    const both = await startHandServer(target.store, made, { host: "127.0.0.1", port: 0 }, null, followed);
+    t.after(() => both.stop());
+    const { page, context, complaints } = await openPage(browser, `${both.url}/`);
+    await page.locator("select.account").selectOption("All accounts");
+    await page.locator('[data-table="accounts"] tbody tr').first().waitFor();
+    assert.match(page.url(), /#all/);
+    const card = async (name: string) =>
+      plain(await page.locator(`[data-tile="all_${name}"] .value`).innerText());
+    const [sums] = await sql<Record<string, string>>(
+      `select round(sum(n.net_worth), 2) as worth, round(sum(n.account_value), 2) as equity,
+         (select round(sum(unrealized_pnl), 2) from hl_positions where side <> 'flat' and account_address in ($1, $2)) as upnl,
+         (select round(sum(position_value), 2) from hl_positions where side <> 'flat' and account_address in ($1, $2)) as gross,
+         (select round(coalesce(sum(net_pnl), 0), 2) from hl_net_pnl_daily
+          where account_address in ($1, $2) and day = (now() at time zone 'UTC')::date) as net
+       from hl_account_now n where n.account_address in ($1, $2)`,
+      second,
+    );
+    assert.deepEqual(
+      await Promise.all(["net_worth", "equity", "unrealized", "exposure", "day_net"].map(card)),
+      [sums!.worth, sums!.equity, sums!.upnl, sums!.gross, sums!.net],
+    );
+    const each = await sql<Record<string, string>>(
+      `select round(net_worth, 2) as worth, round(account_value, 2) as equity, health_score::text as health from hl_account_now
+       where account_address in ($1, $2) order by account_address`,
+      second,
+    );
+    const rows = (await rowsOf(page, "accounts")).map((cells) => cells.slice(0, 4).map(plain));
+    assert.deepEqual(
+      rows,
+      each.map((row, index) => [["main", "second"][index], row.worth, row.equity, row.health]),
+    );
+    const [held] = await sql<{ n: number }>(
+      "select count(*) as n from hl_positions where side <> 'flat' and account_address in ($1, $2)",
+      second,
+    );
+    assert.equal((await rowsOf(page, "allPositions")).length, held!.n);
+    const chart = page.locator('[role=img][aria-label^="Net worth of each account and of all: from"]');
+    await chart.waitFor();
+    assert.equal(
+      plain((await chart.getAttribute("aria-label"))!.split(" to ").at(-1)!),
+      `${sums!.worth} USD`,
+      "the line of all ends with their sum",
+    );
+    await chart.focus();
+    await page.keyboard.press("ArrowLeft");
+    assert.match(await chart.locator(".reading").innerText(), /All\s*[\d,.]+ USD/);
+    assert.match(await chart.locator(".reading").innerText(), /second\s*[\d,.]+ USD/);
+    await page.getByRole("button", { name: "Net PnL", exact: true }).click();
+    await page.locator('[role=img][aria-label^="Net PnL of each account and of all: from"]').waitFor();
+    assert.match(page.url(), /what=profit/);
+    await page.goto("about:blank");
+    await page.goto(`${both.url}/`);
+    await page.locator('[data-table="accounts"] tbody tr').first().waitFor();
+    assert.equal(await page.locator("select.account").inputValue(), "all", "remembered");
+    await page.locator('[data-table="accounts"] tbody tr', { hasText: "second" }).click();
+    await page.locator(".view-overview").waitFor();
+    assert.equal(await page.locator("select.account").inputValue(), second);
+    assert.deepEqual(complaints, []);
     await context.close();
   });
 
