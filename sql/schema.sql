@@ -1595,6 +1595,27 @@ begin
   from json_to_recordset(doubts) as x("table" text, "row" text, "fromMs" bigint)
   where x."table" = 'hl_balances' and t.account_address = account and t.coin = x."row" and t.as_of_ms > x."fromMs";
 
+  -- Of what the venue serves as a whole list each time: an order that has ended, or is told later, would not give way; the
+  -- others have nothing that decides but their content. Interest is read from the newest row on.
+  update public.hl_twaps t
+  set is_ended = false, as_of_ms = t.started_ms - 1000
+  from json_to_recordset(doubts) as x("table" text, "row" text)
+  where x."table" = 'hl_twaps' and t.account_address = account and t.twap_id::text = x."row";
+
+  delete from public.hl_account_facts t using json_to_recordset(doubts) as x("table" text, "row" text)
+  where x."table" = 'hl_account_facts' and t.account_address = account and t.fact = x."row";
+
+  delete from public.hl_portfolio t using json_to_recordset(doubts) as x("table" text, "row" text)
+  where x."table" = 'hl_portfolio' and t.account_address = account and concat_ws('|', t.scope, t.time_ms) = x."row";
+
+  delete from public.hl_staking_rewards t using json_to_recordset(doubts) as x("table" text, "row" text)
+  where x."table" = 'hl_staking_rewards' and t.account_address = account and concat_ws('|', t.time_ms, t.kind) = x."row";
+
+  delete from public.hl_lending_interest t
+  where t.account_address = account and t.time_ms >= (
+    select min(x."fromMs") from json_to_recordset(doubts) as x("table" text, "fromMs" bigint)
+    where x."table" = 'hl_lending_interest');
+
   update hl_internal.states s
   set as_of_ms = x."fromMs"
   from (

@@ -47,9 +47,12 @@ export class ProtocolError extends HlsyncError {
   readonly code = "PROTOCOL";
   /** What could not be understood, for quarantine. */
   readonly raw: unknown;
-  constructor(message: string, raw: unknown, options?: ErrorOptions) {
+  /** The request itself was refused: there is no answer. */
+  readonly isRefusal: boolean;
+  constructor(message: string, raw: unknown, options?: ErrorOptions & { isRefusal?: boolean }) {
     super(message, options);
     this.raw = raw;
+    this.isRefusal = options?.isRefusal ?? false;
   }
 }
 

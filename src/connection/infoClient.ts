@@ -253,6 +253,7 @@ function outcomeOf<P, R>(
     const error = new ProtocolError(
       `${host} refuses the request ${row.type} as malformed (HTTP 422): ${start}`,
       text,
+      { isRefusal: true },
     );
     return { type: "final", error };
   }

@@ -36,7 +36,16 @@ import type {
   StoredState,
 } from "../sync/ports.ts";
 import { tableOf } from "../sync/quarantine.ts";
-import { columnOf, described, isTable, JOINED_NAMES, TABLE_NAMES, TABLES } from "../sync/tables.ts";
+import {
+  columnOf,
+  described,
+  isTable,
+  JOINED_NAMES,
+  type RowOf,
+  TABLE_NAMES,
+  TABLES,
+  type TableName,
+} from "../sync/tables.ts";
 import { rowColumns, standsAt } from "./columns.ts";
 import type { Database, Row } from "./database.ts";
 import { openLeases } from "./leases.ts";
@@ -405,9 +414,22 @@ function states(
   rows: Rows,
 ): Pick<
   DatabaseStore,
-  "positions" | "balances" | "states" | "quarantineOf" | "latestDashboard" | "moneyTie" | "drawdownPct"
+  | "versions"
+  | "positions"
+  | "balances"
+  | "states"
+  | "quarantineOf"
+  | "latestDashboard"
+  | "moneyTie"
+  | "drawdownPct"
 > {
   return {
+    versions: <T extends TableName>(name: T, account: Address) =>
+      rows<RowOf<T>>(
+        `select ${rowColumns(name)} from public.${described(name).table} where account_address = $1`,
+        [account],
+      ),
+
     positions: (account) => positionsOf(rows, account),
 
     balances: (account) =>

@@ -1,19 +1,20 @@
 /**
  * What an account owns beside perps and spot: its equity in vaults and its stake.
  *
- * Guarantees: pushed where the venue pushes it (vaults, in webData3); else asked with the priority given, at once when it is
- * not known or money moved there since, and otherwise seldom: nothing of an account without vaults and stake is asked again
+ * Guarantees: the equity in vaults is as young as the venue pushes it (webData3); each vault and the stake are asked with the
+ * priority given, at once when they are not known or money moved there since, and otherwise seldom: nothing of an account without vaults and stake is asked again
  * within the hour, also by the next process, which begins with what the last snapshot knew. What is older than `BELIEVED_MS`,
  * or was read before money moved there, is not known.
  */
 
 import { ProtocolError } from "../errors.ts";
-import { isObject, isWhole } from "../protocol/decode.ts";
+import { isObject } from "../protocol/decode.ts";
 import { INFO } from "../protocol/infoRequests.ts";
 import { allOf } from "../runtime/allOf.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { add, type Decimal, isDecimal, isZero, sum } from "../runtime/decimal.ts";
 import { isDue } from "../runtime/due.ts";
+import { fact, wholeFact } from "./account/particulars.ts";
 import type { Address, LedgerRow } from "./events.ts";
 import type { NetWorthParts, Reading } from "./netWorth.ts";
 import type { InfoOptions, Store, VenueInfo } from "./ports.ts";
@@ -32,12 +33,14 @@ const SLACK_MS = 10_000;
 
 interface Part {
   reading: Reading | null;
+  /** Venue time of the newest answer: what is pushed is the sum alone. */
+  listedMs: number;
   renewAtMs: number;
   retryAtMs: number;
   /** Venue time of the newest update that moved money there. */
   movedMs: number;
 }
-const unread = (): Part => ({ reading: null, renewAtMs: 0, retryAtMs: 0, movedMs: 0 });
+const unread = (): Part => ({ reading: null, listedMs: 0, renewAtMs: 0, retryAtMs: 0, movedMs: 0 });
 
 interface BelongingsDeps {
   account: Address;
@@ -70,9 +73,9 @@ export class Belongings {
     this.#deps = deps;
   }
 
-  /** Equity in all vaults as pushed: not asked for as long as it is. */
+  /** Equity in all vaults as pushed. Which vaults they are is asked for. */
   noteVaults(amount: Decimal, venueMs: number): void {
-    this.#take(this.#vaults, { amount, fromMs: venueMs, toMs: venueMs }, KEPT_MS);
+    this.#vaults.reading = { amount, fromMs: venueMs, toMs: venueMs };
   }
 
   /** A hint when to ask again. What an update moves is told by `hl_internal.ledger_effect`. */
@@ -97,7 +100,8 @@ export class Belongings {
     if (!this.#isOpen) await this.#open();
     const learn = async (part: Part, read: () => Promise<void>): Promise<void> => {
       const nowMs = this.#deps.clock.now();
-      const isKept = !isDue(part.renewAtMs, nowMs, KEPT_NOTHING_MS) && believed(part, venueMs) !== null;
+      const isCurrent = part.listedMs > part.movedMs && believed(part, venueMs) !== null;
+      const isKept = isCurrent && !isDue(part.renewAtMs, nowMs, KEPT_NOTHING_MS);
       if (isKept || !isDue(part.retryAtMs, nowMs, REFUSED_RETRY_MS)) return;
       try {
         await read();
@@ -117,6 +121,8 @@ export class Belongings {
   async #open(): Promise<void> {
     const { store, account, clock } = this.#deps;
     const newest = await store.latestDashboard(account);
+    // `verify` takes back what it found to be wrong.
+    const told = new Set((await store.versions("facts", account)).map(({ fact: name }) => name));
     this.#isOpen = true;
     const {
       vaults = null,
@@ -124,13 +130,15 @@ export class Belongings {
       read = {},
     } = (newest?.netWorthParts ?? {}) as Partial<NetWorthParts>;
     const known = [
-      [this.#vaults, vaults, read.vaults],
-      [this.#stake, stake?.amount ?? null, read.stake],
+      [this.#vaults, vaults, read.vaults, ["vaults"]],
+      [this.#stake, stake?.amount ?? null, read.stake, ["stake", "delegations"]],
     ] as const;
-    for (const [part, amount, interval] of known) {
+    for (const [part, amount, interval, facts] of known) {
       if (amount === null || interval === undefined || part.reading !== null) continue;
+      if (!facts.every((name) => told.has(name))) continue;
       const [fromMs, toMs] = interval;
       part.reading = { amount, fromMs, toMs };
+      part.listedMs = fromMs;
       part.renewAtMs = Math.min(clock.now(), toMs) + (isZero(amount) ? KEPT_NOTHING_MS : KEPT_MS);
     }
     const readMs = known.flatMap(([{ reading }]) => (reading === null ? [] : [reading.fromMs]));
@@ -146,10 +154,7 @@ export class Belongings {
     const answer = await info.request(INFO.userVaultEquities, { user: account }, options);
     const { result, receivedAtMs } = answer;
     await keepUnread(answer, INFO.userVaultEquities.type, account, commit);
-    if (isWhole(result.unread)) {
-      const value = result.rows.map(({ raw }) => raw);
-      await commit({ facts: [{ account, fact: "vaults", value, asOfMs: venueMs }] }, receivedAtMs);
-    }
+    await commit(wholeFact({ account, asOfMs: venueMs }, "vaults", result), receivedAtMs);
     // A vault that cannot be read is worth something all the same.
     if (result.unread.length > 0) throw new Error("an equity in a vault could not be read");
     const amount = sum(result.rows.map(({ value }) => value.equity));
@@ -161,7 +166,14 @@ export class Belongings {
     const askedMs = clock.now();
     const { result, receivedAtMs } = await info.request(INFO.delegatorSummary, { user: account }, options);
     const { delegated, undelegated, totalPendingWithdrawal } = result.value;
-    await commit({ facts: [{ account, fact: "stake", value: result.raw, asOfMs: venueMs }] }, receivedAtMs);
+    await commit(fact({ account, asOfMs: venueMs }, "stake", result.raw), receivedAtMs);
+    const at = { account, asOfMs: venueMs };
+    if (isZero(delegated)) await commit(fact(at, "delegations", []), receivedAtMs);
+    else {
+      const answer = await info.request(INFO.delegations, { user: account }, options);
+      await keepUnread(answer, INFO.delegations.type, account, commit);
+      await commit(wholeFact(at, "delegations", answer.result), answer.receivedAtMs);
+    }
     const amount = add(add(delegated, undelegated), totalPendingWithdrawal);
     const keptMs = isZero(totalPendingWithdrawal) ? undefined : KEPT_PENDING_MS;
     this.#take(this.#stake, { amount, ...answeredAt(venueMs, receivedAtMs - askedMs) }, keptMs);
@@ -169,6 +181,7 @@ export class Belongings {
 
   #take(part: Part, reading: Reading, keptMs = isZero(reading.amount) ? KEPT_NOTHING_MS : KEPT_MS): void {
     part.reading = reading;
+    part.listedMs = reading.fromMs;
     part.renewAtMs = this.#deps.clock.now() + keptMs;
   }
 }

@@ -20,7 +20,7 @@ import type {
   StatePart,
   TrackedStream,
 } from "./events.ts";
-import type { TableName } from "./tables.ts";
+import type { RowOf, TableName } from "./tables.ts";
 
 /** What the engine must know of an account to go on where it, or another process, stopped. */
 export interface AccountState {
@@ -72,6 +72,8 @@ export interface Store {
   followedAs(account: Address): Promise<FollowedAs>;
   /** Time of the newest stored row of a described table that has one; null without rows. */
   latestMs(table: TableName, account: Address): Promise<number | null>;
+  /** All stored rows of a table of versions. */
+  versions<T extends TableName>(table: T, account: Address): Promise<RowOf<T>[]>;
   positions(account: Address): Promise<PositionRow[]>;
   balances(account: Address): Promise<BalanceRow[]>;
   /** The newest state of each perp dex and of spot that was stored. */
@@ -123,7 +125,10 @@ export interface Doubt {
   fromMs: number;
   toMs: number;
   /** The row that differs; null where rows are missing. Keys as `verify` names them. */
-  table: "hl_fills" | "hl_funding" | "hl_ledger" | "hl_orders" | "hl_positions" | "hl_balances" | null;
+  table:
+    | ("hl_fills" | "hl_funding" | "hl_ledger" | "hl_orders" | "hl_positions" | "hl_balances")
+    | ("hl_portfolio" | "hl_twaps" | "hl_staking_rewards" | "hl_lending_interest" | "hl_account_facts")
+    | null;
   row: string | null;
 }
 

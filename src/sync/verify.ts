@@ -14,6 +14,7 @@ import { findFutureRows, proveCoverage } from "./verify/claims.ts";
 import type { DexList } from "./verify/dexList.ts";
 import { compareHistories } from "./verify/histories.ts";
 import { compareOrders } from "./verify/orders.ts";
+import { compareParticulars } from "./verify/particulars.ts";
 import { venuePresentMs } from "./verify/present.ts";
 import { lookIntoQuarantine } from "./verify/quarantine.ts";
 import { compareStates } from "./verify/states.ts";
@@ -38,7 +39,7 @@ export async function verify({
   signal,
 }: VerifyDeps): Promise<Certificate> {
   const certificate = emptyCertificate(account, clock.now());
-  const seen = { account, certificate, unread: new Set<string>() };
+  const seen = { account, certificate, unread: new Set<string>(), dispensable: new Set<string>() };
   const asking = { ...seen, store, info: witnessed(info, seen), clock, signal };
   noteUnread(asking, INFO.perpDexs.type, dexes.unread);
 
@@ -65,6 +66,7 @@ export async function verify({
   const presentMs = Math.max(venueTimeMs, live.venueTimeMs);
   proveCoverage(run, coverage, sinceMs, presentMs);
   await findFutureRows(run, orders, presentMs);
+  await compareParticulars(run);
   await lookIntoQuarantine(run, { ...histories, orders }, window);
   certificate.money = await store.moneyTie(account);
   return certificate;

@@ -193,4 +193,66 @@ describe("verify, by the real program", { timeout: 300_000 }, () => {
     assert.equal(text.match(/^extra +hl_ledger/gm)?.length, 2, text);
     assert.equal(text.match(/^extra +hl_fills/gm)?.length, 1, text);
   });
+
+  it("names vaults, stake, TWAPs, rewards, interest and curves that differ, and the next sync puts them right", async () => {
+    const now = Date.now();
+    const vaultAddress = `0x${"1".repeat(40)}`;
+    const time = now - 60 * MINUTE;
+    const twap = {
+      ...{
+        coin: "BTC",
+        side: "B",
+        sz: "2.0",
+        executedSz: "2.0",
+        executedNtl: "200.0",
+        minutes: 30,
+        user: USER,
+      },
+      ...{ randomize: false, reduceOnly: false, stopPx: null, trigger: null, timestamp: time - MINUTE },
+    };
+    const curve = { accountValueHistory: [[time, "100.0"]], pnlHistory: [[time, "5.0"]], vlm: "1.0" };
+    serve({
+      twapHistory: [
+        { time: Math.floor(time / 1000), state: twap, status: { status: "finished" }, twapId: 7 },
+      ] as JsonObject[],
+      answers: {
+        userVaultEquities: [{ vaultAddress, equity: "1000.0", lockedUntilTimestamp: now }],
+        delegatorSummary: { delegated: "9.0", undelegated: "1.0", totalPendingWithdrawal: "0.0" },
+        delegations: [{ validator: vaultAddress, amount: "9.0", lockedUntilTimestamp: now }],
+        delegatorRewards: [{ time, source: "delegation", totalAmount: "0.5" }],
+        userBorrowLendInterest: [
+          { time: time - MINUTE, token: "USDC", borrow: "0.1", supply: "0.0" },
+          { time, token: "USDC", borrow: "0.2", supply: "0.0" },
+        ],
+        portfolio: [["allTime", curve]] as never,
+      },
+    });
+    await sync();
+    await verified(0);
+    const spoilt: [string, RegExp][] = [
+      [
+        `update hl_account_facts set value = '[]', as_of_ms = as_of_ms + 7200000 where fact = 'vaults'`,
+        /missing +hl_vault_equities 0x1/,
+      ],
+      [
+        `update hl_account_facts set value = jsonb_set(value, '{delegated}', '"90"') where fact = 'stake'`,
+        /changed +hl_account_facts stake: delegated: venue 9.0, database 90 as of/,
+      ],
+      [
+        `update hl_account_facts set value = jsonb_set(value, '{0,amount}', '"8"') where fact = 'delegations'`,
+        /changed +hl_delegations 0x1.*amount: venue 9.0, database 8/,
+      ],
+      ["update hl_twaps set executed_size = 3", /changed +hl_twaps 7: executedSize: venue 2.0, database 3/],
+      [
+        "update hl_staking_rewards set amount = 50",
+        /changed +hl_staking_rewards .*amount: venue 0.5, database 50/,
+      ],
+      [`delete from hl_lending_interest where time_ms = ${time - MINUTE}`, /missing +hl_lending_interest/],
+      ["update hl_portfolio set account_value = 900", /changed +hl_portfolio all.*venue 100.0, database 900/],
+    ];
+    for (const [sql] of spoilt) await target.database.query(sql);
+    await verified(4, ...spoilt.map(([, line]) => line));
+    await sync();
+    await verified(0);
+  });
 });

@@ -39,6 +39,9 @@ const UNCLAIMED_MS = 2_500;
 const RESTART_AFTER_EXIT_MS = 1_000;
 const VERIFY_EVERY_MS = 30_000;
 
+/** To delegate leaves no row and moves nothing that is pushed: it is known when the stake is asked for again, after ten minutes. */
+const ASKED_SELDOM = new Set(["hl_delegations", "hl_account_facts"]);
+
 const ROWS_OF = {
   fills: rowsOf("hl_fills", "fill_time_ms", "twap_id is null"),
   twapFills: rowsOf("hl_fills", "fill_time_ms", "twap_id is not null"),
@@ -429,7 +432,10 @@ class SeedRun {
       async (certificate) => {
         const doubts = doubtsOf(certificate);
         if (doubts.length > 0) await store.doubt(this.#account, doubts);
-        lines = passed(certificate) ? [] : certificate.findings.map((finding) => JSON.stringify(finding));
+        const isFault = ({ table }: { table: string }) => !ASKED_SELDOM.has(table);
+        const faults = { ...certificate, counts: certificate.counts.filter(isFault) };
+        const findings = certificate.findings.filter(isFault);
+        lines = passed(faults) ? [] : findings.map((finding) => JSON.stringify(finding));
       },
       (error: unknown) => {
         lines = [`verify failed: ${error}`];

@@ -17,6 +17,7 @@ export const emptyStore = (): Store => ({
   ordersKnownByFills: async () => [],
   latestMs: async () => null,
   followedAs: async () => ({ sinceMs: null, readSinceMs: null, pollMs: null }),
+  versions: async () => [],
   positions: async () => [],
   balances: async () => [],
   states: async () => [],

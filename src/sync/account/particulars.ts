@@ -43,7 +43,7 @@ interface Told {
   asOfMs: number;
 }
 
-interface Reading {
+export interface Reading {
   name: string;
   read(ask: Ask): Promise<void>;
 }
@@ -59,7 +59,7 @@ export const fact = ({ account, asOfMs }: Told, name: string, value: unknown): B
 });
 
 /** Of a list that lacks a row nothing is known as a whole. */
-const wholeFact = (
+export const wholeFact = (
   told: Told,
   name: string,
   { rows, unread }: { rows: { raw: unknown }[]; unread: Unread[] },
@@ -82,14 +82,21 @@ const asked = <R extends { unread: Unread[] }>(
   read: async (ask) => void (await ask(request, { user }, toBatch)),
 });
 
+/** What `../belongings.ts` asks by itself when money moves, for one who asks for everything. */
+export const belongingsReadings = (account: Address): Reading[] => [
+  asked(INFO.userVaultEquities, account, (result, told) => wholeFact(told, "vaults", result)),
+  asked(INFO.delegatorSummary, account, ({ raw }, told) => fact(told, "stake", raw)),
+  asked(INFO.delegations, account, (result, told) => wholeFact(told, "delegations", result)),
+];
+
 export class Particulars {
   readonly #deps: ParticularsDeps;
   readonly #readings: readonly Reading[];
   readonly #readAtMs = new Map<string, number>();
 
-  constructor(deps: ParticularsDeps) {
+  constructor(deps: ParticularsDeps, more: readonly Reading[] = []) {
     this.#deps = deps;
-    this.#readings = this.#list();
+    this.#readings = [...this.#list(), ...more];
   }
 
   #list(): Reading[] {
@@ -100,7 +107,6 @@ export class Particulars {
         const origin: Origin = { account, source: "poll", seenAtMs: told.asOfMs };
         return { twaps: rows.map((row) => twapRow(origin, row)) };
       }),
-      asked(INFO.delegations, account, (result, told) => wholeFact(told, "delegations", result)),
       asked(INFO.delegatorRewards, account, ({ rows }) => ({
         stakingRewards: rows.map(({ value: { time, source, totalAmount }, raw }) => {
           return { account, timeMs: time, kind: source, amount: totalAmount, raw };

@@ -152,13 +152,35 @@ const DOUBTED: ReadonlySet<FindingKind> = new Set<FindingKind>([
   "future",
 ]);
 
+/** Views of one present state; the others name it in their row. */
+const FACT_OF: Record<string, string | null> = {
+  hl_vault_equities: "vaults",
+  hl_delegations: "delegations",
+  hl_api_wallets: "agents",
+  hl_account_limits: null,
+  hl_account_facts: null,
+};
+const STATES = [
+  "hl_positions",
+  "hl_balances",
+  "hl_portfolio",
+  "hl_twaps",
+  "hl_staking_rewards",
+  "hl_lending_interest",
+] as const;
+const isState = (table: string): table is (typeof STATES)[number] =>
+  (STATES as readonly string[]).includes(table);
+
 /** What the store must no longer take for known, so that the next reconcile repairs it. */
 export function doubtsOf({ findings, counts }: Certificate): Doubt[] {
   const listed = findings.flatMap(({ kind, table, row, interval }): Doubt[] => {
-    if (interval === null || !DOUBTED.has(kind)) return [];
+    if (interval === null) return [];
+    const fact = FACT_OF[table];
+    if (fact !== undefined)
+      return [{ stream: null, ...interval, table: "hl_account_facts", row: fact ?? row }];
+    if (!DOUBTED.has(kind)) return [];
     // A state is taken by its time: a row that claims a later one would never give way.
-    if (table === "hl_positions" || table === "hl_balances")
-      return [{ stream: null, ...interval, table, row }];
+    if (isState(table)) return [{ stream: null, ...interval, table, row }];
     // An order is derived: also a missing one comes back when its transitions are written again.
     const isRow = kind === "changed" || table === "hl_orders";
     const differs = isRow ? { table: table as Doubt["table"], row } : { table: null, row: null };

@@ -162,10 +162,11 @@ function termDifference(
   };
 }
 
-/** Total, hold and what is borrowed, which is told in the venue's object alone. */
+/** Total, hold, and what is borrowed and lent, which is told in the venue's object alone. */
 const amountsOf = (row: BalanceRow | undefined): Decimal[] => {
-  const borrowed = isObject(row?.raw) ? row.raw.borrowed : null;
-  return [row?.total ?? "0", row?.hold ?? "0", isDecimal(borrowed) ? borrowed : "0"];
+  const raw = isObject(row?.raw) ? row.raw : {};
+  const told = [raw.borrowed, raw.supplied].map((amount) => (isDecimal(amount) ? amount : "0"));
+  return [row?.total ?? "0", row?.hold ?? "0", ...told];
 };
 
 function balanceDifference(
@@ -178,8 +179,9 @@ function balanceDifference(
   const [theirs, ours] = [amountsOf(venue), amountsOf(own)];
   if (theirs.every((amount, part) => eq(amount, ours[part]!))) return null;
   const words = (row: BalanceRow | undefined) => {
-    const [total, hold, owed] = amountsOf(row).map(normal) as [Decimal, Decimal, Decimal];
-    return `${total} (hold ${hold}${isZero(owed) ? "" : `, borrowed ${owed}`})`;
+    const [total, hold, owed, lent] = amountsOf(row).map(normal) as [Decimal, Decimal, Decimal, Decimal];
+    const loans = `${isZero(owed) ? "" : `, borrowed ${owed}`}${isZero(lent) ? "" : `, supplied ${lent}`}`;
+    return `${total} (hold ${hold}${loans})`;
   };
   const isNothing = (row: BalanceRow | undefined) => amountsOf(row).every(isZero);
   return {

@@ -22,6 +22,8 @@ export interface Asking {
   certificate: Certificate;
   /** Texts of what could not be read in an answer. */
   unread: Set<string>;
+  /** Requests that the venue may refuse: nothing is stored of what they tell. */
+  dispensable: Set<string>;
 }
 
 /** One run of `verify`. */
@@ -45,6 +47,13 @@ const TABLE_OF: Record<string, string> = {
   orderStatus: "hl_orders",
   clearinghouseState: "hl_positions",
   spotClearinghouseState: "hl_balances",
+  portfolio: "hl_portfolio",
+  twapHistory: "hl_twaps",
+  delegatorRewards: "hl_staking_rewards",
+  userBorrowLendInterest: "hl_lending_interest",
+  userVaultEquities: "hl_vault_equities",
+  delegations: "hl_delegations",
+  extraAgents: "hl_api_wallets",
 };
 
 /** Characters of a row that are shown. */
@@ -74,13 +83,16 @@ export function noteUnread(
 }
 
 /** `info`, with every answer looked at. */
-export function witnessed(info: VenueInfo, run: Pick<Run, "account" | "certificate" | "unread">): VenueInfo {
+export function witnessed(
+  info: VenueInfo,
+  run: Pick<Run, "account" | "certificate" | "unread" | "dispensable">,
+): VenueInfo {
   return {
     clockOffset: () => info.clockOffset(),
     reserve: (weight) => info.reserve(weight),
     async request(request, params, options) {
       const answer = await info.request(request, params, options).catch((error: unknown) => {
-        if (error instanceof ProtocolError)
+        if (error instanceof ProtocolError && !(error.isRefusal && run.dispensable.has(request.type)))
           noteUnread(run, request.type, [{ kind: "row", raw: error.raw, reason: error.message }]);
         throw error;
       });

@@ -5,6 +5,7 @@ import { VirtualClock } from "../../../src/simulator/world.ts";
 import { Belongings, vaultEquityOf } from "../../../src/sync/belongings.ts";
 import type { Batch, DashboardRow, LedgerRow } from "../../../src/sync/events.ts";
 import type { StoredLedger, VenueInfo } from "../../../src/sync/ports.ts";
+import type { RowOf, TableName } from "../../../src/sync/tables.ts";
 import { emptyStore } from "../../support/emptyStore.ts";
 
 const START = 1_790_000_000_000;
@@ -23,6 +24,7 @@ function rig(
   answers: Record<string, () => unknown> = {},
   newest: Partial<DashboardRow> | null = null,
   stored: LedgerRow[] = [],
+  facts = ["vaults", "stake", "delegations"],
 ) {
   const asked: string[] = [];
   const kept: Batch[] = [];
@@ -30,7 +32,7 @@ function rig(
   const info = {
     async request(request: { type: string; read(body: unknown): unknown }) {
       asked.push(request.type);
-      const usual = request.type === "userVaultEquities" ? () => [] : () => NONE;
+      const usual = () => (request.type === "delegatorSummary" ? NONE : []);
       const body = (answers[request.type] ?? usual)();
       if (body instanceof Error) throw body;
       return { result: request.read(body), sentAtMs: clock.now(), receivedAtMs: clock.now(), weight: 20 };
@@ -40,6 +42,7 @@ function rig(
   } as unknown as VenueInfo;
   const store = {
     ...emptyStore(),
+    versions: async <T extends TableName>() => facts.map((fact) => ({ fact })) as unknown as RowOf<T>[],
     latestDashboard: async () => newest as DashboardRow | null,
     ledger: async (_account: string, fromMs: number) =>
       stored
@@ -78,11 +81,11 @@ describe("vault equity and stake", () => {
     assert.deepEqual(await after(0), ["userVaultEquities", "delegatorSummary"]);
     assert.deepEqual(await after(3_000_000), []);
     stake = STAKE;
-    assert.deepEqual(await after(700_000), ["userVaultEquities", "delegatorSummary"]);
+    assert.deepEqual(await after(700_000), ["userVaultEquities", "delegatorSummary", "delegations"]);
     assert.deepEqual(await after(500_000), []);
     stake = { ...STAKE, totalPendingWithdrawal: "1.0" };
-    assert.deepEqual(await after(200_000), ["delegatorSummary"]);
-    assert.deepEqual(await after(61_000), ["delegatorSummary"]);
+    assert.deepEqual(await after(200_000), ["delegatorSummary", "delegations"]);
+    assert.deepEqual(await after(61_000), ["delegatorSummary", "delegations"]);
   });
 
   it("are not known from a move on until they were read after it", async () => {
@@ -102,6 +105,46 @@ describe("vault equity and stake", () => {
     assert.equal(amounts()[0], null);
     own.noteVaults("8", clock.now() + 6);
     assert.equal(amounts()[0], "8");
+  });
+
+  it("tell to whom HYPE is delegated, without a question where none is", async () => {
+    let stake: object = STAKE;
+    const validator = `0x${"b".repeat(40)}`;
+    const list = [{ validator, amount: "100.0", lockedUntilTimestamp: START }];
+    const { refresh, asked, clock, kept } = rig({ delegatorSummary: () => stake, delegations: () => list });
+    const told = () => kept.flatMap(({ facts = [] }) => facts).filter(({ fact }) => fact === "delegations");
+    await refresh();
+    assert.deepEqual(told().at(-1)!.value, list);
+    stake = NONE;
+    await clock.advanceBy(700_000);
+    asked.length = 0;
+    await refresh();
+    assert.deepEqual([told().at(-1)!.value, asked.includes("delegations")], [[], false]);
+  });
+
+  it("are listed anew after a move although their sum is pushed", async () => {
+    const vaults = [equity("10")];
+    const { own, refresh, asked, clock, kept } = rig({ userVaultEquities: () => vaults });
+    own.noteVaults("10", clock.now());
+    await refresh();
+    own.noteVaults("10", clock.now());
+    await refresh();
+    assert.deepEqual(asked, ["userVaultEquities", "delegatorSummary"]);
+    own.noteLedger([moved("vaultDeposit", clock.now())]);
+    vaults.push({ ...equity("5"), vaultAddress: "0x2" });
+    await clock.advanceBy(15_000);
+    own.noteVaults("15", clock.now());
+    asked.length = 0;
+    await refresh();
+    await refresh();
+    assert.deepEqual(asked, ["userVaultEquities"]);
+    const told = kept.flatMap(({ facts = [] }) => facts).filter(({ fact }) => fact === "vaults");
+    assert.equal((told.at(-1)!.value as unknown[]).length, 2);
+    // Later the sum goes on, and the list is renewed as without it.
+    await clock.advanceBy(610_000);
+    own.noteVaults("16", clock.now());
+    await refresh();
+    assert.equal(asked.filter((type) => type === "userVaultEquities").length, 2);
   });
 
   it("are believed for two hours, and not while a part of the answer is unread", async () => {
@@ -128,14 +171,24 @@ describe("vault equity and stake", () => {
     const { refresh, amounts, asked } = rig({ delegatorSummary: () => STAKE }, newest);
     await refresh();
     // Nothing is kept for an hour, something for ten minutes.
-    assert.deepEqual([asked, amounts()], [["delegatorSummary"], ["0", "105.5"]]);
+    assert.deepEqual(
+      [asked, amounts()],
+      [
+        ["delegatorSummary", "delegations"],
+        ["0", "105.5"],
+      ],
+    );
     // Nor is what moved since, which another process has stored.
     const later = rig({}, newest, [moved("vaultDeposit", START - 60_000), moved("deposit", START - 50_000)]);
     await later.refresh();
     assert.deepEqual(later.asked, ["userVaultEquities", "delegatorSummary"]);
     const sooner = rig({ delegatorSummary: () => STAKE }, newest, [moved("vaultDeposit", START - 1_900_000)]);
     await sooner.refresh();
-    assert.deepEqual(sooner.asked, ["delegatorSummary"]);
+    assert.deepEqual(sooner.asked, ["delegatorSummary", "delegations"]);
+    // Nor what `verify` took back.
+    const doubted = rig({}, newest, [], ["stake"]);
+    await doubted.refresh();
+    assert.deepEqual(doubted.asked, ["userVaultEquities", "delegatorSummary"]);
   });
 
   it("are asked for seldom where the venue refuses, soon where it was away", async () => {

@@ -32,6 +32,10 @@ describe("verify, of an account that is as the venue says", () => {
       hl_order_events: 3,
       hl_positions: 2,
       hl_balances: 3,
+      hl_portfolio: 0,
+      hl_twaps: 0,
+      hl_staking_rewards: 0,
+      hl_lending_interest: 0,
     });
     assert.equal(certificate.provenToMs.fills, NOW - 2_000);
     assert.equal(rig.nowMs, NOW, "it did not wait");

@@ -6,6 +6,8 @@ import { ProtocolError } from "../../../src/errors.ts";
 import { isRead, type Unread } from "../../../src/protocol/decode.ts";
 import type { InfoRequest } from "../../../src/protocol/infoRequests.ts";
 import type { Clock } from "../../../src/runtime/clock.ts";
+import { silentLog } from "../../../src/runtime/log.ts";
+import { belongingsReadings, Particulars } from "../../../src/sync/account/particulars.ts";
 import type {
   BalanceRow,
   CoverageRow,
@@ -33,6 +35,7 @@ import type {
   StoredState,
   VenueInfo,
 } from "../../../src/sync/ports.ts";
+import { isTable, type RowOf, type TableName } from "../../../src/sync/tables.ts";
 import type { Certificate, FindingKind } from "../../../src/sync/verify/certificate.ts";
 import { listDexes } from "../../../src/sync/verify/dexList.ts";
 import { verify } from "../../../src/sync/verify.ts";
@@ -56,6 +59,8 @@ export class FakeVenue {
   spot: Wire = { balances: [] };
   dexs: unknown = [null];
   orders: Record<number, Wire> = {};
+  /** Answers of what is asked beside the money; an `Error` is thrown. */
+  told: Record<string, unknown> = {};
   horizon = 10_000;
   time = NOW;
   asked: string[] = [];
@@ -92,6 +97,22 @@ export class FakeVenue {
         return this.perps[dex ?? ""] ?? state();
       case "spotClearinghouseState":
         return this.spot;
+      case "userFees":
+        return this.told.userFees ?? { userCrossRate: "0.00045", userAddRate: "0.00015" };
+      case "userRateLimit":
+        return this.told.userRateLimit ?? { cumVlm: "1.0", nRequestsUsed: 10, nRequestsCap: 10_001 };
+      case "delegatorSummary": {
+        const none = { delegated: "0.0", undelegated: "0.0", totalPendingWithdrawal: "0.0" };
+        return this.told.delegatorSummary ?? none;
+      }
+      case "portfolio":
+      case "twapHistory":
+      case "delegations":
+      case "delegatorRewards":
+      case "extraAgents":
+      case "userBorrowLendInterest":
+      case "userVaultEquities":
+        return this.told[type] ?? [];
       default:
         throw new Error(`not asked before: ${type}`);
     }
@@ -108,6 +129,7 @@ export class FakeStore {
   positions: PositionRow[] = [];
   balances: BalanceRow[] = [];
   states: StoredState[] = [];
+  versions: Partial<Record<TableName, object[]>> = {};
   coverage: CoverageRow[] = [];
   quarantine: QuarantinedMessage[] = [];
   /** By hash, as the database derives them. */
@@ -132,6 +154,7 @@ export class FakeStore {
       ledger: async (_account, fromMs, toMs) => inBlocks(between(this.ledger, fromMs, toMs)),
       orderEvents: async (_account, ids) => this.orderEvents.filter(({ orderId }) => ids.includes(orderId)),
       orders: async () => this.orders,
+      versions: async <T extends TableName>(name: T) => (this.versions[name] ?? []) as RowOf<T>[],
       positions: async () => this.positions,
       balances: async () => this.balances,
       states: async () => this.states,
@@ -165,6 +188,7 @@ export class Rig {
     reserve: () => () => {},
     request: async <P, R>(request: InfoRequest<P, R>, params: P) => {
       const body = this.venue.answer(request.type, params as Wire);
+      if (body instanceof Error) throw body;
       const result = request.read(body);
       if (isUnread(result))
         throw new ProtocolError(`${request.type}: does not fit: ${result.reason}`, result.raw);
@@ -199,6 +223,21 @@ export class Rig {
       })),
       { kind: "spot", dex: "", asOfMs: this.nowMs, readAtMs: this.nowMs },
     ];
+    store.versions = {};
+    const particulars = new Particulars(
+      {
+        ...{ account: ACCOUNT, info: this.info, clock: this.clock, log: silentLog },
+        store: { latestMs: async () => null },
+        venueTime: (atMs) => atMs,
+        async commit(batch) {
+          for (const [name, rows] of Object.entries(batch))
+            if (isTable(name))
+              store.versions[name] = [...(store.versions[name] ?? []), ...structuredClone(rows)];
+        },
+      },
+      belongingsReadings(ACCOUNT),
+    );
+    await particulars.read({ priority: "niceToHave" });
     store.coverage = ["fills", "twapFills", "orders", "funding", "ledger"].map((stream) =>
       covered(stream as CoverageRow["stream"], "proven", SINCE, NOW - 2_000),
     );

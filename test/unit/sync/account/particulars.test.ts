@@ -16,7 +16,6 @@ const AHEAD = 1_000;
 const NOTHING: Answers = {
   portfolio: [],
   twapHistory: [],
-  delegations: [],
   delegatorRewards: [],
   userFees: { userCrossRate: "0.00045", userAddRate: "0.00015", dailyUserVlm: [{}], feeSchedule: {} },
   userRateLimit: { cumVlm: "1.0", nRequestsUsed: 10, nRequestsCap: 10_001 },
@@ -126,7 +125,6 @@ it("keeps TWAP orders, rewards and interest as rows, and what is told as a whole
     delegatorRewards: [{ time: NOW - 5, source: "delegation", totalAmount: "0.25" }],
     userBorrowLendInterest: [{ time: NOW - 5, token: "USDC", borrow: "0.1", supply: "0.0" }],
     extraAgents: [{ name: "bot", address: AGENT, validUntil: NOW + HOUR }],
-    delegations: [{ validator: AGENT, amount: "5.0", lockedUntilTimestamp: NOW }, { validator: "odd" }],
   });
   await read();
   const twaps = committed.flatMap(({ twaps: rows = [] }) => rows);
@@ -149,22 +147,21 @@ it("keeps TWAP orders, rewards and interest as rows, and what is told as a whole
     committed.flatMap(({ lendingInterest = [] }) => lendingInterest).map(({ raw: _raw, ...row }) => row),
     [{ account: USER, timeMs: NOW - 5, token: "USDC", charged: "0.1", earned: "0.0" }],
   );
-  assert.deepEqual(
-    [...facts().keys()].sort(),
-    ["agents", "fees", "requests", "volumes"],
-    "not of an unread list",
-  );
+  assert.deepEqual([...facts().keys()].sort(), ["agents", "fees", "requests", "volumes"]);
   assert.equal(facts().get("agents")?.asOfMs, NOW + AHEAD);
   assert.deepEqual(facts().get("fees")?.value, { userCrossRate: "0.00045", userAddRate: "0.00015" });
-  const unread = committed.flatMap(({ quarantine = [] }) => quarantine).map(({ subject }) => subject);
-  assert.deepEqual(unread, ["delegations"]);
+  const odd = follow({ extraAgents: [{ name: "bot", address: AGENT, validUntil: NOW }, { address: "odd" }] });
+  await odd.read();
+  assert.equal(odd.facts().get("agents"), undefined, "not of an unread list");
+  const unread = odd.committed.flatMap(({ quarantine = [] }) => quarantine).map(({ subject }) => subject);
+  assert.deepEqual(unread, ["extraAgents"]);
 });
 
 it("asks each once an hour, what failed at the next call, and lets no part cost another", async () => {
   const refused = new ProtocolError("unknown", { raw: null });
   const { read, given, particulars, types, clock, asked } = follow({
     userFees: new TransportError("away"),
-    delegations: refused,
+    extraAgents: refused,
   });
   assert.ok(particulars.isDue());
   await assert.rejects(read(), TransportError);
@@ -212,5 +209,5 @@ it("reads all that the simulated venue tells", async () => {
     committed.flatMap(({ quarantine = [] }) => quarantine),
     [],
   );
-  assert.deepEqual([...facts().keys()].sort(), ["agents", "delegations", "fees", "requests", "volumes"]);
+  assert.deepEqual([...facts().keys()].sort(), ["agents", "fees", "requests", "volumes"]);
 });
