@@ -1,6 +1,7 @@
 /**
- * What happens to a demo in its first seconds, so that there is something to look at: a connection breaks and its loss
- * is healed, a price alert fires and is over again, and a receiver on this machine is told of it by webhook. All of it is
+ * What happens to a demo as soon as it is ready, so that there is something to look at: a connection breaks and its loss
+ * is healed, messages get lost without a word and are found missing, a price alert fires and is over again, and a
+ * receiver on this machine is told of it by webhook. All of it is
  * done to the simulated venue, or set up as a user would; hlsync does the rest.
  */
 import { createServer } from "node:http";
@@ -13,12 +14,15 @@ import type { SimulatedVenue } from "../simulator/exchange/venue.ts";
 import type { Simulator } from "../simulator/server/server.ts";
 import type { Queryable } from "../store/database.ts";
 
-const CUT_AFTER_MS = 500;
+const LOOK_MS = 100;
 /** No new connection succeeds for this long: what happens meanwhile has to be read. */
 const CUT_MS = 2_000;
-const RISE_AFTER_MS = 1_500;
+const RISE_AFTER_MS = 1_000;
 /** Long enough to be noticed by an alert that looks every two seconds. */
 const RISE_MS = 6_000;
+/** What tells of fills is lost for this long, while all else goes on. */
+const LOSS_MS = 5_000;
+const LOST_CHANNELS = ["userFills", "userEvents", "orderUpdates"];
 
 const WEBHOOK_ID = "wh_demo";
 
@@ -47,6 +51,8 @@ interface Incidents {
   /** Whose connection breaks. */
   user: string;
   move: PriceMove;
+  /** Whether everything was read once. */
+  isReady(): boolean;
 }
 
 /** Rejects with the signal's reason. */
@@ -57,15 +63,18 @@ export async function makeIncidents({
   venue,
   user,
   move,
+  isReady,
 }: Incidents): Promise<void> {
   const { gateway } = simulator;
-  await clock.sleep(CUT_AFTER_MS, signal);
+  while (!isReady()) await clock.sleep(LOOK_MS, signal);
   gateway.faults.add({ fault: "refuseSockets", untilMs: clock.now() + CUT_MS });
   for (const session of gateway.sessions())
     if (session.subscriptions.some((subscription) => subscription.user === user)) session.cut();
   await clock.sleep(RISE_AFTER_MS, signal);
   venue.setOracle(move.coin, move.up);
   await clock.sleep(RISE_MS, signal);
+  for (const channel of LOST_CHANNELS)
+    gateway.faults.add({ fault: "drop", user, channel, untilMs: clock.now() + LOSS_MS });
   venue.setOracle(move.coin, move.down);
 }
 
@@ -93,7 +102,7 @@ export async function addReceiver(db: Queryable, url: string, nowMs: number): Pr
     id: WEBHOOK_ID,
     url: new Secret(url),
     format: "standard",
-    events: ["alert.*", "gap.*"],
+    events: ["alert.*", "gap.*", "drift.*"],
     accounts: null,
     description: "the demo's own receiver",
     allowPrivate: true,

@@ -8,6 +8,7 @@ import { type DemoPast, PAST_DAYS, planPast } from "../../simulator/demo/past.ts
 import { startSimulator } from "../../simulator/server/server.ts";
 import { liveThrough } from "../../simulator/server/venueTime.ts";
 import type { Command, Context } from "../command.ts";
+import { openToFollow } from "../compose.ts";
 import { addReceiver, makeIncidents, planMove, startReceiver } from "../demoIncidents.ts";
 import { DEMO_DATABASE, noteDemo } from "../lastDemo.ts";
 import { followUntilStopped } from "./run.ts";
@@ -29,7 +30,7 @@ function banner(databaseUrl: string, { database, verbose }: Options): string[] {
       : [];
   return [
     `three simulated accounts with ${PAST_DAYS} days behind them (swing, maker, vault); nothing of it is real`,
-    "soon:      a connection breaks and is healed, a price alert fires and is over, a webhook is delivered",
+    "soon:      a connection breaks, messages get lost: both are healed; a price alert fires and is over; a webhook is delivered",
     ...found,
     `SQL:       psql '${databaseUrl}' -c 'select * from hl_fills order by fill_time desc limit 5'`,
     `${verbose ? "every change is printed below" : "one line a minute below (every change with --verbose)"}; Ctrl-C stops`,
@@ -55,8 +56,11 @@ export const demo: Command = {
     const startMs = clock.now();
     if (!options.json) print(`making ${PAST_DAYS} days of simulated trading, then a database …`);
     const past = planPast(options.seed, startMs, hash32(`demo ${startMs}`).toString(16).padStart(8, "0"));
-    await liveToNow(past, context);
     const { venue, cast } = past;
+    // A server is made by other processes: meanwhile this one makes the past.
+    const opening = openToFollow({ ...context, options: { ...options, account: [...cast] } });
+    opening.catch(() => {});
+    await liveToNow(past, context);
     const limits = { weightPerMinute: WEIGHT };
     const simulator = await startSimulator({ venue, limits, clock, log: log.with({ part: "simulator" }) });
     lifecycle.add({ name: "simulator", stop: () => simulator.stop() });
@@ -77,13 +81,16 @@ export const demo: Command = {
       {
         printing: options.json || options.verbose ? "changes" : "counts",
         sharing: true,
-        onStarted(_following, opened) {
+        opening,
+        onStarted({ engine }, opened) {
           const account = cast.map(({ address, alias }) => `${address}=${alias}`).join(",");
           noteDemo({ ...endpoint, account, database: options.database, weight: String(WEIGHT) });
           const user = cast[1]!.address;
           const happen = async () => {
             await addReceiver(opened.database, receiver.url, clock.now());
-            await makeIncidents({ clock, signal, simulator, venue, user, move });
+            const isReady = () =>
+              engine.status().accounts.every(({ lane }) => lane !== null && lane.lastCatchUpMs !== null);
+            await makeIncidents({ clock, signal, simulator, venue, user, move, isReady });
           };
           happen().catch((error: unknown) => {
             if (!signal.aborted) log.warn("the demo's incidents did not happen", { error });

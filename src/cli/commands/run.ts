@@ -108,6 +108,8 @@ interface FollowOptions {
   /** Runs before the engine starts: nothing that it commits is missed. */
   onFollowing?: (following: Following, opened: OpenDatabase) => void;
   onProgress?: (progress: Progress) => void;
+  /** A database that is being opened already. */
+  opening?: ReturnType<typeof openToFollow>;
   /** Runs once the engine does. */
   onStarted?: (following: Following, opened: OpenDatabase) => void;
 }
@@ -116,7 +118,7 @@ interface FollowOptions {
 export async function followUntilStopped(context: Context, options: FollowOptions): Promise<number> {
   const { log, signal } = context;
   await refuseUnlisted(context);
-  const opened = await openToFollow(context);
+  const opened = await (options.opening ?? openToFollow(context));
   const { onProgress } = options;
   const following = follow(context, opened, {
     sharing: options.sharing,
