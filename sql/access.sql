@@ -6,6 +6,10 @@
 --   single-user  every signed-in user of the project reads everything; anonymous sign-ins read nothing
 --   members      a user reads the accounts that public.hl_members gives him, and the market data
 --
+-- Two policies for each table. `hlsync_read` is restrictive: what it says of the roles of an API holds whatever else is permitted, and
+-- stands alone in their plans; beside another permissive policy it would be an arm of an `or`, and no index on accounts of use.
+-- `hlsync_others` is the permissive one that every row needs. It gives an API's roles nothing where `hlsync_read` is missing.
+--
 -- The preset is stored, and sql/closing.sql applies it in the transaction of every migration. hlsync itself is the owner of the
 -- tables, whom policies do not bind. Other roles keep the rights that somebody gave them: policies hold back only who has the
 -- rights of `anon` or `authenticated`.
@@ -26,6 +30,17 @@ begin atomic
     where n.nspname = 'auth' and p.proname in ('uid', 'jwt') and p.pronargs = 0);
 end;
 comment on function hl_internal.has_users is 'Whether the database knows signed-in users, as a Supabase project does.';
+
+-- A policy names it twice. As `(select …)` it is asked once for a statement; that is what holds. Bare, it is what the planner asks
+-- beforehand, so that it knows how many rows there are to expect, and what an index on accounts is searched by. Its price makes the planner
+-- avoid to call it for each row.
+create or replace function hl_internal.reader_accounts() returns text[]
+language plpgsql stable cost 1000 set search_path = '' as $$
+begin
+  return array(select m.account_address from public.hl_members m where m.user_id = auth.uid());
+end
+$$;
+comment on function hl_internal.reader_accounts is 'The accounts that public.hl_members gives the user who asks.';
 
 -- Ours are: all of hl_internal, what hl_internal.objects names, and the partitions of those.
 create or replace function hl_internal.wanted_access()
@@ -55,12 +70,14 @@ functions as (
   where p.pronamespace = 'hl_internal'::regnamespace
     or exists (select from hl_internal.objects o where p.oid = case o.kind when 'function' then to_regprocedure(o.name) end)
 ),
--- What the views and functions of public rest on: their reader needs the right to it, but has no way to ask it directly.
+-- What the views and functions of public, and policies, rest on: their reader needs the right to it, but has no way to ask it directly.
 used as (
   select 'pg_catalog.pg_rewrite'::regclass as class, w.oid
   from relations v join pg_catalog.pg_rewrite w on w.ev_class = v.oid where v.is_public and v.relkind = 'v'
   union
   select 'pg_catalog.pg_proc'::regclass, f.oid from functions f where f.is_public
+  union
+  select 'pg_catalog.pg_proc'::regclass, 'hl_internal.reader_accounts()'::regprocedure::oid
   union
   select x.class, x.oid from used u
   join pg_catalog.pg_depend d on d.classid = u.class and d.objid = u.oid
@@ -92,7 +109,8 @@ select a.oid, a.name, a.is_function, a.is_table, a.is_part, a.is_shown, a.is_sho
     when m.preset = 'single-user' then
       '(select auth.uid() is not null and not coalesce((auth.jwt() ->> ''is_anonymous'')::boolean, false))'
     when a.has_account then
-      'account_address in (select m.account_address from public.hl_members m where m.user_id = (select auth.uid()))'
+      'array_position((select hl_internal.reader_accounts()), account_address) is not null '
+      'and account_address = any (hl_internal.reader_accounts())'
     else 'exists (select from public.hl_members m where m.user_id = (select auth.uid()))'
   end
 from all_objects a cross join mode m
@@ -118,33 +136,34 @@ end
 $$;
 comment on function hl_internal.close_object is 'Takes every right to an object from the public and from the roles of an API, and turns row level security on.';
 
--- A policy is made anew only when it changes, since that locks its table; its comment is the condition it was made of.
-create or replace function hl_internal.set_policy(object text, policy text, role text, condition text) returns void
+-- A policy is made anew only when it changes, since that locks its table; its comment is what it was made of.
+create or replace function hl_internal.set_policy(object text, policy text, definition text) returns void
 language plpgsql set search_path = '' as $$
 declare
   present text;
 begin
   select coalesce(obj_description(p.oid, 'pg_policy'), '') into present from pg_catalog.pg_policy p
   where p.polrelid = object::regclass and p.polname = policy;
-  if present is not distinct from condition then
+  if present is not distinct from definition then
     return;
   elsif present is not null then
     execute format('drop policy %I on %s', policy, object);
   end if;
-  if condition is not null then
-    execute format('create policy %I on %s to %s using (%s)', policy, object, role, condition);
-    execute format('comment on policy %I on %s is %L', policy, object, condition);
-  end if;
+  execute format('create policy %I on %s %s', policy, object, definition);
+  execute format('comment on policy %I on %s is %L', policy, object, definition);
 end
 $$;
-comment on function hl_internal.set_policy is 'Gives a table the policy of this name with this condition for this role; without a condition takes it away.';
+comment on function hl_internal.set_policy(text, text, text) is 'Gives a table the policy of this name with this definition.';
 
 create or replace function hl_internal.apply_access() returns void
 language plpgsql set search_path = '' set lock_timeout = '20s' as $$
 declare
   object record;
-  others constant text := '(select not exists (select from pg_catalog.pg_roles r '
-    || 'where r.rolname in (''anon'', ''authenticated'') and pg_has_role(r.oid, ''usage'')))';
+  others constant text := 'to public using ((select not coalesce(pg_has_role(to_regrole(''anon''), ''usage'') '
+    || 'or pg_has_role(to_regrole(''authenticated''), ''usage''), false) or exists (select from pg_catalog.pg_policy p '
+    || 'where p.polrelid = %L::regclass and p.polname = ''hlsync_read'' and not p.polpermissive)))';
+  api_roles constant text := (
+    select string_agg(r.rolname, ', ' order by r.rolname) from pg_catalog.pg_roles r where r.rolname in ('anon', 'authenticated'));
 begin
   execute 'revoke all on schema hl_internal from public cascade';
   if to_regrole('anon') is not null then
@@ -163,12 +182,12 @@ begin
       execute format('grant %s %s to authenticated',
                      case when object.is_function then 'execute on function' else 'select on table' end, object.name);
     end if;
-    -- Two policies: who has no rights of the API need not be able to call auth.uid().
     if object.is_table and not object.is_part then
-      perform hl_internal.set_policy(object.name, 'hlsync_others', 'public', others);
-    end if;
-    if object.is_table and not object.is_part and to_regrole('authenticated') is not null then
-      perform hl_internal.set_policy(object.name, 'hlsync_read', 'authenticated', object.condition);
+      if api_roles is not null then
+        perform hl_internal.set_policy(object.name, 'hlsync_read',
+          format('as restrictive to %s using (%s)', api_roles, coalesce(object.condition, 'false')));
+      end if;
+      perform hl_internal.set_policy(object.name, 'hlsync_others', format(others, object.name));
     end if;
   end loop;
 end

@@ -333,6 +333,19 @@ describe("access through Supabase", { timeout: 120_000 }, () => {
     }
   });
 
+  it("is not opened further by a policy of somebody else, nor by the loss of its own", async () => {
+    await choose("members");
+    await admit(MEMBER, ACCOUNT);
+    await db.database.query("create policy careless on hl_fills to authenticated using (true)");
+    const ask = "select count(*)::int as n from hl_fills";
+    assert.deepEqual(await as("authenticated", { sub: MEMBER }, ask), [{ n: 1 }]);
+    assert.deepEqual(await as("authenticated", { sub: STRANGER }, ask), [{ n: 0 }]);
+    await db.database.query("drop policy careless on hl_fills; drop policy hlsync_read on hl_fills");
+    assert.deepEqual(await as("authenticated", { sub: MEMBER }, ask), [{ n: 0 }]);
+    await choose("members");
+    assert.deepEqual(await as("authenticated", { sub: MEMBER }, ask), [{ n: 1 }]);
+  });
+
   it("forgets who is no user any more", async () => {
     await admit(STRANGER, ACCOUNT);
     await admit("33333333-3333-4333-8333-333333333333", ACCOUNT);
