@@ -20,15 +20,22 @@ import { SlidingWindow } from "./slidingWindow.ts";
 /** Most urgent first. */
 export const PRIORITIES = [
   "heal",
+  "glance",
   "reconcile",
   "backfill",
   "niceToHave",
 ] as const satisfies RequestPriority[];
 
 /** What a process that also streams spends: something is left for what is more urgent. */
-const SHARES_BESIDE_A_STREAM = { heal: 1, reconcile: 0.9, backfill: 0.75, niceToHave: 0.5 } as const;
+const SHARES_BESIDE_A_STREAM = {
+  heal: 1,
+  glance: 0.9,
+  reconcile: 0.9,
+  backfill: 0.75,
+  niceToHave: 0.5,
+} as const;
 /** A single pass has nothing to leave room for. */
-export const WHOLE_SHARES = { heal: 1, reconcile: 1, backfill: 1, niceToHave: 1 } as const;
+export const WHOLE_SHARES = { heal: 1, glance: 1, reconcile: 1, backfill: 1, niceToHave: 1 } as const;
 
 /** Reservations take at most this part of the limit from the later priorities, so that none is ever starved. */
 const RESERVED_SHARE_MAX = 0.6;
@@ -74,6 +81,7 @@ export class LimiterCore {
   #limit: number;
   readonly #waiting: Record<RequestPriority, Ticket[]> = {
     heal: [],
+    glance: [],
     reconcile: [],
     backfill: [],
     niceToHave: [],

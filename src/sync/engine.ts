@@ -36,6 +36,7 @@ import type {
 } from "./ports.ts";
 import { Prices } from "./prices.ts";
 import { type Duty, Standby } from "./standby.ts";
+import { newTurn, type Turn, Turns } from "./turns.ts";
 import { Volatilities } from "./volatility.ts";
 
 export type { Committed };
@@ -108,10 +109,9 @@ const SWAP_FACTOR = 2;
 const SWAP_MARGIN = 3;
 /** The roster is looked at this often. */
 const ROSTER_MS = 1_000;
-/** Polled accounts that are read at the same time: one that cannot be read, or not soon, holds up no other. */
-const POLLS_AT_ONCE = 4;
 
 const pollOf = (address: Address): string => `poll of ${address}`;
+const glanceOf = (address: Address): string => `glance at ${address}`;
 const repairsOf = (address: Address): string => `repair of ${address}`;
 const gapsOf = (address: Address): string => `backfill of ${address}`;
 const moreOf = (address: Address): string => `what else of ${address}`;
@@ -168,8 +168,8 @@ interface Followed extends FollowedAccount {
   /** Null while another process follows the account. */
   account: Account | null;
   lane: Lane | null;
-  /** Of the next poll. */
-  pollDueMs: number;
+  /** While it is polled from here. */
+  turn: Turn | null;
 }
 
 export class Engine {
@@ -199,11 +199,12 @@ export class Engine {
   readonly #standby: Standby;
   #market: Market | null = null;
   #loops: Promise<unknown> = Promise.resolve();
-  /** Rings when a poll ended, or an account was begun. */
+  /** Rings when a turn ended, or an account was begun. */
   readonly #pollBell = new Bell<"look">();
   #stopping: Promise<void> | null = null;
   readonly #pollMs: number;
   readonly #polls: Tasks;
+  readonly #turns: Turns;
 
   constructor(deps: EngineDeps, config: EngineConfig) {
     this.#deps = deps;
@@ -212,8 +213,8 @@ export class Engine {
     this.#polls = new Tasks({
       ...deps,
       backoff: { baseMs: POLL_RETRY_MS, capMs: this.#pollMs },
-      onEnd: () => this.#pollBell.ring("look"),
     });
+    this.#turns = new Turns(this.#pollMs);
     this.#activity = new Activity();
     const counted = { ...deps, publish: (committed: Committed) => this.#publish(committed) };
     this.#commit = committer(counted, this.#abort.signal, Number.POSITIVE_INFINITY, this.#writes);
@@ -284,7 +285,7 @@ export class Engine {
 
   /** Follows the accounts of the configuration and these, from now on. What the configuration says of one goes first. */
   #want(roster: readonly RosterEntry[]): void {
-    const { clock, onAccounts } = this.#deps;
+    const { onAccounts } = this.#deps;
     const wanted = new Map<Address, FollowedAccount>();
     for (const { paused, ...entry } of roster) if (!paused) wanted.set(entry.address, entry);
     for (const own of this.#config.accounts) {
@@ -297,7 +298,7 @@ export class Engine {
     const next = [...wanted.values()].map((entry): Followed => {
       const known = before.get(entry.address);
       if (known === undefined)
-        return { ...entry, mode: entry.wish ?? "stream", account: null, lane: null, pollDueMs: clock.now() };
+        return { ...entry, mode: entry.wish ?? "stream", account: null, lane: null, turn: null };
       if (known.sinceMs !== entry.sinceMs) this.#standby.renew(followDuty(entry.address));
       return Object.assign(known, { wish: undefined, sinceMs: undefined }, entry);
     });
@@ -386,16 +387,20 @@ export class Engine {
     await this.#deps.store.noteFollowed(account.address, this.#pollMsOf(followed));
     signal.throwIfAborted();
     followed.account = account;
-    followed.pollDueMs = this.#deps.clock.now();
-    this.#pollBell.ring("look");
-    if (followed.mode === "poll") return;
+    if (followed.mode === "poll") {
+      followed.turn = newTurn(this.#deps.clock.now());
+      this.#pollBell.ring("look");
+      return;
+    }
     followed.lane = this.#lane(account, this.#dexes.names);
     followed.lane.start();
   }
 
   /** Stops intake, writes what was received, then lets go. */
   async #leave(followed: Followed): Promise<void> {
-    for (const task of [pollOf, repairsOf, gapsOf, moreOf]) this.#polls.giveUp(task(followed.address));
+    for (const task of [pollOf, glanceOf, repairsOf, gapsOf, moreOf])
+      this.#polls.giveUp(task(followed.address));
+    followed.turn = null;
     await followed.lane?.stop();
     followed.lane = null;
     followed.account = null;
@@ -415,37 +420,42 @@ export class Engine {
     return mode === "stream" ? null : this.#pollMs;
   }
 
-  /** Accounts without a stream take turns, each as often as the budget allows but not more than every `pollMs`. */
+  /** Accounts without a stream take turns (`turns.ts`). */
   async #poll(): Promise<void> {
     const { signal } = this.#abort;
     const { clock } = this.#deps;
     while (!signal.aborted) {
       const nowMs = clock.now();
-      const waiting = this.#followed
-        .filter(({ mode, account, address }) => mode === "poll" && account && !this.#isPolled(address))
-        .sort((a, b) => a.pollDueMs - b.pollDueMs);
-      const underWay = this.#followed.filter(({ address }) => this.#isPolled(address)).length;
-      const due = waiting.filter(({ pollDueMs }) => pollDueMs <= nowMs).slice(0, POLLS_AT_ONCE - underWay);
-      for (const followed of due) {
-        followed.pollDueMs = nowMs + this.#pollMs;
-        const { account } = followed;
-        void this.#polls.run(pollOf(followed.address), async (given) => {
-          await account!.catchUp("poll", given);
-          // Beside the turns: neither a loss nor a long history holds up an account.
-          void this.#polls.run(repairsOf(followed.address), (lost) => account!.repairLasting(lost));
-          if (account!.hasOldGaps())
-            void this.#polls.run(gapsOf(followed.address), (older) => account!.backfill("backfill", older));
-          if (account!.isMoreDue())
-            void this.#polls.run(moreOf(followed.address), (more) => account!.learnMore(more));
-        });
-      }
-      const nextMs = waiting.find(({ pollDueMs }) => pollDueMs > nowMs)?.pollDueMs ?? nowMs + this.#pollMs;
-      await this.#pollBell.wait(clock, nextMs - nowMs, signal);
+      const polled = this.#followed.flatMap(({ address, account, turn }) =>
+        account && turn ? [{ address, account, turn, score: this.#activity.of(address, nowMs) }] : [],
+      );
+      for (let one = this.#turns.next(polled, nowMs); one !== null; one = this.#turns.next(polled, nowMs))
+        this.#take(one, nowMs);
+      await this.#pollBell.wait(clock, this.#turns.nextDueMs(polled, nowMs) - nowMs, signal);
     }
   }
 
-  #isPolled(address: Address): boolean {
-    return this.#polls.isRunning(pollOf(address));
+  #take({ address, account, turn }: { address: Address; account: Account; turn: Turn }, nowMs: number): void {
+    const isGlance = turn.running === "glance";
+    const name = (isGlance ? glanceOf : pollOf)(address);
+    const work = async (signal: AbortSignal) => {
+      if (!isGlance) await this.#read(address, account, signal);
+      else if (await account.glance(signal)) this.#turns.moved({ turn }, this.#deps.clock.now());
+      if (!isGlance) this.#turns.read({ turn, score: this.#activity.of(address, nowMs) }, nowMs);
+    };
+    void this.#polls.run(name, work).then(() => {
+      turn.running = null;
+      this.#pollBell.ring("look");
+    });
+  }
+
+  async #read(address: Address, account: Account, signal: AbortSignal): Promise<void> {
+    await account.catchUp(account.isTakenOver ? "takeOver" : "poll", signal);
+    // Beside the turns: neither a loss nor a long history holds up an account.
+    void this.#polls.run(repairsOf(address), (lost) => account.repairLasting(lost));
+    if (account.hasOldGaps())
+      void this.#polls.run(gapsOf(address), (older) => account.backfill("backfill", older));
+    if (account.isMoreDue()) void this.#polls.run(moreOf(address), (more) => account.learnMore(more));
   }
 
   /** This process, as the others know it. */

@@ -240,7 +240,7 @@ export interface StoredOrder {
  * What a request is for, most urgent first. A waiting request always goes before any of a later priority, and the
  * later ones leave a part of the budget free, so that a heal never waits for a backfill.
  */
-export type RequestPriority = "heal" | "reconcile" | "backfill" | "niceToHave";
+export type RequestPriority = "heal" | "glance" | "reconcile" | "backfill" | "niceToHave";
 
 export interface InfoOptions {
   priority: RequestPriority;

@@ -137,6 +137,8 @@ export class Account {
   readonly #particulars: Particulars;
   readonly #lasting = new LastingSuspicions();
   #catchUps = 0;
+  /** What the states held when all that led there was read. */
+  #markAt = "";
   #fillHeals = 0;
   /** The API wallet without a name, as last written. */
   #agent = "";
@@ -321,6 +323,11 @@ export class Account {
     return this.#time.ms - this.#deps.options.restLagMs;
   }
 
+  /** Whether something is stored as read up to a moment, and nothing was read by this process yet. */
+  get isTakenOver(): boolean {
+    return this.#catchUps === 0 && this.#book.provenToMs("fills") !== null;
+  }
+
   /** The stream is away: when it is back, its fills must not wait for what other accounts still ask. */
   expectHeal(): void {
     this.#release ??= this.#deps.info.reserve(HEAL_WEIGHT);
@@ -343,6 +350,7 @@ export class Account {
   ): Promise<void> {
     const purpose: Purpose = PURPOSES[name];
     const { source } = purpose;
+    const markBefore = this.#states.mark();
     const first: Asking = { priority: purpose.priority, source, signal };
     const rest: Asking = { priority: purpose.restPriority, source, signal };
     // A new connection begins with states, which tell the time: then the fills are there one round trip earlier.
@@ -400,7 +408,21 @@ export class Account {
         ? null
         : failed[0];
     if (fatal) throw fatal;
+    this.#markAt = this.ripe(this.#deps.clock.now(), 0).length > 0 ? markBefore : this.#states.mark();
     await this.#noteRead();
+  }
+
+  /**
+   * The cheap question where there is no stream: reads the states alone. True when something moved since the last reading; then
+   * the account snapshot waits for that, since money that came or went unseen would be profit.
+   */
+  async glance(signal: AbortSignal): Promise<boolean> {
+    const asking: Asking = { priority: "glance", source: "poll", signal };
+    const parts: StatePart[] = [...this.#states.toRead(false).map(perpPart), { kind: "spot", dex: "" }];
+    const { lacking } = await this.#readParts(parts, asking);
+    if (lacking.length > 0 || this.#states.mark() !== this.#markAt) return true;
+    await this.#writeSnapshot(signal);
+    return false;
   }
 
   /** Says once that nothing is left of the first reading. */

@@ -45,6 +45,15 @@ export const PURPOSES = {
     asksTime: true,
     recalls: true,
   },
+  /** There is no stream, and whoever followed the account before is gone: its fills go first, as after a lost stream. */
+  takeOver: {
+    priority: "heal",
+    restPriority: "reconcile",
+    source: "poll",
+    overlap: "short",
+    asksTime: false,
+    recalls: false,
+  },
   /** History. */
   backfill: {
     priority: "backfill",

@@ -17,7 +17,7 @@ import {
 import type { Clock } from "../../runtime/clock.ts";
 import { isZero } from "../../runtime/decimal.ts";
 import type { CashCheck } from "../cashCheck.ts";
-import { type AccountMode, accountMode } from "../dashboard.ts";
+import { type AccountMode, accountMode, DOLLAR_TOKENS } from "../dashboard.ts";
 import { type Dexes, strayState } from "../dexes.ts";
 import type { Address, Batch, PositionRow, StateRow } from "../events.ts";
 import type { HealthWatch, WatchedStates } from "../healthWatch.ts";
@@ -177,6 +177,21 @@ export class StateBook {
   get isComplete(): boolean {
     const perps = this.#deps.dexes.names.every((dex) => !this.isUsed(dex) || this.#perps.has(dex));
     return perps && (this.#spot !== null || !this.#isPooled);
+  }
+
+  /**
+   * What moves with fills, transfers and payments, and not with prices, as last told: two equal marks say that nothing is known to
+   * have happened between them. Pooled dollars move with every price while a position is open.
+   */
+  mark(): string {
+    const held = this.positions();
+    const isMoving = this.#isPooled && held.length > 0;
+    const positions = held.map(({ dex, coin, szi, entryPrice }) => [dex, coin, szi, entryPrice]);
+    const cash = [...this.#perps].map(([dex, { marginSummary }]) => [dex, marginSummary.totalRawUsd]);
+    const balances = (this.#spot?.balances ?? [])
+      .filter(({ coin }) => !isMoving || !DOLLAR_TOKENS.has(coin))
+      .map(({ coin, total, hold }) => [coin, total, hold]);
+    return JSON.stringify([positions.sort(), isMoving ? null : cash.sort(), balances.sort()]);
   }
 
   /** Open positions as last told. */
