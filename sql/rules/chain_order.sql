@@ -14,6 +14,14 @@ declare
   start numeric;
   edge integer;
 begin
+  -- The usual knot, without the search: it took half of what the page's round trips took.
+  if n = 2 then
+    return case when case
+      when befores[1] = befores[2] then afters[1] = befores[1]
+      when (befores[1] = any (afters)) <> (befores[2] = any (afters)) then befores[2] = any (afters)
+      else previous is distinct from befores[2]
+    end then array[1, 2] else array[2, 1] end;
+  end if;
   while placed < n loop
     -- A trail begins where more fills leave than arrive; a closed one where the last one ended, if it can.
     select node into start
