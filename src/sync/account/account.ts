@@ -374,15 +374,17 @@ export class Account {
       signal.throwIfAborted();
       return this.#orders.read(this.#usedDexes(), this.#claimableToMs, rest);
     });
+    const funding = read("funding", rest);
     // After the states: what one of them shows of money that moved, the ledger then tells.
     const ledger = Promise.allSettled([states]).then(() => read("ledger", rest));
     const finish = async (seen: ReadonlySet<string>) => {
       // Not held up by a history that is read for the first time, when all dexes are anyway.
       const isFirst = this.#book.provenToMs("ledger") === null && !this.#failed.has("ledger");
       if (!isFirst) await Promise.allSettled([ledger]);
-      if (!isThorough && (await this.#readUnseen(seen, fills, rest))) await read("ledger", rest);
       // The snapshot also looks at the open orders.
       await Promise.allSettled([orders]);
+      // Whatever names a dex was read by now: nothing makes one known while the snapshot is taken.
+      if (!isThorough && (await this.#readUnseen(seen, [fills, funding], rest))) await read("ledger", rest);
       await this.#writeSnapshot(signal);
     };
     // Side by side from the start: a promise that fails while nothing waits for it ends the process.
@@ -395,7 +397,7 @@ export class Account {
         if (name === "heal" && error === null) this.endHeal();
         return error;
       }),
-      read("funding", rest),
+      funding,
       ledger,
       this.#part("orders", signal, orders),
       this.#part("states", signal, settled),
@@ -651,8 +653,8 @@ export class Account {
   }
 
   /** The states of dexes of which only this reading told that something of the account is there. True when there are any. */
-  async #readUnseen(seen: ReadonlySet<string>, fills: Promise<unknown>, asking: Asking): Promise<boolean> {
-    await Promise.allSettled([fills]);
+  async #readUnseen(seen: ReadonlySet<string>, told: Promise<unknown>[], asking: Asking): Promise<boolean> {
+    await Promise.allSettled(told);
     asking.signal.throwIfAborted();
     const unseen = this.#states.toRead(false).filter((dex) => !seen.has(dex));
     if (unseen.length > 0) await this.#readParts(unseen.map(perpPart), asking);

@@ -65,6 +65,31 @@ describe("a catch-up", () => {
     }
   });
 
+  it("takes no snapshot before it has the state of a dex that only an order names, however late that comes", async () => {
+    const order = { coin: "xyz:TSLA", side: "B", limitPx: "1", sz: "1", origSz: "1", oid: 5 };
+    const placed = { ...order, timestamp: NOW, isTrigger: false, triggerPx: "0.0", children: [] };
+    const more = { isPositionTpsl: false, reduceOnly: false, orderType: "Market", tif: "Ioc", cloid: null };
+    const { account, answers, clock, committed, signal } = follow({
+      perpDexs: [null, { name: "xyz" }],
+      allMids: {},
+      clearinghouseState: ({ dex }: { dex: string }) => perpState(dex === "" ? "1000" : "0", [], clock.now()),
+    });
+    await account.open();
+    await account.catchUp("reconcile", signal);
+    await clock.advance(HOUR_MS);
+    const later = NOW + HOUR_MS;
+    answers.exchangeStatus = { time: later };
+    answers.historicalOrders = async () => {
+      for (let turn = 0; turn < 500; turn++) await Promise.resolve();
+      const order = { ...placed, ...more, timestamp: later - 5_000 };
+      return [{ order, status: "iocCancelRejected", statusTimestamp: later - 5_000 }];
+    };
+    await account.catchUp("poll", signal);
+    const shot = committed.flatMap(({ dashboard = [] }) => dashboard).at(-1)!;
+    assert.equal(shot.asOfMs, later);
+    assert.equal(shot.netWorthReason?.includes("xyz") ?? false, false, shot.netWorthReason ?? "");
+  });
+
   it("costs a part that is refused that part alone, which is asked for again", async () => {
     const { account, answers, clock, signal, claims } = follow({
       userFunding: new ProtocolError("422", null),

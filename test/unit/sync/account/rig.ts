@@ -61,8 +61,7 @@ export function venue(clock: HandClock, answers: Answers) {
     async request(request, params, options) {
       asked.push({ type: request.type, params: params as Record<string, unknown>, options });
       const answer = answers[request.type];
-      const body = typeof answer === "function" ? answer(params) : answer;
-      await Promise.resolve();
+      const body = await (typeof answer === "function" ? answer(params) : answer);
       options.signal?.throwIfAborted();
       if (body === undefined) throw new TransportError(`no answer to ${request.type}`);
       if (body instanceof Error) throw body;
