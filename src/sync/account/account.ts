@@ -186,7 +186,7 @@ export class Account {
       check: this.check,
       book: this.#book,
       latestRowMs: () => this.#latestRowMs,
-      commit: (batch, receivedAtMs) => this.commit(batch, receivedAtMs),
+      commit: (batch, receivedAtMs, asking) => this.#keep(batch, receivedAtMs, asking),
       onListed: (dex, rows) => this.#noteListed(dex, rows, true),
     });
   }
@@ -351,8 +351,10 @@ export class Account {
     const purpose: Purpose = PURPOSES[name];
     const { source } = purpose;
     const markBefore = this.#states.mark();
-    const first: Asking = { priority: purpose.priority, source, signal };
-    const rest: Asking = { priority: purpose.restPriority, source, signal };
+    // A first reading may take long: what it proves is kept at once.
+    const held = purpose.joinsClaims && this.#book.provenToMs("fills") !== null ? [] : undefined;
+    const first: Asking = { priority: purpose.priority, source, signal, held };
+    const rest: Asking = { priority: purpose.restPriority, source, signal, held };
     // A new connection begins with states, which tell the time: then the fills are there one round trip earlier.
     const heardMs = this.#deps.clock.now() - this.#time.heardMs;
     if (purpose.asksTime || heardMs < 0 || heardMs > TIME_FRESH_MS) await this.#askTime(first);
@@ -385,7 +387,7 @@ export class Account {
       await Promise.allSettled([orders]);
       // Whatever names a dex was read by now: nothing makes one known while the snapshot is taken.
       if (!isThorough && (await this.#readUnseen(seen, [fills, funding], rest))) await read("ledger", rest);
-      await this.#writeSnapshot(signal);
+      await this.#writeSnapshot(rest);
     };
     // Side by side from the start: a promise that fails while nothing waits for it ends the process.
     const settled = states.then(async ({ lacking, failure, read: seen }) => {
@@ -403,6 +405,7 @@ export class Account {
       this.#part("states", signal, settled),
     ]);
     signal.throwIfAborted();
+    await this.commit(heldClaims(rest), this.#deps.clock.now());
     // Without fills, or without any answer, it was no catch-up.
     const fatal = failed.every((error) => error !== null)
       ? failed[0]
@@ -423,7 +426,7 @@ export class Account {
     const parts: StatePart[] = [...this.#states.toRead(false).map(perpPart), { kind: "spot", dex: "" }];
     const { lacking } = await this.#readParts(parts, asking);
     if (lacking.length > 0 || this.#states.mark() !== this.#markAt) return true;
-    await this.#writeSnapshot(signal);
+    await this.#writeSnapshot(asking);
     return false;
   }
 
@@ -475,7 +478,7 @@ export class Account {
     if (part === "orders") return this.#orders.read(this.#usedDexes(), this.#claimableToMs, asking);
     if (part !== "states") return this.#readPresent(part, asking, this.#deps.options.quickOverlapMs);
     const { failure } = await this.#readStates(true, asking);
-    await this.#writeSnapshot(asking.signal);
+    await this.#writeSnapshot(asking);
     if (failure) throw failure.reason;
   }
 
@@ -588,7 +591,7 @@ export class Account {
       latestRowMs: this.#latestRowMs,
       countFillsAfter: (timeMs, twap) => store.countFillsAfter(account, timeMs, twap),
       commit: async (batch) => {
-        const applied = await this.commit(batch, this.#deps.clock.now());
+        const applied = await this.#keep(batch, this.#deps.clock.now(), asking);
         rows += (batch.fills?.length ?? 0) + (batch.funding?.length ?? 0) + (batch.ledger?.length ?? 0);
         const covered = batch.coverage?.at(-1);
         if (covered) onProgress?.({ account, stream, fromMs: covered.fromMs, toMs: covered.toMs, rows });
@@ -600,6 +603,14 @@ export class Account {
   /** A row that is younger is stamped wrongly, whichever of the clocks is right. */
   get #latestRowMs(): number {
     return this.#time.readToMs(this.#deps.clock.now()) + ROW_AHEAD_MS;
+  }
+
+  /** Commits what was read; a claim without rows waits where claims are written together. */
+  async #keep(batch: Batch, receivedAtMs: number, asking?: Asking): Promise<Applied> {
+    const { coverage = [], ...rows } = batch;
+    if (!asking?.held || !isEmpty(rows)) return this.commit(batch, receivedAtMs);
+    asking.held.push(...coverage);
+    return NOTHING_APPLIED;
   }
 
   /** Commits and keeps what was committed in mind. */
@@ -721,10 +732,12 @@ export class Account {
     await this.#readParts(lacking, asking);
   }
 
-  async #writeSnapshot(signal: AbortSignal): Promise<void> {
+  /** With the claims that wait, if any. */
+  async #writeSnapshot(asking: Asking): Promise<void> {
+    const { signal } = asking;
     signal.throwIfAborted();
     await this.#snapshots.learn(signal);
-    await this.commit(this.#snapshots.due(true, false), this.#deps.clock.now());
+    await this.commit({ ...this.#snapshots.due(true, false), ...heldClaims(asking) }, this.#deps.clock.now());
   }
 
   /** Rows of what is new in it. */
@@ -897,5 +910,8 @@ const perpPart = (dex: string): StatePart => ({ kind: "perp", dex });
 const isCash = (suspicion: Suspicion): suspicion is CashSuspicion => "streams" in suspicion;
 
 const NOTHING_APPLIED: Applied = { events: [], written: {}, known: {} };
+
+/** The claims that wait, which wait no more. */
+const heldClaims = ({ held }: Asking): Batch => (held?.length ? { coverage: held.splice(0) } : {});
 
 const ask = ({ priority, signal }: Asking) => ({ priority, signal });

@@ -13,7 +13,7 @@ import { hasPassed } from "../../runtime/due.ts";
 import { claimsOf, placed, quarantineRows, toldTimesMs, withoutFuture } from "../backfill.ts";
 import { type Interval, intersect, subtract, union } from "../coverage.ts";
 import { ordersOf } from "../dexes.ts";
-import type { Address, Applied, Batch, OrderEventRow, Source } from "../events.ts";
+import type { Address, Applied, Batch, CoverageRow, OrderEventRow, Source } from "../events.ts";
 import { FORGOTTEN, openOrderRows, orderEventRow, unknownOrderRow } from "../normalize.ts";
 import type { RequestPriority, Store, VenueInfo } from "../ports.ts";
 import type { SelfCheck } from "../selfCheck.ts";
@@ -41,6 +41,8 @@ export interface Asking {
   priority: RequestPriority;
   source: Source;
   signal: AbortSignal;
+  /** Claims without rows that wait for the end of the reading; absent where each is written at once. */
+  held?: CoverageRow[] | undefined;
 }
 
 interface OrderReaderDeps {
@@ -51,7 +53,7 @@ interface OrderReaderDeps {
   book: CoverageBook;
   /** A row that is younger is stamped wrongly. */
   latestRowMs(): number;
-  commit(batch: Batch, receivedAtMs: number): Promise<Applied>;
+  commit(batch: Batch, receivedAtMs: number, asking?: Asking): Promise<Applied>;
   /** A whole list of one dex was read. */
   onListed(dex: string, rows: OrderEventRow[]): void;
 }
@@ -120,7 +122,8 @@ export class OrderReader {
   }
 
   /** The newest transitions, which the venue keeps by count. */
-  async readTransitions(claimableToMs: number, { priority, source, signal }: Asking): Promise<void> {
+  async readTransitions(claimableToMs: number, asking: Asking): Promise<void> {
+    const { priority, source, signal } = asking;
     const { info, account, book, check, commit } = this.#deps;
     const answer = await info.request(INFO.historicalOrders, { user: account }, { priority, signal });
     const origin = { account, source, seenAtMs: answer.receivedAtMs };
@@ -141,7 +144,7 @@ export class OrderReader {
     for (const gap of watched) coverage.push({ ...claim, ...gap, reason: UNLISTED_WATCHED });
     for (const gap of subtract(beyond, watched)) coverage.push({ ...claim, ...gap, reason: UNLISTED });
     const quarantine = quarantineRows(unread, "historicalOrders", account, answer.receivedAtMs);
-    await commit({ orderEvents, coverage, quarantine }, answer.receivedAtMs);
+    await commit({ orderEvents, coverage, quarantine }, answer.receivedAtMs, asking);
     this.#transitions = 0;
     this.#listedAtMs = answer.receivedAtMs;
     this.#listBeginsMs = isFull ? oldestMs : null;

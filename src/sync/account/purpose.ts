@@ -15,6 +15,8 @@ export interface Purpose {
   readonly asksTime: boolean;
   /** What the database holds as known is read again: `verify` in another process may have withdrawn a part (ADR 0007). */
   readonly recalls: boolean;
+  /** Claims without rows wait for the end, to be written in one transaction: nobody is waiting for one of them. */
+  readonly joinsClaims: boolean;
 }
 
 export const PURPOSES = {
@@ -26,6 +28,7 @@ export const PURPOSES = {
     overlap: "short",
     asksTime: false,
     recalls: false,
+    joinsClaims: false,
   },
   /** The stream lives and is checked. */
   reconcile: {
@@ -35,6 +38,7 @@ export const PURPOSES = {
     overlap: "long",
     asksTime: true,
     recalls: true,
+    joinsClaims: true,
   },
   /** There is no stream. */
   poll: {
@@ -44,6 +48,7 @@ export const PURPOSES = {
     overlap: "short",
     asksTime: true,
     recalls: true,
+    joinsClaims: true,
   },
   /** There is no stream, and whoever followed the account before is gone: its fills go first, as after a lost stream. */
   takeOver: {
@@ -53,6 +58,7 @@ export const PURPOSES = {
     overlap: "short",
     asksTime: false,
     recalls: false,
+    joinsClaims: false,
   },
   /** History. */
   backfill: {
@@ -62,6 +68,7 @@ export const PURPOSES = {
     overlap: "short",
     asksTime: true,
     recalls: true,
+    joinsClaims: false,
   },
 } as const satisfies Record<string, Purpose>;
 export type PurposeName = keyof typeof PURPOSES;

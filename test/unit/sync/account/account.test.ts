@@ -43,6 +43,62 @@ describe("a catch-up", () => {
     assert.equal(account.hasOldGaps(), false);
   });
 
+  it("of an account where nothing happened takes two commits and one look at what is known, where it goes on from", async () => {
+    for (const name of ["reconcile", "poll"] as const) {
+      let looks = 0;
+      const known: CoverageRow[] = [];
+      const { account, answers, claims, clock, committed, signal } = follow(
+        {},
+        {
+          coverage: async () => {
+            looks += 1;
+            return known;
+          },
+        },
+      );
+      await account.open();
+      await account.catchUp(name, signal);
+      known.push(...committed.flatMap(({ coverage = [] }) => coverage));
+      await clock.advance(5 * 60_000);
+      answers.exchangeStatus = { time: clock.now() };
+      answers.clearinghouseState = perpState("1000", [], clock.now());
+      [committed.length, looks] = [0, 0];
+      await account.catchUp(name, signal);
+      assert.deepEqual([committed.length, looks], [2, 1], name);
+      for (const stream of ["fills", "twapFills", "funding", "ledger", "orders"] as const) {
+        assert.equal(claims(stream).at(-1)?.toMs, clock.now() - LAG_MS, stream);
+        assert.deepEqual(
+          account.known(stream, "proven"),
+          [{ fromMs: 0, toMs: clock.now() - LAG_MS }],
+          stream,
+        );
+      }
+    }
+  });
+
+  it("writes a claim with the rows that prove it, and what others claim when one of them cannot be read", async () => {
+    const { account, answers, claims, clock, committed, signal } = follow();
+    await account.open();
+    await account.catchUp("reconcile", signal);
+    await clock.advance(5 * 60_000);
+    const now = clock.now();
+    Object.assign(answers, {
+      exchangeStatus: { time: now },
+      userFillsByTime: [fill(1, now - 60_000)],
+      userFunding: new TransportError("away"),
+    });
+    committed.length = 0;
+    await account.catchUp("reconcile", signal);
+    const withFill = committed.filter(({ fills = [] }) => fills.length > 0);
+    assert.deepEqual(
+      withFill.flatMap(({ coverage = [] }) => coverage).map(({ stream }) => stream),
+      ["fills"],
+    );
+    for (const stream of ["fills", "twapFills", "ledger", "orders"])
+      assert.equal(Math.max(...claims(stream).map(({ toMs }) => toMs)), now - LAG_MS, stream);
+    assert.ok(claims("funding").every(({ toMs }) => toMs <= NOW - LAG_MS));
+  });
+
   it("asks with the priority of its purpose, the fills first", async () => {
     for (const name of Object.keys(PURPOSES) as PurposeName[]) {
       const { account, asked, signal } = follow();
