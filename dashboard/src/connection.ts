@@ -3,7 +3,7 @@
  *
  * Guarantees: after sleep, a lost line or a restart of hlsync the stream goes on behind the last change seen, or, when the
  * server says `reset`, everything is read again; changes that come while the state is being read wait for it. A line on
- * which nothing comes for `SILENT_MS` (status comes every second) is given up and made anew, for ever, with back-off.
+ * which nothing comes for `SILENT_MS` (status comes every second) is given up and opened again, with back-off, without end.
  */
 import { param, writeParams } from "./address.ts";
 import type { List, ListName, Model, Row } from "./model.ts";

@@ -275,7 +275,7 @@ const DAY_MS = 86_400_000;
 
 /**
  * What was earned on the days before today, by day or by coin; null while it is not known. Today itself is in the overview,
- * which comes once a second: whoever shows both puts them together, so that today is one number wherever it stands.
+ * which comes once a second: a view that shows both joins them, so that today is one number everywhere.
  */
 function usePast(model: Model, by: "day" | "coin", daysBack: number): Row[] | null {
   const dayStart = model.overview?.day_start_ms ?? null;

@@ -1,6 +1,6 @@
 /**
  * A table of any length: filter, sort, columns to choose, CSV. Guarantees: only the rows in view are in the page, so ten
- * thousand scroll as smoothly as ten; whoever filters, sorts or saves gets all rows, not those that happen to be here,
+ * thousand scroll as smoothly as ten; filtering, sorting and saving use all rows, not those that happen to be here,
  * and where rows are missing the count says so; sorting compares decimals exactly; the CSV holds what is filtered, every
  * digit, in all columns; a cell that begins like a formula cannot run in a spreadsheet.
  */

@@ -225,8 +225,8 @@ export interface Venue {
 }
 
 /**
- * How to ask the venue and listen to it. `limits`: how its budget is shared. When the program stops, whoever still
- * waits for an answer gets none.
+ * How to ask the venue and listen to it. `limits`: how its budget is shared. When the program stops,
+ * requests under way end without an answer.
  */
 export function connectVenue(
   { options, clock, log, lifecycle }: Context,

@@ -1,7 +1,7 @@
 /**
  * What happens to a demo as soon as it is ready, so that there is something to look at: a connection breaks and its loss
  * is healed, messages get lost without a word and are found missing, a price alert fires and is over again, and a
- * receiver on this machine is told of it by webhook. All of it is
+ * receiver on this machine gets it by webhook. All of it is
  * done to the simulated venue, or set up as a user would; hlsync does the rest.
  */
 import { createServer } from "node:http";

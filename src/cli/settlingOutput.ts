@@ -1,5 +1,5 @@
 /**
- * Keeps the sums over all trades of an account near the present while `run` follows, so that whoever asks for them reads
+ * Keeps the sums over all trades of an account near the present while `run` follows, so that a question reads
  * little. A failure costs speed only, and is tried again at the next turn.
  */
 import { repeat } from "../runtime/repeat.ts";

@@ -44,7 +44,7 @@ export const DIALS_PER_MINUTE = LIMITS.connectionsPerMinute - 1;
 
 /**
  * New connections of the whole process, against its part of the venue's limit per IP: one for all sockets. Guarantees: at most
- * `limit` starts are booked in any window, from when the limit is told. Memory: as many starts as the greatest limit.
+ * `limit` starts are booked in any window, from when the limit is set. Memory: as many starts as the greatest limit.
  */
 export class ConnectionLimiter {
   #limit: number;

@@ -1,6 +1,6 @@
 /**
  * What all streams of a process share: new connections and messages a minute. Guarantees: the part of its IP's budget that the
- * process has is kept from the moment it is told; what was spent before counts.
+ * process has is kept from the moment it is set; what was spent before counts.
  */
 import { LIMITS } from "../protocol/limits.ts";
 import { ConnectionLimiter, DIALS_PER_MINUTE } from "./backoff.ts";

@@ -148,7 +148,7 @@ const UNREAD: Table = {
 };
 
 const TABLES = [FILLS, FUNDING, LEDGER, LOADS, UNREAD];
-/** Those that hold what happened on the exchange, with the time that their rows are told by. */
+/** Tables of what happened on the exchange, each with its time column. */
 export const EXCHANGE_TABLES = [FILLS, FUNDING, LEDGER].map(({ name }) => name);
 
 /** A block as its events, or one event that stands alone. */

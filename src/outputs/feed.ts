@@ -1,7 +1,7 @@
 /**
  * What happened (a commit, an attempt to deliver), fanned out inside the process. Guarantees: a subscriber sees
  * everything published after it subscribed, in that order, once; a subscriber that throws is logged and keeps its
- * subscription; nobody is waited for.
+ * subscription; publishing waits for no subscriber.
  */
 import type { Log } from "../runtime/log.ts";
 import type { Committed } from "../sync/engine.ts";

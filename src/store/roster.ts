@@ -1,5 +1,5 @@
 /**
- * The roster: accounts that are to be followed, kept in the database for every process that shares it. Guarantees: a change
+ * The roster: accounts to follow, kept in the database for every process that shares it. Guarantees: a change
  * is one statement; an alias given here is also the one that views and `status` show; what an account has stored stays when
  * it is removed.
  */

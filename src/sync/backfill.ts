@@ -165,7 +165,7 @@ export function withoutFuture<T>({ rows, unread }: ReadRows<T>, latestMs: number
     if (isFuture(row.raw)) kept.unread.push({ kind: "row", raw: row.raw, reason: FUTURE_ROW, index });
     else kept.rows.push(row);
   }
-  // Places are told from the rows before, in the order of the list.
+  // A row's place follows from the rows before it, in the order of the list.
   kept.unread.sort((a, b) => (a.index ?? 0) - (b.index ?? 0));
   return kept;
 }

@@ -78,7 +78,7 @@ export class Belongings {
     this.#vaults.reading = { amount, fromMs: venueMs, toMs: venueMs };
   }
 
-  /** A hint when to ask again. What an update moves is told by `hl_internal.ledger_effect`. */
+  /** A hint when to ask again. `hl_internal.ledger_effect` says what an update moves. */
   noteLedger(rows: readonly LedgerRow[]): void {
     for (const { type, timeMs } of rows) {
       if (type.startsWith("vault")) this.#vaults.movedMs = Math.max(this.#vaults.movedMs, timeMs);

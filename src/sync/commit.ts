@@ -228,7 +228,7 @@ function momentsOf({ list, row }: Refused): Moment[] {
     streams.map((stream) => ({ account, stream, timeMs: timeMs as number }));
   switch (list) {
     case "fills":
-      // A slice is told from other fills by where it was read, which the row does not say.
+      // Where it was read tells a slice from other fills, and the row does not say it.
       return at(row.timeMs, "fills", "twapFills");
     case "orderEvents":
       return at(row.statusTimeMs, "orders");

@@ -32,7 +32,7 @@ export interface Completeness {
   unprovable: Unprovable[];
 }
 
-/** The histories that money is counted from. Orders are kept by the venue by count only, so they are told apart. */
+/** The histories that money is counted from. The venue keeps orders by count only, so they are listed separately. */
 export const MONEY_STREAMS: readonly TrackedStream[] = ["fills", "twapFills", "funding", "ledger"];
 
 /** By our clock, which may be slow: a claim that reaches beyond this is one on the future. */

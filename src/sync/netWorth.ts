@@ -2,7 +2,7 @@
  * Net worth: everything an account owns at the venue, in USD (docs/equity.md). Pure.
  *
  * Guarantees: a part that is not known, or a token without a price, makes it null with the reason, never a smaller number;
- * every part is told beside it, with when it was read, so that the database can tell a snapshot into which money was moving
+ * every part stands beside it, with the time it was read, so that the database can tell a snapshot into which money was moving
  * (`hl_internal.torn_by`). In unified and portfolio-margin mode the spot totals contain the perps.
  */
 import type { WireClearinghouseState, WireSpotState } from "../protocol/schemas.ts";

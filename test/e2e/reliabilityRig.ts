@@ -343,6 +343,11 @@ export class SimulatedVenue {
 
 // ---- database against truth ----
 
+const fillsOf = ({ fills, twapSliceFills }: Truth): JsonObject[] => [
+  ...fills,
+  ...twapSliceFills.map(({ fill }) => fill),
+];
+
 const wireKey = (fill: JsonObject): string => [fill.coin, fill.time, fill.oid, fill.tid, fill.side].join("|");
 
 export interface Difference {
@@ -439,9 +444,12 @@ export class Rig {
     return tookMs;
   }
 
-  async #missing({ user, fills, twapSliceFills }: Truth): Promise<number> {
-    const stored = await this.#storedKeys(user);
-    const happened = [...fills, ...twapSliceFills.map(({ fill }) => fill)].map(wireKey);
+  async #missing(truth: Truth): Promise<number> {
+    const happened = fillsOf(truth).map(wireKey);
+    const short = happened.length - (await this.storedFills(truth.user, 0, Number.MAX_SAFE_INTEGER));
+    // Counting is cheap: which ones they are is asked when there are enough.
+    if (short > 0) return short;
+    const stored = await this.#storedKeys(truth.user);
     return happened.filter((key) => !stored.has(key)).length;
   }
 
@@ -514,8 +522,11 @@ export class Rig {
   /** Stops the venue's time and waits until the tables equal the truth; what still differs at the end. */
   async settle(timeoutMs: number): Promise<Difference> {
     await this.venue.freeze();
+    const startedMs = performance.now();
+    await this.complete(timeoutMs).catch(() => {});
     let difference: Difference = { ...NO_DIFFERENCE, other: ["never compared"] };
-    await untilDespiteErrors("the tables to equal the truth", timeoutMs, async () => {
+    const leftMs = timeoutMs - (performance.now() - startedMs);
+    await untilDespiteErrors("the tables to equal the truth", leftMs, async () => {
       difference = await this.difference();
       return isEqual(difference);
     }).catch(() => {});
@@ -525,7 +536,7 @@ export class Rig {
   async difference(): Promise<Difference> {
     const sum: Difference = { ...NO_DIFFERENCE, other: [] };
     for (const account of this.venue.accounts) {
-      const one = await this.#differenceOf(account);
+      const one = await this.#differenceOf(await this.venue.truth(account));
       sum.happened += one.happened;
       sum.missing += one.missing;
       sum.extra += one.extra;
@@ -535,12 +546,10 @@ export class Rig {
     return sum;
   }
 
-  async #differenceOf(account: string): Promise<Difference> {
-    const truth = await this.venue.truth(account);
+  async #differenceOf(truth: Truth): Promise<Difference> {
+    const account = truth.user;
     const store = openStore(this.database);
-    const wire = new Map<string, JsonObject>();
-    for (const fill of truth.fills) wire.set(wireKey(fill), fill);
-    for (const { fill } of truth.twapSliceFills) wire.set(wireKey(fill), fill);
+    const wire = new Map(fillsOf(truth).map((fill) => [wireKey(fill), fill]));
     const stored = await store.fills(account, 0, Number.MAX_SAFE_INTEGER);
     const other: string[] = [];
     let extra = 0;

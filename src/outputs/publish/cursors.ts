@@ -6,7 +6,7 @@ import type { Queryable } from "../../store/database.ts";
 import { addEndpoint, type Lease } from "../delivery/endpoints.ts";
 import type { Cursors } from "../outbox.ts";
 
-/** A new one is told of what is committed from now on. */
+/** A new one gets what is committed from now on. */
 export async function registerPublisher(
   db: Queryable,
   { id, format, label }: { id: string; format: string; label: string },

@@ -1,7 +1,7 @@
 /**
  * NATS JetStream: subject `hlsync.<network>.<account>.<type>`, message id = id of the event.
  *
- * Guarantees: a stream that catches the subjects is there, made if nobody made one; what is published again, after a crash on
+ * Guarantees: a stream that catches the subjects is there, made if there is none; what is published again, after a crash on
  * either side, is recognised by its id, or by the outbox id in the header of the account's last message, however long ago.
  */
 import { Secret } from "../delivery/secret.ts";
@@ -9,7 +9,7 @@ import { ANSWER_MS, type Broker, type BrokerKind, loaded, type Message } from ".
 
 const STREAM = "HLSYNC";
 const SUBJECTS = "hlsync.>";
-/** The broker remembers ids this long; what is older is told by the last message. */
+/** The broker remembers ids this long; the last message shows what is older. */
 const DUPLICATES_MS = 600_000;
 /** The outbox id, for who resumes. */
 const OUTBOX_HEADER = "Hlsync-Outbox-Id";

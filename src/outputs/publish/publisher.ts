@@ -132,7 +132,7 @@ export class Publisher implements Service {
         if (!(await saving)) return;
         const moved: Cursors = new Map(events.map((event) => [laneOf(event.account), event.id]));
         saving = saveCursors(db, id, lease, moved);
-        // Waited for before the next one is saved; what fails until then is no rejection of nobody's.
+        // Waited for before the next one is saved; a failure until then is not an unhandled rejection.
         saving.then(onPublished, () => {});
         this.#forget();
       }

@@ -29,7 +29,7 @@ export const redis: BrokerKind = {
       commandOptions: { timeout: ANSWER_MS },
       socket: { connectTimeout: ANSWER_MS, reconnectStrategy: false },
     });
-    // What fails is told by the command that it fails.
+    // The command itself says why it fails.
     client.on("error", () => {});
     await client.connect();
     const keyOf = (account: string) => `hlsync:${network}:${account}`;

@@ -198,7 +198,7 @@ export function movementsOfLedger(row: TaxLedgerRow): Movement[] | null {
 
 const BORDER = ["deposit", "withdrawal"] as const;
 
-/** The fee is told apart, since what arrives elsewhere is what other wallets know. */
+/** The fee is listed separately, since what arrives elsewhere is what other wallets know. */
 function dollarFlow(row: TaxLedgerRow, facts: Facts, dollars: Decimal, token: string): Movement[] {
   const out = neg(dollars);
   const fee = row.fee !== null && DOLLAR_TOKENS.has(row.fee_token || "USDC") ? row.fee : "0";

@@ -41,7 +41,7 @@ const SEQUENCES: Record<string, string> = {
   "\u001b": "escape",
 };
 
-/** Splits what arrived into keys; a sequence that nobody knows is left out whole. */
+/** Splits what arrived into keys; an unknown sequence is left out whole. */
 export function keysOf(bytes: string): string[] {
   const keys: string[] = [];
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what a terminal sends

@@ -1,8 +1,8 @@
 /**
- * Lines to a stream that may be slower than their source. Guarantees: lines come out whole and in order; whoever can
- * wait (`write`) waits for the reader, whoever cannot (`offer`) loses lines beyond `LIMIT_BYTES`, and how many is said
- * in a line of its own as soon as the reader is back. Never more than the limit, and one line, is held. Nobody waits for
- * a reader that has left (`tail | head`), nor after the signal to stop.
+ * Lines to a stream that may be slower than their source. Guarantees: lines come out whole and in order;
+ * `write` waits for the reader, `offer` drops lines beyond `LIMIT_BYTES` and says in a line of its own how many, as soon
+ * as the reader is back. It holds the limit and one line at most. It does not wait for a reader that has left
+ * (`tail | head`), nor after the signal to stop.
  */
 
 import { visible } from "../../runtime/safeText.ts";

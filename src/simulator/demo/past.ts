@@ -2,7 +2,7 @@
  * The past of the demo: three accounts that have traded for three months when it opens. Guarantees: everything happens
  * through the venue model (actions, deposits, its own traders), so that fills, fees, funding, candles and curves follow
  * its laws and every request tells of them; the same seed and the same moment give the same past. Nothing of it is real,
- * and whoever trades well here was told the prices.
+ * and who trades well here knew the prices.
  */
 import { addressOf } from "../exchange/ids.ts";
 import { createVenue, type SimulatedVenue } from "../exchange/venue.ts";

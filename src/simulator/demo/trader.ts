@@ -47,7 +47,7 @@ interface Wish {
   how: JsonObject;
 }
 
-/** Of a price that nobody quotes any more: a market order's bound. */
+/** Of a price beyond every quote: a market order's bound. */
 const SLIPPAGE = 0.05;
 
 export class Trader {

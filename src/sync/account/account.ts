@@ -544,7 +544,7 @@ export class Account {
   }
 
   /**
-   * Dexes whose open orders nobody has told: where collateral is pooled, an old order may rest on a dex that shows no money.
+   * Dexes whose open orders are unknown: where collateral is pooled, an old order may rest on a dex that shows no money.
    * In standard mode its margin would show.
    */
   #unaskedDexes(): string[] {
@@ -674,7 +674,7 @@ export class Account {
 
   async #askMode(asking: Asking): Promise<void> {
     const { info, account } = this.#deps;
-    // An open set, and older endpoints do not know the question: then the mode is told by webData3, or stays standard.
+    // An open set, and older endpoints do not know the question: then webData3 gives the mode, or it stays standard.
     const answer = await info
       .request(INFO.userAbstraction, { user: account }, ask(asking))
       .catch((error: unknown) => {

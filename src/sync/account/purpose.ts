@@ -50,7 +50,7 @@ export const PURPOSES = {
     recalls: true,
     joinsClaims: true,
   },
-  /** There is no stream, and whoever followed the account before is gone: its fills go first, as after a lost stream. */
+  /** There is no stream, and the process that followed the account before is gone: its fills go first, as after a lost stream. */
   takeOver: {
     priority: "heal",
     restPriority: "reconcile",

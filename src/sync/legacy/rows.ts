@@ -27,7 +27,7 @@ import {
 export interface LegacyTable {
   /** Of rows that name no account. */
   account: Address | null;
-  /** Whether any of its times has a fraction of a second: else they were cut, and a fill is told by its millisecond. */
+  /** Whether any of its times has a fraction of a second: else they were cut, and no fill can be matched by its millisecond. */
   keepsMs: boolean;
 }
 

@@ -25,7 +25,7 @@ export interface Sighting {
 export class Addresses {
   /** By the first seven digits: 28 bits. */
   readonly #known = new Map<number, Address[]>();
-  /** One bit for each of the low 16 bits of that: most strangers are told by it alone. */
+  /** One bit for each of the low 16 bits of that: it alone rules out most strangers. */
   readonly #maybe = new Uint8Array(0x1_0000);
 
   constructor(addresses: Iterable<Address>) {

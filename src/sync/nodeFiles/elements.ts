@@ -1,6 +1,6 @@
 /**
  * Where the elements of a JSON list stand in raw bytes, so that one of many can be parsed alone. Pure. Guarantees: each element
- * is handed over whole, whatever its texts hold; a list that does not end is told. Assumes JSON: what an element is made of is
+ * is handed over whole, whatever its texts hold; a list that does not end is reported. Assumes JSON: what an element is made of is
  * for `JSON.parse` to judge.
  */
 

@@ -1,7 +1,7 @@
 /**
  * One file of a node, read as its bytes come: rows of the accounts that are wanted, and which blocks it holds. Pure.
  * Guarantees: nothing is parsed that no wanted address stands in, but for the head of each line; a line that cannot be read
- * costs itself, ends the run of blocks, and is told; a last line without an end is not read, unless it is whole.
+ * costs itself, ends the run of blocks, and is reported; a last line without an end is not read, unless it is whole.
  * What a file holds follows from its lines; `name` helps only where these are empty.
  *
  * Lines are `{"local_time","block_time","block_number","events":[…]}`, or one event each (files without a block's number).

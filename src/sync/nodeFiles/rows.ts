@@ -88,7 +88,7 @@ function readOrder({ time, user, ...rest }: Record<string, unknown>, sink: RowSi
   put(origin, "hl_order_events", readOne(WireOrderTransition, transition), toBatch, sink);
 }
 
-/** The status is a word, or `{"error": …}`; times of TWAP orders are told in seconds. */
+/** The status is a word, or `{"error": …}`; times of TWAP orders are in seconds. */
 function readTwap({ time, twap_id: twapId, state, status }: Record<string, unknown>, sink: RowSink): void {
   const origin = originOf(isObject(state) ? state.user : null, sink);
   if (origin === null) return;

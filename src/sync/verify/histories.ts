@@ -16,7 +16,7 @@ const READ_AHEAD_MS = 3_600_000;
 
 type Content = readonly (string | number | boolean | null)[];
 
-/** One table, and how its rows are told apart and held against each other. */
+/** One table, and how its rows are identified and compared. */
 interface History<T extends { timeMs: number }, S extends T = T> {
   table: string;
   /** The histories of the venue whose rows it holds. */
