@@ -199,6 +199,13 @@ const ROWS = {
     parse: apiUrl,
     fallback: "",
   },
+  nodeUrl: {
+    flag: "--node-url <url>",
+    env: ["HLSYNC_NODE_URL"],
+    help: "/info of an own node (--serve-info): states come from it, off the venue's budget, while it is not behind",
+    parse: apiUrl,
+    fallback: "",
+  },
   wsUrl: {
     flag: "--ws-url <url>",
     env: ["HLSYNC_WS_URL"],

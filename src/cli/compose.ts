@@ -7,7 +7,8 @@ import { DIALS_PER_MINUTE } from "../connection/backoff.ts";
 import { createHttpPost } from "../connection/httpPost.ts";
 import { createInfoClient } from "../connection/infoClient.ts";
 import { createStreams } from "../connection/liveSocket.ts";
-import { type LimiterOptions, RateLimiter } from "../connection/rateLimiter.ts";
+import { withNode } from "../connection/nodeInfo.ts";
+import { type LimiterOptions, RateLimiter, WHOLE_SHARES } from "../connection/rateLimiter.ts";
 import { StreamBudget } from "../connection/streamBudget.ts";
 import { createSocketFactory } from "../connection/webSocket.ts";
 import { ConfigError } from "../errors.ts";
@@ -217,6 +218,9 @@ export function openReaders({ connect }: OpenDatabase): OutputDatabases {
   return { own: open(), watch: open(), reads: open(READS_WAITING_MAX) };
 }
 
+/** An own node counts no weight: what it is asked at once is limited all the same. */
+const NODE_WEIGHT_PER_MINUTE = 1_000_000;
+
 export interface Venue {
   info: VenueInfo;
   openStream: OpenStream;
@@ -252,6 +256,15 @@ export function connectVenue(
       messages: streams.messages,
     }),
   };
+}
+
+/** The same, with the states of an own node where there is one. */
+function withOwnNode(venue: Venue, { options, clock, log }: Context): Venue {
+  if (options.nodeUrl === "") return venue;
+  const limiter = new RateLimiter(clock, { weightPerMinute: NODE_WEIGHT_PER_MINUTE, shares: WHOLE_SHARES });
+  const asking = { post: createHttpPost(), limiter, clock, random: systemRandom, log, maxAttempts: 1 };
+  const node = createInfoClient({ ...asking, apiUrl: options.nodeUrl });
+  return { ...venue, info: withNode({ venue: venue.info, node, clock, log }) };
 }
 
 /** Which market data the options ask for; null for none. */
@@ -305,7 +318,7 @@ export function follow(
 ): Following {
   const { clock, log, lifecycle } = context;
   const { store, database } = opened;
-  const venue = connectVenue(context);
+  const venue = withOwnNode(connectVenue(context), context);
   const feed = createFeed(log);
   let fail: (error: unknown) => void = () => {};
   const failed = new Promise<never>((_, reject) => {

@@ -30,6 +30,7 @@ export const run: Command = {
     "network",
     "apiUrl",
     "wsUrl",
+    "nodeUrl",
     "database",
     "db",
     "markets",
