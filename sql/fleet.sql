@@ -82,8 +82,9 @@ comment on function hl_internal.hand_over is 'Names heirs for what a worker has 
 -- What the workers of one egress may do together. A part that somebody still uses is nobody else's, and what was spent counts
 -- for a minute, also of a worker that is gone.
 create or replace function hl_internal.egress_share(
-  me text, present text[], slots_max integer, weight_max integer, dials_max integer, last_words integer
-) returns table (slots integer, weight integer, dials integer, workers integer)
+  me text, present text[], slots_max integer, weight_max integer, dials_max integer, last_words integer,
+  subscriptions_max integer
+) returns table (slots integer, weight integer, dials integer, subscriptions integer, workers integer)
 language sql stable set search_path = ''
 begin atomic
   with here as (
@@ -102,7 +103,8 @@ begin atomic
         else 0 end) filter (where h.worker <> me) as weight,
       sum(case when h.is_present then greatest(h.dials, h.dialled)
         when h.renewed_at > clock_timestamp() - interval '61 seconds' then h.dialled
-        else 0 end) filter (where h.worker <> me) as dials
+        else 0 end) filter (where h.worker <> me) as dials,
+      sum(greatest(h.subscriptions, h.subscribed)) filter (where h.is_present and h.worker <> me) as subscriptions
     from here h
   )
   select
@@ -111,10 +113,11 @@ begin atomic
       greatest(slots_max / s.workers + (h.rank <= slots_max % s.workers)::int, slots_max - coalesce(s.needs, 0))))::integer,
     greatest(0, least(weight_max * (h.duties + 1) / s.parts, weight_max - coalesce(s.weight, 0)))::integer,
     greatest(0, least(dials_max / s.workers, dials_max - coalesce(s.dials, 0)))::integer,
+    greatest(0, least(subscriptions_max / s.workers, subscriptions_max - coalesce(s.subscriptions, 0)))::integer,
     s.workers::integer
   from here h cross join sums s where h.worker = me;
 end;
-comment on function hl_internal.egress_share is 'Connections, REST weight and new connections a minute that a worker may use now, and how many workers share its egress.';
+comment on function hl_internal.egress_share is 'Connections, REST weight, new connections a minute and subscriptions that a worker may use now, and how many workers share its egress.';
 
 create or replace function hl_internal.attend(me text, told json) returns json
 language plpgsql set search_path = '' as $$
@@ -132,16 +135,17 @@ begin
   now_at := clock_timestamp();
   select * into before from hl_internal.workers w where w.worker = me;
   steady := case when before.renewed_at > now_at - ttl / 2 then before.steady_at else now_at end;
-  -- What a program of before new connections were shared leaves out counts as none.
+  -- What an older program leaves out counts as none.
   if before.worker is null then
     delete from hl_internal.workers w where w.renewed_at < now_at - interval '1 hour';
     insert into hl_internal.workers values (
       me, told->>'egress', own, now_at, steady, (told->>'streams')::integer, 0, 0, (told->>'spent')::integer, now_at, now_at + ttl,
-      0, coalesce((told->>'dialled')::integer, 0));
+      0, coalesce((told->>'dialled')::integer, 0), 0, coalesce((told->>'subscribed')::integer, 0));
   else
     update hl_internal.workers w set
       egress = told->>'egress', wants = case when w.wants = own then w.wants else own end, steady_at = steady,
-      streams = (told->>'streams')::integer, spent = (told->>'spent')::integer, dialled = coalesce((told->>'dialled')::integer, 0), renewed_at = now_at, expires_at = now_at + ttl
+      streams = (told->>'streams')::integer, spent = (told->>'spent')::integer, dialled = coalesce((told->>'dialled')::integer, 0),
+      subscribed = coalesce((told->>'subscribed')::integer, 0), renewed_at = now_at, expires_at = now_at + ttl
     where w.worker = me;
   end if;
   -- After an outage all are late: who is steady again waits for the others. One silent for long is gone for everybody.
@@ -151,15 +155,19 @@ begin
   perform hl_internal.take_duties(me, own, present, (told->>'most')::integer);
   perform hl_internal.hand_over(me, present, (told->>'most')::integer);
   select * into share from hl_internal.egress_share(
-    me, present, (told->>'slots')::integer, (told->>'weight')::integer, coalesce((told->>'dials')::integer, 0), (told->>'lastWords')::integer);
-  update hl_internal.workers w set slots = share.slots, weight = share.weight, dials = share.dials
-  where w.worker = me and (w.slots, w.weight, w.dials) is distinct from (share.slots, share.weight, share.dials);
+    me, present, (told->>'slots')::integer, (told->>'weight')::integer, coalesce((told->>'dials')::integer, 0), (told->>'lastWords')::integer,
+    coalesce((told->>'subscriptions')::integer, 0));
+  update hl_internal.workers w
+  set slots = share.slots, weight = share.weight, dials = share.dials, subscriptions = share.subscriptions
+  where w.worker = me and (w.slots, w.weight, w.dials, w.subscriptions)
+    is distinct from (share.slots, share.weight, share.dials, share.subscriptions);
   return json_build_object(
     'held', (select coalesce(json_agg(json_build_object('duty', c.duty, 'token', c.token, 'isGiven', c.heir is not null)
         order by c.duty), '[]') from hl_internal.claims c where c.worker = me),
     'others', (select coalesce(json_object_agg(c.duty, c.worker), '{}') from hl_internal.claims c
       where c.duty = any (own) and c.worker <> me),
     'share', row_to_json(share),
+    'present', cardinality(present),
     'beforeMs', floor(extract(epoch from before.expires_at) * 1000),
     'writtenMs', floor(extract(epoch from now_at + ttl) * 1000));
 end
@@ -178,6 +186,6 @@ language sql set search_path = '' as $$
   select hl_internal.lock_fleet();
   update hl_internal.claims c set worker = nullif(c.worker, me), heir = nullif(c.heir, me) where me in (c.worker, c.heir);
   -- What it spent counts on.
-  update hl_internal.workers w set expires_at = '-infinity', streams = 0, slots = 0, weight = w.spent, dials = w.dialled where w.worker = me
+  update hl_internal.workers w set expires_at = '-infinity', streams = 0, slots = 0, weight = w.spent, dials = w.dialled, subscriptions = 0, subscribed = 0 where w.worker = me
 $$;
 comment on function hl_internal.dismiss is 'A worker ends: all it had is free.';

@@ -482,6 +482,8 @@ create table hl_internal.workers ( -- Processes that share the database: each re
   expires_at timestamp with time zone not null -- What it does is free for others after this.
   dials integer not null default (0) -- New connections a minute that it may open.
   dialled integer not null default (0) -- New connections that it opened in the last minute.
+  subscriptions integer not null default (0) -- Subscriptions that it may have.
+  subscribed integer not null default (0) -- Subscriptions that it has.
   constraint workers_pkey PRIMARY KEY (worker)
 ) with (fillfactor=50);
 -- row level security
@@ -1205,16 +1207,17 @@ begin
   now_at := clock_timestamp();
   select * into before from hl_internal.workers w where w.worker = me;
   steady := case when before.renewed_at > now_at - ttl / 2 then before.steady_at else now_at end;
-  -- What a program of before new connections were shared leaves out counts as none.
+  -- What an older program leaves out counts as none.
   if before.worker is null then
     delete from hl_internal.workers w where w.renewed_at < now_at - interval '1 hour';
     insert into hl_internal.workers values (
       me, told->>'egress', own, now_at, steady, (told->>'streams')::integer, 0, 0, (told->>'spent')::integer, now_at, now_at + ttl,
-      0, coalesce((told->>'dialled')::integer, 0));
+      0, coalesce((told->>'dialled')::integer, 0), 0, coalesce((told->>'subscribed')::integer, 0));
   else
     update hl_internal.workers w set
       egress = told->>'egress', wants = case when w.wants = own then w.wants else own end, steady_at = steady,
-      streams = (told->>'streams')::integer, spent = (told->>'spent')::integer, dialled = coalesce((told->>'dialled')::integer, 0), renewed_at = now_at, expires_at = now_at + ttl
+      streams = (told->>'streams')::integer, spent = (told->>'spent')::integer, dialled = coalesce((told->>'dialled')::integer, 0),
+      subscribed = coalesce((told->>'subscribed')::integer, 0), renewed_at = now_at, expires_at = now_at + ttl
     where w.worker = me;
   end if;
   -- After an outage all are late: who is steady again waits for the others. One silent for long is gone for everybody.
@@ -1224,15 +1227,19 @@ begin
   perform hl_internal.take_duties(me, own, present, (told->>'most')::integer);
   perform hl_internal.hand_over(me, present, (told->>'most')::integer);
   select * into share from hl_internal.egress_share(
-    me, present, (told->>'slots')::integer, (told->>'weight')::integer, coalesce((told->>'dials')::integer, 0), (told->>'lastWords')::integer);
-  update hl_internal.workers w set slots = share.slots, weight = share.weight, dials = share.dials
-  where w.worker = me and (w.slots, w.weight, w.dials) is distinct from (share.slots, share.weight, share.dials);
+    me, present, (told->>'slots')::integer, (told->>'weight')::integer, coalesce((told->>'dials')::integer, 0), (told->>'lastWords')::integer,
+    coalesce((told->>'subscriptions')::integer, 0));
+  update hl_internal.workers w
+  set slots = share.slots, weight = share.weight, dials = share.dials, subscriptions = share.subscriptions
+  where w.worker = me and (w.slots, w.weight, w.dials, w.subscriptions)
+    is distinct from (share.slots, share.weight, share.dials, share.subscriptions);
   return json_build_object(
     'held', (select coalesce(json_agg(json_build_object('duty', c.duty, 'token', c.token, 'isGiven', c.heir is not null)
         order by c.duty), '[]') from hl_internal.claims c where c.worker = me),
     'others', (select coalesce(json_object_agg(c.duty, c.worker), '{}') from hl_internal.claims c
       where c.duty = any (own) and c.worker <> me),
     'share', row_to_json(share),
+    'present', cardinality(present),
     'beforeMs', floor(extract(epoch from before.expires_at) * 1000),
     'writtenMs', floor(extract(epoch from now_at + ttl) * 1000));
 end
@@ -1531,7 +1538,7 @@ AS $function$
   select hl_internal.lock_fleet();
   update hl_internal.claims c set worker = nullif(c.worker, me), heir = nullif(c.heir, me) where me in (c.worker, c.heir);
   -- What it spent counts on.
-  update hl_internal.workers w set expires_at = '-infinity', streams = 0, slots = 0, weight = w.spent, dials = w.dialled where w.worker = me
+  update hl_internal.workers w set expires_at = '-infinity', streams = 0, slots = 0, weight = w.spent, dials = w.dialled, subscriptions = 0, subscribed = 0 where w.worker = me
 $function$
 ;
 -- A worker ends: all it had is free.
@@ -1784,8 +1791,8 @@ END
 ;
 -- What made or lost money of an account in [from_at, to_at).
 
-create function hl_internal.egress_share(me text, present text[], slots_max integer, weight_max integer, dials_max integer, last_words integer)
- RETURNS TABLE(slots integer, weight integer, dials integer, workers integer)
+create function hl_internal.egress_share(me text, present text[], slots_max integer, weight_max integer, dials_max integer, last_words integer, subscriptions_max integer)
+ RETURNS TABLE(slots integer, weight integer, dials integer, subscriptions integer, workers integer)
  LANGUAGE sql
  STABLE
  SET search_path TO ''
@@ -1804,6 +1811,8 @@ BEGIN ATOMIC
              w.expires_at,
              w.dials,
              w.dialled,
+             w.subscriptions,
+             w.subscribed,
              (w.worker = ANY (egress_share.present)) AS is_present,
              s_1.duties,
              row_number() OVER (PARTITION BY (w.worker = ANY (egress_share.present)) ORDER BY w.worker) AS rank
@@ -1826,19 +1835,21 @@ BEGIN ATOMIC
                      WHEN h_1.is_present THEN GREATEST(h_1.dials, h_1.dialled)
                      WHEN (h_1.renewed_at > (clock_timestamp() - '00:01:01'::interval)) THEN h_1.dialled
                      ELSE 0
-                 END) FILTER (WHERE (h_1.worker <> egress_share.me)) AS dials
+                 END) FILTER (WHERE (h_1.worker <> egress_share.me)) AS dials,
+             sum(GREATEST(h_1.subscriptions, h_1.subscribed)) FILTER (WHERE (h_1.is_present AND (h_1.worker <> egress_share.me))) AS subscriptions
             FROM here h_1
          )
   SELECT (GREATEST((0)::numeric, LEAST((h.duties)::numeric, ((egress_share.slots_max - COALESCE(s.slots, (0)::bigint)))::numeric, GREATEST((((egress_share.slots_max / s.workers) + ((h.rank <= ((egress_share.slots_max)::bigint % s.workers)))::integer))::numeric, ((egress_share.slots_max)::numeric - COALESCE(s.needs, (0)::numeric))))))::integer AS "greatest",
      (GREATEST((0)::numeric, LEAST((((egress_share.weight_max * (h.duties + 1)))::numeric / s.parts), ((egress_share.weight_max - COALESCE(s.weight, (0)::bigint)))::numeric)))::integer AS "greatest",
      (GREATEST((0)::bigint, LEAST((egress_share.dials_max / s.workers), (egress_share.dials_max - COALESCE(s.dials, (0)::bigint)))))::integer AS "greatest",
+     (GREATEST((0)::bigint, LEAST((egress_share.subscriptions_max / s.workers), (egress_share.subscriptions_max - COALESCE(s.subscriptions, (0)::bigint)))))::integer AS "greatest",
      (s.workers)::integer AS workers
     FROM (here h
       CROSS JOIN sums s)
    WHERE (h.worker = egress_share.me);
 END
 ;
--- Connections, REST weight and new connections a minute that a worker may use now, and how many workers share its egress.
+-- Connections, REST weight, new connections a minute and subscriptions that a worker may use now, and how many workers share its egress.
 
 create function hl_internal.enlist_objects()
  RETURNS void

@@ -181,6 +181,7 @@ function joinFleet(
     slots: LIMITS.connections,
     weight: options.weight,
     dials: DIALS_PER_MINUTE,
+    subscriptions: LIMITS.subscriptions,
     spent: () => limiter.stats().usedLastMinute,
     dialled: () => streams.connections.spent(clock.now()),
   });

@@ -12,10 +12,11 @@ interface Worker {
   name: string;
   /** Where its requests leave from. */
   egress: string;
-  /** What the venue allows one egress: connections, REST weight and new connections a minute. */
+  /** What the venue allows one egress: connections, REST weight and new connections a minute, subscriptions. */
   slots: number;
   weight: number;
   dials: number;
+  subscriptions: number;
   /** REST weight spent in the last minute. */
   spent(): number;
   /** Connections opened in the last minute. */
@@ -34,21 +35,23 @@ interface Answer extends Omit<Attended, "others" | "wentBack"> {
 }
 
 export function openFleet(db: Queryable, worker: Worker): Fleet {
-  const { name, egress, slots, weight, dials } = worker;
+  const { name, egress, slots, weight, dials, subscriptions } = worker;
   /** The end of our lease, as written. A database that says less does not hold what was committed. */
   let writtenMs = Number.NEGATIVE_INFINITY;
   return {
     name,
-    async attend({ wants, streams, ttlMs, backMs }) {
+    async attend({ wants, streams, subscribed, ttlMs, backMs }) {
       const told = {
         egress,
         slots,
         weight,
         dials,
+        subscriptions,
         spent: worker.spent(),
         dialled: worker.dialled(),
         wants,
         streams,
+        subscribed,
         ttlMs,
         backMs,
         most: MOVED_MAX,

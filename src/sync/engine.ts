@@ -107,6 +107,8 @@ const POLL_RETRY_MS = 1_000;
 const SWAP_MS = 30_000;
 const SWAP_FACTOR = 2;
 const SWAP_MARGIN = 3;
+/** Kept free for the fills of accounts that may be taken over at once from another process: a dozen, without many fills. */
+const TAKE_OVER_WEIGHT = 300;
 /** The roster is looked at this often. */
 const ROSTER_MS = 1_000;
 
@@ -156,6 +158,7 @@ const ALONE: Fleet = {
     held: wants.map((duty) => ({ duty, token: 1, isGiven: false })),
     others: new Map(),
     share: null,
+    present: 1,
     wentBack: false,
   }),
   giveBack: async () => {},
@@ -187,6 +190,9 @@ export class Engine {
   #wanted = new Set<Address>();
   /** What is ours, by the names of duties; null before the first answer. */
   #held: ReadonlySet<string> | null = null;
+  #share: EgressShare | null = null;
+  /** Gives back the weight kept for accounts of others; null where there are none. */
+  #release: (() => void) | null = null;
   /** Accounts that may be streamed from here now. */
   #usersMax: number;
   readonly #activity: Activity;
@@ -229,8 +235,8 @@ export class Engine {
     this.#standby = new Standby({
       ...deps,
       fleet: deps.shared ?? ALONE,
-      streams: () => this.#streams + (this.#market === null ? 0 : 1),
-      onAttended: (held, share) => this.#attended(held, share),
+      used: () => this.#used(),
+      onAttended: (held, attended) => this.#attended(held, attended),
     });
     this.#want([]);
   }
@@ -266,8 +272,23 @@ export class Engine {
     return this.#followed.filter(({ lane }) => lane !== null).length;
   }
 
-  #attended(held: ReadonlySet<string>, share: Attended["share"]): void {
+  #used(): { streams: number; subscribed: number } {
+    const perAccount = this.#subscriptions("0x", this.#dexes.names).length;
+    const market = this.#market?.status().stream?.subscriptions.length ?? 0;
+    return {
+      streams: this.#streams + (this.#market === null ? 0 : 1),
+      subscribed: this.#streams * perAccount + market,
+    };
+  }
+
+  #attended(held: ReadonlySet<string>, { share, present }: Pick<Attended, "share" | "present">): void {
     this.#held = held;
+    this.#share = share;
+    if (present > 1) this.#release ??= this.#deps.info.reserve(TAKE_OVER_WEIGHT);
+    else {
+      this.#release?.();
+      this.#release = null;
+    }
     this.#usersMax = this.#usersIn(share?.slots ?? LIMITS.connections);
     if (share !== null) this.#deps.onShare?.(share);
     this.#assignModes();
@@ -345,7 +366,8 @@ export class Engine {
     if (choice === null) return duties;
     const begin = async (signal: AbortSignal) => {
       const dexes = await this.#dexes.open(signal);
-      const room = LIMITS.subscriptions - this.#subscriptionsOfAccounts(dexes);
+      const most = this.#share?.subscriptions ?? LIMITS.subscriptions;
+      const room = Math.max(0, most - this.#subscriptionsOfAccounts(dexes));
       const market = new Market({ ...this.#deps, dexes, choice, room, commit: this.#commit });
       await market.start(signal);
       this.#market = market;

@@ -165,6 +165,7 @@ export interface EgressShare {
   weight: number;
   /** New connections a minute. */
   dials: number;
+  subscriptions: number;
   /** Processes behind the egress, this one included. */
   workers: number;
 }
@@ -176,6 +177,8 @@ export interface Attended {
   others: ReadonlyMap<string, string>;
   /** Null where nothing is shared. */
   share: EgressShare | null;
+  /** Processes that are alive, this one included, behind whatever egress. */
+  present: number;
   /** The database lacks what we committed: it went back in time. */
   wentBack: boolean;
 }
@@ -186,11 +189,12 @@ export interface Fleet {
   readonly name: string;
   /**
    * Says that we live for `ttlMs` more, and hears what is ours: our part of the roster's accounts and of `wants`. After an
-   * outage no process is called dead for `backMs`. `streams`: connections to the venue that are open.
+   * outage no process is called dead for `backMs`. `streams`: connections to the venue that are open, `subscribed`: subscriptions.
    */
   attend(told: {
     wants: readonly string[];
     streams: number;
+    subscribed: number;
     ttlMs: number;
     backMs: number;
   }): Promise<Attended>;

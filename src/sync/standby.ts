@@ -64,10 +64,10 @@ interface StandbyDeps {
   random: Random;
   log: Log;
   options?: Partial<StandbyOptions>;
-  /** Connections to the venue that are open. */
-  streams(): number;
+  /** Connections to the venue that are open, and subscriptions. */
+  used(): { streams: number; subscribed: number };
   /** Hears what is ours and what the egress may use, before anything is begun or left. */
-  onAttended(held: ReadonlySet<string>, share: Attended["share"]): void;
+  onAttended(held: ReadonlySet<string>, attended: Pick<Attended, "share" | "present">): void;
   /** The database will never let us ask. */
   onFatal(error: unknown): void;
 }
@@ -199,14 +199,14 @@ export class Standby {
   }
 
   async #ask(): Promise<void> {
-    const { fleet, clock, streams, onAttended } = this.#deps;
+    const { fleet, clock, used, onAttended } = this.#deps;
     const { ttlMs, backMs } = this.#options;
     const askedAtMs = clock.now();
     const wanted = this.#posts.filter(({ isWanted }) => isWanted);
     const wants = wanted.flatMap(({ duty }) => (duty.isShared ? [] : [duty.name]));
-    const { held, others, share, wentBack } = await fleet.attend({
+    const { held, others, share, present, wentBack } = await fleet.attend({
       wants,
-      streams: streams(),
+      ...used(),
       ttlMs,
       backMs,
     });
@@ -227,7 +227,7 @@ export class Standby {
         "the database lacks what was committed (a restored backup, a replica that was behind): beginning anew from what it holds",
         { duties: this.#posts.filter(({ isOutdated }) => isOutdated).length },
       );
-    onAttended(new Set(this.#posts.filter(isDue).map(({ duty }) => duty.name)), share);
+    onAttended(new Set(this.#posts.filter(isDue).map(({ duty }) => duty.name)), { share, present });
   }
 
   #note(post: Post, token: number | null, holder: string | null): void {

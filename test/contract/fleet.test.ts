@@ -21,6 +21,7 @@ describe("the fleet", () => {
     spent?: number;
     dialled?: number;
     streams?: number;
+    subscribed?: number;
   }
   /** A process, and what it says of itself each second. */
   function worker(name: string, said: Said = {}) {
@@ -31,20 +32,22 @@ describe("the fleet", () => {
       slots: 10,
       weight: 1_200,
       dials: 29,
+      subscriptions: 1_000,
       spent: () => said.spent ?? 0,
       dialled: () => said.dialled ?? 0,
     });
+    const used = () => ({ streams: said.streams ?? 0, subscribed: said.subscribed ?? 0 });
     return {
       said,
       port,
-      attend: () => port.attend({ wants, streams: said.streams ?? 0, ttlMs, backMs }),
+      attend: () => port.attend({ wants, ...used(), ttlMs, backMs }),
       async holds() {
-        const { held } = await port.attend({ wants, streams: said.streams ?? 0, ttlMs, backMs });
+        const { held } = await port.attend({ wants, ...used(), ttlMs, backMs });
         return held.filter(({ isGiven }) => !isGiven).map(({ duty }) => duty);
       },
       /** Leaves at once what it gives away. */
       async turn() {
-        const { held, share } = await port.attend({ wants, streams: said.streams ?? 0, ttlMs, backMs });
+        const { held, share } = await port.attend({ wants, ...used(), ttlMs, backMs });
         await port.giveBack(held.filter(({ isGiven }) => isGiven).map(({ duty }) => duty));
         return { count: held.filter(({ isGiven }) => !isGiven).length, share };
       },
@@ -190,6 +193,25 @@ describe("the fleet", () => {
     assert.equal((await worker("c").turn()).share!.dials, 29, "another egress");
   });
 
+  it("divides subscriptions, never more than the others leave", async () => {
+    await roster(4);
+    const a = worker("a", { egress: "here" });
+    const b = worker("b", { egress: "here" });
+    assert.equal((await a.turn()).share!.subscriptions, 1_000);
+    // It begins with market data before the other is there.
+    a.said.subscribed = 870;
+    await a.turn();
+    assert.equal((await b.turn()).share!.subscriptions, 0);
+    assert.equal((await a.turn()).share!.subscriptions, 500);
+    assert.equal((await b.turn()).share!.subscriptions, 130, "what the other has is not given away");
+    a.said.subscribed = 13;
+    await a.turn();
+    assert.equal((await b.turn()).share!.subscriptions, 500);
+    assert.equal((await worker("c").turn()).share!.subscriptions, 1_000, "another egress");
+    await a.port.dismiss();
+    assert.equal((await b.turn()).share!.subscriptions, 1_000);
+  });
+
   it("divides connections and weight among those behind one egress, never more than there is", async () => {
     await roster(30);
     const a = worker("a", { egress: "here", spent: 900, streams: 10 });
@@ -197,7 +219,7 @@ describe("the fleet", () => {
     const elsewhere = worker("c");
     await settled(a);
     let first = (await a.turn()).share!;
-    assert.deepEqual(first, { slots: 10, weight: 1_200, dials: 29, workers: 1 });
+    assert.deepEqual(first, { slots: 10, weight: 1_200, dials: 29, subscriptions: 1_000, workers: 1 });
     let second = (await b.turn()).share!;
     assert.deepEqual([second.slots, second.weight], [0, 0], "the other still has all of it");
     for (let round = 0; round < 5; round++) {

@@ -191,8 +191,8 @@ for (const kind of ["embedded", "real"] as const) {
       const db = await server.newDatabase();
       const last = knownMigrations().at(-1)!;
       const undo = {
-        "0022_shared_dials.sql": `drop function hl_internal.egress_share;
-          alter table hl_internal.workers drop column dials, drop column dialled`,
+        "0023_shared_subscriptions.sql": `drop function hl_internal.egress_share;
+          alter table hl_internal.workers drop column subscriptions, drop column subscribed`,
       }[last.name];
       assert.ok(undo, `say here how ${last.name} is undone`);
       await db.database.query(`${undo}; delete from hl_internal.migrations where id = ${last.id}`);

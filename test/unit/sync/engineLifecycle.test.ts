@@ -192,7 +192,8 @@ describe("the engine", () => {
       attend: async ({ wants }) => ({
         held: wants.flatMap((duty) => (duty === other ? [] : [{ duty, token: 1, isGiven: false }])),
         others: new Map([[other, "another"]]),
-        share: { slots: 10, weight: 1_200, dials: 29, workers: 1 },
+        share: { slots: 10, weight: 1_200, dials: 29, subscriptions: 1_000, workers: 1 },
+        present: 2,
         wentBack: false,
       }),
       giveBack: async () => {},
@@ -233,7 +234,8 @@ describe("the engine", () => {
       attend: async () => ({
         held: ours.map((address) => ({ duty: followDuty(address), token: 1, isGiven: false })),
         others: new Map(),
-        share: { slots, weight: 100, dials: 14, workers: 2 },
+        share: { slots, weight: 100, dials: 14, subscriptions: 500, workers: 2 },
+        present: 2,
         wentBack: false,
       }),
       giveBack: async () => {},

@@ -49,7 +49,7 @@ class Table {
           holder === name ? [{ duty, token, isGiven: heir !== null }] : [],
         );
         const others = new Map([...this.#rows].map(([duty, { holder }]) => [duty, holder]));
-        return { held, others, share: null, wentBack };
+        return { held, others, share: null, present: 1, wentBack };
       },
       giveBack: async (duties) => {
         reachable();
@@ -92,7 +92,7 @@ class Process {
           return fleet.attend(told);
         },
       },
-      streams: () => this.doing.size,
+      used: () => ({ streams: this.doing.size, subscribed: 0 }),
       onAttended: () => {},
       random: { next: () => 0.5 },
       log: silentLog,
