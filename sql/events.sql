@@ -13,7 +13,9 @@ begin
       select f.account_address, f.coin, f.fill_time_ms, f.side, f.size::text, f.price::text, f.value::text,
         f.fee::text, f.fee_token, f.start_position, f.closed_pnl::text, f.direction, f.order_id, f.trade_id, f.hash,
         f.crossed, f.cloid, f.builder_fee::text, f.twap_id, f.liquidation,
-        hl_internal.own_liquidation(f.account_address, f.liquidation, f.direction) as liquidated
+        hl_internal.own_liquidation(f.account_address, f.liquidation, f.direction) as liquidated,
+        -- The venue's word for a market of spot or of outcomes is a number.
+        coalesce((select m.name from public.hl_markets m where m.coin = f.coin), f.coin) as name
     ) data
   );
 end
@@ -57,7 +59,8 @@ begin
     cross join lateral (
       select o.account_address, o.order_id, o.coin, o.side, o.order_type, o.tif, o.size::text, o.limit_price::text,
         o.trigger_price::text, o.filled::text, o.fill_percentage::text, o.status, o.venue_status, o.cloid, o.reduce_only,
-        (extract(epoch from o.placed_at) * 1000)::bigint as placed_at_ms, o.status_time_ms, o.last_fill_time_ms
+        (extract(epoch from o.placed_at) * 1000)::bigint as placed_at_ms, o.status_time_ms, o.last_fill_time_ms,
+        coalesce((select m.name from public.hl_markets m where m.coin = o.coin), o.coin) as name
     ) data
   );
 end

@@ -1977,7 +1977,9 @@ begin
       select f.account_address, f.coin, f.fill_time_ms, f.side, f.size::text, f.price::text, f.value::text,
         f.fee::text, f.fee_token, f.start_position, f.closed_pnl::text, f.direction, f.order_id, f.trade_id, f.hash,
         f.crossed, f.cloid, f.builder_fee::text, f.twap_id, f.liquidation,
-        hl_internal.own_liquidation(f.account_address, f.liquidation, f.direction) as liquidated
+        hl_internal.own_liquidation(f.account_address, f.liquidation, f.direction) as liquidated,
+        -- The venue's word for a market of spot or of outcomes is a number.
+        coalesce((select m.name from public.hl_markets m where m.coin = f.coin), f.coin) as name
     ) data
   );
 end
@@ -2644,16 +2646,29 @@ AS $function$
 declare
   columns text;
   col record;
+  twin constant regclass := to_regclass(format('public.%I', base || '_text'));
+  unnamed constant boolean :=
+    exists (select from pg_catalog.pg_attribute a
+      where a.attrelid = ('public.' || base)::regclass and a.attname = 'coin' and not a.attisdropped)
+    and not exists (select from pg_catalog.pg_attribute a
+      where a.attrelid = ('public.' || base)::regclass and a.attname = 'name' and not a.attisdropped);
 begin
-  select string_agg(case when a.atttypid = 'pg_catalog.numeric'::regtype
-                         then format('%1$I::text as %1$I', a.attname)
-                         -- Of a venue's object that the columns tell there is a mark only (sql/raw.sql).
-                         when to_regprocedure(format('public.hl_%s(public.%I)', a.attname, base)) is not null
-                         then format('public.hl_%1$s(%2$I.*) as %1$I', a.attname, base)
-                         else quote_ident(a.attname) end, ', ' order by a.attnum)
+  select string_agg(c.expression, ', ' order by t.attnum nulls last, c.attnum)
   into columns
-  from pg_catalog.pg_attribute a
-  where a.attrelid = ('public.' || base)::regclass and a.attnum > 0 and not a.attisdropped;
+  from (
+    select a.attname, a.attnum, case when a.atttypid = 'pg_catalog.numeric'::regtype
+      then format('%1$I::text as %1$I', a.attname)
+      -- Of a venue's object that the columns tell there is a mark only (sql/raw.sql).
+      when to_regprocedure(format('public.hl_%s(public.%I)', a.attname, base)) is not null
+      then format('public.hl_%1$s(%2$I.*) as %1$I', a.attname, base)
+      else quote_ident(a.attname) end as expression
+    from pg_catalog.pg_attribute a
+    where a.attrelid = ('public.' || base)::regclass and a.attnum > 0 and not a.attisdropped
+    union all
+    select 'name', 32767, format('(select m.name from public.hl_markets m where m.coin = %I.coin) as name', base)
+    where unnamed
+  ) c
+  left join pg_catalog.pg_attribute t on t.attrelid = twin and t.attname = c.attname and not t.attisdropped;
   execute format('create or replace view public.%I as select %s from public.%I', base || '_text', columns, base);
   execute format('comment on view public.%I is %L', base || '_text',
                  base || ' with decimals as text, for clients that would round them.');
@@ -2664,6 +2679,10 @@ begin
   loop
     execute format('comment on column public.%I.%I is %L', base || '_text', col.attname, col.words);
   end loop;
+  if unnamed then
+    execute format('comment on column public.%I.name is %L', base || '_text',
+                   'Name of the market for people; null where the venue told none.');
+  end if;
 end
 $function$
 ;
@@ -2754,7 +2773,8 @@ begin
     cross join lateral (
       select o.account_address, o.order_id, o.coin, o.side, o.order_type, o.tif, o.size::text, o.limit_price::text,
         o.trigger_price::text, o.filled::text, o.fill_percentage::text, o.status, o.venue_status, o.cloid, o.reduce_only,
-        (extract(epoch from o.placed_at) * 1000)::bigint as placed_at_ms, o.status_time_ms, o.last_fill_time_ms
+        (extract(epoch from o.placed_at) * 1000)::bigint as placed_at_ms, o.status_time_ms, o.last_fill_time_ms,
+        coalesce((select m.name from public.hl_markets m where m.coin = o.coin), o.coin) as name
     ) data
   );
 end
@@ -5759,7 +5779,8 @@ BEGIN ATOMIC
      t.priority_gas,
      t.deployer_fee,
      t.builder,
-     t.block_number
+     t.block_number,
+     t.name
     FROM (( SELECT f.account_address,
              f.coin,
              f.fill_time_ms,
@@ -5806,7 +5827,8 @@ BEGIN ATOMIC
              r.priority_gas,
              r.deployer_fee,
              r.builder,
-             r.block_number
+             r.block_number,
+             r.name
             FROM hl_fills_text r
            WHERE ((r.account_address = n.account_address) AND (r.coin = n.coin) AND (r.fill_time_ms = n.fill_time_ms) AND (r.order_id = n.order_id) AND (r.trade_id = n.trade_id) AND (r.side = n.side))
           LIMIT 1) t)
@@ -6282,6 +6304,7 @@ create view public.hl_alerts_text with (security_invoker=true) as -- hl_alerts w
 --   notified_at timestamp with time zone: Time of the last notice.
 --   resolved_at timestamp with time zone: When it was over.
 --   updated_at timestamp with time zone: Last change of this row.
+--   name text: Name of the market for people; null where the venue told none.
  SELECT id,
     key,
     rule,
@@ -6298,7 +6321,10 @@ create view public.hl_alerts_text with (security_invoker=true) as -- hl_alerts w
     notified_severity,
     notified_at,
     resolved_at,
-    updated_at
+    updated_at,
+    ( SELECT m.name
+           FROM hl_markets m
+          WHERE (m.coin = hl_alerts.coin)) AS name
    FROM hl_alerts;
 
 create view public.hl_api_wallets with (security_invoker=true) as -- Wallets that may act for the account, and until when.
@@ -6336,6 +6362,7 @@ create view public.hl_asset_ctxs_text with (security_invoker=true) as -- hl_asse
 --   day_notional_volume text: Volume of the last 24 hours in USD.
 --   previous_day_price text: Price 24 hours ago.
 --   raw_ctx jsonb: The venue's object, untouched.
+--   name text: Name of the market for people; null where the venue told none.
  SELECT coin,
     as_of,
     as_of_ms,
@@ -6346,7 +6373,10 @@ create view public.hl_asset_ctxs_text with (security_invoker=true) as -- hl_asse
     (open_interest)::text AS open_interest,
     (day_notional_volume)::text AS day_notional_volume,
     (previous_day_price)::text AS previous_day_price,
-    raw_ctx
+    raw_ctx,
+    ( SELECT m.name
+           FROM hl_markets m
+          WHERE (m.coin = hl_asset_ctxs.coin)) AS name
    FROM hl_asset_ctxs;
 
 create view public.hl_balances_text with (security_invoker=true) as -- hl_balances with decimals as text, for clients that would round them.
@@ -6360,6 +6390,7 @@ create view public.hl_balances_text with (security_invoker=true) as -- hl_balanc
 --   as_of timestamp with time zone: Time of the state this row came from.
 --   as_of_ms bigint: The same in Unix milliseconds.
 --   updated_at timestamp with time zone: When this row was last written, by the clock of the database.
+--   name text: Name of the market for people; null where the venue told none.
  SELECT account_address,
     coin,
     token,
@@ -6369,7 +6400,10 @@ create view public.hl_balances_text with (security_invoker=true) as -- hl_balanc
     raw_balance,
     as_of,
     as_of_ms,
-    updated_at
+    updated_at,
+    ( SELECT m.name
+           FROM hl_markets m
+          WHERE (m.coin = hl_balances.coin)) AS name
    FROM hl_balances;
 
 create view public.hl_candles_text with (security_invoker=true) as -- hl_candles with decimals as text, for clients that would round them.
@@ -6385,6 +6419,7 @@ create view public.hl_candles_text with (security_invoker=true) as -- hl_candles
 --   volume text: Volume in units of the coin.
 --   trades integer: Number of trades; of two versions of a candle the one with more wins.
 --   as_of_ms bigint: When hlsync saw this version, Unix milliseconds.
+--   name text: Name of the market for people; null where the venue told none.
  SELECT coin,
     "interval",
     open_time,
@@ -6396,7 +6431,10 @@ create view public.hl_candles_text with (security_invoker=true) as -- hl_candles
     (close)::text AS close,
     (volume)::text AS volume,
     trades,
-    as_of_ms
+    as_of_ms,
+    ( SELECT m.name
+           FROM hl_markets m
+          WHERE (m.coin = hl_candles.coin)) AS name
    FROM hl_candles;
 
 create view public.hl_coverage with (security_invoker=true) as -- Closed intervals of time for which a stream of an account is known. Only grade proven counts as complete.
@@ -7173,6 +7211,7 @@ create view public.hl_fills_text with (security_invoker=true) as -- hl_fills wit
 --   deployer_fee text: Part of the fee that went to the deployer of the dex.
 --   builder text: Address of the builder, where the venue names it; its part of the fee is builder_fee.
 --   block_number bigint: Block of the transaction, by its hash; null where the hash tells none.
+--   name text: Name of the market for people; null where the venue told none.
  SELECT account_address,
     coin,
     fill_time,
@@ -7200,7 +7239,10 @@ create view public.hl_fills_text with (security_invoker=true) as -- hl_fills wit
     (priority_gas)::text AS priority_gas,
     (deployer_fee)::text AS deployer_fee,
     builder,
-    block_number
+    block_number,
+    ( SELECT m.name
+           FROM hl_markets m
+          WHERE (m.coin = hl_fills.coin)) AS name
    FROM hl_fills;
 
 create view public.hl_flows with (security_invoker=true) as -- Ledger updates with their effect on the account: what crossed its border, and what changed on the perp side and on the spot side in dollars.
@@ -7279,18 +7321,17 @@ create view public.hl_funding_by_coin with (security_invoker=true) as -- Funding
 --   first_day date: First UTC day with a payment.
 --   last_day date: Last such day.
 --   name text: Name of the market for people; null where the venue told none.
- SELECT hl_funding_daily.account_address,
-    hl_funding_daily.coin,
-    (sum(hl_funding_daily.payments))::bigint AS payments,
-    trim_scale(sum(hl_funding_daily.paid)) AS paid,
-    trim_scale(sum(hl_funding_daily.received)) AS received,
-    trim_scale(sum(hl_funding_daily.funding)) AS funding,
-    min(hl_funding_daily.day) AS first_day,
-    max(hl_funding_daily.day) AS last_day,
-    m.name
-   FROM (hl_funding_daily
-     LEFT JOIN hl_markets m USING (coin))
-  GROUP BY hl_funding_daily.account_address, hl_funding_daily.coin, m.name;
+ SELECT account_address,
+    coin,
+    (sum(payments))::bigint AS payments,
+    trim_scale(sum(paid)) AS paid,
+    trim_scale(sum(received)) AS received,
+    trim_scale(sum(funding)) AS funding,
+    min(day) AS first_day,
+    max(day) AS last_day,
+    name
+   FROM hl_funding_daily
+  GROUP BY account_address, coin, name;
 
 create view public.hl_funding_by_coin_text with (security_invoker=true) as -- hl_funding_by_coin with decimals as text, for clients that would round them.
 --   account_address text: Account.
@@ -7321,15 +7362,18 @@ create view public.hl_funding_daily with (security_invoker=true) as -- Funding p
 --   paid numeric: What the account paid, positive.
 --   received numeric: What the account received.
 --   funding numeric: received − paid.
- SELECT account_address,
-    ((funding_time AT TIME ZONE 'UTC'::text))::date AS day,
-    coin,
+--   name text: Name of the market for people; null where the venue told none.
+ SELECT hl_funding.account_address,
+    ((hl_funding.funding_time AT TIME ZONE 'UTC'::text))::date AS day,
+    hl_funding.coin,
     count(*) AS payments,
-    trim_scale(COALESCE((- sum(usdc) FILTER (WHERE (usdc < (0)::numeric))), (0)::numeric)) AS paid,
-    trim_scale(COALESCE(sum(usdc) FILTER (WHERE (usdc > (0)::numeric)), (0)::numeric)) AS received,
-    trim_scale(sum(usdc)) AS funding
-   FROM hl_funding
-  GROUP BY account_address, (((funding_time AT TIME ZONE 'UTC'::text))::date), coin;
+    trim_scale(COALESCE((- sum(hl_funding.usdc) FILTER (WHERE (hl_funding.usdc < (0)::numeric))), (0)::numeric)) AS paid,
+    trim_scale(COALESCE(sum(hl_funding.usdc) FILTER (WHERE (hl_funding.usdc > (0)::numeric)), (0)::numeric)) AS received,
+    trim_scale(sum(hl_funding.usdc)) AS funding,
+    m.name
+   FROM (hl_funding
+     LEFT JOIN hl_markets m USING (coin))
+  GROUP BY hl_funding.account_address, (((hl_funding.funding_time AT TIME ZONE 'UTC'::text))::date), hl_funding.coin, m.name;
 
 create view public.hl_funding_daily_text with (security_invoker=true) as -- hl_funding_daily with decimals as text, for clients that would round them.
 --   account_address text: Account.
@@ -7339,13 +7383,15 @@ create view public.hl_funding_daily_text with (security_invoker=true) as -- hl_f
 --   paid text: What the account paid, positive.
 --   received text: What the account received.
 --   funding text: received − paid.
+--   name text: Name of the market for people; null where the venue told none.
  SELECT account_address,
     day,
     coin,
     payments,
     (paid)::text AS paid,
     (received)::text AS received,
-    (funding)::text AS funding
+    (funding)::text AS funding,
+    name
    FROM hl_funding_daily;
 
 create view public.hl_funding_text with (security_invoker=true) as -- hl_funding with decimals as text, for clients that would round them.
@@ -7360,6 +7406,7 @@ create view public.hl_funding_text with (security_invoker=true) as -- hl_funding
 --   raw_funding jsonb: The venue's object, untouched.
 --   source text: How hlsync first saw it.
 --   first_seen_at timestamp with time zone: When hlsync first saw it.
+--   name text: Name of the market for people; null where the venue told none.
  SELECT account_address,
     coin,
     funding_time,
@@ -7370,7 +7417,10 @@ create view public.hl_funding_text with (security_invoker=true) as -- hl_funding
     samples,
     raw_funding,
     source,
-    first_seen_at
+    first_seen_at,
+    ( SELECT m.name
+           FROM hl_markets m
+          WHERE (m.coin = hl_funding.coin)) AS name
    FROM hl_funding;
 
 create view public.hl_gaps with (security_invoker=true) as -- Wanted but not proven: what is still to be fetched or confirmed. The newest gap of a stream reaches up to now.
@@ -7547,11 +7597,15 @@ create view public.hl_mids_text with (security_invoker=true) as -- hl_mids with 
 --   mid text: Mid price.
 --   as_of timestamp with time zone: When hlsync saw it.
 --   as_of_ms bigint: The same in Unix milliseconds; partition key.
+--   name text: Name of the market for people; null where the venue told none.
  SELECT dex,
     coin,
     (mid)::text AS mid,
     as_of,
-    as_of_ms
+    as_of_ms,
+    ( SELECT m.name
+           FROM hl_markets m
+          WHERE (m.coin = hl_mids.coin)) AS name
    FROM hl_mids;
 
 create view public.hl_net_pnl_by_coin with (security_invoker=true) as -- Net profit per coin over all stored history: closed_pnl − fees + funding.
@@ -7773,6 +7827,7 @@ create view public.hl_order_events_text with (security_invoker=true) as -- hl_or
 --   raw_event jsonb: The venue's object, the most detailed one seen, where the columns do not tell it; true where they do. hl_raw_event(hl_order_events) and hl_order_events_text give it back whole.
 --   source text: How hlsync first saw it; node: in a node's files; legacy when an older program did.
 --   first_seen_at timestamp with time zone: When hlsync first saw it.
+--   name text: Name of the market for people; null where the venue told none.
  SELECT account_address,
     order_id,
     venue_status,
@@ -7791,7 +7846,10 @@ create view public.hl_order_events_text with (security_invoker=true) as -- hl_or
     cloid,
     hl_raw_event(hl_order_events.*) AS raw_event,
     source,
-    first_seen_at
+    first_seen_at,
+    ( SELECT m.name
+           FROM hl_markets m
+          WHERE (m.coin = hl_order_events.coin)) AS name
    FROM hl_order_events;
 
 create view public.hl_orders_text with (security_invoker=true) as -- hl_orders with decimals as text, for clients that would round them.
@@ -7817,6 +7875,7 @@ create view public.hl_orders_text with (security_invoker=true) as -- hl_orders w
 --   raw_order jsonb: Time of the transition in hl_order_events that has the venue's object. hl_raw_order(hl_orders) and hl_orders_text give it back whole.
 --   source text: How hlsync first saw the deciding transition.
 --   updated_at timestamp with time zone: When hlsync saw the newest fact this row rests on.
+--   name text: Name of the market for people; null where the venue told none.
  SELECT account_address,
     order_id,
     coin,
@@ -7838,7 +7897,10 @@ create view public.hl_orders_text with (security_invoker=true) as -- hl_orders w
     last_fill_time_ms,
     hl_raw_order(hl_orders.*) AS raw_order,
     source,
-    updated_at
+    updated_at,
+    ( SELECT m.name
+           FROM hl_markets m
+          WHERE (m.coin = hl_orders.coin)) AS name
    FROM hl_orders;
 
 create view public.hl_portfolio_check with (security_invoker=true) as -- Every point of the venue's own curves beside what hlsync measured around it.
@@ -7980,6 +8042,7 @@ create view public.hl_positions_text with (security_invoker=true) as -- hl_posit
 --   as_of_ms bigint: The same in Unix milliseconds.
 --   updated_at timestamp with time zone: When this row was last written, by the clock of the database.
 --   closed_at timestamp with time zone: The venue's time of the state in which it was flat; null while open.
+--   name text: Name of the market for people; null where the venue told none.
  SELECT account_address,
     dex,
     coin,
@@ -8002,7 +8065,10 @@ create view public.hl_positions_text with (security_invoker=true) as -- hl_posit
     as_of,
     as_of_ms,
     updated_at,
-    closed_at
+    closed_at,
+    ( SELECT m.name
+           FROM hl_markets m
+          WHERE (m.coin = hl_positions.coin)) AS name
    FROM hl_positions;
 
 create view public.hl_quarantine with (security_invoker=true) as -- What the venue sent and hlsync could not understand: kept, counted, replayed with `hlsync quarantine replay` after an upgrade.
@@ -8381,6 +8447,7 @@ create view public.hl_trades_text with (security_invoker=true) as -- hl_trades w
 --   size text: Size in units of the coin.
 --   hash text: Transaction hash.
 --   raw_trade jsonb: The venue's object, untouched.
+--   name text: Name of the market for people; null where the venue told none.
  SELECT coin,
     trade_time,
     trade_time_ms,
@@ -8389,7 +8456,10 @@ create view public.hl_trades_text with (security_invoker=true) as -- hl_trades w
     (price)::text AS price,
     (size)::text AS size,
     hash,
-    raw_trade
+    raw_trade,
+    ( SELECT m.name
+           FROM hl_markets m
+          WHERE (m.coin = hl_trades.coin)) AS name
    FROM hl_trades;
 
 create view public.hl_twap_orders with (security_invoker=true) as -- TWAP orders with what their slices did.
@@ -8527,6 +8597,7 @@ create view public.hl_twaps_text with (security_invoker=true) as -- hl_twaps wit
 --   as_of timestamp with time zone: When it got this status, to the second.
 --   as_of_ms bigint: The same in Unix milliseconds.
 --   raw jsonb: The venue's object, untouched.
+--   name text: Name of the market for people; null where the venue told none.
  SELECT account_address,
     twap_id,
     coin,
@@ -8547,7 +8618,10 @@ create view public.hl_twaps_text with (security_invoker=true) as -- hl_twaps wit
     started_ms,
     as_of,
     as_of_ms,
-    raw
+    raw,
+    ( SELECT m.name
+           FROM hl_markets m
+          WHERE (m.coin = hl_twaps.coin)) AS name
    FROM hl_twaps;
 
 create view public.hl_unknown_ledger with (security_invoker=true) as -- Ledger updates of a type whose effect is not known. One that tells an amount may have moved money: profit is unknown from there on.

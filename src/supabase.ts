@@ -1153,6 +1153,7 @@ export type Database = {
           id: number | null;
           key: string | null;
           message: string | null;
+          name: string | null;
           notified_at: string | null;
           notified_severity: string | null;
           resolved_at: string | null;
@@ -1188,6 +1189,7 @@ export type Database = {
           funding_rate: string | null;
           mark_price: string | null;
           mid_price: string | null;
+          name: string | null;
           open_interest: string | null;
           oracle_price: string | null;
           previous_day_price: string | null;
@@ -1203,6 +1205,7 @@ export type Database = {
           coin: string | null;
           entry_notional: string | null;
           hold: string | null;
+          name: string | null;
           raw_balance: Json | null;
           token: number | null;
           total: string | null;
@@ -1219,6 +1222,7 @@ export type Database = {
           high: string | null;
           interval: string | null;
           low: string | null;
+          name: string | null;
           open: string | null;
           open_time: string | null;
           open_time_ms: number | null;
@@ -1556,6 +1560,7 @@ export type Database = {
           first_seen_at: string | null;
           hash: string | null;
           liquidation: Json | null;
+          name: string | null;
           order_id: number | null;
           price: string | null;
           priority_gas: string | null;
@@ -1644,6 +1649,7 @@ export type Database = {
           coin: string | null;
           day: string | null;
           funding: number | null;
+          name: string | null;
           paid: number | null;
           payments: number | null;
           received: number | null;
@@ -1656,6 +1662,7 @@ export type Database = {
           coin: string | null;
           day: string | null;
           funding: string | null;
+          name: string | null;
           paid: string | null;
           payments: number | null;
           received: string | null;
@@ -1670,6 +1677,7 @@ export type Database = {
           funding_rate: string | null;
           funding_time: string | null;
           funding_time_ms: number | null;
+          name: string | null;
           raw_funding: Json | null;
           samples: number | null;
           size: string | null;
@@ -1767,6 +1775,7 @@ export type Database = {
           coin: string | null;
           dex: string | null;
           mid: string | null;
+          name: string | null;
         };
         Relationships: [];
       };
@@ -1883,6 +1892,7 @@ export type Database = {
           coin: string | null;
           first_seen_at: string | null;
           limit_price: string | null;
+          name: string | null;
           order_id: number | null;
           order_type: string | null;
           placed_at_ms: number | null;
@@ -1909,6 +1919,7 @@ export type Database = {
           filled: string | null;
           last_fill_time_ms: number | null;
           limit_price: string | null;
+          name: string | null;
           order_id: number | null;
           order_type: string | null;
           placed_at: string | null;
@@ -1986,6 +1997,7 @@ export type Database = {
           margin_used: string | null;
           mark_price: string | null;
           max_leverage: number | null;
+          name: string | null;
           position_value: string | null;
           raw_position: Json | null;
           return_on_equity: string | null;
@@ -2146,6 +2158,7 @@ export type Database = {
         Row: {
           coin: string | null;
           hash: string | null;
+          name: string | null;
           price: string | null;
           raw_trade: Json | null;
           side: string | null;
@@ -2225,6 +2238,7 @@ export type Database = {
           executed_value: string | null;
           is_ended: boolean | null;
           minutes: number | null;
+          name: string | null;
           randomize: boolean | null;
           raw: Json | null;
           reduce_only: boolean | null;
@@ -2338,6 +2352,7 @@ export type Database = {
           first_seen_at: string;
           hash: string;
           liquidation: Json;
+          name: string;
           order_id: number;
           price: string;
           priority_gas: string;

@@ -33,6 +33,13 @@ export const accountName = (account: Address | null, aliases: Aliases): string =
 
 const MESSAGE_MAX = 1_500;
 
+/** Of its market, for people: the venue calls spot `@107` and outcomes `#10`. */
+export const marketName = ({ name, coin }: Told["data"]): string => word(name ?? coin);
+
+/** The venue's word beside the name for people, where it is another: ` @107`. */
+const venueWord = (data: Told["data"]): string =>
+  marketName(data) === word(data.coin) ? "" : ` ${word(data.coin)}`;
+
 /** `bought 0.5 BTC at 83000`: what every sentence about a trade begins with. */
 export const tradeText = (side: unknown, size: unknown, coin: unknown, price: unknown): string =>
   `${side === "buy" ? "bought" : "sold"} ${plainDecimal(size)} ${word(coin)} at ${plainDecimal(price)}`;
@@ -46,11 +53,11 @@ export function eventPhrases({ type, data }: Told): Phrase[] {
   const get = (key: string): string => word(data[key]);
   switch (type as EventType) {
     case "fill.created": {
-      const { side, size, coin, price, closed_pnl: pnl } = data;
+      const { side, size, price, closed_pnl: pnl } = data;
       return [
-        say(tradeText(side, size, coin, price), sideTone(side)),
+        say(tradeText(side, size, marketName(data), price), sideTone(side)),
         ...(isDecimal(pnl) && !isZero(pnl) ? [say(`, closed PnL ${plainDecimal(pnl)}`, toneOf(pnl))] : []),
-        detail(`, fee ${number("fee")} ${get("fee_token")} (${number("value")} USD)`),
+        detail(`, fee ${number("fee")} ${get("fee_token")} (${number("value")} USD${venueWord(data)})`),
       ];
     }
     case "order.updated": {
@@ -59,10 +66,10 @@ export function eventPhrases({ type, data }: Told): Phrase[] {
       return [
         say("order to "),
         say(get("side"), sideTone(data.side)),
-        say(` ${number("size")} ${get("coin")} at ${number("limit_price")} `),
+        say(` ${number("size")} ${marketName(data)} at ${number("limit_price")} `),
         say(get("status").replaceAll("_", " "), "state"),
         say(done),
-        detail(` (${get("venue_status")}, #${get("order_id")})`),
+        detail(` (${get("venue_status")}, #${get("order_id")}${venueWord(data)})`),
       ];
     }
     case "position.updated":

@@ -12,7 +12,18 @@ import { boundsOf } from "../../src/sync/freshness.ts";
 import { fillRow, fundingRow, ledgerRow, type Origin } from "../../src/sync/normalize.ts";
 import { startServer, useDatabase } from "../support/postgres.ts";
 import { snapshotOf } from "../support/venueSnapshot.ts";
-import { ACCOUNT, dashboardOf, fillOf, fundingOf, ledgerOf, OTHER, positionOf, T } from "./rows.ts";
+import {
+  ACCOUNT,
+  dashboardOf,
+  fillOf,
+  fundingOf,
+  ledgerOf,
+  OTHER,
+  orderEventOf,
+  outboxOf,
+  positionOf,
+  T,
+} from "./rows.ts";
 
 const HOUR = 3_600_000;
 const DAY = 86_400_000;
@@ -74,8 +85,9 @@ for (const kind of ["embedded", "real"] as const) {
         asOfMs: T,
         raw: {},
       };
+      await put({ markets: [{ coin: "@107", kind: "spot", name: "HYPE/USDC", ...market }] });
       await put({
-        markets: [{ coin: "@107", kind: "spot", name: "HYPE/USDC", ...market }],
+        orderEvents: [orderEventOf({ coin: "@107", orderId: 1 }), orderEventOf({ coin: "@999", orderId: 2 })],
         fills: [
           trade({ coin: "@107", side: "buy", size: "1", price: "40", startPosition: "0" }),
           trade({ coin: "@999", side: "buy", size: "1", price: "40", startPosition: "0" }),
@@ -86,6 +98,18 @@ for (const kind of ["embedded", "real"] as const) {
           { coin: "@107", name: "HYPE/USDC" },
           { coin: "@999", name: null },
         ]);
+      for (const twin of ["hl_fills_text", "hl_orders_text", "hl_order_events_text"])
+        assert.deepEqual(await rows(`select coin, name from public.${twin} order by coin`), [
+          { coin: "@107", name: "HYPE/USDC" },
+          { coin: "@999", name: null },
+        ]);
+      assert.deepEqual(
+        (await outboxOf(db.database)).map(({ type, data }) => [type, data.coin, data.name]),
+        ["fill.created", "order.updated"].flatMap((type) => [
+          [type, "@107", "HYPE/USDC"],
+          [type, "@999", "@999"],
+        ]),
+      );
     });
 
     it("nets fees with their sign, the builder's inside, in USDC whatever they were charged in", async () => {

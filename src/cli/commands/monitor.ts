@@ -3,7 +3,13 @@
  * `--json`. A slow reader loses lines and gets their number; it never slows the engine down.
  */
 
-import { gather, noteProgress, type ProgressBook, readToday } from "../../outputs/terminal/gather.ts";
+import {
+  gather,
+  noteProgress,
+  type ProgressBook,
+  readNames,
+  readToday,
+} from "../../outputs/terminal/gather.ts";
 import { keysOf, press, SHOWN_FIRST } from "../../outputs/terminal/keys.ts";
 import { createLineWriter } from "../../outputs/terminal/lineWriter.ts";
 import {
@@ -58,6 +64,7 @@ function asLines(context: Context): Context {
 /** The engine is looked at this often; committed changes show at once. */
 const GATHER_MS = 500;
 const TODAY_MS = 5_000;
+const NAMES_MS = 60_000;
 const DRAWDOWN_DAYS_MS = 30 * 86_400_000;
 
 async function onScreen(context: Context): Promise<number> {
@@ -105,6 +112,8 @@ class LiveScreen {
   readonly #today = new Map<string, Today>();
   readonly #tape: ChangeEvent[] = [];
   readonly #notes: Note[] = [];
+  #names = new Map<string, string>();
+  #namesMs = Number.NEGATIVE_INFINITY;
   #shown = SHOWN_FIRST;
   #state: Pick<Screen, "accounts" | "weight" | "starting" | "database"> = {
     accounts: [],
@@ -188,6 +197,10 @@ class LiveScreen {
     const { clock } = this.#context;
     const store = this.#store;
     if (store === null) return;
+    if (clock.now() - this.#namesMs > NAMES_MS) {
+      this.#names = await readNames(store.database).catch(() => this.#names);
+      if (this.#names.size > 0) this.#namesMs = clock.now();
+    }
     for (const { address } of this.#following?.engine.status().accounts ?? []) {
       const nowMs = clock.now();
       try {
@@ -200,7 +213,7 @@ class LiveScreen {
   }
 
   #screen(): Screen {
-    const seen = { tape: this.#tape, notes: this.#notes, network: this.#network };
+    const seen = { tape: this.#tape, notes: this.#notes, names: this.#names, network: this.#network };
     const nowMs = this.#context.clock.now();
     return { ...this.#state, ...this.#shown, ...seen, nowMs, ...this.#frozen };
   }

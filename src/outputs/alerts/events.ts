@@ -7,6 +7,7 @@
  */
 import { add, type Decimal, isDecimal, sign } from "../../runtime/decimal.ts";
 import type { Address } from "../../sync/events.ts";
+import { marketName } from "../eventText.ts";
 import type { OutboxEvent } from "../outbox.ts";
 import { age, duration, plainDecimal, word } from "../words.ts";
 import { type EventRule, eventOn, type RuleSet } from "./ruleSet.ts";
@@ -140,6 +141,7 @@ export class EventWatch {
       facts: {
         account,
         coin,
+        name: marketName(data),
         subject,
         side: word(data.side),
         fills: 0,

@@ -156,7 +156,8 @@ const readSnapshots = (db: Queryable, accounts: readonly Address[]): Promise<Acc
 async function readPrices(db: Queryable, prices: readonly PriceWatch[]): Promise<PriceFacts[]> {
   if (prices.length === 0) return [];
   return db.query<PriceFacts & Row>(
-    `select distinct on (coin) null as account, null as subject, coin, price, as_of_ms as "atMs" from (
+    `select distinct on (coin) null as account, null as subject, coin, price, as_of_ms as "atMs",
+       (select m.name from public.hl_markets m where m.coin = x.coin) as name from (
        select coin, mark_price as price, as_of_ms from public.hl_positions
        where coin = any ($1::text[]) and mark_price is not null
        union all

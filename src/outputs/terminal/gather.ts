@@ -129,6 +129,14 @@ async function readEquity(db: Queryable, account: Address, nowMs: number): Promi
   return Array.from({ length: EQUITY_POINTS }, (_, at) => known.get(EQUITY_POINTS - 1 - at) ?? null);
 }
 
+/** Names of markets for people, where the venue's own is another. Rejects with `StoreError`. */
+export async function readNames(db: Queryable): Promise<Map<string, string>> {
+  const rows = await db.query<{ coin: string; name: string }>(
+    "select coin, name from public.hl_markets where name <> coin",
+  );
+  return new Map(rows.map(({ coin, name }) => [coin, name]));
+}
+
 /** The money of the UTC day, the drawdown of the last 30 days and the equity of one. Rejects with `StoreError`. */
 export async function readToday(
   db: Queryable,

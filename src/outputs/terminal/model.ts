@@ -111,6 +111,8 @@ export interface Screen {
   notes: Note[];
   weight: { used: number; perMinute: number; waiting: number } | null;
   database: string;
+  /** Names of markets for people, where the venue's own is a number. */
+  names: ReadonlyMap<string, string>;
 }
 
 /** One word for a stream, from what the session knows of it. */

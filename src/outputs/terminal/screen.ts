@@ -483,8 +483,11 @@ const POSITION_COLUMNS: readonly Column<PositionRow>[] = [
   },
 ];
 
-const ORDER_COLUMNS: readonly Column<OrderEventRow>[] = [
-  { title: "coin", cells: 9, from: 0, text: ({ coin }) => coin },
+/** With the name of its market for people. */
+type NamedOrder = OrderEventRow & { name: string };
+
+const ORDER_COLUMNS: readonly Column<NamedOrder>[] = [
+  { title: "coin", cells: 9, from: 0, text: ({ name }) => name },
   {
     title: "side",
     cells: 5,
@@ -559,7 +562,8 @@ function sectionOf(view: View, screen: Screen, account: AccountModel, columns: n
     case "orders": {
       const sorted = sortOf(ORDER_SORTS, screen.sort);
       const rows = openNow(account.openOrders, screen.tape, account.address, screen.nowMs)
-        .filter(({ coin }) => matches(coin))
+        .map((order): NamedOrder => ({ ...order, name: screen.names.get(order.coin) ?? order.coin }))
+        .filter(({ coin, name }) => matches(coin) || matches(name))
         .sort(sorted.compare);
       return {
         title: `open orders ${rows.length} by ${sorted.by}`,
@@ -571,7 +575,7 @@ function sectionOf(view: View, screen: Screen, account: AccountModel, columns: n
     case "tape": {
       const rows = screen.tape
         .filter((event) => event.account === account.address || event.account === null)
-        .filter(({ type, data }) => matches(data.coin ?? type))
+        .filter(({ type, data }) => matches(data.coin ?? type) || matches(data.name ?? type))
         .toReversed();
       return {
         title: "tape",

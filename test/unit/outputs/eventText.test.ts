@@ -52,6 +52,16 @@ describe("the sentence of an event", () => {
       ORDER,
       "order to buy 2 ETH at 3000.1 partially filled, 0.5 filled (open, #556696349186)",
     ],
+    [
+      "fill.created",
+      { ...FILL, coin: "@107", name: "HYPE/USDC" },
+      "sold 0.5 HYPE/USDC at 83000, closed PnL 12.5, fee 18.675 USDC (41500 USD @107)",
+    ],
+    [
+      "order.updated",
+      { ...ORDER, coin: "#10", name: "Yes: rain" },
+      "order to buy 2 Yes: rain at 3000.1 partially filled, 0.5 filled (open, #556696349186 #10)",
+    ],
     ["position.updated", POSITION, "position BTC short 1, entry 83000, unrealized PnL -3.1"],
     ["position.updated", { ...POSITION, side: "flat", size: "0", entry_price: null }, "position BTC closed"],
     [

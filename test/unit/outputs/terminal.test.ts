@@ -107,6 +107,7 @@ const screen = (change: Partial<Screen> = {}): Screen => ({
   notes: [],
   weight: { used: 120, perMinute: 1200, waiting: 0 },
   database: "postgres://localhost",
+  names: new Map(),
   ...change,
 });
 

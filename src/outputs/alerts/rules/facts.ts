@@ -76,6 +76,8 @@ export interface DayFacts extends About {
 
 export interface PriceFacts extends About {
   coin: string;
+  /** For people; null where the venue told none. */
+  name: string | null;
   price: string;
 }
 
@@ -120,6 +122,8 @@ interface Happening extends About {
 export interface FillsHappening extends About {
   account: Address;
   coin: string;
+  /** Of the market, for people. */
+  name: string;
   subject: string;
   side: string;
   fills: number;

@@ -13,8 +13,8 @@ export const liquidation = event({
 });
 
 /** `bought 0.4 BTC at 83000 (33200 USD, 40 fills, order 55)`, at the average price. */
-export function filledWords({ side, size, coin, value, fills, subject }: FillsHappening): string {
+export function filledWords({ side, size, name, value, fills, subject }: FillsHappening): string {
   const price = round(sign(size) > 0 ? div(value, size) : "0", 6);
   const count = fills === 1 ? "1 fill" : `${fills} fills`;
-  return `${tradeText(side, size, coin, price)} (${plainDecimal(value, 2)} USD, ${count}, ${subject})`;
+  return `${tradeText(side, size, name, price)} (${plainDecimal(value, 2)} USD, ${count}, ${subject})`;
 }

@@ -1,4 +1,5 @@
 /** The venue rejected or canceled an order. */
+import { marketName } from "../../eventText.ts";
 import { plainDecimal, word } from "../../words.ts";
 import { event, MINUTE } from "./spec.ts";
 
@@ -10,9 +11,9 @@ export const orderRejected = event({
     cooldownMs: 5 * MINUTE,
   },
   see: ({ data }) => (isRefusal(word(data.venue_status)) ? { value: null, threshold: null } : null),
-  words({ coin, data }) {
+  words({ data }) {
     const ended = data.status === "rejected" ? "rejected" : "canceled by the venue";
-    return `${coin} order ${data.order_id} ${ended} (${word(data.venue_status)}): ${word(data.side)} ${plainDecimal(data.size)} at ${plainDecimal(data.limit_price)}, ${plainDecimal(data.filled)} filled`;
+    return `${marketName(data)} order ${data.order_id} ${ended} (${word(data.venue_status)}): ${word(data.side)} ${plainDecimal(data.size)} at ${plainDecimal(data.limit_price)}, ${plainDecimal(data.filled)} filled`;
   },
 });
 

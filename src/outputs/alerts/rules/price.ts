@@ -27,5 +27,5 @@ export const priceRule = ({ direction, price }: PriceWatch): ConditionModule<"pr
       cooldownMs: 15 * MINUTE,
     },
     see: (seen) => ({ value: Number(seen.price) }),
-    words: (seen) => `${seen.coin} at ${plainDecimal(seen.price)}`,
+    words: (seen) => `${seen.name ?? seen.coin} at ${plainDecimal(seen.price)}`,
   });
