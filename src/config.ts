@@ -15,6 +15,7 @@ import { maskSecrets } from "./runtime/safeText.ts";
 import { isSchemaName } from "./store/schema.ts";
 
 export interface FollowedAccount {
+  /** Empty where only an alias was given, until the database was asked whose it is. */
   address: string;
   alias: string | null;
   /** Its sub-accounts and led vaults too. */
@@ -138,13 +139,16 @@ const account = (value: string): FollowedAccount[] => {
     const [text = "", alias] = entry.split("=", 2);
     const withSubs = text.endsWith(WITH_SUBS);
     const named = withSubs ? text.slice(0, -WITH_SUBS.length) : text;
-    if (!isAddress(named))
-      throw new Error("expected 0x and 40 hex digits, optionally +subs, optionally =alias");
-    const address = named.toLowerCase();
-    const known = accounts.get(address);
-    accounts.set(address, {
+    const isAlias = alias === undefined && named !== "" && !/^0x/i.test(named);
+    if (!isAddress(named) && !isAlias)
+      throw new Error(
+        "expected 0x and 40 hex digits, optionally +subs, optionally =alias; or an alias alone",
+      );
+    const address = isAlias ? "" : named.toLowerCase();
+    const known = accounts.get(named.toLowerCase());
+    accounts.set(named.toLowerCase(), {
       address,
-      alias: alias || (known?.alias ?? null),
+      alias: isAlias ? named : alias || (known?.alias ?? null),
       ...(withSubs || known?.withSubs ? { withSubs: true } : {}),
     });
   }
@@ -180,7 +184,7 @@ const ROWS = {
   account: {
     flag: "--account <0x…[+subs][=alias]>",
     env: ["HLSYNC_ACCOUNTS", "ACCOUNT_ADDRESS"],
-    help: "account to follow; repeat for more; +subs: its sub-accounts and led vaults too",
+    help: "account to follow, or the alias of one that the database knows; repeat for more; +subs: its sub-accounts and led vaults too",
     parse: account,
     fallback: "",
     repeatable: true,
@@ -492,7 +496,7 @@ const ROWS = {
   onlyAccount: {
     flag: "--only-account <0x…>",
     env: [],
-    help: "only of this account; repeat for more",
+    help: "only of this account, by address or alias; repeat for more",
     parse: account,
     fallback: "",
     repeatable: true,

@@ -57,6 +57,8 @@ export interface Command {
   flagsOnly?: true;
   /** Other defaults than the option table's. */
   defaults?: Partial<Record<OptionName, string>>;
+  /** Why accounts must be named by their addresses: it asks no database whose an alias is. */
+  addressesOnly?: string;
   /** True when it looks at the last demo of the working folder where neither an account nor a database is named. */
   findsDemo?: true;
   /** Refuses, with a `ConfigError`, what cannot work, before anything is made, opened or asked. */

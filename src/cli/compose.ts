@@ -33,6 +33,7 @@ import { Engine, type EngineConfig, type EngineDeps } from "../sync/engine.ts";
 import type { OpenStream, Roster, VenueInfo } from "../sync/ports.ts";
 import { SubAccounts } from "../sync/subAccounts.ts";
 import type { Context } from "./command.ts";
+import { nameAccounts, refuseAliases } from "./names.ts";
 
 export interface OpenDatabase {
   database: Database;
@@ -115,6 +116,7 @@ export async function openMigrated(
     await orAborted(check(opened.database), context.signal);
     const applied = await orAborted(migrate(opened.database), context.signal);
     if (applied.length > 0) context.log.info("schema brought up to date", { migrations: applied.length });
+    await nameAccounts(context.options, opened.database);
     return { ...opened, store: openStore(opened.database) };
   } catch (error) {
     await opened.close();
@@ -137,6 +139,7 @@ export function requireFollowable({ options }: Pick<Context, "options">): void {
   const { account, db, database } = options;
   const mayName = db && (isUrl(database) || hasEmbeddedDatabase(database));
   if (account.length === 0 && !mayName) throw new ConfigError(NO_ACCOUNT);
+  if (!mayName) refuseAliases({ account }, "there is no database yet that knows it by this name");
 }
 
 /** The same for who changes what is stored: makes no database. */
@@ -151,6 +154,7 @@ export async function openToRead(context: Context): Promise<MigratedDatabase> {
   const opened = await openDatabase(context);
   try {
     await orAborted(requireMigrated(opened.database), context.signal);
+    await nameAccounts(context.options, opened.database);
     return { ...opened, store: openStore(opened.database) };
   } catch (error) {
     await opened.close();

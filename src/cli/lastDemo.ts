@@ -1,6 +1,6 @@
 /**
  * Where the last `demo` of this folder is: it says so when it starts, and commands that read find it when they are given
- * neither an account nor a database, and this folder has no database of its own. Assumes one demo at a time in a folder;
+ * neither an address nor a database, and this folder has no database of its own. Assumes one demo at a time in a folder;
  * of two, the later one is found.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -23,7 +23,12 @@ export function noteDemo(options: DemoOptions): void {
 
 /** Null when something else was named, or there is none. */
 export function lastDemo({ account, database }: Pick<Options, "account" | "database">): DemoOptions | null {
-  if (account.length > 0 || database !== OPTIONS.database.fallback || existsSync(database)) return null;
+  if (
+    account.some(({ address }) => address !== "") ||
+    database !== OPTIONS.database.fallback ||
+    existsSync(database)
+  )
+    return null;
   try {
     const noted = JSON.parse(readFileSync(NOTE, "utf8")) as Partial<Record<string, unknown>>;
     return KEYS.every((key) => typeof noted[key] === "string") && existsSync(DEMO_DATABASE)

@@ -23,6 +23,7 @@ import { programVersion } from "../runtime/version.ts";
 import { type Command, EXIT, exitCodeOf } from "./command.ts";
 import { loadCommand, loadCommands } from "./commands/index.ts";
 import { lastDemo } from "./lastDemo.ts";
+import { refuseAliases } from "./names.ts";
 
 const SIGNAL_EXIT: Record<string, number> = { SIGINT: 130, SIGTERM: 143 };
 
@@ -128,6 +129,7 @@ async function runCommand(
       sink: (line) => process.stderr.write(`${line}\n`),
     });
     lifecycle = new Lifecycle(systemClock, log);
+    if (command.addressesOnly !== undefined) refuseAliases(options, command.addressesOnly);
     command.check?.({ options, args });
     const color = options.color && process.stdout.isTTY === true;
     const shown = color ? visiblePainted : visible;

@@ -281,7 +281,10 @@ describe("the demo", { timeout: 90_000 }, () => {
     assert.equal((await demo.stop("SIGINT")).code, 0);
     assert.doesNotMatch(demo.stdout(), / (bought|sold) |history:/);
     assert.doesNotMatch(demo.stdout() + demo.stderr(), new RegExp(USER));
-    const exported = await hlsync(["export", "--table", "fills"], here);
+    const stranger = await hlsync(["status", "--account", "nobody"], here);
+    assert.equal(stranger.code, 2);
+    assert.match(stranger.stderr, /account "nobody" is no address .* which knows .*maker/);
+    const exported = await hlsync(["export", "--table", "fills", "--account", "maker"], here);
     assert.equal(exported.code, 0, exported.stderr);
     assert.ok(exported.stdout.split("\n").length > 800);
     folder.remove();

@@ -8,6 +8,7 @@ import type { Database } from "../../store/database.ts";
 import { inSchema } from "../../store/schema.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
 import { openMigrated } from "../compose.ts";
+import { addressNamed } from "../names.ts";
 
 const PRESETS = ["single-user", "members", "off"];
 const USER_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -82,15 +83,16 @@ export const members: Command = {
       throw new ConfigError(
         `members ${action}: ${JSON.stringify(user ?? "")} is no user id (a UUID of auth.users)`,
       );
-    if (!isAddress(account ?? ""))
+    if (account === undefined || (/^0x/i.test(account) && !isAddress(account)))
       throw new ConfigError(
-        `members ${action}: ${JSON.stringify(account ?? "")} is no address (0x and 40 hex digits)`,
+        `members ${action}: ${JSON.stringify(account ?? "")} is no address (0x and 40 hex digits), and no alias`,
       );
   },
   async run(context) {
     const [action, user = "", account = ""] = context.args;
     if (action === "list") return listMembers(context);
-    const [id, address] = [user.toLowerCase(), account.toLowerCase()];
+    const id = user.toLowerCase();
+    const address = isAddress(account) ? account.toLowerCase() : await whose(context, account);
     if (action === "add")
       return carryOut(context, {
         sql: `insert into public.hl_members (user_id, account_address) values ('${id}', '${address}') on conflict do nothing`,
@@ -102,6 +104,13 @@ export const members: Command = {
     });
   },
 };
+
+async function whose(context: Context, alias: string): Promise<string> {
+  if (context.options.print)
+    throw new ConfigError("--print asks no database: name the account by its address");
+  const { database } = await openMigrated(context);
+  return addressNamed(database, alias);
+}
 
 async function listMembers(context: Context): Promise<number> {
   const { database } = await openMigrated(context);

@@ -30,6 +30,7 @@ const TIMEOUT_MS = 8_000;
 export const doctor: Command = {
   name: "doctor",
   summary: "check clock, network, accounts, budget, database, alerts; each finding with its remedy",
+  addressesOnly: "doctor looks at the venue before any database",
   options: [
     ...(["account", "network", "apiUrl", "wsUrl", "database", "db", "markets", "streams"] as const),
     ...(["interval", "since", "weight", "alert", "alertTo"] as const),

@@ -42,6 +42,7 @@ export const importLegacy: Command = {
   name: "import-legacy",
   args: "[file]",
   summary: "take over the tables of older programs, or a CSV file: moved aside, kept, and read",
+  addressesOnly: "old tables know addresses only",
   options: ["account", "database", "check"],
   run: (context) =>
     context.args[0] === undefined ? importTables(context) : importFile(context, context.args[0]),

@@ -10,6 +10,7 @@ import { run } from "./run.ts";
 export const init: Command = {
   name: "init",
   summary: `write a commented ${CONFIG_FILE} and ${ENV_FILE} to this folder`,
+  addressesOnly: "a config file is read before any database",
   options: ["account", "network"],
   async run({ options, print }) {
     const names = [...run.options, ...COMMON_OPTIONS];

@@ -16,6 +16,7 @@ import { type Command, EXIT } from "../command.ts";
 export const simulate: Command = {
   name: "simulate",
   summary: "a simulated Hyperliquid: /info, /exchange and /ws on this machine",
+  addressesOnly: "the simulator has no database",
   options: [
     ...(["host", "port", "seed", "speed", "weight"] as const),
     ...(["recorded", "faults", "switches", "history", "account", "fillsPerSecond"] as const),

@@ -346,10 +346,13 @@ const intervalMs = (interval: string): number =>
 
 export function accountOf({ query }: Pick<HttpRequest, "query">, followed: Followed): Address {
   const asked = query.get("account");
-  if (asked === null) {
-    if (!followed[0]) throw new RequestError("no account is followed");
-    return followed[0].address;
-  }
+  if (asked !== null) return accountNamed(asked, followed);
+  if (!followed[0]) throw new RequestError("no account is followed");
+  return followed[0].address;
+}
+
+/** By address or by alias. */
+export function accountNamed(asked: string, followed: Followed): Address {
   const found = followed.find(({ address, alias }) => address === asked.toLowerCase() || alias === asked);
   // History of an account that is not followed any more is still worth reading.
   if (!found && /^0x[0-9a-f]{40}$/i.test(asked)) return asked.toLowerCase();

@@ -22,6 +22,7 @@ import {
 } from "../delivery/endpoints.ts";
 import type { HttpSend } from "../delivery/httpSend.ts";
 import { testDelivery } from "../delivery/testDelivery.ts";
+import { accountNamed, type Followed } from "./api.ts";
 import { type Handler, type HttpRequest, json, RequestError } from "./server.ts";
 
 /** What this process watches, and whom it tells. */
@@ -39,6 +40,7 @@ interface ControlDeps {
   reads: Queryable;
   own: Queryable;
   clock: Clock;
+  followed(): Followed;
   /** There is a token, so that changes can be made. */
   mayChange: boolean;
 }
@@ -118,19 +120,17 @@ async function endpoints({ reads }: ControlDeps) {
 }
 
 const silence =
-  ({ own, clock }: ControlDeps): Handler =>
+  ({ own, clock, followed }: ControlDeps): Handler =>
   async (request) => {
     const asked = fieldsOf(request);
-    const { rule = null, account_address: account = null, coin = null, for_ms: forMs } = asked;
+    const { rule = null, account_address: who = null, coin = null, for_ms: forMs } = asked;
     if (rule !== null && !SILENCEABLE.includes(String(rule)))
       throw new RequestError(`rule: expected one of ${SILENCEABLE.join(", ")}`);
-    if (account !== null && !/^0x[0-9a-f]{40}$/.test(String(account)))
-      throw new RequestError("account_address: expected 0x and 40 lower-case hex digits");
     if (coin !== null && !/^[\w:@/#.+-]{1,40}$/.test(String(coin)))
       throw new RequestError("coin: expected a market, for example BTC");
     const made = {
       rule: rule === "all" ? null : (rule as string | null),
-      account: account as string | null,
+      account: who === null ? null : accountNamed(String(who), followed()),
       coin: coin as string | null,
     };
     const untilMs = clock.now() + wholeField(forMs, "for_ms", MINUTE_MS, SILENCE_MAX_MS);

@@ -105,7 +105,7 @@ export async function startHttp(deps: HttpDeps): Promise<HttpService> {
       latency: () => telemetry.latency(),
       onPainted: (lagsMs) => telemetry.painted(lagsMs),
     }),
-    ...controlRoutes({ ...deps, mayChange: policyToken !== null }),
+    ...controlRoutes({ ...deps, followed, mayChange: policyToken !== null }),
   ]);
 
   try {

@@ -101,6 +101,15 @@ describe("values of options", () => {
     ]);
   });
 
+  it("an account may be named by its alias alone, whose address the database says later", () => {
+    assert.deepEqual(withFlag("account", `main,desk+subs,${A}`).account, [
+      { address: "", alias: "main" },
+      { address: "", alias: "desk", withSubs: true },
+      { address: A, alias: null },
+    ]);
+    refuses("account", "main=other", /or an alias alone/);
+  });
+
   it("an account may be named with those under it", () => {
     assert.deepEqual(withFlag("account", `${A}+subs=fund,${B},${A}`).account, [
       { address: A, alias: "fund", withSubs: true },

@@ -111,7 +111,7 @@ describe("alerts and webhooks over HTTP", { timeout: 120_000 }, () => {
     for (const [path, body, status, error] of [
       ["/api/silences", { rule: "drawdonw", for_ms: HOUR }, 400, /^rule: expected one of all, price, /],
       ["/api/silences", { for_ms: 1 }, 400, /^for_ms: expected a whole number from 60000 to /],
-      ["/api/silences", { account_address: "main", for_ms: HOUR }, 400, /^account_address: expected 0x/],
+      ["/api/silences", { account_address: "mian", for_ms: HOUR }, 400, /^account: expected 0x/],
       ["/api/silences", { coin: "BTC;drop", for_ms: HOUR }, 400, /^coin: expected a market/],
       ["/api/silences", ["all"], 400, /^expected a JSON object$/],
       ["/api/alerts/test", {}, 404, /^there is no such channel/],
