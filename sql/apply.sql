@@ -50,7 +50,6 @@ declare
   known jsonb := '{}';
   published json;
   lacking jsonb := '[]';
-  news_ms bigint;
   item record;
 begin
   perform hl_internal.lock_accounts(accounts);
@@ -115,14 +114,16 @@ begin
     events := events || outcome.events;
   end loop;
 
-  for item in select key as name, value as rows from json_each(versions) loop
-    outcome := hl_internal.put_versions(item.name, item.rows);
-    if not outcome.accounts <@ accounts then
-      raise exception 'batch writes % without naming all of its accounts', item.name;
-    end if;
-    written := written || jsonb_build_object(item.name, outcome.written);
-    known := known || jsonb_build_object(item.name, outcome.sent - outcome.written);
-  end loop;
+  if versions is not null then
+    for item in select key as name, value as rows from json_each(versions) loop
+      outcome := hl_internal.put_versions(item.name, item.rows);
+      if not outcome.accounts <@ accounts then
+        raise exception 'batch writes % without naming all of its accounts', item.name;
+      end if;
+      written := written || jsonb_build_object(item.name, outcome.written);
+      known := known || jsonb_build_object(item.name, outcome.sent - outcome.written);
+    end loop;
+  end if;
 
   -- After all rows: what a state no longer holds is judged by the fills that came with it.
   if states is not null then
@@ -145,11 +146,10 @@ begin
   end if;
 
   if cardinality(events) > 0 then
-    news_ms := hl_internal.news_since();
     -- The answer takes the data of an event as it was before it became jsonb.
     with told as materialized (
       select case when e.is_news then nextval('hl_internal.outbox_id_seq') end as id, e.*
-      from unnest(events, hl_internal.are_news(events, news_ms))
+      from unnest(events, hl_internal.news(events))
         as e(event_key, type, account_address, time_ms, source, data, is_news)
     ),
     put as (

@@ -69,24 +69,25 @@ comment on function hl_internal.order_events is 'order.updated of each of these 
 
 -- What happened so long ago is history, unless it was watched live: nothing follows it, but an endpoint that asked for it.
 create or replace function hl_internal.news_since() returns bigint
-language sql stable set search_path = ''
-begin atomic
-  select least((extract(epoch from now()) * 1000)::bigint - 604800000,
+language plpgsql stable set search_path = '' as $$
+begin
+  return least((extract(epoch from now()) * 1000)::bigint - 604800000,
     (select min(e.since_ms) from hl_internal.webhook_endpoints e));
-end;
+end
+$$;
 comment on function hl_internal.news_since is 'What happened before this is not put into the outbox when it is found by reading back: a week ago, or as far back as an endpoint wants to be told.';
 
-create or replace function hl_internal.are_news(events hl_internal.event[], news_ms bigint) returns boolean[]
-language plpgsql immutable set search_path = '' as $$
+create or replace function hl_internal.news(events hl_internal.event[]) returns boolean[]
+language plpgsql stable set search_path = '' as $$
 begin
   return (
     select array_agg(e.type not in ('fill.created', 'order.updated', 'funding.created', 'ledger.created')
-      or e.source in ('stream', 'snapshot') or e.time_ms >= are_news.news_ms)
+      or e.source in ('stream', 'snapshot') or e.time_ms >= (select hl_internal.news_since()))
     from unnest(events) e
   );
 end
 $$;
-comment on function hl_internal.are_news is 'Whether each of these events goes into the outbox; news_ms: hl_internal.news_since().';
+comment on function hl_internal.news is 'Whether each of these events goes into the outbox.';
 
 -- For an endpoint that wants the past after all: what was history when it was found, and was found within what the outbox
 -- keeps, becomes events now.
@@ -119,7 +120,7 @@ begin
     where o.account_address = any (followed) and greatest(o.status_time_ms, o.last_fill_time_ms) >= since_ms
       and o.updated_at >= now() - keep
   ) x
-  where (x.event).source <> 'legacy' and not (hl_internal.are_news(array[x.event], hl_internal.news_since()))[1]
+  where (x.event).source <> 'legacy' and not (hl_internal.news(array[x.event]))[1]
     and not exists (select from hl_internal.outbox o
       where o.account_address = (x.event).account_address and o.event_key = (x.event).event_key)
   order by x.at_ms;

@@ -3,3 +3,4 @@
 drop function if exists hl_internal.market_kind(text);
 drop function if exists hl_internal.action_number(text);
 drop function if exists hl_internal.set_policy(text, text, text, text);
+drop function if exists hl_internal.are_news(hl_internal.event[], bigint);

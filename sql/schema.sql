@@ -1007,7 +1007,6 @@ declare
   known jsonb := '{}';
   published json;
   lacking jsonb := '[]';
-  news_ms bigint;
   item record;
 begin
   perform hl_internal.lock_accounts(accounts);
@@ -1072,14 +1071,16 @@ begin
     events := events || outcome.events;
   end loop;
 
-  for item in select key as name, value as rows from json_each(versions) loop
-    outcome := hl_internal.put_versions(item.name, item.rows);
-    if not outcome.accounts <@ accounts then
-      raise exception 'batch writes % without naming all of its accounts', item.name;
-    end if;
-    written := written || jsonb_build_object(item.name, outcome.written);
-    known := known || jsonb_build_object(item.name, outcome.sent - outcome.written);
-  end loop;
+  if versions is not null then
+    for item in select key as name, value as rows from json_each(versions) loop
+      outcome := hl_internal.put_versions(item.name, item.rows);
+      if not outcome.accounts <@ accounts then
+        raise exception 'batch writes % without naming all of its accounts', item.name;
+      end if;
+      written := written || jsonb_build_object(item.name, outcome.written);
+      known := known || jsonb_build_object(item.name, outcome.sent - outcome.written);
+    end loop;
+  end if;
 
   -- After all rows: what a state no longer holds is judged by the fills that came with it.
   if states is not null then
@@ -1102,11 +1103,10 @@ begin
   end if;
 
   if cardinality(events) > 0 then
-    news_ms := hl_internal.news_since();
     -- The answer takes the data of an event as it was before it became jsonb.
     with told as materialized (
       select case when e.is_news then nextval('hl_internal.outbox_id_seq') end as id, e.*
-      from unnest(events, hl_internal.are_news(events, news_ms))
+      from unnest(events, hl_internal.news(events))
         as e(event_key, type, account_address, time_ms, source, data, is_news)
     ),
     put as (
@@ -1170,23 +1170,6 @@ end
 $function$
 ;
 -- Makes the rights and policies of all objects of hlsync those of the stored preset.
-
-create function hl_internal.are_news(events hl_internal.event[], news_ms bigint)
- RETURNS boolean[]
- LANGUAGE plpgsql
- IMMUTABLE
- SET search_path TO ''
-AS $function$
-begin
-  return (
-    select array_agg(e.type not in ('fill.created', 'order.updated', 'funding.created', 'ledger.created')
-      or e.source in ('stream', 'snapshot') or e.time_ms >= are_news.news_ms)
-    from unnest(events) e
-  );
-end
-$function$
-;
--- Whether each of these events goes into the outbox; news_ms: hl_internal.news_since().
 
 create function hl_internal.attend(me text, told json)
  RETURNS json
@@ -2618,6 +2601,11 @@ create function hl_internal.lock_accounts(accounts text[])
  SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 begin
+  -- One that is known, as nearly always.
+  if cardinality(accounts) = 1 then
+    perform from hl_internal.accounts a where a.account_address = accounts[1] for update;
+    if found then return; end if;
+  end if;
   insert into hl_internal.accounts (account_address)
   select a from unnest(accounts) a
   where not exists (select from hl_internal.accounts k where k.account_address = a)
@@ -2701,15 +2689,34 @@ $function$
 ;
 -- What is kept of a venue's object, given what the columns tell.
 
-create function hl_internal.news_since()
- RETURNS bigint
- LANGUAGE sql
+create function hl_internal.news(events hl_internal.event[])
+ RETURNS boolean[]
+ LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
-BEGIN ATOMIC
- SELECT LEAST((((EXTRACT(epoch FROM now()) * (1000)::numeric))::bigint - 604800000), ( SELECT min(e.since_ms) AS min
-            FROM hl_internal.webhook_endpoints e)) AS "least";
-END
+AS $function$
+begin
+  return (
+    select array_agg(e.type not in ('fill.created', 'order.updated', 'funding.created', 'ledger.created')
+      or e.source in ('stream', 'snapshot') or e.time_ms >= (select hl_internal.news_since()))
+    from unnest(events) e
+  );
+end
+$function$
+;
+-- Whether each of these events goes into the outbox.
+
+create function hl_internal.news_since()
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return least((extract(epoch from now()) * 1000)::bigint - 604800000,
+    (select min(e.since_ms) from hl_internal.webhook_endpoints e));
+end
+$function$
 ;
 -- What happened before this is not put into the outbox when it is found by reading back: a week ago, or as far back as an endpoint wants to be told.
 
@@ -3912,7 +3919,7 @@ begin
     where o.account_address = any (followed) and greatest(o.status_time_ms, o.last_fill_time_ms) >= since_ms
       and o.updated_at >= now() - keep
   ) x
-  where (x.event).source <> 'legacy' and not (hl_internal.are_news(array[x.event], hl_internal.news_since()))[1]
+  where (x.event).source <> 'legacy' and not (hl_internal.news(array[x.event]))[1]
     and not exists (select from hl_internal.outbox o
       where o.account_address = (x.event).account_address and o.event_key = (x.event).event_key)
   order by x.at_ms;

@@ -201,29 +201,30 @@ function sent(name: keyof Batch, rows: readonly object[]): readonly object[] {
   return rows;
 }
 
-/** The call of `hl_internal.apply` that writes `batch`: the lists that are not empty, and every account they name. */
-function applyCall({ quarantine = [], ...lists }: Batch): { sql: string; params: unknown[] } {
+/** The lists of `hl_internal.apply`, in their order there: a call by place is read in less time than one by names. */
+const LISTS = [
+  ...["fills", "orderEvents", "positions", "balances", "funding", "ledger", "dashboard", "coverage"],
+  ...["drift", "quarantine", "trades", "candles", "mids", "books", "assetCtxs", "states", "versions"],
+] as const;
+const APPLY = `select hl_internal.apply($1::text[], ${LISTS.map((_, n) => `$${n + 2}::json`).join(", ")}) as applied`;
+
+/** The arguments of `hl_internal.apply` that write `batch`: every account it names, and the lists that are not empty. */
+function applyArguments({ quarantine = [], ...lists }: Batch): unknown[] {
   const accounts = new Set<string>();
-  const names = ["accounts => $1::text[]"];
-  const params: unknown[] = [[]];
-  const put = (name: string, text: string) => {
-    params.push(text);
-    names.push(`${name.replace(/[A-Z]/g, (upper) => `_${upper.toLowerCase()}`)} => $${params.length}::json`);
-  };
+  const texts: Record<string, string> = {};
   const messages = [...quarantine];
   const versions: string[] = [];
   for (const [name, list] of Object.entries(lists) as [keyof Batch, Stamped[]][]) {
     if (list.length === 0) continue;
     const text = toJson(isTable(name) ? list.map(columnsOf) : sent(name, list));
     if (isTable(name)) versions.push(`"${TABLES[name].table}":${text}`);
-    else put(name, text);
+    else texts[name] = text;
     if (text.includes("\\ufffd")) messages.push(...replacedIn(name, list));
     for (const { account } of list) if (account !== undefined) accounts.add(account);
   }
-  if (versions.length > 0) put("versions", `{${versions.join(",")}}`);
-  if (messages.length > 0) put("quarantine", toJson(messages));
-  params[0] = [...accounts];
-  return { sql: `select hl_internal.apply(${names.join(", ")}) as applied`, params };
+  if (versions.length > 0) texts.versions = `{${versions.join(",")}}`;
+  if (messages.length > 0) texts.quarantine = toJson(messages);
+  return [[...accounts], ...LISTS.map((name) => texts[name] ?? null)];
 }
 
 type Rows = <R>(sql: string, params: readonly unknown[]) => Promise<R[]>;
@@ -306,8 +307,7 @@ function followed(
     },
 
     async apply(batch: Batch): Promise<Applied> {
-      const { sql, params } = applyCall(batch);
-      const [row] = await rows<{ applied: Applied }>(sql, params);
+      const [row] = await rows<{ applied: Applied }>(APPLY, applyArguments(batch));
       return row!.applied;
     },
   };
