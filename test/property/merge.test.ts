@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import { stringify } from "../../src/runtime/jsonText.ts";
+import type { OrderEventRow } from "../../src/sync/events.ts";
+import { withoutShortForms } from "../../src/sync/lane/shortForms.ts";
 import {
   foldOrder,
   joinBalances,
@@ -56,6 +59,80 @@ laws("funding payments", fundingRow(A), ["coin", "timeMs"], joinFunding);
 laws("ledger updates", ledgerRow(A), ["timeMs", "hash", "type", "digest"], joinLedger);
 laws("positions", positionRow(A), ["dex", "coin"], joinPositions);
 laws("balances", balanceRow(A), ["coin"], joinBalances);
+
+describe("transitions without the short forms of others", () => {
+  /** A long form, and what the short one of the same transition tells, or nearly so. */
+  const bothForms = fc
+    .record({
+      long: orderEventRow(A),
+      short: orderEventRow(A),
+      reduceOnly: fc.boolean(),
+      odd: fc.nat({ max: 9 }),
+    })
+    .map(({ long, short, reduceOnly, odd }): OrderEventRow[] => {
+      const { seenAtMs, source } = short;
+      const order = {
+        coin: long.coin,
+        side: long.side,
+        limitPx: long.limitPrice,
+        sz: long.remaining,
+        oid: long.orderId,
+      };
+      const told = { ...long, orderType: "Limit", tif: "Gtc", reduceOnly: long.reduceOnly ?? reduceOnly };
+      const raw = { order: { ...order, orderType: "Limit", tif: "Gtc" }, status: long.venueStatus };
+      const terse = { ...long, seenAtMs, source, orderType: null, tif: null, triggerPrice: null };
+      return [
+        { ...told, raw },
+        {
+          ...terse,
+          raw: { order, status: long.venueStatus },
+          reduceOnly: odd === 1 ? short.reduceOnly : null,
+          remaining: odd === 2 ? short.remaining : long.remaining,
+          size: odd === 3 ? short.size : long.size,
+          cloid: odd === 4 ? short.cloid : odd === 5 ? null : long.cloid,
+        },
+      ];
+    });
+  const anyRows = fc
+    .tuple(fc.array(bothForms, { maxLength: 5 }), fc.array(orderEventRow(A), { maxLength: 5 }), fc.boolean())
+    .map(([pairs, others, isReversed]) => {
+      const rows = [...pairs.flat(), ...others];
+      return isReversed ? rows.reverse() : rows;
+    });
+
+  it("join into what all of them join into", () =>
+    fc.assert(
+      fc.property(anyRows, (rows) => {
+        const plain = (given: OrderEventRow[]) =>
+          new Map(
+            [...joined(given, keyOf.orderEvents, joinOrderEvents)].map(([key, row]) => [
+              key,
+              { ...row, raw: stringify(row.raw) },
+            ]),
+          );
+        assert.deepEqual(plain(withoutShortForms(rows)), plain(rows));
+      }),
+      { numRuns: 500 },
+    ));
+
+  it("are one row where both forms came", () => {
+    const [pair] = fc.sample(
+      bothForms.filter(
+        ([long, short]) =>
+          long!.remaining === short!.remaining &&
+          long!.size === short!.size &&
+          long!.cloid === short!.cloid &&
+          short!.reduceOnly === null,
+      ),
+      1,
+    );
+    assert.deepEqual(
+      withoutShortForms(pair!).map(({ orderType }) => orderType),
+      ["Limit"],
+    );
+    assert.equal(withoutShortForms([pair![1]!]).length, 1);
+  });
+});
 
 describe("an order folded from its transitions and fills", () => {
   const facts = fc

@@ -5,6 +5,7 @@
  */
 import { JsonText } from "../../runtime/jsonText.ts";
 import type { Batch, FillRow, OrderEventRow } from "../events.ts";
+import { withoutShortForms } from "./shortForms.ts";
 
 const REMEMBERED_MAX = 20_000;
 
@@ -30,7 +31,7 @@ export class CommittedRows {
     return {
       ...batch,
       fills: (batch.fills ?? []).filter(isNew),
-      orderEvents: (batch.orderEvents ?? []).filter(isNew),
+      orderEvents: withoutShortForms((batch.orderEvents ?? []).filter(isNew)),
     };
   }
 

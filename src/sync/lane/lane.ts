@@ -62,6 +62,9 @@ export const LANE_DEFAULTS = {
 } as const;
 export type LaneOptions = { [K in keyof typeof LANE_DEFAULTS]: number };
 
+/** Frames of one block come within this: transitions wait so long for the fills beside them. */
+const REST_OF_BLOCK_MS = 2;
+
 /** Frames folded into one batch. */
 const FRAMES_PER_BATCH = 1_000;
 
@@ -215,20 +218,39 @@ export class Lane {
     await this.#follow({ type: "ended" });
   }
 
+  /**
+   * Fills are committed as soon as they came, with the transitions of their orders: they are waited for. All else takes in what
+   * came meanwhile, mostly the same transitions in their long form; without fills it waits a moment for them.
+   */
   async #process(): Promise<void> {
-    const { account } = this.#deps;
-    let pending = new Pending(account);
+    let pending = await this.#take(new Pending(this.#deps.account));
+    if (pending.batch.fills?.length) await this.#flushFills(pending);
+    else if (pending.batch.orderEvents?.length) await this.#restOfBlock();
+    pending = await this.#take(pending);
+    await this.#flush(pending);
+  }
+
+  async #restOfBlock(): Promise<void> {
+    const arrived = new AbortController();
+    const late = this.#deps.clock.sleep(REST_OF_BLOCK_MS, arrived.signal).catch(() => {});
+    await Promise.race([this.#inbox.ready(), late]);
+    arrived.abort();
+  }
+
+  /** Folds what waits into `pending`, which is written before each mark. */
+  async #take(pending: Pending): Promise<Pending> {
+    let folded = pending;
     for (const input of this.#inbox.take(FRAMES_PER_BATCH)) {
       if (input.type === "marks") {
-        await this.#flush(pending);
-        pending = new Pending(account);
+        await this.#flush(folded);
+        folded = new Pending(this.#deps.account);
         for (const mark of input.marks) await this.#follow(this.#eventOf(mark));
       } else {
-        const venueMs = pending.add(input);
+        const venueMs = folded.add(input);
         if (venueMs !== null) this.#tell({ type: "told", venueMs });
       }
     }
-    await this.#flush(pending);
+    return folded;
   }
 
   #eventOf(mark: Mark): LaneEvent {
@@ -240,13 +262,23 @@ export class Lane {
     return { type: mark.type, ...now };
   }
 
-  async #flush({ batch, receivedAtMs }: Pending): Promise<void> {
-    const { account } = this.#deps;
+  async #flush(pending: Pending): Promise<void> {
+    await this.#flushFills(pending);
+    await this.#commit(pending.batch, pending.receivedAtMs);
+  }
+
+  async #flushFills(pending: Pending): Promise<void> {
+    if (await this.#commit(pending.takeFills(), pending.receivedAtMs))
+      append(pending.batch, this.#deps.account.snapshot(true));
+  }
+
+  /** False when all of it was committed before. */
+  async #commit(batch: Batch, receivedAtMs: number): Promise<boolean> {
     const fresh = this.#committed.without(batch);
-    if (fresh.fills?.length) append(fresh, account.snapshot(true));
-    if (isEmpty(fresh)) return;
-    await account.commit(fresh, receivedAtMs);
+    if (isEmpty(fresh)) return false;
+    await this.#deps.account.commit(fresh, receivedAtMs);
     this.#committed.add(fresh);
+    return true;
   }
 
   // ---- what the machine asks for ----

@@ -47,6 +47,20 @@ export class Pending {
     return this.#addState(content, origin);
   }
 
+  /**
+   * Takes out the fills, with what else came of their orders: else an order would change twice. One that was placed in this
+   * very batch has no row yet that could change, and stays here with its transitions.
+   */
+  takeFills(): Batch {
+    const { fills = [], orderEvents = [] } = this.batch;
+    if (fills.length === 0) return {};
+    const orders = new Set(fills.map(({ orderId }) => orderId));
+    for (const { orderId, venueStatus } of orderEvents) if (venueStatus === "open") orders.delete(orderId);
+    this.batch.fills = [];
+    this.batch.orderEvents = orderEvents.filter(({ orderId }) => !orders.has(orderId));
+    return { fills, orderEvents: orderEvents.filter(({ orderId }) => orders.has(orderId)) };
+  }
+
   #append(part: Batch): void {
     append(this.batch, part);
   }

@@ -167,6 +167,73 @@ describe("stopping", () => {
   });
 });
 
+describe("the frames of a block", () => {
+  const AT = 1_790_000_000_000;
+  const channelOf = (type: string) => CHANNELS.find((one) => one.type === type)!;
+  const order = (oid: number, sz: string, status: string, more: object = {}) => ({
+    order: { coin: "BTC", side: "B", limitPx: "10", sz, oid, timestamp: AT, origSz: "1", ...more },
+    ...{ status, statusTimestamp: AT },
+  });
+  const LONG = {
+    ...{ triggerCondition: "N/A", isTrigger: false, triggerPx: "0.0", children: [], isPositionTpsl: false },
+    ...{ reduceOnly: false, orderType: "Limit", tif: "Gtc", cloid: null },
+  };
+  const fill = (oid: number) => ({
+    ...{
+      coin: "BTC",
+      px: "10",
+      sz: "1",
+      side: "B",
+      time: AT,
+      startPosition: "0",
+      dir: "Open Long",
+      closedPnl: "0",
+    },
+    ...{ hash: "0x0", oid, crossed: true, fee: "0", tid: oid, feeToken: "USDC" },
+  });
+
+  it("are committed fills first, and each transition once, although it comes in two forms", async () => {
+    const { clock, lane, handler, committed } = await unanswered({}, 3);
+    handler.onConnected(clock.now());
+    await clock.advance(LANE_DEFAULTS.holdMs);
+    const tell = (type: string, data: unknown) =>
+      handler.onMessage(
+        channelOf(type).read(data),
+        channelOf(type),
+        { type, user: USER } as never,
+        clock.now(),
+        100,
+      );
+    const facts = () =>
+      committed
+        .map(({ batch }) => [
+          (batch.fills ?? []).map(({ orderId }) => orderId),
+          (batch.orderEvents ?? []).map(({ orderId, orderType }) => [orderId, orderType]),
+        ])
+        .filter(([fills, transitions]) => fills!.length + transitions!.length > 0);
+    committed.length = 0;
+    tell("orderUpdates", [order(1, "0", "filled"), order(2, "1", "open")]);
+    await settle();
+    assert.deepEqual(facts(), [], "waits a moment for the fills");
+    tell("userFills", { user: USER, fills: [fill(1)] });
+    tell("userHistoricalOrders", {
+      ...{ user: USER, isSnapshot: false },
+      orderHistory: [order(1, "0", "filled", LONG), order(2, "1", "open", LONG)],
+    });
+    for (let turns = 0; turns < 9; turns++) await settle();
+    assert.deepEqual(facts(), [
+      [[1], [[1, "Limit"]]],
+      [[], [[2, "Limit"]]],
+    ]);
+    committed.length = 0;
+    tell("orderUpdates", [order(3, "1", "open")]);
+    await clock.advance(5);
+    assert.equal(facts().length, 1, "and no longer than a moment");
+    await lane.stop();
+    assert.equal(clock.timers, 0);
+  });
+});
+
 describe("a connection that has ended before it was read", () => {
   it("holds nothing back", async () => {
     const { clock, lane, handler, committed } = await unanswered();

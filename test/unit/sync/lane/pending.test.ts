@@ -106,4 +106,46 @@ describe("pending frames", () => {
     assert.deepEqual(seen, ["orders  0 true", "spot 5", `perp xyz ${NOW} 5`]);
     assert.deepEqual(told, [null, null, NOW]);
   });
+
+  it("give away the fills with the transitions of their orders, but those of orders placed beside them", () => {
+    const pending = new Pending(reader().account);
+    const order = (oid: number, status: string) => ({
+      order: { coin: "BTC", side: "B", limitPx: "10", sz: "0", oid, timestamp: NOW, origSz: "1" },
+      ...{ status, statusTimestamp: NOW },
+    });
+    const fill = (oid: number) => ({
+      ...{
+        coin: "BTC",
+        px: "10",
+        sz: "1",
+        side: "B",
+        time: NOW,
+        startPosition: "0",
+        dir: "Open Long",
+        closedPnl: "0",
+      },
+      ...{ hash: "0x0", oid, crossed: true, fee: "0", tid: oid, feeToken: "USDC" },
+    });
+    const transitions = [
+      [11, "filled"],
+      [12, "open"],
+      [12, "filled"],
+      [13, "canceled"],
+    ] as const;
+    pending.add(
+      frame(
+        "orderUpdates",
+        transitions.map(([oid, status]) => order(oid, status)),
+      ),
+    );
+    assert.deepEqual(pending.takeFills(), {}, "without a fill there is nothing to hurry");
+    pending.add(frame("userFills", { user: USER, fills: [fill(11), fill(12)] }));
+    pending.add(stateAt(NOW));
+    const taken = pending.takeFills();
+    const idsOf = ({ fills, orderEvents }: Batch) =>
+      [fills, orderEvents].map((rows) => rows?.map(({ orderId }) => orderId));
+    assert.deepEqual(idsOf(taken), [[11, 12], [11]]);
+    assert.deepEqual(idsOf(pending.batch), [[], [12, 12, 13, 1]], "the rest, and what the state brought");
+    assert.deepEqual(pending.takeFills(), {});
+  });
 });
