@@ -5484,7 +5484,7 @@ select a.oid, a.name, a.is_function, a.is_table, a.is_part, a.is_shown, a.is_sho
     when a.relname = 'hl_members' then 'user_id = (select auth.uid())'
     -- An anonymous sign-in is a user too, and has the role authenticated.
     when m.preset = 'single-user' then
-      '(select auth.uid() is not null and not coalesce((auth.jwt() ->> ''is_anonymous'')::boolean, false))'
+      '(select auth.uid()) is not null and not coalesce(((select auth.jwt()) ->> ''is_anonymous'')::boolean, false)'
     when a.has_account then
       'array_position((select hl_internal.reader_accounts()), account_address) is not null '
       'and account_address = any (hl_internal.reader_accounts())'

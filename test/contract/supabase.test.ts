@@ -267,6 +267,15 @@ describe("access through Supabase", { timeout: 120_000 }, () => {
          and not coalesce('security_invoker=true' = any (c.reloptions), false)`,
     );
     assert.deepEqual(views, []);
+    // auth_rls_initplan, as the project's advisor looks for it.
+    for (const preset of ["single-user", "members", "off"]) {
+      await choose(preset);
+      const perRow = await db.database.query(
+        `select tablename, qual from pg_policies where lower(qual) ~ 'auth\\.(uid|jwt|role|email)\\(\\)'
+           and regexp_count(lower(qual), 'auth\\.\\w+\\(\\)') > regexp_count(lower(qual), 'select\\s+auth\\.\\w+\\(\\)')`,
+      );
+      assert.deepEqual(perRow, [], preset);
+    }
     const open = await db.database.query(
       `select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
        where c.relkind in ('r', 'p') and not c.relrowsecurity
