@@ -15,7 +15,7 @@ const FORMS: readonly [RegExp, (schema: string) => string][] = [
   [/'public'(?=::regnamespace)/g, (schema) => `'"${schema}"'`],
   [/\bto_regnamespace\('public'\)/g, (schema) => `to_regnamespace('"${schema}"')`],
   [/(\b(?:nsp|schema)name = )'public'/g, (schema) => `$1'${schema}'`],
-  [/\bhas_schema_privilege\('public'/g, (schema) => `has_schema_privilege('"${schema}"'`],
+  [/\bhas_schema_privilege\('public'/g, (schema) => `has_schema_privilege('${schema}'`],
   [/\bschema public\b/g, (schema) => `schema "${schema}"`],
 ];
 

@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { doctor } from "../../src/cli/commands/doctor.ts";
 import type { OptionName } from "../../src/config.ts";
+import { migrate } from "../../src/store/migrate.ts";
+import { openPostgres } from "../../src/store/postgres.ts";
 import { runInProcess } from "../support/inProcess.ts";
 import { startServer, type TestDatabase, type TestServer, temporaryFolder } from "../support/postgres.ts";
 import { makeProject, makeSupabaseRoles } from "../support/supabase.ts";
@@ -204,8 +206,27 @@ const BROKEN: Broken[] = [
     check: "grants",
     status: "fail",
     exit: 3,
-    says: /may not make schemas or tables in public/,
+    says: /may not make schemas or tables in schema public/,
     fix: /grant create on database/,
+  },
+  {
+    name: "a role may not write a table of another schema",
+    async make({ db, role, as }) {
+      const there = openPostgres(db.url, { schema: "trading" });
+      await migrate(there);
+      await there.close();
+      await db.database.query(
+        `grant usage on schema hl_internal, trading to ${role}; grant all on all tables in schema hl_internal, trading to ${role};
+         grant all on all sequences in schema hl_internal to ${role}; grant execute on all functions in schema hl_internal to ${role};
+         revoke insert on trading.hl_fills from ${role}`,
+      );
+      return { database: as(db, role), schema: "trading" };
+    },
+    check: "grants",
+    status: "fail",
+    exit: 6,
+    says: /may not use 1 of \d+ tables and views/,
+    fix: /on schema "trading", hl_internal to .* on "trading"\.hl_fills to/,
   },
   {
     name: "the role may not use what is there",

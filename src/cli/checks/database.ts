@@ -209,7 +209,7 @@ async function creationFinding(database: Database, { role, name }: ServerFacts):
   return fail(
     "grants",
     EXIT.migration,
-    `${role} may not make ${[...(schemas ? [] : ["schemas"]), ...(tables ? [] : ["tables in public"])].join(" or ")}`,
+    `${role} may not make ${[...(schemas ? [] : ["schemas"]), ...(tables ? [] : ["tables in schema public"])].join(" or ")}`,
     "the first start makes schema hl_internal and the hl_* tables",
     `as the owner of the database: ${statements.join("; ")}; or apply \`hlsync migrate --print\` yourself`,
   );
@@ -250,7 +250,7 @@ async function grantsFinding(database: Database, { role }: ServerFacts): Promise
     return ok("grants", `${role} may use all ${rights.length} tables and views`);
   const why = "the first write to such a table would end the program";
   if (!usable || !callable || missing.length > 0) {
-    const inPublic = missing.filter((right) => right.schema === "public").map(({ relation }) => relation);
+    const inPublic = missing.filter((right) => right.schema !== "hl_internal").map(({ relation }) => relation);
     const statements = [
       `grant usage on schema public, hl_internal to "${role}"`,
       `grant select, insert, update, delete on all tables in schema hl_internal to "${role}"`,
