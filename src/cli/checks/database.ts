@@ -250,7 +250,9 @@ async function grantsFinding(database: Database, { role }: ServerFacts): Promise
     return ok("grants", `${role} may use all ${rights.length} tables and views`);
   const why = "the first write to such a table would end the program";
   if (!usable || !callable || missing.length > 0) {
-    const inPublic = missing.filter((right) => right.schema !== "hl_internal").map(({ relation }) => relation);
+    const inPublic = missing
+      .filter((right) => right.schema !== "hl_internal")
+      .map(({ relation }) => relation);
     const statements = [
       `grant usage on schema public, hl_internal to "${role}"`,
       `grant select, insert, update, delete on all tables in schema hl_internal to "${role}"`,

@@ -9,6 +9,7 @@ import { HOPS } from "../../../src/outputs/metrics/latency.ts";
 import type { MetricSpec } from "../../../src/outputs/metrics/registry.ts";
 import { METRICS } from "../../../src/outputs/metrics/table.ts";
 import { normal } from "../../../src/runtime/decimal.ts";
+import { migrate } from "../../../src/store/migrate.ts";
 import { openPostgres } from "../../../src/store/postgres.ts";
 import { ACCOUNT, makeAccount } from "../../e2e/dashboardAccount.ts";
 import { startServer, type TestDatabase, type TestServer, temporaryFolder } from "../../support/postgres.ts";
@@ -323,6 +324,28 @@ describe("the queries of the trading dashboard", { timeout: 120_000 }, () => {
   const ask = (sql: string) => reader.query<Record<string, unknown>>(interpolate(sql));
 
   const dashboard = dashboardOf("trading");
+
+  it("are asked in another schema too, where hlsync was told to use one", async () => {
+    const empty = await server.newDatabase({ migrated: false });
+    const there = openPostgres(empty.url, { schema: "trading", maxConnections: 1 });
+    try {
+      await migrate(there);
+      await empty.database.query(read("grafana/reader.sql"));
+      // What a login as this role begins with.
+      const [found] = await empty.database.query<{ path: string }>(
+        `select setconfig as path from pg_db_role_setting s join pg_database d on d.oid = s.setdatabase
+         where d.datname = current_database()`,
+      );
+      assert.deepEqual(found, { path: "{search_path=trading}" });
+      await there.query("set role hlsync_reader");
+      await there.query("set search_path = trading");
+      for (const { targets = [] } of dashboard.panels)
+        for (const { rawSql } of targets) await there.query(interpolate(rawSql!));
+    } finally {
+      await there.close();
+      await empty.close();
+    }
+  });
 
   it("the list of accounts answers with names and addresses", async () => {
     const account = dashboard.templating.list.find(({ name }) => name === "account")!;
