@@ -255,4 +255,22 @@ describe("verify, by the real program", { timeout: 300_000 }, () => {
     await sync();
     await verified(0);
   });
+
+  it("names an old row that one sync --once was not given; a young one, and any order, is read by the next", async () => {
+    const now = Date.now();
+    const given = (rows: readonly number[]) =>
+      rows.map((agoS) => fill("@1", "B", "0.0", now - agoS * 1_000, agoS));
+    const orders = (ids: readonly number[]) => ids.map((id) => filled(id, now - 10 * MINUTE));
+    serve({ fills: given([600, 30]), historicalOrders: orders([8]) });
+    await sync();
+    serve({ fills: given([600, 300, 30, 20]), historicalOrders: orders([9, 8]) });
+    await sync();
+    const stored = async (table: string) =>
+      Number((await target.database.query<{ n: number }>(`select count(*) as n from ${table}`))[0]!.n);
+    assert.deepEqual([await stored("hl_fills"), await stored("hl_orders")], [3, 2]);
+    await verified(4, /missing +hl_fills .*@1/);
+    await sync();
+    assert.equal(await stored("hl_fills"), 4);
+    await verified(0);
+  });
 });
