@@ -74,7 +74,7 @@ describe("a wrong clock", { timeout: 900_000 }, () => {
     );
     for (const { what, ms } of latest)
       assert.ok(
-        Number(ms) <= venueNowMs + TIME_LIMITS.aheadMaxMs,
+        Number(ms) <= venueNowMs + TIME_LIMITS.closeMs,
         `${what} up to ${new Date(Number(ms)).toJSON()}`,
       );
   };
@@ -89,6 +89,7 @@ describe("a wrong clock", { timeout: 900_000 }, () => {
     "a state stamped a day ahead": () => stamped(Date.now() + DAY_MS),
     "a state stamped 2^53 − 1": () => stamped(Number.MAX_SAFE_INTEGER),
     "a state stamped 20 minutes ahead": () => stamped(Date.now() + 20 * MINUTE_MS),
+    "a state stamped 5 minutes ahead": () => stamped(Date.now() + 5 * MINUTE_MS),
     "a state stamped in seconds": () => stamped(Math.floor(Date.now() / 1_000)),
     "a state stamped 0": () => stamped(0),
     "exchangeStatus a day ahead": () => ({
@@ -122,7 +123,8 @@ describe("a wrong clock", { timeout: 900_000 }, () => {
     });
   }
 
-  for (const [name, odd] of Object.entries(ONCE).slice(0, 2)) {
+  const PUSHED = /state stamped (in micro|a day|5 min)/;
+  for (const [name, odd] of Object.entries(ONCE).filter(([name]) => PUSHED.test(name))) {
     it(`${name}, pushed to run once: one warning, and what happened during a restart is fetched`, async () => {
       rig.venue.begin(step());
       const running = await rig.streams();

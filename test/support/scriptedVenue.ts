@@ -340,7 +340,7 @@ export class ScriptedVenue {
     portfolio: () => [],
     subAccounts: () => null,
     extraAgents: () => [],
-    userFees: () => ({}),
+    userFees: () => ({ userCrossRate: "0.00045", userAddRate: "0.00015" }),
     userRateLimit: () => ({ cumVlm: "0.0", nRequestsUsed: 0, nRequestsCap: 10_000 }),
   };
 

@@ -196,7 +196,11 @@ export class Account {
     const { store, account, alias, sinceMs, clock } = this.#deps;
     // Null would leave open what is wanted: 0 is all of it.
     const state = await store.openAccount(account, alias, sinceMs ?? 0);
-    const future = this.#book.open(state.sinceMs ?? 0, state.coverage, clock.now() + TIME_LIMITS.aheadMaxMs);
+    const future = this.#book.open(
+      state.sinceMs ?? 0,
+      state.coverage,
+      clock.now() + TIME_LIMITS.claimAheadMaxMs,
+    );
     this.#isFutureClaimed = future.length > 0;
     if (this.#isFutureClaimed)
       this.#deps.log.warn("what is stored as complete reaches into the future: it is read again");
@@ -217,7 +221,7 @@ export class Account {
    */
   async #recall(): Promise<void> {
     const { store, account, clock, log } = this.#deps;
-    const latestMs = this.#time.readToMs(clock.now()) + TIME_LIMITS.aheadMaxMs;
+    const latestMs = this.#time.readToMs(clock.now()) + TIME_LIMITS.claimAheadMaxMs;
     const future = this.#book.open(this.#book.sinceMs, await store.coverage(account), latestMs);
     this.#isFutureClaimed = false;
     const states = await this.#futureStates(latestMs);
@@ -267,9 +271,9 @@ export class Account {
     ];
   }
 
-  /** The newest believed time of the venue, 0 before the first: what is claimed as known never goes beyond it. */
-  get venueTimeMs(): number {
-    return this.#time.ms;
+  /** What is claimed as known never goes beyond this time of the venue, 0 before the first. */
+  get claimableMs(): number {
+    return this.#time.claimableMs;
   }
 
   /** Where nothing is proven yet, what happened before the venue first told the time is read as history. */
@@ -320,7 +324,7 @@ export class Account {
 
   /** Up to where a reading that begins now may claim. */
   get #claimableToMs(): number {
-    return this.#time.ms - this.#deps.options.restLagMs;
+    return this.#time.claimableMs - this.#deps.options.restLagMs;
   }
 
   /** Whether something is stored as read up to a moment, and nothing was read by this process yet. */
@@ -587,7 +591,7 @@ export class Account {
       account,
       info,
       restLagMs: this.#deps.options.restLagMs,
-      venueTimeMs: this.#time.ms,
+      venueTimeMs: this.#time.claimableMs,
       latestRowMs: this.#latestRowMs,
       countFillsAfter: (timeMs, twap) => store.countFillsAfter(account, timeMs, twap),
       commit: async (batch) => {

@@ -255,7 +255,7 @@ export class Lane {
 
   #eventOf(mark: Mark): LaneEvent {
     const { account, clock, log } = this.#deps;
-    const now = { nowMs: clock.now(), venueMs: account.venueTimeMs };
+    const now = { nowMs: clock.now(), venueMs: account.claimableMs };
     if (mark.type === "connected") return { type: "connected", isOver: mark.connection.isOver, ...now };
     if (mark.type === "disconnected")
       log.warn("stream lost, reconnecting", { account: account.address, why: mark.why });

@@ -16,7 +16,7 @@ import type { Frame } from "./inbox.ts";
 /** What frames need of the account. */
 export type Reader = Pick<
   Account,
-  "address" | "openOrders" | "perpState" | "spotState" | "noteWebData" | "venueTimeMs"
+  "address" | "openOrders" | "perpState" | "spotState" | "noteWebData" | "claimableMs"
 >;
 
 export class Pending {
@@ -104,7 +104,6 @@ export class Pending {
   #addPerp(dex: string, state: Parameters<Reader["perpState"]>[1], receivedAtMs: number): number | null {
     this.#append(this.#account.perpState(dex, state, receivedAtMs));
     const { time } = state.value;
-    // A time that is believed is never ahead of the newest of them.
-    return time && time <= this.#account.venueTimeMs ? time : null;
+    return time ? Math.min(time, this.#account.claimableMs) : null;
   }
 }

@@ -19,7 +19,7 @@ function reader(venueTimeMs = NOW) {
   };
   const account: Reader = {
     address: USER,
-    venueTimeMs,
+    claimableMs: venueTimeMs,
     perpState: (dex, { value }, receivedAtMs) => state(`perp ${dex} ${value.time} ${receivedAtMs}`),
     spotState: (_state, receivedAtMs) => state(`spot ${receivedAtMs}`),
     openOrders: (dex, rows, isComplete) => state(`orders ${dex} ${rows.length} ${isComplete}`),
@@ -63,12 +63,12 @@ describe("pending frames", () => {
     assert.equal(pending.receivedAtMs, 3);
   });
 
-  it("tell the time of a state where it is believed", () => {
+  it("tell the time of a state, as far as may be claimed", () => {
     const { account, seen } = reader();
     const pending = new Pending(account);
     assert.deepEqual(
       [NOW - 1, NOW, NOW + 1].map((timeMs) => pending.add(stateAt(timeMs))),
-      [NOW - 1, NOW, null],
+      [NOW - 1, NOW, NOW],
     );
     assert.deepEqual(seen.at(-1), `perp xyz ${NOW + 1} 5`);
     assert.equal(pending.batch.orderEvents?.length, 3);
