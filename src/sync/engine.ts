@@ -451,22 +451,27 @@ export class Engine {
       const polled = this.#followed.flatMap(({ address, account, turn }) =>
         account && turn ? [{ address, account, turn, score: this.#activity.of(address, nowMs) }] : [],
       );
-      for (let one = this.#turns.next(polled, nowMs); one !== null; one = this.#turns.next(polled, nowMs))
-        this.#take(one, nowMs);
+      for (let next = this.#turns.next(polled, nowMs); next; next = this.#turns.next(polled, nowMs))
+        this.#take(next.one, next.isGlance, nowMs);
       await this.#pollBell.wait(clock, this.#turns.nextDueMs(polled, nowMs) - nowMs, signal);
     }
   }
 
-  #take({ address, account, turn }: { address: Address; account: Account; turn: Turn }, nowMs: number): void {
-    const isGlance = turn.running === "glance";
-    const name = (isGlance ? glanceOf : pollOf)(address);
-    const work = async (signal: AbortSignal) => {
-      if (!isGlance) await this.#read(address, account, signal);
-      else if (await account.glance(signal)) this.#turns.moved({ turn }, this.#deps.clock.now());
-      if (!isGlance) this.#turns.read({ turn, score: this.#activity.of(address, nowMs) }, nowMs);
+  #take(
+    { address, account, turn }: { address: Address; account: Account; turn: Turn },
+    isGlance: boolean,
+    nowMs: number,
+  ): void {
+    const glance = async (signal: AbortSignal) => {
+      if (await account.glance(signal)) this.#turns.moved({ turn }, this.#deps.clock.now());
     };
-    void this.#polls.run(name, work).then(() => {
-      turn.running = null;
+    const read = async (signal: AbortSignal) => {
+      await this.#read(address, account, signal);
+      this.#turns.read({ turn, score: this.#activity.of(address, nowMs) }, nowMs);
+    };
+    void this.#polls.run((isGlance ? glanceOf : pollOf)(address), isGlance ? glance : read).then(() => {
+      if (isGlance) turn.isGlanced = false;
+      else turn.reading = null;
       this.#pollBell.ring("look");
     });
   }

@@ -18,24 +18,30 @@ const GLANCES_PER_READING = 30;
 /** An account in which nothing happened lately is read without cause once in so many turns. */
 const QUIET_TURNS = 8;
 
-type TurnKind = "first" | "reading" | "glance";
+type Reading = "first" | "again";
 
 /** Where one account stands. */
 export interface Turn {
   /** The next reading has a cause: it is the first, something moved, or the last one failed. */
   isPressing: boolean;
+  /** Something moved since the last reading began. */
+  isMoved: boolean;
   wasRead: boolean;
   readDueMs: number;
   glanceDueMs: number;
-  running: TurnKind | null;
+  /** Under way. A reading that waits for the budget is no reason not to glance. */
+  reading: Reading | null;
+  isGlanced: boolean;
 }
 
 export const newTurn = (nowMs: number): Turn => ({
   isPressing: true,
+  isMoved: false,
   wasRead: false,
   readDueMs: nowMs,
   glanceDueMs: nowMs,
-  running: null,
+  reading: null,
+  isGlanced: false,
 });
 
 /** `score`: changes of the last minutes (`activity.ts`). */
@@ -53,63 +59,68 @@ export class Turns {
     this.#pollMs = pollMs;
   }
 
-  /** The one to begin now, marked as begun; null when there is none. `all`: the accounts that are polled. */
-  next<W extends Waiting>(all: readonly W[], nowMs: number): W | null {
-    const running = (kind: TurnKind) => all.filter(({ turn }) => turn.running === kind).length;
-    const idle = all.filter(({ turn }) => turn.running === null);
-    const due = idle.filter(({ turn }) => turn.readDueMs <= nowMs);
+  /** What to begin now, marked as begun; null when there is nothing. `all`: the accounts that are polled. */
+  next<W extends Waiting>(all: readonly W[], nowMs: number): { one: W; isGlance: boolean } | null {
+    const reading = (kind: Reading) => all.filter(({ turn }) => turn.reading === kind).length;
+    const due = all.filter(({ turn }) => turn.reading === null && turn.readDueMs <= nowMs);
     const firsts = due.filter(({ turn }) => !turn.wasRead);
-    if (firsts.length > 0 && running("first") < FIRST_AT_ONCE)
-      return this.#begin(longest(firsts, nowMs, this.#pollMs, "readDueMs"), "first", nowMs);
+    if (firsts.length > 0 && reading("first") < FIRST_AT_ONCE) return this.#read(firsts, "first", nowMs);
     const again = due.filter(({ turn }) => turn.wasRead);
-    const glanced = idle.filter(({ turn }) => turn.wasRead && turn.glanceDueMs <= nowMs);
-    if (running("reading") < READINGS_AT_ONCE) {
+    const glanced = all.filter(({ turn }) => turn.wasRead && !turn.isGlanced && turn.glanceDueMs <= nowMs);
+    if (reading("again") < READINGS_AT_ONCE) {
       const pressing = again.filter(({ turn }) => turn.isPressing);
       const isBehind = glanced.some(({ turn }) => turn.glanceDueMs + this.#pollMs < nowMs);
       const mayRead = pressing.length > 0 ? pressing : !isBehind || this.#hadGlances ? again : [];
-      if (mayRead.length > 0)
-        return this.#begin(longest(mayRead, nowMs, this.#pollMs, "readDueMs"), "reading", nowMs);
+      if (mayRead.length > 0) return this.#read(mayRead, "again", nowMs);
     }
     const mayGlance = again.length === 0 || !this.#hadGlances;
-    if (glanced.length === 0 || !mayGlance || running("glance") >= GLANCES_AT_ONCE) return null;
-    return this.#begin(longest(glanced, nowMs, this.#pollMs, "glanceDueMs"), "glance", nowMs);
+    const isFull = all.filter(({ turn }) => turn.isGlanced).length >= GLANCES_AT_ONCE;
+    if (glanced.length === 0 || !mayGlance || isFull) return null;
+    const one = longest(glanced, nowMs, this.#pollMs, "glanceDueMs");
+    one.turn.isGlanced = true;
+    one.turn.glanceDueMs = nowMs + this.#pollMs;
+    this.#glances += 1;
+    return { one, isGlance: true };
   }
 
   get #hadGlances(): boolean {
     return this.#glances >= GLANCES_PER_READING;
   }
 
-  #begin<W extends Waiting>(one: W, kind: TurnKind, nowMs: number): W {
-    const { turn } = one;
-    turn.running = kind;
-    turn.glanceDueMs = nowMs + this.#pollMs;
-    if (kind === "glance") {
-      this.#glances += 1;
-      return one;
-    }
+  #read<W extends Waiting>(among: readonly W[], kind: Reading, nowMs: number) {
+    const one = longest(among, nowMs, this.#pollMs, "readDueMs");
     this.#glances = 0;
     // Until it has succeeded.
-    turn.isPressing = true;
-    turn.readDueMs = nowMs + this.#pollMs;
-    return one;
+    const readDueMs = nowMs + this.#pollMs;
+    Object.assign(one.turn, {
+      reading: kind,
+      isPressing: true,
+      isMoved: false,
+      readDueMs,
+      glanceDueMs: readDueMs,
+    });
+    return { one, isGlance: false };
   }
 
   /** A reading that began at `sinceMs` succeeded. */
   read({ turn, score }: Waiting, sinceMs: number): void {
-    turn.isPressing = false;
+    turn.isPressing = turn.isMoved;
     turn.wasRead = true;
-    turn.readDueMs = sinceMs + this.#pollMs * (score >= 1 ? 1 : QUIET_TURNS);
+    const turns = turn.isMoved || score >= 1 ? 1 : QUIET_TURNS;
+    turn.readDueMs = sinceMs + this.#pollMs * turns;
   }
 
   /** A glance saw that something moved. */
   moved({ turn }: Pick<Waiting, "turn">, nowMs: number): void {
+    turn.isMoved = true;
+    if (turn.reading !== null) return;
     turn.isPressing = true;
     turn.readDueMs = Math.min(turn.readDueMs, nowMs);
   }
 
   /** When something is due next, if nothing ends before. */
   nextDueMs(all: readonly Waiting[], nowMs: number): number {
-    const dues = all.flatMap(({ turn }) => (turn.running === null ? [turn.readDueMs, turn.glanceDueMs] : []));
+    const dues = all.flatMap(({ turn }) => [turn.readDueMs, turn.glanceDueMs]);
     return Math.min(nowMs + this.#pollMs, ...dues.filter((dueMs) => dueMs > nowMs));
   }
 }

@@ -139,6 +139,7 @@ export class Account {
   #catchUps = 0;
   /** What the states held when all that led there was read. */
   #markAt = "";
+  #glances = 0;
   #fillHeals = 0;
   /** The API wallet without a name, as last written. */
   #agent = "";
@@ -354,7 +355,9 @@ export class Account {
   ): Promise<void> {
     const purpose: Purpose = PURPOSES[name];
     const { source } = purpose;
-    const markBefore = this.#states.mark();
+    // What the states show from now on may be younger than what is read.
+    this.#markAt = this.#states.mark();
+    const glances = this.#glances;
     // A first reading may take long: what it proves is kept at once.
     const held = purpose.joinsClaims && this.#book.provenToMs("fills") !== null ? [] : undefined;
     const first: Asking = { priority: purpose.priority, source, signal, held };
@@ -417,7 +420,8 @@ export class Account {
         ? null
         : failed[0];
     if (fatal) throw fatal;
-    this.#markAt = this.ripe(this.#deps.clock.now(), 0).length > 0 ? markBefore : this.#states.mark();
+    if (glances === this.#glances && this.ripe(this.#deps.clock.now(), 0).length === 0)
+      this.#markAt = this.#states.mark();
     await this.#noteRead();
   }
 
@@ -429,6 +433,7 @@ export class Account {
     const asking: Asking = { priority: "glance", source: "poll", signal };
     const parts: StatePart[] = [...this.#states.toRead(false).map(perpPart), { kind: "spot", dex: "" }];
     const { lacking } = await this.#readParts(parts, asking);
+    this.#glances += 1;
     if (lacking.length > 0 || this.#states.mark() !== this.#markAt) return true;
     await this.#writeSnapshot(asking);
     return false;

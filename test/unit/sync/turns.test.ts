@@ -29,23 +29,20 @@ function play(all: One[], toMs: number) {
   for (let nowMs = 0; nowMs < toMs; nowMs += 100) {
     for (const one of all) {
       if (one.movesMs !== null && nowMs % one.movesMs === 0) one.movedMs = nowMs;
-      if (one.turn.running === null || one.endsMs > nowMs) continue;
-      const wasGlance = one.turn.running === "glance";
-      one.turn.running = null;
-      if (wasGlance) {
+      if (one.turn.isGlanced && one.glances.at(-1)! + GLANCE_MS <= nowMs) {
+        one.turn.isGlanced = false;
         if (one.movedMs > one.sinceMs) turns.moved(one, nowMs);
-      } else {
-        turns.read(one, one.sinceMs);
       }
+      if (one.turn.reading === null || one.endsMs > nowMs) continue;
+      one.turn.reading = null;
+      turns.read(one, one.sinceMs);
     }
-    for (let one = turns.next(all, nowMs); one !== null; one = turns.next(all, nowMs)) {
-      const isGlance = one.turn.running === "glance";
+    for (let next = turns.next(all, nowMs); next !== null; next = turns.next(all, nowMs)) {
+      const { one, isGlance } = next;
       (isGlance ? one.glances : one.readings).push(nowMs);
-      if (!isGlance) one.sinceMs = nowMs;
-      // What waits for the budget goes before what begins, but a glance goes at once.
-      const costMs = isGlance ? GLANCE_MS : READING_MS;
-      freeMs = Math.max(freeMs, nowMs) + costMs;
-      one.endsMs = isGlance ? nowMs + GLANCE_MS : freeMs;
+      // A glance goes at once, and what waits for the budget later.
+      freeMs = Math.max(freeMs, nowMs) + (isGlance ? GLANCE_MS : READING_MS);
+      if (!isGlance) Object.assign(one, { sinceMs: nowMs, endsMs: freeMs });
     }
   }
 }
@@ -97,11 +94,27 @@ describe("turns of accounts without a stream", () => {
   it("ask one that cannot be read again after pollMs, and in between the others", () => {
     const turns = new Turns(POLL_MS);
     const failing = account("failing", 0);
-    assert.equal(turns.next([failing], 0), failing);
-    failing.turn.running = null;
+    assert.deepEqual(turns.next([failing], 0), { one: failing, isGlance: false });
+    failing.turn.reading = null;
     assert.equal(turns.next([failing], 1_000), null, "neither read nor glanced at");
     assert.equal(turns.nextDueMs([failing], 1_000), POLL_MS);
-    assert.equal(turns.next([failing], POLL_MS), failing);
-    assert.equal(failing.turn.running, "first");
+    assert.deepEqual(turns.next([failing], POLL_MS), { one: failing, isGlance: false });
+    assert.equal(failing.turn.reading, "first");
+  });
+
+  it("glance at one whose reading waits for the budget", () => {
+    const turns = new Turns(POLL_MS);
+    const one = account("one", 3);
+    turns.next([one], 0);
+    one.turn.reading = null;
+    turns.read(one, 0);
+    assert.deepEqual(turns.next([one], POLL_MS), { one, isGlance: false });
+    assert.equal(turns.next([one], 2 * POLL_MS - 1), null);
+    assert.deepEqual(turns.next([one], 2 * POLL_MS), { one, isGlance: true });
+    // What it saw is not in that reading.
+    turns.moved(one, 2 * POLL_MS);
+    one.turn.reading = null;
+    turns.read(one, POLL_MS);
+    assert.deepEqual(turns.next([one], 2 * POLL_MS), { one, isGlance: false });
   });
 });

@@ -72,6 +72,18 @@ describe("a glance", () => {
       assert.equal(await rig.account.glance(rig.signal), false);
     });
 
+  it("while a reading waits tells only what moved since that began, and is not counted as read by it", async () => {
+    const rig = await read({ clearinghouseState: state("1000", [btc]) });
+    rig.answers.clearinghouseState = state("1000", [{ ...btc, size: "2" }]);
+    assert.equal(await rig.account.glance(rig.signal), true);
+    const reading = rig.account.catchUp("poll", rig.signal);
+    assert.equal(await rig.account.glance(rig.signal), false);
+    rig.answers.clearinghouseState = state("1000", [{ ...btc, size: "3" }]);
+    assert.equal(await rig.account.glance(rig.signal), true);
+    await reading;
+    assert.equal(await rig.account.glance(rig.signal), true);
+  });
+
   it("sees tokens that moved and tokens that an order holds", async () => {
     const rig = await read({ spotClearinghouseState: usdc("10.0") });
     for (const answer of [usdc("11.0"), hype("0.0"), hype("1.0")]) {
