@@ -88,6 +88,9 @@ export interface WorkerRow {
   /** REST weight of the last minute, and allowed. */
   spent: number;
   weight: number;
+  /** Subscriptions, and allowed. */
+  subscribed: number;
+  subscriptions: number;
   /** Age of the newest states of its accounts, seconds; null where none is known. */
   freshP50: number | null;
   freshP90: number | null;
@@ -95,10 +98,34 @@ export interface WorkerRow {
   heardMsAgo: number;
 }
 
+/** What the processes behind one egress do together, of what they may. */
+interface EgressRow
+  extends Pick<
+    WorkerRow,
+    "egress" | "duties" | "streams" | "slots" | "spent" | "weight" | "subscribed" | "subscriptions"
+  > {
+  workers: number;
+}
+
+export function byEgress(workers: readonly WorkerRow[]): EgressRow[] {
+  const rows = new Map<string, EgressRow>();
+  for (const { egress, duties, streams, slots, spent, weight, subscribed, subscriptions } of workers) {
+    const one = rows.get(egress);
+    const own = { duties, streams, slots, spent, weight, subscribed, subscriptions };
+    if (one === undefined) rows.set(egress, { egress, workers: 1, ...own });
+    else {
+      one.workers += 1;
+      for (const key of Object.keys(own) as (keyof typeof own)[]) one[key] += own[key];
+    }
+  }
+  return [...rows.values()];
+}
+
 /** Those that are alive, by egress. */
 export const readWorkers = (db: Queryable): Promise<WorkerRow[]> =>
   db.query<WorkerRow & Row>(
     `select w.worker, w.egress, count(c.duty) as duties, count(c.heir) as leaving, w.streams, w.slots, w.spent, w.weight,
+       w.subscribed, w.subscriptions,
        round(percentile_cont(0.5) within group (order by f.age)::numeric, 1)::float8 as "freshP50",
        round(percentile_cont(0.9) within group (order by f.age)::numeric, 1)::float8 as "freshP90",
        round(max(f.age)::numeric, 1)::float8 as "freshMax",

@@ -1,7 +1,7 @@
 /** Who does what among the processes that share a database: the rules of sql/fleet.sql, by the database's own clock. */
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
-import { openFleet, readHolders, readWorkers } from "../../src/store/fleet.ts";
+import { byEgress, openFleet, readHolders, readWorkers } from "../../src/store/fleet.ts";
 import { putIntoRoster, removeFromRoster } from "../../src/store/roster.ts";
 import { STANDBY_DEFAULTS } from "../../src/sync/standby.ts";
 import { useDatabase } from "../support/postgres.ts";
@@ -261,6 +261,26 @@ describe("the fleet", () => {
     assert.equal(await wentBack(), false);
     await target.database.query("delete from hl_internal.workers");
     assert.equal(await wentBack(), true, "a backup from before the first start");
+  });
+
+  it("says what the processes of an egress use together", async () => {
+    await roster(6);
+    const a = worker("a", { egress: "here", spent: 300, streams: 3, subscribed: 39 });
+    const b = worker("b", { egress: "here", spent: 100, streams: 2, subscribed: 26 });
+    const c = worker("c", { spent: 5 });
+    await settled(a, b, c);
+    const rows = byEgress(await readWorkers(target.database));
+    assert.deepEqual(
+      rows.map(({ egress, workers, duties, streams, spent, subscribed }) => [
+        ...[egress, workers, duties, streams, spent, subscribed],
+      ]),
+      [
+        ["c", 1, 2, 0, 5, 0],
+        ["here", 2, 4, 5, 400, 65],
+      ],
+    );
+    for (const { slots, weight, subscriptions } of rows)
+      assert.ok(slots <= 10 && weight <= 1_200 && subscriptions <= 1_000);
   });
 
   it("renews one row, however many accounts it has, and says how it stands", async () => {

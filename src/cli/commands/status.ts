@@ -5,7 +5,7 @@
 import { StoreError } from "../../errors.ts";
 import { type HopLately, readLatencySince } from "../../outputs/metrics/latencyHistory.ts";
 import type { Queryable } from "../../store/database.ts";
-import { readHolders, readWorkers } from "../../store/fleet.ts";
+import { byEgress, readHolders, readWorkers } from "../../store/fleet.ts";
 import { NO_PRIVILEGE } from "../../store/postgres.ts";
 import type { AccountRow, DatabaseStore } from "../../store/store.ts";
 import { type Completeness, completeness, latestClaimMs, MONEY_STREAMS } from "../../sync/completeness.ts";
@@ -87,9 +87,17 @@ async function sayFleet({ options, print }: Context, database: Queryable): Promi
   const workers = await readWorkers(database);
   const holders = await readHolders(database);
   if (options.json) {
+    for (const one of byEgress(workers)) print(JSON.stringify({ type: "egress", ...one }));
     for (const worker of workers) print(JSON.stringify({ type: "worker", ...worker }));
     for (const [duty, worker] of holders) print(JSON.stringify({ type: "duty", duty, worker }));
     return EXIT.ok;
+  }
+  for (const { egress, workers: count, duties, ...used } of byEgress(workers)) {
+    const { streams, slots, subscribed, subscriptions, spent, weight } = used;
+    print(`egress ${egress}: ${count} process${count === 1 ? "" : "es"}, ${duties} duties`);
+    print(
+      `  ${streams} of ${slots} connections, ${subscribed} of ${subscriptions} subscriptions, ${spent} of ${weight} weight in the last minute`,
+    );
   }
   const seconds = (age: number | null) => (age === null ? "–" : `${age} s`);
   for (const one of workers) {
@@ -97,7 +105,7 @@ async function sayFleet({ options, print }: Context, database: Queryable): Promi
     const leaving = one.leaving > 0 ? ` (${one.leaving} on their way to another)` : "";
     print(`  does       ${one.duties} duties${leaving}, heard of ${one.heardMsAgo} ms ago`);
     print(
-      `  egress     ${one.streams} of ${one.slots} connections, ${one.spent} of ${one.weight} weight in the last minute`,
+      `  its part   ${one.streams} of ${one.slots} connections, ${one.spent} of ${one.weight} weight in the last minute`,
     );
     const [p50, p90, max] = [one.freshP50, one.freshP90, one.freshMax].map(seconds);
     print(`  freshness  half within ${p50}, nine in ten within ${p90}, all within ${max}`);
