@@ -4732,6 +4732,133 @@ RETURN (('money was moving between its parts ('::text || type) || ')'::text)
 ;
 -- Why a snapshot that torn_by names has no net worth.
 
+create function hl_internal.trade_statistics(followed text, since timestamp with time zone, only_by text, zone text)
+ RETURNS TABLE(by text, key text, trades bigint, wins bigint, losses bigint, win_rate_pct numeric, profit_factor numeric, payoff_ratio numeric, expectancy numeric, net_pnl numeric, closed_pnl numeric, fees numeric, funding numeric, average_win numeric, average_loss numeric, best_trade numeric, worst_trade numeric, average_seconds numeric, win_streak bigint, loss_streak bigint, in_market_pct numeric)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+ SET jit TO 'off'
+BEGIN ATOMIC
+ WITH trips AS MATERIALIZED (
+          SELECT t.coin,
+                 CASE
+                     WHEN (t.direction > (0)::numeric) THEN 'long'::text
+                     ELSE 'short'::text
+                 END AS side,
+             t.first_ms AS opened_ms,
+             t.last_ms AS closed_ms,
+             (((t.last_ms - t.first_ms))::numeric / 1000.0) AS seconds,
+             t.closed_pnl,
+             round(t.fees, 10) AS fees,
+             f.funding,
+             round(((t.closed_pnl - t.fees) + f.funding), 10) AS net_pnl,
+             (to_timestamp((((t.last_ms)::numeric / 1000.0))::double precision) AT TIME ZONE trade_statistics.zone) AS closed_at
+            FROM (hl_internal.trips(trade_statistics.followed, trade_statistics.since, 'infinity'::timestamp with time zone) t(account_address, coin, trip, direction, first_before, last_after, unbroken, first_ms, last_ms, fills, max_size, entry_price, exit_price, closed_pnl, fees, unpriced, liquidated, is_last)
+              CROSS JOIN LATERAL ( SELECT COALESCE(sum(p.usdc), (0)::numeric) AS funding
+                    FROM hl_funding p
+                   WHERE ((p.account_address = trade_statistics.followed) AND (p.coin = t.coin) AND ((p.funding_time_ms >= t.first_ms) AND (p.funding_time_ms <= t.last_ms)))) f)
+           WHERE ((t.first_before = (0)::numeric) AND (t.last_after = (0)::numeric) AND t.unbroken AND (NOT t.unpriced))
+         ), keyed AS (
+          SELECT t.coin,
+             t.side,
+             t.opened_ms,
+             t.closed_ms,
+             t.seconds,
+             t.closed_pnl,
+             t.fees,
+             t.funding,
+             t.net_pnl,
+             t.closed_at,
+             k.by,
+             k.key,
+             row_number() OVER (PARTITION BY k.by, k.key ORDER BY t.closed_ms, t.opened_ms, t.coin) AS nth
+            FROM (trips t
+              CROSS JOIN LATERAL ( VALUES ('all'::text,''::text), ('coin'::text,t.coin), ('side'::text,t.side), ('weekday'::text,to_char(t.closed_at, 'ID'::text)), ('day'::text,to_char(t.closed_at, 'YYYY-MM-DD'::text)), ('week'::text,to_char(date_trunc('week'::text, t.closed_at), 'YYYY-MM-DD'::text)), ('month'::text,to_char(t.closed_at, 'YYYY-MM'::text))) k(by, key))
+           WHERE ((trade_statistics.only_by IS NULL) OR (k.by = trade_statistics.only_by))
+         ), runs AS (
+          SELECT r.by,
+             r.key,
+             r.outcome,
+             count(*) AS length
+            FROM ( SELECT k.by,
+                     k.key,
+                     sign(k.net_pnl) AS outcome,
+                     (k.nth - row_number() OVER (PARTITION BY k.by, k.key, (sign(k.net_pnl)) ORDER BY k.nth)) AS run
+                    FROM keyed k) r
+           GROUP BY r.by, r.key, r.outcome, r.run
+         ), streaks AS MATERIALIZED (
+          SELECT r.by,
+             r.key,
+             max(r.length) FILTER (WHERE (r.outcome > (0)::numeric)) AS win_streak,
+             max(r.length) FILTER (WHERE (r.outcome < (0)::numeric)) AS loss_streak
+            FROM runs r
+           GROUP BY r.by, r.key
+         ), spans AS (
+          SELECT k.by,
+             k.key,
+             range_agg(int8range(k.opened_ms, GREATEST(k.closed_ms, (k.opened_ms + 1)))) AS held
+            FROM keyed k
+           WHERE (k.by = ANY (ARRAY['all'::text, 'coin'::text, 'side'::text]))
+           GROUP BY k.by, k.key
+         ), whole AS MATERIALIZED (
+          SELECT min(t.opened_ms) AS from_ms,
+             max(t.closed_ms) AS to_ms
+            FROM trips t
+         ), busy AS MATERIALIZED (
+          SELECT s_1.by,
+             s_1.key,
+             trim_scale(round(((100.0 * ( SELECT sum((upper(h.h) - lower(h.h))) AS sum
+                    FROM unnest(s_1.held) h(h))) / (NULLIF((w.to_ms - w.from_ms), 0))::numeric), 4)) AS in_market_pct
+            FROM (spans s_1
+              CROSS JOIN whole w)
+         )
+  SELECT g.by,
+     g.key,
+     g.trades,
+     g.wins,
+     g.losses,
+     g.win_rate_pct,
+     g.profit_factor,
+     g.payoff_ratio,
+     g.expectancy,
+     g.net_pnl,
+     g.closed_pnl,
+     g.fees,
+     g.funding,
+     g.average_win,
+     g.average_loss,
+     g.best_trade,
+     g.worst_trade,
+     g.average_seconds,
+     COALESCE(s.win_streak, (0)::bigint) AS "coalesce",
+     COALESCE(s.loss_streak, (0)::bigint) AS "coalesce",
+     b.in_market_pct
+    FROM ((( SELECT k.by,
+             k.key,
+             count(*) AS trades,
+             count(*) FILTER (WHERE (k.net_pnl > (0)::numeric)) AS wins,
+             count(*) FILTER (WHERE (k.net_pnl < (0)::numeric)) AS losses,
+             trim_scale(round(((100.0 * (count(*) FILTER (WHERE (k.net_pnl > (0)::numeric)))::numeric) / (count(*))::numeric), 4)) AS win_rate_pct,
+             trim_scale(round((sum(k.net_pnl) FILTER (WHERE (k.net_pnl > (0)::numeric)) / (- sum(k.net_pnl) FILTER (WHERE (k.net_pnl < (0)::numeric)))), 6)) AS profit_factor,
+             trim_scale(round((avg(k.net_pnl) FILTER (WHERE (k.net_pnl > (0)::numeric)) / (- avg(k.net_pnl) FILTER (WHERE (k.net_pnl < (0)::numeric)))), 6)) AS payoff_ratio,
+             trim_scale(round(avg(k.net_pnl), 6)) AS expectancy,
+             trim_scale(sum(k.net_pnl)) AS net_pnl,
+             trim_scale(sum(k.closed_pnl)) AS closed_pnl,
+             trim_scale(sum(k.fees)) AS fees,
+             trim_scale(sum(k.funding)) AS funding,
+             trim_scale(round(avg(k.net_pnl) FILTER (WHERE (k.net_pnl > (0)::numeric)), 6)) AS average_win,
+             trim_scale(round(avg(k.net_pnl) FILTER (WHERE (k.net_pnl < (0)::numeric)), 6)) AS average_loss,
+             trim_scale(max(k.net_pnl)) AS best_trade,
+             trim_scale(min(k.net_pnl)) AS worst_trade,
+             trim_scale(round(avg(k.seconds), 3)) AS average_seconds
+            FROM keyed k
+           GROUP BY k.by, k.key) g
+      LEFT JOIN streaks s ON (((s.by = g.by) AND (s.key = g.key))))
+      LEFT JOIN busy b ON (((b.by = g.by) AND (b.key = g.key))));
+END
+;
+-- What the complete, closed round trips since a time come to: all of them, and by coin, side, weekday (1 is Monday), day, week (by its Monday) and month of their end, in the days of the zone.
+
 create function hl_internal.trips(followed text, from_at timestamp with time zone, to_at timestamp with time zone)
  RETURNS TABLE(account_address text, coin text, trip bigint, direction numeric, first_before numeric, last_after numeric, unbroken boolean, first_ms bigint, last_ms bigint, fills bigint, max_size numeric, entry_price numeric, exit_price numeric, closed_pnl numeric, fees numeric, unpriced boolean, liquidated boolean, is_last boolean)
  LANGUAGE sql
@@ -5931,122 +6058,28 @@ create function public.hl_trade_statistics(followed text, since timestamp with t
  SET search_path TO ''
  SET jit TO 'off'
 BEGIN ATOMIC
- WITH trips AS MATERIALIZED (
-          SELECT t.coin,
-                 CASE
-                     WHEN (t.direction > (0)::numeric) THEN 'long'::text
-                     ELSE 'short'::text
-                 END AS side,
-             t.first_ms AS opened_ms,
-             t.last_ms AS closed_ms,
-             (((t.last_ms - t.first_ms))::numeric / 1000.0) AS seconds,
-             t.closed_pnl,
-             round(t.fees, 10) AS fees,
-             f.funding,
-             round(((t.closed_pnl - t.fees) + f.funding), 10) AS net_pnl,
-             (to_timestamp((((t.last_ms)::numeric / 1000.0))::double precision) AT TIME ZONE 'UTC'::text) AS closed_at
-            FROM (hl_internal.trips(hl_trade_statistics.followed, hl_trade_statistics.since, 'infinity'::timestamp with time zone) t(account_address, coin, trip, direction, first_before, last_after, unbroken, first_ms, last_ms, fills, max_size, entry_price, exit_price, closed_pnl, fees, unpriced, liquidated, is_last)
-              CROSS JOIN LATERAL ( SELECT COALESCE(sum(p.usdc), (0)::numeric) AS funding
-                    FROM hl_funding p
-                   WHERE ((p.account_address = hl_trade_statistics.followed) AND (p.coin = t.coin) AND ((p.funding_time_ms >= t.first_ms) AND (p.funding_time_ms <= t.last_ms)))) f)
-           WHERE ((t.first_before = (0)::numeric) AND (t.last_after = (0)::numeric) AND t.unbroken AND (NOT t.unpriced))
-         ), keyed AS (
-          SELECT t.coin,
-             t.side,
-             t.opened_ms,
-             t.closed_ms,
-             t.seconds,
-             t.closed_pnl,
-             t.fees,
-             t.funding,
-             t.net_pnl,
-             t.closed_at,
-             k.by,
-             k.key,
-             row_number() OVER (PARTITION BY k.by, k.key ORDER BY t.closed_ms, t.opened_ms, t.coin) AS nth
-            FROM (trips t
-              CROSS JOIN LATERAL ( VALUES ('all'::text,''::text), ('coin'::text,t.coin), ('side'::text,t.side), ('weekday'::text,to_char(t.closed_at, 'ID'::text)), ('day'::text,to_char(t.closed_at, 'YYYY-MM-DD'::text)), ('week'::text,to_char(date_trunc('week'::text, t.closed_at), 'YYYY-MM-DD'::text)), ('month'::text,to_char(t.closed_at, 'YYYY-MM'::text))) k(by, key))
-           WHERE ((hl_trade_statistics.only_by IS NULL) OR (k.by = hl_trade_statistics.only_by))
-         ), runs AS (
-          SELECT r.by,
-             r.key,
-             r.outcome,
-             count(*) AS length
-            FROM ( SELECT k.by,
-                     k.key,
-                     sign(k.net_pnl) AS outcome,
-                     (k.nth - row_number() OVER (PARTITION BY k.by, k.key, (sign(k.net_pnl)) ORDER BY k.nth)) AS run
-                    FROM keyed k) r
-           GROUP BY r.by, r.key, r.outcome, r.run
-         ), streaks AS MATERIALIZED (
-          SELECT r.by,
-             r.key,
-             max(r.length) FILTER (WHERE (r.outcome > (0)::numeric)) AS win_streak,
-             max(r.length) FILTER (WHERE (r.outcome < (0)::numeric)) AS loss_streak
-            FROM runs r
-           GROUP BY r.by, r.key
-         ), spans AS (
-          SELECT k.by,
-             k.key,
-             range_agg(int8range(k.opened_ms, GREATEST(k.closed_ms, (k.opened_ms + 1)))) AS held
-            FROM keyed k
-           WHERE (k.by = ANY (ARRAY['all'::text, 'coin'::text, 'side'::text]))
-           GROUP BY k.by, k.key
-         ), whole AS MATERIALIZED (
-          SELECT min(t.opened_ms) AS from_ms,
-             max(t.closed_ms) AS to_ms
-            FROM trips t
-         ), busy AS MATERIALIZED (
-          SELECT s_1.by,
-             s_1.key,
-             trim_scale(round(((100.0 * ( SELECT sum((upper(h.h) - lower(h.h))) AS sum
-                    FROM unnest(s_1.held) h(h))) / (NULLIF((w.to_ms - w.from_ms), 0))::numeric), 4)) AS in_market_pct
-            FROM (spans s_1
-              CROSS JOIN whole w)
-         )
-  SELECT g.by,
-     g.key,
-     g.trades,
-     g.wins,
-     g.losses,
-     g.win_rate_pct,
-     g.profit_factor,
-     g.payoff_ratio,
-     g.expectancy,
-     g.net_pnl,
-     g.closed_pnl,
-     g.fees,
-     g.funding,
-     g.average_win,
-     g.average_loss,
-     g.best_trade,
-     g.worst_trade,
-     g.average_seconds,
-     COALESCE(s.win_streak, (0)::bigint) AS "coalesce",
-     COALESCE(s.loss_streak, (0)::bigint) AS "coalesce",
-     b.in_market_pct
-    FROM ((( SELECT k.by,
-             k.key,
-             count(*) AS trades,
-             count(*) FILTER (WHERE (k.net_pnl > (0)::numeric)) AS wins,
-             count(*) FILTER (WHERE (k.net_pnl < (0)::numeric)) AS losses,
-             trim_scale(round(((100.0 * (count(*) FILTER (WHERE (k.net_pnl > (0)::numeric)))::numeric) / (count(*))::numeric), 4)) AS win_rate_pct,
-             trim_scale(round((sum(k.net_pnl) FILTER (WHERE (k.net_pnl > (0)::numeric)) / (- sum(k.net_pnl) FILTER (WHERE (k.net_pnl < (0)::numeric)))), 6)) AS profit_factor,
-             trim_scale(round((avg(k.net_pnl) FILTER (WHERE (k.net_pnl > (0)::numeric)) / (- avg(k.net_pnl) FILTER (WHERE (k.net_pnl < (0)::numeric)))), 6)) AS payoff_ratio,
-             trim_scale(round(avg(k.net_pnl), 6)) AS expectancy,
-             trim_scale(sum(k.net_pnl)) AS net_pnl,
-             trim_scale(sum(k.closed_pnl)) AS closed_pnl,
-             trim_scale(sum(k.fees)) AS fees,
-             trim_scale(sum(k.funding)) AS funding,
-             trim_scale(round(avg(k.net_pnl) FILTER (WHERE (k.net_pnl > (0)::numeric)), 6)) AS average_win,
-             trim_scale(round(avg(k.net_pnl) FILTER (WHERE (k.net_pnl < (0)::numeric)), 6)) AS average_loss,
-             trim_scale(max(k.net_pnl)) AS best_trade,
-             trim_scale(min(k.net_pnl)) AS worst_trade,
-             trim_scale(round(avg(k.seconds), 3)) AS average_seconds
-            FROM keyed k
-           GROUP BY k.by, k.key) g
-      LEFT JOIN streaks s ON (((s.by = g.by) AND (s.key = g.key))))
-      LEFT JOIN busy b ON (((b.by = g.by) AND (b.key = g.key))));
+ SELECT trade_statistics.by,
+     trade_statistics.key,
+     trade_statistics.trades,
+     trade_statistics.wins,
+     trade_statistics.losses,
+     trade_statistics.win_rate_pct,
+     trade_statistics.profit_factor,
+     trade_statistics.payoff_ratio,
+     trade_statistics.expectancy,
+     trade_statistics.net_pnl,
+     trade_statistics.closed_pnl,
+     trade_statistics.fees,
+     trade_statistics.funding,
+     trade_statistics.average_win,
+     trade_statistics.average_loss,
+     trade_statistics.best_trade,
+     trade_statistics.worst_trade,
+     trade_statistics.average_seconds,
+     trade_statistics.win_streak,
+     trade_statistics.loss_streak,
+     trade_statistics.in_market_pct
+    FROM hl_internal.trade_statistics(hl_trade_statistics.followed, hl_trade_statistics.since, hl_trade_statistics.only_by, 'UTC'::text) trade_statistics(by, key, trades, wins, losses, win_rate_pct, profit_factor, payoff_ratio, expectancy, net_pnl, closed_pnl, fees, funding, average_win, average_loss, best_trade, worst_trade, average_seconds, win_streak, loss_streak, in_market_pct);
 END
 ;
 -- What the complete, closed round trips since a time come to: all of them, and by coin, side, weekday (1 is Monday), day, week (by its Monday) and month of their end, in UTC. A ratio without its denominator is null.

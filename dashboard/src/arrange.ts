@@ -3,8 +3,10 @@
  * in any column; decimals are compared exactly.
  */
 import type { ComponentChildren } from "preact";
-import { compare, isDecimal } from "./decimal.ts";
+import { compare, isDecimal, trim } from "./decimal.ts";
+import { exactTo } from "./format.ts";
 import type { Row } from "./model.ts";
+import { dayAt } from "./zone.ts";
 
 export interface Column {
   id: string;
@@ -31,6 +33,12 @@ export interface Column {
   /** Minimal width, CSS. */
   width?: string;
 
+  /** As many decimals as any row of the same coin has: they stand under each other. */
+  aligned?: boolean;
+
+  /** When it was, Unix ms: rows can be chosen by their dates. */
+  ms?: (row: Row) => number | null;
+
   /** Rows can be chosen by its values: what one of them is called. */
   facet?: string;
 }
@@ -54,11 +62,49 @@ export function sortOf(text: string | null, columns: Column[]): Sort {
 
 export const facetText = (column: Column, row: Row) => String(column.value(row) ?? "");
 
-/** Rows with the chosen values. */
-export function chosenOf(rows: Row[], facets: Column[], only: Record<string, string>): Row[] {
+/** Rows with the chosen values, of the days `from` to `to` where they are chosen. */
+export function chosenOf(
+  rows: Row[],
+  facets: Column[],
+  only: Record<string, string>,
+  ms: Column["ms"] = undefined,
+): Row[] {
   const asked = facets.filter(({ id }) => only[id]);
-  if (asked.length === 0) return rows;
-  return rows.filter((row) => asked.every((column) => facetText(column, row) === only[column.id]));
+  const { from = "", to = "" } = only;
+  const isDated = ms !== undefined && from + to !== "";
+  if (asked.length === 0 && !isDated) return rows;
+  const isWithin = (row: Row) => {
+    const at = ms?.(row) ?? null;
+    if (at === null) return false;
+    const day = dayAt(at);
+    return day >= from && (to === "" || day <= to);
+  };
+  return rows.filter(
+    (row) =>
+      asked.every((column) => facetText(column, row) === only[column.id]) && (!isDated || isWithin(row)),
+  );
+}
+
+/** Decimals that were seen of a coin, by column: they only grow, so that no row moves back. */
+const places = new Map<string, number>();
+const placesKey = (column: Column, row: Row) => `${column.id} ${row.coin}`;
+
+/** Learns the decimals of the rows that are to be drawn. */
+export function learnPlaces(rows: Row[], columns: Column[]) {
+  for (const column of columns.filter(({ aligned }) => aligned))
+    for (const row of rows) {
+      const value = column.value(row);
+      if (!isDecimal(value)) continue;
+      const count = trim(value).split(".")[1]?.length ?? 0;
+      const key = placesKey(column, row);
+      if (count > (places.get(key) ?? 0)) places.set(key, count);
+    }
+}
+
+/** A value with the decimals of its coin; every digit of it. */
+export function alignedText(column: Column, row: Row): string | null {
+  const value = column.value(row);
+  return isDecimal(value) ? exactTo(value, places.get(placesKey(column, row)) ?? 0) : null;
 }
 
 /** What a row shows and what it holds, lower-case; a row that changes is another object. */

@@ -1,9 +1,10 @@
-/** Net profit by UTC day, a month at a time; a day leads to its fills. */
+/** Net profit by day, a month at a time; a day leads to its fills. */
 
 import { useState } from "preact/hooks";
 import { negate, toNumber } from "./decimal.ts";
 import { counted, direction, signed } from "./format.ts";
 import type { Row } from "./model.ts";
+import { dayAt } from "./zone.ts";
 
 const MONTHS = [
   "January",
@@ -30,7 +31,7 @@ export function Calendar({
   nowMs: number;
 }) {
   const [back, setBack] = useState(0);
-  const now = new Date(nowMs);
+  const now = new Date(dayAt(nowMs));
   const first = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - back, 1));
   const count = new Date(Date.UTC(first.getUTCFullYear(), first.getUTCMonth() + 1, 0)).getUTCDate();
   const known = new Map(days.map((row) => [row.day, row]));

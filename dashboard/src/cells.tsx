@@ -29,6 +29,7 @@ export const time = (name: string, title: string, rest: Partial<Column> = {}): C
   value: (row) => (row[name] ? new Date(row[name]).toISOString() : null),
   saved: (row) => (row[name] ? isoWithZone(row[name]) : null),
   show: (row) => timeCell(row[name]),
+  ms: (row) => row[name] ?? null,
   ...rest,
 });
 

@@ -9,6 +9,7 @@ import { param, writeParams } from "./address.ts";
 import type { List, ListName, Model, Row } from "./model.ts";
 import { applyChange, type Change, canGrow, emptyList, LISTS, putRows } from "./model.ts";
 import { read as readSetting, write } from "./settings.ts";
+import { zoneAsked } from "./zone.ts";
 
 const SILENT_MS = 5_000;
 const RETRY_MIN_MS = 250;
@@ -49,8 +50,8 @@ export async function post(path: string, fields: Row): Promise<Row> {
   return body;
 }
 
-/** `changed`: Called after every change of the model. */
-export function connect(model: Model, changed: () => void) {
+/** `changed`: called after every change of the model; `onAlert`: when an alert changed. */
+export function connect(model: Model, changed: () => void, onAlert: () => void) {
   let source: EventSource | null = null;
   let lastId: string | null = null;
   let retryMs = RETRY_MIN_MS;
@@ -110,9 +111,10 @@ export function connect(model: Model, changed: () => void) {
     });
     on("state", (data) => {
       if (data.account !== model.account || reading) return;
-      model.overview = data.overview;
       model.positions = data.positions;
       model.balances = data.balances;
+      if (zoneAsked === null) model.overview = data.overview;
+      else void readDay();
     });
     on("change", (data, id) => {
       lastId = id;
@@ -123,7 +125,10 @@ export function connect(model: Model, changed: () => void) {
 
   function take(change: Row) {
     const seen = applyChange(model, change as Change);
-    if (/^(alert|webhook)\./.test(change.type)) void refreshList("alerts");
+    if (/^(alert|webhook)\./.test(change.type)) {
+      void refreshList("alerts");
+      onAlert();
+    }
     if (!seen || change.committed_ms === null || change.source !== "stream") return;
     // Painted: the frame after the one in which the change was drawn has begun.
     requestAnimationFrame(() =>
@@ -144,7 +149,7 @@ export function connect(model: Model, changed: () => void) {
       const query = { account: model.account };
       const loaded = (Object.keys(LISTS) as ListName[]).filter((name) => model.lists[name].loaded !== "no");
       const [overview, positions, orders, balances, ...pages] = await Promise.all([
-        get("/api/overview", query),
+        get("/api/overview", { ...query, zone: zoneAsked }),
         get("/api/positions", query),
         get("/api/orders", query),
         get("/api/balances", query),
@@ -169,6 +174,19 @@ export function connect(model: Model, changed: () => void) {
       reading = false;
       retry(open);
     }
+    changed();
+  }
+
+  let readingDay = false;
+  /** The stream tells of the days of UTC: those of another zone are asked for. */
+  async function readDay() {
+    if (readingDay) return;
+    readingDay = true;
+    const account = model.account;
+    const overview = await get("/api/overview", { account, zone: zoneAsked }).catch(() => null);
+    readingDay = false;
+    if (overview === null || account !== model.account || reading) return;
+    model.overview = overview;
     changed();
   }
 

@@ -6,6 +6,11 @@
 import { compare, negate, sum, toNumber, trim } from "./decimal.ts";
 import { signed } from "./format.ts";
 import type { Row } from "./model.ts";
+import { dayAfter, dayAt, dayStart } from "./zone.ts";
+
+/** When the day begins that lies so many days before the one that begins at `startMs`; the beginning, where it is not a number. */
+export const daysBefore = (startMs: number, count: number): number =>
+  Number.isFinite(count) ? dayStart(dayAfter(dayAt(startMs), -count)) : 0;
 
 const SUMS = ["volume", "closed_pnl", "fees", "funding", "net_pnl"] as const;
 const COUNTS = ["fills", "unpriced_fees"] as const;
@@ -40,7 +45,7 @@ export const totalOf = (rows: Row[]): Row => ({
 /** Rows by day with today's behind them, unless nothing happened today. `past`: Rows of `/api/pnl?by=day`. */
 export function daysWith(past: Row[], overview: Row | null): Row[] {
   if (!overview || (overview.day_coins ?? []).length === 0) return past;
-  const day = new Date(overview.day_start_ms).toISOString().slice(0, 10);
+  const day = dayAt(overview.day_start_ms);
   const today = {
     day,
     fills: overview.day_fills,

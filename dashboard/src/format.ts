@@ -10,6 +10,12 @@ const withMinus = (text: string) => text.replace("-", MINUS);
 /** All digits, grouped. */
 export const exact = (value: unknown) => (isDecimal(value) ? withMinus(group(trim(value))) : NOTHING);
 
+/** The same with at least so many decimals. */
+export const exactTo = (value: string, places: number) => {
+  const text = trim(value);
+  return withMinus(group(round(text, Math.max(places, text.split(".")[1]?.length ?? 0))));
+};
+
 export const usd = (value: unknown, places: number = 2) =>
   isDecimal(value) ? withMinus(group(round(value, places))) : NOTHING;
 

@@ -3,6 +3,7 @@
 import { type ComponentChildren, render } from "preact";
 import { useEffect, useMemo, useReducer, useState } from "preact/hooks";
 import { hrefOf, param, parts } from "./address.ts";
+import { watchAlarms } from "./alarms.ts";
 import { All } from "./all.tsx";
 import { connect, wantedAccount } from "./connection.ts";
 import { Endpoints, Rules } from "./control.tsx";
@@ -13,6 +14,7 @@ import {
   canGrow,
   createModel,
   freshness,
+  isOldWord,
   LISTS,
   type ListName,
   type Row,
@@ -20,12 +22,14 @@ import {
 } from "./model.ts";
 import { Overview, positionKey } from "./overview.tsx";
 import { read, remembered, write } from "./settings.ts";
+import { SettingsDialog } from "./settingsDialog.tsx";
 import { Statistics } from "./statistics.tsx";
 import { Strip } from "./strip.tsx";
 import { SyncPage } from "./sync.tsx";
 import { type Column, DataTable } from "./table.tsx";
 import * as columns from "./tables.tsx";
 import { Trade } from "./trade.tsx";
+import { dayAt, dayStart } from "./zone.ts";
 
 const model = createModel();
 
@@ -99,7 +103,8 @@ function changed() {
   if (document.visibilityState === "visible") requestAnimationFrame(draw);
   else setTimeout(draw, 250);
 }
-const connection = connect(model, changed);
+const lookAtAlarms = watchAlarms(model, changed);
+const connection = connect(model, changed, () => void lookAtAlarms());
 
 /** Grows with every address that the page did not write itself: what it says is then begun with. */
 let turn = 0;
@@ -125,7 +130,8 @@ function App() {
   const [, draw] = useReducer((count: number) => count + 1, 0);
   const [{ tab, query, turn: begun }, setRoute] = useState(route);
   const [theme, setTheme] = remembered("theme", "auto" as "auto" | "light" | "dark");
-  const [help, setHelp] = useState(false);
+  const [isPrivate, setPrivate] = remembered("private", false);
+  const [opened, setOpened] = useState(null as "keys" | "settings" | null);
   redraw = () => draw(undefined);
   useEffect(() => {
     const follow = () => {
@@ -140,7 +146,7 @@ function App() {
   useEffect(() => applyTheme(theme), [theme]);
   useEffect(() => {
     const onKey = (event: KeyboardEvent) =>
-      keyPressed(event, { toggleHelp: () => setHelp((shown) => !shown), closeHelp: () => setHelp(false) });
+      keyPressed(event, (dialog) => setOpened((shown) => (shown === dialog ? null : dialog)));
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
   }, []);
@@ -148,21 +154,55 @@ function App() {
     document.querySelector(".tabs [aria-current]")?.scrollIntoView({ inline: "nearest", block: "nearest" });
   }, [tab]);
   const { word, asOfMs } = freshness(model);
-  const isOld = ["stale", "down", "away"].includes(word);
+  const isOld = isOldWord(word);
   useEffect(() => {
-    document.title = `${isOld ? `(${word}) ` : ""}${TABS[tab] ?? (tab === "all" ? "All accounts" : "Trade")} · hlsync`;
-  }, [tab, word]);
+    document.title = `${isOld ? `(${word}) ` : model.firing > 0 ? `(${model.firing}) ` : ""}${TABS[tab] ?? (tab === "all" ? "All accounts" : "Trade")} · hlsync`;
+  }, [tab, word, model.firing]);
   if (model.refused) return <Refusal text={model.refused} />;
   return (
-    <div class={`app${isOld ? " old" : ""}`} data-freshness={word} data-ready={String(model.ready)}>
+    <div
+      class={`app${isOld ? " old" : ""}${isPrivate ? " private" : ""}`}
+      data-freshness={word}
+      data-ready={String(model.ready)}
+    >
       <header class="top">
         <a class="brand" href="#overview">
           hlsync
         </a>
+        {model.status?.simulated ? (
+          <strong class="simulated" title="The demo's venue is a model: no trade and no money here is real">
+            simulated
+          </strong>
+        ) : null}
         <Accounts isAll={tab === "all"} />
         <span class="spring" />
-        <button type="button" class="button quiet" onClick={() => setHelp(true)} aria-label="Keys">
+        <button
+          type="button"
+          class="button quiet keys"
+          onClick={() => setOpened("keys")}
+          aria-label="Keys"
+          title="Keys"
+        >
           ?
+        </button>
+        <button
+          type="button"
+          class="button quiet blur"
+          onClick={() => setPrivate(!isPrivate)}
+          aria-label="Hide amounts"
+          aria-pressed={isPrivate}
+          title={isPrivate ? "Show amounts" : "Hide amounts"}
+        >
+          <Eye isShut={isPrivate} />
+        </button>
+        <button
+          type="button"
+          class="button quiet"
+          onClick={() => setOpened("settings")}
+          aria-label="Settings"
+          title="Settings"
+        >
+          ⚙
         </button>
         <button
           type="button"
@@ -189,10 +229,20 @@ function App() {
       <main class={`view view-${tab}`}>
         {model.ready ? view(tab, query, begun) : <p class="empty">Reading…</p>}
       </main>
-      {help ? <Help close={() => setHelp(false)} /> : null}
+      {opened === "keys" ? <Help close={() => setOpened(null)} /> : null}
+      {opened === "settings" ? (
+        <SettingsDialog isPrivate={isPrivate} setPrivate={setPrivate} close={() => setOpened(null)} />
+      ) : null}
     </div>
   );
 }
+
+const Eye = ({ isShut }: { isShut: boolean }) => (
+  <svg class="icon" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">
+    <path d="M1 8c3.5-5.3 10.5-5.3 14 0-3.5 5.3-10.5 5.3-14 0z" />
+    {isShut ? <path d="M3 14 13 2" /> : <circle cx="8" cy="8" r="2" />}
+  </svg>
+);
 
 const OLD_WORDS: Record<string, string> = {
   stale: "The venue has gone silent.",
@@ -201,8 +251,12 @@ const OLD_WORDS: Record<string, string> = {
 };
 
 function tabLink(name: string, title: string, isCurrent: boolean) {
-  const count =
-    name === "positions" ? model.positions.length : name === "orders" ? model.openOrders.length : 0;
+  const counts: Record<string, number> = {
+    positions: model.positions.length,
+    orders: model.openOrders.length,
+    alerts: model.firing,
+  };
+  const count = counts[name] ?? 0;
   return (
     <a
       key={name}
@@ -211,7 +265,7 @@ function tabLink(name: string, title: string, isCurrent: boolean) {
       aria-label={count > 0 ? `${title}, ${count}` : undefined}
     >
       {title}
-      {count > 0 ? <span class="badge">{String(count)}</span> : null}
+      {count > 0 ? <span class={`badge${name === "alerts" ? " firing" : ""}`}>{String(count)}</span> : null}
     </a>
   );
 }
@@ -261,12 +315,11 @@ function History({ tab, day }: { tab: ListName; day: string | null }) {
   const table = HISTORY_TABLES[tab];
   const { key, time } = LISTS[tab];
   const rows = useMemo(
-    () =>
-      day === null ? list.rows : list.rows.filter((row) => new Date(row[time]).toISOString().startsWith(day)),
+    () => (day === null ? list.rows : list.rows.filter((row) => dayAt(row[time]) === day)),
     [list.rows, day],
   );
   // The day that was asked for may lie behind what was read.
-  const reachesDay = day === null || (list.rows.at(-1)?.[time] ?? 0) < Date.parse(day);
+  const reachesDay = day === null || (list.rows.at(-1)?.[time] ?? 0) < dayStart(day);
   useEffect(() => {
     if (!reachesDay && canGrow(list)) void connection.more(tab);
   }, [list.rows.length, reachesDay]);
@@ -395,6 +448,8 @@ const KEYS = [
   ["/", "filter the table"],
   ["1 … 9, 0, -, =", "go to a view, in the order of their tabs"],
   ["[ ]", "view before, view after"],
+  ["b", "hide amounts, show them"],
+  [",", "settings"],
   ["d", "theme: light, dark, the system's"],
   ["← →", "read a chart, when it has the focus"],
   ["drag", "zoom a chart; double click: all of it"],
@@ -426,10 +481,7 @@ function Help({ close }: { close(): void }) {
   );
 }
 
-function keyPressed(
-  event: KeyboardEvent,
-  { toggleHelp, closeHelp }: { toggleHelp(): void; closeHelp(): void },
-) {
+function keyPressed(event: KeyboardEvent, open: (dialog: "keys" | "settings" | null) => void) {
   const target = event.target as HTMLElement;
   if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName))
     return;
@@ -441,8 +493,10 @@ function keyPressed(
   if (event.key === "/") {
     event.preventDefault();
     (document.querySelector(".filter") as HTMLElement | null)?.focus();
-  } else if (event.key === "?") toggleHelp();
-  else if (event.key === "Escape") closeHelp();
+  } else if (event.key === "?") open("keys");
+  else if (event.key === ",") open("settings");
+  else if (event.key === "Escape") open(null);
+  else if (event.key === "b") (document.querySelector(".blur") as HTMLElement | null)?.click();
   else if (event.key === "[") go(at - 1);
   else if (event.key === "]") go(at + 1);
   else if (event.key === "d")

@@ -88,7 +88,11 @@ function Market({ model, coin, interval }: { model: Model; coin: string; interva
   );
   if (known.length < 2) {
     if (error && !data) return <p class="empty">{error}</p>;
-    return <p class="empty">{data ? `The venue has no candles of ${coin} in this interval` : "Reading…"}</p>;
+    // One answer is drawn a moment after it came: until then it is being read.
+    const isNone = data !== null && data.rows.length < 2;
+    return (
+      <p class="empty">{isNone ? `The venue has no candles of ${coin} in this interval` : "Reading…"}</p>
+    );
   }
   return (
     <>
@@ -159,4 +163,6 @@ const orderWords = ({ order_type, side, size }: Row): string =>
     ? "TP"
     : /^Stop/.test(order_type ?? "")
       ? "SL"
-      : `${side} ${exact(size)}`;
+      : document.querySelector(".app.private")
+        ? side
+        : `${side} ${exact(size)}`;

@@ -78,6 +78,8 @@ export const createModel = () => ({
   balances: [] as Row[],
   openOrders: [] as Row[],
   lists: Object.fromEntries(Object.keys(LISTS).map((name) => [name, emptyList()])) as Record<ListName, List>,
+  /** Alerts that fire, of all accounts. */
+  firing: 0,
   /** Whether state was read at all. */
   ready: false,
   /** The event stream: `connecting` before the first frame, `away` when none comes any more. */
@@ -219,6 +221,9 @@ export function freshness(model: Model): {
   if (!account.fresh) return { word: "stale", ageMs, asOfMs };
   return { word: ageMs > account.delayed_after_ms ? "delayed" : "live", ageMs, asOfMs };
 }
+
+/** Whether what is shown may not be true any more. */
+export const isOldWord = (word: string): boolean => word === "stale" || word === "down" || word === "away";
 
 /** `swing · 0x1234…abcd` */
 export const accountName = ({ alias, address }: Row): string =>

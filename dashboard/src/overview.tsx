@@ -3,20 +3,20 @@
 import { useMemo } from "preact/hooks";
 import { Calendar } from "./calendar.tsx";
 import { Bars } from "./charts.tsx";
-import { addDay, daysWith, largest, profitSteps, totalOf } from "./day.ts";
+import { addDay, daysBefore, daysWith, largest, profitSteps, totalOf } from "./day.ts";
 import { isDecimal, negate, sum, toNumber } from "./decimal.ts";
 import { useAnswer } from "./fetching.ts";
 import { clockAt, counted, day, direction, exact, NOTHING, percent, signed, stampAt, usd } from "./format.ts";
 import { LineChart } from "./lines.tsx";
 import { MarketPanel } from "./market.tsx";
 import type { Model, Row } from "./model.ts";
-import { serverNow } from "./model.ts";
+import { freshness, isOldWord, serverNow } from "./model.ts";
 import { Choice, Panel } from "./panel.tsx";
 import { remembered } from "./settings.ts";
 import { DataTable } from "./table.tsx";
 import { POSITIONS } from "./tables.tsx";
 import { tile } from "./tile.tsx";
-import { ZONE_WORD } from "./zone.ts";
+import { ZONE_WORD, zoneAsked } from "./zone.ts";
 
 const HEALTH: Record<string, { icon: string; tone: string }> = {
   excellent: { icon: "●", tone: "good" },
@@ -50,6 +50,7 @@ export function Overview({ model, load }: { model: Model; load(name: "fills"): v
         columns={POSITIONS}
         rowKey={positionKey}
         fits
+        isBare
         empty="No open position"
       />
     </div>
@@ -62,7 +63,10 @@ function Tiles({ model }: { model: Model }) {
   const o = model.overview ?? {};
   // The positions of the table below, added up: a sum beside its parts must be of the same moment.
   const { gross, net, unrealized } = exposure(model.positions);
-  const health = HEALTH[o.health_status] ?? HEALTH.unknown;
+  // What was excellent may not be any more.
+  const { word, asOfMs } = freshness(model);
+  const isOld = isOldWord(word);
+  const health = isOld ? HEALTH.unknown : (HEALTH[o.health_status] ?? HEALTH.unknown);
   return (
     <dl class="tiles">
       {tile(
@@ -84,9 +88,11 @@ function Tiles({ model }: { model: Model }) {
         [
           <span class={health.tone} aria-hidden="true">{`${health.icon} `}</span>,
           o.health_score === null || o.health_score === undefined ? "" : <span>{`${o.health_score} `}</span>,
-          <span class={`word ${health.tone}`}>{o.health_status ?? NOTHING}</span>,
+          <span class={`word ${health.tone}`}>
+            {isOld && o.health_status ? `${o.health_status} then` : (o.health_status ?? NOTHING)}
+          </span>,
         ],
-        o.health_reason ?? "",
+        isOld ? `not known now: this is as of ${clockAt(asOfMs)}` : (o.health_reason ?? ""),
         { wide: true },
       )}
       {tile(
@@ -271,7 +277,8 @@ const COINS_SHOWN = 8;
 const PERIODS = { today: "Today", week: "7D", month: "30D", all: "All" };
 /** Days before today that a period has. */
 const DAYS_BACK = { today: 0, week: 6, month: 29, all: Number.POSITIVE_INFINITY };
-const DAY_MS = 86_400_000;
+/** Sums by UTC days are kept by the database, by others they are made anew. */
+const PAST_AGAIN_MS = zoneAsked === null ? 15_000 : 120_000;
 
 /**
  * What was earned on the days before today, by day or by coin; null while it is not known. Today itself is in the overview,
@@ -280,11 +287,11 @@ const DAY_MS = 86_400_000;
 function usePast(model: Model, by: "day" | "coin", daysBack: number): Row[] | null {
   const dayStart = model.overview?.day_start_ms ?? null;
   const asks = model.account !== null && dayStart !== null && daysBack > 0;
-  const from = Math.max(0, (dayStart ?? 0) - daysBack * DAY_MS);
+  const from = daysBefore(dayStart ?? 0, daysBack);
   const { data } = useAnswer(
     asks ? "/api/pnl" : null,
-    { account: model.account, by, from, to: (dayStart ?? 0) - 1 },
-    15_000,
+    { account: model.account, by, from, to: (dayStart ?? 0) - 1, zone: zoneAsked },
+    PAST_AGAIN_MS,
   );
   return daysBack === 0 ? [] : (data?.rows ?? null);
 }

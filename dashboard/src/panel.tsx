@@ -1,5 +1,6 @@
 /** What every view is made of: a box with a title and tools, and a choice of a few words. */
 import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 
 export const Panel = ({
   title,
@@ -44,3 +45,37 @@ export const Choice = <T extends string>({
     ))}
   </div>
 );
+
+/** Closes on Escape and on a click elsewhere. */
+export function Menu({
+  title,
+  isChosen,
+  children,
+}: {
+  title: string;
+  /** Something in it is chosen. */
+  isChosen?: boolean;
+  children: ComponentChildren;
+}) {
+  const menu = useRef(null as HTMLDetailsElement | null);
+  useEffect(() => {
+    const close = (event: Event) => {
+      const element = menu.current;
+      if (element?.open && !element.contains(event.target as Node)) element.open = false;
+    };
+    document.addEventListener("pointerdown", close);
+    return () => document.removeEventListener("pointerdown", close);
+  }, []);
+  const onKeyDown = (event: KeyboardEvent) => {
+    const element = menu.current;
+    if (event.key !== "Escape" || !element?.open) return;
+    element.open = false;
+    element.querySelector("summary")?.focus();
+  };
+  return (
+    <details class="menu" ref={menu} onKeyDown={onKeyDown}>
+      <summary class={`button${isChosen ? " chosen" : ""}`}>{title}</summary>
+      <div class="menu-body">{children}</div>
+    </details>
+  );
+}

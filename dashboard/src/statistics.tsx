@@ -1,7 +1,7 @@
 /**
  * How good the trading was: cards, profit over time, how often what came out, groups and the trades themselves.
  * Guarantees: every figure says since when; what the trades do not reach back to is said, not extrapolated; days and weeks
- * are those of UTC, as in the views of the database.
+ * are those of the chosen zone, but for the ratios, which go by the days of UTC as in the views of the database.
  */
 import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
@@ -9,7 +9,7 @@ import { tradeHref } from "./address.ts";
 import type { Column } from "./arrange.ts";
 import { Bars } from "./charts.tsx";
 import { ColumnChart } from "./columns.tsx";
-import { daysWith, profitSteps, totalOf } from "./day.ts";
+import { daysBefore, daysWith, profitSteps, totalOf } from "./day.ts";
 import { isDecimal, sign, toNumber } from "./decimal.ts";
 import { type Asked, useAnswer, useAnswers } from "./fetching.ts";
 import { age, counted, day, direction, NOTHING, percent, signed, usd } from "./format.ts";
@@ -21,26 +21,28 @@ import { DataTable } from "./table.tsx";
 import { tile } from "./tile.tsx";
 import { GROUP_FIGURES, group, ROUND_TRIPS } from "./tradeTables.tsx";
 import { bySteps, cumulative, distribution, type Step } from "./trading.ts";
+import { dayAt, IS_UTC, ZONE_WORD, zoneAsked } from "./zone.ts";
 
 const PERIODS = { week: "7D", month: "30D", quarter: "90D", year: "1Y", all: "All" };
 
 /** Days before today. */
 const DAYS_BACK = { week: 6, month: 29, quarter: 89, year: 364, all: Number.POSITIVE_INFINITY };
-const DAY_MS = 86_400_000;
 /** Trades end seldom, and what they come to is counted anew each time. */
 const AGAIN_MS = 30_000;
+/** By days that the database keeps no sums of. */
+const SELDOM_MS = 120_000;
 const BINS = 24;
 
 export function Statistics({ model }: { model: Model }) {
   const [period, setPeriod] = inAddress("period", PERIODS, "all");
   const dayStart: number | null = model.overview?.day_start_ms ?? null;
-  const from = Math.max(0, (dayStart ?? 0) - DAYS_BACK[period] * DAY_MS);
+  const from = daysBefore(dayStart ?? 0, DAYS_BACK[period]);
   const account = model.account;
   const asks = account !== null && dayStart !== null;
   const past = useAnswer(
     asks ? "/api/pnl" : null,
-    { account, by: "day", from, to: (dayStart ?? 0) - 1 },
-    AGAIN_MS,
+    { account, by: "day", from, to: (dayStart ?? 0) - 1, zone: zoneAsked },
+    zoneAsked === null ? AGAIN_MS : SELDOM_MS,
   ).data;
   const days = useMemo(
     () => (past === null ? null : daysWith(past.rows, model.overview)),
@@ -94,7 +96,7 @@ const sinceWords = ({ since_ms }: Row) => `only since ${day(since_ms)}: older fi
 function periodWords(days: Row[] | null, trips: Row | null): string {
   if (days === null) return "Reading…";
   if (days.length === 0) return "Nothing was traded in this period";
-  const since = `since ${days[0].day}, UTC days`;
+  const since = `since ${days[0].day}, ${ZONE_WORD} days`;
   return trips?.is_whole === false ? `${since}; single trades ${sinceWords(trips)}` : since;
 }
 
@@ -121,7 +123,9 @@ function Cards({
       id,
       name,
       usd(value),
-      isDecimal(value) ? sinceText(whole?.since_day) : (whole?.ratios_reason ?? "not defined yet"),
+      isDecimal(value)
+        ? `${sinceText(whole?.since_day)}${IS_UTC ? "" : ", UTC days"}`
+        : (whole?.ratios_reason ?? "not defined yet"),
     );
   return (
     <dl class="tiles cards">
@@ -209,10 +213,7 @@ const card = (id: string, name: string, value: ComponentChildren, note: string) 
 const TOGETHER_MAX = 22;
 
 function ProfitPanel({ days, dayStart }: { days: Row[] | null; dayStart: number | null }) {
-  const points = useMemo(
-    () => cumulative(days ?? [], new Date(dayStart ?? 0).toISOString().slice(0, 10)),
-    [days, dayStart],
-  );
+  const points = useMemo(() => cumulative(days ?? [], dayAt(dayStart ?? 0)), [days, dayStart]);
   const line = (which: "net" | "gross") =>
     points.map((point) => ({
       x: point.ms,
@@ -307,7 +308,7 @@ function GroupPanel({ model, from }: { model: Model; from: number }) {
   const asked: Asked[] =
     by === "account"
       ? accounts.map(({ address }) => [path, { account: address, by: "all", from }])
-      : [[path, { account: model.account, by, from }]];
+      : [[path, { account: model.account, by, from, zone: zoneAsked }]];
   const answers = useAnswers(asked, AGAIN_MS).data;
   const rows = useMemo(
     () =>

@@ -8,11 +8,12 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { param, writeParams } from "./address.ts";
-import { arrange, type Column, chosenOf, type Sort, sortOf } from "./arrange.ts";
+import { alignedText, arrange, type Column, chosenOf, learnPlaces, type Sort, sortOf } from "./arrange.ts";
 import { Detail } from "./detail.tsx";
-import { Facet } from "./facet.tsx";
+import { Dates, Facet } from "./facet.tsx";
 import { counted } from "./format.ts";
 import type { Row } from "./model.ts";
+import { Menu } from "./panel.tsx";
 import { remembered } from "./settings.ts";
 
 export type { Column } from "./arrange.ts";
@@ -82,6 +83,7 @@ export function DataTable({
   older,
   extra,
   inAddress,
+  isBare,
   href,
   detail,
 }: {
@@ -105,6 +107,9 @@ export function DataTable({
   /** Filter, sort and choices stand in the address. */
   inAddress?: boolean;
 
+  /** Nothing to choose by: it stands among other things. */
+  isBare?: boolean;
+
   /** Where a row leads; null opens it in place. */
   href?: (row: Row) => string | null;
 
@@ -114,10 +119,14 @@ export function DataTable({
   const given = (field: string) => (inAddress ? param(field) : null);
   const [filter, setFilter] = useState(() => given("filter") ?? "");
   const [sort, setSort] = useState(() => sortOf(given("sort"), columns));
-  const facets = useMemo(() => columns.filter(({ facet }) => facet), [columns]);
+  const facets = useMemo(() => (isBare ? [] : columns.filter(({ facet }) => facet)), [columns]);
   const [only, setOnly] = useState(
-    () => Object.fromEntries(facets.map(({ id }) => [id, given(id) ?? ""])) as Record<string, string>,
+    () =>
+      Object.fromEntries(
+        [...facets.map(({ id }) => id), "from", "to"].map((id) => [id, given(id) ?? ""]),
+      ) as Record<string, string>,
   );
+  const ms = columns[0].ms;
   useEffect(() => {
     const word = sort === null ? null : `${sort.down ? "-" : ""}${sort.id}`;
     if (inAddress) writeParams({ filter, sort: word, ...only });
@@ -125,7 +134,7 @@ export function DataTable({
   const [chosen, setChosen] = remembered(`columns.${name}`, null as string[] | null);
   const shown = columns.filter(({ id, hidden }) => (chosen === null ? !hidden : chosen.includes(id)));
   const view = useMemo(
-    () => arrange(chosenOf(rows, facets, only), columns, filter, sort),
+    () => arrange(chosenOf(rows, facets, only, ms), columns, filter, sort),
     [rows, columns, filter, sort, only],
   );
   const isChosen = Object.values(only).some((value) => value !== "");
@@ -174,6 +183,9 @@ export function DataTable({
             choose={(value) => setOnly({ ...only, [column.id]: value })}
           />
         ))}
+        {ms && inAddress && rows.length > 0 ? (
+          <Dates from={only.from} to={only.to} choose={(days) => setOnly({ ...only, ...days })} />
+        ) : null}
         <input
           type="search"
           class="filter"
@@ -221,7 +233,6 @@ export function DataTable({
   );
 }
 
-/** Closes on Escape and on a click elsewhere. */
 function ColumnsMenu({
   columns,
   shown,
@@ -231,38 +242,20 @@ function ColumnsMenu({
   shown: Column[];
   toggle(id: string): void;
 }) {
-  const menu = useRef(null as HTMLDetailsElement | null);
-  useEffect(() => {
-    const close = (event: Event) => {
-      const element = menu.current;
-      if (element?.open && !element.contains(event.target as Node)) element.open = false;
-    };
-    document.addEventListener("pointerdown", close);
-    return () => document.removeEventListener("pointerdown", close);
-  }, []);
-  const onKeyDown = (event: KeyboardEvent) => {
-    const element = menu.current;
-    if (event.key !== "Escape" || !element?.open) return;
-    element.open = false;
-    element.querySelector("summary")?.focus();
-  };
   return (
-    <details class="menu" ref={menu} onKeyDown={onKeyDown}>
-      <summary class="button">Columns</summary>
-      <div class="menu-body">
-        {columns.map((column) => (
-          <label key={column.id}>
-            <input
-              type="checkbox"
-              checked={shown.includes(column)}
-              disabled={shown.length === 1 && shown.includes(column)}
-              onChange={() => toggle(column.id)}
-            />
-            {` ${column.title}`}
-          </label>
-        ))}
-      </div>
-    </details>
+    <Menu title="Columns">
+      {columns.map((column) => (
+        <label key={column.id}>
+          <input
+            type="checkbox"
+            checked={shown.includes(column)}
+            disabled={shown.length === 1 && shown.includes(column)}
+            onChange={() => toggle(column.id)}
+          />
+          {` ${column.title}`}
+        </label>
+      ))}
+    </Menu>
   );
 }
 
@@ -324,6 +317,7 @@ function Rows({
 
   const from = fits ? 0 : Math.min(range.from, view.length);
   const to = fits ? view.length : Math.min(view.length, range.to);
+  learnPlaces(view.slice(from, to), shown);
   const filler = (count: number, key: string) =>
     count > 0 ? (
       // biome-ignore lint/a11y/noAriaHiddenOnFocusable: a row takes no focus
@@ -377,7 +371,8 @@ function Rows({
 }
 
 const cellOf = (column: Column, row: Row) =>
-  column.show ? column.show(row) : ((column.value(row) ?? "–") as ComponentChildren);
+  (column.aligned ? alignedText(column, row) : null) ??
+  (column.show ? column.show(row) : ((column.value(row) ?? "–") as ComponentChildren));
 
 /** Not where a button or a link is pressed, nor where words are being selected. */
 const opens = ({ target }: MouseEvent) =>

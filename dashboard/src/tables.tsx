@@ -18,6 +18,7 @@ const source: Column = words("source", "Source", { hidden: true, hint: "How hlsy
 
 export const POSITIONS: Column[] = [
   words("coin", "Coin", {
+    facet: "All coins",
     show: (row) => [
       <strong>{row.coin}</strong>,
       <span class="tag">{`${row.leverage_value ?? NOTHING}×${row.leverage_type === "isolated" ? " iso" : ""}`}</span>,
@@ -59,6 +60,7 @@ export const POSITIONS: Column[] = [
     value: (row) => (isDecimal(row.funding_since_open) ? negate(row.funding_since_open) : null),
     show: (row) => signedCell(isDecimal(row.funding_since_open) ? negate(row.funding_since_open) : null),
   },
+  words("side", "Side", { hidden: true, facet: "Both sides", show: (row) => sideCell(row.side) }),
   digits("max_leverage", "Max lev.", { hidden: true, show: (row) => row.max_leverage ?? NOTHING }),
   words("dex", "Dex", { hidden: true, show: (row) => row.dex || "main" }),
   time("as_of_ms", "As of", { hidden: true }),
@@ -97,6 +99,7 @@ const ORDER_HEAD: Column[] = [
 const ORDER_TAIL: Column[] = [
   { id: "order_value", title: "Order Value", value: orderValue, show: (row) => usd(orderValue(row)) },
   digits("limit_price", "Price", {
+    aligned: true,
     value: orderPrice,
     show: (row) =>
       isMarket(row) ? (
@@ -109,7 +112,13 @@ const ORDER_TAIL: Column[] = [
     value: (row) =>
       row.reduce_only === null || row.reduce_only === undefined ? null : row.reduce_only ? "Yes" : "No",
   }),
-  { id: "trigger_price", title: "Trigger", value: trigger, show: (row) => exact(trigger(row)) },
+  {
+    id: "trigger_price",
+    title: "Trigger",
+    value: trigger,
+    aligned: true,
+    show: (row) => exact(trigger(row)),
+  },
 ];
 const ORDER_REST: Column[] = [
   words("tif", "TIF", { hidden: true, show: (row) => row.tif ?? NOTHING }),
@@ -127,12 +136,13 @@ export const OPEN_ORDERS: Column[] = [
     id: "remaining",
     title: "Size",
     hint: "Still open",
+    aligned: true,
     value: (row) => trim(subtract(row.size, row.filled)),
     show: (row) => exact(subtract(row.size, row.filled)),
   },
-  digits("size", "Original Size"),
+  digits("size", "Original Size", { aligned: true }),
   ...ORDER_TAIL,
-  words("status", "Status", { show: (row) => statusWords(row.status) }),
+  words("status", "Status", { facet: "Every status", show: (row) => statusWords(row.status) }),
   wholes("order_id", "Order ID", { hidden: true }),
   ...ORDER_REST,
 ];
@@ -140,8 +150,8 @@ export const OPEN_ORDERS: Column[] = [
 export const ORDER_HISTORY: Column[] = [
   time("status_time_ms", "Time"),
   ...ORDER_HEAD,
-  digits("size", "Size"),
-  digits("filled", "Filled Size"),
+  digits("size", "Size", { aligned: true }),
+  digits("filled", "Filled Size", { aligned: true }),
   ...ORDER_TAIL,
   words("status", "Status", {
     facet: "Every status",
@@ -169,8 +179,8 @@ export const FILLS: Column[] = [
       </span>
     ),
   }),
-  digits("price", "Price"),
-  digits("size", "Size"),
+  digits("price", "Price", { aligned: true }),
+  digits("size", "Size", { aligned: true }),
   dollars("value", "Trade Value"),
   {
     id: "fee",
@@ -203,8 +213,9 @@ export const FILLS: Column[] = [
 export const FUNDING: Column[] = [
   time("funding_time_ms", "Time"),
   coin,
-  { id: "size", title: "Size", value: (row) => row.size, show: (row) => exact(row.size.replace("-", "")) },
+  digits("size", "Size", { aligned: true, value: (row) => row.size.replace("-", "") }),
   words("position_side", "Position Side", {
+    facet: "Both sides",
     value: (row) => (sign(row.size) < 0 ? "Short" : "Long"),
     show: (row) => sideCell(sign(row.size) < 0 ? "short" : "long"),
   }),
@@ -294,12 +305,13 @@ const SEVERITIES: Record<string, [string, string]> = {
 export const ALERTS: Column[] = [
   time("updated_ms", "Time"),
   words("severity", "Severity", {
+    facet: "Every severity",
     show: (row) => {
       const [text, tone] = SEVERITIES[row.severity] ?? [row.severity, ""];
       return <span class={tone}>{text}</span>;
     },
   }),
-  words("state", "State", { show: (row) => statusWords(row.state) }),
+  words("state", "State", { facet: "Every state", show: (row) => statusWords(row.state) }),
   words("rule", "Rule", { facet: "Every rule" }),
   words("coin", "Coin", { show: (row) => row.coin || NOTHING }),
   words("message", "Message"),
@@ -314,9 +326,10 @@ const DELIVERY_MARKS: Record<string, string> = { delivered: "✓ ", retrying: "�
 export const DELIVERIES: Column[] = [
   time("last_attempt_ms", "Last attempt"),
   words("endpoint_id", "Endpoint", { facet: "Every endpoint" }),
-  words("type", "Event"),
+  words("type", "Event", { facet: "Every event" }),
   time("event_time_ms", "Event time"),
   words("status", "Status", {
+    facet: "Every status",
     show: (row) => (
       <span
         class={row.status === "delivered" ? "good" : row.status === "dead" ? "down" : "warn"}

@@ -15,6 +15,7 @@ import { DataTable } from "./table.tsx";
 import { FILLS, ORDER_HISTORY } from "./tables.tsx";
 import { tile } from "./tile.tsx";
 import { averagePrice } from "./tradeTables.tsx";
+import { ZONE_WORD } from "./zone.ts";
 
 const AGAIN_MS = 15_000;
 const PAGE = 5_000;
@@ -62,7 +63,7 @@ export function Trade({ model, query }: { model: Model; query: URLSearchParams }
           {sideCell(trip.side)}
         </h1>
         <span class="note">
-          {`${stamp(trip.opened_ms)} to ${trip.closed_ms ? stamp(trip.closed_ms) : "now"} UTC`}
+          {`${stamp(trip.opened_ms)} to ${trip.closed_ms ? stamp(trip.closed_ms) : "now"} ${ZONE_WORD}`}
         </span>
         <span class="spring" />
         <a class="button" href="#statistics">

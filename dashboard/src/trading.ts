@@ -5,6 +5,7 @@
 import { totalOf } from "./day.ts";
 import { sum, toNumber, trim } from "./decimal.ts";
 import type { Row } from "./model.ts";
+import { dayAfter, dayStart } from "./zone.ts";
 
 const DAY_MS = 86_400_000;
 /** Days are drawn up to this many; a longer history begins later. */
@@ -35,14 +36,14 @@ export function bySteps(days: Row[], step: Step): Row[] {
 export function cumulative(days: Row[], lastDay: string): { ms: number; net: string; gross: string }[] {
   if (days.length === 0) return [];
   const known = new Map(days.map((row) => [row.day, row]));
-  const toMs = Date.parse(lastDay);
-  const fromMs = Math.max(Date.parse(days[0].day), toMs - DAYS_MAX * DAY_MS);
-  const points = [{ ms: fromMs, net: "0", gross: "0" }];
-  for (let ms = fromMs; ms <= toMs; ms += DAY_MS) {
-    const row = known.get(new Date(ms).toISOString().slice(0, 10));
+  const earliest = dayAfter(lastDay, -DAYS_MAX);
+  const first = days[0].day > earliest ? days[0].day : earliest;
+  const points = [{ ms: dayStart(first), net: "0", gross: "0" }];
+  for (let day = first; day <= lastDay; day = dayAfter(day, 1)) {
+    const row = known.get(day);
     const { net, gross } = points.at(-1)!;
     points.push({
-      ms: ms + DAY_MS,
+      ms: dayStart(dayAfter(day, 1)),
       net: row ? trim(sum([net, row.net_pnl])) : net,
       gross: row ? trim(sum([gross, row.closed_pnl])) : gross,
     });

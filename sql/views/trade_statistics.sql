@@ -66,7 +66,7 @@ begin atomic
 end;
 comment on function public.hl_round_trips_since is 'The round trips of an account by its fills since a time, as hl_round_trips has them, with the excursions of the price: a position that was open before is no complete trip.';
 
-create or replace function public.hl_trade_statistics(followed text, since timestamptz, only_by text default null)
+create or replace function hl_internal.trade_statistics(followed text, since timestamptz, only_by text, zone text)
 returns table (
   by text, key text, trades bigint, wins bigint, losses bigint, win_rate_pct numeric, profit_factor numeric, payoff_ratio numeric,
   expectancy numeric, net_pnl numeric, closed_pnl numeric, fees numeric, funding numeric, average_win numeric, average_loss numeric,
@@ -78,11 +78,11 @@ begin atomic
   with trips as materialized (
     select t.coin, case when t.direction > 0 then 'long' else 'short' end as side, t.first_ms as opened_ms, t.last_ms as closed_ms,
       (t.last_ms - t.first_ms) / 1000.0 as seconds, t.closed_pnl, round(t.fees, 10) as fees, f.funding,
-      round(t.closed_pnl - t.fees + f.funding, 10) as net_pnl, to_timestamp(t.last_ms / 1000.0) at time zone 'UTC' as closed_at
-    from hl_internal.trips(hl_trade_statistics.followed, hl_trade_statistics.since, 'infinity') t
+      round(t.closed_pnl - t.fees + f.funding, 10) as net_pnl, to_timestamp(t.last_ms / 1000.0) at time zone trade_statistics.zone as closed_at
+    from hl_internal.trips(trade_statistics.followed, trade_statistics.since, 'infinity') t
     cross join lateral (
       select coalesce(sum(p.usdc), 0) as funding from public.hl_funding p
-      where p.account_address = hl_trade_statistics.followed and p.coin = t.coin
+      where p.account_address = trade_statistics.followed and p.coin = t.coin
         and p.funding_time_ms between t.first_ms and t.last_ms
     ) f
     where t.first_before = 0 and t.last_after = 0 and t.unbroken and not t.unpriced
@@ -94,7 +94,7 @@ begin atomic
       ('day', to_char(t.closed_at, 'YYYY-MM-DD')), ('week', to_char(date_trunc('week', t.closed_at), 'YYYY-MM-DD')),
       ('month', to_char(t.closed_at, 'YYYY-MM'))
     ) k(by, key)
-    where hl_trade_statistics.only_by is null or k.by = hl_trade_statistics.only_by
+    where trade_statistics.only_by is null or k.by = trade_statistics.only_by
   ),
   -- What follows one another without a change of sign has one difference of numbers.
   runs as (
@@ -135,5 +135,18 @@ begin atomic
     from keyed k group by k.by, k.key
   ) g
   left join streaks s on s.by = g.by and s.key = g.key left join busy b on b.by = g.by and b.key = g.key;
+end;
+comment on function hl_internal.trade_statistics is 'What the complete, closed round trips since a time come to: all of them, and by coin, side, weekday (1 is Monday), day, week (by its Monday) and month of their end, in the days of the zone.';
+
+create or replace function public.hl_trade_statistics(followed text, since timestamptz, only_by text default null)
+returns table (
+  by text, key text, trades bigint, wins bigint, losses bigint, win_rate_pct numeric, profit_factor numeric, payoff_ratio numeric,
+  expectancy numeric, net_pnl numeric, closed_pnl numeric, fees numeric, funding numeric, average_win numeric, average_loss numeric,
+  best_trade numeric, worst_trade numeric, average_seconds numeric, win_streak bigint, loss_streak bigint,
+  in_market_pct numeric)
+-- Compiling a plan takes longer than running it.
+language sql stable set search_path = '' set jit = off
+begin atomic
+  select * from hl_internal.trade_statistics(hl_trade_statistics.followed, hl_trade_statistics.since, hl_trade_statistics.only_by, 'UTC');
 end;
 comment on function public.hl_trade_statistics is 'What the complete, closed round trips since a time come to: all of them, and by coin, side, weekday (1 is Monday), day, week (by its Monday) and month of their end, in UTC. A ratio without its denominator is null.';

@@ -29,6 +29,8 @@ export function exitCodeOf(error: unknown): number {
 
 export interface Context {
   options: Options;
+  /** The venue is a model, and nothing of what it tells is real: said on the page. */
+  simulated?: boolean;
   /** What stood on the command line besides options, for commands that take `args`. */
   args: readonly string[];
   clock: Clock;

@@ -418,6 +418,146 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
       () => rowsOf(page, "fills"),
       (rows) => isBest(rows) && rows.length < 9,
     );
+    // From a day to a day, and decimals under each other: as many as any fill of the coin has.
+    await page.evaluate(() => {
+      location.hash = "#fills";
+    });
+    await page.locator('[data-table="fills"] tbody tr').nth(20).waitFor();
+    const aligned = (await rowsOf(page, "fills")).map(([, coin, , price, size]) => [
+      coin,
+      `${price!.split(".")[1]?.length ?? 0} ${size!.split(".")[1]?.length ?? 0}`,
+    ]);
+    for (const coin of new Set(aligned.map(([name]) => name)))
+      assert.equal(
+        new Set(aligned.filter(([name]) => name === coin).map(([, count]) => count)).size,
+        1,
+        coin,
+      );
+    const [days] = await sql<{ from: string; to: string; n: number }>(
+      `select max(d) filter (where r = 3)::text as from, max(d) filter (where r = 2)::text as to,
+         sum(n) filter (where r in (2, 3))::int as n
+       from (select d, count(*) as n, row_number() over (order by d desc) as r from (
+         select (fill_time at time zone 'UTC')::date as d from hl_fills where account_address = $1) f group by d) g`,
+    );
+    await page.locator("summary", { hasText: "Dates" }).click();
+    await page.getByLabel("From").fill(days!.from);
+    await page.getByLabel("To", { exact: true }).fill(days!.to);
+    await eventually(
+      "the fills of two days",
+      () => page.locator('[data-table="fills"] .count').innerText(),
+      (text) => plain(text).startsWith(`${days!.n} of `) && !text.includes("reading"),
+    );
+    await page.waitForURL(new RegExp(`from=${days!.from}&to=${days!.to}`));
+    await context.close();
+  });
+
+  it("goes by the days and times of another zone, hides amounts, and tells of alerts where it is asked to", async () => {
+    const zone = "America/New_York";
+    const context = await browser.newContext({ timezoneId: zone, viewport: { width: 1440, height: 900 } });
+    await context.addInitScript(() => {
+      const told: string[] = [];
+      Object.assign(window, { told });
+      // biome-ignore lint/suspicious/noExplicitAny: stands for the browser's own
+      (window as any).Notification = class {
+        static permission = "default";
+        static requestPermission = async () => {
+          Object.assign(Notification, { permission: "granted" });
+          return "granted";
+        };
+        constructor(title: string, { body }: { body: string }) {
+          told.push(`${title}: ${body}`);
+        }
+      };
+    });
+    const page = await context.newPage();
+    await page.goto(`${server.url}/#fills`);
+    await page.waitForSelector('[data-ready="true"]');
+    await page.keyboard.press(",");
+    await page.getByLabel("Times and days").selectOption("local");
+    await page.getByRole("columnheader", { name: "Time (New York)" }).waitFor();
+    await page.locator('[data-table="fills"] tbody tr').first().waitFor();
+    const at = `to_char(fill_time at time zone '${zone}', 'YYYY-MM-DD HH24:MI:SS')`;
+    const [newest] = await sql<{ at: string }>(
+      `select ${at} as at from hl_fills where account_address = $1 order by fill_time desc limit 1`,
+    );
+    assert.equal((await rowsOf(page, "fills"))[0]![0], newest!.at);
+    // Sums that no view has: they are made by the days of the zone.
+    const sums = `select to_char(day, 'YYYY-MM-DD') as day, sum(fills)::int as fills,
+        round(sum(closed_pnl) - sum(fees) + sum(funding), 2)::text as net from (
+      select (fill_time at time zone '${zone}')::date as day, 1 as fills, closed_pnl, cost_usdc as fees, 0 as funding
+      from hl_fill_pnl where account_address = $1 union all
+      select (funding_time at time zone '${zone}')::date, 0, 0, 0, usdc from hl_funding where account_address = $1) x
+      group by 1 order by 1`;
+    await page.keyboard.press("1");
+    const days = page.locator("a.day");
+    await days.first().waitFor();
+    const shown = await days.evaluateAll((cells) => cells.map((cell) => cell.getAttribute("title")!));
+    const month = new Intl.DateTimeFormat("en-CA", { timeZone: zone, dateStyle: "short" })
+      .format(Date.now())
+      .slice(0, 7);
+    const stored = (await sql<{ day: string; fills: number; net: string }>(sums)).filter(({ day }) =>
+      day.startsWith(month),
+    );
+    assert.deepEqual(
+      shown.map((title) =>
+        plain(title)
+          .split(" fills")[0]!
+          .replace(/ fill$/, ""),
+      ),
+      stored.map(({ day, fills, net }) => `${day}: net ${net} ${fills}`),
+    );
+    const today = stored.at(-1)!;
+    const tile = page.locator('[data-tile="day_net"] .value');
+    assert.equal(await page.locator('[data-tile="day_funding"] .note').innerText(), "New York day");
+    if (today.day === newest!.at.slice(0, 10)) assert.equal(plain(await tile.innerText()), today.net);
+    await page.getByRole("button", { name: "Hide amounts" }).click();
+    assert.equal(
+      await tile.locator("span").evaluate((node) => getComputedStyle(node).color),
+      "rgba(0, 0, 0, 0)",
+    );
+    await page.keyboard.press("b");
+    assert.notEqual(
+      await tile.locator("span").evaluate((node) => getComputedStyle(node).color),
+      "rgba(0, 0, 0, 0)",
+    );
+    await page.goto(`${server.url}/#statistics?group=weekday`);
+    await page.locator('[data-table="groups"] tbody tr').first().waitFor();
+    const [since] = await sql<{ ms: number }>(
+      "select fill_time_ms as ms from hl_fills where account_address = $1 order by fill_time desc offset $2 limit 1",
+      TRIP_FILLS_MAX,
+    );
+    const weekdays = await sql<{ trades: string }>(
+      `select trades::text from hl_internal.trade_statistics($1, to_timestamp($2::bigint / 1000.0), 'weekday', '${zone}') order by key`,
+      since!.ms,
+    );
+    assert.deepEqual(
+      (await rowsOf(page, "groups")).map((cells) => cells[1]),
+      weekdays.map(({ trades }) => trades),
+    );
+    for (const wrong of ["Mars/Olympus", "+02:00", ""])
+      assert.equal(
+        (await fetch(`${server.url}/api/pnl?zone=${encodeURIComponent(wrong)}`)).status,
+        400,
+        wrong,
+      );
+
+    await page.keyboard.press(",");
+    await page.getByLabel("Browser notifications of alerts").check();
+    await page.keyboard.press("Escape");
+    const [alert] = await sql<{ id: string }>(
+      `insert into hl_alerts (key, rule, account_address, coin, state, severity, message, started_at, fired_at)
+       values ('drawdown:zone', 'drawdown', $1, '', 'firing', 'warn', 'WARN drawdown 12 %', now(), now() + interval '1 s') returning id::text`,
+    );
+    const change = { key: "alert:2", type: "alert.fired", account: ACCOUNT, timeMs: Date.now(), data: {} };
+    await target.database.query("select hl_internal.publish($1::json)", [JSON.stringify([change])]);
+    await eventually(
+      "the notification",
+      () => page.evaluate(() => (window as unknown as { told: string[] }).told),
+      (told) => told.join() === "drawdown: WARN drawdown 12 %",
+    );
+    assert.match(await page.title(), /^\(1\) /);
+    assert.equal(await page.getByRole("link", { name: "Alerts, 1" }).count(), 1);
+    await target.database.query("delete from hl_alerts where id = $1", [alert!.id]);
     await context.close();
   });
 
@@ -450,7 +590,7 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
       [sums!.worth, sums!.equity, sums!.upnl, sums!.gross, sums!.net],
     );
     const each = await sql<Record<string, string>>(
-      `select round(net_worth, 2) as worth, round(account_value, 2) as equity, health_score::text as health from hl_account_now
+      `select round(net_worth, 2) as worth, round(account_value, 2) as equity, coalesce(health_score::text, '–') as health from hl_account_now
        where account_address in ($1, $2) order by account_address`,
       second,
     );

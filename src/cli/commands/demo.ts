@@ -77,7 +77,7 @@ export const demo: Command = {
       alert: [move.alert],
     };
     return followUntilStopped(
-      { ...context, options: demoOptions },
+      { ...context, options: demoOptions, simulated: true },
       {
         printing: options.json || options.verbose ? "changes" : "counts",
         sharing: true,

@@ -71,7 +71,7 @@ export function apiRoutes(deps: ApiDeps): [string, Handler][] {
       async (request) => {
         const who = account(request);
         const [overview, drawdown] = await Promise.all([
-          read.readOverview(readsOf(request), who, clock.now()),
+          read.readOverview(readsOf(request), who, clock.now(), zoneOf(request)),
           read.readDrawdown(readsOf(request), who),
         ]);
         return json({ account_address: who, ...overview, ...drawdown });
@@ -133,7 +133,7 @@ function tradingRoutes(asked: Asking, clock: Clock): [string, Handler][] {
   return [
     ["GET /api/portfolio", portfolio(asked)],
     ["GET /api/equity", equity(asked, clock)],
-    ["GET /api/pnl", pnl(asked)],
+    ["GET /api/pnl", pnl(asked, clock)],
     ["GET /api/statistics", statistics(asked)],
     [
       "GET /api/round-trips",
@@ -224,7 +224,7 @@ const statistics =
     if (!request.query.has("by")) return json(await read.readStatistics(reads, who));
     const by = oneOf(request, "by", read.TRADE_GROUPS);
     const { sinceMs, isWhole } = await read.tripsSince(reads, who, span(request).fromMs);
-    const rows = await read.readTradeStatistics(reads, who, by, sinceMs);
+    const rows = await read.readTradeStatistics(reads, who, by, sinceMs, zoneOf(request));
     return json({ rows, since_ms: sinceMs, is_whole: isWhole });
   };
 
@@ -239,10 +239,16 @@ const portfolio =
   };
 
 const pnl =
-  ({ readsOf, account, span }: Asking): Handler =>
+  ({ readsOf, account, span }: Asking, clock: Clock): Handler =>
   async (request) => {
     const by = oneOf(request, "by", ["day", "coin"] as const);
     const { fromMs, toMs } = span(request);
+    const zone = zoneOf(request);
+    if (zone !== "UTC") {
+      const asked = { by, fromMs, toMs: Math.min(toMs, clock.now()), zone };
+      const { rows, sinceMs } = await read.readPnlOfZone(readsOf(request), account(request), asked);
+      return json({ rows, since_ms: sinceMs ?? fromMs, is_whole: sinceMs === null });
+    }
     const day = (ms: number) => new Date(ms).toISOString().slice(0, 10);
     const rows = await read.readPnl(readsOf(request), account(request), by, day(fromMs), day(toMs));
     return json({ rows });
@@ -378,6 +384,22 @@ function coinOf({ query }: HttpRequest): string {
 }
 
 const orderIdOf = (request: HttpRequest): number => whole(request, "order_id", 0, Number.MAX_SAFE_INTEGER, 0);
+
+/** Whose days are meant: a name as `Europe/Berlin`. */
+function zoneOf({ query }: HttpRequest): string {
+  const zone = query.get("zone") ?? "UTC";
+  const isKnown = () => {
+    try {
+      return Boolean(new Intl.DateTimeFormat("en-US", { timeZone: zone }));
+    } catch {
+      return false;
+    }
+  };
+  // A bare offset means its opposite to PostgreSQL.
+  if (!/^[a-z]/i.test(zone) || !isKnown())
+    throw new RequestError("zone: expected a time zone, for example Europe/Berlin");
+  return zone;
+}
 
 const LATEST_MS = 253_402_300_799_999;
 const timeOf = (request: HttpRequest, name: string): number | null =>

@@ -262,11 +262,12 @@ export const readTradeStatistics = (
   account: Address,
   by: (typeof TRADE_GROUPS)[number],
   sinceMs: number,
+  zone = "UTC",
 ): Promise<Row[]> =>
   reads.query(
     `select s.*, trim_scale(round(s.closed_pnl / s.trades, 6)) as gross_expectancy, (select m.name from public.hl_markets m where s.by = 'coin' and m.coin = s.key) as name
-     from public.hl_trade_statistics($1, pg_catalog.to_timestamp($2::bigint / 1000.0), $3) s order by s.key`,
-    [account, sinceMs, by],
+     from hl_internal.trade_statistics($1, pg_catalog.to_timestamp($2::bigint / 1000.0), $3, $4) s order by s.key`,
+    [account, sinceMs, by, zone],
   );
 
 /** The venue's own curve, and how many of its points ours could be held against. */
@@ -299,16 +300,22 @@ export const readMarkets = (reads: Queryable): Promise<Row[]> =>
   reads.query(`select ${readersColumns("markets")} from public.hl_markets order by coin`);
 
 const HOUR_MS = 3_600_000;
-const DAY_MS = 86_400_000;
-const startOfUtcDay = (ms: number): number => ms - (ms % DAY_MS);
 
 /**
- * The latest snapshot, exposure now, and the money of the UTC day that `nowMs` is in, whole and by coin: one statement, so
- * that whatever a page shows of today is of one reading. Cheap: asked once a second.
+ * The latest snapshot, exposure now, and the money of the zone's day that `nowMs` is in, whole and by coin: one statement,
+ * so that whatever a page shows of today is of one reading. Cheap: asked once a second.
  */
-export async function readOverview(reads: Queryable, account: Address, nowMs: number): Promise<Row> {
+export async function readOverview(
+  reads: Queryable,
+  account: Address,
+  nowMs: number,
+  zone = "UTC",
+): Promise<Row> {
   const [row] = await reads.query(
-    `with held as (
+    `with day as materialized (
+       select pg_catalog.date_trunc('day', pg_catalog.to_timestamp($2::bigint / 1000.0), $3) as start_at
+     ),
+     held as (
        select count(*) as positions, coalesce(sum(position_value), 0) as gross_exposure,
          coalesce(sum(case side when 'short' then -position_value else position_value end), 0) as net_exposure,
          coalesce(sum(unrealized_pnl), 0) as unrealized_pnl, min(as_of_ms) as positions_as_of_ms
@@ -317,12 +324,12 @@ export async function readOverview(reads: Queryable, account: Address, nowMs: nu
      traded as (
        select coin, count(*) as fills, sum(closed_pnl) as closed_pnl, sum(coalesce(fee_usdc, 0) + coalesce(gas_usdc, 0)) as fees,
          sum(value) as volume, count(*) filter (where cost_usdc is null) as unpriced_fees
-       from public.hl_fill_pnl where account_address = $1 and fill_time >= pg_catalog.to_timestamp($2::bigint / 1000.0)
+       from public.hl_fill_pnl where account_address = $1 and fill_time >= (select start_at from day)
        group by coin
      ),
      paid as (
        select coin, sum(usdc) as funding
-       from public.hl_funding where account_address = $1 and funding_time >= pg_catalog.to_timestamp($2::bigint / 1000.0)
+       from public.hl_funding where account_address = $1 and funding_time >= (select start_at from day)
        group by coin
      ),
      by_coin as (
@@ -343,10 +350,10 @@ export async function readOverview(reads: Queryable, account: Address, nowMs: nu
      )
      select n.as_of_ms, n.account_value, n.account_value_reason, n.net_worth, n.net_worth_reason, n.withdrawable, n.total_margin_used, n.maintenance_margin, n.actual_leverage,
        n.margin_usage_pct, n.free_margin, n.health_score, n.health_status, n.health_reason, n.account_mode,
-       held.*, today.*, $2::bigint as day_start_ms
-     from held cross join today
+       held.*, today.*, (extract(epoch from day.start_at) * 1000)::bigint as day_start_ms
+     from held cross join today cross join day
      left join public.hl_account_now n on n.account_address = $1`,
-    [account, startOfUtcDay(nowMs)],
+    [account, nowMs, zone],
   );
   return row!;
 }
@@ -462,6 +469,39 @@ export const readPnl = (
      where account_address = $1 and day between $2::date and $3::date group by 1 order by 1`,
     [account, fromDay, toDay],
   );
+
+/** Fills that are summed by the days of a zone: by UTC days sums are kept, by others they are made anew. */
+const ZONE_FILLS_MAX = 100_000;
+
+/**
+ * The same by the days of another zone, as far back as there are not too many fills: from `sinceMs` on, null when all of it.
+ */
+export async function readPnlOfZone(
+  reads: Queryable,
+  account: Address,
+  { by, fromMs, toMs, zone }: { by: PnlBy; fromMs: number; toMs: number; zone: string },
+): Promise<{ rows: Row[]; sinceMs: number | null }> {
+  const [bounds] = await reads.query<{ first_ms: number | null; since_ms: number | null }>(
+    `select (select least(
+         (select fill_time_ms from public.hl_fills where account_address = $1 order by fill_time limit 1),
+         (select funding_time_ms from public.hl_funding where account_address = $1 order by funding_time limit 1))) as first_ms,
+       (select fill_time_ms from public.hl_fills where account_address = $1
+        order by fill_time desc offset ${ZONE_FILLS_MAX} limit 1) as since_ms`,
+    [account],
+  );
+  const { first_ms: firstMs, since_ms: sinceMs } = bounds!;
+  if (firstMs === null) return { rows: [], sinceMs: null };
+  const rows = await reads.query(
+    `select ${by === "day" ? "to_char(d.day, 'YYYY-MM-DD') as day" : "e.coin"}, ${PNL_SUMS}
+     from pg_catalog.generate_series(
+       pg_catalog.date_trunc('day', pg_catalog.to_timestamp($2::bigint / 1000.0) at time zone $4),
+       pg_catalog.to_timestamp($3::bigint / 1000.0) at time zone $4, interval '1 day') d(day)
+     cross join lateral hl_internal.earned($1, d.day at time zone $4, (d.day + interval '1 day') at time zone $4) e
+     group by 1 order by 1`,
+    [account, Math.max(fromMs, firstMs, sinceMs ?? 0), toMs, zone],
+  );
+  return { rows, sinceMs: sinceMs !== null && sinceMs > fromMs ? sinceMs : null };
+}
 
 export async function readStatistics(reads: Queryable, account: Address): Promise<Row | null> {
   const [row] = await reads.query(`select * from public.hl_statistics where account_address = $1`, [account]);

@@ -32,6 +32,8 @@ interface HttpDeps {
   /** From `HLSYNC_TOKEN`; null when it is not set. */
   token: string | null;
   version: string;
+  /** The venue is a model. */
+  simulated?: boolean;
   engine: Observed["engine"];
   feed: Pick<Feed<Committed>, "subscribe">;
   /** Absent where nothing is delivered. */
@@ -192,7 +194,7 @@ interface Watching {
 
 const statusNow =
   (
-    { clock, version, own, engine, limiter, alarms }: HttpDeps,
+    { clock, version, simulated = false, own, engine, limiter, alarms }: HttpDeps,
     { observer, telemetry, hub, startedMs }: Watching,
   ) =>
   (): Status =>
@@ -200,6 +202,7 @@ const statusNow =
       nowMs: clock.now(),
       startedMs,
       version,
+      simulated,
       database: own.describe(),
       probe: observer.database(),
       engine: engine.status(),

@@ -16,6 +16,8 @@ export interface HealthFacts {
   nowMs: number;
   startedMs: number;
   version: string;
+  /** The venue is a model. */
+  simulated?: boolean;
   /** Described without password; null with `--no-db`. */
   database: string | null;
   probe: DatabaseProbe;
@@ -42,6 +44,8 @@ export interface Status {
   now_ms: number;
   started_ms: number;
   version: string;
+  /** Nothing of the data is real: the venue is a model. */
+  simulated: boolean;
   ready: boolean;
   /** Why not; empty when ready. */
   reasons: string[];
@@ -122,6 +126,7 @@ export function status(facts: HealthFacts): Status {
     now_ms: nowMs,
     started_ms: facts.startedMs,
     version: facts.version,
+    simulated: facts.simulated ?? false,
     ready: reasons.length === 0,
     reasons,
     database: {
