@@ -33,7 +33,7 @@ const LIVE_WITHIN_MS = 60_000;
 const BARE_COMMITS = 500;
 /** REST weight a minute, for venue and engine: at the venue's 1 200 ten new accounts take minutes until they are live. */
 const WEIGHT_PER_MINUTE = 100_000;
-const cases = process.argv.length > 2 ? process.argv.slice(2) : ["1x20", "1x200", "10x20"];
+const cases = process.argv.length > 2 ? process.argv.slice(2) : ["1x20", "1x200", "10x20", "1x1000"];
 
 function percentile(values: number[], p: number): number {
   const sorted = [...values].sort((a, b) => a - b);
