@@ -168,7 +168,7 @@ function asking({ reads, clock, followed }: ApiDeps) {
     limit: whole(request, "limit", 1, LIMIT_MAX, LIMIT_DEFAULT),
     beforeMs: timeOf(request, "before"),
     fromMs: timeOf(request, "from"),
-    coin: request.query.get("coin"),
+    coin: anyCoinOf(request),
     orderId: request.query.has("order_id") ? orderIdOf(request) : null,
     withRaw: whole(request, "raw", 0, 1, 0) === 1,
   });
@@ -375,6 +375,13 @@ function whole({ query }: HttpRequest, name: string, least: number, most: number
     throw new RequestError(`${name}: expected a whole number from ${least} to ${most}`);
   }
   return value;
+}
+
+/** What is stored as a coin may hold anything but NUL, which no text of the database can. */
+function anyCoinOf({ query }: HttpRequest): string | null {
+  const coin = query.get("coin");
+  if (coin?.includes("\0")) throw new RequestError("coin: expected a market, for example BTC");
+  return coin;
 }
 
 function coinOf({ query }: HttpRequest): string {
