@@ -1,8 +1,10 @@
 /**
  * `monitor`: the engine, to look at. On a terminal one live screen; else one line per committed change, or NDJSON with
- * `--json`. A slow reader loses lines and gets their number; it never slows the engine down.
+ * `--json`. A slow reader loses lines and gets their number; it never slows the engine down. Where no address is named,
+ * it looks at what the database knows, whoever fills it, and asks no venue.
  */
 
+import { changes, type OutboxEvent, openOutbox } from "../../outputs/outbox.ts";
 import {
   gather,
   noteProgress,
@@ -21,28 +23,40 @@ import {
   type Today,
 } from "../../outputs/terminal/model.ts";
 import { render } from "../../outputs/terminal/screen.ts";
+import { gatherStored } from "../../outputs/terminal/stored.ts";
 import { Terminal } from "../../outputs/terminal/terminal.ts";
 import { NETWORKS } from "../../protocol/limits.ts";
 import { createLog, type Log } from "../../runtime/log.ts";
+import { repeat } from "../../runtime/repeat.ts";
 import { visible, visiblePainted } from "../../runtime/safeText.ts";
-import { type DatabaseStore, openStore } from "../../store/store.ts";
+import { type AccountRow, type DatabaseStore, openStore } from "../../store/store.ts";
 import type { Progress } from "../../sync/account/account.ts";
 import type { ChangeEvent } from "../../sync/events.ts";
-import type { Command, Context } from "../command.ts";
-import { type Following, type OpenDatabase, openReaders, requireFollowable } from "../compose.ts";
+import { type Command, type Context, EXIT } from "../command.ts";
+import { type Following, type OpenDatabase, openReaders, openToRead, requireFollowable } from "../compose.ts";
+import { DEMO_DATABASE } from "../lastDemo.ts";
 import { followUntilStopped, run } from "./run.ts";
+import { chosenAccounts } from "./status.ts";
+import { tail } from "./tail.ts";
 
 export const monitor: Command = {
   name: "monitor",
-  summary: "follow accounts on a live screen; without a terminal, print every change as it is committed",
+  summary:
+    "a live screen of accounts, or without --account of what a database knows; without a terminal, every change as it is committed",
   options: run.options.filter((name) => name !== "listen"),
   findsDemo: true,
   check: requireFollowable,
-  run: (context) =>
-    isInteractive(context)
-      ? onScreen(context)
-      : followUntilStopped(asLines(context), { printing: "changes", sharing: false, serving: false }),
+  run(context) {
+    const onTerminal = isInteractive(context);
+    if (looksOnly(context.options)) return onTerminal ? onStoredScreen(context) : tail.run(context);
+    if (onTerminal) return onScreen(context);
+    return followUntilStopped(asLines(context), { printing: "changes", sharing: false, serving: false });
+  },
 };
+
+/** A demo is filled by its own process, and its venue is gone with it. */
+const looksOnly = ({ db, account, database }: Context["options"]): boolean =>
+  db && (database === DEMO_DATABASE || account.every(({ address }) => address === ""));
 
 const isInteractive = ({ options }: Context): boolean =>
   !options.json &&
@@ -72,16 +86,13 @@ async function onScreen(context: Context): Promise<number> {
   const live = new LiveScreen(context);
   const ended = new AbortController();
   const over = AbortSignal.any([signal, ended.signal]);
-  const repeat = async (everyMs: number, work: () => Promise<void> | void): Promise<void> => {
-    while (!over.aborted) {
-      await work();
-      await clock.sleep(everyMs, over).catch(() => {});
-    }
-  };
   const leave = () => live.stop();
   process.on("exit", leave);
   live.start();
-  const looking = Promise.all([repeat(GATHER_MS, () => live.look()), repeat(TODAY_MS, () => live.readDay())]);
+  const looking = Promise.all([
+    repeat(clock, GATHER_MS, over, () => live.look()),
+    repeat(clock, TODAY_MS, over, () => live.readDay()),
+  ]);
   try {
     return await followUntilStopped(
       { ...context, log: live.log },
@@ -98,6 +109,46 @@ async function onScreen(context: Context): Promise<number> {
     ended.abort();
     leave();
     await looking;
+  }
+}
+
+const STORED_MS = 1_000;
+/** Events shown before those to come. */
+const TAPE_FIRST = 200;
+const TAPE_POLL_MS = 500;
+/** Between two attempts to hear of changes while the database is away. */
+const RETRY_MS = 1_000;
+
+/** The screen of what a database knows. */
+async function onStoredScreen(context: Context): Promise<number> {
+  const { clock, signal } = context;
+  const live = new LiveScreen(context);
+  const leave = () => live.stop();
+  process.on("exit", leave);
+  live.start();
+  try {
+    const { store } = await openToRead(context);
+    const outbox = openOutbox(store.database);
+    const named = new Set((await chosenAccounts(context, store)).map(({ account }) => account));
+    const lanes = context.options.account.length === 0 ? null : [...named];
+    const after = new Map([...(await outbox.heads())].filter(([lane]) => lanes?.includes(lane) ?? true));
+    live.addToTape(await outbox.readLast(after, TAPE_FIRST));
+    const look = () => live.lookInto(store, () => chosenAccounts(context, store));
+    const listen = async () => {
+      const pages = changes({ outbox, after, lanes, clock, signal, pollMs: TAPE_POLL_MS });
+      for await (const events of pages) live.addToTape(events);
+    };
+    await look();
+    await live.readDay();
+    await Promise.all([
+      repeat(clock, STORED_MS, signal, look),
+      repeat(clock, TODAY_MS, signal, () => live.readDay()),
+      repeat(clock, RETRY_MS, signal, () => listen().catch(() => {})),
+    ]);
+    return EXIT.ok;
+  } finally {
+    process.off("exit", leave);
+    leave();
   }
 }
 
@@ -179,6 +230,32 @@ class LiveScreen {
     });
   }
 
+  /** Takes from the database what it knows now; while it does not answer, what is shown grows old. */
+  async lookInto(store: DatabaseStore, accounts: () => Promise<readonly AccountRow[]>): Promise<void> {
+    this.#store = store;
+    const { clock, signal } = this.#context;
+    try {
+      this.#state = {
+        accounts: await gatherStored(store, await accounts(), this.#today, clock.now()),
+        weight: null,
+        starting: "no account is in this database yet: hlsync run --account 0x… fills it",
+        database: store.database.describe(),
+      };
+    } catch (error) {
+      if (signal.aborted) return;
+      this.log.warn("the database does not answer", { error });
+      const down = this.#state.accounts.map((account) => ({ ...account, word: "down" as const }));
+      this.#state = { ...this.#state, accounts: down };
+    }
+    this.#terminal.refresh();
+  }
+
+  addToTape(events: readonly OutboxEvent[]): void {
+    const told = events.map((event) => ({ ...event, id: String(event.id) }) as ChangeEvent);
+    addToTape(this.#tape, told);
+    this.#terminal.refresh();
+  }
+
   /** Takes from the engine what it knows now. */
   look(): void {
     const { clock, signal } = this.#context;
@@ -201,7 +278,7 @@ class LiveScreen {
       this.#names = await readNames(store.database).catch(() => this.#names);
       if (this.#names.size > 0) this.#namesMs = clock.now();
     }
-    for (const { address } of this.#following?.engine.status().accounts ?? []) {
+    for (const { address } of this.#state.accounts) {
       const nowMs = clock.now();
       try {
         const drawdown = await store.drawdownPct(address, nowMs - DRAWDOWN_DAYS_MS);

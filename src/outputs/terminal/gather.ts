@@ -6,7 +6,7 @@
 import type { Queryable } from "../../store/database.ts";
 import type { Account, Progress } from "../../sync/account/account.ts";
 import { WINDOW_STREAMS } from "../../sync/backfill.ts";
-import { completeness, type KnownStretch } from "../../sync/completeness.ts";
+import { type Completeness, completeness, type KnownStretch } from "../../sync/completeness.ts";
 import type { Engine, EngineStatus } from "../../sync/engine.ts";
 import type { Address } from "../../sync/events.ts";
 import { boundsOf, freshnessOf } from "../../sync/freshness.ts";
@@ -68,7 +68,7 @@ const latest = (ages: readonly (number | null)[]): number | null => {
   return known.length === 0 ? null : Math.min(...known);
 };
 
-const polledWord = (ageMs: number | null, pollMs: number | null): Word => {
+export const polledWord = (ageMs: number | null, pollMs: number | null): Word => {
   const word = freshnessOf(ageMs, boundsOf(pollMs));
   return word === "fresh" ? "live" : word;
 };
@@ -89,19 +89,28 @@ function histories(account: Account, book: ProgressBook, nowMs: number): History
     );
     // What the account keeps in mind does not reach into the future.
     const known = completeness(stretches, stream, account.sinceMs, Number.POSITIVE_INFINITY);
-    const gaps = known.gaps.length;
+    const isOpen = known.gaps.length > 0 || known.provenToMs === null;
     return {
-      stream,
+      ...historyLine(stream, known),
       fromMs: told?.progress.fromMs ?? 0,
       toMs: told?.progress.toMs ?? 0,
       rows: told?.progress.rows ?? 0,
-      active: told !== undefined && nowMs - told.atMs < READING_MS && (gaps > 0 || known.provenToMs === null),
-      completeSinceMs: known.completeSinceMs,
-      gaps,
-      horizonMs: known.unprovable.at(-1)?.toMs ?? null,
+      active: told !== undefined && nowMs - told.atMs < READING_MS && isOpen,
     };
   });
 }
+
+/** Of a history that is not being read. */
+export const historyLine = (stream: string, known: Completeness): HistoryLine => ({
+  stream,
+  fromMs: 0,
+  toMs: 0,
+  rows: 0,
+  active: false,
+  completeSinceMs: known.completeSinceMs,
+  gaps: known.gaps.length,
+  horizonMs: known.unprovable.at(-1)?.toMs ?? null,
+});
 
 interface TodayRow extends Record<string, unknown> {
   closed: string;

@@ -56,8 +56,8 @@ export interface Today {
 export interface AccountModel {
   address: Address;
   alias: string | null;
-  /** `standby`: another process follows it. */
-  role: "active" | "standby";
+  /** `standby`: another process follows it. `stored`: the database is looked at, whoever fills it. */
+  role: "active" | "standby" | "stored";
   phase: string;
   /** Age of the newest data of any stream. */
   feedAgeMs: number | null;

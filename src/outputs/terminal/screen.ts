@@ -103,6 +103,7 @@ function header(screen: Screen, account: AccountModel | null, columns: number): 
   if (columns >= 70) left.push(span(` ${screen.network}`, "dim"));
   if (screen.paused) left.push(span(" paused", "reverse"));
   if (account.role === "standby") left.push(span(" standby", "yellow"));
+  if (account.role === "stored" && columns >= 90) left.push(span(` ${account.phase}`, "dim"));
   // How fresh all of this is, is said at any width: the name gives way.
   const feed = span(`${mark} ${account.word} ${age(account.feedAgeMs)}`, paint);
   const right: Row = columns >= 44 ? [feed, time] : [feed];
@@ -591,8 +592,8 @@ function sectionOf(view: View, screen: Screen, account: AccountModel, columns: n
         head: null,
         rows: [...streamTable(account.streams), ...account.histories.map(historyRow)],
         empty:
-          account.role === "standby"
-            ? "no stream: another process follows this account, and its database has everything"
+          account.role !== "active"
+            ? "no stream here: another process follows this account, and its database has everything"
             : "no stream yet: the log (6) says what it waits for",
       };
     case "log": {
