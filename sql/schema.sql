@@ -1423,6 +1423,7 @@ create function hl_internal.derive_orders(accounts text[], order_ids bigint[])
  STABLE
  SET search_path TO ''
  SET enable_seqscan TO 'off'
+ SET enable_sort TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 begin
@@ -1465,7 +1466,11 @@ begin
     from told e
     cross join lateral (
       select sum(x.size) as traded, max(x.fill_time_ms) as last_fill_ms, max(x.first_seen_at) as seen_at
-      from public.hl_fills x where x.account_address = e.account and x.order_id = e.id
+      from (
+        select t.size, t.fill_time_ms, t.first_seen_at from public.hl_fills t
+        where t.account_address = e.account and t.order_id between e.id and e.id
+        order by t.account_address, t.order_id offset 0
+      ) x
     ) f
   ),
   judged as (
