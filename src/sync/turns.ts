@@ -125,13 +125,17 @@ export class Turns {
   }
 }
 
-/** Waiting counts the more, the livelier the account is. */
+/**
+ * Waiting counts the more, the livelier the account is, up to twice: one that is not read soon has no score, and must not wait
+ * for those that have one because they are.
+ */
 function longest<W extends Waiting>(
   among: readonly W[],
   nowMs: number,
   pollMs: number,
   due: "readDueMs" | "glanceDueMs",
 ): W {
-  const urgency = ({ turn, score }: W) => (nowMs - turn[due] + pollMs) * (1 + Math.log2(1 + score));
+  const urgency = ({ turn, score }: W) =>
+    (nowMs - turn[due] + pollMs) * (1 + Math.min(1, Math.log10(1 + score) / 3));
   return among.reduce((first, one) => (urgency(one) > urgency(first) ? one : first));
 }

@@ -84,11 +84,11 @@ describe("turns of accounts without a stream", () => {
     for (const one of all) {
       const { name, readings } = one;
       assert.ok(worst(steady(looks(one))) < 120_000, `${name} looked at after ${worst(steady(looks(one)))}`);
-      assert.ok(worst(steady(readings)) < 3_000_000, `${name} read after ${worst(steady(readings))}`);
+      assert.ok(worst(steady(readings)) < 1_800_000, `${name} read after ${worst(steady(readings))}`);
     }
     const count = (of: One[]) =>
       of.reduce((sum, { readings }) => sum + steady(readings).length, 0) / of.length;
-    assert.ok(count(all.slice(0, 10)) > 2 * count(all.slice(10)), "the livelier, the sooner");
+    assert.ok(count(all.slice(0, 10)) > 1.3 * count(all.slice(10)), "the livelier, the sooner");
   });
 
   it("ask one that cannot be read again after pollMs, and in between the others", () => {
