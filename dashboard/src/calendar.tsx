@@ -82,7 +82,11 @@ export function Calendar({
 
 function dayCell(day: string, number: number, known: Map<string, Row>, most: number) {
   const row = known.get(day);
-  const label = <span class="day-number">{String(number)}</span>;
+  const label = (
+    <span class="day-number" aria-hidden={row ? "true" : undefined}>
+      {String(number)}
+    </span>
+  );
   if (!row)
     return (
       <span class="day" key={day}>
@@ -97,10 +101,12 @@ function dayCell(day: string, number: number, known: Map<string, Row>, most: num
       key={day}
       href={`#fills?day=${day}`}
       title={words}
-      aria-label={words}
     >
+      <span class="unseen">{words}</span>
       {label}
-      <span class="day-value">{compact(row.net_pnl)}</span>
+      <span class="day-value" aria-hidden="true">
+        {compact(row.net_pnl)}
+      </span>
     </a>
   );
 }

@@ -86,7 +86,7 @@ export function Rules() {
     act("/api/silences", { rule, for_ms: HOUR_MS }, ({ until_ms }) => `silent until ${stampAt(until_ms)}`);
   return (
     <Box title={title} said={said || (may ? "" : NO_TOKEN)}>
-      <div class="control-rows">
+      <div class="control-rows" tabIndex={0} role="group" aria-label={title}>
         {silences.map((one: Row) => (
           <div key={one.id} class="control-row">
             <strong>{one.rule ?? "all rules"}</strong>
@@ -139,7 +139,7 @@ export function Endpoints({ nowMs }: { nowMs: number }) {
   const { rows, may_change: may } = data;
   return (
     <Box title={counted(rows.length, "endpoint")} said={said || (may ? "" : NO_TOKEN)}>
-      <div class="control-rows">
+      <div class="control-rows" tabIndex={0} role="group" aria-label="Endpoints">
         {rows.length === 0 ? <p class="empty">No endpoint yet: hlsync webhooks add https://…</p> : null}
         {rows.map(({ id, ...row }: Row) => (
           <div key={id} class="control-row">

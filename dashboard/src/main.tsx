@@ -227,6 +227,9 @@ function App() {
         >{`▲ ${OLD_WORDS[word] ?? ""} What is shown is as of ${clockAt(asOfMs)}.`}</p>
       ) : null}
       <main class={`view view-${tab}`}>
+        {tab === "statistics" || tab === "trade" ? null : (
+          <h1 class="unseen">{TABS[tab] ?? "All accounts"}</h1>
+        )}
         {model.ready ? view(tab, query, begun) : <p class="empty">Reading…</p>}
       </main>
       {opened === "keys" ? <Help close={() => setOpened(null)} /> : null}
@@ -258,13 +261,8 @@ function tabLink(name: string, title: string, isCurrent: boolean) {
   };
   const count = counts[name] ?? 0;
   return (
-    <a
-      key={name}
-      href={hrefOf(name)}
-      aria-current={isCurrent ? "page" : undefined}
-      aria-label={count > 0 ? `${title}, ${count}` : undefined}
-    >
-      {title}
+    <a key={name} href={hrefOf(name)} aria-current={isCurrent ? "page" : undefined}>
+      {`${title} `}
       {count > 0 ? <span class={`badge${name === "alerts" ? " firing" : ""}`}>{String(count)}</span> : null}
     </a>
   );

@@ -16,7 +16,7 @@ export function Strip({ model }: { model: Model }) {
   const fresh = freshness(model);
   const isOld = fresh.word !== "live" && fresh.word !== "delayed" && fresh.word !== "waiting";
   return (
-    <div class="strip" role="group" aria-label="Status">
+    <section class="strip" aria-label="Status">
       {feedItem(fresh, isOld)}
       {databaseItem(model)}
       {reconcileItem(model)}
@@ -25,7 +25,7 @@ export function Strip({ model }: { model: Model }) {
         class="unseen"
         role="status"
       >{`Feed ${FEED[fresh.word].word}${isOld ? `, as of ${clockAt(fresh.asOfMs)}` : ""}`}</p>
-    </div>
+    </section>
   );
 }
 

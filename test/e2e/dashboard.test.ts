@@ -574,6 +574,8 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
       const { page, context, complaints } = await open("overview", {
         viewport: { width, height: 844 },
         colorScheme,
+        hasTouch: width < 600,
+        isMobile: width < 600,
       });
       const ground = await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
       assert.equal(ground, colorScheme === "dark" ? "rgb(13, 17, 21)" : "rgb(244, 246, 248)");
@@ -585,6 +587,23 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
         }, href);
         await page.locator(`.view-${href.slice(1)}`).waitFor();
         const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        const low = await page.evaluate(() =>
+          matchMedia("(pointer: coarse)").matches
+            ? [
+                ...document.querySelectorAll<HTMLElement>(
+                  ".button, select, .tabs a, .choice button, thead th button, input",
+                ),
+              ]
+                .filter(
+                  (node) =>
+                    node.offsetHeight > 0 &&
+                    node.offsetHeight < 44 &&
+                    node.getAttribute("type") !== "checkbox",
+                )
+                .map((node) => `${node.offsetHeight} ${node.outerHTML.slice(0, 90)}`)
+            : [],
+        );
+        assert.deepEqual(low, [], `${href} at ${width}: lower than a finger`);
         assert.ok(overflow <= 0, `${href} at ${width} is ${overflow} px too wide`);
       }
       assert.deepEqual(complaints, []);
@@ -628,7 +647,7 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
         .then((text) => text.split("hlsync").length),
       2,
     );
-    assert.equal(await page.getByRole("link", { name: /^Positions, \d+$/ }).count(), 1);
+    assert.equal(await page.getByRole("link", { name: /^Positions \d+$/ }).count(), 1);
     for (const [key, view] of [...["overview", "statistics", "positions"].entries()].map(
       ([n, name]) => [String(n + 1), name] as const,
     ))
@@ -678,6 +697,22 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
         .map((node) => node.outerHTML.slice(0, 120));
     });
     assert.deepEqual(nameless, []);
+    // As axe wants it: one heading of the first level, everything in a landmark, what scrolls takes the focus.
+    const ill = await page.evaluate(() => [
+      ...(document.querySelectorAll("h1").length === 1 ? [] : ["h1"]),
+      ...[...document.querySelectorAll(".app > *")]
+        .filter((node) => !/^(HEADER|SECTION|NAV|MAIN|DIALOG)$/.test(node.tagName))
+        .map((node) => node.outerHTML.slice(0, 80)),
+      ...[...document.querySelectorAll<HTMLElement>(".app *")]
+        .filter(
+          (node) =>
+            /auto|scroll/.test(getComputedStyle(node).overflowY) &&
+            node.scrollHeight > node.clientHeight + 1 &&
+            node.tabIndex < 0,
+        )
+        .map((node) => node.className),
+    ]);
+    assert.deepEqual(ill, []);
     // The other one, this one, the system's again.
     for (const theme of ["dark", "light", null]) {
       await page.keyboard.press("d");

@@ -556,7 +556,7 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
       (told) => told.join() === "drawdown: WARN drawdown 12 %",
     );
     assert.match(await page.title(), /^\(1\) /);
-    assert.equal(await page.getByRole("link", { name: "Alerts, 1" }).count(), 1);
+    assert.equal(await page.getByRole("link", { name: "Alerts 1" }).count(), 1);
     await target.database.query("delete from hl_alerts where id = $1", [alert!.id]);
     await context.close();
   });
