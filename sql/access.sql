@@ -6,9 +6,9 @@
 --   single-user  every signed-in user of the project reads everything; anonymous sign-ins read nothing
 --   members      a user reads the accounts that public.hl_members gives him, and the market data
 --
--- Two policies for each table. `hlsync_read` is restrictive: what it says of the roles of an API holds whatever else is permitted, and
+-- Two policies for each table. `hlsync_read` is restrictive: what it says of signed-in users holds whatever else is permitted, and
 -- stands alone in their plans; beside another permissive policy it would be an arm of an `or`, and no index on accounts of use.
--- `hlsync_others` is the permissive one that every row needs. It gives an API's roles nothing where `hlsync_read` is missing.
+-- `hlsync_others` is the permissive one that every row needs. It gives users nothing where `hlsync_read` is missing, and `anon` nothing at all.
 --
 -- The preset is stored, and sql/closing.sql applies it in the transaction of every migration. hlsync itself is the owner of the
 -- tables, whom policies do not bind. Other roles keep the rights that somebody gave them: policies hold back only who has the
@@ -159,11 +159,10 @@ create or replace function hl_internal.apply_access() returns void
 language plpgsql set search_path = '' set lock_timeout = '20s' as $$
 declare
   object record;
-  others constant text := 'to public using ((select not coalesce(pg_has_role(to_regrole(''anon''), ''usage'') '
-    || 'or pg_has_role(to_regrole(''authenticated''), ''usage''), false) or exists (select from pg_catalog.pg_policy p '
-    || 'where p.polrelid = %L::regclass and p.polname = ''hlsync_read'' and not p.polpermissive)))';
-  api_roles constant text := (
-    select string_agg(r.rolname, ', ' order by r.rolname) from pg_catalog.pg_roles r where r.rolname in ('anon', 'authenticated'));
+  is_anon constant text := 'coalesce(pg_has_role(to_regrole(''anon''), ''usage''), false)';
+  is_user constant text := 'coalesce(pg_has_role(to_regrole(''authenticated''), ''usage''), false)';
+  others constant text := 'to public using ((select case when ' || is_user || ' then exists (select from pg_catalog.pg_policy p '
+    || 'where p.polrelid = %L::regclass and p.polname = ''hlsync_read'' and not p.polpermissive) else not ' || is_anon || ' end))';
 begin
   execute 'revoke all on schema hl_internal from public cascade';
   if to_regrole('anon') is not null then
@@ -183,9 +182,9 @@ begin
                      case when object.is_function then 'execute on function' else 'select on table' end, object.name);
     end if;
     if object.is_table and not object.is_part then
-      if api_roles is not null then
+      if to_regrole('authenticated') is not null then
         perform hl_internal.set_policy(object.name, 'hlsync_read',
-          format('as restrictive to %s using (%s)', api_roles, coalesce(object.condition, 'false')));
+          format('as restrictive to authenticated using (%s)', coalesce(object.condition, 'false')));
       end if;
       perform hl_internal.set_policy(object.name, 'hlsync_others', format(others, object.name));
     end if;

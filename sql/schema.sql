@@ -30,9 +30,13 @@ create table hl_internal.absences ( -- Positions and balances that one state lac
   constraint absences_pkey PRIMARY KEY (account_address, kind, dex, coin)
 );
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_internal.absences'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_internal.absences'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table hl_internal.accounts ( -- Accounts that were ever followed. Its rows are also the lock that serialises the writers of one account.
   account_address text not null -- 0x and 40 lower-case hex digits.
@@ -46,9 +50,13 @@ create table hl_internal.accounts ( -- Accounts that were ever followed. Its row
   constraint accounts_pkey PRIMARY KEY (account_address)
 );
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_internal.accounts'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_internal.accounts'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table hl_internal.claims ( -- Which worker does what. A row changes when the worker of a duty does, never by time passing.
   duty text not null -- "follow 0x…" for an account, "market …" for market data.
@@ -60,9 +68,13 @@ create table hl_internal.claims ( -- Which worker does what. A row changes when 
 );
 CREATE INDEX idx_claims_worker ON hl_internal.claims USING btree (worker);
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_internal.claims'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_internal.claims'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table hl_internal.coverage ( -- Which milliseconds of each stream are known to be complete, written in the transaction that wrote the rows.
   account_address text not null -- Account.
@@ -74,9 +86,13 @@ create table hl_internal.coverage ( -- Which milliseconds of each stream are kno
   constraint coverage_pkey PRIMARY KEY (account_address, stream, grade, reason)
 );
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_internal.coverage'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_internal.coverage'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table hl_internal.definitions ( -- The functions, views and triggers that were applied last; one row.
   checksum text not null -- SHA-256 of all files of sql/ in their order.
@@ -85,9 +101,13 @@ create table hl_internal.definitions ( -- The functions, views and triggers that
   constraint definitions_pkey PRIMARY KEY (checksum)
 );
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_internal.definitions'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_internal.definitions'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table hl_internal.drift ( -- Differences found between the database and the venue, and when they were repaired.
   id bigint not null generated always as identity -- Number.
@@ -103,9 +123,13 @@ create table hl_internal.drift ( -- Differences found between the database and t
 );
 CREATE INDEX idx_drift_found_at ON hl_internal.drift USING btree (found_at_ms DESC);
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_internal.drift'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_internal.drift'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table hl_internal.equity_stretches ( -- hl_equity by stretches: runs of snapshots of one hour without a flow between them. Kept by triggers on hl_dashboard and hl_ledger.
   account_address text not null -- Account.
@@ -136,9 +160,13 @@ create table hl_internal.equity_stretches ( -- hl_equity by stretches: runs of s
   constraint equity_stretches_pkey PRIMARY KEY (account_address, first_ms)
 );
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_internal.equity_stretches'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_internal.equity_stretches'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table hl_internal.gaps_published ( -- Gaps for which gap.opened was published and gap.closed was not yet.
   account_address text not null -- Account.
@@ -147,9 +175,13 @@ create table hl_internal.gaps_published ( -- Gaps for which gap.opened was publi
   constraint gaps_published_pkey PRIMARY KEY (account_address, stream)
 );
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_internal.gaps_published'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_internal.gaps_published'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table hl_internal.import_files ( -- Files that were read whole, for a set of accounts.
   digest text not null -- Digest of the size, the beginning and the end of the file: what it is, wherever it lies.
@@ -164,9 +196,13 @@ create table hl_internal.import_files ( -- Files that were read whole, for a set
   constraint import_files_pkey PRIMARY KEY (digest, set_id)
 );
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_internal.import_files'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_internal.import_files'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table hl_internal.import_sets ( -- Sets of accounts that files were read for.
   id bigint not null generated always as identity -- Number.
@@ -176,9 +212,13 @@ create table hl_internal.import_sets ( -- Sets of accounts that files were read 
   constraint import_sets_digest_key UNIQUE (digest)
 );
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_internal.import_sets'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_internal.import_sets'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table hl_internal.latency_minutes ( -- Percentiles of the time a live change took per hop, for each minute and each process.
   minute_ms bigint not null -- Start of the minute, Unix milliseconds.
@@ -192,9 +232,13 @@ create table hl_internal.latency_minutes ( -- Percentiles of the time a live cha
   constraint latency_minutes_pkey PRIMARY KEY (minute_ms, hop, instance)
 );
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_internal.latency_minutes'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_internal.latency_minutes'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table hl_internal.leases ( -- Who does what only one process may do. No session state: works behind a transaction pooler.
   name text not null -- The duty.
@@ -204,9 +248,13 @@ create table hl_internal.leases ( -- Who does what only one process may do. No s
   constraint leases_pkey PRIMARY KEY (name)
 );
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_internal.leases'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_internal.leases'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table hl_internal.migrations ( -- Migrations that were applied.
   id integer not null -- Number of the migration.
@@ -217,9 +265,13 @@ create table hl_internal.migrations ( -- Migrations that were applied.
   constraint migrations_pkey PRIMARY KEY (id)
 );
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_internal.migrations'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_internal.migrations'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table hl_internal.objects ( -- What hlsync made in schema public; every other object there is the user's, whatever its name.
   kind text not null -- relation or function.
@@ -228,9 +280,13 @@ create table hl_internal.objects ( -- What hlsync made in schema public; every o
   constraint objects_pkey PRIMARY KEY (kind, name)
 );
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_internal.objects'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_internal.objects'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table hl_internal.outbox ( -- Committed changes. The ids of one account are committed in their order, those of different accounts are not: a reader keeps a cursor per account.
   id bigint not null generated always as identity -- Sequence; gaps are rolled back transactions.
@@ -246,9 +302,13 @@ create table hl_internal.outbox ( -- Committed changes. The ids of one account a
 CREATE INDEX idx_outbox_account ON hl_internal.outbox USING btree (account_address, id);
 CREATE INDEX idx_outbox_created_at ON hl_internal.outbox USING brin (created_at);
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_internal.outbox'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_internal.outbox'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table hl_internal.quarantine ( -- What the venue sent and hlsync could not understand: kept, counted, replayable.
   digest text not null -- Digest of account, subject, reason and raw.
@@ -262,9 +322,13 @@ create table hl_internal.quarantine ( -- What the venue sent and hlsync could no
   constraint quarantine_pkey PRIMARY KEY (digest)
 );
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_internal.quarantine'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_internal.quarantine'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table hl_internal.roster ( -- Accounts to follow: every running hlsync that shares the database takes a change up within seconds.
   account_address text not null -- 0x and 40 lower-case hex digits.
@@ -279,9 +343,13 @@ create table hl_internal.roster ( -- Accounts to follow: every running hlsync th
   constraint roster_pkey PRIMARY KEY (account_address)
 );
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_internal.roster'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_internal.roster'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table hl_internal.settings ( -- What was chosen for this database and holds for every version of hlsync.
   name text not null -- access: who may read through an API.
@@ -289,9 +357,13 @@ create table hl_internal.settings ( -- What was chosen for this database and hol
   constraint settings_pkey PRIMARY KEY (name)
 );
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_internal.settings'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_internal.settings'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table hl_internal.settled ( -- Until when (exclusive) the trades of an account are summed up in settled_days.
   account_address text not null -- Account.
@@ -299,9 +371,13 @@ create table hl_internal.settled ( -- Until when (exclusive) the trades of an ac
   constraint settled_pkey PRIMARY KEY (account_address)
 ) with (fillfactor=50);
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_internal.settled'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_internal.settled'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table hl_internal.settled_days ( -- hl_net_pnl_daily_by_coin and what hl_statistics needs of hl_round_trips, for all that is settled.
   account_address text not null -- Account.
@@ -336,9 +412,13 @@ create table hl_internal.settled_days ( -- hl_net_pnl_daily_by_coin and what hl_
   constraint settled_days_pkey PRIMARY KEY (account_address, coin, day)
 ) with (fillfactor=50);
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_internal.settled_days'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_internal.settled_days'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table hl_internal.silences ( -- What gives no notice for a while. Conditions go on being followed.
   id bigint not null generated always as identity -- Number.
@@ -350,9 +430,13 @@ create table hl_internal.silences ( -- What gives no notice for a while. Conditi
   constraint silences_pkey PRIMARY KEY (id)
 );
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_internal.silences'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_internal.silences'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table hl_internal.states ( -- The newest state of every perp dex and of spot that was read: how old the positions and balances are.
   account_address text not null -- Account.
@@ -364,9 +448,13 @@ create table hl_internal.states ( -- The newest state of every perp dex and of s
   constraint states_pkey PRIMARY KEY (account_address, kind, dex)
 ) with (fillfactor=50);
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_internal.states'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_internal.states'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table hl_internal.thinned ( -- Until when the account snapshots were thinned out.
   account_address text not null -- Account.
@@ -374,9 +462,13 @@ create table hl_internal.thinned ( -- Until when the account snapshots were thin
   constraint thinned_pkey PRIMARY KEY (account_address)
 ) with (fillfactor=50);
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_internal.thinned'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_internal.thinned'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table hl_internal.token_prices ( -- What a token was worth in USD: the first price known of each hour, from the snapshots.
   token text not null -- Name of the token.
@@ -388,9 +480,13 @@ create table hl_internal.token_prices ( -- What a token was worth in USD: the fi
 CREATE TRIGGER unsettle_inserted AFTER INSERT ON hl_internal.token_prices REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION hl_internal.unsettle_gas();
 CREATE TRIGGER unsettle_updated AFTER UPDATE ON hl_internal.token_prices REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION hl_internal.unsettle_gas();
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_internal.token_prices'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_internal.token_prices'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table hl_internal.webhook_deliveries ( -- What became of each event at each endpoint; dead and expired ones are kept whole.
   endpoint_id text not null -- Endpoint.
@@ -413,9 +509,13 @@ create table hl_internal.webhook_deliveries ( -- What became of each event at ea
 );
 CREATE INDEX idx_webhook_deliveries_time ON hl_internal.webhook_deliveries USING btree (last_attempt_ms);
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_internal.webhook_deliveries'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_internal.webhook_deliveries'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table hl_internal.webhook_endpoints ( -- Who is told of committed changes: webhooks that were added, and the alert channels of the configuration.
   id text not null -- Name of the endpoint.
@@ -436,9 +536,13 @@ create table hl_internal.webhook_endpoints ( -- Who is told of committed changes
   constraint webhook_endpoints_pkey PRIMARY KEY (id)
 );
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_internal.webhook_endpoints'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_internal.webhook_endpoints'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table hl_internal.webhook_lanes ( -- How far each endpoint has been told of each account.
   endpoint_id text not null -- Endpoint.
@@ -451,9 +555,13 @@ create table hl_internal.webhook_lanes ( -- How far each endpoint has been told 
   constraint webhook_lanes_pkey PRIMARY KEY (endpoint_id, account_address)
 );
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_internal.webhook_lanes'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_internal.webhook_lanes'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table hl_internal.webhook_secrets ( -- Signing secrets, apart from the endpoints so that reading those shows none.
   endpoint_id text not null -- Endpoint.
@@ -464,9 +572,13 @@ create table hl_internal.webhook_secrets ( -- Signing secrets, apart from the en
   constraint webhook_secrets_pkey PRIMARY KEY (endpoint_id, secret)
 );
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_internal.webhook_secrets'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_internal.webhook_secrets'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table hl_internal.workers ( -- Processes that share the database: each renews its one row every second, however many accounts it follows.
   worker text not null -- Host, process and a word of chance: unique to this start.
@@ -487,9 +599,13 @@ create table hl_internal.workers ( -- Processes that share the database: each re
   constraint workers_pkey PRIMARY KEY (worker)
 ) with (fillfactor=50);
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_internal.workers'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_internal.workers'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table public.hl_account_facts ( -- Present states that the venue tells as a whole, the newest of each. hl_vault_equities, hl_delegations, hl_api_wallets and hl_account_limits read it.
   account_address text not null -- Account.
@@ -500,9 +616,13 @@ create table public.hl_account_facts ( -- Present states that the venue tells as
   constraint hl_account_facts_pkey PRIMARY KEY (account_address, fact)
 );
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_account_facts'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_account_facts'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table public.hl_alerts ( -- One row per alert: a condition from its beginning to its end, or one event.
   id bigint not null generated always as identity -- Number.
@@ -531,9 +651,13 @@ CREATE UNIQUE INDEX idx_hl_alerts_active ON public.hl_alerts USING btree (key) W
 CREATE UNIQUE INDEX idx_hl_alerts_event ON public.hl_alerts USING btree (key) WHERE (state = 'event'::text);
 CREATE INDEX idx_hl_alerts_notified ON public.hl_alerts USING btree (key, notified_at DESC) WHERE (notified_at IS NOT NULL);
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_alerts'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_alerts'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table public.hl_asset_ctxs ( -- Mark, oracle, funding and open interest of the followed markets over time.
   coin text not null -- Market as the venue names it.
@@ -550,9 +674,13 @@ create table public.hl_asset_ctxs ( -- Mark, oracle, funding and open interest o
   constraint hl_asset_ctxs_pkey PRIMARY KEY (coin, as_of_ms)
 ) partition by RANGE (as_of_ms);
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_asset_ctxs'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_asset_ctxs'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table public.hl_balances ( -- Current spot balances, also the collateral of unified and portfolio-margin accounts.
   account_address text not null -- Account that holds the balance.
@@ -568,9 +696,13 @@ create table public.hl_balances ( -- Current spot balances, also the collateral 
   constraint hl_balances_pkey PRIMARY KEY (account_address, coin)
 ) with (fillfactor=50);
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_balances'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_balances'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table public.hl_books ( -- Order book snapshots.
   coin text not null -- Market as the venue names it.
@@ -581,9 +713,13 @@ create table public.hl_books ( -- Order book snapshots.
   constraint hl_books_pkey PRIMARY KEY (coin, as_of_ms)
 ) partition by RANGE (as_of_ms);
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_books'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_books'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table public.hl_candles ( -- Candles of the followed markets; the newest one of each interval is still forming.
   coin text not null -- Market as the venue names it.
@@ -601,9 +737,13 @@ create table public.hl_candles ( -- Candles of the followed markets; the newest 
   constraint hl_candles_pkey PRIMARY KEY (coin, "interval", open_time_ms)
 );
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_candles'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_candles'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table public.hl_dashboard ( -- One snapshot of an account per row, over all perp dexes and the spot collateral.
   account_address text not null -- Account the snapshot is of.
@@ -640,9 +780,13 @@ CREATE TRIGGER follow_deleted AFTER DELETE ON public.hl_dashboard REFERENCING OL
 CREATE TRIGGER follow_inserted AFTER INSERT ON public.hl_dashboard REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION hl_internal.follow_snapshots();
 CREATE TRIGGER follow_updated AFTER UPDATE ON public.hl_dashboard REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION hl_internal.follow_snapshots();
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_dashboard'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_dashboard'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table public.hl_fills ( -- Every execution of a followed account, TWAP slices included. One row per (account, coin, time, order, trade, side).
   account_address text not null -- Account that traded: 0x and 40 lower-case hex digits.
@@ -683,9 +827,13 @@ CREATE TRIGGER unsettle_deleted AFTER DELETE ON public.hl_fills REFERENCING OLD 
 CREATE TRIGGER unsettle_inserted AFTER INSERT ON public.hl_fills REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION hl_internal.unsettle_fills();
 CREATE TRIGGER unsettle_updated AFTER UPDATE ON public.hl_fills REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION hl_internal.unsettle_fills();
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_fills'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_fills'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table public.hl_funding ( -- Every funding payment of a followed account.
   account_address text not null -- Account that paid or received.
@@ -706,9 +854,13 @@ CREATE TRIGGER unsettle_deleted AFTER DELETE ON public.hl_funding REFERENCING OL
 CREATE TRIGGER unsettle_inserted AFTER INSERT ON public.hl_funding REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION hl_internal.unsettle_funding();
 CREATE TRIGGER unsettle_updated AFTER UPDATE ON public.hl_funding REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION hl_internal.unsettle_funding();
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_funding'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_funding'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table public.hl_ledger ( -- Deposits, withdrawals, transfers, liquidations, rewards: every ledger update that is not funding.
   account_address text not null -- Account the update is of.
@@ -737,9 +889,13 @@ CREATE TRIGGER follow_inserted AFTER INSERT ON public.hl_ledger REFERENCING NEW 
 CREATE TRIGGER follow_updated AFTER UPDATE ON public.hl_ledger REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION hl_internal.follow_flows();
 CREATE TRIGGER forget_torn AFTER INSERT ON public.hl_ledger REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION hl_internal.forget_torn();
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_ledger'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_ledger'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table public.hl_lending_interest ( -- Interest by token and hour.
   account_address text not null -- Account.
@@ -752,9 +908,13 @@ create table public.hl_lending_interest ( -- Interest by token and hour.
   constraint hl_lending_interest_pkey PRIMARY KEY (account_address, time_ms, token)
 );
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_lending_interest'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_lending_interest'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table public.hl_markets ( -- Every market that the venue lists or listed, by the key that rows name it by. Kept current; a market that goes stays.
   coin text not null -- The venue's key, as fills, orders and balances have it: BTC, xyz:AAPL, @107, #10; +10 is the token of the outcome #10.
@@ -776,9 +936,13 @@ create table public.hl_markets ( -- Every market that the venue lists or listed,
   constraint hl_markets_pkey PRIMARY KEY (coin)
 );
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_markets'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_markets'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table public.hl_members ( -- Which signed-in user may read which account, with the access preset members.
   user_id uuid not null -- User, as in auth.users.
@@ -787,9 +951,13 @@ create table public.hl_members ( -- Which signed-in user may read which account,
   constraint hl_members_pkey PRIMARY KEY (user_id, account_address)
 );
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_members'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_members'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table public.hl_mids ( -- Mid prices over time.
   dex text not null -- Perp dex; empty for the first one and for spot.
@@ -800,9 +968,13 @@ create table public.hl_mids ( -- Mid prices over time.
   constraint hl_mids_pkey PRIMARY KEY (dex, coin, as_of_ms)
 ) partition by RANGE (as_of_ms);
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_mids'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_mids'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table public.hl_order_events ( -- Every transition of every order. hl_orders is derived from these rows and from hl_fills.
   account_address text not null -- Account that owns the order.
@@ -828,9 +1000,13 @@ create table public.hl_order_events ( -- Every transition of every order. hl_ord
   constraint hl_order_events_pkey PRIMARY KEY (account_address, order_id, status_time_ms, venue_status)
 );
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_order_events'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_order_events'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table public.hl_orders ( -- Current state of every order: a pure function of its rows in hl_order_events and hl_fills.
   account_address text not null -- Account that owns the order.
@@ -861,9 +1037,13 @@ create table public.hl_orders ( -- Current state of every order: a pure function
 CREATE INDEX idx_hl_orders_account_status ON public.hl_orders USING btree (account_address, status);
 CREATE INDEX idx_hl_orders_account_time ON public.hl_orders USING btree (account_address, status_at);
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_orders'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_orders'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table public.hl_portfolio ( -- The venue's own curves of equity and profit, as it tells them: also from before hlsync was there. Not mixed with what hlsync measured (hl_equity).
   account_address text not null -- Account.
@@ -876,9 +1056,13 @@ create table public.hl_portfolio ( -- The venue's own curves of equity and profi
   constraint hl_portfolio_pkey PRIMARY KEY (account_address, scope, time_ms)
 );
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_portfolio'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_portfolio'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table public.hl_positions ( -- Current state of every perp position ever seen; a closed one stays as flat with size 0.
   account_address text not null -- Account that holds the position.
@@ -908,9 +1092,13 @@ create table public.hl_positions ( -- Current state of every perp position ever 
   constraint hl_positions_pkey PRIMARY KEY (account_address, dex, coin)
 ) with (fillfactor=50);
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_positions'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_positions'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table public.hl_staking_rewards ( -- Rewards for staked HYPE; the venue adds them to what is delegated.
   account_address text not null -- Account.
@@ -922,9 +1110,13 @@ create table public.hl_staking_rewards ( -- Rewards for staked HYPE; the venue a
   constraint hl_staking_rewards_pkey PRIMARY KEY (account_address, time_ms, kind)
 );
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_staking_rewards'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_staking_rewards'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table public.hl_trades ( -- Public trades of the followed markets. Identity (coin, time, trade).
   coin text not null -- Market as the venue names it.
@@ -940,9 +1132,13 @@ create table public.hl_trades ( -- Public trades of the followed markets. Identi
   constraint hl_trades_pkey PRIMARY KEY (coin, trade_time_ms, trade_id)
 ) partition by RANGE (trade_time_ms);
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_trades'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_trades'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create table public.hl_twaps ( -- TWAP orders with their newest state. A late state never replaces an end. hl_twap_orders adds what their slices did.
   account_address text not null -- Account.
@@ -971,9 +1167,13 @@ create table public.hl_twaps ( -- TWAP orders with their newest state. A late st
 );
 CREATE INDEX idx_hl_twaps_as_of ON public.hl_twaps USING btree (account_address, as_of DESC);
 -- row level security
--- policy hlsync_others for *: ( SELECT ((NOT COALESCE((pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text) OR pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text)), false)) OR (EXISTS ( SELECT
-           FROM pg_policy p
-          WHERE ((p.polrelid = ('hl_twaps'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))))
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_twaps'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
 
 create function hl_internal.access()
  RETURNS text
@@ -1135,11 +1335,10 @@ create function hl_internal.apply_access()
 AS $function$
 declare
   object record;
-  others constant text := 'to public using ((select not coalesce(pg_has_role(to_regrole(''anon''), ''usage'') '
-    || 'or pg_has_role(to_regrole(''authenticated''), ''usage''), false) or exists (select from pg_catalog.pg_policy p '
-    || 'where p.polrelid = %L::regclass and p.polname = ''hlsync_read'' and not p.polpermissive)))';
-  api_roles constant text := (
-    select string_agg(r.rolname, ', ' order by r.rolname) from pg_catalog.pg_roles r where r.rolname in ('anon', 'authenticated'));
+  is_anon constant text := 'coalesce(pg_has_role(to_regrole(''anon''), ''usage''), false)';
+  is_user constant text := 'coalesce(pg_has_role(to_regrole(''authenticated''), ''usage''), false)';
+  others constant text := 'to public using ((select case when ' || is_user || ' then exists (select from pg_catalog.pg_policy p '
+    || 'where p.polrelid = %L::regclass and p.polname = ''hlsync_read'' and not p.polpermissive) else not ' || is_anon || ' end))';
 begin
   execute 'revoke all on schema hl_internal from public cascade';
   if to_regrole('anon') is not null then
@@ -1159,9 +1358,9 @@ begin
                      case when object.is_function then 'execute on function' else 'select on table' end, object.name);
     end if;
     if object.is_table and not object.is_part then
-      if api_roles is not null then
+      if to_regrole('authenticated') is not null then
         perform hl_internal.set_policy(object.name, 'hlsync_read',
-          format('as restrictive to %s using (%s)', api_roles, coalesce(object.condition, 'false')));
+          format('as restrictive to authenticated using (%s)', coalesce(object.condition, 'false')));
       end if;
       perform hl_internal.set_policy(object.name, 'hlsync_others', format(others, object.name));
     end if;

@@ -15,6 +15,8 @@ export type LegacyName = (typeof LEGACY_TABLES)[number];
 /** A relation of public that has a name of ours and is not ours. */
 export interface Stranger {
   name: string;
+  /** Where it stands: `public`, or what --schema says. */
+  schema: string;
   /** Whether it is a table that `import-legacy` moves aside. */
   isLegacy: boolean;
 }
@@ -25,7 +27,7 @@ export interface Stranger {
  */
 export async function strangersAmong(database: Queryable, wanted: readonly string[]): Promise<Stranger[]> {
   const there = await database.query<Stranger & Record<string, unknown>>(
-    `select c.relname as name, c.relkind = 'r' and c.relname = any ($2) as "isLegacy"
+    `select c.relname as name, c.relnamespace::regnamespace::text as schema, c.relkind = 'r' and c.relname = any ($2) as "isLegacy"
      from pg_catalog.pg_class c
      where c.relnamespace = to_regnamespace('public') and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
        and c.relname = any ($1)
@@ -47,7 +49,7 @@ export async function strangersAmong(database: Queryable, wanted: readonly strin
 /** What stands in the way, and what to do about it. */
 export function strangersError(described: string, strangers: readonly Stranger[]): MigrationError {
   const namesOf = (isLegacy: boolean) =>
-    strangers.filter((one) => one.isLegacy === isLegacy).map(({ name }) => `public.${name}`);
+    strangers.filter((one) => one.isLegacy === isLegacy).map(({ schema, name }) => `${schema}.${name}`);
   const [legacy, others] = [namesOf(true), namesOf(false)];
   const parts = [
     ...(legacy.length > 0

@@ -215,6 +215,10 @@ describe("access through Supabase", { timeout: 120_000 }, () => {
         await isRefused(who, "select hl_internal.set_access('off')");
       }
       await isRefused(NOBODY, `select hl_equity_since('${ACCOUNT}', '-infinity')`);
+      await assert.rejects(
+        as(NOBODY.role, NOBODY.claims, "select * from hl_fills"),
+        /permission denied for table hl_fills/,
+      );
     }
   });
 
@@ -349,7 +353,14 @@ describe("access through Supabase", { timeout: 120_000 }, () => {
     const ask = "select count(*)::int as n from hl_fills";
     assert.deepEqual(await as("authenticated", { sub: MEMBER }, ask), [{ n: 1 }]);
     assert.deepEqual(await as("authenticated", { sub: STRANGER }, ask), [{ n: 0 }]);
-    await db.database.query("drop policy careless on hl_fills; drop policy hlsync_read on hl_fills");
+    // Not by careless ones for everybody together with the rights to ask, either.
+    await db.database.query(
+      "create policy all_of_them on hl_fills using (true); grant select on hl_fills to authenticated",
+    );
+    assert.deepEqual(await as("authenticated", { sub: STRANGER }, ask), [{ n: 0 }]);
+    await db.database.query(
+      "drop policy careless on hl_fills; drop policy all_of_them on hl_fills; drop policy hlsync_read on hl_fills",
+    );
     assert.deepEqual(await as("authenticated", { sub: MEMBER }, ask), [{ n: 0 }]);
     await choose("members");
     assert.deepEqual(await as("authenticated", { sub: MEMBER }, ask), [{ n: 1 }]);

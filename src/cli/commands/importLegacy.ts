@@ -68,7 +68,7 @@ async function importTables(context: Context): Promise<number> {
     print(
       options.json
         ? JSON.stringify({ type: "import-legacy", ...move, moved: !options.check })
-        : `public.${move.from} ${done} as public.${move.to}, with every row`,
+        : `${options.schema}.${move.from} ${done} as ${options.schema}.${move.to}, with every row`,
     );
   if (options.check) {
     if (moves.length === 0 && !options.json) print("no table of another program stands under a name of ours");
