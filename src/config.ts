@@ -105,6 +105,8 @@ const OTHER_DATABASES: readonly [RegExp, string][] = [
   [/\[YOUR[-_ ]PASSWORD\]/i, "put the password in the place of [YOUR-PASSWORD], brackets and all"],
   [/^(?!postgres(ql)?:)[a-z][a-z0-9+.:-]*:\/\//i, "only PostgreSQL is supported"],
   [/^(?!postgres(ql)?:)[^/\s]*:[^/\s]*@/i, "a URL begins with postgres://"],
+  // With a space, a quotation mark, `DATABASE_URL=` or `psql` before it.
+  [/^(?!postgres(ql)?:\/\/).*:\/\//is, "a URL begins with postgres://, with nothing before it"],
   [
     /(^|\s)(host|hostaddr|port|dbname|user|password|service|sslmode)\s*=/i,
     "keywords are not supported, write them as a URL",
