@@ -4,7 +4,8 @@
  * Guarantees: the equity in vaults is as young as the venue pushes it (webData3); each vault and the stake are asked with the
  * priority given, at once when they are not known or money moved there since, and otherwise seldom: nothing of an account without vaults and stake is asked again
  * within the hour, also by the next process, which begins with what the last snapshot knew. What is older than `BELIEVED_MS`,
- * or was read before money moved there, is not known.
+ * or was read before money moved there, is not known. A list that `verify`, in another process, took out of the database is
+ * asked for again after the next `recall`.
  */
 
 import { ProtocolError } from "../errors.ts";
@@ -67,6 +68,11 @@ export class Belongings {
   readonly #deps: BelongingsDeps;
   readonly #vaults = unread();
   readonly #stake = unread();
+  /** With the names of the lists that the database holds of it. */
+  readonly #parts = [
+    [this.#vaults, ["vaults"]],
+    [this.#stake, ["stake", "delegations"]],
+  ] as const;
   #isOpen = false;
 
   constructor(deps: BelongingsDeps) {
@@ -117,12 +123,21 @@ export class Belongings {
     ]);
   }
 
+  /** Looks which lists the database holds, and how old they are. What is pushed is the sum alone, and may be younger. */
+  async recall(): Promise<void> {
+    const { store, account } = this.#deps;
+    const asOfMs = new Map(
+      (await store.versions("facts", account)).map(({ fact: name, asOfMs }) => [name, asOfMs]),
+    );
+    for (const [part, names] of this.#parts)
+      part.listedMs = Math.min(...names.map((name) => (asOfMs.get(name) ?? 0) - SLACK_MS));
+  }
+
   /** What the last snapshot knew, whichever process wrote it. */
   async #open(): Promise<void> {
     const { store, account, clock } = this.#deps;
     const newest = await store.latestDashboard(account);
-    // `verify` takes back what it found to be wrong.
-    const told = new Set((await store.versions("facts", account)).map(({ fact: name }) => name));
+    await this.recall();
     this.#isOpen = true;
     const {
       vaults = null,
@@ -130,18 +145,16 @@ export class Belongings {
       read = {},
     } = (newest?.netWorthParts ?? {}) as Partial<NetWorthParts>;
     const known = [
-      [this.#vaults, vaults, read.vaults, ["vaults"]],
-      [this.#stake, stake?.amount ?? null, read.stake, ["stake", "delegations"]],
+      [this.#vaults, vaults, read.vaults],
+      [this.#stake, stake?.amount ?? null, read.stake],
     ] as const;
-    for (const [part, amount, interval, facts] of known) {
-      if (amount === null || interval === undefined || part.reading !== null) continue;
-      if (!facts.every((name) => told.has(name))) continue;
+    for (const [part, amount, interval] of known) {
+      if (amount === null || interval === undefined || part.reading !== null || part.listedMs < 0) continue;
       const [fromMs, toMs] = interval;
       part.reading = { amount, fromMs, toMs };
-      part.listedMs = fromMs;
       part.renewAtMs = Math.min(clock.now(), toMs) + (isZero(amount) ? KEPT_NOTHING_MS : KEPT_MS);
     }
-    const readMs = known.flatMap(([{ reading }]) => (reading === null ? [] : [reading.fromMs]));
+    const readMs = known.flatMap(([{ reading, listedMs }]) => (reading === null ? [] : [listedMs]));
     if (readMs.length === 0) return;
     // What moved since, another process may have stored.
     const sinceMs = Math.max(Math.min(...readMs), clock.now() - BELIEVED_MS);

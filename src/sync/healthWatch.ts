@@ -121,6 +121,11 @@ export class HealthWatch {
     this.#belongings.noteLedger(rows);
   }
 
+  /** Looks in the database for what `verify` may have taken back. */
+  recall(): Promise<void> {
+    return this.#belongings.recall();
+  }
+
   /** All open orders of a dex. */
   noteOpenOrders(dex: string, rows: readonly OrderEventRow[]): void {
     this.#stops.set(dex, stopOrders(rows));

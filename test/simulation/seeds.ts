@@ -51,4 +51,8 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
     seed: 5000172,
     bug: "a row that was only counted, for there were too many in its minute, was said to be kept in quarantine",
   },
+  {
+    seed: 60000003,
+    bug: "a list of vaults that `verify` had taken back was not asked for again by the process that follows",
+  },
 ];

@@ -365,7 +365,7 @@ export class Account {
     // A new connection begins with states, which tell the time: then the fills are there one round trip earlier.
     const heardMs = this.#deps.clock.now() - this.#time.heardMs;
     if (purpose.asksTime || heardMs < 0 || heardMs > TIME_FRESH_MS) await this.#askTime(first);
-    if (purpose.recalls || this.#isFutureClaimed) await this.#recall();
+    if (purpose.recalls || this.#isFutureClaimed) await Promise.all([this.#recall(), this.#health.recall()]);
     this.#snapshots.noteReading(signal);
     const isThorough = this.#catchUps++ % THOROUGH_EVERY === 0;
     const { overlapMs, quickOverlapMs } = this.#deps.options;

@@ -42,7 +42,8 @@ function rig(
   } as unknown as VenueInfo;
   const store = {
     ...emptyStore(),
-    versions: async <T extends TableName>() => facts.map((fact) => ({ fact })) as unknown as RowOf<T>[],
+    versions: async <T extends TableName>() =>
+      facts.map((fact) => ({ fact, asOfMs: START - 1_810_000 })) as unknown as RowOf<T>[],
     latestDashboard: async () => newest as DashboardRow | null,
     ledger: async (_account: string, fromMs: number) =>
       stored
@@ -189,6 +190,26 @@ describe("vault equity and stake", () => {
     const doubted = rig({}, newest, [], ["stake"]);
     await doubted.refresh();
     assert.deepEqual(doubted.asked, ["userVaultEquities", "delegatorSummary"]);
+    // Nor a list that is older than a move which the pushed sum already knows.
+    const pushed = {
+      netWorthParts: { ...newest.netWorthParts, read: { vaults: at(0), stake: at(1_800_000) } },
+    };
+    const behind = rig({}, pushed, [moved("vaultDeposit", START - 60_000)]);
+    await behind.refresh();
+    assert.deepEqual(behind.asked, ["userVaultEquities", "delegatorSummary"]);
+  });
+
+  it("are asked for again when the database does not hold the list any more", async () => {
+    const facts = ["vaults", "stake", "delegations"];
+    const { own, refresh, asked, clock } = rig({}, null, [], facts);
+    await refresh();
+    facts.shift();
+    await clock.advanceBy(60_000);
+    await refresh();
+    assert.deepEqual(asked, ["userVaultEquities", "delegatorSummary"]);
+    await own.recall();
+    await refresh();
+    assert.deepEqual(asked.slice(2), ["userVaultEquities"]);
   });
 
   it("are asked for seldom where the venue refuses, soon where it was away", async () => {

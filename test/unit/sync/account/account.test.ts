@@ -3,6 +3,8 @@ import { describe, it } from "node:test";
 import { ProtocolError, StoreError, TransportError } from "../../../../src/errors.ts";
 import { PURPOSES, type PurposeName } from "../../../../src/sync/account/purpose.ts";
 import type { CoverageRow } from "../../../../src/sync/events.ts";
+import type { Store } from "../../../../src/sync/ports.ts";
+import type { RowOf } from "../../../../src/sync/tables.ts";
 import { perpState } from "../healthStates.ts";
 import { follow, NOW, USER } from "./rig.ts";
 
@@ -47,6 +49,7 @@ describe("a catch-up", () => {
     for (const name of ["reconcile", "poll"] as const) {
       let looks = 0;
       const known: CoverageRow[] = [];
+      const facts: RowOf<"facts">[] = [];
       const { account, answers, claims, clock, committed, signal } = follow(
         {},
         {
@@ -54,11 +57,13 @@ describe("a catch-up", () => {
             looks += 1;
             return known;
           },
+          versions: (async () => facts) as unknown as Store["versions"],
         },
       );
       await account.open();
       await account.catchUp(name, signal);
       known.push(...committed.flatMap(({ coverage = [] }) => coverage));
+      facts.push(...committed.flatMap(({ facts: told = [] }) => told));
       await clock.advance(5 * 60_000);
       answers.exchangeStatus = { time: clock.now() };
       answers.clearinghouseState = perpState("1000", [], clock.now());
