@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { EMPTY_STATE, type Step, type Wire } from "../support/scriptedVenue.ts";
+import { EMPTY_STATE, MIDS, type Step, type Wire } from "../support/scriptedVenue.ts";
 import {
   balance,
   type CaseRig,
@@ -239,5 +239,74 @@ describe("what cannot be read", { timeout: 900_000 }, () => {
       rig.venue.begin({ fills: step.fills!.slice(0, 1), ledger: [] });
       await rig.verify(4, /extra +hl_fills/, /extra +hl_ledger/);
     });
+  });
+
+  it("leaves the net worth unknown while a price is missing, and moves a token's balance with its name", async () => {
+    const ledger = history().ledger!;
+    const at = (coin: string, mids = MIDS): Step => ({
+      ledger,
+      mids,
+      spot: { balances: [balance("USDC", "100.0"), balance(coin, "10.0")] },
+    });
+    const { HYPE: _, "@107": __, ...without } = MIDS;
+    for (const step of [at("HYPE"), at("HYPE", without as typeof MIDS), at("HYPE"), at("HYPEX")]) {
+      rig.venue.begin(step);
+      await rig.once();
+    }
+    await rig.verify(0);
+    assert.deepEqual(
+      await rig.rows("select coin, total::text from hl_balances where total <> 0 order by coin"),
+      [
+        { coin: "HYPEX", total: "10.0" },
+        { coin: "USDC", total: "100.0" },
+      ],
+    );
+    const worth = await rig.rows<{ worth: string; reason: string | null }>(
+      "select net_worth::text as worth, net_worth_reason as reason from hl_dashboard order by as_of_ms",
+    );
+    assert.deepEqual(
+      worth.map(({ worth }) => worth),
+      ["500", null, "500", "500"],
+    );
+    assert.match(worth[1]!.reason!, /HYPE/);
+    assert.equal(await count("select 1 from hl_equity where profit <> 0 or drawdown <> 0"), 0);
+  });
+
+  it("keeps sizes of nothing, holds beyond the total, debts and ledger types of tomorrow, and says which cannot be priced", async () => {
+    const at = Date.now() - 9 * MINUTE_MS;
+    rig.venue.begin({
+      answers: { userRateLimit: { cumVlm: "NaN", nRequestsUsed: "x" }, userFees: null },
+      clearinghouse: { "": state([position("BTC", "0.1"), position("ETH", "0.0"), position("TON", "-0.0")]) },
+      spot: {
+        balances: [
+          balance("USDC", "100.0", { hold: "500.0" }),
+          balance("HYPE", "-3.0"),
+          balance("+90", "0.0", { hold: "-1.0" }),
+        ],
+      },
+      ledger: [
+        { time: at, hash: hashOf(7), delta: { type: "neverSeen", usdc: "12.5", more: { a: 1 } } },
+        { time: at, hash: hashOf(8), delta: { type: "otherNew", token: "HYPE", amount: "2.0" } },
+      ],
+      fills: [fill("#90", at, "0.0", 10, { px: "0.5", fee: "0.1", feeToken: "+90" })],
+    });
+    await rig.once();
+    assert.deepEqual(await positions(), { BTC: "0.1" });
+    assert.deepEqual(
+      await rig.rows('select coin, total::text, hold::text from hl_balances order by coin collate "C"'),
+      [
+        { coin: "+90", total: "0.0", hold: "-1.0" },
+        { coin: "HYPE", total: "-3.0", hold: "0.0" },
+        { coin: "USDC", total: "100.0", hold: "500.0" },
+      ],
+    );
+    assert.deepEqual(await rig.rows("select type, updates from hl_unknown_ledger order by type"), [
+      { type: "neverSeen", updates: 1 },
+      { type: "otherNew", updates: 1 },
+    ]);
+    assert.deepEqual(await rig.rows("select fee_usdc::text from hl_fill_pnl where coin = '#90'"), [
+      { fee_usdc: "0.05" },
+    ]);
+    await rig.verify(4, /unread +userFees/, /unread +userRateLimit/);
   });
 });

@@ -96,7 +96,7 @@ export async function readCandles(
   return rows.map(({ candle }) => candle);
 }
 
-/** Rows are counted up to this many: that takes less than 50 ms, in a table that was never vacuumed too. */
+/** Rows are counted up to this many; in a table that was never vacuumed that takes 100 ms and more (`BENCHMARKS.md`). */
 const COUNT_MAX = 40_000;
 
 /** How many rows a history has from a time on; null when they are more than are counted. */
