@@ -14,7 +14,7 @@ import type { Database } from "../src/store/database.ts";
 import { migrate } from "../src/store/migrate.ts";
 import { openPostgres } from "../src/store/postgres.ts";
 import { openStore } from "../src/store/store.ts";
-import type { Address, Batch } from "../src/sync/events.ts";
+import type { Address, Batch } from "../src/sync/rows.ts";
 import { makeBusyAccount } from "./busyAccount.ts";
 import { onDatabase } from "./database.ts";
 import { fill, transition } from "./storedRows.ts";

@@ -4,7 +4,7 @@
  * transitions, funding, snapshots, ledger and prices come with them.
  */
 import type { Database } from "../src/store/database.ts";
-import type { Address } from "../src/sync/events.ts";
+import type { Address } from "../src/sync/rows.ts";
 
 export interface Busy {
   fills: number;

@@ -16,7 +16,7 @@ import { openEmbedded } from "../src/store/embedded.ts";
 import { migrate } from "../src/store/migrate.ts";
 import { openPostgres } from "../src/store/postgres.ts";
 import { type DatabaseStore, openStore } from "../src/store/store.ts";
-import type { FillRow } from "../src/sync/events.ts";
+import type { FillRow } from "../src/sync/rows.ts";
 
 const { values } = parseArgs({
   options: { seconds: { type: "string", default: "1" }, rounds: { type: "string", default: "7" } },

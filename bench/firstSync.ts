@@ -10,7 +10,7 @@ import { seededRandom } from "../src/runtime/random.ts";
 import type { JsonObject } from "../src/simulator/contract.ts";
 import type { RecordedAccount } from "../src/simulator/exchange/recorded.ts";
 import { createVenue } from "../src/simulator/exchange/venue.ts";
-import { createWorld, VirtualClock } from "../src/simulator/world.ts";
+import { createWorld, VirtualClock } from "../src/simulator/virtualWorld.ts";
 import { openStore } from "../src/store/store.ts";
 import { committer } from "../src/sync/commit.ts";
 import { Dexes } from "../src/sync/dexes.ts";

@@ -1,8 +1,8 @@
 /** A history as the venue tells it, written as backfill writes it; and what it takes on disk. */
 import type { Database } from "../src/store/database.ts";
 import type { DatabaseStore } from "../src/store/store.ts";
-import type { FillRow, OrderEventRow } from "../src/sync/events.ts";
 import { fillRow, type Origin, orderEventRow } from "../src/sync/normalize.ts";
+import type { FillRow, OrderEventRow } from "../src/sync/rows.ts";
 
 const ACCOUNT = `0x${"ab".repeat(20)}`;
 const DAY_MS = 86_400_000;

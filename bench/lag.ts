@@ -23,8 +23,8 @@ import { migrate } from "../src/store/migrate.ts";
 import { openPostgres } from "../src/store/postgres.ts";
 import { openStore } from "../src/store/store.ts";
 import { Engine } from "../src/sync/engine.ts";
-import type { Applied } from "../src/sync/events.ts";
 import type { OpenStream } from "../src/sync/ports.ts";
+import type { Applied } from "../src/sync/rows.ts";
 
 const SECONDS = 15;
 /** Between everything being live and the first sample. */

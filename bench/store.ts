@@ -10,7 +10,7 @@ import type { Database } from "../src/store/database.ts";
 import { migrate } from "../src/store/migrate.ts";
 import { openPostgres } from "../src/store/postgres.ts";
 import { openStore } from "../src/store/store.ts";
-import type { FillRow, OrderEventRow } from "../src/sync/events.ts";
+import type { FillRow, OrderEventRow } from "../src/sync/rows.ts";
 import { type Copier, openCopier } from "./copy.ts";
 import { onDatabase } from "./database.ts";
 import { fill, transition } from "./storedRows.ts";

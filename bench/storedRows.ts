@@ -1,6 +1,7 @@
 /** Rows as the store is given them, made without a venue: numbered, all different, in the order of their time. */
-import type { FillRow, OrderEventRow } from "../src/sync/events.ts";
+
 import { orderEventRow } from "../src/sync/normalize.ts";
+import type { FillRow, OrderEventRow } from "../src/sync/rows.ts";
 
 const FILLS_PER_ORDER = 4;
 const START_MS = 1_790_000_000_000;

@@ -1737,7 +1737,7 @@ create function hl_internal.dollar_tokens()
  SET search_path TO ''
 RETURN ARRAY['USDC'::text, 'USDT0'::text, 'USDT'::text, 'USDE'::text, 'USDH'::text]
 ;
--- Tokens that count as dollars, one for one. src/sync/dashboard.ts has the same list, held equal by a test.
+-- Tokens that count as dollars, one for one. src/sync/accountSnapshot.ts has the same list, held equal by a test.
 
 create function hl_internal.doubt(account text, doubts json)
  RETURNS void

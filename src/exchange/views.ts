@@ -2,7 +2,7 @@
  * What people ask of the whole exchange, as views. Pure: text with `{db}` for the database. Guarantees: a fill that was loaded
  * twice counts once; a sum that lacks a part says so in a column, as a number of fees that have no price in dollars.
  */
-import { DOLLAR_TOKENS } from "../sync/dashboard.ts";
+import { DOLLAR_TOKENS } from "../sync/accountSnapshot.ts";
 
 interface View {
   name: string;

@@ -2,7 +2,7 @@
  * Committed changes as lines: for people, or as NDJSON. Pure. Guarantees: one event, one line; NDJSON has decimals as the
  * database has them, a line for people the sentence of the event.
  */
-import type { ChangeEvent } from "../sync/events.ts";
+import type { ChangeEvent } from "../sync/rows.ts";
 import { type Aliases, accountName, eventPhrases, type Tone } from "./eventText.ts";
 import type { OutboxEvent } from "./outbox.ts";
 

@@ -4,7 +4,7 @@
  */
 import { isDecimal, isZero, sign } from "../runtime/decimal.ts";
 import { printable } from "../runtime/safeText.ts";
-import type { Address, ChangeEvent } from "../sync/events.ts";
+import type { Address, ChangeEvent } from "../sync/rows.ts";
 import type { EventType } from "./eventTypes.ts";
 import type { OutboxEvent } from "./outbox.ts";
 import { plainDecimal, word } from "./words.ts";

@@ -7,7 +7,7 @@
 
 import { standsAt } from "../store/columns.ts";
 import type { Queryable } from "../store/database.ts";
-import type { Address } from "../sync/events.ts";
+import type { Address } from "../sync/rows.ts";
 import { described, JOINED_NAMES, type JoinedName, TABLE_NAMES, type TableName } from "../sync/tables.ts";
 
 const PAGE_ROWS = 5_000;

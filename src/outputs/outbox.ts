@@ -10,7 +10,7 @@
 import { Bell } from "../runtime/bell.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Queryable, Row } from "../store/database.ts";
-import type { Address } from "../sync/events.ts";
+import type { Address } from "../sync/rows.ts";
 
 /** Events are kept this long; a replay reaches back as far. */
 export const OUTBOX_DAYS = 30;

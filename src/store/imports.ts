@@ -6,10 +6,10 @@
 import { createHash } from "node:crypto";
 import { isPerp, type Link } from "../sync/chain.ts";
 import type { Interval } from "../sync/coverage.ts";
-import type { Address } from "../sync/events.ts";
 import type { BlockRun } from "../sync/nodeFiles/blocks.ts";
 import { type CoinChain, linkedOn } from "../sync/nodeFiles/claims.ts";
 import type { LostFill } from "../sync/nodeFiles/importFile.ts";
+import type { Address } from "../sync/rows.ts";
 import type { Queryable, Row } from "./database.ts";
 
 interface NotedFile {

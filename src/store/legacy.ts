@@ -4,8 +4,8 @@
  * page at a time.
  */
 import { MigrationError } from "../errors.ts";
-import type { FillRow } from "../sync/events.ts";
 import type { LegacyRow } from "../sync/legacy/cells.ts";
+import type { FillRow } from "../sync/rows.ts";
 import type { Database, Queryable } from "./database.ts";
 
 /** Those that old scripts wrote, and whose place is taken by ours. */

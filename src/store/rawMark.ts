@@ -4,7 +4,7 @@
  * byte for byte as jsonb; whatever is in doubt is not marked.
  */
 import { stringify } from "../runtime/jsonText.ts";
-import type { FillRow, OrderEventRow } from "../sync/events.ts";
+import type { FillRow, OrderEventRow } from "../sync/rows.ts";
 
 /** Decimals that `numeric` gives back as they were: no sign of a zero, no needless zero in front, no exponent. */
 const STABLE = /^(?!-0(?:\.0+)?$)-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?$/;

@@ -3,8 +3,9 @@
  * is one statement; an alias given here is also the one that views and `status` show; what an account has stored stays when
  * it is removed.
  */
-import type { Address } from "../sync/events.ts";
+
 import type { Roster, RosterEntry } from "../sync/ports.ts";
+import type { Address } from "../sync/rows.ts";
 import type { Queryable } from "./database.ts";
 
 export interface RosterRow extends RosterEntry {

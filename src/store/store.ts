@@ -1,27 +1,13 @@
 /**
  * `Store` over a `Database`. Guarantees: `apply` is one call of `hl_internal.apply`, which holds all rules of
  * merging; nothing here reads before it writes, so any number of processes may write. Reads give rows in the shape of
- * `sync/events.ts`: decimals as the digits stored, times in milliseconds.
+ * `sync/rows.ts`: decimals as the digits stored, times in milliseconds.
  *
  * When a commit's outcome is unknown (the connection broke while it ran), apply the batch again: rows that were
  * already committed come back as known, and their events are in the outbox, not in the answer.
  */
 import { StoreError } from "../errors.ts";
 import { stringify } from "../runtime/jsonText.ts";
-import type {
-  Address,
-  Applied,
-  BalanceRow,
-  Batch,
-  CoverageRow,
-  DashboardRow,
-  FillRow,
-  FundingRow,
-  OrderEventRow,
-  PositionRow,
-  QuarantineRow,
-  TrackedStream,
-} from "../sync/events.ts";
 import { FORGOTTEN } from "../sync/normalize.ts";
 import type {
   AccountState,
@@ -36,6 +22,20 @@ import type {
   StoredState,
 } from "../sync/ports.ts";
 import { tableOf } from "../sync/quarantine.ts";
+import type {
+  Address,
+  Applied,
+  BalanceRow,
+  Batch,
+  CoverageRow,
+  DashboardRow,
+  FillRow,
+  FundingRow,
+  OrderEventRow,
+  PositionRow,
+  QuarantineRow,
+  TrackedStream,
+} from "../sync/rows.ts";
 import {
   columnOf,
   described,

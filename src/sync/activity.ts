@@ -2,7 +2,7 @@
  * How lively accounts are: changes lately, older ones for less. Pure: times are passed in. Guarantees: history that is found
  * late counts for nothing; memory is one entry per account that had a change.
  */
-import type { Address } from "./events.ts";
+import type { Address } from "./rows.ts";
 
 /** After so long a change counts half. */
 const HALF_LIFE_MS = 600_000;

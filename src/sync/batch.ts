@@ -1,5 +1,5 @@
 /** Batches as values. Pure. */
-import type { Batch } from "./events.ts";
+import type { Batch } from "./rows.ts";
 
 /** Appends the rows of `part` to `batch`. */
 export function append(batch: Batch, part: Batch): void {

@@ -16,10 +16,10 @@ import type { Clock } from "../runtime/clock.ts";
 import { add, type Decimal, isDecimal, isZero, sum } from "../runtime/decimal.ts";
 import { isDue } from "../runtime/due.ts";
 import { fact, wholeFact } from "./account/particulars.ts";
-import type { Address, LedgerRow } from "./events.ts";
 import type { NetWorthParts, Reading } from "./netWorth.ts";
 import type { InfoOptions, Store, VenueInfo } from "./ports.ts";
 import { type Keep, keepUnread } from "./quarantine.ts";
+import type { Address, LedgerRow } from "./rows.ts";
 
 /** Renewed after this; sooner while something is on its way out, since it arrives without a word. */
 const KEPT_MS = 600_000;

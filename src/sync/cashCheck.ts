@@ -15,11 +15,11 @@
 import { isObject } from "../protocol/decode.ts";
 import { abs, add, cmp, type Decimal, eq, mul, neg, sub, sum } from "../runtime/decimal.ts";
 import { isDue } from "../runtime/due.ts";
-import { fillKey } from "./backfill.ts";
+import { DOLLAR_TOKENS } from "./accountSnapshot.ts";
 import { isPerp } from "./chain.ts";
-import { DOLLAR_TOKENS } from "./dashboard.ts";
 import { dexOfCoin } from "./dexes.ts";
-import type { BalanceRow, FillRow, FundingRow, LedgerRow } from "./events.ts";
+import type { BalanceRow, FillRow, FundingRow, LedgerRow } from "./rows.ts";
+import { fillKey } from "./windowReader.ts";
 
 /** A contradiction that outlived its grace. `stream`: what is to be read. */
 export interface CashSuspicion {

@@ -6,7 +6,7 @@
  * @see https://hyperliquid.gitbook.io/hyperliquid-docs/for-developers/api/info-endpoint (startPosition)
  */
 import { add, type Decimal, eq, neg, normal, sub } from "../runtime/decimal.ts";
-import type { FillRow, Side } from "./events.ts";
+import type { FillRow, Side } from "./rows.ts";
 
 /** What a link needs of a fill. */
 export type Link = Pick<FillRow, "coin" | "timeMs" | "side" | "size"> & { startPosition: Decimal };

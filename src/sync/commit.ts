@@ -15,12 +15,12 @@ import { type BackoffLimits, fullJitterMs } from "../runtime/backoff.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Random } from "../runtime/random.ts";
-import { claimsOf, REFUSED } from "./backfill.ts";
 import { subtract } from "./coverage.ts";
-import type { Address, Applied, Batch, CoverageRow, QuarantineRow, TrackedStream } from "./events.ts";
 import type { Store } from "./ports.ts";
 import { QuarantineBudget, quarantineRows, tableOf } from "./quarantine.ts";
 import { type RowSource, rowSources } from "./rowSources.ts";
+import type { Address, Applied, Batch, CoverageRow, QuarantineRow, TrackedStream } from "./rows.ts";
+import { claimsOf, REFUSED } from "./windowReader.ts";
 
 /** Commits a batch for good: retries while the database is away, so it rejects only on abort or on a bug. */
 export type Commit = (batch: Batch, receivedAtMs: number) => Promise<Applied>;

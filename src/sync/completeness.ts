@@ -16,7 +16,7 @@
  */
 import { TIME_LIMITS } from "./account/venueTime.ts";
 import { type Interval, knownSince, subtract, union } from "./coverage.ts";
-import type { CoverageRow, TrackedStream } from "./events.ts";
+import type { CoverageRow, TrackedStream } from "./rows.ts";
 
 interface Unprovable extends Interval {
   reason: string;

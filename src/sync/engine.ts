@@ -19,7 +19,6 @@ import { ACCOUNT_DEFAULTS, Account, type AccountOptions, type Progress } from ".
 import { Activity } from "./activity.ts";
 import { type Commit, type Committed, committer, WriteState, type WritesRefused } from "./commit.ts";
 import { Dexes } from "./dexes.ts";
-import type { Address } from "./events.ts";
 import { LANE_DEFAULTS, Lane, type LaneOptions, type LaneStatus } from "./lane/lane.ts";
 import { accountSubscriptions } from "./lane/subscriptions.ts";
 import { Market, type MarketChoice } from "./market.ts";
@@ -35,6 +34,7 @@ import type {
   VenueInfo,
 } from "./ports.ts";
 import { Prices } from "./prices.ts";
+import type { Address } from "./rows.ts";
 import { type Duty, Standby } from "./standby.ts";
 import { newTurn, type Turn, Turns } from "./turns.ts";
 import { Volatilities } from "./volatility.ts";

@@ -5,8 +5,8 @@
  * and a row too many afterwards; the same row under its true time is another one, and is stored.
  */
 
-import type { Batch, QuarantineRow } from "./events.ts";
 import { quarantineRows, tableOf } from "./quarantine.ts";
+import type { Batch, QuarantineRow } from "./rows.ts";
 import { described, isJoined, isTable } from "./tables.ts";
 
 /** Rows may be this far ahead of every clock that is known: windows read so far past the present. */

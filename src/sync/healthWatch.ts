@@ -4,7 +4,7 @@
  *
  * Guarantees: what is learned over REST is asked with the lowest priority, so that it never delays what matters; what
  * could not be learned is missing: then the net worth is null and says so, and the score says so or falls back as
- * `health.ts` describes. Holds one entry per dex and per stop order.
+ * `healthScore.ts` describes. Holds one entry per dex and per stop order.
  */
 
 import { INFO } from "../protocol/infoRequests.ts";
@@ -15,16 +15,16 @@ import { type Decimal, isDecimal, isZero, mul, sign } from "../runtime/decimal.t
 import { hasPassed } from "../runtime/due.ts";
 import { parsed } from "../runtime/jsonText.ts";
 import type { Log } from "../runtime/log.ts";
+import { type AccountStates, DOLLAR_TOKENS, dashboardRow, ownTotal } from "./accountSnapshot.ts";
 import { answeredAt, Belongings } from "./belongings.ts";
-import { type AccountStates, DOLLAR_TOKENS, dashboardRow, ownTotal } from "./dashboard.ts";
-import type { Address, DashboardRow, LedgerRow, OrderEventRow } from "./events.ts";
 import { STREAMED } from "./freshness.ts";
-import { type StopOrder, scoreHealth } from "./health.ts";
+import { type StopOrder, scoreHealth } from "./healthScore.ts";
 import type { Markets } from "./markets.ts";
 import { heldTokens, netWorthOf, type ReadAt, STAKED_TOKEN } from "./netWorth.ts";
 import type { InfoOptions, Store, VenueInfo } from "./ports.ts";
 import type { Prices, Token } from "./prices.ts";
 import type { Keep } from "./quarantine.ts";
+import type { Address, DashboardRow, LedgerRow, OrderEventRow } from "./rows.ts";
 import type { Volatilities } from "./volatility.ts";
 
 const DAY_MS = 86_400_000;

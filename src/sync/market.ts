@@ -8,12 +8,12 @@ import { BoundedQueue } from "../runtime/boundedQueue.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Commit } from "./account/account.ts";
-import { quarantineRows } from "./backfill.ts";
 import { dexOfCoin } from "./dexes.ts";
-import type { Batch } from "./events.ts";
 import { assetCtxRow, bookRow, candleRow, midRows, tradeRow } from "./normalize.ts";
 import type { OpenStream, Stream, StreamStatus, VenueInfo } from "./ports.ts";
+import type { Batch } from "./rows.ts";
 import { listedCoins } from "./universe.ts";
+import { quarantineRows } from "./windowReader.ts";
 
 /** What waits for the database at most: frames, and characters of them. All asset contexts have 177 k. */
 const INBOX_LIMITS = { items: 20_000, weight: 32 * 1024 * 1024 };

@@ -7,7 +7,7 @@
  */
 import type { WireClearinghouseState, WireSpotState } from "../protocol/schemas.ts";
 import { add, type Decimal, isZero, mul, normal, sum } from "../runtime/decimal.ts";
-import { type AccountMode, ownTotal } from "./dashboard.ts";
+import { type AccountMode, ownTotal } from "./accountSnapshot.ts";
 import type { Token } from "./prices.ts";
 
 /** The venue's time at which something was true lies in it, both ends inclusive. */

@@ -42,7 +42,7 @@ import type {
   Side,
   Source,
   TradeRow,
-} from "./events.ts";
+} from "./rows.ts";
 import type { RowOf } from "./tables.ts";
 
 /** The rows of what happened, whatever it came in; null for states and market data, which are no facts of their own. */

@@ -2,7 +2,7 @@
  * What a status word of the venue means, for what is decided before a row is written. The database classifies the words by
  * itself (sql/rules/order_status.sql); test/property/mergeStore holds the two together. Pure.
  */
-import type { OrderStatus } from "./events.ts";
+import type { OrderStatus } from "./rows.ts";
 
 /** What the venue's status word means. The set of words is open, so they are classified by their ending. */
 interface StatusClass {

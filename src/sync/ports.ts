@@ -19,7 +19,7 @@ import type {
   PositionRow,
   StatePart,
   TrackedStream,
-} from "./events.ts";
+} from "./rows.ts";
 import type { RowOf, TableName } from "./tables.ts";
 
 /** What the engine must know of an account to go on where it, or another process, stopped. */

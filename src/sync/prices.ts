@@ -17,7 +17,7 @@ import { allOf } from "../runtime/allOf.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { type Decimal, isDecimal, mul, normal, sign } from "../runtime/decimal.ts";
 import { hasPassed, isDue } from "../runtime/due.ts";
-import { DOLLAR_TOKENS } from "./dashboard.ts";
+import { DOLLAR_TOKENS } from "./accountSnapshot.ts";
 import type { InfoOptions, VenueInfo } from "./ports.ts";
 import { type Keep, keepUnread } from "./quarantine.ts";
 

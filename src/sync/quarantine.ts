@@ -4,7 +4,7 @@
  */
 import type { Unread } from "../protocol/decode.ts";
 import { VALUE_LIMITS } from "../protocol/limits.ts";
-import type { Address, Batch, QuarantineRow } from "./events.ts";
+import type { Address, Batch, QuarantineRow } from "./rows.ts";
 import { described, isJoined, isTable } from "./tables.ts";
 
 export const quarantineRows = (

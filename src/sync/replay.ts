@@ -16,7 +16,6 @@ import {
   WireTwapHistoryItem,
   WireTwapSliceFill,
 } from "../protocol/schemas.ts";
-import type { Batch, QuarantineRow, TrackedStream } from "./events.ts";
 import { FUTURE_ROW } from "./futureRows.ts";
 import {
   factRows,
@@ -31,6 +30,7 @@ import {
   twapSliceFillRow,
 } from "./normalize.ts";
 import type { Doubt } from "./ports.ts";
+import type { Batch, QuarantineRow, TrackedStream } from "./rows.ts";
 
 type ReadRow = (raw: unknown, origin: Origin) => Batch | null;
 

@@ -1,5 +1,5 @@
 /** Which source brought the rows of a batch, by table: what the metrics count. Pure. */
-import type { Batch, Source } from "./events.ts";
+import type { Batch, Source } from "./rows.ts";
 import { described, JOINED, TABLE_NAMES } from "./tables.ts";
 
 /** `mixed`: rows of several sources in one batch. `own`: what hlsync itself concluded. */

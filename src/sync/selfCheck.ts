@@ -8,7 +8,6 @@
  * something must be missing. Holds at most `FILLS_PER_COIN` fills a coin and one entry per open order.
  */
 import { type Decimal, eq } from "../runtime/decimal.ts";
-import { fillKey } from "./backfill.ts";
 import type { CashSuspicion } from "./cashCheck.ts";
 import {
   type ChainBreak,
@@ -20,9 +19,10 @@ import {
   linkChain,
 } from "./chain.ts";
 import { dexOfCoin } from "./dexes.ts";
-import type { FillRow, OrderEventRow } from "./events.ts";
 import { FORGOTTEN } from "./normalize.ts";
 import { classifyStatus } from "./orderStatus.ts";
+import type { FillRow, OrderEventRow } from "./rows.ts";
+import { fillKey } from "./windowReader.ts";
 
 /** What can be contradicted; drift is counted by these. */
 export const SUSPICION_KINDS = [

@@ -8,8 +8,8 @@
  * a day, one whose score swings over all of its range all day long about three times as many.
  */
 import { hasPassed } from "../runtime/due.ts";
-import type { DashboardRow } from "./events.ts";
-import type { HealthComponents } from "./health.ts";
+import type { HealthComponents } from "./healthScore.ts";
+import type { DashboardRow } from "./rows.ts";
 
 /** Points of the score that are worth a row. */
 const SCORE_STEP = 5;

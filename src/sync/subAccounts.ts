@@ -9,8 +9,8 @@ import { INFO } from "../protocol/infoRequests.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { hasPassed } from "../runtime/due.ts";
 import type { Log } from "../runtime/log.ts";
-import type { Address } from "./events.ts";
 import type { InfoOptions, Roster, RosterEntry, VenueInfo } from "./ports.ts";
+import type { Address } from "./rows.ts";
 
 const EVERY_MS = 3_600_000;
 const RETRY_MS = 60_000;

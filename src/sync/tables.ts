@@ -3,7 +3,7 @@
  *
  * The tables of `TABLES` hold versions: of two rows with one key the database keeps the later one (`sql/put/versions.sql`). A
  * description is all that a new table of this kind needs besides its migration and the function that makes its rows.
- * Those of `JOINED` have a rule of joining of their own (`sql/put/`), and row types with their meaning in `events.ts`.
+ * Those of `JOINED` have a rule of joining of their own (`sql/put/`), and row types with their meaning in `rows.ts`.
  *
  * Keys are our names; the column is the same in snake case, `account` is `account_address`. A `?` may be null. `ms` is a time in
  * Unix milliseconds, `decimal` a string.
@@ -17,7 +17,7 @@ import type {
   LedgerRow,
   OrderEventRow,
   PositionRow,
-} from "./events.ts";
+} from "./rows.ts";
 
 type Kind = "account" | "text" | "decimal" | "integer" | "id" | "ms" | "boolean" | "json";
 

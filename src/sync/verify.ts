@@ -5,8 +5,8 @@
  */
 import { INFO } from "../protocol/infoRequests.ts";
 import type { Clock } from "../runtime/clock.ts";
-import type { Address } from "./events.ts";
 import type { Store, VenueInfo } from "./ports.ts";
+import type { Address } from "./rows.ts";
 import { proveBlocks } from "./verify/blocks.ts";
 import { type Certificate, emptyCertificate } from "./verify/certificate.ts";
 import { proveChains } from "./verify/chains.ts";

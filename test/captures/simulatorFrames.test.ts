@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { before, describe, it } from "node:test";
 import type { Json, JsonObject } from "../../src/simulator/contract.ts";
 import { createVenue } from "../../src/simulator/exchange/venue.ts";
-import { createWorld, VirtualClock } from "../../src/simulator/world.ts";
+import { createWorld, VirtualClock } from "../../src/simulator/virtualWorld.ts";
 
 const CAPTURES = join(import.meta.dirname, "../../../shared/captures");
 const skip = existsSync(CAPTURES) ? false : `no captures at ${CAPTURES}`;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { seededRandom } from "../../src/runtime/random.ts";
-import type { DashboardRow } from "../../src/sync/events.ts";
+import type { DashboardRow } from "../../src/sync/rows.ts";
 import { useDatabase } from "../support/postgres.ts";
 import { ACCOUNT, dashboardOf, ledgerOf } from "./rows.ts";
 

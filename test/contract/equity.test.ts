@@ -13,7 +13,7 @@ import {
   readStatistics,
 } from "../../src/outputs/http/reads.ts";
 import { seededRandom } from "../../src/runtime/random.ts";
-import type { DashboardRow, LedgerRow } from "../../src/sync/events.ts";
+import type { DashboardRow, LedgerRow } from "../../src/sync/rows.ts";
 import { useDatabase } from "../support/postgres.ts";
 import { ACCOUNT, dashboardOf, ledgerOf } from "./rows.ts";
 

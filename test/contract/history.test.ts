@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { addEndpoint, rewind } from "../../src/outputs/delivery/endpoints.ts";
 import { Secret } from "../../src/outputs/delivery/secret.ts";
-import type { Source } from "../../src/sync/events.ts";
+import type { Source } from "../../src/sync/rows.ts";
 import { useDatabase } from "../support/postgres.ts";
 import { ACCOUNT, fillOf, fundingOf, ledgerOf, OTHER, orderEventOf, outboxOf } from "./rows.ts";
 

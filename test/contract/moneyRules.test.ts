@@ -1,9 +1,9 @@
 /** The rules of money in SQL: tokens, markets, hashes, liquidations, and what a fill costs beside its fee. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { DOLLAR_TOKENS } from "../../src/sync/accountSnapshot.ts";
 import { isPerp } from "../../src/sync/chain.ts";
-import { DOLLAR_TOKENS } from "../../src/sync/dashboard.ts";
-import type { FillRow } from "../../src/sync/events.ts";
+import type { FillRow } from "../../src/sync/rows.ts";
 import { readLines, withoutCaptures } from "../captures/captures.ts";
 import { useDatabase } from "../support/postgres.ts";
 import { ACCOUNT, fillOf, ledgerOf, OTHER, T } from "./rows.ts";

@@ -1,8 +1,8 @@
 /** Snapshots into which money was moving: they have no net worth, whichever of snapshot and ledger comes first. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { DashboardRow, LedgerRow } from "../../src/sync/events.ts";
 import { ledgerRow } from "../../src/sync/normalize.ts";
+import type { DashboardRow, LedgerRow } from "../../src/sync/rows.ts";
 import { useDatabase } from "../support/postgres.ts";
 import { ACCOUNT, dashboardOf, OTHER, T } from "./rows.ts";
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { observeSlowly } from "../../src/outputs/alerts/observe.ts";
-import type { Batch } from "../../src/sync/events.ts";
+import type { Batch } from "../../src/sync/rows.ts";
 import { useDatabase } from "../support/postgres.ts";
 import { ACCOUNT, dashboardOf, fillOf, ledgerOf, OTHER, T } from "./rows.ts";
 

@@ -9,7 +9,7 @@ import { describe, it } from "node:test";
 import { migrate, pendingMigrations } from "../../src/store/migrate.ts";
 import { openPostgres } from "../../src/store/postgres.ts";
 import { openStore } from "../../src/store/store.ts";
-import type { Batch } from "../../src/sync/events.ts";
+import type { Batch } from "../../src/sync/rows.ts";
 import { startServer, temporaryFolder } from "../support/postgres.ts";
 import { untilDespiteErrors } from "../support/until.ts";
 import { contentOf, fillOf, orderEventOf, T } from "./rows.ts";

@@ -9,7 +9,7 @@ import { systemClock } from "../../src/runtime/clock.ts";
 import { migrate } from "../../src/store/migrate.ts";
 import { openPostgres } from "../../src/store/postgres.ts";
 import { type DatabaseStore, openStore } from "../../src/store/store.ts";
-import type { Batch } from "../../src/sync/events.ts";
+import type { Batch } from "../../src/sync/rows.ts";
 import { Cluster } from "../e2e/reliabilityRig.ts";
 import { noPooler, startPooler } from "./pgbouncer.ts";
 import { ACCOUNT, contentOf, fillOf, OTHER, orderEventOf, positionOf, T } from "./rows.ts";

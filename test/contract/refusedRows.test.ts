@@ -6,7 +6,7 @@ import { systemClock } from "../../src/runtime/clock.ts";
 import { silentLog } from "../../src/runtime/log.ts";
 import { systemRandom } from "../../src/runtime/random.ts";
 import { type Commit, committer } from "../../src/sync/commit.ts";
-import type { Batch } from "../../src/sync/events.ts";
+import type { Batch } from "../../src/sync/rows.ts";
 import { useDatabase } from "../support/postgres.ts";
 import { nested } from "../unit/protocol/wires.ts";
 import { ACCOUNT, balanceOf, fillOf, fundingOf, ledgerOf, orderEventOf, positionOf, T } from "./rows.ts";

@@ -9,7 +9,7 @@ import type {
   LedgerRow,
   OrderEventRow,
   PositionRow,
-} from "../../src/sync/events.ts";
+} from "../../src/sync/rows.ts";
 
 export const ACCOUNT = `0x${"a".repeat(40)}`;
 export const OTHER = `0x${"b".repeat(40)}`;

@@ -9,7 +9,7 @@ import { readPnl, readStatistics } from "../../src/outputs/http/reads.ts";
 import { add, neg } from "../../src/runtime/decimal.ts";
 import { seededRandom } from "../../src/runtime/random.ts";
 import type { Queryable } from "../../src/store/database.ts";
-import type { FillRow, FundingRow } from "../../src/sync/events.ts";
+import type { FillRow, FundingRow } from "../../src/sync/rows.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
 import { PLAIN_VIEWS } from "./plainMoney.ts";
 import { ACCOUNT, dashboardOf, fillOf, fundingOf, OTHER, T } from "./rows.ts";

@@ -8,8 +8,8 @@ import { describe, it } from "node:test";
 import { StoreError } from "../../src/errors.ts";
 import { seededRandom } from "../../src/runtime/random.ts";
 import { completeness } from "../../src/sync/completeness.ts";
-import type { Batch, CoverageRow } from "../../src/sync/events.ts";
 import { FORGOTTEN } from "../../src/sync/normalize.ts";
+import type { Batch, CoverageRow } from "../../src/sync/rows.ts";
 import { startServer, useDatabase } from "../support/postgres.ts";
 import { noPooler, startPooledServer } from "./pgbouncer.ts";
 import {

@@ -6,7 +6,7 @@ import { StoreError } from "../../src/errors.ts";
 import { migrate } from "../../src/store/migrate.ts";
 import { openPostgres } from "../../src/store/postgres.ts";
 import { openStore } from "../../src/store/store.ts";
-import type { Batch } from "../../src/sync/events.ts";
+import type { Batch } from "../../src/sync/rows.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
 import { MEMBER, makeProject, makeSupabaseRoles, STRANGER } from "../support/supabase.ts";
 import {

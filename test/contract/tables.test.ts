@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import { EXPORTS, exportedColumns, exportedRows } from "../../src/outputs/exports.ts";
 import { seededRandom } from "../../src/runtime/random.ts";
 import { readersColumns, rowColumns, standsAt } from "../../src/store/columns.ts";
-import type { Batch } from "../../src/sync/events.ts";
+import type { Batch } from "../../src/sync/rows.ts";
 import { columnOf, described, JOINED_NAMES, TABLE_NAMES, type TableName } from "../../src/sync/tables.ts";
 import { useDatabase } from "../support/postgres.ts";
 import { ACCOUNT, T } from "./rows.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, it } from "node:test";
 import { seededRandom } from "../../src/runtime/random.ts";
-import type { Batch, CandleRow, FillRow } from "../../src/sync/events.ts";
+import type { Batch, CandleRow, FillRow } from "../../src/sync/rows.ts";
 import { useDatabase } from "../support/postgres.ts";
 import { ACCOUNT, dashboardOf, fillOf, fundingOf, T } from "./rows.ts";
 

@@ -7,9 +7,9 @@ import { describe, it } from "node:test";
 import { add, type Decimal, mul, neg, sub, sum } from "../../src/runtime/decimal.ts";
 import type { Json, JsonObject } from "../../src/simulator/contract.ts";
 import { createVenue } from "../../src/simulator/exchange/venue.ts";
-import type { Batch, FillRow, LedgerRow } from "../../src/sync/events.ts";
 import { boundsOf } from "../../src/sync/freshness.ts";
 import { fillRow, fundingRow, ledgerRow, type Origin } from "../../src/sync/normalize.ts";
+import type { Batch, FillRow, LedgerRow } from "../../src/sync/rows.ts";
 import { startServer, useDatabase } from "../support/postgres.ts";
 import { snapshotOf } from "../support/venueSnapshot.ts";
 import {

@@ -14,8 +14,8 @@ import type {
   LedgerRow,
   OrderEventRow,
   PositionRow,
-} from "../../src/sync/events.ts";
-import { TRACKED_STREAMS } from "../../src/sync/events.ts";
+} from "../../src/sync/rows.ts";
+import { TRACKED_STREAMS } from "../../src/sync/rows.ts";
 
 export const ACCOUNT = `0x${"5a".repeat(20)}`;
 const HOUR_MS = 3_600_000;

@@ -10,9 +10,9 @@ import { systemClock } from "../../src/runtime/clock.ts";
 import { silentLog } from "../../src/runtime/log.ts";
 import type { DatabaseStore } from "../../src/store/store.ts";
 import type { EngineStatus } from "../../src/sync/engine.ts";
-import { type Batch, TRACKED_STREAMS } from "../../src/sync/events.ts";
 import type { VenueInfo } from "../../src/sync/ports.ts";
 import { rowSources } from "../../src/sync/rowSources.ts";
+import { type Batch, TRACKED_STREAMS } from "../../src/sync/rows.ts";
 import { ACCOUNT, type MadeAccount } from "./dashboardAccount.ts";
 
 export interface HandServer {

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { readFrame } from "../../src/protocol/channels.ts";
 import { INFO } from "../../src/protocol/infoRequests.ts";
 import { createVenue } from "../../src/simulator/exchange/venue.ts";
-import { createWorld, VirtualClock } from "../../src/simulator/world.ts";
+import { createWorld, VirtualClock } from "../../src/simulator/virtualWorld.ts";
 import { type Any, cassette, readCapture, readLines, withoutCaptures } from "../captures/captures.ts";
 
 export type InfoType = keyof typeof INFO;

@@ -16,11 +16,9 @@ import { abs, eq, isDecimal } from "../../src/runtime/decimal.ts";
 import { silentLog } from "../../src/runtime/log.ts";
 import { seededRandom, systemRandom } from "../../src/runtime/random.ts";
 import { ACCOUNT_DEFAULTS, Account } from "../../src/sync/account/account.ts";
-import { claimsOf, quarantineRows, readWindow, type WindowStream } from "../../src/sync/backfill.ts";
 import { append } from "../../src/sync/batch.ts";
 import { committer } from "../../src/sync/commit.ts";
 import { Dexes } from "../../src/sync/dexes.ts";
-import type { Applied, Batch } from "../../src/sync/events.ts";
 import { Markets } from "../../src/sync/markets.ts";
 import {
   assetCtxRow,
@@ -34,7 +32,9 @@ import {
 } from "../../src/sync/normalize.ts";
 import type { Store, VenueInfo } from "../../src/sync/ports.ts";
 import { Prices } from "../../src/sync/prices.ts";
+import type { Applied, Batch } from "../../src/sync/rows.ts";
 import { Volatilities } from "../../src/sync/volatility.ts";
+import { claimsOf, quarantineRows, readWindow, type WindowStream } from "../../src/sync/windowReader.ts";
 import type { Any } from "../captures/captures.ts";
 import type { TestDatabase } from "../support/postgres.ts";
 import type { Sample } from "./hostileCorpus.ts";

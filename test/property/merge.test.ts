@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { stringify } from "../../src/runtime/jsonText.ts";
-import type { OrderEventRow } from "../../src/sync/events.ts";
 import { withoutShortForms } from "../../src/sync/lane/shortForms.ts";
+import type { OrderEventRow } from "../../src/sync/rows.ts";
 import {
   foldOrder,
   joinBalances,

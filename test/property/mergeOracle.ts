@@ -20,6 +20,7 @@ import {
   sub,
   sum,
 } from "../../src/runtime/decimal.ts";
+import { classifyStatus } from "../../src/sync/orderStatus.ts";
 import type {
   BalanceRow,
   FillRow,
@@ -29,8 +30,7 @@ import type {
   OrderStatus,
   PositionRow,
   Source,
-} from "../../src/sync/events.ts";
-import { classifyStatus } from "../../src/sync/orderStatus.ts";
+} from "../../src/sync/rows.ts";
 
 /** Text as Postgres writes jsonb: keys by length then bytes, `: ` and `, ` between. */
 function jsonbText(value: unknown): string {

@@ -11,7 +11,7 @@ import type {
   OrderEventRow,
   PositionRow,
   Source,
-} from "../../src/sync/events.ts";
+} from "../../src/sync/rows.ts";
 
 const T = 1_790_360_256_000;
 

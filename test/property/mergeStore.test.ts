@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import type { Applied, Batch, FillRow, OrderEventRow } from "../../src/sync/events.ts";
+import type { Applied, Batch, FillRow, OrderEventRow } from "../../src/sync/rows.ts";
 import { useDatabase } from "../support/postgres.ts";
 import {
   foldOrder,

@@ -7,7 +7,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { createVenue } from "../../src/simulator/exchange/venue.ts";
-import { createWorld, VirtualClock, type World } from "../../src/simulator/world.ts";
+import { createWorld, VirtualClock, type World } from "../../src/simulator/virtualWorld.ts";
 import type { Database } from "../../src/store/database.ts";
 import { openStore } from "../../src/store/store.ts";
 import { accountSubscriptions } from "../../src/sync/lane/subscriptions.ts";

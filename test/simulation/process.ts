@@ -11,11 +11,11 @@ import type { Clock } from "../../src/runtime/clock.ts";
 import { silentLog } from "../../src/runtime/log.ts";
 import type { ClientSocket, HttpPost, SocketFactory } from "../../src/runtime/net.ts";
 import { hash32, seededRandom } from "../../src/runtime/random.ts";
-import type { VirtualClock, World } from "../../src/simulator/world.ts";
+import type { VirtualClock, World } from "../../src/simulator/virtualWorld.ts";
 import type { Database, Row } from "../../src/store/database.ts";
 import { openStore } from "../../src/store/store.ts";
 import { Engine } from "../../src/sync/engine.ts";
-import type { Batch } from "../../src/sync/events.ts";
+import type { Batch } from "../../src/sync/rows.ts";
 import type { Plan } from "./plan.ts";
 import type { Spoiler } from "./spoiler.ts";
 

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { after, before, it } from "node:test";
 import { createVenue } from "../../src/simulator/exchange/venue.ts";
-import { createWorld, VirtualClock } from "../../src/simulator/world.ts";
+import { createWorld, VirtualClock } from "../../src/simulator/virtualWorld.ts";
 import { openStore } from "../../src/store/store.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
 import type { Plan } from "./plan.ts";

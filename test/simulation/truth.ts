@@ -4,8 +4,8 @@
 import { type Decimal, eq } from "../../src/runtime/decimal.ts";
 import type { JsonObject, Venue } from "../../src/simulator/contract.ts";
 import { covers, union } from "../../src/sync/coverage.ts";
-import type { FillRow } from "../../src/sync/events.ts";
 import type { Store } from "../../src/sync/ports.ts";
+import type { FillRow } from "../../src/sync/rows.ts";
 
 /** Identity of a wire fill; the same text that the database's key columns give. */
 export const wireKey = (fill: JsonObject): string =>

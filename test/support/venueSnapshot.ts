@@ -6,12 +6,12 @@ import assert from "node:assert/strict";
 import { INFO, type InfoRequest } from "../../src/protocol/infoRequests.ts";
 import { add, sum } from "../../src/runtime/decimal.ts";
 import type { SimulatedVenue } from "../../src/simulator/exchange/venue.ts";
-import { VirtualClock } from "../../src/simulator/world.ts";
-import { accountMode, dashboardRow } from "../../src/sync/dashboard.ts";
-import type { DashboardRow } from "../../src/sync/events.ts";
+import { VirtualClock } from "../../src/simulator/virtualWorld.ts";
+import { accountMode, dashboardRow } from "../../src/sync/accountSnapshot.ts";
 import { heldTokens, netWorthOf } from "../../src/sync/netWorth.ts";
 import type { VenueInfo } from "../../src/sync/ports.ts";
 import { Prices } from "../../src/sync/prices.ts";
+import type { DashboardRow } from "../../src/sync/rows.ts";
 
 /** The venue as `sync` sees it, answering at once. */
 export function infoOf(venue: SimulatedVenue): VenueInfo {

@@ -20,7 +20,7 @@ const ours = [...modules, ...sql.map(({ path, text }) => ({ path, text: code(tex
 const HOMES: Record<string, { words: RegExp; homes: readonly string[] }> = {
   "which tokens are dollars": {
     words: /USDT0/,
-    homes: ["sql/rules/tokens.sql", "src/sync/dashboard.ts"],
+    homes: ["sql/rules/tokens.sql", "src/sync/accountSnapshot.ts"],
   },
   "what kind of market a coin is": {
     words: /like '@%'|\[@#\+\]/,
@@ -50,7 +50,7 @@ const HOMES: Record<string, { words: RegExp; homes: readonly string[] }> = {
   "which columns a table has": { words: /fee_token as "feeToken"/, homes: [] },
   "which fill is which": {
     words: /orderId\}\|\$\{(?:\w+\.)?tradeId/,
-    homes: ["src/sync/backfill.ts"],
+    homes: ["src/sync/windowReader.ts"],
   },
 };
 

@@ -84,7 +84,7 @@ describe("tidy", () => {
     timers: {
       pattern: /\b(setTimeout|setInterval|setImmediate)\(/,
       // The virtual clock lets promises settle; the database driver's own time-outs are about its socket.
-      allowed: /^src\/(runtime\/clock|simulator\/world|store\/(postgres|cancel))\.ts$/,
+      allowed: /^src\/(runtime\/clock|simulator\/virtualWorld|store\/(postgres|cancel))\.ts$/,
     },
     "WebSocket packages": {
       pattern: /from "ws"/,

@@ -9,8 +9,8 @@ import { HORIZON, PAGE_ROWS_MAYBE_FULL } from "../../protocol/limits.ts";
 import type { WireFill } from "../../protocol/schemas.ts";
 import { isZero } from "../../runtime/decimal.ts";
 import { isPerp } from "../../sync/chain.ts";
-import type { Address } from "../../sync/events.ts";
 import type { InfoOptions, VenueInfo } from "../../sync/ports.ts";
+import type { Address } from "../../sync/rows.ts";
 import { EXIT } from "../command.ts";
 import { type Finding, fail, note, ok } from "./finding.ts";
 

@@ -4,8 +4,8 @@
  */
 import { INFO } from "../../protocol/infoRequests.ts";
 import { HORIZON, LIMITS } from "../../protocol/limits.ts";
-import { WINDOW_STREAMS } from "../../sync/backfill.ts";
 import { LANE_DEFAULTS } from "../../sync/lane/lane.ts";
+import { WINDOW_STREAMS } from "../../sync/windowReader.ts";
 import type { Context } from "../command.ts";
 import { marketChoice } from "../compose.ts";
 import { type Finding, ok, warn } from "./finding.ts";

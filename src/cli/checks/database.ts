@@ -11,7 +11,7 @@ import { pendingMigrations, strangersInTheWay } from "../../store/migrate.ts";
 import { NO_PRIVILEGE, openPostgres } from "../../store/postgres.ts";
 import { isSupabase, tlsWishOf } from "../../store/target.ts";
 import { followDuty } from "../../sync/engine.ts";
-import type { Address } from "../../sync/events.ts";
+import type { Address } from "../../sync/rows.ts";
 import { EXIT } from "../command.ts";
 import { deliveryFindings } from "./delivery.ts";
 import { type Finding, fail, note, ok, warn } from "./finding.ts";

@@ -1,7 +1,7 @@
 /** `backfill`: history only, from `--since` or from as far back as the venue serves; resumes where it stopped. */
 import { Lifecycle } from "../../runtime/lifecycle.ts";
 import type { Account } from "../../sync/account/account.ts";
-import { WINDOW_STREAMS } from "../../sync/backfill.ts";
+import { WINDOW_STREAMS } from "../../sync/windowReader.ts";
 import { type Command, type Context, requireAccounts } from "../command.ts";
 import { passes } from "./sync.ts";
 

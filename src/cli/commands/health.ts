@@ -1,5 +1,5 @@
 /** `health`: the newest health score of every account, and with `--explain` all that it was made of. Asks the database only. */
-import type { HealthComponents } from "../../sync/health.ts";
+import type { HealthComponents } from "../../sync/healthScore.ts";
 import { type Command, EXIT } from "../command.ts";
 import { openToRead } from "../compose.ts";
 import { chosenAccounts, shortName } from "./status.ts";

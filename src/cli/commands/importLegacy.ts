@@ -18,7 +18,6 @@ import {
 import { migrate, strangersInTheWay } from "../../store/migrate.ts";
 import { type DatabaseStore, openStore } from "../../store/store.ts";
 import { covers, union } from "../../sync/coverage.ts";
-import type { Address } from "../../sync/events.ts";
 import { type LegacyRow, Unread } from "../../sync/legacy/cells.ts";
 import { type CsvTable, readCsv } from "../../sync/legacy/csv.ts";
 import {
@@ -30,6 +29,7 @@ import {
 } from "../../sync/legacy/rows.ts";
 import { type Taken, TakeOver } from "../../sync/legacy/takeOver.ts";
 import { dateOrder, exportedFill, isVenueExport, type LocalMs } from "../../sync/legacy/venueExport.ts";
+import type { Address } from "../../sync/rows.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
 import { openDatabase, openExisting, requireDatabase } from "../compose.ts";
 

@@ -31,7 +31,7 @@ import { repeat } from "../../runtime/repeat.ts";
 import { visible, visiblePainted } from "../../runtime/safeText.ts";
 import { type AccountRow, type DatabaseStore, openStore } from "../../store/store.ts";
 import type { Progress } from "../../sync/account/account.ts";
-import type { ChangeEvent } from "../../sync/events.ts";
+import type { ChangeEvent } from "../../sync/rows.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
 import { type Following, type OpenDatabase, openReaders, openToRead, requireFollowable } from "../compose.ts";
 import { DEMO_DATABASE } from "../lastDemo.ts";

@@ -4,8 +4,8 @@
  */
 import { ConfigError, StoreError } from "../../errors.ts";
 import type { DatabaseStore, Quarantined } from "../../store/store.ts";
-import type { Batch } from "../../sync/events.ts";
 import { doubtsAbout, replay } from "../../sync/replay.ts";
+import type { Batch } from "../../sync/rows.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
 import { openExisting, openToRead } from "../compose.ts";
 

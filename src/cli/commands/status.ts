@@ -10,7 +10,7 @@ import { NO_PRIVILEGE } from "../../store/postgres.ts";
 import type { AccountRow, DatabaseStore } from "../../store/store.ts";
 import { type Completeness, completeness, latestClaimMs, MONEY_STREAMS } from "../../sync/completeness.ts";
 import { followDuty } from "../../sync/engine.ts";
-import { TRACKED_STREAMS, type TrackedStream } from "../../sync/events.ts";
+import { TRACKED_STREAMS, type TrackedStream } from "../../sync/rows.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
 import { openToRead } from "../compose.ts";
 

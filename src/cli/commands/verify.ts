@@ -5,8 +5,8 @@
 import { StoreError } from "../../errors.ts";
 import type { Log } from "../../runtime/log.ts";
 import { NO_PRIVILEGE } from "../../store/postgres.ts";
-import { TRACKED_STREAMS } from "../../sync/events.ts";
 import type { MoneyTie } from "../../sync/ports.ts";
+import { TRACKED_STREAMS } from "../../sync/rows.ts";
 import {
   type Certificate,
   doubtsOf,

@@ -2,7 +2,7 @@
 
 import type { Queryable, Row } from "../../store/database.ts";
 import { epochMs } from "../../store/epochMs.ts";
-import type { Address } from "../../sync/events.ts";
+import type { Address } from "../../sync/rows.ts";
 import type { Condition, Memory } from "./machine.ts";
 import type { Digest } from "./rules/facts.ts";
 import type { Severity } from "./rules/spec.ts";

@@ -4,7 +4,7 @@
  */
 
 import type { Queryable } from "../../store/database.ts";
-import type { Address } from "../../sync/events.ts";
+import type { Address } from "../../sync/rows.ts";
 import type { AlertLease, Publication } from "./alertStore.ts";
 import type { Seen } from "./observe.ts";
 

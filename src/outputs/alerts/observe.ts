@@ -4,7 +4,7 @@
  * observation.
  */
 import type { Queryable, Row } from "../../store/database.ts";
-import type { Address } from "../../sync/events.ts";
+import type { Address } from "../../sync/rows.ts";
 import { word } from "../words.ts";
 import type { Observation } from "./machine.ts";
 import type {

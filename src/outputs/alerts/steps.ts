@@ -1,7 +1,7 @@
 /** Steps of alerts as rows, with their words, and as events for channels and webhooks. Pure. */
 import { age, duration, plainNumber } from "../words.ts";
 import { type AlertAbout, type AlertStep, alertKey, type Publication } from "./alertStore.ts";
-import type { EventAlert } from "./events.ts";
+import type { EventAlert } from "./eventAlerts.ts";
 import { type Condition, type Notice, type Step, threshold } from "./machine.ts";
 import type { Seen } from "./observe.ts";
 import type { ConditionRule } from "./ruleSet.ts";

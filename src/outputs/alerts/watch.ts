@@ -19,9 +19,9 @@ import type { Service } from "../../runtime/lifecycle.ts";
 import type { Log } from "../../runtime/log.ts";
 import type { Queryable } from "../../store/database.ts";
 import { openLeases, tokensOf } from "../../store/leases.ts";
-import type { Address } from "../../sync/events.ts";
 import { boundsOf } from "../../sync/freshness.ts";
 import type { Leases } from "../../sync/ports.ts";
+import type { Address } from "../../sync/rows.ts";
 import { backlog, type Cursors, laneOf, type Outbox, openOutbox } from "../outbox.ts";
 import {
   type AlertAbout,
@@ -43,7 +43,7 @@ import { Conditions } from "./conditions.ts";
 import { DatabaseAlarm } from "./databaseAlarm.ts";
 import { DatabasePulse } from "./databasePulse.ts";
 import { DeadMan } from "./deadMan.ts";
-import { type EventAlert, EventWatch, OLD_MS } from "./events.ts";
+import { type EventAlert, EventWatch, OLD_MS } from "./eventAlerts.ts";
 import { putGap, readGaps } from "./gapEvents.ts";
 import { type Heard, observeAccounts, observeSlowly, type Seen, seenOf } from "./observe.ts";
 import { eventOn, type RuleSet } from "./ruleSet.ts";

@@ -7,7 +7,7 @@
  */
 
 import type { Queryable } from "../../store/database.ts";
-import type { Address } from "../../sync/events.ts";
+import type { Address } from "../../sync/rows.ts";
 import { LANE_HEADS, OUTBOX_DAYS, type OutboxEvent } from "../outbox.ts";
 import { newSecret, Secret } from "./secret.ts";
 

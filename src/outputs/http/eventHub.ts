@@ -20,7 +20,7 @@ import type { Clock } from "../../runtime/clock.ts";
 import type { Log } from "../../runtime/log.ts";
 import { visibleJson } from "../../runtime/safeText.ts";
 import type { Committed } from "../../sync/engine.ts";
-import type { Address, ChangeEvent } from "../../sync/events.ts";
+import type { Address, ChangeEvent } from "../../sync/rows.ts";
 import { advance, backlog, type Cursors, changes, laneOf, type Outbox, type OutboxEvent } from "../outbox.ts";
 import { eventId, type Position } from "./eventId.ts";
 

@@ -7,7 +7,7 @@
 import { readersColumns } from "../../store/columns.ts";
 import type { Queryable, Row } from "../../store/database.ts";
 import { epochMs } from "../../store/epochMs.ts";
-import type { Address } from "../../sync/events.ts";
+import type { Address } from "../../sync/rows.ts";
 import { described, JOINED, type JoinedName, TABLES, type TableName } from "../../sync/tables.ts";
 
 export interface Page {

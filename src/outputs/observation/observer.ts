@@ -18,7 +18,7 @@ import {
   latestClaimMs,
 } from "../../sync/completeness.ts";
 import { type EngineStatus, followDuty } from "../../sync/engine.ts";
-import { type Address, TRACKED_STREAMS, type TrackedStream } from "../../sync/events.ts";
+import { type Address, TRACKED_STREAMS, type TrackedStream } from "../../sync/rows.ts";
 import { type OutputFigures, readOutputFigures } from "./outputFigures.ts";
 
 const PROBE_MS = 2_000;

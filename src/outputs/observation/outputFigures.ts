@@ -1,6 +1,6 @@
 /** What stands before the outputs and what they did lately, as SQL: one question for the metrics. */
 import type { Queryable, Row } from "../../store/database.ts";
-import type { Address } from "../../sync/events.ts";
+import type { Address } from "../../sync/rows.ts";
 
 /** What outputs have before them and did lately, for metrics. */
 export interface OutputFigures {

@@ -7,8 +7,8 @@
 import type { WorkerRow } from "../../store/fleet.ts";
 import { MONEY_STREAMS } from "../../sync/completeness.ts";
 import type { EngineStatus } from "../../sync/engine.ts";
-import type { Address } from "../../sync/events.ts";
 import { boundsOf, freshnessOf } from "../../sync/freshness.ts";
+import type { Address } from "../../sync/rows.ts";
 import type { DatabaseProbe, Heard, LimiterStats, StreamKnowledge } from "./observer.ts";
 
 /** Everything that status is made of, at one moment. */

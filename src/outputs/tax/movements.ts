@@ -5,8 +5,8 @@
  * account is still owned, so moving it is no movement; a withdrawal from a vault books what it brings beyond its cost.
  */
 import { abs, add, type Decimal, gt, isZero, neg, sign, sub, sum } from "../../runtime/decimal.ts";
+import { DOLLAR_TOKENS } from "../../sync/accountSnapshot.ts";
 import { isPerp } from "../../sync/chain.ts";
-import { DOLLAR_TOKENS } from "../../sync/dashboard.ts";
 
 export interface Amount {
   amount: Decimal;

@@ -4,7 +4,7 @@
  * however long the history is.
  */
 import type { Queryable, Row } from "../../store/database.ts";
-import type { Address } from "../../sync/events.ts";
+import type { Address } from "../../sync/rows.ts";
 import { type Cells, EXPORTS, exportedRows } from "../exports.ts";
 import type { Layout } from "./layouts.ts";
 import {

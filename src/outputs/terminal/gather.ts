@@ -5,11 +5,11 @@
 
 import type { Queryable } from "../../store/database.ts";
 import type { Account, Progress } from "../../sync/account/account.ts";
-import { WINDOW_STREAMS } from "../../sync/backfill.ts";
 import { type Completeness, completeness, type KnownStretch } from "../../sync/completeness.ts";
 import type { Engine, EngineStatus } from "../../sync/engine.ts";
-import type { Address } from "../../sync/events.ts";
 import { boundsOf, freshnessOf } from "../../sync/freshness.ts";
+import type { Address } from "../../sync/rows.ts";
+import { WINDOW_STREAMS } from "../../sync/windowReader.ts";
 import { type AccountModel, type HistoryLine, streamLines, type Today, type Word, worst } from "./model.ts";
 
 /** A history of which a page was committed within this time is being read. */

@@ -5,10 +5,10 @@
 
 import { channelOfType } from "../../protocol/channels.ts";
 import { sub } from "../../runtime/decimal.ts";
-import type { Address, ChangeEvent, DashboardRow, OrderEventRow, PositionRow } from "../../sync/events.ts";
 import { channelBounds, freshnessOf, STREAMED } from "../../sync/freshness.ts";
 import type { LaneStatus } from "../../sync/lane/lane.ts";
 import type { SubscriptionStatus } from "../../sync/ports.ts";
+import type { Address, ChangeEvent, DashboardRow, OrderEventRow, PositionRow } from "../../sync/rows.ts";
 
 /** Events remembered for the tape. */
 export const TAPE_MAX = 1_000;

@@ -5,8 +5,8 @@
 import { type Decimal, gt, isZero, mul, round, sign } from "../../runtime/decimal.ts";
 import { stringify } from "../../runtime/jsonText.ts";
 import { printable } from "../../runtime/safeText.ts";
-import type { ChangeEvent, OrderEventRow, PositionRow } from "../../sync/events.ts";
-import { clockTime } from "../../sync/health.ts";
+import { clockTime } from "../../sync/healthScore.ts";
+import type { ChangeEvent, OrderEventRow, PositionRow } from "../../sync/rows.ts";
 import { eventPhrases, type Tone } from "../eventText.ts";
 import { cut, fit, line, type Paint, type Span, span, width } from "./cells.ts";
 import {

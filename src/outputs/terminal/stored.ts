@@ -6,11 +6,11 @@ import { isZero } from "../../runtime/decimal.ts";
 import type { Queryable } from "../../store/database.ts";
 import { readHolders } from "../../store/fleet.ts";
 import type { AccountRow, DatabaseStore } from "../../store/store.ts";
-import { WINDOW_STREAMS } from "../../sync/backfill.ts";
 import { completeness, latestClaimMs } from "../../sync/completeness.ts";
 import { followDuty } from "../../sync/engine.ts";
-import type { Address, OrderEventRow } from "../../sync/events.ts";
 import { boundsOf } from "../../sync/freshness.ts";
+import type { Address, OrderEventRow } from "../../sync/rows.ts";
+import { WINDOW_STREAMS } from "../../sync/windowReader.ts";
 import { historyLine, polledWord } from "./gather.ts";
 import type { AccountModel, Today } from "./model.ts";
 

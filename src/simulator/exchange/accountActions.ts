@@ -19,6 +19,18 @@ import { type Fixed, max, truncate } from "./fixed.ts";
 import { addressOf } from "./ids.ts";
 import { borrowLend, loanOf, OPERATIONS, suppliedOf } from "./lending.ts";
 import { markPx } from "./market.ts";
+import {
+  address,
+  boolean,
+  decimal,
+  defaultAnswer,
+  done,
+  failed,
+  integer,
+  Malformed,
+  natural,
+  text,
+} from "./requestBody.ts";
 import { delegate, stakeDeposit, stakeWithdraw } from "./staking.ts";
 import {
   classTransfer,
@@ -36,18 +48,6 @@ import {
 } from "./transfers.ts";
 import { isUnified, rebalance, spendableUsdc } from "./unified.ts";
 import type { TokenListing } from "./universe.ts";
-import {
-  address,
-  boolean,
-  decimal,
-  defaultAnswer,
-  done,
-  failed,
-  integer,
-  Malformed,
-  natural,
-  text,
-} from "./wire.ts";
 import { accountOf, collect, touch, type World } from "./world.ts";
 
 const DAY_MS = 86_400_000;

@@ -10,9 +10,6 @@ import { abs, type Fixed, format } from "./fixed.ts";
 import { isOutcome } from "./market.ts";
 import { armTrigger, newOrder, type OrderSpec, type Outcome, place } from "./matching.ts";
 import type { Order, Tif, Trigger } from "./order.ts";
-import { startTwap, stopTwap } from "./twap.ts";
-import { rebalance, spendableUsdc } from "./unified.ts";
-import { refuse } from "./validation.ts";
 import {
   address,
   boolean,
@@ -27,7 +24,10 @@ import {
   malformed,
   natural,
   object,
-} from "./wire.ts";
+} from "./requestBody.ts";
+import { startTwap, stopTwap } from "./twap.ts";
+import { rebalance, spendableUsdc } from "./unified.ts";
+import { refuse } from "./validation.ts";
 import { recordOrder, touch, type World } from "./world.ts";
 
 /** Runs one action for `account`. */

@@ -11,8 +11,8 @@ import { userState } from "./lending.ts";
 import type { Market } from "./market.ts";
 import * as markets from "./marketInfo.ts";
 import * as more from "./otherInfo.ts";
+import { address, integer, isObject, Malformed, malformed, text } from "./requestBody.ts";
 import * as staking from "./staking.ts";
-import { address, integer, isObject, Malformed, malformed, text } from "./wire.ts";
 import type { World } from "./world.ts";
 
 type Handler = (world: World, request: JsonObject) => Answer;

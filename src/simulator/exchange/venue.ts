@@ -28,6 +28,7 @@ import { answerInfo } from "./info.ts";
 import { liquidateUnderwater } from "./liquidation.ts";
 import type { Pace } from "./pace.ts";
 import { normalizeRecorded, type RecordedAccount } from "./recorded.ts";
+import { failed } from "./requestBody.ts";
 import { runScript, type Script } from "./script.ts";
 import { DEFAULT_SWITCHES, type Switches } from "./switches.ts";
 import { fireTriggers } from "./tpsl.ts";
@@ -35,7 +36,6 @@ import { DEFAULT_TRADERS, joinDex, type Ladder, startTraders, type TraderOptions
 import { deposit } from "./transfers.ts";
 import { twapStates, watchTwaps } from "./twap.ts";
 import { DEFAULT_UNIVERSE, type Universe } from "./universe.ts";
-import { failed } from "./wire.ts";
 import { beginTransaction, closeBlock, newWorld, type World } from "./world.ts";
 
 export interface VenueOptions {

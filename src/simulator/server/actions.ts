@@ -7,7 +7,7 @@
 
 import type { Clock } from "../../runtime/clock.ts";
 import type { Answer, JsonObject, Venue } from "../contract.ts";
-import { isObject } from "../exchange/wire.ts";
+import { isObject } from "../exchange/requestBody.ts";
 import {
   type AgentSource,
   isUserSigned,

@@ -8,7 +8,7 @@
 import type { Clock } from "../../runtime/clock.ts";
 import { hash32 } from "../../runtime/random.ts";
 import type { Answer, Json, Venue } from "../contract.ts";
-import { isObject } from "../exchange/wire.ts";
+import { isObject } from "../exchange/requestBody.ts";
 import { type FaultRule, Faults, type FiredFault } from "../faults.ts";
 import { createActions, UNREADABLE } from "./actions.ts";
 import { dexes, type FeedContext, indexBlock } from "./feeds.ts";
@@ -22,7 +22,7 @@ import {
   type VenueLimits,
   type WeightRecord,
 } from "./limits.ts";
-import { type Failed, type Overtakes, Session, type Wire } from "./session.ts";
+import { type Failed, type Overtakes, Session, type Wire } from "./servedConnection.ts";
 import { Staleness } from "./staleness.ts";
 import { DEFAULT_SWITCHES, type Switches, type SwitchSettings, withSettings } from "./switches.ts";
 

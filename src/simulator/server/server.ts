@@ -13,7 +13,7 @@ import { type Log, silentLog } from "../../runtime/log.ts";
 import type { Venue } from "../contract.ts";
 import { control, type VenueControls } from "./control.ts";
 import { createGateway, type Gateway, type GatewayOptions, type HttpReply } from "./gateway.ts";
-import type { Wire } from "./session.ts";
+import type { Wire } from "./servedConnection.ts";
 import { startVenueTime } from "./venueTime.ts";
 
 export interface SimulatorOptions extends Omit<GatewayOptions, "clock" | "failed"> {

@@ -17,19 +17,17 @@ import type { Clock } from "../../runtime/clock.ts";
 import { isZero } from "../../runtime/decimal.ts";
 import { hasPassed } from "../../runtime/due.ts";
 import type { Log } from "../../runtime/log.ts";
-import {
-  quarantineRows,
-  readWindow,
-  WINDOW_STREAMS,
-  type WindowReading,
-  type WindowStream,
-} from "../backfill.ts";
 import { append, isEmpty } from "../batch.ts";
 import { vaultEquityOf } from "../belongings.ts";
 import { CASH_GRACE_MS, CashCheck, type CashSuspicion } from "../cashCheck.ts";
 import type { Commit } from "../commit.ts";
 import type { Interval } from "../coverage.ts";
 import { type Dexes, dexesOfUpdate, dexOfCoin } from "../dexes.ts";
+import { ROW_AHEAD_MS, withoutFutureRows } from "../futureRows.ts";
+import { HealthWatch } from "../healthWatch.ts";
+import type { Markets } from "../markets.ts";
+import type { Doubt, Store, VenueInfo } from "../ports.ts";
+import type { Prices } from "../prices.ts";
 import type {
   Address,
   Applied,
@@ -42,15 +40,17 @@ import type {
   PositionRow,
   StatePart,
   TrackedStream,
-} from "../events.ts";
-import { TRACKED_STREAMS } from "../events.ts";
-import { ROW_AHEAD_MS, withoutFutureRows } from "../futureRows.ts";
-import { HealthWatch } from "../healthWatch.ts";
-import type { Markets } from "../markets.ts";
-import type { Doubt, Store, VenueInfo } from "../ports.ts";
-import type { Prices } from "../prices.ts";
+} from "../rows.ts";
+import { TRACKED_STREAMS } from "../rows.ts";
 import { type FillSuspicion, type OrderSuspicion, SelfCheck, type Suspicion } from "../selfCheck.ts";
 import type { Volatilities } from "../volatility.ts";
+import {
+  quarantineRows,
+  readWindow,
+  WINDOW_STREAMS,
+  type WindowReading,
+  type WindowStream,
+} from "../windowReader.ts";
 import { CoverageBook } from "./coverageBook.ts";
 import { FailedParts, type Part } from "./failedParts.ts";
 import { OpenOrders } from "./openOrders.ts";

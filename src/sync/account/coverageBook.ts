@@ -5,7 +5,7 @@
  * interval is dropped whole, since its true end cannot be told, and handed back to be withdrawn from the database.
  */
 import { type Interval, subtract, union } from "../coverage.ts";
-import type { CoverageGrade, CoverageRow, TrackedStream } from "../events.ts";
+import type { CoverageGrade, CoverageRow, TrackedStream } from "../rows.ts";
 
 export class CoverageBook {
   #sinceMs = 0;

@@ -3,7 +3,7 @@
  * for again by itself, each time after twice the pause. Pure: times are passed in.
  */
 import { isDue } from "../../runtime/due.ts";
-import type { WindowStream } from "../backfill.ts";
+import type { WindowStream } from "../windowReader.ts";
 
 /** What a catch-up reads, each for itself. */
 export type Part = WindowStream | "orders" | "states";

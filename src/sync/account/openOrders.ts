@@ -4,7 +4,7 @@
  * Guarantees: `fresh` hands out only what tells something new (an order not listed before, or a smaller remaining size), so
  * that a list pushed every few seconds writes nothing while nothing happens. Bounded by what the venue lets be open.
  */
-import type { OrderEventRow } from "../events.ts";
+import type { OrderEventRow } from "../rows.ts";
 
 export class OpenOrders {
   readonly #byDex = new Map<string, ReadonlyMap<number, OrderEventRow>>();

@@ -10,13 +10,13 @@ import { answerFor, INFO } from "../../protocol/infoRequests.ts";
 import { HORIZON } from "../../protocol/limits.ts";
 import { allOf } from "../../runtime/allOf.ts";
 import { hasPassed } from "../../runtime/due.ts";
-import { claimsOf, placed, quarantineRows, toldTimesMs, withoutFuture } from "../backfill.ts";
 import { type Interval, intersect, subtract, union } from "../coverage.ts";
 import { ordersOf } from "../dexes.ts";
-import type { Address, Applied, Batch, CoverageRow, OrderEventRow, Source } from "../events.ts";
 import { FORGOTTEN, openOrderRows, orderEventRow, unknownOrderRow } from "../normalize.ts";
 import type { RequestPriority, Store, VenueInfo } from "../ports.ts";
+import type { Address, Applied, Batch, CoverageRow, OrderEventRow, Source } from "../rows.ts";
 import type { SelfCheck } from "../selfCheck.ts";
+import { claimsOf, placed, quarantineRows, toldTimesMs, withoutFuture } from "../windowReader.ts";
 import type { CoverageBook } from "./coverageBook.ts";
 
 /** Orders known by their fills that the database is asked for at once. */

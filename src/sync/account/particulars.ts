@@ -15,10 +15,10 @@ import type { Clock } from "../../runtime/clock.ts";
 import { add, sub } from "../../runtime/decimal.ts";
 import { hasPassed } from "../../runtime/due.ts";
 import type { Log } from "../../runtime/log.ts";
-import type { Address, Batch } from "../events.ts";
 import { type Origin, twapRow } from "../normalize.ts";
 import type { InfoAnswer, InfoOptions, Store, VenueInfo } from "../ports.ts";
 import { type Keep, keepUnread } from "../quarantine.ts";
+import type { Address, Batch } from "../rows.ts";
 import type { RowOf } from "../tables.ts";
 
 const EVERY_MS = 3_600_000;

@@ -1,6 +1,7 @@
 /** What an account is read for, and what follows from it. One row per purpose. */
-import type { Source } from "../events.ts";
+
 import type { RequestPriority } from "../ports.ts";
+import type { Source } from "../rows.ts";
 
 export interface Purpose {
   /** Of the fills. */

@@ -5,8 +5,8 @@
  */
 
 import type { Clock } from "../../runtime/clock.ts";
-import type { Batch, DashboardRow } from "../events.ts";
 import type { HealthWatch, WatchedStates } from "../healthWatch.ts";
+import type { Batch, DashboardRow } from "../rows.ts";
 import { type PaceOptions, SnapshotPace } from "../snapshotPace.ts";
 
 /** A catch-up waits this long for what the health score lacks. */

@@ -16,13 +16,13 @@ import {
 } from "../../protocol/schemas.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { isZero } from "../../runtime/decimal.ts";
+import { type AccountMode, accountMode, DOLLAR_TOKENS } from "../accountSnapshot.ts";
 import type { CashCheck } from "../cashCheck.ts";
-import { type AccountMode, accountMode, DOLLAR_TOKENS } from "../dashboard.ts";
 import { type Dexes, strayState } from "../dexes.ts";
-import type { Address, Batch, PositionRow, StateRow } from "../events.ts";
 import type { HealthWatch, WatchedStates } from "../healthWatch.ts";
 import { balanceRows, positionRows } from "../normalize.ts";
 import { quarantineRows } from "../quarantine.ts";
+import type { Address, Batch, PositionRow, StateRow } from "../rows.ts";
 import type { SelfCheck } from "../selfCheck.ts";
 
 /** The venue pushes the mode every few seconds; where it does not, each reading that is later than this asks. */

@@ -4,7 +4,7 @@
  * there to find what the database has lost. Pure. Bounded: the oldest rows are forgotten, and then written again for nothing.
  */
 import { JsonText } from "../../runtime/jsonText.ts";
-import type { Batch, FillRow, OrderEventRow } from "../events.ts";
+import type { Batch, FillRow, OrderEventRow } from "../rows.ts";
 import { withoutShortForms } from "./shortForms.ts";
 
 const REMEMBERED_MAX = 20_000;

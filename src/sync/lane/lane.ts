@@ -23,8 +23,8 @@ import type { PurposeName } from "../account/purpose.ts";
 import { repairsOf } from "../account/repairs.ts";
 import { append, isEmpty } from "../batch.ts";
 import type { Interval } from "../coverage.ts";
-import type { Batch } from "../events.ts";
 import type { OpenStream, Stream, StreamHandler, StreamStatus } from "../ports.ts";
+import type { Batch } from "../rows.ts";
 import { CommittedRows } from "./committedRows.ts";
 import { type Connection, type Frame, Inbox, type Mark } from "./inbox.ts";
 import {

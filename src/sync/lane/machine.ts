@@ -19,8 +19,8 @@
  */
 import { isDue } from "../../runtime/due.ts";
 import type { PurposeName } from "../account/purpose.ts";
-import type { WindowStream } from "../backfill.ts";
 import type { Interval } from "../coverage.ts";
+import type { WindowStream } from "../windowReader.ts";
 
 export type LanePhase = "connecting" | "catching_up" | "live" | "disconnected" | "stopping" | "stopped";
 

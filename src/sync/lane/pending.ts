@@ -8,9 +8,9 @@ import type { WireOrder } from "../../protocol/schemas.ts";
 import type { Account } from "../account/account.ts";
 import { append } from "../batch.ts";
 import { ordersOf } from "../dexes.ts";
-import type { Batch } from "../events.ts";
 import { factRows, type Origin, openOrderRows } from "../normalize.ts";
 import { quarantineRows } from "../quarantine.ts";
+import type { Batch } from "../rows.ts";
 import type { Frame } from "./inbox.ts";
 
 /** What frames need of the account. */

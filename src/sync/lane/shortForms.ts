@@ -4,7 +4,7 @@
  * Guarantees: the rows that are left join into what all of them join into (sql/joins/order_events.sql).
  */
 import { stringify } from "../../runtime/jsonText.ts";
-import type { OrderEventRow } from "../events.ts";
+import type { OrderEventRow } from "../rows.ts";
 
 export function withoutShortForms(rows: OrderEventRow[]): OrderEventRow[] {
   const longForms = new Map<string, OrderEventRow>();

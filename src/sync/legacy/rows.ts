@@ -6,8 +6,8 @@
  */
 import { isAddress, WireFill, WireOrder, WireOrderTransition } from "../../protocol/schemas.ts";
 import { type Decimal, isZero, lt, mul, sub } from "../../runtime/decimal.ts";
-import type { Address, DashboardRow, FillRow, OrderEventRow, Side } from "../events.ts";
 import { fillRow, openOrderRow, orderEventRow } from "../normalize.ts";
+import type { Address, DashboardRow, FillRow, OrderEventRow, Side } from "../rows.ts";
 import {
   cell,
   decimal,

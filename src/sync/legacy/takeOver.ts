@@ -5,8 +5,8 @@
  */
 import { StoreError } from "../../errors.ts";
 import { covers, type Interval, intersect, union } from "../coverage.ts";
-import type { Address, Batch, DashboardRow, FillRow, OrderEventRow } from "../events.ts";
 import type { Store } from "../ports.ts";
+import type { Address, Batch, DashboardRow, FillRow, OrderEventRow } from "../rows.ts";
 import { JOINED } from "../tables.ts";
 import { type LegacyRow, Unread } from "./cells.ts";
 

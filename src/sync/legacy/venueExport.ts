@@ -5,8 +5,8 @@
  * browser that wrote it, its closed profit is net of the fee; dates come day first or month first.
  */
 import { add, isZero, lt, mul, round } from "../../runtime/decimal.ts";
-import type { Address, FillRow, Side } from "../events.ts";
 import { numberOfContent } from "../normalize.ts";
+import type { Address, FillRow, Side } from "../rows.ts";
 import { decimal, type LegacyRow, needed, neededDecimal, Unread } from "./cells.ts";
 
 const COLUMNS = ["time", "coin", "dir", "px", "sz", "fee", "closedPnl"];

@@ -3,7 +3,7 @@
  * in either case, that is in the set, however the text around it is written; the cost does not depend on the number of
  * addresses. An address is `0x` and a run of exactly 40 hex digits: so it is enough to look at every fortieth byte or so.
  */
-import type { Address } from "../events.ts";
+import type { Address } from "../rows.ts";
 
 const DIGITS = 40;
 const X = "x".charCodeAt(0);

@@ -4,11 +4,11 @@
  * which account are missing, so that no claim contains their time. A file that breaks off leaves what was read before it.
  */
 import { lostRows } from "../../protocol/decode.ts";
-import { toldTimesMs } from "../backfill.ts";
 import { append } from "../batch.ts";
 import type { Commit } from "../commit.ts";
-import type { Address, Applied, Batch } from "../events.ts";
 import { quarantineRows } from "../quarantine.ts";
+import type { Address, Applied, Batch } from "../rows.ts";
+import { toldTimesMs } from "../windowReader.ts";
 import type { Addresses } from "./addresses.ts";
 import { NodeFileReader, type NodeFileResult } from "./nodeFile.ts";
 import type { EventKind, LostEvent } from "./rows.ts";

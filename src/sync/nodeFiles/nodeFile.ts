@@ -8,8 +8,8 @@
  */
 import { isObject, readJson } from "../../protocol/decode.ts";
 import { VALUE_LIMITS } from "../../protocol/limits.ts";
-import { toldTimesMs } from "../backfill.ts";
-import type { Batch } from "../events.ts";
+import type { Batch } from "../rows.ts";
+import { toldTimesMs } from "../windowReader.ts";
 import type { Addresses, Sighting } from "./addresses.ts";
 import { BlockRuns } from "./blocks.ts";
 import { eachElement } from "./elements.ts";

@@ -11,8 +11,8 @@ import {
   WireOrderTransition,
   WireTwapHistoryItem,
 } from "../../protocol/schemas.ts";
-import type { Address, Batch, Source } from "../events.ts";
 import { fillRow, fundingUpdateRow, ledgerRow, type Origin, orderEventRow, twapRow } from "../normalize.ts";
+import type { Address, Batch, Source } from "../rows.ts";
 
 const NODE_SOURCE: Source = "node";
 

@@ -3,8 +3,8 @@
  * of one kind in one table they are counted, and the count is part of the certificate.
  */
 import type { Interval } from "../coverage.ts";
-import type { Address, TrackedStream } from "../events.ts";
 import type { Doubt, MoneyTie } from "../ports.ts";
+import type { Address, TrackedStream } from "../rows.ts";
 
 export type FindingKind =
   /** The venue has the row, the database does not. */

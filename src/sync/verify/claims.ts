@@ -4,7 +4,7 @@
  */
 import { completeness } from "../completeness.ts";
 import { type Interval, subtract } from "../coverage.ts";
-import { type CoverageRow, TRACKED_STREAMS } from "../events.ts";
+import { type CoverageRow, TRACKED_STREAMS } from "../rows.ts";
 import { add, type FindingKind } from "./certificate.ts";
 import type { StoredOrders } from "./orders.ts";
 import { FUTURE_MS } from "./states.ts";

@@ -7,7 +7,7 @@
 import { isObject } from "../../protocol/decode.ts";
 import { abs, type Decimal, eq, isDecimal, isZero, normal, sign } from "../../runtime/decimal.ts";
 import { endPosition, isLinked } from "../chain.ts";
-import type { BalanceRow, FillRow, PositionRow } from "../events.ts";
+import type { BalanceRow, FillRow, PositionRow } from "../rows.ts";
 import type { Finding } from "./certificate.ts";
 import type { ToCome } from "./toCome.ts";
 

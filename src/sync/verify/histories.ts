@@ -3,11 +3,11 @@
  * reading proves that the venue's list is whole, and only after a second reading lacks it too (ADR 0005).
  */
 import { eq, isDecimal } from "../../runtime/decimal.ts";
-import { fillKey, readWindow, type WindowReading, type WindowStream } from "../backfill.ts";
 import { covers, type Interval, intersect, union } from "../coverage.ts";
-import type { Applied, Batch, FillRow, FundingRow, LedgerRow } from "../events.ts";
 import { digest } from "../normalize.ts";
 import type { StoredFill, StoredLedger } from "../ports.ts";
+import type { Applied, Batch, FillRow, FundingRow, LedgerRow } from "../rows.ts";
+import { fillKey, readWindow, type WindowReading, type WindowStream } from "../windowReader.ts";
 import { add } from "./certificate.ts";
 import { type Run, unlessUnreadable } from "./witness.ts";
 

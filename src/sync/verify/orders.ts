@@ -7,10 +7,10 @@
 import { answerFor, INFO } from "../../protocol/infoRequests.ts";
 import { eq } from "../../runtime/decimal.ts";
 import { ordersOf } from "../dexes.ts";
-import type { OrderEventRow, OrderStatus } from "../events.ts";
 import { orderEventRow } from "../normalize.ts";
 import { classifyStatus } from "../orderStatus.ts";
 import type { StoredOrder } from "../ports.ts";
+import type { OrderEventRow, OrderStatus } from "../rows.ts";
 import { add, FINDINGS_MAX } from "./certificate.ts";
 import { ask, noteUnread, type Run, unlessUnreadable } from "./witness.ts";
 

@@ -21,7 +21,7 @@ import {
 } from "../../runtime/decimal.ts";
 import { silentLog } from "../../runtime/log.ts";
 import { belongingsReadings, Particulars } from "../account/particulars.ts";
-import type { Batch } from "../events.ts";
+import type { Batch } from "../rows.ts";
 import { described, type RowOf, TABLES, type TableName } from "../tables.ts";
 import { add } from "./certificate.ts";
 import { ask, type Run } from "./witness.ts";

@@ -13,9 +13,9 @@ import { isObject, lostRows, type Unread } from "../../protocol/decode.ts";
 import { INFO } from "../../protocol/infoRequests.ts";
 import { type Decimal, isZero, normal } from "../../runtime/decimal.ts";
 import { strayState } from "../dexes.ts";
-import type { BalanceRow, PositionRow } from "../events.ts";
 import { boundsOf } from "../freshness.ts";
 import { balanceRows, positionRows } from "../normalize.ts";
+import type { BalanceRow, PositionRow } from "../rows.ts";
 import { add } from "./certificate.ts";
 import {
   type Difference,

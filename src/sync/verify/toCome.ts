@@ -5,8 +5,8 @@
  * wanted history was once read whole (`FollowedAs.readSinceMs`): after that the same stretch is a gap, and its rows are missing.
  */
 import { type Interval, subtract } from "../coverage.ts";
-import { type CoverageRow, TRACKED_STREAMS, type TrackedStream } from "../events.ts";
 import type { FollowedAs } from "../ports.ts";
+import { type CoverageRow, TRACKED_STREAMS, type TrackedStream } from "../rows.ts";
 
 /** The present is always on its way: a stretch that is shorter, and holds no row, is not named. */
 const NAMED_FROM_MS = 60_000;

@@ -6,9 +6,9 @@
 import { ProtocolError } from "../../errors.ts";
 import type { Unread } from "../../protocol/decode.ts";
 import type { Clock } from "../../runtime/clock.ts";
-import type { Address } from "../events.ts";
 import type { Store, VenueInfo } from "../ports.ts";
 import { quarantineRows } from "../quarantine.ts";
+import type { Address } from "../rows.ts";
 import { add, type Certificate } from "./certificate.ts";
 import type { ToCome } from "./toCome.ts";
 

@@ -16,7 +16,7 @@ import { seededRandom } from "../../../src/runtime/random.ts";
 import { createVenue } from "../../../src/simulator/exchange/venue.ts";
 import type { FaultRule } from "../../../src/simulator/faults.ts";
 import { startSimulator } from "../../../src/simulator/server/server.ts";
-import { createWorld, VirtualClock } from "../../../src/simulator/world.ts";
+import { createWorld, VirtualClock } from "../../../src/simulator/virtualWorld.ts";
 import type { RequestPriority, StreamHandler } from "../../../src/sync/ports.ts";
 
 const SEED = 5;

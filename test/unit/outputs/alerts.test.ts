@@ -9,7 +9,7 @@ import { ConfigError, StoreError } from "../../../src/errors.ts";
 import { openChannel } from "../../../src/outputs/alerts/channels.ts";
 import { DatabasePulse } from "../../../src/outputs/alerts/databasePulse.ts";
 import { openDeadMan } from "../../../src/outputs/alerts/deadMan.ts";
-import { type EventAlert, EventWatch, OLD_MS } from "../../../src/outputs/alerts/events.ts";
+import { type EventAlert, EventWatch, OLD_MS } from "../../../src/outputs/alerts/eventAlerts.ts";
 import { type Gap, type GapStep, stepGap } from "../../../src/outputs/alerts/gapEvents.ts";
 import {
   type Condition,

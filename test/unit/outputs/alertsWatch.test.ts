@@ -18,7 +18,7 @@ import { type Clock, systemClock } from "../../../src/runtime/clock.ts";
 import { silentLog } from "../../../src/runtime/log.ts";
 import type { Queryable } from "../../../src/store/database.ts";
 import { openPostgres } from "../../../src/store/postgres.ts";
-import type { DashboardRow, PositionRow } from "../../../src/sync/events.ts";
+import type { DashboardRow, PositionRow } from "../../../src/sync/rows.ts";
 import {
   ACCOUNT,
   dashboardOf,

@@ -8,7 +8,7 @@ import type { OutboxEvent } from "../../../src/outputs/outbox.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import { silentLog } from "../../../src/runtime/log.ts";
 import { openPostgres } from "../../../src/store/postgres.ts";
-import type { ChangeEvent } from "../../../src/sync/events.ts";
+import type { ChangeEvent } from "../../../src/sync/rows.ts";
 import { ACCOUNT, type MadeAccount, makeAccount } from "../../e2e/dashboardAccount.ts";
 import { type HandServer, startHandServer } from "../../e2e/dashboardServer.ts";
 import { startServer, type TestDatabase, type TestServer } from "../../support/postgres.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type ApiDeps, apiRoutes } from "../../../src/outputs/http/api.ts";
 import type { HttpRequest, Reply, RequestError } from "../../../src/outputs/http/server.ts";
-import { VirtualClock } from "../../../src/simulator/world.ts";
+import { VirtualClock } from "../../../src/simulator/virtualWorld.ts";
 import type { InfoOptions } from "../../../src/sync/ports.ts";
 
 const START = 1_790_000_000_000;

@@ -13,7 +13,7 @@ import {
 } from "../../../src/outputs/outbox.ts";
 import { silentLog } from "../../../src/runtime/log.ts";
 import type { Committed } from "../../../src/sync/engine.ts";
-import type { ChangeEvent } from "../../../src/sync/events.ts";
+import type { ChangeEvent } from "../../../src/sync/rows.ts";
 import { HandClock } from "../connection/handClock.ts";
 
 const ACCOUNT = `0x${"a".repeat(40)}`;

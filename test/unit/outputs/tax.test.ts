@@ -4,7 +4,7 @@ import { after, before, test } from "node:test";
 import { LAYOUTS } from "../../../src/outputs/tax/layouts.ts";
 import { leftOutText, taxLines } from "../../../src/outputs/tax/taxExport.ts";
 import { add, sub } from "../../../src/runtime/decimal.ts";
-import type { FillRow, LedgerRow } from "../../../src/sync/events.ts";
+import type { FillRow, LedgerRow } from "../../../src/sync/rows.ts";
 import { ACCOUNT, fillOf, fundingOf, ledgerOf, OTHER } from "../../contract/rows.ts";
 import { startServer, type TestDatabase, type TestServer } from "../../support/postgres.ts";
 

@@ -17,8 +17,8 @@ import {
 import { age, money, render } from "../../../src/outputs/terminal/screen.ts";
 import { Terminal } from "../../../src/outputs/terminal/terminal.ts";
 import { printable } from "../../../src/runtime/safeText.ts";
-import { VirtualClock } from "../../../src/simulator/world.ts";
-import type { ChangeEvent } from "../../../src/sync/events.ts";
+import { VirtualClock } from "../../../src/simulator/virtualWorld.ts";
+import type { ChangeEvent } from "../../../src/sync/rows.ts";
 import { dashboardOf, orderEventOf, positionOf, T } from "../../contract/rows.ts";
 
 const ESC = "\u001b";

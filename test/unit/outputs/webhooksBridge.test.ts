@@ -29,7 +29,7 @@ import { type Clock, systemClock } from "../../../src/runtime/clock.ts";
 import { createLog, silentLog } from "../../../src/runtime/log.ts";
 import { seededRandom } from "../../../src/runtime/random.ts";
 import type { Queryable } from "../../../src/store/database.ts";
-import type { FillRow } from "../../../src/sync/events.ts";
+import type { FillRow } from "../../../src/sync/rows.ts";
 import { fillOf } from "../../contract/rows.ts";
 import { startServer, type TestDatabase, type TestServer } from "../../support/postgres.ts";
 import { eventually } from "../../support/until.ts";

@@ -11,7 +11,7 @@ import { type OutboxEvent, openOutbox } from "../../../src/outputs/outbox.ts";
 import { BODIES } from "../../../src/outputs/webhooks/payload.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import { silentLog } from "../../../src/runtime/log.ts";
-import { CHANGE_TYPES } from "../../../src/sync/events.ts";
+import { CHANGE_TYPES } from "../../../src/sync/rows.ts";
 import {
   ACCOUNT,
   dashboardOf,

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import type { Json, JsonObject, VenueEvent } from "../../../src/simulator/contract.ts";
 import { type FaultRule, Faults } from "../../../src/simulator/faults.ts";
-import { VirtualClock } from "../../../src/simulator/world.ts";
+import { VirtualClock } from "../../../src/simulator/virtualWorld.ts";
 import { OTHER, START_MS, setUp, USER } from "./harness.ts";
 
 const IP = "10.0.0.1";

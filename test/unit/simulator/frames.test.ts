@@ -4,7 +4,7 @@ import { it } from "node:test";
 import { readFrame } from "../../../src/protocol/channels.ts";
 import type { JsonObject } from "../../../src/simulator/contract.ts";
 import { createVenue } from "../../../src/simulator/exchange/venue.ts";
-import { createWorld, VirtualClock } from "../../../src/simulator/world.ts";
+import { createWorld, VirtualClock } from "../../../src/simulator/virtualWorld.ts";
 
 const SEED = 11;
 /** Ten minutes before an hour, so that funding is among the messages. */

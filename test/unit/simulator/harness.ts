@@ -1,7 +1,7 @@
 /** A gateway in virtual time over a scripted venue, and a client that talks to it without latency. */
 import type { Json, JsonObject } from "../../../src/simulator/contract.ts";
 import { createGateway, type GatewayOptions } from "../../../src/simulator/server/gateway.ts";
-import { VirtualClock } from "../../../src/simulator/world.ts";
+import { VirtualClock } from "../../../src/simulator/virtualWorld.ts";
 import { type ScriptedVenue, scriptedVenue } from "./scriptedVenue.ts";
 
 export const START_MS = 1_790_000_000_000;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import type { SocketHandlers } from "../../../src/runtime/net.ts";
-import { createWorld, VirtualClock } from "../../../src/simulator/world.ts";
+import { createWorld, VirtualClock } from "../../../src/simulator/virtualWorld.ts";
 import { scriptedVenue } from "./scriptedVenue.ts";
 
 const START_MS = 1_790_000_000_000;

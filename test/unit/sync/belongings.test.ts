@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ProtocolError } from "../../../src/errors.ts";
-import { VirtualClock } from "../../../src/simulator/world.ts";
+import { VirtualClock } from "../../../src/simulator/virtualWorld.ts";
 import { Belongings, vaultEquityOf } from "../../../src/sync/belongings.ts";
-import type { Batch, DashboardRow, LedgerRow } from "../../../src/sync/events.ts";
 import type { StoredLedger, VenueInfo } from "../../../src/sync/ports.ts";
+import type { Batch, DashboardRow, LedgerRow } from "../../../src/sync/rows.ts";
 import type { RowOf, TableName } from "../../../src/sync/tables.ts";
 import { emptyStore } from "../../support/emptyStore.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { CASH_GRACE_MS, CashCheck } from "../../../src/sync/cashCheck.ts";
-import type { FundingRow, LedgerRow } from "../../../src/sync/events.ts";
+import type { FundingRow, LedgerRow } from "../../../src/sync/rows.ts";
 import { ACCOUNT, fill } from "./rows.ts";
 
 const HOUR_MS = 3_600_000;

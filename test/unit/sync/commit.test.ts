@@ -6,8 +6,8 @@ import { type Log, silentLog } from "../../../src/runtime/log.ts";
 import { seededRandom } from "../../../src/runtime/random.ts";
 import { type Committed, committer, WriteState } from "../../../src/sync/commit.ts";
 import { type Interval, subtract, union } from "../../../src/sync/coverage.ts";
-import type { Applied, Batch, CoverageRow, QuarantineRow } from "../../../src/sync/events.ts";
 import { QUARANTINE_LIMITS, QuarantineBudget } from "../../../src/sync/quarantine.ts";
+import type { Applied, Batch, CoverageRow, QuarantineRow } from "../../../src/sync/rows.ts";
 import { HandClock, settle } from "../connection/handClock.ts";
 import { ACCOUNT, fill, transition } from "./rows.ts";
 

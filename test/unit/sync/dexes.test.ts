@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { ProtocolError, TransportError } from "../../../src/errors.ts";
 import { VALUE_LIMITS } from "../../../src/protocol/limits.ts";
 import { silentLog } from "../../../src/runtime/log.ts";
-import { VirtualClock } from "../../../src/simulator/world.ts";
+import { VirtualClock } from "../../../src/simulator/virtualWorld.ts";
 import { Dexes, dexesOfUpdate, dexOfCoin } from "../../../src/sync/dexes.ts";
 import type { VenueInfo } from "../../../src/sync/ports.ts";
 

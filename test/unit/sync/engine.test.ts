@@ -8,9 +8,9 @@ import { silentLog } from "../../../src/runtime/log.ts";
 import type { HttpAnswer } from "../../../src/runtime/net.ts";
 import { seededRandom } from "../../../src/runtime/random.ts";
 import { createVenue } from "../../../src/simulator/exchange/venue.ts";
-import { createWorld, VirtualClock } from "../../../src/simulator/world.ts";
+import { createWorld, VirtualClock } from "../../../src/simulator/virtualWorld.ts";
 import { Engine } from "../../../src/sync/engine.ts";
-import type { Batch } from "../../../src/sync/events.ts";
+import type { Batch } from "../../../src/sync/rows.ts";
 import { emptyStore } from "../../support/emptyStore.ts";
 
 const START_MS = 1_790_359_200_000;

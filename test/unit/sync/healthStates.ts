@@ -1,7 +1,7 @@
 /** States as the venue words them, for accounts whose risk is computed by hand. */
 import type { WireClearinghouseState, WirePosition, WireSpotState } from "../../../src/protocol/schemas.ts";
 import { abs, add, type Decimal, div, mul, sign, sub, sum } from "../../../src/runtime/decimal.ts";
-import { type HealthInputs, type StopOrder, scoreHealth } from "../../../src/sync/health.ts";
+import { type HealthInputs, type StopOrder, scoreHealth } from "../../../src/sync/healthScore.ts";
 
 export interface Holding {
   coin: string;

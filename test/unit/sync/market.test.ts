@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { readFrame, type Subscription } from "../../../src/protocol/channels.ts";
 import { silentLog } from "../../../src/runtime/log.ts";
-import type { Batch } from "../../../src/sync/events.ts";
 import { Market, type MarketChoice, marketSubscriptions } from "../../../src/sync/market.ts";
 import type { StreamHandler, VenueInfo } from "../../../src/sync/ports.ts";
+import type { Batch } from "../../../src/sync/rows.ts";
 import { listedCoins } from "../../../src/sync/universe.ts";
 import { HandClock } from "../connection/handClock.ts";
 

@@ -3,8 +3,8 @@ import { it } from "node:test";
 import { ProtocolError, TransportError } from "../../../src/errors.ts";
 import { silentLog } from "../../../src/runtime/log.ts";
 import { createVenue } from "../../../src/simulator/exchange/venue.ts";
-import type { Batch } from "../../../src/sync/events.ts";
 import { Markets } from "../../../src/sync/markets.ts";
+import type { Batch } from "../../../src/sync/rows.ts";
 import { HandClock } from "../connection/handClock.ts";
 import { type Answers, NOW, venue } from "./account/rig.ts";
 

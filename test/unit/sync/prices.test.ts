@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ProtocolError } from "../../../src/errors.ts";
-import { VirtualClock } from "../../../src/simulator/world.ts";
-import type { Batch } from "../../../src/sync/events.ts";
+import { VirtualClock } from "../../../src/simulator/virtualWorld.ts";
 import type { VenueInfo } from "../../../src/sync/ports.ts";
 import { Prices } from "../../../src/sync/prices.ts";
+import type { Batch } from "../../../src/sync/rows.ts";
 
 const START = 1_790_000_000_000;
 const ASK = { priority: "niceToHave" } as const;

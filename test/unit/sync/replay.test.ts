@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { QuarantineRow } from "../../../src/sync/events.ts";
 import { FUTURE_ROW } from "../../../src/sync/futureRows.ts";
 import { replay } from "../../../src/sync/replay.ts";
+import type { QuarantineRow } from "../../../src/sync/rows.ts";
 
 const ACCOUNT = `0x${"ab".repeat(20)}`;
 const OTHER = `0x${"cd".repeat(20)}`;

@@ -1,5 +1,5 @@
 /** Rows for tests, with what a test does not care about filled in. */
-import type { FillRow, OrderEventRow } from "../../../src/sync/events.ts";
+import type { FillRow, OrderEventRow } from "../../../src/sync/rows.ts";
 
 export const ACCOUNT = `0x${"1".repeat(40)}`;
 

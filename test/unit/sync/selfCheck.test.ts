@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { FillRow } from "../../../src/sync/events.ts";
+import type { FillRow } from "../../../src/sync/rows.ts";
 import { SelfCheck } from "../../../src/sync/selfCheck.ts";
 import { fill, transition } from "./rows.ts";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { DashboardRow } from "../../../src/sync/events.ts";
-import { statusOf } from "../../../src/sync/health.ts";
+import { statusOf } from "../../../src/sync/healthScore.ts";
+import type { DashboardRow } from "../../../src/sync/rows.ts";
 import { riskMoved, SnapshotPace, worstRatio } from "../../../src/sync/snapshotPace.ts";
 
 const START = 1_790_000_000_000;

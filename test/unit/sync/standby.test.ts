@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { StoreError } from "../../../src/errors.ts";
 import { silentLog } from "../../../src/runtime/log.ts";
-import { VirtualClock } from "../../../src/simulator/world.ts";
+import { VirtualClock } from "../../../src/simulator/virtualWorld.ts";
 import type { Fleet } from "../../../src/sync/ports.ts";
 import { STANDBY_DEFAULTS, Standby } from "../../../src/sync/standby.ts";
 

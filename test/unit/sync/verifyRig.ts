@@ -8,16 +8,6 @@ import type { InfoRequest } from "../../../src/protocol/infoRequests.ts";
 import type { Clock } from "../../../src/runtime/clock.ts";
 import { silentLog } from "../../../src/runtime/log.ts";
 import { belongingsReadings, Particulars } from "../../../src/sync/account/particulars.ts";
-import type {
-  BalanceRow,
-  CoverageRow,
-  DashboardRow,
-  FillRow,
-  FundingRow,
-  LedgerRow,
-  OrderEventRow,
-  PositionRow,
-} from "../../../src/sync/events.ts";
 import {
   balanceRows,
   fillRow,
@@ -35,6 +25,16 @@ import type {
   StoredState,
   VenueInfo,
 } from "../../../src/sync/ports.ts";
+import type {
+  BalanceRow,
+  CoverageRow,
+  DashboardRow,
+  FillRow,
+  FundingRow,
+  LedgerRow,
+  OrderEventRow,
+  PositionRow,
+} from "../../../src/sync/rows.ts";
 import { isTable, type RowOf, type TableName } from "../../../src/sync/tables.ts";
 import type { Certificate, FindingKind } from "../../../src/sync/verify/certificate.ts";
 import { listDexes } from "../../../src/sync/verify/dexList.ts";

@@ -1,6 +1,6 @@
 /** What rules look at, by kind: states that are read again and again, and happenings, each seen once. Types only. */
 import type { Decimal } from "../../../runtime/decimal.ts";
-import type { Address } from "../../../sync/events.ts";
+import type { Address } from "../../../sync/rows.ts";
 import type { OutboxEvent } from "../../outbox.ts";
 
 interface About {

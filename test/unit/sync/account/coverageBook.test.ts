@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { CoverageBook } from "../../../../src/sync/account/coverageBook.ts";
-import type { CoverageGrade, CoverageRow, TrackedStream } from "../../../../src/sync/events.ts";
+import type { CoverageGrade, CoverageRow, TrackedStream } from "../../../../src/sync/rows.ts";
 
 const row = (
   grade: CoverageGrade,

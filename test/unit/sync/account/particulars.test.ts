@@ -4,7 +4,7 @@ import { ProtocolError, TransportError } from "../../../../src/errors.ts";
 import { silentLog } from "../../../../src/runtime/log.ts";
 import { createVenue } from "../../../../src/simulator/exchange/venue.ts";
 import { Particulars } from "../../../../src/sync/account/particulars.ts";
-import type { Batch } from "../../../../src/sync/events.ts";
+import type { Batch } from "../../../../src/sync/rows.ts";
 import { HandClock } from "../../connection/handClock.ts";
 import { type Answers, NOW, USER, venue } from "./rig.ts";
 

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ACCOUNT_DEFAULTS } from "../../../../src/sync/account/account.ts";
 import { Snapshots } from "../../../../src/sync/account/snapshots.ts";
-import type { DashboardRow } from "../../../../src/sync/events.ts";
 import type { HealthWatch, WatchedStates } from "../../../../src/sync/healthWatch.ts";
+import type { DashboardRow } from "../../../../src/sync/rows.ts";
 import { HandClock } from "../../connection/handClock.ts";
 import { NOW } from "./rig.ts";
 

@@ -6,8 +6,8 @@ import type { WireSpotState, WireStateParts } from "../../../../src/protocol/sch
 import { stringify } from "../../../../src/runtime/jsonText.ts";
 import { silentLog } from "../../../../src/runtime/log.ts";
 import { StateBook } from "../../../../src/sync/account/states.ts";
+import { dashboardRow } from "../../../../src/sync/accountSnapshot.ts";
 import { CASH_GRACE_MS, CashCheck } from "../../../../src/sync/cashCheck.ts";
-import { dashboardRow } from "../../../../src/sync/dashboard.ts";
 import { Dexes } from "../../../../src/sync/dexes.ts";
 import { HealthWatch } from "../../../../src/sync/healthWatch.ts";
 import { Markets } from "../../../../src/sync/markets.ts";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { CHANNELS } from "../../../../src/protocol/channels.ts";
-import type { Batch } from "../../../../src/sync/events.ts";
 import type { Frame } from "../../../../src/sync/lane/inbox.ts";
 import { Pending, type Reader } from "../../../../src/sync/lane/pending.ts";
+import type { Batch } from "../../../../src/sync/rows.ts";
 import { perpState } from "../healthStates.ts";
 import { transition } from "../rows.ts";
 

@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import type { Batch, FillRow } from "../../../../src/sync/events.ts";
 import { Addresses } from "../../../../src/sync/nodeFiles/addresses.ts";
 import { Lines } from "../../../../src/sync/nodeFiles/lines.ts";
 import { NodeFileReader } from "../../../../src/sync/nodeFiles/nodeFile.ts";
 import type { LostEvent } from "../../../../src/sync/nodeFiles/rows.ts";
+import type { Batch, FillRow } from "../../../../src/sync/rows.ts";
 import { capturePath, withoutCaptures } from "../../../captures/captures.ts";
 import { blockLine, nodeTime } from "../../../support/nodeFiles.ts";
 

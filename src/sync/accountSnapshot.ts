@@ -1,5 +1,5 @@
 /**
- * One account snapshot out of the states of all perp dexes and the spot state. Pure; `health.ts` scores it. Guarantees:
+ * One account snapshot out of the states of all perp dexes and the spot state. Pure; `healthScore.ts` scores it. Guarantees:
  * mode-aware equity (an account whose collateral lives in spot never reads zero), null with the reason when a part of it
  * is missing; a ratio without a denominator is null, never zero.
  *
@@ -21,7 +21,7 @@ import {
   sum,
   trunc,
 } from "../runtime/decimal.ts";
-import type { Address, DashboardRow } from "./events.ts";
+import type { Address, DashboardRow } from "./rows.ts";
 
 /** `standard`: collateral is posted per dex. In the two others it lives in the spot state. */
 export type AccountMode = "standard" | "unified" | "portfolio_margin";

@@ -16,7 +16,7 @@ import {
   type GatewayOptions,
   type HttpReply,
 } from "./server/gateway.ts";
-import type { Wire } from "./server/session.ts";
+import type { Wire } from "./server/servedConnection.ts";
 import { startVenueTime, type VenueTime } from "./server/venueTime.ts";
 
 interface Timer {

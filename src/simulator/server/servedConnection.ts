@@ -9,7 +9,7 @@
 
 import type { Clock } from "../../runtime/clock.ts";
 import type { Answer, Json, JsonObject } from "../contract.ts";
-import { isObject } from "../exchange/wire.ts";
+import { isObject } from "../exchange/requestBody.ts";
 import type { Faults, FiredFault } from "../faults.ts";
 import { UNREADABLE } from "./actions.ts";
 import { type BlockEvents, FEEDS, type FeedContext, type LiveSubscription } from "./feeds.ts";

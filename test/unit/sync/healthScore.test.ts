@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { div } from "../../../src/runtime/decimal.ts";
-import { type HealthInputs, statusOf } from "../../../src/sync/health.ts";
+import { type HealthInputs, statusOf } from "../../../src/sync/healthScore.ts";
 import { type Holding, perpState, score, spotState } from "./healthStates.ts";
 
 const EQUITY = "10000";

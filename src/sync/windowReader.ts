@@ -12,11 +12,11 @@ import { isObject, lostRows, type ReadRows, type Unread } from "../protocol/deco
 import { INFO, type InfoRequest, type WindowParams } from "../protocol/infoRequests.ts";
 import { HORIZON, isPlausibleMs, PAGE_ROWS_MAYBE_FULL } from "../protocol/limits.ts";
 import { type Interval, intersect, subtract } from "./coverage.ts";
-import type { Address, Applied, Batch, CoverageRow, FillRow, Source, TrackedStream } from "./events.ts";
 import { FUTURE_ROW } from "./futureRows.ts";
 import { fillRow, fundingUpdateRow, ledgerRow, type Origin, twapSliceFillRow } from "./normalize.ts";
 import type { RequestPriority, VenueInfo } from "./ports.ts";
 import { quarantineRows } from "./quarantine.ts";
+import type { Address, Applied, Batch, CoverageRow, FillRow, Source, TrackedStream } from "./rows.ts";
 
 export { quarantineRows };
 

@@ -5,11 +5,11 @@ import { StoreError, TransportError } from "../../../src/errors.ts";
 import type { InfoRequest } from "../../../src/protocol/infoRequests.ts";
 import { silentLog } from "../../../src/runtime/log.ts";
 import { seededRandom } from "../../../src/runtime/random.ts";
-import { readWindow, type WindowReading } from "../../../src/sync/backfill.ts";
 import { committer } from "../../../src/sync/commit.ts";
 import { type Interval, subtract, union } from "../../../src/sync/coverage.ts";
-import type { Batch, CoverageRow, FillRow } from "../../../src/sync/events.ts";
 import type { VenueInfo } from "../../../src/sync/ports.ts";
+import type { Batch, CoverageRow, FillRow } from "../../../src/sync/rows.ts";
+import { readWindow, type WindowReading } from "../../../src/sync/windowReader.ts";
 import { HandClock } from "../connection/handClock.ts";
 import { ACCOUNT } from "./rows.ts";
 

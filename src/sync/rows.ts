@@ -201,7 +201,7 @@ export interface DashboardRow {
   healthScore: number | null;
   healthStatus: string;
   healthReason: string | null;
-  /** `HealthComponents` of `health.ts`. */
+  /** `HealthComponents` of `healthScore.ts`. */
   healthComponents?: unknown;
   accountMode: string;
   /** Why the equity is null. */

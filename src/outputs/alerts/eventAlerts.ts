@@ -6,7 +6,7 @@
  * forgotten (an order forgotten while it is filled would count from zero again, a position would count as flat).
  */
 import { add, type Decimal, isDecimal, sign } from "../../runtime/decimal.ts";
-import type { Address } from "../../sync/events.ts";
+import type { Address } from "../../sync/rows.ts";
 import { marketName } from "../eventText.ts";
 import type { OutboxEvent } from "../outbox.ts";
 import { age, duration, plainDecimal, word } from "../words.ts";

@@ -16,10 +16,10 @@
  */
 import type { WireClearinghouseState, WirePosition, WireSpotState } from "../protocol/schemas.ts";
 import { add, type Decimal, div, isZero, lt, neg, sign, sub, sum } from "../runtime/decimal.ts";
-import type { AccountMode } from "./dashboard.ts";
-import type { Side } from "./events.ts";
+import type { AccountMode } from "./accountSnapshot.ts";
 import { STREAMED } from "./freshness.ts";
 import type { MarginTier } from "./markets.ts";
+import type { Side } from "./rows.ts";
 
 const HEALTH_VERSION = 1;
 
