@@ -22,7 +22,7 @@ import {
   type VenueLimits,
   type WeightRecord,
 } from "./limits.ts";
-import { type Failed, type Overtakes, Session, type Wire } from "./servedConnection.ts";
+import { type Failed, type Overtakes, ServedConnection, type Wire } from "./servedConnection.ts";
 import { Staleness } from "./staleness.ts";
 import { DEFAULT_SWITCHES, type Switches, type SwitchSettings, withSettings } from "./switches.ts";
 
@@ -70,7 +70,7 @@ export interface Gateway {
   admit(ip: string): Admission;
   connect(ip: string, wire: Wire): Connection;
   /** Connections that are open now. */
-  sessions(): readonly Session[];
+  sessions(): readonly ServedConnection[];
   weightSpent(ip: string): number;
   /** What each address has spent since the start. */
   weights(): Record<string, WeightRecord>;
@@ -91,7 +91,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const faults = new Faults({ seed: options.seed ?? 1, clock, rules: options.faults ?? [] });
   const budgets = new IpBudgets(limits);
   const actions = createActions(venue, clock, switches);
-  const sessions = new Set<Session>();
+  const sessions = new Set<ServedConnection>();
   const staleness = new Staleness(venue);
   const overtakes = overtaking(options.seed ?? 1, switches);
   const { context, forget } = feedContext(venue, switches);
@@ -138,7 +138,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
     connect(ip, wire) {
       const budget = budgets.of(ip, clock.now());
-      const session = new Session({
+      const session = new ServedConnection({
         ...shared,
         ip,
         wire,

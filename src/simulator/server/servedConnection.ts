@@ -38,7 +38,7 @@ interface SessionParts {
   knowsDex(dex: string): boolean;
   /** Answers a post, to be sent `lateMs` from now; null when nothing answers at all. */
   post(kind: "info" | "action", payload: JsonObject): { answer: Answer | null; lateMs: number };
-  onEnd(session: Session): void;
+  onEnd(session: ServedConnection): void;
   /** Told what the model could not do; without it such an error is thrown. */
   failed?: Failed | undefined;
   overtakes: Overtakes;
@@ -58,7 +58,7 @@ const DEFAULT_REORDER_MS = 1_000;
 /** Frames on their way late; further ones are lost, as they would be in the venue's own buffers. */
 const MAX_LATE_FRAMES = 10_000;
 
-export class Session {
+export class ServedConnection {
   readonly #parts: SessionParts;
   #held = new Map<string, Held>();
   #state: "open" | "dead" | "ended" = "open";
