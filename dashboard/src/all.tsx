@@ -2,8 +2,10 @@
  * All accounts beside each other: their sum, a table to compare them, their equity in one chart, what they hold. Guarantees:
  * a sum of which a part is not known is not known; what one account holds in the vault of another counts once.
  */
+
 import { useMemo } from "preact/hooks";
 import { Bars } from "./charts.tsx";
+import { shortWords } from "./day.ts";
 import { compare, isDecimal, negate, subtract, sum, toNumber, trim } from "./decimal.ts";
 import { type Asked, useAnswers } from "./fetching.ts";
 import { counted, day, direction, signed, stampAt, usd } from "./format.ts";
@@ -190,6 +192,10 @@ function LinesPanel({ model, accounts, hasSum }: { model: Model; accounts: Row[]
         <Choice label="Span" choices={SPANS} chosen={span} choose={setSpan} />,
       ]}
     >
+      {profits?.map((answer, index) => {
+        const short = shortWords(answer);
+        return short && <p class="note">{`${nameOf(accounts[index])}: ${short}`}</p>;
+      })}
       <LineChart
         label={`${WHAT[what]} of each account and of all`}
         points={total}

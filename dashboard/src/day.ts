@@ -4,13 +4,19 @@
  */
 
 import { compare, negate, sum, toNumber, trim } from "./decimal.ts";
-import { signed } from "./format.ts";
+import { day, signed } from "./format.ts";
 import type { Row } from "./model.ts";
 import { dayAfter, dayAt, dayStart } from "./zone.ts";
 
 /** When the day begins that lies so many days before the one that begins at `startMs`; the beginning, where it is not a number. */
 export const daysBefore = (startMs: number, count: number): number =>
   Number.isFinite(count) ? dayStart(dayAfter(dayAt(startMs), -count)) : 0;
+
+/** Of an answer that does not reach back as far as was asked; null for one that does. */
+export const shortWords = (answer: Row | null): string | null =>
+  answer?.is_whole === false
+    ? `only since ${day(answer.since_ms)}: older fills are too many for a page`
+    : null;
 
 const SUMS = ["volume", "closed_pnl", "fees", "funding", "net_pnl"] as const;
 const COUNTS = ["fills", "unpriced_fees"] as const;

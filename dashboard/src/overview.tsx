@@ -3,7 +3,7 @@
 import { useMemo } from "preact/hooks";
 import { Calendar } from "./calendar.tsx";
 import { Bars } from "./charts.tsx";
-import { addDay, daysBefore, daysWith, largest, profitSteps, totalOf } from "./day.ts";
+import { addDay, daysBefore, daysWith, largest, profitSteps, shortWords, totalOf } from "./day.ts";
 import { isDecimal, negate, sum, toNumber } from "./decimal.ts";
 import { useAnswer } from "./fetching.ts";
 import { clockAt, counted, day, direction, exact, NOTHING, percent, signed, stampAt, usd } from "./format.ts";
@@ -284,7 +284,11 @@ const PAST_AGAIN_MS = zoneAsked === null ? 15_000 : 120_000;
  * What was earned on the days before today, by day or by coin; null while it is not known. Today itself is in the overview,
  * which comes once a second: a view that shows both joins them, so that today is one number everywhere.
  */
-function usePast(model: Model, by: "day" | "coin", daysBack: number): Row[] | null {
+function usePast(
+  model: Model,
+  by: "day" | "coin",
+  daysBack: number,
+): { rows: Row[] | null; short: string | null } {
   const dayStart = model.overview?.day_start_ms ?? null;
   const asks = model.account !== null && dayStart !== null && daysBack > 0;
   const from = daysBefore(dayStart ?? 0, daysBack);
@@ -293,19 +297,20 @@ function usePast(model: Model, by: "day" | "coin", daysBack: number): Row[] | nu
     { account: model.account, by, from, to: (dayStart ?? 0) - 1, zone: zoneAsked },
     PAST_AGAIN_MS,
   );
-  return daysBack === 0 ? [] : (data?.rows ?? null);
+  return daysBack === 0 ? { rows: [], short: null } : { rows: data?.rows ?? null, short: shortWords(data) };
 }
 
 function PnlPanel({ model }: { model: Model }) {
   const [period, setPeriod] = remembered("pnl.period", "all" as keyof typeof PERIODS);
   const dayStart = model.overview?.day_start_ms ?? null;
-  const past = usePast(model, "coin", DAYS_BACK[period]);
+  const { rows: past, short } = usePast(model, "coin", DAYS_BACK[period]);
   const rows = past === null || dayStart === null ? [] : addDay(past, model.overview);
   return (
     <Panel
       title="Where it went"
       tools={<Choice label="Period" choices={PERIODS} chosen={period} choose={setPeriod} />}
     >
+      {short && <p class="note">{short}</p>}
       <Bars
         label="Gross, fees, funding and net"
         rows={profitSteps(rows.length === 0 ? null : totalOf(rows))}
@@ -341,9 +346,10 @@ function ExposurePanel({ model }: { model: Model }) {
 }
 
 function CalendarPanel({ model }: { model: Model }) {
-  const past = usePast(model, "day", Number.POSITIVE_INFINITY);
+  const { rows: past, short } = usePast(model, "day", Number.POSITIVE_INFINITY);
   return (
     <Panel title="Net PnL by day">
+      {short && <p class="note">{short}</p>}
       <Calendar days={past === null ? [] : daysWith(past, model.overview)} nowMs={serverNow(model)} />
     </Panel>
   );

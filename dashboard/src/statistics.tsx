@@ -9,7 +9,7 @@ import { tradeHref } from "./address.ts";
 import type { Column } from "./arrange.ts";
 import { Bars } from "./charts.tsx";
 import { ColumnChart } from "./columns.tsx";
-import { daysBefore, daysWith, profitSteps, totalOf } from "./day.ts";
+import { daysBefore, daysWith, profitSteps, shortWords, totalOf } from "./day.ts";
 import { isDecimal, sign, toNumber } from "./decimal.ts";
 import { type Asked, useAnswer, useAnswers } from "./fetching.ts";
 import { age, counted, day, direction, NOTHING, percent, signed, usd } from "./format.ts";
@@ -56,7 +56,7 @@ export function Statistics({ model }: { model: Model }) {
     <div class="overview statistics">
       <div class="page-head">
         <h1>How good is my trading?</h1>
-        <span class="note">{periodWords(days, trips)}</span>
+        <span class="note">{periodWords(days, past, trips)}</span>
         <span class="spring" />
         <Choice label="Period" choices={PERIODS} chosen={period} choose={setPeriod} />
       </div>
@@ -80,7 +80,7 @@ export function Statistics({ model }: { model: Model }) {
         rowKey={tripKey}
         href={(row) => (row.opened_ms === null ? null : tradeHref(row.coin, row.opened_ms))}
         empty={trips === null ? "Reading…" : "No position was opened in this period"}
-        extra={trips?.is_whole === false ? <span class="note">{sinceWords(trips)}</span> : null}
+        extra={shortWords(trips) === null ? null : <span class="note">{shortWords(trips)}</span>}
         inAddress
       />
     </div>
@@ -90,14 +90,14 @@ export function Statistics({ model }: { model: Model }) {
 const NO_ROWS: Row[] = [];
 const tripKey = (row: Row) => `${row.coin} ${row.opened_ms} ${row.closed_ms}`;
 
-/** Of an answer about trades that does not reach back as far as was asked. */
-const sinceWords = ({ since_ms }: Row) => `only since ${day(since_ms)}: older fills are too many for a page`;
-
-function periodWords(days: Row[] | null, trips: Row | null): string {
+function periodWords(days: Row[] | null, past: Row | null, trips: Row | null): string {
   if (days === null) return "Reading…";
-  if (days.length === 0) return "Nothing was traded in this period";
-  const since = `since ${days[0].day}, ${ZONE_WORD} days`;
-  return trips?.is_whole === false ? `${since}; single trades ${sinceWords(trips)}` : since;
+  const [short, shortTrips] = [shortWords(past), shortWords(trips)];
+  const since =
+    days.length === 0 ? "Nothing was traded in this period" : `since ${days[0].day}, ${ZONE_WORD} days`;
+  return [since, short && `days ${short}`, shortTrips && `single trades ${shortTrips}`]
+    .filter(Boolean)
+    .join("; ");
 }
 
 /** All time is counted by the database as days settle, so it is whole where single trades are not. */
