@@ -137,10 +137,13 @@ export function LineChart({
     const left = next === null ? -10 : made.valToPos(times[next] ?? 0, "x");
     made.setCursor({ left, top: next === null ? -10 : made.over.clientHeight / 2 }, false);
   };
-  const values = lines.flatMap((line) => {
+  const around = lines.flatMap((line) => {
     const point = x === null ? null : nearest(line.points, x);
-    return point && (line.name || (x !== null && point.x === x)) ? [{ line, point }] : [];
+    return point ? [{ line, point }] : [];
   });
+  const here = around.filter(({ line, point }) => line.name || point.x === x);
+  // Where no line has a point ("captured since"), the first one's nearest.
+  const values = here.length > 0 ? here : around.slice(0, 1);
   return (
     <div
       class="chart lines"

@@ -335,7 +335,11 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
       const rows = Number(sql.n).toLocaleString("en-US");
       const count = page.locator(`[data-table="${tab}"] .count`);
       await page.locator(`[data-table="${tab}"] tbody tr`).first().waitFor();
-      assert.equal(await count.innerText(), `newest 1,000 of ${rows} rows`);
+      await eventually(
+        "the count",
+        () => count.innerText(),
+        (text) => text === `newest 1,000 of ${rows} rows`,
+      );
       await page.getByRole("columnheader", { name: column }).getByRole("button").click();
       await eventually(
         "all rows",
