@@ -3,6 +3,7 @@
  * TradingView's lightweight-charts. Guarantees: what is written out are the digits of the answer, never a float; all that
  * the canvas draws is also there in words, for screen readers; the view does not move while new candles come.
  */
+
 import {
   CandlestickSeries,
   createChart,
@@ -14,6 +15,7 @@ import {
   type UTCTimestamp,
 } from "lightweight-charts";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { onColors } from "./charts.tsx";
 import { stampAt } from "./format.ts";
 import { iso } from "./zone.ts";
 
@@ -79,18 +81,13 @@ export function CandleChart(props: {
     made.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
       if (range !== null && range.from < EDGE_BARS) older.current();
     });
-    const scheme = matchMedia("(prefers-color-scheme: light)");
-    const repaint = () => {
+    const leave = onColors(() => {
       paint(made);
       // Marks and lines carry their own colors.
       setPainted((count) => count + 1);
-    };
-    const watcher = new MutationObserver(repaint);
-    watcher.observe(document.documentElement, { attributeFilter: ["data-theme"] });
-    scheme.addEventListener("change", repaint);
+    });
     return () => {
-      watcher.disconnect();
-      scheme.removeEventListener("change", repaint);
+      leave();
       made.chart.remove();
       drawing.current = null;
     };

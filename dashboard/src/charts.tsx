@@ -29,6 +29,18 @@ export function stepped({ key }: KeyboardEvent, at: number | null, count: number
   return key === "Escape" ? null : at;
 }
 
+/** Calls back when the colors of the page change: by the theme that was chosen, or the system's. Returns what ends it. */
+export function onColors(changed: () => void): () => void {
+  const scheme = matchMedia("(prefers-color-scheme: light)");
+  const watcher = new MutationObserver(changed);
+  watcher.observe(document.documentElement, { attributeFilter: ["data-theme"] });
+  scheme.addEventListener("change", changed);
+  return () => {
+    watcher.disconnect();
+    scheme.removeEventListener("change", changed);
+  };
+}
+
 /** Size of what is inside an element, as it changes. */
 export function useSize(): [RefObject<HTMLDivElement | null>, number, number] {
   const ref = useRef(null as HTMLDivElement | null);

@@ -5,7 +5,7 @@
  */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
-import { axisRoom, axisText, PAD, stepped, ticks, useSize } from "./charts.tsx";
+import { axisRoom, axisText, onColors, PAD, stepped, ticks, useSize } from "./charts.tsx";
 import { stampAt } from "./format.ts";
 import { iso, ZONE } from "./zone.ts";
 
@@ -118,15 +118,7 @@ export function LineChart({
     if (isZoomed) made.setScale("x", { min, max });
   }, [data]);
   useEffect(() => {
-    const repaint = () => setPainted((count) => count + 1);
-    const scheme = matchMedia("(prefers-color-scheme: light)");
-    const watcher = new MutationObserver(repaint);
-    watcher.observe(document.documentElement, { attributeFilter: ["data-theme"] });
-    scheme.addEventListener("change", repaint);
-    return () => {
-      watcher.disconnect();
-      scheme.removeEventListener("change", repaint);
-    };
+    return onColors(() => setPainted((count) => count + 1));
   }, []);
 
   const x = at === null ? null : times[Math.min(at, times.length - 1)];

@@ -1,5 +1,9 @@
-/** The columns of a described table (`sync/tables.ts`), as a `select` names them. Pure. */
+/** The columns of a described table (`sync/tables.ts`), as a `select` names them, and what it asks of an order. Pure. */
+import { OPEN_STATUSES } from "../sync/orderStatus.ts";
 import { columnOf, described, type JoinedName, type TableName } from "../sync/tables.ts";
+
+/** The statuses of open orders, as a list in SQL. */
+export const OPEN_STATUS_LIST = `(${OPEN_STATUSES.map((status) => `'${status}'`).join(", ")})`;
 
 /** Where a member of a row stands: a column, or SQL over columns. */
 export const standsAt = (name: TableName | JoinedName, member: string): string =>

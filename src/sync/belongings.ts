@@ -123,8 +123,13 @@ export class Belongings {
     ]);
   }
 
-  /** Looks which lists the database holds, and how old they are. What is pushed is the sum alone, and may be younger. */
+  /** Looks again which lists the database holds; the first `refresh` looks by itself. */
   async recall(): Promise<void> {
+    if (this.#isOpen) await this.#look();
+  }
+
+  /** Which lists the database holds, and how old they are. What is pushed is the sum alone, and may be younger. */
+  async #look(): Promise<void> {
     const { store, account } = this.#deps;
     const asOfMs = new Map(
       (await store.versions("facts", account)).map(({ fact: name, asOfMs }) => [name, asOfMs]),
@@ -137,7 +142,7 @@ export class Belongings {
   async #open(): Promise<void> {
     const { store, account, clock } = this.#deps;
     const newest = await store.latestDashboard(account);
-    await this.recall();
+    await this.#look();
     this.#isOpen = true;
     const {
       vaults = null,

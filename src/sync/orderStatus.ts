@@ -11,6 +11,11 @@ interface StatusClass {
   terminal: boolean;
 }
 
+/** Of orders that rest at the venue, or wait there for their trigger. */
+export const OPEN_STATUSES: readonly OrderStatus[] = ["open", "partially_filled", "triggered"];
+
+export const isOpenStatus = (status: unknown): boolean => OPEN_STATUSES.some((open) => open === status);
+
 export function classifyStatus(venueStatus: string): StatusClass {
   if (venueStatus === "filled") return { status: "filled", terminal: true };
   if (/Canceled$|^(canceled|scheduledCancel|internalCancel)$/.test(venueStatus))

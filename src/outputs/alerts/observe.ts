@@ -3,6 +3,7 @@
  * a value comes with the time it was true, so that the rule can refuse a stale one; what is not known makes no
  * observation.
  */
+import { OPEN_STATUS_LIST } from "../../store/columns.ts";
 import type { Queryable, Row } from "../../store/database.ts";
 import type { Address } from "../../sync/rows.ts";
 import { word } from "../words.ts";
@@ -123,7 +124,7 @@ async function readPositions(db: Queryable, accounts: readonly Address[]): Promi
        exists (
          select from public.hl_orders o
          where o.account_address = p.account_address and o.coin = p.coin
-           and o.status in ('open', 'partially_filled', 'triggered') and o.trigger_price is not null
+           and o.status in ${OPEN_STATUS_LIST} and o.trigger_price is not null
            and o.reduce_only and o.side = case p.side when 'long' then 'sell' else 'buy' end
        ) as "hasStop",
        (select c ->> 'volatility' from jsonb_array_elements(d.health_components -> 'positions') c

@@ -4,7 +4,7 @@
  * Lists come newest first in pages that never split a moment: the next page is everything before the last row's time.
  */
 
-import { readersColumns } from "../../store/columns.ts";
+import { OPEN_STATUS_LIST, readersColumns } from "../../store/columns.ts";
 import type { Queryable, Row } from "../../store/database.ts";
 import { epochMs } from "../../store/epochMs.ts";
 import type { Address } from "../../sync/rows.ts";
@@ -61,11 +61,7 @@ function listing(name: JoinedName | TableName, time: string, where?: string): Li
 export const LISTINGS = {
   fills: listing("fills", JOINED.fills.index),
   // By what it leaves out, which is little: asked for the others, a server without statistics sorts all of them.
-  orderHistory: listing(
-    "orders",
-    JOINED.orders.index,
-    "status not in ('open', 'partially_filled', 'triggered')",
-  ),
+  orderHistory: listing("orders", JOINED.orders.index, `status not in ${OPEN_STATUS_LIST}`),
   funding: listing("funding", JOINED.funding.index),
   ledger: listing("ledger", JOINED.ledger.index),
   twaps: {
@@ -148,7 +144,7 @@ export function readPage(reads: Queryable, name: ListingName, account: Address, 
 export const readOpenOrders = (reads: Queryable, account: Address): Promise<Row[]> =>
   reads.query(
     `select ${columnsWithName("orders")} from public.hl_orders listed
-     where account_address = $1 and status in ('open', 'partially_filled', 'triggered')
+     where account_address = $1 and status in ${OPEN_STATUS_LIST}
      order by placed_at desc, order_id desc`,
     [account],
   );

@@ -7,6 +7,7 @@ import { channelOfType } from "../../protocol/channels.ts";
 import { sub } from "../../runtime/decimal.ts";
 import { channelBounds, freshnessOf, STREAMED } from "../../sync/freshness.ts";
 import type { LaneStatus } from "../../sync/lane/lane.ts";
+import { isOpenStatus } from "../../sync/orderStatus.ts";
 import type { SubscriptionStatus } from "../../sync/ports.ts";
 import type { Address, ChangeEvent, DashboardRow, OrderEventRow, PositionRow } from "../../sync/rows.ts";
 
@@ -166,7 +167,6 @@ export function addToTape(tape: ChangeEvent[], events: readonly ChangeEvent[]): 
   if (tape.length > TAPE_MAX) tape.splice(0, tape.length - TAPE_MAX);
 }
 
-const OPEN = new Set(["open", "partially_filled", "triggered"]);
 /** The venue lists open orders every few seconds: what was placed since then is known from its own event. */
 const LISTED_WITHIN_MS = 15_000;
 
@@ -181,7 +181,7 @@ export function openNow(
   for (const event of tape) {
     if (event.type !== "order.updated" || event.account !== account) continue;
     const orderId = Number(event.data.order_id);
-    if (!OPEN.has(String(event.data.status))) orders.delete(orderId);
+    if (!isOpenStatus(event.data.status)) orders.delete(orderId);
     else if (!orders.has(orderId) && nowMs - event.timeMs < LISTED_WITHIN_MS)
       orders.set(orderId, orderOf(event, orderId));
   }

@@ -3,6 +3,7 @@
  * database only: neither the venue nor the process that fills it has to be there. What is old says its age.
  */
 import { isZero } from "../../runtime/decimal.ts";
+import { OPEN_STATUS_LIST } from "../../store/columns.ts";
 import type { Queryable } from "../../store/database.ts";
 import { readHolders } from "../../store/fleet.ts";
 import type { AccountRow, DatabaseStore } from "../../store/store.ts";
@@ -84,6 +85,6 @@ const readOpenOrders = (db: Queryable, account: Address): Promise<OrderEventRow[
        (extract(epoch from placed_at) * 1000)::bigint as "placedAtMs", order_type as "orderType", tif,
        trim_scale(trigger_price)::text as "triggerPrice", reduce_only as "reduceOnly", cloid, null as raw, source,
        status_time_ms as "seenAtMs"
-     from public.hl_orders where account_address = $1 and status in ('open', 'partially_filled', 'triggered')`,
+     from public.hl_orders where account_address = $1 and status in ${OPEN_STATUS_LIST}`,
     [account],
   );

@@ -8,9 +8,9 @@ import { answerFor, INFO } from "../../protocol/infoRequests.ts";
 import { eq } from "../../runtime/decimal.ts";
 import { ordersOf } from "../dexes.ts";
 import { orderEventRow } from "../normalize.ts";
-import { classifyStatus } from "../orderStatus.ts";
+import { classifyStatus, isOpenStatus } from "../orderStatus.ts";
 import type { StoredOrder } from "../ports.ts";
-import type { OrderEventRow, OrderStatus } from "../rows.ts";
+import type { OrderEventRow } from "../rows.ts";
 import { add, FINDINGS_MAX } from "./certificate.ts";
 import { ask, noteUnread, type Run, unlessUnreadable } from "./witness.ts";
 
@@ -85,9 +85,6 @@ const isSameOrder = (own: StoredOrder, venue: OrderEventRow): boolean =>
   own.coin === venue.coin &&
   eq(own.size, venue.size);
 
-const isOpen = (status: OrderStatus | undefined): boolean =>
-  status === "open" || status === "partially_filled" || status === "triggered";
-
 async function compareOpenOrders(
   run: Run,
   dexes: readonly string[],
@@ -112,7 +109,7 @@ async function compareOpenOrders(
   }
   const open = new Set<number>();
   for (const { orderId, status, statusTimeMs } of stored.values())
-    if (isOpen(status) && statusTimeMs <= toMs) open.add(orderId);
+    if (isOpenStatus(status) && statusTimeMs <= toMs) open.add(orderId);
   const found = new Set(
     certificate.findings.filter(({ table }) => table === "hl_orders").map(({ row }) => Number(row)),
   );
@@ -142,7 +139,7 @@ async function settleOpenOrders(run: Run, orderIds: readonly number[], toMs: num
   const now = await storedOrders(run);
   for (const [orderId, { venueStatus, timeMs }] of answers) {
     const own = now.get(orderId);
-    const differs = isOpen(classifyStatus(venueStatus).status) !== isOpen(own?.status);
+    const differs = isOpenStatus(classifyStatus(venueStatus).status) !== isOpenStatus(own?.status);
     if (!differs || (timeMs ?? 0) > toMs) continue;
     const atMs = timeMs ?? own?.statusTimeMs ?? toMs;
     add(certificate, {

@@ -136,7 +136,11 @@ export async function compareParticulars(run: Run): Promise<void> {
   const told = new Map<TableName, VersionRow[]>();
   const reading = new Particulars(
     {
-      ...{ account, info, clock, log: silentLog, store: { latestMs: async () => null } },
+      account,
+      info,
+      clock,
+      log: silentLog,
+      store: { latestMs: async () => null },
       venueTime: (atMs) => atMs,
       async commit(batch: Batch) {
         for (const [name, rows] of Object.entries(batch) as [TableName, VersionRow[]][])
