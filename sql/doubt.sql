@@ -82,6 +82,13 @@ begin
     select min(x."fromMs") from json_to_recordset(doubts) as x("table" text, "fromMs" bigint)
     where x."table" = 'hl_lending_interest');
 
+  -- A claim that is withdrawn is a gap, which the process that follows sees. These have no claims: it looks here.
+  update hl_internal.accounts a
+  set doubted_ms = greatest((extract(epoch from clock_timestamp()) * 1000)::bigint, a.doubted_ms + 1)
+  where a.account_address = account and exists (
+    select from json_to_recordset(doubts) as x("table" text)
+    where x."table" in ('hl_twaps', 'hl_account_facts', 'hl_portfolio', 'hl_staking_rewards', 'hl_lending_interest'));
+
   update hl_internal.states s
   set as_of_ms = x."fromMs"
   from (

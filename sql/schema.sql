@@ -46,6 +46,7 @@ create table hl_internal.accounts ( -- Accounts that were ever followed. Its row
   mode text -- Account mode last seen: standard, unified or portfolio.
   created_at timestamp with time zone not null default (now()) -- When the account was first followed.
   read_since_ms bigint -- Start of the history that was once read whole, Unix milliseconds; null before the first reading came to its end. Only ever moves earlier.
+  doubted_ms bigint -- When verify last found that a list or state of the account beside its money differs from the venue, Unix milliseconds: it is asked for again. Grows with every such finding.
   constraint accounts_account_address_check CHECK ((account_address = lower(account_address)))
   constraint accounts_pkey PRIMARY KEY (account_address)
 );
@@ -1820,6 +1821,13 @@ begin
   where t.account_address = account and t.time_ms >= (
     select min(x."fromMs") from json_to_recordset(doubts) as x("table" text, "fromMs" bigint)
     where x."table" = 'hl_lending_interest');
+
+  -- A claim that is withdrawn is a gap, which the process that follows sees. These have no claims: it looks here.
+  update hl_internal.accounts a
+  set doubted_ms = greatest((extract(epoch from clock_timestamp()) * 1000)::bigint, a.doubted_ms + 1)
+  where a.account_address = account and exists (
+    select from json_to_recordset(doubts) as x("table" text)
+    where x."table" in ('hl_twaps', 'hl_account_facts', 'hl_portfolio', 'hl_staking_rewards', 'hl_lending_interest'));
 
   update hl_internal.states s
   set as_of_ms = x."fromMs"

@@ -244,11 +244,11 @@ function followed(
 > {
   return {
     async openAccount(account, alias, sinceMs): Promise<AccountState> {
-      const [stored] = await rows<{ sinceMs: number | null }>(
+      const [stored] = await rows<Pick<AccountState, "sinceMs" | "doubtedMs">>(
         `insert into hl_internal.accounts as a (account_address, alias, since_ms) values ($1, $2, $3)
          on conflict (account_address) do update
            set alias = coalesce(excluded.alias, a.alias), since_ms = least(a.since_ms, excluded.since_ms)
-         returning since_ms as "sinceMs"`,
+         returning since_ms as "sinceMs", doubted_ms as "doubtedMs"`,
         [account, alias, sinceMs],
       );
       const [coverage, openOrders, positions] = await Promise.all([
@@ -267,7 +267,7 @@ function followed(
         ),
         positionsOf(rows, account),
       ]);
-      return { sinceMs: stored?.sinceMs ?? null, coverage, openOrders, positions };
+      return { ...stored!, coverage, openOrders, positions };
     },
 
     async noteFollowed(account, pollMs) {
@@ -288,11 +288,11 @@ function followed(
 
     async followedAs(account) {
       const [row] = await rows<FollowedAs>(
-        `select since_ms as "sinceMs", read_since_ms as "readSinceMs", poll_ms as "pollMs"
+        `select since_ms as "sinceMs", read_since_ms as "readSinceMs", poll_ms as "pollMs", doubted_ms as "doubtedMs"
          from hl_internal.accounts where account_address = $1`,
         [account],
       );
-      return row ?? { sinceMs: null, readSinceMs: null, pollMs: null };
+      return row ?? { sinceMs: null, readSinceMs: null, pollMs: null, doubtedMs: null };
     },
 
     coverage: (account, stream?: TrackedStream) =>

@@ -26,6 +26,8 @@ import type { RowOf, TableName } from "./tables.ts";
 export interface AccountState {
   /** Start of the wanted history, or null when the account is new. */
   sinceMs: number | null;
+  /** As in `FollowedAs`. */
+  doubtedMs: number | null;
   coverage: CoverageRow[];
   /** Orders not known to be terminal, nor forgotten by the venue. */
   openOrders: { orderId: number; coin: string; status: OrderStatus; placedAtMs: number }[];
@@ -101,6 +103,8 @@ export interface FollowedAs {
   readSinceMs: number | null;
   /** How often it is read over REST; null while it is streamed. */
   pollMs: number | null;
+  /** When a part without coverage was last doubted; null before the first doubt. It changes with each. */
+  doubtedMs: number | null;
 }
 
 export interface StoredState extends StatePart {

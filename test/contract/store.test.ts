@@ -382,6 +382,28 @@ for (const [where, startIt] of Object.entries(SERVERS)) {
       assert.deepEqual(await store.coverage(ACCOUNT, "funding"), others);
     });
 
+    it("says with each doubt of what has no coverage that it is to be asked for again", async () => {
+      const { store } = db;
+      await store.openAccount(ACCOUNT, null, T);
+      const doubtedMs = async () => (await store.followedAs(ACCOUNT)).doubtedMs ?? 0;
+      const of = { stream: null, fromMs: T, toMs: T };
+      await store.doubt(ACCOUNT, [{ ...of, stream: "fills", table: null, row: null }]);
+      assert.equal(await doubtedMs(), 0, "a withdrawn claim is a gap");
+      let before = 0;
+      for (const [table, row] of [
+        ["hl_twaps", "7"],
+        ["hl_account_facts", "vaults"],
+        ["hl_portfolio", `all|${T}`],
+        ["hl_staking_rewards", `${T}|delegation`],
+        ["hl_lending_interest", `${T}|USDC`],
+      ] as const) {
+        await store.doubt(ACCOUNT, [{ ...of, table, row }]);
+        assert.ok((await doubtedMs()) > before, table);
+        before = await doubtedMs();
+        assert.equal((await store.openAccount(ACCOUNT, null, T)).doubtedMs, before);
+      }
+    });
+
     it("has states that claim a later time than the venue's give way to the next one", async () => {
       const { store } = db;
       const kinds = { perp: { kind: "perp", dex: "" }, spot: { kind: "spot", dex: "" } } as const;
@@ -456,10 +478,11 @@ for (const [where, startIt] of Object.entries(SERVERS)) {
 
     it("gives what verification holds against the venue", async () => {
       const { store } = db;
-      assert.deepEqual(await store.followedAs(ACCOUNT), { sinceMs: null, readSinceMs: null, pollMs: null });
+      const unknown = { sinceMs: null, readSinceMs: null, pollMs: null, doubtedMs: null };
+      assert.deepEqual(await store.followedAs(ACCOUNT), unknown);
       await store.openAccount(ACCOUNT, null, T);
       await store.noteFollowed(ACCOUNT, 60_000);
-      assert.deepEqual(await store.followedAs(ACCOUNT), { sinceMs: T, readSinceMs: null, pollMs: 60_000 });
+      assert.deepEqual(await store.followedAs(ACCOUNT), { ...unknown, sinceMs: T, pollMs: 60_000 });
       for (const readMs of [T + 5, T, T + 9]) await store.noteRead(ACCOUNT, readMs);
       assert.equal((await store.followedAs(ACCOUNT)).readSinceMs, T);
       const state = { account: ACCOUNT, kind: "spot" as const, dex: "", coins: null, asOfMs: T };
@@ -492,6 +515,7 @@ for (const [where, startIt] of Object.entries(SERVERS)) {
       const { store } = db;
       assert.deepEqual(await store.openAccount(ACCOUNT, "main", null), {
         sinceMs: null,
+        doubtedMs: null,
         coverage: [],
         openOrders: [],
         positions: [],

@@ -55,4 +55,8 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
     seed: 60000003,
     bug: "a list of vaults that `verify` had taken back was not asked for again by the process that follows",
   },
+  {
+    seed: 70000068,
+    bug: "interest that was written while `verify` missed it was taken back, and not asked for again within the hour",
+  },
 ];

@@ -2,7 +2,7 @@
 import type { Store } from "../../src/sync/ports.ts";
 
 export const emptyStore = (): Store => ({
-  openAccount: async () => ({ sinceMs: null, coverage: [], openOrders: [], positions: [] }),
+  openAccount: async () => ({ sinceMs: null, doubtedMs: null, coverage: [], openOrders: [], positions: [] }),
   noteFollowed: async () => {},
   noteRead: async () => {},
   apply: async () => ({ events: [], written: {}, known: {} }),
@@ -16,7 +16,7 @@ export const emptyStore = (): Store => ({
   doubt: async () => {},
   ordersKnownByFills: async () => [],
   latestMs: async () => null,
-  followedAs: async () => ({ sinceMs: null, readSinceMs: null, pollMs: null }),
+  followedAs: async () => ({ sinceMs: null, readSinceMs: null, pollMs: null, doubtedMs: null }),
   versions: async () => [],
   positions: async () => [],
   balances: async () => [],

@@ -144,6 +144,8 @@ export class Account {
   /** The API wallet without a name, as last written. */
   #agent = "";
   #timeWarnedMs = Number.NEGATIVE_INFINITY;
+  /** Of the doubts that were heeded. */
+  #doubtedMs: number | null = null;
   /** The database claims to know the future: the next reading withdraws that. */
   #isFutureClaimed = false;
   /** The database knows that the wanted history was once read whole. */
@@ -197,6 +199,7 @@ export class Account {
     const { store, account, alias, sinceMs, clock } = this.#deps;
     // Null would leave open what is wanted: 0 is all of it.
     const state = await store.openAccount(account, alias, sinceMs ?? 0);
+    this.#doubtedMs = state.doubtedMs;
     const future = this.#book.open(
       state.sinceMs ?? 0,
       state.coverage,
@@ -221,6 +224,19 @@ export class Account {
    * meanwhile may be forgotten by this, and is then read once more. Claims on the future are withdrawn.
    */
   async #recall(): Promise<void> {
+    await Promise.all([this.#recallClaims(), this.#recallDoubts()]);
+  }
+
+  /** What has no claims is asked for again when it was doubted. */
+  async #recallDoubts(): Promise<void> {
+    const { doubtedMs } = await this.#deps.store.followedAs(this.#deps.account);
+    if (doubtedMs === this.#doubtedMs) return;
+    this.#doubtedMs = doubtedMs;
+    this.#particulars.forget();
+    await this.#health.recall();
+  }
+
+  async #recallClaims(): Promise<void> {
     const { store, account, clock, log } = this.#deps;
     const latestMs = this.#time.readToMs(clock.now()) + TIME_LIMITS.claimAheadMaxMs;
     const future = this.#book.open(this.#book.sinceMs, await store.coverage(account), latestMs);
@@ -365,7 +381,7 @@ export class Account {
     // A new connection begins with states, which tell the time: then the fills are there one round trip earlier.
     const heardMs = this.#deps.clock.now() - this.#time.heardMs;
     if (purpose.asksTime || heardMs < 0 || heardMs > TIME_FRESH_MS) await this.#askTime(first);
-    if (purpose.recalls || this.#isFutureClaimed) await Promise.all([this.#recall(), this.#health.recall()]);
+    if (purpose.recalls || this.#isFutureClaimed) await this.#recall();
     this.#snapshots.noteReading(signal);
     const isThorough = this.#catchUps++ % THOROUGH_EVERY === 0;
     const { overlapMs, quickOverlapMs } = this.#deps.options;

@@ -119,6 +119,11 @@ export class Particulars {
     ];
   }
 
+  /** All is asked at the next call. */
+  forget(): void {
+    this.#readAtMs.clear();
+  }
+
   isDue(): boolean {
     return this.#due().length > 0;
   }

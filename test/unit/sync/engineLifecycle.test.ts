@@ -101,7 +101,13 @@ describe("the engine", () => {
       const claim = { account: user("1"), grade: "proven", fromMs: sinceMs, toMs: provenToMs } as const;
       return { ...claim, stream, reason: null };
     });
-    const openAccount = async () => ({ sinceMs, coverage: known, openOrders: [], positions: [] });
+    const openAccount = async () => ({
+      sinceMs,
+      doubtedMs: null,
+      coverage: known,
+      openOrders: [],
+      positions: [],
+    });
     const store = { ...emptyStore(), openAccount, coverage: async () => known };
     const apply = async (batch: Batch) => {
       known.push(...(batch.coverage ?? []));

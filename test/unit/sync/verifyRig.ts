@@ -146,7 +146,7 @@ export class FakeStore {
       rows.map((row) => ({ ...row, blockNumber: this.blocks.get(row.hash ?? "") ?? null }));
     const port: Partial<Store> = {
       followedAs: async () => ({
-        ...{ sinceMs: this.sinceMs, readSinceMs: this.readSinceMs, pollMs: this.pollMs },
+        ...{ sinceMs: this.sinceMs, readSinceMs: this.readSinceMs, pollMs: this.pollMs, doubtedMs: null },
       }),
       coverage: async () => this.coverage,
       fills: async (_account, fromMs, toMs) => inBlocks(between(this.fills, fromMs, toMs)),

@@ -81,6 +81,29 @@ describe("a catch-up", () => {
     }
   });
 
+  it("asks again for what has no coverage when another process doubted it", async () => {
+    let doubtedMs: number | null = NOW;
+    const { account, asked, clock, signal } = follow(
+      { userBorrowLendInterest: [] },
+      {
+        openAccount: async () => ({ sinceMs: 0, doubtedMs, coverage: [], openOrders: [], positions: [] }),
+        followedAs: async () => ({ sinceMs: 0, readSinceMs: 0, pollMs: null, doubtedMs }),
+      },
+    );
+    await account.open();
+    const askedOf = async () => {
+      asked.length = 0;
+      await account.catchUp("reconcile", signal);
+      // The others have no answer here.
+      await assert.rejects(account.learnMore(signal));
+      await clock.advance(60_000);
+      return asked.some(({ type }) => type === "userBorrowLendInterest");
+    };
+    assert.deepEqual([await askedOf(), await askedOf()], [true, false]);
+    doubtedMs = NOW + 1;
+    assert.deepEqual([await askedOf(), await askedOf()], [true, false]);
+  });
+
   it("writes a claim with the rows that prove it, and what others claim when one of them cannot be read", async () => {
     const { account, answers, claims, clock, committed, signal } = follow();
     await account.open();
@@ -230,7 +253,7 @@ describe("a catch-up", () => {
       toMs: NOW - 10 * HOUR_MS,
       reason: null,
     };
-    const state = { sinceMs: 0, coverage: [old], openOrders: [], positions: [] };
+    const state = { sinceMs: 0, doubtedMs: null, coverage: [old], openOrders: [], positions: [] };
     const { account, asked, signal } = follow(
       {},
       { openAccount: async () => state, coverage: async () => [old] },
@@ -288,7 +311,13 @@ describe("claims on the future", () => {
     const { account, committed, signal } = follow(
       {},
       {
-        openAccount: async () => ({ sinceMs: 0, coverage: [future], openOrders: [], positions: [] }),
+        openAccount: async () => ({
+          sinceMs: 0,
+          doubtedMs: null,
+          coverage: [future],
+          openOrders: [],
+          positions: [],
+        }),
         coverage: async () => [future],
         doubt: async (_account, doubts) => {
           doubted.push(...doubts);
@@ -387,6 +416,7 @@ describe("repairing", () => {
         {
           openAccount: async () => ({
             sinceMs: 0,
+            doubtedMs: null,
             coverage: [],
             openOrders: [{ orderId: 5, coin: "BTC", status: "open", placedAtMs: NOW - 9 }],
             positions: [],
