@@ -16,7 +16,7 @@ import { readDigest, readSince } from "../src/outputs/alerts/alertStore.ts";
 import { observeAccounts, observeSlowly } from "../src/outputs/alerts/observe.ts";
 import { EXPORTS, exportedColumns, exportedRows } from "../src/outputs/exports.ts";
 import * as read from "../src/outputs/http/reads.ts";
-import { COVERAGE_SQL } from "../src/outputs/observation/observer.ts";
+import { COVERAGE_SQL } from "../src/outputs/observation/knowledge.ts";
 import { readOutputFigures } from "../src/outputs/observation/outputFigures.ts";
 import { readToday } from "../src/outputs/terminal/gather.ts";
 import type { Database, Queryable } from "../src/store/database.ts";

@@ -2376,6 +2376,10 @@ export type Database = {
           isSetofReturn: true;
         };
       };
+      hl_page: {
+        Args: { args?: Json; question: string };
+        Returns: Json;
+      };
       hl_raw_event: {
         Args: { event: Database["public"]["Tables"]["hl_order_events"]["Row"] };
         Returns: Json;

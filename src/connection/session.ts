@@ -21,6 +21,7 @@
  * Assumes that subscriptions on one socket differ in what their frames name (user, dex, coin, interval).
  */
 import { InvariantError } from "../errors.ts";
+import { silentAfterMs } from "../protocol/cadence.ts";
 import {
   type Channel,
   channelOfType,
@@ -30,7 +31,6 @@ import {
   type Reading,
   readFrame,
   type Subscription,
-  silentAfterMs,
   subscriptionKey,
 } from "../protocol/channels.ts";
 import type { SubscriptionStatus } from "../sync/ports.ts";

@@ -367,11 +367,6 @@ const notice =
 /** Full states are re-pushed every 4–5 s (measured 2026-08). */
 const STATE_CADENCE_MS = 5_000;
 
-/** A push is late when so much of the next one's time is over. */
-export const lateAfterMs = (cadenceMs: number): number => 1.6 * cadenceMs;
-/** Two missed pushes and a little are an alarm. */
-export const silentAfterMs = (cadenceMs: number): number => Math.max(12_000, 2.4 * cadenceMs);
-
 const user = { scope: "user", perDex: false, cadenceMs: null } as const;
 const state = { scope: "user", namesUser: true, cadenceMs: STATE_CADENCE_MS } as const;
 const market = { scope: "market", namesUser: false, perDex: false, cadenceMs: null } as const;

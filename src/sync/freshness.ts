@@ -15,7 +15,7 @@
  * Bounds of other things keep their own names: how long an alert's value holds, how often a snapshot is written, how
  * long an answer is kept.
  */
-import { lateAfterMs, silentAfterMs } from "../protocol/channels.ts";
+import { lateAfterMs, silentAfterMs } from "../protocol/cadence.ts";
 
 interface Bounds {
   delayedMs: number;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { it } from "node:test";
+import { PAGE_SQL, pageSql } from "../support/pageSql.ts";
 import { startServer, useDatabase } from "../support/postgres.ts";
 import { SNAPSHOT, schemaText } from "../support/schema.ts";
 import { supabaseTypes, TYPES } from "../support/supabaseTypes.ts";
@@ -17,6 +18,10 @@ it("src/supabase.ts has the types of it, for every relation and column: `npm run
   const types = await supabaseTypes(db.database);
   assert.equal(textOf(TYPES), types);
   assert.doesNotMatch(types, /: unknown\b/);
+});
+
+it("sql/page.sql has the statements of the page: `npm run schema` writes it anew", async () => {
+  assert.equal(textOf(PAGE_SQL), await pageSql(db.url));
 });
 
 it("every table and view with decimals has a twin in which they are text", async () => {

@@ -5,7 +5,8 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { ConfigError, errorText } from "../../errors.ts";
-import type { Handler, Reply } from "./server.ts";
+import type { Reply } from "./answer.ts";
+import type { Handler } from "./server.ts";
 
 const FOLDER = new URL("../../../dashboard/", import.meta.url);
 const BUNDLE = new URL("dist/", FOLDER);

@@ -22,8 +22,9 @@ import {
 } from "../delivery/endpoints.ts";
 import type { HttpSend } from "../delivery/httpSend.ts";
 import { testDelivery } from "../delivery/testDelivery.ts";
-import { accountNamed, type Followed } from "./api.ts";
-import { type Handler, type HttpRequest, json, RequestError } from "./server.ts";
+import { type HttpRequest, json, RequestError } from "./answer.ts";
+import { accountNamed, type Followed } from "./parameters.ts";
+import type { Handler } from "./server.ts";
 
 /** What this process watches, and whom it tells. */
 export interface Alarms {

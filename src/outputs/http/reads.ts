@@ -115,20 +115,21 @@ export async function countRows(
   return row!.total > COUNT_MAX ? null : row!.total;
 }
 
+/**
+ * One text for whatever bounds are given, so that the page of a Supabase project can ask it too (`questions.ts`); without
+ * a bound the planner, who knows the values, leaves its condition out.
+ */
 export function readPage(reads: Queryable, name: ListingName, account: Address, page: Page): Promise<Row[]> {
   const { columns, table, time, hasCoin, where, raw }: Listing = LISTINGS[name];
-  const conditions = ["account_address = $1"];
-  const params: unknown[] = [account, page.limit];
-  const bound = (operator: string, ms: number | null) => {
-    if (ms === null) return;
-    params.push(ms);
-    conditions.push(`${time} ${operator} pg_catalog.to_timestamp($${params.length}::bigint / 1000.0)`);
-  };
-  bound("<", page.beforeMs);
-  bound(">=", page.fromMs);
-  if (page.coin != null && hasCoin) {
-    params.push(page.coin);
-    conditions.push(`coin = $${params.length}`);
+  const conditions = [
+    "account_address = $1",
+    `${time} < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity')`,
+    `${time} >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity')`,
+  ];
+  const params: unknown[] = [account, page.limit, page.beforeMs, page.fromMs];
+  if (hasCoin) {
+    params.push(page.coin ?? null);
+    conditions.push("($5::text is null or coin = $5)");
   }
   if (page.orderId != null && columns.includes("order_id")) {
     params.push(page.orderId);

@@ -8,29 +8,11 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { BusyError, ConfigError, HlsyncError, StoreError } from "../../errors.ts";
+import { BusyError, ConfigError, StoreError } from "../../errors.ts";
 import type { Log } from "../../runtime/log.ts";
-import { visibleJson } from "../../runtime/safeText.ts";
+import { type HttpRequest, json, type Reply, RequestError } from "./answer.ts";
 import { judge, type Policy, TOKEN_COOKIE } from "./guard.ts";
 import { isPageLoad, tokenPage } from "./tokenPage.ts";
-
-export interface HttpRequest {
-  path: string;
-  query: URLSearchParams;
-  headers: IncomingMessage["headers"];
-  /** Empty for GET. */
-  body: string;
-  /** Aborted when the client leaves before the answer. */
-  signal: AbortSignal;
-}
-
-export interface Reply {
-  status: number;
-  /** Content type. */
-  type: string;
-  body: string | Buffer;
-  headers?: Record<string, string>;
-}
 
 /** Takes the response over and ends it itself: an event stream. */
 interface Takeover {
@@ -41,16 +23,6 @@ export type Handler = (request: HttpRequest) => Promise<Reply | Takeover> | Repl
 
 /** `GET /path` → handler. */
 type Routes = ReadonlyMap<string, Handler>;
-
-/** What a caller asked for that cannot be: 400, or another status, with one line. */
-export class RequestError extends HlsyncError {
-  readonly code = "REQUEST";
-  readonly status: number;
-  constructor(message: string, status = 400) {
-    super(message);
-    this.status = status;
-  }
-}
 
 export interface ServerOptions {
   host: string;
@@ -73,17 +45,6 @@ const BODY_BYTES_MAX = 64 * 1024;
 const GZIP_FROM_BYTES = 1_024;
 const TOKEN_COOKIE_SECONDS = 30 * 86_400;
 const compress = promisify(gzip);
-
-export const json = (body: unknown, status = 200): Reply => ({
-  status,
-  type: "application/json; charset=utf-8",
-  body: visibleJson(body),
-});
-export const text = (body: string, status = 200): Reply => ({
-  status,
-  type: "text/plain; charset=utf-8",
-  body: `${body}\n`,
-});
 
 const SECURITY_HEADERS: Record<string, string> = {
   "content-security-policy": [
@@ -235,7 +196,7 @@ async function send(request: IncomingMessage, response: ServerResponse, reply: R
     "cache-control": "no-store",
     ...reply.headers,
   };
-  let body = Buffer.isBuffer(reply.body) ? reply.body : Buffer.from(reply.body);
+  let body = Buffer.from(reply.body);
   const zips = /\bgzip\b/.test(String(request.headers["accept-encoding"] ?? ""));
   if (zips && body.length >= GZIP_FROM_BYTES && headers["content-encoding"] === undefined) {
     body = await compress(body, { level: 4 });

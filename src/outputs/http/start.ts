@@ -18,14 +18,16 @@ import { Telemetry } from "../metrics/telemetry.ts";
 import { type Observed, Observer } from "../observation/observer.ts";
 import { type Alerting, type Status, status } from "../observation/status.ts";
 import { openOutbox } from "../outbox.ts";
-import { accountOf, apiRoutes } from "./api.ts";
+import { json, RequestError, text } from "./answer.ts";
+import { apiRoutes } from "./api.ts";
 import { dashboardAssets } from "./assets.ts";
 import { type Alarms, controlRoutes } from "./control.ts";
 import { EventHub } from "./eventHub.ts";
 import { readEventId } from "./eventId.ts";
 import { isLoopback } from "./guard.ts";
+import { accountOf } from "./parameters.ts";
 import { readBalances, readDrawdown, readOverview, readPositions } from "./reads.ts";
-import { type Handler, json, RequestError, serve, text } from "./server.ts";
+import { type Handler, serve } from "./server.ts";
 
 interface HttpDeps {
   listen: { host: string; port: number };

@@ -1,7 +1,7 @@
 /** What a browser is shown that has no token yet: a form for it. Everything else gets its refusal as JSON. */
 import { createHash } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
-import type { Reply } from "./server.ts";
+import type { Reply } from "./answer.ts";
 
 const STYLE = `:root{color-scheme:dark light;font:14px/1.5 system-ui,sans-serif}
 body{max-width:26em;margin:15vh auto;padding:0 16px}h1{font-size:18px}

@@ -10,7 +10,7 @@ import type { Queryable } from "../../store/database.ts";
 import type { Committed } from "../../sync/engine.ts";
 import { SUSPICION_KINDS } from "../../sync/selfCheck.ts";
 import type { DeliveryAttempt } from "../delivery/bridge.ts";
-import type { Snapshot } from "../observation/observer.ts";
+import type { Snapshot } from "../observation/knowledge.ts";
 import type { OutputFigures } from "../observation/outputFigures.ts";
 import type { AccountHealth, Status } from "../observation/status.ts";
 import type { OutboxEvent } from "../outbox.ts";

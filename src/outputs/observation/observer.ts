@@ -11,14 +11,9 @@ import type { Log } from "../../runtime/log.ts";
 import { repeat } from "../../runtime/repeat.ts";
 import type { Queryable } from "../../store/database.ts";
 import { readHolders, readWorkers, type WorkerRow } from "../../store/fleet.ts";
-import {
-  type Completeness,
-  completeness,
-  type KnownStretch,
-  latestClaimMs,
-} from "../../sync/completeness.ts";
 import { type EngineStatus, followDuty } from "../../sync/engine.ts";
-import { type Address, TRACKED_STREAMS, type TrackedStream } from "../../sync/rows.ts";
+import type { Address } from "../../sync/rows.ts";
+import { type Heard, readKnowledge, type Snapshot, type StreamKnowledge } from "./knowledge.ts";
 import { type OutputFigures, readOutputFigures } from "./outputFigures.ts";
 
 const PROBE_MS = 2_000;
@@ -57,33 +52,6 @@ export interface DatabaseProbe {
   error: string | null;
   /** Newest event of the outbox. */
   outboxHead: number;
-}
-
-/** What is known of one stream. */
-export type StreamKnowledge = Completeness & { stream: TrackedStream };
-
-/** When the newest states of an account were read (`hl_internal.freshness`), by whichever process. */
-export interface Heard {
-  atMs: number | null;
-  /** How often it is polled; null while it is streamed. */
-  pollMs: number | null;
-}
-
-/** The last snapshot of an account's equity, for metrics. */
-export interface Snapshot {
-  asOfMs: number;
-  accountValue: string | null;
-  netWorth: string | null;
-  healthScore: number | null;
-}
-
-interface CoverageAnswer {
-  account: Address;
-  sinceMs: number | null;
-  ranges: KnownStretch[] | null;
-  heardMs: number | null;
-  pollMs: number | null;
-  snapshot: Snapshot | null;
 }
 
 export class Observer {
@@ -180,17 +148,10 @@ export class Observer {
 
   async #askCoverage(): Promise<void> {
     try {
-      const rows = await this.#parts.own.query<CoverageAnswer & Record<string, unknown>>(COVERAGE_SQL);
-      const latestMs = latestClaimMs(this.#parts.clock.now());
-      for (const { account, sinceMs, ranges, heardMs, pollMs, snapshot } of rows) {
-        this.#heard.set(account, { atMs: heardMs, pollMs });
-        this.#knowledge.set(
-          account,
-          TRACKED_STREAMS.map((stream) => ({
-            stream,
-            ...completeness(ranges ?? [], stream, sinceMs ?? 0, latestMs),
-          })),
-        );
+      const known = await readKnowledge(this.#parts.own, this.#parts.clock.now());
+      for (const { account, streams, heard, snapshot } of known) {
+        this.#heard.set(account, heard);
+        this.#knowledge.set(account, streams);
         if (snapshot) this.#snapshots.set(account, snapshot);
       }
     } catch (error) {
@@ -216,15 +177,3 @@ export class Observer {
     }
   }
 }
-
-export const COVERAGE_SQL = `
-  select a.account_address as account, a.since_ms as "sinceMs",
-    (select json_agg(json_build_object('stream', c.stream, 'grade', c.grade, 'fromMs', c.from_ms, 'toMs', c.to_ms,
-       'reason', c.reason))
-     from public.hl_coverage c where c.account_address = a.account_address) as ranges,
-    (extract(epoch from f.heard_at) * 1000)::bigint as "heardMs", f.poll_ms as "pollMs",
-    (select json_build_object('asOfMs', d.as_of_ms, 'accountValue', d.account_value::text,
-       'netWorth', d.net_worth::text, 'healthScore', d.health_score)
-     from public.hl_dashboard d where d.account_address = a.account_address
-     order by d.as_of desc limit 1) as snapshot
-  from hl_internal.accounts a cross join lateral hl_internal.freshness(a.account_address) f`;

@@ -9,7 +9,8 @@ import { MONEY_STREAMS } from "../../sync/completeness.ts";
 import type { EngineStatus } from "../../sync/engine.ts";
 import { boundsOf, freshnessOf } from "../../sync/freshness.ts";
 import type { Address } from "../../sync/rows.ts";
-import type { DatabaseProbe, Heard, LimiterStats, StreamKnowledge } from "./observer.ts";
+import type { Heard, StreamKnowledge } from "./knowledge.ts";
+import type { DatabaseProbe, LimiterStats } from "./observer.ts";
 
 /** Everything that status is made of, at one moment. */
 export interface HealthFacts {

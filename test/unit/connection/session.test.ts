@@ -3,7 +3,8 @@ import { describe, it } from "node:test";
 import { Session, type SessionAction } from "../../../src/connection/session.ts";
 import { SlidingWindow } from "../../../src/connection/slidingWindow.ts";
 import { InvariantError } from "../../../src/errors.ts";
-import { type Subscription, silentAfterMs, subscriptionKey } from "../../../src/protocol/channels.ts";
+import { silentAfterMs } from "../../../src/protocol/cadence.ts";
+import { type Subscription, subscriptionKey } from "../../../src/protocol/channels.ts";
 
 const T0 = 1_790_000_000_000;
 const ALICE = "0x00000000000000000000000000000000000000aa";

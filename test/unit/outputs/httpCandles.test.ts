@@ -1,8 +1,8 @@
 /** Candles for the chart: asked of the venue, so within its budget, and never in the way of stopping. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { HttpRequest, Reply, RequestError } from "../../../src/outputs/http/answer.ts";
 import { type ApiDeps, apiRoutes } from "../../../src/outputs/http/api.ts";
-import type { HttpRequest, Reply, RequestError } from "../../../src/outputs/http/server.ts";
 import { VirtualClock } from "../../../src/simulator/virtualWorld.ts";
 import type { InfoOptions } from "../../../src/sync/ports.ts";
 

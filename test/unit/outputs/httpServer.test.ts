@@ -3,14 +3,12 @@ import assert from "node:assert/strict";
 import { request } from "node:http";
 import { after, before, describe, it } from "node:test";
 import { ConfigError, StoreError } from "../../../src/errors.ts";
+import { json, RequestError, text } from "../../../src/outputs/http/answer.ts";
 import {
   type Handler,
   type HttpServer,
-  json,
-  RequestError,
   type ServerOptions,
   serve,
-  text,
 } from "../../../src/outputs/http/server.ts";
 import { silentLog } from "../../../src/runtime/log.ts";
 
