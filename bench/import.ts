@@ -15,7 +15,7 @@ import { importFile } from "../src/sync/nodeFiles/importFile.ts";
 import { blockLine, packed } from "../test/support/nodeFiles.ts";
 
 const MEGABYTES = Number(process.argv[2] ?? 200);
-const ROUNDS = 3;
+const ROUNDS = 5;
 /** Until the code is compiled for what it does. */
 const WARM_UPS = 2;
 const USERS = 40_000;

@@ -241,7 +241,7 @@ function webData2(data: unknown): Reading {
 
 // ---- from the text ----
 
-const fillText = new TextPattern(WireFill);
+export const fillText = new TextPattern(WireFill);
 const transitionText = new TextPattern(WireOrderTransition);
 const orderText = new TextPattern(WireOrder);
 const tradeText = new TextPattern(WireTrade);

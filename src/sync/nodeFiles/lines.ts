@@ -58,6 +58,6 @@ export class Lines {
     if (this.#length > this.#max) {
       this.#isPassedOver = true;
       this.#parts = [];
-    } else this.#parts.push(part);
+    } else this.#parts.push(Buffer.from(part));
   }
 }

@@ -5,7 +5,7 @@
  * stepped over, not held against: what matters is checked above, by block number and by chain.
  * @see https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md
  */
-import { uncompress } from "lz4-napi";
+import { uncompressSync } from "lz4-napi";
 
 /** An archive that ends early, or is none. */
 export class BrokenArchive extends Error {}
@@ -21,7 +21,7 @@ const BLOCK_BYTES: Record<number, number> = { 4: 65_536, 5: 262_144, 6: 1_048_57
 const WINDOW_BYTES = 65_536;
 const STORED = 0x8000_0000;
 
-/** The decoded content, block by block. The next block is decoded while the caller works on the last. */
+/** The decoded content, block by block: what is decoded is still near when the caller looks at it. */
 export async function* lz4Content(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
   const bytes = new Bytes(source);
   try {
@@ -70,41 +70,35 @@ async function frameHeader(bytes: Bytes): Promise<Frame> {
 async function* frameContent(bytes: Bytes): AsyncGenerator<Buffer> {
   const frame = await frameHeader(bytes);
   let window: Buffer | null = null;
-  let pending = decodeNext(bytes, frame, window);
   for (;;) {
-    const block = await pending;
+    const block = await nextBlock(bytes, frame, window);
     if (block === null) break;
     if (!frame.isIndependent) window = windowAfter(window, block);
-    pending = decodeNext(bytes, frame, window);
-    // A failure meanwhile surfaces when it is awaited.
-    pending.catch(() => {});
     yield block;
   }
   if (frame.hasContentChecksum) await bytes.skip(4);
 }
 
 /** Null at the end of the frame. */
-async function decodeNext(bytes: Bytes, frame: Frame, window: Buffer | null): Promise<Buffer | null> {
+async function nextBlock(bytes: Bytes, frame: Frame, window: Buffer | null): Promise<Buffer | null> {
   const header = (await bytes.need(4)).readUInt32LE();
   if (header === 0) return null;
   const length = header & ~STORED;
   if (length > frame.maxBytes) throw new BrokenArchive("a block is longer than its frame allows");
-  const packed = await bytes.need(length);
-  if (frame.hasBlockChecksum) await bytes.skip(4);
-  if (header >>> 31 === 1) return packed;
   // The decoder takes the room it may need from four bytes before the block.
-  const sized = Buffer.allocUnsafe(4 + length);
+  const sized = await bytes.need(length, 4);
+  if (frame.hasBlockChecksum) await bytes.skip(4);
+  if (header >>> 31 === 1) return sized.subarray(4);
   sized.writeUInt32LE(frame.maxBytes);
-  packed.copy(sized, 4);
   try {
-    return await uncompress(sized, window);
+    return uncompressSync(sized, window);
   } catch (cause) {
     throw new BrokenArchive("a block cannot be decoded", { cause });
   }
 }
 
 function windowAfter(window: Buffer | null, block: Buffer): Buffer {
-  if (block.length >= WINDOW_BYTES || window === null) return block.subarray(-WINDOW_BYTES);
+  if (block.length >= WINDOW_BYTES || window === null) return Buffer.from(block.subarray(-WINDOW_BYTES));
   return Buffer.concat([window, block]).subarray(-WINDOW_BYTES);
 }
 
@@ -123,9 +117,9 @@ class Bytes {
     await this.#source.return?.();
   }
 
-  /** So many bytes, or `BrokenArchive`. */
-  async need(count: number): Promise<Buffer> {
-    return (await this.take(count, "it ends in the middle"))!;
+  /** So many bytes behind so much `room`, or `BrokenArchive`. */
+  async need(count: number, room = 0): Promise<Buffer> {
+    return (await this.take(count, "it ends in the middle", room))!;
   }
 
   async skip(count: number): Promise<void> {
@@ -133,7 +127,7 @@ class Bytes {
   }
 
   /** The same; where nothing at all is left and `why` is null: null. */
-  async take(count: number, why: string | null): Promise<Buffer | null> {
+  async take(count: number, why: string | null, room = 0): Promise<Buffer | null> {
     while (this.#length < count) {
       const { value, done } = await this.#source.next();
       if (done) {
@@ -143,11 +137,14 @@ class Bytes {
       this.#parts.push(Buffer.from(value.buffer, value.byteOffset, value.byteLength));
       this.#length += value.byteLength;
     }
-    if (this.#parts.length > 1 && this.#parts[0]!.length < count) this.#parts = [Buffer.concat(this.#parts)];
-    const first = this.#parts[0] ?? Buffer.alloc(0);
-    const taken = first.subarray(0, count);
-    if (first.length === count) this.#parts.shift();
-    else if (count > 0) this.#parts[0] = first.subarray(count);
+    const taken = Buffer.allocUnsafe(room + count);
+    for (let at = room; at < taken.length; ) {
+      const first = this.#parts[0]!;
+      const copied = first.copy(taken, at);
+      at += copied;
+      if (copied === first.length) this.#parts.shift();
+      else this.#parts[0] = first.subarray(copied);
+    }
     this.#length -= count;
     return taken;
   }

@@ -8,13 +8,13 @@
  */
 import { isObject, readJson } from "../../protocol/decode.ts";
 import { VALUE_LIMITS } from "../../protocol/limits.ts";
-import type { Batch } from "../rows.ts";
+import type { Batch, FillRow } from "../rows.ts";
 import { toldTimesMs } from "../windowReader.ts";
 import type { Addresses, Sighting } from "./addresses.ts";
 import { BlockRuns } from "./blocks.ts";
 import { eachElement } from "./elements.ts";
 import { Lines } from "./lines.ts";
-import { blockMs, type EventKind, type LostEvent, type RowSink, readEvent } from "./rows.ts";
+import { blockMs, type EventKind, fillFromText, type LostEvent, type RowSink, readEvent } from "./rows.ts";
 
 export interface NodeFileResult {
   lines: number;
@@ -93,7 +93,7 @@ export class NodeFileReader {
     this.result.bytes += chunk.length;
     const { tooLong } = this.#lines;
     for (const whole of this.#lines.push(chunk)) this.#read(whole);
-    if (this.#lines.tooLong > tooLong) this.#bad("a line that is too long", "", null);
+    if (this.#lines.tooLong > tooLong) this.#bad("a line that is too long", Buffer.alloc(0));
     this.result.unfinished = this.#lines.unfinished;
   }
 
@@ -107,45 +107,48 @@ export class NodeFileReader {
 
   #read(bytes: Buffer): void {
     this.#sink.seenAtMs = this.#reading.now();
-    const sightings = this.#reading.addresses.find(bytes);
-    let next = 0;
     for (let from = 0; from < bytes.length; ) {
       const found = bytes.indexOf(BREAK, from);
       const to = found < 0 ? bytes.length : found;
-      const here: Sighting[] = [];
-      for (; next < sightings.length && sightings[next]!.at < to; next++)
-        here.push({ ...sightings[next]!, at: sightings[next]!.at - from });
-      if (to > from) this.#line(bytes.subarray(from, to), here);
+      if (to > from) this.#line(bytes.subarray(from, to));
       from = to + 1;
     }
   }
 
-  #line(line: Buffer, sightings: readonly Sighting[]): void {
+  #line(line: Buffer): void {
     this.result.lines += 1;
     this.#isTimeLost = false;
-    const [sighting] = sightings;
     const head = line[0] === OPEN_OBJECT ? headOf(line) : null;
     if (head !== null) {
-      const isRead = sighting === undefined || this.#events(line, head.eventsFrom, sightings);
-      if (!isRead || !isClosed(line)) this.#bad("a line that does not end", line, sighting);
+      if (!this.#events(line, head.eventsFrom) || !isClosed(line))
+        this.#bad("a line that does not end", line);
       else if (this.#isTimeLost) this.result.blocks.break();
       else this.result.blocks.note(head.block, head.timeMs);
       return;
     }
-    // Among blocks every line has a head; an event alone is read where an address stands in it, and once to see what it is.
+    // Among blocks every line has a head.
     const isEvent =
       this.result.blocks.runs.length === 0 && (line[0] === OPEN_OBJECT || line[0] === OPEN_LIST);
-    const isLooked = sighting !== undefined || this.result.kind === null;
-    if (!isEvent || (isLooked && !this.#event(line)))
-      this.#bad("a line that is no event and no block", line, sighting);
+    if (!isEvent || !this.#alone(line)) this.#bad("a line that is no event and no block", line);
+  }
+
+  /** An event without a block is read where an address stands in it, and once to see what it is; false when it is no JSON. */
+  #alone(line: Buffer): boolean {
+    const { addresses } = this.#reading;
+    const owners = line[0] === OPEN_LIST ? addresses.firstInLists(line, 0) : null;
+    const isFill = owners?.[0]?.at === 0 && line.indexOf(CLOSE_LIST) === line.length - 1;
+    if (isFill && this.#areFills(line, owners)) return true;
+    const isSeen = (owners ?? addresses.find(line)).length > 0;
+    return (!isSeen && this.result.kind !== null) || this.#event(line);
   }
 
   /** Reads those events in which addresses stand; false where the line does not end, or one of them is no JSON. */
-  #events(line: Buffer, eventsFrom: number, sightings: readonly Sighting[]): boolean {
-    if (this.result.kind === "fill") {
-      const places = sightings.map(({ at }) => placeInFill(line, at));
-      if (!places.includes("unknown")) return this.#fills(line, sightings, places);
-    }
+  #events(line: Buffer, eventsFrom: number): boolean {
+    const { addresses } = this.#reading;
+    const owners = line[eventsFrom] === OPEN_LIST ? addresses.firstInLists(line, eventsFrom) : null;
+    if (owners !== null && this.#areFills(line, owners)) return true;
+    const sightings = addresses.find(line);
+    if (sightings.length === 0) return true;
     let next = 0;
     let areRead = true;
     const end = eachElement(line, eventsFrom, (from, to) => {
@@ -156,15 +159,20 @@ export class NodeFileReader {
     return end >= 0 && areRead;
   }
 
-  /** The fills of these addresses alone; where an address is only named in another's fill, nothing is to be read. */
-  #fills(line: Buffer, sightings: readonly Sighting[], places: readonly PlaceInFill[]): boolean {
-    let areRead = true;
-    for (const [index, { at }] of sightings.entries()) {
-      if (places[index] !== "owner") continue;
-      const end = eachElement(line, at - 1, () => {});
-      if (end < 0 || !this.#event(line.subarray(at - 2, end + 1))) areRead = false;
+  /** Takes the fills of these, where all of them are of everyday shape: whatever else a fill names is not looked for. */
+  #areFills(line: Buffer, owners: readonly Sighting[]): boolean {
+    const fills: FillRow[] = [];
+    for (const { at } of owners) {
+      const end = line.indexOf(CLOSE_LIST, at) + 1;
+      const fill = fillFromText(line.toString("utf8", at, end), this.#sink);
+      if (fill === null) return false;
+      fills.push(fill);
     }
-    return areRead;
+    if (fills.length > 0) {
+      this.result.kind = "fill";
+      this.#sink.rows({ fills });
+    }
+    return true;
   }
 
   /** False when it is no JSON. */
@@ -176,30 +184,20 @@ export class NodeFileReader {
     return true;
   }
 
-  #bad(reason: string, line: Buffer | "", sighting: Sighting | null | undefined): void {
+  #bad(reason: string, line: Buffer): void {
     this.result.badLines += 1;
     this.result.blocks.break();
-    const raw = line === "" ? "" : line.toString("utf8", 0, VALUE_LIMITS.quarantineLength);
-    this.#reading.onLost({ kind: "row", raw, reason, account: sighting?.address ?? null, table: LINE });
+    const raw = line.toString("utf8", 0, VALUE_LIMITS.quarantineLength);
+    const account = this.#reading.addresses.find(line)[0]?.address ?? null;
+    this.#reading.onLost({ kind: "row", raw, reason, account, table: LINE });
   }
-}
-
-type PlaceInFill = "owner" | "named" | "unknown";
-const [QUOTE, COLON, COMMA] = ['"'.charCodeAt(0), ":".charCodeAt(0), ",".charCodeAt(0)];
-
-/** `,["0x…` begins a fill, `:"0x…` stands in one; with blanks in between, or in another order, it is not told so easily. */
-function placeInFill(line: Buffer, at: number): PlaceInFill {
-  const [a, b, c] = [line[at - 1], line[at - 2], line[at - 3]];
-  if (a !== QUOTE) return "unknown";
-  if (b === COLON) return "named";
-  return b === OPEN_LIST && (c === COMMA || c === OPEN_LIST) ? "owner" : "unknown";
 }
 
 const [CLOSE_LIST, CLOSE_OBJECT] = ["]".charCodeAt(0), "}".charCodeAt(0)];
 
 /** `…]}`. */
 const isClosed = (line: Buffer): boolean =>
-  (line.at(-1) === CLOSE_OBJECT && line.at(-2) === CLOSE_LIST) ||
+  (line[line.length - 1] === CLOSE_OBJECT && line[line.length - 2] === CLOSE_LIST) ||
   /\]\s*\}\s*$/.test(line.toString("latin1", Math.max(0, line.length - CLOSED_WITHIN)));
 
 /** As nodes write it; in another order, or with blanks, it is parsed. */

@@ -2,10 +2,12 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import { parsed as parsedText } from "../../../../src/runtime/jsonText.ts";
+import { seededRandom } from "../../../../src/runtime/random.ts";
 import { Addresses } from "../../../../src/sync/nodeFiles/addresses.ts";
 import { Lines } from "../../../../src/sync/nodeFiles/lines.ts";
 import { NodeFileReader } from "../../../../src/sync/nodeFiles/nodeFile.ts";
-import type { LostEvent } from "../../../../src/sync/nodeFiles/rows.ts";
+import { type LostEvent, readEvent } from "../../../../src/sync/nodeFiles/rows.ts";
 import type { Batch, FillRow } from "../../../../src/sync/rows.ts";
 import { capturePath, withoutCaptures } from "../../../captures/captures.ts";
 import { blockLine, nodeTime } from "../../../support/nodeFiles.ts";
@@ -220,6 +222,71 @@ describe("a file of a node", () => {
   });
 });
 
+/** Rows by parsing everything: what a prefilter must not lose. */
+function parsedWhole(text: string, accounts: readonly string[]) {
+  const fills: unknown[] = [];
+  for (const line of text.trimEnd().split("\n")) {
+    const value = JSON.parse(line);
+    for (const event of Array.isArray(value) ? [value] : value.events)
+      readEvent(event, {
+        seenAtMs: 5,
+        isWanted: (account) => accounts.includes(account),
+        rows: (batch) => fills.push(...(batch.fills ?? [])),
+        lost: ({ reason }) => assert.fail(reason),
+        leftOut: () => {},
+      });
+  }
+  return fills;
+}
+const plain = (rows: readonly unknown[]) => rows.map((row) => JSON.parse(JSON.stringify(row)));
+
+describe("nothing is lost by not parsing", () => {
+  const known = [ME, OTHER, `0x${"0".repeat(40)}`];
+  const users = [...known, `0x${"c".repeat(40)}`, `${ME.slice(0, 40)}ff`, ME.toUpperCase().replace("X", "x")];
+  const odd: Record<string, unknown>[] = [
+    {},
+    { cloid: ME, builder: OTHER, builderFee: "0.1" },
+    { liquidation: { liquidatedUser: ME, markPx: "1.0", method: "market" } },
+    { dir: 'a]}] "["0x', coin: "xyz:Ü[" },
+    { others: [[OTHER, {}], OTHER], deployerFee: "0.001902" },
+    { twapId: 7, tid: undefined, hash: `0x${"0".repeat(64)}` },
+    { feeToken: "\u2028", crossed: false },
+  ];
+  const random = seededRandom(11);
+  const pick = <T>(from: readonly T[]): T => from[Math.floor(random.next() * from.length)]!;
+  const event = (index: number) => [pick(users), fill({ oid: index, ...pick(odd) })];
+  const events = (index: number) => Array.from({ length: index % 5 }, (_, nth) => event(10 * index + nth));
+  /** As other programs write JSON. */
+  const spaced = (text: string) => text.replaceAll('[["', '[ ["').replaceAll("],[", "], [");
+
+  it("of blocks, however they are written and wherever they are cut", () => {
+    const lines = Array.from({ length: 60 }, (_, index) => blockLine(index, MS + index, events(index)));
+    for (const text of [lines.join(""), lines.map((line, at) => (at % 3 ? line : spaced(line))).join("")]) {
+      const wanted = plain(parsedWhole(text, known));
+      assert.ok(wanted.length > 40);
+      for (const pieces of [1 << 20, 4_096, 257, 31]) {
+        const { fills, badLines, lost } = read(text, { accounts: known, pieces });
+        assert.deepEqual([plain(fills), badLines, lost], [wanted, 0, []]);
+      }
+    }
+  });
+
+  it("of a line cut at each of its bytes", () => {
+    const text = blockLine(7, MS, [event(1), [ME, fill()], event(2)]) + blockLine(8, MS, [[OTHER, fill()]]);
+    const wanted = plain(parsedWhole(text, known));
+    for (let at = 1; at < text.length; at++)
+      assert.deepEqual(plain(read(text, { accounts: known, pieces: at }).fills), wanted, String(at));
+  });
+
+  it("of fills alone in their lines", () => {
+    const text = Array.from({ length: 200 }, (_, index) => `${JSON.stringify(event(index))}\n`).join("");
+    const wanted = plain(parsedWhole(text, known));
+    assert.ok(wanted.length > 50);
+    for (const one of [text, text.replaceAll(',{"', ', {"')])
+      assert.deepEqual(plain(read(one, { accounts: known, pieces: 300 }).fills), wanted);
+  });
+});
+
 /** A line's event as it is written (the real one of the reference), with another user. */
 const twap = (status: unknown) => ({
   time: nodeTime(MS),
@@ -273,7 +340,7 @@ describe("real lines of a node, field by field", { skip: withoutCaptures }, () =
     for (const [index, row] of fills.entries()) {
       const [user, wire] = events[index];
       const { raw, value: _, source: __, seenAtMs: ___, ...told } = row;
-      assert.deepEqual(raw, wire);
+      assert.deepEqual(parsedText(raw), wire);
       assert.deepEqual(told, {
         account: user,
         coin: wire.coin,
