@@ -4,8 +4,9 @@
  * every reader keeps one cursor per lane.
  *
  * Guarantees: the events of a lane come in the order in which they were committed, none skipped and none twice, however
- * many processes write; pages are bounded, and no lane waits for another. Never on the hot path. Assumes that a reader who
- * wants history, which is not put there when it is found, asks for it (`hl_internal.recall`).
+ * many processes write; pages are bounded, and no lane waits for another. A reader of a database that went back in time (a
+ * restored backup) goes on from where that ended. Never on the hot path. Assumes that a reader who wants history, which is
+ * not put there when it is found, asks for it (`hl_internal.recall`).
  */
 import { Bell } from "../runtime/bell.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -164,6 +165,25 @@ export async function* backlog({ outbox, after, lanes = null }: Reading): AsyncG
   }
 }
 
+/**
+ * A restored backup counts on from ids that a reader has passed: it would hear nothing until they are passed again. Sets
+ * the cursors that are beyond the end of their lane back to what was committed before `seenMs`, the newest event that was
+ * read, or to the end where none was. Answers whether there were any.
+ */
+export async function stepBack({ outbox, after }: Reading, seenMs: number | null): Promise<boolean> {
+  // A commit may move a cursor on while the heads are read.
+  const before = [...after];
+  const heads = await outbox.heads();
+  const isPassed = ([lane, cursor]: [string, number]) => cursor > (heads.get(lane) ?? cursor);
+  if (!before.some(isPassed)) return false;
+  // What is below the oldest was deleted for its age.
+  const keptFrom = await outbox.oldest();
+  const passed = before.filter((entry) => entry[1] >= keptFrom && isPassed(entry));
+  const ends = seenMs === null ? heads : await outbox.headsBefore(seenMs + 1);
+  for (const [lane] of passed) after.set(lane, ends.get(lane) ?? 0);
+  return passed.length > 0;
+}
+
 export interface Following extends Reading {
   clock: Clock;
   signal: AbortSignal;
@@ -171,18 +191,26 @@ export interface Following extends Reading {
   pollMs: number;
   /** Rings with lanes that have news: only they are read then. */
   news?: Bell<string>;
+  /** Hears when the database went back in time; what was committed since then follows. */
+  onWentBack?(): void;
 }
 
 /** Pages of events after the cursors, and then of those to come; ends when the signal is aborted. */
 export async function* changes(following: Following): AsyncGenerator<OutboxEvent[]> {
-  const { clock, signal, pollMs, lanes = null, news = new Bell<string>() } = following;
+  const { clock, signal, pollMs, lanes = null, news = new Bell<string>(), onWentBack } = following;
   let wanted = lanes;
   let pollAtMs = clock.now() + pollMs;
+  let seenMs: number | null = null;
   while (!signal.aborted) {
-    if (wanted?.length !== 0) yield* backlog({ ...following, lanes: wanted });
+    if (wanted?.length !== 0)
+      for await (const events of backlog({ ...following, lanes: wanted })) {
+        seenMs = Math.max(seenMs ?? 0, ...events.map(({ committedAtMs }) => committedAtMs));
+        yield events;
+      }
     const rung = await news.wait(clock, Math.max(0, pollAtMs - clock.now()), signal);
     wanted = rung.filter((lane) => lanes?.includes(lane) ?? true);
     if (clock.now() < pollAtMs) continue;
+    if (await stepBack(following, seenMs)) onWentBack?.();
     wanted = lanes;
     pollAtMs = clock.now() + pollMs;
   }

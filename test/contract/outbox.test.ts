@@ -3,7 +3,15 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { EventHub, type Sink } from "../../src/outputs/http/eventHub.ts";
 import { readEventId } from "../../src/outputs/http/eventId.ts";
-import { advance, backlog, type Cursors, changes, laneOf, openOutbox } from "../../src/outputs/outbox.ts";
+import {
+  advance,
+  backlog,
+  type Cursors,
+  changes,
+  laneOf,
+  openOutbox,
+  stepBack,
+} from "../../src/outputs/outbox.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { silentLog } from "../../src/runtime/log.ts";
 import { seededRandom } from "../../src/runtime/random.ts";
@@ -234,6 +242,89 @@ describe("the outbox", () => {
     assert.equal(await openOutbox(target.database).oldest(), 3);
     await target.close();
   });
+});
+
+describe("the outbox of a restored backup", () => {
+  it("is read on from its end by readers who had come farther, each lane by itself", async () => {
+    const target = await server.newDatabase();
+    const outbox = openOutbox(target.database);
+    const [busy, quiet] = ACCOUNTS as [string, string];
+    const trade = (account: string, ...ids: number[]) =>
+      target.store.apply({ fills: ids.map((tradeId) => fillOf({ account, tradeId })) });
+    await trade(quiet, 1);
+    await trade(busy, 2, 3, 4, 5, 6);
+    await target.database.query("update hl_internal.outbox set created_at = created_at - interval '1 hour'");
+
+    const clock = systemClock;
+    const stop = new AbortController();
+    const heard: number[] = [];
+    let wentBack = 0;
+    const reading = { outbox, after: new Map(), clock, signal: stop.signal, pollMs: 3 };
+    const follower = (async () => {
+      for await (const events of changes({ ...reading, onWentBack: () => (wentBack += 1) }))
+        heard.push(...events.map(({ data }) => Number(data.trade_id)));
+    })();
+    // A process that writes nothing itself.
+    const hub = new EventHub({ outbox, clock, log: silentLog, onPublished() {}, onDropped() {} });
+    await hub.start();
+    const page = new Page(hub, Number.POSITIVE_INFINITY);
+    page.connect();
+    const until = async (what: () => boolean) => {
+      for (let waits = 0; !what() && waits < 1_000; waits++) await clock.sleep(10);
+    };
+    await until(() => heard.length === 6);
+
+    // Ids 3 to 6 are taken back, two of them given anew before anyone looks.
+    await target.database.query(
+      `with lost as (delete from hl_internal.outbox where id > 2)
+       select setval('hl_internal.outbox_id_seq', 2)`,
+    );
+    await target.database.query("delete from public.hl_fills where trade_id > 2");
+    await trade(busy, 11, 12);
+    await until(() => heard.length === 8 && page.resets.length === 2);
+    await trade(busy, 13);
+    await trade(quiet, 14);
+    await until(() => heard.length === 10 && page.heard.length === 2);
+    stop.abort();
+    await Promise.all([follower, hub.stop()]);
+
+    assert.deepEqual(heard, [1, 2, 3, 4, 5, 6, 11, 12, 13, 14]);
+    assert.equal(wentBack, 1);
+    assert.deepEqual(page.resets, ["first connection", "the database went back"]);
+    assert.equal(page.heard.length, 2);
+    await target.close();
+  });
+
+  for (const [name, seenMs, expected] of [
+    ["nothing was read yet: from the end", null, 4],
+    ["all that was committed since the last event", Date.now() - 30 * 60_000, 2],
+    ["nothing is left from before it", 0, 0],
+  ] as const)
+    it(`sets a cursor back, ${name}`, async () => {
+      const target = await server.newDatabase();
+      const [account, other] = ACCOUNTS as [string, string];
+      await target.store.apply({ fills: [1, 2, 3, 4].map((tradeId) => fillOf({ account, tradeId })) });
+      await target.database.query(
+        "update hl_internal.outbox set created_at = created_at - interval '1 hour' where id <= 2",
+      );
+      const after: Cursors = new Map([
+        [account, 9],
+        [other, 9],
+      ]);
+      const reading = { outbox: openOutbox(target.database), after };
+      assert.equal(await stepBack(reading, seenMs), true);
+      assert.deepEqual([...after.values()], [expected, 9], "an account that is not there has no end");
+      assert.equal(await stepBack(reading, seenMs), false);
+      // Deleted for their age, which is no step back.
+      await target.database.query(
+        `delete from hl_internal.outbox;
+         select setval('hl_internal.outbox_id_seq', 20);
+         select hl_internal.publish('[{"key": "own", "type": "webhook.test", "timeMs": 1, "data": {}}]')`,
+      );
+      after.set(account, 4);
+      assert.equal(await stepBack(reading, seenMs), false);
+      await target.close();
+    });
 });
 
 describe("leases", () => {

@@ -22,7 +22,7 @@ import { openLeases, tokensOf } from "../../store/leases.ts";
 import { boundsOf } from "../../sync/freshness.ts";
 import type { Leases } from "../../sync/ports.ts";
 import type { Address } from "../../sync/rows.ts";
-import { backlog, type Cursors, laneOf, type Outbox, openOutbox } from "../outbox.ts";
+import { backlog, type Cursors, laneOf, type Outbox, openOutbox, stepBack } from "../outbox.ts";
 import {
   type AlertAbout,
   type AlertLease,
@@ -291,6 +291,7 @@ export class AlertWatch implements Service {
     const { clock } = this.#deps;
     const offsetMs = this.#deps.clockOffsetMs();
     const reading = { outbox: this.#outbox, after: this.#cursors, lanes: [...this.#lanes.keys()] };
+    await stepBack(reading, null);
     for await (const events of backlog(reading)) {
       await this.#noteRead();
       for (const event of events)

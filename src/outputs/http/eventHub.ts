@@ -21,7 +21,16 @@ import type { Log } from "../../runtime/log.ts";
 import { visibleJson } from "../../runtime/safeText.ts";
 import type { Committed } from "../../sync/engine.ts";
 import type { Address, ChangeEvent } from "../../sync/rows.ts";
-import { advance, backlog, type Cursors, changes, laneOf, type Outbox, type OutboxEvent } from "../outbox.ts";
+import {
+  advance,
+  backlog,
+  type Cursors,
+  changes,
+  laneOf,
+  type Outbox,
+  type OutboxEvent,
+  stepBack,
+} from "../outbox.ts";
 import { eventId, type Position } from "./eventId.ts";
 
 export const CLIENTS_MAX = 32;
@@ -173,22 +182,22 @@ export class EventHub {
     if (this.#isLooking) return;
     this.#isLooking = true;
     try {
-      const passed = new Map(this.#cursors);
-      const heads = await this.#deps.outbox.heads();
-      if ([...passed].every(([lane, cursor]) => (heads.get(lane) ?? 0) >= cursor)) return;
-      this.#deps.log.warn("the outbox ends before what was published: readers begin anew");
-      this.#cursors.clear();
-      this.#seen.clear();
-      this.#times.clear();
-      for (const [lane, head] of heads) this.#cursors.set(lane, head);
-      for (const client of [...this.#clients])
-        if (client.pending === null) this.#reset(client, "the database went back");
-        else this.#drop(client);
+      const { outbox } = this.#deps;
+      if (await stepBack({ outbox, after: this.#cursors }, null)) this.#beginAnew();
     } catch (error) {
       this.#deps.log.debug("heads of the outbox not read", { error });
     } finally {
       this.#isLooking = false;
     }
+  }
+
+  #beginAnew(): void {
+    this.#deps.log.warn("the outbox ends before what was published: readers begin anew");
+    this.#seen.clear();
+    this.#times.clear();
+    for (const client of [...this.#clients])
+      if (client.pending === null) this.#reset(client, "the database went back");
+      else this.#drop(client);
   }
 
   /** Whether every id between the last event of the lane and this one is known to belong to other lanes. */
@@ -211,8 +220,9 @@ export class EventHub {
     const { signal } = this.#abort;
     while (!signal.aborted) {
       try {
-        const following = { outbox, clock, signal, news: this.#news, pollMs: POLL_MS };
-        for await (const events of changes({ ...following, after: this.#cursors })) this.#take(events);
+        const following = { outbox, clock, signal, news: this.#news, pollMs: POLL_MS, after: this.#cursors };
+        const onWentBack = () => this.#beginAnew();
+        for await (const events of changes({ ...following, onWentBack })) this.#take(events);
       } catch (error) {
         if (!signal.aborted) log.debug("outbox not read, will try again", { error });
         await clock.sleep(POLL_MS, signal).catch(() => {});
