@@ -379,9 +379,10 @@ export const standbys = (cluster: Cluster): Promise<Standbys> =>
   underLoad(cluster, (rig) => stopThenKill(rig), AMPLE_WEIGHT);
 
 async function stopThenKill(rig: Rig): Promise<Standbys> {
-  const first = rig.run();
+  const run = () => rig.run("--weight", String(AMPLE_WEIGHT));
+  const first = run();
   await live(rig);
-  const second = rig.run();
+  const second = run();
   await standsBy(second);
   await passes(3_000);
   const standbyWeight = await metric(second, "hlsync_rest_weight_used");
@@ -395,7 +396,7 @@ async function stopThenKill(rig: Rig): Promise<Standbys> {
   const afterStopMs = performance.now() - stoppedMs;
   await stopped;
 
-  const third = rig.run();
+  const third = run();
   await standsBy(third);
   await live(rig);
   const killedMs = performance.now();
