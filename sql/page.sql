@@ -2,7 +2,7 @@
 -- test/contract/schema.test.ts. Rows come as JSON with decimals as text. They run with the reader's rights: whose rows he may
 -- not select (sql/access.sql), he does not get.
 
-create or replace function hl_internal.page_accounts() returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_accounts() returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."alias", t."since_ms", t."mode" from (
     select account_address, alias, since_ms, mode from hl_internal.accounts order by created_at, account_address
@@ -10,7 +10,7 @@ begin atomic
 end;
 comment on function hl_internal.page_accounts() is 'What a page asks as accounts.';
 
-create or replace function hl_internal.page_knowledge() returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_knowledge() returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account", t."sinceMs", t."ranges", t."heardMs", t."pollMs", t."snapshot" from (
     select a.account_address as account, a.since_ms as "sinceMs",
@@ -27,13 +27,10 @@ begin atomic
 end;
 comment on function hl_internal.page_knowledge() is 'What a page asks as knowledge.';
 
-create or replace function hl_internal.page_overview(text, bigint, text) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_overview(text, bigint, text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."as_of_ms", t."account_value"::text as "account_value", t."account_value_reason", t."net_worth"::text as "net_worth", t."net_worth_reason", t."withdrawable"::text as "withdrawable", t."total_margin_used"::text as "total_margin_used", t."maintenance_margin"::text as "maintenance_margin", t."actual_leverage"::text as "actual_leverage", t."margin_usage_pct"::text as "margin_usage_pct", t."free_margin"::text as "free_margin", t."health_score", t."health_status", t."health_reason", t."account_mode", t."positions", t."gross_exposure"::text as "gross_exposure", t."net_exposure"::text as "net_exposure", t."unrealized_pnl"::text as "unrealized_pnl", t."positions_as_of_ms", t."day_fills", t."day_gross"::text as "day_gross", t."day_fees"::text as "day_fees", t."day_funding"::text as "day_funding", t."day_volume"::text as "day_volume", t."day_unpriced_fees", t."day_net"::text as "day_net", t."day_coins", t."day_start_ms" from (
-    with day as materialized (
-    select pg_catalog.date_trunc('day', pg_catalog.to_timestamp($2::bigint / 1000.0), $3) as start_at
-    ),
-    held as (
+    with held as (
     select count(*) as positions, coalesce(sum(position_value), 0) as gross_exposure,
     coalesce(sum(case side when 'short' then -position_value else position_value end), 0) as net_exposure,
     coalesce(sum(unrealized_pnl), 0) as unrealized_pnl, min(as_of_ms) as positions_as_of_ms
@@ -42,12 +39,12 @@ begin atomic
     traded as (
     select coin, count(*) as fills, sum(closed_pnl) as closed_pnl, sum(coalesce(fee_usdc, 0) + coalesce(gas_usdc, 0)) as fees,
     sum(value) as volume, count(*) filter (where cost_usdc is null) as unpriced_fees
-    from public.hl_fill_pnl where account_address = $1 and fill_time >= (select start_at from day)
+    from public.hl_fill_pnl where account_address = $1 and fill_time >= pg_catalog.date_trunc('day', pg_catalog.to_timestamp($2::bigint / 1000.0), $3)
     group by coin
     ),
     paid as (
     select coin, sum(usdc) as funding
-    from public.hl_funding where account_address = $1 and funding_time >= (select start_at from day)
+    from public.hl_funding where account_address = $1 and funding_time >= pg_catalog.date_trunc('day', pg_catalog.to_timestamp($2::bigint / 1000.0), $3)
     group by coin
     ),
     by_coin as (
@@ -68,14 +65,14 @@ begin atomic
     )
     select n.as_of_ms, n.account_value, n.account_value_reason, n.net_worth, n.net_worth_reason, n.withdrawable, n.total_margin_used, n.maintenance_margin, n.actual_leverage,
     n.margin_usage_pct, n.free_margin, n.health_score, n.health_status, n.health_reason, n.account_mode,
-    held.*, today.*, (extract(epoch from day.start_at) * 1000)::bigint as day_start_ms
-    from held cross join today cross join day
+    held.*, today.*, (extract(epoch from pg_catalog.date_trunc('day', pg_catalog.to_timestamp($2::bigint / 1000.0), $3)) * 1000)::bigint as day_start_ms
+    from held cross join today
     left join public.hl_account_now n on n.account_address = $1
   ) t) r;
 end;
 comment on function hl_internal.page_overview(text, bigint, text) is 'What a page asks as overview.';
 
-create or replace function hl_internal.page_drawdown(text) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_drawdown(text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."drawdown_as_of_ms", t."drawdown"::text as "drawdown", t."drawdown_pct"::text as "drawdown_pct", t."profit"::text as "profit", t."net_flows"::text as "net_flows", t."max_drawdown"::text as "max_drawdown", t."max_drawdown_pct"::text as "max_drawdown_pct", t."captured_since_ms" from (
     select s.last_ms as drawdown_as_of_ms,
@@ -88,7 +85,7 @@ begin atomic
 end;
 comment on function hl_internal.page_drawdown(text) is 'What a page asks as drawdown.';
 
-create or replace function hl_internal.page_positions(text) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_positions(text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."dex", t."coin", t."entry_price"::text as "entry_price", t."mark_price"::text as "mark_price", t."liquidation_price"::text as "liquidation_price", t."position_value"::text as "position_value", t."margin_used"::text as "margin_used", t."unrealized_pnl"::text as "unrealized_pnl", t."return_on_equity"::text as "return_on_equity", t."leverage_type", t."leverage_value", t."max_leverage", t."liquidation_distance_pct"::text as "liquidation_distance_pct", t."funding_since_open"::text as "funding_since_open", t."funding_all_time"::text as "funding_all_time", t."as_of_ms", t."side", t."size"::text as "size", t."name" from (
     select account_address, dex, coin, entry_price, mark_price, liquidation_price, position_value, margin_used, unrealized_pnl, return_on_equity, leverage_type, leverage_value, max_leverage, liquidation_distance_pct, funding_since_open, funding_all_time, as_of_ms, side, size, (select m.name from public.hl_markets m where m.coin = listed.coin) as name from public.hl_positions listed
@@ -97,7 +94,7 @@ begin atomic
 end;
 comment on function hl_internal.page_positions(text) is 'What a page asks as positions.';
 
-create or replace function hl_internal.page_open_orders(text) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_open_orders(text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."order_id", t."coin", t."side", t."order_type", t."tif", t."size"::text as "size", t."limit_price"::text as "limit_price", t."trigger_price"::text as "trigger_price", t."filled"::text as "filled", t."fill_percentage"::text as "fill_percentage", t."status", t."venue_status", t."cloid", t."reduce_only", t."placed_at_ms", t."status_time_ms", t."last_fill_time_ms", t."source", t."name" from (
     select account_address, order_id, coin, side, order_type, tif, size, limit_price, trigger_price, filled, fill_percentage, status, venue_status, cloid, reduce_only, (extract(epoch from placed_at) * 1000)::bigint as placed_at_ms, status_time_ms, last_fill_time_ms, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name from public.hl_orders listed
@@ -107,7 +104,7 @@ begin atomic
 end;
 comment on function hl_internal.page_open_orders(text) is 'What a page asks as open_orders.';
 
-create or replace function hl_internal.page_balances(text) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_balances(text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."coin", t."token", t."total"::text as "total", t."hold"::text as "hold", t."entry_notional"::text as "entry_notional", t."as_of_ms", t."name" from (
     select account_address, coin, token, total, hold, entry_notional, as_of_ms, (select m.name from public.hl_markets m where m.coin = listed.coin) as name from public.hl_balances listed
@@ -116,7 +113,7 @@ begin atomic
 end;
 comment on function hl_internal.page_balances(text) is 'What a page asks as balances.';
 
-create or replace function hl_internal.page_particulars(text) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_particulars(text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."vaults", t."delegations", t."stake", t."api_wallets", t."limits", t."staking_rewards"::text as "staking_rewards" from (
     select (select coalesce(json_agg(row_to_json(x) order by x.vault_address), '[]')
@@ -131,7 +128,7 @@ begin atomic
 end;
 comment on function hl_internal.page_particulars(text) is 'What a page asks as particulars.';
 
-create or replace function hl_internal.page_order_events(text, bigint) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_order_events(text, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."venue_status", t."status", t."status_time_ms", t."remaining"::text as "remaining", t."source", t."raw" from (
     select venue_status, status, status_time_ms, remaining, source, public.hl_raw_event(hl_order_events)::text as raw from public.hl_order_events
@@ -140,7 +137,7 @@ begin atomic
 end;
 comment on function hl_internal.page_order_events(text, bigint) is 'What a page asks as order_events.';
 
-create or replace function hl_internal.page_order(text, bigint, bigint, bigint, text, bigint) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_order(text, bigint, bigint, bigint, text, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."order_id", t."coin", t."side", t."order_type", t."tif", t."size"::text as "size", t."limit_price"::text as "limit_price", t."trigger_price"::text as "trigger_price", t."filled"::text as "filled", t."fill_percentage"::text as "fill_percentage", t."status", t."venue_status", t."cloid", t."reduce_only", t."placed_at_ms", t."status_time_ms", t."last_fill_time_ms", t."source", t."name" from (
     select account_address, order_id, coin, side, order_type, tif, size, limit_price, trigger_price, filled, fill_percentage, status, venue_status, cloid, reduce_only, (extract(epoch from placed_at) * 1000)::bigint as placed_at_ms, status_time_ms, last_fill_time_ms, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name from public.hl_orders listed where account_address = $1 and status_at < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and status_at >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') and ($5::text is null or coin = $5) and order_id = $6
@@ -149,7 +146,7 @@ begin atomic
 end;
 comment on function hl_internal.page_order(text, bigint, bigint, bigint, text, bigint) is 'What a page asks as order.';
 
-create or replace function hl_internal.page_order_fills(text, bigint, bigint, bigint, text, bigint) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_order_fills(text, bigint, bigint, bigint, text, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."coin", t."fill_time_ms", t."side", t."size"::text as "size", t."price"::text as "price", t."value"::text as "value", t."fee"::text as "fee", t."fee_token", t."start_position", t."closed_pnl"::text as "closed_pnl", t."direction", t."order_id", t."trade_id", t."hash", t."crossed", t."cloid", t."builder_fee"::text as "builder_fee", t."twap_id", t."liquidation", t."source", t."name" from (
     select account_address, coin, fill_time_ms, side, size, price, value, fee, fee_token, start_position, closed_pnl, direction, order_id, trade_id, hash, crossed, cloid, builder_fee, twap_id, liquidation, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name from public.hl_fills listed where account_address = $1 and fill_time < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and fill_time >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') and ($5::text is null or coin = $5) and order_id = $6
@@ -158,7 +155,7 @@ begin atomic
 end;
 comment on function hl_internal.page_order_fills(text, bigint, bigint, bigint, text, bigint) is 'What a page asks as order_fills.';
 
-create or replace function hl_internal.page_coverage(text) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_coverage(text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."stream", t."grade", t."reason", t."from_ms", t."to_ms" from (
     select stream, grade, reason, from_ms, to_ms from public.hl_coverage
@@ -167,7 +164,7 @@ begin atomic
 end;
 comment on function hl_internal.page_coverage(text) is 'What a page asks as coverage.';
 
-create or replace function hl_internal.page_drift(text, bigint, bigint, bigint) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_drift(text, bigint, bigint, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."stream", t."cause", t."detail", t."found_at_ms", t."repaired_at_ms" from (
     select account_address, stream, cause, detail, found_at_ms, repaired_at_ms from hl_internal.drift
@@ -178,7 +175,7 @@ begin atomic
 end;
 comment on function hl_internal.page_drift(text, bigint, bigint, bigint) is 'What a page asks as drift.';
 
-create or replace function hl_internal.page_alerts(text, bigint, bigint, bigint) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_alerts(text, bigint, bigint, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."id", t."key", t."rule", t."account_address", t."coin", t."subject", t."state", t."severity", t."message", t."value"::text as "value", t."threshold"::text as "threshold", t."started_ms", t."fired_ms", t."resolved_ms", t."updated_ms" from (
     select id, key, rule, account_address, coin, subject, state, severity, message, value, threshold, started_ms,
@@ -194,7 +191,7 @@ begin atomic
 end;
 comment on function hl_internal.page_alerts(text, bigint, bigint, bigint) is 'What a page asks as alerts.';
 
-create or replace function hl_internal.page_candles(text, text, bigint, bigint) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_candles(text, text, bigint, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."candle" from (
     select json_build_array(open_time_ms, open::text, high::text, low::text, close::text, volume::text) as candle
@@ -203,7 +200,7 @@ begin atomic
 end;
 comment on function hl_internal.page_candles(text, text, bigint, bigint) is 'What a page asks as candles.';
 
-create or replace function hl_internal.page_round_trips_since(text, bigint) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_round_trips_since(text, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."ms" from (
     select fill_time_ms as ms from public.hl_fills
@@ -213,7 +210,7 @@ begin atomic
 end;
 comment on function hl_internal.page_round_trips_since(text, bigint) is 'What a page asks as round_trips_since.';
 
-create or replace function hl_internal.page_round_trips(text, bigint) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_round_trips(text, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."coin", t."name", t."side", t."opened_ms", t."closed_ms", t."seconds"::text as "seconds", t."fills", t."max_size"::text as "max_size", t."entry_price"::text as "entry_price", t."exit_price"::text as "exit_price", t."closed_pnl"::text as "closed_pnl", t."fees"::text as "fees", t."funding"::text as "funding", t."net_pnl"::text as "net_pnl", t."liquidated", t."complete", t."mae_pct"::text as "mae_pct", t."mfe_pct"::text as "mfe_pct", t."excursion_reason" from (
     select * from public.hl_round_trips_since($1, pg_catalog.to_timestamp($2::bigint / 1000.0)) t
@@ -222,7 +219,7 @@ begin atomic
 end;
 comment on function hl_internal.page_round_trips(text, bigint) is 'What a page asks as round_trips.';
 
-create or replace function hl_internal.page_round_trip(text, text, bigint) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_round_trip(text, text, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."coin", t."name", t."side", t."opened_ms", t."closed_ms", t."seconds"::text as "seconds", t."fills", t."max_size"::text as "max_size", t."entry_price"::text as "entry_price", t."exit_price"::text as "exit_price", t."closed_pnl"::text as "closed_pnl", t."fees"::text as "fees", t."funding"::text as "funding", t."net_pnl"::text as "net_pnl", t."liquidated", t."complete", t."mae_pct"::text as "mae_pct", t."mfe_pct"::text as "mfe_pct", t."excursion_reason" from (
     with moves as not materialized (
@@ -249,7 +246,7 @@ begin atomic
 end;
 comment on function hl_internal.page_round_trip(text, text, bigint) is 'What a page asks as round_trip.';
 
-create or replace function hl_internal.page_trade_statistics(text, bigint, text, text) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_trade_statistics(text, bigint, text, text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."by", t."key", t."trades", t."wins", t."losses", t."win_rate_pct"::text as "win_rate_pct", t."profit_factor"::text as "profit_factor", t."payoff_ratio"::text as "payoff_ratio", t."expectancy"::text as "expectancy", t."net_pnl"::text as "net_pnl", t."closed_pnl"::text as "closed_pnl", t."fees"::text as "fees", t."funding"::text as "funding", t."average_win"::text as "average_win", t."average_loss"::text as "average_loss", t."best_trade"::text as "best_trade", t."worst_trade"::text as "worst_trade", t."average_seconds"::text as "average_seconds", t."win_streak", t."loss_streak", t."in_market_pct"::text as "in_market_pct", t."gross_expectancy"::text as "gross_expectancy", t."name" from (
     select s.*, trim_scale(round(s.closed_pnl / s.trades, 6)) as gross_expectancy, (select m.name from public.hl_markets m where s.by = 'coin' and m.coin = s.key) as name
@@ -258,7 +255,7 @@ begin atomic
 end;
 comment on function hl_internal.page_trade_statistics(text, bigint, text, text) is 'What a page asks as trade_statistics.';
 
-create or replace function hl_internal.page_statistics(text) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_statistics(text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."first_day"::text as "first_day", t."last_day"::text as "last_day", t."fills", t."volume"::text as "volume", t."closed_pnl"::text as "closed_pnl", t."fees"::text as "fees", t."funding"::text as "funding", t."net_pnl"::text as "net_pnl", t."unpriced_fees", t."trades", t."wins", t."losses", t."win_rate_pct"::text as "win_rate_pct", t."average_win"::text as "average_win", t."average_loss"::text as "average_loss", t."profit_factor"::text as "profit_factor", t."payoff_ratio"::text as "payoff_ratio", t."expectancy"::text as "expectancy", t."best_trade"::text as "best_trade", t."worst_trade"::text as "worst_trade", t."average_seconds"::text as "average_seconds", t."days_with_return", t."sharpe"::text as "sharpe", t."max_drawdown"::text as "max_drawdown", t."max_drawdown_pct"::text as "max_drawdown_pct", t."profit"::text as "profit", t."sortino"::text as "sortino", t."calmar"::text as "calmar", t."drawdown_peak_day"::text as "drawdown_peak_day", t."drawdown_trough_day"::text as "drawdown_trough_day", t."since_day"::text as "since_day", t."ratios_reason" from (
     select * from public.hl_statistics where account_address = $1
@@ -266,7 +263,7 @@ begin atomic
 end;
 comment on function hl_internal.page_statistics(text) is 'What a page asks as statistics.';
 
-create or replace function hl_internal.page_portfolio(text, text, bigint, bigint) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_portfolio(text, text, bigint, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."time_ms", t."account_value"::text as "account_value", t."pnl"::text as "pnl" from (
     select time_ms, account_value, pnl from public.hl_portfolio
@@ -275,7 +272,7 @@ begin atomic
 end;
 comment on function hl_internal.page_portfolio(text, text, bigint, bigint) is 'What a page asks as portfolio.';
 
-create or replace function hl_internal.page_portfolio_2(text, text, bigint, bigint) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_portfolio_2(text, text, bigint, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."agrees", t."differs", t."unknown" from (
     select count(*) filter (where verdict = 'agrees') as agrees, count(*) filter (where verdict = 'differs') as differs,
@@ -286,7 +283,7 @@ begin atomic
 end;
 comment on function hl_internal.page_portfolio_2(text, text, bigint, bigint) is 'What a page asks as portfolio_2.';
 
-create or replace function hl_internal.page_equity(text, bigint, bigint, bigint) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_equity(text, bigint, bigint, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."as_of_ms", t."net_worth"::text as "net_worth", t."account_value"::text as "account_value", t."unrealized_pnl"::text as "unrealized_pnl", t."net_flows"::text as "net_flows", t."profit"::text as "profit", t."drawdown"::text as "drawdown", t."drawdown_pct"::text as "drawdown_pct" from (
     select s.last_ms as as_of_ms, s.close_value as net_worth,
@@ -304,7 +301,7 @@ begin atomic
 end;
 comment on function hl_internal.page_equity(text, bigint, bigint, bigint) is 'What a page asks as equity.';
 
-create or replace function hl_internal.page_equity_fine(text, bigint, bigint, bigint) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_equity_fine(text, bigint, bigint, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."as_of_ms", t."net_worth"::text as "net_worth", t."account_value"::text as "account_value", t."unrealized_pnl"::text as "unrealized_pnl", t."net_flows"::text as "net_flows", t."profit"::text as "profit", t."drawdown"::text as "drawdown", t."drawdown_pct"::text as "drawdown_pct" from (
     select d.as_of_ms, d.net_worth, d.account_value, d.total_unrealized_pnl as unrealized_pnl,
@@ -336,7 +333,7 @@ begin atomic
 end;
 comment on function hl_internal.page_equity_fine(text, bigint, bigint, bigint) is 'What a page asks as equity_fine.';
 
-create or replace function hl_internal.page_flows(text, bigint, bigint) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_flows(text, bigint, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."ledger_time_ms", t."type", t."flow"::text as "flow", t."usdc"::text as "usdc", t."perp_usdc"::text as "perp_usdc" from (
     select ledger_time_ms, type, flow, usdc, perp_usdc from public.hl_flows
@@ -346,7 +343,7 @@ begin atomic
 end;
 comment on function hl_internal.page_flows(text, bigint, bigint) is 'What a page asks as flows.';
 
-create or replace function hl_internal.page_pnl_by_day(text, date, date) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_pnl_by_day(text, date, date) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."day", t."fills", t."volume"::text as "volume", t."closed_pnl"::text as "closed_pnl", t."fees"::text as "fees", t."funding"::text as "funding", t."net_pnl"::text as "net_pnl", t."unpriced_fees" from (
     select to_char(day, 'YYYY-MM-DD') as day, sum(fills)::bigint as fills, trim_scale(sum(volume)) as volume, trim_scale(sum(closed_pnl)) as closed_pnl,
@@ -359,7 +356,7 @@ begin atomic
 end;
 comment on function hl_internal.page_pnl_by_day(text, date, date) is 'What a page asks as pnl_by_day.';
 
-create or replace function hl_internal.page_pnl_by_coin(text, date, date) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_pnl_by_coin(text, date, date) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."coin", t."fills", t."volume"::text as "volume", t."closed_pnl"::text as "closed_pnl", t."fees"::text as "fees", t."funding"::text as "funding", t."net_pnl"::text as "net_pnl", t."unpriced_fees" from (
     select coin, sum(fills)::bigint as fills, trim_scale(sum(volume)) as volume, trim_scale(sum(closed_pnl)) as closed_pnl,
@@ -372,7 +369,7 @@ begin atomic
 end;
 comment on function hl_internal.page_pnl_by_coin(text, date, date) is 'What a page asks as pnl_by_coin.';
 
-create or replace function hl_internal.page_pnl_of_zone_by_day(text) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_pnl_of_zone_by_day(text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."first_ms", t."since_ms" from (
     select (select least(
@@ -384,7 +381,7 @@ begin atomic
 end;
 comment on function hl_internal.page_pnl_of_zone_by_day(text) is 'What a page asks as pnl_of_zone_by_day.';
 
-create or replace function hl_internal.page_pnl_of_zone_by_day_2(text, bigint, bigint, text) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_pnl_of_zone_by_day_2(text, bigint, bigint, text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."day", t."fills", t."volume"::text as "volume", t."closed_pnl"::text as "closed_pnl", t."fees"::text as "fees", t."funding"::text as "funding", t."net_pnl"::text as "net_pnl", t."unpriced_fees" from (
     select to_char(d.day, 'YYYY-MM-DD') as day, sum(fills)::bigint as fills, trim_scale(sum(volume)) as volume, trim_scale(sum(closed_pnl)) as closed_pnl,
@@ -400,7 +397,7 @@ begin atomic
 end;
 comment on function hl_internal.page_pnl_of_zone_by_day_2(text, bigint, bigint, text) is 'What a page asks as pnl_of_zone_by_day_2.';
 
-create or replace function hl_internal.page_pnl_of_zone_by_coin(text, bigint, bigint, text) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_pnl_of_zone_by_coin(text, bigint, bigint, text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."coin", t."fills", t."volume"::text as "volume", t."closed_pnl"::text as "closed_pnl", t."fees"::text as "fees", t."funding"::text as "funding", t."net_pnl"::text as "net_pnl", t."unpriced_fees" from (
     select e.coin, sum(fills)::bigint as fills, trim_scale(sum(volume)) as volume, trim_scale(sum(closed_pnl)) as closed_pnl,
@@ -416,7 +413,7 @@ begin atomic
 end;
 comment on function hl_internal.page_pnl_of_zone_by_coin(text, bigint, bigint, text) is 'What a page asks as pnl_of_zone_by_coin.';
 
-create or replace function hl_internal.page_fills(text, bigint, bigint, bigint, text) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_fills(text, bigint, bigint, bigint, text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."coin", t."fill_time_ms", t."side", t."size"::text as "size", t."price"::text as "price", t."value"::text as "value", t."fee"::text as "fee", t."fee_token", t."start_position", t."closed_pnl"::text as "closed_pnl", t."direction", t."order_id", t."trade_id", t."hash", t."crossed", t."cloid", t."builder_fee"::text as "builder_fee", t."twap_id", t."liquidation", t."source", t."name" from (
     select account_address, coin, fill_time_ms, side, size, price, value, fee, fee_token, start_position, closed_pnl, direction, order_id, trade_id, hash, crossed, cloid, builder_fee, twap_id, liquidation, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name from public.hl_fills listed where account_address = $1 and fill_time < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and fill_time >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') and ($5::text is null or coin = $5)
@@ -425,7 +422,7 @@ begin atomic
 end;
 comment on function hl_internal.page_fills(text, bigint, bigint, bigint, text) is 'What a page asks as fills.';
 
-create or replace function hl_internal.page_fills_raw(text, bigint, bigint, bigint, text) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_fills_raw(text, bigint, bigint, bigint, text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."coin", t."fill_time_ms", t."side", t."size"::text as "size", t."price"::text as "price", t."value"::text as "value", t."fee"::text as "fee", t."fee_token", t."start_position", t."closed_pnl"::text as "closed_pnl", t."direction", t."order_id", t."trade_id", t."hash", t."crossed", t."cloid", t."builder_fee"::text as "builder_fee", t."twap_id", t."liquidation", t."source", t."name", t."raw" from (
     select account_address, coin, fill_time_ms, side, size, price, value, fee, fee_token, start_position, closed_pnl, direction, order_id, trade_id, hash, crossed, cloid, builder_fee, twap_id, liquidation, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name, public.hl_raw_fill(listed)::text as raw from public.hl_fills listed where account_address = $1 and fill_time < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and fill_time >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') and ($5::text is null or coin = $5)
@@ -434,7 +431,7 @@ begin atomic
 end;
 comment on function hl_internal.page_fills_raw(text, bigint, bigint, bigint, text) is 'What a page asks as fills_raw.';
 
-create or replace function hl_internal.page_fills_count(text) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_fills_count(text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."total" from (
     select count(*) as total from (
@@ -443,7 +440,7 @@ begin atomic
 end;
 comment on function hl_internal.page_fills_count(text) is 'What a page asks as fills_count.';
 
-create or replace function hl_internal.page_fills_count_from(text, bigint) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_fills_count_from(text, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."total" from (
     select count(*) as total from (
@@ -452,7 +449,7 @@ begin atomic
 end;
 comment on function hl_internal.page_fills_count_from(text, bigint) is 'What a page asks as fills_count_from.';
 
-create or replace function hl_internal.page_orders(text, bigint, bigint, bigint, text) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_orders(text, bigint, bigint, bigint, text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."order_id", t."coin", t."side", t."order_type", t."tif", t."size"::text as "size", t."limit_price"::text as "limit_price", t."trigger_price"::text as "trigger_price", t."filled"::text as "filled", t."fill_percentage"::text as "fill_percentage", t."status", t."venue_status", t."cloid", t."reduce_only", t."placed_at_ms", t."status_time_ms", t."last_fill_time_ms", t."source", t."name" from (
     select account_address, order_id, coin, side, order_type, tif, size, limit_price, trigger_price, filled, fill_percentage, status, venue_status, cloid, reduce_only, (extract(epoch from placed_at) * 1000)::bigint as placed_at_ms, status_time_ms, last_fill_time_ms, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name from public.hl_orders listed where account_address = $1 and status_at < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and status_at >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') and ($5::text is null or coin = $5) and status not in ('open', 'partially_filled', 'triggered')
@@ -461,7 +458,7 @@ begin atomic
 end;
 comment on function hl_internal.page_orders(text, bigint, bigint, bigint, text) is 'What a page asks as orders.';
 
-create or replace function hl_internal.page_orders_raw(text, bigint, bigint, bigint, text) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_orders_raw(text, bigint, bigint, bigint, text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."order_id", t."coin", t."side", t."order_type", t."tif", t."size"::text as "size", t."limit_price"::text as "limit_price", t."trigger_price"::text as "trigger_price", t."filled"::text as "filled", t."fill_percentage"::text as "fill_percentage", t."status", t."venue_status", t."cloid", t."reduce_only", t."placed_at_ms", t."status_time_ms", t."last_fill_time_ms", t."source", t."name", t."raw" from (
     select account_address, order_id, coin, side, order_type, tif, size, limit_price, trigger_price, filled, fill_percentage, status, venue_status, cloid, reduce_only, (extract(epoch from placed_at) * 1000)::bigint as placed_at_ms, status_time_ms, last_fill_time_ms, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name, public.hl_raw_order(listed)::text as raw from public.hl_orders listed where account_address = $1 and status_at < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and status_at >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') and ($5::text is null or coin = $5) and status not in ('open', 'partially_filled', 'triggered')
@@ -470,7 +467,7 @@ begin atomic
 end;
 comment on function hl_internal.page_orders_raw(text, bigint, bigint, bigint, text) is 'What a page asks as orders_raw.';
 
-create or replace function hl_internal.page_orders_count(text) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_orders_count(text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."total" from (
     select count(*) as total from (
@@ -479,7 +476,7 @@ begin atomic
 end;
 comment on function hl_internal.page_orders_count(text) is 'What a page asks as orders_count.';
 
-create or replace function hl_internal.page_orders_count_from(text, bigint) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_orders_count_from(text, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."total" from (
     select count(*) as total from (
@@ -488,7 +485,7 @@ begin atomic
 end;
 comment on function hl_internal.page_orders_count_from(text, bigint) is 'What a page asks as orders_count_from.';
 
-create or replace function hl_internal.page_funding(text, bigint, bigint, bigint, text) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_funding(text, bigint, bigint, bigint, text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."coin", t."funding_time_ms", t."usdc"::text as "usdc", t."size"::text as "size", t."funding_rate"::text as "funding_rate", t."samples", t."source", t."name" from (
     select account_address, coin, funding_time_ms, usdc, size, funding_rate, samples, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name from public.hl_funding listed where account_address = $1 and funding_time < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and funding_time >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') and ($5::text is null or coin = $5)
@@ -497,7 +494,7 @@ begin atomic
 end;
 comment on function hl_internal.page_funding(text, bigint, bigint, bigint, text) is 'What a page asks as funding.';
 
-create or replace function hl_internal.page_funding_raw(text, bigint, bigint, bigint, text) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_funding_raw(text, bigint, bigint, bigint, text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."coin", t."funding_time_ms", t."usdc"::text as "usdc", t."size"::text as "size", t."funding_rate"::text as "funding_rate", t."samples", t."source", t."name", t."raw" from (
     select account_address, coin, funding_time_ms, usdc, size, funding_rate, samples, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name, raw_funding::text as raw from public.hl_funding listed where account_address = $1 and funding_time < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and funding_time >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') and ($5::text is null or coin = $5)
@@ -506,7 +503,7 @@ begin atomic
 end;
 comment on function hl_internal.page_funding_raw(text, bigint, bigint, bigint, text) is 'What a page asks as funding_raw.';
 
-create or replace function hl_internal.page_funding_count(text) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_funding_count(text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."total" from (
     select count(*) as total from (
@@ -515,7 +512,7 @@ begin atomic
 end;
 comment on function hl_internal.page_funding_count(text) is 'What a page asks as funding_count.';
 
-create or replace function hl_internal.page_funding_count_from(text, bigint) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_funding_count_from(text, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."total" from (
     select count(*) as total from (
@@ -524,7 +521,7 @@ begin atomic
 end;
 comment on function hl_internal.page_funding_count_from(text, bigint) is 'What a page asks as funding_count_from.';
 
-create or replace function hl_internal.page_ledger(text, bigint, bigint, bigint) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_ledger(text, bigint, bigint, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."ledger_time_ms", t."hash", t."type", t."token", t."amount"::text as "amount", t."digest", t."source", t."usdc"::text as "usdc" from (
     select account_address, ledger_time_ms, hash, type, token, amount, digest, source, usdc from public.hl_ledger listed where account_address = $1 and ledger_time < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and ledger_time >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity')
@@ -533,7 +530,7 @@ begin atomic
 end;
 comment on function hl_internal.page_ledger(text, bigint, bigint, bigint) is 'What a page asks as ledger.';
 
-create or replace function hl_internal.page_ledger_raw(text, bigint, bigint, bigint) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_ledger_raw(text, bigint, bigint, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."ledger_time_ms", t."hash", t."type", t."token", t."amount"::text as "amount", t."digest", t."source", t."usdc"::text as "usdc", t."raw" from (
     select account_address, ledger_time_ms, hash, type, token, amount, digest, source, usdc, raw_ledger::text as raw from public.hl_ledger listed where account_address = $1 and ledger_time < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and ledger_time >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity')
@@ -542,7 +539,7 @@ begin atomic
 end;
 comment on function hl_internal.page_ledger_raw(text, bigint, bigint, bigint) is 'What a page asks as ledger_raw.';
 
-create or replace function hl_internal.page_ledger_count(text) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_ledger_count(text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."total" from (
     select count(*) as total from (
@@ -551,7 +548,7 @@ begin atomic
 end;
 comment on function hl_internal.page_ledger_count(text) is 'What a page asks as ledger_count.';
 
-create or replace function hl_internal.page_ledger_count_from(text, bigint) returns json language sql stable set search_path = ''
+create or replace function hl_internal.page_ledger_count_from(text, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."total" from (
     select count(*) as total from (

@@ -369,6 +369,23 @@ create table hl_internal.settings ( -- What was chosen for this database and hol
 create table hl_internal.settled ( -- Until when (exclusive) the trades of an account are summed up in settled_days.
   account_address text not null -- Account.
   until_at timestamp with time zone not null -- Everything before this is in settled_days, nothing behind it.
+  fills bigint not null default (0) -- Sum over the settled days, as are all that follow: number of fills.
+  volume numeric not null default (0) -- Sum of price × size.
+  closed_pnl numeric not null default (0) -- Realised profit, gross of fees.
+  fees numeric not null default (0) -- Fees and gas in USDC.
+  funding numeric not null default (0) -- Funding; negative was paid.
+  unpriced_fees bigint not null default (0) -- Fees that are in none of the sums.
+  first_day date -- First settled UTC day; null without one.
+  last_day date -- Last settled UTC day; null without one.
+  trades bigint not null default (0) -- Complete, closed round trips.
+  wins bigint not null default (0) -- Those with a profit.
+  losses bigint not null default (0) -- Those with a loss.
+  net numeric not null default (0) -- Sum of their net profit.
+  won numeric not null default (0) -- Sum of the profits.
+  lost numeric not null default (0) -- Sum of the losses, positive.
+  seconds numeric not null default (0) -- Sum of their durations.
+  best numeric -- Highest net profit; null without a trade.
+  worst numeric -- Lowest net profit; null without a trade.
   constraint settled_pkey PRIMARY KEY (account_address)
 ) with (fillfactor=50);
 -- row level security
@@ -4376,10 +4393,6 @@ begin
   if cut_at = first_at then cut_at := first_at + interval '1 millisecond'; end if;
   cut_at := least(cut_at, date_trunc('day', first_at, 'UTC') + interval '24 hours');
   if cut_at > young_at then return false; end if;
-  insert into hl_internal.settled_days as t (
-    account_address, coin, day, fills, volume, closed_pnl, fees, builder_fees, funding, converted_fees, unpriced_fees, has_gas,
-    trades, wins, losses, net, won, lost, seconds, best, worst, trip_first_ms, trip_last_ms, trip_first_before,
-    trip_last_after, trip_unbroken, trip_closed_pnl, trip_fees, trip_unpriced)
   with sums as materialized (
     select e.coin, sum(e.fills) as fills, sum(e.volume) as volume, sum(e.closed_pnl) as closed_pnl, sum(e.fees) as fees,
       sum(e.builder_fees) as builder_fees, sum(e.funding) as funding, sum(e.converted_fees) as converted_fees,
@@ -4396,32 +4409,56 @@ begin
       sum(f.seconds) as seconds, max(f.net_pnl) as best, min(f.net_pnl) as worst
     from found f where not f.is_last group by f.coin
   ),
-  lasts as materialized (select * from found f where f.is_last and f.is_found)
-  select followed, s.coin, (first_at at time zone 'UTC')::date, s.fills, trim_scale(s.volume),
-    trim_scale(s.closed_pnl), trim_scale(s.fees), trim_scale(s.builder_fees), trim_scale(s.funding),
-    s.converted_fees, s.unpriced_fees, s.has_gas, coalesce(r.trades, 0), coalesce(r.wins, 0), coalesce(r.losses, 0),
-    coalesce(r.net, 0), coalesce(r.won, 0), coalesce(r.lost, 0), coalesce(r.seconds, 0), r.best, r.worst,
-    l.first_ms, l.last_ms, l.first_before, l.last_after, l.unbroken, l.closed_pnl, l.fees, l.unpriced
-  from sums s left join trades r on r.coin = s.coin left join lasts l on l.coin = s.coin
-  on conflict (account_address, coin, day) do update set
-    fills = t.fills + excluded.fills, volume = trim_scale(t.volume + excluded.volume),
-    closed_pnl = trim_scale(t.closed_pnl + excluded.closed_pnl), fees = trim_scale(t.fees + excluded.fees),
-    builder_fees = trim_scale(t.builder_fees + excluded.builder_fees), funding = trim_scale(t.funding + excluded.funding),
-    converted_fees = t.converted_fees + excluded.converted_fees, unpriced_fees = t.unpriced_fees + excluded.unpriced_fees,
-    has_gas = t.has_gas or excluded.has_gas, trades = t.trades + excluded.trades, wins = t.wins + excluded.wins,
+  lasts as materialized (select * from found f where f.is_last and f.is_found),
+  -- Of a coin: what is put into its day, and added to the sums of all days.
+  stretch as materialized (
+    select (first_at at time zone 'UTC')::date as day, s.coin, s.fills, trim_scale(s.volume) as volume,
+      trim_scale(s.closed_pnl) as closed_pnl, trim_scale(s.fees) as fees, trim_scale(s.builder_fees) as builder_fees,
+      trim_scale(s.funding) as funding, s.converted_fees, s.unpriced_fees, s.has_gas, coalesce(r.trades, 0) as trades,
+      coalesce(r.wins, 0) as wins, coalesce(r.losses, 0) as losses, coalesce(r.net, 0) as net, coalesce(r.won, 0) as won,
+      coalesce(r.lost, 0) as lost, coalesce(r.seconds, 0) as seconds, r.best, r.worst
+    from sums s left join trades r on r.coin = s.coin
+  ),
+  put as (
+    insert into hl_internal.settled_days as t (
+      account_address, coin, day, fills, volume, closed_pnl, fees, builder_fees, funding, converted_fees, unpriced_fees, has_gas,
+      trades, wins, losses, net, won, lost, seconds, best, worst, trip_first_ms, trip_last_ms, trip_first_before,
+      trip_last_after, trip_unbroken, trip_closed_pnl, trip_fees, trip_unpriced)
+    select followed, s.coin, s.day, s.fills, s.volume, s.closed_pnl, s.fees, s.builder_fees, s.funding, s.converted_fees,
+      s.unpriced_fees, s.has_gas, s.trades, s.wins, s.losses, s.net, s.won, s.lost, s.seconds, s.best, s.worst,
+      l.first_ms, l.last_ms, l.first_before, l.last_after, l.unbroken, l.closed_pnl, l.fees, l.unpriced
+    from stretch s left join lasts l on l.coin = s.coin
+    on conflict (account_address, coin, day) do update set
+      fills = t.fills + excluded.fills, volume = trim_scale(t.volume + excluded.volume),
+      closed_pnl = trim_scale(t.closed_pnl + excluded.closed_pnl), fees = trim_scale(t.fees + excluded.fees),
+      builder_fees = trim_scale(t.builder_fees + excluded.builder_fees), funding = trim_scale(t.funding + excluded.funding),
+      converted_fees = t.converted_fees + excluded.converted_fees, unpriced_fees = t.unpriced_fees + excluded.unpriced_fees,
+      has_gas = t.has_gas or excluded.has_gas, trades = t.trades + excluded.trades, wins = t.wins + excluded.wins,
+      losses = t.losses + excluded.losses, net = t.net + excluded.net, won = t.won + excluded.won, lost = t.lost + excluded.lost,
+      seconds = t.seconds + excluded.seconds, best = greatest(t.best, excluded.best), worst = least(t.worst, excluded.worst),
+      trip_first_ms = coalesce(excluded.trip_first_ms, t.trip_first_ms),
+      trip_last_ms = coalesce(excluded.trip_last_ms, t.trip_last_ms),
+      trip_first_before = coalesce(excluded.trip_first_before, t.trip_first_before),
+      trip_last_after = coalesce(excluded.trip_last_after, t.trip_last_after),
+      trip_unbroken = coalesce(excluded.trip_unbroken, t.trip_unbroken),
+      trip_closed_pnl = coalesce(excluded.trip_closed_pnl, t.trip_closed_pnl),
+      trip_fees = coalesce(excluded.trip_fees, t.trip_fees),
+      trip_unpriced = coalesce(excluded.trip_unpriced, t.trip_unpriced)
+  )
+  insert into hl_internal.settled as t (
+    account_address, until_at, fills, volume, closed_pnl, fees, funding, unpriced_fees, first_day, last_day, trades, wins, losses,
+    net, won, lost, seconds, best, worst)
+  select followed, cut_at, sum(s.fills), sum(s.volume), sum(s.closed_pnl), sum(s.fees), sum(s.funding), sum(s.unpriced_fees),
+    min(s.day), max(s.day), sum(s.trades), sum(s.wins), sum(s.losses), sum(s.net), sum(s.won), sum(s.lost), sum(s.seconds),
+    max(s.best), min(s.worst)
+  from stretch s
+  on conflict (account_address) do update set
+    until_at = excluded.until_at, fills = t.fills + excluded.fills, volume = t.volume + excluded.volume,
+    closed_pnl = t.closed_pnl + excluded.closed_pnl, fees = t.fees + excluded.fees, funding = t.funding + excluded.funding,
+    unpriced_fees = t.unpriced_fees + excluded.unpriced_fees, first_day = coalesce(t.first_day, excluded.first_day),
+    last_day = excluded.last_day, trades = t.trades + excluded.trades, wins = t.wins + excluded.wins,
     losses = t.losses + excluded.losses, net = t.net + excluded.net, won = t.won + excluded.won, lost = t.lost + excluded.lost,
-    seconds = t.seconds + excluded.seconds, best = greatest(t.best, excluded.best), worst = least(t.worst, excluded.worst),
-    trip_first_ms = coalesce(excluded.trip_first_ms, t.trip_first_ms),
-    trip_last_ms = coalesce(excluded.trip_last_ms, t.trip_last_ms),
-    trip_first_before = coalesce(excluded.trip_first_before, t.trip_first_before),
-    trip_last_after = coalesce(excluded.trip_last_after, t.trip_last_after),
-    trip_unbroken = coalesce(excluded.trip_unbroken, t.trip_unbroken),
-    trip_closed_pnl = coalesce(excluded.trip_closed_pnl, t.trip_closed_pnl),
-    trip_fees = coalesce(excluded.trip_fees, t.trip_fees),
-    trip_unpriced = coalesce(excluded.trip_unpriced, t.trip_unpriced);
-
-  insert into hl_internal.settled as t (account_address, until_at) values (followed, cut_at)
-  on conflict (account_address) do update set until_at = excluded.until_at;
+    seconds = t.seconds + excluded.seconds, best = greatest(t.best, excluded.best), worst = least(t.worst, excluded.worst);
   return true;
 end
 $function$
@@ -5591,7 +5628,19 @@ declare
   from_at constant timestamptz := date_trunc('day', at, 'UTC');
 begin
   delete from hl_internal.settled_days d where d.account_address = followed and d.day >= (from_at at time zone 'UTC')::date;
-  update hl_internal.settled s set until_at = from_at where s.account_address = followed and s.until_at > from_at;
+  update hl_internal.settled s set
+    until_at = from_at, fills = x.fills, volume = x.volume, closed_pnl = x.closed_pnl, fees = x.fees, funding = x.funding,
+    unpriced_fees = x.unpriced_fees, first_day = x.first_day, last_day = x.last_day, trades = x.trades, wins = x.wins,
+    losses = x.losses, net = x.net, won = x.won, lost = x.lost, seconds = x.seconds, best = x.best, worst = x.worst
+  from (
+    select coalesce(sum(d.fills), 0) as fills, coalesce(sum(d.volume), 0) as volume, coalesce(sum(d.closed_pnl), 0) as closed_pnl,
+      coalesce(sum(d.fees), 0) as fees, coalesce(sum(d.funding), 0) as funding, coalesce(sum(d.unpriced_fees), 0) as unpriced_fees,
+      min(d.day) as first_day, max(d.day) as last_day, coalesce(sum(d.trades), 0) as trades, coalesce(sum(d.wins), 0) as wins,
+      coalesce(sum(d.losses), 0) as losses, coalesce(sum(d.net), 0) as net, coalesce(sum(d.won), 0) as won,
+      coalesce(sum(d.lost), 0) as lost, coalesce(sum(d.seconds), 0) as seconds, max(d.best) as best, min(d.worst) as worst
+    from hl_internal.settled_days d where d.account_address = followed
+  ) x
+  where s.account_address = followed and s.until_at > from_at;
 end
 $function$
 ;
@@ -5715,6 +5764,29 @@ BEGIN ATOMIC
 END
 ;
 -- The sums of the days that are not settled, or not to their end, by day and coin.
+
+create function hl_internal.unsettled_sums(followed text)
+ RETURNS TABLE(fills bigint, volume numeric, closed_pnl numeric, fees numeric, funding numeric, unpriced_fees bigint, first_day date, last_day date)
+ LANGUAGE sql
+ STABLE ROWS 1
+ SET search_path TO ''
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET jit TO 'off'
+BEGIN ATOMIC
+ SELECT sum(n.fills) AS sum,
+     sum(n.volume) AS sum,
+     sum(n.closed_pnl) AS sum,
+     sum(n.fees) AS sum,
+     sum(n.funding) AS sum,
+     sum(n.unpriced_fees) AS sum,
+     min(n.day) AS min,
+     max(n.day) AS max
+    FROM hl_internal.earned(unsettled_sums.followed, hl_internal.settled_until(unsettled_sums.followed), 'infinity'::timestamp with time zone) n(coin, day, fills, volume, closed_pnl, fees, builder_fees, funding, converted_fees, unpriced_fees, has_gas)
+  HAVING (count(*) > 0);
+END
+;
+-- What came since the account was settled; no row without any.
 
 create function hl_internal.unsettled_trades(followed text)
  RETURNS TABLE(trades bigint, wins bigint, losses bigint, net numeric, won numeric, lost numeric, seconds numeric, best numeric, worst numeric)
@@ -8595,17 +8667,34 @@ create view public.hl_statistics with (security_invoker=true) as -- How an accou
             WHEN (d.days < (d.all_days - 1)) THEN (((d.all_days - 1) - d.days) || ' days have no return: a flow or a net worth of theirs is not known'::text)
             ELSE NULL::text
         END AS ratios_reason
-   FROM (((((hl_internal.accounts a
-     CROSS JOIN LATERAL ( SELECT (sum(p_1.fills))::bigint AS fills,
-            sum(p_1.volume) AS volume,
-            sum(p_1.closed_pnl) AS closed_pnl,
-            sum(p_1.fees) AS fees,
-            sum(p_1.funding) AS funding,
-            min(p_1.day) AS first_day,
-            max(p_1.day) AS last_day,
-            (sum(p_1.unpriced_fees))::bigint AS unpriced_fees
-           FROM hl_net_pnl_daily_by_coin p_1
-          WHERE (p_1.account_address = a.account_address)) t)
+   FROM ((((((hl_internal.accounts a
+     LEFT JOIN hl_internal.settled k ON ((k.account_address = a.account_address)))
+     CROSS JOIN LATERAL ( SELECT (sum(c.fills))::bigint AS fills,
+            sum(c.volume) AS volume,
+            sum(c.closed_pnl) AS closed_pnl,
+            sum(c.fees) AS fees,
+            sum(c.funding) AS funding,
+            min(c.first_day) AS first_day,
+            max(c.last_day) AS last_day,
+            (sum(c.unpriced_fees))::bigint AS unpriced_fees
+           FROM ( SELECT k.fills,
+                    k.volume,
+                    k.closed_pnl,
+                    k.fees,
+                    k.funding,
+                    k.unpriced_fees,
+                    k.first_day,
+                    k.last_day
+                UNION ALL
+                 SELECT p_1.fills,
+                    p_1.volume,
+                    p_1.closed_pnl,
+                    p_1.fees,
+                    p_1.funding,
+                    p_1.unpriced_fees,
+                    p_1.first_day,
+                    p_1.last_day
+                   FROM hl_internal.unsettled_sums(a.account_address) p_1(fills, volume, closed_pnl, fees, funding, unpriced_fees, first_day, last_day)) c) t)
      CROSS JOIN LATERAL ( SELECT (sum(c.trades))::bigint AS trades,
             (sum(c.wins))::bigint AS wins,
             (sum(c.losses))::bigint AS losses,
@@ -8626,8 +8715,6 @@ create view public.hl_statistics with (security_invoker=true) as -- How an accou
                     k.best,
                     k.worst,
                     k.seconds
-                   FROM hl_internal.settled_days k
-                  WHERE ((k.account_address = a.account_address) AND (k.trades > 0))
                 UNION ALL
                  SELECT p_1.trades,
                     p_1.wins,

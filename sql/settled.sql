@@ -125,6 +125,19 @@ begin atomic
 end;
 comment on function hl_internal.unsettled_days is 'The sums of the days that are not settled, or not to their end, by day and coin.';
 
+create or replace function hl_internal.unsettled_sums(followed text)
+returns table (
+  fills bigint, volume numeric, closed_pnl numeric, fees numeric, funding numeric, unpriced_fees bigint, first_day date,
+  last_day date)
+language sql stable set search_path = '' rows 1 set enable_seqscan = off set enable_bitmapscan = off set jit = off
+begin atomic
+  select sum(n.fills)::bigint, sum(n.volume), sum(n.closed_pnl), sum(n.fees), sum(n.funding), sum(n.unpriced_fees)::bigint,
+    min(n.day), max(n.day)
+  from hl_internal.earned(unsettled_sums.followed, hl_internal.settled_until(unsettled_sums.followed), 'infinity') n
+  having count(*) > 0;
+end;
+comment on function hl_internal.unsettled_sums is 'What came since the account was settled; no row without any.';
+
 create or replace function hl_internal.unsettled_trades(followed text)
 returns table (
   trades bigint, wins bigint, losses bigint, net numeric, won numeric, lost numeric, seconds numeric, best numeric, worst numeric)
@@ -173,10 +186,6 @@ begin
   if cut_at = first_at then cut_at := first_at + interval '1 millisecond'; end if;
   cut_at := least(cut_at, date_trunc('day', first_at, 'UTC') + interval '24 hours');
   if cut_at > young_at then return false; end if;
-  insert into hl_internal.settled_days as t (
-    account_address, coin, day, fills, volume, closed_pnl, fees, builder_fees, funding, converted_fees, unpriced_fees, has_gas,
-    trades, wins, losses, net, won, lost, seconds, best, worst, trip_first_ms, trip_last_ms, trip_first_before,
-    trip_last_after, trip_unbroken, trip_closed_pnl, trip_fees, trip_unpriced)
   with sums as materialized (
     select e.coin, sum(e.fills) as fills, sum(e.volume) as volume, sum(e.closed_pnl) as closed_pnl, sum(e.fees) as fees,
       sum(e.builder_fees) as builder_fees, sum(e.funding) as funding, sum(e.converted_fees) as converted_fees,
@@ -193,32 +202,56 @@ begin
       sum(f.seconds) as seconds, max(f.net_pnl) as best, min(f.net_pnl) as worst
     from found f where not f.is_last group by f.coin
   ),
-  lasts as materialized (select * from found f where f.is_last and f.is_found)
-  select followed, s.coin, (first_at at time zone 'UTC')::date, s.fills, trim_scale(s.volume),
-    trim_scale(s.closed_pnl), trim_scale(s.fees), trim_scale(s.builder_fees), trim_scale(s.funding),
-    s.converted_fees, s.unpriced_fees, s.has_gas, coalesce(r.trades, 0), coalesce(r.wins, 0), coalesce(r.losses, 0),
-    coalesce(r.net, 0), coalesce(r.won, 0), coalesce(r.lost, 0), coalesce(r.seconds, 0), r.best, r.worst,
-    l.first_ms, l.last_ms, l.first_before, l.last_after, l.unbroken, l.closed_pnl, l.fees, l.unpriced
-  from sums s left join trades r on r.coin = s.coin left join lasts l on l.coin = s.coin
-  on conflict (account_address, coin, day) do update set
-    fills = t.fills + excluded.fills, volume = trim_scale(t.volume + excluded.volume),
-    closed_pnl = trim_scale(t.closed_pnl + excluded.closed_pnl), fees = trim_scale(t.fees + excluded.fees),
-    builder_fees = trim_scale(t.builder_fees + excluded.builder_fees), funding = trim_scale(t.funding + excluded.funding),
-    converted_fees = t.converted_fees + excluded.converted_fees, unpriced_fees = t.unpriced_fees + excluded.unpriced_fees,
-    has_gas = t.has_gas or excluded.has_gas, trades = t.trades + excluded.trades, wins = t.wins + excluded.wins,
+  lasts as materialized (select * from found f where f.is_last and f.is_found),
+  -- Of a coin: what is put into its day, and added to the sums of all days.
+  stretch as materialized (
+    select (first_at at time zone 'UTC')::date as day, s.coin, s.fills, trim_scale(s.volume) as volume,
+      trim_scale(s.closed_pnl) as closed_pnl, trim_scale(s.fees) as fees, trim_scale(s.builder_fees) as builder_fees,
+      trim_scale(s.funding) as funding, s.converted_fees, s.unpriced_fees, s.has_gas, coalesce(r.trades, 0) as trades,
+      coalesce(r.wins, 0) as wins, coalesce(r.losses, 0) as losses, coalesce(r.net, 0) as net, coalesce(r.won, 0) as won,
+      coalesce(r.lost, 0) as lost, coalesce(r.seconds, 0) as seconds, r.best, r.worst
+    from sums s left join trades r on r.coin = s.coin
+  ),
+  put as (
+    insert into hl_internal.settled_days as t (
+      account_address, coin, day, fills, volume, closed_pnl, fees, builder_fees, funding, converted_fees, unpriced_fees, has_gas,
+      trades, wins, losses, net, won, lost, seconds, best, worst, trip_first_ms, trip_last_ms, trip_first_before,
+      trip_last_after, trip_unbroken, trip_closed_pnl, trip_fees, trip_unpriced)
+    select followed, s.coin, s.day, s.fills, s.volume, s.closed_pnl, s.fees, s.builder_fees, s.funding, s.converted_fees,
+      s.unpriced_fees, s.has_gas, s.trades, s.wins, s.losses, s.net, s.won, s.lost, s.seconds, s.best, s.worst,
+      l.first_ms, l.last_ms, l.first_before, l.last_after, l.unbroken, l.closed_pnl, l.fees, l.unpriced
+    from stretch s left join lasts l on l.coin = s.coin
+    on conflict (account_address, coin, day) do update set
+      fills = t.fills + excluded.fills, volume = trim_scale(t.volume + excluded.volume),
+      closed_pnl = trim_scale(t.closed_pnl + excluded.closed_pnl), fees = trim_scale(t.fees + excluded.fees),
+      builder_fees = trim_scale(t.builder_fees + excluded.builder_fees), funding = trim_scale(t.funding + excluded.funding),
+      converted_fees = t.converted_fees + excluded.converted_fees, unpriced_fees = t.unpriced_fees + excluded.unpriced_fees,
+      has_gas = t.has_gas or excluded.has_gas, trades = t.trades + excluded.trades, wins = t.wins + excluded.wins,
+      losses = t.losses + excluded.losses, net = t.net + excluded.net, won = t.won + excluded.won, lost = t.lost + excluded.lost,
+      seconds = t.seconds + excluded.seconds, best = greatest(t.best, excluded.best), worst = least(t.worst, excluded.worst),
+      trip_first_ms = coalesce(excluded.trip_first_ms, t.trip_first_ms),
+      trip_last_ms = coalesce(excluded.trip_last_ms, t.trip_last_ms),
+      trip_first_before = coalesce(excluded.trip_first_before, t.trip_first_before),
+      trip_last_after = coalesce(excluded.trip_last_after, t.trip_last_after),
+      trip_unbroken = coalesce(excluded.trip_unbroken, t.trip_unbroken),
+      trip_closed_pnl = coalesce(excluded.trip_closed_pnl, t.trip_closed_pnl),
+      trip_fees = coalesce(excluded.trip_fees, t.trip_fees),
+      trip_unpriced = coalesce(excluded.trip_unpriced, t.trip_unpriced)
+  )
+  insert into hl_internal.settled as t (
+    account_address, until_at, fills, volume, closed_pnl, fees, funding, unpriced_fees, first_day, last_day, trades, wins, losses,
+    net, won, lost, seconds, best, worst)
+  select followed, cut_at, sum(s.fills), sum(s.volume), sum(s.closed_pnl), sum(s.fees), sum(s.funding), sum(s.unpriced_fees),
+    min(s.day), max(s.day), sum(s.trades), sum(s.wins), sum(s.losses), sum(s.net), sum(s.won), sum(s.lost), sum(s.seconds),
+    max(s.best), min(s.worst)
+  from stretch s
+  on conflict (account_address) do update set
+    until_at = excluded.until_at, fills = t.fills + excluded.fills, volume = t.volume + excluded.volume,
+    closed_pnl = t.closed_pnl + excluded.closed_pnl, fees = t.fees + excluded.fees, funding = t.funding + excluded.funding,
+    unpriced_fees = t.unpriced_fees + excluded.unpriced_fees, first_day = coalesce(t.first_day, excluded.first_day),
+    last_day = excluded.last_day, trades = t.trades + excluded.trades, wins = t.wins + excluded.wins,
     losses = t.losses + excluded.losses, net = t.net + excluded.net, won = t.won + excluded.won, lost = t.lost + excluded.lost,
-    seconds = t.seconds + excluded.seconds, best = greatest(t.best, excluded.best), worst = least(t.worst, excluded.worst),
-    trip_first_ms = coalesce(excluded.trip_first_ms, t.trip_first_ms),
-    trip_last_ms = coalesce(excluded.trip_last_ms, t.trip_last_ms),
-    trip_first_before = coalesce(excluded.trip_first_before, t.trip_first_before),
-    trip_last_after = coalesce(excluded.trip_last_after, t.trip_last_after),
-    trip_unbroken = coalesce(excluded.trip_unbroken, t.trip_unbroken),
-    trip_closed_pnl = coalesce(excluded.trip_closed_pnl, t.trip_closed_pnl),
-    trip_fees = coalesce(excluded.trip_fees, t.trip_fees),
-    trip_unpriced = coalesce(excluded.trip_unpriced, t.trip_unpriced);
-
-  insert into hl_internal.settled as t (account_address, until_at) values (followed, cut_at)
-  on conflict (account_address) do update set until_at = excluded.until_at;
+    seconds = t.seconds + excluded.seconds, best = greatest(t.best, excluded.best), worst = least(t.worst, excluded.worst);
   return true;
 end
 $$;
@@ -230,7 +263,19 @@ declare
   from_at constant timestamptz := date_trunc('day', at, 'UTC');
 begin
   delete from hl_internal.settled_days d where d.account_address = followed and d.day >= (from_at at time zone 'UTC')::date;
-  update hl_internal.settled s set until_at = from_at where s.account_address = followed and s.until_at > from_at;
+  update hl_internal.settled s set
+    until_at = from_at, fills = x.fills, volume = x.volume, closed_pnl = x.closed_pnl, fees = x.fees, funding = x.funding,
+    unpriced_fees = x.unpriced_fees, first_day = x.first_day, last_day = x.last_day, trades = x.trades, wins = x.wins,
+    losses = x.losses, net = x.net, won = x.won, lost = x.lost, seconds = x.seconds, best = x.best, worst = x.worst
+  from (
+    select coalesce(sum(d.fills), 0) as fills, coalesce(sum(d.volume), 0) as volume, coalesce(sum(d.closed_pnl), 0) as closed_pnl,
+      coalesce(sum(d.fees), 0) as fees, coalesce(sum(d.funding), 0) as funding, coalesce(sum(d.unpriced_fees), 0) as unpriced_fees,
+      min(d.day) as first_day, max(d.day) as last_day, coalesce(sum(d.trades), 0) as trades, coalesce(sum(d.wins), 0) as wins,
+      coalesce(sum(d.losses), 0) as losses, coalesce(sum(d.net), 0) as net, coalesce(sum(d.won), 0) as won,
+      coalesce(sum(d.lost), 0) as lost, coalesce(sum(d.seconds), 0) as seconds, max(d.best) as best, min(d.worst) as worst
+    from hl_internal.settled_days d where d.account_address = followed
+  ) x
+  where s.account_address = followed and s.until_at > from_at;
 end
 $$;
 comment on function hl_internal.unsettle is 'Takes the day of a moment and those behind it out of what is settled.';

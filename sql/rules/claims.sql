@@ -1,4 +1,5 @@
--- What a claim of coverage may say (I12).
+-- What a claim of coverage may say (I12). By the database's clock, which may be as far from the writer's as that one may be
+-- from the venue's; claims themselves end at most 10 s ahead of the writer's clock (src/sync/account/venueTime.ts).
 
 create or replace function hl_internal.latest_claim_ms() returns bigint
 language sql stable set search_path = ''

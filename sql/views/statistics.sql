@@ -25,11 +25,17 @@ select a.account_address, t.first_day, t.last_day, coalesce(t.fills, 0) as fills
     when d.days < d.all_days - 1 then d.all_days - 1 - d.days || ' days have no return: a flow or a net worth of theirs is not known'
     end as ratios_reason
 from hl_internal.accounts a
+left join hl_internal.settled k on k.account_address = a.account_address
 cross join lateral (
-  select sum(p.fills)::bigint as fills, sum(p.volume) as volume, sum(p.closed_pnl) as closed_pnl, sum(p.fees) as fees,
-    sum(p.funding) as funding, min(p.day) as first_day, max(p.day) as last_day,
-    sum(p.unpriced_fees)::bigint as unpriced_fees
-  from public.hl_net_pnl_daily_by_coin p where p.account_address = a.account_address
+  select sum(c.fills)::bigint as fills, sum(c.volume) as volume, sum(c.closed_pnl) as closed_pnl, sum(c.fees) as fees,
+    sum(c.funding) as funding, min(c.first_day) as first_day, max(c.last_day) as last_day,
+    sum(c.unpriced_fees)::bigint as unpriced_fees
+  from (
+    select k.fills, k.volume, k.closed_pnl, k.fees, k.funding, k.unpriced_fees, k.first_day, k.last_day
+    union all
+    select p.fills, p.volume, p.closed_pnl, p.fees, p.funding, p.unpriced_fees, p.first_day, p.last_day
+    from hl_internal.unsettled_sums(a.account_address) p
+  ) c
 ) t
 cross join lateral (
   select sum(c.trades)::bigint as trades, sum(c.wins)::bigint as wins, sum(c.losses)::bigint as losses,
@@ -37,8 +43,7 @@ cross join lateral (
     sum(c.won) as won, sum(c.lost) as lost, sum(c.net) / nullif(sum(c.trades), 0) as expectancy, max(c.best) as best_trade,
     min(c.worst) as worst_trade, sum(c.seconds) / nullif(sum(c.trades), 0) as average_seconds
   from (
-    select k.trades, k.wins, k.losses, k.won, k.lost, k.net, k.best, k.worst, k.seconds from hl_internal.settled_days k
-    where k.account_address = a.account_address and k.trades > 0
+    select k.trades, k.wins, k.losses, k.won, k.lost, k.net, k.best, k.worst, k.seconds
     union all
     select p.trades, p.wins, p.losses, p.won, p.lost, p.net, p.best, p.worst, p.seconds
     from hl_internal.unsettled_trades(a.account_address) p

@@ -35,7 +35,10 @@ export interface Completeness {
 /** The histories that money is counted from. The venue keeps orders by count only, so they are listed separately. */
 export const MONEY_STREAMS: readonly TrackedStream[] = ["fills", "twapFills", "funding", "ledger"];
 
-/** By our clock, which may be slow: a claim that reaches beyond this is one on the future. */
+/**
+ * A claim that reaches beyond this is one on the future. Wider than the 10 s that are claimed ahead (`venueTime.ts`), for this
+ * is the reader's clock, and the claim another machine's: what is so far ahead without reason is withdrawn at the next start.
+ */
 export const latestClaimMs = (nowMs: number): number => nowMs + TIME_LIMITS.aheadMaxMs;
 
 /** What completeness needs of a `CoverageRow`. */

@@ -54,7 +54,7 @@ function functionText({ name, sql }: Question, { parameters, columns }: Describe
   const list = columns
     .map(({ name, type }) => (PLAIN.has(type) ? `t."${name}"` : `t."${name}"::text as "${name}"`))
     .join(", ");
-  return `create or replace function ${signature} returns json language sql stable set search_path = ''
+  return `create or replace function ${signature} returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select ${list} from (
     ${indented(sql)}
