@@ -1,19 +1,39 @@
 /**
- * Bundles the page into `dashboard/dist`: for the package before it is packed, and in a checkout when the server finds the
+ * Bundles the page into `dashboard/dist`, and the one of a Supabase project, with its client, into `dashboard/dist/supabase`: for the package before it is packed, and in a checkout when the server finds the
  * sources newer than the bundle (docs/decisions/0015-dashboard-is-bundled.md). Guarantees: a file is replaced as a whole,
  * so several processes may build at once.
  */
-import { copyFileSync, mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { build } from "esbuild";
 
 const SOURCES = new URL("src/", import.meta.url);
 const BUNDLE = new URL("dist/", import.meta.url);
-/** Served as they are written. */
-const PLAIN = ["index.html", "icon.svg"];
+/** What the page of a project runs itself: the reads of the server. */
+const READS = new URL("../src/outputs/http/", import.meta.url);
 
 export async function buildDashboard(): Promise<void> {
+  mkdirSync(new URL("supabase/", BUNDLE), { recursive: true });
+  await bundle(["main.tsx", "style.css"], "");
+  await bundle(["supabase.tsx", "style.css"], "supabase/");
+  for (const name of ["index.html", "icon.svg", "supabase/icon.svg"])
+    replace(name, (temporary) => copyFileSync(new URL(name.replace("supabase/", ""), SOURCES), temporary));
+  const page = readFileSync(new URL("index.html", SOURCES), "utf8")
+    .replace("main.js", "supabase.js")
+    .replace(/<noscript>.*<\/noscript>/, "<noscript>This page needs JavaScript.</noscript>");
+  replace("supabase/index.html", (temporary) => writeFileSync(temporary, page));
+}
+
+async function bundle(entryPoints: string[], folder: string): Promise<void> {
   const { outputFiles } = await build({
-    entryPoints: ["main.tsx", "style.css"],
+    entryPoints,
     absWorkingDir: directory(SOURCES),
     bundle: true,
     minify: true,
@@ -25,22 +45,24 @@ export async function buildDashboard(): Promise<void> {
     jsx: "automatic",
     jsxImportSource: "preact",
   });
-  mkdirSync(BUNDLE, { recursive: true });
-  for (const name of PLAIN) replace(name, (temporary) => copyFileSync(new URL(name, SOURCES), temporary));
   for (const { path, contents } of outputFiles)
-    replace(path.slice(path.search(/[^\\/]+$/)), (temporary) => writeFileSync(temporary, contents));
+    replace(`${folder}${path.slice(path.search(/[^\\/]+$/))}`, (temporary) =>
+      writeFileSync(temporary, contents),
+    );
 }
 
 function replace(name: string, write: (temporary: URL) => void): void {
-  const temporary = new URL(`.${name}.${process.pid}`, BUNDLE);
+  const temporary = new URL(`${name}.${process.pid}.part`, BUNDLE);
   write(temporary);
   renameSync(temporary, new URL(name, BUNDLE));
 }
 
 /** Whether the bundle is missing, or older than what it is made of. */
 export function isOutdated(): boolean {
-  const builtMs = statSync(new URL("main.js", BUNDLE), { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  const sources = readdirSync(SOURCES).map((name) => new URL(name, SOURCES));
+  const builtMs = statSync(new URL("supabase/index.html", BUNDLE), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const sources = [SOURCES, READS].flatMap((folder) =>
+    readdirSync(folder).map((name) => new URL(name, folder)),
+  );
   return [...sources, new URL(import.meta.url)].some((url) => statSync(url).mtimeMs > builtMs);
 }
 

@@ -1,26 +1,26 @@
 /**
- * The page's line to hlsync: reads over `/api`, changes over `/api/events`.
+ * The page's line to where it reads (`source.ts`): to hlsync, reads over `/api`, changes over `/api/events`.
  *
  * Guarantees: after sleep, a lost line or a restart of hlsync the stream goes on behind the last change seen, or, when the
  * server says `reset`, everything is read again; changes that come while the state is being read wait for it. A line on
- * which nothing comes for `SILENT_MS` (status comes every second) is given up and opened again, with back-off, without end.
+ * which nothing comes for `silentMs` (hlsync sends status every second) is given up and opened again, with back-off, without end.
  */
 import { param, writeParams } from "./address.ts";
 import type { List, ListName, Model, Row } from "./model.ts";
 import { applyChange, type Change, canGrow, emptyList, LISTS, putRows } from "./model.ts";
 import { read as readSetting, write } from "./settings.ts";
+import { type Events, type Query, Refused, source } from "./source.ts";
 import { zoneAsked } from "./zone.ts";
 
-const SILENT_MS = 5_000;
 const RETRY_MIN_MS = 250;
 const RETRY_MAX_MS = 5_000;
 const PAGE = 1_000;
 /** Of a history that is wanted whole: the server's largest. */
 const WHOLE_PAGE = 5_000;
+/** Rows come at most so much later than younger ones, but for what is read from the past. */
+const LATE_MS = 60_000;
 const REPORT_MS = 5_000;
 const REPORT_MAX = 1_000;
-
-export class Refused extends Error {}
 
 /** The account that the address names, by address or alias, or that was looked at last, while it is followed. */
 export function wantedAccount(accounts: Row[]): string | null {
@@ -30,17 +30,7 @@ export function wantedAccount(accounts: Row[]): string | null {
   return (byName ?? accounts.find(({ address }) => address === last))?.address ?? null;
 }
 
-export async function get(path: string, query: Record<string, string | number | null> = {}): Promise<Row> {
-  const url = new URL(path, location.origin);
-  for (const [key, value] of Object.entries(query)) {
-    if (value !== null) url.searchParams.set(key, String(value));
-  }
-  const answer = await fetch(url);
-  const body = await answer.json().catch(() => ({ error: `status ${answer.status}` }));
-  if (answer.status === 401 || answer.status === 403) throw new Refused(body.error);
-  if (!answer.ok) throw new Error(body.error ?? `status ${answer.status}`);
-  return body;
-}
+export const get = (path: string, query: Query = {}): Promise<Row> => source().get(path, query);
 
 /** Changes something; answers what became of it. */
 export async function post(path: string, fields: Row): Promise<Row> {
@@ -52,7 +42,7 @@ export async function post(path: string, fields: Row): Promise<Row> {
 
 /** `changed`: called after every change of the model; `onAlert`: when an alert changed. */
 export function connect(model: Model, changed: () => void, onAlert: () => void) {
-  let source: EventSource | null = null;
+  let events: Events | null = null;
   let lastId: string | null = null;
   let retryMs = RETRY_MIN_MS;
   let retryTimer = 0;
@@ -82,18 +72,15 @@ export function connect(model: Model, changed: () => void, onAlert: () => void) 
   }
 
   function open() {
-    source?.close();
+    events?.close();
     clearTimeout(retryTimer);
-    const url = new URL("/api/events", location.origin);
-    if (model.account) url.searchParams.set("account", model.account);
-    if (lastId !== null) url.searchParams.set("after", lastId);
-    source = new EventSource(url);
-    source.onerror = () => {
-      source?.close();
+    events = source().events(model.account, lastId);
+    events.onerror = () => {
+      events?.close();
       retry(open);
     };
     const on = (name: string, run: (data: Row, id: string) => void) =>
-      source?.addEventListener(name, (event) => {
+      events?.addEventListener(name, (event) => {
         const message = event as MessageEvent;
         model.heardMs = Date.now();
         model.link = "live";
@@ -116,6 +103,7 @@ export function connect(model: Model, changed: () => void, onAlert: () => void) 
       if (zoneAsked === null) model.overview = data.overview;
       else void readDay();
     });
+    on("news", () => void readNews());
     on("change", (data, id) => {
       lastId = id;
       if (reading) waiting.push(data);
@@ -146,20 +134,13 @@ export function connect(model: Model, changed: () => void, onAlert: () => void) 
     reading = true;
     waiting = [];
     try {
-      const query = { account: model.account };
-      const loaded = (Object.keys(LISTS) as ListName[]).filter((name) => model.lists[name].loaded !== "no");
-      const [overview, positions, orders, balances, ...pages] = await Promise.all([
-        get("/api/overview", { ...query, zone: zoneAsked }),
-        get("/api/positions", query),
-        get("/api/orders", query),
-        get("/api/balances", query),
-        ...loaded.map((name) => get(LISTS[name].path, { ...query, limit: PAGE, total: 1 })),
+      const loaded = loadedLists();
+      const [now, ...pages] = await Promise.all([
+        readNow(),
+        ...loaded.map((name) => get(LISTS[name].path, { account: model.account, limit: PAGE, total: 1 })),
       ]);
       if (mine !== generation) return;
-      Object.assign(model, { overview, ready: true });
-      model.positions = positions.rows;
-      model.openOrders = orders.rows;
-      model.balances = balances.rows;
+      Object.assign(model, now, { ready: true });
       for (const [index, name] of loaded.entries()) {
         const { more, total } = pages[index];
         const list = { ...emptyList(), loaded: "yes" as const, more, total: total ?? null };
@@ -175,6 +156,46 @@ export function connect(model: Model, changed: () => void, onAlert: () => void) 
       retry(open);
     }
     changed();
+  }
+
+  const loadedLists = () =>
+    (Object.keys(LISTS) as ListName[]).filter((name) => model.lists[name].loaded !== "no");
+
+  /** What is now, of the account that is looked at. */
+  async function readNow() {
+    const query = { account: model.account };
+    const [overview, positions, openOrders, balances] = await Promise.all([
+      get("/api/overview", { ...query, zone: zoneAsked }),
+      ...["/api/positions", "/api/orders", "/api/balances"].map((path) => get(path, query)),
+    ]);
+    return { overview, positions: positions.rows, openOrders: openOrders.rows, balances: balances.rows };
+  }
+
+  /** Where only is told that something changed: reads what is now, and what the histories have since their newest rows. */
+  async function readNews() {
+    if (reading) return;
+    const [mine, account] = [generation, model.account];
+    try {
+      const now = await readNow();
+      if (mine !== generation || account !== model.account) return;
+      Object.assign(model, now);
+      await Promise.all(loadedLists().map(refreshNewest));
+    } catch {
+      lastId = null;
+      retry(open);
+    }
+    changed();
+  }
+
+  async function refreshNewest(name: ListName) {
+    const list = model.lists[name];
+    const newest = list.rows[0]?.[LISTS[name].time];
+    const from = newest === undefined ? null : newest - LATE_MS;
+    const page = await get(LISTS[name].path, { account: model.account, limit: WHOLE_PAGE, from });
+    if (list !== model.lists[name]) return;
+    const known = list.rows.length;
+    putRows(list, name, page.rows);
+    if (list.total !== null) list.total += list.rows.length - known;
   }
 
   let readingDay = false;
@@ -205,11 +226,11 @@ export function connect(model: Model, changed: () => void, onAlert: () => void) 
 
   function watch() {
     if (model.refused) return;
-    if (model.heardMs > 0 && Date.now() - model.heardMs > SILENT_MS) {
+    if (model.heardMs > 0 && Date.now() - model.heardMs > source().silentMs) {
       if (model.link !== "away") {
         model.link = "away";
         open();
-      } else if (source?.readyState === EventSource.OPEN) open();
+      } else if (events?.readyState === EventSource.OPEN) open();
     }
     changed();
   }

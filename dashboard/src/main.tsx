@@ -23,6 +23,7 @@ import {
 import { Overview, positionKey } from "./overview.tsx";
 import { read, remembered, write } from "./settings.ts";
 import { SettingsDialog } from "./settingsDialog.tsx";
+import { source } from "./source.ts";
 import { Statistics } from "./statistics.tsx";
 import { Strip } from "./strip.tsx";
 import { SyncPage } from "./sync.tsx";
@@ -44,7 +45,8 @@ const TABS: Record<string, string> = {
   ledger: "Ledger",
   balances: "Balances",
   alerts: "Alerts",
-  deliveries: "Webhooks",
+  // What only a server knows and does.
+  ...(source().hasServer ? { deliveries: "Webhooks" } : {}),
   sync: "Sync",
 };
 
@@ -213,6 +215,11 @@ function App() {
         >
           {THEME_MARKS[theme]}
         </button>
+        {source().signOut ? (
+          <button type="button" class="button quiet" onClick={() => source().signOut?.()}>
+            Sign out
+          </button>
+        ) : null}
       </header>
       <Strip model={model} />
       <nav class="tabs" aria-label="Views">
@@ -248,9 +255,9 @@ const Eye = ({ isShut }: { isShut: boolean }) => (
 );
 
 const OLD_WORDS: Record<string, string> = {
-  stale: "The venue has gone silent.",
+  stale: source().hasServer ? "The venue has gone silent." : "hlsync is not running, or hears nothing.",
   down: "The line to the venue is down; hlsync is reconnecting.",
-  away: "hlsync does not answer; this page is trying again.",
+  away: `${source().hasServer ? "hlsync" : "The project"} does not answer; this page is trying again.`,
 };
 
 function tabLink(name: string, title: string, isCurrent: boolean) {
@@ -292,7 +299,7 @@ function view(tab: string, query: URLSearchParams, begun: number) {
   }
   return (
     <>
-      {tab === "alerts" ? <Rules /> : null}
+      {tab === "alerts" && source().hasServer ? <Rules /> : null}
       {tab === "deliveries" ? <Endpoints nowMs={serverNow(model)} /> : null}
       <History key={`${tab} ${begun}`} tab={tab as ListName} day={query.get("day")} />
     </>
@@ -344,7 +351,7 @@ function History({ tab, day }: { tab: ListName; day: string | null }) {
       extra={
         tab === "alerts" ? (
           <span class="note">{alertingWords()}</span>
-        ) : tab === "ledger" ? (
+        ) : tab === "ledger" && source().hasServer ? (
           <TaxFiles />
         ) : day === null ? null : (
           <a class="button" href={`#${tab}`} title="Show all days">{`${day} ✕`}</a>
@@ -430,12 +437,22 @@ const Refusal = ({ text }: { text: string }) => (
   <main class="refusal">
     <h1>hlsync</h1>
     <p>{text}</p>
-    <p>hlsync printed the address with its token when it started.</p>
-    <p>
-      <a class="button" href="/">
-        Enter the token
-      </a>
-    </p>
+    {source().hasServer ? (
+      <>
+        <p>hlsync printed the address with its token when it started.</p>
+        <p>
+          <a class="button" href="/">
+            Enter the token
+          </a>
+        </p>
+      </>
+    ) : (
+      <p>
+        <button type="button" class="button" onClick={() => source().signOut?.()}>
+          Sign out
+        </button>
+      </p>
+    )}
   </main>
 );
 

@@ -184,7 +184,8 @@ function together(accounts: Row[]): Row | null {
   if (accounts.length === 0) return null;
   const all = (name: string): number[] => accounts.map((account) => account[name]);
   const least = (name: string) => (all(name).includes(null as never) ? null : Math.min(...all(name)));
-  const total = (name: string) => all(name).reduce((sum, count) => sum + count, 0);
+  const total = (name: string) =>
+    all(name).includes(null as never) ? null : all(name).reduce((sum, count) => sum + count, 0);
   const down = accounts.find(({ mode, socket }) => mode === "stream" && socket !== "live");
   return {
     ...(down ?? accounts[0]),

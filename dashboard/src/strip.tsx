@@ -48,17 +48,26 @@ function feedItem(fresh: ReturnType<typeof freshness>, isOld: boolean) {
 
 function databaseItem(model: Model) {
   const database = model.status?.database;
-  const queued = accountStatus(model)?.queued ?? 0;
+  const queued = accountStatus(model)?.queued;
   if (!database || model.link === "away") return item("Database", "", "○", "unknown", "", "");
-  const queue = `queue ${queued}`;
+  const queue = queued === null ? "" : `queue ${queued ?? 0}`;
   const title = `${database.description}: last answered ${stampAt(database.answered_ms)}`;
   if (!database.up) return item("Database", "bad", "✕", "down", queue, `${title}. ${database.error}`);
-  return item("Database", "good", "●", "up", `${database.latency_ms} ms · ${queue}`, title);
+  return item(
+    "Database",
+    "good",
+    "●",
+    "up",
+    [`${database.latency_ms} ms`, queue].filter(Boolean).join(" · "),
+    title,
+  );
 }
 
 function reconcileItem(model: Model) {
   const account = accountStatus(model);
-  if (!account || model.link === "away") return item("Reconcile", "", "○", "unknown", "", "");
+  // Null where the page reads the database alone.
+  if (!account || model.link === "away" || account.healed === null)
+    return item("Reconcile", "", "○", "unknown", "", "");
   const { last_reconcile_ms: last, last_reconcile_error: error, healed, unexplained } = account;
   const findings =
     healed + unexplained === 0

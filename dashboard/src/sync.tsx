@@ -11,6 +11,7 @@ import type { Span } from "./overview.tsx";
 import { SPANS, spanStart } from "./overview.tsx";
 import { Choice, Panel } from "./panel.tsx";
 import { remembered } from "./settings.ts";
+import { source } from "./source.ts";
 import { sinceWords } from "./strip.tsx";
 import { DataTable } from "./table.tsx";
 import { DRIFT } from "./tables.tsx";
@@ -29,15 +30,17 @@ export function SyncPage({ model, load }: { model: Model; load(name: "drift"): v
   return (
     <div class="sync">
       <CoveragePanel model={model} />
-      <div class="columns">
-        <div class="column">
-          <LatencyPanel />
+      {source().hasServer ? (
+        <div class="columns">
+          <div class="column">
+            <LatencyPanel />
+          </div>
+          <div class="column">
+            <VenuePanel model={model} />
+            <StreamsPanel model={model} />
+          </div>
         </div>
-        <div class="column">
-          <VenuePanel model={model} />
-          <StreamsPanel model={model} />
-        </div>
-      </div>
+      ) : null}
       <DataTable
         name="drift"
         title="Differences found"

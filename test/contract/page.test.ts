@@ -55,13 +55,13 @@ describe("a page without a server", { timeout: 240_000 }, () => {
     server = await startServer("embedded");
     await makeSupabaseRoles(server.admin);
     db = await server.newDatabase({ maxConnections: 2 });
-    await makeProject(db.database, "old");
-    await makeAccount(db.store, { fills: 400, nowMs: NOW_MS, seed: 3, spacingMs: 3_600_000 });
+    await makeProject(db.database, "new");
+    await makeAccount(db.store, { fills: 120, nowMs: NOW_MS, seed: 3, spacingMs: 7_200_000 });
     await makeAccount(db.store, {
-      fills: 120,
+      fills: 60,
       nowMs: NOW_MS,
       seed: 4,
-      spacingMs: 10_800_000,
+      spacingMs: 14_400_000,
       account: HIS,
       alias: "his",
     });

@@ -22,6 +22,7 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   access: async () => (await import("./access.ts")).access,
   members: async () => (await import("./access.ts")).members,
   realtime: async () => (await import("./access.ts")).realtime,
+  page: async () => (await import("./page.ts")).page,
   import: async () => (await import("./import.ts")).importCommand,
   exchange: async () => (await import("./exchange.ts")).exchange,
   "import-legacy": async () => (await import("./importLegacy.ts")).importLegacy,

@@ -20,6 +20,12 @@ const TYPES: Record<string, string> = {
   svg: "image/svg+xml",
 };
 
+/** The files of the page of a Supabase project. */
+export async function projectBundle(): Promise<URL> {
+  if (existsSync(BUILDER)) await renewBundle();
+  return new URL("supabase/", BUNDLE);
+}
+
 export async function dashboardAssets(): Promise<[string, Handler][]> {
   if (existsSync(BUILDER)) await renewBundle();
   return readdirSync(BUNDLE)

@@ -46,17 +46,20 @@ const GZIP_FROM_BYTES = 1_024;
 const TOKEN_COOKIE_SECONDS = 30 * 86_400;
 const compress = promisify(gzip);
 
-const SECURITY_HEADERS: Record<string, string> = {
-  "content-security-policy": [
+/** What a page may load, and whom it may talk to besides its own origin. */
+export const contentPolicy = (others: readonly string[] = []): string =>
+  [
     "default-src 'none'",
     "script-src 'self'",
     "style-src 'self'",
     "img-src 'self' data:",
-    "connect-src 'self'",
+    ["connect-src 'self'", ...others].join(" "),
     "base-uri 'none'",
     "form-action 'none'",
-    "frame-ancestors 'none'",
-  ].join("; "),
+  ].join("; ");
+
+const SECURITY_HEADERS: Record<string, string> = {
+  "content-security-policy": `${contentPolicy()}; frame-ancestors 'none'`,
   "cross-origin-opener-policy": "same-origin",
   "cross-origin-resource-policy": "same-origin",
   "referrer-policy": "no-referrer",
