@@ -36,7 +36,7 @@ const MASK = "***";
 
 /** A key whose value is a secret, wherever it stands. */
 export const isSecretKey = (key: string): boolean => SECRET_KEY.test(key);
-const SECRET_KEY = /secret|password|passwd|token$|authorization|cookie|api.?key/i;
+const SECRET_KEY = /secret|password|passwd|token$|authorization|cookie|(?:api|private).?key/i;
 
 /** As messages and help write it: `telegram://TOKEN@CHAT`. */
 const PLACEHOLDER = /^(?:USER:PASSWORD@|TOKEN@|ROUTING_KEY|HOST)/;
@@ -53,28 +53,40 @@ const LOOKS: readonly RegExp[] = [
   /(\/bot)\d{5,}:[\w-]+/g,
   /()\b\d{6,12}:AA[\w-]{30,}/g,
   // Discord: a webhook's path, and a bot's token.
-  /(\/api\/webhooks\/\d+\/)[\w-]+/g,
+  /(\/api(?:\/v\d+)?\/webhooks\/\d+\/)[\w-]+/g,
   /()\b[MNO][\w-]{22,}\.[\w-]{6}\.[\w-]{27,}/g,
   // Slack: a webhook's path, and tokens.
   /(hooks\.slack\.com\/[a-z]+\/)[\w/-]+/gi,
   /\b(xox[a-z]-|xapp-)[\w-]{8,}/g,
-  // ntfy.
-  /\b(tk_)[a-z0-9]{20,}/g,
+  // Teams, PagerDuty, IFTTT: in the path.
+  /(\/IncomingWebhook\/)[\w/-]+/g,
+  /(\/integration\/)[0-9a-f]{32}/g,
+  /(\/with\/key\/)[\w-]+/g,
+  // ntfy; GitHub and others.
+  /\b(tk_)[a-z0-9]{20,}/gi,
+  /\b(gh[a-z]_|github_pat_|glpat-|sk-|sk_live_)[\w-]{16,}/g,
   /\b(Bearer )[\w.~+/-]{16,}=*/gi,
   /\b(Authorization: *\w+ +)[\w.~+/-]+=*/gi,
   // A signed token of any issuer, and Supabase's keys.
   /()\beyJ[\w-]{6,}\.[\w-]+\.[\w-]+/g,
-  /\b(sb_secret_)[\w-]+/g,
+  /\b(sb_secret_|sbp_)[\w-]+/g,
   // Other headers that carry one, whole.
-  /\b((?:x-)?(?:api-?key|auth-token): *)[\w.~+/-]+=*/gi,
+  /\b((?:(?:x-)?(?:api-?key|auth-token)|x-[\w-]+-(?:token|secret|key)): *)[\w.~+/-]+=*/gi,
   /\b((?:set-)?cookie: *)[^\s;="]+=[^\s;"]*(?:; *[^\s;="]+=[^\s;"]*)*/gi,
   // Parameters of a URL, words of a connection string, variables; with and without quotes.
-  /(?<![\w])((?:ssl|pg)?pass(?:word|wd)\s*=\s*)(?:'[^']*'|"[^"]*"|[^\s&'",;)]+)/gi,
+  /(?<![\w])((?:ssl|pg)?pass(?:word|wd)\s*=\s*)(?:'(?:[^'\\]|\\.)*'|"[^"]*"|(?:\\.|[^\s&'",;)])+)/gi,
   /(?<![\w])((?:access_|auth_|bot_|refresh_|hlsync_)?token=)[\w.~+/%-]+=*/gi,
-  /(?<![\w])((?:api_?key|client_secret|secret|signature|sig)=)[^\s&'",;)]+/gi,
+  /(?<![\w])((?:(?:api|private)_?key|client_secret|secret|signature|sig)=)[^\s&'",;)]+/gi,
+  /([?&](?:key|auth)=)[^\s&'",;)]+/gi,
+  // A whole address as a part of another one.
+  /(%3A%2F%2F[^\s%&]*%3A)[^\s&]*(?=%40)/gi,
+  /\b(aws_secret_access_key *= *)[\w/+]+=*/gi,
+  // What the database says of a row: a constraint's columns and values.
+  /(\([^()]*(?:password|secret)[^()]*\)=\()[^)]*(?=\))/gi,
+  /(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?=-----END|$)/gs,
   // Variables of a shell; a token of the venue is none.
   /\b(\w*(?:SECRET|PASSWORD|API_KEY|ACCESS_KEY|ROLE_KEY|PRIVATE_KEY)\w*=)(?:'[^']*'|"[^"]*"|[^\s&'",;)]+)/g,
-  /("(?:\w*password|\w*secret|authorization|cookie|api_?key|(?:access|refresh|auth|bot)_?token)"\s*:\s*")(?:[^"\\]|\\.)*(?=")/gi,
+  /("(?:\w*password|\w*secret|authorization|cookie|(?:api|private)_?key|(?:access|refresh|auth|bot)_?token)"\s*:\s*")(?:[^"\\]|\\.)*(?=")/gi,
 ];
 
 /** Text with everything in it that looks like a secret replaced by `***`. */

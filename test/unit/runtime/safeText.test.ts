@@ -99,6 +99,31 @@ describe("secrets", () => {
     "SUPABASE_SERVICE_ROLE_KEY='a b'": "SUPABASE_SERVICE_ROLE_KEY=***",
     "key eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJzdXBhYmFzZSJ9.abc-def_g": "key ***",
     sb_secret_abcdefghijklmnop: "sb_secret_***",
+    "https://ptb.discord.com/api/v10/webhooks/1/aBc-d": "https://ptb.discord.com/api/v10/webhooks/1/***",
+    "https://x.webhook.office.com/webhookb2/a@b/IncomingWebhook/c/d-e":
+      "https://x.webhook.office.com/webhookb2/a@b/IncomingWebhook/***",
+    [`https://events.pagerduty.com/integration/${"0f".repeat(16)}/enqueue`]:
+      "https://events.pagerduty.com/integration/***/enqueue",
+    "https://maker.ifttt.com/trigger/x/with/key/abcdEFGH": "https://maker.ifttt.com/trigger/x/with/key/***",
+    tk_AgQdq7mVBoFD37zQVN29RhuMzNIz2: "tk_***",
+    "https://ntfy.sh/topic?auth=QmVhcmVyIHRr": "https://ntfy.sh/topic?auth=***",
+    "https://chat.googleapis.com/v1/spaces/A/messages?key=abc-d&token=def%3D":
+      "https://chat.googleapis.com/v1/spaces/A/messages?key=***&token=***",
+    "https://api.pushover.net/1/messages.json?token=azGDORePK8gM&user=u":
+      "https://api.pushover.net/1/messages.json?token=***&user=u",
+    ghp_0123456789abcdefghij0123456789abcdef: "ghp_***",
+    sbp_0123456789abcdef0123456789abcdef01234567: "sbp_***",
+    "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY": "aws_secret_access_key = ***",
+    "host=h password='a\\'b c' user=me": "host=h password=*** user=me",
+    "host=h password=a\\ b user=me": "host=h password=*** user=me",
+    "postgres://me:p%40s%2Fs%3Aw@host/db": "postgres://me:***@host/db",
+    "/check?url=postgres%3A%2F%2Fme%3Ap%40w%40host%2Fdb": "/check?url=postgres%3A%2F%2Fme%3A***%40host%2Fdb",
+    "X-Hub-Token: abcDEF123": "X-Hub-Token: ***",
+    "Key (id, password)=(1, hunter2) already exists.": "Key (id, password)=(***) already exists.",
+    [`private_key=0x${"ab".repeat(32)}`]: "private_key=***",
+    '{"privateKey":"0xabab"}': '{"privateKey":"***"}',
+    "-----BEGIN EC PRIVATE KEY-----\nMIIE\n-----END EC PRIVATE KEY-----":
+      "-----BEGIN EC PRIVATE KEY-----***-----END EC PRIVATE KEY-----",
     '{"accessToken":"abc","token":"HYPE"}': '{"accessToken":"***","token":"HYPE"}',
     '{"password":"p\\"w","coin":"BTC"}': '{"password":"***","coin":"BTC"}',
   };
@@ -127,6 +152,9 @@ describe("secrets", () => {
     "a cookie: none was sent",
     "basic understanding of xoxo",
     "a@b.org wrote c@d.org",
+    "Key (account_address, coin)=(0xabc, BTC) already exists.",
+    "key=fill:0xabc and auth=none, task-token: not given",
+    "/integration/tests of risk-management",
   ]) {
     it(`${text.slice(0, 60)} stays`, () => assert.equal(maskSecrets(text), text));
   }
