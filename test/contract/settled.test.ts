@@ -28,6 +28,12 @@ const TRADES = `select account_address, coalesce(trades, 0) as trades, coalesce(
 const KEPT_TRADES = `select account_address, trades, wins, losses, average_win, average_loss, expectancy, profit_factor,
   best_trade, worst_trade, average_seconds from hl_statistics where trades > 0 order by 1`;
 
+const SUMS = `select account_address, min(day)::text as first_day, max(day)::text as last_day, sum(fills)::bigint as fills,
+  sum(volume) as volume, sum(closed_pnl) as closed_pnl, sum(fees) as fees, sum(funding) as funding, sum(net_pnl) as net_pnl,
+  sum(unpriced_fees)::bigint as unpriced_fees from plain_net_pnl group by 1 order by 1`;
+const KEPT_SUMS = `select account_address, first_day::text, last_day::text, fills, volume, closed_pnl, fees, funding, net_pnl,
+  unpriced_fees from hl_statistics where fills > 0 or funding <> 0 order by 1`;
+
 /** 1.50 and 1.5 are one number. */
 const plain = (rows: Record<string, unknown>[]): unknown[] =>
   rows.map((row) =>
@@ -81,11 +87,13 @@ describe("settled trades", { timeout: 300_000 }, () => {
   const rows = (sql: string, params?: unknown[]) => db.database.query<Record<string, unknown>>(sql, params);
 
   const same = async (message: string): Promise<void> => {
-    const [pnl, trips, trades] = await Promise.all([
+    const [pnl, trips, trades, sums] = await Promise.all([
       rows(PNL.replace("%s", "plain_net_pnl")),
       rows(TRIPS.replace("%s", "plain_round_trips")),
       rows(TRADES),
+      rows(SUMS),
     ]);
+    assert.deepEqual(plain(await rows(KEPT_SUMS)), plain(sums), message);
     assert.deepEqual(plain(await rows(TRIPS.replace("%s", "hl_round_trips"))), plain(trips), message);
     assert.deepEqual(plain(await rows(PNL.replace("%s", "hl_net_pnl_daily_by_coin"))), plain(pnl), message);
     assert.deepEqual(plain(await rows(KEPT_TRADES)), plain(trades), message);
