@@ -38,6 +38,7 @@ import { suppliedOf } from "./lending.ts";
 import { isOutcome, type Market, markPx } from "./market.ts";
 import { basicOrder, frontendOrder, type Order } from "./order.ts";
 import type { RecordedAccount } from "./recorded.ts";
+import { shareOf } from "./transfers.ts";
 import {
   borrowable,
   crossAvailable,
@@ -196,13 +197,14 @@ function portfolioState(
   };
 }
 
-/** Perp value of all dexes, and with the spot tokens at their marks. */
+/** Perp value of all dexes, and with the spot tokens at their marks and the shares of vaults: as the venue's own page sums it. */
 export function equityOf(world: World, account: Account): { total: Fixed; perp: Fixed } {
   let perp = 0n;
   for (const dex of account.dexes.values()) perp += dexMargin(account, dex).total.accountValue;
   let spot = 0n;
   for (const [token, balance] of account.spot) spot += mul(balance.total, priceOf(world, token));
-  return { total: perp + spot - debtValue(world, account), perp };
+  const vaults = world.vaults.reduce((sum, vault) => sum + shareOf(world, vault, account.user), 0n);
+  return { total: perp + spot + vaults - debtValue(world, account), perp };
 }
 
 // --- open orders --------------------------------------------------------------------------------------------------

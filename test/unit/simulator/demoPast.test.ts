@@ -73,6 +73,13 @@ describe("the past of the demo", () => {
       const curves = new Map(ask("portfolio", address) as unknown as [string, JsonObject][]);
       const history = curves.get("allTime")!.accountValueHistory as [number, string][];
       assert.ok(history.length > (alias === "vault" ? 55 : 87) * 24, alias);
+      // Of what the account owns in a vault the curve has its share: it ends where the account's equity is.
+      const vaults = sum(
+        (ask("userVaultEquities", address) as unknown as JsonObject[]).map((one) => value(one, "equity")),
+      );
+      const perps = curves.get("perpAllTime")!.accountValueHistory as [number, string][];
+      const [all, perp] = [history, perps].map((points) => fixed(points.at(-1)![1]));
+      if (alias === "swing") assert.ok(vaults > fixed("10000") && all === perp! + vaults, alias);
       assert.ok(truthOf(alias).funding.length > 500, alias);
       assert.deepEqual(truthOf(alias).liquidations, []);
       assert.ok(truthOf(alias).positions.length > 0, alias);
