@@ -53,8 +53,11 @@ function SignIn({ client, done }: { client: SupabaseClient; done(): void }) {
 }
 
 async function begin() {
-  const config: { url: string; key: string } = await (await fetch("supabase.json")).json();
-  const client = createClient(config.url, config.key);
+  const { url, key, schema }: Record<"url" | "key" | "schema", string> = await (
+    await fetch("supabase.json")
+  ).json();
+  // The types of the client know one name.
+  const client = createClient(url, key, { db: { schema: schema as "public" } });
   const { data } = await client.auth.getSession();
   if (data.session === null) {
     root.replaceChildren();
@@ -64,7 +67,7 @@ async function begin() {
   client.auth.onAuthStateChange((event) => {
     if (event === "SIGNED_OUT") location.reload();
   });
-  readFrom(await supabaseSource(client, new URL(config.url).host));
+  readFrom(await supabaseSource(client, new URL(url).host, schema));
   await import("./main.tsx");
 }
 

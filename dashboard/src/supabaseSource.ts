@@ -23,7 +23,7 @@ const STATUS_MS = 8_000;
 const ANYWAY_MS = 60_000;
 /** Changes that come together are read together. */
 const TOGETHER_MS = 400;
-const SILENT_MS = 30_000;
+const SILENT_MS = 20_000;
 const FOLLOWED = ["hl_orders", "hl_fills", "hl_positions", "hl_dashboard", "hl_alerts"];
 const CANDLE_MS: Record<string, number> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
 
@@ -33,7 +33,11 @@ const WORDS: Record<string, string> = {
   PGRST202: "This project has no hlsync, or an older one: hlsync migrate.",
 };
 
-export async function supabaseSource(client: SupabaseClient, project: string): Promise<Source> {
+export async function supabaseSource(
+  client: SupabaseClient,
+  project: string,
+  schema: string,
+): Promise<Source> {
   const reads = await questioner(async (question, args) => {
     const { data, error } = await client.rpc("hl_page", { question, args });
     if (error) {
@@ -65,7 +69,7 @@ export async function supabaseSource(client: SupabaseClient, project: string): P
       const given = Object.entries(query).filter(([, value]) => value !== null);
       return route(new URLSearchParams(given.map(([key, value]) => [key, String(value)])));
     },
-    events: (account) => follow(client, account, () => statusOf(reads, client, project)),
+    events: (account) => follow(client, schema, account, () => statusOf(reads, client, project)),
     signOut: () => void client.auth.signOut(),
   };
 }
@@ -149,7 +153,12 @@ async function candlesOf(reads: Queryable, query: URLSearchParams): Promise<Row>
   return { rows };
 }
 
-function follow(client: SupabaseClient, account: string | null, status: () => Promise<Row>): Events {
+function follow(
+  client: SupabaseClient,
+  schema: string,
+  account: string | null,
+  status: () => Promise<Row>,
+): Events {
   let timer = 0;
   let belled = 0;
   let newsMs = Date.now();
@@ -177,26 +186,27 @@ function follow(client: SupabaseClient, account: string | null, status: () => Pr
   for (const table of FOLLOWED)
     channel = channel.on(
       "postgres_changes",
-      { event: "*", schema: "public", table, filter: `account_address=eq.${account}` },
+      { event: "*", schema, table, filter: `account_address=eq.${account}` },
       news,
     );
   channel.subscribe((state) => {
     isTold = state === "SUBSCRIBED";
     if (isTold) news();
   });
-  const look = async () => {
+  /** `first`: everything is to be read, now that the project answers. */
+  const look = async (first: boolean) => {
     try {
       const now = await status();
       if (events.readyState !== EventSource.OPEN) return;
       say("status", now);
-      if (!isTold || Date.now() - newsMs > ANYWAY_MS) news();
+      if (first) say("reset", {});
+      else if (!isTold || Date.now() - newsMs > ANYWAY_MS) news();
     } catch {
       if (events.readyState === EventSource.OPEN) events.onerror?.(new Event("error"));
       return;
     }
-    timer = setTimeout(look, STATUS_MS);
+    timer = setTimeout(() => void look(false), STATUS_MS);
   };
-  timer = setTimeout(look, STATUS_MS);
-  queueMicrotask(() => say("reset", {}));
+  void look(true);
   return events;
 }

@@ -14,13 +14,13 @@ export const page: Command = {
   name: "page",
   args: "<folder> <project> <key>",
   summary: "write the dashboard of a Supabase project into a folder, for any host of files",
-  options: [],
+  options: ["schema"],
   check({ args: [folder = "", project = "", key = ""] }) {
     if (folder === "") throw new ConfigError("page: name the folder to write into");
     originOf(project);
     checkKey(key);
   },
-  async run({ args: [folder = "", project = "", key = ""], print }) {
+  async run({ args: [folder = "", project = "", key = ""], options: { schema }, print }) {
     const url = originOf(project);
     const bundle = fileURLToPath(await projectBundle());
     mkdirSync(folder, { recursive: true });
@@ -31,7 +31,7 @@ export const page: Command = {
       `<meta charset="utf-8">\n<meta http-equiv="content-security-policy" content="${policy}">`,
     );
     writeFileSync(join(folder, "index.html"), html);
-    writeFileSync(join(folder, "supabase.json"), `${JSON.stringify({ url, key })}\n`);
+    writeFileSync(join(folder, "supabase.json"), `${JSON.stringify({ url, key, schema })}\n`);
     print(`${folder} has the dashboard of ${url}: serve it with any host of files, over https`);
     return EXIT.ok;
   },
