@@ -45,6 +45,27 @@ function Action({ may, label, run }: { may: boolean; label: string; run(): void 
   );
 }
 
+/** How long to be silent, how far back to go. */
+const LENGTHS: Readonly<Record<string, number>> = {
+  "1 h": HOUR_MS,
+  "8 h": 8 * HOUR_MS,
+  "1 d": 24 * HOUR_MS,
+  "7 d": 168 * HOUR_MS,
+};
+
+function Length({ words, chosen, choose }: { words: string; chosen: string; choose(name: string): void }) {
+  return (
+    <label class="control-length">
+      {words}
+      <select value={chosen} onChange={({ currentTarget }) => choose(currentTarget.value)}>
+        {Object.keys(LENGTHS).map((name) => (
+          <option key={name}>{name}</option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
 function Box({ title, said, children }: { title: string; said: string; children: ComponentChildren }) {
   return (
     <details class="panel control">
@@ -78,14 +99,20 @@ function standing({ loudness, firing, pending }: Row) {
 
 export function Rules() {
   const { data, said, act } = useControl("/api/rules");
+  const [length, setLength] = useState("1 h");
   if (data === null) return <Box title="Rules" said={said} children={null} />;
   const { rows, silences, channels, may_change: may } = data;
   const firing = rows.filter((rule: Row) => rule.firing > 0).length;
   const title = `${counted(rows.length, "rule")}${firing ? `, ${firing} firing` : ""}, ${counted(silences.length, "silence")}`;
   const silence = (rule: string) =>
-    act("/api/silences", { rule, for_ms: HOUR_MS }, ({ until_ms }) => `silent until ${stampAt(until_ms)}`);
+    act(
+      "/api/silences",
+      { rule, for_ms: LENGTHS[length] },
+      ({ until_ms }) => `silent until ${stampAt(until_ms)}`,
+    );
   return (
     <Box title={title} said={said || (may ? "" : NO_TOKEN)}>
+      <Length words="Silence a rule for" chosen={length} choose={setLength} />
       <div class="control-rows" tabIndex={0} role="group" aria-label={title}>
         {silences.map((one: Row) => (
           <div key={one.id} class="control-row">
@@ -118,7 +145,7 @@ export function Rules() {
             <strong>{rule.name}</strong>
             {standing(rule)}
             <span title={rule.help}>{thresholds(rule)}</span>
-            <Action may={may} label="Silence 1 h" run={() => void silence(rule.name)} />
+            <Action may={may} label={`Silence ${length}`} run={() => void silence(rule.name)} />
           </div>
         ))}
       </div>
@@ -135,10 +162,12 @@ function endpointState(row: Row, nowMs: number) {
 
 export function Endpoints({ nowMs }: { nowMs: number }) {
   const { data, said, act } = useControl("/api/endpoints");
+  const [length, setLength] = useState("1 h");
   if (data === null) return <Box title="Endpoints" said={said} children={null} />;
   const { rows, may_change: may } = data;
   return (
     <Box title={counted(rows.length, "endpoint")} said={said || (may ? "" : NO_TOKEN)}>
+      <Length words="Replay the last" chosen={length} choose={setLength} />
       <div class="control-rows" tabIndex={0} role="group" aria-label="Endpoints">
         {rows.length === 0 ? <p class="empty">No endpoint yet: hlsync webhooks add https://…</p> : null}
         {rows.map(({ id, ...row }: Row) => (
@@ -159,11 +188,11 @@ export function Endpoints({ nowMs }: { nowMs: number }) {
             )}
             <Action
               may={may}
-              label="Replay 1 h"
+              label={`Replay ${length}`}
               run={() =>
                 void act(
                   "/api/endpoints/replay",
-                  { id, since_ms: nowMs - HOUR_MS },
+                  { id, since_ms: nowMs - LENGTHS[length]! },
                   ({ events }) => `is told again of ${counted(events, "event")}`,
                 )
               }

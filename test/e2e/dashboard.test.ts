@@ -8,6 +8,7 @@ import { readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { sum } from "../../src/runtime/decimal.ts";
+import { hlsync } from "../support/cli.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
 import { eventually } from "../support/until.ts";
 import { ACCOUNT, type MadeAccount, makeAccount } from "./dashboardAccount.ts";
@@ -748,7 +749,7 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
     await context.close();
   });
 
-  it("asks for the token when others can reach it, and keeps it as a cookie", async () => {
+  it("asks for the token when others can reach it, keeps it as a cookie, and changes with it what the CLI reads", async () => {
     const guarded = await startHandServer(target.store, made, { host: "127.0.0.1", port: 0 }, "a-long-token");
     const context = await browser.newContext();
     const page = await context.newPage();
@@ -769,6 +770,25 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
       await tile(page, "equity"),
       (await one("select round(account_value, 2) as v from hl_account_now where account_address = $1")).v,
     );
+    await page.goto(`${guarded.url}/#alerts`);
+    const rules = page.locator(".control");
+    await rules.locator("summary").click();
+    await rules.getByLabel("Silence a rule for").selectOption("8 h");
+    const rule = rules.locator(".control-row", { hasText: "margin_ratio" });
+    await rule.getByRole("button", { name: "Silence 8 h" }).click();
+    await rules
+      .getByText(/^silent until .*\d/)
+      .first()
+      .waitFor();
+    const { stdout } = await hlsync(["alerts", "list", "--json", "--database", target.url]);
+    const lines = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    const silence = lines.find(({ type }) => type === "silence");
+    assert.equal(silence?.rule, "margin_ratio");
+    const hours = (Number(silence!.untilMs) - Date.now()) / 3_600_000;
+    assert.ok(hours > 7.9 && hours <= 8, `${hours} h`);
     await context.close();
     await guarded.stop();
   });
