@@ -233,7 +233,10 @@ function EquityPanel({ model }: { model: Model }) {
         marks={what === "equity" ? marks : []}
         since={
           captured && from <= captured
-            ? { x: captured, text: hasImported ? "the venue's curve before" : "captured since here" }
+            ? {
+                x: captured,
+                text: hasImported ? "the venue's curve before: perps, spot, vaults" : "captured since here",
+              }
             : null
         }
       />

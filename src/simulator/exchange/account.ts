@@ -135,7 +135,7 @@ export interface Account {
   statusByOid: Map<number, OrderRow>;
   oidByCloid: Map<string, number>;
   /** Hourly samples of the account value, for `portfolio`. */
-  equity: { timeMs: number; total: Fixed; perp: Fixed }[];
+  equity: { timeMs: number; total: Fixed; perp: Fixed; deposited: Fixed }[];
 }
 
 export function newAccount(user: string, isTrader: boolean): Account {

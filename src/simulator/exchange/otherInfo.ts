@@ -36,15 +36,17 @@ export function portfolio(world: World, account: Account): Json[] {
     const inside = volumeBetween(account.traded, now - lengthMs, now + 1);
     return perp ? inside.perp : inside.cross + inside.add;
   };
-  const samples = [...account.equity, { timeMs: now, ...equity }];
+  const latest = { timeMs: now, ...equity, deposited: account.cumLedger };
+  const samples = [...account.equity, latest];
   const series = (lengthMs: number, perp: boolean): JsonObject => {
     const inside = samples.filter((s) => s.timeMs >= now - lengthMs);
     const value = (s: { total: Fixed; perp: Fixed }) => (perp ? s.perp : s.total);
-    const first = inside[0] ?? { timeMs: now, ...equity };
-    const base = value(first);
+    // What was paid in is no profit; of the moves between perps and the rest no sum is kept.
+    const made = (s: typeof latest) => value(s) - (perp ? 0n : s.deposited);
+    const base = made(inside[0] ?? latest);
     return {
       accountValueHistory: inside.map((s) => [s.timeMs, format(value(s))]),
-      pnlHistory: inside.map((s) => [s.timeMs, format(value(s) - base)]),
+      pnlHistory: inside.map((s) => [s.timeMs, format(made(s) - base)]),
       vlm: format(volume(lengthMs, perp)),
     };
   };

@@ -233,7 +233,8 @@ export function vaultTransfer(
   usd: Fixed,
   isDeposit: boolean,
 ): Refused {
-  const pool = dexOf(accountOf(world, vault.address), "");
+  const traded = accountOf(world, vault.address);
+  const pool = dexOf(traded, "");
   const held = vault.followers.get(account.user);
   if (isDeposit) {
     const [worth, shares] = [vaultEquity(world, vault), allShares(vault)];
@@ -241,6 +242,7 @@ export function vaultTransfer(
       return "Insufficient balance for vault deposit.";
     takeDollars(account, usd);
     pool.usd += usd;
+    traded.cumLedger += usd;
     // At what a share is worth now: a deposit takes nothing of what the others made.
     vault.followers.set(account.user, {
       equity: (held?.equity ?? 0n) + usd,
@@ -252,14 +254,11 @@ export function vaultTransfer(
     return null;
   }
   const worth = shareOf(world, vault, account.user);
-  if (
-    held === undefined ||
-    usd <= 0n ||
-    usd > min(worth, withdrawable(accountOf(world, vault.address), ""))
-  ) {
+  if (held === undefined || usd <= 0n || usd > min(worth, withdrawable(traded, ""))) {
     return "Insufficient vault equity.";
   }
   pool.usd -= usd;
+  traded.cumLedger -= usd;
   dexOf(account, "").usd += usd;
   rebalance(account);
   // What was put in goes in proportion to what is taken out.
@@ -328,6 +327,7 @@ export function openVault(
   vault.isVault = true;
   dexOf(leader, "").usd -= usd;
   dexOf(vault, "").usd += usd;
+  vault.cumLedger += usd;
   world.vaults.push({
     address,
     name,

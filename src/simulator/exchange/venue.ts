@@ -340,7 +340,8 @@ class VenueModel implements SimulatedVenue {
     world.schedule.at(dueMs, () => {
       for (const account of world.accounts.values()) {
         if (account.isTrader) continue;
-        account.equity.push({ timeMs: world.blockMs, ...equityOf(world, account) });
+        const { cumLedger: deposited } = account;
+        account.equity.push({ timeMs: world.blockMs, ...equityOf(world, account), deposited });
         if (account.equity.length > 8784) account.equity.shift();
       }
       this.#sampleEquity(dueMs + HOUR_MS);

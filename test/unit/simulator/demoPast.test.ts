@@ -80,6 +80,10 @@ describe("the past of the demo", () => {
       const perps = curves.get("perpAllTime")!.accountValueHistory as [number, string][];
       const [all, perp] = [history, perps].map((points) => fixed(points.at(-1)![1]));
       if (alias === "swing") assert.ok(vaults > fixed("10000") && all === perp! + vaults, alias);
+      // What was paid in is no profit.
+      const owned = fixed(history.at(-1)![1]);
+      const profit = (curves.get("allTime")!.pnlHistory as [number, string][]).at(-1)![1];
+      assert.ok(fixed(profit) < owned / 2n, `${alias} ${profit}`);
       assert.ok(truthOf(alias).funding.length > 500, alias);
       assert.deepEqual(truthOf(alias).liquidations, []);
       assert.ok(truthOf(alias).positions.length > 0, alias);

@@ -877,6 +877,12 @@ test("a vault takes deposits and shares its value", () => {
   assert.equal(equity?.equity, "3000.0");
   const details = desk.info({ type: "vaultDetails", vaultAddress, user: ALICE }) as JsonObject;
   assert.equal(details.leaderFraction, 0.25);
+  // The venue calls this curve "Perps + Spot + Vaults": a deposit leaves the perps and nothing else.
+  const curves = new Map(desk.info({ type: "portfolio", user: ALICE }) as [string, JsonObject][]);
+  const last = (name: string, of: string) => (curves.get(name)![of] as [number, string][]).at(-1)?.[1];
+  assert.equal(last("allTime", "accountValueHistory"), "100000.0");
+  assert.equal(last("perpAllTime", "accountValueHistory"), "97000.0");
+  assert.equal(last("allTime", "pnlHistory"), "0.0");
   assert.deepEqual(desk.info({ type: "userRole", user: vaultAddress }), { role: "vault" });
   desk.run(ALICE, { type: "vaultTransfer", vaultAddress, isDeposit: false, usd: 3_000_000_000 });
   assert.equal(perpState(desk, ALICE).withdrawable, "100000.0");
