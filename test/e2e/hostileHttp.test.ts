@@ -99,6 +99,7 @@ describe("hostile clients", { timeout: 300_000 }, () => {
     ["a target without end", `GET /${"a".repeat(100_000)} HTTP/1.1\r\n${HOST}\r\n`, 431],
     ["an unknown method", `BREW / HTTP/1.1\r\n${HOST}\r\n`, 400],
     ["TRACE", `TRACE / HTTP/1.1\r\n${HOST}\r\n`, 405],
+    ["HEAD of the event stream", `HEAD /api/events HTTP/1.1\r\n${HOST}\r\n`, 200],
     ["another protocol", Buffer.from([0x16, 0x03, 0x01, 0x02, 0, 1, 0, 0]), 400],
     ["a number that is none", `GET /api/fills?limit=1e9999 HTTP/1.1\r\n${HOST}\r\n`, 400],
     ["NUL in a parameter", `GET /api/fills?coin=%00 HTTP/1.1\r\n${HOST}\r\n`, 400],

@@ -101,7 +101,9 @@ export async function serve(options: ServerOptions): Promise<HttpServer> {
       const result = await handler({ path, query, headers: request.headers, body, signal });
       if ("takeOver" in result) {
         onAnswer(key, 200);
-        result.takeOver(response);
+        // A stream has no end to wait for: who asks for its headers is no reader.
+        if (request.method === "HEAD") response.writeHead(200, { "content-type": "text/event-stream" }).end();
+        else result.takeOver(response);
       } else await finish(result);
     } catch (error) {
       if (!left.signal.aborted) await finish(failure(error, key, log));

@@ -17,11 +17,20 @@ const TOKEN = "t0ken";
 describe("the server", () => {
   let server: HttpServer;
   const answered: string[] = [];
+  let streams = 0;
   const routes = new Map<string, Handler>([
     ["GET /", () => text("page")],
     ["GET /api/echo", ({ query }) => json({ say: query.get("say") })],
     ["POST /api/echo", ({ body }) => json({ bytes: body.length })],
     ["GET /api/long", () => json({ text: "x".repeat(50_000) })],
+    [
+      "GET /api/stream",
+      () => ({
+        takeOver() {
+          streams += 1;
+        },
+      }),
+    ],
     [
       "GET /api/bad",
       () => {
@@ -64,6 +73,8 @@ describe("the server", () => {
     assert.deepEqual([wrong.status, wrong.headers.get("allow")], [405, "GET"]);
     const head = await fetch(`${server.url}/api/long`, { method: "HEAD" });
     assert.deepEqual([head.status, await head.text()], [200, ""]);
+    const ofStream = await fetch(`${server.url}/api/stream`, { method: "HEAD" });
+    assert.deepEqual([ofStream.status, await ofStream.text(), streams], [200, "", 0]);
     assert.ok(answered.includes("other 404") && answered.includes("GET /api/echo 200"));
   });
 
