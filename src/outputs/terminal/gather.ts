@@ -120,18 +120,27 @@ interface TodayRow extends Record<string, unknown> {
   fills: number;
 }
 
-/** Points of the line of equity, and the time it spans. */
-const EQUITY_POINTS = 48;
+/** Points of the line of equity, and the time it spans: the venue's own curve has one point an hour. */
+const EQUITY_POINTS = 24;
 const EQUITY_MS = DAY_MS;
 
-/** The last known equity of each part of the day, oldest first. Rejects with `StoreError`. */
+/**
+ * The last known equity of each part of the day, oldest first; from before the first snapshot as the venue's curve of the perps
+ * has it, which is the same number where collateral is not pooled. Rejects with `StoreError`.
+ */
 async function readEquity(db: Queryable, account: Address, nowMs: number): Promise<(string | null)[]> {
   const stepMs = EQUITY_MS / EQUITY_POINTS;
   const rows = await db.query<{ point: number; equity: string | null }>(
-    `select distinct on (point) (($2::bigint - as_of_ms) / $3::bigint)::int as point,
-       trim_scale(account_value)::text as equity
-     from public.hl_dashboard where account_address = $1 and as_of_ms > $2::bigint - $4::bigint and as_of_ms <= $2
-     order by point, as_of_ms desc`,
+    `select distinct on (point) (($2::bigint - ms) / $3::bigint)::int as point, trim_scale(account_value)::text as equity
+     from (
+       select as_of_ms as ms, account_value, true as is_own from public.hl_dashboard where account_address = $1
+       union all
+       select p.time_ms, p.account_value, false from public.hl_portfolio p
+       where p.account_address = $1 and p.scope = 'perp'
+         and (select account_mode from public.hl_account_now where account_address = $1) = 'standard'
+     ) known
+     where ms > $2::bigint - $4::bigint and ms <= $2
+     order by point, is_own desc, ms desc`,
     [account, nowMs, stepMs, EQUITY_MS],
   );
   const known = new Map(rows.map(({ point, equity }) => [point, equity]));
