@@ -2918,6 +2918,19 @@ $function$
 ;
 -- What is kept of a venue's object, given what the columns tell.
 
+create function hl_internal.may_drop(told regclass)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT (EXISTS ( SELECT
+            FROM pg_trigger t
+           WHERE ((t.tgrelid = (may_drop.told)::oid) AND (NOT t.tgisinternal) AND (((t.tgtype)::integer & 7) = 7)))) AS "exists";
+END
+;
+-- Whether a table has a trigger that can leave rows out without a word.
+
 create function hl_internal.news(events hl_internal.event[])
  RETURNS boolean[]
  LANGUAGE plpgsql
@@ -3584,6 +3597,15 @@ begin
     result.order_ids := result.order_ids || part.order_ids;
     exit when round >= rounds;
   end loop;
+  if hl_internal.may_drop('public.hl_fills') and exists (
+    select from json_to_recordset(batch) as x(account text, coin text, "timeMs" bigint, "orderId" bigint, "tradeId" bigint, side text)
+    where not exists (
+      select from public.hl_fills t
+      where t.account_address = x.account and t.coin = x.coin and t.fill_time_ms = x."timeMs" and t.order_id = x."orderId"
+        and t.trade_id = x."tradeId" and t.side = x.side)
+  ) then
+    raise exception 'a trigger on hl_fills leaves it out' using errcode = 'integrity_constraint_violation';
+  end if;
   return result;
 end
 $function$
@@ -3637,6 +3659,14 @@ begin
     result.events := result.events || part.events;
     exit when round >= rounds or rounds is null;
   end loop;
+  if hl_internal.may_drop('public.hl_funding') and exists (
+    select from json_to_recordset(batch) as x(account text, coin text, "timeMs" bigint)
+    where not exists (
+      select from public.hl_funding t
+      where t.account_address = x.account and t.coin = x.coin and t.funding_time_ms = x."timeMs")
+  ) then
+    raise exception 'a trigger on hl_funding leaves it out' using errcode = 'integrity_constraint_violation';
+  end if;
   return result;
 end
 $function$
@@ -3718,6 +3748,15 @@ begin
     result.events := result.events || part.events;
     exit when round >= rounds or rounds is null;
   end loop;
+  if hl_internal.may_drop('public.hl_ledger') and exists (
+    select from json_to_recordset(batch) as x(account text, "timeMs" bigint, hash text, type text, digest text)
+    where not exists (
+      select from public.hl_ledger t
+      where t.account_address = x.account and t.ledger_time_ms = x."timeMs" and t.hash = x.hash and t.type = x.type
+        and t.digest = x.digest)
+  ) then
+    raise exception 'a trigger on hl_ledger leaves it out' using errcode = 'integrity_constraint_violation';
+  end if;
   return result;
 end
 $function$
@@ -3824,6 +3863,15 @@ begin
     result.order_ids := result.order_ids || part.order_ids;
     exit when round >= rounds;
   end loop;
+  if hl_internal.may_drop('public.hl_order_events') and exists (
+    select from json_to_recordset(batch) as x(account text, "orderId" bigint, "statusTimeMs" bigint, "venueStatus" text)
+    where not exists (
+      select from public.hl_order_events t
+      where t.account_address = x.account and t.order_id = x."orderId" and t.status_time_ms = x."statusTimeMs"
+        and t.venue_status = x."venueStatus")
+  ) then
+    raise exception 'a trigger on hl_order_events leaves it out' using errcode = 'integrity_constraint_violation';
+  end if;
   return result;
 end
 $function$

@@ -79,6 +79,15 @@ begin
     result.order_ids := result.order_ids || part.order_ids;
     exit when round >= rounds;
   end loop;
+  if hl_internal.may_drop('public.hl_fills') and exists (
+    select from json_to_recordset(batch) as x(account text, coin text, "timeMs" bigint, "orderId" bigint, "tradeId" bigint, side text)
+    where not exists (
+      select from public.hl_fills t
+      where t.account_address = x.account and t.coin = x.coin and t.fill_time_ms = x."timeMs" and t.order_id = x."orderId"
+        and t.trade_id = x."tradeId" and t.side = x.side)
+  ) then
+    raise exception 'a trigger on hl_fills leaves it out' using errcode = 'integrity_constraint_violation';
+  end if;
   return result;
 end
 $$;

@@ -43,6 +43,14 @@ begin
     result.events := result.events || part.events;
     exit when round >= rounds or rounds is null;
   end loop;
+  if hl_internal.may_drop('public.hl_funding') and exists (
+    select from json_to_recordset(batch) as x(account text, coin text, "timeMs" bigint)
+    where not exists (
+      select from public.hl_funding t
+      where t.account_address = x.account and t.coin = x.coin and t.funding_time_ms = x."timeMs")
+  ) then
+    raise exception 'a trigger on hl_funding leaves it out' using errcode = 'integrity_constraint_violation';
+  end if;
   return result;
 end
 $$;

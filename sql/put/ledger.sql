@@ -45,6 +45,15 @@ begin
     result.events := result.events || part.events;
     exit when round >= rounds or rounds is null;
   end loop;
+  if hl_internal.may_drop('public.hl_ledger') and exists (
+    select from json_to_recordset(batch) as x(account text, "timeMs" bigint, hash text, type text, digest text)
+    where not exists (
+      select from public.hl_ledger t
+      where t.account_address = x.account and t.ledger_time_ms = x."timeMs" and t.hash = x.hash and t.type = x.type
+        and t.digest = x.digest)
+  ) then
+    raise exception 'a trigger on hl_ledger leaves it out' using errcode = 'integrity_constraint_violation';
+  end if;
   return result;
 end
 $$;

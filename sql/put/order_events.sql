@@ -69,6 +69,15 @@ begin
     result.order_ids := result.order_ids || part.order_ids;
     exit when round >= rounds;
   end loop;
+  if hl_internal.may_drop('public.hl_order_events') and exists (
+    select from json_to_recordset(batch) as x(account text, "orderId" bigint, "statusTimeMs" bigint, "venueStatus" text)
+    where not exists (
+      select from public.hl_order_events t
+      where t.account_address = x.account and t.order_id = x."orderId" and t.status_time_ms = x."statusTimeMs"
+        and t.venue_status = x."venueStatus")
+  ) then
+    raise exception 'a trigger on hl_order_events leaves it out' using errcode = 'integrity_constraint_violation';
+  end if;
   return result;
 end
 $$;

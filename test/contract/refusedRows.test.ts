@@ -104,6 +104,30 @@ describe("rows that the database refuses", { timeout: 120_000 }, () => {
     assert.equal((await rows("select 1 from hl_internal.quarantine")).length, 2);
   });
 
+  for (const [list, table, row] of [
+    ["fills", "hl_fills", (tradeId: number) => fillOf({ tradeId })],
+    ["orderEvents", "hl_order_events", (orderId: number) => orderEventOf({ orderId })],
+    ["funding", "hl_funding", (i: number) => fundingOf({ timeMs: T + i })],
+    ["ledger", "hl_ledger", (i: number) => ledgerOf({ hash: `0x${i}` })],
+  ] as const)
+    it(`a trigger that leaves rows of ${table} out without a word is heard`, async () => {
+      await rows(`create function mine() returns trigger language plpgsql as
+        $$ begin if to_jsonb(new)::text like '%unwanted%' then return null; end if; return new; end $$`);
+      await rows(`create trigger mine before insert on ${table} for each row execute function mine()`);
+      const batch = {
+        [list]: numbers(6).map((i) => (i % 3 === 2 ? { ...row(i), raw: { unwanted: i } } : row(i))),
+      };
+      // Read again later, with what is there already.
+      for (const times of [1, 2]) {
+        await commit(batch as Batch, T);
+        assert.equal((await rows(`select 1 from ${table}`)).length, 4, `read ${times} times`);
+        const reasons = await rows("select distinct reason from hl_internal.quarantine");
+        assert.match(String(reasons[0]?.reason), new RegExp(`a trigger on ${table} leaves it out`));
+        assert.equal(reasons.length, 1);
+      }
+      assert.equal((await rows("select 1 from hl_internal.quarantine")).length, 2);
+    });
+
   it("a trigger may raise any code, and nest others: its own row is refused", async () => {
     const codes = ["ZZ123", "38000", "42501", "42P01", "0A000", "XX000", "21000", "2F000", "55000", "58030"];
     await rows(`create function "mine, of""all"(code text) returns void language plpgsql as
