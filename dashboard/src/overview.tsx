@@ -230,7 +230,11 @@ function EquityPanel({ model }: { model: Model }) {
         height={240}
         tone={what === "equity" ? "line" : "loss"}
         fromZero={what === "drawdown"}
-        marks={what === "equity" ? marks : []}
+        marks={
+          what === "equity"
+            ? marks.filter(({ x }: { x: number }) => x >= (imported[0]?.x ?? captured ?? x))
+            : []
+        }
         since={
           captured && from <= captured
             ? {

@@ -160,11 +160,13 @@ const equity =
     const points = whole(request, "points", 2, POINTS_MAX, POINTS_DEFAULT);
     const startMs = Math.max(fromMs, capturedMs ?? fromMs);
     const endMs = Math.min(toMs, clock.now() + DAY_MS);
-    const [rows, flows] = await Promise.all([
+    const [rows, before, flows] = await Promise.all([
       read.readEquity(readsOf(request), who, startMs, Math.min(endMs, clock.now() + 60_000), points),
+      // Of the time that only the venue's own curve tells of: a deposit looks like a profit there without its mark.
+      fromMs < startMs ? read.readFlows(readsOf(request), who, fromMs, startMs - 1) : [],
       read.readFlows(readsOf(request), who, startMs, endMs),
     ]);
-    return json({ rows, flows, captured_since_ms: capturedMs, drawdown });
+    return json({ rows, flows: [...before, ...flows], captured_since_ms: capturedMs, drawdown });
   };
 
 /** Of the account, from its first day; or what its round trips since `from` come to, by a group. */
