@@ -435,7 +435,7 @@ create or replace function hl_internal.page_fills_count(text) returns json langu
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."total" from (
     select count(*) as total from (
-    select from public.hl_fills where account_address = $1 limit 15001) counted
+    select from public.hl_fills where account_address = $1 limit 40001) counted
   ) t) r;
 end;
 comment on function hl_internal.page_fills_count(text) is 'What a page asks as fills_count.';
@@ -444,7 +444,7 @@ create or replace function hl_internal.page_fills_count_from(text, bigint) retur
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."total" from (
     select count(*) as total from (
-    select from public.hl_fills where account_address = $1 and fill_time >= pg_catalog.to_timestamp($2::bigint / 1000.0) limit 15001) counted
+    select from public.hl_fills where account_address = $1 and fill_time >= pg_catalog.to_timestamp($2::bigint / 1000.0) limit 40001) counted
   ) t) r;
 end;
 comment on function hl_internal.page_fills_count_from(text, bigint) is 'What a page asks as fills_count_from.';
@@ -471,7 +471,7 @@ create or replace function hl_internal.page_orders_count(text) returns json lang
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."total" from (
     select count(*) as total from (
-    select from public.hl_orders where account_address = $1 and status not in ('open', 'partially_filled', 'triggered') limit 15001) counted
+    select from public.hl_orders where account_address = $1 and status not in ('open', 'partially_filled', 'triggered') limit 40001) counted
   ) t) r;
 end;
 comment on function hl_internal.page_orders_count(text) is 'What a page asks as orders_count.';
@@ -480,7 +480,7 @@ create or replace function hl_internal.page_orders_count_from(text, bigint) retu
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."total" from (
     select count(*) as total from (
-    select from public.hl_orders where account_address = $1 and status_at >= pg_catalog.to_timestamp($2::bigint / 1000.0) and status not in ('open', 'partially_filled', 'triggered') limit 15001) counted
+    select from public.hl_orders where account_address = $1 and status_at >= pg_catalog.to_timestamp($2::bigint / 1000.0) and status not in ('open', 'partially_filled', 'triggered') limit 40001) counted
   ) t) r;
 end;
 comment on function hl_internal.page_orders_count_from(text, bigint) is 'What a page asks as orders_count_from.';
@@ -507,7 +507,7 @@ create or replace function hl_internal.page_funding_count(text) returns json lan
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."total" from (
     select count(*) as total from (
-    select from public.hl_funding where account_address = $1 limit 15001) counted
+    select from public.hl_funding where account_address = $1 limit 40001) counted
   ) t) r;
 end;
 comment on function hl_internal.page_funding_count(text) is 'What a page asks as funding_count.';
@@ -516,7 +516,7 @@ create or replace function hl_internal.page_funding_count_from(text, bigint) ret
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."total" from (
     select count(*) as total from (
-    select from public.hl_funding where account_address = $1 and funding_time >= pg_catalog.to_timestamp($2::bigint / 1000.0) limit 15001) counted
+    select from public.hl_funding where account_address = $1 and funding_time >= pg_catalog.to_timestamp($2::bigint / 1000.0) limit 40001) counted
   ) t) r;
 end;
 comment on function hl_internal.page_funding_count_from(text, bigint) is 'What a page asks as funding_count_from.';
@@ -543,7 +543,7 @@ create or replace function hl_internal.page_ledger_count(text) returns json lang
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."total" from (
     select count(*) as total from (
-    select from public.hl_ledger where account_address = $1 limit 15001) counted
+    select from public.hl_ledger where account_address = $1 limit 40001) counted
   ) t) r;
 end;
 comment on function hl_internal.page_ledger_count(text) is 'What a page asks as ledger_count.';
@@ -552,7 +552,7 @@ create or replace function hl_internal.page_ledger_count_from(text, bigint) retu
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."total" from (
     select count(*) as total from (
-    select from public.hl_ledger where account_address = $1 and ledger_time >= pg_catalog.to_timestamp($2::bigint / 1000.0) limit 15001) counted
+    select from public.hl_ledger where account_address = $1 and ledger_time >= pg_catalog.to_timestamp($2::bigint / 1000.0) limit 40001) counted
   ) t) r;
 end;
 comment on function hl_internal.page_ledger_count_from(text, bigint) is 'What a page asks as ledger_count_from.';

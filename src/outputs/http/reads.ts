@@ -92,8 +92,8 @@ export async function readCandles(
   return rows.map(({ candle }) => candle);
 }
 
-/** Rows are counted up to this many: in a table that was never vacuumed, 40 000 took 60 to 112 ms, and 50 is the bound (`BENCHMARKS.md`). */
-const COUNT_MAX = 15_000;
+/** Rows are counted up to this many. While a table was never analyzed, a bitmap of all is made whatever the limit: 100 ms (`BENCHMARKS.md`). */
+const COUNT_MAX = 40_000;
 
 /** How many rows a history has from a time on; null when they are more than are counted. */
 export async function countRows(
