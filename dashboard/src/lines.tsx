@@ -142,7 +142,11 @@ export function LineChart({
       style={{ height: `${height}px` }}
       role="img"
       tabIndex={usable ? 0 : -1}
-      aria-label={usable ? `${label}: from ${points[0].text} to ${points[points.length - 1].text}` : label}
+      aria-label={
+        usable && points.length > 0
+          ? `${label}: from ${points[0].text} to ${points[points.length - 1].text}`
+          : label
+      }
       onKeyDown={(event: KeyboardEvent) => choose(stepped(event, at, times.length))}
       onBlur={() => choose(null)}
       onPointerMove={(event: PointerEvent) => {

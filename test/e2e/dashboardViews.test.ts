@@ -620,11 +620,36 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
     assert.match(await chart.locator(".reading").innerText(), /second\s*[\d,.]+ USD/);
     await page.getByRole("button", { name: "Net PnL", exact: true }).click();
     await page.locator('[role=img][aria-label^="Net PnL of each account and of all: from"]').waitFor();
+    // The choice of the account keeps its room on the narrowest phone.
+    await page.setViewportSize({ width: 320, height: 640 });
+    const [spare, chooser] = await Promise.all([
+      page.evaluate(() => innerWidth - document.documentElement.scrollWidth),
+      page.locator("select.account").boundingBox(),
+    ]);
+    assert.ok(spare >= 0 && chooser!.width > 200 && chooser!.height >= 24, JSON.stringify([spare, chooser]));
+    await page.setViewportSize({ width: 1440, height: 900 });
     assert.match(page.url(), /what=profit/);
     await page.goto("about:blank");
     await page.goto(`${both.url}/`);
     await page.locator('[data-table="accounts"] tbody tr').first().waitFor();
     assert.equal(await page.locator("select.account").inputValue(), "all", "remembered");
+    // What one has in the other's vault counts once, so that no line of all is drawn.
+    await sql(
+      `insert into hl_account_facts (account_address, fact, value, as_of_ms)
+       values ($2, 'vaults', jsonb_build_array(jsonb_build_object('vaultAddress', $1::text, 'equity', '100.5')), $3)
+       on conflict (account_address, fact) do update set value = excluded.value, as_of_ms = excluded.as_of_ms`,
+      second,
+      Date.now(),
+    );
+    await page.goto("about:blank");
+    await page.goto(`${both.url}/#all?what=worth`);
+    await page
+      .locator('[role=img][aria-label="Net worth of each account and of all"][tabindex="0"]')
+      .waitFor();
+    assert.match(
+      await page.locator('[data-tile="all_net_worth"]').innerText(),
+      /100\.50 in vaults of theirs counted once/,
+    );
     await page.locator('[data-table="accounts"] tbody tr', { hasText: "second" }).click();
     await page.locator(".view-overview").waitFor();
     assert.equal(await page.locator("select.account").inputValue(), second);
