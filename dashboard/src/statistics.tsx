@@ -44,14 +44,29 @@ export function Statistics({ model }: { model: Model }) {
     { account, by: "day", from, to: (dayStart ?? 0) - 1, zone: zoneAsked },
     zoneAsked === null ? AGAIN_MS : SELDOM_MS,
   ).data;
-  const days = useMemo(
-    () => (past === null ? null : daysWith(past.rows, model.overview)),
-    [past, model.overview],
-  );
+  // The state comes each second: what is drawn here changes with today's money only.
+  const today = JSON.stringify(daysWith([], model.overview));
+  const days = useMemo(() => (past === null ? null : daysWith(past.rows, model.overview)), [past, today]);
   const whole = useAnswer(asks ? "/api/statistics" : null, { account }, AGAIN_MS).data;
   const trades = useAnswer(asks ? "/api/statistics" : null, { account, by: "all", from }, AGAIN_MS).data;
   const trips = useAnswer(asks ? "/api/round-trips" : null, { account, from }, AGAIN_MS).data;
   const rows: Row[] = trips?.rows ?? NO_ROWS;
+  const roundTrips = useMemo(
+    () => (
+      <DataTable
+        name="roundTrips"
+        title="Round trips"
+        rows={rows}
+        columns={ROUND_TRIPS}
+        rowKey={tripKey}
+        href={(row) => (row.opened_ms === null ? null : tradeHref(row.coin, row.opened_ms))}
+        empty={trips === null ? "Reading…" : "No position was opened in this period"}
+        extra={shortWords(trips) === null ? null : <span class="note">{shortWords(trips)}</span>}
+        inAddress
+      />
+    ),
+    [trips],
+  );
   return (
     <div class="overview statistics">
       <div class="page-head">
@@ -72,17 +87,7 @@ export function Statistics({ model }: { model: Model }) {
         </div>
       </div>
       <GroupPanel model={model} from={from} />
-      <DataTable
-        name="roundTrips"
-        title="Round trips"
-        rows={rows}
-        columns={ROUND_TRIPS}
-        rowKey={tripKey}
-        href={(row) => (row.opened_ms === null ? null : tradeHref(row.coin, row.opened_ms))}
-        empty={trips === null ? "Reading…" : "No position was opened in this period"}
-        extra={shortWords(trips) === null ? null : <span class="note">{shortWords(trips)}</span>}
-        inAddress
-      />
+      {roundTrips}
     </div>
   );
 }
