@@ -592,6 +592,16 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
         }, href);
         await page.locator(`.view-${href.slice(1)}`).waitFor();
         const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        const cut = await page.evaluate(() =>
+          [...document.querySelectorAll<HTMLDetailsElement>("details.menu")].flatMap((menu) => {
+            menu.open = true;
+            const { left, right } = menu.querySelector(".menu-body")!.getBoundingClientRect();
+            const isWide = document.documentElement.scrollWidth > innerWidth;
+            menu.open = false;
+            return left < 0 || right > innerWidth || isWide ? [`${menu.innerText} ${left} ${right}`] : [];
+          }),
+        );
+        assert.deepEqual(cut, [], `${href} at ${width}: a menu that is cut off`);
         const low = await page.evaluate(() =>
           matchMedia("(pointer: coarse)").matches
             ? [
