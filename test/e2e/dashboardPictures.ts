@@ -5,7 +5,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { startServer } from "../support/postgres.ts";
-import { makeAccount } from "./dashboardAccount.ts";
+import { ACCOUNT, makeAccount } from "./dashboardAccount.ts";
 import { launch, openPage } from "./dashboardBrowser.ts";
 import { startHandServer } from "./dashboardServer.ts";
 
@@ -14,6 +14,8 @@ const DESKTOP = { width: 1440, height: 1270 };
 const PHONE = { width: 390, height: 844 };
 /** Name, view, size, theme and, where it is not the top of the view, the panel to begin with. */
 const PICTURES = [
+  ["dashboard-all-dark", "all", { width: 1440, height: 1000 }, "dark"],
+  ["dashboard-wide-light", "overview", { width: 1920, height: 1200 }, "light"],
   ["dashboard-dark", "overview", DESKTOP, "dark"],
   ["dashboard-light", "overview", DESKTOP, "light"],
   ["dashboard-statistics-light", "statistics", { width: 1440, height: 1400 }, "light"],
@@ -29,7 +31,13 @@ mkdirSync(folder, { recursive: true });
 const database = await startServer();
 const { store } = await database.newDatabase();
 const made = await makeAccount(store, { fills: 10_000, nowMs: Date.now(), seed: 11 });
-const server = await startHandServer(store, made);
+const second = `0x${"7b".repeat(20)}`;
+await makeAccount(store, {
+  ...{ fills: 300, nowMs: Date.now(), seed: 5, spacingMs: 9_000_000 },
+  ...{ account: second, alias: "second" },
+});
+const followed = { main: ACCOUNT, second };
+const server = await startHandServer(store, made, { host: "127.0.0.1", port: 0 }, null, followed);
 const browser = await launch();
 for (const [name, tab, viewport, colorScheme, panel] of PICTURES) {
   const isPhone = viewport.width < 600;
