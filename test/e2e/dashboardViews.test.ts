@@ -643,13 +643,11 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
     );
     await page.goto("about:blank");
     await page.goto(`${both.url}/#all?what=worth`);
+    const worth = page.locator('[data-tile="all_net_worth"]');
+    await worth.filter({ hasText: "100.50 in vaults of theirs counted once" }).waitFor();
     await page
       .locator('[role=img][aria-label="Net worth of each account and of all"][tabindex="0"]')
       .waitFor();
-    assert.match(
-      await page.locator('[data-tile="all_net_worth"]').innerText(),
-      /100\.50 in vaults of theirs counted once/,
-    );
     await page.locator('[data-table="accounts"] tbody tr', { hasText: "second" }).click();
     await page.locator(".view-overview").waitFor();
     assert.equal(await page.locator("select.account").inputValue(), second);
