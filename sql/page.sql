@@ -336,9 +336,11 @@ comment on function hl_internal.page_equity_fine(text, bigint, bigint, bigint) i
 create or replace function hl_internal.page_flows(text, bigint, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."ledger_time_ms", t."type", t."flow"::text as "flow", t."usdc"::text as "usdc", t."perp_usdc"::text as "perp_usdc" from (
+    select * from (
     select ledger_time_ms, type, flow, usdc, perp_usdc from public.hl_flows
     where account_address = $1 and ledger_time_ms between $2 and $3 and flow is distinct from 0
-    order by ledger_time_ms limit 1000
+    order by ledger_time_ms desc limit 1000
+    ) newest order by ledger_time_ms
   ) t) r;
 end;
 comment on function hl_internal.page_flows(text, bigint, bigint) is 'What a page asks as flows.';

@@ -436,12 +436,14 @@ export const EQUITY_OF_SNAPSHOTS = `select d.as_of_ms, d.net_worth, d.account_va
   ) p
   order by d.as_of_ms`;
 
-/** What crossed the border of the account, oldest first; null where its value is not known. */
+/** What crossed the border of the account, the newest thousand, oldest first; null where its value is not known. */
 export const readFlows = (reads: Queryable, account: Address, fromMs: number, toMs: number): Promise<Row[]> =>
   reads.query(
-    `select ledger_time_ms, type, flow, usdc, perp_usdc from public.hl_flows
-     where account_address = $1 and ledger_time_ms between $2 and $3 and flow is distinct from 0
-     order by ledger_time_ms limit 1000`,
+    `select * from (
+       select ledger_time_ms, type, flow, usdc, perp_usdc from public.hl_flows
+       where account_address = $1 and ledger_time_ms between $2 and $3 and flow is distinct from 0
+       order by ledger_time_ms desc limit 1000
+     ) newest order by ledger_time_ms`,
     [account, fromMs, toMs],
   );
 
