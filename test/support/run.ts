@@ -20,8 +20,8 @@ const PARTS = ["e2e", "contract", "simulation", "property", "unit", "captures", 
 const placeOf = (path: string): number =>
   LONGEST.test(path) ? -1 : PARTS.indexOf(path.split(/[\\/]/)[1] ?? "");
 const files = globSync(patterns).sort((a, b) => placeOf(a) - placeOf(b) || (a < b ? -1 : 1));
-/** Most files wait for two thirds of their time: for a process, a heal, a lease that ends. */
-const FILES_PER_CORE = 3;
+/** Most files wait for two thirds of their time: for a process, a heal, a lease that ends. With three, waits of 60 s run out. */
+const FILES_PER_CORE = 2;
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const tookMs = new Map<string, number>();
 const failures: string[] = [];
