@@ -21,6 +21,8 @@ export interface Project {
   realtime: boolean;
   /** A row of this table changed. */
   changed(table: string): void;
+  /** Channels that are open. */
+  channels(): number;
   close(): Promise<void>;
 }
 
@@ -103,6 +105,7 @@ export async function startProject(database: Database, users: readonly User[]): 
           if (ids.length > 0) socket.send(JSON.stringify([null, null, topic, "postgres_changes", payload]));
         }
     },
+    channels: () => [...joined.values()].reduce((sum, channels) => sum + channels.size, 0),
     async close() {
       for (const socket of joined.keys()) socket.terminate();
       sockets.close();
