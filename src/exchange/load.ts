@@ -82,7 +82,7 @@ class Loader {
       this.isWanted = this.#kind !== null;
     }
     if (!this.isWanted) return;
-    this.#pending.push(whole);
+    this.#pending.push(Buffer.from(whole));
     this.#length += whole.length;
     if (this.#length >= INSERT_BYTES) await this.#insertPending();
   }

@@ -1,6 +1,7 @@
 /**
  * Bytes as whole lines. Pure. Guarantees: a line is handed over when its end has come and not before; a line that is cut into
- * many parts is joined once; one that is longer than `LINE_MAX` is passed over and told, so that memory stays bounded.
+ * many parts is joined once; nothing of a chunk is kept once its lines are done with; one that is longer than `LINE_MAX` is
+ * passed over and told, so that memory stays bounded.
  */
 
 /** The longest real line seen has 20 MB. */

@@ -21,7 +21,7 @@ const BLOCK_BYTES: Record<number, number> = { 4: 65_536, 5: 262_144, 6: 1_048_57
 const WINDOW_BYTES = 65_536;
 const STORED = 0x8000_0000;
 
-/** The decoded content, block by block: what is decoded is still near when the caller looks at it. */
+/** The decoded content, block by block; a block is the caller's until the next is asked for, then its memory is given back. */
 export async function* lz4Content(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
   const bytes = new Bytes(source);
   try {
@@ -70,13 +70,22 @@ async function frameHeader(bytes: Bytes): Promise<Frame> {
 async function* frameContent(bytes: Bytes): AsyncGenerator<Buffer> {
   const frame = await frameHeader(bytes);
   let window: Buffer | null = null;
+  let last: Buffer | null = null;
   for (;;) {
     const block = await nextBlock(bytes, frame, window);
+    if (block !== null && !frame.isIndependent) window = windowAfter(window, block);
+    if (last !== null) release(last);
     if (block === null) break;
-    if (!frame.isIndependent) window = windowAfter(window, block);
+    last = block;
     yield block;
   }
   if (frame.hasContentChecksum) await bytes.skip(4);
+}
+
+/** Memory outside of the heap is collected late, and a collection for every few blocks costs as much as searching them. */
+function release({ buffer, length }: Buffer): void {
+  // One that is a part of something else's is left alone.
+  if (buffer.byteLength === length) (buffer as ArrayBuffer).transfer(0);
 }
 
 /** Null at the end of the frame. */
@@ -94,11 +103,13 @@ async function nextBlock(bytes: Bytes, frame: Frame, window: Buffer | null): Pro
     return uncompressSync(sized, window);
   } catch (cause) {
     throw new BrokenArchive("a block cannot be decoded", { cause });
+  } finally {
+    release(sized);
   }
 }
 
 function windowAfter(window: Buffer | null, block: Buffer): Buffer {
-  if (block.length >= WINDOW_BYTES || window === null) return Buffer.from(block.subarray(-WINDOW_BYTES));
+  if (block.length >= WINDOW_BYTES || window === null) return block.subarray(-WINDOW_BYTES);
   return Buffer.concat([window, block]).subarray(-WINDOW_BYTES);
 }
 

@@ -17,7 +17,7 @@ async function* pieces(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
 
 async function unpack(bytes: Buffer, size = 65_537): Promise<Buffer> {
   const blocks: Buffer[] = [];
-  for await (const block of lz4Content(pieces(bytes, size))) blocks.push(block);
+  for await (const block of lz4Content(pieces(bytes, size))) blocks.push(Buffer.from(block));
   return Buffer.concat(blocks);
 }
 
@@ -25,7 +25,7 @@ async function unpack(bytes: Buffer, size = 65_537): Promise<Buffer> {
 async function broken(bytes: Buffer): Promise<[Buffer, string]> {
   const blocks: Buffer[] = [];
   try {
-    for await (const block of lz4Content(pieces(bytes, 65_537))) blocks.push(block);
+    for await (const block of lz4Content(pieces(bytes, 65_537))) blocks.push(Buffer.from(block));
   } catch (error) {
     assert.ok(error instanceof BrokenArchive, String(error));
     return [Buffer.concat(blocks), error.message];
