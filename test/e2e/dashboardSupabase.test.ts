@@ -147,15 +147,15 @@ describe("the dashboard of a Supabase project", { skip: noBrowser, timeout: 240_
   });
 
   it("shows a new fill at once by Realtime, and in time without it", async () => {
-    const before = project.channels();
+    const before = project.taken;
     const live = await open("#fills");
     await signIn(live, USERS[0]!);
     await live.waitForSelector("tbody tr");
     // A page whose channel is taken does not poll: what it shows then came by Realtime.
     await eventually(
       "the channel",
-      () => project.channels(),
-      (channels) => channels > before,
+      () => project.taken,
+      (taken) => taken > before,
     );
     project.realtime = false;
     const polling = await open("#fills");

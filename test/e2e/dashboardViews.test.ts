@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import type { Browser, Page } from "playwright-core";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
 import { eventually } from "../support/until.ts";
@@ -49,6 +50,11 @@ const COLUMNS = {
     "Error",
   ],
 };
+
+const equals =
+  (wanted: unknown) =>
+  (seen: unknown): boolean =>
+    isDeepStrictEqual(seen, wanted);
 
 describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
   let postgres: TestServer;
@@ -202,7 +208,12 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
     );
     await page.locator('[data-table="roundTrips"] tbody tr').first().waitFor();
     await page.locator('[data-table="groups"] tbody tr').first().waitFor();
-    assert.equal(await card("net_pnl"), money!.net);
+    // Each card comes with the answer that it is made of.
+    await eventually(
+      "the net profit",
+      () => card("net_pnl"),
+      (net) => net === money!.net,
+    );
     assert.match(await page.locator('[data-tile="net_pnl"] .note').innerText(), new RegExp(money!.since));
     const statistics = `hl_trade_statistics($1, to_timestamp($2::bigint / 1000.0))`;
     const [all] = await sql<Record<string, string>>(
@@ -211,9 +222,10 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
        from ${statistics} where by = 'all'`,
       bounds!.since_ms,
     );
-    assert.deepEqual(
-      await Promise.all(["win_rate_pct", "profit_factor", "payoff_ratio", "expectancy", "streaks"].map(card)),
-      [all!.rate, all!.factor, all!.payoff, all!.expectancy, all!.streaks],
+    await eventually(
+      "the cards as SQL has them",
+      () => Promise.all(["win_rate_pct", "profit_factor", "payoff_ratio", "expectancy", "streaks"].map(card)),
+      equals([all!.rate, all!.factor, all!.payoff, all!.expectancy, all!.streaks]),
     );
     const groups = async (by: string) => {
       const stored = await sql<{ key: string; line: string }>(
@@ -593,31 +605,36 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
        from hl_account_now n where n.account_address in ($1, $2)`,
       second,
     );
-    assert.deepEqual(
-      await Promise.all(["net_worth", "equity", "unrealized", "exposure", "day_net"].map(card)),
-      [sums!.worth, sums!.equity, sums!.upnl, sums!.gross, sums!.net],
+    await eventually(
+      "the sums as SQL has them",
+      () => Promise.all(["net_worth", "equity", "unrealized", "exposure", "day_net"].map(card)),
+      equals([sums!.worth, sums!.equity, sums!.upnl, sums!.gross, sums!.net]),
     );
     const each = await sql<Record<string, string>>(
       `select round(net_worth, 2) as worth, round(account_value, 2) as equity, coalesce(health_score::text, '–') as health from hl_account_now
        where account_address in ($1, $2) order by account_address`,
       second,
     );
-    const rows = (await rowsOf(page, "accounts")).map((cells) => cells.slice(0, 4).map(plain));
-    assert.deepEqual(
-      rows,
-      each.map((row, index) => [["main", "second"][index], row.worth, row.equity, row.health]),
+    await eventually(
+      "the rows of both accounts",
+      async () => (await rowsOf(page, "accounts")).map((cells) => cells.slice(0, 4).map(plain)),
+      equals(each.map((row, index) => [["main", "second"][index], row.worth, row.equity, row.health])),
     );
     const [held] = await sql<{ n: number }>(
       "select count(*) as n from hl_positions where side <> 'flat' and account_address in ($1, $2)",
       second,
     );
-    assert.equal((await rowsOf(page, "allPositions")).length, held!.n);
+    await eventually(
+      "all positions",
+      () => rowsOf(page, "allPositions"),
+      ({ length }) => length === held!.n,
+    );
     const chart = page.locator('[role=img][aria-label^="Net worth of each account and of all: from"]');
     await chart.waitFor();
-    assert.equal(
-      plain((await chart.getAttribute("aria-label"))!.split(" to ").at(-1)!),
-      `${sums!.worth} USD`,
-      "the line of all ends with their sum",
+    await eventually(
+      "the line of all to end with their sum",
+      async () => plain((await chart.getAttribute("aria-label"))!.split(" to ").at(-1)!),
+      (end) => end === `${sums!.worth} USD`,
     );
     await chart.focus();
     await page.keyboard.press("ArrowLeft");

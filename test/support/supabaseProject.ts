@@ -21,8 +21,8 @@ export interface Project {
   realtime: boolean;
   /** A row of this table changed. */
   changed(table: string): void;
-  /** Channels that are open. */
-  channels(): number;
+  /** Channels that were taken so far. */
+  readonly taken: number;
   close(): Promise<void>;
 }
 
@@ -70,6 +70,7 @@ export async function startProject(database: Database, users: readonly User[]): 
 
   /** Channels by socket: what each follows, by the ids that Realtime gave. */
   const sockets = new WebSocketServer({ server });
+  let joins = 0;
   const joined = new Map<WebSocket, Map<string, { table: string; id: number }[]>>();
   sockets.on("connection", (socket) => {
     const channels = new Map<string, { table: string; id: number }[]>();
@@ -84,6 +85,7 @@ export async function startProject(database: Database, users: readonly User[]): 
       const wanted = payload.config.postgres_changes as { table: string }[];
       const taken = wanted.map((one, index) => ({ ...one, id: index + 1 }));
       channels.set(topic, taken);
+      joins += 1;
       reply("ok", { postgres_changes: taken });
     });
   });
@@ -91,6 +93,9 @@ export async function startProject(database: Database, users: readonly User[]): 
   const project: Project = {
     url: "",
     realtime: true,
+    get taken() {
+      return joins;
+    },
     changed(table) {
       for (const [socket, channels] of joined)
         for (const [topic, taken] of channels) {
@@ -105,7 +110,6 @@ export async function startProject(database: Database, users: readonly User[]): 
           if (ids.length > 0) socket.send(JSON.stringify([null, null, topic, "postgres_changes", payload]));
         }
     },
-    channels: () => [...joined.values()].reduce((sum, channels) => sum + channels.size, 0),
     async close() {
       for (const socket of joined.keys()) socket.terminate();
       sockets.close();
