@@ -16,19 +16,38 @@ import { build } from "esbuild";
 
 const SOURCES = new URL("src/", import.meta.url);
 const BUNDLE = new URL("dist/", import.meta.url);
-/** What the page of a project runs itself: the reads of the server. */
-const READS = new URL("../src/outputs/http/", import.meta.url);
 
-export async function buildDashboard(): Promise<void> {
-  mkdirSync(new URL("supabase/", BUNDLE), { recursive: true });
-  await bundle(["main.tsx", "style.css"], "");
-  await bundle(["supabase.tsx", "style.css"], "supabase/");
-  for (const name of ["index.html", "icon.svg", "supabase/icon.svg"])
-    replace(name, (temporary) => copyFileSync(new URL(name.replace("supabase/", ""), SOURCES), temporary));
-  const page = readFileSync(new URL("index.html", SOURCES), "utf8")
-    .replace("main.js", "supabase.js")
-    .replace(/<noscript>.*<\/noscript>/, "<noscript>This page needs JavaScript.</noscript>");
-  replace("supabase/index.html", (temporary) => writeFileSync(temporary, page));
+interface PageKind {
+  /** Below the bundle. */
+  folder: string;
+  entry: string;
+  /** Folders that it is made of. */
+  sources: readonly URL[];
+  html(ofServer: string): string;
+}
+
+/** The one that hlsync serves, and the one of a Supabase project, which runs the reads of the server itself. */
+const PAGES = {
+  server: { folder: "", entry: "main.tsx", sources: [SOURCES], html: (ofServer) => ofServer },
+  project: {
+    folder: "supabase/",
+    entry: "supabase.tsx",
+    sources: [SOURCES, new URL("../src/outputs/http/", import.meta.url)],
+    html: (ofServer) =>
+      ofServer
+        .replace("main.js", "supabase.js")
+        .replace(/<noscript>.*<\/noscript>/, "<noscript>This page needs JavaScript.</noscript>"),
+  },
+} as const satisfies Record<string, PageKind>;
+export type PageName = keyof typeof PAGES;
+
+export async function buildPage(name: PageName): Promise<void> {
+  const { folder, entry, html }: PageKind = PAGES[name];
+  mkdirSync(new URL(folder, BUNDLE), { recursive: true });
+  await bundle([entry, "style.css"], folder);
+  replace(`${folder}icon.svg`, (temporary) => copyFileSync(new URL("icon.svg", SOURCES), temporary));
+  const page = html(readFileSync(new URL("index.html", SOURCES), "utf8"));
+  replace(`${folder}index.html`, (temporary) => writeFileSync(temporary, page));
 }
 
 async function bundle(entryPoints: string[], folder: string): Promise<void> {
@@ -57,15 +76,15 @@ function replace(name: string, write: (temporary: URL) => void): void {
   renameSync(temporary, new URL(name, BUNDLE));
 }
 
-/** Whether the bundle is missing, or older than what it is made of. */
-export function isOutdated(): boolean {
-  const builtMs = statSync(new URL("supabase/index.html", BUNDLE), { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  const sources = [SOURCES, READS].flatMap((folder) =>
-    readdirSync(folder).map((name) => new URL(name, folder)),
-  );
-  return [...sources, new URL(import.meta.url)].some((url) => statSync(url).mtimeMs > builtMs);
+/** Whether a page's bundle is missing, or older than what it is made of. */
+export function isOutdated(name: PageName): boolean {
+  const { folder, sources }: PageKind = PAGES[name];
+  const built = new URL(`${folder}index.html`, BUNDLE);
+  const builtMs = statSync(built, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const files = sources.flatMap((from) => readdirSync(from).map((file) => new URL(file, from)));
+  return [...files, new URL(import.meta.url)].some((url) => statSync(url).mtimeMs > builtMs);
 }
 
 const directory = (url: URL): string => decodeURIComponent(url.pathname.replace(/^\/([A-Za-z]:)/, "$1"));
 
-if (import.meta.main) await buildDashboard();
+if (import.meta.main) for (const name of Object.keys(PAGES) as PageName[]) await buildPage(name);

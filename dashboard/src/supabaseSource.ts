@@ -10,9 +10,9 @@ import type { SupabaseClient } from "@supabase/supabase-js";
 import { questioner } from "../../src/outputs/http/questions.ts";
 import { readRoutes } from "../../src/outputs/http/readRoutes.ts";
 import { readAccounts, readAlerts, readCandles } from "../../src/outputs/http/reads.ts";
-import { readKnowledge } from "../../src/outputs/observation/knowledge.ts";
+import { knowledgeWords, readKnowledge } from "../../src/outputs/observation/knowledge.ts";
+import { candleMs } from "../../src/protocol/limits.ts";
 import type { Queryable } from "../../src/store/database.ts";
-import { MONEY_STREAMS } from "../../src/sync/completeness.ts";
 import { boundsOf, freshnessOf } from "../../src/sync/freshness.ts";
 import type { Row } from "./model.ts";
 import { type Events, type Query, Refused, type Source } from "./source.ts";
@@ -25,7 +25,6 @@ const ANYWAY_MS = 60_000;
 const TOGETHER_MS = 400;
 const SILENT_MS = 20_000;
 const FOLLOWED = ["hl_orders", "hl_fills", "hl_positions", "hl_dashboard", "hl_alerts"];
-const CANDLE_MS: Record<string, number> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
 
 /** What PostgREST says when the database is not as the page expects it, in words. */
 const WORDS: Record<string, string> = {
@@ -98,15 +97,6 @@ async function statusOf(reads: Queryable, client: SupabaseClient, project: strin
       const { heard, streams = [] } = known.find(({ account }) => account === address) ?? {};
       const heardMs = heard?.atMs ?? null;
       const bounds = boundsOf(heard?.pollMs ?? null);
-      const told = streams.map(({ stream, completeSinceMs, provenToMs, gaps }) => ({
-        stream,
-        complete_since_ms: completeSinceMs,
-        proven_to_ms: provenToMs,
-        gaps: gaps.length,
-      }));
-      const money = told
-        .filter(({ stream }) => MONEY_STREAMS.includes(stream))
-        .map((one) => one.complete_since_ms);
       return {
         address,
         alias,
@@ -122,10 +112,7 @@ async function statusOf(reads: Queryable, client: SupabaseClient, project: strin
         last_reconcile_error: null,
         healed: null,
         unexplained: null,
-        complete_since_ms:
-          money.length === 0 || money.includes(null) ? null : Math.max(...(money as number[])),
-        gaps: told.reduce((sum, { gaps }) => sum + gaps, 0),
-        streams: told,
+        ...knowledgeWords(streams),
         subscriptions: [],
       };
     }),
@@ -146,8 +133,7 @@ async function firingOf(reads: Queryable): Promise<Row> {
 async function candlesOf(reads: Queryable, query: URLSearchParams): Promise<Row> {
   const [coin, interval] = [query.get("coin") ?? "", query.get("interval") ?? ""];
   const toMs = Number(query.get("to") ?? Date.now());
-  const stepMs = Number.parseInt(interval, 10) * (CANDLE_MS[interval.at(-1) ?? ""] ?? 31 * CANDLE_MS.d);
-  const fromMs = toMs - Number(query.get("count") ?? 300) * stepMs;
+  const fromMs = toMs - Number(query.get("count") ?? 300) * candleMs(interval);
   const rows = await readCandles(reads, coin, interval, fromMs, toMs);
   if (rows.length < 2) throw new Error(`The database keeps no candles of ${coin} in this interval`);
   return { rows };

@@ -93,3 +93,14 @@ export const CANDLE_INTERVALS = [
   "1w",
   "1M",
 ] as const;
+
+const CANDLE_UNIT_MS: Readonly<Record<string, number>> = {
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 7 * 86_400_000,
+  M: 31 * 86_400_000,
+};
+/** How long one of these intervals is: `15m` → 900000. A month counts as 31 days. */
+export const candleMs = (interval: string): number =>
+  Number.parseInt(interval, 10) * CANDLE_UNIT_MS[interval.at(-1)!]!;

@@ -4,7 +4,7 @@
  */
 import { errorText } from "../../errors.ts";
 import { INFO } from "../../protocol/infoRequests.ts";
-import { CANDLE_INTERVALS } from "../../protocol/limits.ts";
+import { CANDLE_INTERVALS, candleMs } from "../../protocol/limits.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { askedBy } from "../../store/database.ts";
 import type { VenueInfo } from "../../sync/ports.ts";
@@ -32,7 +32,6 @@ export interface ApiDeps extends ReadDeps {
 
 /** Held in memory for one answer. */
 const TAX_LINES_MAX = 200_000;
-const DAY_MS = 86_400_000;
 const LATENCY_HOURS_MAX = 24 * 30;
 /** A page reports at most this often and this much; more is refused. */
 const PAINTED_MAX = 1_000;
@@ -133,7 +132,7 @@ function candles({ reads, info, clock, stopping }: ApiDeps): Handler {
     const key = `${coin} ${interval} ${count} ${endTime === nowMs ? "" : endTime}`;
     const known = kept.get(key);
     if (known && nowMs - known.atMs < CANDLES_FRESH_MS) return json({ rows: known.rows });
-    const stepMs = intervalMs(interval);
+    const stepMs = candleMs(interval);
     const startTime = endTime - count * stepMs;
     const late = new AbortController();
     const cancel = clock.after(CANDLES_WAIT_MS, () =>
@@ -168,17 +167,6 @@ function candles({ reads, info, clock, stopping }: ApiDeps): Handler {
     }
   };
 }
-
-const UNIT_MS: Record<string, number> = {
-  m: 60_000,
-  h: 3_600_000,
-  d: DAY_MS,
-  w: 7 * DAY_MS,
-  M: 31 * DAY_MS,
-};
-/** `15m` → 900000. A month counts as 31 days. */
-const intervalMs = (interval: string): number =>
-  Number(interval.slice(0, -1)) * (UNIT_MS[interval.at(-1)!] ?? DAY_MS);
 
 /** `{"lags_ms": [12, 9]}` */
 function lagsOf(body: string): number[] {

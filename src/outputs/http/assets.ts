@@ -22,12 +22,12 @@ const TYPES: Record<string, string> = {
 
 /** The files of the page of a Supabase project. */
 export async function projectBundle(): Promise<URL> {
-  if (existsSync(BUILDER)) await renewBundle();
+  await renewBundle("project");
   return new URL("supabase/", BUNDLE);
 }
 
 export async function dashboardAssets(): Promise<[string, Handler][]> {
-  if (existsSync(BUILDER)) await renewBundle();
+  await renewBundle("server");
   return readdirSync(BUNDLE)
     .filter((name) => !name.startsWith(".") && extension(name) in TYPES)
     .map((name) => [
@@ -36,10 +36,13 @@ export async function dashboardAssets(): Promise<[string, Handler][]> {
     ]);
 }
 
-async function renewBundle(): Promise<void> {
+/** In a checkout; a package has its bundles. Each is built when it is wanted: a start needs one of them. */
+async function renewBundle(page: "server" | "project"): Promise<void> {
+  if (!existsSync(BUILDER)) return;
   try {
-    const builder: { isOutdated(): boolean; buildDashboard(): Promise<void> } = await import(BUILDER.href);
-    if (builder.isOutdated()) await builder.buildDashboard();
+    const builder: { isOutdated(name: string): boolean; buildPage(name: string): Promise<void> } =
+      await import(BUILDER.href);
+    if (builder.isOutdated(page)) await builder.buildPage(page);
   } catch (error) {
     throw new ConfigError(
       `the dashboard cannot be built, npm ci installs what it needs: ${errorText(error)}`,

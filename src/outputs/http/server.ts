@@ -16,6 +16,7 @@ import { isPageLoad, tokenPage } from "./tokenPage.ts";
 
 /** Takes the response over and ends it itself: an event stream. */
 interface Takeover {
+  headers: Record<string, string>;
   takeOver(response: ServerResponse): void;
 }
 
@@ -101,8 +102,9 @@ export async function serve(options: ServerOptions): Promise<HttpServer> {
       const result = await handler({ path, query, headers: request.headers, body, signal });
       if ("takeOver" in result) {
         onAnswer(key, 200);
+        response.writeHead(200, result.headers);
         // A stream has no end to wait for: who asks for its headers is no reader.
-        if (request.method === "HEAD") response.writeHead(200, { "content-type": "text/event-stream" }).end();
+        if (request.method === "HEAD") response.end();
         else result.takeOver(response);
       } else await finish(result);
     } catch (error) {

@@ -274,12 +274,12 @@ function eventStream(hub: EventHub, followed: () => Followed): Handler {
     if (given !== null && since === null)
       throw new RequestError("Last-Event-ID: expected the id of an event");
     return {
+      headers: {
+        "content-type": "text/event-stream; charset=utf-8",
+        "cache-control": "no-store",
+        "x-accel-buffering": "no",
+      },
       takeOver(response) {
-        response.writeHead(200, {
-          "content-type": "text/event-stream; charset=utf-8",
-          "cache-control": "no-store",
-          "x-accel-buffering": "no",
-        });
         const sink = {
           write: (frames: string) => void response.write(frames),
           buffered: () => response.writableLength,

@@ -8,6 +8,7 @@ import {
   completeness,
   type KnownStretch,
   latestClaimMs,
+  MONEY_STREAMS,
 } from "../../sync/completeness.ts";
 import { type Address, TRACKED_STREAMS, type TrackedStream } from "../../sync/rows.ts";
 
@@ -57,6 +58,34 @@ export async function readKnowledge(reads: Queryable, nowMs: number): Promise<Ac
     heard: { atMs: heardMs, pollMs },
     snapshot,
   }));
+}
+
+/** Null when there is none, or when one is not known. */
+const allOf = (values: (number | null)[], fold: (...values: number[]) => number): number | null => {
+  const known = values.filter((value) => value !== null);
+  return known.length === 0 || known.length < values.length ? null : fold(...known);
+};
+
+/** The same as a status says it; whole are the histories that money is counted from. */
+export function knowledgeWords(knowledge: readonly StreamKnowledge[]) {
+  const money = knowledge.filter(({ stream }) => MONEY_STREAMS.includes(stream));
+  return {
+    complete_since_ms: allOf(
+      money.map(({ completeSinceMs }) => completeSinceMs),
+      Math.max,
+    ),
+    proven_to_ms: allOf(
+      money.map(({ provenToMs }) => provenToMs),
+      Math.min,
+    ),
+    gaps: knowledge.reduce((count, { gaps }) => count + gaps.length, 0),
+    streams: knowledge.map(({ stream, completeSinceMs, provenToMs, gaps }) => ({
+      stream,
+      complete_since_ms: completeSinceMs,
+      proven_to_ms: provenToMs,
+      gaps: gaps.length,
+    })),
+  };
 }
 
 export const COVERAGE_SQL = `

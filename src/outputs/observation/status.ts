@@ -5,11 +5,10 @@
  */
 
 import type { WorkerRow } from "../../store/fleet.ts";
-import { MONEY_STREAMS } from "../../sync/completeness.ts";
 import type { EngineStatus } from "../../sync/engine.ts";
 import { boundsOf, freshnessOf } from "../../sync/freshness.ts";
 import type { Address } from "../../sync/rows.ts";
-import type { Heard, StreamKnowledge } from "./knowledge.ts";
+import { type Heard, knowledgeWords, type StreamKnowledge } from "./knowledge.ts";
 import type { DatabaseProbe, LimiterStats } from "./observer.ts";
 
 /** Everything that status is made of, at one moment. */
@@ -176,8 +175,6 @@ function accountHealth(facts: HealthFacts, account: EngineStatus["accounts"][num
   const silent = subscriptions
     .filter(({ stale, state }) => stale && state !== "refused")
     .map(({ type, dex }) => (dex === "" ? type : `${type} ${dex}`));
-  const knowledge = facts.knowledge(address);
-  const money = knowledge.filter(({ stream }) => MONEY_STREAMS.includes(stream));
   return {
     address,
     alias,
@@ -199,32 +196,12 @@ function accountHealth(facts: HealthFacts, account: EngineStatus["accounts"][num
     last_reconcile_error: lane?.lastCatchUpError ?? null,
     healed: lane?.healed ?? 0,
     unexplained: lane?.unexplained ?? 0,
-    complete_since_ms: allOf(
-      money.map(({ completeSinceMs }) => completeSinceMs),
-      Math.max,
-    ),
-    proven_to_ms: allOf(
-      money.map(({ provenToMs }) => provenToMs),
-      Math.min,
-    ),
-    gaps: knowledge.reduce((count, { gaps }) => count + gaps.length, 0),
-    streams: knowledge.map(({ stream, completeSinceMs, provenToMs, gaps }) => ({
-      stream,
-      complete_since_ms: completeSinceMs,
-      proven_to_ms: provenToMs,
-      gaps: gaps.length,
-    })),
+    ...knowledgeWords(facts.knowledge(address)),
     subscriptions,
   };
 }
 
 const newest = (times: number[]): number | null => (times.length === 0 ? null : Math.max(...times));
-
-/** Null when there is none, or when one is not known. */
-const allOf = (values: (number | null)[], fold: (...values: number[]) => number): number | null => {
-  const known = values.filter((value) => value !== null);
-  return known.length === 0 || known.length < values.length ? null : fold(...known);
-};
 
 function databaseReasons({ database, probe, nowMs, engine }: HealthFacts): string[] {
   if (database === null) return [];

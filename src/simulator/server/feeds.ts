@@ -5,7 +5,9 @@
  * Cadences were measured on the venue in August and September 2026.
  * @see https://hyperliquid.gitbook.io/hyperliquid-docs/for-developers/api/websocket/subscriptions
  */
+
 import { deflateRawSync } from "node:zlib";
+import { candleMs } from "../../protocol/limits.ts";
 import type { Block, Json, JsonObject, Venue, VenueEvent } from "../contract.ts";
 import { isSpot, type Subscription } from "./subscriptions.ts";
 import type { Switches } from "./switches.ts";
@@ -219,18 +221,9 @@ function bestPrices(coin: string, { info }: FeedContext): JsonObject | null {
   return { coin, time: time!, bbo: [list(bids)[0] ?? null, list(asks)[0] ?? null] };
 }
 
-const INTERVAL_MS: Readonly<Record<string, number>> = {
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-  w: 604_800_000,
-  M: 2_678_400_000,
-};
-
 /** The candle that is forming. */
 function formingCandle(coin: string, interval: string, { info, venue }: FeedContext): Json {
-  const lengthMs = Number.parseInt(interval, 10) * INTERVAL_MS[interval.at(-1)!]!;
-  const req = { coin, interval, startTime: venue.nowMs - lengthMs, endTime: venue.nowMs };
+  const req = { coin, interval, startTime: venue.nowMs - candleMs(interval), endTime: venue.nowMs };
   return list(info({ type: "candleSnapshot", req })).at(-1) ?? null;
 }
 

@@ -219,10 +219,7 @@ export class Account {
       else this.#states.noteHeld(dex);
   }
 
-  /**
-   * Reads again what is known: `verify` in another process may have withdrawn a part (ADR 0007). What is committed
-   * meanwhile may be forgotten by this, and is then read once more. Claims on the future are withdrawn.
-   */
+  /** Looks what `verify` in another process may have withdrawn (ADR 0007). */
   async #recall(): Promise<void> {
     await Promise.all([this.#recallClaims(), this.#recallDoubts()]);
   }
@@ -236,6 +233,10 @@ export class Account {
     await this.#health.recall();
   }
 
+  /**
+   * Reads again what is claimed as known. What is committed meanwhile may be forgotten by this, and is then read once more.
+   * Claims on the future are withdrawn.
+   */
   async #recallClaims(): Promise<void> {
     const { store, account, clock, log } = this.#deps;
     const latestMs = this.#time.readToMs(clock.now()) + TIME_LIMITS.claimAheadMaxMs;

@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib";
 import Big from "big.js";
 import { build } from "esbuild";
 import fc from "fast-check";
-import { buildDashboard } from "../../../dashboard/build.ts";
+import { buildPage } from "../../../dashboard/build.ts";
 
 const SOURCES = new URL("../../../dashboard/src/", import.meta.url);
 /** Bundled as they are served: Node reads no JSX. */
@@ -486,7 +486,7 @@ describe("freshness on the page", () => {
 
 describe("the page's files", async () => {
   const folder = new URL("../../../dashboard/dist/", import.meta.url);
-  await buildDashboard();
+  await buildPage("server");
   const files = readdirSync(folder).filter((name) => /\.(js|css|html|svg)$/.test(name));
   const text = (name: string) => readFileSync(new URL(name, folder), "utf8");
 

@@ -26,6 +26,7 @@ describe("the server", () => {
     [
       "GET /api/stream",
       () => ({
+        headers: { "content-type": "text/event-stream" },
         takeOver() {
           streams += 1;
         },
