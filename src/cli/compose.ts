@@ -11,7 +11,7 @@ import { withNode } from "../connection/nodeInfo.ts";
 import { type LimiterOptions, RateLimiter, WHOLE_SHARES } from "../connection/rateLimiter.ts";
 import { StreamBudget } from "../connection/streamBudget.ts";
 import { createSocketFactory } from "../connection/webSocket.ts";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, StoreError } from "../errors.ts";
 import type { Aliases } from "../outputs/eventText.ts";
 import { createFeed, type Feed } from "../outputs/feed.ts";
 import { ACCOUNT_STREAMS } from "../protocol/channels.ts";
@@ -42,12 +42,16 @@ export interface OpenDatabase {
   /** Further connections to it, apart from those of `database`. */
   connect(options?: PostgresOptions): Database;
   close(): Promise<void>;
-  /** Of an embedded one whose folder is gone: what to say, and a promise that rejects with it. */
-  gone(): Error | null;
+  /** What to say of an error: of an embedded one whose folder is gone, that; and a promise that rejects with it. */
+  explain(error: unknown): Promise<unknown>;
   failed: Promise<never>;
 }
 
 export const isUrl = (database: string): boolean => /^postgres(ql)?:\/\//i.test(database);
+
+/** SQLSTATE of a file of the server that is not there. */
+const FILE_MISSING = "58P01";
+const DELETED_WITHIN_MS = 2_000;
 
 /** A Postgres by URL, or the embedded one in a folder, started unless it runs already. */
 export async function openDatabase({
@@ -73,7 +77,13 @@ export async function openDatabase({
     await opened.close();
     await server.stop();
   };
-  return { ...opened, close, gone: () => embedded.gone(), failed: embedded.failed };
+  const explain = async (error: unknown): Promise<unknown> => {
+    // A folder that is being deleted loses its files first.
+    if (error instanceof StoreError && error.sqlState === FILE_MISSING)
+      await Promise.race([embedded.failed.catch(() => {}), clock.sleep(DELETED_WITHIN_MS)]);
+    return embedded.gone() ?? error;
+  };
+  return { ...opened, close, explain, failed: embedded.failed };
 }
 
 function connected(
@@ -89,7 +99,7 @@ function connected(
     url,
     connect: (more?: PostgresOptions) => connect(more).of,
     close: () => first.stop(),
-    gone: () => null,
+    explain: async (error) => error,
     failed: new Promise<never>(() => {}),
   };
 }

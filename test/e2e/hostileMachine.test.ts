@@ -120,9 +120,14 @@ describe("a machine that fails", { timeout: 300_000 }, () => {
   for (const [what, does] of Object.entries({
     moved: (path: string) => renameSync(path, `${path}-moved`),
     deleted: (path: string) => rmSync(path, { recursive: true, force: true }),
+    // As a slow disk does it: the server misses its files while the folder is still there.
+    "deleted file by file": (path: string) => {
+      rmSync(join(path, "postgres", "base"), { recursive: true });
+      setTimeout(() => rmSync(path, { recursive: true, force: true }), 700);
+    },
   })) {
     it(`has its data folder ${what}: ends with one clear line, and leaves no server`, async () => {
-      const path = join(folder.path, `db-${what}`);
+      const path = join(folder.path, `db-${what.replaceAll(" ", "-")}`);
       const { running } = await follow(path);
       does(path);
       trade();

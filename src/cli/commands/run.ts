@@ -149,7 +149,7 @@ export async function followUntilStopped(context: Context, options: FollowOption
     await Promise.race([untilAborted(signal), failed, opened.failed]);
   } catch (error) {
     // What cannot be found in a folder that is gone explains nothing.
-    throw opened.gone() ?? error;
+    throw await opened.explain(error);
   }
   log.info("stopping in order, a second signal ends at once");
   // What still comes in would compete with the stopping of the outputs.
