@@ -3,6 +3,8 @@
  * often it comes; lists stay newest first; a list that was never read is not begun by a change (it would look complete).
  */
 
+import { isOpenStatus } from "../../src/sync/orderStatus.ts";
+
 /** A row of the API; each table has its own columns. Decimals are strings. */
 // biome-ignore lint/suspicious/noExplicitAny: the columns are those of SQL, which a test holds the page against
 export type Row = Record<string, any>;
@@ -117,8 +119,6 @@ function putRow(list: List, name: ListName, row: Row) {
   }
 }
 
-const OPEN = new Set(["open", "partially_filled", "triggered"]);
-
 export interface Change {
   type: string;
   account: string | null;
@@ -136,10 +136,10 @@ export function applyChange(model: Model, { type, account, source, data }: Chang
       return true;
     case "order.updated": {
       const others = model.openOrders.filter(({ order_id }) => order_id !== data.order_id);
-      model.openOrders = OPEN.has(data.status)
+      model.openOrders = isOpenStatus(data.status)
         ? [row, ...others].sort((a, b) => b.placed_at_ms - a.placed_at_ms || b.order_id - a.order_id)
         : others;
-      if (!OPEN.has(data.status)) putRow(model.lists.orderHistory, "orderHistory", row);
+      if (!isOpenStatus(data.status)) putRow(model.lists.orderHistory, "orderHistory", row);
       return true;
     }
     case "position.updated": {

@@ -9,7 +9,10 @@ const read = (pattern: string) =>
 const code = (text: string): string =>
   text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/(^|\s)(\/\/|--).*$/gm, "");
 
-const modules = read("src/**/*.ts").map(({ path, text }) => ({ path, text: code(text) }));
+const modules = [...read("src/**/*.ts"), ...read("dashboard/src/**/*.{ts,tsx}")].map(({ path, text }) => ({
+  path,
+  text: code(text),
+}));
 const sql = read("sql/**/*.sql").filter(({ path }) => path !== "sql/schema.sql");
 /** The simulator is the venue: it has its rules from the venue, not from us. */
 const ours = [...modules, ...sql.map(({ path, text }) => ({ path, text: code(text) }))].filter(
@@ -46,7 +49,31 @@ const HOMES: Record<string, { words: RegExp; homes: readonly string[] }> = {
     words: /hooks\\?\.slack/,
     homes: ["src/outputs/webhooks/payload.ts", "src/runtime/safeText.ts"],
   },
+  "which orders are open": {
+    words: /"open", "partially_filled"|'open', 'partially_filled', 'triggered'\)/,
+    homes: ["sql/page.sql", "src/sync/orderStatus.ts"],
+  },
+  "which table a message is about": {
+    words: /userNonFundingLedgerUpdates: "hl_/,
+    homes: ["src/sync/verify/witness.ts"],
+  },
   // No place writes them: lists of columns follow from `src/sync/tables.ts`.
+  // Between own classes, dexes and accounts some of it only moves within the account.
+  "what a row of the ledger moves": { words: /accountClassTransfer/, homes: ["sql/rules/ledger_effect.sql"] },
+  "in which order fills of a millisecond chain": {
+    words: /\bsurplus\b/,
+    homes: ["sql/rules/chain_order.sql", "src/sync/chain.ts"],
+  },
+  "how an event reads": { words: /["'`]bought|closed PnL \$\{plain/, homes: ["src/outputs/eventText.ts"] },
+  // The page, and the terminal by it, of today; `net_pnl.sql` sums the days that are over.
+  "what a day earned": {
+    words: /sum\(closed_pnl\) - sum\(fees\) \+ sum\(funding\)/,
+    homes: ["sql/page.sql", "sql/views/net_pnl.sql", "src/outputs/http/reads.ts"],
+  },
+  "how the outbox is read on": {
+    words: /from hl_internal\.outbox[^;`]*order by o\.id\b/,
+    homes: ["src/outputs/outbox.ts"],
+  },
   "which columns a table has": { words: /fee_token as "feeToken"/, homes: [] },
   "which fill is which": {
     words: /orderId\}\|\$\{(?:\w+\.)?tradeId/,

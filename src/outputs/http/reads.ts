@@ -301,6 +301,15 @@ const HOUR_MS = 3_600_000;
 /** Written out where rows are chosen by it: of a subquery the planner takes a third of all rows, and compiles the plan. */
 const DAY_START = "pg_catalog.date_trunc('day', pg_catalog.to_timestamp($2::bigint / 1000.0), $3)";
 
+/** Of the zone's day, trimmed decimals in USDC. */
+interface DayMoney extends Row {
+  day_fills: number;
+  day_gross: string;
+  day_fees: string;
+  day_funding: string;
+  day_net: string;
+}
+
 /**
  * The latest snapshot, exposure now, and the money of the zone's day that `nowMs` is in, whole and by coin: one statement,
  * so that whatever a page shows of today is of one reading. Cheap: asked once a second.
@@ -310,8 +319,8 @@ export async function readOverview(
   account: Address,
   nowMs: number,
   zone = "UTC",
-): Promise<Row> {
-  const [row] = await reads.query(
+): Promise<DayMoney> {
+  const [row] = await reads.query<DayMoney>(
     `with held as (
        select count(*) as positions, coalesce(sum(position_value), 0) as gross_exposure,
          coalesce(sum(case side when 'short' then -position_value else position_value end), 0) as net_exposure,

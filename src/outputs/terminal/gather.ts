@@ -10,6 +10,7 @@ import type { Engine, EngineStatus } from "../../sync/engine.ts";
 import { boundsOf, freshnessOf } from "../../sync/freshness.ts";
 import type { Address } from "../../sync/rows.ts";
 import { WINDOW_STREAMS } from "../../sync/windowReader.ts";
+import { readOverview } from "../http/reads.ts";
 import { type AccountModel, type HistoryLine, streamLines, type Today, type Word, worst } from "./model.ts";
 
 /** A history of which a page was committed within this time is being read. */
@@ -112,14 +113,6 @@ export const historyLine = (stream: string, known: Completeness): HistoryLine =>
   horizonMs: known.unprovable.at(-1)?.toMs ?? null,
 });
 
-interface TodayRow extends Record<string, unknown> {
-  closed: string;
-  fees: string;
-  funding: string;
-  net: string;
-  fills: number;
-}
-
 /** Points of the line of equity, and the time it spans: the venue's own curve has one point an hour. */
 const EQUITY_POINTS = 24;
 const EQUITY_MS = DAY_MS;
@@ -162,20 +155,15 @@ export async function readToday(
   drawdownPct: string | null,
   nowMs: number,
 ): Promise<Today> {
-  const [row] = await db.query<TodayRow>(
-    `with traded as (
-       select coalesce(sum(closed_pnl), 0) as closed, coalesce(sum(coalesce(fee_usdc, 0) + coalesce(gas_usdc, 0)), 0) as fees, count(*) as fills
-       from public.hl_fill_pnl where account_address = $1 and fill_time >= pg_catalog.to_timestamp($2::bigint / 1000.0)
-     ),
-     paid as (
-       select coalesce(sum(usdc), 0) as funding from public.hl_funding
-       where account_address = $1 and funding_time >= pg_catalog.to_timestamp($2::bigint / 1000.0)
-     )
-     select trim_scale(closed) as closed, trim_scale(fees) as fees, trim_scale(funding) as funding,
-       trim_scale(closed - fees + funding) as net, fills from traded cross join paid`,
-    [account, nowMs - (nowMs % DAY_MS)],
-  );
-  const { closed, fees, funding, net, fills } = row!;
+  const day = await readOverview(db, account, nowMs);
   const equity = await readEquity(db, account, nowMs);
-  return { closedPnl: closed, fees, funding, net, fills, drawdownPct, equity };
+  return {
+    closedPnl: day.day_gross,
+    fees: day.day_fees,
+    funding: day.day_funding,
+    net: day.day_net,
+    fills: day.day_fills,
+    drawdownPct,
+    equity,
+  };
 }

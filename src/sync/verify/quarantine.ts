@@ -10,34 +10,12 @@ import { FUTURE_ROW } from "../futureRows.ts";
 import { add } from "./certificate.ts";
 import type { StoredHistories } from "./histories.ts";
 import type { StoredOrders } from "./orders.ts";
-import type { Run } from "./witness.ts";
+import { type Run, TABLE_OF } from "./witness.ts";
 
 /** Messages looked into; all are counted. */
 const LOOKED_INTO_MAX = 1_000;
 
 type Wire = Record<string, unknown>;
-
-/** Where a message belongs: by the request or channel it came by, or the table that refused it. */
-const TABLE_OF: Record<string, string> = {
-  userFills: "hl_fills",
-  userFillsByTime: "hl_fills",
-  userTwapSliceFills: "hl_fills",
-  userTwapSliceFillsByTime: "hl_fills",
-  orderUpdates: "hl_orders",
-  userHistoricalOrders: "hl_orders",
-  openOrders: "hl_orders",
-  historicalOrders: "hl_orders",
-  frontendOpenOrders: "hl_orders",
-  orderStatus: "hl_orders",
-  userFunding: "hl_funding",
-  userFundings: "hl_funding",
-  userNonFundingLedgerUpdates: "hl_ledger",
-  // Refused by the database.
-  hl_fills: "hl_fills",
-  hl_order_events: "hl_orders",
-  hl_funding: "hl_funding",
-  hl_ledger: "hl_ledger",
-};
 
 export async function lookIntoQuarantine(
   { account, certificate, store, unread }: Run,

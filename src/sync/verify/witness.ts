@@ -37,14 +37,21 @@ export const SETTLED_MS = 5_000;
 
 export const ask = ({ signal }: Asking) => ({ priority: "reconcile", signal }) as const;
 
-const TABLE_OF: Record<string, string> = {
+/** The table that a message is about: by the request or channel it came by, or the table that refused it. */
+export const TABLE_OF: Record<string, string> = {
+  userFills: "hl_fills",
   userFillsByTime: "hl_fills",
+  userTwapSliceFills: "hl_fills",
   userTwapSliceFillsByTime: "hl_fills",
-  userFunding: "hl_funding",
-  userNonFundingLedgerUpdates: "hl_ledger",
+  orderUpdates: "hl_orders",
+  userHistoricalOrders: "hl_orders",
+  openOrders: "hl_orders",
   historicalOrders: "hl_orders",
   frontendOpenOrders: "hl_orders",
   orderStatus: "hl_orders",
+  userFundings: "hl_funding",
+  userFunding: "hl_funding",
+  userNonFundingLedgerUpdates: "hl_ledger",
   clearinghouseState: "hl_positions",
   spotClearinghouseState: "hl_balances",
   portfolio: "hl_portfolio",
@@ -54,6 +61,10 @@ const TABLE_OF: Record<string, string> = {
   userVaultEquities: "hl_vault_equities",
   delegations: "hl_delegations",
   extraAgents: "hl_api_wallets",
+  hl_fills: "hl_fills",
+  hl_order_events: "hl_orders",
+  hl_funding: "hl_funding",
+  hl_ledger: "hl_ledger",
 };
 
 /** Characters of a row that are shown. */
