@@ -512,11 +512,7 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
       day.startsWith(month),
     );
     assert.deepEqual(
-      shown.map((title) =>
-        plain(title)
-          .split(" fills")[0]!
-          .replace(/ fill$/, ""),
-      ),
+      shown.map((title) => plain(title).split(/ fills?\b/)[0]),
       stored.map(({ day, fills, net }) => `${day}: net ${net} ${fills}`),
     );
     const today = stored.at(-1)!;
