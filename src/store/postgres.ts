@@ -14,10 +14,10 @@ import pg from "pg";
 import { BusyError, StoreError } from "../errors.ts";
 import { orAborted } from "../runtime/abort.ts";
 import { type BackendKey, cancelStatement } from "./cancel.ts";
-import { clientTo, cut } from "./client.ts";
+import { clientTo, cut, isBound, NOT_BOUND } from "./client.ts";
 import type { Database, Patience, Row } from "./database.ts";
 import { inSchema, PUBLIC } from "./schema.ts";
-import { type Environment, parseTarget, type Target } from "./target.ts";
+import { type Environment, parseTarget, type SessionAttributes, type Target } from "./target.ts";
 
 export interface PostgresOptions {
   /** Connections held at most; further queries wait for one. */
@@ -102,6 +102,34 @@ function whatAnswers(host: string, port: number, timeoutMs: number): Promise<Spe
   });
 }
 
+/** What a session is, in libpq's words where it is not what was asked for. */
+const LACKING: Record<SessionAttributes, [isMet: string, otherwise: string]> = {
+  "read-write": ["not read_only", "it takes no writes"],
+  "read-only": ["read_only", "it takes writes"],
+  primary: ["not standby", "it is a standby"],
+  standby: ["standby", "it is no standby"],
+};
+
+class OtherServerError extends Error {}
+
+/** Looks at each new connection, as libpq does: whether it is what was asked for. */
+const verifier =
+  (target: Target) =>
+  (client: pg.PoolClient, done: (error?: Error) => void): void => {
+    lackOf(client, target).then((lack) => done(lack === null ? undefined : new OtherServerError(lack)), done);
+  };
+
+async function lackOf(client: pg.PoolClient, { attributes, mustBind }: Target): Promise<string | null> {
+  if (mustBind && !isBound(client)) return NOT_BOUND;
+  if (attributes === null) return null;
+  const [isMet, otherwise] = LACKING[attributes];
+  const { rows } = await client.query<{ met: boolean }>(
+    `select ${isMet} as met from (
+       select pg_catalog.pg_is_in_recovery() as standby, pg_catalog.current_setting('transaction_read_only')::boolean as read_only) s`,
+  );
+  return rows[0]?.met ? null : `target_session_attrs=${attributes}: ${otherwise}`;
+}
+
 const keyOf = (client: pg.PoolClient): BackendKey => {
   const { processID: processId, secretKey: secret } = client as unknown as {
     processID: number;
@@ -153,6 +181,7 @@ class PostgresDatabase implements Database {
       idleTimeoutMillis: 30_000,
       keepAlive: true,
       types,
+      ...((target.attributes !== null || target.mustBind) && { verify: verifier(target) }),
     });
     // An idle connection broke: the pool drops it and the next query opens another.
     this.#pool.on("error", () => {});
@@ -265,6 +294,13 @@ class PostgresDatabase implements Database {
     const code = root.code ?? "";
     if (/^[0-9A-Z]{5}$/.test(code) && root instanceof pg.DatabaseError)
       return this.#explainRefusal(root, code);
+    if (root instanceof OtherServerError || root.message === NOT_BOUND)
+      return this.#storeError(
+        `PostgreSQL at ${place} is not what was asked for: ${root.message}`,
+        error,
+        // A standby may be promoted, and a primary be replaced.
+        root.message !== NOT_BOUND,
+      );
     if (code in UNREACHABLE)
       return this.#storeError(
         `cannot reach PostgreSQL at ${place}: ${UNREACHABLE[code]}. Is it running, and is the address right (--database, DATABASE_URL)?`,

@@ -4,8 +4,9 @@
  * so with an empty environment the URL alone counts, whatever the shell has set. An error never repeats the URL, which
  * may hold a password.
  *
- * Not taken from libpq: several hosts, `PGTARGETSESSIONATTRS`, Kerberos, and what would change how values are written
- * (`PGDATESTYLE`, `PGCLIENTENCODING`): those are ISO and UTF-8, whatever the role or the environment says.
+ * What asks for more safety than can be given here (several hosts, Kerberos, `require_auth` …) is refused, never passed over.
+ * Not taken from libpq: its time-out, and what would change how values are written (`PGDATESTYLE`, `PGCLIENTENCODING`): those
+ * are ISO and UTF-8, whatever the role or the environment says.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { homedir, userInfo } from "node:os";
@@ -27,6 +28,10 @@ export interface Target {
   };
   /** TLS is taken where the server offers it, and done without where it does not: `sslmode=prefer`. */
   mayBePlain: boolean;
+  /** What a new connection must find: libpq's `target_session_attrs`; null where any server will do. */
+  attributes: SessionAttributes | null;
+  /** The password is proven to this server alone: libpq's `channel_binding=require`. */
+  mustBind: boolean;
   /** Settings that a new connection sends to the server. */
   startup: Readonly<Record<string, string>>;
   /** host:port, or the socket folder. */
@@ -50,8 +55,31 @@ const VARIABLES = {
   sslkey: "PGSSLKEY",
   options: "PGOPTIONS",
   application_name: "PGAPPNAME",
+  hostaddr: "PGHOSTADDR",
+  target_session_attrs: "PGTARGETSESSIONATTRS",
+  channel_binding: "PGCHANNELBINDING",
+  ssl_min_protocol_version: "PGSSLMINPROTOCOLVERSION",
+  ssl_max_protocol_version: "PGSSLMAXPROTOCOLVERSION",
+  sslcrl: "PGSSLCRL",
+  sslcrldir: "PGSSLCRLDIR",
+  sslcertmode: "PGSSLCERTMODE",
+  require_auth: "PGREQUIREAUTH",
+  requirepeer: "PGREQUIREPEER",
+  gssencmode: "PGGSSENCMODE",
 } as const;
 type Keyword = keyof typeof VARIABLES;
+
+/** What a server must not be without, and cannot be asked for here: left unsaid, the connection would be less than was asked for. */
+const BEYOND: Partial<Record<Keyword, RegExp>> = {
+  sslcrldir: /./,
+  sslcertmode: /^require$/,
+  require_auth: /./,
+  requirepeer: /./,
+  gssencmode: /^require$/,
+};
+
+const SESSION_ATTRIBUTES = ["read-write", "read-only", "primary", "standby"] as const;
+export type SessionAttributes = (typeof SESSION_ATTRIBUTES)[number];
 
 /** Settings of the session that libpq takes from the environment. */
 const SESSION_VARIABLES = { PGTZ: "TimeZone", PGGEQO: "geqo" } as const;
@@ -61,7 +89,8 @@ type Say = (keyword: Keyword) => string;
 /** Throws `ConfigError`. */
 export function parseTarget(text: string, environment: Environment = process.env): Target {
   const say = sayingsOf(text, environment);
-  const host = say("host") || "localhost";
+  refuseBeyond(say);
+  const host = say("host") || say("hostaddr") || "localhost";
   const port = Number(say("port") || 5432);
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
     throw new ConfigError("the port of the database is no number (--database, DATABASE_URL, PGPORT)");
@@ -71,6 +100,7 @@ export function parseTarget(text: string, environment: Environment = process.env
   const database = say("dbname") || user;
   const ssl = tlsOf(host, say);
   const { mayBePlain } = wishOf(host, say);
+  const address = say("hostaddr") || host;
   const session = Object.entries(SESSION_VARIABLES).flatMap(([variable, setting]) => {
     const value = environment[variable];
     return value ? [[setting, value] as const] : [];
@@ -80,6 +110,8 @@ export function parseTarget(text: string, environment: Environment = process.env
     place,
     password,
     mayBePlain,
+    attributes: attributesOf(say),
+    mustBind: oneOf("channel_binding", ["prefer", "disable", "require"], say) === "require",
     described: `postgres://${user}${password ? ":***" : ""}${user ? "@" : ""}${place}/${database}`,
     startup: {
       ...(user ? { user } : {}),
@@ -90,14 +122,14 @@ export function parseTarget(text: string, environment: Environment = process.env
       ...Object.fromEntries(session),
     },
     config: {
-      host,
+      host: address,
       port,
       ...(user ? { user } : {}),
       ...(password ? { password } : {}),
       ...(database ? { database } : {}),
-      ssl,
-      // Without TLS there is nothing to negotiate, and a server may only be asked for it politely.
-      sslnegotiation: ssl === false || mayBePlain ? "postgres" : negotiationOf(say),
+      // Of an address the certificate does not tell; where it is a name, the driver asks for that.
+      ssl: ssl !== false && address !== host ? { ...ssl, servername: host } : ssl,
+      sslnegotiation: negotiationOf(host, say),
     },
   };
 }
@@ -225,10 +257,13 @@ function tlsOf(host: string, say: Say): false | ConnectionOptions {
       `unknown sslmode ${JSON.stringify(mode)} (database URL, PGSSLMODE): use disable, prefer, require, verify-ca or verify-full`,
     );
   if (isPlain) return false;
-  const [cert, key] = [say("sslcert"), say("sslkey")];
+  const [cert, key, crl] = [say("sslcert"), say("sslkey"), say("sslcrl")];
   const client = {
     ...(cert ? { cert: readPem("sslcert", cert) } : {}),
     ...(key ? { key: readPem("sslkey", key) } : {}),
+    ...(crl ? { crl: readPem("sslcrl", crl) } : {}),
+    ...versionOf("ssl_min_protocol_version", "minVersion", say),
+    ...versionOf("ssl_max_protocol_version", "maxVersion", say),
   };
   const isChecked = mode.startsWith("verify-") || (mode === "require" && rootCertificate !== "");
   if (!isChecked) return { rejectUnauthorized: false, ...client };
@@ -241,13 +276,55 @@ function tlsOf(host: string, say: Say): false | ConnectionOptions {
   };
 }
 
-function negotiationOf(say: Say): "postgres" | "direct" {
-  const value = say("sslnegotiation") || "postgres";
-  if (value !== "postgres" && value !== "direct")
+const TLS_VERSIONS = ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"] as const;
+
+function versionOf(
+  keyword: "ssl_min_protocol_version" | "ssl_max_protocol_version",
+  option: "minVersion" | "maxVersion",
+  say: Say,
+): ConnectionOptions {
+  return say(keyword) === "" ? {} : { [option]: oneOf(keyword, TLS_VERSIONS, say) };
+}
+
+/** As libpq has it, TLS that may be left out cannot be begun with. */
+function negotiationOf(host: string, say: Say): "postgres" | "direct" {
+  const value = oneOf("sslnegotiation", ["postgres", "direct"] as const, say);
+  const { mode } = wishOf(host, say);
+  if (value === "direct" && !["require", "verify-ca", "verify-full"].includes(mode))
     throw new ConfigError(
-      `unknown sslnegotiation ${JSON.stringify(value)} (database URL, PGSSLNEGOTIATION): use postgres or direct`,
+      `sslnegotiation=direct goes with sslmode=require, verify-ca or verify-full, not with ${mode} (database URL, PGSSLNEGOTIATION, PGSSLMODE)`,
     );
-  return value;
+  // A socket of this machine knows no TLS.
+  return host.startsWith("/") ? "postgres" : value;
+}
+
+/** The first one where nothing is said. */
+function oneOf<T extends string>(keyword: Keyword, known: readonly [T, ...T[]], say: Say): T {
+  const value = say(keyword) || known[0];
+  const found = known.find((one) => one === value);
+  if (found === undefined)
+    throw new ConfigError(
+      `unknown ${keyword} ${JSON.stringify(value)} (database URL, ${VARIABLES[keyword]}): use ${known.join(", ")}`,
+    );
+  return found;
+}
+
+function attributesOf(say: Say): SessionAttributes | null {
+  const value = oneOf("target_session_attrs", ["any", "prefer-standby", ...SESSION_ATTRIBUTES], say);
+  return SESSION_ATTRIBUTES.find((one) => one === value) ?? null;
+}
+
+function refuseBeyond(say: Say): void {
+  for (const [keyword, restricts] of Object.entries(BEYOND) as [Keyword, RegExp][])
+    if (restricts.test(say(keyword)))
+      throw new ConfigError(
+        `${keyword} ${JSON.stringify(say(keyword))} cannot be kept to (database URL, ${VARIABLES[keyword]}): leave it out, or connect through what does`,
+      );
+  for (const keyword of ["host", "hostaddr", "port"] as const)
+    if (say(keyword).includes(",") && !say(keyword).startsWith("/"))
+      throw new ConfigError(
+        `several servers cannot be tried in turn (${keyword} of the database URL, ${VARIABLES[keyword]}): name one, or a proxy that knows which is the primary`,
+      );
 }
 
 function readPem(keyword: string, path: string): string {

@@ -108,6 +108,37 @@ describe("the shell's environment and a database by URL", { timeout: 120_000 }, 
     assert.equal((await status(url, { PGSERVICE: "none" })).code, 2);
   });
 
+  it("refuses what libpq refuses", async () => {
+    const url = database.url.replace(/\?.*/, "");
+    const rows: [env: Record<string, string>, code: number, says: RegExp][] = [
+      [{ PGTARGETSESSIONATTRS: "read-write" }, 0, /^$/],
+      [{ PGTARGETSESSIONATTRS: "primary" }, 0, /^$/],
+      [{ PGTARGETSESSIONATTRS: "prefer-standby" }, 0, /^$/],
+      [{ PGTARGETSESSIONATTRS: "standby" }, 6, /target_session_attrs=standby: it is no standby/],
+      [{ PGTARGETSESSIONATTRS: "read-only" }, 6, /target_session_attrs=read-only: it takes writes/],
+      [{ PGTARGETSESSIONATTRS: "read-only", PGOPTIONS: "-c default_transaction_read_only=on" }, 0, /^$/],
+      [
+        { PGTARGETSESSIONATTRS: "read-write", PGOPTIONS: "-c default_transaction_read_only=on" },
+        6,
+        /target_session_attrs=read-write: it takes no writes/,
+      ],
+      [{ PGSSLNEGOTIATION: "direct" }, 2, /sslnegotiation=direct goes with .*, not with prefer/],
+      [{ PGSSLNEGOTIATION: "direct", PGSSLMODE: "disable" }, 2, /not with disable/],
+      [{ PGCHANNELBINDING: "require" }, 6, /channel binding is required/],
+      [{ PGREQUIREAUTH: "none" }, 2, /require_auth "none" cannot be kept to/],
+      [{ PGHOSTADDR: "127.0.0.2", PGCONNECT_TIMEOUT: "2" }, 6, /cannot reach/],
+    ];
+    for (const [env, code, says] of rows) {
+      const done = await status(url, env);
+      const what = JSON.stringify(env);
+      assert.equal(done.code, code, `${what} ${done.stderr}`);
+      assert.match(done.stderr.trim(), says, what);
+      assert.ok(done.stderr.trim().split("\n").length === 1, done.stderr);
+    }
+    const elsewhere = url.replace(new URL(url).hostname, "nowhere.invalid");
+    assert.equal((await status(elsewhere, { PGHOSTADDR: new URL(url).hostname })).code, 0);
+  });
+
   it("sets options, the application's name and the time zone of its sessions", async () => {
     const environment = {
       PGOPTIONS: "-c default_transaction_read_only=on",

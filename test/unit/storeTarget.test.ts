@@ -28,6 +28,8 @@ describe("a database URL", () => {
       place: "127.0.0.1:5433",
       password: "pw",
       mayBePlain: false,
+      attributes: null,
+      mustBind: false,
       described: "postgres://me:***@127.0.0.1:5433/mine",
       startup: { user: "me", database: "mine", application_name: "hlsync", DateStyle: "ISO" },
       config: {
@@ -44,7 +46,7 @@ describe("a database URL", () => {
 
   it("wins over the environment", () => {
     const { config, startup } = parseTarget(
-      "postgres://me:pw@127.0.0.1:5433/mine?sslmode=disable&options=-c%20geqo%3Doff&application_name=mine",
+      "postgres://me:pw@127.0.0.1:5433/mine?sslmode=disable&sslnegotiation=postgres&options=-c%20geqo%3Doff&application_name=mine",
       FOREIGN,
     );
     assert.deepEqual(
@@ -112,6 +114,47 @@ describe("a database URL", () => {
     assert.equal(tlsWishOf("postgres:///mine?host=/run/postgresql", { PGSSLMODE: "require" }).isPlain, true);
   });
 
+  it("asks of the server what libpq asks of it", () => {
+    const url = "postgres://me@db.example.com/mine";
+    for (const [value, attributes] of [
+      ["any", null],
+      ["prefer-standby", null],
+      ["read-write", "read-write"],
+      ["read-only", "read-only"],
+      ["primary", "primary"],
+      ["standby", "standby"],
+    ] as const) {
+      assert.equal(parseTarget(url, { PGTARGETSESSIONATTRS: value }).attributes, attributes);
+      assert.equal(parseTarget(`${url}?target_session_attrs=${value}`, {}).attributes, attributes);
+    }
+    assert.equal(
+      parseTarget(`${url}?target_session_attrs=any`, { PGTARGETSESSIONATTRS: "standby" }).attributes,
+      null,
+    );
+    for (const [value, mustBind] of [
+      ["disable", false],
+      ["prefer", false],
+      ["require", true],
+    ] as const)
+      assert.equal(parseTarget(`${url}?channel_binding=${value}`, {}).mustBind, mustBind);
+    // What asks for nothing that is missing here.
+    const harmless = { PGGSSENCMODE: "prefer", PGSSLCERTMODE: "allow" };
+    assert.equal(parseTarget(url, harmless).place, "db.example.com:5432");
+  });
+
+  it("goes to an address, and holds the certificate against the name", () => {
+    const { config, place } = parseTarget("postgres://me@db.example.com/mine?sslmode=verify-full", {
+      PGHOSTADDR: "192.0.2.7",
+      PGSSLMINPROTOCOLVERSION: "TLSv1.3",
+    });
+    assert.deepEqual(
+      [place, config.host, config.ssl],
+      ["db.example.com:5432", "192.0.2.7", { minVersion: "TLSv1.3", servername: "db.example.com" }],
+    );
+    const alone = parseTarget("postgres://", { PGHOSTADDR: "192.0.2.7" });
+    assert.deepEqual([alone.place, alone.config.host], ["192.0.2.7:5432", "192.0.2.7"]);
+  });
+
   it("may name a service, which goes before the environment and after the URL", () => {
     const folder = temporaryFolder();
     const file = join(folder.path, "services.conf");
@@ -148,6 +191,32 @@ describe("a database URL", () => {
         /cannot read sslrootcert/,
       ],
       ["postgres:///db?port=99999&password=s3cret", {}, /port of the database/],
+      // What libpq refuses too, or keeps to and this does not.
+      ...["disable", "allow", "prefer"].map((mode): [string, Environment, RegExp] => [
+        `postgres://me:s3cret@host/db?sslmode=${mode}`,
+        { PGSSLNEGOTIATION: "direct" },
+        new RegExp(`sslnegotiation=direct goes with .*, not with ${mode} .*PGSSLNEGOTIATION`),
+      ]),
+      ["postgres://me:s3cret@host/db?sslnegotiation=direct", {}, /not with prefer/],
+      [
+        "postgres://me:s3cret@host/db",
+        { PGTARGETSESSIONATTRS: "master" },
+        /unknown target_session_attrs "master"/,
+      ],
+      ["postgres://me:s3cret@host/db", { PGCHANNELBINDING: "yes" }, /unknown channel_binding "yes"/],
+      [
+        "postgres://me:s3cret@host/db",
+        { PGSSLMINPROTOCOLVERSION: "TLSv9" },
+        /unknown ssl_min_protocol_version/,
+      ],
+      ["postgres://me:s3cret@host/db", { PGREQUIREAUTH: "scram-sha-256" }, /require_auth .*PGREQUIREAUTH/],
+      ["postgres://me:s3cret@host/db?requirepeer=postgres", {}, /requirepeer "postgres" cannot be kept to/],
+      ["postgres://me:s3cret@host/db", { PGGSSENCMODE: "require" }, /gssencmode "require"/],
+      ["postgres://me:s3cret@host/db", { PGSSLCERTMODE: "require" }, /sslcertmode "require"/],
+      ["postgres://me:s3cret@host/db", { PGSSLCRLDIR: "/crl" }, /sslcrldir/],
+      ["postgres://me:s3cret@a,b/db", {}, /several servers .*host/],
+      ["postgres://", { PGHOSTADDR: "127.0.0.1,127.0.0.2" }, /several servers .*PGHOSTADDR/],
+      ["postgres://", { PGPORT: "5432,5433" }, /several servers .*PGPORT/],
       ["postgres://me:s3cret%zz@host/db", {}, /cannot be read/],
     ];
     for (const [url, environment, says] of refusals)
