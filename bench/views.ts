@@ -4,10 +4,10 @@
  * `analyze` and after it. The queries are those of the source: its functions are called. Where the server runs on this Linux,
  * its CPU time counts, which depends less on what else the machine does; else the time until the answer.
  *
- *   npm run bench -- views [--fills 10000,100000,1000000] [--database postgres://…] [--keep] [--plans]
+ *   npm run bench -- views [--fills 10000,100000,1000000] [--database postgres://…] [--make | --keep] [--plans] [--exports]
  *
- * `--database` names one of its own: everything in it is made anew, unless `--keep` measures what a run before left. `--plans` prints the plan of whatever is slower
- * than the bound.
+ * `--database` names one of its own: everything in it is made anew, unless `--keep` measures what a run before left; `--make`
+ * makes it and measures nothing. `--plans` prints the plan of whatever is slower than the bound.
  */
 import { readFileSync } from "node:fs";
 import { loadavg } from "node:os";
@@ -15,8 +15,9 @@ import { parseArgs } from "node:util";
 import { readDigest, readSince } from "../src/outputs/alerts/alertStore.ts";
 import { observeAccounts, observeSlowly } from "../src/outputs/alerts/observe.ts";
 import { EXPORTS, exportedColumns, exportedRows } from "../src/outputs/exports.ts";
+import { questions } from "../src/outputs/http/questions.ts";
 import * as read from "../src/outputs/http/reads.ts";
-import { COVERAGE_SQL } from "../src/outputs/observation/knowledge.ts";
+import { COVERAGE_SQL, readKnowledge } from "../src/outputs/observation/knowledge.ts";
 import { readOutputFigures } from "../src/outputs/observation/outputFigures.ts";
 import { readToday } from "../src/outputs/terminal/gather.ts";
 import type { Database, Queryable } from "../src/store/database.ts";
@@ -33,6 +34,7 @@ const { values } = parseArgs({
     plans: { type: "boolean", default: false },
     exports: { type: "boolean", default: false },
     keep: { type: "boolean", default: false },
+    make: { type: "boolean", default: false },
   },
 });
 const SIZES = values.fills.split(",").map(Number);
@@ -43,6 +45,7 @@ const BOUND_MS = 50;
 const PATIENCE_MS = 120_000;
 const DAY_MS = 86_400_000;
 const ACCOUNT = `0x${"1".repeat(40)}`;
+const RARE = "RARE";
 const NOW_MS = Date.now();
 
 type Asked = (db: Queryable) => Promise<unknown>;
@@ -54,10 +57,25 @@ const pnl =
   (by: read.PnlBy, days: number): Asked =>
   (db) =>
     read.readPnl(db, ACCOUNT, by, day(NOW_MS - days * DAY_MS), day(NOW_MS));
+const ZONE = "Asia/Kolkata";
+const zoned =
+  (by: read.PnlBy, days: number): Asked =>
+  (db) =>
+    read.readPnlOfZone(db, ACCOUNT, { by, fromMs: NOW_MS - days * DAY_MS, toMs: NOW_MS, zone: ZONE });
+const tripsSince = async (db: Queryable) => (await read.tripsSince(db, ACCOUNT, 0)).sinceMs;
+/** The market with most fills beside one with few, whose newest is half a year old. */
+const MARKETS = { "a busy market": "BTC", "a rare market": RARE };
+/** As the page of a trade asks it: from where the trade began to where it ended. */
+const ofMarket = (name: read.ListingName, coin: string, fromMs: number, beforeMs: number | null): Asked => {
+  const page = { ...PAGE, limit: 500, coin, fromMs, beforeMs };
+  return (db) => read.readPage(db, name, ACCOUNT, page);
+};
 
 const OF_PAGE: Record<string, Asked> = {
   accounts: (db) => read.readAccounts(db),
+  "what is known": (db) => readKnowledge(db, NOW_MS),
   overview: (db) => read.readOverview(db, ACCOUNT, NOW_MS),
+  "overview of a zone": (db) => read.readOverview(db, ACCOUNT, NOW_MS, ZONE),
   drawdown: (db) => read.readDrawdown(db, ACCOUNT),
   positions: (db) => read.readPositions(db, ACCOUNT),
   "open orders": (db) => read.readOpenOrders(db, ACCOUNT),
@@ -66,9 +84,31 @@ const OF_PAGE: Record<string, Asked> = {
     (Object.keys(read.LISTINGS) as read.ListingName[]).flatMap((name): [string, Asked][] => [
       [`${name}: newest`, (db) => read.readPage(db, name, ACCOUNT, PAGE)],
       [`${name}: half a year ago`, (db) => read.readPage(db, name, ACCOUNT, MIDDLE)],
+      [
+        `${name}: with what the venue said`,
+        (db) => read.readPage(db, name, ACCOUNT, { ...PAGE, withRaw: true }),
+      ],
       [`${name}: how many`, (db) => read.countRows(db, name, ACCOUNT, null)],
+      [`${name}: how many since a month`, (db) => read.countRows(db, name, ACCOUNT, NOW_MS - 30 * DAY_MS)],
     ]),
   ),
+  "order: what it went through": async (db) => read.readOrderEvents(db, ACCOUNT, await anOrder(db)),
+  "order: itself": async (db) =>
+    read.readPage(db, "orderHistory", ACCOUNT, { ...PAGE, orderId: await anOrder(db) }),
+  "order: its fills": async (db) =>
+    read.readPage(db, "fills", ACCOUNT, { ...PAGE, orderId: await anOrder(db) }),
+  ...Object.fromEntries(
+    Object.entries(MARKETS).flatMap(([what, coin]): [string, Asked][] => [
+      [`fills of ${what} since a year`, ofMarket("fills", coin, YEAR[0], null)],
+      [`fills of ${what} half a year ago`, ofMarket("fills", coin, YEAR[0], NOW_MS - 180 * DAY_MS)],
+      [`orders of ${what} since a year`, ofMarket("orderHistory", coin, YEAR[0], null)],
+      [`funding of ${what} since a year`, ofMarket("funding", coin, YEAR[0], null)],
+      [`trade of ${what} now`, (db) => read.readTrip(db, ACCOUNT, coin, NOW_MS)],
+      [`trade of ${what} half a year ago`, (db) => read.readTrip(db, ACCOUNT, coin, NOW_MS - 180 * DAY_MS)],
+    ]),
+  ),
+  "trade of a market never traded": (db) => read.readTrip(db, ACCOUNT, "NONE", NOW_MS),
+  candles: (db) => read.readCandles(db, "BTC", "1h", ...YEAR),
   "equity of a day": (db) => read.readEquity(db, ACCOUNT, NOW_MS - DAY_MS, NOW_MS, 500),
   "equity of a year": (db) => read.readEquity(db, ACCOUNT, ...YEAR, 500),
   flows: (db) => read.readFlows(db, ACCOUNT, ...YEAR),
@@ -77,11 +117,18 @@ const OF_PAGE: Record<string, Asked> = {
   "pnl of a year by day": pnl("day", 365),
   "pnl of all time by day": pnl("day", 20_000),
   "pnl of all time by coin": pnl("coin", 20_000),
+  "pnl of 30 days of a zone by day": zoned("day", 30),
+  "pnl of 30 days of a zone by coin": zoned("coin", 30),
+  "pnl of a year of a zone by day": zoned("day", 365),
+  "pnl of all time of a zone by coin": zoned("coin", 20_000),
   statistics: (db) => read.readStatistics(db, ACCOUNT),
-  "statistics by coin": async (db) =>
-    read.readTradeStatistics(db, ACCOUNT, "coin", (await read.tripsSince(db, ACCOUNT, 0)).sinceMs),
-  "round trips": async (db) =>
-    read.readRoundTrips(db, ACCOUNT, (await read.tripsSince(db, ACCOUNT, 0)).sinceMs),
+  ...Object.fromEntries(
+    read.TRADE_GROUPS.map((by): [string, Asked] => [
+      `statistics by ${by}`,
+      async (db) => read.readTradeStatistics(db, ACCOUNT, by, await tripsSince(db), ZONE),
+    ]),
+  ),
+  "round trips": async (db) => read.readRoundTrips(db, ACCOUNT, await tripsSince(db)),
   particulars: (db) => read.readParticulars(db, ACCOUNT),
   "curve of the venue": (db) => read.readPortfolio(db, ACCOUNT, "all", ...YEAR),
   markets: (db) => read.readMarkets(db),
@@ -116,6 +163,30 @@ const OF_EXPORT: Record<string, Asked> = Object.fromEntries(
     async (db) => exportedRows(db, name, await exportedColumns(db, name), ACCOUNT, null).next(),
   ]),
 );
+
+/** One of half a year ago. */
+async function anOrder(db: Queryable): Promise<number> {
+  const [row] = await db.query<{ id: number }>(
+    `select order_id as id from public.hl_fills where account_address = $1 and fill_time < to_timestamp($2::bigint / 1000.0)
+     order by fill_time desc limit 1`,
+    [ACCOUNT, NOW_MS - 180 * DAY_MS],
+  );
+  return row!.id;
+}
+
+/** Fails when the page can ask something that is not measured here. */
+async function isWhole(db: Queryable): Promise<void> {
+  const asked = new Set<string>();
+  const recorder: Queryable = {
+    query(sql, params, patience) {
+      asked.add(sql);
+      return db.query(sql, params, patience);
+    },
+  };
+  for (const ask of Object.values(OF_PAGE)) await ask(recorder);
+  const missing = (await questions()).filter(({ sql }) => !asked.has(sql)).map(({ name }) => name);
+  if (missing.length > 0) throw new Error(`not measured: ${missing.join(", ")}`);
+}
 
 interface Times {
   cold: number;
@@ -172,6 +243,18 @@ async function explain(db: Database, asked: Asked): Promise<void> {
 
 async function fill(db: Database, fills: number): Promise<void> {
   await makeBusyAccount(db, ACCOUNT, { fills, coins: 40, days: 365, nowMs: NOW_MS });
+  // A trade of a market that is seldom traded, opened and closed half a year ago.
+  await db.query(
+    `insert into public.hl_fills
+     select p.* from generate_series(0, 1) n
+     cross join lateral (
+       select * from public.hl_fills where account_address = $1 and fill_time < to_timestamp($3::bigint / 1000.0) - n * interval '1 hour'
+       order by fill_time desc limit 1
+     ) f
+     cross join lateral jsonb_populate_record(null::public.hl_fills, to_jsonb(f) || jsonb_build_object('coin', $2::text, 'trade_id', f.trade_id + 1, 'order_id', 7 + n,
+       'side', case n when 1 then 'buy' else 'sell' end, 'start_position', case n when 1 then '0.0' else '0.5' end)) p`,
+    [ACCOUNT, RARE, NOW_MS - 181 * DAY_MS],
+  );
   await makeBusyAccount(db, `0x${"2".repeat(40)}`, { fills: fills / 10, coins: 10, days: 60, nowMs: NOW_MS });
   for (let n = 0; n < 20; n++)
     await makeBusyAccount(db, `0x3${String(n).padStart(39, "0")}`, {
@@ -215,6 +298,8 @@ async function run(url: string): Promise<void> {
   const heads: string[] = [];
   for (const fills of SIZES) {
     if (!values.keep) await makeAnew(db, fills);
+    if (values.make) continue;
+    await isWhole(db);
     for (const isAnalyzed of values.keep ? [true] : [false, true]) {
       if (isAnalyzed && !values.keep) await db.query("vacuum analyze");
       heads.push(`${fills.toExponential(0).replace("e+", "·10^")}${isAnalyzed ? ", analyzed" : ""}`);
@@ -232,6 +317,7 @@ async function run(url: string): Promise<void> {
     }
   }
   await db.close();
+  if (values.make) return;
   console.log(`| asked | ${heads.join(" | ")} |\n|---|${heads.map(() => "---|").join("")}`);
   for (const [name, cells] of Object.entries(columns)) console.log(`| ${name} | ${cells.join(" | ")} |`);
   console.log(
