@@ -6,8 +6,10 @@
 --   single-user  every signed-in user of the project reads everything; anonymous sign-ins read nothing
 --   members      a user reads the accounts that public.hl_members gives him, and the market data
 --
--- Two policies for each table. `hlsync_read` is restrictive: what it says of signed-in users holds whatever else is permitted, and
+-- Three policies for each table. `hlsync_read` is restrictive: what it says of signed-in users holds whatever else is permitted, and
 -- stands alone in their plans; beside another permissive policy it would be an arm of an `or`, and no index on accounts of use.
+-- `hlsync_anon` keeps `anon` out in the same way. It is a policy of its own, since its condition calls nothing: the planner asks
+-- `hlsync_read` for accounts before anybody looks whether the reader may.
 -- `hlsync_others` is the permissive one that every row needs. It gives users nothing where `hlsync_read` is missing, and `anon` nothing at all.
 --
 -- The preset is stored, and sql/closing.sql applies it in the transaction of every migration. hlsync itself is the owner of the
@@ -136,7 +138,18 @@ end
 $$;
 comment on function hl_internal.close_object is 'Takes every right to an object from the public and from the roles of an API, and turns row level security on.';
 
--- A policy is made anew only when it changes, since that locks its table; its comment is what it was made of.
+-- What the server made of a policy, with the version that words it so: somebody may have altered it since.
+create or replace function hl_internal.policy_seal(object oid, policy text) returns text
+language sql stable set search_path = ''
+begin atomic
+  select current_setting('server_version_num')::int / 10000 || ' ' || md5(concat_ws('|', p.polcmd, p.polpermissive,
+    array(select pg_get_userbyid(r.id) from unnest(p.polroles) as r(id) order by 1)::text,
+    pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)))
+  from pg_catalog.pg_policy p where p.polrelid = policy_seal.object and p.polname = policy_seal.policy;
+end;
+comment on function hl_internal.policy_seal is 'What the server made of a policy, to be compared with what it makes of it later.';
+
+-- A policy is made anew only when it changes, since that locks its table; its comment is what it was made of, and its seal.
 create or replace function hl_internal.set_policy(object text, policy text, definition text) returns void
 language plpgsql set search_path = '' as $$
 declare
@@ -144,25 +157,53 @@ declare
 begin
   select coalesce(obj_description(p.oid, 'pg_policy'), '') into present from pg_catalog.pg_policy p
   where p.polrelid = object::regclass and p.polname = policy;
-  if present is not distinct from definition then
+  if present = definition || E'\n' || hl_internal.policy_seal(object::regclass, policy) then
     return;
-  elsif present is not null then
+  end if;
+  if present is not null then
     execute format('drop policy %I on %s', policy, object);
   end if;
   execute format('create policy %I on %s %s', policy, object, definition);
-  execute format('comment on policy %I on %s is %L', policy, object, definition);
+  execute format('comment on policy %I on %s is %L', policy, object,
+                 definition || E'\n' || hl_internal.policy_seal(object::regclass, policy));
 end
 $$;
 comment on function hl_internal.set_policy(text, text, text) is 'Gives a table the policy of this name with this definition.';
+
+-- A view runs with its owner's rights and would go round row level security; since PostgreSQL 15 an option prevents that.
+-- Making a view again forgets it.
+create or replace function hl_internal.runs_as_owner(oid, is_function boolean) returns boolean
+language sql stable set search_path = ''
+begin atomic
+  select case when is_function then (select p.prosecdef from pg_catalog.pg_proc p where p.oid = $1)
+    when current_setting('server_version_num')::int >= 150000 then (
+      select c.relkind = 'v' and not coalesce(c.reloptions && '{security_invoker=true,security_invoker=on,security_invoker=1}', false)
+      from pg_catalog.pg_class c where c.oid = $1)
+    else false end;
+end;
+comment on function hl_internal.runs_as_owner is 'Whether a view or a function does more than its reader may.';
+
+create or replace function hl_internal.wanted_policies() returns table (oid oid, object text, role text, policy text, definition text)
+language sql stable set search_path = '' as $$
+select w.oid, w.name, r.role, p.policy, p.definition
+from hl_internal.wanted_access() w
+cross join lateral (values
+  ('authenticated', 'hlsync_read', format('as restrictive to authenticated using (%s)', coalesce(w.condition, 'false'))),
+  ('anon', 'hlsync_anon', 'as restrictive to anon using (false)'),
+  ('public', 'hlsync_others', format('to public using ((select case when coalesce(pg_has_role(to_regrole(''authenticated''), ''usage''), false)'
+    || ' then exists (select from pg_catalog.pg_policy p where p.polrelid = %L::regclass and p.polname = ''hlsync_read'' and not p.polpermissive)'
+    || ' else not coalesce(pg_has_role(to_regrole(''anon''), ''usage''), false) end))', w.name))
+) as p(role, policy, definition)
+join (select 'public' as role union all select r.rolname::text from pg_catalog.pg_roles r) r on r.role = p.role
+where w.is_table and not w.is_part
+$$;
+comment on function hl_internal.wanted_policies is 'The policies of every table, and for whom each is.';
 
 create or replace function hl_internal.apply_access() returns void
 language plpgsql set search_path = '' set lock_timeout = '20s' as $$
 declare
   object record;
-  is_anon constant text := 'coalesce(pg_has_role(to_regrole(''anon''), ''usage''), false)';
-  is_user constant text := 'coalesce(pg_has_role(to_regrole(''authenticated''), ''usage''), false)';
-  others constant text := 'to public using ((select case when ' || is_user || ' then exists (select from pg_catalog.pg_policy p '
-    || 'where p.polrelid = %L::regclass and p.polname = ''hlsync_read'' and not p.polpermissive) else not ' || is_anon || ' end))';
+  wanted record;
 begin
   execute 'revoke all on schema hl_internal from public cascade';
   if to_regrole('anon') is not null then
@@ -181,13 +222,13 @@ begin
       execute format('grant %s %s to authenticated',
                      case when object.is_function then 'execute on function' else 'select on table' end, object.name);
     end if;
-    if object.is_table and not object.is_part then
-      if to_regrole('authenticated') is not null then
-        perform hl_internal.set_policy(object.name, 'hlsync_read',
-          format('as restrictive to authenticated using (%s)', coalesce(object.condition, 'false')));
-      end if;
-      perform hl_internal.set_policy(object.name, 'hlsync_others', format(others, object.name));
+    if hl_internal.runs_as_owner(object.oid, object.is_function) then
+      execute format(case when object.is_function then 'alter routine %s security invoker'
+                     else 'alter view %s set (security_invoker = true)' end, object.name);
     end if;
+  end loop;
+  for wanted in select * from hl_internal.wanted_policies() p order by p.object, p.policy desc loop
+    perform hl_internal.set_policy(wanted.object, wanted.policy, wanted.definition);
   end loop;
 end
 $$;
@@ -232,29 +273,46 @@ comment on function hl_internal.set_access is 'Chooses who may read through an A
 create or replace function hl_internal.open_beyond_access() returns table (role text, object text, may text)
 language sql stable set search_path = '' as $$
 with roles as (
-  select 'public' as role union all
-  select r.rolname::text from pg_catalog.pg_roles r where r.rolname in ('anon', 'authenticated')
+  select 'public' as role, null::oid as id, false as is_exempt union all
+  select r.rolname::text, r.oid, r.rolbypassrls or r.rolsuper from pg_catalog.pg_roles r where r.rolname in ('anon', 'authenticated')
 ),
 wanted as materialized (
-  select w.*, c.relkind, c.relrowsecurity from hl_internal.wanted_access() w
+  select w.*, c.relkind, c.relrowsecurity, coalesce(c.relowner, p.proowner) as owner from hl_internal.wanted_access() w
   left join pg_catalog.pg_class c on c.oid = w.oid and not w.is_function
+  left join pg_catalog.pg_proc p on p.oid = w.oid and w.is_function
 ),
 rights as (
   select r.role, w.name, case when w.relkind = 'S' then has_sequence_privilege(r.role, w.oid, p.may)
     when p.may <> 'usage' then has_table_privilege(r.role, w.oid, p.may)
       or p.may in ('select', 'insert', 'update', 'references') and has_any_column_privilege(r.role, w.oid, p.may) end as has, p.may, w.may_read
   from roles r cross join wanted w
-  cross join unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger', 'usage']) as p(may)
+  cross join unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger', 'usage']
+    -- A right that came with 17.
+    || case when current_setting('server_version_num')::int >= 170000 then array['maintain'] else '{}' end) as p(may)
   where not w.is_function and (w.relkind <> 'S' or p.may in ('usage', 'select', 'update'))
   union all
   select r.role, w.name, has_function_privilege(r.role, w.oid, 'execute'), 'execute', w.may_read
   from roles r cross join wanted w where w.is_function
 )
-select r.role, 'schema hl_internal', 'usage' from roles r where has_schema_privilege(r.role, 'hl_internal', 'usage')
+select r.role, 'schema hl_internal', p.may from roles r cross join unnest(array['usage', 'create']) as p(may)
+where has_schema_privilege(r.role, 'hl_internal', p.may)
 union all
 select r.role, r.name, r.may from rights r
 where r.has and not (r.may_read and r.role = 'authenticated' and r.may in ('select', 'execute'))
 union all
-select 'authenticated', w.name, 'every row' from wanted w where w.is_table and not w.relrowsecurity
+select 'authenticated', w.name, 'every row' from wanted w
+where w.is_table and not w.relrowsecurity or w.may_read and hl_internal.runs_as_owner(w.oid, w.is_function)
+union all
+-- Not of another version of the server, which may word the same policy in another way.
+select p.role, p.object, 'other rows' from hl_internal.wanted_policies() p
+left join pg_catalog.pg_policy present on present.polrelid = p.oid and present.polname = p.policy
+cross join lateral (select obj_description(present.oid, 'pg_policy') as made, hl_internal.policy_seal(p.oid, p.policy) as seal) s
+where p.role <> 'public' and has_any_column_privilege(p.role, p.oid, 'select') and (s.made is null or split_part(s.made, E'\n', 1) <> p.definition
+  or split_part(split_part(s.made, E'\n', 2), ' ', 1) = split_part(s.seal, ' ', 1) and split_part(s.made, E'\n', 2) <> s.seal)
+union all
+select r.role, 'row level security', 'bypass' from roles r where r.is_exempt
+union all
+select distinct r.role, 'role ' || pg_get_userbyid(m.roleid), 'act as' from roles r join pg_catalog.pg_auth_members m on m.member = r.id
+where pg_has_role(r.id, m.roleid, 'usage') and exists (select from wanted w where pg_has_role(m.roleid, w.owner, 'usage'))
 $$;
 comment on function hl_internal.open_beyond_access is 'What others than the owner may do with objects of hlsync although the stored preset does not give it; empty when all is well.';

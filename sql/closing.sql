@@ -25,22 +25,4 @@ comment on function hl_internal.enlist_objects is 'Sets down the hl_* objects of
 
 select hl_internal.enlist_objects();
 
--- A view runs with its owner's rights and would go round row level security; since PostgreSQL 15 an option prevents that.
--- Making a view again forgets it.
-do $$
-declare
-  view_name text;
-begin
-  if current_setting('server_version_num')::int < 150000 then
-    return;
-  end if;
-  for view_name in
-    select w.name from hl_internal.wanted_access() w join pg_catalog.pg_class c on c.oid = w.oid
-    where not w.is_function and c.relkind = 'v'
-  loop
-    execute format('alter view %s set (security_invoker = true)', view_name);
-  end loop;
-end
-$$;
-
 select hl_internal.apply_access();

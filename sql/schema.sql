@@ -1353,10 +1353,7 @@ create function hl_internal.apply_access()
 AS $function$
 declare
   object record;
-  is_anon constant text := 'coalesce(pg_has_role(to_regrole(''anon''), ''usage''), false)';
-  is_user constant text := 'coalesce(pg_has_role(to_regrole(''authenticated''), ''usage''), false)';
-  others constant text := 'to public using ((select case when ' || is_user || ' then exists (select from pg_catalog.pg_policy p '
-    || 'where p.polrelid = %L::regclass and p.polname = ''hlsync_read'' and not p.polpermissive) else not ' || is_anon || ' end))';
+  wanted record;
 begin
   execute 'revoke all on schema hl_internal from public cascade';
   if to_regrole('anon') is not null then
@@ -1375,13 +1372,13 @@ begin
       execute format('grant %s %s to authenticated',
                      case when object.is_function then 'execute on function' else 'select on table' end, object.name);
     end if;
-    if object.is_table and not object.is_part then
-      if to_regrole('authenticated') is not null then
-        perform hl_internal.set_policy(object.name, 'hlsync_read',
-          format('as restrictive to authenticated using (%s)', coalesce(object.condition, 'false')));
-      end if;
-      perform hl_internal.set_policy(object.name, 'hlsync_others', format(others, object.name));
+    if hl_internal.runs_as_owner(object.oid, object.is_function) then
+      execute format(case when object.is_function then 'alter routine %s security invoker'
+                     else 'alter view %s set (security_invoker = true)' end, object.name);
     end if;
+  end loop;
+  for wanted in select * from hl_internal.wanted_policies() p order by p.object, p.policy desc loop
+    perform hl_internal.set_policy(wanted.object, wanted.policy, wanted.definition);
   end loop;
 end
 $function$
@@ -2978,30 +2975,47 @@ create function hl_internal.open_beyond_access()
  SET search_path TO ''
 AS $function$
 with roles as (
-  select 'public' as role union all
-  select r.rolname::text from pg_catalog.pg_roles r where r.rolname in ('anon', 'authenticated')
+  select 'public' as role, null::oid as id, false as is_exempt union all
+  select r.rolname::text, r.oid, r.rolbypassrls or r.rolsuper from pg_catalog.pg_roles r where r.rolname in ('anon', 'authenticated')
 ),
 wanted as materialized (
-  select w.*, c.relkind, c.relrowsecurity from hl_internal.wanted_access() w
+  select w.*, c.relkind, c.relrowsecurity, coalesce(c.relowner, p.proowner) as owner from hl_internal.wanted_access() w
   left join pg_catalog.pg_class c on c.oid = w.oid and not w.is_function
+  left join pg_catalog.pg_proc p on p.oid = w.oid and w.is_function
 ),
 rights as (
   select r.role, w.name, case when w.relkind = 'S' then has_sequence_privilege(r.role, w.oid, p.may)
     when p.may <> 'usage' then has_table_privilege(r.role, w.oid, p.may)
       or p.may in ('select', 'insert', 'update', 'references') and has_any_column_privilege(r.role, w.oid, p.may) end as has, p.may, w.may_read
   from roles r cross join wanted w
-  cross join unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger', 'usage']) as p(may)
+  cross join unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger', 'usage']
+    -- A right that came with 17.
+    || case when current_setting('server_version_num')::int >= 170000 then array['maintain'] else '{}' end) as p(may)
   where not w.is_function and (w.relkind <> 'S' or p.may in ('usage', 'select', 'update'))
   union all
   select r.role, w.name, has_function_privilege(r.role, w.oid, 'execute'), 'execute', w.may_read
   from roles r cross join wanted w where w.is_function
 )
-select r.role, 'schema hl_internal', 'usage' from roles r where has_schema_privilege(r.role, 'hl_internal', 'usage')
+select r.role, 'schema hl_internal', p.may from roles r cross join unnest(array['usage', 'create']) as p(may)
+where has_schema_privilege(r.role, 'hl_internal', p.may)
 union all
 select r.role, r.name, r.may from rights r
 where r.has and not (r.may_read and r.role = 'authenticated' and r.may in ('select', 'execute'))
 union all
-select 'authenticated', w.name, 'every row' from wanted w where w.is_table and not w.relrowsecurity
+select 'authenticated', w.name, 'every row' from wanted w
+where w.is_table and not w.relrowsecurity or w.may_read and hl_internal.runs_as_owner(w.oid, w.is_function)
+union all
+-- Not of another version of the server, which may word the same policy in another way.
+select p.role, p.object, 'other rows' from hl_internal.wanted_policies() p
+left join pg_catalog.pg_policy present on present.polrelid = p.oid and present.polname = p.policy
+cross join lateral (select obj_description(present.oid, 'pg_policy') as made, hl_internal.policy_seal(p.oid, p.policy) as seal) s
+where p.role <> 'public' and has_any_column_privilege(p.role, p.oid, 'select') and (s.made is null or split_part(s.made, E'\n', 1) <> p.definition
+  or split_part(split_part(s.made, E'\n', 2), ' ', 1) = split_part(s.seal, ' ', 1) and split_part(s.made, E'\n', 2) <> s.seal)
+union all
+select r.role, 'row level security', 'bypass' from roles r where r.is_exempt
+union all
+select distinct r.role, 'role ' || pg_get_userbyid(m.roleid), 'act as' from roles r join pg_catalog.pg_auth_members m on m.member = r.id
+where pg_has_role(r.id, m.roleid, 'usage') and exists (select from wanted w where pg_has_role(m.roleid, w.owner, 'usage'))
 $function$
 ;
 -- What others than the owner may do with objects of hlsync although the stored preset does not give it; empty when all is well.
@@ -3074,6 +3088,21 @@ AS $function$
 $function$
 ;
 -- Name of the partition of a market table for the UTC day that starts at day_ms.
+
+create function hl_internal.policy_seal(object oid, policy text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT ((((current_setting('server_version_num'::text))::integer / 10000) || ' '::text) || md5(concat_ws('|'::text, p.polcmd, p.polpermissive, (ARRAY( SELECT pg_get_userbyid(r.id) AS pg_get_userbyid
+            FROM unnest(p.polroles) r(id)
+           ORDER BY (pg_get_userbyid(r.id))))::text, pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid))))
+    FROM pg_policy p
+   WHERE ((p.polrelid = policy_seal.object) AND (p.polname = policy_seal.policy));
+END
+;
+-- What the server made of a policy, to be compared with what it makes of it later.
 
 create function hl_internal.prune_latency(before_ms bigint)
  RETURNS bigint
@@ -4293,6 +4322,26 @@ $function$
 ;
 -- Refuses, with an error that passes, what only the holder of a lease, or the worker that follows an account, may write.
 
+create function hl_internal.runs_as_owner(oid, is_function boolean)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT
+         CASE
+             WHEN is_function THEN ( SELECT p.prosecdef
+                FROM pg_proc p
+               WHERE (p.oid = runs_as_owner.""))
+             WHEN ((current_setting('server_version_num'::text))::integer >= 150000) THEN ( SELECT ((c.relkind = 'v'::"char") AND (NOT COALESCE((c.reloptions && '{security_invoker=true,security_invoker=on,security_invoker=1}'::text[]), false)))
+                FROM pg_class c
+               WHERE (c.oid = runs_as_owner.""))
+             ELSE false
+         END AS "case";
+END
+;
+-- Whether a view or a function does more than its reader may.
+
 create function hl_internal.seen_before(a_at timestamp with time zone, a_source text, b_at timestamp with time zone, b_source text)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -4356,13 +4405,15 @@ declare
 begin
   select coalesce(obj_description(p.oid, 'pg_policy'), '') into present from pg_catalog.pg_policy p
   where p.polrelid = object::regclass and p.polname = policy;
-  if present is not distinct from definition then
+  if present = definition || E'\n' || hl_internal.policy_seal(object::regclass, policy) then
     return;
-  elsif present is not null then
+  end if;
+  if present is not null then
     execute format('drop policy %I on %s', policy, object);
   end if;
   execute format('create policy %I on %s %s', policy, object, definition);
-  execute format('comment on policy %I on %s is %L', policy, object, definition);
+  execute format('comment on policy %I on %s is %L', policy, object,
+                 definition || E'\n' || hl_internal.policy_seal(object::regclass, policy));
 end
 $function$
 ;
@@ -5974,6 +6025,27 @@ BEGIN ATOMIC
 END
 ;
 -- The roster's accounts, which every worker takes, and those that one was started with.
+
+create function hl_internal.wanted_policies()
+ RETURNS TABLE(oid oid, object text, role text, policy text, definition text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+select w.oid, w.name, r.role, p.policy, p.definition
+from hl_internal.wanted_access() w
+cross join lateral (values
+  ('authenticated', 'hlsync_read', format('as restrictive to authenticated using (%s)', coalesce(w.condition, 'false'))),
+  ('anon', 'hlsync_anon', 'as restrictive to anon using (false)'),
+  ('public', 'hlsync_others', format('to public using ((select case when coalesce(pg_has_role(to_regrole(''authenticated''), ''usage''), false)'
+    || ' then exists (select from pg_catalog.pg_policy p where p.polrelid = %L::regclass and p.polname = ''hlsync_read'' and not p.polpermissive)'
+    || ' else not coalesce(pg_has_role(to_regrole(''anon''), ''usage''), false) end))', w.name))
+) as p(role, policy, definition)
+join (select 'public' as role union all select r.rolname::text from pg_catalog.pg_roles r) r on r.role = p.role
+where w.is_table and not w.is_part
+$function$
+;
+-- The policies of every table, and for whom each is.
 
 create function hl_internal.weightier(a_raw jsonb, a_content text, b_raw jsonb, b_content text)
  RETURNS boolean

@@ -70,11 +70,16 @@ export class StoreError extends HlsyncError {
     return this.#usersRule || /^(22|23|44|45|54|P0)/.test(this.sqlState ?? "");
   }
   /**
-   * Whether the database is there and says no: to what is in a row, or to the statement itself (25: read-only or broken
-   * transaction, 42: privilege, syntax, a table that is not there).
+   * Whether the database is there and says no: to what is in a row, or to the statement itself (0A: not supported, 25: read-only or
+   * broken transaction, 2B: others depend on it, 3F: no such schema, 42: privilege, syntax, a table that is not there, 55: not in the
+   * state for it).
    */
   get isRefusal(): boolean {
-    return this.refusesContent || /^(25|42)/.test(this.sqlState ?? "");
+    return (
+      this.refusesContent ||
+      (!this.transient && /^(0A|2B|3F|55)/.test(this.sqlState ?? "")) ||
+      /^(25|42)/.test(this.sqlState ?? "")
+    );
   }
   readonly #usersRule: boolean;
   constructor(

@@ -58,6 +58,9 @@ const isTransient = (sqlState: string): boolean =>
 /** The driver's word for a server that offers no TLS. */
 const NO_TLS = /does not support SSL/i;
 
+/** Context of what a function of ours says itself: its sentence needs no place. */
+const OWN_SENTENCE = /^PL\/pgSQL function hl_internal\..* at RAISE$/;
+
 /** SQLSTATE of "permission denied". */
 export const NO_PRIVILEGE = "42501";
 
@@ -363,7 +366,8 @@ class PostgresDatabase implements Database {
   #explainQuery(error: unknown): StoreError {
     const root = rootOf(error);
     if (root instanceof pg.DatabaseError && root.code !== undefined) {
-      const where = root.where ? ` [${root.where.split("\n")[0]}]` : "";
+      const [context = ""] = (root.where ?? "").split("\n");
+      const where = context === "" || OWN_SENTENCE.test(context) ? "" : ` [${context}]`;
       const message = `${root.message} (${root.code})${where}`;
       return this.#storeError(message, error, isTransient(root.code), root.code, isUsersRule(root));
     }

@@ -10,20 +10,21 @@ import { after, before, describe, it } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Database } from "../../src/store/database.ts";
 import { migrate } from "../../src/store/migrate.ts";
-import { startServer, type TestDatabase, type TestServer, temporaryFolder } from "../support/postgres.ts";
+import { type TestDatabase, type TestServer, temporaryFolder } from "../support/postgres.ts";
 import {
   type DefaultPrivileges,
   MEMBER,
   makeProject,
-  makeSupabaseRoles,
+  noPresets,
   STRANGER,
+  startProjectServer,
 } from "../support/supabase.ts";
 import { ACCOUNT, fillOf, T } from "./rows.ts";
 
 const CHECKOUT = fileURLToPath(new URL("../../", import.meta.url));
 const DAY_MS = 86_400_000;
-const PRESETS = [null, "off", "members", "single-user"] as const;
-type Preset = (typeof PRESETS)[number];
+type Preset = null | "off" | "members" | "single-user";
+const PRESETS: Preset[] = [null, "off", ...(noPresets ? [] : (["members", "single-user"] as const))];
 
 /** What the upgrade brings, in public and in hl_internal. */
 const NEW_TABLES = `
@@ -55,7 +56,8 @@ const RIGHTS = `
   select r.role, c.relname as name, n.nspname as schema, c.relkind::text as kind, c.relispartition as is_part, p.may
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
   cross join unnest(array['anon', 'authenticated', 'service_role', 'public']) as r(role)
-  cross join unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger', '*']) as p(may)
+  cross join unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger', '*']
+    || case when current_setting('server_version_num')::int >= 170000 then array['maintain'] else '{}' end) as p(may)
   where c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname in ('public', 'hl_internal') and case p.may
     when '*' then has_any_column_privilege(r.role, c.oid, 'select, insert, update, references')
     else has_table_privilege(r.role, c.oid, p.may) end
@@ -128,8 +130,7 @@ describe("closed by default", { timeout: 240_000 }, () => {
   let upgrade: (database: Database) => Promise<string[]>;
 
   before(async () => {
-    server = await startServer("embedded");
-    await makeSupabaseRoles(server.admin);
+    server = await startProjectServer();
     for (const folder of ["src", "migrations", "sql", "package.json"])
       cpSync(join(CHECKOUT, folder), join(upgraded.path, folder), { recursive: true });
     symlinkSync(join(CHECKOUT, "node_modules"), join(upgraded.path, "node_modules"));
@@ -197,6 +198,7 @@ describe("closed by default", { timeout: 240_000 }, () => {
         const rights = await check(db, preset);
 
         const everything = ["delete", "insert", "references", "select", "trigger", "truncate", "update"];
+        if (rights.some(({ may }) => may === "maintain")) everything.splice(2, 0, "maintain");
         for (const name of ["hl_fills", "hl_new", "hl_new_view", "outbox", "new_machinery"])
           assert.deepEqual(serviceMay(rights, name), everything, name);
         for (const name of NEW_FUNCTIONS) assert.deepEqual(serviceMay(rights, name), ["execute"], name);
@@ -249,8 +251,9 @@ describe("closed by default", { timeout: 240_000 }, () => {
       await assert.rejects(open, /grant usage on schema auth to "modest"/);
       await check(db, null);
       await db.database.query("reset role; grant usage on schema auth to modest");
-      await open();
-      await check(db, "members");
+      if (noPresets) await assert.rejects(open, /before PostgreSQL 15: upgrade the project/);
+      else await open();
+      await check(db, noPresets ? null : "members");
     } finally {
       await modest.close();
       await db.database.query("reset role; drop owned by modest cascade; drop role modest");

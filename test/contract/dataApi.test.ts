@@ -5,8 +5,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { type DataApi, startDataApi, tokenOf } from "../support/dataApi.ts";
-import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
-import { MEMBER, makeProject, makeSupabaseRoles, STRANGER } from "../support/supabase.ts";
+import type { TestDatabase, TestServer } from "../support/postgres.ts";
+import { MEMBER, makeProject, noPresets, STRANGER, startProjectServer } from "../support/supabase.ts";
 import { ACCOUNT, fillOf, fundingOf, OTHER, positionOf, T } from "./rows.ts";
 
 interface Answer {
@@ -31,13 +31,12 @@ const PACKAGE = "@supabase/supabase-js";
 const library = (await import(PACKAGE).catch(() => null)) as { createClient: CreateClient } | null;
 const noClient = library === null && `${PACKAGE} is not installed (npm ci)`;
 
-describe("the data API", { timeout: 120_000 }, () => {
+describe("the data API", { timeout: 120_000, skip: noPresets }, () => {
   let server: TestServer;
   let db: TestDatabase;
   let api: DataApi;
   before(async () => {
-    server = await startServer("embedded");
-    await makeSupabaseRoles(server.admin);
+    server = await startProjectServer();
     db = await server.newDatabase({ maxConnections: 2 });
     await makeProject(db.database, "old");
     for (const account of [ACCOUNT, OTHER]) {

@@ -11,8 +11,8 @@ import { readAccounts } from "../../src/outputs/http/reads.ts";
 import { readKnowledge } from "../../src/outputs/observation/knowledge.ts";
 import type { Queryable, Row } from "../../src/store/database.ts";
 import { ACCOUNT, makeAccount } from "../e2e/dashboardAccount.ts";
-import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
-import { MEMBER, makeProject, makeSupabaseRoles, STRANGER } from "../support/supabase.ts";
+import type { TestDatabase, TestServer } from "../support/postgres.ts";
+import { MEMBER, makeProject, noPresets, STRANGER, startProjectServer } from "../support/supabase.ts";
 
 const NOW_MS = 1_790_000_000_000;
 const DAY_MS = 86_400_000;
@@ -47,13 +47,12 @@ const PATHS = [
   ...["day", "coin"].flatMap((by) => [`/api/pnl?by=${by}`, `/api/pnl?by=${by}&zone=America/New_York`]),
 ];
 
-describe("a page without a server", { timeout: 240_000 }, () => {
+describe("a page without a server", { timeout: 240_000, skip: noPresets }, () => {
   let server: TestServer;
   let db: TestDatabase;
   let order: number;
   before(async () => {
-    server = await startServer("embedded");
-    await makeSupabaseRoles(server.admin);
+    server = await startProjectServer();
     db = await server.newDatabase({ maxConnections: 2 });
     await makeProject(db.database, "new");
     await makeAccount(db.store, { fills: 120, nowMs: NOW_MS, seed: 3, spacingMs: 7_200_000 });

@@ -26,8 +26,8 @@ import { openPostgres } from "../../src/store/postgres.ts";
 import { openStore } from "../../src/store/store.ts";
 import { type Running, simulate } from "../support/cli.ts";
 import { runInProcess } from "../support/inProcess.ts";
-import { startServer, type TestServer } from "../support/postgres.ts";
-import { MEMBER, makeProject, makeSupabaseRoles } from "../support/supabase.ts";
+import type { TestServer } from "../support/postgres.ts";
+import { MEMBER, makeProject, startProjectServer } from "../support/supabase.ts";
 import {
   ACCOUNT,
   balanceOf,
@@ -77,8 +77,7 @@ describe("statements", { timeout: 240_000 }, () => {
   let exchange: Running & { apiUrl: string };
   before(async () => {
     // Its own: it makes the roles of a Supabase project.
-    server = await startServer("embedded");
-    await makeSupabaseRoles(server.admin);
+    server = await startProjectServer();
     exchange = await simulate("--weight", "100000");
   });
   after(async () => {

@@ -7,8 +7,8 @@ import { migrate } from "../../src/store/migrate.ts";
 import { openPostgres } from "../../src/store/postgres.ts";
 import { openStore } from "../../src/store/store.ts";
 import type { Batch } from "../../src/sync/rows.ts";
-import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
-import { MEMBER, makeProject, makeSupabaseRoles, STRANGER } from "../support/supabase.ts";
+import type { TestDatabase, TestServer } from "../support/postgres.ts";
+import { MEMBER, makeProject, noPresets, STRANGER, startProjectServer } from "../support/supabase.ts";
 import {
   ACCOUNT,
   balanceOf,
@@ -74,14 +74,13 @@ interface Relation extends Record<string, unknown> {
   has_account: boolean;
 }
 
-describe("access through Supabase", { timeout: 120_000 }, () => {
+describe("access through Supabase", { timeout: 240_000, skip: noPresets }, () => {
   let server: TestServer;
   let db: TestDatabase;
   let relations: Relation[];
 
   before(async () => {
-    server = await startServer("embedded");
-    await makeSupabaseRoles(server.admin);
+    server = await startProjectServer();
   });
   after(() => server?.stop());
 
@@ -110,6 +109,8 @@ describe("access through Supabase", { timeout: 120_000 }, () => {
   afterEach(() => db.close());
   const partOfTrades = `hl_trades_${new Date(T).toISOString().slice(0, 10).replaceAll("-", "")}`;
 
+  const hasMaintain = async () =>
+    (await db.database.query("select where current_setting('server_version_num')::int >= 170000")).length > 0;
   const choose = (preset: string) => db.database.query("select hl_internal.set_access($1)", [preset]);
   const admit = (user: string, account: string) =>
     db.database.query("insert into hl_members values ($1, $2)", [user, account]);
@@ -294,14 +295,38 @@ describe("access through Supabase", { timeout: 120_000 }, () => {
       ["grant update (size) on hl_orders to authenticated", /authenticated may update public\.hl_orders/],
       ["grant select on hl_exposure_text to public", /public may select public\.hl_exposure_text/],
       ["grant truncate on hl_internal.outbox to authenticated", /truncate hl_internal\.outbox/],
-      ["grant usage on schema hl_internal to anon", /anon may usage schema hl_internal/],
+      ["grant usage on schema hl_internal to anon", /anon may use schema hl_internal/],
       ["grant execute on function hl_internal.doubt to public", /execute hl_internal\.doubt/],
-      ["grant usage on sequence hl_alerts_id_seq to anon", /usage public\.hl_alerts_id_seq/],
+      ["grant usage on sequence hl_alerts_id_seq to anon", /use public\.hl_alerts_id_seq/],
       ["alter table hl_funding disable row level security", /every row.* public\.hl_funding/],
       ["grant select on hl_trades_20250901 to authenticated", /select public\.hl_trades_20250901/],
+      ["grant create on schema hl_internal to authenticated", /create objects in schema hl_internal/],
+      [
+        "drop policy hlsync_anon on hl_funding; grant select (usdc) on hl_funding to anon",
+        /anon may select public\.hl_funding/,
+      ],
     ];
+    // Rights that are there and mean more than they should.
+    const open: typeof openings = [
+      [
+        "alter policy hlsync_read on hl_fills using (true)",
+        /authenticated may see rows past the .* policy of public\.hl_fills/,
+      ],
+      ["alter policy hlsync_read on hl_orders to service_role", /rows past .* public\.hl_orders/],
+      ["drop policy hlsync_read on hl_alerts", /rows past .* public\.hl_alerts/],
+      [
+        "alter view hl_exposure reset (security_invoker)",
+        /authenticated may see every row of public\.hl_exposure/,
+      ],
+      ["alter function hl_page(text, jsonb) security definer", /every row of public\.hl_page\(/],
+    ];
+    if (await hasMaintain())
+      openings.push(["grant maintain on hl_fills to anon", /anon may maintain public\.hl_fills/]);
     for (const preset of ["off", "members"]) {
-      if (preset !== "off") await choose(preset);
+      if (preset !== "off") {
+        await choose(preset);
+        openings.push(...open);
+      }
       const closed = await accessFinding(db.database);
       assert.equal(closed?.status, "ok", closed?.says);
       assert.match(closed!.says, new RegExp(preset));
@@ -315,6 +340,50 @@ describe("access through Supabase", { timeout: 120_000 }, () => {
         await choose(preset);
         assert.equal((await accessFinding(db.database))?.status, "ok", sql);
       }
+    }
+  });
+
+  it("is told which role has rights that no preset can take", async () => {
+    await choose("members");
+    const [{ owner } = { owner: "" }] = await db.database.query<{ owner: string }>(
+      "select current_user as owner",
+    );
+    const cases: [given: string, says: RegExp, fix: string][] = [
+      [
+        "alter role anon bypassrls",
+        /anon may bypass row level security/,
+        'alter role "anon" nosuperuser nobypassrls',
+      ],
+      [
+        `create role between in role "${owner}" inherit; alter role authenticated inherit; grant between to authenticated`,
+        /authenticated may act as role between/,
+        'revoke "between" from "authenticated"',
+      ],
+    ];
+    for (const [given, says, fix] of cases) {
+      await db.database.query(given);
+      try {
+        const found = await accessFinding(db.database);
+        assert.equal(found?.status, "fail", given);
+        assert.match(found.says, says);
+        assert.ok(found.fix!.startsWith(fix), found.fix!);
+      } finally {
+        await db.database.query(
+          "alter role anon nobypassrls; alter role authenticated noinherit; drop role if exists between",
+        );
+      }
+    }
+    assert.equal((await accessFinding(db.database))?.status, "ok");
+  });
+
+  it("is not opened to `anon` by rights and a policy of somebody else", async () => {
+    for (const preset of ["members", "single-user"]) {
+      await choose(preset);
+      await db.database.query(
+        "create policy careless on hl_fills using (true); grant select on hl_fills to anon",
+      );
+      assert.deepEqual(await as("anon", {}, "select count(*)::int as n from hl_fills"), [{ n: 0 }]);
+      await db.database.query("drop policy careless on hl_fills");
     }
   });
 

@@ -10,8 +10,8 @@ import { after, before, describe, it } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import type { DatabaseStore } from "../../src/store/store.ts";
 import { hlsync } from "../support/cli.ts";
-import { startServer, type TestDatabase, type TestServer, temporaryFolder } from "../support/postgres.ts";
-import { MEMBER, makeProject, makeSupabaseRoles, STRANGER } from "../support/supabase.ts";
+import { type TestDatabase, type TestServer, temporaryFolder } from "../support/postgres.ts";
+import { MEMBER, makeProject, STRANGER, startProjectServer } from "../support/supabase.ts";
 import { type Project, startProject } from "../support/supabaseProject.ts";
 import { eventually } from "../support/until.ts";
 import { ACCOUNT, type MadeAccount, makeAccount } from "./dashboardAccount.ts";
@@ -51,8 +51,7 @@ describe("the dashboard of a Supabase project", { skip: noBrowser, timeout: 240_
   let host: { url: string; server: Server };
   let browser: Browser;
   before(async () => {
-    postgres = await startServer("embedded");
-    await makeSupabaseRoles(postgres.admin);
+    postgres = await startProjectServer();
     db = await postgres.newDatabase({ maxConnections: 4 });
     await makeProject(db.database, "old");
     store = db.store;

@@ -38,12 +38,20 @@ export function temporaryFolder(): { path: string; remove(): void } {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
+const OUTSIDE = {
+  embedded: undefined,
+  real: process.env.HLSYNC_TEST_POSTGRES,
+  project: process.env.HLSYNC_TEST_PROJECT,
+};
+
 /**
  * `"real"` is the server of `HLSYNC_TEST_POSTGRES`, or an embedded one where that is unset. `"embedded"` is for what is
- * about the embedded server, or makes roles and settings that other tests on a shared server would meet.
+ * about the embedded server, or makes roles and settings that other tests on a shared server would meet. `"project"` is for
+ * what needs the roles of a Supabase project: an embedded one too, or the server of `HLSYNC_TEST_PROJECT`, on which no test of
+ * another kind runs (so are other versions of PostgreSQL tried).
  */
-export async function startServer(kind: "embedded" | "real" = "real"): Promise<TestServer> {
-  const outside = kind === "real" ? process.env.HLSYNC_TEST_POSTGRES : undefined;
+export async function startServer(kind: keyof typeof OUTSIDE = "real"): Promise<TestServer> {
+  const outside = OUTSIDE[kind];
   if (outside) return serverAt(outside, async () => {});
   const folder = temporaryFolder();
   let embedded: EmbeddedDatabase;

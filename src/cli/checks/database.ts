@@ -298,6 +298,31 @@ interface Opening extends Record<string, unknown> {
   may: string;
 }
 
+/** What is open beyond the chosen preset, the widest first. */
+export const openings = (database: Queryable): Promise<Opening[]> =>
+  database.query<Opening>(
+    `select role, object, may from hl_internal.open_beyond_access()
+     order by may not in ('act as', 'bypass'), object, may = 'other rows', role <> 'public', role, may`,
+  );
+
+const DOES: Record<string, string> = {
+  usage: "use",
+  create: "create objects in",
+  "every row": "see every row of",
+  "other rows": "see rows past the changed or missing policy of",
+};
+
+export const openingText = ({ role, object, may }: Opening): string =>
+  `${role} may ${DOES[may] ?? may} ${object}`;
+
+/** What belongs to a role, and not to a table, no preset can take from it. */
+function closingRemedy({ role, object, may }: Opening, preset: string): string {
+  if (may === "bypass") return `alter role "${role}" nosuperuser nobypassrls; then hlsync access ${preset}`;
+  if (may === "act as")
+    return `revoke "${object.replace(/^role /, "")}" from "${role}"; then hlsync access ${preset}`;
+  return `hlsync access ${preset}`;
+}
+
 /** Whether anything of hlsync is open beyond the chosen preset; null before the first migration and where no API is. */
 export async function accessFinding(database: Queryable): Promise<Finding | null> {
   const [facts] = await database.query<{ known: boolean; api: boolean }>(
@@ -306,22 +331,18 @@ export async function accessFinding(database: Queryable): Promise<Finding | null
                where n.nspname = 'hl_internal' and p.proname = 'open_beyond_access') as known`,
   );
   if (!facts?.known) return null;
-  const open = await database.query<Opening>(
-    "select role, object, may from hl_internal.open_beyond_access() order by object, role <> 'public', role, may",
-  );
+  const open = await openings(database);
   const [chosen] = await database.query<{ preset: string }>("select hl_internal.access() as preset");
   const preset = chosen!.preset;
   if (open.length === 0)
     return facts.api ? ok("access", `preset ${preset}: nothing is open beyond it`) : null;
   const objects = new Set(open.map(({ object }) => object)).size;
-  const { role, may, object } = open[0]!;
-  const does = may === "every row" ? "see every row of" : may;
   return fail(
     "access",
     EXIT.usage,
-    `${objects} object${objects === 1 ? " is" : "s are"} open beyond the preset ${preset}: ${role} may ${does} ${object}${objects > 1 ? ", …" : ""}`,
+    `${objects} object${objects === 1 ? " is" : "s are"} open beyond the preset ${preset}: ${openingText(open[0]!)}${objects > 1 ? ", …" : ""}`,
     "anyone with the project's publishable key may do that",
-    `hlsync access ${preset}`,
+    closingRemedy(open[0]!, preset),
   );
 }
 

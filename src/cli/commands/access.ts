@@ -6,6 +6,7 @@ import { ConfigError } from "../../errors.ts";
 import { isAddress } from "../../protocol/schemas.ts";
 import type { Database } from "../../store/database.ts";
 import { inSchema } from "../../store/schema.ts";
+import { openings, openingText } from "../checks/database.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
 import { openMigrated } from "../compose.ts";
 import { addressNamed } from "../names.ts";
@@ -56,14 +57,12 @@ export const access: Command = {
 async function sayAccess(context: Context): Promise<number> {
   const { database } = await openMigrated(context);
   const [row] = await database.query<{ preset: string }>("select hl_internal.access() as preset");
-  const open = await database.query<{ role: string; object: string; may: string }>(
-    "select role, object, may from hl_internal.open_beyond_access() order by object, role, may",
-  );
+  const open = await openings(database);
   const preset = row!.preset;
   if (context.options.json) context.print(JSON.stringify({ type: "access", preset, open }));
   else {
     context.print(`access is ${preset}${open.length === 0 ? ": nothing is open beyond it" : ""}`);
-    for (const { role, object, may } of open) context.print(`open beyond it: ${role} may ${may} ${object}`);
+    for (const opening of open) context.print(`open beyond it: ${openingText(opening)}`);
   }
   return open.length === 0 ? EXIT.ok : EXIT.usage;
 }
