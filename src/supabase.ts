@@ -17,6 +17,7 @@ export type Database = {
           fact: string;
           value: NonNullable<Json>;
         };
+        ComputedFields: never;
         Insert: {
           account_address: string;
           as_of?: never;
@@ -53,6 +54,7 @@ export type Database = {
           updated_at: string;
           value: number | null;
         };
+        ComputedFields: never;
         Insert: {
           account_address?: string | null;
           coin?: string | null;
@@ -107,6 +109,7 @@ export type Database = {
           previous_day_price: number | null;
           raw_ctx: Json | null;
         };
+        ComputedFields: never;
         Insert: {
           as_of: string;
           as_of_ms: number;
@@ -148,6 +151,7 @@ export type Database = {
           total: number;
           updated_at: string;
         };
+        ComputedFields: never;
         Insert: {
           account_address: string;
           as_of: string;
@@ -182,6 +186,7 @@ export type Database = {
           bids: NonNullable<Json>;
           coin: string;
         };
+        ComputedFields: never;
         Insert: {
           as_of: string;
           as_of_ms: number;
@@ -213,6 +218,7 @@ export type Database = {
           trades: number;
           volume: number;
         };
+        ComputedFields: never;
         Insert: {
           as_of_ms: number;
           close: number;
@@ -274,6 +280,7 @@ export type Database = {
           total_unrealized_pnl: number;
           withdrawable: number;
         };
+        ComputedFields: never;
         Insert: {
           account_address: string;
           account_mode: string;
@@ -368,6 +375,7 @@ export type Database = {
           value: number;
           hl_raw_fill: Json | null;
         };
+        ComputedFields: "hl_raw_fill";
         Insert: {
           account_address: string;
           block_number?: number | null;
@@ -444,6 +452,7 @@ export type Database = {
           source: string;
           usdc: number;
         };
+        ComputedFields: never;
         Insert: {
           account_address: string;
           coin: string;
@@ -493,6 +502,7 @@ export type Database = {
           type: string;
           usdc: number | null;
         };
+        ComputedFields: never;
         Insert: {
           account_address: string;
           amount?: number | null;
@@ -545,6 +555,7 @@ export type Database = {
           time_ms: number;
           token: string;
         };
+        ComputedFields: never;
         Insert: {
           account_address: string;
           charged: number;
@@ -583,6 +594,7 @@ export type Database = {
           settlement: number | null;
           size_decimals: number | null;
         };
+        ComputedFields: never;
         Insert: {
           as_of?: never;
           as_of_ms: number;
@@ -624,6 +636,7 @@ export type Database = {
           account_address: string;
           user_id: string;
         };
+        ComputedFields: never;
         Insert: {
           account_address: string;
           user_id: string;
@@ -642,6 +655,7 @@ export type Database = {
           dex: string;
           mid: number;
         };
+        ComputedFields: never;
         Insert: {
           as_of: string;
           as_of_ms: number;
@@ -681,6 +695,7 @@ export type Database = {
           venue_status: string;
           hl_raw_event: Json | null;
         };
+        ComputedFields: "hl_raw_event";
         Insert: {
           account_address: string;
           cloid?: string | null;
@@ -751,6 +766,7 @@ export type Database = {
           venue_status: string;
           hl_raw_order: Json | null;
         };
+        ComputedFields: "hl_raw_order";
         Insert: {
           account_address: string;
           cloid?: string | null;
@@ -810,6 +826,7 @@ export type Database = {
           scope: string;
           time_ms: number;
         };
+        ComputedFields: never;
         Insert: {
           account_address: string;
           account_value: number;
@@ -854,6 +871,7 @@ export type Database = {
           unrealized_pnl: number;
           updated_at: string;
         };
+        ComputedFields: never;
         Insert: {
           account_address: string;
           as_of: string;
@@ -915,6 +933,7 @@ export type Database = {
           reward_time: string;
           time_ms: number;
         };
+        ComputedFields: never;
         Insert: {
           account_address: string;
           amount: number;
@@ -945,6 +964,7 @@ export type Database = {
           trade_time: string;
           trade_time_ms: number;
         };
+        ComputedFields: never;
         Insert: {
           coin: string;
           hash?: string | null;
@@ -993,6 +1013,7 @@ export type Database = {
           trigger_price: number | null;
           twap_id: number;
         };
+        ComputedFields: never;
         Insert: {
           account_address: string;
           as_of?: never;
@@ -1063,6 +1084,7 @@ export type Database = {
           volume_week: number | null;
           volumes_as_of: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_account_limits_text: {
@@ -1085,6 +1107,7 @@ export type Database = {
           volume_week: string | null;
           volumes_as_of: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_account_now: {
@@ -1116,6 +1139,7 @@ export type Database = {
           total_unrealized_pnl: number | null;
           withdrawable: number | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_account_now_text: {
@@ -1147,6 +1171,7 @@ export type Database = {
           total_unrealized_pnl: string | null;
           withdrawable: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_alerts_text: {
@@ -1170,6 +1195,7 @@ export type Database = {
           updated_at: string | null;
           value: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_api_wallets: {
@@ -1182,6 +1208,7 @@ export type Database = {
           valid_until_ms: number | null;
           wallet_address: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_asset_ctxs_text: {
@@ -1199,6 +1226,7 @@ export type Database = {
           previous_day_price: string | null;
           raw_ctx: Json | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_balances_text: {
@@ -1215,6 +1243,7 @@ export type Database = {
           total: string | null;
           updated_at: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_candles_text: {
@@ -1233,6 +1262,7 @@ export type Database = {
           trades: number | null;
           volume: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_coverage: {
@@ -1246,6 +1276,7 @@ export type Database = {
           to_ms: number | null;
           to_time: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_dashboard_text: {
@@ -1279,6 +1310,7 @@ export type Database = {
           total_unrealized_pnl: string | null;
           withdrawable: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_delegations: {
@@ -1290,6 +1322,7 @@ export type Database = {
           locked_until: string | null;
           validator: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_delegations_text: {
@@ -1301,6 +1334,7 @@ export type Database = {
           locked_until: string | null;
           validator: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_equity: {
@@ -1320,6 +1354,7 @@ export type Database = {
           profit_reason: string | null;
           unrealized_pnl: number | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_equity_daily: {
@@ -1335,6 +1370,7 @@ export type Database = {
           return_pct: number | null;
           snapshots: number | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_equity_daily_text: {
@@ -1350,6 +1386,7 @@ export type Database = {
           return_pct: string | null;
           snapshots: number | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_equity_text: {
@@ -1369,6 +1406,7 @@ export type Database = {
           profit_reason: string | null;
           unrealized_pnl: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_exposure: {
@@ -1387,6 +1425,7 @@ export type Database = {
           size: number | null;
           unrealized_pnl: number | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_exposure_text: {
@@ -1405,6 +1444,7 @@ export type Database = {
           size: string | null;
           unrealized_pnl: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_exposure_total: {
@@ -1420,6 +1460,7 @@ export type Database = {
           positions: number | null;
           short_value: number | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_exposure_total_text: {
@@ -1435,6 +1476,7 @@ export type Database = {
           positions: number | null;
           short_value: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_fees: {
@@ -1457,6 +1499,7 @@ export type Database = {
           unpriced_gas: number | null;
           volume: number | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_fees_text: {
@@ -1479,6 +1522,7 @@ export type Database = {
           unpriced_gas: number | null;
           volume: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_fill_pnl: {
@@ -1511,6 +1555,7 @@ export type Database = {
           trade_id: number | null;
           value: number | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_fill_pnl_text: {
@@ -1543,6 +1588,7 @@ export type Database = {
           trade_id: number | null;
           value: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_fills_text: {
@@ -1577,6 +1623,7 @@ export type Database = {
           twap_id: number | null;
           value: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_flows: {
@@ -1597,6 +1644,7 @@ export type Database = {
           type: string | null;
           usdc: number | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_flows_text: {
@@ -1617,6 +1665,7 @@ export type Database = {
           type: string | null;
           usdc: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_funding_by_coin: {
@@ -1631,6 +1680,7 @@ export type Database = {
           payments: number | null;
           received: number | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_funding_by_coin_text: {
@@ -1645,6 +1695,7 @@ export type Database = {
           payments: number | null;
           received: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_funding_daily: {
@@ -1658,6 +1709,7 @@ export type Database = {
           payments: number | null;
           received: number | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_funding_daily_text: {
@@ -1671,6 +1723,7 @@ export type Database = {
           payments: number | null;
           received: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_funding_text: {
@@ -1688,6 +1741,7 @@ export type Database = {
           source: string | null;
           usdc: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_gaps: {
@@ -1701,6 +1755,7 @@ export type Database = {
           to_ms: number | null;
           to_time: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_latency: {
@@ -1715,6 +1770,7 @@ export type Database = {
           p99_ms: number | null;
           samples: number | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_ledger_text: {
@@ -1738,6 +1794,7 @@ export type Database = {
           type: string | null;
           usdc: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_lending_interest_text: {
@@ -1750,6 +1807,7 @@ export type Database = {
           time_ms: number | null;
           token: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_markets_text: {
@@ -1770,6 +1828,7 @@ export type Database = {
           settlement: string | null;
           size_decimals: number | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_mids_text: {
@@ -1781,6 +1840,7 @@ export type Database = {
           mid: string | null;
           name: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_net_pnl_by_coin: {
@@ -1800,6 +1860,7 @@ export type Database = {
           unpriced_fees: number | null;
           volume: number | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_net_pnl_by_coin_text: {
@@ -1819,6 +1880,7 @@ export type Database = {
           unpriced_fees: number | null;
           volume: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_net_pnl_daily: {
@@ -1835,6 +1897,7 @@ export type Database = {
           unpriced_fees: number | null;
           volume: number | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_net_pnl_daily_by_coin: {
@@ -1853,6 +1916,7 @@ export type Database = {
           unpriced_fees: number | null;
           volume: number | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_net_pnl_daily_by_coin_text: {
@@ -1871,6 +1935,7 @@ export type Database = {
           unpriced_fees: number | null;
           volume: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_net_pnl_daily_text: {
@@ -1887,6 +1952,7 @@ export type Database = {
           unpriced_fees: number | null;
           volume: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_order_events_text: {
@@ -1912,6 +1978,7 @@ export type Database = {
           trigger_price: string | null;
           venue_status: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_orders_text: {
@@ -1940,6 +2007,7 @@ export type Database = {
           updated_at: string | null;
           venue_status: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_portfolio_check: {
@@ -1955,6 +2023,7 @@ export type Database = {
           tolerance: number | null;
           verdict: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_portfolio_check_text: {
@@ -1970,6 +2039,7 @@ export type Database = {
           tolerance: string | null;
           verdict: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_portfolio_text: {
@@ -1981,6 +2051,7 @@ export type Database = {
           scope: string | null;
           time_ms: number | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_positions_text: {
@@ -2010,6 +2081,7 @@ export type Database = {
           unrealized_pnl: string | null;
           updated_at: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_quarantine: {
@@ -2023,6 +2095,7 @@ export type Database = {
           reason: string | null;
           subject: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_round_trips: {
@@ -2046,6 +2119,7 @@ export type Database = {
           side: string | null;
           trip: number | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_round_trips_text: {
@@ -2069,6 +2143,7 @@ export type Database = {
           side: string | null;
           trip: number | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_staking_rewards_text: {
@@ -2080,6 +2155,7 @@ export type Database = {
           reward_time: string | null;
           time_ms: number | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_statistics: {
@@ -2118,6 +2194,7 @@ export type Database = {
           wins: number | null;
           worst_trade: number | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_statistics_text: {
@@ -2156,6 +2233,7 @@ export type Database = {
           wins: number | null;
           worst_trade: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_trades_text: {
@@ -2171,6 +2249,7 @@ export type Database = {
           trade_time: string | null;
           trade_time_ms: number | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_twap_orders: {
@@ -2200,6 +2279,7 @@ export type Database = {
           trigger_price: number | null;
           twap_id: number | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_twap_orders_text: {
@@ -2229,6 +2309,7 @@ export type Database = {
           trigger_price: string | null;
           twap_id: number | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_twaps_text: {
@@ -2256,6 +2337,7 @@ export type Database = {
           trigger_price: string | null;
           twap_id: number | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_unknown_ledger: {
@@ -2267,6 +2349,7 @@ export type Database = {
           updates: number | null;
           with_amounts: number | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_unpriced_flows: {
@@ -2279,6 +2362,7 @@ export type Database = {
           type: string | null;
           updates: number | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_unpriced_flows_text: {
@@ -2291,6 +2375,7 @@ export type Database = {
           type: string | null;
           updates: number | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_vault_equities: {
@@ -2302,6 +2387,7 @@ export type Database = {
           locked_until: string | null;
           vault_address: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_vault_equities_text: {
@@ -2313,6 +2399,7 @@ export type Database = {
           locked_until: string | null;
           vault_address: string | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
     };
@@ -2381,15 +2468,15 @@ export type Database = {
         Returns: Json;
       };
       hl_raw_event: {
-        Args: { event: Database["public"]["Tables"]["hl_order_events"]["Row"] };
+        Args: { event: StoredRow<"hl_order_events"> };
         Returns: Json;
       };
       hl_raw_fill: {
-        Args: { fill: Database["public"]["Tables"]["hl_fills"]["Row"] };
+        Args: { fill: StoredRow<"hl_fills"> };
         Returns: Json;
       };
       hl_raw_order: {
-        Args: { order: Database["public"]["Tables"]["hl_orders"]["Row"] };
+        Args: { order: StoredRow<"hl_orders"> };
         Returns: Json;
       };
       hl_round_trips_since: {
@@ -2450,6 +2537,11 @@ export type Database = {
 };
 
 type Public = Database["public"];
+/** What a function of a row is given. */
+type StoredRow<Name extends keyof Public["Tables"]> = Omit<
+  Public["Tables"][Name]["Row"],
+  Public["Tables"][Name]["ComputedFields"]
+>;
 /** A row of a table or view: `Row<"hl_fills_text">`. */
 export type Row<Name extends keyof (Public["Tables"] & Public["Views"])> = (Public["Tables"] &
   Public["Views"])[Name]["Row"];

@@ -61,7 +61,8 @@ const ROUTINES = `
   select p.proname as name, case when not p.proretset then format_type(p.prorettype, null) end as type, gives.relname as relation,
     json_agg(json_build_object(
       'name', x.name, 'mode', coalesce(x.mode::text, 'i'), 'isNullable', x.at > 1000,
-      'type', coalesce((select 'Database["public"]["Tables"]["' || c.relname || '"]["Row"]' from pg_class c where c.reltype = x.type),
+      'type', coalesce((select format('StoredRow<"%s">', c.relname)
+         from pg_class c where c.reltype = x.type),
         format_type(x.type, null)),
       -- Arguments come first, those with a default last of them.
       'isOptional', x.at > p.pronargs - p.pronargdefaults) order by x.name collate "C") as columns
@@ -93,7 +94,7 @@ function typeOf(type: string): string {
   if (TEXTS.includes(type)) return "string";
   if (type === "boolean") return "boolean";
   if (type === "json" || type === "jsonb") return "Json";
-  if (type.startsWith("Database[")) return type;
+  if (type.startsWith("StoredRow<")) return type;
   // Ranges and the like come as text.
   return /range$/.test(type) ? "string" : "unknown";
 }
@@ -121,7 +122,8 @@ function relationText({ name, isView, columns, computed }: Relation): string {
       return `${column.name}${mark}: ${column.isGenerated ? "never" : cellType(column)}`;
     });
   const writing = isView ? "" : block(pad, "Insert", given(false)) + block(pad, "Update", given(true));
-  return `      ${name}: {\n${row}${writing}${pad}Relationships: [];\n      };\n`;
+  const fields = computed.map((column) => JSON.stringify(column.name)).join(" | ") || "never";
+  return `      ${name}: {\n${row}${pad}ComputedFields: ${fields};\n${writing}${pad}Relationships: [];\n      };\n`;
 }
 
 function routineText({ name, columns, type, relation }: Routine): string {
@@ -173,6 +175,11 @@ ${routines.map(routineText).join("")}    };
 };
 
 type Public = Database["public"];
+/** What a function of a row is given. */
+type StoredRow<Name extends keyof Public["Tables"]> = Omit<
+  Public["Tables"][Name]["Row"],
+  Public["Tables"][Name]["ComputedFields"]
+>;
 /** A row of a table or view: \`Row<"hl_fills_text">\`. */
 export type Row<Name extends keyof (Public["Tables"] & Public["Views"])> = (Public["Tables"] &
   Public["Views"])[Name]["Row"];
