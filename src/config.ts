@@ -107,6 +107,12 @@ const OTHER_DATABASES: readonly [RegExp, string][] = [
   [/^(?!postgres(ql)?:)[^/\s]*:[^/\s]*@/i, "a URL begins with postgres://"],
   // With a space, a quotation mark, `DATABASE_URL=` or `psql` before it.
   [/^(?!postgres(ql)?:\/\/).*:\/\//is, "a URL begins with postgres://, with nothing before it"],
+  [/^(?!postgres(ql)?:\/\/)(postgres(ql)?[^\w./\\-]+\/\/|.*\/\/[^/]*@)/i, "a URL begins with postgres://"],
+  [
+    /^(?!postgres(ql)?:\/\/)(.*\.supabase\.\w+([:/]|$)|[\w.-]+:\d{2,5}(\/|$))/i,
+    "a host alone is none: a URL begins with postgres://",
+  ],
+  [/^(sb_(secret|publishable)_|eyJ)/, "a key of Supabase's API opens no database: the URL is under Connect"],
   [
     /(^|\s)(host|hostaddr|port|dbname|user|password|service|sslmode)\s*=/i,
     "keywords are not supported, write them as a URL",

@@ -10,6 +10,7 @@
  */
 
 import { connect as connectSocket } from "node:net";
+import type { ConnectionOptions } from "node:tls";
 import pg from "pg";
 import { BusyError, StoreError } from "../errors.ts";
 import { orAborted } from "../runtime/abort.ts";
@@ -57,6 +58,11 @@ const isTransient = (sqlState: string): boolean =>
 
 /** The driver's word for a server that offers no TLS. */
 const NO_TLS = /does not support SSL/i;
+
+const BAD_HANDSHAKE = /:SSL routines:[^:]*:([^:]+):/;
+
+/** SQLSTATE of a line of pg_hba.conf that says no: often to connections with TLS, or to those without. */
+const REFUSED_KIND = "28000";
 
 /** Context of what a function of ours says itself: its sentence needs no place. */
 const OWN_SENTENCE = /^PL\/pgSQL function hl_internal\..* at RAISE$/;
@@ -155,8 +161,8 @@ class PostgresDatabase implements Database {
   readonly #asked = new Set<pg.PoolClient>();
   /** Asked of the pool by readers that have left since: they are in its queue and wait for nothing. */
   #abandoned = 0;
-  /** The server was found to offer no TLS, and none is insisted on. */
-  #isPlain = false;
+  /** The server was found to refuse the kind of connection that is tried first, and another will do. */
+  #otherTls: false | ConnectionOptions | null = null;
   #closing: Promise<void> | null = null;
 
   constructor(target: Target, options: PostgresOptions) {
@@ -167,14 +173,15 @@ class PostgresDatabase implements Database {
     this.#waitingMax = options.waitingMax ?? Number.POSITIVE_INFINITY;
     this.#schema = options.schema ?? PUBLIC;
     const clients = this.#clients;
-    const isPlain = () => this.#isPlain;
+    const otherTls = () => this.#otherTls;
     this.#pool = new pg.Pool({
       ...target.config,
       Client: class extends clientTo(target) {
         constructor(config?: pg.ClientConfig) {
           // The pool hides the password from a copy.
           const secret = target.password ? { password: target.password } : {};
-          super(isPlain() ? { ...config, ...secret, ssl: false } : config);
+          const ssl = otherTls();
+          super(ssl === null ? config : { ...config, ...secret, ssl });
           clients.add(this);
           this.once("end", () => clients.delete(this));
         }
@@ -229,7 +236,7 @@ class PostgresDatabase implements Database {
     }
   }
 
-  async #connection(signal: AbortSignal | undefined): Promise<pg.PoolClient> {
+  async #connection(signal: AbortSignal | undefined, isFirst = true): Promise<pg.PoolClient> {
     signal?.throwIfAborted();
     if (this.#pool.waitingCount - this.#abandoned >= this.#waitingMax)
       throw new BusyError(`${this.#waitingMax} queries wait for the database already`);
@@ -237,7 +244,7 @@ class PostgresDatabase implements Database {
     try {
       return await orAborted(connecting, signal);
     } catch (error) {
-      if (!signal?.aborted && this.#goesPlain(error)) return this.#connection(signal);
+      if (!signal?.aborted && isFirst && this.#mayTryOtherTls(error)) return this.#connectOtherwise(signal);
       if (!signal?.aborted) throw await this.#explainConnect(error);
       this.#abandoned++;
       void connecting
@@ -250,11 +257,25 @@ class PostgresDatabase implements Database {
     }
   }
 
-  /** Whether the connection may be had without TLS, and was not tried so. */
-  #goesPlain(error: unknown): boolean {
-    if (!this.#target.mayBePlain || !NO_TLS.test(rootOf(error).message)) return false;
-    this.#isPlain = true;
-    return true;
+  /** As libpq has it: `prefer` does without TLS, and `allow` takes it, where the server refuses what was tried first. */
+  #mayTryOtherTls(error: unknown): boolean {
+    const { message, code = "" } = rootOf(error);
+    if (this.#target.fallbackTls !== null) return code === REFUSED_KIND;
+    return (
+      this.#target.mayBePlain &&
+      (NO_TLS.test(message) || code === REFUSED_KIND || BAD_HANDSHAKE.test(message))
+    );
+  }
+
+  async #connectOtherwise(signal: AbortSignal | undefined): Promise<pg.PoolClient> {
+    const before = this.#otherTls;
+    this.#otherTls = this.#target.fallbackTls ?? false;
+    try {
+      return await this.#connection(signal, false);
+    } catch (error) {
+      this.#otherTls = before;
+      throw error;
+    }
   }
 
   /** The request to cancel could hit the next statement of this connection: it has none. */
@@ -322,7 +343,7 @@ class PostgresDatabase implements Database {
         error,
         true,
       );
-    const broken = /:SSL routines:[^:]*:([^:]+):/.exec(root.message)?.[1];
+    const broken = BAD_HANDSHAKE.exec(root.message)?.[1];
     if (broken !== undefined)
       return this.#storeError(
         `what answers at ${place} speaks no TLS that can be understood: ${broken} (sslmode)`,

@@ -28,6 +28,8 @@ export interface Target {
   };
   /** TLS is taken where the server offers it, and done without where it does not: `sslmode=prefer`. */
   mayBePlain: boolean;
+  /** What is tried where the server refuses a connection without TLS: `sslmode=allow`. */
+  fallbackTls: ConnectionOptions | null;
   /** What a new connection must find: libpq's `target_session_attrs`; null where any server will do. */
   attributes: SessionAttributes | null;
   /** The password is proven to this server alone: libpq's `channel_binding=require`. */
@@ -98,8 +100,9 @@ export function parseTarget(text: string, environment: Environment = process.env
   const user = say("user") || systemUser();
   const password = say("password");
   const database = say("dbname") || user;
-  const ssl = tlsOf(host, say);
-  const { mayBePlain } = wishOf(host, say);
+  const { mayBePlain, isPlain } = wishOf(host, say);
+  const tls = tlsOf(host, say);
+  const ssl = isPlain ? false : tls;
   const address = say("hostaddr") || host;
   const session = Object.entries(SESSION_VARIABLES).flatMap(([variable, setting]) => {
     const value = environment[variable];
@@ -110,6 +113,7 @@ export function parseTarget(text: string, environment: Environment = process.env
     place,
     password,
     mayBePlain,
+    fallbackTls: isPlain && tls !== false ? tls : null,
     attributes: attributesOf(say),
     mustBind: oneOf("channel_binding", ["prefer", "disable", "require"], say) === "require",
     described: `postgres://${user}${password ? ":***" : ""}${user ? "@" : ""}${place}/${database}`,
@@ -231,7 +235,7 @@ export const isSupabase = (host: string): boolean => /\.supabase\.(co|com|net)$/
 interface TlsWish {
   host: string;
   mode: string;
-  /** Nothing is encrypted. */
+  /** Nothing is encrypted, unless the server insists on it. */
   isPlain: boolean;
   /** Nor is it where the server offers no TLS. */
   mayBePlain: boolean;
@@ -251,12 +255,12 @@ function wishOf(host: string, say: Say): TlsWish {
 }
 
 function tlsOf(host: string, say: Say): false | ConnectionOptions {
-  const { mode, isPlain, rootCertificate } = wishOf(host, say);
+  const { mode, rootCertificate } = wishOf(host, say);
   if (!["disable", "allow", "prefer", "require", "verify-ca", "verify-full"].includes(mode))
     throw new ConfigError(
-      `unknown sslmode ${JSON.stringify(mode)} (database URL, PGSSLMODE): use disable, prefer, require, verify-ca or verify-full`,
+      `unknown sslmode ${JSON.stringify(mode)} (database URL, PGSSLMODE): use disable, allow, prefer, require, verify-ca or verify-full`,
     );
-  if (isPlain) return false;
+  if (host.startsWith("/") || mode === "disable") return false;
   const [cert, key, crl] = [say("sslcert"), say("sslkey"), say("sslcrl")];
   const client = {
     ...(cert ? { cert: readPem("sslcert", cert) } : {}),

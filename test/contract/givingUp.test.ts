@@ -1,14 +1,12 @@
 /** Statements that are given up: the caller has its answer at once, and the server does not go on for nobody. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { BusyError, StoreError } from "../../src/errors.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import type { Database } from "../../src/store/database.ts";
 import { openPostgres, type PostgresOptions } from "../../src/store/postgres.ts";
-import { startServer, type TestDatabase, type TestServer, temporaryFolder } from "../support/postgres.ts";
+import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { startTlsServer } from "../support/tlsServer.ts";
 import { noPooler, startPooler } from "./pgbouncer.ts";
 
 /** What no reader waits for. */
@@ -134,33 +132,9 @@ describe("a statement that is given up", { timeout: 120_000 }, () => {
   });
 
   it("is cancelled over TLS, either way of beginning it, and without asking for it where it is offered", async () => {
-    const own = await startServer("embedded");
-    const files = temporaryFolder();
+    const own = await startTlsServer();
     try {
-      const [cert, key] = [join(files.path, "server.crt"), join(files.path, "server.key")];
-      execFileSync(
-        "openssl",
-        [
-          ...["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"],
-          ...["-keyout", key, "-out", cert],
-        ],
-        { stdio: "ignore" },
-      );
-      const [folder] = await own.admin.query<{ path: string }>(
-        "select current_setting('data_directory') as path",
-      );
-      for (const [name, file] of [
-        ["server.crt", cert],
-        ["server.key", key],
-      ] as const)
-        await own.admin.query(
-          `copy (select unnest(string_to_array($$${readFileSync(file, "utf8").trim()}$$, E'\\n'))) to program 'umask 077; cat > ${name}'`,
-        );
-      await own.admin.query("alter system set ssl = on");
-      await own.admin.query("select pg_reload_conf()");
-      assert.ok(folder);
       const made = await own.newDatabase({ migrated: false });
-      await systemClock.sleep(500);
       const url = made.url.replace(/\?.*/, "");
       for (const asked of ["", "sslmode=require", "sslmode=require&sslnegotiation=direct"]) {
         const database = opened(`${url}?${asked}`);
@@ -179,7 +153,6 @@ describe("a statement that is given up", { timeout: 120_000 }, () => {
       }
     } finally {
       await own.stop();
-      files.remove();
     }
   });
 });

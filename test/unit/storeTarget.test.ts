@@ -28,6 +28,7 @@ describe("a database URL", () => {
       place: "127.0.0.1:5433",
       password: "pw",
       mayBePlain: false,
+      fallbackTls: null,
       attributes: null,
       mustBind: false,
       described: "postgres://me:***@127.0.0.1:5433/mine",
@@ -110,6 +111,11 @@ describe("a database URL", () => {
       assert.equal(parseTarget(url, {}).mayBePlain, mayBePlain, url);
     }
     assert.notEqual(parseTarget("postgres://me@db.example.com/mine", {}).config.ssl, false);
+    for (const mode of ["disable", "allow"]) {
+      const { config, fallbackTls } = parseTarget(`postgres://me@db.example.com/mine?sslmode=${mode}`, {});
+      assert.equal(config.ssl, false);
+      assert.deepEqual(fallbackTls, mode === "allow" ? { rejectUnauthorized: false } : null);
+    }
     assert.equal(tlsWishOf("postgres://me@db.x.supabase.co/postgres", {}).isPlain, false);
     assert.equal(tlsWishOf("postgres:///mine?host=/run/postgresql", { PGSSLMODE: "require" }).isPlain, true);
   });

@@ -146,6 +146,12 @@ describe("values of options", () => {
       '"postgres://u:Zq9xWd77@host/db"',
       "DATABASE_URL=postgres://u:Zq9xWd77@host/db",
       "psql postgres://u:Zq9xWd77@host/db",
+      "postgres;//u:Zq9xWd77@host/db",
+      "x//u:Zq9xWd77@host/db",
+      "db.abcdefghijklmnopqrst.supabase.co",
+      "aws-0-eu-west-1.pooler.supabase.com:6543/postgres",
+      "127.0.0.1:5432",
+      "sb_secret_Zq9xWd77Zq9xWd77",
       "postgresql//x",
       "postgres://postgres.ref:[YOUR-PASSWORD]@pooler.supabase.com:5432/postgres",
       "postgresql://postgres:[your-password]@host/db",
@@ -158,10 +164,15 @@ describe("values of options", () => {
       "./db",
       "/var/lib/hlsync",
       "C:\\data",
+      "my.db",
+      "data@home",
+      "a//b",
       "postgres",
       "a=b",
       "POSTGRES://host/db",
       "postgresql://host",
+      "postgres://postgres:pw@db.abcdefghijklmnopqrst.supabase.co:5432/postgres",
+      "postgres://host:5432/name",
     ])
       assert.equal(withFlag("database", given).database, given);
   });
