@@ -14,7 +14,7 @@ COPY --from=build /app/bin bin
 COPY --from=build /app/dist dist
 COPY --from=build /app/migrations migrations
 COPY --from=build /app/sql sql
-COPY --from=build /app/dashboard dashboard
+COPY --from=build /app/dashboard/dist dashboard/dist
 RUN mkdir /data && chown node:node /data && ln -s /app/bin/hlsync.js /usr/local/bin/hlsync
 USER node
 # The embedded database, .env and config file are looked for here.

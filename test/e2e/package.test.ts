@@ -73,6 +73,26 @@ describe("the package", { timeout: 180_000 }, () => {
     assert.deepEqual(built, sources.map((name) => name.replace(/ts$/, "js")).sort());
   });
 
+  // No image is built here: what it holds is what the package holds, which is run below.
+  it("is what the Dockerfile copies, and nothing of the workshop", () => {
+    const { files } = JSON.parse(readFileSync(join(CHECKOUT, "package.json"), "utf8")) as { files: string[] };
+    const copied = readFileSync(join(CHECKOUT, "Dockerfile"), "utf8")
+      .split("\n")
+      .flatMap((line) => /^COPY --from=build (.*) \S+$/.exec(line)?.[1]?.split(" ") ?? [])
+      .map((path) => path.replace("/app/", ""));
+    const besides = ["package.json", "LICENSE", "node_modules"];
+    assert.deepEqual(
+      copied.filter((path) => !files.includes(path) && !besides.includes(path)),
+      [],
+    );
+    // The words are not needed to run.
+    const words = /^(docs|deploy|README|CHANGELOG)/;
+    assert.deepEqual(
+      [...files.filter((path) => !words.test(path)), ...besides].filter((path) => !copied.includes(path)),
+      [],
+    );
+  });
+
   it("runs without install scripts: `npx hlsync --version`", async () => {
     const { code, stdout, stderr } = await execute("npx", ["hlsync", "--version"], installed.path);
     assert.equal(code, 0, stderr);
