@@ -9,6 +9,7 @@ import {
   createChart,
   createSeriesMarkers,
   type IChartApi,
+  type IPriceLine,
   type ISeriesApi,
   LineStyle,
   TickMarkType,
@@ -90,6 +91,7 @@ export function CandleChart(props: {
       leave();
       made.chart.remove();
       drawing.current = null;
+      lines.current = [];
     };
   }, []);
 
@@ -134,24 +136,26 @@ export function CandleChart(props: {
     );
   }, [bundles, painted]);
 
+  const lines = useRef([] as IPriceLine[]);
   const key = JSON.stringify(levels);
   useEffect(() => {
     const made = drawing.current;
     if (made === null) return;
     const color = colors();
-    const lines = levels.map(({ at: price, words, tone }) =>
-      made.series.createPriceLine({
+    // A line that moves each second is moved, not made anew.
+    for (const line of lines.current.splice(levels.length)) made.series.removePriceLine(line);
+    for (const [index, { at: price, words, tone }] of levels.entries()) {
+      const look = {
         price,
         title: words,
-        axisLabelVisible: true,
-        lineWidth: 1,
         lineStyle: tone === "order" ? LineStyle.Dotted : LineStyle.Dashed,
         color: { entry: color.neutral, liquidation: color.down, order: color.soft, mark: color.accent }[tone],
-      }),
-    );
-    return () => {
-      if (drawing.current === made) for (const line of lines) made.series.removePriceLine(line);
-    };
+      };
+      const line = lines.current[index];
+      if (line) line.applyOptions(look);
+      else
+        lines.current[index] = made.series.createPriceLine({ ...look, axisLabelVisible: true, lineWidth: 1 });
+    }
   }, [key, painted]);
 
   const index = at === null ? -1 : candles.findIndex(([ms]) => ms === at);

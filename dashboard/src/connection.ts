@@ -40,8 +40,8 @@ export async function post(path: string, fields: Row): Promise<Row> {
   return body;
 }
 
-/** `changed`: called after every change of the model; `onAlert`: when an alert changed. */
-export function connect(model: Model, changed: () => void, onAlert: () => void) {
+/** `changed`: called after every change of the model, and whether it was only what is known of the process; `onAlert`: when an alert changed. */
+export function connect(model: Model, changed: (what?: "account" | "process") => void, onAlert: () => void) {
   let events: Events | null = null;
   let lastId: string | null = null;
   let retryMs = RETRY_MIN_MS;
@@ -86,7 +86,7 @@ export function connect(model: Model, changed: () => void, onAlert: () => void) 
         model.link = "live";
         retryMs = RETRY_MIN_MS;
         run(JSON.parse(message.data), message.lastEventId);
-        changed();
+        changed(name === "status" ? "process" : "account");
       });
     on("hello", () => {});
     on("reset", (_, id) => {
@@ -232,7 +232,7 @@ export function connect(model: Model, changed: () => void, onAlert: () => void) 
         open();
       } else if (events?.readyState === EventSource.OPEN) open();
     }
-    changed();
+    changed("process");
   }
 
   function report() {

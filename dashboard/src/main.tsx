@@ -92,19 +92,28 @@ const HISTORY_TABLES: Partial<Record<string, { columns: Column[]; empty: string 
   deliveries: { columns: columns.DELIVERIES, empty: "No webhook delivery yet" },
 };
 
-let scheduled = false;
+/** The draw that is to come: in the next frame, or a little later, where others may come before it. */
+let scheduled: "no" | "later" | "now" = "no";
+let later = 0;
 let redraw: () => void = () => {};
-/** Draws at most once per frame, however many changes come. */
-function changed() {
-  if (scheduled) return;
-  scheduled = true;
+/**
+ * Draws at most once per frame, however many changes come. What is said of the process each second waits for the account's
+ * own state, which comes as often: the two are one draw, and without the latter the view is not made anew.
+ */
+function changed(what: "account" | "process" = "account") {
+  if (what === "account") model.revision += 1;
+  if (scheduled === "now" || (scheduled === "later" && what === "process")) return;
+  clearTimeout(later);
+  scheduled = what === "account" ? "now" : "later";
   const draw = () => {
-    scheduled = false;
+    scheduled = "no";
     redraw();
   };
-  if (document.visibilityState === "visible") requestAnimationFrame(draw);
+  if (what === "process") later = setTimeout(draw, PROCESS_DRAW_MS);
+  else if (document.visibilityState === "visible") requestAnimationFrame(draw);
   else setTimeout(draw, 250);
 }
+const PROCESS_DRAW_MS = 400;
 const lookAtAlarms = watchAlarms(model, changed);
 const connection = connect(model, changed, () => void lookAtAlarms());
 
@@ -127,6 +136,9 @@ function route() {
 
 /** All accounts, in the place of an address. */
 const ALL = "all";
+
+/** Views that show what is said of the process each second. */
+const SHOWS_PROCESS = new Set(["sync", "all", "deliveries"]);
 
 function App() {
   const [, draw] = useReducer((count: number) => count + 1, 0);
@@ -160,6 +172,22 @@ function App() {
   useEffect(() => {
     document.title = `${isOld ? `(${word}) ` : model.firing > 0 ? `(${model.firing}) ` : ""}${TABS[tab] ?? (tab === "all" ? "All accounts" : "Trade")} · hlsync`;
   }, [tab, word, model.firing]);
+  const minute = Math.floor(serverNow(model) / 60_000);
+  const shown = useMemo(
+    () => (model.ready ? view(tab, query, begun) : <p class="empty">Reading…</p>),
+    [
+      tab,
+      query,
+      begun,
+      model.ready,
+      model.revision,
+      minute,
+      word,
+      isOld && asOfMs,
+      isPrivate,
+      SHOWS_PROCESS.has(tab) && model.status,
+    ],
+  );
   if (model.refused) return <Refusal text={model.refused} />;
   return (
     <div
@@ -237,7 +265,7 @@ function App() {
         {tab === "statistics" || tab === "trade" ? null : (
           <h1 class="unseen">{TABS[tab] ?? "All accounts"}</h1>
         )}
-        {model.ready ? view(tab, query, begun) : <p class="empty">Reading…</p>}
+        {shown}
       </main>
       {opened === "keys" ? <Help close={() => setOpened(null)} /> : null}
       {opened === "settings" ? (

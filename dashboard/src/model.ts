@@ -91,6 +91,8 @@ export const createModel = () => ({
   /** Server clock minus the browser's. */
   offsetMs: 0,
   refused: null as string | null,
+  /** Grows with every change of what a view shows. */
+  revision: 0,
 });
 export type Model = ReturnType<typeof createModel>;
 
