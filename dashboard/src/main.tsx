@@ -123,12 +123,20 @@ let turn = 0;
 /** Views without a tab: they are come to from elsewhere. */
 const OTHER_VIEWS = ["trade", "all"];
 
+/** A view by what its tab says too: `#webhooks`, `#open-orders`. */
+function tabOf(view: string): string {
+  const like = (text: string) => text.toLowerCase().replace(/\W|_/g, "");
+  const [named] =
+    Object.entries(TABS).find(([name, title]) => [name, title].some((one) => like(one) === like(view))) ?? [];
+  return named ?? (OTHER_VIEWS.includes(view) ? view : "overview");
+}
+
 /** `#fills?day=2026-10-05` → tab and parameters. */
 function route() {
   const { view, query } = parts();
   const isAll = query.get("account") === ALL || (view === "" && read(ALL) === true);
   if (isAll && view !== "all") history.replaceState(null, "", "#all");
-  const tab = isAll ? "all" : view in TABS || OTHER_VIEWS.includes(view) ? view : "overview";
+  const tab = isAll ? "all" : tabOf(view);
   model.isAll = tab === "all";
   write(ALL, model.isAll);
   return { tab, query, turn };

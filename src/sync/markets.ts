@@ -174,7 +174,8 @@ function perpMarkets({ universe, marginTables, collateralToken }: WireMeta, toke
   });
 }
 
-function spotMarkets({ tokens, universe }: WireSpotMeta): Market[] {
+/** Of the venue's list of pairs, with what people call them. */
+export function spotMarkets({ tokens, universe }: WireSpotMeta): Market[] {
   const byIndex = new Map(tokens.map((token) => [token.index, token]));
   return universe.map((pair) => {
     const [base, quote] = pair.tokens.map((index) => byIndex.get(index));

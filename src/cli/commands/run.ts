@@ -9,7 +9,7 @@ import type { Progress } from "../../sync/account/account.ts";
 import type { Committed } from "../../sync/engine.ts";
 import { checkAlerts } from "../alertsOutput.ts";
 import { warnAtStart } from "../checks/atStart.ts";
-import { refuseUnlisted } from "../checks/markets.ts";
+import { listedOf } from "../checks/markets.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
 import {
   type Following,
@@ -116,9 +116,9 @@ interface FollowOptions {
 }
 
 /** Follows until the context's signal. Resolves with the exit code; what it opened is stopped with the program. */
-export async function followUntilStopped(context: Context, options: FollowOptions): Promise<number> {
-  const { log, signal } = context;
-  await refuseUnlisted(context);
+export async function followUntilStopped(asked: Context, options: FollowOptions): Promise<number> {
+  const { log, signal } = asked;
+  const context = { ...asked, options: { ...asked.options, markets: await listedOf(asked) } };
   const opened = await (options.opening ?? openToFollow(context));
   const { onProgress } = options;
   const following = follow(context, opened, {

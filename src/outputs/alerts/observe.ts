@@ -68,8 +68,11 @@ export async function observeAccounts(
     ...seenOf("account", snapshots),
     ...prices.flatMap((watch) =>
       priced
-        .filter(({ coin }) => coin === watch.coin)
-        .flatMap((price) => seenBy("price", priceRule(watch), { ...price, subject: subjectOf(watch) })),
+        .filter(({ coin, name }) => coin === watch.coin || name === watch.coin)
+        // The alert is of the market as the user named it, whatever the venue calls it.
+        .flatMap((price) =>
+          seenBy("price", priceRule(watch), { ...price, coin: watch.coin, subject: subjectOf(watch) }),
+        ),
     ),
   ];
   const equity = new Map(
@@ -154,15 +157,19 @@ const readSnapshots = (db: Queryable, accounts: readonly Address[]): Promise<Acc
     [accounts],
   );
 
+/** Those of the coins, and of markets that are called so. */
+const MEANT =
+  "array(select unnest($1::text[]) union select m.coin from public.hl_markets m where m.name = any ($1::text[]))";
+
 async function readPrices(db: Queryable, prices: readonly PriceWatch[]): Promise<PriceFacts[]> {
   if (prices.length === 0) return [];
   return db.query<PriceFacts & Row>(
     `select distinct on (coin) null as account, null as subject, coin, price, as_of_ms as "atMs",
        (select m.name from public.hl_markets m where m.coin = x.coin) as name from (
        select coin, mark_price as price, as_of_ms from public.hl_positions
-       where coin = any ($1::text[]) and mark_price is not null
+       where coin = any (${MEANT}) and mark_price is not null
        union all
-       (select coin, mid, as_of_ms from public.hl_mids where coin = any ($1::text[]) order by as_of_ms desc limit 100)
+       (select coin, mid, as_of_ms from public.hl_mids where coin = any (${MEANT}) order by as_of_ms desc limit 100)
      ) x order by coin, as_of_ms desc`,
     [prices.map(({ coin }) => coin)],
   );

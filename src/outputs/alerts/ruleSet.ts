@@ -40,7 +40,7 @@ export function eventOn({ rules }: RuleSet, name: ListedName): EventRule | null 
 }
 
 const NUMBER = /^(\d+(?:\.\d+)?)(%|d|s|x|usd)?$/i;
-const PRICE = /^([A-Za-z0-9@:_-]+)([<>])(\d+(?:\.\d+)?)$/;
+const PRICE = /^([^<>=\s]+)([<>])(\d+(?:\.\d+)?)$/;
 /** Where a condition clears when the user gives only where it fires. */
 const CLEAR_SHARE = 0.2;
 

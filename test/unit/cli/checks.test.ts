@@ -5,6 +5,7 @@ import { checkAccount } from "../../../src/cli/checks/accounts.ts";
 import { budgetFinding } from "../../../src/cli/checks/budget.ts";
 import { checkDatabase, tlsFinding } from "../../../src/cli/checks/database.ts";
 import { fail, note, ok, worstExit } from "../../../src/cli/checks/finding.ts";
+import { coinNamed } from "../../../src/cli/checks/markets.ts";
 import { clockFinding, endpointsFinding } from "../../../src/cli/checks/venue.ts";
 import { EXIT } from "../../../src/cli/command.ts";
 import { ProtocolError, StoreError } from "../../../src/errors.ts";
@@ -188,4 +189,22 @@ test("the exit code is that of the failure to be mended first", () => {
   assert.equal(worstExit([failing(EXIT.venue), failing(EXIT.database)]), EXIT.database);
   assert.equal(worstExit([failing(EXIT.migration), failing(EXIT.usage)]), EXIT.usage);
   assert.equal(worstExit([failing(EXIT.migration), ok("x", "")]), EXIT.migration);
+});
+
+test("a coin of --markets may be named as people call it; a name of none or of two is refused", () => {
+  const listed = [
+    { coin: "BTC", name: "BTC" },
+    { coin: "@107", name: "HYPE/USDC" },
+    { coin: "@1", name: "TWIN/USDC" },
+    { coin: "@2", name: "TWIN/USDC" },
+  ];
+  assert.equal(coinNamed("BTC", listed), "BTC");
+  assert.equal(coinNamed("@1", listed), "@1");
+  assert.equal(coinNamed("HYPE/USDC", listed), "@107");
+  assert.throws(
+    () => coinNamed("hype/usdc", listed),
+    /--markets "hype\/usdc": the venue lists no such coin, but HYPE\/USDC/,
+  );
+  assert.throws(() => coinNamed("TWIN/USDC", listed), /lists @1, @2 by this name/);
+  assert.throws(() => coinNamed("NOPE", listed), /lists no such coin$/);
 });

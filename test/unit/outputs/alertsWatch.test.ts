@@ -850,6 +850,18 @@ describe("alerting", { timeout: 120_000 }, () => {
     });
   });
 
+  it("tells a price of a market that is called so, under the name it was given", async () => {
+    await db.query(
+      "insert into public.hl_markets (coin, kind, name, is_delisted, as_of_ms) values ('@107', 'spot', 'HYPE/USDC', false, 1)",
+    );
+    startWatch(ruleSet(["price=HYPE/USDC>40"]));
+    await target.store.apply({ mids: [{ dex: "", coin: "@107", mid: "41.5", asOfMs: Date.now() }] });
+    await until(told, (lines) => lines.length === 1);
+    const [row] = await alerts();
+    assert.equal(row!.coin, "HYPE/USDC");
+    assert.match(row!.message, /^INFO HYPE\/USDC at 41\.5\. Threshold 40\./);
+  });
+
   it("tells a price that is crossed, and a webhook that was disabled", async () => {
     startWatch(ruleSet(["price=BTC<70000"]));
     await position({ markPrice: "69000.0", liquidationDistancePct: null });

@@ -6,6 +6,7 @@ import { type ConditionModule, condition, MINUTE } from "./spec.ts";
 const BAND = 0.005;
 
 export interface PriceWatch {
+  /** As the venue names it, or as people do. */
   coin: string;
   direction: "above" | "below";
   price: number;
