@@ -4,3 +4,9 @@ drop function if exists hl_internal.market_kind(text);
 drop function if exists hl_internal.action_number(text);
 drop function if exists hl_internal.set_policy(text, text, text, text);
 drop function if exists hl_internal.are_news(hl_internal.event[], bigint);
+-- Statements of the page that ask for more now.
+drop function if exists hl_internal.page_round_trips_since(text, bigint);
+drop function if exists hl_internal.page_round_trips(text, bigint);
+drop function if exists hl_internal.page_round_trip(text, text, bigint);
+drop function if exists hl_internal.page_equity(text, bigint, bigint, bigint);
+drop function if exists hl_internal.page_equity_fine(text, bigint, bigint, bigint);

@@ -74,13 +74,17 @@ comment on function hl_internal.page_overview(text, bigint, text) is 'What a pag
 
 create or replace function hl_internal.page_drawdown(text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
-  select coalesce(json_agg(r), '[]') from (select t."drawdown_as_of_ms", t."drawdown"::text as "drawdown", t."drawdown_pct"::text as "drawdown_pct", t."profit"::text as "profit", t."net_flows"::text as "net_flows", t."max_drawdown"::text as "max_drawdown", t."max_drawdown_pct"::text as "max_drawdown_pct", t."captured_since_ms" from (
-    select s.last_ms as drawdown_as_of_ms,
-    case when s.is_known then s.drawdown end as drawdown, case when s.is_known then s.drawdown_pct end as drawdown_pct, case when s.is_known then s.profit end as profit, case when s.is_known then s.net_flows end as net_flows,
+  select coalesce(json_agg(r), '[]') from (select t."drawdown_as_of_ms", t."profit"::text as "profit", t."net_flows"::text as "net_flows", t."drawdown"::text as "drawdown", t."drawdown_pct"::text as "drawdown_pct", t."max_drawdown"::text as "max_drawdown", t."max_drawdown_pct"::text as "max_drawdown_pct", t."captured_since_ms", t."fallen_before"::text as "fallen_before" from (
+    select s.last_ms as drawdown_as_of_ms, case when s.is_known then s.profit end as profit, case when s.is_known then s.net_flows end as net_flows,
+    case when s.is_known then d.drawdown end as drawdown, case when s.is_known then d.drawdown_pct end as drawdown_pct,
     case when s.is_known then s.deepest end as max_drawdown, case when s.is_known then s.deepest_pct end as max_drawdown_pct,
-    (select f.first_ms from hl_internal.equity_stretches f
-    where f.account_address = $1 order by f.first_ms limit 1) as captured_since_ms
-    from hl_internal.equity_stretches s where s.account_address = $1 order by s.first_ms desc limit 1
+    b.first_ms as captured_since_ms, b.fallen as fallen_before
+    from (select * from hl_internal.equity_stretches x where x.account_address = $1 order by x.first_ms desc limit 1) s
+    cross join (select f.first_ms, hl_internal.fallen_before($1, f.first_ms) as fallen
+    from hl_internal.equity_stretches f where f.account_address = $1 order by f.first_ms limit 1) b
+    cross join lateral (select trim_scale(greatest(s.drawdown, b.fallen - s.profit)) as drawdown,
+    greatest(s.drawdown_pct, case when b.fallen > s.profit
+    then hl_internal.drawdown_pct(s.close_value, b.fallen - s.profit) end) as drawdown_pct) d
   ) t) r;
 end;
 comment on function hl_internal.page_drawdown(text) is 'What a page asks as drawdown.';
@@ -200,26 +204,29 @@ begin atomic
 end;
 comment on function hl_internal.page_candles(text, text, bigint, bigint) is 'What a page asks as candles.';
 
-create or replace function hl_internal.page_round_trips_since(text, bigint) returns json language sql stable set search_path = '' set jit = off
+create or replace function hl_internal.page_round_trips_since(text, bigint, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."ms" from (
     select fill_time_ms as ms from public.hl_fills
     where account_address = $1 and fill_time >= pg_catalog.to_timestamp($2::bigint / 1000.0)
+    and fill_time < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity')
     order by fill_time desc offset 1000 limit 1
   ) t) r;
 end;
-comment on function hl_internal.page_round_trips_since(text, bigint) is 'What a page asks as round_trips_since.';
+comment on function hl_internal.page_round_trips_since(text, bigint, bigint) is 'What a page asks as round_trips_since.';
 
-create or replace function hl_internal.page_round_trips(text, bigint) returns json language sql stable set search_path = '' set jit = off
+create or replace function hl_internal.page_round_trips(text, bigint, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."coin", t."name", t."side", t."opened_ms", t."closed_ms", t."seconds"::text as "seconds", t."fills", t."max_size"::text as "max_size", t."entry_price"::text as "entry_price", t."exit_price"::text as "exit_price", t."closed_pnl"::text as "closed_pnl", t."fees"::text as "fees", t."funding"::text as "funding", t."net_pnl"::text as "net_pnl", t."liquidated", t."complete", t."mae_pct"::text as "mae_pct", t."mfe_pct"::text as "mfe_pct", t."excursion_reason" from (
-    select * from public.hl_round_trips_since($1, pg_catalog.to_timestamp($2::bigint / 1000.0)) t
+    select * from hl_internal.trips_told($1, pg_catalog.to_timestamp($2::bigint / 1000.0),
+    coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity')) t
+    where $3::bigint is null or t.closed_ms is not null
     order by t.closed_ms desc nulls first, t.opened_ms desc, t.coin
   ) t) r;
 end;
-comment on function hl_internal.page_round_trips(text, bigint) is 'What a page asks as round_trips.';
+comment on function hl_internal.page_round_trips(text, bigint, bigint) is 'What a page asks as round_trips.';
 
-create or replace function hl_internal.page_round_trip(text, text, bigint) returns json language sql stable set search_path = '' set jit = off
+create or replace function hl_internal.page_round_trip(text, text, bigint, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."coin", t."name", t."side", t."opened_ms", t."closed_ms", t."seconds"::text as "seconds", t."fills", t."max_size"::text as "max_size", t."entry_price"::text as "entry_price", t."exit_price"::text as "exit_price", t."closed_pnl"::text as "closed_pnl", t."fees"::text as "fees", t."funding"::text as "funding", t."net_pnl"::text as "net_pnl", t."liquidated", t."complete", t."mae_pct"::text as "mae_pct", t."mfe_pct"::text as "mfe_pct", t."excursion_reason" from (
     with moves as not materialized (
@@ -241,10 +248,15 @@ begin atomic
     left join closed c on true
     cross join lateral hl_internal.trips_told($1, o.at,
     coalesce(pg_catalog.to_timestamp((c.ms + 1) / 1000.0), 'infinity')) t
-    where t.coin = $2 and t.opened_ms = o.ms order by t.closed_ms nulls last limit 1
+    where t.coin = $2 and t.opened_ms = o.ms and ($4::bigint is null or (
+    select count(*) from (
+    select from public.hl_fills f where f.account_address = $1 and f.fill_time >= o.at
+    and f.fill_time_ms <= coalesce(c.ms, f.fill_time_ms) limit $4::bigint + 1
+    ) within) <= $4::bigint)
+    order by t.closed_ms nulls last limit 1
   ) t) r;
 end;
-comment on function hl_internal.page_round_trip(text, text, bigint) is 'What a page asks as round_trip.';
+comment on function hl_internal.page_round_trip(text, text, bigint, bigint) is 'What a page asks as round_trip.';
 
 create or replace function hl_internal.page_trade_statistics(text, bigint, text, text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
@@ -263,11 +275,22 @@ begin atomic
 end;
 comment on function hl_internal.page_statistics(text) is 'What a page asks as statistics.';
 
+create or replace function hl_internal.page_statistics_2(text) returns json language sql stable set search_path = '' set jit = off
+begin atomic
+  select coalesce(json_agg(r), '[]') from (select t."account_address", t."since_day"::text as "since_day", t."imported_until_day"::text as "imported_until_day", t."steps", t."days", t."sharpe"::text as "sharpe", t."sortino"::text as "sortino", t."calmar"::text as "calmar", t."max_drawdown"::text as "max_drawdown", t."max_drawdown_pct"::text as "max_drawdown_pct", t."drawdown_peak_day"::text as "drawdown_peak_day", t."drawdown_trough_day"::text as "drawdown_trough_day", t."ratios_reason" from (
+    select * from public.hl_history_statistics where account_address = $1
+  ) t) r;
+end;
+comment on function hl_internal.page_statistics_2(text) is 'What a page asks as statistics_2.';
+
 create or replace function hl_internal.page_portfolio(text, text, bigint, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
-  select coalesce(json_agg(r), '[]') from (select t."time_ms", t."account_value"::text as "account_value", t."pnl"::text as "pnl" from (
-    select time_ms, account_value, pnl from public.hl_portfolio
-    where account_address = $1 and scope = $2 and time_ms between $3::bigint and $4::bigint order by hl_portfolio.time_ms
+  select coalesce(json_agg(r), '[]') from (select t."time_ms", t."account_value"::text as "account_value", t."pnl"::text as "pnl", t."drawdown_pct"::text as "drawdown_pct" from (
+    select time_ms, account_value, pnl, hl_internal.drawdown_pct(account_value, fallen) as drawdown_pct from (
+    select p.*, max(p.pnl) over (order by p.time_ms rows unbounded preceding) - p.pnl as fallen
+    from public.hl_portfolio p where p.account_address = $1 and p.scope = $2 and p.time_ms <= $4::bigint
+    ) told
+    where time_ms >= $3::bigint order by told.time_ms
   ) t) r;
 end;
 comment on function hl_internal.page_portfolio(text, text, bigint, bigint) is 'What a page asks as portfolio.';
@@ -283,12 +306,13 @@ begin atomic
 end;
 comment on function hl_internal.page_portfolio_2(text, text, bigint, bigint) is 'What a page asks as portfolio_2.';
 
-create or replace function hl_internal.page_equity(text, bigint, bigint, bigint) returns json language sql stable set search_path = '' set jit = off
+create or replace function hl_internal.page_equity(text, bigint, bigint, bigint, numeric) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."as_of_ms", t."net_worth"::text as "net_worth", t."account_value"::text as "account_value", t."unrealized_pnl"::text as "unrealized_pnl", t."net_flows"::text as "net_flows", t."profit"::text as "profit", t."drawdown"::text as "drawdown", t."drawdown_pct"::text as "drawdown_pct" from (
     select s.last_ms as as_of_ms, s.close_value as net_worth,
     s.close_account_value as account_value, s.close_unrealized_pnl as unrealized_pnl,
-    case when s.is_known then s.net_flows end as net_flows, case when s.is_known then s.profit end as profit, case when s.is_known then s.drawdown end as drawdown, case when s.is_known then s.drawdown_pct end as drawdown_pct
+    case when s.is_known then s.net_flows end as net_flows, case when s.is_known then s.profit end as profit,
+    case when s.is_known then d.drawdown end as drawdown, case when s.is_known then d.drawdown_pct end as drawdown_pct
     from (select at_ms as from_ms, least(at_ms + $4::bigint, $3::bigint + 1) as to_ms
     from generate_series($2::bigint, $3::bigint, $4::bigint) at_ms) part
     cross join lateral (
@@ -296,12 +320,15 @@ begin atomic
     where x.account_address = $1 and x.first_ms >= part.from_ms and x.first_ms < part.to_ms
     order by x.first_ms desc limit 1
     ) s
+    cross join lateral (select trim_scale(greatest(s.drawdown, $5::numeric - s.profit)) as drawdown,
+    greatest(s.drawdown_pct, case when $5::numeric > s.profit
+    then hl_internal.drawdown_pct(s.close_value, $5::numeric - s.profit) end) as drawdown_pct) d
     where s.last_ms <= $3 order by s.last_ms
   ) t) r;
 end;
-comment on function hl_internal.page_equity(text, bigint, bigint, bigint) is 'What a page asks as equity.';
+comment on function hl_internal.page_equity(text, bigint, bigint, bigint, numeric) is 'What a page asks as equity.';
 
-create or replace function hl_internal.page_equity_fine(text, bigint, bigint, bigint) returns json language sql stable set search_path = '' set jit = off
+create or replace function hl_internal.page_equity_fine(text, bigint, bigint, bigint, numeric) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."as_of_ms", t."net_worth"::text as "net_worth", t."account_value"::text as "account_value", t."unrealized_pnl"::text as "unrealized_pnl", t."net_flows"::text as "net_flows", t."profit"::text as "profit", t."drawdown"::text as "drawdown", t."drawdown_pct"::text as "drawdown_pct" from (
     select d.as_of_ms, d.net_worth, d.account_value, d.total_unrealized_pnl as unrealized_pnl,
@@ -326,12 +353,12 @@ begin atomic
     ) h
     cross join lateral (
     select d.net_worth - s.close_value + s.profit as profit,
-    greatest(h.highest, s.peak_before + s.close_value - s.profit) - d.net_worth as drawdown
+    greatest(h.highest, greatest(s.peak_before, $5::numeric) + s.close_value - s.profit) - d.net_worth as drawdown
     ) p
     order by d.as_of_ms
   ) t) r;
 end;
-comment on function hl_internal.page_equity_fine(text, bigint, bigint, bigint) is 'What a page asks as equity_fine.';
+comment on function hl_internal.page_equity_fine(text, bigint, bigint, bigint, numeric) is 'What a page asks as equity_fine.';
 
 create or replace function hl_internal.page_flows(text, bigint, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
@@ -578,15 +605,16 @@ begin atomic
     when 'drift' then hl_internal.page_drift((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint, (args ->> 3)::bigint)
     when 'alerts' then hl_internal.page_alerts((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint, (args ->> 3)::bigint)
     when 'candles' then hl_internal.page_candles((args ->> 0), (args ->> 1), (args ->> 2)::bigint, (args ->> 3)::bigint)
-    when 'round_trips_since' then hl_internal.page_round_trips_since((args ->> 0), (args ->> 1)::bigint)
-    when 'round_trips' then hl_internal.page_round_trips((args ->> 0), (args ->> 1)::bigint)
-    when 'round_trip' then hl_internal.page_round_trip((args ->> 0), (args ->> 1), (args ->> 2)::bigint)
+    when 'round_trips_since' then hl_internal.page_round_trips_since((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint)
+    when 'round_trips' then hl_internal.page_round_trips((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint)
+    when 'round_trip' then hl_internal.page_round_trip((args ->> 0), (args ->> 1), (args ->> 2)::bigint, (args ->> 3)::bigint)
     when 'trade_statistics' then hl_internal.page_trade_statistics((args ->> 0), (args ->> 1)::bigint, (args ->> 2), (args ->> 3))
     when 'statistics' then hl_internal.page_statistics((args ->> 0))
+    when 'statistics_2' then hl_internal.page_statistics_2((args ->> 0))
     when 'portfolio' then hl_internal.page_portfolio((args ->> 0), (args ->> 1), (args ->> 2)::bigint, (args ->> 3)::bigint)
     when 'portfolio_2' then hl_internal.page_portfolio_2((args ->> 0), (args ->> 1), (args ->> 2)::bigint, (args ->> 3)::bigint)
-    when 'equity' then hl_internal.page_equity((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint, (args ->> 3)::bigint)
-    when 'equity_fine' then hl_internal.page_equity_fine((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint, (args ->> 3)::bigint)
+    when 'equity' then hl_internal.page_equity((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint, (args ->> 3)::bigint, (args ->> 4)::numeric)
+    when 'equity_fine' then hl_internal.page_equity_fine((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint, (args ->> 3)::bigint, (args ->> 4)::numeric)
     when 'flows' then hl_internal.page_flows((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint)
     when 'pnl_by_day' then hl_internal.page_pnl_by_day((args ->> 0), (args ->> 1)::date, (args ->> 2)::date)
     when 'pnl_by_coin' then hl_internal.page_pnl_by_coin((args ->> 0), (args ->> 1)::date, (args ->> 2)::date)

@@ -2169,6 +2169,19 @@ END
 ;
 -- How far the price went against a position and for it, in percent of the entry; null with the reason where no candles cover the time.
 
+create function hl_internal.fallen_before(followed text, first_ms bigint)
+ RETURNS numeric
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT (max(p.pnl) - (array_agg(p.pnl ORDER BY p.time_ms DESC))[1])
+    FROM hl_portfolio p
+   WHERE ((p.account_address = fallen_before.followed) AND (p.scope = 'all'::text) AND (p.time_ms < fallen_before.first_ms) AND (p.pnl IS NOT NULL));
+END
+;
+-- How far the profit was below its peak, by the venue's own curve, at a time; null where the curve does not tell.
+
 create function hl_internal.fill_events(fills hl_fills[])
  RETURNS hl_internal.event[]
  LANGUAGE plpgsql
@@ -2428,6 +2441,108 @@ BEGIN ATOMIC
 END
 ;
 -- Whether the database knows signed-in users, as a Supabase project does.
+
+create function hl_internal.history_days(followed text)
+ RETURNS TABLE(day date, days integer, is_imported boolean, pnl numeric, return_pct numeric, max_drawdown numeric, max_drawdown_pct numeric)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+ SET jit TO 'off'
+BEGIN ATOMIC
+ WITH began AS MATERIALIZED (
+          SELECT COALESCE(( SELECT s.first_ms
+                    FROM hl_internal.equity_stretches s
+                   WHERE (s.account_address = history_days.followed)
+                   ORDER BY s.first_ms
+                  LIMIT 1), '9000000000000000'::bigint) AS first_ms
+         ), curve AS MATERIALIZED (
+          SELECT p.time_ms,
+             ('1970-01-01'::date + ((p.time_ms / 86400000))::integer) AS day,
+             p.account_value,
+             p.pnl,
+             (max(p.pnl) OVER (ORDER BY p.time_ms ROWS UNBOUNDED PRECEDING) - p.pnl) AS fallen
+            FROM hl_portfolio p,
+             began b
+           WHERE ((p.account_address = history_days.followed) AND (p.scope = 'all'::text) AND (p.pnl IS NOT NULL) AND (p.time_ms < b.first_ms))
+         ), told AS MATERIALIZED (
+          SELECT c.day,
+             (array_agg(c.account_value ORDER BY c.time_ms DESC))[1] AS close_value,
+             (array_agg(c.pnl ORDER BY c.time_ms DESC))[1] AS close_pnl,
+             max(c.fallen) AS max_drawdown,
+             max(hl_internal.drawdown_pct(c.account_value, c.fallen)) AS max_drawdown_pct
+            FROM curve c
+           GROUP BY c.day
+         ), measured AS MATERIALIZED (
+          SELECT d.day,
+             d.pnl,
+             d.return_pct,
+             d.max_drawdown,
+             d.max_drawdown_pct,
+             (row_number() OVER (ORDER BY d.day) = 1) AS is_first
+            FROM hl_equity_daily d
+           WHERE (d.account_address = history_days.followed)
+         ), below AS MATERIALIZED (
+          SELECT ('1970-01-01'::date + ((s.first_ms / 86400000))::integer) AS day,
+             max((k.lead - ((s.profit - s.gain) + s.low_gain))) AS fallen,
+             max(hl_internal.drawdown_pct(s.low_value, (k.lead - ((s.profit - s.gain) + s.low_gain)))) AS fallen_pct
+            FROM ((began b
+              CROSS JOIN LATERAL ( SELECT hl_internal.fallen_before(history_days.followed, b.first_ms) AS lead) k)
+              JOIN hl_internal.equity_stretches s ON (((s.account_address = history_days.followed) AND s.is_known)))
+           WHERE (k.lead > (0)::numeric)
+           GROUP BY ('1970-01-01'::date + ((s.first_ms / 86400000))::integer)
+         )
+  SELECT t.day,
+     (t.day - lag(t.day) OVER days),
+     true,
+     trim_scale((t.close_pnl - COALESCE(lag(t.close_pnl) OVER days, (0)::numeric))) AS trim_scale,
+         CASE
+             WHEN (lag(t.close_value) OVER days > (0)::numeric) THEN trim_scale(round((((100)::numeric * (t.close_pnl - lag(t.close_pnl) OVER days)) / lag(t.close_value) OVER days), 6))
+             ELSE NULL::numeric
+         END AS "case",
+     t.max_drawdown,
+     t.max_drawdown_pct
+    FROM told t
+   WHERE (NOT (EXISTS ( SELECT
+            FROM measured m
+           WHERE (m.is_first AND (m.day <= t.day)))))
+   WINDOW days AS (ORDER BY t.day)
+ UNION ALL
+  SELECT m.day,
+     COALESCE((m.day - o.day), 1) AS "coalesce",
+     false,
+     trim_scale((m.pnl + COALESCE(o.earned, (0)::numeric))) AS trim_scale,
+         CASE
+             WHEN (o.day IS NULL) THEN m.return_pct
+             WHEN (o.close_value > (0)::numeric) THEN trim_scale(round((((100)::numeric * (m.pnl + o.earned)) / o.close_value), 6))
+             ELSE NULL::numeric
+         END AS "case",
+         CASE
+             WHEN (m.max_drawdown IS NOT NULL) THEN GREATEST(m.max_drawdown, w.fallen, o.max_drawdown)
+             ELSE NULL::numeric
+         END AS "case",
+         CASE
+             WHEN (m.max_drawdown IS NOT NULL) THEN GREATEST(m.max_drawdown_pct, w.fallen_pct, o.max_drawdown_pct)
+             ELSE NULL::numeric
+         END AS "case"
+    FROM ((measured m
+      LEFT JOIN below w ON ((w.day = m.day)))
+      LEFT JOIN LATERAL ( SELECT t.day,
+             t.close_value,
+             (l.pnl - t.close_pnl) AS earned,
+             d.max_drawdown,
+             d.max_drawdown_pct
+            FROM ((told t
+              CROSS JOIN LATERAL ( SELECT c.pnl
+                    FROM curve c
+                   ORDER BY c.time_ms DESC
+                  LIMIT 1) l)
+              LEFT JOIN told d ON ((d.day = m.day)))
+           WHERE (m.is_first AND (t.day < m.day))
+           ORDER BY t.day DESC
+          LIMIT 1) o ON (true));
+END
+;
+-- Profit, return and deepest drawdown by UTC day, from the first point of the venue's curve on. days: how many the step spans, since the day before that is known.
 
 create function hl_internal.join_balances(a hl_balances, b hl_balances)
  RETURNS hl_balances
@@ -5649,6 +5764,7 @@ create function hl_internal.trips_told(followed text, from_at timestamp with tim
  LANGUAGE sql
  STABLE
  SET search_path TO ''
+ SET jit TO 'off'
 BEGIN ATOMIC
  SELECT t.account_address,
      t.coin,
@@ -6398,15 +6514,16 @@ BEGIN ATOMIC
              WHEN 'drift'::text THEN hl_internal.page_drift((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::bigint, ((args ->> 3))::bigint)
              WHEN 'alerts'::text THEN hl_internal.page_alerts((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::bigint, ((args ->> 3))::bigint)
              WHEN 'candles'::text THEN hl_internal.page_candles((args ->> 0), (args ->> 1), ((args ->> 2))::bigint, ((args ->> 3))::bigint)
-             WHEN 'round_trips_since'::text THEN hl_internal.page_round_trips_since((args ->> 0), ((args ->> 1))::bigint)
-             WHEN 'round_trips'::text THEN hl_internal.page_round_trips((args ->> 0), ((args ->> 1))::bigint)
-             WHEN 'round_trip'::text THEN hl_internal.page_round_trip((args ->> 0), (args ->> 1), ((args ->> 2))::bigint)
+             WHEN 'round_trips_since'::text THEN hl_internal.page_round_trips_since((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::bigint)
+             WHEN 'round_trips'::text THEN hl_internal.page_round_trips((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::bigint)
+             WHEN 'round_trip'::text THEN hl_internal.page_round_trip((args ->> 0), (args ->> 1), ((args ->> 2))::bigint, ((args ->> 3))::bigint)
              WHEN 'trade_statistics'::text THEN hl_internal.page_trade_statistics((args ->> 0), ((args ->> 1))::bigint, (args ->> 2), (args ->> 3))
              WHEN 'statistics'::text THEN hl_internal.page_statistics((args ->> 0))
+             WHEN 'statistics_2'::text THEN hl_internal.page_statistics_2((args ->> 0))
              WHEN 'portfolio'::text THEN hl_internal.page_portfolio((args ->> 0), (args ->> 1), ((args ->> 2))::bigint, ((args ->> 3))::bigint)
              WHEN 'portfolio_2'::text THEN hl_internal.page_portfolio_2((args ->> 0), (args ->> 1), ((args ->> 2))::bigint, ((args ->> 3))::bigint)
-             WHEN 'equity'::text THEN hl_internal.page_equity((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::bigint, ((args ->> 3))::bigint)
-             WHEN 'equity_fine'::text THEN hl_internal.page_equity_fine((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::bigint, ((args ->> 3))::bigint)
+             WHEN 'equity'::text THEN hl_internal.page_equity((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::bigint, ((args ->> 3))::bigint, ((args ->> 4))::numeric)
+             WHEN 'equity_fine'::text THEN hl_internal.page_equity_fine((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::bigint, ((args ->> 3))::bigint, ((args ->> 4))::numeric)
              WHEN 'flows'::text THEN hl_internal.page_flows((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::bigint)
              WHEN 'pnl_by_day'::text THEN hl_internal.page_pnl_by_day((args ->> 0), ((args ->> 1))::date, ((args ->> 2))::date)
              WHEN 'pnl_by_coin'::text THEN hl_internal.page_pnl_by_coin((args ->> 0), ((args ->> 1))::date, ((args ->> 2))::date)
@@ -6488,7 +6605,6 @@ create function public.hl_round_trips_since(followed text, since timestamp with 
  LANGUAGE sql
  STABLE
  SET search_path TO ''
- SET jit TO 'off'
 BEGIN ATOMIC
  SELECT trips_told.account_address,
      trips_told.coin,
@@ -7984,6 +8100,126 @@ create view public.hl_gaps with (security_invoker=true) as -- Wanted but not pro
         UNION ALL
          VALUES ('streamed'::text,NULL::text,((m.gaps * m.streamed) - m.unprovable)), ('missing'::text,NULL::text,((m.gaps - m.streamed) - m.unprovable))) v)
      CROSS JOIN LATERAL unnest(v.ranges) r(r));
+
+create view public.hl_history_statistics with (security_invoker=true) as -- Ratios and the deepest drawdown of the whole known history: by the venue's own curve until hlsync measured, then as hl_statistics has them. Without such a curve the two say the same.
+--   account_address text: Account.
+--   since_day date: First UTC day that is known.
+--   imported_until_day date: Last UTC day that the venue's curve alone tells of; null without one.
+--   steps bigint: Returns that the ratios rest on: of a day each, of the curve also of several.
+--   days bigint: Days that these returns span.
+--   sharpe numeric: Mean ÷ deviation of the returns a day × √365; a return of n days counts n times in the mean and with 1/n of its square in the deviation.
+--   sortino numeric: Mean of the returns a day ÷ the root of the mean square of those below zero × √365.
+--   calmar numeric: Mean of the returns a day × 365 ÷ max_drawdown_pct.
+--   max_drawdown numeric: Deepest drawdown in USD, as far as the points of the curve show it; null after a flow of unknown value.
+--   max_drawdown_pct numeric: Deepest drawdown in percent.
+--   drawdown_peak_day date: UTC day at whose close the profit was highest before the deepest drawdown; null without one.
+--   drawdown_trough_day date: UTC day of the deepest drawdown; null without one.
+--   ratios_reason text: Why the ratios are null, or how many days are not in them; null when all are.
+ SELECT a.account_address,
+    d.since_day,
+    d.imported_until_day,
+    d.steps,
+    d.days,
+        CASE
+            WHEN (d.steps >= 2) THEN trim_scale(round(((sqrt(365.0) * d.mean) / NULLIF(sqrt(GREATEST(d.variance, (0)::numeric)), (0)::numeric)), 4))
+            ELSE NULL::numeric
+        END AS sharpe,
+        CASE
+            WHEN (d.steps >= 2) THEN trim_scale(round(((sqrt(365.0) * d.mean) / NULLIF(d.downside, (0)::numeric)), 4))
+            ELSE NULL::numeric
+        END AS sortino,
+        CASE
+            WHEN (d.steps >= 2) THEN trim_scale(round(((365.0 * d.mean) / NULLIF(d.max_drawdown_pct, (0)::numeric)), 4))
+            ELSE NULL::numeric
+        END AS calmar,
+    trim_scale(d.max_drawdown) AS max_drawdown,
+    d.max_drawdown_pct,
+    p.peak_day AS drawdown_peak_day,
+        CASE
+            WHEN (d.max_drawdown > (0)::numeric) THEN d.trough_day
+            ELSE NULL::date
+        END AS drawdown_trough_day,
+        CASE
+            WHEN (d.steps < 2) THEN 'fewer than two days have a return'::text
+            WHEN (d.steps < (d.all_days - 1)) THEN (((d.all_days - 1) - d.steps) || ' days have no return: a flow or a net worth of theirs is not known'::text)
+            ELSE NULL::text
+        END AS ratios_reason
+   FROM ((hl_internal.accounts a
+     CROSS JOIN LATERAL ( SELECT s.since_day,
+            s.imported_until_day,
+            s.all_days,
+            s.steps,
+            s.days,
+            s.returned,
+            s.squares,
+            s.falls,
+            s.trough_day,
+            s.days_told,
+            s.earned,
+            s.max_drawdown,
+            s.max_drawdown_pct,
+            m.mean,
+            m.downside,
+            (((s.squares - (((2)::numeric * m.mean) * s.returned)) + ((m.mean * m.mean) * (s.days)::numeric)) / (NULLIF((s.steps - 1), 0))::numeric) AS variance
+           FROM (( SELECT min(v.day) AS since_day,
+                    max(v.day) FILTER (WHERE v.is_imported) AS imported_until_day,
+                    count(*) AS all_days,
+                    count(v.return_pct) AS steps,
+                    sum(v.days) FILTER (WHERE (v.return_pct IS NOT NULL)) AS days,
+                    sum(v.return_pct) AS returned,
+                    sum(((v.return_pct ^ (2)::numeric) / (v.days)::numeric)) AS squares,
+                    sum(((LEAST(v.return_pct, (0)::numeric) ^ (2)::numeric) / (v.days)::numeric)) FILTER (WHERE (v.return_pct IS NOT NULL)) AS falls,
+                    (array_agg(v.day ORDER BY v.max_drawdown DESC NULLS LAST, v.day))[1] AS trough_day,
+                    array_agg(v.day ORDER BY v.day) AS days_told,
+                    array_agg(v.pnl ORDER BY v.day) AS earned,
+                        CASE
+                            WHEN (count(v.max_drawdown) = count(*)) THEN max(v.max_drawdown)
+                            ELSE NULL::numeric
+                        END AS max_drawdown,
+                        CASE
+                            WHEN (count(v.max_drawdown) = count(*)) THEN max(v.max_drawdown_pct)
+                            ELSE NULL::numeric
+                        END AS max_drawdown_pct
+                   FROM hl_internal.history_days(a.account_address) v(day, days, is_imported, pnl, return_pct, max_drawdown, max_drawdown_pct)) s
+             CROSS JOIN LATERAL ( SELECT (s.returned / (NULLIF(s.days, 0))::numeric) AS mean,
+                    sqrt((s.falls / (NULLIF(s.steps, 0))::numeric)) AS downside) m)) d)
+     LEFT JOIN LATERAL ( SELECT y.day AS peak_day
+           FROM ( SELECT v.day,
+                    COALESCE(sum(v.pnl) OVER (ORDER BY v.day ROWS UNBOUNDED PRECEDING), (0)::numeric) AS earned
+                   FROM UNNEST(d.days_told, d.earned) v(day, pnl)
+                  WHERE (v.day <= d.trough_day)) y
+          WHERE (d.max_drawdown > (0)::numeric)
+          ORDER BY y.earned DESC, y.day DESC
+         LIMIT 1) p ON (true));
+
+create view public.hl_history_statistics_text with (security_invoker=true) as -- hl_history_statistics with decimals as text, for clients that would round them.
+--   account_address text: Account.
+--   since_day date: First UTC day that is known.
+--   imported_until_day date: Last UTC day that the venue's curve alone tells of; null without one.
+--   steps bigint: Returns that the ratios rest on: of a day each, of the curve also of several.
+--   days bigint: Days that these returns span.
+--   sharpe text: Mean ÷ deviation of the returns a day × √365; a return of n days counts n times in the mean and with 1/n of its square in the deviation.
+--   sortino text: Mean of the returns a day ÷ the root of the mean square of those below zero × √365.
+--   calmar text: Mean of the returns a day × 365 ÷ max_drawdown_pct.
+--   max_drawdown text: Deepest drawdown in USD, as far as the points of the curve show it; null after a flow of unknown value.
+--   max_drawdown_pct text: Deepest drawdown in percent.
+--   drawdown_peak_day date: UTC day at whose close the profit was highest before the deepest drawdown; null without one.
+--   drawdown_trough_day date: UTC day of the deepest drawdown; null without one.
+--   ratios_reason text: Why the ratios are null, or how many days are not in them; null when all are.
+ SELECT account_address,
+    since_day,
+    imported_until_day,
+    steps,
+    days,
+    (sharpe)::text AS sharpe,
+    (sortino)::text AS sortino,
+    (calmar)::text AS calmar,
+    (max_drawdown)::text AS max_drawdown,
+    (max_drawdown_pct)::text AS max_drawdown_pct,
+    drawdown_peak_day,
+    drawdown_trough_day,
+    ratios_reason
+   FROM hl_history_statistics;
 
 create view public.hl_latency with (security_invoker=true) as -- Percentiles of the time a live change took per hop and minute.
 --   minute_ms bigint: Start of the minute, Unix milliseconds.

@@ -1758,6 +1758,42 @@ export type Database = {
         ComputedFields: never;
         Relationships: [];
       };
+      hl_history_statistics: {
+        Row: {
+          account_address: string | null;
+          calmar: number | null;
+          days: number | null;
+          drawdown_peak_day: string | null;
+          drawdown_trough_day: string | null;
+          imported_until_day: string | null;
+          max_drawdown: number | null;
+          max_drawdown_pct: number | null;
+          ratios_reason: string | null;
+          sharpe: number | null;
+          since_day: string | null;
+          sortino: number | null;
+          steps: number | null;
+        };
+        Relationships: [];
+      };
+      hl_history_statistics_text: {
+        Row: {
+          account_address: string | null;
+          calmar: string | null;
+          days: number | null;
+          drawdown_peak_day: string | null;
+          drawdown_trough_day: string | null;
+          imported_until_day: string | null;
+          max_drawdown: string | null;
+          max_drawdown_pct: string | null;
+          ratios_reason: string | null;
+          sharpe: string | null;
+          since_day: string | null;
+          sortino: string | null;
+          steps: number | null;
+        };
+        Relationships: [];
+      };
       hl_latency: {
         Row: {
           hop: string | null;

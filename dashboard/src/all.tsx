@@ -46,10 +46,16 @@ export function All({ model }: { model: Model }) {
   const overviews = useOfEach(accounts, "/api/overview", { zone: zoneAsked }, NOW_MS);
   const held = useOfEach(accounts, "/api/positions", {}, NOW_MS);
   const particulars = useOfEach(accounts, "/api/particulars", {}, SELDOM_MS);
+  const statistics = useOfEach(accounts, "/api/statistics", {}, SELDOM_MS);
   const rows = useMemo(
     () =>
-      accounts.map((account, index): Row => ({ ...account, ...overviews?.[index], name: nameOf(account) })),
-    [overviews, model.status],
+      accounts.map(
+        (account, index): Row => ({
+          ...{ ...account, ...overviews?.[index], name: nameOf(account) },
+          max_drawdown_pct: statistics?.[index]?.history?.max_drawdown_pct ?? null,
+        }),
+      ),
+    [overviews, statistics, model.status],
   );
   const positions = useMemo(
     () =>

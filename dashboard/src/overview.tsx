@@ -6,7 +6,7 @@ import { Bars } from "./charts.tsx";
 import { addDay, daysBefore, daysWith, largest, profitSteps, shortWords, totalOf } from "./day.ts";
 import { isDecimal, negate, sum, toNumber } from "./decimal.ts";
 import { useAnswer } from "./fetching.ts";
-import { clockAt, counted, day, direction, exact, NOTHING, percent, signed, stampAt, usd } from "./format.ts";
+import { clockAt, counted, direction, exact, NOTHING, percent, signed, stampAt, usd } from "./format.ts";
 import { LineChart } from "./lines.tsx";
 import { MarketPanel } from "./market.tsx";
 import type { Model, Row } from "./model.ts";
@@ -59,6 +59,9 @@ export function Overview({ model, load }: { model: Model; load(name: "fills"): v
 
 export const positionKey = ({ dex, coin }: Row) => `${dex} ${coin}`;
 
+/** The deepest drawdown of all that is known is counted from all of it. */
+const SELDOM_MS = 30_000;
+
 function Tiles({ model }: { model: Model }) {
   const o = model.overview ?? {};
   // The positions of the table below, added up: a sum beside its parts must be of the same moment.
@@ -66,6 +69,9 @@ function Tiles({ model }: { model: Model }) {
   // What was excellent may not be any more.
   const { word, asOfMs } = freshness(model);
   const isOld = isOldWord(word);
+  const history: Row | null =
+    useAnswer(model.account && ("/api/statistics" as string | null), { account: model.account }, SELDOM_MS)
+      .data?.history ?? null;
   const health = isOld ? HEALTH.unknown : (HEALTH[o.health_status] ?? HEALTH.unknown);
   return (
     <dl class="tiles">
@@ -136,8 +142,8 @@ function Tiles({ model }: { model: Model }) {
         "drawdown",
         "Drawdown",
         isDecimal(o.drawdown_pct) ? percent(o.drawdown_pct) : NOTHING,
-        isDecimal(o.max_drawdown_pct)
-          ? `deepest ${percent(o.max_drawdown_pct)} since ${day(o.captured_since_ms)}`
+        isDecimal(history?.max_drawdown_pct)
+          ? `deepest ${percent(history.max_drawdown_pct)} since ${history.since_day}`
           : "",
       )}
     </dl>
@@ -190,11 +196,7 @@ function EquityPanel({ model }: { model: Model }) {
       rows.map((row) =>
         what === "equity"
           ? { x: row.as_of_ms, y: toNumber(row.net_worth), text: `${usd(row.net_worth)} USD` }
-          : {
-              x: row.as_of_ms,
-              y: -toNumber(row.drawdown_pct),
-              text: isDecimal(row.drawdown_pct) ? `\u2212${percent(row.drawdown_pct, 4)}` : NOTHING,
-            },
+          : drawdownPoint(row.as_of_ms, row.drawdown_pct),
       ),
     [rows, what],
   );
@@ -208,7 +210,7 @@ function EquityPanel({ model }: { model: Model }) {
     [answer],
   );
   const captured: number | null = answer?.captured_since_ms ?? null;
-  const { imported, untilMs } = useImported(model, from, what === "equity" ? captured : null);
+  const { imported, untilMs } = useImported(model, from, captured, what);
   const hasImported = imported.length > 0;
   return (
     <Panel
@@ -248,6 +250,12 @@ function EquityPanel({ model }: { model: Model }) {
   );
 }
 
+const drawdownPoint = (x: number, pct: string | null) => ({
+  x,
+  y: -toNumber(pct),
+  text: isDecimal(pct) ? `\u2212${percent(pct, 4)}` : NOTHING,
+});
+
 export const importedPoint = (x: number, value: string) => ({
   x,
   y: toNumber(value),
@@ -255,7 +263,7 @@ export const importedPoint = (x: number, value: string) => ({
 });
 
 /** The venue's own curve of the time before the first snapshot: what it calls the account's value, in coarse steps. */
-function useImported(model: Model, from: number, captured: number | null) {
+function useImported(model: Model, from: number, captured: number | null, what: "equity" | "drawdown") {
   const asks = model.account !== null && captured !== null && from < captured;
   const { data } = useAnswer(
     asks ? "/api/portfolio" : null,
@@ -264,8 +272,18 @@ function useImported(model: Model, from: number, captured: number | null) {
   );
   const rows: Row[] | undefined = data?.rows;
   const imported = useMemo(
-    () => (rows ?? []).map((row) => importedPoint(row.time_ms, row.account_value)),
-    [rows],
+    () =>
+      (rows ?? [])
+        .filter((row) => what === "equity" || isDecimal(row.drawdown_pct))
+        .map((row) =>
+          what === "equity"
+            ? importedPoint(row.time_ms, row.account_value)
+            : {
+                ...drawdownPoint(row.time_ms, row.drawdown_pct),
+                text: `\u2212${percent(row.drawdown_pct, 4)} by the venue`,
+              },
+        ),
+    [rows, what],
   );
   return { imported, untilMs: imported.at(-1)?.x ?? Number.NEGATIVE_INFINITY };
 }

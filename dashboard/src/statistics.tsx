@@ -4,11 +4,12 @@
  * are those of the chosen zone, but for the ratios, which go by the days of UTC as in the views of the database.
  */
 import type { ComponentChildren } from "preact";
-import { useMemo } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { tradeHref } from "./address.ts";
 import type { Column } from "./arrange.ts";
 import { Bars } from "./charts.tsx";
 import { ColumnChart } from "./columns.tsx";
+import { get } from "./connection.ts";
 import { daysBefore, daysWith, profitSteps, shortWords, totalOf } from "./day.ts";
 import { isDecimal, sign, toNumber } from "./decimal.ts";
 import { type Asked, useAnswer, useAnswers } from "./fetching.ts";
@@ -17,7 +18,7 @@ import { LineChart } from "./lines.tsx";
 import { accountName, type Model, type Row } from "./model.ts";
 import { Choice, Panel } from "./panel.tsx";
 import { inAddress } from "./settings.ts";
-import { DataTable } from "./table.tsx";
+import { DataTable, type Older } from "./table.tsx";
 import { tile } from "./tile.tsx";
 import { GROUP_FIGURES, group, ROUND_TRIPS } from "./tradeTables.tsx";
 import { bySteps, cumulative, distribution, type Step } from "./trading.ts";
@@ -49,8 +50,7 @@ export function Statistics({ model }: { model: Model }) {
   const days = useMemo(() => (past === null ? null : daysWith(past.rows, model.overview)), [past, today]);
   const whole = useAnswer(asks ? "/api/statistics" : null, { account }, AGAIN_MS).data;
   const trades = useAnswer(asks ? "/api/statistics" : null, { account, by: "all", from }, AGAIN_MS).data;
-  const trips = useAnswer(asks ? "/api/round-trips" : null, { account, from }, AGAIN_MS).data;
-  const rows: Row[] = trips?.rows ?? NO_ROWS;
+  const { newest: trips, rows, older } = useTrips(asks ? account : null, from);
   const roundTrips = useMemo(
     () => (
       <DataTable
@@ -61,11 +61,11 @@ export function Statistics({ model }: { model: Model }) {
         rowKey={tripKey}
         href={(row) => (row.opened_ms === null ? null : tradeHref(row.coin, row.opened_ms))}
         empty={trips === null ? "Reading…" : "No position was opened in this period"}
-        extra={shortWords(trips) === null ? null : <span class="note">{shortWords(trips)}</span>}
+        older={older}
         inAddress
       />
     ),
-    [trips],
+    [trips, rows, older],
   );
   return (
     <div class="overview statistics">
@@ -92,8 +92,85 @@ export function Statistics({ model }: { model: Model }) {
   );
 }
 
+/** One that is open keeps its key when it closes. */
+const tripKey = (row: Row) => `${row.coin} ${row.opened_ms ?? `ends ${row.closed_ms}`}`;
+const byEnd = (a: Row, b: Row) =>
+  (b.closed_ms ?? Number.POSITIVE_INFINITY) - (a.closed_ms ?? Number.POSITIVE_INFINITY) ||
+  b.opened_ms - a.opened_ms;
+/** Trips that are kept; what is older stays on the server, and the table says so. */
+const TRIPS_MAX = 20_000;
+
+/** Round trips since a time: the newest again and again, older ones a page at a time as they are asked for. */
+function useTrips(account: string | null, from: number) {
+  const asked = `${account} ${from}`;
+  const newest = useAnswer(account === null ? null : "/api/round-trips", { account, from }, AGAIN_MS).data;
+  const [read, setRead] = useState(noTrips(asked));
+  const mine = read.asked === asked ? read : noTrips(asked);
+  const current = useRef(mine);
+  current.current = mine;
+  useEffect(() => {
+    // Where older ones were read already, they go on from there.
+    if (newest)
+      setRead((now) =>
+        withTrips(
+          now.asked === asked ? now : noTrips(asked),
+          newest,
+          now.asked !== asked || now.sinceMs === null,
+        ),
+      );
+  }, [newest]);
+  const older = useMemo((): Older => {
+    const load = async () => {
+      const { sinceMs } = current.current;
+      if (sinceMs === null) return;
+      try {
+        const page = await get("/api/round-trips", { account, from, before: sinceMs });
+        setRead((now) => (now.asked === asked ? withTrips(now, page, true) : now));
+      } catch (error) {
+        setRead((now) => ({ ...now, error: error instanceof Error ? error.message : String(error) }));
+      }
+    };
+    const all = async () => {
+      for (let last: number | null = null; canGrow(current.current) && current.current.sinceMs !== last; ) {
+        last = current.current.sinceMs;
+        await load();
+        await new Promise((drawn) => setTimeout(drawn, 50));
+      }
+    };
+    const { isWhole, rows, error } = mine;
+    return { more: canGrow(mine), kept: isWhole ? null : rows.length, total: null, load, all, error };
+  }, [asked, mine.rows, mine.isWhole, mine.error]);
+  return { newest, rows: mine.rows, older };
+}
+
+interface Trips {
+  asked: string;
+  /** The youngest end first. */
+  rows: Row[];
+  /** How far back they were read; null before the first answer. */
+  sinceMs: number | null;
+  isWhole: boolean;
+  error: string | null;
+}
+const noTrips = (asked: string): Trips => ({
+  asked,
+  rows: NO_ROWS,
+  sinceMs: null,
+  isWhole: true,
+  error: null,
+});
 const NO_ROWS: Row[] = [];
-const tripKey = (row: Row) => `${row.coin} ${row.opened_ms} ${row.closed_ms}`;
+const canGrow = ({ isWhole, rows }: Trips) => !isWhole && rows.length < TRIPS_MAX;
+
+function withTrips(known: Trips, { rows, since_ms, is_whole }: Row, isOldest: boolean): Trips {
+  const all = new Map([...known.rows, ...(rows as Row[])].map((row) => [tripKey(row), row]));
+  return {
+    ...{ asked: known.asked, rows: [...all.values()].sort(byEnd), error: null },
+    ...(isOldest
+      ? { sinceMs: since_ms, isWhole: is_whole }
+      : { sinceMs: known.sinceMs, isWhole: known.isWhole }),
+  };
+}
 
 function periodWords(days: Row[] | null, past: Row | null, trips: Row | null): string {
   if (days === null) return "Reading…";
@@ -123,14 +200,15 @@ function Cards({
   const figures: Row = isWhole ? (whole ?? {}) : own;
   const ownSince = trades?.is_whole === false ? day(trades.since_ms) : days?.[0]?.day;
   const since = isWhole ? whole?.first_day : ownSince;
+  const history: Row | null = whole?.history ?? null;
   const ratios = (id: string, name: string, value: unknown) =>
     card(
       id,
       name,
       usd(value),
       isDecimal(value)
-        ? `${sinceText(whole?.since_day)}${IS_UTC ? "" : ", UTC days"}`
-        : (whole?.ratios_reason ?? "not defined yet"),
+        ? `${historySince(history)}${IS_UTC ? "" : ", UTC days"}`
+        : (history?.ratios_reason ?? "not defined yet"),
     );
   return (
     <dl class="tiles cards">
@@ -176,10 +254,10 @@ function Cards({
         percent(own.in_market_pct, 1),
         `${figures.average_seconds ? `${age(Number(figures.average_seconds) * 1000)} a trade · ` : ""}${sinceText(ownSince)}`,
       )}
-      {ratios("sharpe", "Sharpe", whole?.sharpe)}
-      {ratios("sortino", "Sortino", whole?.sortino)}
-      {ratios("calmar", "Calmar", whole?.calmar)}
-      {card("max_drawdown_pct", "Max drawdown", percent(whole?.max_drawdown_pct), drawdownWords(whole))}
+      {ratios("sharpe", "Sharpe", history?.sharpe)}
+      {ratios("sortino", "Sortino", history?.sortino)}
+      {ratios("calmar", "Calmar", history?.calmar)}
+      {card("max_drawdown_pct", "Max drawdown", percent(history?.max_drawdown_pct), drawdownWords(history))}
       {card(
         "extremes",
         "Best and worst",
@@ -195,11 +273,15 @@ function Cards({
 
 const sinceText = (when: string | null | undefined) => (when ? `since ${when}` : "no trade yet");
 
-function drawdownWords(whole: Row | null): string {
-  if (!isDecimal(whole?.max_drawdown)) return whole?.ratios_reason ?? "not known yet";
-  const { max_drawdown, drawdown_peak_day: peak, drawdown_trough_day: trough, since_day } = whole as Row;
+/** The venue's own curve tells of the time before hlsync. */
+const historySince = (history: Row | null) =>
+  `${sinceText(history?.since_day)}${history?.imported_until_day ? " · with the venue's curve" : ""}`;
+
+function drawdownWords(history: Row | null): string {
+  if (!isDecimal(history?.max_drawdown)) return history?.ratios_reason ?? "not known yet";
+  const { max_drawdown, drawdown_peak_day: peak, drawdown_trough_day: trough } = history as Row;
   const dates = trough ? `${peak === trough ? trough : `${peak} to ${trough}`} · ` : "";
-  return `${usd(max_drawdown)} USD · ${dates}since ${since_day}`;
+  return `${usd(max_drawdown)} USD · ${dates}${historySince(history)}`;
 }
 
 const card = (id: string, name: string, value: ComponentChildren, note: string) =>

@@ -106,7 +106,9 @@ export const ACCOUNTS: Column[] = [
     show: (row) => (isDecimal(row.actual_leverage) ? `${usd(row.actual_leverage)}×` : NOTHING),
   }),
   share("drawdown_pct", "Drawdown", { hint: "From the peak of all time" }),
-  share("max_drawdown_pct", "Deepest", { hint: "Deepest drawdown since the first snapshot" }),
+  share("max_drawdown_pct", "Deepest", {
+    hint: "Deepest drawdown of all that is known, the venue's curve inside",
+  }),
   wholes("positions", "Positions"),
   time("as_of_ms", "As of", { hidden: true }),
 ];

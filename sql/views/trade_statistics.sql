@@ -35,7 +35,8 @@ returns table (
   account_address text, coin text, name text, side text, opened_ms bigint, closed_ms bigint, seconds numeric, fills bigint,
   max_size numeric, entry_price numeric, exit_price numeric, closed_pnl numeric, fees numeric, funding numeric, net_pnl numeric,
   liquidated boolean, complete boolean, mae_pct numeric, mfe_pct numeric, excursion_reason text)
-language sql stable set search_path = ''
+-- Compiling a plan takes longer than running it.
+language sql stable set search_path = '' set jit = off
 begin atomic
   select t.account_address, t.coin, m.name, case when t.direction > 0 then 'long' else 'short' end,
     case when t.first_before = 0 then t.first_ms end, case when t.last_after = 0 then t.last_ms end,
@@ -59,8 +60,7 @@ returns table (
   account_address text, coin text, name text, side text, opened_ms bigint, closed_ms bigint, seconds numeric, fills bigint,
   max_size numeric, entry_price numeric, exit_price numeric, closed_pnl numeric, fees numeric, funding numeric, net_pnl numeric,
   liquidated boolean, complete boolean, mae_pct numeric, mfe_pct numeric, excursion_reason text)
--- Compiling a plan takes longer than running it.
-language sql stable set search_path = '' set jit = off
+language sql stable set search_path = ''
 begin atomic
   select * from hl_internal.trips_told(hl_round_trips_since.followed, hl_round_trips_since.since, 'infinity');
 end;

@@ -26,7 +26,7 @@ const START = Date.UTC(2026, 0, 1, 5, 17, 31, 120);
 const PLAIN = {
   now: `select as_of_ms as drawdown_as_of_ms, drawdown, drawdown_pct, profit, net_flows,
       max(drawdown) over () as max_drawdown, max(drawdown_pct) over () as max_drawdown_pct,
-      min(as_of_ms) over () as captured_since_ms
+      min(as_of_ms) over () as captured_since_ms, null as fallen_before
     from hl_equity where account_address = $1 order by as_of_ms desc limit 1`,
   points: `select distinct on ((as_of_ms - $2::bigint) / $4::bigint)
       as_of_ms, net_worth, account_value, unrealized_pnl, net_flows, profit, drawdown, drawdown_pct
@@ -69,6 +69,15 @@ describe("equity by stretches", { timeout: 600_000 }, () => {
   async function agrees(): Promise<void> {
     assert.deepEqual(await readDrawdown(db.database, ACCOUNT), (await rows(PLAIN.now))[0] ?? null);
     assert.deepEqual(await rows(KEPT_DAILY), await rows(PLAIN.daily));
+    // Without the venue's own curve all that is known was measured.
+    const { history, ...statistics } = (await readStatistics(db.database, ACCOUNT)) as Record<
+      string,
+      unknown
+    > & {
+      history: Record<string, unknown>;
+    };
+    for (const [name, value] of Object.entries(history))
+      if (name in statistics) assert.equal(value, statistics[name], name);
     const every = await rows(PLAIN.every);
     if (every.length === 0) return;
     const [fromMs, toMs] = [every[0]!.as_of_ms as number, every.at(-1)!.as_of_ms as number];
@@ -298,15 +307,23 @@ describe("equity by stretches", { timeout: 600_000 }, () => {
     };
     const read = {
       drawdown: await readBy(DRAWDOWN),
-      year: await readBy(EQUITY_OF_STRETCHES, START, endMs, Math.ceil((endMs - START + 1) / 600)),
-      month: await readBy(EQUITY_OF_SNAPSHOTS, endMs - 20 * DAY, endMs, Math.ceil((20 * DAY + 1) / 600)),
+      year: await readBy(EQUITY_OF_STRETCHES, START, endMs, Math.ceil((endMs - START + 1) / 600), null),
+      month: await readBy(
+        EQUITY_OF_SNAPSHOTS,
+        endMs - 20 * DAY,
+        endMs,
+        Math.ceil((20 * DAY + 1) / 600),
+        null,
+      ),
       statistics: await readBy("select * from hl_statistics where account_address = $1"),
+      history: await readBy("select * from hl_history_statistics where account_address = $1"),
     };
     t.diagnostic(`rows read: ${JSON.stringify(read)}`);
     assert.ok(read.drawdown <= 2, JSON.stringify(read));
     assert.ok(read.year <= 600, JSON.stringify(read));
     assert.ok(read.month <= 600 * 15.5, JSON.stringify(read));
     assert.ok(read.statistics <= 8_760 + 200, JSON.stringify(read));
+    assert.ok(read.history <= 2 * 8_760 + 200, JSON.stringify(read));
     const kept = await rows(
       "select count(*) as n from hl_internal.equity_stretches where account_address = $1",
     );

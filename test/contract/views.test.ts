@@ -46,6 +46,7 @@ const MONEY_VIEWS = [
   "hl_exposure",
   "hl_exposure_total",
   "hl_statistics",
+  "hl_history_statistics",
 ];
 
 let orderId = 1_000;

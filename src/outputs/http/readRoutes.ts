@@ -90,8 +90,13 @@ function tradingRoutes(asked: Asking, clock: ReadDeps["clock"]): [string, ReadHa
       "GET /api/round-trips",
       async (request) => {
         const [who, reads] = [account(request), readsOf(request)];
-        const { sinceMs, isWhole } = await read.tripsSince(reads, who, asked.span(request).fromMs);
-        const rows = await read.readRoundTrips(reads, who, sinceMs);
+        const { fromMs } = asked.span(request);
+        const { rows, sinceMs, isWhole } = await read.readRoundTrips(
+          reads,
+          who,
+          fromMs,
+          timeOf(request, "before"),
+        );
         return json({ rows, since_ms: sinceMs, is_whole: isWhole });
       },
     ],
@@ -161,7 +166,14 @@ const equity =
     const startMs = Math.max(fromMs, capturedMs ?? fromMs);
     const endMs = Math.min(toMs, clock.now() + DAY_MS);
     const [rows, before, flows] = await Promise.all([
-      read.readEquity(readsOf(request), who, startMs, Math.min(endMs, clock.now() + 60_000), points),
+      read.readEquity(
+        readsOf(request),
+        who,
+        startMs,
+        Math.min(endMs, clock.now() + 60_000),
+        points,
+        (drawdown?.fallen_before as string | null | undefined) ?? null,
+      ),
       // Of the time that only the venue's own curve tells of: a deposit looks like a profit there without its mark.
       fromMs < startMs ? read.readFlows(readsOf(request), who, fromMs, startMs - 1) : [],
       read.readFlows(readsOf(request), who, startMs, endMs),

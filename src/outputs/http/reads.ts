@@ -185,28 +185,61 @@ export async function readParticulars(reads: Queryable, account: Address): Promi
 /** A page asks for no more fills than this at once: that takes tens of milliseconds. */
 const TRIP_FILLS_MAX = 1_000;
 
-/** From `fromMs` on, or later where there are too many fills: then the answer covers a part only. */
+/**
+ * From `fromMs` on, or later where there are too many fills before `beforeMs` (now without it): then the answer covers a
+ * part only.
+ */
 export async function tripsSince(
   reads: Queryable,
   account: Address,
   fromMs: number,
+  beforeMs: number | null = null,
 ): Promise<{ sinceMs: number; isWhole: boolean }> {
   const [row] = await reads.query<{ ms: number }>(
     `select fill_time_ms as ms from public.hl_fills
      where account_address = $1 and fill_time >= pg_catalog.to_timestamp($2::bigint / 1000.0)
+       and fill_time < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity')
      order by fill_time desc offset ${TRIP_FILLS_MAX} limit 1`,
-    [account, fromMs],
+    [account, fromMs, beforeMs],
   );
   return { sinceMs: row?.ms ?? fromMs, isWhole: row === undefined };
 }
 
-/** Round trips, the youngest end first; those that are open before all. */
-export const readRoundTrips = (reads: Queryable, account: Address, sinceMs: number): Promise<Row[]> =>
-  reads.query(
-    `select * from public.hl_round_trips_since($1, pg_catalog.to_timestamp($2::bigint / 1000.0)) t
+/** A trip that began before a page of them is counted whole where no more fills than this lie in it. */
+const LONG_TRIP_FILLS_MAX = 20_000;
+/** Behind every fill. */
+const FAR_MS = 9_000_000_000_000;
+
+/**
+ * Round trips, the youngest end first; those that are open before all. A page begins where the one before it was cut
+ * (`since_ms`): a trip belongs to the page that its end is in, and is counted whole there.
+ */
+export async function readRoundTrips(
+  reads: Queryable,
+  account: Address,
+  fromMs: number,
+  beforeMs: number | null = null,
+): Promise<{ rows: Row[]; sinceMs: number; isWhole: boolean }> {
+  const { sinceMs, isWhole } = await tripsSince(reads, account, fromMs, beforeMs);
+  const rows = await reads.query(
+    `select * from hl_internal.trips_told($1, pg_catalog.to_timestamp($2::bigint / 1000.0),
+       coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity')) t
+     where $3::bigint is null or t.closed_ms is not null
      order by t.closed_ms desc nulls first, t.opened_ms desc, t.coin`,
-    [account, sinceMs],
+    [account, sinceMs, beforeMs],
   );
+  if (isWhole) return { rows, sinceMs, isWhole };
+  const told: Row[] = [];
+  for (const row of rows) {
+    const isCut = row.opened_ms === null;
+    const insideMs = row.closed_ms === null ? FAR_MS : Number(row.closed_ms) - 1;
+    const whole = isCut
+      ? await readTrip(reads, account, String(row.coin), insideMs, LONG_TRIP_FILLS_MAX)
+      : null;
+    told.push(whole ?? row);
+  }
+  return { rows: told, sinceMs, isWhole };
+}
 
 /** What an order went through, the newest first. */
 export const readOrderEvents = (reads: Queryable, account: Address, orderId: number): Promise<Row[]> =>
@@ -218,15 +251,16 @@ export const readOrderEvents = (reads: Queryable, account: Address, orderId: num
 
 /**
  * The round trip that a market was in at a time, whether it is over or not; null where none began before. Looks for its
- * first and its last fill, and counts what lies between them.
+ * first and its last fill, and counts what lies between them; null where that is more than `fillsMax` fills of the account.
  */
 export async function readTrip(
   reads: Queryable,
   account: Address,
   coin: string,
   atMs: number,
+  fillsMax: number | null = null,
 ): Promise<Row | null> {
-  const [row] = await reads.query(TRIP, [account, coin, atMs]);
+  const [row] = await reads.query(TRIP, [account, coin, atMs, fillsMax]);
   return row ?? null;
 }
 
@@ -249,7 +283,12 @@ const TRIP = `with moves as not materialized (
   left join closed c on true
   cross join lateral hl_internal.trips_told($1, o.at,
     coalesce(pg_catalog.to_timestamp((c.ms + 1) / 1000.0), 'infinity')) t
-  where t.coin = $2 and t.opened_ms = o.ms order by t.closed_ms nulls last limit 1`;
+  where t.coin = $2 and t.opened_ms = o.ms and ($4::bigint is null or (
+    select count(*) from (
+      select from public.hl_fills f where f.account_address = $1 and f.fill_time >= o.at
+        and f.fill_time_ms <= coalesce(c.ms, f.fill_time_ms) limit $4::bigint + 1
+    ) within) <= $4::bigint)
+  order by t.closed_ms nulls last limit 1`;
 
 export const TRADE_GROUPS = ["all", "coin", "side", "weekday", "day", "week", "month"] as const;
 
@@ -277,8 +316,11 @@ export async function readPortfolio(
 ): Promise<{ rows: Row[]; check: Row }> {
   const [rows, [check]] = await Promise.all([
     reads.query(
-      `select time_ms, account_value, pnl from public.hl_portfolio
-       where account_address = $1 and scope = $2 and time_ms between $3::bigint and $4::bigint order by hl_portfolio.time_ms`,
+      `select time_ms, account_value, pnl, hl_internal.drawdown_pct(account_value, fallen) as drawdown_pct from (
+         select p.*, max(p.pnl) over (order by p.time_ms rows unbounded preceding) - p.pnl as fallen
+         from public.hl_portfolio p where p.account_address = $1 and p.scope = $2 and p.time_ms <= $4::bigint
+       ) told
+       where time_ms >= $3::bigint order by told.time_ms`,
       [account, scope, fromMs, toMs],
     ),
     reads.query(
@@ -365,8 +407,9 @@ export async function readOverview(
 }
 
 /**
- * Profit and drawdown now and the deepest one since the first snapshot with a net worth; null before it, and in it what a
- * flow of unknown value leaves unknown. Reads two rows, whatever the history.
+ * Profit since the first snapshot with a net worth, the deepest drawdown since it, and the drawdown now from the peak of all
+ * that is known, which may be of the venue's own curve before (`fallen_before`: how far below it measuring began). Null
+ * before the first snapshot, and in it what a flow of unknown value leaves unknown. Reads two rows, whatever was measured.
  */
 export async function readDrawdown(reads: Queryable, account: Address): Promise<Row | null> {
   const [row] = await reads.query(DRAWDOWN, [account]);
@@ -377,17 +420,25 @@ export async function readDrawdown(reads: Queryable, account: Address): Promise<
 const whenKnown = (columns: readonly string[]): string =>
   columns.map((column) => `case when s.is_known then s.${column} end as ${column}`).join(", ");
 
-export const DRAWDOWN = `select s.last_ms as drawdown_as_of_ms,
-    ${whenKnown(["drawdown", "drawdown_pct", "profit", "net_flows"])},
+/** Of a stretch `s`: how far it is below the peak of what was measured, or of the venue's curve before it, which was `before` higher. */
+const fallen = (before: string): string =>
+  `trim_scale(greatest(s.drawdown, ${before} - s.profit)) as drawdown,
+   greatest(s.drawdown_pct, case when ${before} > s.profit
+     then hl_internal.drawdown_pct(s.close_value, ${before} - s.profit) end) as drawdown_pct`;
+
+export const DRAWDOWN = `select s.last_ms as drawdown_as_of_ms, ${whenKnown(["profit", "net_flows"])},
+    case when s.is_known then d.drawdown end as drawdown, case when s.is_known then d.drawdown_pct end as drawdown_pct,
     case when s.is_known then s.deepest end as max_drawdown, case when s.is_known then s.deepest_pct end as max_drawdown_pct,
-    (select f.first_ms from hl_internal.equity_stretches f
-     where f.account_address = $1 order by f.first_ms limit 1) as captured_since_ms
-  from hl_internal.equity_stretches s where s.account_address = $1 order by s.first_ms desc limit 1`;
+    b.first_ms as captured_since_ms, b.fallen as fallen_before
+  from (select * from hl_internal.equity_stretches x where x.account_address = $1 order by x.first_ms desc limit 1) s
+  cross join (select f.first_ms, hl_internal.fallen_before($1, f.first_ms) as fallen
+    from hl_internal.equity_stretches f where f.account_address = $1 order by f.first_ms limit 1) b
+  cross join lateral (select ${fallen("b.fallen")}) d`;
 
 /**
  * Net worth over time in at most `points` equal parts of the span, oldest first: the last snapshot of each; of parts longer
  * than an hour the last one of the last stretch that begins in it. Reads a row per point, and for short parts the
- * snapshots of the point's hour before it, however long the history is.
+ * snapshots of the point's hour before it, however long the history is. `fallenBefore`: of `readDrawdown`.
  */
 export function readEquity(
   reads: Queryable,
@@ -395,6 +446,7 @@ export function readEquity(
   fromMs: number,
   toMs: number,
   points: number,
+  fallenBefore: string | null = null,
 ): Promise<Row[]> {
   const partMs = Math.max(1, Math.ceil((toMs - fromMs + 1) / points));
   return reads.query(partMs >= HOUR_MS ? EQUITY_OF_STRETCHES : EQUITY_OF_SNAPSHOTS, [
@@ -402,6 +454,7 @@ export function readEquity(
     fromMs,
     toMs,
     partMs,
+    fallenBefore,
   ]);
 }
 
@@ -410,13 +463,15 @@ const PARTS = `select at_ms as from_ms, least(at_ms + $4::bigint, $3::bigint + 1
 
 export const EQUITY_OF_STRETCHES = `select s.last_ms as as_of_ms, s.close_value as net_worth,
     s.close_account_value as account_value, s.close_unrealized_pnl as unrealized_pnl,
-    ${whenKnown(["net_flows", "profit", "drawdown", "drawdown_pct"])}
+    ${whenKnown(["net_flows", "profit"])},
+    case when s.is_known then d.drawdown end as drawdown, case when s.is_known then d.drawdown_pct end as drawdown_pct
   from (${PARTS}) part
   cross join lateral (
     select * from hl_internal.equity_stretches x
     where x.account_address = $1 and x.first_ms >= part.from_ms and x.first_ms < part.to_ms
     order by x.first_ms desc limit 1
   ) s
+  cross join lateral (select ${fallen("$5::numeric")}) d
   where s.last_ms <= $3 order by s.last_ms`;
 
 /** Within a stretch net worth and profit differ by what they differ by at its end. */
@@ -441,7 +496,7 @@ export const EQUITY_OF_SNAPSHOTS = `select d.as_of_ms, d.net_worth, d.account_va
   ) h
   cross join lateral (
     select d.net_worth - s.close_value + s.profit as profit,
-      greatest(h.highest, s.peak_before + s.close_value - s.profit) - d.net_worth as drawdown
+      greatest(h.highest, greatest(s.peak_before, $5::numeric) + s.close_value - s.profit) - d.net_worth as drawdown
   ) p
   order by d.as_of_ms`;
 
@@ -511,9 +566,13 @@ export async function readPnlOfZone(
   return { rows, sinceMs: sinceMs !== null && sinceMs > fromMs ? sinceMs : null };
 }
 
+/** `history`: ratios and drawdown of the whole known history, the venue's own curve before the first snapshot inside. */
 export async function readStatistics(reads: Queryable, account: Address): Promise<Row | null> {
-  const [row] = await reads.query(`select * from public.hl_statistics where account_address = $1`, [account]);
-  return row ?? null;
+  const [[row], [history]] = await Promise.all([
+    reads.query(`select * from public.hl_statistics where account_address = $1`, [account]),
+    reads.query(`select * from public.hl_history_statistics where account_address = $1`, [account]),
+  ]);
+  return row ? { ...row, history: history ?? null } : null;
 }
 
 export const readCoverage = (reads: Queryable, account: Address): Promise<Row[]> =>
