@@ -68,7 +68,7 @@ function Length({ words, chosen, choose }: { words: string; chosen: string; choo
 
 function Box({ title, said, children }: { title: string; said: string; children: ComponentChildren }) {
   return (
-    <details class="panel control">
+    <details class="panel control" open>
       <summary>{title}</summary>
       <p class="note" role="status">
         {said}

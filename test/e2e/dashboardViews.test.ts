@@ -270,7 +270,7 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
       shown
         .slice(0, 20)
         .map((c) =>
-          plain([c[0], c[3]!.toLowerCase(), c[4], /\.\d\d$/.test(c[7]!) ? c[7] : "", c[14]].join(" ")),
+          plain([c[0], c[3]!.toLowerCase(), c[4], c[7]!.replace(/(?<=\.\d\d)\d+$/, ""), c[14]].join(" ")),
         ),
       trips.slice(0, 20).map(({ line }) => line),
     );

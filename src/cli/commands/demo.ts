@@ -62,7 +62,10 @@ export const demo: Command = {
     opening.catch(() => {});
     await liveToNow(past, context);
     const limits = { weightPerMinute: WEIGHT };
-    const simulator = await startSimulator({ venue, limits, clock, log: log.with({ part: "simulator" }) });
+    const simulator = await startSimulator({
+      ...{ venue, limits, clock, isPresent: true },
+      log: log.with({ part: "simulator" }),
+    });
     lifecycle.add({ name: "simulator", stop: () => simulator.stop() });
     const receiver = lifecycle.add(await startReceiver());
     const move = planMove(venue, ALERT_COIN);

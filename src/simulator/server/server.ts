@@ -26,6 +26,8 @@ export interface SimulatorOptions extends Omit<GatewayOptions, "clock" | "failed
   port?: number;
   /** Model time per real time, default 1; "stepped" advances only through the control endpoint. */
   speed?: number | "stepped";
+  /** Whether the venue's time is the clock's: for one that was made up to the present. */
+  isPresent?: boolean;
   /** Time between blocks; the venue makes one every 70–100 ms. */
   blockMs?: number;
 }
@@ -47,11 +49,11 @@ const FROZEN_MS = 600_000;
 /** Rejects, with nothing left running, when the port cannot be had. */
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
   const { venue, clock = systemClock, log = silentLog, host = "127.0.0.1", port = 0 } = options;
-  const { speed = 1, blockMs = 100, ...rest } = options;
+  const { speed = 1, blockMs = 100, isPresent = false, ...rest } = options;
   const failed = (what: string, error: unknown) =>
     log.error(`the simulated venue failed: ${what}`, { error });
   const gateway = createGateway({ ...rest, clock, failed });
-  const time = startVenueTime({ venue, clock, speed, blockMs, failed });
+  const time = startVenueTime({ venue, clock, speed, blockMs, isPresent, failed });
   const controlled = { venue, gateway, time, nowMs: () => clock.now() };
 
   const http = createServer((request, response) => {

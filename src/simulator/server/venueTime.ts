@@ -22,6 +22,8 @@ interface VenueTimeOptions {
   clock: Clock;
   /** Model milliseconds per clock millisecond; "stepped" stands still until told. */
   speed: number | "stepped";
+  /** The model's time is the clock's: what it is behind at the start is caught up. Else it runs from where it stands. */
+  isPresent?: boolean;
   /** How often, on the clock, the model is advanced. */
   blockMs: number;
   /** Told what went wrong in a tick; the next one tries again. Without it the error is thrown. */
@@ -50,9 +52,16 @@ export async function liveThrough(
   }
 }
 
-export function startVenueTime({ venue, clock, speed, blockMs, failed }: VenueTimeOptions): VenueTime {
+export function startVenueTime({
+  venue,
+  clock,
+  speed,
+  blockMs,
+  isPresent = false,
+  failed,
+}: VenueTimeOptions): VenueTime {
   const startedMs = clock.now();
-  const venueStartMs = venue.nowMs;
+  const venueStartMs = isPresent ? startedMs : venue.nowMs;
   let skewMs = 0;
   let cancel = () => {};
 
