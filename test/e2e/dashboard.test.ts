@@ -789,7 +789,6 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
     );
     await page.goto(`${guarded.url}/#alerts`);
     const rules = page.locator(".control");
-    await rules.locator("summary").click();
     await rules.getByLabel("Silence a rule for").selectOption("8 h");
     const rule = rules.locator(".control-row", { hasText: "margin_ratio" });
     await rule.getByRole("button", { name: "Silence 8 h" }).click();

@@ -698,7 +698,7 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
     );
     assert.deepEqual(row!.slice(1), ["✕ Critical", "Firing", "liquidation_distance", "SOL", message]);
     const rules = page.locator(".control");
-    await rules.locator("summary", { hasText: /rules, 1 firing, 0 silences/ }).click();
+    await rules.locator("summary", { hasText: /rules, 1 firing, 0 silences/ }).waitFor();
     const rule = rules.locator(".control-row", { hasText: "liquidation_distance" });
     assert.match(await rule.innerText(), /✕ 1 firing[\s\S]*crit below 5 % or 1 daily moves \(clears at 6\)/);
     assert.equal(await rule.getByRole("button").isDisabled(), true, "there is no token");
@@ -731,7 +731,6 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
       ([cells]) => cells!.slice(4, 7).join() === "✓ delivered,4,204",
     );
     const endpoints = page.locator(".control");
-    await endpoints.locator("summary").click();
     await eventually(
       "the endpoint's counts",
       () => endpoints.locator(".control-row").innerText(),
