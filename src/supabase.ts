@@ -1774,6 +1774,7 @@ export type Database = {
           sortino: number | null;
           steps: number | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_history_statistics_text: {
@@ -1792,6 +1793,7 @@ export type Database = {
           sortino: string | null;
           steps: number | null;
         };
+        ComputedFields: never;
         Relationships: [];
       };
       hl_latency: {
