@@ -7,8 +7,9 @@ const ROOT = new URL("../../", import.meta.url).pathname;
 const PAGE = readFileSync(`${ROOT}ARCHITECTURE.md`, "utf8");
 const INVARIANTS = 16;
 
+/** A folder, or a file with or without its ending; several where the page itself says so (`*`). */
 const exists = (pattern: string): boolean =>
-  globSync([pattern, `${pattern}.ts`, `${pattern}.test.ts`, `${pattern}*`], { cwd: ROOT }).length > 0;
+  globSync([pattern, `${pattern}.ts`, `${pattern}.test.ts`, `${pattern}.sql`], { cwd: ROOT }).length > 0;
 
 /** A file of `src/` is named without it, and a table's function by its schema. */
 function isThere(name: string): boolean {
