@@ -10,12 +10,12 @@ import { ProtocolError, RateLimitError, TransportError } from "../errors.ts";
 import { isRead, readJson, type Unread } from "../protocol/decode.ts";
 import { INFO, type InfoRequest } from "../protocol/infoRequests.ts";
 import { VALUE_LIMITS } from "../protocol/limits.ts";
-import { orAborted } from "../runtime/abort.ts";
 import { fullJitterMs } from "../runtime/backoff.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import type { HttpAnswer, HttpPost } from "../runtime/net.ts";
 import type { Random } from "../runtime/random.ts";
+import { SharedWork } from "../runtime/sharedWork.ts";
 import type { ClockOffset, InfoAnswer, InfoOptions, VenueInfo } from "../sync/ports.ts";
 import type { Permit, RateLimiter } from "./rateLimiter.ts";
 
@@ -69,7 +69,7 @@ class InfoClient implements VenueInfo {
   readonly #host: string;
   #offset: ClockOffset | null = null;
   #unanswered = 0;
-  #probe: { answer: Promise<Attempt<unknown>>; waiting: number; abort: AbortController } | null = null;
+  readonly #probe = new SharedWork<Attempt<unknown>>();
 
   constructor(options: InfoClientOptions) {
     this.#options = options;
@@ -135,24 +135,12 @@ class InfoClient implements VenueInfo {
   }
 
   /** One question for all who wait for it, given up when none is left. */
-  async #probed(signal: AbortSignal | undefined): Promise<Attempt<unknown>> {
-    if (this.#probe === null) {
-      const abort = new AbortController();
-      const bodyText = JSON.stringify({ type: INFO.exchangeStatus.type });
-      const question: Question = { bodyText, extra: 0 };
-      const ask = { priority: "heal", signal: abort.signal } as const;
-      this.#probe = { answer: this.#send(INFO.exchangeStatus, question, ask), waiting: 0, abort };
-    }
-    const mine = this.#probe;
-    mine.waiting += 1;
-    try {
-      return await orAborted(mine.answer, signal);
-    } finally {
-      mine.waiting -= 1;
-      // Answered, or left by the last who waited.
-      if (mine.waiting === 0) mine.abort.abort(new Error("nobody waits"));
-      if (mine.waiting === 0 && this.#probe === mine) this.#probe = null;
-    }
+  #probed(signal: AbortSignal | undefined): Promise<Attempt<unknown>> {
+    const bodyText = JSON.stringify({ type: INFO.exchangeStatus.type });
+    const question: Question = { bodyText, extra: 0 };
+    const ask = (own: AbortSignal) =>
+      this.#send(INFO.exchangeStatus, question, { priority: "heal", signal: own });
+    return this.#probe.join(ask, signal);
   }
 
   async #send<P, R>(row: InfoRequest<P, R>, question: Question, asked: InfoOptions): Promise<Attempt<R>> {

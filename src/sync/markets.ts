@@ -13,6 +13,7 @@ import type { Clock } from "../runtime/clock.ts";
 import { type Decimal, sub } from "../runtime/decimal.ts";
 import { hasPassed } from "../runtime/due.ts";
 import type { Log } from "../runtime/log.ts";
+import { SharedWork } from "../runtime/sharedWork.ts";
 import { dexOfCoin } from "./dexes.ts";
 import type { InfoOptions, VenueInfo } from "./ports.ts";
 import { type Keep, keepUnread } from "./quarantine.ts";
@@ -47,7 +48,7 @@ export class Markets {
   /** Listed now, as far as it could be read. */
   readonly #outcomes = new Map<number, Outcome>();
   #readAtMs = Number.NEGATIVE_INFINITY;
-  #reading: Promise<void> | null = null;
+  readonly #reading = new SharedWork<void>();
 
   constructor(deps: MarketsDeps) {
     this.#deps = deps;
@@ -61,10 +62,7 @@ export class Markets {
   /** Reads the markets again unless they are fresh. Rejects as `request` does. */
   async renew(options: InfoOptions, commit: Keep): Promise<void> {
     if (!hasPassed(this.#readAtMs, KEPT_MS, this.#deps.clock.now())) return;
-    this.#reading ??= this.#read(options, commit).finally(() => {
-      this.#reading = null;
-    });
-    await this.#reading;
+    await this.#reading.join((signal) => this.#read({ ...options, signal }, commit), options.signal);
   }
 
   async #read(options: InfoOptions, commit: Keep): Promise<void> {

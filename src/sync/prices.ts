@@ -17,6 +17,7 @@ import { allOf } from "../runtime/allOf.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { type Decimal, isDecimal, mul, normal, sign } from "../runtime/decimal.ts";
 import { hasPassed, isDue } from "../runtime/due.ts";
+import { SharedWork } from "../runtime/sharedWork.ts";
 import { DOLLAR_TOKENS } from "./accountSnapshot.ts";
 import type { InfoOptions, VenueInfo } from "./ports.ts";
 import { type Keep, keepUnread } from "./quarantine.ts";
@@ -55,8 +56,8 @@ export class Prices {
   #pairsAtMs = Number.NEGATIVE_INFINITY;
   #pairsRetryAtMs = 0;
   /** Questions under way, shared by all who ask meanwhile. */
-  #readingMids: Promise<void> | null = null;
-  #readingPairs: Promise<void> | null = null;
+  readonly #readingMids = new SharedWork<void>();
+  readonly #readingPairs = new SharedWork<void>();
 
   constructor({ info, clock }: { info: VenueInfo; clock: Clock }) {
     this.#info = info;
@@ -117,23 +118,17 @@ export class Prices {
 
   #learnPairs(options: InfoOptions, commit: Keep): Promise<void> | null {
     if (!isDue(this.#pairsRetryAtMs, this.#clock.now(), UNKNOWN_RETRY_MS)) return null;
-    this.#readingPairs ??= this.#readPairs(options, commit)
-      .catch((error: unknown) => {
+    const read = (signal: AbortSignal) =>
+      this.#readPairs({ ...options, signal }, commit).catch((error: unknown) => {
         const waitMs = error instanceof ProtocolError ? UNKNOWN_RETRY_MS : KEPT_MS;
-        if (!options.signal?.aborted) this.#pairsRetryAtMs = this.#clock.now() + waitMs;
+        if (!signal.aborted) this.#pairsRetryAtMs = this.#clock.now() + waitMs;
         throw error;
-      })
-      .finally(() => {
-        this.#readingPairs = null;
       });
-    return this.#readingPairs;
+    return this.#readingPairs.join(read, options.signal);
   }
 
   #learnMids(options: InfoOptions, commit: Keep): Promise<void> {
-    this.#readingMids ??= this.#readMids(options, commit).finally(() => {
-      this.#readingMids = null;
-    });
-    return this.#readingMids;
+    return this.#readingMids.join((signal) => this.#readMids({ ...options, signal }, commit), options.signal);
   }
 
   async #readPairs(options: InfoOptions, commit: Keep): Promise<void> {

@@ -9,6 +9,7 @@
 import { INFO } from "../protocol/infoRequests.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { isDue } from "../runtime/due.ts";
+import { SharedWork } from "../runtime/sharedWork.ts";
 import type { InfoOptions, VenueInfo } from "./ports.ts";
 
 const DAY_MS = 86_400_000;
@@ -33,7 +34,7 @@ interface Known {
   value: number | null;
   untilMs: number;
   /** The question under way; null when there is none. */
-  asking: Promise<void> | null;
+  asking: SharedWork<void> | null;
 }
 
 export class Volatilities {
@@ -60,25 +61,26 @@ export class Volatilities {
   /** Learns what is missing or has grown old; waits for a question of another account. Rejects as `request` does. */
   async learn(coin: string, options: InfoOptions): Promise<void> {
     const known = this.#coins.get(coin);
-    if (known?.asking) return known.asking;
+    if (known?.asking) return known.asking.join(() => this.learn(coin, options), options.signal);
     if (known !== undefined && !isDue(known.untilMs, this.#clock.now(), KEPT_MS)) return;
     if (this.#coins.size >= COINS_MAX) this.#coins.clear();
     const next: Known = { value: known?.value ?? null, untilMs: this.#clock.now() + RETRY_MS, asking: null };
-    next.asking = this.#read(coin, options)
-      .then(
-        (value) => Object.assign(next, { value, untilMs: this.#clock.now() + KEPT_MS }),
-        (error: unknown) => {
-          // Who asked went away, which says nothing about the coin.
-          if (options.signal?.aborted) this.#coins.delete(coin);
-          throw error;
-        },
-      )
-      .then(() => {})
-      .finally(() => {
-        next.asking = null;
-      });
     this.#coins.set(coin, next);
-    return next.asking;
+    next.asking = new SharedWork();
+    return next.asking.join((signal) => this.#note(next, coin, { ...options, signal }), options.signal);
+  }
+
+  async #note(known: Known, coin: string, options: InfoOptions): Promise<void> {
+    try {
+      known.value = await this.#read(coin, options);
+      known.untilMs = this.#clock.now() + KEPT_MS;
+    } catch (error) {
+      // Who asked went away, which says nothing about the coin.
+      if (options.signal?.aborted && this.#coins.get(coin) === known) this.#coins.delete(coin);
+      throw error;
+    } finally {
+      known.asking = null;
+    }
   }
 
   async #read(coin: string, options: InfoOptions): Promise<number | null> {
