@@ -56,6 +56,11 @@ export class ProtocolError extends HlsyncError {
   }
 }
 
+/** The venue answered, and not with what was asked for: an answer that never came, or a full budget, says nothing. */
+export const isAnswered = (error: unknown): error is ProtocolError | TransportError =>
+  error instanceof ProtocolError ||
+  (error instanceof TransportError && error.status !== null && !(error instanceof RateLimitError));
+
 export class StoreError extends HlsyncError {
   readonly code: string = "STORE";
   /** True when the same statement may succeed later: connection lost, starting up, out of connections, deadlock. */

@@ -6,13 +6,14 @@
  * reading at a time; for an unlisted name at most one per `UNLISTED_RETRY_MS`, and for `UNLISTED_MAX` names in that time.
  */
 
-import { ProtocolError } from "../errors.ts";
+import { isAnswered, ProtocolError } from "../errors.ts";
 import { isObject, isWhole, type Read, type Unread } from "../protocol/decode.ts";
 import { INFO } from "../protocol/infoRequests.ts";
 import { VALUE_LIMITS } from "../protocol/limits.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { hasPassed } from "../runtime/due.ts";
 import type { Log } from "../runtime/log.ts";
+import { SharedWork } from "../runtime/sharedWork.ts";
 import type { InfoOptions, VenueInfo } from "./ports.ts";
 
 /** The first perp dex, which the venue serves when none is named. */
@@ -70,8 +71,9 @@ export class Dexes {
   #names: readonly string[] = [FIRST_DEX];
   /** As the venue listed them last; null where that could not be read whole. */
   #listed: ReadonlySet<string> | null = null;
-  #reading: Promise<void> | null = null;
+  readonly #reading = new SharedWork<void>();
   #readAtMs = Number.NEGATIVE_INFINITY;
+  #isTold = false;
   /** When each name was last asked for in vain. */
   readonly #unlisted = new Map<string, number>();
   readonly #listeners = new Set<(added: readonly string[]) => void>();
@@ -90,18 +92,23 @@ export class Dexes {
     return dex !== FIRST_DEX && this.#listed !== null && !this.#listed.has(dex);
   }
 
+  /** The venue listed its dexes once, or said that it has no such list: until then money may lie where nobody looks. */
+  get isTold(): boolean {
+    return this.#isTold;
+  }
+
   /** Calls `listener` with every dex that is listed from now on; the answer ends that. */
   onAdded(listener: (added: readonly string[]) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Reads the list unless it was read before. Rejects as `request` does. */
+  /** Reads the list unless it was read before, as far as the venue answers. Rejects where it does not answer at all. */
   async open(signal: AbortSignal): Promise<readonly string[]> {
     if (this.#readAtMs >= 0) return this.#names;
     await this.#renew({ priority: "heal", signal }).catch((error: unknown) => {
-      // An endpoint without HIP-3 has the first dex alone; the list is asked for again later.
-      if (!(error instanceof ProtocolError)) throw error;
+      // The history of the first dex needs no list, which is asked for again later.
+      if (!isAnswered(error)) throw error;
       this.#deps.log.warn("the perp dexes are not told: only the first one is followed", { error });
     });
     return this.#names;
@@ -113,10 +120,7 @@ export class Dexes {
   }
 
   #renew(options: InfoOptions): Promise<void> {
-    this.#reading ??= this.#read(options).finally(() => {
-      this.#reading = null;
-    });
-    return this.#reading;
+    return this.#reading.join((signal) => this.#read({ ...options, signal }), options.signal);
   }
 
   /** A row is of this dex: the list is read again when it lacks it. Never rejects. */
@@ -139,7 +143,12 @@ export class Dexes {
   }
 
   async #read(options: InfoOptions): Promise<void> {
-    const answer = await this.#deps.info.request(INFO.perpDexs, {}, options);
+    const answer = await this.#deps.info.request(INFO.perpDexs, {}, options).catch((error: unknown) => {
+      // An endpoint without HIP-3 has the first dex alone.
+      if (error instanceof ProtocolError) this.#isTold = true;
+      throw error;
+    });
+    this.#isTold = true;
     const listed = answer.result.value.map((dex) => dex?.name ?? FIRST_DEX);
     const { unread } = answer.result;
     this.#listed = isWhole(unread) ? new Set(listed) : null;

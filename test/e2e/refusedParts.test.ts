@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Refusal, type Step } from "../support/scriptedVenue.ts";
+import { RawText, Refusal, type Step } from "../support/scriptedVenue.ts";
 import { type CaseRig, caseFile, eachWithRig, MINUTE_MS, SECOND_MS } from "./casesRig.ts";
 
 /** A part, the request behind it, and the table that lacks its rows. */
@@ -22,7 +22,7 @@ const TABLES = ["hl_fills", "hl_positions", "hl_balances", "hl_orders", "hl_fund
 
 describe("a request that the venue refuses", { timeout: 900_000 }, () => {
   let rig: CaseRig;
-  eachWithRig((made) => {
+  const { renew } = eachWithRig((made) => {
     rig = made;
   });
 
@@ -88,6 +88,42 @@ describe("a request that the venue refuses", { timeout: 900_000 }, () => {
       await rig.once();
       assert.deepEqual(await filled(), [...TABLES], "and is made up for by the next pass");
     });
+
+  it("costs no history where it is the list of dexes or the clock, and always fails: only what the account is worth", async () => {
+    const worth = () => rig.rows("select 1 from hl_dashboard");
+    for (const odd of [new Refusal(500), new RawText("<html>busy</html>")]) {
+      const whole = account();
+      rig.venue.begin({ ...whole, answers: { exchangeStatus: odd } });
+      await rig.once();
+      assert.deepEqual(await filled(), [...TABLES]);
+      assert.match(await rig.verify(4), /unread +exchangeStatus/);
+      await rig.close();
+      await renew();
+      rig.venue.begin({ ...whole, answers: { perpDexs: odd } });
+      const { stderr } = await rig.once(5);
+      assert.match(stderr.trim().split("\n").at(-1)!, /perpDexs/);
+      assert.deepEqual(await filled(), [...TABLES], "but no dex may hold money that nobody knows of");
+      assert.equal((await worth()).length, 0);
+      assert.match(await rig.verify(4), /unread +perpDexs/);
+      rig.venue.begin(whole);
+      await rig.once();
+      assert.equal((await worth()).length, 1);
+      await rig.verify(0);
+      await rig.close();
+      await renew();
+    }
+  });
+
+  it("follows under run while the list of dexes always fails, and knows what the account is worth once it is told", async () => {
+    rig.venue.begin(account({ perpDexs: new Refusal(500) }));
+    rig.runs("run", "--interval", "300", "--listen", "127.0.0.1:0");
+    await rig.until("all tables", 60 * SECOND_MS, async () => (await filled()).length === TABLES.length);
+    assert.equal((await rig.rows("select 1 from hl_dashboard")).length, 0);
+    rig.venue.begin(account());
+    await rig.until("a snapshot", 90 * SECOND_MS, async () => {
+      return (await rig.rows("select 1 from hl_dashboard where net_worth is not null")).length > 0;
+    });
+  });
 
   it("costs no other part under run, and is read when it is answered again", async () => {
     rig.venue.begin(

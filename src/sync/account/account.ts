@@ -8,7 +8,7 @@
  * the other parts had their turn, and its gap stays a gap.
  */
 
-import { ProtocolError, RateLimitError, TransportError } from "../../errors.ts";
+import { isAnswered, ProtocolError, TransportError } from "../../errors.ts";
 import type { ReadParts, Unread } from "../../protocol/decode.ts";
 import { INFO } from "../../protocol/infoRequests.ts";
 import type { WireSpotState, WireStateParts, WireWebData3 } from "../../protocol/schemas.ts";
@@ -324,8 +324,8 @@ export class Account {
       const status = await this.#deps.info.request(INFO.exchangeStatus, {}, ask(asking));
       this.#noteVenueTime(status.result.value.time);
     } catch (error) {
-      // An endpoint that does not know the question tells its time in states; reading needs none.
-      if (!(error instanceof ProtocolError)) throw error;
+      // An endpoint that does not answer this question tells its time in states; reading needs none.
+      if (!isAnswered(error)) throw error;
       this.#deps.log.debug("the venue does not tell its time", { error });
     }
   }
@@ -678,15 +678,20 @@ export class Account {
     asking: Asking,
   ): Promise<StatesRead & { read: ReadonlySet<string> }> {
     const { dexes, log } = this.#deps;
+    let untold: unknown = null;
     if (isThorough)
       await dexes.renew(ask(asking)).catch((error: unknown) => {
         asking.signal.throwIfAborted();
         log.warn("the list of perp dexes could not be read: the known ones are followed", { error });
+        if (!dexes.isTold) untold = error;
       });
     const read = this.#states.toRead(isThorough);
     const parts: StatePart[] = [...read.map(perpPart), { kind: "spot", dex: "" }];
     const mode = this.#states.isModeOld ? [this.#askMode(asking)] : [];
-    return { ...(await this.#readParts(parts, asking, mode)), read: new Set(read) };
+    const told = await this.#readParts(parts, asking, mode);
+    // What was read is kept; what the account is worth is not known without the list.
+    if (untold !== null) throw untold;
+    return { ...told, read: new Set(read) };
   }
 
   /** The states of dexes of which only this reading told that something of the account is there. True when there are any. */
@@ -925,11 +930,6 @@ const STREAM_OF: Record<Suspicion["kind"], TrackedStream> = {
   funding: "funding",
   balance: "ledger",
 };
-
-/** The venue said that it does not; an answer that never came says nothing. */
-const isAnswered = (error: unknown): boolean =>
-  error instanceof ProtocolError ||
-  (error instanceof TransportError && error.status !== null && !(error instanceof RateLimitError));
 
 const perpPart = (dex: string): StatePart => ({ kind: "perp", dex });
 

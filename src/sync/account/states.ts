@@ -175,6 +175,7 @@ export class StateBook {
 
   /** Whether every state that the money rests on was read whole at least once. */
   get isComplete(): boolean {
+    if (!this.#deps.dexes.isTold) return false;
     const perps = this.#deps.dexes.names.every((dex) => !this.isUsed(dex) || this.#perps.has(dex));
     return perps && (this.#spot !== null || !this.#isPooled);
   }

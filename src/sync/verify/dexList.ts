@@ -1,5 +1,5 @@
 /** The dexes that the venue lists now, and what of the list could not be read. */
-import { ProtocolError } from "../../errors.ts";
+import { isAnswered, ProtocolError } from "../../errors.ts";
 import { isWhole, type Unread } from "../../protocol/decode.ts";
 import { INFO } from "../../protocol/infoRequests.ts";
 import type { VenueInfo } from "../ports.ts";
@@ -17,7 +17,8 @@ export async function listDexes(info: VenueInfo, signal: AbortSignal): Promise<D
     const names = [...new Set(["", ...result.value.map((dex) => dex?.name ?? "")])];
     return { names, unread, isWhole: isWhole(unread) };
   } catch (error) {
-    if (!(error instanceof ProtocolError)) throw error;
-    return { names: [""], unread: [{ kind: "row", raw: error.raw, reason: error.message }], isWhole: false };
+    if (!isAnswered(error)) throw error;
+    const raw = error instanceof ProtocolError ? error.raw : error.message;
+    return { names: [""], unread: [{ kind: "row", raw, reason: error.message }], isWhole: false };
   }
 }

@@ -1,12 +1,14 @@
 /**
  * The venue as `verify` asks it. Guarantees: whatever any answer holds that cannot be read is a finding, whichever part
- * of `verify` asked and whether or not that part looks at it; the weight of every answer is counted. A question that fails
- * for another reason than its content rejects: then there is no certificate.
+ * of `verify` asked and whether or not that part looks at it; the weight of every answer is counted. A question that the
+ * venue fails to answer, again and again, while it answers others, is a finding too. One that it does not answer at all
+ * rejects: then there is no certificate.
  */
-import { ProtocolError } from "../../errors.ts";
+import { isAnswered, ProtocolError } from "../../errors.ts";
 import type { Unread } from "../../protocol/decode.ts";
+import { INFO } from "../../protocol/infoRequests.ts";
 import type { Clock } from "../../runtime/clock.ts";
-import type { Store, VenueInfo } from "../ports.ts";
+import type { InfoOptions, Store, VenueInfo } from "../ports.ts";
 import { quarantineRows } from "../quarantine.ts";
 import type { Address } from "../rows.ts";
 import { add, type Certificate } from "./certificate.ts";
@@ -102,7 +104,8 @@ export function witnessed(
     clockOffset: () => info.clockOffset(),
     reserve: (weight) => info.reserve(weight),
     async request(request, params, options) {
-      const answer = await info.request(request, params, options).catch((error: unknown) => {
+      const answer = await info.request(request, params, options).catch(async (failure: unknown) => {
+        const error = await unanswerable(info, request.type, options, failure);
         if (error instanceof ProtocolError && !(error.isRefusal && run.dispensable.has(request.type)))
           noteUnread(run, request.type, [{ kind: "row", raw: error.raw, reason: error.message }]);
         throw error;
@@ -112,6 +115,26 @@ export function witnessed(
       return answer;
     },
   };
+}
+
+/** What failed for this question alone, since the venue answers another one, is like an answer that cannot be read. */
+async function unanswerable(
+  info: VenueInfo,
+  type: string,
+  options: InfoOptions,
+  failure: unknown,
+): Promise<unknown> {
+  if (failure instanceof ProtocolError || !isAnswered(failure)) return failure;
+  for (const another of [INFO.exchangeStatus, INFO.perpDexs]) {
+    if (another.type === type) continue;
+    const isAlive = await info.request(another as typeof INFO.perpDexs, {}, options).then(
+      () => true,
+      (error: unknown) => error instanceof ProtocolError,
+    );
+    options.signal?.throwIfAborted();
+    if (isAlive) return new ProtocolError(failure.message, failure.message, { cause: failure });
+  }
+  return failure;
 }
 
 /** The answer, or null when it cannot be read, which is a finding already: the other parts go on. */

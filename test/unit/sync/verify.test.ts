@@ -1,6 +1,7 @@
 /** `verify` against a venue and a database that are bent one thing at a time. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { RateLimitError, TransportError } from "../../../src/errors.ts";
 import { FUTURE_ROW } from "../../../src/sync/futureRows.ts";
 import { doubtsOf, FINDINGS_MAX, isOnlyBegun, passed } from "../../../src/sync/verify/certificate.ts";
 import {
@@ -138,6 +139,38 @@ describe("verify, of what cannot be read", () => {
     rig.venue.spot = { odd: true };
     rig.store.positions[0]!.szi = "9";
     assert.deepEqual(await rig.kinds(), ["unread", "changed"]);
+  });
+
+  it("goes on with the other parts where one question alone is always answered with an error", async () => {
+    for (const type of [
+      "perpDexs",
+      "exchangeStatus",
+      "userFillsByTime",
+      "spotClearinghouseState",
+      "portfolio",
+      "userRateLimit",
+    ]) {
+      const rig = await sound();
+      rig.venue.told[type] = new TransportError(`HTTP 500 to ${type}`, { status: 500 });
+      rig.store.positions[0]!.szi = "9";
+      assert.deepEqual((await rig.kinds()).sort(), ["changed", "unread"], type);
+    }
+  });
+
+  it("gives no certificate where the venue answers nothing, or no more within its budget", async () => {
+    for (const failure of [
+      new TransportError("no answer"),
+      new RateLimitError("429", 1),
+      new TransportError("HTTP 502", { status: 502 }),
+    ]) {
+      const rig = await sound();
+      rig.venue.told.userFunding = failure;
+      if (failure.status === 502) {
+        rig.venue.told.exchangeStatus = failure;
+        rig.venue.told.perpDexs = failure;
+      }
+      await assert.rejects(rig.verify(), failure);
+    }
   });
 
   it("counts what is in quarantine, and names what is in no table", async () => {

@@ -59,7 +59,7 @@ export class FakeVenue {
   spot: Wire = { balances: [] };
   dexs: unknown = [null];
   orders: Record<number, Wire> = {};
-  /** Answers of what is asked beside the money; an `Error` is thrown. */
+  /** Whole answers by request; an `Error` is thrown. */
   told: Record<string, unknown> = {};
   horizon = 10_000;
   time = NOW;
@@ -67,6 +67,7 @@ export class FakeVenue {
 
   answer(type: string, params: Wire): unknown {
     this.asked.push(type);
+    if (this.told[type] !== undefined) return this.told[type];
     const { startTime, endTime, dex, oid } = params as Record<string, number> & { dex?: string };
     const inside = (rows: Wire[]) => {
       const at = (row: Wire) => Number((row.fill as Wire | undefined)?.time ?? row.time);
@@ -98,12 +99,11 @@ export class FakeVenue {
       case "spotClearinghouseState":
         return this.spot;
       case "userFees":
-        return this.told.userFees ?? { userCrossRate: "0.00045", userAddRate: "0.00015" };
+        return { userCrossRate: "0.00045", userAddRate: "0.00015" };
       case "userRateLimit":
-        return this.told.userRateLimit ?? { cumVlm: "1.0", nRequestsUsed: 10, nRequestsCap: 10_001 };
+        return { cumVlm: "1.0", nRequestsUsed: 10, nRequestsCap: 10_001 };
       case "delegatorSummary": {
-        const none = { delegated: "0.0", undelegated: "0.0", totalPendingWithdrawal: "0.0" };
-        return this.told.delegatorSummary ?? none;
+        return { delegated: "0.0", undelegated: "0.0", totalPendingWithdrawal: "0.0" };
       }
       case "portfolio":
       case "twapHistory":
@@ -112,7 +112,7 @@ export class FakeVenue {
       case "extraAgents":
       case "userBorrowLendInterest":
       case "userVaultEquities":
-        return this.told[type] ?? [];
+        return [];
       default:
         throw new Error(`not asked before: ${type}`);
     }
