@@ -168,6 +168,8 @@ const ALONE: Fleet = {
 interface Followed extends FollowedAccount {
   /** Beyond what the venue streams to one address, accounts are polled. */
   mode: "stream" | "poll";
+  /** How it is followed as the database was told; null before that. While it changes the old way counts, here as there. */
+  noted: { pollMs: number | null } | null;
   /** Null while another process follows the account. */
   account: Account | null;
   lane: Lane | null;
@@ -319,7 +321,7 @@ export class Engine {
     const next = [...wanted.values()].map((entry): Followed => {
       const known = before.get(entry.address);
       if (known === undefined)
-        return { ...entry, mode: entry.wish ?? "stream", account: null, lane: null, turn: null };
+        return { ...entry, mode: entry.wish ?? "stream", noted: null, account: null, lane: null, turn: null };
       if (known.sinceMs !== entry.sinceMs) this.#standby.renew(followDuty(entry.address));
       return Object.assign(known, { wish: undefined, sinceMs: undefined }, entry);
     });
@@ -406,7 +408,9 @@ export class Engine {
     };
     const account = openAccount(deps, this.#config, followed, this.#commit);
     await account.open();
-    await this.#deps.store.noteFollowed(account.address, this.#pollMsOf(followed));
+    const pollMs = this.#pollMsOf(followed);
+    await this.#deps.store.noteFollowed(account.address, pollMs);
+    followed.noted = { pollMs };
     signal.throwIfAborted();
     followed.account = account;
     if (followed.mode === "poll") {
@@ -503,11 +507,12 @@ export class Engine {
       writesRefused: this.#writes.refused,
       accounts: this.#followed
         .filter(({ address }) => this.#wanted.has(address))
-        .map((followed) => ({
+        .map((followed) => ({ ...followed, ...(followed.noted ?? { pollMs: this.#pollMsOf(followed) }) }))
+        .map(({ pollMs, ...followed }) => ({
           address: followed.address,
           alias: followed.alias,
-          mode: followed.mode,
-          pollMs: this.#pollMsOf(followed),
+          mode: pollMs === null ? "stream" : "poll",
+          pollMs,
           lane: followed.lane?.status() ?? null,
           role: followed.account === null ? "standby" : "active",
           holder: this.#deps.shared ? holderOf(followed.address) : null,
