@@ -83,9 +83,9 @@ export class Telemetry {
     for (const [table, rows] of Object.entries(applied.known)) {
       if (rows > 0) this.#registry.add("hlsync_rows_known_total", { table }, rows);
     }
-    for (const event of applied.events) {
-      if (isLive(event)) this.#offset.note(event.timeMs, receivedAtMs);
-    }
+    // What was received together counts as received with the first of it: a later one's stamp may well be after that.
+    const stamps = applied.events.filter(isLive).map(({ timeMs }) => timeMs);
+    if (stamps.length > 0) this.#offset.note(Math.min(...stamps), receivedAtMs);
     const offsetMs = this.clockOffsetMs();
     for (const event of applied.events) {
       const { type, source, data, timeMs } = event;

@@ -338,6 +338,19 @@ describe("the estimated clock offset", () => {
     await telemetry.stop();
   });
 
+  it("takes what waited with an older change for no clock that is ahead", async () => {
+    const clock = new HandClock();
+    const telemetry = new Telemetry({
+      ...{ clock, log: silentLog, instance: "test", version: "1", db: { query: async () => [] } },
+      ...{ measuredOffset: () => null, measure: async () => {} },
+    });
+    const first = live(clock.now() - 50, clock.now());
+    const [event] = first.applied.events;
+    const later = { ...event!, timeMs: clock.now() + 2_330 };
+    telemetry.committed({ ...first, applied: { ...first.applied, events: [event!, later] } });
+    assert.equal(telemetry.clockOffsetMs(), 0);
+  });
+
   it("counts nothing measured before the step, whatever becomes of the question", async () => {
     const clock = new HandClock();
     const measured = { offsetMs: 5_000, uncertaintyMs: 20 };
