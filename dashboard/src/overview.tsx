@@ -143,7 +143,10 @@ function Tiles({ model }: { model: Model }) {
         "Drawdown",
         isDecimal(o.drawdown_pct) ? percent(o.drawdown_pct) : NOTHING,
         isDecimal(history?.max_drawdown_pct)
-          ? `deepest ${percent(history.max_drawdown_pct)} since ${history.since_day}`
+          ? [
+              `deepest ${percent(history.max_drawdown_pct)} `,
+              <span class="together">{`since ${history.since_day}`}</span>,
+            ]
           : "",
       )}
     </dl>

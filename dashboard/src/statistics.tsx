@@ -71,7 +71,7 @@ export function Statistics({ model }: { model: Model }) {
     <div class="overview statistics">
       <div class="page-head">
         <h1>How good is my trading?</h1>
-        <span class="note">{periodWords(days, past, trips)}</span>
+        <span class="note">{periodWords(days, past, trades)}</span>
         <span class="spring" />
         <Choice label="Period" choices={PERIODS} chosen={period} choose={setPeriod} />
       </div>
@@ -172,12 +172,12 @@ function withTrips(known: Trips, { rows, since_ms, is_whole }: Row, isOldest: bo
   };
 }
 
-function periodWords(days: Row[] | null, past: Row | null, trips: Row | null): string {
+function periodWords(days: Row[] | null, past: Row | null, trades: Row | null): string {
   if (days === null) return "Reading…";
-  const [short, shortTrips] = [shortWords(past), shortWords(trips)];
+  const [short, shortTrades] = [shortWords(past), shortWords(trades)];
   const since =
     days.length === 0 ? "Nothing was traded in this period" : `since ${days[0].day}, ${ZONE_WORD} days`;
-  return [since, short && `days ${short}`, shortTrips && `single trades ${shortTrips}`]
+  return [since, short && `days ${short}`, shortTrades && `groups and streaks ${shortTrades}`]
     .filter(Boolean)
     .join("; ");
 }
@@ -262,8 +262,8 @@ function Cards({
         "extremes",
         "Best and worst",
         <>
-          <span class="up">{signed(figures.best_trade, 0)}</span>{" "}
-          <span class="down">{signed(figures.worst_trade, 0)}</span>
+          <span class={direction(figures.best_trade)}>{signed(figures.best_trade, 0)}</span>{" "}
+          <span class={direction(figures.worst_trade)}>{signed(figures.worst_trade, 0)}</span>
         </>,
         sinceText(since),
       )}

@@ -591,7 +591,16 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
           location.hash = hash;
         }, href);
         await page.locator(`.view-${href.slice(1)}`).waitFor();
-        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        const overflow = await page.evaluate(() => {
+          const isWide = document.documentElement.scrollWidth - innerWidth;
+          // An account of one market has nothing to choose by.
+          const facets = [...document.querySelectorAll<HTMLElement>(".table-tools .facet")];
+          const places = facets.map((node) => [node, node.nextSibling, node.parentNode!] as const);
+          for (const node of facets) node.remove();
+          const isWideWithout = document.documentElement.scrollWidth - innerWidth;
+          for (const [node, next, parent] of places.reverse()) parent.insertBefore(node, next);
+          return Math.max(isWide, isWideWithout);
+        });
         const cut = await page.evaluate(() =>
           [...document.querySelectorAll<HTMLDetailsElement>("details.menu")].flatMap((menu) => {
             menu.open = true;

@@ -1,5 +1,6 @@
 /**
- * Takes the pictures of docs/images: `node test/e2e/dashboardPictures.ts [folder]`. Not a test: pictures differ from machine
+ * Takes the pictures of docs/images: `node test/e2e/dashboardPictures.ts [folder [address of a running demo]]`; what an account
+ * that is made up has not (alerts, deliveries, a curve from before) is taken of the demo. Not a test: pictures differ from machine
  * to machine; that the page fits and complains of nothing is tested in dashboard.test.ts.
  */
 import { mkdirSync } from "node:fs";
@@ -27,7 +28,28 @@ const PICTURES = [
   ["dashboard-phone-fills-dark", "fills", PHONE, "dark"],
 ] as const;
 
+/** Of the demo: name, view, size, theme and what is clicked first. */
+const DEMO_PICTURES = [
+  ["dashboard-alerts-light", "alerts", { width: 1440, height: 900 }, "light"],
+  ["dashboard-webhooks-dark", "webhooks", { width: 1440, height: 800 }, "dark"],
+  ["dashboard-settings-dark", "overview", { width: 1440, height: 900 }, "dark", '[aria-label="Settings"]'],
+] as const;
+
 mkdirSync(folder, { recursive: true });
+const demo = process.argv[3];
+if (demo) {
+  const browser = await launch();
+  for (const [name, tab, viewport, colorScheme, click] of DEMO_PICTURES) {
+    const { page, complaints } = await openPage(browser, `${demo}#${tab}`, { viewport, colorScheme });
+    await page.waitForTimeout(3_000);
+    if (click) await page.locator(click).first().click();
+    await page.waitForTimeout(2_500);
+    await page.evaluate(() => scrollTo(0, 0));
+    await page.screenshot({ path: join(folder, `${name}.png`) });
+    process.stdout.write(`${name}.png ${complaints.join(" ")}\n`);
+  }
+  await browser.close();
+}
 const database = await startServer();
 const { store } = await database.newDatabase();
 const made = await makeAccount(store, { fills: 10_000, nowMs: Date.now(), seed: 11 });
