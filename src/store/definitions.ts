@@ -35,3 +35,20 @@ export function knownDefinitions(): Definitions {
     .join("\n\n");
   return { checksum: createHash("sha256").update(sql).digest("hex"), version: programVersion(), sql };
 }
+
+/** A relation or a function that the definitions and migrations leave behind, as `sql/schema.sql` lists them. */
+interface MadeObject {
+  kind: "table" | "view" | "function";
+  isInternal: boolean;
+  name: string;
+}
+
+/** Everything that a database has after them, but for the functions of the page. */
+export const madeObjects = (): MadeObject[] =>
+  [...read("schema.sql").matchAll(/^create (table|view|function) (public|hl_internal)\.(\w+)/gm)].map(
+    ([, kind, schema, name]) => ({
+      kind: kind as MadeObject["kind"],
+      isInternal: schema === "hl_internal",
+      name: name!,
+    }),
+  );

@@ -332,9 +332,14 @@ function refuseBeyond(say: Say): void {
 }
 
 function readPem(keyword: string, path: string): string {
+  let text: string;
   try {
-    return readFileSync(path, "utf8");
+    text = readFileSync(path, "utf8");
   } catch (cause) {
     throw new ConfigError(`cannot read ${keyword} ${path} of the database URL or environment`, { cause });
   }
+  // Else it would count as no certificate at all, and every server's be refused.
+  if (!text.includes("-----BEGIN "))
+    throw new ConfigError(`${keyword} ${path} of the database URL or environment is not in PEM format`);
+  return text;
 }

@@ -345,6 +345,132 @@ const BROKEN: Broken[] = [
     fix: /hlsync access off/,
   },
   {
+    name: "a policy was altered, and a view runs with its owner's rights",
+    async make({ ready }) {
+      await makeProject(ready.database, "old");
+      await ready.database.query("select hl_internal.set_access('members')");
+      await ready.database.query(
+        "alter policy hlsync_read on public.hl_orders using (true); alter view public.hl_round_trips reset (security_invoker)",
+      );
+      return ready.url;
+    },
+    check: "access",
+    status: "fail",
+    exit: 2,
+    says: /2 objects are open beyond the preset members: authenticated may see rows past .* public\.hl_orders/,
+    fix: /hlsync access members/,
+  },
+  {
+    name: "the role of signed-in users acts as the owner",
+    async make({ ready, server, role }) {
+      await makeProject(ready.database, "new");
+      await server.admin.query(
+        `alter role ${role} superuser; grant ${role} to authenticated with inherit true`,
+      );
+      const name = new URL(ready.url).pathname.slice(1);
+      await server.admin.query(`alter database ${name} owner to ${role}`);
+      await ready.database.query(
+        `do $$ declare r record; begin for r in select w.name from hl_internal.wanted_access() w where w.is_table and not w.is_part
+         loop execute format('alter table %s owner to ${role}', r.name); end loop; end $$`,
+      );
+      return ready.url;
+    },
+    check: "access",
+    status: "fail",
+    exit: 2,
+    says: /authenticated may act as role broken_/,
+    fix: /revoke "broken_\w+" from "authenticated"; then hlsync access off/,
+  },
+  {
+    name: "somebody dropped a table",
+    async make({ ready }) {
+      await ready.database.query("drop table public.hl_positions cascade");
+      return ready.url;
+    },
+    check: "objects",
+    status: "fail",
+    exit: 3,
+    says: /missing: table public\.hl_positions and \d+ more/,
+    fix: /pg_restore --table=hl_positions/,
+  },
+  {
+    name: "somebody dropped a function that others rest on",
+    async make({ ready }) {
+      await ready.database.query("drop function hl_internal.ledger_effect cascade");
+      return ready.url;
+    },
+    check: "objects",
+    status: "fail",
+    exit: 3,
+    says: /missing: function hl_internal\.ledger_\w+ and \d+ more/,
+    fix: /delete from hl_internal\.definitions; then hlsync migrate/,
+  },
+  {
+    name: "statements of the database end after a moment",
+    async make({ ready, server }) {
+      await server.admin.query(
+        `alter database ${new URL(ready.url).pathname.slice(1)} set statement_timeout = '3s'`,
+      );
+      return ready.url;
+    },
+    check: "settings",
+    status: "warn",
+    exit: 0,
+    says: /statement_timeout is 3000 ms/,
+    fix: /alter role .* reset statement_timeout/,
+  },
+  {
+    name: "transactions of the database are serializable",
+    async make({ ready, server }) {
+      await server.admin.query(
+        `alter database ${new URL(ready.url).pathname.slice(1)} set default_transaction_isolation = serializable`,
+      );
+      return ready.url;
+    },
+    check: "settings",
+    status: "warn",
+    exit: 0,
+    says: /default_transaction_isolation is serializable/,
+    fix: /reset default_transaction_isolation/,
+  },
+  {
+    name: "the database takes no connections",
+    async make({ ready, server, as, role }) {
+      await server.admin.query(
+        `alter database ${new URL(ready.url).pathname.slice(1)} allow_connections false`,
+      );
+      return as(ready, role);
+    },
+    check: "database",
+    status: "fail",
+    exit: 6,
+    says: /not currently accepting connections/,
+    fix: /./,
+  },
+  {
+    name: "the root certificate is no certificate",
+    async make({ db, folder }) {
+      writeFileSync(join(folder, "not.crt"), `password ${SECRET}`);
+      return changed(db.url, (url) =>
+        Object.assign(url, { search: `?sslmode=verify-full&sslrootcert=${folder}/not.crt` }),
+      );
+    },
+    check: "database",
+    status: "fail",
+    exit: 2,
+    says: /sslrootcert .*not\.crt .* is not in PEM format/,
+    fix: /sslrootcert/,
+  },
+  {
+    name: "a host was given without the rest",
+    make: async () => "aws-0-eu-west-1.pooler.supabase.com:6543/postgres",
+    check: null,
+    status: "fail",
+    exit: 2,
+    says: /a host alone is none/,
+    fix: /postgres:\/\//,
+  },
+  {
     name: "the database has no UTF-8",
     async make({ server, db }) {
       const name = `${new URL(db.url).pathname.slice(1)}_ascii`;

@@ -100,7 +100,7 @@ describe("doctor", { timeout: 240_000 }, () => {
       [
         ...["network ok", "venue ok", "clock ok", "socket ok", "account ok", "mode ok", "history ok"],
         ...["budget ok", "database ok", "latency ok", "version ok", "writable ok", "migrations ok"],
-        ...["grants ok", "instance ok", "tls ok", "pooler ok"],
+        ...["grants ok", "objects ok", "instance ok", "tls ok", "pooler ok"],
       ],
     );
   });

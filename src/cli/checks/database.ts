@@ -5,6 +5,7 @@
 import { errorText, MigrationError, StoreError } from "../../errors.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Database, Queryable } from "../../store/database.ts";
+import { knownDefinitions, madeObjects } from "../../store/definitions.ts";
 import { readHolders } from "../../store/fleet.ts";
 import { strangersError } from "../../store/legacy.ts";
 import { pendingMigrations, strangersInTheWay } from "../../store/migrate.ts";
@@ -34,6 +35,9 @@ interface ServerFacts extends Record<string, unknown> {
   read_only: boolean;
   role: string;
   name: string;
+  statement_ms: number;
+  lock_ms: number;
+  isolation: string;
   /** Asked of the catalogue, which every role may read. */
   is_migrated: boolean;
   is_owner: boolean;
@@ -49,6 +53,9 @@ export async function checkDatabase(question: DatabaseQuestion): Promise<Finding
       `select current_setting('server_version') as version, current_setting('server_version_num')::int as number,
          current_setting('server_encoding') as encoding, pg_is_in_recovery() as is_standby,
          current_setting('default_transaction_read_only') = 'on' as read_only,
+         (select s.setting::int from pg_catalog.pg_settings s where s.name = 'statement_timeout') as statement_ms,
+         (select s.setting::int from pg_catalog.pg_settings s where s.name = 'lock_timeout') as lock_ms,
+         current_setting('default_transaction_isolation') as isolation,
          current_user as role, current_database() as name, count(m.oid) > 0 as is_migrated,
          coalesce(bool_and(pg_has_role(m.relowner, 'usage')), true) as is_owner
        from (select c.oid, c.relowner from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
@@ -64,6 +71,7 @@ export async function checkDatabase(question: DatabaseQuestion): Promise<Finding
     await roundTripFinding(database, clock),
     versionFinding(facts),
     writableFinding(facts),
+    ...settingsFindings(facts),
   ];
   const { is_migrated: isMigrated, is_owner: isOwner } = facts;
   findings.push(await pendingFinding(database, isMigrated, isOwner));
@@ -71,8 +79,10 @@ export async function checkDatabase(question: DatabaseQuestion): Promise<Finding
   findings.push(grants);
   if (!isMigrated || grants.status !== "ok") return findings;
   const access = await accessFinding(database);
+  const lost = await lostFinding(database);
   return [
     ...findings,
+    ...(lost ? [lost] : []),
     ...(access ? [access] : []),
     await instanceFinding(database, accounts),
     ...(await deliveryFindings(database)),
@@ -153,6 +163,66 @@ function writableFinding({ is_standby, read_only, name }: ServerFacts): Finding 
     return fail("writable", EXIT.database, "the database is read-only by default", why, fix);
   }
   return ok("writable", "the server takes writes");
+}
+
+/** Shorter ones end a migration, or a sum over a long history. */
+const STATEMENT_LEAST_MS = 10_000;
+/** Writers of one account wait for each other. */
+const LOCK_LEAST_MS = 1_000;
+
+/** What somebody set for this role or this database, and hlsync cannot do with. */
+function settingsFindings({ statement_ms, lock_ms, isolation, role, name }: ServerFacts): Finding[] {
+  const wrong: [setting: string, value: string, why: string][] = [];
+  if (statement_ms > 0 && statement_ms < STATEMENT_LEAST_MS)
+    wrong.push([
+      "statement_timeout",
+      `${statement_ms} ms`,
+      "a migration or a sum over a long history takes longer",
+    ]);
+  if (lock_ms > 0 && lock_ms < LOCK_LEAST_MS)
+    wrong.push(["lock_timeout", `${lock_ms} ms`, "writers of one account wait for each other"]);
+  if (isolation !== "read committed")
+    wrong.push([
+      "default_transaction_isolation",
+      isolation,
+      "the server then refuses writes that meet (40001); joins need no more than read committed",
+    ]);
+  return wrong.map(([setting, value, why]) =>
+    warn(
+      "settings",
+      `${setting} is ${value} for ${role}`,
+      why,
+      `alter role "${role}" reset ${setting}; alter database "${name}" reset ${setting}`,
+    ),
+  );
+}
+
+/** Whether somebody dropped what the migrations and definitions made; null where they are another program's. */
+async function lostFinding(database: Database): Promise<Finding | null> {
+  const [same] = await database.query("select from hl_internal.definitions where checksum = $1", [
+    knownDefinitions().checksum,
+  ]);
+  if (!same) return null;
+  const made = madeObjects();
+  const lost = await database.query<{ kind: string; name: string }>(
+    `select w.kind, s.nspname || '.' || w.name as name
+     from unnest($1::text[], $2::boolean[], $3::text[]) as w(kind, is_internal, name)
+     join pg_catalog.pg_namespace s on s.oid = case when w.is_internal then 'hl_internal'::regnamespace else 'public'::regnamespace end
+     where not case when w.kind = 'function'
+       then exists (select from pg_catalog.pg_proc p where p.pronamespace = s.oid and p.proname = w.name)
+       else exists (select from pg_catalog.pg_class c where c.relnamespace = s.oid and c.relname = w.name) end
+     order by w.kind <> 'table', 2`,
+    [made.map(({ kind }) => kind), made.map(({ isInternal }) => isInternal), made.map(({ name }) => name)],
+  );
+  const [first] = lost;
+  if (!first) return ok("objects", `all ${made.length} tables, views and functions are there`);
+  const more = lost.length > 1 ? ` and ${lost.length - 1} more` : "";
+  const fix =
+    first.kind === "table"
+      ? `restore it from a backup (pg_restore --table=${first.name.replace(/^.*\./, "")}); without one, hlsync uninstall and begin anew`
+      : "delete from hl_internal.definitions; then hlsync migrate makes views and functions again";
+  const says = `missing: ${first.kind} ${first.name}${more}`;
+  return fail("objects", EXIT.migration, says, "somebody dropped it after the migrations", fix);
 }
 
 async function pendingFinding(database: Database, isMigrated: boolean, isOwner: boolean): Promise<Finding> {
