@@ -248,9 +248,11 @@ describe("the engine", () => {
       dismiss: async () => {},
     };
     const told: number[] = [];
+    const noted = new Map<string, number | null>();
     const store = {
       ...emptyStore(),
       apply: async () => ({ events: events as never, written: {}, known: {} }),
+      noteFollowed: async (account: string, pollMs: number | null) => void noted.set(account, pollMs),
     };
     const onShare = ({ weight }: { weight: number }) => void told.push(weight);
     const { engine: made, clock, opened } = engine(ours, {}, { deps: { shared, onShare, store } });
@@ -260,6 +262,9 @@ describe("the engine", () => {
         await clock.advance(1_000);
         for (let n = 0; n < 20; n++) await settle();
         assert.ok(open().length <= Math.max(1, slots), `${open().length} streams`);
+        // Age is judged alike here and in the database, also while the way of following changes.
+        for (const { address, pollMs, mode } of made.status().accounts)
+          assert.deepEqual([pollMs, mode], [noted.get(address), pollMs === null ? "stream" : "poll"]);
       }
     };
     await made.start();
