@@ -58,6 +58,7 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
   let target: TestDatabase;
   let made: MadeAccount;
   let server: HandServer;
+  let begunMs = 0;
   let browser: Browser;
 
   before(async () => {
@@ -65,6 +66,7 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
     target = await postgres.newDatabase();
     made = await makeAccount(target.store, { fills: FILLS, nowMs: Date.now(), seed: 7 });
     server = await startHandServer(target.store, made);
+    begunMs = Date.now();
     browser = await launch();
   });
   after(async () => {
@@ -516,7 +518,8 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
   it("dims and dates what it shows when the venue goes silent, and recovers", async () => {
     const { page, context } = await open("overview");
     const ready = () => fetch(`${server.url}/readyz`).then(({ status }) => status);
-    // A server that has just begun may have heard nothing yet.
+    // It cannot have been silent since before it began.
+    await page.waitForTimeout(Math.max(0, begunMs + 21_000 - Date.now()));
     await page.locator('[data-freshness="live"]').waitFor();
     server.silentSinceMs = Date.now() - 20_000;
     await page.locator('[data-freshness="stale"]').waitFor();
