@@ -242,7 +242,7 @@ function placeOf(row: Placed): Interval | null {
 }
 
 /**
- * Reads `window` of one stream completely and commits it page by page. The window may reach into the present or
+ * Reads `window` of one stream completely and commits it page by page, a large page in parts. The window may reach into the present or
  * beyond; what is younger than the venue's clock less `restLagMs` is stored but not claimed.
  */
 export async function readWindow(
@@ -288,7 +288,7 @@ export async function readWindow(
     result.rows += page.count;
     if (isWhole || page.times.length === 0) {
       const coverage = [...passed, ...claim(part.fromMs, part.toMs, page.unread)];
-      await reading.commit({ ...page.batch, coverage });
+      await commitPage(reading, page.batch, coverage);
       continue;
     }
     const { fromMs, toMs } = part;
@@ -299,7 +299,7 @@ export async function readWindow(
       if (first === firstRowMs) head = read;
       else coverage.push(...read);
     }
-    await reading.commit({ ...page.batch, coverage });
+    await commitPage(reading, page.batch, coverage);
     if (anchor === "unknown" && first > fromMs) open.push({ fromMs, toMs: saturated ? first - 1 : first });
     // The youngest millisecond of a full page may be cut, also where the window ends with it.
     if (!saturated) open.push({ fromMs: last, toMs });
@@ -312,6 +312,41 @@ export async function readWindow(
     head,
   );
   return result;
+}
+
+/**
+ * Rows that are committed at once, and those of their last millisecond. A process that lives shorter than a whole page takes (a
+ * crash after every start, on a slow machine) would read the same page for ever, and the venue would forget what comes after it.
+ */
+const COMMIT_ROWS = 500;
+
+/** Commits a page, oldest rows first, and claims of `coverage` each time what the rows so far prove. */
+async function commitPage(
+  reading: WindowReading,
+  { quarantine, ...batch }: Batch,
+  coverage: readonly CoverageRow[],
+): Promise<void> {
+  const { fills = [], funding = [], ledger = [] } = batch;
+  const times = [...fills, ...funding, ...ledger].map(({ timeMs }) => timeMs).sort((a, b) => a - b);
+  const starts = [Number.NEGATIVE_INFINITY];
+  let first = 0;
+  for (const [at, timeMs] of times.entries())
+    if (at - first >= COMMIT_ROWS && timeMs !== times[at - 1]) {
+      starts.push(timeMs);
+      first = at;
+    }
+  for (const [at, fromMs] of starts.entries()) {
+    const part: Interval = { fromMs, toMs: (starts[at + 1] ?? Number.POSITIVE_INFINITY) - 1 };
+    const within = ({ timeMs }: { timeMs: number }) => timeMs >= part.fromMs && timeMs <= part.toMs;
+    await reading.commit({
+      ...batch,
+      ...(batch.fills && { fills: fills.filter(within) }),
+      ...(batch.funding && { funding: funding.filter(within) }),
+      ...(batch.ledger && { ledger: ledger.filter(within) }),
+      ...(quarantine && at === 0 && { quarantine }),
+      coverage: coverage.flatMap((row) => intersect([row], [part]).map((known) => ({ ...row, ...known }))),
+    });
+  }
 }
 
 /** The same reading, whose claims leave out what the database refused before them: a claim may come after its rows. */

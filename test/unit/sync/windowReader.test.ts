@@ -122,6 +122,15 @@ describe("reading a window", () => {
           const { info } = venue(fills, { keep: Number.POSITIVE_INFINITY });
           const { value, stored, proven, unprovable } = reading(info);
           value.countFillsAfter = async () => 0;
+          const { commit } = value;
+          value.commit = async (batch) => {
+            const applied = await commit(batch);
+            // A claim is true when it is made, and not only when all of a page is there.
+            for (const { fromMs, toMs } of batch.coverage?.filter(({ grade }) => grade === "proven") ?? [])
+              for (const { time, tid } of fills)
+                if (T0 + time >= fromMs && T0 + time <= toMs) assert.ok(stored.has(tid), `fill ${tid}`);
+            return applied;
+          };
           await readWindow(value, stream, at(0, 500));
           assert.equal(stored.size, fills.length);
           // What one millisecond holds beyond a page is only served for fills, from both ends.
@@ -226,6 +235,21 @@ describe("reading a window", () => {
     assert.equal(stored.size, PAGE);
     // Whether the list goes on before its first millisecond is known at the end.
     assert.deepEqual(proven(), [{ fromMs: 101, toMs: 100 + PAGE - 2 }]);
+  });
+
+  it("keeps the parts of a page that were committed before a kill, and claims them", async () => {
+    // Two in each millisecond: no part ends within one.
+    const { info } = venue(many(PAGE, (i) => 100 + Math.floor(i / 2)));
+    const { value, stored, proven } = reading(info);
+    const { commit } = value;
+    let commits = 0;
+    value.commit = async (batch) => {
+      if (++commits === 3) throw new TransportError("killed");
+      return commit(batch);
+    };
+    await assert.rejects(readWindow(value, "fills", at(0, NOW)), TransportError);
+    assert.equal(stored.size, 1_000);
+    assert.deepEqual(proven(), [{ fromMs: 101, toMs: 599 }]);
   });
 
   it("claims nothing younger than the venue's own time less the REST lag", async () => {
