@@ -150,6 +150,16 @@ describe("self-check", () => {
     assert.deepEqual(orders, [2]);
   });
 
+  it("takes an unannounced order of a TWAP's slice for no loss", () => {
+    const check = new SelfCheck(GRACE);
+    check.noteFills(
+      [fill({ timeMs: 10, orderId: 1, twapId: 7 }), fill({ timeMs: 20, startPosition: "1" })],
+      100,
+    );
+    const orders = check.ripe(1e5).flatMap((one) => (one.kind === "order" ? [one.orderId] : []));
+    assert.deepEqual(orders, [20]);
+  });
+
   it("suspects an order that a complete list lacks twice over the grace, and not one just placed", () => {
     const check = new Announced(GRACE);
     check.noteOrderEvents([transition(1, "open")], 0);
