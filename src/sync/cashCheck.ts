@@ -9,7 +9,8 @@
  * Guarantees: a row that is merely late clears its own suspicion; a difference that the venue does not explain is not chased
  * again: the check goes on behind it, each time after twice the pause. Holds at most `ROWS_MAX` rows a dex.
  * Assumes nothing of transfers but that a ledger row exists: what moved is then taken from the venue. Where collateral is
- * pooled (unified, portfolio margin) dollars move with every mark, so that only (b) and (c), without dollars, are signs there.
+ * pooled (unified, portfolio margin) dollars move with every mark, so that only (b) and (c) are signs there, and (c) of dollars
+ * only while no perp is held on any dex.
  */
 
 import { isObject } from "../protocol/decode.ts";
@@ -82,6 +83,11 @@ export class CashCheck {
   #spotSeenMs: number | null = null;
   /** Fills of spot and transfers, newest last. */
   #spotRows: SpotRow[] = [];
+  #isPooled = false;
+  /** Time of the newest fill of a perp. */
+  #perpMs = 0;
+  /** Since when no perp is held on any dex; null while one is, or where that is not known. */
+  #flatSinceMs: number | null = null;
   /** What the fees of its fills say of a pair. */
   readonly #pairs = new Map<string, { base?: string; quote?: string }>();
   #ledgerMs: number[] = [];
@@ -99,6 +105,8 @@ export class CashCheck {
       if (!isPerp(coin)) this.#spotRows.push({ timeMs, tokens: this.#tokensOf(fill) });
       else {
         const moved = side === "buy" ? neg(add(value, fee)) : sub(value, fee);
+        this.#perpMs = Math.max(this.#perpMs, timeMs);
+        this.#noteHeld();
         this.#noteMove(dexOfCoin(coin), fillKey(fill), timeMs, moved);
       }
     }
@@ -139,6 +147,8 @@ export class CashCheck {
     if (till.last !== null && timeMs <= till.last.timeMs) return;
     this.#expectFunding(till, timeMs, coins, nowMs);
     till.last = { timeMs, coins };
+    if (coins.size > 0) this.#noteHeld();
+    else if (this.#isFlat()) this.#flatSinceMs ??= timeMs;
     if (rawUsd === null) this.#letGo(dex, till);
     else this.#judgeCash(dex, till, { timeMs, rawUsd }, nowMs);
   }
@@ -155,12 +165,14 @@ export class CashCheck {
     // What the state before did not list was not held.
     const none = this.#spotSeenMs === null ? undefined : { total: "0", seenMs: this.#spotSeenMs };
     this.#spotSeenMs = venueMs;
+    this.#isPooled = isPooled;
     for (const { coin, total } of [...rows, ...gone.map((coin) => ({ coin, total: "0" }))]) {
-      // Dollars are the collateral of pooled accounts: their totals move with the marks.
-      if (isPooled && DOLLAR_TOKENS.has(coin)) continue;
       const before = this.#totals.get(coin) ?? none;
       this.#totals.set(coin, { total, seenMs: venueMs });
       if (before === undefined || eq(before.total, total)) continue;
+      // Dollars are the collateral of pooled accounts: their totals move with the marks of what is held.
+      const isMarked = this.#flatSinceMs === null || before.seenMs < this.#flatSinceMs;
+      if (isPooled && isMarked && DOLLAR_TOKENS.has(coin)) continue;
       const moved = sub(total, before.total);
       const suspicion: CashSuspicion = {
         kind: "balance",
@@ -210,6 +222,18 @@ export class CashCheck {
       this.#tills.set(dex, till);
     }
     return till;
+  }
+
+  /** A perp is held, or was traded: it may have moved the dollars of a pooled account. */
+  #noteHeld(): void {
+    this.#flatSinceMs = null;
+    if (this.#isPooled) for (const coin of DOLLAR_TOKENS) this.#raised.delete(`balance:${coin}`);
+  }
+
+  #isFlat(): boolean {
+    return [...this.#tills.values()].every(
+      ({ last }) => last !== null && last.coins.size === 0 && last.timeMs > this.#perpMs,
+    );
   }
 
   #noteMove(dex: string, key: string, timeMs: number, amount: Decimal): void {

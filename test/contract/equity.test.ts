@@ -265,7 +265,7 @@ describe("equity by stretches", { timeout: 600_000 }, () => {
     await db.store.apply({ dashboard: [dashboardOf({ asOfMs: endMs + 4 * MINUTE, accountValue: "9000" })] });
     await db.store.apply({ ledger: [deposit(99, START + 180 * DAY + 12_345)] });
 
-    await rows("create temporary table plain as select * from hl_equity where account_address = $1");
+    await rows("create unlogged table plain as select * from hl_equity where account_address = $1");
     const [now] = await rows(PLAIN.now.replace("hl_equity", "plain"));
     assert.deepEqual(await readDrawdown(db.database, ACCOUNT), now);
     assert.deepEqual(await rows(KEPT_DAILY), await rows(PLAIN.daily.replace("hl_equity", "plain")));

@@ -138,6 +138,7 @@ const filledOrders = (model: Model): number[] =>
 /** Ways in which money moves, each telling itself in one ledger row. */
 const MOVES: Record<string, (model: Model) => void> = {
   "a deposit": (model) => model.deposit(ACCOUNT, "25"),
+  "a deposit to a unified account": (model) => model.deposit(ACCOUNT, "25"),
   "a withdrawal": (model) =>
     act(model, { type: "withdraw3", amount: "20", destination: ACCOUNT, time: Date.now() }),
   "a transfer to spot": (model) =>
@@ -160,7 +161,7 @@ export interface LostMoney {
 export const lostLedgerRow = (cluster: Cluster, move: string): Promise<LostMoney> =>
   withLosses(
     cluster,
-    {},
+    { abstraction: move.endsWith("unified account") ? "unifiedAccount" : "disabled" },
     () => {},
     async ({ rig, model, lose, lost }) => {
       await pause(QUIET_MS);

@@ -198,4 +198,39 @@ describe("a balance of spot", () => {
     check.noteBalances([...at("USDC", "7")], true, T0 + 5_000, T0 + 5_000);
     assert.deepEqual(keys(check, T0 + 5_000), ["balance:HYPE"]);
   });
+
+  it("moves the dollars of a pooled account only by rows while no perp is held", () => {
+    const moved = (...others: ((check: CashCheck) => void)[]) => {
+      const check = new CashCheck(CASH_GRACE_MS);
+      check.noteState("", T0, null, NONE, T0);
+      check.noteBalances(at("USDC", "5"), true, T0 + 1_000, T0 + 1_000);
+      check.noteBalances(at("USDC", "7"), true, T0 + 6_000, T0 + 6_000);
+      for (const other of others) other(check);
+      return keys(check, T0 + 6_000);
+    };
+    assert.deepEqual(moved(), ["balance:USDC"]);
+    assert.deepEqual(
+      moved((check) => check.noteLedger([deposit(T0 + 3_000)])),
+      [],
+    );
+    // Opened and closed between the two: the rows came later than the state.
+    assert.deepEqual(
+      moved((check) => check.noteFills([fill({ timeMs: T0 + 3_000 })])),
+      [],
+    );
+    assert.deepEqual(
+      moved((check) => check.noteState("xyz", T0 + 7_000, null, new Set(["xyz:AAPL"]), T0)),
+      [],
+    );
+
+    const held = new CashCheck(CASH_GRACE_MS);
+    held.noteState("", T0, null, BTC, T0);
+    held.noteBalances(at("USDC", "5"), true, T0 + 1_000, T0 + 1_000);
+    // Closed meanwhile, which is heard of before the balance that it moved, and after it nothing more is held.
+    held.noteState("", T0 + 3_000, null, NONE, T0 + 3_000);
+    held.noteBalances(at("USDC", "7"), true, T0 + 6_000, T0 + 6_000);
+    assert.deepEqual(keys(held, T0 + 6_000), []);
+    held.noteBalances(at("USDC", "9"), true, T0 + 11_000, T0 + 11_000);
+    assert.deepEqual(keys(held, T0 + 11_000), ["balance:USDC"]);
+  });
 });
