@@ -20,7 +20,7 @@ import { answeredAt, Belongings } from "./belongings.ts";
 import { STREAMED } from "./freshness.ts";
 import { type StopOrder, scoreHealth } from "./healthScore.ts";
 import type { Markets } from "./markets.ts";
-import { heldTokens, netWorthOf, type ReadAt, STAKED_TOKEN } from "./netWorth.ts";
+import { heldTokens, MODE_UNKNOWN, netWorthOf, type ReadAt, STAKED_TOKEN } from "./netWorth.ts";
 import type { InfoOptions, Store, VenueInfo } from "./ports.ts";
 import type { Prices, Token } from "./prices.ts";
 import type { Keep } from "./quarantine.ts";
@@ -79,6 +79,7 @@ export interface WatchedStates extends Omit<AccountStates, "collateral" | "missi
   venueTimeMs: number;
   /** What its clock shows now. */
   venueNowMs: number;
+  isModeKnown: boolean;
   /** The ledger could be read when it was last asked for. */
   areFlowsKnown: boolean;
 }
@@ -144,11 +145,12 @@ export class HealthWatch {
   /** The snapshot, valued and scored. */
   row(states: WatchedStates): DashboardRow {
     const { collateral, missing: unpriced } = this.#collateral(states);
+    const unvalued = [...unpriced, ...(states.isModeKnown ? [] : [MODE_UNKNOWN])];
     const unread = [...states.dexesInUse].filter(
       (dex) => states.mode === "standard" && !states.perps.has(dex),
     );
     const missing = [
-      ...unpriced,
+      ...unvalued,
       ...unread.map((dex) => `the state of ${dex === "" ? "the first dex" : dex} is not known yet`),
     ];
     const row = dashboardRow({ ...states, collateral, missing });
@@ -167,7 +169,7 @@ export class HealthWatch {
       drawdown: this.#drawdown,
       nowMs: this.#deps.clock.now(),
       stateAgeMs: this.#ageMs(states),
-      missing: unpriced,
+      missing: unvalued,
     });
     const worth = this.#netWorth(states);
     return {

@@ -34,6 +34,8 @@ export interface Possessions {
   /** HYPE in the stake, also what is on its way out; null while not known. */
   stake: Reading | null;
   priceOf(token: Token): Decimal | null;
+  /** False where the spot totals may or may not contain the perps. */
+  isModeKnown: boolean;
   /** What money came and went is read. */
   areFlowsKnown: boolean;
 }
@@ -56,6 +58,9 @@ export interface NetWorthParts {
   /** By pocket, as `hl_internal.ledger_effect` names them: [fromMs, toMs]. */
   read: Record<string, [fromMs: number, toMs: number]>;
 }
+
+/** Why neither equity is known then. */
+export const MODE_UNKNOWN = "how the account pools its collateral (userAbstraction) could not be read";
 
 interface NetWorth {
   value: Decimal | null;
@@ -81,6 +86,7 @@ export function netWorthOf(own: Possessions): NetWorth {
   };
   const parts: NetWorthParts = { tokens: [], vaults: own.vaults?.amount ?? null, stake: null, read };
   if (!own.areFlowsKnown) missing.push("the ledger could not be read: money may have come or gone unseen");
+  if (!own.isModeKnown) missing.push(MODE_UNKNOWN);
   if (own.mode === "standard") parts.perps = perpsOf(own, missing, read);
   if (own.spot === null || own.spotRead === null) missing.push("the spot state is not known yet");
   else {

@@ -52,6 +52,7 @@ export async function snapshotOf(venue: SimulatedVenue, user: string): Promise<D
     vaults: { amount: vaults, ...now },
     stake: { amount: stake, ...now },
     priceOf: (token) => prices.of(token),
+    isModeKnown: true,
     areFlowsKnown: true,
   });
   return {

@@ -705,14 +705,16 @@ export class Account {
 
   async #askMode(asking: Asking): Promise<void> {
     const { info, account } = this.#deps;
-    // An open set, and older endpoints do not know the question: then webData3 gives the mode, or it stays standard.
-    const answer = await info
-      .request(INFO.userAbstraction, { user: account }, ask(asking))
-      .catch((error: unknown) => {
-        if (error instanceof ProtocolError) return null;
-        throw error;
-      });
-    if (answer) this.#states.noteAbstraction(answer.result.value);
+    try {
+      const { result } = await info.request(INFO.userAbstraction, { user: account }, ask(asking));
+      this.#states.noteAbstraction(result.value);
+    } catch (error) {
+      asking.signal.throwIfAborted();
+      // Older endpoints do not know the question.
+      const isServed = !(error instanceof ProtocolError);
+      this.#states.noteModeUntold(isServed);
+      if (isServed) throw error;
+    }
   }
 
   /** Reads these states and commits those that were answered, at once; then throws the first failure of a part in use, if any. */
@@ -746,9 +748,10 @@ export class Account {
     const done = await Promise.allSettled([...parts.map(read), ...others]);
     const { lacking = [] } = await this.commit(batch, this.#deps.clock.now());
     const failures = done.flatMap((one, at) =>
-      one.status === "rejected" ? [{ reason: one.reason as unknown, dex: parts[at]?.dex ?? "" }] : [],
+      one.status === "rejected" ? [{ reason: one.reason as unknown, dex: parts[at]?.dex ?? null }] : [],
     );
-    const needed = failures.find(({ dex }) => this.#states.isUsed(dex));
+    asking.signal.throwIfAborted();
+    const needed = failures.find(({ dex }) => dex !== null && this.#states.isUsed(dex));
     if (needed) throw needed.reason;
     if (this.#states.isComplete) this.#snapshots.noteComplete();
     return { lacking, failure: failures[0] ?? null };
@@ -917,7 +920,7 @@ export class Account {
 interface StatesRead {
   /** Parts that lacked something we hold. */
   lacking: StatePart[];
-  /** Of a dex on which nothing of the account is known to be: the snapshot is made, and says that this part is not known. */
+  /** Of the mode, or of a dex on which nothing of the account is known to be: the snapshot is made, and says that this part is not known. */
   failure: { reason: unknown } | null;
 }
 

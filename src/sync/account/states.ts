@@ -45,6 +45,7 @@ export class StateBook {
   #spot: WireSpotState | null = null;
   #abstraction: string | null = null;
   #abstractionAtMs = Number.NEGATIVE_INFINITY;
+  #isModeKnown = false;
   readonly #used = new Set<string>([""]);
   /**
    * Dexes that were listed at the first reading and of which no state was read yet: money may lie there that no row tells.
@@ -77,6 +78,12 @@ export class StateBook {
   noteAbstraction(abstraction: string | null): void {
     this.#abstraction = abstraction;
     this.#abstractionAtMs = this.#deps.clock.now();
+    this.#isModeKnown = true;
+  }
+
+  /** The venue could not be asked for the mode, or (`isServed` false) does not know the question: then a push gives it, or it stays as it is. */
+  noteModeUntold(isServed: boolean): void {
+    this.#isModeKnown = !isServed;
   }
 
   /** It may have changed since it was told: in the wrong mode the money of the perps would count twice, or not at all. */
@@ -212,6 +219,7 @@ export class StateBook {
       account,
       asOfMs: Math.max(...inUse.map(([, state]) => state.time ?? clock.now())),
       mode: this.mode,
+      isModeKnown: this.#isModeKnown,
       perps: this.#perps,
       rawPerps: this.#rawPerps,
       spot: this.#spot,

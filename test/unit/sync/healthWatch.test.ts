@@ -75,6 +75,7 @@ function states(
     dexesInUse: new Set(perps.keys()),
     venueTimeMs: START,
     venueNowMs: START,
+    isModeKnown: true,
     areFlowsKnown: true,
     ...more,
   };

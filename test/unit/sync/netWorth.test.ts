@@ -25,6 +25,7 @@ const owns = (change: Partial<Possessions> = {}): Possessions => ({
   vaults: { amount: "250", ...at },
   stake: { amount: "10", ...at },
   priceOf: ({ coin }) => PRICES[coin] ?? null,
+  isModeKnown: true,
   areFlowsKnown: true,
   ...change,
 });
@@ -74,6 +75,7 @@ describe("net worth", () => {
       [{ priceOf: ({ coin }) => (coin === "HYPE" ? null : "1") }, /no price is known for HYPE/],
       [{ dexesInUse: new Set(["", "xyz", "new"]) }, /the state of new is not known yet/],
       [{ areFlowsKnown: false }, /the ledger could not be read/],
+      [{ isModeKnown: false }, /how the account pools its collateral/],
       [{ asOfMs: NOW + 200_000 }, /no spot state since \d\d:\d\d:\d\d UTC/],
       [
         {

@@ -81,6 +81,34 @@ describe("a catch-up", () => {
     }
   });
 
+  it("whose mode cannot be read has a snapshot without a value, that says so, until it is told", async () => {
+    const unreachable = new TransportError("HTTP 500", { status: 500 });
+    const { account, answers, committed, clock, signal } = follow({ userAbstraction: unreachable });
+    await account.open();
+    await account.catchUp("reconcile", signal);
+    assert.deepEqual(
+      account.failures.map(({ part, error }) => [part, error.message]),
+      [["states", "HTTP 500"]],
+    );
+    const [unknown] = committed.flatMap(({ dashboard = [] }) => dashboard);
+    const reason = /pools its collateral \(userAbstraction\) could not be read/;
+    assert.deepEqual(
+      [unknown?.accountValue, unknown?.netWorth, unknown?.healthScore, unknown?.totalRawUsd],
+      [null, null, null, "1000"],
+    );
+    assert.match(unknown!.accountValueReason!, reason);
+    assert.match(unknown!.netWorthReason!, reason);
+    // An endpoint of another day does not know the question: then none pools.
+    answers.userAbstraction = new ProtocolError("HTTP 422", null);
+    await clock.advance(60_000);
+    await account.catchUp("reconcile", signal);
+    assert.equal(account.look().snapshot?.accountValue, "1000");
+    answers.userAbstraction = "unifiedAccount";
+    await clock.advance(60_000);
+    await account.catchUp("reconcile", signal);
+    assert.equal(account.look().snapshot?.accountMode, "unified");
+  });
+
   it("asks again for what has no coverage when another process doubted it", async () => {
     let doubtedMs: number | null = NOW;
     const { account, asked, clock, signal } = follow(
