@@ -3,7 +3,7 @@
  *
  * Guarantees: they are looked up at the first question, which waits for the answer, and from then on once in `EVERY_MS` in the
  * background; one that was told once stays for as long as the process runs, whatever an answer lacks; a question that fails
- * changes nothing, is asked again after `RETRY_MS`, and never fails the roster.
+ * costs its own answer only, is asked again after `RETRY_MS`, and never fails the roster.
  */
 import { INFO } from "../protocol/infoRequests.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -24,28 +24,18 @@ interface SubAccountDeps {
   info: VenueInfo;
   clock: Clock;
   log: Log;
+  /** How it asks. */
+  asking: InfoOptions;
 }
 
-/** The sub-accounts of a master and the vaults it leads, called `master/name`. Rejects as `request` does. */
-export async function accountsUnder(
-  info: VenueInfo,
-  { address: user, alias }: Master,
-  options: InfoOptions,
-): Promise<RosterEntry[]> {
-  const subs = await info.request(INFO.subAccounts, { user }, options);
-  const vaults = await info.request(INFO.leadingVaults, { user }, options);
-  const named = [
-    ...subs.result.rows.map(({ value }) => ({ address: value.subAccountUser, name: value.name })),
-    ...vaults.result.rows.map(({ value }) => ({ address: value.address, name: value.name })),
-  ];
-  return named.map(({ address, name }) => ({
-    address,
-    alias: `${alias ?? user.slice(0, 8)}/${name}`,
-    wish: "stream",
-    sinceMs: null,
-    paused: false,
-  }));
-}
+/** An account that is streamed where there is room, as far back as the venue serves it. */
+export const entryOf = (address: Address, alias: string | null): RosterEntry => ({
+  address,
+  alias,
+  wish: "stream",
+  sinceMs: null,
+  paused: false,
+});
 
 export class SubAccounts implements Roster {
   readonly #inner: Roster;
@@ -56,8 +46,8 @@ export class SubAccounts implements Roster {
   #listed: readonly RosterEntry[] = [];
   #isNew = true;
   #lookedAtMs = Number.NEGATIVE_INFINITY;
-  #everyMs = RETRY_MS;
   #looking: Promise<void> | null = null;
+  #failures: unknown[] = [];
 
   constructor(inner: Roster, masters: readonly Master[], deps: SubAccountDeps) {
     this.#inner = inner;
@@ -65,11 +55,17 @@ export class SubAccounts implements Roster {
     this.#deps = deps;
   }
 
+  /** Of the last time they were looked up. */
+  get failures(): readonly unknown[] {
+    return this.#failures;
+  }
+
   async changed(): Promise<RosterEntry[] | null> {
     const listed = await this.#inner.changed();
     if (listed !== null) this.#listed = listed;
     const isFirst = this.#lookedAtMs < 0;
-    if (this.#looking === null && hasPassed(this.#lookedAtMs, this.#everyMs, this.#deps.clock.now())) {
+    const everyMs = this.#failures.length === 0 ? EVERY_MS : RETRY_MS;
+    if (this.#looking === null && hasPassed(this.#lookedAtMs, everyMs, this.#deps.clock.now())) {
       this.#lookedAtMs = this.#deps.clock.now();
       this.#looking = this.#look().finally(() => {
         this.#looking = null;
@@ -83,23 +79,38 @@ export class SubAccounts implements Roster {
   }
 
   async #look(): Promise<void> {
-    const { info, log } = this.#deps;
-    this.#everyMs = EVERY_MS;
+    const { info, log, asking } = this.#deps;
+    this.#failures = [];
     for (const master of this.#masters) {
-      try {
-        for (const entry of await accountsUnder(info, master, { priority: "reconcile" })) {
-          if (this.#found.has(entry.address)) continue;
-          this.#found.set(entry.address, entry);
-          this.#isNew = true;
-          log.info("followed with its master", { account: entry.address, alias: entry.alias });
+      const user = master.address;
+      const answers = await Promise.allSettled([
+        info
+          .request(INFO.subAccounts, { user }, asking)
+          .then(({ result }) => result.rows.map(({ value }) => [value.subAccountUser, value.name] as const)),
+        info
+          .request(INFO.leadingVaults, { user }, asking)
+          .then(({ result }) => result.rows.map(({ value }) => [value.address, value.name] as const)),
+      ]);
+      for (const answer of answers) {
+        if (answer.status === "fulfilled")
+          for (const [address, name] of answer.value) this.#note(master, address, name);
+        else if (!asking.signal?.aborted) {
+          this.#failures.push(answer.reason);
+          log.warn("not all sub-accounts could be read: those that are known are followed", {
+            account: master.alias ?? user,
+            error: answer.reason,
+          });
         }
-      } catch (error) {
-        this.#everyMs = RETRY_MS;
-        log.warn("the sub-accounts could not be read: those that are known are followed", {
-          account: master.alias ?? master.address,
-          error,
-        });
       }
     }
+  }
+
+  /** Called `master/name`. */
+  #note(master: Master, address: Address, name: string): void {
+    if (this.#found.has(address)) return;
+    const alias = `${master.alias ?? master.address.slice(0, 8)}/${name}`;
+    this.#found.set(address, entryOf(address, alias));
+    this.#isNew = true;
+    this.#deps.log.info("followed with its master", { account: address, alias });
   }
 }

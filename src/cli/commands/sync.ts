@@ -5,11 +5,12 @@ import { systemRandom } from "../../runtime/random.ts";
 import type { Account, Progress } from "../../sync/account/account.ts";
 import { committer } from "../../sync/commit.ts";
 import { Dexes } from "../../sync/dexes.ts";
-import { type FollowedAccount, openAccount } from "../../sync/engine.ts";
+import { openAccount } from "../../sync/engine.ts";
 import { Markets } from "../../sync/markets.ts";
-import type { VenueInfo } from "../../sync/ports.ts";
+import type { Roster, RosterEntry } from "../../sync/ports.ts";
 import { Prices } from "../../sync/prices.ts";
-import { accountsUnder } from "../../sync/subAccounts.ts";
+import type { Address } from "../../sync/rows.ts";
+import { entryOf, SubAccounts } from "../../sync/subAccounts.ts";
 import { Volatilities } from "../../sync/volatility.ts";
 import { type Command, type Context, EXIT, requireAccounts } from "../command.ts";
 import { connectVenue, engineConfig, openMigrated } from "../compose.ts";
@@ -35,16 +36,16 @@ export const sync: Command = {
   },
 };
 
-/** The accounts that are named, and those under them where that is asked for. */
-async function withSubAccounts({ options, signal }: Context, info: VenueInfo): Promise<FollowedAccount[]> {
-  const all = new Map<string, FollowedAccount>();
-  for (const master of options.account) {
-    if (!master.withSubs) continue;
-    for (const { address, alias } of await accountsUnder(info, master, { priority: "heal", signal }))
-      all.set(address, { address, alias });
-  }
-  for (const named of options.account) all.set(named.address, named);
-  return [...all.values()];
+/** The accounts that are named, as a roster that does not change. */
+function named({ options }: Context): Roster {
+  let entries: RosterEntry[] | null = options.account.map(({ address, alias }) => entryOf(address, alias));
+  return {
+    async changed() {
+      const told = entries;
+      entries = null;
+      return told;
+    },
+  };
 }
 
 /** What moves no money may be missing: it is asked for again in an hour, or by the next pass. */
@@ -84,17 +85,23 @@ export async function passes(context: Context, pass: (account: Account) => Promi
     };
     const commit = committer(deps, signal, COMMIT_ATTEMPTS);
     await deps.dexes.open(signal);
-    const followed = await withSubAccounts(context, info);
-    const accounts = followed.map((one) => openAccount(deps, config, one, commit));
-    for (const account of accounts) {
-      await account.open();
-      // A single pass follows nothing, and may run beside whatever does.
-      if (!options.once) await store.noteFollowed(account.address, options.interval);
-    }
+    const masters = options.account.filter(({ withSubs }) => withSubs);
+    const asking = { priority: "heal", signal } as const;
+    const roster = new SubAccounts(named(context), masters, { info, clock, log, asking });
+    const accounts = new Map<Address, Account>();
     for (;;) {
       const startedAtMs = clock.now();
-      const failures: unknown[] = [];
-      for (const account of accounts) {
+      for (const { address, alias } of (await roster.changed()) ?? []) {
+        if (accounts.has(address)) continue;
+        const account = openAccount(deps, config, { address, alias }, commit);
+        await account.open();
+        // A single pass follows nothing, and may run beside whatever does.
+        if (!options.once) await store.noteFollowed(address, options.interval);
+        accounts.set(address, account);
+      }
+      signal.throwIfAborted();
+      const failures: unknown[] = [...roster.failures];
+      for (const account of accounts.values()) {
         await pass(account).catch((error: unknown) => failures.push(error));
         signal.throwIfAborted();
         failures.push(...account.failures.map(({ error }) => error));

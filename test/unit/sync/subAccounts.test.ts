@@ -4,7 +4,7 @@ import { TransportError } from "../../../src/errors.ts";
 import { silentLog } from "../../../src/runtime/log.ts";
 import { createVenue } from "../../../src/simulator/exchange/venue.ts";
 import type { RosterEntry } from "../../../src/sync/ports.ts";
-import { accountsUnder, SubAccounts } from "../../../src/sync/subAccounts.ts";
+import { SubAccounts } from "../../../src/sync/subAccounts.ts";
 import { HandClock } from "../connection/handClock.ts";
 import { type Answers, NOW, USER, venue } from "./account/rig.ts";
 
@@ -29,7 +29,7 @@ function follow(answers: Answers, listed: (RosterEntry[] | null)[] = []) {
   const given: Answers = { subAccounts: null, leadingVaults: [], ...answers };
   const at = venue(clock, given);
   const inner = { changed: async () => listed.shift() ?? null };
-  const own = { info: at.info, clock, log: silentLog };
+  const own = { info: at.info, clock, log: silentLog, asking: { priority: "heal" } as const };
   const roster = new SubAccounts(inner, [{ address: USER, alias: "fund" }], own);
   const named = async () => (await roster.changed())?.map(({ address: of, alias }) => [of, alias]) ?? null;
   return { ...at, given, clock, roster, named };
@@ -77,6 +77,15 @@ it("goes on without an answer, and asks again in a minute", async () => {
   assert.deepEqual(await named(), [[SUB, "fund/one"]]);
 });
 
+it("follows the vaults where the sub-accounts cannot be read, and says what could not", async () => {
+  const { named, roster } = follow({
+    subAccounts: new TransportError("away"),
+    leadingVaults: [{ address: VAULT, name: "v" }],
+  });
+  assert.deepEqual(await named(), [[VAULT, "fund/v"]]);
+  assert.deepEqual(roster.failures.map(String), ["TransportError: away"]);
+});
+
 it("leaves the other roster what it says, also of a sub-account", async () => {
   const own = { ...entry(SUB, "mine"), paused: true };
   const { roster } = follow({ subAccounts: [sub("one", SUB)] }, [[own], null, [entry(OTHER, "x")]]);
@@ -92,5 +101,7 @@ it("reads what the simulated venue tells", async () => {
     subAccounts: tell("subAccounts"),
     leadingVaults: tell("leadingVaults"),
   });
-  assert.deepEqual(await accountsUnder(info, { address: USER, alias: null }, { priority: "heal" }), []);
+  const own = { info, clock: new HandClock(NOW), log: silentLog, asking: { priority: "heal" } as const };
+  const roster = new SubAccounts({ changed: async () => null }, [{ address: USER, alias: null }], own);
+  assert.deepEqual([await roster.changed(), roster.failures], [[], []]);
 });
