@@ -230,19 +230,17 @@ create or replace function hl_internal.page_round_trip(text, text, bigint, bigin
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."coin", t."name", t."side", t."opened_ms", t."closed_ms", t."seconds"::text as "seconds", t."fills", t."max_size"::text as "max_size", t."entry_price"::text as "entry_price", t."exit_price"::text as "exit_price", t."closed_pnl"::text as "closed_pnl", t."fees"::text as "fees", t."funding"::text as "funding", t."net_pnl"::text as "net_pnl", t."liquidated", t."complete", t."mae_pct"::text as "mae_pct", t."mfe_pct"::text as "mfe_pct", t."excursion_reason" from (
     with moves as not materialized (
-    select fill_time, fill_time_ms, start_position::numeric as before,
+    select fill_time_ms as ms, start_position::numeric as before,
     start_position::numeric + case side when 'buy' then size else -size end as after
     from public.hl_fills where account_address = $1 and coin = $2 and start_position is not null
     ),
     opened as materialized (
-    select fill_time_ms as ms, fill_time as at from moves
-    where fill_time <= pg_catalog.to_timestamp($3::bigint / 1000.0) and (before = 0 or sign(before) = -sign(after))
-    order by fill_time desc limit 1
+    select ms, pg_catalog.to_timestamp(ms / 1000.0) as at from moves
+    where ms <= $3::bigint and (before = 0 or sign(before) = -sign(after)) order by ms desc limit 1
     ),
     closed as materialized (
-    select m.fill_time_ms as ms from moves m, opened o
-    where m.fill_time > o.at and (m.after = 0 or sign(m.before) = -sign(m.after))
-    order by m.fill_time limit 1
+    select m.ms from moves m
+    where m.ms > (select o.ms from opened o) and (m.after = 0 or sign(m.before) = -sign(m.after)) order by m.ms limit 1
     )
     select t.* from opened o
     left join closed c on true
@@ -460,23 +458,31 @@ begin atomic
 end;
 comment on function hl_internal.page_fills_raw(text, bigint, bigint, bigint, text) is 'What a page asks as fills_raw.';
 
-create or replace function hl_internal.page_fills_count(text) returns json language sql stable set search_path = '' set jit = off
+create or replace function hl_internal.page_fills_of_market(text, bigint, bigint, bigint, text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
-  select coalesce(json_agg(r), '[]') from (select t."total" from (
-    select count(*) as total from (
-    select from public.hl_fills where account_address = $1 limit 40001) counted
+  select coalesce(json_agg(r), '[]') from (select t."account_address", t."coin", t."fill_time_ms", t."side", t."size"::text as "size", t."price"::text as "price", t."value"::text as "value", t."fee"::text as "fee", t."fee_token", t."start_position", t."closed_pnl"::text as "closed_pnl", t."direction", t."order_id", t."trade_id", t."hash", t."crossed", t."cloid", t."builder_fee"::text as "builder_fee", t."twap_id", t."liquidation", t."source", t."name" from (
+    select account_address, coin, fill_time_ms, side, size, price, value, fee, fee_token, start_position, closed_pnl, direction, order_id, trade_id, hash, crossed, cloid, builder_fee, twap_id, liquidation, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name from public.hl_fills listed where account_address = $1 and fill_time_ms < coalesce($3::bigint, 9223372036854775807) and fill_time_ms >= coalesce($4::bigint, 0) and coin = $5
+    order by fill_time_ms desc fetch first $2 rows with ties
   ) t) r;
 end;
-comment on function hl_internal.page_fills_count(text) is 'What a page asks as fills_count.';
+comment on function hl_internal.page_fills_of_market(text, bigint, bigint, bigint, text) is 'What a page asks as fills_of_market.';
 
-create or replace function hl_internal.page_fills_count_from(text, bigint) returns json language sql stable set search_path = '' set jit = off
+create or replace function hl_internal.page_fills_of_market_raw(text, bigint, bigint, bigint, text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
-  select coalesce(json_agg(r), '[]') from (select t."total" from (
-    select count(*) as total from (
-    select from public.hl_fills where account_address = $1 and fill_time >= pg_catalog.to_timestamp($2::bigint / 1000.0) limit 40001) counted
+  select coalesce(json_agg(r), '[]') from (select t."account_address", t."coin", t."fill_time_ms", t."side", t."size"::text as "size", t."price"::text as "price", t."value"::text as "value", t."fee"::text as "fee", t."fee_token", t."start_position", t."closed_pnl"::text as "closed_pnl", t."direction", t."order_id", t."trade_id", t."hash", t."crossed", t."cloid", t."builder_fee"::text as "builder_fee", t."twap_id", t."liquidation", t."source", t."name", t."raw" from (
+    select account_address, coin, fill_time_ms, side, size, price, value, fee, fee_token, start_position, closed_pnl, direction, order_id, trade_id, hash, crossed, cloid, builder_fee, twap_id, liquidation, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name, public.hl_raw_fill(listed)::text as raw from public.hl_fills listed where account_address = $1 and fill_time_ms < coalesce($3::bigint, 9223372036854775807) and fill_time_ms >= coalesce($4::bigint, 0) and coin = $5
+    order by fill_time_ms desc fetch first $2 rows with ties
   ) t) r;
 end;
-comment on function hl_internal.page_fills_count_from(text, bigint) is 'What a page asks as fills_count_from.';
+comment on function hl_internal.page_fills_of_market_raw(text, bigint, bigint, bigint, text) is 'What a page asks as fills_of_market_raw.';
+
+create or replace function hl_internal.page_fills_count(text, bigint, integer) returns json language sql stable set search_path = '' set jit = off
+begin atomic
+  select coalesce(json_agg(r), '[]') from (select t."total" from (
+    select hl_internal.count_fills($1, coalesce(pg_catalog.to_timestamp($2::bigint / 1000.0), '-infinity'), $3::integer) as total
+  ) t) r;
+end;
+comment on function hl_internal.page_fills_count(text, bigint, integer) is 'What a page asks as fills_count.';
 
 create or replace function hl_internal.page_orders(text, bigint, bigint, bigint, text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
@@ -496,23 +502,32 @@ begin atomic
 end;
 comment on function hl_internal.page_orders_raw(text, bigint, bigint, bigint, text) is 'What a page asks as orders_raw.';
 
-create or replace function hl_internal.page_orders_count(text) returns json language sql stable set search_path = '' set jit = off
+create or replace function hl_internal.page_orders_of_market(text, bigint, bigint, bigint, text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
-  select coalesce(json_agg(r), '[]') from (select t."total" from (
-    select count(*) as total from (
-    select from public.hl_orders where account_address = $1 and status not in ('open', 'partially_filled', 'triggered') limit 40001) counted
+  select coalesce(json_agg(r), '[]') from (select t."account_address", t."order_id", t."coin", t."side", t."order_type", t."tif", t."size"::text as "size", t."limit_price"::text as "limit_price", t."trigger_price"::text as "trigger_price", t."filled"::text as "filled", t."fill_percentage"::text as "fill_percentage", t."status", t."venue_status", t."cloid", t."reduce_only", t."placed_at_ms", t."status_time_ms", t."last_fill_time_ms", t."source", t."name" from (
+    select account_address, order_id, coin, side, order_type, tif, size, limit_price, trigger_price, filled, fill_percentage, status, venue_status, cloid, reduce_only, (extract(epoch from placed_at) * 1000)::bigint as placed_at_ms, status_time_ms, last_fill_time_ms, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name from public.hl_orders listed where account_address = $1 and status_at < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and status_at >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') and coin = $5 and status not in ('open', 'partially_filled', 'triggered')
+    order by status_at desc fetch first $2 rows with ties
   ) t) r;
 end;
-comment on function hl_internal.page_orders_count(text) is 'What a page asks as orders_count.';
+comment on function hl_internal.page_orders_of_market(text, bigint, bigint, bigint, text) is 'What a page asks as orders_of_market.';
 
-create or replace function hl_internal.page_orders_count_from(text, bigint) returns json language sql stable set search_path = '' set jit = off
+create or replace function hl_internal.page_orders_of_market_raw(text, bigint, bigint, bigint, text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
-  select coalesce(json_agg(r), '[]') from (select t."total" from (
-    select count(*) as total from (
-    select from public.hl_orders where account_address = $1 and status_at >= pg_catalog.to_timestamp($2::bigint / 1000.0) and status not in ('open', 'partially_filled', 'triggered') limit 40001) counted
+  select coalesce(json_agg(r), '[]') from (select t."account_address", t."order_id", t."coin", t."side", t."order_type", t."tif", t."size"::text as "size", t."limit_price"::text as "limit_price", t."trigger_price"::text as "trigger_price", t."filled"::text as "filled", t."fill_percentage"::text as "fill_percentage", t."status", t."venue_status", t."cloid", t."reduce_only", t."placed_at_ms", t."status_time_ms", t."last_fill_time_ms", t."source", t."name", t."raw" from (
+    select account_address, order_id, coin, side, order_type, tif, size, limit_price, trigger_price, filled, fill_percentage, status, venue_status, cloid, reduce_only, (extract(epoch from placed_at) * 1000)::bigint as placed_at_ms, status_time_ms, last_fill_time_ms, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name, public.hl_raw_order(listed)::text as raw from public.hl_orders listed where account_address = $1 and status_at < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and status_at >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') and coin = $5 and status not in ('open', 'partially_filled', 'triggered')
+    order by status_at desc fetch first $2 rows with ties
   ) t) r;
 end;
-comment on function hl_internal.page_orders_count_from(text, bigint) is 'What a page asks as orders_count_from.';
+comment on function hl_internal.page_orders_of_market_raw(text, bigint, bigint, bigint, text) is 'What a page asks as orders_of_market_raw.';
+
+create or replace function hl_internal.page_orders_count(text, bigint, integer) returns json language sql stable set search_path = '' set jit = off
+begin atomic
+  select coalesce(json_agg(r), '[]') from (select t."total" from (
+    select hl_internal.count_orders($1, coalesce(pg_catalog.to_timestamp($2::bigint / 1000.0), '-infinity'), $3::integer + few.n::integer) - few.n as total from (
+    select count(*) as n from public.hl_orders where account_address = $1 and status in ('open', 'partially_filled', 'triggered') and status_at >= coalesce(pg_catalog.to_timestamp($2::bigint / 1000.0), '-infinity')) few
+  ) t) r;
+end;
+comment on function hl_internal.page_orders_count(text, bigint, integer) is 'What a page asks as orders_count.';
 
 create or replace function hl_internal.page_funding(text, bigint, bigint, bigint, text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
@@ -532,23 +547,31 @@ begin atomic
 end;
 comment on function hl_internal.page_funding_raw(text, bigint, bigint, bigint, text) is 'What a page asks as funding_raw.';
 
-create or replace function hl_internal.page_funding_count(text) returns json language sql stable set search_path = '' set jit = off
+create or replace function hl_internal.page_funding_of_market(text, bigint, bigint, bigint, text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
-  select coalesce(json_agg(r), '[]') from (select t."total" from (
-    select count(*) as total from (
-    select from public.hl_funding where account_address = $1 limit 40001) counted
+  select coalesce(json_agg(r), '[]') from (select t."account_address", t."coin", t."funding_time_ms", t."usdc"::text as "usdc", t."size"::text as "size", t."funding_rate"::text as "funding_rate", t."samples", t."source", t."name" from (
+    select account_address, coin, funding_time_ms, usdc, size, funding_rate, samples, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name from public.hl_funding listed where account_address = $1 and funding_time_ms < coalesce($3::bigint, 9223372036854775807) and funding_time_ms >= coalesce($4::bigint, 0) and coin = $5
+    order by funding_time_ms desc fetch first $2 rows with ties
   ) t) r;
 end;
-comment on function hl_internal.page_funding_count(text) is 'What a page asks as funding_count.';
+comment on function hl_internal.page_funding_of_market(text, bigint, bigint, bigint, text) is 'What a page asks as funding_of_market.';
 
-create or replace function hl_internal.page_funding_count_from(text, bigint) returns json language sql stable set search_path = '' set jit = off
+create or replace function hl_internal.page_funding_of_market_raw(text, bigint, bigint, bigint, text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
-  select coalesce(json_agg(r), '[]') from (select t."total" from (
-    select count(*) as total from (
-    select from public.hl_funding where account_address = $1 and funding_time >= pg_catalog.to_timestamp($2::bigint / 1000.0) limit 40001) counted
+  select coalesce(json_agg(r), '[]') from (select t."account_address", t."coin", t."funding_time_ms", t."usdc"::text as "usdc", t."size"::text as "size", t."funding_rate"::text as "funding_rate", t."samples", t."source", t."name", t."raw" from (
+    select account_address, coin, funding_time_ms, usdc, size, funding_rate, samples, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name, raw_funding::text as raw from public.hl_funding listed where account_address = $1 and funding_time_ms < coalesce($3::bigint, 9223372036854775807) and funding_time_ms >= coalesce($4::bigint, 0) and coin = $5
+    order by funding_time_ms desc fetch first $2 rows with ties
   ) t) r;
 end;
-comment on function hl_internal.page_funding_count_from(text, bigint) is 'What a page asks as funding_count_from.';
+comment on function hl_internal.page_funding_of_market_raw(text, bigint, bigint, bigint, text) is 'What a page asks as funding_of_market_raw.';
+
+create or replace function hl_internal.page_funding_count(text, bigint, integer) returns json language sql stable set search_path = '' set jit = off
+begin atomic
+  select coalesce(json_agg(r), '[]') from (select t."total" from (
+    select hl_internal.count_funding($1, coalesce(pg_catalog.to_timestamp($2::bigint / 1000.0), '-infinity'), $3::integer) as total
+  ) t) r;
+end;
+comment on function hl_internal.page_funding_count(text, bigint, integer) is 'What a page asks as funding_count.';
 
 create or replace function hl_internal.page_ledger(text, bigint, bigint, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
@@ -568,23 +591,14 @@ begin atomic
 end;
 comment on function hl_internal.page_ledger_raw(text, bigint, bigint, bigint) is 'What a page asks as ledger_raw.';
 
-create or replace function hl_internal.page_ledger_count(text) returns json language sql stable set search_path = '' set jit = off
+create or replace function hl_internal.page_ledger_count(text, bigint, integer) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."total" from (
     select count(*) as total from (
-    select from public.hl_ledger where account_address = $1 limit 40001) counted
+    select from public.hl_ledger where account_address = $1 and ledger_time >= coalesce(pg_catalog.to_timestamp($2::bigint / 1000.0), '-infinity') limit $3::integer) counted
   ) t) r;
 end;
-comment on function hl_internal.page_ledger_count(text) is 'What a page asks as ledger_count.';
-
-create or replace function hl_internal.page_ledger_count_from(text, bigint) returns json language sql stable set search_path = '' set jit = off
-begin atomic
-  select coalesce(json_agg(r), '[]') from (select t."total" from (
-    select count(*) as total from (
-    select from public.hl_ledger where account_address = $1 and ledger_time >= pg_catalog.to_timestamp($2::bigint / 1000.0) limit 40001) counted
-  ) t) r;
-end;
-comment on function hl_internal.page_ledger_count_from(text, bigint) is 'What a page asks as ledger_count_from.';
+comment on function hl_internal.page_ledger_count(text, bigint, integer) is 'What a page asks as ledger_count.';
 
 create or replace function public.hl_page(question text, args jsonb default '[]') returns json
 language sql stable set search_path = ''
@@ -623,20 +637,22 @@ begin atomic
     when 'pnl_of_zone_by_coin' then hl_internal.page_pnl_of_zone_by_coin((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint, (args ->> 3))
     when 'fills' then hl_internal.page_fills((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint, (args ->> 3)::bigint, (args ->> 4))
     when 'fills_raw' then hl_internal.page_fills_raw((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint, (args ->> 3)::bigint, (args ->> 4))
-    when 'fills_count' then hl_internal.page_fills_count((args ->> 0))
-    when 'fills_count_from' then hl_internal.page_fills_count_from((args ->> 0), (args ->> 1)::bigint)
+    when 'fills_of_market' then hl_internal.page_fills_of_market((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint, (args ->> 3)::bigint, (args ->> 4))
+    when 'fills_of_market_raw' then hl_internal.page_fills_of_market_raw((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint, (args ->> 3)::bigint, (args ->> 4))
+    when 'fills_count' then hl_internal.page_fills_count((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::integer)
     when 'orders' then hl_internal.page_orders((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint, (args ->> 3)::bigint, (args ->> 4))
     when 'orders_raw' then hl_internal.page_orders_raw((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint, (args ->> 3)::bigint, (args ->> 4))
-    when 'orders_count' then hl_internal.page_orders_count((args ->> 0))
-    when 'orders_count_from' then hl_internal.page_orders_count_from((args ->> 0), (args ->> 1)::bigint)
+    when 'orders_of_market' then hl_internal.page_orders_of_market((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint, (args ->> 3)::bigint, (args ->> 4))
+    when 'orders_of_market_raw' then hl_internal.page_orders_of_market_raw((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint, (args ->> 3)::bigint, (args ->> 4))
+    when 'orders_count' then hl_internal.page_orders_count((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::integer)
     when 'funding' then hl_internal.page_funding((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint, (args ->> 3)::bigint, (args ->> 4))
     when 'funding_raw' then hl_internal.page_funding_raw((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint, (args ->> 3)::bigint, (args ->> 4))
-    when 'funding_count' then hl_internal.page_funding_count((args ->> 0))
-    when 'funding_count_from' then hl_internal.page_funding_count_from((args ->> 0), (args ->> 1)::bigint)
+    when 'funding_of_market' then hl_internal.page_funding_of_market((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint, (args ->> 3)::bigint, (args ->> 4))
+    when 'funding_of_market_raw' then hl_internal.page_funding_of_market_raw((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint, (args ->> 3)::bigint, (args ->> 4))
+    when 'funding_count' then hl_internal.page_funding_count((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::integer)
     when 'ledger' then hl_internal.page_ledger((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint, (args ->> 3)::bigint)
     when 'ledger_raw' then hl_internal.page_ledger_raw((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint, (args ->> 3)::bigint)
-    when 'ledger_count' then hl_internal.page_ledger_count((args ->> 0))
-    when 'ledger_count_from' then hl_internal.page_ledger_count_from((args ->> 0), (args ->> 1)::bigint)
+    when 'ledger_count' then hl_internal.page_ledger_count((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::integer)
   end;
 end;
 comment on function public.hl_page is 'What the dashboard reads on Supabase: the answer to one of its questions, of the accounts that the reader may read; null to a question that is not known.';

@@ -1599,6 +1599,60 @@ END
 ;
 -- Whether the newest fills of a perp up to to_ms, none of them before after_ms, leave it flat.
 
+create function hl_internal.count_fills(followed text, from_at timestamp with time zone, most integer)
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET jit TO 'off'
+BEGIN ATOMIC
+ SELECT count(*) AS count
+    FROM ( SELECT
+            FROM hl_fills f
+           WHERE ((f.account_address = count_fills.followed) AND (f.fill_time >= count_fills.from_at))
+          LIMIT count_fills.most) counted;
+END
+;
+-- Number of fills of an account from a time on, counted up to a limit.
+
+create function hl_internal.count_funding(followed text, from_at timestamp with time zone, most integer)
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET jit TO 'off'
+BEGIN ATOMIC
+ SELECT count(*) AS count
+    FROM ( SELECT
+            FROM hl_funding f
+           WHERE ((f.account_address = count_funding.followed) AND (f.funding_time >= count_funding.from_at))
+          LIMIT count_funding.most) counted;
+END
+;
+-- Number of funding payments of an account from a time on, counted up to a limit.
+
+create function hl_internal.count_orders(followed text, from_at timestamp with time zone, most integer)
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET jit TO 'off'
+BEGIN ATOMIC
+ SELECT count(*) AS count
+    FROM ( SELECT
+            FROM hl_orders o
+           WHERE ((o.account_address = count_orders.followed) AND (o.status_at >= count_orders.from_at))
+          LIMIT count_orders.most) counted;
+END
+;
+-- Number of orders of an account whose status is not older than a time, counted up to a limit.
+
 create function hl_internal.decimal_of(told text)
  RETURNS numeric
  LANGUAGE plpgsql
@@ -6532,20 +6586,22 @@ BEGIN ATOMIC
              WHEN 'pnl_of_zone_by_coin'::text THEN hl_internal.page_pnl_of_zone_by_coin((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::bigint, (args ->> 3))
              WHEN 'fills'::text THEN hl_internal.page_fills((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::bigint, ((args ->> 3))::bigint, (args ->> 4))
              WHEN 'fills_raw'::text THEN hl_internal.page_fills_raw((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::bigint, ((args ->> 3))::bigint, (args ->> 4))
-             WHEN 'fills_count'::text THEN hl_internal.page_fills_count((args ->> 0))
-             WHEN 'fills_count_from'::text THEN hl_internal.page_fills_count_from((args ->> 0), ((args ->> 1))::bigint)
+             WHEN 'fills_of_market'::text THEN hl_internal.page_fills_of_market((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::bigint, ((args ->> 3))::bigint, (args ->> 4))
+             WHEN 'fills_of_market_raw'::text THEN hl_internal.page_fills_of_market_raw((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::bigint, ((args ->> 3))::bigint, (args ->> 4))
+             WHEN 'fills_count'::text THEN hl_internal.page_fills_count((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::integer)
              WHEN 'orders'::text THEN hl_internal.page_orders((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::bigint, ((args ->> 3))::bigint, (args ->> 4))
              WHEN 'orders_raw'::text THEN hl_internal.page_orders_raw((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::bigint, ((args ->> 3))::bigint, (args ->> 4))
-             WHEN 'orders_count'::text THEN hl_internal.page_orders_count((args ->> 0))
-             WHEN 'orders_count_from'::text THEN hl_internal.page_orders_count_from((args ->> 0), ((args ->> 1))::bigint)
+             WHEN 'orders_of_market'::text THEN hl_internal.page_orders_of_market((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::bigint, ((args ->> 3))::bigint, (args ->> 4))
+             WHEN 'orders_of_market_raw'::text THEN hl_internal.page_orders_of_market_raw((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::bigint, ((args ->> 3))::bigint, (args ->> 4))
+             WHEN 'orders_count'::text THEN hl_internal.page_orders_count((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::integer)
              WHEN 'funding'::text THEN hl_internal.page_funding((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::bigint, ((args ->> 3))::bigint, (args ->> 4))
              WHEN 'funding_raw'::text THEN hl_internal.page_funding_raw((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::bigint, ((args ->> 3))::bigint, (args ->> 4))
-             WHEN 'funding_count'::text THEN hl_internal.page_funding_count((args ->> 0))
-             WHEN 'funding_count_from'::text THEN hl_internal.page_funding_count_from((args ->> 0), ((args ->> 1))::bigint)
+             WHEN 'funding_of_market'::text THEN hl_internal.page_funding_of_market((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::bigint, ((args ->> 3))::bigint, (args ->> 4))
+             WHEN 'funding_of_market_raw'::text THEN hl_internal.page_funding_of_market_raw((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::bigint, ((args ->> 3))::bigint, (args ->> 4))
+             WHEN 'funding_count'::text THEN hl_internal.page_funding_count((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::integer)
              WHEN 'ledger'::text THEN hl_internal.page_ledger((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::bigint, ((args ->> 3))::bigint)
              WHEN 'ledger_raw'::text THEN hl_internal.page_ledger_raw((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::bigint, ((args ->> 3))::bigint)
-             WHEN 'ledger_count'::text THEN hl_internal.page_ledger_count((args ->> 0))
-             WHEN 'ledger_count_from'::text THEN hl_internal.page_ledger_count_from((args ->> 0), ((args ->> 1))::bigint)
+             WHEN 'ledger_count'::text THEN hl_internal.page_ledger_count((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::integer)
              ELSE NULL::json
          END AS "case";
 END

@@ -5,7 +5,14 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { makeBusyAccount } from "../../bench/busyAccount.ts";
-import { readPnl, readStatistics } from "../../src/outputs/http/reads.ts";
+import {
+  countRows,
+  LISTINGS,
+  readPage,
+  readPnl,
+  readStatistics,
+  readTrip,
+} from "../../src/outputs/http/reads.ts";
 import { add, neg } from "../../src/runtime/decimal.ts";
 import { seededRandom } from "../../src/runtime/random.ts";
 import type { Queryable } from "../../src/store/database.ts";
@@ -183,6 +190,13 @@ describe("settled trades", { timeout: 300_000 }, () => {
     const nowMs = Math.floor(Date.now() / DAY) * DAY - DAY / 2;
     await makeBusyAccount(db.database, ACCOUNT, { fills: 6_000, coins: 10, days: 20, nowMs });
     await makeBusyAccount(db.database, OTHER, { fills: 500, coins: 5, days: 2, nowMs });
+    // A market that is seldom traded, opened three weeks ago.
+    await rows(
+      `insert into hl_fills select p.* from (
+         select * from hl_fills where account_address = $1 order by fill_time limit 1) f
+       cross join lateral jsonb_populate_record(null::hl_fills, to_jsonb(f) || '{"coin": "RARE", "trade_id": 7, "start_position": "0.0"}') p`,
+      [ACCOUNT],
+    );
     while (await db.store.settle(ACCOUNT, nowMs));
     // As it is before anybody looked at the tables, and after.
     for (const statistics of ["none", "analyzed"]) {
@@ -205,6 +219,28 @@ describe("settled trades", { timeout: 300_000 }, () => {
       await readStatistics(watched("statistics"), ACCOUNT);
       await readPnl(watched("pnl by day"), ACCOUNT, "day", day(0), day(nowMs));
       await readPnl(watched("pnl by coin"), ACCOUNT, "coin", day(nowMs - 30 * DAY), day(nowMs));
+      const page = { limit: 50, beforeMs: null, fromMs: null, coin: "RARE" };
+      const one = ["one market: fills", "one market: funding", "one market: trade"] as const;
+      assert.equal((await readPage(watched(one[0]), "fills", ACCOUNT, page)).length, 1);
+      await readPage(watched(one[1]), "funding", ACCOUNT, page);
+      await readTrip(watched(one[2]), ACCOUNT, "C3", nowMs - 10 * DAY);
+      for (const name of one) assert.ok(reads[name]!.blocks <= 400, `${name}: ${reads[name]!.blocks} blocks`);
+      assert.equal(await countRows(db.database, "fills", ACCOUNT, null), 6_001);
+      for (const name of ["fills", "orderHistory", "funding"] as const) {
+        const {
+          table,
+          time,
+          where = "true",
+        }: { table: string; time: string; where?: string } = LISTINGS[name];
+        for (const fromMs of [null, nowMs - 5 * DAY]) {
+          const [counted] = await rows(
+            `select count(*) as n from ${table} where account_address = $1 and ${where}
+               and ${time} >= coalesce(to_timestamp($2::bigint / 1000.0), '-infinity')`,
+            [ACCOUNT, fromMs],
+          );
+          assert.equal(await countRows(db.database, name, ACCOUNT, fromMs), counted!.n, name);
+        }
+      }
       t.diagnostic(`${statistics}: ${JSON.stringify(reads)}`);
       for (const [name, { rows: count, blocks }] of Object.entries(reads)) {
         assert.ok(count <= 15_000, `${name}: ${count} rows`);

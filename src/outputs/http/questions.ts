@@ -67,8 +67,12 @@ function asked(): [string, (reads: Queryable) => Promise<unknown>][] {
     ...HISTORIES.flatMap(([name, listing]): [string, (reads: Queryable) => Promise<unknown>][] => [
       [name, (reads) => read.readPage(reads, listing, WHO, PAGE)],
       [`${name}_raw`, (reads) => read.readPage(reads, listing, WHO, { ...PAGE, withRaw: true })],
+      [`${name}_of_market`, (reads) => read.readPage(reads, listing, WHO, { ...PAGE, coin: "" })],
+      [
+        `${name}_of_market_raw`,
+        (reads) => read.readPage(reads, listing, WHO, { ...PAGE, coin: "", withRaw: true }),
+      ],
       [`${name}_count`, (reads) => read.countRows(reads, listing, WHO, null)],
-      [`${name}_count_from`, (reads) => read.countRows(reads, listing, WHO, 0)],
     ]),
   ];
 }

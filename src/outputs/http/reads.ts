@@ -37,12 +37,18 @@ interface Listing {
   where?: string;
   /** What the venue said. */
   raw?: string;
+  /** What counts the rows of a long history; the others are counted as they stand. */
+  counted?: string;
+  /** Which of those that it counts are not of this history: few. */
+  countedBut?: string;
+  /** What an index has behind the account and the market. */
+  marketTime?: { column: string; unit: "ms" | "timestamp" };
 }
 
 const columnsWithName = (name: JoinedName | TableName): string =>
   `${readersColumns(name)}${"coin" in described(name).columns ? `, ${NAME}` : ""}`;
 
-function listing(name: JoinedName | TableName, time: string, where?: string): Listing {
+function listing(name: JoinedName | TableName, time: string, more: Partial<Listing> = {}): Listing {
   const { table, columns, sql } = described(name);
   const hasCoin = "coin" in columns;
   // The row is asked for by its name in `readPage`.
@@ -52,17 +58,28 @@ function listing(name: JoinedName | TableName, time: string, where?: string): Li
     table: `public.${table}`,
     time,
     hasCoin,
-    ...(where && { where }),
     ...(raw && { raw }),
+    ...more,
   };
 }
 
 /** Histories that are read in pages. */
 export const LISTINGS = {
-  fills: listing("fills", JOINED.fills.index),
+  fills: listing("fills", JOINED.fills.index, {
+    counted: "hl_internal.count_fills",
+    marketTime: { column: "fill_time_ms", unit: "ms" },
+  }),
   // By what it leaves out, which is little: asked for the others, a server without statistics sorts all of them.
-  orderHistory: listing("orders", JOINED.orders.index, `status not in ${OPEN_STATUS_LIST}`),
-  funding: listing("funding", JOINED.funding.index),
+  orderHistory: listing("orders", JOINED.orders.index, {
+    where: `status not in ${OPEN_STATUS_LIST}`,
+    counted: "hl_internal.count_orders",
+    countedBut: `status in ${OPEN_STATUS_LIST}`,
+    marketTime: { column: "status_at", unit: "timestamp" },
+  }),
+  funding: listing("funding", JOINED.funding.index, {
+    counted: "hl_internal.count_funding",
+    marketTime: { column: "funding_time_ms", unit: "ms" },
+  }),
   ledger: listing("ledger", JOINED.ledger.index),
   twaps: {
     columns: `account_address, twap_id, coin, name, side, size, slices, executed_size, executed_pct, average_price, fees, minutes,
@@ -92,8 +109,19 @@ export async function readCandles(
   return rows.map(({ candle }) => candle);
 }
 
-/** Rows are counted up to this many. While a table was never analyzed, a bitmap of all is made whatever the limit: 100 ms (`BENCHMARKS.md`). */
+/** Rows are counted up to this many. */
 const COUNT_MAX = 40_000;
+
+const countOf = ({ table, time, counted, countedBut }: Listing): string => {
+  const from = "coalesce(pg_catalog.to_timestamp($2::bigint / 1000.0), '-infinity')";
+  if (!counted)
+    return `select count(*) as total from (
+         select from ${table} where account_address = $1 and ${time} >= ${from} limit $3::integer) counted`;
+  if (!countedBut) return `select ${counted}($1, ${from}, $3::integer) as total`;
+  // All less those few, each by an index of its own.
+  return `select ${counted}($1, ${from}, $3::integer + few.n::integer) - few.n as total from (
+      select count(*) as n from ${table} where account_address = $1 and ${countedBut} and ${time} >= ${from}) few`;
+};
 
 /** How many rows a history has from a time on; null when they are more than are counted. */
 export async function countRows(
@@ -102,45 +130,48 @@ export async function countRows(
   account: Address,
   fromMs: number | null,
 ): Promise<number | null> {
-  const { table, time, where }: Listing = LISTINGS[name];
-  const conditions = ["account_address = $1"];
-  // Without a time the index alone tells.
-  if (fromMs !== null) conditions.push(`${time} >= pg_catalog.to_timestamp($2::bigint / 1000.0)`);
-  if (where) conditions.push(where);
-  const [row] = await reads.query<{ total: number }>(
-    `select count(*) as total from (
-       select from ${table} where ${conditions.join(" and ")} limit ${COUNT_MAX + 1}) counted`,
-    fromMs === null ? [account] : [account, fromMs],
-  );
+  const [row] = await reads.query<{ total: number }>(countOf(LISTINGS[name]), [
+    account,
+    fromMs,
+    COUNT_MAX + 1,
+  ]);
   return row!.total > COUNT_MAX ? null : row!.total;
 }
 
 /**
  * One text for whatever bounds are given, so that the page of a Supabase project can ask it too (`questions.ts`); without
- * a bound the planner, who knows the values, leaves its condition out.
+ * a bound the planner, who knows the values, leaves its condition out. Of one market there is another text, by an index of
+ * its own: a market that is seldom traded would be looked for among all rows.
  */
 export function readPage(reads: Queryable, name: ListingName, account: Address, page: Page): Promise<Row[]> {
-  const { columns, table, time, hasCoin, where, raw }: Listing = LISTINGS[name];
-  const conditions = [
-    "account_address = $1",
-    `${time} < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity')`,
-    `${time} >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity')`,
-  ];
+  const { columns, table, time, hasCoin, where, raw, marketTime }: Listing = LISTINGS[name];
   const params: unknown[] = [account, page.limit, page.beforeMs, page.fromMs];
+  const ofOrder = page.orderId != null && columns.includes("order_id");
+  const market = page.coin != null && !ofOrder ? marketTime : undefined;
+  const column = market?.column ?? time;
+  const conditions = ["account_address = $1", ...boundsOf(column, market?.unit ?? "timestamp")];
   if (hasCoin) {
     params.push(page.coin ?? null);
-    conditions.push("($5::text is null or coin = $5)");
+    conditions.push(market ? "coin = $5" : "($5::text is null or coin = $5)");
   }
-  if (page.orderId != null && columns.includes("order_id")) {
+  if (ofOrder) {
     params.push(page.orderId);
     conditions.push(`order_id = $${params.length}`);
   } else if (where) conditions.push(where);
   return reads.query(
     `select ${columns}${page.withRaw && raw ? `, ${raw}::text as raw` : ""} from ${table} listed where ${conditions.join(" and ")}
-     order by ${time} desc fetch first $2 rows with ties`,
+     order by ${column} desc fetch first $2 rows with ties`,
     params,
   );
 }
+
+const boundsOf = (column: string, unit: "ms" | "timestamp"): string[] =>
+  unit === "ms"
+    ? [`${column} < coalesce($3::bigint, 9223372036854775807)`, `${column} >= coalesce($4::bigint, 0)`]
+    : [
+        `${column} < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity')`,
+        `${column} >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity')`,
+      ];
 
 export const readOpenOrders = (reads: Queryable, account: Address): Promise<Row[]> =>
   reads.query(
@@ -264,20 +295,19 @@ export async function readTrip(
   return row ?? null;
 }
 
+/** By milliseconds, as the index of a market has them. */
 const TRIP = `with moves as not materialized (
-    select fill_time, fill_time_ms, start_position::numeric as before,
+    select fill_time_ms as ms, start_position::numeric as before,
       start_position::numeric + case side when 'buy' then size else -size end as after
     from public.hl_fills where account_address = $1 and coin = $2 and start_position is not null
   ),
   opened as materialized (
-    select fill_time_ms as ms, fill_time as at from moves
-    where fill_time <= pg_catalog.to_timestamp($3::bigint / 1000.0) and (before = 0 or sign(before) = -sign(after))
-    order by fill_time desc limit 1
+    select ms, pg_catalog.to_timestamp(ms / 1000.0) as at from moves
+    where ms <= $3::bigint and (before = 0 or sign(before) = -sign(after)) order by ms desc limit 1
   ),
   closed as materialized (
-    select m.fill_time_ms as ms from moves m, opened o
-    where m.fill_time > o.at and (m.after = 0 or sign(m.before) = -sign(m.after))
-    order by m.fill_time limit 1
+    select m.ms from moves m
+    where m.ms > (select o.ms from opened o) and (m.after = 0 or sign(m.before) = -sign(m.after)) order by m.ms limit 1
   )
   select t.* from opened o
   left join closed c on true
