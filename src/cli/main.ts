@@ -149,6 +149,7 @@ async function runCommand(
   } catch (error) {
     if (ending.exitCode !== null) return ending.exitCode;
     fail(errorText(error));
+    ending.abort(error);
     if (debug && error instanceof Error && error.stack)
       for (const line of error.stack.split("\n")) process.stderr.write(`${loggable(line)}\n`);
     return exitCodeOf(error);
@@ -176,8 +177,10 @@ function optionsOf(command: Command, flags: Invocation["flags"]): Options {
 }
 
 interface Ending {
-  /** Aborted by the first signal. */
+  /** Aborted by the first signal, and when the command has failed. */
   signal: AbortSignal;
+  /** Ends what goes on beside a command that failed: it would keep the process. */
+  abort(reason: unknown): void;
   /** Of the signal that came; null before. */
   readonly exitCode: number | null;
   /** Time for stopping in order. */
@@ -205,6 +208,7 @@ function listenForSignals(): Ending {
   process.on("SIGTERM", onSignal);
   return {
     signal: abort.signal,
+    abort: (reason) => abort.abort(reason),
     get exitCode() {
       return exitCode;
     },

@@ -41,14 +41,17 @@ export class Lifecycle {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #started: Service[] = [];
+  #isStopped = false;
 
   constructor(clock: Clock, log: Log) {
     this.#clock = clock;
     this.#log = log;
   }
 
+  /** What is opened while all is stopped is stopped too. */
   add<T extends Service>(service: T): T {
-    this.#started.push(service);
+    if (this.#isStopped) void this.#stop(service, service.needsMs ?? NEEDS_MS);
+    else this.#started.push(service);
     return service;
   }
 
@@ -60,6 +63,7 @@ export class Lifecycle {
       const spareMs = deadlineMs - this.#clock.now() - reservedMs;
       await this.#stop(service, Math.max(service.needsMs ?? NEEDS_MS, spareMs));
     }
+    this.#isStopped = true;
   }
 
   async #stop(service: Service, withinMs: number): Promise<void> {

@@ -192,6 +192,15 @@ describe("stopping", { timeout: 300_000 }, () => {
       assert.equal(serverOf(path), null);
     });
 
+    it("demo, whose port is taken: by itself, with exit code 2", async () => {
+      const path = join(folder.path, "taken");
+      const process = start(["demo", "--database", path, "--listen", `127.0.0.1:${silent.port}`]);
+      const { code, stderr } = await process.finished(90_000);
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, /the port is taken/);
+      assert.equal(serverOf(path), null);
+    });
+
     for (const waitS of [0.3, 0.8, 1.3, 2]) {
       it(`run, ${waitS} s after its start`, async () => {
         const path = join(folder.path, `early-${waitS}`);

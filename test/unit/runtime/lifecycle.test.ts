@@ -78,6 +78,17 @@ describe("stopping", () => {
   });
 });
 
+describe("what is opened too late", () => {
+  it("is stopped by itself", async () => {
+    const { lifecycle, stopped, add } = setUp();
+    add("early", 0);
+    await lifecycle.stopAll(9_000);
+    add("late", 0);
+    await settle();
+    assert.deepEqual(stopped, ["early 0", "late 0"]);
+  });
+});
+
 describe("a command that is told to stop", () => {
   it("has its outcome when it ends by itself soon enough", async () => {
     const clock = new HandClock();
