@@ -47,7 +47,7 @@ export function prepareFolder(layout: Layout): void {
   try {
     makeFolder(layout.folder);
     if (existsSync(layout.data)) readFileSync(layout.secrets);
-    else accessSync(layout.folder, constants.W_OK | constants.X_OK);
+    accessSync(layout.folder, constants.W_OK | constants.X_OK);
   } catch (cause) {
     throw refuse(obstacle(layout, cause as NodeJS.ErrnoException), cause);
   }

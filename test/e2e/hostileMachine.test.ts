@@ -10,7 +10,7 @@ import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
 import { systemClock } from "../../src/runtime/clock.ts";
-import { type Running, start } from "../support/cli.ts";
+import { hlsync, type Running, start } from "../support/cli.ts";
 import { startServer, type TestDatabase, type TestServer, temporaryFolder } from "../support/postgres.ts";
 import { ScriptedVenue } from "../support/scriptedVenue.ts";
 import { until } from "../support/until.ts";
@@ -140,6 +140,22 @@ describe("a machine that fails", { timeout: 300_000 }, () => {
       assert.ok(!isLeft(), "no server is left behind");
     });
   }
+
+  it("makes its data folder read-only: exit 2, and the folder is named", {
+    skip: !AS_ROOT && "needs root",
+  }, async () => {
+    const path = join(folder.path, "db-read-only");
+    assert.equal((await hlsync(["migrate", "--database", path])).code, 0);
+    execFileSync("mount", ["--bind", path, path]);
+    mounted = path;
+    execFileSync("mount", ["-o", "remount,ro,bind", path]);
+    const { code, stderr } = await hlsync(["status", "--database", path]);
+    assert.equal(code, 2, stderr);
+    assert.match(
+      stderr,
+      /^hlsync: cannot keep a database in .*db-read-only: it is on a read-only file system/,
+    );
+  });
 
   it("has 80 MB of heap for 10 000 fills", async () => {
     const target = await server.newDatabase();
