@@ -168,12 +168,18 @@ describe("stopping", { timeout: 300_000 }, () => {
       it(`${args[0]}, while it follows`, async () => {
         const { gate, url } = await gated(database);
         const rest = args[0] === "tail" ? [] : venue("--account", USER);
+        const reached = gate.reached();
         const process = start([...args, ...rest, "--database", url]);
-        await seconds(args[0] === "sync" ? 8 : 4);
-        gate.hang();
-        await seconds(2);
-        await stops(process, [0, 143]);
-        gate.close();
+        try {
+          // On a busy machine it may take seconds until it is one that can be told to stop.
+          await reached;
+          await seconds(args[0] === "sync" ? 7 : 3);
+          gate.hang();
+          await seconds(2);
+          await stops(process, [0, 143]);
+        } finally {
+          gate.close();
+        }
       });
     }
   });
