@@ -2,8 +2,8 @@
  * How far the venue's clock is ahead of ours, for lags. Pure. Two facts bound it: a message cannot be received before it
  * was stamped, and the venue's answer to "what time is it" is as old as its last block, at most. Guarantees: 0 as long
  * as the facts allow it, since most clocks are kept right; else the offset nearest to 0 that they allow. So with right
- * clocks lags are true, and with wrong ones they are never negative, but may be too small by the fastest way here. After our
- * clock was stepped nothing of before counts.
+ * clocks lags are true, and with wrong ones they may be too small by the fastest way into the database. After our clock was
+ * stepped nothing of before counts.
  */
 
 export interface MeasuredOffset {
@@ -34,7 +34,7 @@ export class ClockOffset {
     this.#windowEndMs = Number.NEGATIVE_INFINITY;
   }
 
-  /** Something stamped by the venue was received. */
+  /** Something stamped by the venue was here at `receivedMs`, or earlier. */
   note(stampMs: number, receivedMs: number): void {
     if (receivedMs >= this.#windowEndMs) {
       const isNext = receivedMs < this.#windowEndMs + WINDOW_MS;

@@ -83,9 +83,10 @@ export class Telemetry {
     for (const [table, rows] of Object.entries(applied.known)) {
       if (rows > 0) this.#registry.add("hlsync_rows_known_total", { table }, rows);
     }
-    // What was received together counts as received with the first of it: a later one's stamp may well be after that.
+    // What is committed together counts as received with the first of it, which may have told nothing new: the stamp of what did may
+    // well be after that, by as long as the commits before it took. It is not after the commit.
     const stamps = applied.events.filter(isLive).map(({ timeMs }) => timeMs);
-    if (stamps.length > 0) this.#offset.note(Math.min(...stamps), receivedAtMs);
+    if (stamps.length > 0) this.#offset.note(Math.min(...stamps), committedAtMs);
     const offsetMs = this.clockOffsetMs();
     for (const event of applied.events) {
       const { type, source, data, timeMs } = event;
@@ -218,8 +219,9 @@ export class Telemetry {
   }
 
   #lag(hop: Hop, lagMs: number): void {
-    this.#registry.observe("hlsync_hop_seconds", { hop }, Math.max(0, lagMs) / 1000);
-    this.#latency.add(hop, lagMs, this.#deps.clock.now());
+    const shownMs = Math.max(0, lagMs);
+    this.#registry.observe("hlsync_hop_seconds", { hop }, shownMs / 1000);
+    this.#latency.add(hop, shownMs, this.#deps.clock.now());
   }
 
   /** A process that was stopped, or blocked for so long, looks the same: then the venue is asked once for nothing. */

@@ -349,6 +349,10 @@ describe("the estimated clock offset", () => {
     const later = { ...event!, timeMs: clock.now() + 2_330 };
     telemetry.committed({ ...first, applied: { ...first.applied, events: [event!, later] } });
     assert.equal(telemetry.clockOffsetMs(), 0);
+    // The older one told nothing new: no event of it.
+    const committedAtMs = later.timeMs + 100;
+    telemetry.committed({ ...first, committedAtMs, applied: { ...first.applied, events: [later] } });
+    assert.equal(telemetry.clockOffsetMs(), 0);
   });
 
   it("counts nothing measured before the step, whatever becomes of the question", async () => {
