@@ -20,9 +20,10 @@ const CUT_MS = 2_000;
 const RISE_AFTER_MS = 1_000;
 /** Long enough to be noticed by an alert that looks every two seconds. */
 const RISE_MS = 6_000;
-/** What tells of fills is lost for this long, while all else goes on. */
-const LOSS_MS = 5_000;
-const LOST_CHANNELS = ["userFills", "userEvents", "orderUpdates"];
+/** What tells of fills is lost until one was, and for so long at most, while all else goes on. */
+const LOSS_MAX_MS = 60_000;
+/** What tells of fills. The first has no snapshot: what is lost of it has just happened. */
+const LOST_CHANNELS = ["user", "userFills", "orderUpdates"];
 
 const WEBHOOK_ID = "wh_demo";
 
@@ -73,9 +74,12 @@ export async function makeIncidents({
   await clock.sleep(RISE_AFTER_MS, signal);
   venue.setOracle(move.coin, move.up);
   await clock.sleep(RISE_MS, signal);
-  for (const channel of LOST_CHANNELS)
-    gateway.faults.add({ fault: "drop", user, channel, untilMs: clock.now() + LOSS_MS });
+  const untilMs = clock.now() + LOSS_MAX_MS;
+  const rules = LOST_CHANNELS.map((channel) => gateway.faults.add({ fault: "drop", user, channel, untilMs }));
   venue.setOracle(move.coin, move.down);
+  const wasLost = () => gateway.faults.rules().some(({ id, fired }) => id === rules[0] && fired > 0);
+  while (clock.now() < untilMs && !wasLost()) await clock.sleep(LOOK_MS, signal);
+  for (const id of rules) gateway.faults.remove(id);
 }
 
 /** A foreign program on this machine that receives webhooks. */

@@ -268,9 +268,9 @@ describe("the demo", { timeout: 90_000 }, () => {
     assert.equal(named.code, 2);
     assert.doesNotMatch(named.stderr, /demo/);
     const stored = ["--database", join(folder.path, ".hlsync", "demo")];
-    await until("the delivery", WAIT_MS, async () => {
+    await until("the alert and the healed loss, delivered", WAIT_MS, async () => {
       const { stdout } = await hlsyncHere(["webhooks", "deliveries", ...stored]);
-      return /delivered +alert\.resolved/.test(stdout);
+      return /delivered +alert\.resolved/.test(stdout) && /delivered +drift\.found/.test(stdout);
     });
     await until("three whole histories", WAIT_MS, async () => {
       const { stdout } = await hlsyncHere(["status", ...stored]);

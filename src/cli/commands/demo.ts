@@ -30,7 +30,7 @@ function banner(databaseUrl: string, { database, verbose }: Options): string[] {
       : [];
   return [
     `three simulated accounts with ${PAST_DAYS} days behind them (swing, maker, vault); nothing of it is real`,
-    "soon:      a connection breaks, messages get lost: both are healed; a price alert fires and is over; a webhook is delivered",
+    "soon:      maker loses its connection, then a fill: both are healed (its Sync page); a price alert fires and is over; a webhook is delivered",
     ...found,
     `SQL:       psql '${databaseUrl}' -c 'select * from hl_fills order by fill_time desc limit 5'`,
     `${verbose ? "every change is printed below" : "one line a minute below (every change with --verbose)"}; Ctrl-C stops`,
