@@ -6,6 +6,7 @@ drop function if exists hl_internal.set_policy(text, text, text, text);
 drop function if exists hl_internal.are_news(hl_internal.event[], bigint);
 -- Statements of the page that ask for more now.
 drop function if exists hl_internal.page_round_trips_since(text, bigint);
+drop function if exists hl_internal.page_round_trips_since(text, bigint, bigint);
 drop function if exists hl_internal.page_round_trips(text, bigint);
 drop function if exists hl_internal.page_round_trip(text, text, bigint);
 drop function if exists hl_internal.page_equity(text, bigint, bigint, bigint);

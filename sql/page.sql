@@ -204,16 +204,16 @@ begin atomic
 end;
 comment on function hl_internal.page_candles(text, text, bigint, bigint) is 'What a page asks as candles.';
 
-create or replace function hl_internal.page_round_trips_since(text, bigint, bigint) returns json language sql stable set search_path = '' set jit = off
+create or replace function hl_internal.page_round_trips_since(text, bigint, bigint, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."ms" from (
     select fill_time_ms as ms from public.hl_fills
     where account_address = $1 and fill_time >= pg_catalog.to_timestamp($2::bigint / 1000.0)
     and fill_time < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity')
-    order by fill_time desc offset 1000 limit 1
+    order by fill_time desc offset $4::bigint limit 1
   ) t) r;
 end;
-comment on function hl_internal.page_round_trips_since(text, bigint, bigint) is 'What a page asks as round_trips_since.';
+comment on function hl_internal.page_round_trips_since(text, bigint, bigint, bigint) is 'What a page asks as round_trips_since.';
 
 create or replace function hl_internal.page_round_trips(text, bigint, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
@@ -619,7 +619,7 @@ begin atomic
     when 'drift' then hl_internal.page_drift((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint, (args ->> 3)::bigint)
     when 'alerts' then hl_internal.page_alerts((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint, (args ->> 3)::bigint)
     when 'candles' then hl_internal.page_candles((args ->> 0), (args ->> 1), (args ->> 2)::bigint, (args ->> 3)::bigint)
-    when 'round_trips_since' then hl_internal.page_round_trips_since((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint)
+    when 'round_trips_since' then hl_internal.page_round_trips_since((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint, (args ->> 3)::bigint)
     when 'round_trips' then hl_internal.page_round_trips((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint)
     when 'round_trip' then hl_internal.page_round_trip((args ->> 0), (args ->> 1), (args ->> 2)::bigint, (args ->> 3)::bigint)
     when 'trade_statistics' then hl_internal.page_trade_statistics((args ->> 0), (args ->> 1)::bigint, (args ->> 2), (args ->> 3))

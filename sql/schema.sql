@@ -6568,7 +6568,7 @@ BEGIN ATOMIC
              WHEN 'drift'::text THEN hl_internal.page_drift((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::bigint, ((args ->> 3))::bigint)
              WHEN 'alerts'::text THEN hl_internal.page_alerts((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::bigint, ((args ->> 3))::bigint)
              WHEN 'candles'::text THEN hl_internal.page_candles((args ->> 0), (args ->> 1), ((args ->> 2))::bigint, ((args ->> 3))::bigint)
-             WHEN 'round_trips_since'::text THEN hl_internal.page_round_trips_since((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::bigint)
+             WHEN 'round_trips_since'::text THEN hl_internal.page_round_trips_since((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::bigint, ((args ->> 3))::bigint)
              WHEN 'round_trips'::text THEN hl_internal.page_round_trips((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::bigint)
              WHEN 'round_trip'::text THEN hl_internal.page_round_trip((args ->> 0), (args ->> 1), ((args ->> 2))::bigint, ((args ->> 3))::bigint)
              WHEN 'trade_statistics'::text THEN hl_internal.page_trade_statistics((args ->> 0), ((args ->> 1))::bigint, (args ->> 2), (args ->> 3))

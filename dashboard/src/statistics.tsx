@@ -32,6 +32,8 @@ const DAYS_BACK = { week: 6, month: 29, quarter: 89, year: 364, all: Number.POSI
 const AGAIN_MS = 30_000;
 /** By days that the database keeps no sums of. */
 const SELDOM_MS = 120_000;
+/** As many fills as the server counts at once when it is asked to. */
+const FILLS_MAX = 20_000;
 const BINS = 24;
 
 export function Statistics({ model }: { model: Model }) {
@@ -49,7 +51,7 @@ export function Statistics({ model }: { model: Model }) {
   const today = JSON.stringify(daysWith([], model.overview));
   const days = useMemo(() => (past === null ? null : daysWith(past.rows, model.overview)), [past, today]);
   const whole = useAnswer(asks ? "/api/statistics" : null, { account }, AGAIN_MS).data;
-  const trades = useAnswer(asks ? "/api/statistics" : null, { account, by: "all", from }, AGAIN_MS).data;
+  const { reach, trades, more } = useReach(asks ? account : null, from);
   const { newest: trips, rows, older } = useTrips(asks ? account : null, from);
   const roundTrips = useMemo(
     () => (
@@ -72,6 +74,11 @@ export function Statistics({ model }: { model: Model }) {
       <div class="page-head">
         <h1>How good is my trading?</h1>
         <span class="note">{periodWords(days, past, trades)}</span>
+        {more && (
+          <button type="button" onClick={more}>
+            Count further back
+          </button>
+        )}
         <span class="spring" />
         <Choice label="Period" choices={PERIODS} chosen={period} choose={setPeriod} />
       </div>
@@ -86,10 +93,25 @@ export function Statistics({ model }: { model: Model }) {
           <StepsPanel days={days} />
         </div>
       </div>
-      <GroupPanel model={model} from={from} />
+      <GroupPanel model={model} from={from} reach={reach} />
       {roundTrips}
     </div>
   );
+}
+
+/** What the trades come to, by as few fills as the server counts by itself until `more` is asked for. */
+function useReach(account: string | null, from: number) {
+  const asked = `${account} ${from}`;
+  const [wanted, setWanted] = useState("");
+  const reach = wanted === asked ? FILLS_MAX : null;
+  const every = wanted === asked ? SELDOM_MS : AGAIN_MS;
+  const path = account === null ? null : "/api/statistics";
+  const { data } = useAnswer(path, { account, by: "all", from, fills: reach }, every);
+  const last = useRef(data);
+  // The shorter answer stands until the longer one is there.
+  if (data !== null) last.current = data;
+  const more = data?.is_whole === false && wanted !== asked ? () => setWanted(asked) : null;
+  return { reach, trades: wanted === asked ? last.current : data, more };
 }
 
 /** One that is open keeps its key when it closes. */
@@ -388,15 +410,15 @@ function StepsPanel({ days }: { days: Row[] | null }) {
 const GROUPS = { coin: "Coin", side: "Side", weekday: "Week day", month: "Month", account: "Account" };
 const WEEKDAYS = ["", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
-function GroupPanel({ model, from }: { model: Model; from: number }) {
+function GroupPanel({ model, from, reach }: { model: Model; from: number; reach: number | null }) {
   const [by, setBy] = inAddress("group", GROUPS, "coin");
   const accounts: Row[] = model.status?.accounts ?? [];
   const path = "/api/statistics";
   const asked: Asked[] =
     by === "account"
-      ? accounts.map(({ address }) => [path, { account: address, by: "all", from }])
-      : [[path, { account: model.account, by, from, zone: zoneAsked }]];
-  const answers = useAnswers(asked, AGAIN_MS).data;
+      ? accounts.map(({ address }) => [path, { account: address, by: "all", from, fills: reach }])
+      : [[path, { account: model.account, by, from, zone: zoneAsked, fills: reach }]];
+  const answers = useAnswers(asked, reach ? SELDOM_MS : AGAIN_MS).data;
   const rows = useMemo(
     () =>
       (answers ?? []).flatMap(({ rows }, index) =>

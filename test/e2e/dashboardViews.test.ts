@@ -14,8 +14,8 @@ import { ACCOUNT, type MadeAccount, makeAccount } from "./dashboardAccount.ts";
 import { launch, noBrowser, openPage, plain } from "./dashboardBrowser.ts";
 import { type HandServer, startHandServer } from "./dashboardServer.ts";
 
-/** As `TRIP_FILLS_MAX` of `outputs/http/reads.ts`: what single trades reach back to. */
-const TRIP_FILLS_MAX = 1_000;
+/** As `TRIP_FILLS` of `outputs/http/reads.ts`: what single trades reach back to. */
+const TRIP_FILLS = 1_000;
 
 /** As the exchange's own page has them; what it does not have (distance, status) stands where it belongs. */
 const COLUMNS = {
@@ -199,7 +199,7 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
       `with start as (select (extract(epoch from date_trunc('day', now() at time zone 'UTC')) * 1000)::bigint - 29::bigint * 86400000 as ms)
        select start.ms as from_ms, greatest(start.ms, coalesce((select fill_time_ms from hl_fills
          where account_address = $1 order by fill_time desc offset $2 limit 1), 0)) as since_ms from start`,
-      TRIP_FILLS_MAX,
+      TRIP_FILLS,
     );
     const [money] = await sql<{ net: string; since: string }>(
       `select round(sum(net_pnl), 2) as net, to_char(min(day), 'YYYY-MM-DD') as since from hl_net_pnl_daily
@@ -227,11 +227,11 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
       () => Promise.all(["win_rate_pct", "profit_factor", "payoff_ratio", "expectancy", "streaks"].map(card)),
       equals([all!.rate, all!.factor, all!.payoff, all!.expectancy, all!.streaks]),
     );
-    const groups = async (by: string) => {
+    const groups = async (by: string, sinceMs = bounds!.since_ms) => {
       const stored = await sql<{ key: string; line: string }>(
         `select key, trades || ' ' || round(win_rate_pct, 2) || ' ' || round(net_pnl, 2) || ' ' || round(closed_pnl, 2) as line
          from ${statistics} where by = $3 order by key`,
-        bounds!.since_ms,
+        sinceMs,
         by,
       );
       // The groups of before stand until the answer comes.
@@ -251,6 +251,17 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
     assert.match(page.url(), /#statistics\?.*group=side/);
     await page.reload();
     assert.deepEqual(await groups("side"), ["Long", "Short"], "from the address");
+
+    assert.ok(bounds!.since_ms > bounds!.from_ms, "there is more than is counted at first");
+    await page.getByRole("button", { name: "Count further back" }).click();
+    const [further] = await sql<{ trades: string; streaks: string }>(
+      `select trades::text, win_streak || ' won ' || loss_streak || ' lost' as streaks from ${statistics} where by = 'all'`,
+      bounds!.from_ms,
+    );
+    assert.ok(Number(further!.trades) > Number(all!.trades));
+    await eventually("streaks of the whole period", () => card("streaks"), equals(further!.streaks));
+    await page.getByRole("button", { name: "Count further back" }).waitFor({ state: "detached" });
+    await groups("side", bounds!.from_ms);
 
     await page.getByLabel("Only this coin").selectOption(coins[0]!);
     const trips = await sql<{ line: string }>(
@@ -533,7 +544,7 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
     await page.locator('[data-table="groups"] tbody tr').first().waitFor();
     const [since] = await sql<{ ms: number }>(
       "select fill_time_ms as ms from hl_fills where account_address = $1 order by fill_time desc offset $2 limit 1",
-      TRIP_FILLS_MAX,
+      TRIP_FILLS,
     );
     const weekdays = await sql<{ trades: string }>(
       `select trades::text from hl_internal.trade_statistics($1, to_timestamp($2::bigint / 1000.0), 'weekday', '${zone}') order by key`,

@@ -188,7 +188,8 @@ const statistics =
     const [who, reads] = [account(request), readsOf(request)];
     if (!request.query.has("by")) return json(await read.readStatistics(reads, who));
     const by = oneOf(request, "by", read.TRADE_GROUPS);
-    const { sinceMs, isWhole } = await read.tripsSince(reads, who, span(request).fromMs);
+    const fills = whole(request, "fills", 1, read.TRIP_FILLS_MAX, read.TRIP_FILLS);
+    const { sinceMs, isWhole } = await read.tripsSince(reads, who, span(request).fromMs, null, fills);
     const rows = await read.readTradeStatistics(reads, who, by, sinceMs, zoneOf(request));
     return json({ rows, since_ms: sinceMs, is_whole: isWhole });
   };

@@ -213,8 +213,10 @@ export async function readParticulars(reads: Queryable, account: Address): Promi
   return row!;
 }
 
-/** A page asks for no more fills than this at once: that takes tens of milliseconds. */
-const TRIP_FILLS_MAX = 1_000;
+/** A page asks for no more fills than this by itself: that takes tens of milliseconds. */
+export const TRIP_FILLS = 1_000;
+/** Nor for more than this when its reader wants more: half a second, and two of the history that the venue serves. */
+export const TRIP_FILLS_MAX = 20_000;
 
 /**
  * From `fromMs` on, or later where there are too many fills before `beforeMs` (now without it): then the answer covers a
@@ -225,25 +227,24 @@ export async function tripsSince(
   account: Address,
   fromMs: number,
   beforeMs: number | null = null,
+  fillsMax = TRIP_FILLS,
 ): Promise<{ sinceMs: number; isWhole: boolean }> {
   const [row] = await reads.query<{ ms: number }>(
     `select fill_time_ms as ms from public.hl_fills
      where account_address = $1 and fill_time >= pg_catalog.to_timestamp($2::bigint / 1000.0)
        and fill_time < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity')
-     order by fill_time desc offset ${TRIP_FILLS_MAX} limit 1`,
-    [account, fromMs, beforeMs],
+     order by fill_time desc offset $4::bigint limit 1`,
+    [account, fromMs, beforeMs, fillsMax],
   );
   return { sinceMs: row?.ms ?? fromMs, isWhole: row === undefined };
 }
 
-/** A trip that began before a page of them is counted whole where no more fills than this lie in it. */
-const LONG_TRIP_FILLS_MAX = 20_000;
 /** Behind every fill. */
 const FAR_MS = 9_000_000_000_000;
 
 /**
  * Round trips, the youngest end first; those that are open before all. A page begins where the one before it was cut
- * (`since_ms`): a trip belongs to the page that its end is in, and is counted whole there.
+ * (`since_ms`): a trip belongs to the page that its end is in, and is counted whole there, up to `TRIP_FILLS_MAX` fills of it.
  */
 export async function readRoundTrips(
   reads: Queryable,
@@ -264,9 +265,7 @@ export async function readRoundTrips(
   for (const row of rows) {
     const isCut = row.opened_ms === null;
     const insideMs = row.closed_ms === null ? FAR_MS : Number(row.closed_ms) - 1;
-    const whole = isCut
-      ? await readTrip(reads, account, String(row.coin), insideMs, LONG_TRIP_FILLS_MAX)
-      : null;
+    const whole = isCut ? await readTrip(reads, account, String(row.coin), insideMs, TRIP_FILLS_MAX) : null;
     told.push(whole ?? row);
   }
   return { rows: told, sinceMs, isWhole };
