@@ -67,6 +67,13 @@ const openOrder = (n: number) => ({
   cloid: null,
 });
 
+/** The long form. */
+const longTransition = (n: number) => ({
+  order: openOrder(n),
+  status: n % 3 === 0 ? "open" : "canceled",
+  statusTimestamp: NOW_MS + n,
+});
+
 const level = (n: number) => ({ px: `${83_757 + n}.0`, sz: `0.0${1_000 + n}`, n: 1 + n });
 
 const trade = (n: number) => ({
@@ -111,6 +118,7 @@ const mids = Object.fromEntries(
 /** By channel, frame number `n`, of as many rows as are usual. */
 export const FRAMES: Readonly<Record<string, (n: number) => object>> = {
   orderUpdates: (n) => times(10, (i) => transition(n * 10 + i)),
+  userHistoricalOrders: (n) => ({ user: USER, orderHistory: times(10, (i) => longTransition(n * 10 + i)) }),
   openOrders: (n) => ({ dex: "", user: USER, orders: times(50, (i) => openOrder(n + i)) }),
   l2Book: (n) => ({ coin: "BTC", time: NOW_MS + n, levels: [times(20, level), times(20, level)] }),
   trades: (n) => times(5, (i) => trade(n * 5 + i)),

@@ -250,6 +250,7 @@ const candleText = new TextPattern(WireCandle);
 const assetCtxText = new TextPattern(WireAssetCtx);
 const positionText = new TextPattern(WirePosition);
 const fillsHead = new TextPattern(FeedHead, { end: ',"fills":[' });
+const orderHistoryHead = new TextPattern(FeedHead, { end: ',"orderHistory":[' });
 const openOrdersHead = new TextPattern(DexHead, { end: ',"orders":[' });
 const bookHead = new TextPattern(BookHead, { end: ',"levels":[' });
 const stateHead = new TextPattern(DexHead, { end: ',"clearinghouseState":' });
@@ -258,17 +259,25 @@ const stateEnd = new TextPattern(StateEnd, { begin: ",", end: "}" });
 const midsHead = new RegExp(String.raw`\{(?:"dex":"(${TEXT})",)?"mids":\{`, "y");
 const midText = new RegExp(`"(?!__proto__")(${TEXT})":"(${NUMERAL})"([,}])`, "y");
 
-function fillsFromText(scan: TextScan): Told | null {
-  const head = scan.one(fillsHead);
-  const rows = head && scan.rows(fillText);
-  if (rows === null || !scan.skip("}")) return null;
-  const { user, isSnapshot } = head!.value;
-  return {
-    user: user.toLowerCase(),
-    isSnapshot: isSnapshot === true,
-    content: { type: "fills", rows },
+function feedFromText<T>(
+  head: typeof fillsHead,
+  row: TextPattern<T>,
+  toContent: (rows: Read<T>[]) => Content,
+) {
+  return (scan: TextScan): Told | null => {
+    const begun = scan.value(head);
+    const rows = begun && scan.rows(row);
+    if (rows === null || !scan.skip("}")) return null;
+    const { user, isSnapshot } = begun!;
+    return { user: user.toLowerCase(), isSnapshot: isSnapshot === true, content: toContent(rows) };
   };
 }
+
+const fillsFromText = feedFromText(fillsHead, fillText, (rows) => ({ type: "fills", rows }));
+const orderHistoryFromText = feedFromText(orderHistoryHead, transitionText, (rows) => ({
+  type: "orderTransitions",
+  rows,
+}));
 
 function userEventsFromText(scan: TextScan): Told | null {
   const rows = scan.skip('{"fills":[') ? scan.rows(fillText) : null;
@@ -396,6 +405,7 @@ export const CHANNELS: readonly Channel[] = [
     channel: "userHistoricalOrders",
     namesUser: true,
     read: orderTransitions("orderHistory"),
+    readText: orderHistoryFromText,
   },
   { ...user, type: "userFundings", channel: "userFundings", namesUser: true, read: fundings("fundings") },
   {
