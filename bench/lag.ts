@@ -1,7 +1,8 @@
 /**
  * Received → committed, through the whole program: a simulator process, real sockets, the engine and an embedded
  * PostgreSQL with fsync on; from the first frame that tells of a fill until the transaction with its row is committed.
- * Beside it, in the same run and just before each case, a bare commit of one row. Prints a table, in milliseconds.
+ * Beside it, in the same run and just before each case, a bare commit of one row; and the cores that engine and server
+ * used. Prints a table, in milliseconds.
  *
  *   node bench/lag.ts [<accounts>x<fills a second of each> …]
  */
@@ -25,6 +26,7 @@ import { openStore } from "../src/store/store.ts";
 import { Engine } from "../src/sync/engine.ts";
 import type { OpenStream } from "../src/sync/ports.ts";
 import type { Applied } from "../src/sync/rows.ts";
+import { ownMs, serverMeter } from "./processorTime.ts";
 
 const SECONDS = 15;
 /** Between everything being live and the first sample. */
@@ -33,7 +35,8 @@ const LIVE_WITHIN_MS = 60_000;
 const BARE_COMMITS = 500;
 /** REST weight a minute, for venue and engine: at the venue's 1 200 ten new accounts take minutes until they are live. */
 const WEIGHT_PER_MINUTE = 100_000;
-const cases = process.argv.length > 2 ? process.argv.slice(2) : ["1x20", "1x200", "10x20", "1x1000"];
+const cases =
+  process.argv.length > 2 ? process.argv.slice(2) : ["1x20", "1x200", "10x20", "1x1000", "10x100"];
 
 function percentile(values: number[], p: number): number {
   const sorted = [...values].sort((a, b) => a - b);
@@ -138,11 +141,15 @@ async function measure(database: Database, accounts: readonly string[], fillsPer
   }
   await clock.sleep(SETTLE_MS);
   lags.ms = [];
+  const meters = [ownMs, await serverMeter(database)];
+  const before = meters.map((meter) => meter());
   await clock.sleep(SECONDS * 1_000);
+  const cores = meters.map((meter, n) => (meter() - before[n]!) / (SECONDS * 1_000));
   const { ms } = lags;
+  const waiting = engine.status().accounts.reduce((frames, { lane }) => frames + (lane?.queued ?? 0), 0);
   await engine.stop();
   child.kill();
-  return ms;
+  return { ms, cores, waiting };
 }
 
 async function run(): Promise<void> {
@@ -150,22 +157,25 @@ async function run(): Promise<void> {
   await database.query("create table bare (id bigint primary key)");
   console.log(`${SECONDS} s each; Node ${process.version}, load ${loadavg()[0]!.toFixed(1)}\n`);
   console.log(
-    "| accounts | fills/s in all | fills seen | bare commit p50 / p99 | received → committed p50 / p99 | ratio |",
+    "| accounts | fills/s in all | fills seen | bare commit p50 / p99 | received → committed p50 / p99 | ratio | cores: engine, server | frames waiting at the end |",
   );
-  console.log("|---|---|---|---|---|---|");
-  let used = 0;
+  console.log("|---|---|---|---|---|---|---|---|");
+  let begun = 0;
   for (const name of cases) {
     const [count, rate] = name.split("x").map(Number) as [number, number];
     const accounts = Array.from(
       { length: count },
-      () => `0x${(0xbe4c0000 + used++).toString(16).padStart(40, "0")}`,
+      () => `0x${(0xbe4c0000 + begun++).toString(16).padStart(40, "0")}`,
     );
     const bare = await bareCommits(database);
-    const lags = await measure(database, accounts, rate);
+    const { ms: lags, cores, waiting } = await measure(database, accounts, rate);
     const both = (values: number[]) =>
       `${percentile(values, 0.5).toFixed(2)} / ${percentile(values, 0.99).toFixed(2)} ms`;
     const ratios = [0.5, 0.99].map((p) => (percentile(lags, p) / percentile(bare, p)).toFixed(1)).join(" / ");
-    console.log(`| ${[count, count * rate, lags.length, both(bare), both(lags), ratios].join(" | ")} |`);
+    const used = cores.map((core) => core.toFixed(2)).join(", ");
+    console.log(
+      `| ${[count, count * rate, lags.length, both(bare), both(lags), ratios, used, waiting].join(" | ")} |`,
+    );
   }
 }
 

@@ -19,6 +19,7 @@ import { ACCOUNT_DEFAULTS, Account, type AccountOptions, type Progress } from ".
 import { Activity } from "./activity.ts";
 import { type Commit, type Committed, committer, WriteState, type WritesRefused } from "./commit.ts";
 import { Dexes } from "./dexes.ts";
+import { grouped } from "./groupCommit.ts";
 import { LANE_DEFAULTS, Lane, type LaneOptions, type LaneStatus } from "./lane/lane.ts";
 import { accountSubscriptions } from "./lane/subscriptions.ts";
 import { Market, type MarketChoice } from "./market.ts";
@@ -224,7 +225,11 @@ export class Engine {
     });
     this.#turns = new Turns(this.#pollMs);
     this.#activity = new Activity();
-    const counted = { ...deps, publish: (committed: Committed) => this.#publish(committed) };
+    const counted = {
+      ...deps,
+      store: { apply: grouped((batch) => deps.store.apply(batch), deps.clock) },
+      publish: (committed: Committed) => this.#publish(committed),
+    };
     this.#commit = committer(counted, this.#abort.signal, Number.POSITIVE_INFINITY, this.#writes);
     this.#volatilities = new Volatilities(deps);
     this.#prices = new Prices(deps);
