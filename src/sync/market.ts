@@ -18,6 +18,8 @@ import { quarantineRows } from "./windowReader.ts";
 /** What waits for the database at most: frames, and characters of them. All asset contexts have 177 k. */
 const INBOX_LIMITS = { items: 20_000, weight: 32 * 1024 * 1024 };
 const FRAMES_PER_BATCH = 1_000;
+/** Frames are collected so long between two commits: a call costs the database as much as ten of their rows. */
+const COLLECT_MS = 100;
 const CANDLE_INTERVAL_DEFAULT = "1m";
 /** Names in the line that says what was left out. */
 const LEFT_OUT_SHOWN = 20;
@@ -86,6 +88,7 @@ export class Market {
   #stream: Stream | null = null;
   #running: Promise<void> = Promise.resolve();
   #dropped = 0;
+  #endCollecting: () => void = () => {};
 
   constructor(deps: MarketDeps) {
     this.#deps = deps;
@@ -135,6 +138,7 @@ export class Market {
   async stop(): Promise<void> {
     await this.#stream?.stop();
     this.#inbox.close();
+    this.#endCollecting();
     await this.#running;
   }
 
@@ -150,7 +154,14 @@ export class Market {
       const batch = { trades: [], candles: [], mids: [], books: [], assetCtxs: [], quarantine: [] };
       for (const frame of frames) this.#interpret(batch, frame.reading, frame.channel, frame.receivedAtMs);
       await this.#deps.commit(batch, frames[0]?.receivedAtMs ?? this.#deps.clock.now());
+      if (!this.#inbox.closed && this.#inbox.length < FRAMES_PER_BATCH) await this.#collect();
     }
+  }
+
+  async #collect(): Promise<void> {
+    const stopped = new AbortController();
+    this.#endCollecting = () => stopped.abort();
+    await this.#deps.clock.sleep(COLLECT_MS, stopped.signal).catch(() => {});
   }
 
   #interpret(batch: Batch, { content, unread }: Reading, channel: string, receivedAtMs: number): void {

@@ -40,6 +40,7 @@ const { signal } = new AbortController();
 async function opened(choice: MarketChoice, room = 1_000) {
   let subscribed: readonly Subscription[] = [];
   let handler: StreamHandler | null = null;
+  const clock = new HandClock();
   const said: unknown[] = [];
   const committed: Batch[] = [];
   const market = new Market({
@@ -47,7 +48,7 @@ async function opened(choice: MarketChoice, room = 1_000) {
     dexes: DEXES,
     choice,
     room,
-    clock: new HandClock(),
+    clock,
     openStream: (subscriptions, handles) => {
       [subscribed, handler] = [subscriptions, handles];
       return { subscribe() {}, unsubscribe() {}, status: () => assert.fail(), stop: async () => {} };
@@ -69,12 +70,44 @@ async function opened(choice: MarketChoice, room = 1_000) {
     await market.stop();
     return committed;
   };
-  return { subscribed, said, hear, rows };
+  return { subscribed, said, hear, rows, clock, committed };
 }
 
 describe("market data", () => {
   it("all is every perp of every dex and spot, by volume, without what is delisted", async () => {
     assert.deepEqual(await listedCoins(info, DEXES, signal), ["BTC", "xyz:TSLA", "ETH", "PURR/USDC"]);
+  });
+
+  it("is committed at once, then collected for a tenth of a second, and written when it ends", async () => {
+    const { hear, rows, clock, committed } = await opened({ coins: ["BTC"], streams: ["trades"] });
+    const trade = (tid: number) =>
+      hear({
+        channel: "trades",
+        data: [
+          {
+            coin: "BTC",
+            side: "B",
+            px: "1.0",
+            sz: "1.0",
+            time: 1_790_000_000_000,
+            hash: "0x1",
+            tid,
+            users: [],
+          },
+        ],
+      });
+    const ids = () => committed.map(({ trades }) => trades!.map(({ tradeId }) => tradeId));
+    trade(1);
+    await clock.advance(0);
+    trade(2);
+    await clock.advance(99);
+    trade(3);
+    assert.deepEqual(ids(), [[1]]);
+    await clock.advance(1);
+    assert.deepEqual(ids(), [[1], [2, 3]]);
+    trade(4);
+    await rows();
+    assert.deepEqual(ids().at(-1), [4]);
   });
 
   it("all is what the venue lists, and never a coin of that name", async () => {
