@@ -27,7 +27,7 @@ import { createLog, silentLog } from "../../src/runtime/log.ts";
 import { type EmbeddedDatabase, openEmbedded } from "../../src/store/embedded.ts";
 import { postgresBinaries } from "../../src/store/embeddedBinaries.ts";
 import { openPostgres } from "../../src/store/postgres.ts";
-import { temporaryFolder } from "../support/postgres.ts";
+import { copyCluster, temporaryFolder } from "../support/postgres.ts";
 import { untilDespiteErrors } from "../support/until.ts";
 
 const AS_ROOT = process.getuid?.() === 0;
@@ -162,6 +162,7 @@ describe("the embedded database", () => {
   });
 
   it("is one server for all who open it, until the last has gone", async () => {
+    await copyCluster(folder);
     const users = await Promise.all([open(folder), open(folder), open(folder)]);
     const pid = postmasterPid(folder);
     assert.equal(new Set(users.map((u) => u.url)).size, 1);
@@ -186,6 +187,7 @@ describe("the embedded database", () => {
   });
 
   it("survives the killing of its only user, and is adopted by the next", async () => {
+    await copyCluster(folder);
     const victim = await child(folder);
     await query(victim.url, "create table kept as select 1 as n");
     const pid = postmasterPid(folder);
@@ -197,6 +199,7 @@ describe("the embedded database", () => {
   });
 
   it("is started again at the same address when the server is killed in use, by one of its users", async () => {
+    await copyCluster(folder);
     const [a, b] = [await open(folder), await child(folder)];
     await query(a.url, "create table kept as select 1 as n");
     const pid = postmasterPid(folder)!;
@@ -219,6 +222,7 @@ describe("the embedded database", () => {
   });
 
   it("starts after both the server and its user were killed", async () => {
+    await copyCluster(folder);
     const victim = await child(folder);
     await query(victim.url, "create table kept as select 1 as n");
     await victim.kill();
@@ -229,7 +233,7 @@ describe("the embedded database", () => {
   });
 
   it("starts although another process has the number of a server that was killed", async () => {
-    await (await open(folder)).release();
+    await copyCluster(folder);
     const stale = [process.pid, join(folder, "postgres"), 1, 5432, "", "127.0.0.1", "1 1", "ready"].join(
       "\n",
     );
@@ -240,6 +244,7 @@ describe("the embedded database", () => {
   });
 
   it("takes another port when its own is taken at the start", async () => {
+    await copyCluster(folder);
     const first = await open(folder);
     await first.release();
     const squatter = createServer().listen(Number(new URL(first.url).port), "127.0.0.1");
@@ -279,7 +284,7 @@ describe("the embedded database", () => {
   });
 
   it("says why the server does not start", async () => {
-    await (await open(folder)).release();
+    await copyCluster(folder);
     writeFileSync(join(folder, "postgres", "PG_VERSION"), "12\n");
     await assert.rejects(
       open(folder),

@@ -5,10 +5,10 @@
  */
 import { spawn } from "node:child_process";
 import { chmodSync, existsSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { openPostgres } from "../../src/store/postgres.ts";
 import { openStore } from "../../src/store/store.ts";
+import { freePort } from "../support/freePort.ts";
 import { startServer, type TestServer, temporaryFolder } from "../support/postgres.ts";
 
 /** Debian puts it where only root's PATH looks. */
@@ -34,14 +34,6 @@ export interface PoolerOptions {
   /** How long a client waits for a connection; PgBouncer's default is 120. */
   waitSeconds?: number;
 }
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const probe = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolve(port));
-    });
-  });
 
 /** `serverUrl` names any database of the server; all of them can be reached. */
 export async function startPooler(serverUrl: string, options: PoolerOptions): Promise<Pooler> {

@@ -4,9 +4,10 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { createServer, connect as dial } from "node:net";
+import { connect as dial } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "./freePort.ts";
 import { until } from "./until.ts";
 
 const PLACES = { nats: "/usr/sbin/nats-server", redis: "/usr/bin/redis-server" } as const;
@@ -15,14 +16,6 @@ const ANSWERS_WITHIN_MS = 15_000;
 /** False, or why a test that needs the broker is skipped. */
 export const noBroker = (name: keyof typeof PLACES): string | false =>
   existsSync(PLACES[name]) ? false : `${PLACES[name]} is not installed`;
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 export class TestBroker {
   readonly url: string;
