@@ -85,6 +85,8 @@ const ANSWER_SHARE = 0.35;
 const STOP_AT_ONCE_MS = 600;
 const KEEPER_CONNECT_MS = 5_000;
 const POLL_MS = 20;
+/** A server writes its postmaster.pid as soon as it has made it; one that stays empty was left by a crash. */
+const PID_WRITTEN_MS = 3_000;
 /** Between attempts to bring back a server that died in use. */
 const RECOVER_DELAY_MS = 1_000;
 /** The folder is looked for this often while it is in use. */
@@ -285,7 +287,7 @@ function isPostmaster(pid: number): boolean {
   }
 }
 
-/** What postmaster.pid says: pid, folder, start, port, socket, address, shared memory, status, one per line. */
+/** What postmaster.pid says (pid 0 while nothing is written into it): pid, folder, start, port, socket, address, shared memory, status, one per line. */
 function readPostmaster(layout: Layout): Postmaster | null {
   let text: string;
   try {
@@ -370,10 +372,15 @@ class EmbeddedServer implements EmbeddedDatabase {
   async open(signal: AbortSignal): Promise<void> {
     const deadlineMs = this.#clock.now() + START_TIMEOUT_MS;
     let failure = "it did not become ready";
+    let emptyUntilMs: number | null = null;
     while (this.#clock.now() < deadlineMs) {
       signal.throwIfAborted();
       const running = readPostmaster(this.#layout);
-      if (running !== null && isPostmaster(running.pid)) {
+      emptyUntilMs = running?.pid === 0 ? (emptyUntilMs ?? this.#clock.now() + PID_WRITTEN_MS) : null;
+      if (emptyUntilMs !== null && this.#clock.now() < emptyUntilMs) {
+        // Another process starts it at this moment: without the file it would run unseen.
+        await this.#clock.sleep(POLL_MS, signal);
+      } else if (running !== null && isPostmaster(running.pid)) {
         failure = running.ready ? ((await this.#hold(running, signal)) ?? "") : failure;
         if (failure === "") return;
         await this.#clock.sleep(POLL_MS, signal);

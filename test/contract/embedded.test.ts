@@ -243,6 +243,19 @@ describe("the embedded database", () => {
     await embedded.release();
   });
 
+  it("leaves the empty postmaster.pid of a server that is just starting, and takes away one that stays empty", async () => {
+    await copyCluster(folder);
+    const file = join(folder, "postgres", "postmaster.pid");
+    writeFileSync(file, "", { mode: 0o600 });
+    const made = statSync(file).ino;
+    const opening = open(folder);
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    assert.equal(statSync(file).ino, made);
+    const embedded = await opening;
+    assert.deepEqual(await query(embedded.url, "select 1 as n"), [{ n: 1 }]);
+    await embedded.release();
+  });
+
   it("takes another port when its own is taken at the start", async () => {
     await copyCluster(folder);
     const first = await open(folder);
