@@ -3,9 +3,9 @@
  * `test/`; default all. `HLSYNC_TEST_FILES` says how many files run at once. Guarantees: exits non-zero on any failure and when no test ran; says before that line how
  * long each part took and which files were the slowest.
  */
-import { globSync } from "node:fs";
+import { globSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
-import { join, relative } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 
@@ -20,38 +20,82 @@ const PARTS = ["e2e", "contract", "simulation", "property", "unit", "captures", 
 const placeOf = (path: string): number =>
   LONGEST.test(path) ? -1 : PARTS.indexOf(path.split(/[\\/]/)[1] ?? "");
 const files = globSync(patterns).sort((a, b) => placeOf(a) - placeOf(b) || (a < b ? -1 : 1));
+/**
+ * Files of these folders share a process by folder: loading what they test would be a third of what they cost. Each is a suite
+ * of its own there, with hooks of its own. Long ones stay alone, so that others run beside them.
+ */
+const TOGETHER = /^test\/(unit\/\w+|contract|tidy)\/\w+\.test\.ts$/;
+const ALONE =
+  /(access|doctorTable|embedded|equity|legacy|migrate|pooler\w*|settled|sslmode|supabase|views|httpApi|webhooksBridge)\.test\.ts$/;
+/** Processes of a folder, where one would take as long as all the rest. */
+const PROCESSES: Readonly<Record<string, number>> = { "test/contract": 5, "test/unit/outputs": 2 };
 /** Most files wait for two thirds of their time: for a process, a heal, a lease that ends. With three, waits of 60 s run out. */
 const FILES_PER_CORE = 2;
 const counts = { passed: 0, failed: 0, skipped: 0 };
+/** Milliseconds by path of a file, and what each group took as a whole. */
 const tookMs = new Map<string, number>();
 const failures: string[] = [];
 
 // Each file is a process of its own, and starts others: compiled modules are shared between them.
 process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), "node-compile-cache");
+const folder = mkdtempSync(join(tmpdir(), "hlsync-tests-"));
 const stream = run({
-  files,
+  files: processes(),
   concurrency: Number(process.env.HLSYNC_TEST_FILES) || Math.ceil(availableParallelism() * FILES_PER_CORE),
   timeout: 600_000,
 });
-stream.on("test:pass", ({ skip, details }) => {
-  if (details.type === "suite") return;
+stream.on("test:pass", ({ name, skip, details }) => {
+  if (details.type === "suite") return note(name, details.duration_ms);
   counts[skip === undefined ? "passed" : "skipped"] += 1;
 });
 stream.on("test:fail", ({ name, file, details }) => {
-  if (details.type === "suite" && details.error.cause === undefined) return;
+  if (details.type === "suite") {
+    note(name, details.duration_ms);
+    const { cause, failureType } = details.error as Error & { failureType?: string };
+    // What failed in it was told already.
+    if (cause === undefined || failureType === "subtestsFailed") return;
+  }
   counts.failed += 1;
   failures.push(`${file ?? ""}: ${name}`);
 });
 stream.on("test:summary", ({ file, duration_ms }) => {
-  if (file !== undefined) tookMs.set(relative(process.cwd(), file), duration_ms);
+  if (file !== undefined && dirname(file) !== folder) note(relative(process.cwd(), file), duration_ms);
 });
 stream.on("end", () => {
+  rmSync(folder, { recursive: true });
   process.stdout.write(times());
   process.stdout.write(failures.map((line) => `failed: ${line}\n`).join(""));
   process.stdout.write(`${counts.skipped} skipped\n${counts.passed} passed, ${counts.failed} failed\n`);
   process.exitCode = counts.failed > 0 || counts.passed === 0 ? 1 : 0;
 });
 stream.compose(spec).pipe(process.stdout, { end: false });
+
+/** Of a file: one of a group is a suite by the name of its path. */
+function note(path: string, ms: number): void {
+  if (path.startsWith("test/")) tookMs.set(path, ms);
+}
+
+/** The files to run, each in a process: those that share one are loaded by a file of the temporary folder. */
+function processes(): string[] {
+  let turn = 0;
+  const together = Map.groupBy(files, (path) => {
+    if (!TOGETHER.test(path) || LONGEST.test(path) || ALONE.test(path)) return path;
+    turn += 1;
+    return `${dirname(path)}-${turn % (PROCESSES[dirname(path)] ?? 1)}`;
+  });
+  // It kills in the end what a test left running: in the end of the process, not of the first file that loads it.
+  const cli = JSON.stringify(join(import.meta.dirname, "cli.ts"));
+  return [...together].map(([name, paths]) => {
+    if (paths.length === 1) return paths[0]!;
+    const suites = paths.map(
+      (path) =>
+        `describe(${JSON.stringify(path)}, async () => { await import(${JSON.stringify(resolve(path))}); });`,
+    );
+    const group = join(folder, `${name.replaceAll("/", "-")}.test.mjs`);
+    writeFileSync(group, `import { describe } from "node:test";\nimport ${cli};\n${suites.join("\n")}\n`);
+    return group;
+  });
+}
 
 /** Seconds by part (`test/<part>`) and of the slowest files: where a check of ten minutes is won or lost. */
 function times(): string {

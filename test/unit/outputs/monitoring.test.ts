@@ -284,9 +284,10 @@ describe("the queries of the trading dashboard", { timeout: 120_000 }, () => {
   let target: TestDatabase;
   /** As the role that `reader.sql` makes. */
   let reader: ReturnType<typeof openPostgres>;
-  const nowMs = Date.now();
+  let nowMs: number;
 
   before(async () => {
+    nowMs = Date.now();
     server = await startServer();
     target = await server.newDatabase();
     await makeAccount(target.store, { fills: 3_000, nowMs, seed: 5 });
