@@ -199,7 +199,8 @@ function periodWords(days: Row[] | null, past: Row | null, trades: Row | null): 
   const [short, shortTrades] = [shortWords(past), shortWords(trades)];
   const since =
     days.length === 0 ? "Nothing was traded in this period" : `since ${days[0].day}, ${ZONE_WORD} days`;
-  return [since, short && `days ${short}`, shortTrades && `groups and streaks ${shortTrades}`]
+  const spot = trades?.rows.length ? "trades are round trips of perps, spot is in the profit only" : "";
+  return [since, short && `days ${short}`, shortTrades && `groups and streaks ${shortTrades}`, spot]
     .filter(Boolean)
     .join("; ");
 }
