@@ -33,6 +33,7 @@ export async function listedOf(context: Context): Promise<string[]> {
   try {
     const { info } = connectVenue(context);
     const coins = await listedCoins(info, [...new Set(wanted.map(dexOfCoin))], within);
+    if (wanted.every((coin) => coins.includes(coin))) return options.markets;
     const pairs = (await info.request(INFO.spotMeta, {}, ask)).result.value;
     const names = new Map(spotMarkets(pairs).map(({ coin, name }) => [coin, name]));
     listed = coins.map((coin) => ({ coin, name: names.get(coin) ?? coin }));
