@@ -6,7 +6,6 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { chownSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../src/runtime/clock.ts";
@@ -18,20 +17,13 @@ import type { Database } from "../../src/store/database.ts";
 import { postgresBinaries } from "../../src/store/embeddedBinaries.ts";
 import { openPostgres } from "../../src/store/postgres.ts";
 import { openStore } from "../../src/store/store.ts";
+import { freePort } from "../support/freePort.ts";
 import { hlsyncHere } from "../support/inProcess.ts";
 import { untilDespiteErrors } from "../support/until.ts";
 
 const PROGRAM = new URL("../../bin/hlsync.js", import.meta.url).pathname;
 /** REST weight a minute, as the venue has it. */
 const VENUE_WEIGHT = 1_200;
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** Children of this process, ended with it whatever happens. */
 const children = new Set<ChildProcess>();
@@ -118,6 +110,8 @@ export class Cluster {
       listen_addresses: "127.0.0.1",
       unix_socket_directories: this.#folder,
       max_connections: "200",
+      // It changes no plan and no answer. Each case asks each statement a few times: compiling would cost more than all of them.
+      jit: "off",
       log_min_messages: "fatal",
     };
     const flags = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
