@@ -66,8 +66,14 @@ const tripsSince = async (db: Queryable) => (await read.tripsSince(db, ACCOUNT, 
 /** The market with most fills beside one with few, whose newest is half a year old. */
 const MARKETS = { "a busy market": "BTC", "a rare market": RARE };
 /** As the page of a trade asks it: from where the trade began to where it ended. */
-const ofMarket = (name: read.ListingName, coin: string, fromMs: number, beforeMs: number | null): Asked => {
-  const page = { ...PAGE, limit: 500, coin, fromMs, beforeMs };
+const ofMarket = (
+  name: read.ListingName,
+  coin: string,
+  fromMs: number,
+  beforeMs: number | null,
+  withRaw = false,
+): Asked => {
+  const page = { ...PAGE, limit: 500, coin, fromMs, beforeMs, withRaw };
   return (db) => read.readPage(db, name, ACCOUNT, page);
 };
 
@@ -105,6 +111,12 @@ const OF_PAGE: Record<string, Asked> = {
       [`funding of ${what} since a year`, ofMarket("funding", coin, YEAR[0], null)],
       [`trade of ${what} now`, (db) => read.readTrip(db, ACCOUNT, coin, NOW_MS)],
       [`trade of ${what} half a year ago`, (db) => read.readTrip(db, ACCOUNT, coin, NOW_MS - 180 * DAY_MS)],
+    ]),
+  ),
+  ...Object.fromEntries(
+    (["fills", "orderHistory", "funding"] as const).map((name): [string, Asked] => [
+      `${name} of a busy market: with what the venue said`,
+      ofMarket(name, "BTC", YEAR[0], null, true),
     ]),
   ),
   "trade of a market never traded": (db) => read.readTrip(db, ACCOUNT, "NONE", NOW_MS),

@@ -8,6 +8,12 @@ drop function if exists hl_internal.are_news(hl_internal.event[], bigint);
 drop function if exists hl_internal.page_round_trips_since(text, bigint);
 drop function if exists hl_internal.page_round_trips_since(text, bigint, bigint);
 drop function if exists hl_internal.page_round_trips(text, bigint);
-drop function if exists hl_internal.page_round_trip(text, text, bigint);
+drop function if exists hl_internal.page_round_trip(text, text, bigint, bigint);
+drop function if exists hl_internal.page_round_trips(text, bigint, bigint);
 drop function if exists hl_internal.page_equity(text, bigint, bigint, bigint);
 drop function if exists hl_internal.page_equity_fine(text, bigint, bigint, bigint);
+drop function if exists hl_internal.earned(text, timestamptz, timestamptz);
+-- Each rests on the next.
+drop function if exists hl_internal.trips_told(text, timestamptz, timestamptz);
+drop function if exists hl_internal.trips(text, timestamptz, timestamptz);
+drop function if exists hl_internal.chain_before(text, text, timestamptz);

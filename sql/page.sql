@@ -215,46 +215,38 @@ begin atomic
 end;
 comment on function hl_internal.page_round_trips_since(text, bigint, bigint, bigint) is 'What a page asks as round_trips_since.';
 
-create or replace function hl_internal.page_round_trips(text, bigint, bigint) returns json language sql stable set search_path = '' set jit = off
+create or replace function hl_internal.page_round_trips(text, bigint, bigint, boolean) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."coin", t."name", t."side", t."opened_ms", t."closed_ms", t."seconds"::text as "seconds", t."fills", t."max_size"::text as "max_size", t."entry_price"::text as "entry_price", t."exit_price"::text as "exit_price", t."closed_pnl"::text as "closed_pnl", t."fees"::text as "fees", t."funding"::text as "funding", t."net_pnl"::text as "net_pnl", t."liquidated", t."complete", t."mae_pct"::text as "mae_pct", t."mfe_pct"::text as "mfe_pct", t."excursion_reason" from (
-    select * from hl_internal.trips_told($1, pg_catalog.to_timestamp($2::bigint / 1000.0),
-    coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity')) t
+    with told as materialized (
+    select * from hl_internal.trips_told($1, null, array[pg_catalog.to_timestamp($2::bigint / 1000.0)],
+    array[coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity')]) t
     where $3::bigint is null or t.closed_ms is not null
+    ),
+    whole as materialized (
+    select w.* from (
+    select array_agg(t.coin) as markets, array_agg(coalesce(t.closed_ms - 1, 9223372036854775807)) as at_ms from told t
+    where t.opened_ms is null and not $4::boolean
+    ) cut
+    cross join lateral hl_internal.trips_at($1, cut.markets, cut.at_ms, 20000) w
+    )
+    select * from (
+    select * from whole
+    union all
+    select * from told t where t.opened_ms is not null or not exists (select from whole w where w.coin = t.coin)
+    ) t
     order by t.closed_ms desc nulls first, t.opened_ms desc, t.coin
   ) t) r;
 end;
-comment on function hl_internal.page_round_trips(text, bigint, bigint) is 'What a page asks as round_trips.';
+comment on function hl_internal.page_round_trips(text, bigint, bigint, boolean) is 'What a page asks as round_trips.';
 
-create or replace function hl_internal.page_round_trip(text, text, bigint, bigint) returns json language sql stable set search_path = '' set jit = off
+create or replace function hl_internal.page_round_trip(text, text, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."coin", t."name", t."side", t."opened_ms", t."closed_ms", t."seconds"::text as "seconds", t."fills", t."max_size"::text as "max_size", t."entry_price"::text as "entry_price", t."exit_price"::text as "exit_price", t."closed_pnl"::text as "closed_pnl", t."fees"::text as "fees", t."funding"::text as "funding", t."net_pnl"::text as "net_pnl", t."liquidated", t."complete", t."mae_pct"::text as "mae_pct", t."mfe_pct"::text as "mfe_pct", t."excursion_reason" from (
-    with moves as not materialized (
-    select fill_time_ms as ms, start_position::numeric as before,
-    start_position::numeric + case side when 'buy' then size else -size end as after
-    from public.hl_fills where account_address = $1 and coin = $2 and start_position is not null
-    ),
-    opened as materialized (
-    select ms, pg_catalog.to_timestamp(ms / 1000.0) as at from moves
-    where ms <= $3::bigint and (before = 0 or sign(before) = -sign(after)) order by ms desc limit 1
-    ),
-    closed as materialized (
-    select m.ms from moves m
-    where m.ms > (select o.ms from opened o) and (m.after = 0 or sign(m.before) = -sign(m.after)) order by m.ms limit 1
-    )
-    select t.* from opened o
-    left join closed c on true
-    cross join lateral hl_internal.trips_told($1, o.at,
-    coalesce(pg_catalog.to_timestamp((c.ms + 1) / 1000.0), 'infinity')) t
-    where t.coin = $2 and t.opened_ms = o.ms and ($4::bigint is null or (
-    select count(*) from (
-    select from public.hl_fills f where f.account_address = $1 and f.fill_time >= o.at
-    and f.fill_time_ms <= coalesce(c.ms, f.fill_time_ms) limit $4::bigint + 1
-    ) within) <= $4::bigint)
-    order by t.closed_ms nulls last limit 1
+    select * from hl_internal.trips_at($1, array[$2], array[$3::bigint], null)
   ) t) r;
 end;
-comment on function hl_internal.page_round_trip(text, text, bigint, bigint) is 'What a page asks as round_trip.';
+comment on function hl_internal.page_round_trip(text, text, bigint) is 'What a page asks as round_trip.';
 
 create or replace function hl_internal.page_trade_statistics(text, bigint, text, text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
@@ -403,6 +395,7 @@ begin atomic
     (select fill_time_ms from public.hl_fills where account_address = $1 order by fill_time limit 1),
     (select funding_time_ms from public.hl_funding where account_address = $1 order by funding_time limit 1))) as first_ms,
     (select fill_time_ms from public.hl_fills where account_address = $1
+    and fill_time >= hl_internal.settled_until($1)
     order by fill_time desc offset 100000 limit 1) as since_ms
   ) t) r;
 end;
@@ -415,11 +408,7 @@ begin atomic
     trim_scale(sum(fees)) as fees, trim_scale(sum(funding)) as funding,
     trim_scale(sum(closed_pnl) - sum(fees) + sum(funding)) as net_pnl,
     sum(unpriced_fees)::bigint as unpriced_fees
-    from pg_catalog.generate_series(
-    pg_catalog.date_trunc('day', pg_catalog.to_timestamp($2::bigint / 1000.0) at time zone $4),
-    pg_catalog.to_timestamp($3::bigint / 1000.0) at time zone $4, interval '1 day') d(day)
-    cross join lateral hl_internal.earned($1, d.day at time zone $4, (d.day + interval '1 day') at time zone $4) e
-    group by 1 order by 1
+    from hl_internal.zone_days($1, $4, pg_catalog.date_trunc('day', pg_catalog.to_timestamp($2::bigint / 1000.0) at time zone $4), pg_catalog.date_trunc('day', pg_catalog.to_timestamp($3::bigint / 1000.0) at time zone $4)) d group by 1 order by 1
   ) t) r;
 end;
 comment on function hl_internal.page_pnl_of_zone_by_day_2(text, bigint, bigint, text) is 'What a page asks as pnl_of_zone_by_day_2.';
@@ -427,14 +416,12 @@ comment on function hl_internal.page_pnl_of_zone_by_day_2(text, bigint, bigint, 
 create or replace function hl_internal.page_pnl_of_zone_by_coin(text, bigint, bigint, text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."coin", t."fills", t."volume"::text as "volume", t."closed_pnl"::text as "closed_pnl", t."fees"::text as "fees", t."funding"::text as "funding", t."net_pnl"::text as "net_pnl", t."unpriced_fees" from (
-    select e.coin, sum(fills)::bigint as fills, trim_scale(sum(volume)) as volume, trim_scale(sum(closed_pnl)) as closed_pnl,
+    select c.coin, sum(fills)::bigint as fills, trim_scale(sum(volume)) as volume, trim_scale(sum(closed_pnl)) as closed_pnl,
     trim_scale(sum(fees)) as fees, trim_scale(sum(funding)) as funding,
     trim_scale(sum(closed_pnl) - sum(fees) + sum(funding)) as net_pnl,
     sum(unpriced_fees)::bigint as unpriced_fees
-    from pg_catalog.generate_series(
-    pg_catalog.date_trunc('day', pg_catalog.to_timestamp($2::bigint / 1000.0) at time zone $4),
-    pg_catalog.to_timestamp($3::bigint / 1000.0) at time zone $4, interval '1 day') d(day)
-    cross join lateral hl_internal.earned($1, d.day at time zone $4, (d.day + interval '1 day') at time zone $4) e
+    from hl_internal.zone_coins($1, hl_internal.day_start(pg_catalog.date_trunc('day', pg_catalog.to_timestamp($2::bigint / 1000.0) at time zone $4), $4),
+    hl_internal.day_start(pg_catalog.date_trunc('day', pg_catalog.to_timestamp($3::bigint / 1000.0) at time zone $4) + interval '1 day', $4)) c
     group by 1 order by 1
   ) t) r;
 end;
@@ -505,8 +492,8 @@ comment on function hl_internal.page_orders_raw(text, bigint, bigint, bigint, te
 create or replace function hl_internal.page_orders_of_market(text, bigint, bigint, bigint, text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."order_id", t."coin", t."side", t."order_type", t."tif", t."size"::text as "size", t."limit_price"::text as "limit_price", t."trigger_price"::text as "trigger_price", t."filled"::text as "filled", t."fill_percentage"::text as "fill_percentage", t."status", t."venue_status", t."cloid", t."reduce_only", t."placed_at_ms", t."status_time_ms", t."last_fill_time_ms", t."source", t."name" from (
-    select account_address, order_id, coin, side, order_type, tif, size, limit_price, trigger_price, filled, fill_percentage, status, venue_status, cloid, reduce_only, (extract(epoch from placed_at) * 1000)::bigint as placed_at_ms, status_time_ms, last_fill_time_ms, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name from public.hl_orders listed where account_address = $1 and status_at < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and status_at >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') and coin = $5 and status not in ('open', 'partially_filled', 'triggered')
-    order by status_at desc fetch first $2 rows with ties
+    select account_address, order_id, coin, side, order_type, tif, size, limit_price, trigger_price, filled, fill_percentage, status, venue_status, cloid, reduce_only, (extract(epoch from placed_at) * 1000)::bigint as placed_at_ms, status_time_ms, last_fill_time_ms, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name from public.hl_orders listed where account_address = $1 and status_at < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and status_at >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') and coin = $5 and pg_catalog.date_bin('192 hours', status_at, '2000-01-01 00:00:00+00') < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and pg_catalog.date_bin('192 hours', status_at, '2000-01-01 00:00:00+00') > coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') - interval '192 hours' and status not in ('open', 'partially_filled', 'triggered')
+    order by pg_catalog.date_bin('192 hours', status_at, '2000-01-01 00:00:00+00') desc, status_at desc fetch first $2 rows with ties
   ) t) r;
 end;
 comment on function hl_internal.page_orders_of_market(text, bigint, bigint, bigint, text) is 'What a page asks as orders_of_market.';
@@ -514,8 +501,8 @@ comment on function hl_internal.page_orders_of_market(text, bigint, bigint, bigi
 create or replace function hl_internal.page_orders_of_market_raw(text, bigint, bigint, bigint, text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."order_id", t."coin", t."side", t."order_type", t."tif", t."size"::text as "size", t."limit_price"::text as "limit_price", t."trigger_price"::text as "trigger_price", t."filled"::text as "filled", t."fill_percentage"::text as "fill_percentage", t."status", t."venue_status", t."cloid", t."reduce_only", t."placed_at_ms", t."status_time_ms", t."last_fill_time_ms", t."source", t."name", t."raw" from (
-    select account_address, order_id, coin, side, order_type, tif, size, limit_price, trigger_price, filled, fill_percentage, status, venue_status, cloid, reduce_only, (extract(epoch from placed_at) * 1000)::bigint as placed_at_ms, status_time_ms, last_fill_time_ms, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name, public.hl_raw_order(listed)::text as raw from public.hl_orders listed where account_address = $1 and status_at < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and status_at >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') and coin = $5 and status not in ('open', 'partially_filled', 'triggered')
-    order by status_at desc fetch first $2 rows with ties
+    select account_address, order_id, coin, side, order_type, tif, size, limit_price, trigger_price, filled, fill_percentage, status, venue_status, cloid, reduce_only, (extract(epoch from placed_at) * 1000)::bigint as placed_at_ms, status_time_ms, last_fill_time_ms, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name, public.hl_raw_order(listed)::text as raw from public.hl_orders listed where account_address = $1 and status_at < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and status_at >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') and coin = $5 and pg_catalog.date_bin('192 hours', status_at, '2000-01-01 00:00:00+00') < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and pg_catalog.date_bin('192 hours', status_at, '2000-01-01 00:00:00+00') > coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') - interval '192 hours' and status not in ('open', 'partially_filled', 'triggered')
+    order by pg_catalog.date_bin('192 hours', status_at, '2000-01-01 00:00:00+00') desc, status_at desc fetch first $2 rows with ties
   ) t) r;
 end;
 comment on function hl_internal.page_orders_of_market_raw(text, bigint, bigint, bigint, text) is 'What a page asks as orders_of_market_raw.';
@@ -620,8 +607,8 @@ begin atomic
     when 'alerts' then hl_internal.page_alerts((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint, (args ->> 3)::bigint)
     when 'candles' then hl_internal.page_candles((args ->> 0), (args ->> 1), (args ->> 2)::bigint, (args ->> 3)::bigint)
     when 'round_trips_since' then hl_internal.page_round_trips_since((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint, (args ->> 3)::bigint)
-    when 'round_trips' then hl_internal.page_round_trips((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint)
-    when 'round_trip' then hl_internal.page_round_trip((args ->> 0), (args ->> 1), (args ->> 2)::bigint, (args ->> 3)::bigint)
+    when 'round_trips' then hl_internal.page_round_trips((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint, (args ->> 3)::boolean)
+    when 'round_trip' then hl_internal.page_round_trip((args ->> 0), (args ->> 1), (args ->> 2)::bigint)
     when 'trade_statistics' then hl_internal.page_trade_statistics((args ->> 0), (args ->> 1)::bigint, (args ->> 2), (args ->> 3))
     when 'statistics' then hl_internal.page_statistics((args ->> 0))
     when 'statistics_2' then hl_internal.page_statistics_2((args ->> 0))

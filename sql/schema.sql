@@ -397,6 +397,19 @@ create table hl_internal.settled ( -- Until when (exclusive) the trades of an ac
             ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
         END AS "case")
 
+create table hl_internal.settled_by ( -- The definitions that settled sums were made with (sql/recount.sql); others make them anew.
+  rules text not null -- MD5 of all of them.
+  constraint settled_by_pkey PRIMARY KEY (rules)
+);
+-- row level security
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_internal.settled_by'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
+
 create table hl_internal.settled_days ( -- hl_net_pnl_daily_by_coin and what hl_statistics needs of hl_round_trips, for all that is settled.
   account_address text not null -- Account.
   coin text not null -- Market as the venue names it.
@@ -435,6 +448,27 @@ create table hl_internal.settled_days ( -- hl_net_pnl_daily_by_coin and what hl_
             WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
                FROM pg_policy p
               WHERE ((p.polrelid = ('hl_internal.settled_days'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
+            ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
+        END AS "case")
+
+create table hl_internal.settled_slots ( -- What all settled trades of an account add up to at the end of a quarter of an hour in which something happened: midnight is at the end of one in every zone.
+  account_address text not null -- Account.
+  slot_at timestamp with time zone not null -- Begin of the quarter of an hour.
+  moves bigint not null -- From the first settled moment to the end of the quarter, as are all that follow: fills and funding payments.
+  fills bigint not null -- Number of fills.
+  volume numeric not null -- Sum of price × size.
+  closed_pnl numeric not null -- Realised profit, gross of fees.
+  fees numeric not null -- Fees and gas in USDC.
+  funding numeric not null -- Funding; negative was paid.
+  unpriced_fees bigint not null -- Fees that are in none of the sums.
+  constraint settled_slots_pkey PRIMARY KEY (account_address, slot_at)
+) with (fillfactor=70);
+-- row level security
+-- policy hlsync_others for *: ( SELECT
+        CASE
+            WHEN COALESCE(pg_has_role((to_regrole('authenticated'::text))::oid, 'usage'::text), false) THEN (EXISTS ( SELECT
+               FROM pg_policy p
+              WHERE ((p.polrelid = ('hl_internal.settled_slots'::regclass)::oid) AND (p.polname = 'hlsync_read'::name) AND (NOT p.polpermissive))))
             ELSE (NOT COALESCE(pg_has_role((to_regrole('anon'::text))::oid, 'usage'::text), false))
         END AS "case")
 
@@ -1052,7 +1086,8 @@ create table public.hl_orders ( -- Current state of every order: a pure function
   constraint hl_orders_status_check CHECK ((status = ANY (ARRAY['open'::text, 'partially_filled'::text, 'triggered'::text, 'filled'::text, 'canceled'::text, 'rejected'::text, 'unknown'::text])))
   constraint hl_orders_pkey PRIMARY KEY (account_address, order_id)
 );
-CREATE INDEX idx_hl_orders_account_status ON public.hl_orders USING btree (account_address, status);
+CREATE INDEX idx_hl_orders_account_coin ON public.hl_orders USING btree (account_address, coin, date_bin('192:00:00'::interval, status_at, '2000-01-01 00:00:00+00'::timestamp with time zone));
+CREATE INDEX idx_hl_orders_account_status ON public.hl_orders USING btree (account_address, status) WHERE (status = ANY (ARRAY['open'::text, 'partially_filled'::text, 'triggered'::text, 'unknown'::text]));
 CREATE INDEX idx_hl_orders_account_time ON public.hl_orders USING btree (account_address, status_at);
 -- row level security
 -- policy hlsync_others for *: ( SELECT
@@ -1457,36 +1492,13 @@ $function$
 ;
 -- Block of a transaction by its hash; null where the hash tells none.
 
-create function hl_internal.chain_before(followed text, market text, at timestamp with time zone)
- RETURNS numeric
+create function hl_internal.bound_ms(at timestamp with time zone)
+ RETURNS bigint
  LANGUAGE sql
- STABLE
- SET search_path TO ''
-BEGIN ATOMIC
- SELECT ((f.start_position)::numeric +
-         CASE f.side
-             WHEN 'buy'::text THEN f.size
-             ELSE (- f.size)
-         END)
-    FROM hl_fill_pnl f
-   WHERE ((f.account_address = chain_before.followed) AND (f.coin = chain_before.market) AND (f.start_position IS NOT NULL) AND (f.fill_time_ms = ( SELECT x.fill_time_ms
-            FROM hl_fills x
-           WHERE ((x.account_address = chain_before.followed) AND (x.coin = chain_before.market) AND (x.start_position IS NOT NULL) AND (x.fill_time_ms <
-                 CASE
-                     WHEN isfinite(chain_before.at) THEN ((EXTRACT(epoch FROM chain_before.at) * (1000)::numeric))::bigint
-                     ELSE (0)::bigint
-                 END))
-           ORDER BY x.fill_time_ms DESC
-          LIMIT 1)))
-   ORDER BY f.block_number DESC, f.action_number DESC, f.order_id DESC,
-         CASE f.side
-             WHEN 'buy'::text THEN (f.start_position)::numeric
-             ELSE (- (f.start_position)::numeric)
-         END DESC, f.trade_id DESC
-  LIMIT 1;
-END
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (at = '-infinity'::timestamp with time zone) THEN (0)::bigint WHEN (at = 'infinity'::timestamp with time zone) THEN '9223372036854775807'::bigint ELSE (ceil((EXTRACT(epoch FROM at) * (1000)::numeric)))::bigint END
 ;
--- The position after the newest fill of a perp before a time; null without one.
+-- The first millisecond that is not before a time.
 
 create function hl_internal.chain_order(befores numeric[], afters numeric[], previous numeric)
  RETURNS integer[]
@@ -1652,6 +1664,15 @@ BEGIN ATOMIC
 END
 ;
 -- Number of orders of an account whose status is not older than a time, counted up to a limit.
+
+create function hl_internal.day_start(day timestamp without time zone, zone text)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN CASE WHEN ((((day AT TIME ZONE zone) - '01:00:00'::interval) AT TIME ZONE zone) >= day) THEN ((day AT TIME ZONE zone) - '01:00:00'::interval) ELSE (day AT TIME ZONE zone) END
+;
+-- The first moment of a day of a zone.
 
 create function hl_internal.decimal_of(told text)
  RETURNS numeric
@@ -2017,13 +2038,14 @@ END
 ;
 -- Drawdown in percent at the newest snapshot, as hl_equity_since has it; null without a net worth in the period, and when a flow in it is not known.
 
-create function hl_internal.earned(followed text, from_at timestamp with time zone, to_at timestamp with time zone)
- RETURNS TABLE(coin text, day date, fills integer, volume numeric, closed_pnl numeric, fees numeric, builder_fees numeric, funding numeric, converted_fees integer, unpriced_fees integer, has_gas boolean)
+create function hl_internal.earnings(followed text, from_at timestamp with time zone, to_at timestamp with time zone)
+ RETURNS TABLE(coin text, at timestamp with time zone, day date, fills integer, volume numeric, closed_pnl numeric, fees numeric, builder_fees numeric, funding numeric, converted_fees integer, unpriced_fees integer, has_gas boolean)
  LANGUAGE sql
  STABLE
  SET search_path TO ''
 BEGIN ATOMIC
  SELECT f.coin,
+     f.fill_time AS at,
      ((f.fill_time AT TIME ZONE 'UTC'::text))::date AS day,
      1 AS fills,
      f.value AS volume,
@@ -2035,9 +2057,10 @@ BEGIN ATOMIC
      ((f.cost_usdc IS NULL))::integer AS unpriced_fees,
      (COALESCE(f.priority_gas, (0)::numeric) <> (0)::numeric) AS has_gas
     FROM hl_fill_pnl f
-   WHERE ((f.account_address = earned.followed) AND (f.fill_time >= earned.from_at) AND (f.fill_time < earned.to_at))
+   WHERE ((f.account_address = earnings.followed) AND (f.fill_time >= earnings.from_at) AND (f.fill_time < earnings.to_at))
  UNION ALL
   SELECT p.coin,
+     p.funding_time,
      ((p.funding_time AT TIME ZONE 'UTC'::text))::date AS timezone,
      0,
      0,
@@ -2049,7 +2072,7 @@ BEGIN ATOMIC
      0,
      false
     FROM hl_funding p
-   WHERE ((p.account_address = earned.followed) AND (p.funding_time >= earned.from_at) AND (p.funding_time < earned.to_at));
+   WHERE ((p.account_address = earnings.followed) AND (p.funding_time >= earnings.from_at) AND (p.funding_time < earnings.to_at));
 END
 ;
 -- What made or lost money of an account in [from_at, to_at).
@@ -4661,11 +4684,14 @@ begin
   if cut_at = first_at then cut_at := first_at + interval '1 millisecond'; end if;
   cut_at := least(cut_at, date_trunc('day', first_at, 'UTC') + interval '24 hours');
   if cut_at > young_at then return false; end if;
-  with sums as materialized (
+  with moves as materialized (
+    select * from hl_internal.earnings(followed, first_at, cut_at)
+  ),
+  sums as materialized (
     select e.coin, sum(e.fills) as fills, sum(e.volume) as volume, sum(e.closed_pnl) as closed_pnl, sum(e.fees) as fees,
       sum(e.builder_fees) as builder_fees, sum(e.funding) as funding, sum(e.converted_fees) as converted_fees,
       sum(e.unpriced_fees) as unpriced_fees, bool_or(e.has_gas) as has_gas
-    from hl_internal.earned(followed, first_at, cut_at) e group by e.coin
+    from moves e group by e.coin
   ),
   found as materialized (
     select * from hl_internal.trips_since_settled(followed, cut_at)
@@ -4686,6 +4712,29 @@ begin
       coalesce(r.wins, 0) as wins, coalesce(r.losses, 0) as losses, coalesce(r.net, 0) as net, coalesce(r.won, 0) as won,
       coalesce(r.lost, 0) as lost, coalesce(r.seconds, 0) as seconds, r.best, r.worst
     from sums s left join trades r on r.coin = s.coin
+  ),
+  slots as (
+    select date_bin('15 minutes', m.at, '2000-01-01 00:00:00+00') as slot_at, count(*) as moves, sum(m.fills) as fills,
+      sum(m.volume) as volume, sum(m.closed_pnl) as closed_pnl, sum(m.fees) as fees, sum(m.funding) as funding,
+      sum(m.unpriced_fees) as unpriced_fees
+    from moves m group by 1
+  ),
+  -- All of before, and what came up to the end of each.
+  put_slots as (
+    insert into hl_internal.settled_slots as t (
+      account_address, slot_at, moves, fills, volume, closed_pnl, fees, funding, unpriced_fees)
+    select followed, s.slot_at, coalesce(k.moves, 0) + sum(s.moves) over upto, coalesce(k.fills, 0) + sum(s.fills) over upto,
+      trim_scale(coalesce(k.volume, 0) + sum(s.volume) over upto), trim_scale(coalesce(k.closed_pnl, 0) + sum(s.closed_pnl) over upto),
+      trim_scale(coalesce(k.fees, 0) + sum(s.fees) over upto), trim_scale(coalesce(k.funding, 0) + sum(s.funding) over upto),
+      coalesce(k.unpriced_fees, 0) + sum(s.unpriced_fees) over upto
+    from slots s
+    left join (
+      select * from hl_internal.settled_slots x where x.account_address = followed order by x.slot_at desc limit 1
+    ) k on true
+    window upto as (order by s.slot_at)
+    on conflict (account_address, slot_at) do update set
+      moves = excluded.moves, fills = excluded.fills, volume = excluded.volume, closed_pnl = excluded.closed_pnl,
+      fees = excluded.fees, funding = excluded.funding, unpriced_fees = excluded.unpriced_fees
   ),
   put as (
     insert into hl_internal.settled_days as t (
@@ -4732,6 +4781,41 @@ end
 $function$
 ;
 -- Sums up the next stretch of the trades of an account, at most about max_rows rows; false when nothing is old enough.
+
+create function hl_internal.settled_rules()
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ WITH RECURSIVE defined AS MATERIALIZED (
+          SELECT (((n.nspname)::text || '.'::text) || (p.proname)::text) AS name,
+             pg_get_functiondef(p.oid) AS text
+            FROM (pg_proc p
+              JOIN pg_namespace n ON ((n.oid = p.pronamespace)))
+           WHERE ((p.prokind = 'f'::"char") AND (n.nspname = 'hl_internal'::name))
+         UNION ALL
+          SELECT (((n.nspname)::text || '.'::text) || (c.relname)::text),
+             pg_get_viewdef(c.oid) AS pg_get_viewdef
+            FROM (pg_class c
+              JOIN pg_namespace n ON ((n.oid = c.relnamespace)))
+           WHERE ((c.relkind = 'v'::"char") AND (c.relname ~~ 'hl\_%'::text))
+         ), parts(name) AS (
+          VALUES ('hl_internal.settle'::text), ('hl_internal.unsettle'::text)
+         UNION
+          SELECT called.name[1] AS name
+            FROM ((parts x
+              JOIN defined d_1 ON ((d_1.name = x.name)))
+              CROSS JOIN LATERAL regexp_matches(d_1.text, '\w+\.\w+'::text, 'g'::text) called(name))
+         )
+  SELECT md5(string_agg(d.text, '
+'::text ORDER BY (d.name COLLATE "C"), (d.text COLLATE "C"))) AS md5
+    FROM defined d
+   WHERE (d.name IN ( SELECT p.name
+            FROM parts p));
+END
+;
+-- Names the definitions that settled sums are made with: settle and all that it rests on.
 
 create function hl_internal.settled_trips(followed text)
  RETURNS SETOF hl_internal.settled_days
@@ -5270,7 +5354,7 @@ BEGIN ATOMIC
              f.funding,
              round(((t.closed_pnl - t.fees) + f.funding), 10) AS net_pnl,
              (to_timestamp((((t.last_ms)::numeric / 1000.0))::double precision) AT TIME ZONE trade_statistics.zone) AS closed_at
-            FROM (hl_internal.trips(trade_statistics.followed, trade_statistics.since, 'infinity'::timestamp with time zone) t(account_address, coin, trip, direction, first_before, last_after, unbroken, first_ms, last_ms, fills, max_size, entry_price, exit_price, closed_pnl, fees, unpriced, liquidated, is_last)
+            FROM (hl_internal.trips(trade_statistics.followed, NULL::text[], ARRAY[trade_statistics.since], ARRAY['infinity'::timestamp with time zone]) t(account_address, coin, trip, direction, first_before, last_after, unbroken, first_ms, last_ms, fills, max_size, entry_price, exit_price, closed_pnl, fees, unpriced, liquidated, is_last)
               CROSS JOIN LATERAL ( SELECT COALESCE(sum(p.usdc), (0)::numeric) AS funding
                     FROM hl_funding p
                    WHERE ((p.account_address = trade_statistics.followed) AND (p.coin = t.coin) AND ((p.funding_time_ms >= t.first_ms) AND (p.funding_time_ms <= t.last_ms)))) f)
@@ -5376,7 +5460,7 @@ END
 ;
 -- What the complete, closed round trips since a time come to: all of them, and by coin, side, weekday (1 is Monday), day, week (by its Monday) and month of their end, in the days of the zone.
 
-create function hl_internal.trips(followed text, from_at timestamp with time zone, to_at timestamp with time zone)
+create function hl_internal.trips(followed text, markets text[], from_at timestamp with time zone[], to_at timestamp with time zone[])
  RETURNS TABLE(account_address text, coin text, trip bigint, direction numeric, first_before numeric, last_after numeric, unbroken boolean, first_ms bigint, last_ms bigint, fills bigint, max_size numeric, entry_price numeric, exit_price numeric, closed_pnl numeric, fees numeric, unpriced boolean, liquidated boolean, is_last boolean)
  LANGUAGE sql
  STABLE
@@ -5404,9 +5488,100 @@ BEGIN ATOMIC
                  CASE f.side
                      WHEN 'buy'::text THEN f.size
                      ELSE (- f.size)
-                 END) AS end_at
-            FROM hl_fill_pnl f
-           WHERE ((f.account_address = trips.followed) AND (f.market = 'perp'::text) AND (f.start_position IS NOT NULL) AND (f.fill_time >= trips.from_at) AND (f.fill_time < trips.to_at))
+                 END) AS end_at,
+             f.since_ms
+            FROM ( SELECT x.account_address,
+                     x.coin,
+                     x.market,
+                     x.fill_time,
+                     x.fill_time_ms,
+                     x.order_id,
+                     x.trade_id,
+                     x.side,
+                     x.crossed,
+                     x.size,
+                     x.price,
+                     x.value,
+                     x.closed_pnl,
+                     x.fee,
+                     x.fee_token,
+                     x.fee_basis,
+                     x.fee_usdc,
+                     x.builder_fee_usdc,
+                     x.net_pnl,
+                     x.start_position,
+                     x.liquidated,
+                     x.priority_gas,
+                     x.gas_usdc,
+                     x.cost_usdc,
+                     x.block_number,
+                     x.action_number,
+                     x.name,
+                     hl_internal.bound_ms((trips.from_at)[1]) AS since_ms
+                    FROM hl_fill_pnl x
+                   WHERE ((trips.markets IS NULL) AND (x.account_address = trips.followed) AND (x.fill_time >= (trips.from_at)[1]) AND (x.fill_time < (trips.to_at)[1]))
+                 UNION ALL
+                  SELECT x.account_address,
+                     x.coin,
+                     x.market,
+                     x.fill_time,
+                     x.fill_time_ms,
+                     x.order_id,
+                     x.trade_id,
+                     x.side,
+                     x.crossed,
+                     x.size,
+                     x.price,
+                     x.value,
+                     x.closed_pnl,
+                     x.fee,
+                     x.fee_token,
+                     x.fee_basis,
+                     x.fee_usdc,
+                     x.builder_fee_usdc,
+                     x.net_pnl,
+                     x.start_position,
+                     x.liquidated,
+                     x.priority_gas,
+                     x.gas_usdc,
+                     x.cost_usdc,
+                     x.block_number,
+                     x.action_number,
+                     x.name,
+                     hl_internal.bound_ms(m.from_at) AS bound_ms
+                    FROM (UNNEST(trips.markets, trips.from_at, trips.to_at) m(coin, from_at, to_at)
+                      CROSS JOIN LATERAL ( SELECT x_1.account_address,
+                             x_1.coin,
+                             x_1.market,
+                             x_1.fill_time,
+                             x_1.fill_time_ms,
+                             x_1.order_id,
+                             x_1.trade_id,
+                             x_1.side,
+                             x_1.crossed,
+                             x_1.size,
+                             x_1.price,
+                             x_1.value,
+                             x_1.closed_pnl,
+                             x_1.fee,
+                             x_1.fee_token,
+                             x_1.fee_basis,
+                             x_1.fee_usdc,
+                             x_1.builder_fee_usdc,
+                             x_1.net_pnl,
+                             x_1.start_position,
+                             x_1.liquidated,
+                             x_1.priority_gas,
+                             x_1.gas_usdc,
+                             x_1.cost_usdc,
+                             x_1.block_number,
+                             x_1.action_number,
+                             x_1.name
+                            FROM hl_fill_pnl x_1
+                           WHERE ((x_1.account_address = trips.followed) AND (x_1.coin = m.coin) AND (x_1.fill_time_ms >= hl_internal.bound_ms(m.from_at)) AND (x_1.fill_time_ms < hl_internal.bound_ms(m.to_at)))
+                           ORDER BY x_1.fill_time_ms) x)
+                   WHERE (trips.markets IS NOT NULL)) f
+           WHERE ((f.market = 'perp'::text) AND (f.start_position IS NOT NULL))
          ), guessed AS (
           SELECT m.coin,
              m.fill_time_ms,
@@ -5423,8 +5598,25 @@ BEGIN ATOMIC
              m.start_at,
              m.moved,
              m.end_at,
+             m.since_ms,
              row_number() OVER chain AS guess,
-             COALESCE(lag(m.end_at) OVER chain, hl_internal.chain_before(trips.followed, m.coin, trips.from_at)) AS link
+             COALESCE(lag(m.end_at) OVER chain, ( SELECT ((x.start_position)::numeric +
+                         CASE x.side
+                             WHEN 'buy'::text THEN x.size
+                             ELSE (- x.size)
+                         END)
+                    FROM hl_fill_pnl x
+                   WHERE ((x.account_address = trips.followed) AND (x.coin = m.coin) AND (x.start_position IS NOT NULL) AND (x.fill_time_ms = ( SELECT y.fill_time_ms
+                            FROM hl_fills y
+                           WHERE ((y.account_address = trips.followed) AND (y.coin = m.coin) AND (y.start_position IS NOT NULL) AND (y.fill_time_ms < m.since_ms))
+                           ORDER BY y.fill_time_ms DESC
+                          LIMIT 1)))
+                   ORDER BY x.block_number DESC, x.action_number DESC, x.order_id DESC,
+                         CASE x.side
+                             WHEN 'buy'::text THEN (x.start_position)::numeric
+                             ELSE (- (x.start_position)::numeric)
+                         END DESC, x.trade_id DESC
+                  LIMIT 1)) AS link
             FROM moves m
            WINDOW chain AS (PARTITION BY m.coin ORDER BY m.fill_time_ms, m.block_number, m.action_number, m.order_id,
                  CASE m.side
@@ -5447,6 +5639,7 @@ BEGIN ATOMIC
              g.start_at,
              g.moved,
              g.end_at,
+             g.since_ms,
              g.guess,
              g.link,
              min(g.guess) OVER moment AS first_guess,
@@ -5469,6 +5662,7 @@ BEGIN ATOMIC
              c.start_at,
              c.moved,
              c.end_at,
+             c.since_ms,
              c.guess,
              c.link,
              c.first_guess,
@@ -5495,6 +5689,7 @@ BEGIN ATOMIC
              k.start_at,
              k.moved,
              k.end_at,
+             k.since_ms,
              k.guess,
              k.link,
              k.first_guess,
@@ -5522,6 +5717,7 @@ BEGIN ATOMIC
              m.start_at,
              m.moved,
              m.end_at,
+             m.since_ms,
              m.guess,
              m.link,
              m.first_guess,
@@ -5533,6 +5729,7 @@ BEGIN ATOMIC
                      ELSE (0)::numeric
                  END AS closing
             FROM chained m
+          OFFSET 0
          ), parts AS (
           SELECT s.coin,
              s.fill_time_ms,
@@ -5549,6 +5746,7 @@ BEGIN ATOMIC
              s.start_at,
              s.moved,
              s.end_at,
+             s.since_ms,
              s.guess,
              s.link,
              s.first_guess,
@@ -5599,6 +5797,7 @@ BEGIN ATOMIC
              p.start_at,
              p.moved,
              p.end_at,
+             p.since_ms,
              p.guess,
              p.link,
              p.first_guess,
@@ -5640,7 +5839,81 @@ BEGIN ATOMIC
    GROUP BY n.coin, n.trip;
 END
 ;
--- The round trips of the fills of an account in [from_at, to_at), of which those that the bounds cut are parts. Trip 0 of a coin is the part of one that was open before.
+-- The round trips of the fills of an account: of all markets in [from_at[1], to_at[1]), or of each of some between the times in its place, of which those that the bounds cut are parts. Trip 0 of a coin is the part of one that was open before.
+
+create function hl_internal.trips_at(followed text, markets text[], at_ms bigint[], fills_max bigint)
+ RETURNS TABLE(account_address text, coin text, name text, side text, opened_ms bigint, closed_ms bigint, seconds numeric, fills bigint, max_size numeric, entry_price numeric, exit_price numeric, closed_pnl numeric, fees numeric, funding numeric, net_pnl numeric, liquidated boolean, complete boolean, mae_pct numeric, mfe_pct numeric, excursion_reason text)
+ LANGUAGE sql
+ STABLE ROWS 10
+ SET search_path TO ''
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET jit TO 'off'
+BEGIN ATOMIC
+ WITH moves AS NOT MATERIALIZED (
+          SELECT f_1.coin,
+             f_1.fill_time_ms AS ms,
+             (f_1.start_position)::numeric AS before,
+             ((f_1.start_position)::numeric +
+                 CASE f_1.side
+                     WHEN 'buy'::text THEN f_1.size
+                     ELSE (- f_1.size)
+                 END) AS after
+            FROM hl_fills f_1
+           WHERE ((f_1.account_address = trips_at.followed) AND (f_1.start_position IS NOT NULL))
+         ), found AS MATERIALIZED (
+          SELECT a.coin,
+             o.ms AS opened_ms,
+             c.ms AS closed_ms
+            FROM ((UNNEST(trips_at.markets, trips_at.at_ms) a(coin, at_ms)
+              CROSS JOIN LATERAL ( SELECT m.ms
+                    FROM moves m
+                   WHERE ((m.coin = a.coin) AND (m.ms <= a.at_ms) AND ((m.before = (0)::numeric) OR (sign(m.before) = (- sign(m.after)))))
+                   ORDER BY m.ms DESC
+                  LIMIT 1) o)
+              LEFT JOIN LATERAL ( SELECT m.ms
+                    FROM moves m
+                   WHERE ((m.coin = a.coin) AND (m.ms > o.ms) AND ((m.after = (0)::numeric) OR (sign(m.before) = (- sign(m.after)))))
+                   ORDER BY m.ms
+                  LIMIT 1) c ON (true))
+           WHERE ((trips_at.fills_max IS NULL) OR (( SELECT count(*) AS count
+                    FROM ( SELECT
+                            FROM hl_fills f_1
+                           WHERE ((f_1.account_address = trips_at.followed) AND (f_1.coin = a.coin) AND (f_1.fill_time_ms >= o.ms) AND (f_1.fill_time_ms <= COALESCE(c.ms, '9223372036854775807'::bigint)))
+                          LIMIT (trips_at.fills_max + 1)) within) <= trips_at.fills_max))
+         ), spans AS MATERIALIZED (
+          SELECT COALESCE(array_agg(f_1.coin), '{}'::text[]) AS markets,
+             array_agg(to_timestamp((((f_1.opened_ms)::numeric / 1000.0))::double precision)) AS from_at,
+             array_agg(COALESCE(to_timestamp(((((f_1.closed_ms + 1))::numeric / 1000.0))::double precision), 'infinity'::timestamp with time zone)) AS to_at
+            FROM found f_1
+         )
+  SELECT DISTINCT ON (t.coin) t.account_address,
+     t.coin,
+     t.name,
+     t.side,
+     t.opened_ms,
+     t.closed_ms,
+     t.seconds,
+     t.fills,
+     t.max_size,
+     t.entry_price,
+     t.exit_price,
+     t.closed_pnl,
+     t.fees,
+     t.funding,
+     t.net_pnl,
+     t.liquidated,
+     t.complete,
+     t.mae_pct,
+     t.mfe_pct,
+     t.excursion_reason
+    FROM ((spans s
+      CROSS JOIN LATERAL hl_internal.trips_told(trips_at.followed, s.markets, s.from_at, s.to_at) t(account_address, coin, name, side, opened_ms, closed_ms, seconds, fills, max_size, entry_price, exit_price, closed_pnl, fees, funding, net_pnl, liquidated, complete, mae_pct, mfe_pct, excursion_reason))
+      JOIN found f ON (((f.coin = t.coin) AND (f.opened_ms = t.opened_ms))))
+   ORDER BY t.coin, t.closed_ms;
+END
+;
+-- The round trip that each of some markets was in at the time in its place, whether it is over or not; none where none began before, or where it has more fills than fills_max.
 
 create function hl_internal.trips_since_settled(followed text, to_at timestamp with time zone)
  RETURNS TABLE(coin text, trip bigint, first_ms bigint, last_ms bigint, first_before numeric, last_after numeric, unbroken boolean, closed_pnl numeric, fees numeric, unpriced boolean, is_last boolean, is_found boolean, seconds numeric, net_pnl numeric)
@@ -5699,7 +5972,7 @@ BEGIN ATOMIC
              t.liquidated,
              t.is_last,
              (row_number() OVER (PARTITION BY t.coin ORDER BY t.trip) = 1) AS is_first
-            FROM hl_internal.trips(trips_since_settled.followed, hl_internal.settled_until(trips_since_settled.followed), trips_since_settled.to_at) t(account_address, coin, trip, direction, first_before, last_after, unbroken, first_ms, last_ms, fills, max_size, entry_price, exit_price, closed_pnl, fees, unpriced, liquidated, is_last)
+            FROM hl_internal.trips(trips_since_settled.followed, NULL::text[], ARRAY[hl_internal.settled_until(trips_since_settled.followed)], ARRAY[trips_since_settled.to_at]) t(account_address, coin, trip, direction, first_before, last_after, unbroken, first_ms, last_ms, fills, max_size, entry_price, exit_price, closed_pnl, fees, unpriced, liquidated, is_last)
          ), joined AS (
           SELECT k.coin,
              (- (1)::bigint) AS trip,
@@ -5813,7 +6086,7 @@ END
 ;
 -- The round trips of an account that are not counted in settled_days, to_at exclusive; seconds and net_pnl of those that are closed and complete.
 
-create function hl_internal.trips_told(followed text, from_at timestamp with time zone, to_at timestamp with time zone)
+create function hl_internal.trips_told(followed text, markets text[], from_at timestamp with time zone[], to_at timestamp with time zone[])
  RETURNS TABLE(account_address text, coin text, name text, side text, opened_ms bigint, closed_ms bigint, seconds numeric, fills bigint, max_size numeric, entry_price numeric, exit_price numeric, closed_pnl numeric, fees numeric, funding numeric, net_pnl numeric, liquidated boolean, complete boolean, mae_pct numeric, mfe_pct numeric, excursion_reason text)
  LANGUAGE sql
  STABLE
@@ -5852,7 +6125,7 @@ BEGIN ATOMIC
      x.mae_pct,
      x.mfe_pct,
      x.reason
-    FROM (((hl_internal.trips(trips_told.followed, trips_told.from_at, trips_told.to_at) t(account_address, coin, trip, direction, first_before, last_after, unbroken, first_ms, last_ms, fills, max_size, entry_price, exit_price, closed_pnl, fees, unpriced, liquidated, is_last)
+    FROM (((hl_internal.trips(trips_told.followed, trips_told.markets, trips_told.from_at, trips_told.to_at) t(account_address, coin, trip, direction, first_before, last_after, unbroken, first_ms, last_ms, fills, max_size, entry_price, exit_price, closed_pnl, fees, unpriced, liquidated, is_last)
       CROSS JOIN LATERAL ( SELECT COALESCE(sum(p.usdc), (0)::numeric) AS funding
             FROM hl_funding p
            WHERE ((p.account_address = t.account_address) AND (p.coin = t.coin) AND (p.funding_time_ms >= t.first_ms) AND ((t.last_after <> (0)::numeric) OR (p.funding_time_ms <= t.last_ms)))) f)
@@ -5860,7 +6133,7 @@ BEGIN ATOMIC
       LEFT JOIN hl_markets m ON ((m.coin = t.coin)));
 END
 ;
--- The round trips of the fills of an account in [from_at, to_at), with funding and the excursions of the price.
+-- The round trips that hl_internal.trips finds, with funding and the excursions of the price.
 
 create function hl_internal.uninstall_script()
  RETURNS text
@@ -5897,6 +6170,7 @@ declare
   from_at constant timestamptz := date_trunc('day', at, 'UTC');
 begin
   delete from hl_internal.settled_days d where d.account_address = followed and d.day >= (from_at at time zone 'UTC')::date;
+  delete from hl_internal.settled_slots t where t.account_address = followed and t.slot_at >= from_at;
   update hl_internal.settled s set
     until_at = from_at, fills = x.fills, volume = x.volume, closed_pnl = x.closed_pnl, fees = x.fees, funding = x.funding,
     unpriced_fees = x.unpriced_fees, first_day = x.first_day, last_day = x.last_day, trades = x.trades, wins = x.wins,
@@ -6014,7 +6288,7 @@ BEGIN ATOMIC
              n.funding,
              (n.converted_fees)::bigint AS converted_fees,
              (n.unpriced_fees)::bigint AS unpriced_fees
-            FROM hl_internal.earned(unsettled_days.followed, hl_internal.settled_until(unsettled_days.followed), 'infinity'::timestamp with time zone) n(coin, day, fills, volume, closed_pnl, fees, builder_fees, funding, converted_fees, unpriced_fees, has_gas)
+            FROM hl_internal.earnings(unsettled_days.followed, hl_internal.settled_until(unsettled_days.followed), 'infinity'::timestamp with time zone) n(coin, at, day, fills, volume, closed_pnl, fees, builder_fees, funding, converted_fees, unpriced_fees, has_gas)
          UNION ALL
           SELECT d.day,
              d.coin,
@@ -6051,7 +6325,7 @@ BEGIN ATOMIC
      sum(n.unpriced_fees) AS sum,
      min(n.day) AS min,
      max(n.day) AS max
-    FROM hl_internal.earned(unsettled_sums.followed, hl_internal.settled_until(unsettled_sums.followed), 'infinity'::timestamp with time zone) n(coin, day, fills, volume, closed_pnl, fees, builder_fees, funding, converted_fees, unpriced_fees, has_gas)
+    FROM hl_internal.earnings(unsettled_sums.followed, hl_internal.settled_until(unsettled_sums.followed), 'infinity'::timestamp with time zone) n(coin, at, day, fills, volume, closed_pnl, fees, builder_fees, funding, converted_fees, unpriced_fees, has_gas)
   HAVING (count(*) > 0);
 END
 ;
@@ -6251,6 +6525,144 @@ BEGIN ATOMIC
 END
 ;
 -- How many duties each of these workers has, what is on its way to it included.
+
+create function hl_internal.zone_coins(followed text, from_at timestamp with time zone, to_at timestamp with time zone)
+ RETURNS TABLE(coin text, fills bigint, volume numeric, closed_pnl numeric, fees numeric, funding numeric, unpriced_fees bigint)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET jit TO 'off'
+BEGIN ATOMIC
+ WITH bounds AS MATERIALIZED (
+          SELECT b.first_at,
+             GREATEST(b.first_at,
+                 CASE
+                     WHEN (zone_coins.to_at >= b.until_at) THEN b.until_at
+                     ELSE date_trunc('day'::text, zone_coins.to_at, 'UTC'::text)
+                 END) AS last_at
+            FROM ( SELECT hl_internal.settled_until(zone_coins.followed) AS until_at,
+                     LEAST(zone_coins.to_at, date_trunc('day'::text, ((zone_coins.from_at + '1 day'::interval) - '00:00:00.000001'::interval), 'UTC'::text)) AS first_at) b
+         )
+  SELECT e.coin,
+     (sum(e.fills))::bigint AS sum,
+     sum(e.volume) AS sum,
+     sum(e.closed_pnl) AS sum,
+     sum(e.fees) AS sum,
+     sum(e.funding) AS sum,
+     (sum(e.unpriced_fees))::bigint AS sum
+    FROM ( SELECT n.coin,
+             n.fills,
+             n.volume,
+             n.closed_pnl,
+             n.fees,
+             n.funding,
+             n.unpriced_fees
+            FROM (bounds b
+              CROSS JOIN LATERAL hl_internal.earnings(zone_coins.followed, zone_coins.from_at, b.first_at) n(coin, at, day, fills, volume, closed_pnl, fees, builder_fees, funding, converted_fees, unpriced_fees, has_gas))
+         UNION ALL
+          SELECT d.coin,
+             d.fills,
+             d.volume,
+             d.closed_pnl,
+             d.fees,
+             d.funding,
+             d.unpriced_fees
+            FROM (bounds b
+              JOIN hl_internal.settled_days d ON (((d.account_address = zone_coins.followed) AND (d.day >= ((b.first_at AT TIME ZONE 'UTC'::text))::date) AND ((d.day)::timestamp without time zone < (b.last_at AT TIME ZONE 'UTC'::text)))))
+         UNION ALL
+          SELECT n.coin,
+             n.fills,
+             n.volume,
+             n.closed_pnl,
+             n.fees,
+             n.funding,
+             n.unpriced_fees
+            FROM (bounds b
+              CROSS JOIN LATERAL hl_internal.earnings(zone_coins.followed, b.last_at, zone_coins.to_at) n(coin, at, day, fills, volume, closed_pnl, fees, builder_fees, funding, converted_fees, unpriced_fees, has_gas))) e
+   GROUP BY e.coin;
+END
+;
+-- What an account earned by coin in [from_at, to_at).
+
+create function hl_internal.zone_days(followed text, zone text, from_day timestamp without time zone, to_day timestamp without time zone)
+ RETURNS TABLE(day timestamp without time zone, fills bigint, volume numeric, closed_pnl numeric, fees numeric, funding numeric, unpriced_fees bigint)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET jit TO 'off'
+BEGIN ATOMIC
+ WITH midnights AS MATERIALIZED (
+          SELECT d.day,
+             hl_internal.day_start(d.day, zone_days.zone) AS at
+            FROM generate_series(zone_days.from_day, (zone_days.to_day + '1 day'::interval), '1 day'::interval) d(day)
+         ), passed AS (
+          SELECT m.day,
+             COALESCE(k.moves, (0)::bigint) AS moves,
+             COALESCE(k.fills, (0)::bigint) AS fills,
+             COALESCE(k.volume, (0)::numeric) AS volume,
+             COALESCE(k.closed_pnl, (0)::numeric) AS closed_pnl,
+             COALESCE(k.fees, (0)::numeric) AS fees,
+             COALESCE(k.funding, (0)::numeric) AS funding,
+             COALESCE(k.unpriced_fees, (0)::bigint) AS unpriced_fees
+            FROM (midnights m
+              LEFT JOIN LATERAL ( SELECT s.account_address,
+                     s.slot_at,
+                     s.moves,
+                     s.fills,
+                     s.volume,
+                     s.closed_pnl,
+                     s.fees,
+                     s.funding,
+                     s.unpriced_fees
+                    FROM hl_internal.settled_slots s
+                   WHERE ((s.account_address = zone_days.followed) AND (s.slot_at < m.at))
+                   ORDER BY s.slot_at DESC
+                  LIMIT 1) k ON (true))
+         ), of_days AS (
+          SELECT p.day,
+             (lead(p.moves) OVER days - p.moves) AS moves,
+             (lead(p.fills) OVER days - p.fills) AS fills,
+             (lead(p.volume) OVER days - p.volume) AS volume,
+             (lead(p.closed_pnl) OVER days - p.closed_pnl) AS closed_pnl,
+             (lead(p.fees) OVER days - p.fees) AS fees,
+             (lead(p.funding) OVER days - p.funding) AS funding,
+             (lead(p.unpriced_fees) OVER days - p.unpriced_fees) AS unpriced_fees
+            FROM passed p
+           WINDOW days AS (ORDER BY p.day)
+         )
+  SELECT e.day,
+     (sum(e.fills))::bigint AS sum,
+     sum(e.volume) AS sum,
+     sum(e.closed_pnl) AS sum,
+     sum(e.fees) AS sum,
+     sum(e.funding) AS sum,
+     (sum(e.unpriced_fees))::bigint AS sum
+    FROM ( SELECT o.day,
+             o.fills,
+             o.volume,
+             o.closed_pnl,
+             o.fees,
+             o.funding,
+             o.unpriced_fees
+            FROM of_days o
+           WHERE (o.moves > 0)
+         UNION ALL
+          SELECT date_trunc('day'::text, (n.at AT TIME ZONE zone_days.zone)) AS date_trunc,
+             n.fills,
+             n.volume,
+             n.closed_pnl,
+             n.fees,
+             n.funding,
+             n.unpriced_fees
+            FROM hl_internal.earnings(zone_days.followed, GREATEST(hl_internal.day_start(zone_days.from_day, zone_days.zone), hl_internal.settled_until(zone_days.followed)), hl_internal.day_start((zone_days.to_day + '1 day'::interval), zone_days.zone)) n(coin, at, day, fills, volume, closed_pnl, fees, builder_fees, funding, converted_fees, unpriced_fees, has_gas)) e
+   GROUP BY e.day;
+END
+;
+-- What an account earned by the days of a zone, both inclusive; days on which nothing moved are left out.
 
 create function public.hl_equity_since(followed text, since timestamp with time zone)
  RETURNS TABLE(account_address text, as_of timestamp with time zone, as_of_ms bigint, account_mode text, account_value numeric, unrealized_pnl numeric, flow numeric, net_flows numeric, profit numeric, peak_profit numeric, drawdown numeric, drawdown_pct numeric, net_worth numeric, profit_reason text)
@@ -6569,8 +6981,8 @@ BEGIN ATOMIC
              WHEN 'alerts'::text THEN hl_internal.page_alerts((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::bigint, ((args ->> 3))::bigint)
              WHEN 'candles'::text THEN hl_internal.page_candles((args ->> 0), (args ->> 1), ((args ->> 2))::bigint, ((args ->> 3))::bigint)
              WHEN 'round_trips_since'::text THEN hl_internal.page_round_trips_since((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::bigint, ((args ->> 3))::bigint)
-             WHEN 'round_trips'::text THEN hl_internal.page_round_trips((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::bigint)
-             WHEN 'round_trip'::text THEN hl_internal.page_round_trip((args ->> 0), (args ->> 1), ((args ->> 2))::bigint, ((args ->> 3))::bigint)
+             WHEN 'round_trips'::text THEN hl_internal.page_round_trips((args ->> 0), ((args ->> 1))::bigint, ((args ->> 2))::bigint, ((args ->> 3))::boolean)
+             WHEN 'round_trip'::text THEN hl_internal.page_round_trip((args ->> 0), (args ->> 1), ((args ->> 2))::bigint)
              WHEN 'trade_statistics'::text THEN hl_internal.page_trade_statistics((args ->> 0), ((args ->> 1))::bigint, (args ->> 2), (args ->> 3))
              WHEN 'statistics'::text THEN hl_internal.page_statistics((args ->> 0))
              WHEN 'statistics_2'::text THEN hl_internal.page_statistics_2((args ->> 0))
@@ -6682,7 +7094,7 @@ BEGIN ATOMIC
      trips_told.mae_pct,
      trips_told.mfe_pct,
      trips_told.excursion_reason
-    FROM hl_internal.trips_told(hl_round_trips_since.followed, hl_round_trips_since.since, 'infinity'::timestamp with time zone) trips_told(account_address, coin, name, side, opened_ms, closed_ms, seconds, fills, max_size, entry_price, exit_price, closed_pnl, fees, funding, net_pnl, liquidated, complete, mae_pct, mfe_pct, excursion_reason);
+    FROM hl_internal.trips_told(hl_round_trips_since.followed, NULL::text[], ARRAY[hl_round_trips_since.since], ARRAY['infinity'::timestamp with time zone]) trips_told(account_address, coin, name, side, opened_ms, closed_ms, seconds, fills, max_size, entry_price, exit_price, closed_pnl, fees, funding, net_pnl, liquidated, complete, mae_pct, mfe_pct, excursion_reason);
 END
 ;
 -- The round trips of an account by its fills since a time, as hl_round_trips has them, with the excursions of the price: a position that was open before is no complete trip.
@@ -8936,7 +9348,7 @@ create view public.hl_round_trips with (security_invoker=true) as -- Perp positi
     ((t.first_before = (0)::numeric) AND t.unbroken AND (NOT t.unpriced) AND ((t.last_after = (0)::numeric) OR t.is_last)) AS complete,
     m.name
    FROM (((hl_internal.accounts a
-     CROSS JOIN LATERAL hl_internal.trips(a.account_address, '-infinity'::timestamp with time zone, 'infinity'::timestamp with time zone) t(account_address, coin, trip, direction, first_before, last_after, unbroken, first_ms, last_ms, fills, max_size, entry_price, exit_price, closed_pnl, fees, unpriced, liquidated, is_last))
+     CROSS JOIN LATERAL hl_internal.trips(a.account_address, NULL::text[], ARRAY['-infinity'::timestamp with time zone], ARRAY['infinity'::timestamp with time zone]) t(account_address, coin, trip, direction, first_before, last_after, unbroken, first_ms, last_ms, fills, max_size, entry_price, exit_price, closed_pnl, fees, unpriced, liquidated, is_last))
      CROSS JOIN LATERAL ( SELECT COALESCE(sum(x.usdc), (0)::numeric) AS funding
            FROM hl_funding x
           WHERE ((x.account_address = a.account_address) AND (x.coin = t.coin) AND (x.funding_time_ms >= t.first_ms) AND ((t.last_after <> (0)::numeric) OR (x.funding_time_ms <= t.last_ms)))) f)

@@ -3,25 +3,25 @@
 -- any span of time; settle() sets it down for one, views add the span that is not settled.
 
 -- One row per thing that made or lost money; the sums only group it.
-create or replace function hl_internal.earned(followed text, from_at timestamptz, to_at timestamptz)
+create or replace function hl_internal.earnings(followed text, from_at timestamptz, to_at timestamptz)
 returns table (
-  coin text, day date, fills integer, volume numeric, closed_pnl numeric, fees numeric, builder_fees numeric, funding numeric,
+  coin text, at timestamptz, day date, fills integer, volume numeric, closed_pnl numeric, fees numeric, builder_fees numeric, funding numeric,
   converted_fees integer, unpriced_fees integer, has_gas boolean)
 language sql stable set search_path = ''
 begin atomic
-  select f.coin, (f.fill_time at time zone 'UTC')::date as day, 1 as fills, f.value as volume, f.closed_pnl,
+  select f.coin, f.fill_time as at, (f.fill_time at time zone 'UTC')::date as day, 1 as fills, f.value as volume, f.closed_pnl,
     coalesce(f.fee_usdc, 0) + coalesce(f.gas_usdc, 0) as fees, coalesce(f.builder_fee_usdc, 0) as builder_fees,
     0::numeric as funding,
     (f.fee_basis in ('base_at_fill_price', 'dollar_at_par') or coalesce(f.gas_usdc, 0) <> 0)::int as converted_fees,
     (f.cost_usdc is null)::int as unpriced_fees, coalesce(f.priority_gas, 0) <> 0 as has_gas
   from public.hl_fill_pnl f
-  where f.account_address = earned.followed and f.fill_time >= earned.from_at and f.fill_time < earned.to_at
+  where f.account_address = earnings.followed and f.fill_time >= earnings.from_at and f.fill_time < earnings.to_at
   union all
-  select p.coin, (p.funding_time at time zone 'UTC')::date, 0, 0, 0, 0, 0, p.usdc, 0, 0, false
+  select p.coin, p.funding_time, (p.funding_time at time zone 'UTC')::date, 0, 0, 0, 0, 0, p.usdc, 0, 0, false
   from public.hl_funding p
-  where p.account_address = earned.followed and p.funding_time >= earned.from_at and p.funding_time < earned.to_at;
+  where p.account_address = earnings.followed and p.funding_time >= earnings.from_at and p.funding_time < earnings.to_at;
 end;
-comment on function hl_internal.earned is 'What made or lost money of an account in [from_at, to_at).';
+comment on function hl_internal.earnings is 'What made or lost money of an account in [from_at, to_at).';
 
 create or replace function hl_internal.settled_until(followed text) returns timestamptz
 language sql stable set search_path = ''
@@ -64,8 +64,8 @@ begin atomic
   ),
   found as materialized (
     select t.*, row_number() over (partition by t.coin order by t.trip) = 1 as is_first
-    from hl_internal.trips(trips_since_settled.followed, hl_internal.settled_until(trips_since_settled.followed),
-      trips_since_settled.to_at) t
+    from hl_internal.trips(trips_since_settled.followed, null, array[hl_internal.settled_until(trips_since_settled.followed)],
+      array[trips_since_settled.to_at]) t
   ),
   -- Of a coin: the kept trip, unless it goes on, and what was found.
   joined as (
@@ -114,7 +114,7 @@ begin atomic
   from (
     select n.day, n.coin, n.fills::bigint as fills, n.volume, n.closed_pnl, n.fees, n.builder_fees, n.funding,
       n.converted_fees::bigint as converted_fees, n.unpriced_fees::bigint as unpriced_fees
-    from hl_internal.earned(unsettled_days.followed, hl_internal.settled_until(unsettled_days.followed), 'infinity') n
+    from hl_internal.earnings(unsettled_days.followed, hl_internal.settled_until(unsettled_days.followed), 'infinity') n
     union all
     select d.day, d.coin, d.fills, d.volume, d.closed_pnl, d.fees, d.builder_fees, d.funding, d.converted_fees, d.unpriced_fees
     from hl_internal.settled s join hl_internal.settled_days d
@@ -133,7 +133,7 @@ language sql stable set search_path = '' rows 1 set enable_seqscan = off set ena
 begin atomic
   select sum(n.fills)::bigint, sum(n.volume), sum(n.closed_pnl), sum(n.fees), sum(n.funding), sum(n.unpriced_fees)::bigint,
     min(n.day), max(n.day)
-  from hl_internal.earned(unsettled_sums.followed, hl_internal.settled_until(unsettled_sums.followed), 'infinity') n
+  from hl_internal.earnings(unsettled_sums.followed, hl_internal.settled_until(unsettled_sums.followed), 'infinity') n
   having count(*) > 0;
 end;
 comment on function hl_internal.unsettled_sums is 'What came since the account was settled; no row without any.';
@@ -149,6 +149,84 @@ begin atomic
   from hl_internal.trips_since_settled(unsettled_trades.followed, 'infinity') t having count(t.net_pnl) > 0;
 end;
 comment on function hl_internal.unsettled_trades is 'Complete, closed round trips that are not settled; no row without any.';
+
+-- Where clocks go back over midnight it comes twice; of the two PostgreSQL takes the second.
+create or replace function hl_internal.day_start(day timestamp, zone text) returns timestamptz
+language sql stable set search_path = ''
+return case when (day_start.day at time zone day_start.zone - interval '1 hour') at time zone day_start.zone >= day_start.day
+  then day_start.day at time zone day_start.zone - interval '1 hour' else day_start.day at time zone day_start.zone end;
+comment on function hl_internal.day_start is 'The first moment of a day of a zone.';
+
+-- The days of another zone. What was settled up to a midnight is in the last quarter of an hour before it; no zone's midnight
+-- is elsewhere. What is not settled is counted.
+create or replace function hl_internal.zone_days(followed text, zone text, from_day timestamp, to_day timestamp)
+returns table (
+  day timestamp, fills bigint, volume numeric, closed_pnl numeric, fees numeric, funding numeric, unpriced_fees bigint)
+language sql stable set search_path = '' set enable_seqscan = off set enable_bitmapscan = off set jit = off
+begin atomic
+  with midnights as materialized (
+    select d.day, hl_internal.day_start(d.day, zone_days.zone) as at
+    from generate_series(zone_days.from_day, zone_days.to_day + interval '1 day', interval '1 day') d(day)
+  ),
+  passed as (
+    select m.day, coalesce(k.moves, 0) as moves, coalesce(k.fills, 0) as fills, coalesce(k.volume, 0) as volume,
+      coalesce(k.closed_pnl, 0) as closed_pnl, coalesce(k.fees, 0) as fees, coalesce(k.funding, 0) as funding,
+      coalesce(k.unpriced_fees, 0) as unpriced_fees
+    from midnights m
+    left join lateral (
+      select * from hl_internal.settled_slots s
+      where s.account_address = zone_days.followed and s.slot_at < m.at order by s.slot_at desc limit 1
+    ) k on true
+  ),
+  of_days as (
+    select p.day, lead(p.moves) over days - p.moves as moves, lead(p.fills) over days - p.fills as fills,
+      lead(p.volume) over days - p.volume as volume, lead(p.closed_pnl) over days - p.closed_pnl as closed_pnl,
+      lead(p.fees) over days - p.fees as fees, lead(p.funding) over days - p.funding as funding,
+      lead(p.unpriced_fees) over days - p.unpriced_fees as unpriced_fees
+    from passed p window days as (order by p.day)
+  )
+  select e.day, sum(e.fills)::bigint, sum(e.volume), sum(e.closed_pnl), sum(e.fees), sum(e.funding), sum(e.unpriced_fees)::bigint
+  from (
+    select o.day, o.fills, o.volume, o.closed_pnl, o.fees, o.funding, o.unpriced_fees from of_days o where o.moves > 0
+    union all
+    select date_trunc('day', n.at at time zone zone_days.zone), n.fills, n.volume, n.closed_pnl, n.fees, n.funding, n.unpriced_fees
+    from hl_internal.earnings(zone_days.followed,
+      greatest(hl_internal.day_start(zone_days.from_day, zone_days.zone), hl_internal.settled_until(zone_days.followed)),
+      hl_internal.day_start(zone_days.to_day + interval '1 day', zone_days.zone)) n
+  ) e
+  group by e.day;
+end;
+comment on function hl_internal.zone_days is 'What an account earned by the days of a zone, both inclusive; days on which nothing moved are left out.';
+
+-- By coin: the days of UTC that lie within, the one that is not settled whole as far as it is; what lies before and behind them.
+create or replace function hl_internal.zone_coins(followed text, from_at timestamptz, to_at timestamptz)
+returns table (
+  coin text, fills bigint, volume numeric, closed_pnl numeric, fees numeric, funding numeric, unpriced_fees bigint)
+language sql stable set search_path = '' set enable_seqscan = off set enable_bitmapscan = off set jit = off
+begin atomic
+  with bounds as materialized (
+    select b.first_at, greatest(b.first_at, case when zone_coins.to_at >= b.until_at then b.until_at
+      else date_trunc('day', zone_coins.to_at, 'UTC') end) as last_at
+    from (
+      select hl_internal.settled_until(zone_coins.followed) as until_at,
+        least(zone_coins.to_at, date_trunc('day', zone_coins.from_at + interval '1 day' - interval '1 microsecond', 'UTC')) as first_at
+    ) b
+  )
+  select e.coin, sum(e.fills)::bigint, sum(e.volume), sum(e.closed_pnl), sum(e.fees), sum(e.funding), sum(e.unpriced_fees)::bigint
+  from (
+    select n.coin, n.fills, n.volume, n.closed_pnl, n.fees, n.funding, n.unpriced_fees
+    from bounds b cross join lateral hl_internal.earnings(zone_coins.followed, zone_coins.from_at, b.first_at) n
+    union all
+    select d.coin, d.fills, d.volume, d.closed_pnl, d.fees, d.funding, d.unpriced_fees
+    from bounds b join hl_internal.settled_days d on d.account_address = zone_coins.followed
+      and d.day >= (b.first_at at time zone 'UTC')::date and d.day::timestamp < b.last_at at time zone 'UTC'
+    union all
+    select n.coin, n.fills, n.volume, n.closed_pnl, n.fees, n.funding, n.unpriced_fees
+    from bounds b cross join lateral hl_internal.earnings(zone_coins.followed, b.last_at, zone_coins.to_at) n
+  ) e
+  group by e.coin;
+end;
+comment on function hl_internal.zone_coins is 'What an account earned by coin in [from_at, to_at).';
 
 -- Takes the next stretch down: a day that is over, or the next rows of a day with many. What is young is left, for it comes in
 -- any order.
@@ -186,11 +264,14 @@ begin
   if cut_at = first_at then cut_at := first_at + interval '1 millisecond'; end if;
   cut_at := least(cut_at, date_trunc('day', first_at, 'UTC') + interval '24 hours');
   if cut_at > young_at then return false; end if;
-  with sums as materialized (
+  with moves as materialized (
+    select * from hl_internal.earnings(followed, first_at, cut_at)
+  ),
+  sums as materialized (
     select e.coin, sum(e.fills) as fills, sum(e.volume) as volume, sum(e.closed_pnl) as closed_pnl, sum(e.fees) as fees,
       sum(e.builder_fees) as builder_fees, sum(e.funding) as funding, sum(e.converted_fees) as converted_fees,
       sum(e.unpriced_fees) as unpriced_fees, bool_or(e.has_gas) as has_gas
-    from hl_internal.earned(followed, first_at, cut_at) e group by e.coin
+    from moves e group by e.coin
   ),
   found as materialized (
     select * from hl_internal.trips_since_settled(followed, cut_at)
@@ -211,6 +292,29 @@ begin
       coalesce(r.wins, 0) as wins, coalesce(r.losses, 0) as losses, coalesce(r.net, 0) as net, coalesce(r.won, 0) as won,
       coalesce(r.lost, 0) as lost, coalesce(r.seconds, 0) as seconds, r.best, r.worst
     from sums s left join trades r on r.coin = s.coin
+  ),
+  slots as (
+    select date_bin('15 minutes', m.at, '2000-01-01 00:00:00+00') as slot_at, count(*) as moves, sum(m.fills) as fills,
+      sum(m.volume) as volume, sum(m.closed_pnl) as closed_pnl, sum(m.fees) as fees, sum(m.funding) as funding,
+      sum(m.unpriced_fees) as unpriced_fees
+    from moves m group by 1
+  ),
+  -- All of before, and what came up to the end of each.
+  put_slots as (
+    insert into hl_internal.settled_slots as t (
+      account_address, slot_at, moves, fills, volume, closed_pnl, fees, funding, unpriced_fees)
+    select followed, s.slot_at, coalesce(k.moves, 0) + sum(s.moves) over upto, coalesce(k.fills, 0) + sum(s.fills) over upto,
+      trim_scale(coalesce(k.volume, 0) + sum(s.volume) over upto), trim_scale(coalesce(k.closed_pnl, 0) + sum(s.closed_pnl) over upto),
+      trim_scale(coalesce(k.fees, 0) + sum(s.fees) over upto), trim_scale(coalesce(k.funding, 0) + sum(s.funding) over upto),
+      coalesce(k.unpriced_fees, 0) + sum(s.unpriced_fees) over upto
+    from slots s
+    left join (
+      select * from hl_internal.settled_slots x where x.account_address = followed order by x.slot_at desc limit 1
+    ) k on true
+    window upto as (order by s.slot_at)
+    on conflict (account_address, slot_at) do update set
+      moves = excluded.moves, fills = excluded.fills, volume = excluded.volume, closed_pnl = excluded.closed_pnl,
+      fees = excluded.fees, funding = excluded.funding, unpriced_fees = excluded.unpriced_fees
   ),
   put as (
     insert into hl_internal.settled_days as t (
@@ -263,6 +367,7 @@ declare
   from_at constant timestamptz := date_trunc('day', at, 'UTC');
 begin
   delete from hl_internal.settled_days d where d.account_address = followed and d.day >= (from_at at time zone 'UTC')::date;
+  delete from hl_internal.settled_slots t where t.account_address = followed and t.slot_at >= from_at;
   update hl_internal.settled s set
     until_at = from_at, fills = x.fills, volume = x.volume, closed_pnl = x.closed_pnl, fees = x.fees, funding = x.funding,
     unpriced_fees = x.unpriced_fees, first_day = x.first_day, last_day = x.last_day, trades = x.trades, wins = x.wins,
@@ -279,6 +384,31 @@ begin
 end
 $$;
 comment on function hl_internal.unsettle is 'Takes the day of a moment and those behind it out of what is settled.';
+
+-- By their texts, for what plpgsql calls is a dependency nowhere.
+create or replace function hl_internal.settled_rules() returns text
+language sql stable set search_path = ''
+begin atomic
+  with recursive defined as materialized (
+    select n.nspname || '.' || p.proname as name, pg_catalog.pg_get_functiondef(p.oid) as text
+    from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+    where p.prokind = 'f' and n.nspname = 'hl_internal'
+    union all
+    select n.nspname || '.' || c.relname, pg_catalog.pg_get_viewdef(c.oid)
+    from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.relkind = 'v' and c.relname like 'hl\_%'
+  ),
+  parts(name) as (
+    values ('hl_internal.settle'), ('hl_internal.unsettle')
+    union
+    select called.name[1]
+    from parts x join defined d on d.name = x.name
+    cross join lateral regexp_matches(d.text, '\w+\.\w+', 'g') called(name)
+  )
+  select md5(string_agg(d.text, e'\n' order by d.name collate "C", d.text collate "C"))
+  from defined d where d.name in (select p.name from parts p);
+end;
+comment on function hl_internal.settled_rules is 'Names the definitions that settled sums are made with: settle and all that it rests on.';
 
 create or replace function hl_internal.unsettle_fills() returns trigger
 language plpgsql set search_path = '' as $$

@@ -1,29 +1,16 @@
 -- A fill that turns a long into a short ends one trip and begins the next: it is counted in two parts. One that does not
 -- tell the position before it (taken over from an older program) is in no trip.
 
--- Where a chain stood before a time: what hl_internal.trips takes for the first fill behind it.
-create or replace function hl_internal.chain_before(followed text, market text, at timestamptz) returns numeric
-language sql stable set search_path = ''
-begin atomic
-  select f.start_position::numeric + case f.side when 'buy' then f.size else -f.size end
-  from public.hl_fill_pnl f
-  where f.account_address = chain_before.followed and f.coin = chain_before.market and f.start_position is not null
-    and f.fill_time_ms = (
-      -- Not max(): where one row is expected it reads all of them.
-      select x.fill_time_ms from public.hl_fills x
-      where x.account_address = chain_before.followed and x.coin = chain_before.market and x.start_position is not null
-        and x.fill_time_ms < case when isfinite(chain_before.at) then (extract(epoch from chain_before.at) * 1000)::bigint else 0 end
-      order by x.fill_time_ms desc limit 1
-    )
-  order by f.block_number desc, f.action_number desc, f.order_id desc,
-    case f.side when 'buy' then f.start_position::numeric else -f.start_position::numeric end desc, f.trade_id desc
-  limit 1;
-end;
-comment on function hl_internal.chain_before is 'The position after the newest fill of a perp before a time; null without one.';
+-- For what an index holds in milliseconds.
+create or replace function hl_internal.bound_ms(at timestamptz) returns bigint
+language sql immutable parallel safe
+return case when at = '-infinity' then 0 when at = 'infinity' then 9223372036854775807
+  else ceil(extract(epoch from at) * 1000)::bigint end;
+comment on function hl_internal.bound_ms is 'The first millisecond that is not before a time.';
 
 -- Everything goes by windows over the fills of a coin: a join of them with what some of them are found to be is a loop in a
 -- loop, once the planner takes the latter for a single row.
-create or replace function hl_internal.trips(followed text, from_at timestamptz, to_at timestamptz)
+create or replace function hl_internal.trips(followed text, markets text[], from_at timestamptz[], to_at timestamptz[])
 returns table (
   account_address text, coin text, trip bigint, direction numeric, first_before numeric, last_after numeric, unbroken boolean,
   first_ms bigint, last_ms bigint, fills bigint, max_size numeric, entry_price numeric, exit_price numeric, closed_pnl numeric,
@@ -33,16 +20,44 @@ begin atomic
 with moves as (
   select f.coin, f.fill_time_ms, f.order_id, f.trade_id, f.side, f.size, f.price, f.closed_pnl, f.liquidated, f.cost_usdc,
     f.block_number, f.action_number, f.start_position::numeric as start_at, case f.side when 'buy' then f.size else -f.size end as moved,
-    f.start_position::numeric + case f.side when 'buy' then f.size else -f.size end as end_at
-  from public.hl_fill_pnl f
-  where f.account_address = trips.followed and f.market = 'perp' and f.start_position is not null
-    and f.fill_time >= trips.from_at and f.fill_time < trips.to_at
+    f.start_position::numeric + case f.side when 'buy' then f.size else -f.size end as end_at, f.since_ms
+  from (
+    select x.*, hl_internal.bound_ms(trips.from_at[1]) as since_ms from public.hl_fill_pnl x
+    where trips.markets is null and x.account_address = trips.followed and x.fill_time >= trips.from_at[1]
+      and x.fill_time < trips.to_at[1]
+    union all
+    select x.*, hl_internal.bound_ms(m.from_at) from unnest(trips.markets, trips.from_at, trips.to_at) m(coin, from_at, to_at)
+    cross join lateral (
+      select * from public.hl_fill_pnl x
+      where x.account_address = trips.followed and x.coin = m.coin and x.fill_time_ms >= hl_internal.bound_ms(m.from_at)
+        and x.fill_time_ms < hl_internal.bound_ms(m.to_at)
+      -- The order that only the index of the market has: while there are no statistics, all of them look alike.
+      order by x.fill_time_ms
+    ) x
+    where trips.markets is not null
+  ) f
+  where f.market = 'perp' and f.start_position is not null
 ),
 -- Transactions of one millisecond have their order in their hashes, the fills of one order follow its direction; that is
 -- all there is to know in most milliseconds.
 guessed as (
   select m.*, row_number() over chain as guess,
-    coalesce(lag(m.end_at) over chain, hl_internal.chain_before(trips.followed, m.coin, trips.from_at)) as link
+    -- Where the chain stood before: after the newest fill of the coin that is older.
+    coalesce(lag(m.end_at) over chain, (
+      select x.start_position::numeric + case x.side when 'buy' then x.size else -x.size end
+      from public.hl_fill_pnl x
+      where x.account_address = trips.followed and x.coin = m.coin and x.start_position is not null
+        and x.fill_time_ms = (
+          -- Not max(): where one row is expected it reads all of them.
+          select y.fill_time_ms from public.hl_fills y
+          where y.account_address = trips.followed and y.coin = m.coin and y.start_position is not null
+            and y.fill_time_ms < m.since_ms
+          order by y.fill_time_ms desc limit 1
+        )
+      order by x.block_number desc, x.action_number desc, x.order_id desc,
+        case x.side when 'buy' then x.start_position::numeric else -x.start_position::numeric end desc, x.trade_id desc
+      limit 1
+    )) as link
   from moves m
   window chain as (partition by m.coin
     order by m.fill_time_ms, m.block_number, m.action_number, m.order_id, case m.side when 'buy' then m.start_at else -m.start_at end,
@@ -66,9 +81,10 @@ chained as (
     then k.first_guess - 1 + (first_value(k.ranks) over moment)[(k.guess - k.first_guess + 1)::integer] else k.guess end as place
   from knots k window moment as (partition by k.coin, k.fill_time_ms order by k.guess)
 ),
+-- Not drawn into what follows, which needs its value a dozen times.
 split as (
   select m.*, case when sign(m.start_at) * sign(m.moved) < 0 then least(abs(m.start_at), m.size) else 0 end as closing
-  from chained m
+  from chained m offset 0
 ),
 parts as (
   select s.*, v.part, v.opens, v.part_size,
@@ -101,7 +117,7 @@ select trips.followed, n.coin, n.trip,
   bool_or(n.liquidated) as liquidated, lead(n.trip) over (partition by n.coin order by n.trip) is null as is_last
 from numbered n group by n.coin, n.trip;
 end;
-comment on function hl_internal.trips is 'The round trips of the fills of an account in [from_at, to_at), of which those that the bounds cut are parts. Trip 0 of a coin is the part of one that was open before.';
+comment on function hl_internal.trips(text, text[], timestamptz[], timestamptz[]) is 'The round trips of the fills of an account: of all markets in [from_at[1], to_at[1]), or of each of some between the times in its place, of which those that the bounds cut are parts. Trip 0 of a coin is the part of one that was open before.';
 
 create or replace view public.hl_round_trips as
 select a.account_address, t.coin, t.trip, case when t.direction > 0 then 'long' else 'short' end as side,
@@ -114,7 +130,7 @@ select a.account_address, t.coin, t.trip, case when t.direction > 0 then 'long' 
   trim_scale(round(t.closed_pnl - t.fees + f.funding, 10)) as net_pnl,
   t.liquidated, t.first_before = 0 and t.unbroken and not t.unpriced and (t.last_after = 0 or t.is_last) as complete, m.name
 from hl_internal.accounts a
-cross join lateral hl_internal.trips(a.account_address, '-infinity', 'infinity') t
+cross join lateral hl_internal.trips(a.account_address, null, array['-infinity'::timestamptz], array['infinity'::timestamptz]) t
 cross join lateral (
   select coalesce(sum(x.usdc), 0) as funding from public.hl_funding x
   where x.account_address = a.account_address and x.coin = t.coin and x.funding_time_ms >= t.first_ms

@@ -30,7 +30,7 @@ begin atomic
 end;
 comment on function hl_internal.excursion is 'How far the price went against a position and for it, in percent of the entry; null with the reason where no candles cover the time.';
 
-create or replace function hl_internal.trips_told(followed text, from_at timestamptz, to_at timestamptz)
+create or replace function hl_internal.trips_told(followed text, markets text[], from_at timestamptz[], to_at timestamptz[])
 returns table (
   account_address text, coin text, name text, side text, opened_ms bigint, closed_ms bigint, seconds numeric, fills bigint,
   max_size numeric, entry_price numeric, exit_price numeric, closed_pnl numeric, fees numeric, funding numeric, net_pnl numeric,
@@ -44,7 +44,7 @@ begin atomic
     trim_scale(t.max_size), trim_scale(round(t.entry_price, 10)), trim_scale(round(t.exit_price, 10)), trim_scale(t.closed_pnl),
     trim_scale(round(t.fees, 10)), trim_scale(f.funding), trim_scale(round(t.closed_pnl - t.fees + f.funding, 10)), t.liquidated,
     t.first_before = 0 and t.unbroken and not t.unpriced and (t.last_after = 0 or t.is_last), x.mae_pct, x.mfe_pct, x.reason
-  from hl_internal.trips(trips_told.followed, trips_told.from_at, trips_told.to_at) t
+  from hl_internal.trips(trips_told.followed, trips_told.markets, trips_told.from_at, trips_told.to_at) t
   cross join lateral (
     select coalesce(sum(p.usdc), 0) as funding from public.hl_funding p
     where p.account_address = t.account_address and p.coin = t.coin and p.funding_time_ms >= t.first_ms
@@ -53,7 +53,52 @@ begin atomic
   cross join lateral hl_internal.excursion(t.coin, t.direction, t.entry_price, t.exit_price, t.first_ms, t.last_ms) x
   left join public.hl_markets m on m.coin = t.coin;
 end;
-comment on function hl_internal.trips_told is 'The round trips of the fills of an account in [from_at, to_at), with funding and the excursions of the price.';
+comment on function hl_internal.trips_told(text, text[], timestamptz[], timestamptz[]) is 'The round trips that hl_internal.trips finds, with funding and the excursions of the price.';
+
+-- Looks for the first and the last fill of each by milliseconds, as the index of a market has them, and counts all together: a
+-- plan for each would take longer than the counting.
+create or replace function hl_internal.trips_at(followed text, markets text[], at_ms bigint[], fills_max bigint)
+returns table (
+  account_address text, coin text, name text, side text, opened_ms bigint, closed_ms bigint, seconds numeric, fills bigint,
+  max_size numeric, entry_price numeric, exit_price numeric, closed_pnl numeric, fees numeric, funding numeric, net_pnl numeric,
+  liquidated boolean, complete boolean, mae_pct numeric, mfe_pct numeric, excursion_reason text)
+language sql stable set search_path = '' rows 10 set enable_seqscan = off set enable_bitmapscan = off set jit = off
+begin atomic
+  with moves as not materialized (
+    select f.coin, f.fill_time_ms as ms, f.start_position::numeric as before,
+      f.start_position::numeric + case f.side when 'buy' then f.size else -f.size end as after
+    from public.hl_fills f where f.account_address = trips_at.followed and f.start_position is not null
+  ),
+  found as materialized (
+    select a.coin, o.ms as opened_ms, c.ms as closed_ms
+    from unnest(trips_at.markets, trips_at.at_ms) a(coin, at_ms)
+    cross join lateral (
+      select m.ms from moves m
+      where m.coin = a.coin and m.ms <= a.at_ms and (m.before = 0 or sign(m.before) = -sign(m.after))
+      order by m.ms desc limit 1
+    ) o
+    left join lateral (
+      select m.ms from moves m
+      where m.coin = a.coin and m.ms > o.ms and (m.after = 0 or sign(m.before) = -sign(m.after)) order by m.ms limit 1
+    ) c on true
+    where trips_at.fills_max is null or (
+      select count(*) from (
+        select from public.hl_fills f
+        where f.account_address = trips_at.followed and f.coin = a.coin and f.fill_time_ms >= o.ms
+          and f.fill_time_ms <= coalesce(c.ms, 9223372036854775807) limit trips_at.fills_max + 1
+      ) within) <= trips_at.fills_max
+  ),
+  spans as materialized (
+    select coalesce(array_agg(f.coin), '{}') as markets, array_agg(to_timestamp(f.opened_ms / 1000.0)) as from_at,
+      array_agg(coalesce(to_timestamp((f.closed_ms + 1) / 1000.0), 'infinity')) as to_at
+    from found f
+  )
+  select distinct on (t.coin) t.* from spans s
+  cross join lateral hl_internal.trips_told(trips_at.followed, s.markets, s.from_at, s.to_at) t
+  join found f on f.coin = t.coin and f.opened_ms = t.opened_ms
+  order by t.coin, t.closed_ms nulls last;
+end;
+comment on function hl_internal.trips_at is 'The round trip that each of some markets was in at the time in its place, whether it is over or not; none where none began before, or where it has more fills than fills_max.';
 
 create or replace function public.hl_round_trips_since(followed text, since timestamptz)
 returns table (
@@ -62,7 +107,7 @@ returns table (
   liquidated boolean, complete boolean, mae_pct numeric, mfe_pct numeric, excursion_reason text)
 language sql stable set search_path = ''
 begin atomic
-  select * from hl_internal.trips_told(hl_round_trips_since.followed, hl_round_trips_since.since, 'infinity');
+  select * from hl_internal.trips_told(hl_round_trips_since.followed, null, array[hl_round_trips_since.since], array['infinity'::timestamptz]);
 end;
 comment on function public.hl_round_trips_since is 'The round trips of an account by its fills since a time, as hl_round_trips has them, with the excursions of the price: a position that was open before is no complete trip.';
 
@@ -79,7 +124,7 @@ begin atomic
     select t.coin, case when t.direction > 0 then 'long' else 'short' end as side, t.first_ms as opened_ms, t.last_ms as closed_ms,
       (t.last_ms - t.first_ms) / 1000.0 as seconds, t.closed_pnl, round(t.fees, 10) as fees, f.funding,
       round(t.closed_pnl - t.fees + f.funding, 10) as net_pnl, to_timestamp(t.last_ms / 1000.0) at time zone trade_statistics.zone as closed_at
-    from hl_internal.trips(trade_statistics.followed, trade_statistics.since, 'infinity') t
+    from hl_internal.trips(trade_statistics.followed, null, array[trade_statistics.since], array['infinity'::timestamptz]) t
     cross join lateral (
       select coalesce(sum(p.usdc), 0) as funding from public.hl_funding p
       where p.account_address = trade_statistics.followed and p.coin = t.coin

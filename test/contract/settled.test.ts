@@ -3,6 +3,7 @@
  * changed and deleted, and prices that are learned late; and that what a page asks reads little, however long the history.
  */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import { makeBusyAccount } from "../../bench/busyAccount.ts";
 import {
@@ -180,6 +181,53 @@ describe("settled trades", { timeout: 300_000 }, () => {
     });
   }
 
+  it("is made anew when what it is made with changes, and not when anything else does", async () => {
+    db = await server.newDatabase();
+    const nowMs = T + 30 * DAY;
+    await db.store.apply({ fills: historyOf(ACCOUNT, 12, (below) => below >> 1) });
+    while (await db.store.settle(ACCOUNT, nowMs));
+    const recount = readFileSync(new URL("../../sql/recount.sql", import.meta.url), "utf8");
+    const kept = async () => {
+      await rows(recount);
+      const [row] = await rows(
+        `select (select count(*) from hl_internal.settled) as accounts, (select count(*) from hl_internal.settled_days) as days,
+           (select count(*) from hl_internal.settled_slots) as slots`,
+      );
+      return Object.values(row!);
+    };
+    /** The definition of a function or view, with a word of it changed. */
+    const change = async (name: string, from: RegExp, to: string) => {
+      const [{ text } = { text: "" }] = await rows(
+        `select case when to_regclass($1) is not null
+           then format('create or replace view %s as %s', $1, pg_get_viewdef(to_regclass($1)))
+           else (select pg_get_functiondef(oid) from pg_proc where oid = to_regproc($1)) end as text`,
+        [name],
+      );
+      assert.match(String(text), from);
+      await rows(String(text).replace(from, to));
+    };
+    const before = await kept();
+    assert.ok(
+      before.every((count) => Number(count) > 0),
+      before.join(),
+    );
+    await change("hl_internal.count_fills", /count\(\*\)/i, "1 * count(*)");
+    await change("public.hl_statistics", /100\.0/, "100.00");
+    assert.deepEqual(await kept(), before);
+    for (const [name, from, to] of [
+      ["public.hl_fill_pnl", /'unpriced'/, "'not priced'"],
+      ["hl_internal.chain_order", /begin/, "begin\n"],
+      ["hl_internal.gas_price", /90000000/, "80000000"],
+      ["hl_internal.settle", /500/, "600"],
+    ] as const) {
+      await change(name, from, to);
+      assert.deepEqual(await kept(), [0, 0, 0], name);
+      while (await db.store.settle(ACCOUNT, nowMs));
+      assert.deepEqual(await kept(), before, name);
+    }
+    await db.close();
+  });
+
   it("keeps what a page asks of a long history to a few rows and pages", async (t) => {
     db = await server.newDatabase();
     // No vacuum comes in between, and the unsettled part of the day is the same at each hour: the plans and counts are too.
@@ -216,13 +264,21 @@ describe("settled trades", { timeout: 300_000 }, () => {
         },
       });
       const day = (ms: number) => new Date(ms).toISOString().slice(0, 10);
+      // A connection that is new reads the catalogue first: hundreds of pages.
+      await readStatistics(db.database, ACCOUNT);
       await readStatistics(watched("statistics"), ACCOUNT);
       await readPnl(watched("pnl by day"), ACCOUNT, "day", day(0), day(nowMs));
       await readPnl(watched("pnl by coin"), ACCOUNT, "coin", day(nowMs - 30 * DAY), day(nowMs));
       const page = { limit: 50, beforeMs: null, fromMs: null, coin: "RARE" };
-      const one = ["one market: fills", "one market: funding", "one market: trade"] as const;
+      const one = [
+        "one market: fills",
+        "one market: funding",
+        "one market: trade",
+        "one market: orders",
+      ] as const;
       assert.equal((await readPage(watched(one[0]), "fills", ACCOUNT, page)).length, 1);
       await readPage(watched(one[1]), "funding", ACCOUNT, page);
+      await readPage(watched(one[3]), "orderHistory", ACCOUNT, page);
       await readTrip(watched(one[2]), ACCOUNT, "C3", nowMs - 10 * DAY);
       for (const name of one) assert.ok(reads[name]!.blocks <= 400, `${name}: ${reads[name]!.blocks} blocks`);
       assert.equal(await countRows(db.database, "fills", ACCOUNT, null), 6_001);

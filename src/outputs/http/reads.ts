@@ -41,8 +41,8 @@ interface Listing {
   counted?: string;
   /** Which of those that it counts are not of this history: few. */
   countedBut?: string;
-  /** What an index has behind the account and the market. */
-  marketTime?: { column: string; unit: "ms" | "timestamp" };
+  /** What an index has behind the account and the market; `span`: not the time itself, but the eight days that it is in. */
+  marketTime?: { column: string; unit: "ms" | "timestamp"; span?: string };
 }
 
 const columnsWithName = (name: JoinedName | TableName): string =>
@@ -74,7 +74,11 @@ export const LISTINGS = {
     where: `status not in ${OPEN_STATUS_LIST}`,
     counted: "hl_internal.count_orders",
     countedBut: `status in ${OPEN_STATUS_LIST}`,
-    marketTime: { column: "status_at", unit: "timestamp" },
+    marketTime: {
+      column: "status_at",
+      unit: "timestamp",
+      span: "pg_catalog.date_bin('192 hours', status_at, '2000-01-01 00:00:00+00')",
+    },
   }),
   funding: listing("funding", JOINED.funding.index, {
     counted: "hl_internal.count_funding",
@@ -153,6 +157,7 @@ export function readPage(reads: Queryable, name: ListingName, account: Address, 
   if (hasCoin) {
     params.push(page.coin ?? null);
     conditions.push(market ? "coin = $5" : "($5::text is null or coin = $5)");
+    if (market?.span) conditions.push(...spansOf(market.span));
   }
   if (ofOrder) {
     params.push(page.orderId);
@@ -160,10 +165,16 @@ export function readPage(reads: Queryable, name: ListingName, account: Address, 
   } else if (where) conditions.push(where);
   return reads.query(
     `select ${columns}${page.withRaw && raw ? `, ${raw}::text as raw` : ""} from ${table} listed where ${conditions.join(" and ")}
-     order by ${column} desc fetch first $2 rows with ties`,
+     order by ${market?.span ? `${market.span} desc, ` : ""}${column} desc fetch first $2 rows with ties`,
     params,
   );
 }
+
+/** Follows from the bounds of the time; only so an index on spans is entered where they are. */
+const spansOf = (span: string): string[] => [
+  `${span} < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity')`,
+  `${span} > coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') - interval '192 hours'`,
+];
 
 const boundsOf = (column: string, unit: "ms" | "timestamp"): string[] =>
   unit === "ms"
@@ -239,12 +250,10 @@ export async function tripsSince(
   return { sinceMs: row?.ms ?? fromMs, isWhole: row === undefined };
 }
 
-/** Behind every fill. */
-const FAR_MS = 9_000_000_000_000;
-
 /**
  * Round trips, the youngest end first; those that are open before all. A page begins where the one before it was cut
- * (`since_ms`): a trip belongs to the page that its end is in, and is counted whole there, up to `TRIP_FILLS_MAX` fills of it.
+ * (`since_ms`): a trip belongs to the page that its end is in, and is counted whole there, up to `TRIP_FILLS_MAX` fills of
+ * it. A market has one at most that began before: its first.
  */
 export async function readRoundTrips(
   reads: Queryable,
@@ -254,21 +263,27 @@ export async function readRoundTrips(
 ): Promise<{ rows: Row[]; sinceMs: number; isWhole: boolean }> {
   const { sinceMs, isWhole } = await tripsSince(reads, account, fromMs, beforeMs);
   const rows = await reads.query(
-    `select * from hl_internal.trips_told($1, pg_catalog.to_timestamp($2::bigint / 1000.0),
-       coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity')) t
-     where $3::bigint is null or t.closed_ms is not null
+    `with told as materialized (
+       select * from hl_internal.trips_told($1, null, array[pg_catalog.to_timestamp($2::bigint / 1000.0)],
+         array[coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity')]) t
+       where $3::bigint is null or t.closed_ms is not null
+     ),
+     whole as materialized (
+       select w.* from (
+         select array_agg(t.coin) as markets, array_agg(coalesce(t.closed_ms - 1, 9223372036854775807)) as at_ms from told t
+         where t.opened_ms is null and not $4::boolean
+       ) cut
+       cross join lateral hl_internal.trips_at($1, cut.markets, cut.at_ms, ${TRIP_FILLS_MAX}) w
+     )
+     select * from (
+       select * from whole
+       union all
+       select * from told t where t.opened_ms is not null or not exists (select from whole w where w.coin = t.coin)
+     ) t
      order by t.closed_ms desc nulls first, t.opened_ms desc, t.coin`,
-    [account, sinceMs, beforeMs],
+    [account, sinceMs, beforeMs, isWhole],
   );
-  if (isWhole) return { rows, sinceMs, isWhole };
-  const told: Row[] = [];
-  for (const row of rows) {
-    const isCut = row.opened_ms === null;
-    const insideMs = row.closed_ms === null ? FAR_MS : Number(row.closed_ms) - 1;
-    const whole = isCut ? await readTrip(reads, account, String(row.coin), insideMs, TRIP_FILLS_MAX) : null;
-    told.push(whole ?? row);
-  }
-  return { rows: told, sinceMs, isWhole };
+  return { rows, sinceMs, isWhole };
 }
 
 /** What an order went through, the newest first. */
@@ -279,45 +294,19 @@ export const readOrderEvents = (reads: Queryable, account: Address, orderId: num
     [account, orderId],
   );
 
-/**
- * The round trip that a market was in at a time, whether it is over or not; null where none began before. Looks for its
- * first and its last fill, and counts what lies between them; null where that is more than `fillsMax` fills of the account.
- */
+/** The round trip that a market was in at a time, whether it is over or not; null where none began before. */
 export async function readTrip(
   reads: Queryable,
   account: Address,
   coin: string,
   atMs: number,
-  fillsMax: number | null = null,
 ): Promise<Row | null> {
-  const [row] = await reads.query(TRIP, [account, coin, atMs, fillsMax]);
+  const [row] = await reads.query(
+    "select * from hl_internal.trips_at($1, array[$2], array[$3::bigint], null)",
+    [account, coin, atMs],
+  );
   return row ?? null;
 }
-
-/** By milliseconds, as the index of a market has them. */
-const TRIP = `with moves as not materialized (
-    select fill_time_ms as ms, start_position::numeric as before,
-      start_position::numeric + case side when 'buy' then size else -size end as after
-    from public.hl_fills where account_address = $1 and coin = $2 and start_position is not null
-  ),
-  opened as materialized (
-    select ms, pg_catalog.to_timestamp(ms / 1000.0) as at from moves
-    where ms <= $3::bigint and (before = 0 or sign(before) = -sign(after)) order by ms desc limit 1
-  ),
-  closed as materialized (
-    select m.ms from moves m
-    where m.ms > (select o.ms from opened o) and (m.after = 0 or sign(m.before) = -sign(m.after)) order by m.ms limit 1
-  )
-  select t.* from opened o
-  left join closed c on true
-  cross join lateral hl_internal.trips_told($1, o.at,
-    coalesce(pg_catalog.to_timestamp((c.ms + 1) / 1000.0), 'infinity')) t
-  where t.coin = $2 and t.opened_ms = o.ms and ($4::bigint is null or (
-    select count(*) from (
-      select from public.hl_fills f where f.account_address = $1 and f.fill_time >= o.at
-        and f.fill_time_ms <= coalesce(c.ms, f.fill_time_ms) limit $4::bigint + 1
-    ) within) <= $4::bigint)
-  order by t.closed_ms nulls last limit 1`;
 
 export const TRADE_GROUPS = ["all", "coin", "side", "weekday", "day", "week", "month"] as const;
 
@@ -562,7 +551,7 @@ export const readPnl = (
     [account, fromDay, toDay],
   );
 
-/** Fills that are summed by the days of a zone: by UTC days sums are kept, by others they are made anew. */
+/** Fills that are summed anew while their sums are not kept yet. */
 const ZONE_FILLS_MAX = 100_000;
 
 /**
@@ -578,18 +567,22 @@ export async function readPnlOfZone(
          (select fill_time_ms from public.hl_fills where account_address = $1 order by fill_time limit 1),
          (select funding_time_ms from public.hl_funding where account_address = $1 order by funding_time limit 1))) as first_ms,
        (select fill_time_ms from public.hl_fills where account_address = $1
+          and fill_time >= hl_internal.settled_until($1)
         order by fill_time desc offset ${ZONE_FILLS_MAX} limit 1) as since_ms`,
     [account],
   );
   const { first_ms: firstMs, since_ms: sinceMs } = bounds!;
   if (firstMs === null) return { rows: [], sinceMs: null };
+  const day = (parameter: string) =>
+    `pg_catalog.date_trunc('day', pg_catalog.to_timestamp(${parameter}::bigint / 1000.0) at time zone $4)`;
   const rows = await reads.query(
-    `select ${by === "day" ? "to_char(d.day, 'YYYY-MM-DD') as day" : "e.coin"}, ${PNL_SUMS}
-     from pg_catalog.generate_series(
-       pg_catalog.date_trunc('day', pg_catalog.to_timestamp($2::bigint / 1000.0) at time zone $4),
-       pg_catalog.to_timestamp($3::bigint / 1000.0) at time zone $4, interval '1 day') d(day)
-     cross join lateral hl_internal.earned($1, d.day at time zone $4, (d.day + interval '1 day') at time zone $4) e
-     group by 1 order by 1`,
+    by === "day"
+      ? `select to_char(d.day, 'YYYY-MM-DD') as day, ${PNL_SUMS}
+         from hl_internal.zone_days($1, $4, ${day("$2")}, ${day("$3")}) d group by 1 order by 1`
+      : `select c.coin, ${PNL_SUMS}
+         from hl_internal.zone_coins($1, hl_internal.day_start(${day("$2")}, $4),
+           hl_internal.day_start(${day("$3")} + interval '1 day', $4)) c
+         group by 1 order by 1`,
     [account, Math.max(fromMs, firstMs, sinceMs ?? 0), toMs, zone],
   );
   return { rows, sinceMs: sinceMs !== null && sinceMs > fromMs ? sinceMs : null };
