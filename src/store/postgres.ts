@@ -56,6 +56,12 @@ const types: pg.CustomTypesConfig = {
 const isTransient = (sqlState: string): boolean =>
   /^(08|53)/.test(sqlState) || /^(57P0[1-5]|40001|40P01|25006|55P03|57014)$/.test(sqlState);
 
+/** A table, a function or a schema of ours that is not there: what every command has looked for before it asks anything. */
+const isGone = ({ code, message }: pg.DatabaseError): boolean =>
+  /^(42P01|42883|3F000)$/.test(code ?? "") && /\bhl_\w/.test(message);
+const GONE =
+  ": the tables of hlsync are dropped or not restored yet; restore a backup while hlsync is stopped, then start it again";
+
 /** The driver's word for a server that offers no TLS. */
 const NO_TLS = /does not support SSL/i;
 
@@ -389,7 +395,7 @@ class PostgresDatabase implements Database {
     if (root instanceof pg.DatabaseError && root.code !== undefined) {
       const [context = ""] = (root.where ?? "").split("\n");
       const where = context === "" || OWN_SENTENCE.test(context) ? "" : ` [${context}]`;
-      const message = `${root.message} (${root.code})${where}`;
+      const message = `${root.message} (${root.code})${where}${isGone(root) ? GONE : ""}`;
       return this.#storeError(message, error, isTransient(root.code), root.code, isUsersRule(root));
     }
     return this.#storeError(

@@ -157,4 +157,13 @@ describe("a hostile database", { timeout: 300_000 }, () => {
     await rig.verify(0);
     assert.equal((await running.stop()).code, 0);
   });
+
+  it("drops the tables under it, as a restore with --clean does: it ends and says what to do", async () => {
+    running = await rig.streams();
+    await rig.rows("drop table hl_fills cascade");
+    trade();
+    const { code, stderr } = await running.finished();
+    assert.equal(code, 7, stderr);
+    assert.match(stderr, /^hlsync: .*hl_fills.*: the tables of hlsync are dropped or not restored yet; /m);
+  });
 });

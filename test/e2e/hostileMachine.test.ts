@@ -6,11 +6,20 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
 import { systemClock } from "../../src/runtime/clock.ts";
-import { hlsync, type Running, start } from "../support/cli.ts";
+import { hlsync, type Running, type StartOptions, start } from "../support/cli.ts";
 import { startServer, type TestDatabase, type TestServer, temporaryFolder } from "../support/postgres.ts";
 import { ScriptedVenue } from "../support/scriptedVenue.ts";
 import { until } from "../support/until.ts";
@@ -21,6 +30,8 @@ const AS_ROOT = process.getuid?.() === 0 && process.platform === "linux";
 const SMALL_DISK_MB = 120;
 const WITHIN_MS = 60 * SECOND_MS;
 const STOPPED_MS = 10 * SECOND_MS;
+const FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+const NOBODY = 65_534;
 
 describe("a machine that fails", { timeout: 300_000 }, () => {
   let server: TestServer;
@@ -57,20 +68,20 @@ describe("a machine that fails", { timeout: 300_000 }, () => {
       fills.push(fill("BTC", Date.now() - count + i, "0.0", 0, { pad: "x".repeat(2_000) }));
     venue.begin({ fills: [...fills] });
   };
-  const launch = (database: string, env: Record<string, string> = {}): Running => {
+  const launch = (database: string, { env = {}, uid }: StartOptions = {}): Running => {
     running = start(
       [
         ...["run", "--account", USER, "--api-url", venue.url, "--database", database, "--weight", "100000"],
         ...["--listen", "127.0.0.1:0", "--log-level", "info"],
       ],
-      { env },
+      { env, ...(uid !== undefined && { uid }) },
     );
     return running;
   };
-  const follow = async (database: string) => {
+  const follow = async (database: string, options: StartOptions = {}) => {
     fills.length = 0;
     trade();
-    const running = launch(database);
+    const running = launch(database, options);
     const url = await running.line((line) => /^dashboard: (\S+)/.exec(line)?.[1]);
     const readiness = async () => {
       const answer = await fetch(`${url}/readyz`);
@@ -157,6 +168,52 @@ describe("a machine that fails", { timeout: 300_000 }, () => {
     );
   });
 
+  it("has another user than root for it: runs, and keeps its data in a folder of his", {
+    skip: !AS_ROOT && "needs root",
+  }, async () => {
+    const home = join(folder.path, "his");
+    mkdirSync(home);
+    chownSync(home, NOBODY, NOBODY);
+    chmodSync(folder.path, 0o755);
+    const path = join(home, "db");
+    const { running } = await follow(path, { uid: NOBODY, env: { HOME: home, TMPDIR: home } });
+    assert.equal((await running.stop()).code, 0);
+    assert.ok(!isLeft(), "no server is left behind");
+  });
+
+  it("has its clock set: every fill is stored, nothing is claimed of the future", {
+    skip: !existsSync(FAKETIME) && "needs libfaketime",
+  }, async () => {
+    const target = await server.newDatabase();
+    const clock = join(folder.path, "clock");
+    const set = (offset: string) => writeFileSync(clock, offset);
+    set("+0");
+    try {
+      const { readiness, running } = await follow(target.url, {
+        env: {
+          LD_PRELOAD: FAKETIME,
+          FAKETIME_TIMESTAMP_FILE: clock,
+          FAKETIME_NO_CACHE: "1",
+          FAKETIME_DONT_FAKE_MONOTONIC: "1",
+        },
+      });
+      for (const offset of ["+1h", "-1h", "+1d", "+0"]) {
+        set(offset);
+        trade(5);
+        await allFillsIn(target);
+        assert.equal(running.child.exitCode, null, running.stderr().slice(-500));
+      }
+      await until("readiness", WITHIN_MS, async () => (await readiness()) === "ready");
+      const ahead = await target.database.query(
+        "select stream, to_ms from hl_coverage where to_ms > (extract(epoch from now()) * 1000)::bigint + 60000",
+      );
+      assert.deepEqual(ahead, []);
+      assert.equal((await running.stop()).code, 0);
+    } finally {
+      await target.close();
+    }
+  });
+
   it("has 80 MB of heap for 10 000 fills", async () => {
     const target = await server.newDatabase();
     try {
@@ -167,7 +224,7 @@ describe("a machine that fails", { timeout: 300_000 }, () => {
         ...Array.from({ length: 10_000 }, (_, i) => fill("BTC", now - 1e7 + i, "0.0", 0)),
       );
       venue.begin({ fills }, true);
-      const running = launch(target.url, { NODE_OPTIONS: "--max-old-space-size=80" });
+      const running = launch(target.url, { env: { NODE_OPTIONS: "--max-old-space-size=80" } });
       await allFillsIn(target);
       assert.equal((await running.stop()).code, 0);
     } finally {

@@ -118,6 +118,22 @@ describe("a hostile venue", { timeout: 300_000 }, () => {
     });
   }
 
+  it("confirms no subscription and answers no ping: what comes is stored", async () => {
+    rig.venue.isMute = true;
+    rig.venue.cut();
+    const missed = fill("ETH", Date.now(), "0.0", 0);
+    good.push(missed);
+    rig.venue.begin({ spot: { balances: [] }, fills: [...good] }, true);
+    await rig.until("what the cut hid", 60 * SECOND_MS, () => stored(missed));
+    const pushed = fill("ETH", Date.now(), "0.0", 0);
+    good.push(pushed);
+    rig.venue.begin({ spot: { balances: [] }, fills: [...good] });
+    await rig.until("what was pushed", 60 * SECOND_MS, () => stored(pushed));
+    assert.equal(running.child.exitCode, null, running.stderr().slice(-500));
+    rig.venue.isMute = false;
+    rig.venue.cut();
+  });
+
   it("is told from the truth: the proof holds", async () => {
     await rig.until("readiness", 60 * SECOND_MS, async () => (await fetch(`${url}/readyz`)).status === 200);
     const [odd] = await rig.rows("select coin from hl_fills where coin like 'B_[31mTC%'");

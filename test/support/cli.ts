@@ -43,16 +43,19 @@ export interface StartOptions {
   env?: Record<string, string>;
   /** Another program than the checkout's. */
   bin?: string;
+  /** Another user than the test's, where that is root. */
+  uid?: number;
 }
 
 /** Variables of the test's own environment that would change what the program does. */
 const OWN = /^(HLSYNC_|DATABASE_URL$|SUPABASE_DB_URL$|ACCOUNT_ADDRESS$|NO_COLOR$|FORCE_COLOR$|NODE_TEST)/;
 
-export function start(args: readonly string[], { cwd, env, bin = BIN }: StartOptions = {}): Running {
+export function start(args: readonly string[], { cwd, env, bin = BIN, uid }: StartOptions = {}): Running {
   const inherited = Object.fromEntries(Object.entries(process.env).filter(([key]) => !OWN.test(key)));
   const child = spawn(process.execPath, [bin, ...args], {
     cwd,
     env: { ...inherited, ...env },
+    ...(uid !== undefined && { uid, gid: uid }),
     stdio: ["ignore", "pipe", "pipe"],
   });
   running.add(child);

@@ -108,6 +108,8 @@ export class ScriptedVenue {
   readonly #http: Server;
   readonly #sockets = new WebSocketServer({ noServer: true });
   readonly #subscribed = new Map<WebSocket, Wire[]>();
+  /** Confirms no subscription and answers no ping. */
+  isMute = false;
   readonly #timer: NodeJS.Timeout;
   #step: Step = {};
   /** Every request, in order. */
@@ -241,17 +243,19 @@ export class ScriptedVenue {
     client.on("message", (bytes) => {
       const { method, subscription } = JSON.parse(String(bytes)) as { method: string; subscription: Wire };
       const held = this.#subscribed.get(client) ?? [];
-      if (method === "ping") client.send('{"channel":"pong"}');
+      const confirm = () =>
+        this.isMute || this.#send(client, "subscriptionResponse", { method, subscription });
+      if (method === "ping") this.isMute || client.send('{"channel":"pong"}');
       else if (method === "unsubscribe") {
         const gone = JSON.stringify(subscription);
         this.#subscribed.set(
           client,
           held.filter((one) => JSON.stringify(one) !== gone),
         );
-        this.#send(client, "subscriptionResponse", { method, subscription });
+        confirm();
       } else if (method === "subscribe") {
         held.push(subscription);
-        this.#send(client, "subscriptionResponse", { method, subscription });
+        confirm();
         const { type, user } = subscription;
         const state = this.#states[String(type)]?.(user, subscription);
         const rows = this.#snapshots[String(type)]?.();
