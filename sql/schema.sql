@@ -3281,6 +3281,23 @@ $function$
 ;
 -- Name of the partition of a market table for the UTC day that starts at day_ms.
 
+create function hl_internal.peak_day(days date[], earned numeric[], trough_day date)
+ RETURNS date
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT y.day
+    FROM ( SELECT v.day,
+             COALESCE(sum(v.earned) OVER (ORDER BY v.day ROWS UNBOUNDED PRECEDING), (0)::numeric) AS total
+            FROM UNNEST(peak_day.days, peak_day.earned) v(day, earned)
+           WHERE (v.day <= peak_day.trough_day)) y
+   ORDER BY y.total DESC, y.day DESC
+  LIMIT 1;
+END
+;
+-- The last day up to the trough at whose close all that was earned was highest. earned: what each of the days earned.
+
 create function hl_internal.policy_seal(object oid, policy text)
  RETURNS text
  LANGUAGE sql
@@ -8602,7 +8619,10 @@ create view public.hl_history_statistics with (security_invoker=true) as -- Rati
         END AS calmar,
     trim_scale(d.max_drawdown) AS max_drawdown,
     d.max_drawdown_pct,
-    p.peak_day AS drawdown_peak_day,
+        CASE
+            WHEN (d.max_drawdown > (0)::numeric) THEN hl_internal.peak_day(d.days_told, d.earned, d.trough_day)
+            ELSE NULL::date
+        END AS drawdown_peak_day,
         CASE
             WHEN (d.max_drawdown > (0)::numeric) THEN d.trough_day
             ELSE NULL::date
@@ -8612,7 +8632,7 @@ create view public.hl_history_statistics with (security_invoker=true) as -- Rati
             WHEN (d.steps < (d.all_days - 1)) THEN (((d.all_days - 1) - d.steps) || ' days have no return: a flow or a net worth of theirs is not known'::text)
             ELSE NULL::text
         END AS ratios_reason
-   FROM ((hl_internal.accounts a
+   FROM (hl_internal.accounts a
      CROSS JOIN LATERAL ( SELECT s.since_day,
             s.imported_until_day,
             s.all_days,
@@ -8650,15 +8670,7 @@ create view public.hl_history_statistics with (security_invoker=true) as -- Rati
                         END AS max_drawdown_pct
                    FROM hl_internal.history_days(a.account_address) v(day, days, is_imported, pnl, return_pct, max_drawdown, max_drawdown_pct)) s
              CROSS JOIN LATERAL ( SELECT (s.returned / (NULLIF(s.days, 0))::numeric) AS mean,
-                    sqrt((s.falls / (NULLIF(s.steps, 0))::numeric)) AS downside) m)) d)
-     LEFT JOIN LATERAL ( SELECT y.day AS peak_day
-           FROM ( SELECT v.day,
-                    COALESCE(sum(v.pnl) OVER (ORDER BY v.day ROWS UNBOUNDED PRECEDING), (0)::numeric) AS earned
-                   FROM UNNEST(d.days_told, d.earned) v(day, pnl)
-                  WHERE (v.day <= d.trough_day)) y
-          WHERE (d.max_drawdown > (0)::numeric)
-          ORDER BY y.earned DESC, y.day DESC
-         LIMIT 1) p ON (true));
+                    sqrt((s.falls / (NULLIF(s.steps, 0))::numeric)) AS downside) m)) d);
 
 create view public.hl_history_statistics_text with (security_invoker=true) as -- hl_history_statistics with decimals as text, for clients that would round them.
 --   account_address text: Account.
@@ -9480,7 +9492,10 @@ create view public.hl_statistics with (security_invoker=true) as -- How an accou
             WHEN (d.days >= 2) THEN trim_scale(round(((365.0 * d.mean) / NULLIF(d.max_drawdown_pct, (0)::numeric)), 4))
             ELSE NULL::numeric
         END AS calmar,
-    p.peak_day AS drawdown_peak_day,
+        CASE
+            WHEN (d.max_drawdown > (0)::numeric) THEN hl_internal.peak_day(d.days_told, d.earned, d.trough_day)
+            ELSE NULL::date
+        END AS drawdown_peak_day,
         CASE
             WHEN (d.max_drawdown > (0)::numeric) THEN d.trough_day
             ELSE NULL::date
@@ -9491,7 +9506,7 @@ create view public.hl_statistics with (security_invoker=true) as -- How an accou
             WHEN (d.days < (d.all_days - 1)) THEN (((d.all_days - 1) - d.days) || ' days have no return: a flow or a net worth of theirs is not known'::text)
             ELSE NULL::text
         END AS ratios_reason
-   FROM ((((((hl_internal.accounts a
+   FROM (((((hl_internal.accounts a
      LEFT JOIN hl_internal.settled k ON ((k.account_address = a.account_address)))
      CROSS JOIN LATERAL ( SELECT (sum(c.fills))::bigint AS fills,
             sum(c.volume) AS volume,
@@ -9510,15 +9525,15 @@ create view public.hl_statistics with (security_invoker=true) as -- How an accou
                     k.first_day,
                     k.last_day
                 UNION ALL
-                 SELECT p_1.fills,
-                    p_1.volume,
-                    p_1.closed_pnl,
-                    p_1.fees,
-                    p_1.funding,
-                    p_1.unpriced_fees,
-                    p_1.first_day,
-                    p_1.last_day
-                   FROM hl_internal.unsettled_sums(a.account_address) p_1(fills, volume, closed_pnl, fees, funding, unpriced_fees, first_day, last_day)) c) t)
+                 SELECT p.fills,
+                    p.volume,
+                    p.closed_pnl,
+                    p.fees,
+                    p.funding,
+                    p.unpriced_fees,
+                    p.first_day,
+                    p.last_day
+                   FROM hl_internal.unsettled_sums(a.account_address) p(fills, volume, closed_pnl, fees, funding, unpriced_fees, first_day, last_day)) c) t)
      CROSS JOIN LATERAL ( SELECT (sum(c.trades))::bigint AS trades,
             (sum(c.wins))::bigint AS wins,
             (sum(c.losses))::bigint AS losses,
@@ -9540,16 +9555,16 @@ create view public.hl_statistics with (security_invoker=true) as -- How an accou
                     k.worst,
                     k.seconds
                 UNION ALL
-                 SELECT p_1.trades,
-                    p_1.wins,
-                    p_1.losses,
-                    p_1.won,
-                    p_1.lost,
-                    p_1.net,
-                    p_1.best,
-                    p_1.worst,
-                    p_1.seconds
-                   FROM hl_internal.unsettled_trades(a.account_address) p_1(trades, wins, losses, net, won, lost, seconds, best, worst)) c) r)
+                 SELECT p.trades,
+                    p.wins,
+                    p.losses,
+                    p.won,
+                    p.lost,
+                    p.net,
+                    p.best,
+                    p.worst,
+                    p.seconds
+                   FROM hl_internal.unsettled_trades(a.account_address) p(trades, wins, losses, net, won, lost, seconds, best, worst)) c) r)
      CROSS JOIN LATERAL ( SELECT count(*) AS all_days,
             min(v.day) AS since_day,
             sqrt(avg(
@@ -9573,14 +9588,6 @@ create view public.hl_statistics with (security_invoker=true) as -- How an accou
                 END AS max_drawdown_pct
            FROM hl_equity_daily v
           WHERE (v.account_address = a.account_address)) d)
-     LEFT JOIN LATERAL ( SELECT y.day AS peak_day
-           FROM ( SELECT v.day,
-                    COALESCE(sum(v.pnl) OVER (ORDER BY v.day ROWS UNBOUNDED PRECEDING), (0)::numeric) AS earned
-                   FROM UNNEST(d.days_told, d.earned) v(day, pnl)
-                  WHERE (v.day <= d.trough_day)) y
-          WHERE (d.max_drawdown > (0)::numeric)
-          ORDER BY y.earned DESC, y.day DESC
-         LIMIT 1) p ON (true))
      LEFT JOIN LATERAL ( SELECT
                 CASE
                     WHEN s.is_known THEN s.profit

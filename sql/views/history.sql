@@ -76,7 +76,8 @@ select a.account_address, d.since_day, d.imported_until_day, d.steps, d.days,
   case when d.steps >= 2 then trim_scale(round(sqrt(365.0) * d.mean / nullif(sqrt(greatest(d.variance, 0)), 0), 4)) end as sharpe,
   case when d.steps >= 2 then trim_scale(round(sqrt(365.0) * d.mean / nullif(d.downside, 0), 4)) end as sortino,
   case when d.steps >= 2 then trim_scale(round(365.0 * d.mean / nullif(d.max_drawdown_pct, 0), 4)) end as calmar,
-  trim_scale(d.max_drawdown) as max_drawdown, d.max_drawdown_pct, p.peak_day as drawdown_peak_day,
+  trim_scale(d.max_drawdown) as max_drawdown, d.max_drawdown_pct,
+  case when d.max_drawdown > 0 then hl_internal.peak_day(d.days_told, d.earned, d.trough_day) end as drawdown_peak_day,
   case when d.max_drawdown > 0 then d.trough_day end as drawdown_trough_day,
   case when d.steps < 2 then 'fewer than two days have a return'
     when d.steps < d.all_days - 1 then d.all_days - 1 - d.steps || ' days have no return: a flow or a net worth of theirs is not known'
@@ -98,14 +99,7 @@ cross join lateral (
   cross join lateral (
     select s.returned / nullif(s.days, 0) as mean, sqrt(s.falls / nullif(s.steps, 0)) as downside
   ) m
-) d
-left join lateral (
-  select y.day as peak_day from (
-    select v.day, coalesce(sum(v.pnl) over (order by v.day rows unbounded preceding), 0) as earned
-    from unnest(d.days_told, d.earned) v(day, pnl) where v.day <= d.trough_day
-  ) y
-  where d.max_drawdown > 0 order by y.earned desc, y.day desc limit 1
-) p on true;
+) d;
 comment on view public.hl_history_statistics is 'Ratios and the deepest drawdown of the whole known history: by the venue''s own curve until hlsync measured, then as hl_statistics has them. Without such a curve the two say the same.';
 comment on column public.hl_history_statistics.account_address is 'Account.';
 comment on column public.hl_history_statistics.since_day is 'First UTC day that is known.';

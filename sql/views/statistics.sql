@@ -20,7 +20,8 @@ select a.account_address, t.first_day, t.last_day, coalesce(t.fills, 0) as fills
   d.max_drawdown, d.max_drawdown_pct, e.profit,
   case when d.days >= 2 then trim_scale(round(sqrt(365.0) * d.mean / nullif(d.downside, 0), 4)) end as sortino,
   case when d.days >= 2 then trim_scale(round(365.0 * d.mean / nullif(d.max_drawdown_pct, 0), 4)) end as calmar,
-  p.peak_day as drawdown_peak_day, case when d.max_drawdown > 0 then d.trough_day end as drawdown_trough_day, d.since_day,
+  case when d.max_drawdown > 0 then hl_internal.peak_day(d.days_told, d.earned, d.trough_day) end as drawdown_peak_day,
+  case when d.max_drawdown > 0 then d.trough_day end as drawdown_trough_day, d.since_day,
   case when d.days < 2 then 'fewer than two days have a return'
     when d.days < d.all_days - 1 then d.all_days - 1 - d.days || ' days have no return: a flow or a net worth of theirs is not known'
     end as ratios_reason
@@ -59,13 +60,6 @@ cross join lateral (
     case when count(v.max_drawdown) = count(*) then max(v.max_drawdown_pct) end as max_drawdown_pct
   from public.hl_equity_daily v where v.account_address = a.account_address
 ) d
-left join lateral (
-  select y.day as peak_day from (
-    select v.day, coalesce(sum(v.pnl) over (order by v.day rows unbounded preceding), 0) as earned
-    from unnest(d.days_told, d.earned) v(day, pnl) where v.day <= d.trough_day
-  ) y
-  where d.max_drawdown > 0 order by y.earned desc, y.day desc limit 1
-) p on true
 left join lateral (
   select case when s.is_known then s.profit end as profit from hl_internal.equity_stretches s
   where s.account_address = a.account_address order by s.first_ms desc limit 1
