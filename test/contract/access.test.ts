@@ -149,6 +149,19 @@ describe("closed by default", { timeout: 240_000 }, () => {
     upgraded.remove();
   });
 
+  const projects = new Map<DefaultPrivileges, TestDatabase>();
+  /** A project with such defaults, migrated; nobody is connected to it. */
+  async function migratedProject(defaults: DefaultPrivileges): Promise<TestDatabase> {
+    const present = projects.get(defaults);
+    if (present) return present;
+    const project = await server.newDatabase({ migrated: false });
+    await makeProject(project.database, defaults);
+    await migrate(project.database);
+    await project.database.close();
+    projects.set(defaults, project);
+    return project;
+  }
+
   const market = (timeMs: number) => ({ mids: [{ dex: "", coin: "BTC", mid: "83000.5", asOfMs: timeMs }] });
 
   /** Everything that can be said of one state of the database. */
@@ -183,9 +196,7 @@ describe("closed by default", { timeout: 240_000 }, () => {
   for (const defaults of ["old", "new", "careless"] as const satisfies DefaultPrivileges[])
     for (const preset of PRESETS)
       it(`with ${defaults} default privileges and ${preset ?? "no"} preset, before and after an upgrade`, async () => {
-        const db = await server.newDatabase({ migrated: false });
-        await makeProject(db.database, defaults);
-        await migrate(db.database);
+        const db = await server.newDatabase({ from: await migratedProject(defaults) });
         if (preset) await db.database.query("select hl_internal.set_access($1)", [preset]);
         await db.store.openAccount(ACCOUNT, null, T - DAY_MS);
         await db.store.apply({ fills: [fillOf()], ...market(T) });

@@ -38,8 +38,8 @@ export interface TestDatabase {
 export interface TestServer {
   /** Connected to the server's own database, as superuser. */
   readonly admin: Database;
-  /** A migrated database; an empty one when `migrated` is false. */
-  newDatabase(options?: PostgresOptions & { migrated?: boolean }): Promise<TestDatabase>;
+  /** A migrated database; an empty one when `migrated` is false; a copy of `from`, which nobody may be connected to then. */
+  newDatabase(options?: PostgresOptions & { migrated?: boolean; from?: TestDatabase }): Promise<TestDatabase>;
   stop(): Promise<void>;
 }
 
@@ -205,15 +205,16 @@ async function serverAt(url: string, release: () => Promise<void>): Promise<Test
   const [place] = await admin.query(
     "select from pg_settings where name = 'data_directory' and setting like '/dev/shm/%' and current_setting('server_version_num')::int >= 150000",
   );
-  const copying = `template ${template}${place ? " strategy file_copy" : ""}`;
+  const copying = (name: string) => `template ${name}${place ? " strategy file_copy" : ""}`;
   const open = new Set<TestDatabase>();
   let count = 0;
   return {
     admin,
-    async newDatabase({ migrated = true, ...options } = {}) {
+    async newDatabase({ migrated = true, from, ...options } = {}) {
       count += 1;
       const name = `${prefix}_${count}`;
-      await admin.query(`create database ${name} ${migrated ? copying : ""}`);
+      const source = from ? new URL(from.url).pathname.slice(1) : migrated && template;
+      await admin.query(`create database ${name} ${source ? copying(source) : ""}`);
       const database = openPostgres(urlOf(name), options);
       const made: TestDatabase = {
         url: urlOf(name),
