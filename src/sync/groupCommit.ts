@@ -5,8 +5,9 @@
  * Guarantees: a batch waits while a call of its kind is under way and quick, and where several came together last, a moment for
  * the others of its block; fills wait for fills alone. Each
  * batch is answered with the events of its account. A call of several that fails is made again for each by itself, so that a
- * row that is refused, or a lock that is held, is a matter of its own account. All that is not a small batch of what one
- * account's stream told goes its way as before. Bounded: an account has one batch under way in its lane.
+ * row that is refused, or a lease that is lost, is a matter of its own account. A lock that is held on one of them holds the others of its
+ * call as long, and calls after it for `PATIENCE_MS`. All that is not a small batch of what one account's stream told goes
+ * its way as before. Bounded: an account has one batch under way in its lane.
  */
 import type { Clock } from "../runtime/clock.ts";
 import { append } from "./batch.ts";
