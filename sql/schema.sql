@@ -1496,6 +1496,7 @@ create function hl_internal.bound_ms(at timestamp with time zone)
  RETURNS bigint
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
 RETURN CASE WHEN (at = '-infinity'::timestamp with time zone) THEN (0)::bigint WHEN (at = 'infinity'::timestamp with time zone) THEN '9223372036854775807'::bigint ELSE (ceil((EXTRACT(epoch FROM at) * (1000)::numeric)))::bigint END
 ;
 -- The first millisecond that is not before a time.
@@ -5534,7 +5535,7 @@ BEGIN ATOMIC
                      x.block_number,
                      x.action_number,
                      x.name,
-                     hl_internal.bound_ms((trips.from_at)[1]) AS since_ms
+                     ( SELECT hl_internal.bound_ms((trips.from_at)[1]) AS bound_ms) AS since_ms
                     FROM hl_fill_pnl x
                    WHERE ((trips.markets IS NULL) AND (x.account_address = trips.followed) AND (x.fill_time >= (trips.from_at)[1]) AND (x.fill_time < (trips.to_at)[1]))
                  UNION ALL
@@ -5565,8 +5566,12 @@ BEGIN ATOMIC
                      x.block_number,
                      x.action_number,
                      x.name,
-                     hl_internal.bound_ms(m.from_at) AS bound_ms
-                    FROM (UNNEST(trips.markets, trips.from_at, trips.to_at) m(coin, from_at, to_at)
+                     m.since_ms
+                    FROM (( SELECT u.coin,
+                             hl_internal.bound_ms(u.from_at) AS since_ms,
+                             hl_internal.bound_ms(u.to_at) AS until_ms
+                            FROM UNNEST(trips.markets, trips.from_at, trips.to_at) u(coin, from_at, to_at)
+                          OFFSET 0) m
                       CROSS JOIN LATERAL ( SELECT x_1.account_address,
                              x_1.coin,
                              x_1.market,
@@ -5595,7 +5600,7 @@ BEGIN ATOMIC
                              x_1.action_number,
                              x_1.name
                             FROM hl_fill_pnl x_1
-                           WHERE ((x_1.account_address = trips.followed) AND (x_1.coin = m.coin) AND (x_1.fill_time_ms >= hl_internal.bound_ms(m.from_at)) AND (x_1.fill_time_ms < hl_internal.bound_ms(m.to_at)))
+                           WHERE ((x_1.account_address = trips.followed) AND (x_1.coin = m.coin) AND (x_1.fill_time_ms >= m.since_ms) AND (x_1.fill_time_ms < m.until_ms))
                            ORDER BY x_1.fill_time_ms) x)
                    WHERE (trips.markets IS NOT NULL)) f
            WHERE ((f.market = 'perp'::text) AND (f.start_position IS NOT NULL))

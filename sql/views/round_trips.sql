@@ -3,7 +3,7 @@
 
 -- For what an index holds in milliseconds.
 create or replace function hl_internal.bound_ms(at timestamptz) returns bigint
-language sql immutable parallel safe
+language sql immutable parallel safe set search_path = ''
 return case when at = '-infinity' then 0 when at = 'infinity' then 9223372036854775807
   else ceil(extract(epoch from at) * 1000)::bigint end;
 comment on function hl_internal.bound_ms is 'The first millisecond that is not before a time.';
@@ -22,15 +22,19 @@ with moves as (
     f.block_number, f.action_number, f.start_position::numeric as start_at, case f.side when 'buy' then f.size else -f.size end as moved,
     f.start_position::numeric + case f.side when 'buy' then f.size else -f.size end as end_at, f.since_ms
   from (
-    select x.*, hl_internal.bound_ms(trips.from_at[1]) as since_ms from public.hl_fill_pnl x
+    select x.*, (select hl_internal.bound_ms(trips.from_at[1])) as since_ms from public.hl_fill_pnl x
     where trips.markets is null and x.account_address = trips.followed and x.fill_time >= trips.from_at[1]
       and x.fill_time < trips.to_at[1]
     union all
-    select x.*, hl_internal.bound_ms(m.from_at) from unnest(trips.markets, trips.from_at, trips.to_at) m(coin, from_at, to_at)
+    select x.*, m.since_ms from (
+      -- Once a market, not once a fill.
+      select u.coin, hl_internal.bound_ms(u.from_at) as since_ms, hl_internal.bound_ms(u.to_at) as until_ms
+      from unnest(trips.markets, trips.from_at, trips.to_at) u(coin, from_at, to_at) offset 0
+    ) m
     cross join lateral (
       select * from public.hl_fill_pnl x
-      where x.account_address = trips.followed and x.coin = m.coin and x.fill_time_ms >= hl_internal.bound_ms(m.from_at)
-        and x.fill_time_ms < hl_internal.bound_ms(m.to_at)
+      where x.account_address = trips.followed and x.coin = m.coin and x.fill_time_ms >= m.since_ms
+        and x.fill_time_ms < m.until_ms
       -- The order that only the index of the market has: while there are no statistics, all of them look alike.
       order by x.fill_time_ms
     ) x
