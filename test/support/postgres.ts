@@ -13,6 +13,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -79,11 +80,13 @@ export async function startServer(kind: keyof typeof OUTSIDE = "real"): Promise<
   }
 }
 
+const KEPT_MS = 86_400_000;
 const SILENT = { clock: systemClock, log: silentLog };
 
 /**
  * Puts an embedded database that is made, migrated (a template of it, that is) and stopped into a new folder: a tenth of what
- * making it costs. It is made once for a machine and a schema, and kept in the temporary folder of the machine.
+ * making it costs. It is made once for a machine and a schema, and kept in the temporary folder of the machine; those that
+ * nobody made for a day are of another schema, and go when the next is made.
  */
 export async function copyCluster(folder: string): Promise<void> {
   const kept = join(tmpdir(), `hlsync-test-cluster-${schemaHash()}`);
@@ -98,6 +101,8 @@ export async function copyCluster(folder: string): Promise<void> {
 }
 
 async function makeCluster(kept: string): Promise<void> {
+  for (const old of globSync(join(tmpdir(), "hlsync-test-cluster-*")))
+    if (Date.now() - statSync(old).mtimeMs > KEPT_MS) rmSync(old, { recursive: true, force: true });
   const making = temporaryFolder();
   const db = join(making.path, "db");
   const embedded = await openEmbedded(db, SILENT);
