@@ -99,19 +99,20 @@ export function Statistics({ model }: { model: Model }) {
   );
 }
 
-/** What the trades come to, by as few fills as the server counts by itself until `more` is asked for. */
+/**
+ * What the trades come to, by as few fills as the server counts by itself until `more` is asked for; that answer stands until
+ * the longer one is there.
+ */
 function useReach(account: string | null, from: number) {
   const asked = `${account} ${from}`;
   const [wanted, setWanted] = useState("");
   const reach = wanted === asked ? FILLS_MAX : null;
-  const every = wanted === asked ? SELDOM_MS : AGAIN_MS;
   const path = account === null ? null : "/api/statistics";
-  const { data } = useAnswer(path, { account, by: "all", from, fills: reach }, every);
-  const last = useRef(data);
-  // The shorter answer stands until the longer one is there.
-  if (data !== null) last.current = data;
-  const more = data?.is_whole === false && wanted !== asked ? () => setWanted(asked) : null;
-  return { reach, trades: wanted === asked ? last.current : data, more };
+  const query = { account, by: "all", from };
+  const short = useAnswer(path, query, AGAIN_MS).data;
+  const long = useAnswer(reach === null ? null : path, { ...query, fills: reach }, SELDOM_MS).data;
+  const more = short?.is_whole === false && reach === null ? () => setWanted(asked) : null;
+  return { reach, trades: long ?? short, more };
 }
 
 /** One that is open keeps its key when it closes. */
