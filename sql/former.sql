@@ -5,6 +5,14 @@ drop function if exists hl_internal.action_number(text);
 drop function if exists hl_internal.set_policy(text, text, text, text);
 drop function if exists hl_internal.are_news(hl_internal.event[], bigint);
 -- Statements of the page that ask for more now.
+drop function if exists hl_internal.page_fills_count(text);
+drop function if exists hl_internal.page_fills_count_from(text, bigint);
+drop function if exists hl_internal.page_orders_count(text);
+drop function if exists hl_internal.page_orders_count_from(text, bigint);
+drop function if exists hl_internal.page_funding_count(text);
+drop function if exists hl_internal.page_funding_count_from(text, bigint);
+drop function if exists hl_internal.page_ledger_count(text);
+drop function if exists hl_internal.page_ledger_count_from(text, bigint);
 drop function if exists hl_internal.page_round_trips_since(text, bigint);
 drop function if exists hl_internal.page_round_trips_since(text, bigint, bigint);
 drop function if exists hl_internal.page_round_trips(text, bigint);
