@@ -23,8 +23,7 @@ const PATIENCE_MS = 200;
 const BLOCK_MS = 2;
 
 type Apply = Store["apply"];
-type Told = Required<Pick<Batch, "fills" | "orderEvents" | "dashboard">>;
-const TOLD = ["fills", "orderEvents", "dashboard"] as const satisfies (keyof Told)[];
+const TOLD = ["fills", "orderEvents", "dashboard"] as const satisfies (keyof Batch)[];
 
 interface Waiting {
   account: Address;
