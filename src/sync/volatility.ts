@@ -32,9 +32,9 @@ export function dailyVolatility(closes: readonly number[]): number | null {
 
 interface Known {
   value: number | null;
+  /** When it is to be asked again; 0 before the venue has answered or refused. */
   untilMs: number;
-  /** The question under way; null when there is none. */
-  asking: SharedWork<void> | null;
+  reading: SharedWork<void>;
 }
 
 export class Volatilities {
@@ -54,20 +54,21 @@ export class Volatilities {
 
   /** Whether the venue was asked, whatever it said. */
   has(coin: string): boolean {
-    const known = this.#coins.get(coin);
-    return known !== undefined && known.asking === null;
+    return (this.#coins.get(coin)?.untilMs ?? 0) > 0;
   }
 
   /** Learns what is missing or has grown old; waits for a question of another account. Rejects as `request` does. */
   async learn(coin: string, options: InfoOptions): Promise<void> {
-    const known = this.#coins.get(coin);
-    if (known?.asking) return known.asking.join(() => this.learn(coin, options), options.signal);
-    if (known !== undefined && !isDue(known.untilMs, this.#clock.now(), KEPT_MS)) return;
+    const known = this.#coins.get(coin) ?? this.#add(coin);
+    if (!isDue(known.untilMs, this.#clock.now(), KEPT_MS)) return;
+    await known.reading.join((signal) => this.#note(known, coin, { ...options, signal }), options.signal);
+  }
+
+  #add(coin: string): Known {
     if (this.#coins.size >= COINS_MAX) this.#coins.clear();
-    const next: Known = { value: known?.value ?? null, untilMs: this.#clock.now() + RETRY_MS, asking: null };
-    this.#coins.set(coin, next);
-    next.asking = new SharedWork();
-    return next.asking.join((signal) => this.#note(next, coin, { ...options, signal }), options.signal);
+    const added: Known = { value: null, untilMs: 0, reading: new SharedWork() };
+    this.#coins.set(coin, added);
+    return added;
   }
 
   async #note(known: Known, coin: string, options: InfoOptions): Promise<void> {
@@ -75,11 +76,9 @@ export class Volatilities {
       known.value = await this.#read(coin, options);
       known.untilMs = this.#clock.now() + KEPT_MS;
     } catch (error) {
-      // Who asked went away, which says nothing about the coin.
-      if (options.signal?.aborted && this.#coins.get(coin) === known) this.#coins.delete(coin);
+      // When all who asked went away, that says nothing about the coin.
+      if (!options.signal?.aborted) known.untilMs = this.#clock.now() + RETRY_MS;
       throw error;
-    } finally {
-      known.asking = null;
     }
   }
 

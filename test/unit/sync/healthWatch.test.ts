@@ -130,6 +130,31 @@ test("a coin's volatility is asked for once, however many accounts hold it, and 
   assert.equal(gone.has("BTC"), false);
 });
 
+test("a coin asked for while a question that nobody waits for is still ending is asked for anew", async () => {
+  const first = new AbortController();
+  const { info, asked } = venue({ candleSnapshot: () => [90, 100, 95].map(candle) });
+  const volatilities = new Volatilities({
+    clock: new VirtualClock(START),
+    info: {
+      ...info,
+      request: async (about, params, options) => {
+        if (options?.signal !== undefined && !first.signal.aborted)
+          await new Promise<void>((resolve) =>
+            options.signal!.addEventListener("abort", () => setTimeout(resolve, 5)),
+          );
+        options?.signal?.throwIfAborted();
+        return info.request(about, params, options);
+      },
+    },
+  });
+  const left = volatilities.learn("BTC", { priority: "niceToHave", signal: first.signal });
+  first.abort(new Error("gone"));
+  await assert.rejects(left, /gone/);
+  await volatilities.learn("BTC", { priority: "niceToHave" });
+  assert.equal(asked.length, 1);
+  assert.ok(volatilities.has("BTC"));
+});
+
 test("stops are reduce-only stop orders and position stops, never take-profits or entries", () => {
   const order = (change: Partial<WireOrder>): WireOrder => ({
     coin: "BTC",
