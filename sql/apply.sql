@@ -36,7 +36,8 @@ create or replace function hl_internal.apply(
   books json default null,
   asset_ctxs json default null,
   states json default null,
-  versions json default null
+  versions json default null,
+  by_column boolean default false
 ) returns json
 language plpgsql set search_path = '' set lock_timeout = '20s' set plan_cache_mode = force_generic_plan set jit = off as $$
 declare
@@ -146,7 +147,6 @@ begin
   end if;
 
   if cardinality(events) > 0 then
-    -- The answer takes the data of an event as it was before it became jsonb.
     with told as materialized (
       select case when e.is_news then nextval('hl_internal.outbox_id_seq') end as id, e.*
       from unnest(events, hl_internal.news(events))
@@ -155,16 +155,26 @@ begin
     put as (
       insert into hl_internal.outbox (id, event_key, type, account_address, time_ms, source, data)
       overriding system value
-      select t.id, t.event_key, t.type, t.account_address, t.time_ms, t.source, t.data::jsonb from told t
+      select t.id, t.event_key, t.type, t.account_address, t.time_ms, t.source, t.data from told t
       where t.id is not null
     )
-    select json_agg(json_build_object('id', t.id::text, 'key', t.event_key, 'type', t.type, 'account', t.account_address,
-      'timeMs', t.time_ms, 'source', t.source, 'data', t.data)) into published
+    select json_build_object('id', json_agg(t.id::text), 'key', json_agg(t.event_key), 'type', json_agg(t.type),
+      'account', json_agg(t.account_address), 'timeMs', json_agg(t.time_ms), 'source', json_agg(t.source),
+      'data', json_agg(t.data)) into published
     from told t;
   end if;
 
+  -- Programs of before ask for a list of objects.
+  if not by_column then
+    published := (select json_agg(json_build_object('id', t.id, 'key', t.key, 'type', t.type, 'account', t.account,
+      'timeMs', t.time_ms, 'source', t.source, 'data', t.data))
+    from rows from (json_array_elements_text(published -> 'id'), json_array_elements_text(published -> 'key'),
+      json_array_elements_text(published -> 'type'), json_array_elements_text(published -> 'account'),
+      json_array_elements(published -> 'timeMs'), json_array_elements_text(published -> 'source'),
+      json_array_elements(published -> 'data')) as t(id, key, type, account, time_ms, source, data));
+  end if;
   return json_build_object(
-    'events', coalesce(published, '[]'), 'written', written, 'known', known, 'lacking', lacking);
+    'events', coalesce(published, (case when by_column then '{}' else '[]' end)::json), 'written', written, 'known', known, 'lacking', lacking);
 end
 $$;
 comment on function hl_internal.apply is 'Writes a batch: every row as a join, the orders derived from them, coverage and outbox events, in one transaction. accounts: every account the batch has rows of, to be locked. Lists are arguments of their own because each pass over the text of a big batch costs; versions: the rows of tables that are put by put_versions, by table.';

@@ -1,22 +1,47 @@
 -- What is told of a row: its event, the same whichever source brought the row and whenever it is told.
+--
+-- Fills and orders, of which there are many, are written as text: what makes JSON of a row looks up the type of each of its
+-- columns anew for every row, which took twice as long (docs/profiles.md). test/contract/eventText holds the two equal.
 
-create or replace function hl_internal.fill_events(fills public.hl_fills[]) returns hl_internal.event[]
+create or replace function hl_internal.market_names(coins text[]) returns jsonb
 language plpgsql stable set search_path = '' as $$
 begin
   return (
+    select jsonb_object_agg(c.coin, coalesce((select m.name from public.hl_markets m where m.coin = c.coin), c.coin))
+    from unnest(coins) as c(coin));
+end
+$$;
+comment on function hl_internal.market_names is 'What people call these markets: the venue''s word for one of spot or of outcomes is a number.';
+
+create or replace function hl_internal.fill_events(fills public.hl_fills[]) returns hl_internal.event[]
+language plpgsql stable set search_path = '' as $$
+declare
+  -- Once for each word, not for each fill.
+  names jsonb;
+  liquidated jsonb;
+begin
+  if fills is null then return '{}'; end if;
+  names := hl_internal.market_names((select array_agg(distinct f.coin) from unnest(fills) f));
+  liquidated := (
+    select jsonb_object_agg(d.direction, hl_internal.own_liquidation('', null, d.direction))
+    from (select distinct f.direction from unnest(fills) f) d);
+  return (
     select coalesce(array_agg(row(
       concat_ws(':', 'fill', f.account_address, f.coin, f.fill_time_ms, f.order_id, f.trade_id, f.side),
-      'fill.created', f.account_address, f.fill_time_ms, f.source, row_to_json(data))::hl_internal.event
+      'fill.created', f.account_address, f.fill_time_ms, f.source,
+      concat(
+        '{"account_address":', to_json(f.account_address), ',"coin":', to_json(f.coin), ',"fill_time_ms":', f.fill_time_ms,
+        ',"side":"', f.side, '","size":"', f.size, '","price":"', f.price, '","value":"', f.value, '","fee":"', f.fee,
+        '","fee_token":', coalesce(to_json(f.fee_token), 'null'), ',"start_position":', coalesce(to_json(f.start_position), 'null'),
+        ',"closed_pnl":"', f.closed_pnl, '","direction":', to_json(f.direction), ',"order_id":', f.order_id,
+        ',"trade_id":', f.trade_id, ',"hash":', coalesce(to_json(f.hash), 'null'), ',"crossed":', coalesce(f.crossed::text, 'null'),
+        ',"cloid":', coalesce(to_json(f.cloid), 'null'), ',"builder_fee":', coalesce('"' || f.builder_fee || '"', 'null'),
+        ',"twap_id":', coalesce(f.twap_id::text, 'null'), ',"liquidation":', coalesce(f.liquidation::text, 'null'),
+        ',"liquidated":', case when f.liquidation is null then (liquidated -> f.direction)::text
+          else hl_internal.own_liquidation(f.account_address, f.liquidation, f.direction)::text end,
+        ',"name":', names -> f.coin, '}')::json)::hl_internal.event
       order by f.fill_time_ms), '{}')
     from unnest(fills) f
-    cross join lateral (
-      select f.account_address, f.coin, f.fill_time_ms, f.side, f.size::text, f.price::text, f.value::text,
-        f.fee::text, f.fee_token, f.start_position, f.closed_pnl::text, f.direction, f.order_id, f.trade_id, f.hash,
-        f.crossed, f.cloid, f.builder_fee::text, f.twap_id, f.liquidation,
-        hl_internal.own_liquidation(f.account_address, f.liquidation, f.direction) as liquidated,
-        -- The venue's word for a market of spot or of outcomes is a number.
-        coalesce((select m.name from public.hl_markets m where m.coin = f.coin), f.coin) as name
-    ) data
   );
 end
 $$;
@@ -49,19 +74,27 @@ comment on function hl_internal.ledger_event is 'ledger.created of a ledger upda
 
 create or replace function hl_internal.order_events(orders public.hl_orders[]) returns hl_internal.event[]
 language plpgsql stable set search_path = '' as $$
+declare
+  names jsonb;
 begin
+  if orders is null then return '{}'; end if;
+  names := hl_internal.market_names((select array_agg(distinct o.coin) from unnest(orders) o));
   return (
     select coalesce(array_agg(row(
       concat_ws(':', 'order', o.account_address, o.order_id, o.venue_status, o.status, o.filled, o.status_time_ms),
       'order.updated', o.account_address, greatest(o.status_time_ms, o.last_fill_time_ms), o.source,
-      row_to_json(data))::hl_internal.event order by greatest(o.status_time_ms, o.last_fill_time_ms), o.order_id), '{}')
+      concat(
+        '{"account_address":', to_json(o.account_address), ',"order_id":', o.order_id, ',"coin":', to_json(o.coin),
+        ',"side":', to_json(o.side), ',"order_type":', coalesce(to_json(o.order_type), 'null'),
+        ',"tif":', coalesce(to_json(o.tif), 'null'), ',"size":"', o.size, '","limit_price":"', o.limit_price,
+        '","trigger_price":', coalesce('"' || o.trigger_price || '"', 'null'), ',"filled":"', o.filled,
+        '","fill_percentage":', coalesce('"' || o.fill_percentage || '"', 'null'), ',"status":"', o.status,
+        '","venue_status":', to_json(o.venue_status), ',"cloid":', coalesce(to_json(o.cloid), 'null'),
+        ',"reduce_only":', coalesce(o.reduce_only::text, 'null'),
+        ',"placed_at_ms":', (extract(epoch from o.placed_at) * 1000)::bigint, ',"status_time_ms":', o.status_time_ms,
+        ',"last_fill_time_ms":', coalesce(o.last_fill_time_ms::text, 'null'), ',"name":', names -> o.coin, '}')::json)::hl_internal.event
+      order by greatest(o.status_time_ms, o.last_fill_time_ms), o.order_id), '{}')
     from unnest(orders) o
-    cross join lateral (
-      select o.account_address, o.order_id, o.coin, o.side, o.order_type, o.tif, o.size::text, o.limit_price::text,
-        o.trigger_price::text, o.filled::text, o.fill_percentage::text, o.status, o.venue_status, o.cloid, o.reduce_only,
-        (extract(epoch from o.placed_at) * 1000)::bigint as placed_at_ms, o.status_time_ms, o.last_fill_time_ms,
-        coalesce((select m.name from public.hl_markets m where m.coin = o.coin), o.coin) as name
-    ) data
   );
 end
 $$;
@@ -102,7 +135,7 @@ begin
   perform hl_internal.lock_accounts(followed);
   insert into hl_internal.outbox (event_key, type, account_address, time_ms, source, data)
   select (x.event).event_key, (x.event).type, (x.event).account_address, (x.event).time_ms, (x.event).source,
-    (x.event).data::jsonb
+    (x.event).data
   from (
     select (hl_internal.fill_events(array[f]))[1] as event, f.fill_time_ms as at_ms from public.hl_fills f
     where f.account_address = any (followed) and f.fill_time >= to_timestamp(since_ms / 1000.0)

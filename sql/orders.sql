@@ -10,7 +10,7 @@ set plan_cache_mode = force_generic_plan as $$
 begin
   return query
   with wanted as (
-    select distinct w.account, w.id from unnest(accounts, order_ids) as w(account, id)
+    select distinct w.id, w.account from unnest(accounts, order_ids) as w(account, id)
   ),
   -- First comes the deciding transition: terminal over unknown over open, then the latest, then the greater word (of open
   -- and triggered in one millisecond the latter).
@@ -20,7 +20,7 @@ begin
     cross join lateral (
       select t as event from public.hl_order_events t where t.account_address = w.account and t.order_id = w.id offset 0
     ) e
-    order by w.account, w.id,
+    order by w.id, w.account,
       case (e.event).status when 'open' then 0 when 'triggered' then 0 when 'unknown' then 1 else 2 end desc,
       (e.event).status_time_ms desc, (e.event).venue_status collate "C" desc
   ),
@@ -34,7 +34,7 @@ begin
       (array_agg((t.event).cloid) filter (where (t.event).cloid is not null))[1] as any_cloid,
       max((t.event).size - (t.event).remaining) as told,
       max((t.event).first_seen_at) as seen_at
-    from transitions t group by t.account, t.id
+    from transitions t group by t.id, t.account
   ),
   counted as materialized (
     select (e.last).*, e.any_order_type, e.any_tif, e.any_trigger_price, e.any_reduce_only, e.any_cloid,
@@ -113,13 +113,12 @@ begin
       excluded.last_fill_time_ms, excluded.raw_order, excluded.source, excluded.updated_at
     )
     where excluded operator(pg_catalog.*<>) t
-    returning t.*
+    returning t.order_id, t.account_address, t.status, t.venue_status, t.filled, t.source, t as entry
   )
   select (select count(*) from derived), (select count(*) from written),
-    hl_internal.order_events(array_agg(row(w.*)::public.hl_orders)
-      filter (where b.order_id is not null or w.source <> 'legacy'))
+    hl_internal.order_events(array_agg(w.entry) filter (where b.order_id is not null or w.source <> 'legacy'))
   into result.sent, result.written, result.events
-  from written w left join before b using (account_address, order_id)
+  from written w left join before b using (order_id, account_address)
   where (b.status, b.venue_status, b.filled) is distinct from (w.status, w.venue_status, w.filled);
   return result;
 end

@@ -14,7 +14,7 @@ begin
   end if;
   insert into hl_internal.outbox (event_key, type, account_address, time_ms, source, data)
   select e.key, e.type, coalesce(e.account, ''), e."timeMs", 'stream', e.data
-  from json_to_recordset(events) as e(key text, type text, account text, "timeMs" bigint, data jsonb);
+  from json_to_recordset(events) as e(key text, type text, account text, "timeMs" bigint, data json);
 end
 $$;
 comment on function hl_internal.publish is 'Puts events that outputs make (alerts, disabled endpoints) into the outbox: [{key, type, account, timeMs, data}].';

@@ -296,7 +296,7 @@ create table hl_internal.outbox ( -- Committed changes. The ids of one account a
   account_address text not null -- Account; empty for events that belong to none.
   time_ms bigint not null -- The venue's time of the change, Unix milliseconds.
   source text not null -- How hlsync saw the change.
-  data jsonb not null -- The row in snake case, decimals as strings, without the raw object.
+  data json not null -- The row in snake case, decimals as strings, without the raw object.
   created_at timestamp with time zone not null default (now()) -- When the transaction of the change began, by the clock of the database.
   constraint outbox_pkey PRIMARY KEY (id)
 );
@@ -1241,7 +1241,7 @@ END
 ;
 -- The chosen preset: single-user, members or off.
 
-create function hl_internal.apply(accounts text[], fills json DEFAULT NULL::json, order_events json DEFAULT NULL::json, positions json DEFAULT NULL::json, balances json DEFAULT NULL::json, funding json DEFAULT NULL::json, ledger json DEFAULT NULL::json, dashboard json DEFAULT NULL::json, coverage json DEFAULT NULL::json, drift json DEFAULT NULL::json, quarantine json DEFAULT NULL::json, trades json DEFAULT NULL::json, candles json DEFAULT NULL::json, mids json DEFAULT NULL::json, books json DEFAULT NULL::json, asset_ctxs json DEFAULT NULL::json, states json DEFAULT NULL::json, versions json DEFAULT NULL::json)
+create function hl_internal.apply(accounts text[], fills json DEFAULT NULL::json, order_events json DEFAULT NULL::json, positions json DEFAULT NULL::json, balances json DEFAULT NULL::json, funding json DEFAULT NULL::json, ledger json DEFAULT NULL::json, dashboard json DEFAULT NULL::json, coverage json DEFAULT NULL::json, drift json DEFAULT NULL::json, quarantine json DEFAULT NULL::json, trades json DEFAULT NULL::json, candles json DEFAULT NULL::json, mids json DEFAULT NULL::json, books json DEFAULT NULL::json, asset_ctxs json DEFAULT NULL::json, states json DEFAULT NULL::json, versions json DEFAULT NULL::json, by_column boolean DEFAULT false)
  RETURNS json
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -1356,7 +1356,6 @@ begin
   end if;
 
   if cardinality(events) > 0 then
-    -- The answer takes the data of an event as it was before it became jsonb.
     with told as materialized (
       select case when e.is_news then nextval('hl_internal.outbox_id_seq') end as id, e.*
       from unnest(events, hl_internal.news(events))
@@ -1365,16 +1364,26 @@ begin
     put as (
       insert into hl_internal.outbox (id, event_key, type, account_address, time_ms, source, data)
       overriding system value
-      select t.id, t.event_key, t.type, t.account_address, t.time_ms, t.source, t.data::jsonb from told t
+      select t.id, t.event_key, t.type, t.account_address, t.time_ms, t.source, t.data from told t
       where t.id is not null
     )
-    select json_agg(json_build_object('id', t.id::text, 'key', t.event_key, 'type', t.type, 'account', t.account_address,
-      'timeMs', t.time_ms, 'source', t.source, 'data', t.data)) into published
+    select json_build_object('id', json_agg(t.id::text), 'key', json_agg(t.event_key), 'type', json_agg(t.type),
+      'account', json_agg(t.account_address), 'timeMs', json_agg(t.time_ms), 'source', json_agg(t.source),
+      'data', json_agg(t.data)) into published
     from told t;
   end if;
 
+  -- Programs of before ask for a list of objects.
+  if not by_column then
+    published := (select json_agg(json_build_object('id', t.id, 'key', t.key, 'type', t.type, 'account', t.account,
+      'timeMs', t.time_ms, 'source', t.source, 'data', t.data))
+    from rows from (json_array_elements_text(published -> 'id'), json_array_elements_text(published -> 'key'),
+      json_array_elements_text(published -> 'type'), json_array_elements_text(published -> 'account'),
+      json_array_elements(published -> 'timeMs'), json_array_elements_text(published -> 'source'),
+      json_array_elements(published -> 'data')) as t(id, key, type, account, time_ms, source, data));
+  end if;
   return json_build_object(
-    'events', coalesce(published, '[]'), 'written', written, 'known', known, 'lacking', lacking);
+    'events', coalesce(published, (case when by_column then '{}' else '[]' end)::json), 'written', written, 'known', known, 'lacking', lacking);
 end
 $function$
 ;
@@ -1719,7 +1728,7 @@ AS $function$
 begin
   return query
   with wanted as (
-    select distinct w.account, w.id from unnest(accounts, order_ids) as w(account, id)
+    select distinct w.id, w.account from unnest(accounts, order_ids) as w(account, id)
   ),
   -- First comes the deciding transition: terminal over unknown over open, then the latest, then the greater word (of open
   -- and triggered in one millisecond the latter).
@@ -1729,7 +1738,7 @@ begin
     cross join lateral (
       select t as event from public.hl_order_events t where t.account_address = w.account and t.order_id = w.id offset 0
     ) e
-    order by w.account, w.id,
+    order by w.id, w.account,
       case (e.event).status when 'open' then 0 when 'triggered' then 0 when 'unknown' then 1 else 2 end desc,
       (e.event).status_time_ms desc, (e.event).venue_status collate "C" desc
   ),
@@ -1743,7 +1752,7 @@ begin
       (array_agg((t.event).cloid) filter (where (t.event).cloid is not null))[1] as any_cloid,
       max((t.event).size - (t.event).remaining) as told,
       max((t.event).first_seen_at) as seen_at
-    from transitions t group by t.account, t.id
+    from transitions t group by t.id, t.account
   ),
   counted as materialized (
     select (e.last).*, e.any_order_type, e.any_tif, e.any_trigger_price, e.any_reduce_only, e.any_cloid,
@@ -2266,21 +2275,33 @@ create function hl_internal.fill_events(fills hl_fills[])
  STABLE
  SET search_path TO ''
 AS $function$
+declare
+  -- Once for each word, not for each fill.
+  names jsonb;
+  liquidated jsonb;
 begin
+  if fills is null then return '{}'; end if;
+  names := hl_internal.market_names((select array_agg(distinct f.coin) from unnest(fills) f));
+  liquidated := (
+    select jsonb_object_agg(d.direction, hl_internal.own_liquidation('', null, d.direction))
+    from (select distinct f.direction from unnest(fills) f) d);
   return (
     select coalesce(array_agg(row(
       concat_ws(':', 'fill', f.account_address, f.coin, f.fill_time_ms, f.order_id, f.trade_id, f.side),
-      'fill.created', f.account_address, f.fill_time_ms, f.source, row_to_json(data))::hl_internal.event
+      'fill.created', f.account_address, f.fill_time_ms, f.source,
+      concat(
+        '{"account_address":', to_json(f.account_address), ',"coin":', to_json(f.coin), ',"fill_time_ms":', f.fill_time_ms,
+        ',"side":"', f.side, '","size":"', f.size, '","price":"', f.price, '","value":"', f.value, '","fee":"', f.fee,
+        '","fee_token":', coalesce(to_json(f.fee_token), 'null'), ',"start_position":', coalesce(to_json(f.start_position), 'null'),
+        ',"closed_pnl":"', f.closed_pnl, '","direction":', to_json(f.direction), ',"order_id":', f.order_id,
+        ',"trade_id":', f.trade_id, ',"hash":', coalesce(to_json(f.hash), 'null'), ',"crossed":', coalesce(f.crossed::text, 'null'),
+        ',"cloid":', coalesce(to_json(f.cloid), 'null'), ',"builder_fee":', coalesce('"' || f.builder_fee || '"', 'null'),
+        ',"twap_id":', coalesce(f.twap_id::text, 'null'), ',"liquidation":', coalesce(f.liquidation::text, 'null'),
+        ',"liquidated":', case when f.liquidation is null then (liquidated -> f.direction)::text
+          else hl_internal.own_liquidation(f.account_address, f.liquidation, f.direction)::text end,
+        ',"name":', names -> f.coin, '}')::json)::hl_internal.event
       order by f.fill_time_ms), '{}')
     from unnest(fills) f
-    cross join lateral (
-      select f.account_address, f.coin, f.fill_time_ms, f.side, f.size::text, f.price::text, f.value::text,
-        f.fee::text, f.fee_token, f.start_position, f.closed_pnl::text, f.direction, f.order_id, f.trade_id, f.hash,
-        f.crossed, f.cloid, f.builder_fee::text, f.twap_id, f.liquidation,
-        hl_internal.own_liquidation(f.account_address, f.liquidation, f.direction) as liquidated,
-        -- The venue's word for a market of spot or of outcomes is a number.
-        coalesce((select m.name from public.hl_markets m where m.coin = f.coin), f.coin) as name
-    ) data
   );
 end
 $function$
@@ -3108,6 +3129,21 @@ $function$
 ;
 -- What is kept of a venue's object, given what the columns tell.
 
+create function hl_internal.market_names(coins text[])
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return (
+    select jsonb_object_agg(c.coin, coalesce((select m.name from public.hl_markets m where m.coin = c.coin), c.coin))
+    from unnest(coins) as c(coin));
+end
+$function$
+;
+-- What people call these markets: the venue's word for one of spot or of outcomes is a number.
+
 create function hl_internal.may_drop(told regclass)
  RETURNS boolean
  LANGUAGE sql
@@ -3219,19 +3255,27 @@ create function hl_internal.order_events(orders hl_orders[])
  STABLE
  SET search_path TO ''
 AS $function$
+declare
+  names jsonb;
 begin
+  if orders is null then return '{}'; end if;
+  names := hl_internal.market_names((select array_agg(distinct o.coin) from unnest(orders) o));
   return (
     select coalesce(array_agg(row(
       concat_ws(':', 'order', o.account_address, o.order_id, o.venue_status, o.status, o.filled, o.status_time_ms),
       'order.updated', o.account_address, greatest(o.status_time_ms, o.last_fill_time_ms), o.source,
-      row_to_json(data))::hl_internal.event order by greatest(o.status_time_ms, o.last_fill_time_ms), o.order_id), '{}')
+      concat(
+        '{"account_address":', to_json(o.account_address), ',"order_id":', o.order_id, ',"coin":', to_json(o.coin),
+        ',"side":', to_json(o.side), ',"order_type":', coalesce(to_json(o.order_type), 'null'),
+        ',"tif":', coalesce(to_json(o.tif), 'null'), ',"size":"', o.size, '","limit_price":"', o.limit_price,
+        '","trigger_price":', coalesce('"' || o.trigger_price || '"', 'null'), ',"filled":"', o.filled,
+        '","fill_percentage":', coalesce('"' || o.fill_percentage || '"', 'null'), ',"status":"', o.status,
+        '","venue_status":', to_json(o.venue_status), ',"cloid":', coalesce(to_json(o.cloid), 'null'),
+        ',"reduce_only":', coalesce(o.reduce_only::text, 'null'),
+        ',"placed_at_ms":', (extract(epoch from o.placed_at) * 1000)::bigint, ',"status_time_ms":', o.status_time_ms,
+        ',"last_fill_time_ms":', coalesce(o.last_fill_time_ms::text, 'null'), ',"name":', names -> o.coin, '}')::json)::hl_internal.event
+      order by greatest(o.status_time_ms, o.last_fill_time_ms), o.order_id), '{}')
     from unnest(orders) o
-    cross join lateral (
-      select o.account_address, o.order_id, o.coin, o.side, o.order_type, o.tif, o.size::text, o.limit_price::text,
-        o.trigger_price::text, o.filled::text, o.fill_percentage::text, o.status, o.venue_status, o.cloid, o.reduce_only,
-        (extract(epoch from o.placed_at) * 1000)::bigint as placed_at_ms, o.status_time_ms, o.last_fill_time_ms,
-        coalesce((select m.name from public.hl_markets m where m.coin = o.coin), o.coin) as name
-    ) data
   );
 end
 $function$
@@ -3399,7 +3443,7 @@ begin
   end if;
   insert into hl_internal.outbox (event_key, type, account_address, time_ms, source, data)
   select e.key, e.type, coalesce(e.account, ''), e."timeMs", 'stream', e.data
-  from json_to_recordset(events) as e(key text, type text, account text, "timeMs" bigint, data jsonb);
+  from json_to_recordset(events) as e(key text, type text, account text, "timeMs" bigint, data json);
 end
 $function$
 ;
@@ -4048,11 +4092,16 @@ begin
       "limitPrice" numeric, size numeric, remaining numeric, "placedAtMs" bigint, "orderType" text, tif text,
       "triggerPrice" numeric, "reduceOnly" boolean, cloid text, raw jsonb, source text, "seenAtMs" bigint)
   ),
+  -- Asked once for each word, not for each row.
+  words as materialized (
+    select jsonb_object_agg(w."venueStatus", hl_internal.order_status(w."venueStatus")) as statuses
+    from (select distinct i."venueStatus" from input i where i."venueStatus" is not null) w
+  ),
   fresh as (
     insert into public.hl_order_events as t (
       account_address, order_id, venue_status, status, status_time_ms, remaining, coin, side, limit_price, size,
       placed_at_ms, order_type, tif, trigger_price, reduce_only, cloid, raw_event, source, first_seen_at)
-    select account, "orderId", "venueStatus", hl_internal.order_status("venueStatus"), "statusTimeMs", remaining,
+    select account, "orderId", "venueStatus", (select w.statuses from words w) ->> "venueStatus", "statusTimeMs", remaining,
       coin, side, "limitPrice", size, "placedAtMs", "orderType", tif, "triggerPrice", "reduceOnly", cloid, raw,
       source, to_timestamp("seenAtMs" / 1000.0)
     from input
@@ -4417,7 +4466,7 @@ begin
   perform hl_internal.lock_accounts(followed);
   insert into hl_internal.outbox (event_key, type, account_address, time_ms, source, data)
   select (x.event).event_key, (x.event).type, (x.event).account_address, (x.event).time_ms, (x.event).source,
-    (x.event).data::jsonb
+    (x.event).data
   from (
     select (hl_internal.fill_events(array[f]))[1] as event, f.fill_time_ms as at_ms from public.hl_fills f
     where f.account_address = any (followed) and f.fill_time >= to_timestamp(since_ms / 1000.0)
@@ -4483,13 +4532,12 @@ begin
       excluded.last_fill_time_ms, excluded.raw_order, excluded.source, excluded.updated_at
     )
     where excluded operator(pg_catalog.*<>) t
-    returning t.*
+    returning t.order_id, t.account_address, t.status, t.venue_status, t.filled, t.source, t as entry
   )
   select (select count(*) from derived), (select count(*) from written),
-    hl_internal.order_events(array_agg(row(w.*)::public.hl_orders)
-      filter (where b.order_id is not null or w.source <> 'legacy'))
+    hl_internal.order_events(array_agg(w.entry) filter (where b.order_id is not null or w.source <> 'legacy'))
   into result.sent, result.written, result.events
-  from written w left join before b using (account_address, order_id)
+  from written w left join before b using (order_id, account_address)
   where (b.status, b.venue_status, b.filled) is distinct from (w.status, w.venue_status, w.filled);
   return result;
 end

@@ -15,11 +15,16 @@ begin
       "limitPrice" numeric, size numeric, remaining numeric, "placedAtMs" bigint, "orderType" text, tif text,
       "triggerPrice" numeric, "reduceOnly" boolean, cloid text, raw jsonb, source text, "seenAtMs" bigint)
   ),
+  -- Asked once for each word, not for each row.
+  words as materialized (
+    select jsonb_object_agg(w."venueStatus", hl_internal.order_status(w."venueStatus")) as statuses
+    from (select distinct i."venueStatus" from input i where i."venueStatus" is not null) w
+  ),
   fresh as (
     insert into public.hl_order_events as t (
       account_address, order_id, venue_status, status, status_time_ms, remaining, coin, side, limit_price, size,
       placed_at_ms, order_type, tif, trigger_price, reduce_only, cloid, raw_event, source, first_seen_at)
-    select account, "orderId", "venueStatus", hl_internal.order_status("venueStatus"), "statusTimeMs", remaining,
+    select account, "orderId", "venueStatus", (select w.statuses from words w) ->> "venueStatus", "statusTimeMs", remaining,
       coin, side, "limitPrice", size, "placedAtMs", "orderType", tif, "triggerPrice", "reduceOnly", cloid, raw,
       source, to_timestamp("seenAtMs" / 1000.0)
     from input

@@ -27,6 +27,7 @@ import type {
   Applied,
   BalanceRow,
   Batch,
+  ChangeEvent,
   CoverageRow,
   DashboardRow,
   FillRow,
@@ -206,7 +207,24 @@ const LISTS = [
   ...["fills", "orderEvents", "positions", "balances", "funding", "ledger", "dashboard", "coverage"],
   ...["drift", "quarantine", "trades", "candles", "mids", "books", "assetCtxs", "states", "versions"],
 ] as const;
-const APPLY = `select hl_internal.apply($1::text[], ${LISTS.map((_, n) => `$${n + 2}::json`).join(", ")}) as applied`;
+const APPLY = `select hl_internal.apply($1::text[], ${LISTS.map((_, n) => `$${n + 2}::json`).join(", ")}, true) as applied`;
+
+/** The answer of `hl_internal.apply`: events by column, which the server writes and this process reads in less time. */
+interface Answer extends Omit<Applied, "events"> {
+  events: { [Column in keyof ChangeEvent]?: ChangeEvent[Column][] };
+}
+
+function eventsOf({ id = [], key, type, account, timeMs, source, data }: Answer["events"]): ChangeEvent[] {
+  return id.map((place, n) => ({
+    id: place,
+    key: key![n]!,
+    type: type![n]!,
+    account: account![n]!,
+    timeMs: timeMs![n]!,
+    source: source![n]!,
+    data: data![n]!,
+  }));
+}
 
 /** The arguments of `hl_internal.apply` that write `batch`: every account it names, and the lists that are not empty. */
 function applyArguments({ quarantine = [], ...lists }: Batch): unknown[] {
@@ -307,8 +325,8 @@ function followed(
     },
 
     async apply(batch: Batch): Promise<Applied> {
-      const [row] = await rows<{ applied: Applied }>(APPLY, applyArguments(batch));
-      return row!.applied;
+      const [row] = await rows<{ applied: Answer }>(APPLY, applyArguments(batch));
+      return { ...row!.applied, events: eventsOf(row!.applied.events) };
     },
   };
 }

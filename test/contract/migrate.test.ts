@@ -15,9 +15,7 @@ import { fillOf } from "./rows.ts";
 
 /** How the last migration is taken back, with what rests on it. */
 const UNDONE: Readonly<Record<string, string>> = {
-  "0026_settled_slots.sql": `drop table hl_internal.settled_slots, hl_internal.settled_by cascade;
-    drop index public.idx_hl_orders_account_coin, public.idx_hl_orders_account_status;
-    create index idx_hl_orders_account_status on public.hl_orders (account_address, status)`,
+  "0027_plain_events.sql": "alter table hl_internal.outbox alter column data type jsonb using data::jsonb",
 };
 
 for (const kind of ["embedded", "real"] as const) {
