@@ -1,6 +1,7 @@
 /** `copy … from stdin`, for which the driver has the messages but no call: rows of one statement as text. */
 import type { Connection } from "pg";
 import pg from "pg";
+import { stringify } from "../src/runtime/jsonText.ts";
 
 interface CopyConnection extends Connection {
   sendCopyFromChunk(chunk: Buffer): void;
@@ -11,7 +12,7 @@ const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", "\n": "\\n", "
 
 const fieldOf = (value: unknown): string => {
   if (value === null) return "\\N";
-  const text = typeof value === "object" ? JSON.stringify(value) : String(value);
+  const text = typeof value === "object" ? stringify(value) : String(value);
   return text.replace(/[\\\n\r\t]/g, (character) => ESCAPES[character]!);
 };
 

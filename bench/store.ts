@@ -6,6 +6,7 @@
  */
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
+import { stringify } from "../src/runtime/jsonText.ts";
 import type { Database } from "../src/store/database.ts";
 import { migrate } from "../src/store/migrate.ts";
 import { openPostgres } from "../src/store/postgres.ts";
@@ -13,6 +14,7 @@ import { openStore } from "../src/store/store.ts";
 import type { FillRow, OrderEventRow } from "../src/sync/rows.ts";
 import { type Copier, openCopier } from "./copy.ts";
 import { onDatabase } from "./database.ts";
+import { ownMs, serverMeter } from "./processorTime.ts";
 import { fill, transition } from "./storedRows.ts";
 
 const { values: options } = parseArgs({
@@ -130,6 +132,8 @@ interface Contender {
   /** Writes rows that are there already. */
   repeat?: boolean;
   timesMs: number[];
+  /** Of this process and of the server's. */
+  cpuMs: number[];
 }
 
 /** Batch `number`: its fills, and transitions half of which open orders and half end those of the batch before. */
@@ -144,14 +148,16 @@ function rowsOf(account: string, number: number, { fills, transitions }: Contend
 }
 
 /** One turn: every contender writes one batch, so that a busy moment of the machine hits all alike. */
-async function turn(contenders: readonly Contender[], number: number): Promise<void> {
-  for (const [place, { writers, shape, write, repeat, timesMs }] of contenders.entries()) {
+async function turn(contenders: readonly Contender[], number: number, serverMs: () => number): Promise<void> {
+  for (const [place, { writers, shape, write, repeat, timesMs, cpuMs }] of contenders.entries()) {
     const work = Array.from({ length: writers }, (_, w) =>
       rowsOf(`0x${String(place * 10 + w).padStart(40, "0")}`, repeat ? 0 : number, shape),
     );
+    const usedMs = ownMs() + serverMs();
     const startedMs = performance.now();
     await Promise.all(work.map(write));
     timesMs.push(performance.now() - startedMs);
+    cpuMs.push(ownMs() + serverMs() - usedMs);
   }
 }
 
@@ -161,7 +167,7 @@ function groupsOf(database: Database, copier: Copier): Contender[][] {
   const ask = (sql: string, ...lists: readonly unknown[][]) =>
     database.query(
       sql,
-      lists.map((list) => JSON.stringify(list)),
+      lists.map((list) => stringify(list)),
     );
   const columns = FILL_COLUMNS.map(([name]) => name as keyof FillRow);
   const unnested = ({ fills }: Rows) =>
@@ -177,6 +183,7 @@ function groupsOf(database: Database, copier: Copier): Contender[][] {
     shape: { fills, transitions },
     write,
     timesMs: [],
+    cpuMs: [],
   });
   const fills = (name: string, write: Contender["write"]) => one(name, BATCH, 0, write);
   const both = [BATCH / 10, BATCH] as const;
@@ -210,7 +217,7 @@ function groupsOf(database: Database, copier: Copier): Contender[][] {
   ];
 }
 
-const jsonOrNull = (value: unknown): string | null => (value === null ? null : JSON.stringify(value));
+const jsonOrNull = (value: unknown): string | null => (value === null ? null : stringify(value));
 
 /** A statement that begins with `with`, to stand behind other parts of one. */
 const withMore = (sql: string): string => sql.trim().replace(/^with/, ",");
@@ -220,18 +227,22 @@ const TABLES = ["fills", "order_events", "orders"];
 
 function print(title: string, contenders: readonly Contender[]): void {
   console.log(
-    `\n| ${title} | rows/s by the median batch | ratio | µs a row | ms a batch, p50 / p99 |\n|---|---|---|---|---|`,
+    `\n| ${title} | rows/s by the median batch | ratio | ms a batch, p50 / p99 | CPU µs a row (middle half) | ratio by CPU |\n|---|---|---|---|---|---|`,
   );
-  let baseline = 0;
-  for (const { name, writers, shape, timesMs } of contenders) {
-    timesMs.sort((a, b) => a - b);
-    const at = (share: number) => timesMs[Math.min(timesMs.length - 1, Math.floor(timesMs.length * share))]!;
+  const baseline = { rate: 0, cpuUs: 0 };
+  for (const { name, writers, shape, timesMs, cpuMs } of contenders) {
     const rows = writers * (shape.fills + shape.transitions);
-    const rate = (rows * 1_000) / at(0.5);
-    baseline ||= rate;
-    const each = ((at(0.5) * 1_000) / rows).toFixed(0);
+    const at = (sorted: readonly number[], share: number) =>
+      sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
+    const times = timesMs.toSorted((a, b) => a - b);
+    const cpuUs = cpuMs.map((ms) => (ms * 1_000) / rows).toSorted((a, b) => a - b);
+    const rate = (rows * 1_000) / at(times, 0.5);
+    baseline.rate ||= rate;
+    baseline.cpuUs ||= at(cpuUs, 0.5);
+    const [low, middle, high] = [0.25, 0.5, 0.75].map((share) => at(cpuUs, share).toFixed(0));
     console.log(
-      `| ${name} | ${Math.round(rate)} | ${(rate / baseline).toFixed(2)} | ${each} | ${at(0.5).toFixed(1)} / ${at(0.99).toFixed(1)} |`,
+      `| ${name} | ${Math.round(rate)} | ${(rate / baseline.rate).toFixed(2)} | ${at(times, 0.5).toFixed(1)} / ${at(times, 0.99).toFixed(1)} ` +
+        `| ${middle} (${low}–${high}) | ${(baseline.cpuUs / at(cpuUs, 0.5)).toFixed(2)} |`,
     );
   }
 }
@@ -251,10 +262,15 @@ async function run(database: Database, url: string): Promise<void> {
   console.log(`${version?.v}, ${turns} turns, batches of ${BATCH}, load ${loadavg()[0]!.toFixed(1)}`);
   const copier = await openCopier(url, "public.bench_fills");
   const groups = groupsOf(database, copier);
+  const serverMs = await serverMeter(database);
   // The first turn warms up.
   for (let number = 0; number <= turns; number++) {
-    await turn(groups.flat(), number);
-    if (number === 0) for (const { timesMs } of groups.flat()) timesMs.pop();
+    await turn(groups.flat(), number, serverMs);
+    if (number === 0)
+      for (const { timesMs, cpuMs } of groups.flat()) {
+        timesMs.pop();
+        cpuMs.pop();
+      }
   }
   await copier.end();
   for (const [n, group] of groups.entries()) print(TITLES[n]!, group);

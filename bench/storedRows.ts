@@ -1,5 +1,9 @@
-/** Rows as the store is given them, made without a venue: numbered, all different, in the order of their time. */
+/**
+ * Rows as the store is given them, made without a venue: numbered, all different, in the order of their time. The venue's object
+ * is its text, as it is where a frame was read.
+ */
 
+import { JsonText } from "../src/runtime/jsonText.ts";
 import { orderEventRow } from "../src/sync/normalize.ts";
 import type { FillRow, OrderEventRow } from "../src/sync/rows.ts";
 
@@ -47,7 +51,7 @@ export function fill(account: string, n: number): FillRow {
     builderFee: null,
     twapId: null,
     liquidation: null,
-    raw: wire,
+    raw: new JsonText(JSON.stringify(wire)),
     source: "stream",
     seenAtMs: timeMs + 80,
   };
@@ -69,6 +73,6 @@ export function transition(account: string, n: number, status: "open" | "cancele
   const raw = { order, status, statusTimestamp };
   return orderEventRow(
     { account, source: "stream", seenAtMs: statusTimestamp + 80 },
-    { value: raw as never, raw },
+    { value: raw as never, raw: new JsonText(JSON.stringify(raw)) },
   );
 }
