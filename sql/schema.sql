@@ -5883,16 +5883,18 @@ BEGIN ATOMIC
              p.part_pnl,
              p.part_fee,
              lag(p.after) OVER chain AS came_from,
-             sum(((p.before = (0)::numeric))::integer) OVER chain AS trip
+             sum(((p.before = (0)::numeric))::integer) OVER chain AS trip,
+             ((p.before = (0)::numeric) OR (lag(p.before) OVER chain IS NULL)) AS is_first,
+             (COALESCE(lead(p.before) OVER chain, (0)::numeric) = (0)::numeric) AS is_last
             FROM parts p
            WINDOW chain AS (PARTITION BY p.coin ORDER BY p.place, p.part)
          )
   SELECT trips.followed AS followed,
      n.coin,
      n.trip,
-     (array_agg(sign(COALESCE(NULLIF(n.before, (0)::numeric), n.after)) ORDER BY n.place, n.part))[1] AS direction,
-     (array_agg(n.before ORDER BY n.place, n.part))[1] AS first_before,
-     (array_agg(n.after ORDER BY n.place DESC, n.part DESC))[1] AS last_after,
+     max(sign(COALESCE(NULLIF(n.before, (0)::numeric), n.after))) FILTER (WHERE n.is_first) AS direction,
+     max(n.before) FILTER (WHERE n.is_first) AS first_before,
+     max(n.after) FILTER (WHERE n.is_last) AS last_after,
      bool_and(((n.came_from IS NULL) OR (n.came_from = n.before))) AS unbroken,
      min(n.fill_time_ms) AS first_ms,
      max(n.fill_time_ms) AS last_ms,

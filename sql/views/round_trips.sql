@@ -104,14 +104,14 @@ parts as (
   where v.part_size > 0
 ),
 numbered as (
-  select p.*, lag(p.after) over chain as came_from, sum((p.before = 0)::int) over chain as trip
+  select p.*, lag(p.after) over chain as came_from, sum((p.before = 0)::int) over chain as trip,
+    p.before = 0 or lag(p.before) over chain is null as is_first, coalesce(lead(p.before) over chain, 0) = 0 as is_last
   from parts p
   window chain as (partition by p.coin order by p.place, p.part)
 )
 select trips.followed, n.coin, n.trip,
-  (array_agg(sign(coalesce(nullif(n.before, 0), n.after)) order by n.place, n.part))[1] as direction,
-  (array_agg(n.before order by n.place, n.part))[1] as first_before,
-  (array_agg(n.after order by n.place desc, n.part desc))[1] as last_after,
+  max(sign(coalesce(nullif(n.before, 0), n.after))) filter (where n.is_first) as direction,
+  max(n.before) filter (where n.is_first) as first_before, max(n.after) filter (where n.is_last) as last_after,
   bool_and(n.came_from is null or n.came_from = n.before) as unbroken,
   min(n.fill_time_ms) as first_ms, max(n.fill_time_ms) as last_ms, count(*) as fills,
   max(greatest(abs(n.before), abs(n.after))) as max_size,
