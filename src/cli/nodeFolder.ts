@@ -4,7 +4,7 @@
  * same file and one that grew is another; it is read as far as it went when it was looked at.
  */
 import { createHash } from "node:crypto";
-import { createReadStream, type Stats } from "node:fs";
+import type { Stats } from "node:fs";
 import { open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigError } from "../errors.ts";
@@ -15,6 +15,7 @@ import type { EventKind } from "../sync/nodeFiles/rows.ts";
 export interface OpenedFile {
   /** What it is, wherever it lies. */
   digest: string;
+  /** A piece is the caller's until the next is asked for. */
   content(): AsyncIterable<Buffer>;
 }
 
@@ -114,10 +115,7 @@ async function openNodeFile(path: string, size: number): Promise<OpenedFile> {
     const hash = createHash("sha256").update(`${size} `);
     for (const part of parts) hash.update(part);
     const isPacked = parts[0]!.subarray(0, LZ4_MAGIC.length).equals(LZ4_MAGIC) || path.endsWith(".lz4");
-    const bytes = () =>
-      size === 0
-        ? nothing()
-        : (createReadStream(path, { highWaterMark: READ_BYTES, end: size - 1 }) as AsyncIterable<Buffer>);
+    const bytes = () => bytesOf(path, size);
     return {
       digest: hash.digest("hex").slice(0, 32),
       content: () => (isPacked ? lz4Content(bytes()) : bytes()),
@@ -127,4 +125,18 @@ async function openNodeFile(path: string, size: number): Promise<OpenedFile> {
   }
 }
 
-async function* nothing(): AsyncGenerator<Buffer> {}
+/** A piece is the caller's until the next is asked for. */
+async function* bytesOf(path: string, size: number): AsyncGenerator<Buffer> {
+  const handle = await open(path);
+  try {
+    const piece = Buffer.allocUnsafe(READ_BYTES);
+    for (let at = 0; at < size; ) {
+      const { bytesRead } = await handle.read(piece, 0, Math.min(READ_BYTES, size - at), at);
+      if (bytesRead === 0) return;
+      at += bytesRead;
+      yield piece.subarray(0, bytesRead);
+    }
+  } finally {
+    await handle.close();
+  }
+}

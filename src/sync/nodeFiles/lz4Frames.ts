@@ -20,6 +20,8 @@ const BLOCK_BYTES: Record<number, number> = { 4: 65_536, 5: 262_144, 6: 1_048_57
 /** A block that refers back does so this far. */
 const WINDOW_BYTES = 65_536;
 const STORED = 0x8000_0000;
+/** Of a block. */
+const HEADER_BYTES = 4;
 
 /** The decoded content, block by block; a block is the caller's until the next is asked for, then its memory is given back. */
 export async function* lz4Content(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
@@ -90,21 +92,24 @@ function release({ buffer, length }: Buffer): void {
 
 /** Null at the end of the frame. */
 async function nextBlock(bytes: Bytes, frame: Frame, window: Buffer | null): Promise<Buffer | null> {
-  const header = (await bytes.need(4)).readUInt32LE();
+  const header = (await bytes.need(HEADER_BYTES)).readUInt32LE();
   if (header === 0) return null;
   const length = header & ~STORED;
   if (length > frame.maxBytes) throw new BrokenArchive("a block is longer than its frame allows");
-  // The decoder takes the room it may need from four bytes before the block.
-  const sized = await bytes.need(length, 4);
+  // The decoder takes the room it may need from four bytes before the block: where its header stood.
+  const sized = await bytes.need(length, HEADER_BYTES);
+  const block =
+    header >>> 31 === 1 ? Buffer.from(sized.subarray(HEADER_BYTES)) : decoded(sized, frame, window);
   if (frame.hasBlockChecksum) await bytes.skip(4);
-  if (header >>> 31 === 1) return sized.subarray(4);
-  sized.writeUInt32LE(frame.maxBytes);
+  return block;
+}
+
+function decoded(sized: Buffer, { maxBytes }: Frame, window: Buffer | null): Buffer {
+  sized.writeUInt32LE(maxBytes);
   try {
     return uncompressSync(sized, window);
   } catch (cause) {
     throw new BrokenArchive("a block cannot be decoded", { cause });
-  } finally {
-    release(sized);
   }
 }
 
@@ -113,11 +118,12 @@ function windowAfter(window: Buffer | null, block: Buffer): Buffer {
   return Buffer.concat([window, block]).subarray(-WINDOW_BYTES);
 }
 
-/** A source read by the number of bytes. */
+/** A source read by the number of bytes; what is handed out is the caller's until more is asked for. */
 class Bytes {
   readonly #source: AsyncIterator<Uint8Array>;
-  #parts: Buffer[] = [];
-  #length = 0;
+  #held = Buffer.alloc(0);
+  #from = 0;
+  #to = 0;
 
   constructor(source: AsyncIterable<Uint8Array>) {
     this.#source = source[Symbol.asyncIterator]();
@@ -128,9 +134,9 @@ class Bytes {
     await this.#source.return?.();
   }
 
-  /** So many bytes behind so much `room`, or `BrokenArchive`. */
-  async need(count: number, room = 0): Promise<Buffer> {
-    return (await this.take(count, "it ends in the middle", room))!;
+  /** So many bytes, and before them so many of those handed out last; or `BrokenArchive`. */
+  async need(count: number, again = 0): Promise<Buffer> {
+    return (await this.take(count, "it ends in the middle", again))!;
   }
 
   async skip(count: number): Promise<void> {
@@ -138,25 +144,30 @@ class Bytes {
   }
 
   /** The same; where nothing at all is left and `why` is null: null. */
-  async take(count: number, why: string | null, room = 0): Promise<Buffer | null> {
-    while (this.#length < count) {
+  async take(count: number, why: string | null, again = 0): Promise<Buffer | null> {
+    this.#from -= again;
+    while (this.#to - this.#from < again + count) {
       const { value, done } = await this.#source.next();
-      if (done) {
-        if (this.#length === 0 && why === null) return null;
-        throw new BrokenArchive(why ?? "it ends in the middle");
-      }
-      this.#parts.push(Buffer.from(value.buffer, value.byteOffset, value.byteLength));
-      this.#length += value.byteLength;
+      if (!done) this.#hold(value);
+      else if (this.#to === this.#from && why === null) return null;
+      else throw new BrokenArchive(why ?? "it ends in the middle");
     }
-    const taken = Buffer.allocUnsafe(room + count);
-    for (let at = room; at < taken.length; ) {
-      const first = this.#parts[0]!;
-      const copied = first.copy(taken, at);
-      at += copied;
-      if (copied === first.length) this.#parts.shift();
-      else this.#parts[0] = first.subarray(copied);
+    const begin = this.#from;
+    this.#from += again + count;
+    return this.#held.subarray(begin, this.#from);
+  }
+
+  #hold(piece: Uint8Array): void {
+    const rest = this.#to - this.#from;
+    if (this.#to + piece.length > this.#held.length) {
+      const room = Math.max(this.#held.length, 2 * (rest + piece.length));
+      const held = rest + piece.length > this.#held.length ? Buffer.allocUnsafe(room) : this.#held;
+      this.#held.copy(held, 0, this.#from, this.#to);
+      this.#held = held;
+      this.#from = 0;
+      this.#to = rest;
     }
-    this.#length -= count;
-    return taken;
+    this.#held.set(piece, this.#to);
+    this.#to += piece.length;
   }
 }

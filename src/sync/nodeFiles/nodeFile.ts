@@ -6,15 +6,16 @@
  *
  * Lines are `{"local_time","block_time","block_number","events":[…]}`, or one event each (files without a block's number).
  */
-import { isObject, readJson } from "../../protocol/decode.ts";
+import { readJson } from "../../protocol/decode.ts";
 import { VALUE_LIMITS } from "../../protocol/limits.ts";
 import type { Batch, FillRow } from "../rows.ts";
 import { toldTimesMs } from "../windowReader.ts";
 import type { Addresses, Sighting } from "./addresses.ts";
 import { BlockRuns } from "./blocks.ts";
 import { eachElement } from "./elements.ts";
+import { headOf } from "./head.ts";
 import { Lines } from "./lines.ts";
-import { blockMs, type EventKind, fillFromText, type LostEvent, type RowSink, readEvent } from "./rows.ts";
+import { type EventKind, fillFromText, type LostEvent, type RowSink, readEvent } from "./rows.ts";
 
 export interface NodeFileResult {
   lines: number;
@@ -37,21 +38,16 @@ interface Reading {
   onLost(event: LostEvent): void;
 }
 
-/** How far the head of a line can reach: everything before its events. */
-const HEAD_MAX = 1_024;
-const EVENTS = Buffer.from('"events"');
-const [OPEN_OBJECT, OPEN_LIST, BREAK] = ["{".charCodeAt(0), "[".charCodeAt(0), 10];
+const [OPEN_OBJECT, OPEN_LIST, CLOSE_LIST, CLOSE_OBJECT, COMMA] = ["{", "[", "]", "}", ","].map((one) =>
+  one.charCodeAt(0),
+);
+const BREAK = 10;
+/** Where the object stands in `["0x…",{…}]`. */
+const FILL_AT = '["0x",'.length + 40;
 /** A line ends with two brackets, and perhaps a few blanks. */
 const CLOSED_WITHIN = 16;
 /** What a line is called in quarantine of which no table is known. */
 const LINE = "node";
-
-interface Head {
-  block: number;
-  timeMs: number;
-  /** Behind the `[` of the events. */
-  eventsFrom: number;
-}
 
 export class NodeFileReader {
   readonly result: NodeFileResult;
@@ -60,6 +56,8 @@ export class NodeFileReader {
   readonly #lines: Lines;
   /** An event of the present line could not be read, and does not say when it happened. */
   #isTimeLost = false;
+  /** Of the lines that are read now. */
+  #fills: FillRow[] = [];
 
   /** `kind`: what the name says, for files without a line that says it. */
   constructor(reading: Reading, kind: EventKind | null = null, lines = new Lines()) {
@@ -110,22 +108,32 @@ export class NodeFileReader {
     for (let from = 0; from < bytes.length; ) {
       const found = bytes.indexOf(BREAK, from);
       const to = found < 0 ? bytes.length : found;
-      if (to > from) this.#line(bytes.subarray(from, to));
+      if (to > from) this.#line(bytes, from, to);
       from = to + 1;
     }
+    this.#handOver();
   }
 
-  #line(line: Buffer): void {
+  #handOver(): void {
+    if (this.#fills.length === 0) return;
+    this.result.kind = "fill";
+    this.#sink.rows({ fills: this.#fills });
+    this.#fills = [];
+  }
+
+  /** The line at [from, to). */
+  #line(bytes: Buffer, from: number, to: number): void {
     this.result.lines += 1;
     this.#isTimeLost = false;
-    const head = line[0] === OPEN_OBJECT ? headOf(line) : null;
+    const head = bytes[from] === OPEN_OBJECT ? headOf(bytes, from, to) : null;
     if (head !== null) {
-      if (!this.#events(line, head.eventsFrom) || !isClosed(line))
-        this.#bad("a line that does not end", line);
+      if (!this.#events(bytes, head.eventsFrom, to) || !isClosed(bytes, from, to))
+        this.#bad("a line that does not end", bytes.subarray(from, to));
       else if (this.#isTimeLost) this.result.blocks.break();
       else this.result.blocks.note(head.block, head.timeMs);
       return;
     }
+    const line = bytes.subarray(from, to);
     // Among blocks every line has a head.
     const isEvent =
       this.result.blocks.runs.length === 0 && (line[0] === OPEN_OBJECT || line[0] === OPEN_LIST);
@@ -135,42 +143,43 @@ export class NodeFileReader {
   /** An event without a block is read where an address stands in it, and once to see what it is; false when it is no JSON. */
   #alone(line: Buffer): boolean {
     const { addresses } = this.#reading;
-    const owners = line[0] === OPEN_LIST ? addresses.firstInLists(line, 0) : null;
-    const isFill = owners?.[0]?.at === 0 && line.indexOf(CLOSE_LIST) === line.length - 1;
+    const owners = line[0] === OPEN_LIST ? addresses.firstInLists(line, 0, line.length) : null;
+    const isFill = owners?.[0]?.at === 0 && line.indexOf(CLOSE_LIST!) === line.length - 1;
     if (isFill && this.#areFills(line, owners)) return true;
     const isSeen = (owners ?? addresses.find(line)).length > 0;
     return (!isSeen && this.result.kind !== null) || this.#event(line);
   }
 
-  /** Reads those events in which addresses stand; false where the line does not end, or one of them is no JSON. */
-  #events(line: Buffer, eventsFrom: number): boolean {
+  /** Reads those events before `to` in which addresses stand; false where the list does not end, or one of them is no JSON. */
+  #events(bytes: Buffer, eventsFrom: number, to: number): boolean {
     const { addresses } = this.#reading;
-    const owners = line[eventsFrom] === OPEN_LIST ? addresses.firstInLists(line, eventsFrom) : null;
-    if (owners !== null && this.#areFills(line, owners)) return true;
-    const sightings = addresses.find(line);
+    const owners = bytes[eventsFrom] === OPEN_LIST ? addresses.firstInLists(bytes, eventsFrom, to) : null;
+    if (owners !== null && this.#areFills(bytes, owners)) return true;
+    const list = bytes.subarray(eventsFrom, to);
+    const sightings = addresses.find(list);
     if (sightings.length === 0) return true;
     let next = 0;
     let areRead = true;
-    const end = eachElement(line, eventsFrom, (from, to) => {
+    const end = eachElement(list, 0, (begin, behind) => {
       const first = next;
-      while (next < sightings.length && sightings[next]!.at < to) next += 1;
-      if (next > first && !this.#event(line.subarray(from, to))) areRead = false;
+      while (next < sightings.length && sightings[next]!.at < behind) next += 1;
+      if (next > first && !this.#event(list.subarray(begin, behind))) areRead = false;
     });
     return end >= 0 && areRead;
   }
 
   /** Takes the fills of these, where all of them are of everyday shape: whatever else a fill names is not looked for. */
-  #areFills(line: Buffer, owners: readonly Sighting[]): boolean {
-    const fills: FillRow[] = [];
-    for (const { at } of owners) {
-      const end = line.indexOf(CLOSE_LIST, at) + 1;
-      const fill = fillFromText(line.toString("utf8", at, end), this.#sink);
-      if (fill === null) return false;
-      fills.push(fill);
-    }
-    if (fills.length > 0) {
-      this.result.kind = "fill";
-      this.#sink.rows({ fills });
+  #areFills(bytes: Buffer, owners: readonly Sighting[]): boolean {
+    const before = this.#fills.length;
+    for (const { address, at } of owners) {
+      const begin = at + FILL_AT;
+      const text = bytes.toString("utf8", begin, bytes.indexOf(CLOSE_LIST!, begin));
+      const fill = bytes[begin - 1] === COMMA ? fillFromText(address, text, this.#sink) : null;
+      if (fill === null) {
+        this.#fills.length = before;
+        return false;
+      }
+      this.#fills.push(fill);
     }
     return true;
   }
@@ -179,6 +188,8 @@ export class NodeFileReader {
   #event(bytes: Buffer): boolean {
     const read = readJson(bytes.toString("utf8"));
     if (!("value" in read)) return false;
+    // In the order of the file.
+    this.#handOver();
     const kind = readEvent(read.value, this.#sink);
     if (kind !== "unknown") this.result.kind = kind;
     return true;
@@ -193,33 +204,7 @@ export class NodeFileReader {
   }
 }
 
-const [CLOSE_LIST, CLOSE_OBJECT] = ["]".charCodeAt(0), "}".charCodeAt(0)];
-
 /** `…]}`. */
-const isClosed = (line: Buffer): boolean =>
-  (line[line.length - 1] === CLOSE_OBJECT && line[line.length - 2] === CLOSE_LIST) ||
-  /\]\s*\}\s*$/.test(line.toString("latin1", Math.max(0, line.length - CLOSED_WITHIN)));
-
-/** As nodes write it; in another order, or with blanks, it is parsed. */
-const USUAL_HEAD = /^\{"local_time":"[^"]*","block_time":"([^"]*)","block_number":(\d{1,15}),"events":\[/;
-/** Longer than any of these. */
-const USUAL_HEAD_MAX = 192;
-
-/** What stands before the events of a block; null for a line of another kind. */
-function headOf(line: Buffer): Head | null {
-  const usual = USUAL_HEAD.exec(line.toString("latin1", 0, USUAL_HEAD_MAX));
-  if (usual !== null) {
-    const timeMs = blockMs(usual[1]);
-    return timeMs === null ? null : { block: Number(usual[2]), timeMs, eventsFrom: usual[0].length };
-  }
-  const at = line.subarray(0, HEAD_MAX).indexOf(EVENTS);
-  const open = at < 0 ? -1 : line.indexOf(OPEN_LIST, at + EVENTS.length);
-  if (open < 0) return null;
-  const read = readJson(`${line.toString("utf8", 0, open)}[]}`);
-  if (!("value" in read) || !isObject(read.value)) return null;
-  const { block_number: block, block_time: time } = read.value;
-  const timeMs = blockMs(time);
-  return Number.isSafeInteger(block) && timeMs !== null
-    ? { block: block as number, timeMs, eventsFrom: open + 1 }
-    : null;
-}
+const isClosed = (bytes: Buffer, from: number, to: number): boolean =>
+  (bytes[to - 1] === CLOSE_OBJECT && bytes[to - 2] === CLOSE_LIST) ||
+  /\]\s*\}\s*$/.test(bytes.toString("latin1", Math.max(from, to - CLOSED_WITHIN), to));

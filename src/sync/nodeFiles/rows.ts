@@ -17,9 +17,6 @@ import { fillRow, fundingUpdateRow, ledgerRow, type Origin, orderEventRow, twapR
 import type { Address, Batch, FillRow, Source } from "../rows.ts";
 
 const NODE_SOURCE: Source = "node";
-/** Where the object stands in `["0x…",{…}]`. */
-const FILL_AT = '["0x",'.length + 40;
-
 /** What an event is, by what it is made of. */
 export type EventKind = "fill" | "order" | "misc" | "twap" | "trade" | "unknown";
 
@@ -79,12 +76,10 @@ function put<T>(
 }
 
 /** A fill in the words of every day, read from its text in a fraction of the time; null where it is to be parsed. */
-export function fillFromText(text: string, sink: RowSink): FillRow | null {
-  if (!text.startsWith('["') || !text.startsWith('",', FILL_AT - 2) || !text.endsWith("}]")) return null;
-  const origin = originOf(text.slice(2, FILL_AT - 2), sink);
-  const value = origin && fillText.read(text, FILL_AT);
-  return value !== null && fillText.end === text.length - 1
-    ? fillRow(origin!, { value, raw: new JsonText(fillText.text) })
+export function fillFromText(account: Address, text: string, { seenAtMs }: RowSink): FillRow | null {
+  const value = fillText.read(text, 0);
+  return value !== null && fillText.end === text.length
+    ? fillRow({ account, source: NODE_SOURCE, seenAtMs }, { value, raw: new JsonText(text) })
     : null;
 }
 
