@@ -2,7 +2,8 @@
  * Tables of the whole exchange in ClickHouse: every fill, funding and ledger row of all accounts. Pure: statements as text.
  * Guarantees: lines of node files are read by ClickHouse itself (views over tables that keep nothing), the same statements on a
  * server, on a cluster and embedded; a line is read exactly or refused, never in part; what is loaded again replaces itself
- * by its key. Where several rows of a key are not merged yet, `final` counts them once; all views of `views.ts` do.
+ * by its key. Where several rows of a key are not merged yet, `final` counts them once; all views of `views.ts` do. A day is a
+ * partition: one that was merged into one part costs `final` nothing.
  */
 import { VIEWS } from "./views.ts";
 
@@ -34,11 +35,14 @@ interface Table {
   /** Rows of one key are on one shard. */
   shard: string;
   partition: string | null;
+  /** Of several rows of a key the one with the greatest stays; else the newest inserted. */
+  version?: string;
 }
 
 /** Prices and sizes: the venue's rules allow 8 decimals, and a product of two fits. */
 const QUANTITY = "Decimal(38, 10)";
 const MONEY = "Decimal(38, 18)";
+const DAY = "toYYYYMMDD(time)";
 
 const FILLS: Table = {
   name: "fills",
@@ -74,7 +78,23 @@ const FILLS: Table = {
   ],
   key: "account, time, coin, order_id, trade_id, side",
   shard: "cityHash64(account)",
-  partition: "toYYYYMM(time)",
+  partition: DAY,
+};
+
+const POSITIONS: Table = {
+  name: "positions",
+  comment: "What each account's last fill in a market left it with; view read_positions keeps it.",
+  columns: [
+    ["account String", "Address."],
+    ["coin LowCardinality(String)", "Market."],
+    ["time DateTime64(3, 'UTC')", "Of the last fill."],
+    [`position ${MONEY}`, "Signed."],
+    ["version UInt128", "Time, block and place of the fill: the greatest is the last."],
+  ],
+  key: "account, coin",
+  shard: "cityHash64(account)",
+  partition: null,
+  version: "version",
 };
 
 const FUNDING: Table = {
@@ -91,7 +111,7 @@ const FUNDING: Table = {
   ],
   key: "account, time, coin",
   shard: "cityHash64(account)",
-  partition: "toYYYYMM(time)",
+  partition: DAY,
 };
 
 const LEDGER: Table = {
@@ -114,7 +134,7 @@ const LEDGER: Table = {
   ],
   key: "account, time, hash, type, cityHash64(delta)",
   shard: "cityHash64(account)",
-  partition: "toYYYYMM(time)",
+  partition: DAY,
 };
 
 const LOADS: Table = {
@@ -147,9 +167,16 @@ const UNREAD: Table = {
   partition: null,
 };
 
-const TABLES = [FILLS, FUNDING, LEDGER, LOADS, UNREAD];
+const TABLES = [FILLS, POSITIONS, FUNDING, LEDGER, LOADS, UNREAD];
 /** Tables of what happened on the exchange, each with its time column. */
 export const EXCHANGE_TABLES = [FILLS, FUNDING, LEDGER].map(({ name }) => name);
+
+/** A server merges days that are quiet by itself; an engine that ends with its process is told to. */
+const QUIET_SECONDS = 3_600;
+export const mergeStatements = (database: string): string[] =>
+  [...EXCHANGE_TABLES, POSITIONS.name].map(
+    (name) => `OPTIMIZE TABLE ${database}.${name} FINAL SETTINGS optimize_skip_merged_partitions = 1`,
+  );
 
 /** A block as its events, or one event that stands alone. */
 const EVENTS_WITHIN = 256;
@@ -224,6 +251,12 @@ FROM (SELECT read.block_number AS told, event FROM {lines} ARRAY JOIN read.event
 ARRAY JOIN event.inner.LedgerUpdate.users AS user
 WHERE throwIf(type = '' OR NOT ${isAddress("user")}, 'an update that names no type or no account') = 0`;
 
+const FROM_FILLS = `WITH bitShiftLeft(toUInt128(toUnixTimestamp64Milli(f.time)), 64) + bitShiftLeft(f.block, 24) + f.place AS at
+SELECT f.account AS account, f.coin AS coin, max(f.time) AS time,
+  argMax(f.start_position + if(f.side = 'buy', f.size, -f.size), at) AS position, max(at) AS version
+FROM {fills} AS f
+GROUP BY account, coin`;
+
 /** What reads lines, by the table that it fills. */
 const READERS: readonly { lines: LineKind; into: string; select: string }[] = [
   { lines: "fill", into: "fills", select: FROM_FILL_LINES },
@@ -246,25 +279,44 @@ export function schemaStatements({ database: within, cluster }: Place): string[]
       `CREATE MATERIALIZED VIEW IF NOT EXISTS ${within}.read_${into}${on} TO ${within}.${into} AS\n` +
       select.replace("{lines}", `${within}.${LINE_TABLES[kind]}`),
   );
+  const stored = cluster === null ? "" : "_local";
+  const positions =
+    `CREATE MATERIALIZED VIEW IF NOT EXISTS ${within}.read_positions${on} TO ${within}.positions${stored} AS\n` +
+    FROM_FILLS.replace("{fills}", `${within}.fills${stored}`);
   const views = VIEWS.map(
     ({ name, comment, select }) =>
       `CREATE OR REPLACE VIEW ${within}.${name}${on} AS\n${select.replaceAll("{db}", within)}\nCOMMENT ${quoted(comment)}`,
   );
-  return [`CREATE DATABASE IF NOT EXISTS ${within}${on}`, ...tables, ...lines, ...readers, ...views];
+  return [
+    `CREATE DATABASE IF NOT EXISTS ${within}${on}`,
+    ...tables,
+    ...lines,
+    positions,
+    ...readers,
+    ...views,
+  ];
 }
 
 function tableStatements(
-  { name, comment, columns, key, shard, partition }: Table,
+  { name, comment, columns, key, shard, partition, version }: Table,
   within: string,
   cluster: string | null,
 ): string[] {
   const body = columns.map(([column, says]) => `  ${column} COMMENT ${quoted(says)}`).join(",\n");
-  const order = `${partition === null ? "" : `\nPARTITION BY ${partition}`}\nORDER BY (${key})\nCOMMENT ${quoted(comment)}`;
+  const [by, quiet] =
+    partition === null
+      ? ["", ""]
+      : [
+          `\nPARTITION BY ${partition}`,
+          `\nSETTINGS min_age_to_force_merge_seconds = ${QUIET_SECONDS}, min_age_to_force_merge_on_partition_only = 1`,
+        ];
+  const order = `${by}\nORDER BY (${key})${quiet}\nCOMMENT ${quoted(comment)}`;
+  const engine = `ReplacingMergeTree${version === undefined ? "" : `(${version})`}`;
   if (cluster === null)
-    return [`CREATE TABLE IF NOT EXISTS ${within}.${name} (\n${body}\n) ENGINE = ReplacingMergeTree${order}`];
+    return [`CREATE TABLE IF NOT EXISTS ${within}.${name} (\n${body}\n) ENGINE = ${engine}${order}`];
   // Without arguments the path comes from the server's `default_replica_path`, which macros fill in.
   return [
-    `CREATE TABLE IF NOT EXISTS ${within}.${name}_local ON CLUSTER ${cluster} (\n${body}\n) ENGINE = ReplicatedReplacingMergeTree${order}`,
+    `CREATE TABLE IF NOT EXISTS ${within}.${name}_local ON CLUSTER ${cluster} (\n${body}\n) ENGINE = Replicated${engine}${order}`,
     `CREATE TABLE IF NOT EXISTS ${within}.${name} ON CLUSTER ${cluster} AS ${within}.${name}_local\n` +
       `ENGINE = Distributed(${cluster}, ${within}, ${name}_local, ${shard})`,
   ];

@@ -38,7 +38,7 @@ const COIN_DAYS: View = {
   name: "coin_days",
   comment: "Volume by coin and day: a trade counts once.",
   select: `SELECT toDate(time) AS day, coin, sumIf(value, side = 'buy') AS volume, countIf(side = 'buy') AS trades,
-  uniqExact(account) AS accounts
+  uniqExact(cityHash64(account)) AS accounts
 FROM {db}.fills FINAL
 GROUP BY day, coin`,
 };
@@ -48,13 +48,9 @@ const OPEN_INTEREST: View = {
   comment:
     "Open interest of perps by coin, from the last fill of each account that is loaded: complete where files reach back to the first.",
   select: `SELECT coin, sumIf(position, position > 0) AS longs, -sumIf(position, position < 0) AS shorts,
-  countIf(position != 0) AS accounts, max(last) AS as_of
-FROM (
-  SELECT coin, account, argMax(start_position + if(side = 'buy', size, -size), (time, block, place)) AS position, max(time) AS last
-  FROM {db}.fills FINAL
-  WHERE ${IS_PERP}
-  GROUP BY coin, account
-)
+  countIf(position != 0) AS accounts, max(time) AS as_of
+FROM {db}.positions FINAL
+WHERE ${IS_PERP}
 GROUP BY coin`,
 };
 

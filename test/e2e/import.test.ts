@@ -401,11 +401,12 @@ describe("files that are not as they should be", { timeout: 120_000 }, () => {
     skip: withoutLz4,
   }, async () => {
     const objects = new Map([...files].map(([name, text]) => [`${name}.lz4`, packed(text)]));
-    let gets = 0;
+    let [gets, lists] = [0, 0];
     const bucket = createServer((request, response) => {
       const url = new URL(request.url!, "http://s3");
       if (!/^AWS4-HMAC-SHA256 /.test(request.headers.authorization ?? "")) response.writeHead(403).end();
       else if (url.searchParams.has("list-type")) {
+        lists += 1;
         const entries = [...objects].map(
           ([key, { length }]) =>
             `<Contents><Key>${key}</Key><ETag>"${length}"</ETag><Size>${length}</Size></Contents>`,
@@ -440,19 +441,20 @@ describe("files that are not as they should be", { timeout: 120_000 }, () => {
     try {
       const asked = await run({});
       assert.match(asked.error, /^6 files, 0\.0\d+ GB: at most about \$0\.\d\d of transfer.*or add --yes$/);
-      assert.deepEqual([asked.code, gets], [2, 0]);
+      assert.deepEqual([asked.code, lists, gets], [2, 1, 0]);
       const agreed = await run({ yes: "true" });
       assert.equal(agreed.code, 0, agreed.error);
       assert.deepEqual(
         ofLines(agreed.lines, "import.cost").map(({ files }) => files),
         [6],
       );
-      assert.deepEqual([ofLines(agreed.lines, "import")[0].read, gets], [6, 6]);
+      // What was listed for the price is what is read.
+      assert.deepEqual([ofLines(agreed.lines, "import")[0].read, lists, gets], [6, 2, 6]);
       const [stored] = await target.database.query("select count(*)::int as n from hl_fills");
       assert.deepEqual(stored, { n: 600 });
       // Nothing is left to ask for, or to pay.
       const again = await run({});
-      assert.deepEqual([again.code, gets], [0, 6]);
+      assert.deepEqual([again.code, lists, gets], [0, 3, 6]);
       const [seen] = await target.database.query(
         "select count(*)::int as n from hl_internal.import_files f where f::text ~ 'not-to-be-seen|AKIA'",
       );

@@ -7,7 +7,7 @@ import { mkdir, open, rename } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { ConfigError } from "../../errors.ts";
 import { clickHouseServer, openClickHouse } from "../../exchange/clickhouse.ts";
-import { DEFAULT_DATABASE, plainName, schemaStatements } from "../../exchange/ddl.ts";
+import { DEFAULT_DATABASE, mergeStatements, plainName, schemaStatements } from "../../exchange/ddl.ts";
 import { openEmbeddedClickHouse } from "../../exchange/embedded.ts";
 import type { ClickHouse } from "../../exchange/engine.ts";
 import { loadFile } from "../../exchange/load.ts";
@@ -67,6 +67,7 @@ export const exchange: Command = {
       return EXIT.ok;
     }
     for (const [index, file] of files.entries()) await work.file(file, `${index + 1} of ${files.length}`);
+    if (server === null) for (const statement of mergeStatements(place.database)) await engine.run(statement);
     if (options.parquet !== "") await work.parquet(options.parquet);
     work.report();
     return work.failed.length === 0 ? EXIT.ok : EXIT.unexpected;

@@ -7,7 +7,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { clickHouseServer, openClickHouse } from "../../../src/exchange/clickhouse.ts";
-import { schemaStatements } from "../../../src/exchange/ddl.ts";
+import { mergeStatements, schemaStatements } from "../../../src/exchange/ddl.ts";
 import { openEmbeddedClickHouse } from "../../../src/exchange/embedded.ts";
 import type { ClickHouse } from "../../../src/exchange/engine.ts";
 import { codeIn } from "../../../src/exchange/engine.ts";
@@ -142,6 +142,24 @@ describe("the exchange in ClickHouse", { skip, timeout: 120_000 }, () => {
         ledger,
         [1, 2].map((n) => ({ account: user(n), type: "send", amount: "5.5" })),
       );
+    });
+
+    it(`has each position as the last fill left it, in whatever order days are loaded (${name})`, async () => {
+      const sold = (ms: number, startPosition: string) =>
+        blockLine(30, ms, [
+          [user(4), { ...(trade(ms, "DOGE", "1", "1", ms)[1]![1] as object), startPosition }],
+        ]);
+      const day = 86_400_000;
+      for (const text of [sold(T + day, "5.0"), sold(T + 2 * day, "4.0"), sold(T, "6.0")])
+        await load(text, "fill");
+      const asked =
+        "SELECT toString(longs) AS l, toString(as_of) AS t FROM {db}.open_interest WHERE coin = 'DOGE'";
+      const expected = [{ l: "3", t: "2026-04-03 00:00:00.000" }];
+      assert.deepEqual(await rows(asked), expected);
+      for (const statement of mergeStatements(name)) await engine().run(statement);
+      assert.deepEqual(await rows(asked), expected);
+      const parts = `SELECT partition FROM system.parts WHERE active AND database = '${name}' AND table = 'fills' GROUP BY partition HAVING count() > 1`;
+      assert.deepEqual(await rows(parts), [], "each day is one part");
     });
 
     it(`keeps what cannot be read, and reads all around it (${name})`, async () => {

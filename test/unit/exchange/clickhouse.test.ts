@@ -116,7 +116,7 @@ describe("the schema of the exchange", () => {
     const tables = statements.filter((one) => /ENGINE = ReplacingMergeTree/.test(one));
     assert.deepEqual(
       tables.map((one) => /hl\.(\w+)/.exec(one)![1]),
-      ["fills", "funding", "ledger", "loads", "unread"],
+      ["fills", "positions", "funding", "ledger", "loads", "unread"],
     );
     assert.ok(
       !statements.some((one) => /ON CLUSTER|Replicated|Distributed|undefined|\{db\}|\{lines\}/.test(one)),
@@ -128,11 +128,14 @@ describe("the schema of the exchange", () => {
   it("is replicated and distributed on a cluster", () => {
     const statements = schemaStatements({ database: "hl", cluster: "main" });
     assert.ok(statements.every((one) => one.includes("ON CLUSTER main")));
-    for (const name of ["fills", "funding", "ledger", "loads", "unread"]) {
+    for (const name of ["fills", "positions", "funding", "ledger", "loads", "unread"]) {
       const local = statements.find((one) => one.includes(`hl.${name}_local ON CLUSTER`))!;
       assert.match(local, /ENGINE = ReplicatedReplacingMergeTree/);
       const whole = statements.find((one) => one.includes(`hl.${name} ON CLUSTER`))!;
       assert.match(whole, new RegExp(`Distributed\\(main, hl, ${name}_local, cityHash64`));
     }
+    // Each shard keeps the positions of its own accounts.
+    const kept = statements.find((one) => one.includes("VIEW IF NOT EXISTS hl.read_positions"))!;
+    assert.match(kept, /TO hl\.positions_local AS\n(.*\n)*FROM hl\.fills_local/);
   });
 });
