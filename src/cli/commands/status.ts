@@ -31,7 +31,8 @@ const LATENCY_MS = 3_600_000;
 
 /** `latency   of the last hour, p50 / p99: received 80 / 230 ms, committed 3 / 9 ms, …` */
 function latencyLine(hops: readonly HopLately[]): string {
-  if (hops.length === 0) return "latency   no figures of the last hour (a running process writes them once a minute)";
+  if (hops.length === 0)
+    return "latency   no figures of the last hour (a running process writes them once a minute)";
   const parts = hops.map(({ hop, p50Ms, p99Ms }) => `${hop} ${p50Ms} / ${p99Ms} ms`);
   return `latency   of live changes in the last hour, p50 / p99: ${parts.join(", ")}`;
 }
