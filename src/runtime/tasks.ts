@@ -37,10 +37,15 @@ export class Tasks {
   /** All that have not ended, those given up included. */
   readonly #alive = new Set<Promise<void>>();
   readonly #failures = new Map<string, { count: number; retryAtMs: number }>();
-  #isStopped = false;
+  readonly #life = new AbortController();
 
   constructor(deps: TasksDeps) {
     this.#deps = deps;
+  }
+
+  /** Aborted by `stop`: for what a task begins beside itself, which may outlive it. */
+  get signal(): AbortSignal {
+    return this.#life.signal;
   }
 
   isRunning(name: string): boolean {
@@ -54,7 +59,7 @@ export class Tasks {
   run(name: string, work: Work): Promise<void> {
     const running = this.#running.get(name);
     if (running) return running.done;
-    if (this.#isStopped || this.#isBackingOff(name) || this.#running.size >= TASKS_MAX)
+    if (this.signal.aborted || this.#isBackingOff(name) || this.#running.size >= TASKS_MAX)
       return Promise.resolve();
     const abort = new AbortController();
     const done = this.#watch(name, abort, work);
@@ -73,7 +78,7 @@ export class Tasks {
 
   /** Aborts all, starts none any more, and waits until none runs. */
   async stop(): Promise<void> {
-    this.#isStopped = true;
+    this.#life.abort(new Error("stopped"));
     for (const { abort } of this.#running.values()) abort.abort(new Error("stopped"));
     await Promise.all(this.#alive);
   }

@@ -8,7 +8,10 @@ it("follows for a virtual hour with a cut in it and leaves no timer and no socke
   const server = await startServer();
   try {
     const { database } = await server.newDatabase();
-    const { hours, fills, stored, left } = await endure(7, 1, 0.1, database);
+    const { hours, fills, stored, left } = await endure(
+      { seed: 7, hours: 1, fillsPerSecond: 0.1, accounts: 1 },
+      database,
+    );
     t.diagnostic(`${fills} fills; open timers at each hour: ${hours.map(({ timers }) => timers).join(", ")}`);
     assert.ok(fills > 50);
     assert.equal(stored, fills);

@@ -1,6 +1,6 @@
 /**
- * Many hours of ordinary work in virtual time, to see what stays behind: the real engine and the real SQL follow an
- * account that trades, with a cut and a short outage every hour. The venue model lives in the same process and
+ * Many hours of ordinary work in virtual time, to see what stays behind: the real engine and the real SQL follow
+ * accounts that trade, with a cut and a short outage every hour. The venue model lives in the same process and
  * remembers all that happened, so the same hours are run once more with a client that only listens; what hlsync holds
  * is the difference.
  */
@@ -17,6 +17,8 @@ import { SimulatedProcess } from "./process.ts";
 const HOUR_MS = 3_600_000;
 const START_MS = 1_790_359_200_000;
 const OUTAGE_MS = 5_000;
+/** What happened so long ago has arrived. */
+const ARRIVED_MS = 5_000;
 const DEXES = ["", "xyz"];
 
 export interface Hour {
@@ -48,18 +50,26 @@ async function heapBytes(): Promise<number> {
   return process.memoryUsage().heapUsed;
 }
 
-function account(seed: number): string {
-  return `0x${(0xe0000000 + seed).toString(16).padStart(40, "0")}`;
+/** What is to be endured. */
+export interface Load {
+  seed: number;
+  hours: number;
+  /** Of each account. */
+  fillsPerSecond: number;
+  accounts: number;
 }
 
-function build(seed: number, fillsPerSecond: number, hours: number) {
+function build({ seed, fillsPerSecond, hours, accounts }: Load) {
   const clock = new VirtualClock(START_MS);
-  const user = account(seed);
+  const users = Array.from(
+    { length: accounts },
+    (_, n) => `0x${(0xe0000000 + seed + n * 0x10000).toString(16).padStart(40, "0")}`,
+  );
   const venue = createVenue({
     seed,
     startMs: START_MS,
     traders: { coins: ["BTC", "ETH", "SOL"] },
-    activeAccounts: [{ user, fillsPerSecond }],
+    activeAccounts: users.map((user) => ({ user, fillsPerSecond })),
   });
   const faults = Array.from({ length: hours }, (_, hour) => {
     const fromMs = START_MS + hour * HOUR_MS + HOUR_MS / 2;
@@ -69,24 +79,21 @@ function build(seed: number, fillsPerSecond: number, hours: number) {
     ];
   }).flat();
   const world = createWorld({ venue, clock, seed, blockMs: 500, faults });
-  return { clock, user, venue, world };
+  return { clock, users, venue, world };
 }
 
 /** Follows for so many hours. */
-export async function endure(
-  seed: number,
-  hours: number,
-  fillsPerSecond: number,
-  database: Database,
-): Promise<Endured> {
-  const { clock, user, venue, world } = build(seed, fillsPerSecond, hours);
+export async function endure(load: Load, database: Database): Promise<Endured> {
+  const { seed, hours } = load;
+  const { clock, users, venue, world } = build(load);
   let commits = 0;
   const followed = new SimulatedProcess({
     world,
     clock,
     database,
     startMs: START_MS,
-    account: user,
+    account: users[0]!,
+    others: users.slice(1),
     name: "endurance",
     plan: { seed } as Plan,
     faulty: () => false,
@@ -104,6 +111,8 @@ export async function endure(
     const { timers, sockets } = followed;
     seen.push({ hour, heapBytes: await heapBytes(), timers, sockets });
   }
+  // What happens while it stops may be read by who comes next.
+  const endMs = clock.now() - ARRIVED_MS;
   let stopped = false;
   const stopping = followed.stop().then(() => {
     stopped = true;
@@ -111,23 +120,28 @@ export async function endure(
   await clock.runUntil(() => stopped, clock.now() + 60_000);
   await stopping;
   world.stop();
-  const { fills, twapSliceFills } = venue.truth(user);
-  const stored = await openStore(database).fills(user, 0, Number.MAX_SAFE_INTEGER);
+  let [fills, stored] = [0, 0];
+  for (const user of users) {
+    const { fills: told, twapSliceFills } = venue.truth(user);
+    const times = [...told, ...twapSliceFills.map((slice) => slice.fill)].map(({ time }) => Number(time));
+    fills += times.filter((time) => time <= endMs).length;
+    stored += (await openStore(database).fills(user, 0, endMs)).length;
+  }
   return {
     hours: seen,
-    fills: fills.length + twapSliceFills.length,
-    stored: stored.length,
+    fills,
+    stored,
     commits,
     left: { timers: followed.timers, sockets: followed.sockets },
   };
 }
 
 /** The heap at the end of each hour when nobody but a mere listener is there. */
-export async function listenOnly(seed: number, hours: number, fillsPerSecond: number): Promise<number[]> {
-  const { clock, user, world } = build(seed, fillsPerSecond, hours);
-  listen(world, clock, user);
+export async function listenOnly(load: Load): Promise<number[]> {
+  const { clock, users, world } = build(load);
+  for (const user of users) listen(world, clock, user);
   const heaps: number[] = [];
-  for (let hour = 1; hour <= hours; hour++) {
+  for (let hour = 1; hour <= load.hours; hour++) {
     await clock.advanceTo(START_MS + hour * HOUR_MS);
     heaps.push(await heapBytes());
   }

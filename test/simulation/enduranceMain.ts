@@ -1,10 +1,10 @@
 /**
- * `npm run endurance [-- --hours N --fills-per-second N]`: virtual hours of following, and what stays in memory.
+ * `npm run endurance [-- --hours N --fills-per-second N --accounts N]`: virtual hours of following, and what stays in memory.
  * Exits with 1 when rows are missing, anything is left after stopping, or the memory grew.
  */
 import { parseArgs } from "node:util";
 import { startServer } from "../support/postgres.ts";
-import { endure, listenOnly } from "./endurance.ts";
+import { endure, type Load, listenOnly } from "./endurance.ts";
 
 /** Growth of what hlsync holds, from the first quarter of the hours to the last, that counts as none. */
 const FLAT_MB = 5;
@@ -14,10 +14,16 @@ const { values } = parseArgs({
   options: {
     hours: { type: "string", default: "24" },
     "fills-per-second": { type: "string", default: "0.2" },
+    accounts: { type: "string", default: "1" },
   },
 });
 const hours = Number(values.hours);
-const rate = Number(values["fills-per-second"]);
+const load: Load = {
+  seed: SEED,
+  hours,
+  fillsPerSecond: Number(values["fills-per-second"]),
+  accounts: Number(values.accounts),
+};
 
 const megabytes = (bytes: number): number => Math.round((bytes / 1e6) * 10) / 10;
 const mean = (list: number[]): number => list.reduce((sum, one) => sum + one, 0) / list.length;
@@ -25,8 +31,8 @@ const mean = (list: number[]): number => list.reduce((sum, one) => sum + one, 0)
 const server = await startServer();
 const { database } = await server.newDatabase();
 const beganMs = performance.now();
-const base = await listenOnly(SEED, hours, rate);
-const endured = await endure(SEED, hours, rate, database);
+const base = await listenOnly(load);
+const endured = await endure(load, database);
 await server.stop();
 
 console.log("hour  heap of all MB  of the venue MB  held by hlsync MB  timers  sockets");

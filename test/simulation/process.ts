@@ -29,6 +29,8 @@ export interface ProcessDeps {
   /** Start of the run, which the plan's times count from. */
   startMs: number;
   account: string;
+  /** Followed beside it. */
+  others?: readonly string[];
   /** Tells processes and their attempts apart. */
   name: string;
   faulty(): boolean;
@@ -81,7 +83,7 @@ export class SimulatedProcess {
         onFatal: (error) => this.#exit(error),
       },
       {
-        accounts: [{ address: deps.account, alias: null }],
+        accounts: [deps.account, ...(deps.others ?? [])].map((address) => ({ address, alias: null })),
         sinceMs: deps.startMs - 60_000,
         market: null,
         webData2: false,

@@ -363,12 +363,14 @@ export class Account {
 
   /**
    * Closes the gap that reaches the present, in every stream, and brings the states up to date. When many accounts heal
-   * at once, the fills of all of them go before anything else of any of them. `onRead` hears of each stream when it was read.
+   * at once, the fills of all of them go before anything else of any of them. `onRead` hears of each stream when it was read;
+   * what is still learned in the background afterwards ends with `life`.
    */
   async catchUp(
     name: PurposeName,
     signal: AbortSignal,
     onRead: (stream: WindowStream) => void = () => {},
+    life: AbortSignal = signal,
   ): Promise<void> {
     const purpose: Purpose = PURPOSES[name];
     const { source } = purpose;
@@ -383,7 +385,7 @@ export class Account {
     const heardMs = this.#deps.clock.now() - this.#time.heardMs;
     if (purpose.asksTime || heardMs < 0 || heardMs > TIME_FRESH_MS) await this.#askTime(first);
     if (purpose.recalls || this.#isFutureClaimed) await this.#recall();
-    this.#snapshots.noteReading(signal);
+    this.#snapshots.noteReading(life);
     const isThorough = this.#catchUps++ % THOROUGH_EVERY === 0;
     const { overlapMs, quickOverlapMs } = this.#deps.options;
     const overlap = isThorough || purpose.overlap === "long" ? overlapMs : quickOverlapMs;

@@ -25,6 +25,7 @@ import { append, isEmpty } from "../batch.ts";
 import type { Interval } from "../coverage.ts";
 import type { OpenStream, Stream, StreamHandler, StreamStatus } from "../ports.ts";
 import type { Batch } from "../rows.ts";
+import type { WindowStream } from "../windowReader.ts";
 import { CommittedRows } from "./committedRows.ts";
 import { type Connection, type Frame, Inbox, type Mark } from "./inbox.ts";
 import {
@@ -357,9 +358,9 @@ export class Lane {
       };
       tell({ type: "catchUpBegun" });
       try {
-        await account.catchUp(purpose, signal, (stream) =>
-          tell({ type: "streamRead", purpose, stream, nowMs: clock.now() }),
-        );
+        const onRead = (stream: WindowStream) =>
+          tell({ type: "streamRead", purpose, stream, nowMs: clock.now() });
+        await account.catchUp(purpose, signal, onRead, this.#tasks.signal);
       } catch (error) {
         const told = errorText(error);
         tell({ type: "catchUpFailed", nowMs: clock.now(), error: told });

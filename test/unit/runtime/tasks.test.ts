@@ -129,6 +129,15 @@ describe("named tasks", () => {
     await tasks.run("a", async () => assert.fail("started after stop"));
   });
 
+  it("have a signal for what outlives them, which a task's end leaves and stop aborts", async () => {
+    const { tasks } = rig();
+    await tasks.run("a", async () => {});
+    tasks.giveUp("a");
+    assert.equal(tasks.signal.aborted, false);
+    await tasks.stop();
+    assert.equal(tasks.signal.aborted, true);
+  });
+
   it("are bounded: beyond a thousand at once none starts, and the oldest failure is forgotten", async () => {
     const { tasks } = rig(0.999);
     const { work, ends } = held();
