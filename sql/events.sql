@@ -3,28 +3,18 @@
 -- Fills and orders, of which there are many, are written as text: what makes JSON of a row looks up the type of each of its
 -- columns anew for every row, which took twice as long (docs/profiles.md). test/contract/eventText holds the two equal.
 
-create or replace function hl_internal.market_names(coins text[]) returns jsonb
-language plpgsql stable set search_path = '' as $$
-begin
-  return (
-    select jsonb_object_agg(c.coin, coalesce((select m.name from public.hl_markets m where m.coin = c.coin), c.coin))
-    from unnest(coins) as c(coin));
-end
-$$;
-comment on function hl_internal.market_names is 'What people call these markets: the venue''s word for one of spot or of outcomes is a number.';
-
 create or replace function hl_internal.fill_events(fills public.hl_fills[]) returns hl_internal.event[]
 language plpgsql stable set search_path = '' as $$
 declare
-  -- Once for each word, not for each fill.
+  -- Once for each word, not for each fill. The venue's word for a market of spot or of outcomes is a number.
   names jsonb;
   liquidated jsonb;
 begin
   if fills is null then return '{}'; end if;
-  names := hl_internal.market_names((select array_agg(distinct f.coin) from unnest(fills) f));
-  liquidated := (
-    select jsonb_object_agg(d.direction, hl_internal.own_liquidation('', null, d.direction))
-    from (select distinct f.direction from unnest(fills) f) d);
+  select jsonb_object_agg(w.coin, coalesce((select m.name from public.hl_markets m where m.coin = w.coin), w.coin)),
+    jsonb_object_agg(w.direction, hl_internal.own_liquidation('', null, w.direction))
+  into names, liquidated
+  from (select distinct f.coin, f.direction from unnest(fills) f) w;
   return (
     select coalesce(array_agg(row(
       concat_ws(':', 'fill', f.account_address, f.coin, f.fill_time_ms, f.order_id, f.trade_id, f.side),
@@ -78,7 +68,8 @@ declare
   names jsonb;
 begin
   if orders is null then return '{}'; end if;
-  names := hl_internal.market_names((select array_agg(distinct o.coin) from unnest(orders) o));
+  select jsonb_object_agg(w.coin, coalesce((select m.name from public.hl_markets m where m.coin = w.coin), w.coin)) into names
+  from (select distinct o.coin from unnest(orders) o) w;
   return (
     select coalesce(array_agg(row(
       concat_ws(':', 'order', o.account_address, o.order_id, o.venue_status, o.status, o.filled, o.status_time_ms),

@@ -3,6 +3,7 @@
 drop function if exists hl_internal.market_kind(text);
 drop function if exists hl_internal.action_number(text);
 drop function if exists hl_internal.set_policy(text, text, text, text);
+drop function if exists hl_internal.market_names(text[]);
 drop function if exists hl_internal.are_news(hl_internal.event[], bigint);
 -- Statements of the page that ask for more now.
 drop function if exists hl_internal.page_fills_count(text);

@@ -2276,15 +2276,15 @@ create function hl_internal.fill_events(fills hl_fills[])
  SET search_path TO ''
 AS $function$
 declare
-  -- Once for each word, not for each fill.
+  -- Once for each word, not for each fill. The venue's word for a market of spot or of outcomes is a number.
   names jsonb;
   liquidated jsonb;
 begin
   if fills is null then return '{}'; end if;
-  names := hl_internal.market_names((select array_agg(distinct f.coin) from unnest(fills) f));
-  liquidated := (
-    select jsonb_object_agg(d.direction, hl_internal.own_liquidation('', null, d.direction))
-    from (select distinct f.direction from unnest(fills) f) d);
+  select jsonb_object_agg(w.coin, coalesce((select m.name from public.hl_markets m where m.coin = w.coin), w.coin)),
+    jsonb_object_agg(w.direction, hl_internal.own_liquidation('', null, w.direction))
+  into names, liquidated
+  from (select distinct f.coin, f.direction from unnest(fills) f) w;
   return (
     select coalesce(array_agg(row(
       concat_ws(':', 'fill', f.account_address, f.coin, f.fill_time_ms, f.order_id, f.trade_id, f.side),
@@ -3129,21 +3129,6 @@ $function$
 ;
 -- What is kept of a venue's object, given what the columns tell.
 
-create function hl_internal.market_names(coins text[])
- RETURNS jsonb
- LANGUAGE plpgsql
- STABLE
- SET search_path TO ''
-AS $function$
-begin
-  return (
-    select jsonb_object_agg(c.coin, coalesce((select m.name from public.hl_markets m where m.coin = c.coin), c.coin))
-    from unnest(coins) as c(coin));
-end
-$function$
-;
--- What people call these markets: the venue's word for one of spot or of outcomes is a number.
-
 create function hl_internal.may_drop(told regclass)
  RETURNS boolean
  LANGUAGE sql
@@ -3259,7 +3244,8 @@ declare
   names jsonb;
 begin
   if orders is null then return '{}'; end if;
-  names := hl_internal.market_names((select array_agg(distinct o.coin) from unnest(orders) o));
+  select jsonb_object_agg(w.coin, coalesce((select m.name from public.hl_markets m where m.coin = w.coin), w.coin)) into names
+  from (select distinct o.coin from unnest(orders) o) w;
   return (
     select coalesce(array_agg(row(
       concat_ws(':', 'order', o.account_address, o.order_id, o.venue_status, o.status, o.filled, o.status_time_ms),
