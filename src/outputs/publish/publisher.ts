@@ -2,14 +2,15 @@
  * Publishes committed changes to a message broker, as CloudEvents.
  *
  * ```
- *   outbox ──► page of all accounts ──► broker: all acknowledged ──► cursors (one statement, fenced) ──► next page
+ *   outbox ──► page of all accounts ──► broker: all acknowledged ──► cursors (one statement, fenced)
+ *                      └─► the next page is sent meanwhile, and noted after this one
  *                 ▲ a failure: connect anew, go on from the cursors ────┘
  * ```
  *
  * Guarantees: every event is published, those of an account in the order of their commits; a crash of hlsync, of the broker
  * or of the database repeats at most what the broker recognises by its id (`nats.ts`, `redis.ts`). Of several processes the
- * one that holds the target's lease publishes. Bounded: one page is read while the one before is published; an id that came in the outbox before is known for
- * the last `KNOWN_MAX`.
+ * one that holds the target's lease publishes. Bounded: a page is read while one is sent and the one before it is acknowledged; an
+ * id that came in the outbox before is known for the last `KNOWN_MAX`.
  */
 import { ConfigError } from "../../errors.ts";
 import { fullJitterMs } from "../../runtime/backoff.ts";
@@ -36,6 +37,7 @@ const BACKOFF = { baseMs: 250, capMs: 10_000 };
 const KNOWN_MAX = 50_000;
 /** The account of events that belong to none. */
 const NOBODY = "none";
+const LOST = new Error("another process publishes");
 
 interface PublisherDeps {
   /** Its row among the endpoints. */
@@ -120,27 +122,42 @@ export class Publisher implements Service {
     const over = new AbortController();
     const signal = AbortSignal.any([this.#abort.signal, over.signal]);
     const renewing = repeat(clock, LEASE_MS / 3, signal, async () => {
-      if ((await this.#lease())?.token !== lease.token) over.abort(new Error("another process publishes"));
+      if ((await this.#lease())?.token !== lease.token) over.abort(LOST);
     }).catch((error: unknown) => over.abort(error));
-    let saving: Promise<boolean> = Promise.resolve(true);
+    // Of the page that was sent last: acknowledged and noted, or the lease is another's by now.
+    let noted: Promise<boolean> = Promise.resolve(true);
     try {
       const after = await this.#resumed(broker, await readCursors(db, id));
       const reading = { outbox: openOutbox(db), after, clock, signal, pollMs: POLL_MS, news: this.#news };
       for await (const events of ahead(changes(reading))) {
         signal.throwIfAborted();
-        await broker.publish(this.#messages(events));
-        if (!(await saving)) return;
-        const moved: Cursors = new Map(events.map((event) => [laneOf(event.account), event.id]));
-        saving = saveCursors(db, id, lease, moved);
-        // Waited for before the next one is saved; a failure until then is not an unhandled rejection.
-        saving.then(onPublished, () => {});
+        const before = noted;
+        noted = this.#sent(broker, events, before, lease);
+        noted.then(
+          (isOurs) => (isOurs ? onPublished() : over.abort(LOST)),
+          (error) => over.abort(error),
+        );
+        if (!(await before)) return;
         this.#forget();
       }
-      await saving;
+      await noted;
     } finally {
       over.abort(new Error("over"));
-      await Promise.all([renewing, saving.catch(() => {}), broker.close().catch(() => {})]);
+      await Promise.all([renewing, noted.catch(() => {}), broker.close().catch(() => {})]);
     }
+  }
+
+  /** Sends a page while the one before it is acknowledged and noted, and notes it after that one. */
+  async #sent(
+    broker: Broker,
+    events: readonly OutboxEvent[],
+    before: Promise<boolean>,
+    lease: Lease,
+  ): Promise<boolean> {
+    const { db, id } = this.#deps;
+    await broker.publish(this.#messages(events));
+    const moved: Cursors = new Map(events.map((event) => [laneOf(event.account), event.id]));
+    return (await before) && saveCursors(db, id, lease, moved);
   }
 
   /** A process that was killed may have published more than it noted. */
