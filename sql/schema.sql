@@ -339,6 +339,7 @@ create table hl_internal.roster ( -- Accounts to follow: every running hlsync th
   since_ms bigint -- Start of the wanted history, Unix milliseconds; null for what the running process says.
   paused boolean not null default (false) -- Whether it is left alone for now.
   added_at timestamp with time zone not null default (now()) -- When it was added.
+  with_subs boolean not null default (false) -- Whether its sub-accounts and the vaults that it leads are followed with it.
   constraint roster_account_address_check CHECK ((account_address ~ '^0x[0-9a-f]{40}$'::text))
   constraint roster_wish_check CHECK ((wish = ANY (ARRAY['stream'::text, 'poll'::text])))
   constraint roster_pkey PRIMARY KEY (account_address)

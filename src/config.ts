@@ -141,12 +141,17 @@ const streams = (value: string): string[] => {
 /** Behind an address: its sub-accounts and the vaults that it leads are meant too. */
 const WITH_SUBS = "+subs";
 
+/** Parts of `NAME[+subs][=alias]`. */
+export function accountParts(text: string): { named: string; withSubs: boolean; alias: string | undefined } {
+  const [word = "", alias] = text.split("=", 2);
+  const withSubs = word.endsWith(WITH_SUBS);
+  return { named: withSubs ? word.slice(0, -WITH_SUBS.length) : word, withSubs, alias };
+}
+
 const account = (value: string): FollowedAccount[] => {
   const accounts = new Map<string, FollowedAccount>();
   for (const entry of list(value)) {
-    const [text = "", alias] = entry.split("=", 2);
-    const withSubs = text.endsWith(WITH_SUBS);
-    const named = withSubs ? text.slice(0, -WITH_SUBS.length) : text;
+    const { named, withSubs, alias } = accountParts(entry);
     const isAlias = alias === undefined && named !== "" && !/^0x/i.test(named);
     if (!isAddress(named) && !isAlias)
       throw new Error(

@@ -322,9 +322,7 @@ const ENGINE_NEEDS_MS = 1_500;
 /** The roster with the accounts that are followed by naming their master. */
 function withSubAccounts(roster: Roster, { options, clock, log, signal }: Context, info: VenueInfo): Roster {
   const masters = options.account.filter(({ withSubs }) => withSubs);
-  return masters.length === 0
-    ? roster
-    : new SubAccounts(roster, masters, { info, clock, log, asking: { priority: "reconcile", signal } });
+  return new SubAccounts(roster, masters, { info, clock, log, asking: { priority: "reconcile", signal } });
 }
 
 /** Makes the engine over an open database; the caller starts it. */

@@ -1,12 +1,13 @@
 /**
  * Accounts in a file, in one of two shapes. Pure.
  *
- * - lines `0x…[=alias]`, empty ones and `#` comments aside;
+ * - lines `0x…[+subs][=alias]`, empty ones and `#` comments aside;
  * - CSV with a header that names `address` and any of `alias`, `tags` (words parted by spaces or semicolons), `wish`
  *   (`stream` or `poll`), `since` (a date).
  *
  * Guarantees: what does not fit is a `ConfigError` that names the place; nothing is guessed.
  */
+import { accountParts } from "../config.ts";
 import { ConfigError } from "../errors.ts";
 import { isAddress } from "../protocol/schemas.ts";
 import type { RosterChange } from "../store/roster.ts";
@@ -52,16 +53,18 @@ function changeOf(said: Said, refuse: (why: string) => never): RosterChange {
   const [address = "", alias = "", wish = ""] = [said.address, said.alias, said.wish].map((cell) =>
     cell?.trim(),
   );
-  if (!isAddress(address)) return refuse(`${JSON.stringify(address)} is no address (0x and 40 hex digits)`);
+  const { named, withSubs } = accountParts(address);
+  if (!isAddress(named)) return refuse(`${JSON.stringify(address)} is no address (0x and 40 hex digits)`);
   if (wish !== "" && wish !== "stream" && wish !== "poll")
     return refuse(`wish ${JSON.stringify(wish)}: expected stream or poll`);
   const sinceMs = since === "" ? undefined : Date.parse(since);
   if (sinceMs !== undefined && !(sinceMs >= 0)) return refuse(`since ${JSON.stringify(since)} is no date`);
   return {
-    address: address.toLowerCase(),
+    address: named.toLowerCase(),
     alias: alias || undefined,
     tags: tags === "" ? undefined : tags.split(/[\s;]+/).filter((tag) => tag !== ""),
     wish: wish === "" ? undefined : wish,
     sinceMs,
+    ...(withSubs ? { withSubs } : {}),
   };
 }

@@ -20,12 +20,13 @@ export interface RosterChange {
   tags?: readonly string[] | undefined;
   wish?: RosterEntry["wish"] | undefined;
   sinceMs?: number | undefined;
+  withSubs?: boolean | undefined;
 }
 
 export async function readRoster(db: Queryable): Promise<RosterRow[]> {
   const [row] = await db.query<{ rows: RosterRow[] }>(
     `select coalesce(json_agg(json_build_object('address', account_address, 'alias', alias, 'tags', tags, 'wish', wish,
-         'sinceMs', since_ms, 'paused', paused, 'addedAtMs', (extract(epoch from added_at) * 1000)::bigint)
+         'sinceMs', since_ms, 'paused', paused, 'withSubs', with_subs, 'addedAtMs', (extract(epoch from added_at) * 1000)::bigint)
        order by added_at, account_address), '[]') as rows
      from hl_internal.roster`,
   );
@@ -64,17 +65,19 @@ export function openRoster(db: Queryable): Roster {
 export async function putIntoRoster(db: Queryable, changes: readonly RosterChange[]): Promise<number> {
   const [row] = await db.query<{ added: number }>(
     `with given as (
-       select c.address, c.alias, c.tags, c.wish, c."sinceMs"
-       from json_to_recordset($1::json) as c(address text, alias text, tags text[], wish text, "sinceMs" bigint)
+       select c.address, c.alias, c.tags, c.wish, c."sinceMs", c."withSubs"
+       from json_to_recordset($1::json) as c(address text, alias text, tags text[], wish text, "sinceMs" bigint, "withSubs" boolean)
      ),
      put as (
-       insert into hl_internal.roster as r (account_address, alias, tags, wish, since_ms)
-       select g.address, g.alias, coalesce(g.tags, '{}'), coalesce(g.wish, 'stream'), g."sinceMs" from given g
+       insert into hl_internal.roster as r (account_address, alias, tags, wish, since_ms, with_subs)
+       select g.address, g.alias, coalesce(g.tags, '{}'), coalesce(g.wish, 'stream'), g."sinceMs", coalesce(g."withSubs", false)
+       from given g
        on conflict (account_address) do update set
          alias = coalesce(excluded.alias, r.alias),
          tags = coalesce((select g.tags from given g where g.address = excluded.account_address), r.tags),
          wish = coalesce((select g.wish from given g where g.address = excluded.account_address), r.wish),
-         since_ms = coalesce(excluded.since_ms, r.since_ms)
+         since_ms = coalesce(excluded.since_ms, r.since_ms),
+         with_subs = excluded.with_subs or r.with_subs
        returning xmax = 0 as is_new
      ),
      named as (

@@ -145,6 +145,8 @@ export interface RosterEntry {
   /** Start of the wanted history; null for all that the venue serves. */
   sinceMs: number | null;
   paused: boolean;
+  /** Its sub-accounts and the vaults that it leads are followed with it. */
+  withSubs?: boolean;
 }
 
 export interface Roster {

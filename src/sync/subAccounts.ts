@@ -1,9 +1,11 @@
 /**
  * Accounts that are followed by naming their master: its sub-accounts and the vaults that it leads, as a roster beside another one.
+ * Masters are given, or entries of the other roster that say so.
  *
- * Guarantees: they are looked up at the first question, which waits for the answer, and from then on once in `EVERY_MS` in the
- * background; one that was told once stays for as long as the process runs, whatever an answer lacks; a question that fails
- * costs its own answer only, is asked again after `RETRY_MS`, and never fails the roster.
+ * Guarantees: those of given masters are looked up at the first question, which waits for the answer, those of others as soon as
+ * they are listed, and from then on all once in `EVERY_MS` in the background; one that was told once stays for as long as its
+ * master does, whatever an answer lacks; a question that fails costs its own answer only, is asked again after `RETRY_MS`, and
+ * never fails the roster.
  */
 import { INFO } from "../protocol/infoRequests.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -39,9 +41,11 @@ export const entryOf = (address: Address, alias: string | null): RosterEntry => 
 
 export class SubAccounts implements Roster {
   readonly #inner: Roster;
-  readonly #masters: readonly Master[];
+  readonly #given: readonly Master[];
   readonly #deps: SubAccountDeps;
-  readonly #found = new Map<Address, RosterEntry>();
+  readonly #found = new Map<Address, RosterEntry & { master: Address }>();
+  /** Masters that were asked about. */
+  readonly #asked = new Set<Address>();
   /** As the other roster has them. */
   #listed: readonly RosterEntry[] = [];
   #isNew = true;
@@ -51,7 +55,7 @@ export class SubAccounts implements Roster {
 
   constructor(inner: Roster, masters: readonly Master[], deps: SubAccountDeps) {
     this.#inner = inner;
-    this.#masters = masters;
+    this.#given = masters;
     this.#deps = deps;
   }
 
@@ -63,26 +67,42 @@ export class SubAccounts implements Roster {
   async changed(): Promise<RosterEntry[] | null> {
     const listed = await this.#inner.changed();
     if (listed !== null) this.#listed = listed;
+    const masters = this.#masters();
     const isFirst = this.#lookedAtMs < 0;
     const everyMs = this.#failures.length === 0 ? EVERY_MS : RETRY_MS;
-    if (this.#looking === null && hasPassed(this.#lookedAtMs, everyMs, this.#deps.clock.now())) {
-      this.#lookedAtMs = this.#deps.clock.now();
-      this.#looking = this.#look().finally(() => {
+    const isDue = hasPassed(this.#lookedAtMs, everyMs, this.#deps.clock.now());
+    const due = isDue ? masters : masters.filter(({ address }) => !this.#asked.has(address));
+    if (this.#looking === null && due.length > 0) {
+      if (isDue) this.#lookedAtMs = this.#deps.clock.now();
+      this.#looking = this.#look(due).finally(() => {
         this.#looking = null;
       });
     }
-    if (isFirst) await this.#looking;
+    if (isFirst && this.#given.length > 0) await this.#looking;
     if (listed === null && !this.#isNew) return null;
     this.#isNew = false;
+    const followed = new Set(masters.map(({ address }) => address));
+    const found = [...this.#found.values()].filter(({ master }) => followed.has(master));
     // What the other one says of an account goes first.
-    return [...new Map([...this.#found, ...this.#listed.map((one) => [one.address, one] as const)]).values()];
+    return [
+      ...new Map(
+        [...found.map(({ master: _, ...entry }) => entry), ...this.#listed].map(
+          (one) => [one.address, one] as const,
+        ),
+      ).values(),
+    ];
   }
 
-  async #look(): Promise<void> {
+  #masters(): readonly Master[] {
+    return [...this.#given, ...this.#listed.filter(({ withSubs, paused }) => withSubs && !paused)];
+  }
+
+  async #look(masters: readonly Master[]): Promise<void> {
     const { info, log, asking } = this.#deps;
     this.#failures = [];
-    for (const master of this.#masters) {
+    for (const master of masters) {
       const user = master.address;
+      this.#asked.add(user);
       const answers = await Promise.allSettled([
         info
           .request(INFO.subAccounts, { user }, asking)
@@ -109,7 +129,7 @@ export class SubAccounts implements Roster {
   #note(master: Master, address: Address, name: string): void {
     if (this.#found.has(address)) return;
     const alias = `${master.alias ?? master.address.slice(0, 8)}/${name}`;
-    this.#found.set(address, entryOf(address, alias));
+    this.#found.set(address, { ...entryOf(address, alias), master: master.address });
     this.#isNew = true;
     this.#deps.log.info("followed with its master", { account: address, alias });
   }

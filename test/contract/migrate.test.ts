@@ -16,6 +16,7 @@ import { fillOf } from "./rows.ts";
 /** How the last migration is taken back, with what rests on it. */
 const UNDONE: Readonly<Record<string, string>> = {
   "0027_plain_events.sql": "alter table hl_internal.outbox alter column data type jsonb using data::jsonb",
+  "0028_roster_subs.sql": "alter table hl_internal.roster drop column with_subs",
 };
 
 for (const kind of ["embedded", "real"] as const) {

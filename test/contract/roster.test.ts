@@ -32,7 +32,7 @@ describe("the roster", () => {
     await target.store.openAccount(A, null, null);
     const added = await putIntoRoster(db, [
       { address: A, alias: "main", tags: ["desk"], wish: "poll", sinceMs: 5 },
-      { address: B },
+      { address: B, withSubs: true },
     ]);
     assert.equal(added, 2);
     assert.equal(await putIntoRoster(db, [{ address: A }, { address: B, tags: ["x"] }]), 0);
@@ -40,8 +40,8 @@ describe("the roster", () => {
       rows?.map((row) => ({ ...row, addedAtMs: null }));
     const entry = { addedAtMs: null, paused: false };
     const expected = [
-      { ...entry, address: A, alias: "main", tags: ["desk"], wish: "poll", sinceMs: 5 },
-      { ...entry, address: B, alias: null, tags: ["x"], wish: "stream", sinceMs: null },
+      { ...entry, address: A, alias: "main", tags: ["desk"], wish: "poll", sinceMs: 5, withSubs: false },
+      { ...entry, address: B, alias: null, tags: ["x"], wish: "stream", sinceMs: null, withSubs: true },
     ];
     assert.deepEqual(said(await readRoster(db)), expected);
     assert.deepEqual(said(await one.changed()), expected);

@@ -3,6 +3,7 @@
  * an account removes nothing that was stored.
  */
 import { readFileSync } from "node:fs";
+import { accountParts } from "../../config.ts";
 import { ConfigError, errorText } from "../../errors.ts";
 import { isAddress } from "../../protocol/schemas.ts";
 import type { Queryable } from "../../store/database.ts";
@@ -21,7 +22,8 @@ import { accountsOfFile } from "../rosterFile.ts";
 export const accounts: Command = {
   name: "accounts",
   args: "<action> [targets...]",
-  summary: "the accounts that run follows: list, add 0x…[=alias], remove, pause, resume, import <file>",
+  summary:
+    "the accounts that run follows: list, add 0x…[+subs][=alias], remove, pause, resume, import <file>",
   options: ["database", "tag", "wish", "since"],
   check({ options, args: [action = "", ...targets] }) {
     if (!Object.hasOwn(ACTIONS, action))
@@ -79,19 +81,20 @@ const ACTIONS: Record<string, Action> = {
 
 const addressesOf = (rows: readonly RosterRow[]): string[] => rows.map(({ address }) => address);
 
-/** `0x…[=alias]` with what the options say of it. */
+/** `0x…[+subs][=alias]` with what the options say of it. */
 function added(target: string, { tag, wish, since }: Context["options"]): RosterChange {
-  const [address = "", alias] = target.split("=", 2);
-  if (!isAddress(address))
+  const { named, withSubs, alias } = accountParts(target);
+  if (!isAddress(named))
     throw new ConfigError(
-      `accounts add: ${JSON.stringify(target)} is none: expected 0x and 40 hex digits, optionally =alias`,
+      `accounts add: ${JSON.stringify(target)} is none: expected 0x and 40 hex digits, optionally +subs, optionally =alias`,
     );
   return {
-    address: address.toLowerCase(),
+    address: named.toLowerCase(),
     alias: alias || undefined,
     tags: tag.length > 0 ? tag : undefined,
     wish: wish === "" ? undefined : wish,
     sinceMs: since ?? undefined,
+    withSubs: withSubs || undefined,
   };
 }
 
@@ -155,8 +158,14 @@ async function list({ options, print }: Context, db: Queryable): Promise<number>
   return EXIT.ok;
 }
 
-function lineOf({ address, alias, tags, wish, sinceMs, paused }: RosterRow): string {
-  const parts = [address, alias ?? "", paused ? "paused" : wish, tags.map((tag) => `#${tag}`).join(" ")];
+function lineOf({ address, alias, tags, wish, sinceMs, paused, withSubs }: RosterRow): string {
+  const parts = [
+    address,
+    alias ?? "",
+    paused ? "paused" : wish,
+    withSubs ? "+subs" : "",
+    tags.map((tag) => `#${tag}`).join(" "),
+  ];
   if (sinceMs !== null) parts.push(`since ${new Date(sinceMs).toISOString().slice(0, 10)}`);
   return parts.filter((part) => part !== "").join("  ");
 }

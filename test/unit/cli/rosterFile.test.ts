@@ -10,10 +10,10 @@ const NOTHING = { alias: undefined, tags: undefined, wish: undefined, sinceMs: u
 describe("a file of accounts", () => {
   it("is lines of addresses, with a name where there is one", () => {
     assert.deepEqual(
-      accountsOfFile(`\uFEFF# desk\n\n${A.toUpperCase().replace("0X", "0x")}\r\n ${B}=main \n`, "f"),
+      accountsOfFile(`\uFEFF# desk\n\n${A.toUpperCase().replace("0X", "0x")}\r\n ${B}+subs=main \n`, "f"),
       [
         { ...NOTHING, address: A },
-        { ...NOTHING, address: B, alias: "main" },
+        { ...NOTHING, address: B, alias: "main", withSubs: true },
       ],
     );
   });
@@ -34,6 +34,7 @@ describe("a file of accounts", () => {
 
   for (const [text, says] of [
     ["", /no account in it/],
+    [`${A}+sub\n`, /line 1: "0xa+\+sub" is no address/],
     ["# nothing\n", /no account in it/],
     [`${A}\n0x12\n`, /f, line 2: "0x12" is no address/],
     [`address,name\n${A},x\n`, /f, header: unknown column "name"/],

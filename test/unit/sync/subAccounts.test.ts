@@ -94,6 +94,41 @@ it("leaves the other roster what it says, also of a sub-account", async () => {
   assert.deepEqual(await roster.changed(), [entry(SUB, "fund/one"), entry(OTHER, "x")]);
 });
 
+it("looks them up for masters of the other roster, for as long as these are followed", async () => {
+  const { clock, given, asked, ...at } = follow({});
+  const master = { ...entry(USER, "fund"), withSubs: true };
+  let listed: RosterEntry[] | null = [entry(OTHER, "x")];
+  const inner = {
+    changed: async () => {
+      const now = listed;
+      listed = null;
+      return now;
+    },
+  };
+  const own = { info: at.info, clock, log: silentLog, asking: { priority: "heal" } as const };
+  const roster = new SubAccounts(inner, [], own);
+  const names = async () => (await roster.changed())?.map(({ alias }) => alias) ?? null;
+  assert.deepEqual([await names(), asked.length], [["x"], 0], "nobody is asked about");
+  given.subAccounts = [sub("one", SUB)];
+  listed = [entry(OTHER, "x"), master];
+  assert.deepEqual(await names(), ["x", "fund"], "which waits for no answer");
+  await clock.advance(0);
+  assert.deepEqual(await names(), ["fund/one", "x", "fund"]);
+  assert.equal(await names(), null);
+  assert.equal(asked.length, 2);
+  // Within the hour only about the new one.
+  const second = { ...entry(VAULT, "second"), withSubs: true };
+  given.subAccounts = null;
+  listed = [master, second];
+  await names();
+  await clock.advance(0);
+  assert.equal(asked.length, 4);
+  for (const left of [[second], [{ ...master, paused: true }, second]]) {
+    listed = left;
+    assert.equal((await names())?.includes("fund/one"), false);
+  }
+});
+
 it("reads what the simulated venue tells", async () => {
   const exchange = createVenue({ seed: 1, startMs: NOW });
   const tell = (type: string) => (params: object) => exchange.info({ type, ...params } as never).body;
