@@ -8,6 +8,8 @@
  *
  * Rules, none of which needs a lock file that could be left behind:
  * - *Making it*: every process may run initdb, each in its own folder; the rename decides, the losers throw theirs away.
+ *   On Linux its files are brought to disk while it is in use already; hlsync.json says so until they are. A machine that
+ *   went down before is told at the next start: nobody could tell such a folder from a whole one.
  * - *Starting it*: every process may start the server; postmaster.pid lets one win, the others connect to it. A server
  *   left by a killed process is adopted the same way. postmaster.pid is moved away only when its process is no server.
  * - *Sharing it*: each process holds one connection with a shared advisory lock while it uses the server. The server
@@ -39,6 +41,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import { open, readdir } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import type pg from "pg";
@@ -106,6 +109,8 @@ interface Identity {
 interface Secrets {
   port: number;
   password: string;
+  /** The run of the machine in which the folder was made, while its files may not all be on disk. */
+  unsyncedOf?: string;
 }
 
 interface Postmaster {
@@ -124,10 +129,12 @@ export async function openEmbedded(folder: string, options: EmbeddedOptions): Pr
   const identity = serverIdentity(layout);
   const binaries = postgresBinaries(identity !== null);
   if (!existsSync(layout.secrets)) await initialize(layout, identity, binaries, options);
+  refuseTorn(layout);
   const server = new EmbeddedServer(layout, identity, binaries, options);
   try {
     await server.open(options.signal ?? new AbortController().signal);
     void server.watch();
+    void bringToDisk(layout, identity, options.log);
   } catch (error) {
     await server.release();
     throw error;
@@ -182,10 +189,9 @@ async function initialize(
     give(passwordFile, identity);
     await runInitdb(making, passwordFile, { identity, binaries, signal });
     signal?.throwIfAborted();
-    const secrets: Secrets = { port: await freePort(), password };
-    const secretsFile = join(making, "hlsync.json");
-    writeFileSync(secretsFile, `${JSON.stringify(secrets)}\n`, { mode: 0o600, flush: true });
-    give(secretsFile, identity);
+    const unsyncedOf = runOfMachine();
+    const secrets: Secrets = { port: await freePort(), password, ...(unsyncedOf && { unsyncedOf }) };
+    writeSecrets(join(making, "hlsync.json"), secrets, identity);
     renameSync(making, layout.data);
     log.info("made a database", { folder: layout.folder });
   } catch (error) {
@@ -221,6 +227,7 @@ function runInitdb(
         "--data-checksums",
       ],
       ...["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions"],
+      ...(runOfMachine() === null ? [] : ["--no-sync"]),
       ...["--auth=scram-sha-256", `--pwfile=${byHandle ? "/proc/self/fd/3" : passwordFile}`],
     ],
     { cwd: data, env: environment(), ...identity, stdio: ["ignore", "ignore", "pipe", handle] },
@@ -243,6 +250,58 @@ function runInitdb(
     closeSync(handle);
     signal?.removeEventListener("abort", onAbort);
   });
+}
+
+/** Tells the runs of a machine apart; null where the system has no name for them: then all is on disk before it is used. */
+function runOfMachine(): string | null {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim() || null;
+  } catch {
+    return null;
+  }
+}
+
+function writeSecrets(path: string, secrets: Secrets, identity: Identity | null): void {
+  writeFileSync(path, `${JSON.stringify(secrets)}\n`, { mode: 0o600, flush: true });
+  give(path, identity);
+}
+
+const readSecrets = (layout: Layout): Secrets => JSON.parse(readFileSync(layout.secrets, "utf8")) as Secrets;
+
+/** Throws when the machine went down before all files of a new folder were on disk. */
+function refuseTorn(layout: Layout): void {
+  const { unsyncedOf } = readSecrets(layout);
+  if (unsyncedOf === undefined || unsyncedOf === runOfMachine()) return;
+  throw new ConfigError(
+    `the machine went down before the new database in ${layout.folder} was on disk, so it may not be whole: delete ${layout.data} and start again, hlsync reads anew what the venue tells (--database, DATABASE_URL)`,
+  );
+}
+
+/** Brings the files of a new folder to disk, those of the server included. Never rejects: the next start tries again. */
+async function bringToDisk(layout: Layout, identity: Identity | null, log: Log): Promise<void> {
+  try {
+    const { unsyncedOf, ...secrets } = readSecrets(layout);
+    if (unsyncedOf === undefined) return;
+    for (const entry of await readdir(layout.data, { recursive: true })) await sync(join(layout.data, entry));
+    const written = `${layout.secrets}.${process.pid}`;
+    writeSecrets(written, secrets, identity);
+    renameSync(written, layout.secrets);
+    for (const folder of [layout.data, layout.folder]) await sync(folder);
+  } catch (error) {
+    log.debug("the new database is not all on disk yet", { error });
+  }
+}
+
+/** A file or a folder; one that is gone meanwhile needs it no more. */
+async function sync(path: string): Promise<void> {
+  const handle = await open(path, "r").catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw error;
+  });
+  try {
+    await handle?.sync();
+  } finally {
+    await handle?.close();
+  }
 }
 
 /** As in a container with an arbitrary uid. initdb asks for the name of its user; the server does not. */
@@ -330,7 +389,7 @@ class EmbeddedServer implements EmbeddedDatabase {
     this.#binaries = binaries;
     this.#clock = options.clock;
     this.#log = options.log.with({ part: "embedded database" });
-    this.#secrets = JSON.parse(readFileSync(layout.secrets, "utf8")) as Secrets;
+    this.#secrets = readSecrets(layout);
     this.#inode = statSync(layout.data).ino;
     this.failed = new Promise<never>((_, reject) => {
       this.#fail = reject;

@@ -28,7 +28,7 @@ import { type EmbeddedDatabase, openEmbedded } from "../../src/store/embedded.ts
 import { postgresBinaries } from "../../src/store/embeddedBinaries.ts";
 import { openPostgres } from "../../src/store/postgres.ts";
 import { copyCluster, temporaryFolder } from "../support/postgres.ts";
-import { untilDespiteErrors } from "../support/until.ts";
+import { eventually, untilDespiteErrors } from "../support/until.ts";
 
 const AS_ROOT = process.getuid?.() === 0;
 const CHILD = fileURLToPath(new URL("embeddedChild.ts", import.meta.url));
@@ -274,6 +274,48 @@ describe("the embedded database", () => {
     const embedded = await open(folder);
     await embedded.release();
     assert.deepEqual(readdirSync(folder).sort(), ["postgres", "postgres.log"]);
+  });
+
+  it("is used while its files come to disk, and refused when the machine went down before they were", {
+    skip: process.platform !== "linux" && "waits for the disk there",
+  }, async () => {
+    const secretsFile = join(folder, "postgres", "hlsync.json");
+    const secrets = () =>
+      JSON.parse(readFileSync(secretsFile, "utf8")) as { unsyncedOf?: string; password: string };
+    const mark = (unsyncedOf: string) => {
+      writeFileSync(secretsFile, JSON.stringify({ ...secrets(), unsyncedOf }));
+      if (AS_ROOT)
+        chownSync(
+          secretsFile,
+          statSync(join(folder, "postgres")).uid,
+          statSync(join(folder, "postgres")).gid,
+        );
+    };
+    const first = await open(folder);
+    await eventually(
+      "all of it on disk",
+      () => secrets().unsyncedOf,
+      (mark) => mark === undefined,
+    );
+    const { password } = secrets();
+    await first.release();
+    // As a process leaves it that was killed before.
+    mark(readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim());
+    const second = await open(folder);
+    await eventually(
+      "all of it on disk",
+      () => secrets().unsyncedOf,
+      (mark) => mark === undefined,
+    );
+    assert.equal(secrets().password, password);
+    await second.release();
+    mark("of another run");
+    await assert.rejects(open(folder), (error: unknown) => {
+      assert.ok(error instanceof ConfigError);
+      assert.match(error.message, /the machine went down before the new database in .* was on disk/);
+      return true;
+    });
+    assert.equal(postmasterPid(folder), null);
   });
 
   it("is not kept in a folder that holds something else", async () => {
