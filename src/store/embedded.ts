@@ -134,7 +134,7 @@ export async function openEmbedded(folder: string, options: EmbeddedOptions): Pr
   try {
     await server.open(options.signal ?? new AbortController().signal);
     void server.watch();
-    void bringToDisk(layout, identity, options.log);
+    server.onDisk = bringToDisk(layout, identity, options.log);
   } catch (error) {
     await server.release();
     throw error;
@@ -282,13 +282,15 @@ async function bringToDisk(layout: Layout, identity: Identity | null, log: Log):
   try {
     const { unsyncedOf, ...secrets } = readSecrets(layout);
     if (unsyncedOf === undefined) return;
-    for (const entry of await readdir(layout.data, { recursive: true })) await sync(join(layout.data, entry));
+    const entries = await readdir(layout.data, { recursive: true, withFileTypes: true });
+    for (const entry of entries)
+      if (entry.isFile() || entry.isDirectory()) await sync(join(entry.parentPath, entry.name));
     const written = `${layout.secrets}.${process.pid}`;
     writeSecrets(written, secrets, identity);
     renameSync(written, layout.secrets);
     for (const folder of [layout.data, layout.folder]) await sync(folder);
   } catch (error) {
-    log.debug("the new database is not all on disk yet", { error });
+    log.warn("the new database could not be brought to disk whole; the next start tries again", { error });
   }
 }
 
@@ -366,6 +368,8 @@ class EmbeddedServer implements EmbeddedDatabase {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #secrets: Secrets;
+  /** When a new database is on disk whole; never rejects. */
+  onDisk: Promise<void> = Promise.resolve();
   /** Aborted by `release`. */
   readonly #leaving = new AbortController();
   /** Our connection with the shared lock; null while the server is away. */
@@ -453,8 +457,16 @@ class EmbeddedServer implements EmbeddedDatabase {
 
   release(withinMs = RELEASE_MS): Promise<void> {
     this.#leaving.abort(new Error("released"));
-    this.#released ??= this.#letGo(withinMs);
+    this.#released ??= this.#end(withinMs);
     return this.#released;
+  }
+
+  /** Whoever ends in order leaves no new database behind that is not on disk, as far as the time reaches. */
+  async #end(withinMs: number): Promise<void> {
+    const over = new AbortController();
+    const late = this.#clock.sleep(withinMs, over.signal).catch(() => {});
+    await Promise.all([this.#letGo(withinMs), Promise.race([this.onDisk, late])]);
+    over.abort(new Error("ended"));
   }
 
   #notStarted(why: string): StoreError {
