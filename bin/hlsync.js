@@ -3,6 +3,7 @@
 // Node understands, so that an old Node gets one clear line instead of a syntax error.
 import { existsSync } from "node:fs";
 import * as module from "node:module";
+import { setFlagsFromString } from "node:v8";
 
 const sources = new URL("../src/cli/main.ts", import.meta.url);
 const built = new URL("../dist/cli/main.js", import.meta.url);
@@ -19,6 +20,10 @@ if (major < 22 || (major === 22 && minor < 18)) {
 module.enableCompileCache?.();
 const program = isCheckout ? sources : built;
 const argv = process.argv.slice(2);
+// What follows for months keeps its heap small: with ten accounts 40 MB live, and V8 would take 100 MB for young objects and
+// twice as much as lives for old ones. Before the program is loaded, since room that was taken stays.
+if (["run", "demo", "monitor", "sync"].includes(argv[0]))
+  for (const flag of ["--heap-growing-percent=30", "--semi-space-growth-factor=1"]) setFlagsFromString(flag);
 if (argv.length === 1 && ["-V", "--version"].includes(argv[0])) {
   // All that the program is made of takes several times as long to load.
   const version = new URL(isCheckout ? "../runtime/version.ts" : "../runtime/version.js", program);

@@ -4,7 +4,6 @@
  */
 import { countLine, historyLine, jsonLine, textLine } from "../../outputs/console.ts";
 import { untilAborted } from "../../runtime/abort.ts";
-import { keepHeapSmall } from "../../runtime/heap.ts";
 import { repeat } from "../../runtime/repeat.ts";
 import type { Progress } from "../../sync/account/account.ts";
 import type { Committed } from "../../sync/engine.ts";
@@ -118,7 +117,6 @@ interface FollowOptions {
 
 /** Follows until the context's signal. Resolves with the exit code; what it opened is stopped with the program. */
 export async function followUntilStopped(asked: Context, options: FollowOptions): Promise<number> {
-  keepHeapSmall();
   const { log, signal } = asked;
   const context = { ...asked, options: { ...asked.options, markets: await listedOf(asked) } };
   const opened = await (options.opening ?? openToFollow(context));
