@@ -30,7 +30,7 @@ const ALONE =
 /** Processes of a folder, where one would take as long as all the rest. */
 const PROCESSES: Readonly<Record<string, number>> = { "test/contract": 5, "test/unit/outputs": 2 };
 /** Most files wait for two thirds of their time: for a process, a heal, a lease that ends. With three, waits of 60 s run out. */
-const FILES_PER_CORE = 2;
+const FILES_PER_CORE = 2.5;
 const counts = { passed: 0, failed: 0, skipped: 0 };
 /** Milliseconds by path of a file, and what each group took as a whole. */
 const tookMs = new Map<string, number>();
