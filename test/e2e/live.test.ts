@@ -268,7 +268,8 @@ describe("the demo", { timeout: 90_000 }, () => {
     assert.equal(named.code, 2);
     assert.doesNotMatch(named.stderr, /demo/);
     const stored = ["--database", join(folder.path, ".hlsync", "demo")];
-    await until("the alert and the healed loss, delivered", WAIT_MS, async () => {
+    // They begin once three months are read, which is as slow as the machine.
+    await until("the alert and the healed loss, delivered", 2 * WAIT_MS, async () => {
       const { stdout } = await hlsyncHere(["webhooks", "deliveries", ...stored]);
       return /delivered +alert\.resolved/.test(stdout) && /delivered +drift\.found/.test(stdout);
     });

@@ -13,7 +13,8 @@ describe("--no-db", { timeout: 120_000 }, () => {
   const nowhere = temporaryFolder();
   let exchange: Running & { apiUrl: string };
   before(async () => {
-    exchange = await simulate("--account", USER, "--fills-per-second", "2");
+    // Four first starts within a minute, from one address.
+    exchange = await simulate("--account", USER, "--fills-per-second", "2", "--weight", "12000");
   });
   after(async () => {
     await exchange?.stop();

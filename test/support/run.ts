@@ -29,8 +29,8 @@ const ALONE =
   /(access|doctorTable|embedded|equity|legacy|migrate|pooler\w*|settled|sslmode|supabase|views|httpApi|webhooksBridge)\.test\.ts$/;
 /** Processes of a folder, where one would take as long as all the rest. */
 const PROCESSES: Readonly<Record<string, number>> = { "test/contract": 5, "test/unit/outputs": 2 };
-/** Most files wait for two thirds of their time: for a process, a heal, a lease that ends. With three, waits of 60 s run out. */
-const FILES_PER_CORE = 2.5;
+/** Most files wait for half of their time: for a process, a heal, a lease that ends. With more, no core is idle, and waits of 30 s run out. */
+const FILES_PER_CORE = 2;
 const counts = { passed: 0, failed: 0, skipped: 0 };
 /** Milliseconds by path of a file, and what each group took as a whole. */
 const tookMs = new Map<string, number>();
