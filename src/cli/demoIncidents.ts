@@ -25,7 +25,7 @@ const RISE_MS = 6_000;
 const LOSS_MAX_MS = 60_000;
 /** A fill is told of within this. */
 const TOLD_MS = 1_000;
-/** What tells of fills. The first has no snapshot: what is lost of it has just happened. */
+/** What tells of fills. */
 const LOST_CHANNELS = ["user", "userFills", "orderUpdates"];
 
 const WEBHOOK_ID = "wh_demo";

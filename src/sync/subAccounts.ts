@@ -3,9 +3,9 @@
  * Masters are given, or entries of the other roster that say so.
  *
  * Guarantees: those of given masters are looked up at the first question, which waits for the answer, those of others as soon as
- * they are listed, and from then on all once in `EVERY_MS` in the background; one that was told once stays for as long as its
- * master does, whatever an answer lacks; a question that fails costs its own answer only, is asked again after `RETRY_MS`, and
- * never fails the roster.
+ * they are listed, and from then on each once in `EVERY_MS` in the background; one that was told once stays for as long as its
+ * master does, whatever an answer lacks; a question that fails costs its own answer only, its master is asked about again after
+ * `RETRY_MS`, and it never fails the roster.
  */
 import { INFO } from "../protocol/infoRequests.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -44,14 +44,12 @@ export class SubAccounts implements Roster {
   readonly #given: readonly Master[];
   readonly #deps: SubAccountDeps;
   readonly #found = new Map<Address, RosterEntry & { master: Address }>();
-  /** Masters that were asked about. */
-  readonly #asked = new Set<Address>();
+  /** By master, when it was asked about last, and what failed then. */
+  readonly #looks = new Map<Address, { atMs: number; failures: unknown[] }>();
   /** As the other roster has them. */
   #listed: readonly RosterEntry[] = [];
   #isNew = true;
-  #lookedAtMs = Number.NEGATIVE_INFINITY;
   #looking: Promise<void> | null = null;
-  #failures: unknown[] = [];
 
   constructor(inner: Roster, masters: readonly Master[], deps: SubAccountDeps) {
     this.#inner = inner;
@@ -59,50 +57,48 @@ export class SubAccounts implements Roster {
     this.#deps = deps;
   }
 
-  /** Of the last time they were looked up. */
+  /** Of the last time that each master was asked about. */
   get failures(): readonly unknown[] {
-    return this.#failures;
+    return this.#masters().flatMap(({ address }) => this.#looks.get(address)?.failures ?? []);
   }
 
   async changed(): Promise<RosterEntry[] | null> {
     const listed = await this.#inner.changed();
     if (listed !== null) this.#listed = listed;
     const masters = this.#masters();
-    const isFirst = this.#lookedAtMs < 0;
-    const everyMs = this.#failures.length === 0 ? EVERY_MS : RETRY_MS;
-    const isDue = hasPassed(this.#lookedAtMs, everyMs, this.#deps.clock.now());
-    const due = isDue ? masters : masters.filter(({ address }) => !this.#asked.has(address));
+    const isFirst = this.#given.some(({ address }) => !this.#looks.has(address));
+    const due = masters.filter(({ address }) => this.#isDue(address));
     if (this.#looking === null && due.length > 0) {
-      if (isDue) this.#lookedAtMs = this.#deps.clock.now();
       this.#looking = this.#look(due).finally(() => {
         this.#looking = null;
       });
     }
-    if (isFirst && this.#given.length > 0) await this.#looking;
+    if (isFirst) await this.#looking;
     if (listed === null && !this.#isNew) return null;
     this.#isNew = false;
     const followed = new Set(masters.map(({ address }) => address));
-    const found = [...this.#found.values()].filter(({ master }) => followed.has(master));
+    const found = [...this.#found.values()]
+      .filter(({ master }) => followed.has(master))
+      .map(({ master: _, ...entry }) => entry);
     // What the other one says of an account goes first.
-    return [
-      ...new Map(
-        [...found.map(({ master: _, ...entry }) => entry), ...this.#listed].map(
-          (one) => [one.address, one] as const,
-        ),
-      ).values(),
-    ];
+    return [...new Map([...found, ...this.#listed].map((one) => [one.address, one] as const)).values()];
   }
 
   #masters(): readonly Master[] {
     return [...this.#given, ...this.#listed.filter(({ withSubs, paused }) => withSubs && !paused)];
   }
 
+  #isDue(master: Address): boolean {
+    const look = this.#looks.get(master);
+    if (look === undefined) return true;
+    return hasPassed(look.atMs, look.failures.length === 0 ? EVERY_MS : RETRY_MS, this.#deps.clock.now());
+  }
+
   async #look(masters: readonly Master[]): Promise<void> {
-    const { info, log, asking } = this.#deps;
-    this.#failures = [];
+    const { info, log, asking, clock } = this.#deps;
+    for (const { address } of masters) this.#looks.set(address, { atMs: clock.now(), failures: [] });
     for (const master of masters) {
       const user = master.address;
-      this.#asked.add(user);
       const answers = await Promise.allSettled([
         info
           .request(INFO.subAccounts, { user }, asking)
@@ -115,7 +111,7 @@ export class SubAccounts implements Roster {
         if (answer.status === "fulfilled")
           for (const [address, name] of answer.value) this.#note(master, address, name);
         else if (!asking.signal?.aborted) {
-          this.#failures.push(answer.reason);
+          this.#looks.get(user)!.failures.push(answer.reason);
           log.warn("not all sub-accounts could be read: those that are known are followed", {
             account: master.alias ?? user,
             error: answer.reason,

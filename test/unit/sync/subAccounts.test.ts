@@ -129,6 +129,28 @@ it("looks them up for masters of the other roster, for as long as these are foll
   }
 });
 
+it("asks again about a master that failed, whatever another one answers meanwhile", async () => {
+  const master = { ...entry(OTHER, "second"), withSubs: true };
+  const { named, given, clock, roster } = follow({ subAccounts: new TransportError("away") }, [
+    null,
+    [master],
+  ]);
+  assert.deepEqual(await named(), []);
+  given.subAccounts = null;
+  assert.deepEqual(await named(), [[OTHER, "second"]]);
+  await clock.advance(0);
+  assert.equal(roster.failures.length, 1, "of the first");
+  given.subAccounts = [sub("one", SUB)];
+  await clock.advance(60_000);
+  await named();
+  await clock.advance(0);
+  assert.deepEqual(await named(), [
+    [SUB, "fund/one"],
+    [OTHER, "second"],
+  ]);
+  assert.equal(roster.failures.length, 0);
+});
+
 it("reads what the simulated venue tells", async () => {
   const exchange = createVenue({ seed: 1, startMs: NOW });
   const tell = (type: string) => (params: object) => exchange.info({ type, ...params } as never).body;
