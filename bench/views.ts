@@ -5,9 +5,11 @@
  * its CPU time counts, which depends less on what else the machine does; else the time until the answer.
  *
  *   npm run bench -- views [--fills 10000,100000,1000000] [--database postgres://…] [--make | --keep] [--plans] [--exports]
+ *                          [--only WORDS]
  *
  * `--database` names one of its own: everything in it is made anew, unless `--keep` measures what a run before left; `--make`
- * makes it and measures nothing. `--plans` prints the plan of whatever is slower than the bound.
+ * makes it and measures nothing. `--plans` prints the plan of whatever is slower than the bound. `--only` asks what has these
+ * words in its name.
  */
 import { readFileSync } from "node:fs";
 import { loadavg } from "node:os";
@@ -35,6 +37,7 @@ const { values } = parseArgs({
     exports: { type: "boolean", default: false },
     keep: { type: "boolean", default: false },
     make: { type: "boolean", default: false },
+    only: { type: "string", default: "" },
   },
 });
 const SIZES = values.fills.split(",").map(Number);
@@ -300,7 +303,11 @@ const shown = (ms: number) =>
 
 async function run(url: string): Promise<void> {
   const slow: string[] = [];
-  const questions = { ...OF_PAGE, ...OF_OTHERS, ...(values.exports ? OF_EXPORT : {}) };
+  const questions = Object.fromEntries(
+    Object.entries({ ...OF_PAGE, ...OF_OTHERS, ...(values.exports ? OF_EXPORT : {}) }).filter(([name]) =>
+      name.includes(values.only),
+    ),
+  );
   const columns = Object.fromEntries(Object.keys(questions).map((name): [string, string[]] => [name, []]));
   const db = openPostgres(url, { statementTimeoutMs: 10 * 60_000 });
   const [version] = await db.query<{ v: string }>("select split_part(version(), ' on ', 1) as v");

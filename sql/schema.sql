@@ -5513,244 +5513,126 @@ END
 ;
 -- What the complete, closed round trips since a time come to: all of them, and by coin, side, weekday (1 is Monday), day, week (by its Monday) and month of their end, in the days of the zone.
 
+create function hl_internal.trip_fills(followed text, from_at timestamp with time zone, to_at timestamp with time zone, markets text[], since_ms bigint[], until_ms bigint[])
+ RETURNS TABLE(coin text, fill_time_ms bigint, guess bigint, first_guess bigint, is_knot boolean, link numeric, start_at numeric, moved numeric, end_at numeric, size numeric, price numeric, closed_pnl numeric, cost_usdc numeric, liquidated boolean)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+#variable_conflict use_column
+begin
+  return query
+  with moves as (
+    select m.*, m.start_at + m.moved as end_at
+    from (
+      select f.coin, f.fill_time_ms, f.order_id, f.trade_id, f.side, f.size, f.price, f.closed_pnl, f.liquidated, f.cost_usdc,
+        f.block_number, f.action_number, f.since_ms, f.start_position::numeric as start_at,
+        case f.side when 'buy' then f.size else -f.size end as moved
+      from (
+        select x.*, trip_fills.since_ms[1] as since_ms from public.hl_fill_pnl x
+        where trip_fills.markets is null and x.account_address = trip_fills.followed and x.fill_time >= trip_fills.from_at
+          and x.fill_time < trip_fills.to_at
+        union all
+        select x.*, m.since_ms
+        from unnest(trip_fills.markets, trip_fills.since_ms, trip_fills.until_ms) m(coin, since_ms, until_ms)
+        cross join lateral (
+          select * from public.hl_fill_pnl x
+          where x.account_address = trip_fills.followed and x.coin = m.coin and x.fill_time_ms >= m.since_ms
+            and x.fill_time_ms < m.until_ms
+          -- The order that only the index of the market has: while there are no statistics, all of them look alike.
+          order by x.fill_time_ms
+        ) x
+        where trip_fills.markets is not null
+      ) f
+      where f.market = 'perp' and f.start_position is not null
+      -- Not drawn into what follows, which needs the numbers several times.
+      offset 0
+    ) m
+  ),
+  -- Transactions of one millisecond have their order in their hashes, the fills of one order follow its direction; that is
+  -- all there is to know in most milliseconds.
+  guessed as (
+    select m.*, row_number() over chain as guess,
+      coalesce(lag(m.end_at) over chain, case when lead(m.fill_time_ms) over chain = m.fill_time_ms then (
+        -- Where the chain stood before: after the newest fill of the coin that is older.
+        select x.start_position::numeric + case x.side when 'buy' then x.size else -x.size end
+        from public.hl_fill_pnl x
+        where x.account_address = trip_fills.followed and x.coin = m.coin and x.start_position is not null
+          and x.fill_time_ms = (
+            -- Not max(): where one row is expected it reads all of them.
+            select y.fill_time_ms from public.hl_fills y
+            where y.account_address = trip_fills.followed and y.coin = m.coin and y.start_position is not null
+              and y.fill_time_ms < m.since_ms
+            order by y.fill_time_ms desc limit 1
+          )
+        order by x.block_number desc, x.action_number desc, x.order_id desc,
+          case x.side when 'buy' then x.start_position::numeric else -x.start_position::numeric end desc, x.trade_id desc
+        limit 1
+      ) end) as link
+    from moves m
+    window chain as (partition by m.coin
+      order by m.fill_time_ms, m.block_number, m.action_number, m.order_id, case m.side when 'buy' then m.start_at else -m.start_at end,
+        m.trade_id)
+  )
+  select g.coin, g.fill_time_ms, g.guess, min(g.guess) over moment as first_guess,
+    count(*) over moment > 1 and coalesce(bool_or(g.link <> g.start_at) over moment, false) as is_knot,
+    g.link, g.start_at, g.moved, g.end_at, g.size, g.price, g.closed_pnl, g.cost_usdc, g.liquidated
+  from guessed g window moment as (partition by g.coin, g.fill_time_ms);
+end
+$function$
+;
+-- The fills that round trips are made of, in the order that their transactions tell: of all markets in [from_at, to_at), or of each of some in [since_ms, until_ms) in its place. A knot is a millisecond whose fills do not chain in that order; link is where the chain stood before a fill, as far as that can matter.
+
 create function hl_internal.trips(followed text, markets text[], from_at timestamp with time zone[], to_at timestamp with time zone[])
  RETURNS TABLE(account_address text, coin text, trip bigint, direction numeric, first_before numeric, last_after numeric, unbroken boolean, first_ms bigint, last_ms bigint, fills bigint, max_size numeric, entry_price numeric, exit_price numeric, closed_pnl numeric, fees numeric, unpriced boolean, liquidated boolean, is_last boolean)
  LANGUAGE sql
  STABLE
  SET search_path TO ''
 BEGIN ATOMIC
- WITH moves AS (
-          SELECT f.coin,
-             f.fill_time_ms,
-             f.order_id,
-             f.trade_id,
-             f.side,
-             f.size,
-             f.price,
-             f.closed_pnl,
-             f.liquidated,
-             f.cost_usdc,
-             f.block_number,
-             f.action_number,
-             (f.start_position)::numeric AS start_at,
-                 CASE f.side
-                     WHEN 'buy'::text THEN f.size
-                     ELSE (- f.size)
-                 END AS moved,
-             ((f.start_position)::numeric +
-                 CASE f.side
-                     WHEN 'buy'::text THEN f.size
-                     ELSE (- f.size)
-                 END) AS end_at,
-             f.since_ms
-            FROM ( SELECT x.account_address,
-                     x.coin,
-                     x.market,
-                     x.fill_time,
-                     x.fill_time_ms,
-                     x.order_id,
-                     x.trade_id,
-                     x.side,
-                     x.crossed,
-                     x.size,
-                     x.price,
-                     x.value,
-                     x.closed_pnl,
-                     x.fee,
-                     x.fee_token,
-                     x.fee_basis,
-                     x.fee_usdc,
-                     x.builder_fee_usdc,
-                     x.net_pnl,
-                     x.start_position,
-                     x.liquidated,
-                     x.priority_gas,
-                     x.gas_usdc,
-                     x.cost_usdc,
-                     x.block_number,
-                     x.action_number,
-                     x.name,
-                     ( SELECT hl_internal.bound_ms((trips.from_at)[1]) AS bound_ms) AS since_ms
-                    FROM hl_fill_pnl x
-                   WHERE ((trips.markets IS NULL) AND (x.account_address = trips.followed) AND (x.fill_time >= (trips.from_at)[1]) AND (x.fill_time < (trips.to_at)[1]))
-                 UNION ALL
-                  SELECT x.account_address,
-                     x.coin,
-                     x.market,
-                     x.fill_time,
-                     x.fill_time_ms,
-                     x.order_id,
-                     x.trade_id,
-                     x.side,
-                     x.crossed,
-                     x.size,
-                     x.price,
-                     x.value,
-                     x.closed_pnl,
-                     x.fee,
-                     x.fee_token,
-                     x.fee_basis,
-                     x.fee_usdc,
-                     x.builder_fee_usdc,
-                     x.net_pnl,
-                     x.start_position,
-                     x.liquidated,
-                     x.priority_gas,
-                     x.gas_usdc,
-                     x.cost_usdc,
-                     x.block_number,
-                     x.action_number,
-                     x.name,
-                     m.since_ms
-                    FROM (( SELECT u.coin,
-                             hl_internal.bound_ms(u.from_at) AS since_ms,
-                             hl_internal.bound_ms(u.to_at) AS until_ms
-                            FROM UNNEST(trips.markets, trips.from_at, trips.to_at) u(coin, from_at, to_at)
-                          OFFSET 0) m
-                      CROSS JOIN LATERAL ( SELECT x_1.account_address,
-                             x_1.coin,
-                             x_1.market,
-                             x_1.fill_time,
-                             x_1.fill_time_ms,
-                             x_1.order_id,
-                             x_1.trade_id,
-                             x_1.side,
-                             x_1.crossed,
-                             x_1.size,
-                             x_1.price,
-                             x_1.value,
-                             x_1.closed_pnl,
-                             x_1.fee,
-                             x_1.fee_token,
-                             x_1.fee_basis,
-                             x_1.fee_usdc,
-                             x_1.builder_fee_usdc,
-                             x_1.net_pnl,
-                             x_1.start_position,
-                             x_1.liquidated,
-                             x_1.priority_gas,
-                             x_1.gas_usdc,
-                             x_1.cost_usdc,
-                             x_1.block_number,
-                             x_1.action_number,
-                             x_1.name
-                            FROM hl_fill_pnl x_1
-                           WHERE ((x_1.account_address = trips.followed) AND (x_1.coin = m.coin) AND (x_1.fill_time_ms >= m.since_ms) AND (x_1.fill_time_ms < m.until_ms))
-                           ORDER BY x_1.fill_time_ms) x)
-                   WHERE (trips.markets IS NOT NULL)) f
-           WHERE ((f.market = 'perp'::text) AND (f.start_position IS NOT NULL))
-         ), guessed AS (
-          SELECT m.coin,
-             m.fill_time_ms,
-             m.order_id,
-             m.trade_id,
-             m.side,
-             m.size,
-             m.price,
-             m.closed_pnl,
-             m.liquidated,
-             m.cost_usdc,
-             m.block_number,
-             m.action_number,
-             m.start_at,
-             m.moved,
-             m.end_at,
-             m.since_ms,
-             row_number() OVER chain AS guess,
-             COALESCE(lag(m.end_at) OVER chain, ( SELECT ((x.start_position)::numeric +
-                         CASE x.side
-                             WHEN 'buy'::text THEN x.size
-                             ELSE (- x.size)
-                         END)
-                    FROM hl_fill_pnl x
-                   WHERE ((x.account_address = trips.followed) AND (x.coin = m.coin) AND (x.start_position IS NOT NULL) AND (x.fill_time_ms = ( SELECT y.fill_time_ms
-                            FROM hl_fills y
-                           WHERE ((y.account_address = trips.followed) AND (y.coin = m.coin) AND (y.start_position IS NOT NULL) AND (y.fill_time_ms < m.since_ms))
-                           ORDER BY y.fill_time_ms DESC
-                          LIMIT 1)))
-                   ORDER BY x.block_number DESC, x.action_number DESC, x.order_id DESC,
-                         CASE x.side
-                             WHEN 'buy'::text THEN (x.start_position)::numeric
-                             ELSE (- (x.start_position)::numeric)
-                         END DESC, x.trade_id DESC
-                  LIMIT 1)) AS link
-            FROM moves m
-           WINDOW chain AS (PARTITION BY m.coin ORDER BY m.fill_time_ms, m.block_number, m.action_number, m.order_id,
-                 CASE m.side
-                     WHEN 'buy'::text THEN m.start_at
-                     ELSE (- m.start_at)
-                 END, m.trade_id)
-         ), crowds AS (
-          SELECT g.coin,
-             g.fill_time_ms,
-             g.order_id,
-             g.trade_id,
-             g.side,
-             g.size,
-             g.price,
-             g.closed_pnl,
-             g.liquidated,
-             g.cost_usdc,
-             g.block_number,
-             g.action_number,
-             g.start_at,
-             g.moved,
-             g.end_at,
-             g.since_ms,
-             g.guess,
-             g.link,
-             min(g.guess) OVER moment AS first_guess,
-             ((count(*) OVER moment > 1) AND COALESCE(bool_or((g.link <> g.start_at)) OVER moment, false)) AS is_knot
-            FROM guessed g
-           WINDOW moment AS (PARTITION BY g.coin, g.fill_time_ms)
-         ), knots AS (
+ WITH knots AS (
           SELECT c.coin,
              c.fill_time_ms,
-             c.order_id,
-             c.trade_id,
-             c.side,
-             c.size,
-             c.price,
-             c.closed_pnl,
-             c.liquidated,
-             c.cost_usdc,
-             c.block_number,
-             c.action_number,
+             c.guess,
+             c.first_guess,
+             c.is_knot,
+             c.link,
              c.start_at,
              c.moved,
              c.end_at,
-             c.since_ms,
-             c.guess,
-             c.link,
-             c.first_guess,
-             c.is_knot,
+             c.size,
+             c.price,
+             c.closed_pnl,
+             c.cost_usdc,
+             c.liquidated,
                  CASE
                      WHEN (c.is_knot AND (c.guess = c.first_guess)) THEN hl_internal.chain_order(array_agg(c.start_at) FILTER (WHERE c.is_knot) OVER moment, array_agg(c.end_at) FILTER (WHERE c.is_knot) OVER moment, trim_scale(c.link))
                      ELSE NULL::integer[]
                  END AS ranks
-            FROM crowds c
+            FROM hl_internal.trip_fills(trips.followed, (trips.from_at)[1], (trips.to_at)[1], trips.markets, ARRAY( SELECT hl_internal.bound_ms(b.at) AS bound_ms
+                    FROM unnest(trips.from_at) WITH ORDINALITY b(at, place)
+                   ORDER BY b.place), ARRAY( SELECT hl_internal.bound_ms(b.at) AS bound_ms
+                    FROM unnest(trips.to_at) WITH ORDINALITY b(at, place)
+                   ORDER BY b.place)) c(coin, fill_time_ms, guess, first_guess, is_knot, link, start_at, moved, end_at, size, price, closed_pnl, cost_usdc, liquidated)
            WINDOW moment AS (PARTITION BY c.coin, c.fill_time_ms ORDER BY c.guess ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
          ), chained AS (
           SELECT k.coin,
              k.fill_time_ms,
-             k.order_id,
-             k.trade_id,
-             k.side,
-             k.size,
-             k.price,
-             k.closed_pnl,
-             k.liquidated,
-             k.cost_usdc,
-             k.block_number,
-             k.action_number,
+             k.guess,
+             k.first_guess,
+             k.is_knot,
+             k.link,
              k.start_at,
              k.moved,
              k.end_at,
-             k.since_ms,
-             k.guess,
-             k.link,
-             k.first_guess,
-             k.is_knot,
+             k.size,
+             k.price,
+             k.closed_pnl,
+             k.cost_usdc,
+             k.liquidated,
              k.ranks,
                  CASE
                      WHEN k.is_knot THEN ((k.first_guess - 1) + (first_value(k.ranks) OVER moment)[(((k.guess - k.first_guess) + 1))::integer])
@@ -5761,24 +5643,18 @@ BEGIN ATOMIC
          ), split AS (
           SELECT m.coin,
              m.fill_time_ms,
-             m.order_id,
-             m.trade_id,
-             m.side,
-             m.size,
-             m.price,
-             m.closed_pnl,
-             m.liquidated,
-             m.cost_usdc,
-             m.block_number,
-             m.action_number,
+             m.guess,
+             m.first_guess,
+             m.is_knot,
+             m.link,
              m.start_at,
              m.moved,
              m.end_at,
-             m.since_ms,
-             m.guess,
-             m.link,
-             m.first_guess,
-             m.is_knot,
+             m.size,
+             m.price,
+             m.closed_pnl,
+             m.cost_usdc,
+             m.liquidated,
              m.ranks,
              m.place,
                  CASE
@@ -5790,24 +5666,18 @@ BEGIN ATOMIC
          ), parts AS (
           SELECT s.coin,
              s.fill_time_ms,
-             s.order_id,
-             s.trade_id,
-             s.side,
-             s.size,
-             s.price,
-             s.closed_pnl,
-             s.liquidated,
-             s.cost_usdc,
-             s.block_number,
-             s.action_number,
+             s.guess,
+             s.first_guess,
+             s.is_knot,
+             s.link,
              s.start_at,
              s.moved,
              s.end_at,
-             s.since_ms,
-             s.guess,
-             s.link,
-             s.first_guess,
-             s.is_knot,
+             s.size,
+             s.price,
+             s.closed_pnl,
+             s.cost_usdc,
+             s.liquidated,
              s.ranks,
              s.place,
              s.closing,
@@ -5841,24 +5711,18 @@ BEGIN ATOMIC
          ), numbered AS (
           SELECT p.coin,
              p.fill_time_ms,
-             p.order_id,
-             p.trade_id,
-             p.side,
-             p.size,
-             p.price,
-             p.closed_pnl,
-             p.liquidated,
-             p.cost_usdc,
-             p.block_number,
-             p.action_number,
+             p.guess,
+             p.first_guess,
+             p.is_knot,
+             p.link,
              p.start_at,
              p.moved,
              p.end_at,
-             p.since_ms,
-             p.guess,
-             p.link,
-             p.first_guess,
-             p.is_knot,
+             p.size,
+             p.price,
+             p.closed_pnl,
+             p.cost_usdc,
+             p.liquidated,
              p.ranks,
              p.place,
              p.closing,

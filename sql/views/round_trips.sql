@@ -8,6 +8,79 @@ return case when at = '-infinity' then 0 when at = 'infinity' then 9223372036854
   else ceil(extract(epoch from at) * 1000)::bigint end;
 comment on function hl_internal.bound_ms is 'The first millisecond that is not before a time.';
 
+-- In plpgsql, which keeps its plan: to make it anew took as long as everything else about a page's round trips. So it names
+-- nothing of hl_internal, which a reader who is held to some accounts (sql/access.sql) may not ask by name; and its plan must be
+-- right for tables of any size: the one that goes by key.
+create or replace function hl_internal.trip_fills(
+  followed text, from_at timestamptz, to_at timestamptz, markets text[], since_ms bigint[], until_ms bigint[])
+returns table (
+  coin text, fill_time_ms bigint, guess bigint, first_guess bigint, is_knot boolean, link numeric, start_at numeric, moved numeric,
+  end_at numeric, size numeric, price numeric, closed_pnl numeric, cost_usdc numeric, liquidated boolean)
+language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
+set enable_bitmapscan = off set jit = off as $$
+#variable_conflict use_column
+begin
+  return query
+  with moves as (
+    select m.*, m.start_at + m.moved as end_at
+    from (
+      select f.coin, f.fill_time_ms, f.order_id, f.trade_id, f.side, f.size, f.price, f.closed_pnl, f.liquidated, f.cost_usdc,
+        f.block_number, f.action_number, f.since_ms, f.start_position::numeric as start_at,
+        case f.side when 'buy' then f.size else -f.size end as moved
+      from (
+        select x.*, trip_fills.since_ms[1] as since_ms from public.hl_fill_pnl x
+        where trip_fills.markets is null and x.account_address = trip_fills.followed and x.fill_time >= trip_fills.from_at
+          and x.fill_time < trip_fills.to_at
+        union all
+        select x.*, m.since_ms
+        from unnest(trip_fills.markets, trip_fills.since_ms, trip_fills.until_ms) m(coin, since_ms, until_ms)
+        cross join lateral (
+          select * from public.hl_fill_pnl x
+          where x.account_address = trip_fills.followed and x.coin = m.coin and x.fill_time_ms >= m.since_ms
+            and x.fill_time_ms < m.until_ms
+          -- The order that only the index of the market has: while there are no statistics, all of them look alike.
+          order by x.fill_time_ms
+        ) x
+        where trip_fills.markets is not null
+      ) f
+      where f.market = 'perp' and f.start_position is not null
+      -- Not drawn into what follows, which needs the numbers several times.
+      offset 0
+    ) m
+  ),
+  -- Transactions of one millisecond have their order in their hashes, the fills of one order follow its direction; that is
+  -- all there is to know in most milliseconds.
+  guessed as (
+    select m.*, row_number() over chain as guess,
+      coalesce(lag(m.end_at) over chain, case when lead(m.fill_time_ms) over chain = m.fill_time_ms then (
+        -- Where the chain stood before: after the newest fill of the coin that is older.
+        select x.start_position::numeric + case x.side when 'buy' then x.size else -x.size end
+        from public.hl_fill_pnl x
+        where x.account_address = trip_fills.followed and x.coin = m.coin and x.start_position is not null
+          and x.fill_time_ms = (
+            -- Not max(): where one row is expected it reads all of them.
+            select y.fill_time_ms from public.hl_fills y
+            where y.account_address = trip_fills.followed and y.coin = m.coin and y.start_position is not null
+              and y.fill_time_ms < m.since_ms
+            order by y.fill_time_ms desc limit 1
+          )
+        order by x.block_number desc, x.action_number desc, x.order_id desc,
+          case x.side when 'buy' then x.start_position::numeric else -x.start_position::numeric end desc, x.trade_id desc
+        limit 1
+      ) end) as link
+    from moves m
+    window chain as (partition by m.coin
+      order by m.fill_time_ms, m.block_number, m.action_number, m.order_id, case m.side when 'buy' then m.start_at else -m.start_at end,
+        m.trade_id)
+  )
+  select g.coin, g.fill_time_ms, g.guess, min(g.guess) over moment as first_guess,
+    count(*) over moment > 1 and coalesce(bool_or(g.link <> g.start_at) over moment, false) as is_knot,
+    g.link, g.start_at, g.moved, g.end_at, g.size, g.price, g.closed_pnl, g.cost_usdc, g.liquidated
+  from guessed g window moment as (partition by g.coin, g.fill_time_ms);
+end
+$$;
+comment on function hl_internal.trip_fills is 'The fills that round trips are made of, in the order that their transactions tell: of all markets in [from_at, to_at), or of each of some in [since_ms, until_ms) in its place. A knot is a millisecond whose fills do not chain in that order; link is where the chain stood before a fill, as far as that can matter.';
+
 -- Everything goes by windows over the fills of a coin: a join of them with what some of them are found to be is a loop in a
 -- loop, once the planner takes the latter for a single row.
 create or replace function hl_internal.trips(followed text, markets text[], from_at timestamptz[], to_at timestamptz[])
@@ -17,66 +90,13 @@ returns table (
   fees numeric, unpriced boolean, liquidated boolean, is_last boolean)
 language sql stable set search_path = ''
 begin atomic
-with moves as (
-  select f.coin, f.fill_time_ms, f.order_id, f.trade_id, f.side, f.size, f.price, f.closed_pnl, f.liquidated, f.cost_usdc,
-    f.block_number, f.action_number, f.start_position::numeric as start_at, case f.side when 'buy' then f.size else -f.size end as moved,
-    f.start_position::numeric + case f.side when 'buy' then f.size else -f.size end as end_at, f.since_ms
-  from (
-    select x.*, (select hl_internal.bound_ms(trips.from_at[1])) as since_ms from public.hl_fill_pnl x
-    where trips.markets is null and x.account_address = trips.followed and x.fill_time >= trips.from_at[1]
-      and x.fill_time < trips.to_at[1]
-    union all
-    select x.*, m.since_ms from (
-      -- Once a market, not once a fill.
-      select u.coin, hl_internal.bound_ms(u.from_at) as since_ms, hl_internal.bound_ms(u.to_at) as until_ms
-      from unnest(trips.markets, trips.from_at, trips.to_at) u(coin, from_at, to_at) offset 0
-    ) m
-    cross join lateral (
-      select * from public.hl_fill_pnl x
-      where x.account_address = trips.followed and x.coin = m.coin and x.fill_time_ms >= m.since_ms
-        and x.fill_time_ms < m.until_ms
-      -- The order that only the index of the market has: while there are no statistics, all of them look alike.
-      order by x.fill_time_ms
-    ) x
-    where trips.markets is not null
-  ) f
-  where f.market = 'perp' and f.start_position is not null
-),
--- Transactions of one millisecond have their order in their hashes, the fills of one order follow its direction; that is
--- all there is to know in most milliseconds.
-guessed as (
-  select m.*, row_number() over chain as guess,
-    -- Where the chain stood before: after the newest fill of the coin that is older.
-    coalesce(lag(m.end_at) over chain, (
-      select x.start_position::numeric + case x.side when 'buy' then x.size else -x.size end
-      from public.hl_fill_pnl x
-      where x.account_address = trips.followed and x.coin = m.coin and x.start_position is not null
-        and x.fill_time_ms = (
-          -- Not max(): where one row is expected it reads all of them.
-          select y.fill_time_ms from public.hl_fills y
-          where y.account_address = trips.followed and y.coin = m.coin and y.start_position is not null
-            and y.fill_time_ms < m.since_ms
-          order by y.fill_time_ms desc limit 1
-        )
-      order by x.block_number desc, x.action_number desc, x.order_id desc,
-        case x.side when 'buy' then x.start_position::numeric else -x.start_position::numeric end desc, x.trade_id desc
-      limit 1
-    )) as link
-  from moves m
-  window chain as (partition by m.coin
-    order by m.fill_time_ms, m.block_number, m.action_number, m.order_id, case m.side when 'buy' then m.start_at else -m.start_at end,
-      m.trade_id)
-),
-crowds as (
-  select g.*, min(g.guess) over moment as first_guess,
-    count(*) over moment > 1 and coalesce(bool_or(g.link <> g.start_at) over moment, false) as is_knot
-  from guessed g window moment as (partition by g.coin, g.fill_time_ms)
-),
-knots as (
+with knots as (
   select c.*, case when c.is_knot and c.guess = c.first_guess then hl_internal.chain_order(
       array_agg(c.start_at) filter (where c.is_knot) over moment, array_agg(c.end_at) filter (where c.is_knot) over moment,
       trim_scale(c.link)) end as ranks
-  from crowds c
+  from hl_internal.trip_fills(trips.followed, trips.from_at[1], trips.to_at[1], trips.markets,
+    array(select hl_internal.bound_ms(b.at) from unnest(trips.from_at) with ordinality b(at, place) order by b.place),
+    array(select hl_internal.bound_ms(b.at) from unnest(trips.to_at) with ordinality b(at, place) order by b.place)) c
   window moment as (partition by c.coin, c.fill_time_ms order by c.guess
     rows between unbounded preceding and unbounded following)
 ),
