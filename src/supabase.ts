@@ -6,2494 +6,876 @@
  */
 export type Json = string | number | boolean | null | { [key: string]: Json | undefined } | Json[];
 
+/** A number; exact text in the twin of the relation. */
+interface Decimal {
+  decimal: number;
+}
+/** A column that the database fills in when it is left out. */
+interface Generated<T> {
+  generated: T;
+}
+/** A column that cannot be given. */
+interface GeneratedAlways<T> {
+  generatedAlways: T;
+}
+/** A function of the row: a column to PostgREST, where a client names it. */
+interface Computed<T> {
+  computed: T;
+}
+
+type Value<C> = C extends Decimal
+  ? number
+  : C extends Generated<infer T> | GeneratedAlways<infer T> | Computed<infer T>
+    ? Value<T>
+    : C;
+type Exact<C> = C extends Decimal
+  ? string
+  : C extends Generated<infer T> | GeneratedAlways<infer T> | Computed<infer T>
+    ? Exact<T>
+    : C;
+type KeysOf<Columns, Kind> = { [K in keyof Columns]: Columns[K] extends Kind ? K : never }[keyof Columns];
+type ComputedKeys<Columns> = KeysOf<Columns, Computed<unknown>>;
+type StoredKeys<Columns> = Exclude<keyof Columns, ComputedKeys<Columns>>;
+/** What may be left out. */
+type OptionalKeys<Columns> = {
+  [K in StoredKeys<Columns>]: Columns[K] extends Generated<unknown> | GeneratedAlways<unknown>
+    ? K
+    : null extends Columns[K]
+      ? K
+      : never;
+}[StoredKeys<Columns>];
+type Given<C> = C extends GeneratedAlways<unknown> ? never : Value<C>;
+type Flat<T> = { [K in keyof T]: T[K] };
+
+type Values<Columns> = { [K in keyof Columns]: Value<Columns[K]> };
+type Table<Columns> = {
+  Row: Values<Columns>;
+  ComputedFields: ComputedKeys<Columns>;
+  Insert: Flat<
+    { [K in Exclude<StoredKeys<Columns>, OptionalKeys<Columns>>]: Given<Columns[K]> } & {
+      [K in OptionalKeys<Columns>]?: Given<Columns[K]>;
+    }
+  >;
+  Update: { [K in StoredKeys<Columns>]?: Given<Columns[K]> };
+  Relationships: [];
+};
+/** A view may give null in every column. */
+type View<Columns> = {
+  Row: { [K in keyof Columns]: Value<Columns[K]> | null };
+  ComputedFields: never;
+  Relationships: [];
+};
+/** The columns of a relation with decimals as text. */
+type Text<Columns> = { [K in StoredKeys<Columns>]: Exact<Columns[K]> };
+/** What a function of a row is given. */
+type Stored<Columns> = { [K in StoredKeys<Columns>]: Value<Columns[K]> };
+
+interface TableColumns {
+  hl_account_facts: {
+    account_address: string;
+    as_of: GeneratedAlways<string>;
+    as_of_ms: number;
+    fact: string;
+    value: NonNullable<Json>;
+  };
+  hl_alerts: {
+    account_address: string | null;
+    coin: string | null;
+    fired_at: string | null;
+    id: GeneratedAlways<number>;
+    key: string;
+    message: string;
+    notified_at: string | null;
+    notified_severity: string | null;
+    resolved_at: string | null;
+    rule: string;
+    severity: string;
+    started_at: string;
+    state: string;
+    subject: string | null;
+    threshold: Decimal | null;
+    updated_at: Generated<string>;
+    value: Decimal | null;
+  };
+  hl_asset_ctxs: {
+    as_of: string;
+    as_of_ms: number;
+    coin: string;
+    day_notional_volume: Decimal | null;
+    funding_rate: Decimal | null;
+    mark_price: Decimal | null;
+    mid_price: Decimal | null;
+    open_interest: Decimal | null;
+    oracle_price: Decimal | null;
+    previous_day_price: Decimal | null;
+    raw_ctx: Json | null;
+  };
+  hl_balances: {
+    account_address: string;
+    as_of: string;
+    as_of_ms: number;
+    coin: string;
+    entry_notional: Decimal;
+    hold: Decimal;
+    raw_balance: Json | null;
+    token: number | null;
+    total: Decimal;
+    updated_at: string;
+  };
+  hl_books: {
+    as_of: string;
+    as_of_ms: number;
+    asks: NonNullable<Json>;
+    bids: NonNullable<Json>;
+    coin: string;
+  };
+  hl_candles: {
+    as_of_ms: number;
+    close: Decimal;
+    close_time_ms: number;
+    coin: string;
+    high: Decimal;
+    interval: string;
+    low: Decimal;
+    open: Decimal;
+    open_time: string;
+    open_time_ms: number;
+    trades: number;
+    volume: Decimal;
+  };
+  hl_dashboard: {
+    account_address: string;
+    account_mode: string;
+    account_value: Decimal | null;
+    account_value_reason: string | null;
+    actual_leverage: Decimal | null;
+    as_of: string;
+    as_of_ms: number;
+    created_at: Generated<string>;
+    free_margin: Decimal | null;
+    health_components: Json | null;
+    health_reason: string | null;
+    health_score: number | null;
+    health_status: string;
+    liquidation_buffer_pct: Decimal | null;
+    maintenance_margin: Decimal;
+    margin_level: Decimal | null;
+    margin_usage_pct: Decimal | null;
+    net_worth: Decimal | null;
+    net_worth_parts: Json | null;
+    net_worth_reason: string | null;
+    raw_user_state: Json | null;
+    source: string | null;
+    total_margin_used: Decimal;
+    total_notional_position: Decimal;
+    total_positions: number;
+    total_raw_usd: Decimal;
+    total_unrealized_pnl: Decimal;
+    withdrawable: Decimal;
+  };
+  hl_fills: {
+    account_address: string;
+    block_number: number | null;
+    builder: string | null;
+    builder_fee: Decimal | null;
+    cloid: string | null;
+    closed_pnl: Decimal;
+    coin: string;
+    crossed: boolean | null;
+    deployer_fee: Decimal | null;
+    direction: string;
+    fee: Decimal;
+    fee_token: string | null;
+    fill_time: string;
+    fill_time_ms: number;
+    first_seen_at: string;
+    hash: string | null;
+    liquidation: Json | null;
+    order_id: number;
+    price: Decimal;
+    priority_gas: Decimal | null;
+    raw_fill: Json | null;
+    side: string;
+    size: Decimal;
+    source: string;
+    start_position: string | null;
+    trade_id: number;
+    twap_id: number | null;
+    value: Decimal;
+    hl_raw_fill: Computed<Json | null>;
+  };
+  hl_funding: {
+    account_address: string;
+    coin: string;
+    first_seen_at: string;
+    funding_rate: Decimal;
+    funding_time: string;
+    funding_time_ms: number;
+    raw_funding: Json | null;
+    samples: number | null;
+    size: Decimal;
+    source: string;
+    usdc: Decimal;
+  };
+  hl_ledger: {
+    account_address: string;
+    amount: Decimal | null;
+    block_number: number | null;
+    digest: string;
+    earned_usd: Decimal | null;
+    effect: string | null;
+    first_seen_at: string;
+    flow_usd: Decimal | null;
+    hash: string;
+    ledger_time: string;
+    ledger_time_ms: number;
+    perp_usdc: Decimal | null;
+    raw_ledger: Json | null;
+    source: string;
+    spot_usdc: Decimal | null;
+    token: string | null;
+    type: string;
+    usdc: Decimal | null;
+  };
+  hl_lending_interest: {
+    account_address: string;
+    charged: Decimal;
+    earned: Decimal;
+    interest_time: GeneratedAlways<string>;
+    raw: Json | null;
+    time_ms: number;
+    token: string;
+  };
+  hl_markets: {
+    as_of: GeneratedAlways<string>;
+    as_of_ms: number;
+    base: string | null;
+    coin: string;
+    collateral_token: string | null;
+    dex: string | null;
+    is_delisted: boolean;
+    kind: string;
+    margin_tiers: Json | null;
+    max_leverage: number | null;
+    name: string;
+    quote: string | null;
+    raw: Json | null;
+    settlement: Decimal | null;
+    size_decimals: number | null;
+  };
+  hl_members: {
+    account_address: string;
+    user_id: string;
+  };
+  hl_mids: {
+    as_of: string;
+    as_of_ms: number;
+    coin: string;
+    dex: string;
+    mid: Decimal;
+  };
+  hl_order_events: {
+    account_address: string;
+    cloid: string | null;
+    coin: string;
+    first_seen_at: string;
+    limit_price: Decimal;
+    order_id: number;
+    order_type: string | null;
+    placed_at_ms: number;
+    raw_event: Json | null;
+    reduce_only: boolean | null;
+    remaining: Decimal;
+    side: string;
+    size: Decimal;
+    source: string;
+    status: string;
+    status_time_ms: number;
+    tif: string | null;
+    trigger_price: Decimal | null;
+    venue_status: string;
+    hl_raw_event: Computed<Json | null>;
+  };
+  hl_orders: {
+    account_address: string;
+    cloid: string | null;
+    coin: string;
+    fill_percentage: Decimal | null;
+    filled: Decimal;
+    last_fill_time_ms: number | null;
+    limit_price: Decimal;
+    order_id: number;
+    order_type: string | null;
+    placed_at: string;
+    raw_order: Json | null;
+    reduce_only: boolean | null;
+    side: string;
+    size: Decimal;
+    source: string;
+    status: string;
+    status_at: string;
+    status_time_ms: number;
+    tif: string | null;
+    trigger_price: Decimal | null;
+    updated_at: string;
+    venue_status: string;
+    hl_raw_order: Computed<Json | null>;
+  };
+  hl_portfolio: {
+    account_address: string;
+    account_value: Decimal;
+    at_time: GeneratedAlways<string>;
+    pnl: Decimal | null;
+    scope: string;
+    time_ms: number;
+  };
+  hl_positions: {
+    account_address: string;
+    as_of: string;
+    as_of_ms: number;
+    closed_at: string | null;
+    coin: string;
+    dex: string;
+    entry_price: Decimal | null;
+    funding_all_time: Decimal | null;
+    funding_since_open: Decimal | null;
+    leverage_type: string | null;
+    leverage_value: number | null;
+    liquidation_distance_pct: Decimal | null;
+    liquidation_price: Decimal | null;
+    margin_used: Decimal;
+    mark_price: Decimal | null;
+    max_leverage: number | null;
+    position_value: Decimal;
+    raw_position: Json | null;
+    return_on_equity: Decimal | null;
+    side: string;
+    size: Decimal;
+    unrealized_pnl: Decimal;
+    updated_at: string;
+  };
+  hl_staking_rewards: {
+    account_address: string;
+    amount: Decimal;
+    kind: string;
+    raw: Json | null;
+    reward_time: GeneratedAlways<string>;
+    time_ms: number;
+  };
+  hl_trades: {
+    coin: string;
+    hash: string | null;
+    price: Decimal;
+    raw_trade: Json | null;
+    side: string;
+    size: Decimal;
+    trade_id: number;
+    trade_time: string;
+    trade_time_ms: number;
+  };
+  hl_twaps: {
+    account_address: string;
+    as_of: GeneratedAlways<string>;
+    as_of_ms: number;
+    coin: string;
+    error: string | null;
+    executed_size: Decimal;
+    executed_value: Decimal;
+    is_ended: boolean;
+    minutes: number | null;
+    randomize: boolean | null;
+    raw: Json | null;
+    reduce_only: boolean | null;
+    side: string;
+    size: Decimal;
+    started_at: GeneratedAlways<string>;
+    started_ms: number;
+    status: string;
+    stop_price: Decimal | null;
+    trigger_above: boolean | null;
+    trigger_price: Decimal | null;
+    twap_id: number;
+  };
+}
+
+interface ViewColumns {
+  hl_account_limits: {
+    account_address: string;
+    fees_as_of: string;
+    maker_rate: Decimal;
+    referral_discount: Decimal;
+    requests_as_of: string;
+    requests_cap: Decimal;
+    requests_left: Decimal;
+    requests_used: Decimal;
+    spot_maker_rate: Decimal;
+    spot_taker_rate: Decimal;
+    staking_discount: Decimal;
+    taker_rate: Decimal;
+    volume_all_time: Decimal;
+    volume_day: Decimal;
+    volume_month: Decimal;
+    volume_week: Decimal;
+    volumes_as_of: string;
+  };
+  hl_account_limits_text: Text<ViewColumns["hl_account_limits"]>;
+  hl_account_now: {
+    account_address: string;
+    account_mode: string;
+    account_value: Decimal;
+    account_value_reason: string;
+    actual_leverage: Decimal;
+    age_seconds: Decimal;
+    alias: string;
+    as_of: string;
+    as_of_ms: number;
+    free_margin: Decimal;
+    health_components: Json;
+    health_reason: string;
+    health_score: number;
+    health_status: string;
+    heard_at: string;
+    is_fresh: boolean;
+    maintenance_margin: Decimal;
+    margin_usage_pct: Decimal;
+    net_worth: Decimal;
+    net_worth_parts: Json;
+    net_worth_reason: string;
+    total_margin_used: Decimal;
+    total_notional_position: Decimal;
+    total_positions: number;
+    total_unrealized_pnl: Decimal;
+    withdrawable: Decimal;
+  };
+  hl_account_now_text: Text<ViewColumns["hl_account_now"]>;
+  hl_alerts_text: Text<TableColumns["hl_alerts"]> & { name: string };
+  hl_api_wallets: {
+    account_address: string;
+    as_of: string;
+    as_of_ms: number;
+    name: string;
+    valid_until: string;
+    valid_until_ms: number;
+    wallet_address: string;
+  };
+  hl_asset_ctxs_text: Text<TableColumns["hl_asset_ctxs"]> & { name: string };
+  hl_balances_text: Text<TableColumns["hl_balances"]> & { name: string };
+  hl_candles_text: Text<TableColumns["hl_candles"]> & { name: string };
+  hl_coverage: {
+    account_address: string;
+    from_ms: number;
+    from_time: string;
+    grade: string;
+    reason: string;
+    stream: string;
+    to_ms: number;
+    to_time: string;
+  };
+  hl_dashboard_text: Text<TableColumns["hl_dashboard"]>;
+  hl_delegations: {
+    account_address: string;
+    amount: Decimal;
+    as_of: string;
+    as_of_ms: number;
+    locked_until: string;
+    validator: string;
+  };
+  hl_delegations_text: Text<ViewColumns["hl_delegations"]>;
+  hl_equity: {
+    account_address: string;
+    account_mode: string;
+    account_value: Decimal;
+    as_of: string;
+    as_of_ms: number;
+    drawdown: Decimal;
+    drawdown_pct: Decimal;
+    flow: Decimal;
+    net_flows: Decimal;
+    net_worth: Decimal;
+    peak_profit: Decimal;
+    profit: Decimal;
+    profit_reason: string;
+    unrealized_pnl: Decimal;
+  };
+  hl_equity_daily: {
+    account_address: string;
+    close_value: Decimal;
+    day: string;
+    flow: Decimal;
+    max_drawdown: Decimal;
+    max_drawdown_pct: Decimal;
+    open_value: Decimal;
+    pnl: Decimal;
+    return_pct: Decimal;
+    snapshots: number;
+  };
+  hl_equity_daily_text: Text<ViewColumns["hl_equity_daily"]>;
+  hl_equity_text: Text<ViewColumns["hl_equity"]>;
+  hl_exposure: {
+    account_address: string;
+    as_of: string;
+    coin: string;
+    dex: string;
+    leverage: Decimal;
+    liquidation_distance_pct: Decimal;
+    name: string;
+    position_value: Decimal;
+    share_pct: Decimal;
+    side: string;
+    signed_value: Decimal;
+    size: Decimal;
+    unrealized_pnl: Decimal;
+  };
+  hl_exposure_text: Text<ViewColumns["hl_exposure"]>;
+  hl_exposure_total: {
+    account_address: string;
+    account_value: Decimal;
+    as_of: string;
+    gross_leverage: Decimal;
+    gross_value: Decimal;
+    long_value: Decimal;
+    net_leverage: Decimal;
+    net_value: Decimal;
+    positions: number;
+    short_value: Decimal;
+  };
+  hl_exposure_total_text: Text<ViewColumns["hl_exposure_total"]>;
+  hl_fees: {
+    account_address: string;
+    builder_fee_usdc: Decimal;
+    coin: string;
+    fee: Decimal;
+    fee_bps: Decimal;
+    fee_token: string;
+    fee_usdc: Decimal;
+    fills: number;
+    gas_usdc: Decimal;
+    maker_fee_usdc: Decimal;
+    name: string;
+    priority_gas: Decimal;
+    rebate_usdc: Decimal;
+    taker_fee_usdc: Decimal;
+    unpriced_fees: number;
+    unpriced_gas: number;
+    volume: Decimal;
+  };
+  hl_fees_text: Text<ViewColumns["hl_fees"]>;
+  hl_fill_pnl: {
+    account_address: string;
+    action_number: number;
+    block_number: number;
+    builder_fee_usdc: Decimal;
+    closed_pnl: Decimal;
+    coin: string;
+    cost_usdc: Decimal;
+    crossed: boolean;
+    fee: Decimal;
+    fee_basis: string;
+    fee_token: string;
+    fee_usdc: Decimal;
+    fill_time: string;
+    fill_time_ms: number;
+    gas_usdc: Decimal;
+    liquidated: boolean;
+    market: string;
+    name: string;
+    net_pnl: Decimal;
+    order_id: number;
+    price: Decimal;
+    priority_gas: Decimal;
+    side: string;
+    size: Decimal;
+    start_position: string;
+    trade_id: number;
+    value: Decimal;
+  };
+  hl_fill_pnl_text: Text<ViewColumns["hl_fill_pnl"]>;
+  hl_fills_text: Text<TableColumns["hl_fills"]> & { name: string };
+  hl_flows: {
+    account_address: string;
+    amount: Decimal;
+    block_number: number;
+    digest: string;
+    earned: Decimal;
+    effect: string;
+    flow: Decimal;
+    hash: string;
+    ledger_time: string;
+    ledger_time_ms: number;
+    perp_usdc: Decimal;
+    spot_usdc: Decimal;
+    token: string;
+    type: string;
+    usdc: Decimal;
+  };
+  hl_flows_text: Text<ViewColumns["hl_flows"]>;
+  hl_funding_by_coin: {
+    account_address: string;
+    coin: string;
+    first_day: string;
+    funding: Decimal;
+    last_day: string;
+    name: string;
+    paid: Decimal;
+    payments: number;
+    received: Decimal;
+  };
+  hl_funding_by_coin_text: Text<ViewColumns["hl_funding_by_coin"]>;
+  hl_funding_daily: {
+    account_address: string;
+    coin: string;
+    day: string;
+    funding: Decimal;
+    name: string;
+    paid: Decimal;
+    payments: number;
+    received: Decimal;
+  };
+  hl_funding_daily_text: Text<ViewColumns["hl_funding_daily"]>;
+  hl_funding_text: Text<TableColumns["hl_funding"]> & { name: string };
+  hl_gaps: {
+    account_address: string;
+    from_ms: number;
+    from_time: string;
+    kind: string;
+    reason: string;
+    stream: string;
+    to_ms: number;
+    to_time: string;
+  };
+  hl_history_statistics: {
+    account_address: string;
+    calmar: Decimal;
+    days: number;
+    drawdown_peak_day: string;
+    drawdown_trough_day: string;
+    imported_until_day: string;
+    max_drawdown: Decimal;
+    max_drawdown_pct: Decimal;
+    ratios_reason: string;
+    sharpe: Decimal;
+    since_day: string;
+    sortino: Decimal;
+    steps: number;
+  };
+  hl_history_statistics_text: Text<ViewColumns["hl_history_statistics"]>;
+  hl_latency: {
+    hop: string;
+    instance: string;
+    max_ms: number;
+    minute: string;
+    minute_ms: number;
+    p50_ms: number;
+    p90_ms: number;
+    p99_ms: number;
+    samples: number;
+  };
+  hl_ledger_text: Text<TableColumns["hl_ledger"]>;
+  hl_lending_interest_text: Text<TableColumns["hl_lending_interest"]>;
+  hl_markets_text: Text<TableColumns["hl_markets"]>;
+  hl_mids_text: Text<TableColumns["hl_mids"]> & { name: string };
+  hl_net_pnl_by_coin: {
+    account_address: string;
+    builder_fees: Decimal;
+    closed_pnl: Decimal;
+    coin: string;
+    converted_fees: number;
+    fees: Decimal;
+    fills: number;
+    first_day: string;
+    funding: Decimal;
+    last_day: string;
+    name: string;
+    net_pnl: Decimal;
+    unpriced_fees: number;
+    volume: Decimal;
+  };
+  hl_net_pnl_by_coin_text: Text<ViewColumns["hl_net_pnl_by_coin"]>;
+  hl_net_pnl_daily: {
+    account_address: string;
+    builder_fees: Decimal;
+    closed_pnl: Decimal;
+    converted_fees: number;
+    day: string;
+    fees: Decimal;
+    fills: number;
+    funding: Decimal;
+    net_pnl: Decimal;
+    unpriced_fees: number;
+    volume: Decimal;
+  };
+  hl_net_pnl_daily_by_coin: {
+    account_address: string;
+    builder_fees: Decimal;
+    closed_pnl: Decimal;
+    coin: string;
+    converted_fees: number;
+    day: string;
+    fees: Decimal;
+    fills: number;
+    funding: Decimal;
+    name: string;
+    net_pnl: Decimal;
+    unpriced_fees: number;
+    volume: Decimal;
+  };
+  hl_net_pnl_daily_by_coin_text: Text<ViewColumns["hl_net_pnl_daily_by_coin"]>;
+  hl_net_pnl_daily_text: Text<ViewColumns["hl_net_pnl_daily"]>;
+  hl_order_events_text: Text<TableColumns["hl_order_events"]> & { name: string };
+  hl_orders_text: Text<TableColumns["hl_orders"]> & { name: string };
+  hl_portfolio_check: {
+    account_address: string;
+    account_value: Decimal;
+    at_time: string;
+    own_high: Decimal;
+    own_low: Decimal;
+    reason: string;
+    scope: string;
+    time_ms: number;
+    tolerance: Decimal;
+    verdict: string;
+  };
+  hl_portfolio_check_text: Text<ViewColumns["hl_portfolio_check"]>;
+  hl_portfolio_text: Text<TableColumns["hl_portfolio"]>;
+  hl_positions_text: Text<TableColumns["hl_positions"]> & { name: string };
+  hl_quarantine: {
+    account_address: string;
+    count: number;
+    digest: string;
+    first_seen_at: string;
+    last_seen_at: string;
+    raw: string;
+    reason: string;
+    subject: string;
+  };
+  hl_round_trips: {
+    account_address: string;
+    closed_at: string;
+    closed_pnl: Decimal;
+    coin: string;
+    complete: boolean;
+    entry_price: Decimal;
+    exit_price: Decimal;
+    fees: Decimal;
+    fills: number;
+    funding: Decimal;
+    liquidated: boolean;
+    max_size: Decimal;
+    name: string;
+    net_pnl: Decimal;
+    opened_at: string;
+    seconds: Decimal;
+    side: string;
+    trip: number;
+  };
+  hl_round_trips_text: Text<ViewColumns["hl_round_trips"]>;
+  hl_staking_rewards_text: Text<TableColumns["hl_staking_rewards"]>;
+  hl_statistics: {
+    account_address: string;
+    average_loss: Decimal;
+    average_seconds: Decimal;
+    average_win: Decimal;
+    best_trade: Decimal;
+    calmar: Decimal;
+    closed_pnl: Decimal;
+    days_with_return: number;
+    drawdown_peak_day: string;
+    drawdown_trough_day: string;
+    expectancy: Decimal;
+    fees: Decimal;
+    fills: number;
+    first_day: string;
+    funding: Decimal;
+    last_day: string;
+    losses: number;
+    max_drawdown: Decimal;
+    max_drawdown_pct: Decimal;
+    net_pnl: Decimal;
+    payoff_ratio: Decimal;
+    profit: Decimal;
+    profit_factor: Decimal;
+    ratios_reason: string;
+    sharpe: Decimal;
+    since_day: string;
+    sortino: Decimal;
+    trades: number;
+    unpriced_fees: number;
+    volume: Decimal;
+    win_rate_pct: Decimal;
+    wins: number;
+    worst_trade: Decimal;
+  };
+  hl_statistics_text: Text<ViewColumns["hl_statistics"]>;
+  hl_trades_text: Text<TableColumns["hl_trades"]> & { name: string };
+  hl_twap_orders: {
+    account_address: string;
+    as_of: string;
+    as_of_ms: number;
+    average_price: Decimal;
+    coin: string;
+    error: string;
+    executed_pct: Decimal;
+    executed_size: Decimal;
+    fees: Decimal;
+    is_ended: boolean;
+    minutes: number;
+    name: string;
+    randomize: boolean;
+    reduce_only: boolean;
+    side: string;
+    size: Decimal;
+    slices: number;
+    started_at: string;
+    started_ms: number;
+    status: string;
+    stop_price: Decimal;
+    trigger_above: boolean;
+    trigger_price: Decimal;
+    twap_id: number;
+  };
+  hl_twap_orders_text: Text<ViewColumns["hl_twap_orders"]>;
+  hl_twaps_text: Text<TableColumns["hl_twaps"]> & { name: string };
+  hl_unknown_ledger: {
+    account_address: string;
+    first_at: string;
+    last_at: string;
+    type: string;
+    updates: number;
+    with_amounts: number;
+  };
+  hl_unpriced_flows: {
+    account_address: string;
+    amount: Decimal;
+    first_at: string;
+    last_at: string;
+    token: string;
+    type: string;
+    updates: number;
+  };
+  hl_unpriced_flows_text: Text<ViewColumns["hl_unpriced_flows"]>;
+  hl_vault_equities: {
+    account_address: string;
+    as_of: string;
+    as_of_ms: number;
+    equity: Decimal;
+    locked_until: string;
+    vault_address: string;
+  };
+  hl_vault_equities_text: Text<ViewColumns["hl_vault_equities"]>;
+}
+
 export type Database = {
   public: {
-    Tables: {
-      hl_account_facts: {
-        Row: {
-          account_address: string;
-          as_of: string;
-          as_of_ms: number;
-          fact: string;
-          value: NonNullable<Json>;
-        };
-        ComputedFields: never;
-        Insert: {
-          account_address: string;
-          as_of?: never;
-          as_of_ms: number;
-          fact: string;
-          value: NonNullable<Json>;
-        };
-        Update: {
-          account_address?: string;
-          as_of?: never;
-          as_of_ms?: number;
-          fact?: string;
-          value?: NonNullable<Json>;
-        };
-        Relationships: [];
-      };
-      hl_alerts: {
-        Row: {
-          account_address: string | null;
-          coin: string | null;
-          fired_at: string | null;
-          id: number;
-          key: string;
-          message: string;
-          notified_at: string | null;
-          notified_severity: string | null;
-          resolved_at: string | null;
-          rule: string;
-          severity: string;
-          started_at: string;
-          state: string;
-          subject: string | null;
-          threshold: number | null;
-          updated_at: string;
-          value: number | null;
-        };
-        ComputedFields: never;
-        Insert: {
-          account_address?: string | null;
-          coin?: string | null;
-          fired_at?: string | null;
-          id?: never;
-          key: string;
-          message: string;
-          notified_at?: string | null;
-          notified_severity?: string | null;
-          resolved_at?: string | null;
-          rule: string;
-          severity: string;
-          started_at: string;
-          state: string;
-          subject?: string | null;
-          threshold?: number | null;
-          updated_at?: string;
-          value?: number | null;
-        };
-        Update: {
-          account_address?: string | null;
-          coin?: string | null;
-          fired_at?: string | null;
-          id?: never;
-          key?: string;
-          message?: string;
-          notified_at?: string | null;
-          notified_severity?: string | null;
-          resolved_at?: string | null;
-          rule?: string;
-          severity?: string;
-          started_at?: string;
-          state?: string;
-          subject?: string | null;
-          threshold?: number | null;
-          updated_at?: string;
-          value?: number | null;
-        };
-        Relationships: [];
-      };
-      hl_asset_ctxs: {
-        Row: {
-          as_of: string;
-          as_of_ms: number;
-          coin: string;
-          day_notional_volume: number | null;
-          funding_rate: number | null;
-          mark_price: number | null;
-          mid_price: number | null;
-          open_interest: number | null;
-          oracle_price: number | null;
-          previous_day_price: number | null;
-          raw_ctx: Json | null;
-        };
-        ComputedFields: never;
-        Insert: {
-          as_of: string;
-          as_of_ms: number;
-          coin: string;
-          day_notional_volume?: number | null;
-          funding_rate?: number | null;
-          mark_price?: number | null;
-          mid_price?: number | null;
-          open_interest?: number | null;
-          oracle_price?: number | null;
-          previous_day_price?: number | null;
-          raw_ctx?: Json | null;
-        };
-        Update: {
-          as_of?: string;
-          as_of_ms?: number;
-          coin?: string;
-          day_notional_volume?: number | null;
-          funding_rate?: number | null;
-          mark_price?: number | null;
-          mid_price?: number | null;
-          open_interest?: number | null;
-          oracle_price?: number | null;
-          previous_day_price?: number | null;
-          raw_ctx?: Json | null;
-        };
-        Relationships: [];
-      };
-      hl_balances: {
-        Row: {
-          account_address: string;
-          as_of: string;
-          as_of_ms: number;
-          coin: string;
-          entry_notional: number;
-          hold: number;
-          raw_balance: Json | null;
-          token: number | null;
-          total: number;
-          updated_at: string;
-        };
-        ComputedFields: never;
-        Insert: {
-          account_address: string;
-          as_of: string;
-          as_of_ms: number;
-          coin: string;
-          entry_notional: number;
-          hold: number;
-          raw_balance?: Json | null;
-          token?: number | null;
-          total: number;
-          updated_at: string;
-        };
-        Update: {
-          account_address?: string;
-          as_of?: string;
-          as_of_ms?: number;
-          coin?: string;
-          entry_notional?: number;
-          hold?: number;
-          raw_balance?: Json | null;
-          token?: number | null;
-          total?: number;
-          updated_at?: string;
-        };
-        Relationships: [];
-      };
-      hl_books: {
-        Row: {
-          as_of: string;
-          as_of_ms: number;
-          asks: NonNullable<Json>;
-          bids: NonNullable<Json>;
-          coin: string;
-        };
-        ComputedFields: never;
-        Insert: {
-          as_of: string;
-          as_of_ms: number;
-          asks: NonNullable<Json>;
-          bids: NonNullable<Json>;
-          coin: string;
-        };
-        Update: {
-          as_of?: string;
-          as_of_ms?: number;
-          asks?: NonNullable<Json>;
-          bids?: NonNullable<Json>;
-          coin?: string;
-        };
-        Relationships: [];
-      };
-      hl_candles: {
-        Row: {
-          as_of_ms: number;
-          close: number;
-          close_time_ms: number;
-          coin: string;
-          high: number;
-          interval: string;
-          low: number;
-          open: number;
-          open_time: string;
-          open_time_ms: number;
-          trades: number;
-          volume: number;
-        };
-        ComputedFields: never;
-        Insert: {
-          as_of_ms: number;
-          close: number;
-          close_time_ms: number;
-          coin: string;
-          high: number;
-          interval: string;
-          low: number;
-          open: number;
-          open_time: string;
-          open_time_ms: number;
-          trades: number;
-          volume: number;
-        };
-        Update: {
-          as_of_ms?: number;
-          close?: number;
-          close_time_ms?: number;
-          coin?: string;
-          high?: number;
-          interval?: string;
-          low?: number;
-          open?: number;
-          open_time?: string;
-          open_time_ms?: number;
-          trades?: number;
-          volume?: number;
-        };
-        Relationships: [];
-      };
-      hl_dashboard: {
-        Row: {
-          account_address: string;
-          account_mode: string;
-          account_value: number | null;
-          account_value_reason: string | null;
-          actual_leverage: number | null;
-          as_of: string;
-          as_of_ms: number;
-          created_at: string;
-          free_margin: number | null;
-          health_components: Json | null;
-          health_reason: string | null;
-          health_score: number | null;
-          health_status: string;
-          liquidation_buffer_pct: number | null;
-          maintenance_margin: number;
-          margin_level: number | null;
-          margin_usage_pct: number | null;
-          net_worth: number | null;
-          net_worth_parts: Json | null;
-          net_worth_reason: string | null;
-          raw_user_state: Json | null;
-          source: string | null;
-          total_margin_used: number;
-          total_notional_position: number;
-          total_positions: number;
-          total_raw_usd: number;
-          total_unrealized_pnl: number;
-          withdrawable: number;
-        };
-        ComputedFields: never;
-        Insert: {
-          account_address: string;
-          account_mode: string;
-          account_value?: number | null;
-          account_value_reason?: string | null;
-          actual_leverage?: number | null;
-          as_of: string;
-          as_of_ms: number;
-          created_at?: string;
-          free_margin?: number | null;
-          health_components?: Json | null;
-          health_reason?: string | null;
-          health_score?: number | null;
-          health_status: string;
-          liquidation_buffer_pct?: number | null;
-          maintenance_margin: number;
-          margin_level?: number | null;
-          margin_usage_pct?: number | null;
-          net_worth?: number | null;
-          net_worth_parts?: Json | null;
-          net_worth_reason?: string | null;
-          raw_user_state?: Json | null;
-          source?: string | null;
-          total_margin_used: number;
-          total_notional_position: number;
-          total_positions: number;
-          total_raw_usd: number;
-          total_unrealized_pnl: number;
-          withdrawable: number;
-        };
-        Update: {
-          account_address?: string;
-          account_mode?: string;
-          account_value?: number | null;
-          account_value_reason?: string | null;
-          actual_leverage?: number | null;
-          as_of?: string;
-          as_of_ms?: number;
-          created_at?: string;
-          free_margin?: number | null;
-          health_components?: Json | null;
-          health_reason?: string | null;
-          health_score?: number | null;
-          health_status?: string;
-          liquidation_buffer_pct?: number | null;
-          maintenance_margin?: number;
-          margin_level?: number | null;
-          margin_usage_pct?: number | null;
-          net_worth?: number | null;
-          net_worth_parts?: Json | null;
-          net_worth_reason?: string | null;
-          raw_user_state?: Json | null;
-          source?: string | null;
-          total_margin_used?: number;
-          total_notional_position?: number;
-          total_positions?: number;
-          total_raw_usd?: number;
-          total_unrealized_pnl?: number;
-          withdrawable?: number;
-        };
-        Relationships: [];
-      };
-      hl_fills: {
-        Row: {
-          account_address: string;
-          block_number: number | null;
-          builder: string | null;
-          builder_fee: number | null;
-          cloid: string | null;
-          closed_pnl: number;
-          coin: string;
-          crossed: boolean | null;
-          deployer_fee: number | null;
-          direction: string;
-          fee: number;
-          fee_token: string | null;
-          fill_time: string;
-          fill_time_ms: number;
-          first_seen_at: string;
-          hash: string | null;
-          liquidation: Json | null;
-          order_id: number;
-          price: number;
-          priority_gas: number | null;
-          raw_fill: Json | null;
-          side: string;
-          size: number;
-          source: string;
-          start_position: string | null;
-          trade_id: number;
-          twap_id: number | null;
-          value: number;
-          hl_raw_fill: Json | null;
-        };
-        ComputedFields: "hl_raw_fill";
-        Insert: {
-          account_address: string;
-          block_number?: number | null;
-          builder?: string | null;
-          builder_fee?: number | null;
-          cloid?: string | null;
-          closed_pnl: number;
-          coin: string;
-          crossed?: boolean | null;
-          deployer_fee?: number | null;
-          direction: string;
-          fee: number;
-          fee_token?: string | null;
-          fill_time: string;
-          fill_time_ms: number;
-          first_seen_at: string;
-          hash?: string | null;
-          liquidation?: Json | null;
-          order_id: number;
-          price: number;
-          priority_gas?: number | null;
-          raw_fill?: Json | null;
-          side: string;
-          size: number;
-          source: string;
-          start_position?: string | null;
-          trade_id: number;
-          twap_id?: number | null;
-          value: number;
-        };
-        Update: {
-          account_address?: string;
-          block_number?: number | null;
-          builder?: string | null;
-          builder_fee?: number | null;
-          cloid?: string | null;
-          closed_pnl?: number;
-          coin?: string;
-          crossed?: boolean | null;
-          deployer_fee?: number | null;
-          direction?: string;
-          fee?: number;
-          fee_token?: string | null;
-          fill_time?: string;
-          fill_time_ms?: number;
-          first_seen_at?: string;
-          hash?: string | null;
-          liquidation?: Json | null;
-          order_id?: number;
-          price?: number;
-          priority_gas?: number | null;
-          raw_fill?: Json | null;
-          side?: string;
-          size?: number;
-          source?: string;
-          start_position?: string | null;
-          trade_id?: number;
-          twap_id?: number | null;
-          value?: number;
-        };
-        Relationships: [];
-      };
-      hl_funding: {
-        Row: {
-          account_address: string;
-          coin: string;
-          first_seen_at: string;
-          funding_rate: number;
-          funding_time: string;
-          funding_time_ms: number;
-          raw_funding: Json | null;
-          samples: number | null;
-          size: number;
-          source: string;
-          usdc: number;
-        };
-        ComputedFields: never;
-        Insert: {
-          account_address: string;
-          coin: string;
-          first_seen_at: string;
-          funding_rate: number;
-          funding_time: string;
-          funding_time_ms: number;
-          raw_funding?: Json | null;
-          samples?: number | null;
-          size: number;
-          source: string;
-          usdc: number;
-        };
-        Update: {
-          account_address?: string;
-          coin?: string;
-          first_seen_at?: string;
-          funding_rate?: number;
-          funding_time?: string;
-          funding_time_ms?: number;
-          raw_funding?: Json | null;
-          samples?: number | null;
-          size?: number;
-          source?: string;
-          usdc?: number;
-        };
-        Relationships: [];
-      };
-      hl_ledger: {
-        Row: {
-          account_address: string;
-          amount: number | null;
-          block_number: number | null;
-          digest: string;
-          earned_usd: number | null;
-          effect: string | null;
-          first_seen_at: string;
-          flow_usd: number | null;
-          hash: string;
-          ledger_time: string;
-          ledger_time_ms: number;
-          perp_usdc: number | null;
-          raw_ledger: Json | null;
-          source: string;
-          spot_usdc: number | null;
-          token: string | null;
-          type: string;
-          usdc: number | null;
-        };
-        ComputedFields: never;
-        Insert: {
-          account_address: string;
-          amount?: number | null;
-          block_number?: number | null;
-          digest: string;
-          earned_usd?: number | null;
-          effect?: string | null;
-          first_seen_at: string;
-          flow_usd?: number | null;
-          hash: string;
-          ledger_time: string;
-          ledger_time_ms: number;
-          perp_usdc?: number | null;
-          raw_ledger?: Json | null;
-          source: string;
-          spot_usdc?: number | null;
-          token?: string | null;
-          type: string;
-          usdc?: number | null;
-        };
-        Update: {
-          account_address?: string;
-          amount?: number | null;
-          block_number?: number | null;
-          digest?: string;
-          earned_usd?: number | null;
-          effect?: string | null;
-          first_seen_at?: string;
-          flow_usd?: number | null;
-          hash?: string;
-          ledger_time?: string;
-          ledger_time_ms?: number;
-          perp_usdc?: number | null;
-          raw_ledger?: Json | null;
-          source?: string;
-          spot_usdc?: number | null;
-          token?: string | null;
-          type?: string;
-          usdc?: number | null;
-        };
-        Relationships: [];
-      };
-      hl_lending_interest: {
-        Row: {
-          account_address: string;
-          charged: number;
-          earned: number;
-          interest_time: string;
-          raw: Json | null;
-          time_ms: number;
-          token: string;
-        };
-        ComputedFields: never;
-        Insert: {
-          account_address: string;
-          charged: number;
-          earned: number;
-          interest_time?: never;
-          raw?: Json | null;
-          time_ms: number;
-          token: string;
-        };
-        Update: {
-          account_address?: string;
-          charged?: number;
-          earned?: number;
-          interest_time?: never;
-          raw?: Json | null;
-          time_ms?: number;
-          token?: string;
-        };
-        Relationships: [];
-      };
-      hl_markets: {
-        Row: {
-          as_of: string;
-          as_of_ms: number;
-          base: string | null;
-          coin: string;
-          collateral_token: string | null;
-          dex: string | null;
-          is_delisted: boolean;
-          kind: string;
-          margin_tiers: Json | null;
-          max_leverage: number | null;
-          name: string;
-          quote: string | null;
-          raw: Json | null;
-          settlement: number | null;
-          size_decimals: number | null;
-        };
-        ComputedFields: never;
-        Insert: {
-          as_of?: never;
-          as_of_ms: number;
-          base?: string | null;
-          coin: string;
-          collateral_token?: string | null;
-          dex?: string | null;
-          is_delisted: boolean;
-          kind: string;
-          margin_tiers?: Json | null;
-          max_leverage?: number | null;
-          name: string;
-          quote?: string | null;
-          raw?: Json | null;
-          settlement?: number | null;
-          size_decimals?: number | null;
-        };
-        Update: {
-          as_of?: never;
-          as_of_ms?: number;
-          base?: string | null;
-          coin?: string;
-          collateral_token?: string | null;
-          dex?: string | null;
-          is_delisted?: boolean;
-          kind?: string;
-          margin_tiers?: Json | null;
-          max_leverage?: number | null;
-          name?: string;
-          quote?: string | null;
-          raw?: Json | null;
-          settlement?: number | null;
-          size_decimals?: number | null;
-        };
-        Relationships: [];
-      };
-      hl_members: {
-        Row: {
-          account_address: string;
-          user_id: string;
-        };
-        ComputedFields: never;
-        Insert: {
-          account_address: string;
-          user_id: string;
-        };
-        Update: {
-          account_address?: string;
-          user_id?: string;
-        };
-        Relationships: [];
-      };
-      hl_mids: {
-        Row: {
-          as_of: string;
-          as_of_ms: number;
-          coin: string;
-          dex: string;
-          mid: number;
-        };
-        ComputedFields: never;
-        Insert: {
-          as_of: string;
-          as_of_ms: number;
-          coin: string;
-          dex: string;
-          mid: number;
-        };
-        Update: {
-          as_of?: string;
-          as_of_ms?: number;
-          coin?: string;
-          dex?: string;
-          mid?: number;
-        };
-        Relationships: [];
-      };
-      hl_order_events: {
-        Row: {
-          account_address: string;
-          cloid: string | null;
-          coin: string;
-          first_seen_at: string;
-          limit_price: number;
-          order_id: number;
-          order_type: string | null;
-          placed_at_ms: number;
-          raw_event: Json | null;
-          reduce_only: boolean | null;
-          remaining: number;
-          side: string;
-          size: number;
-          source: string;
-          status: string;
-          status_time_ms: number;
-          tif: string | null;
-          trigger_price: number | null;
-          venue_status: string;
-          hl_raw_event: Json | null;
-        };
-        ComputedFields: "hl_raw_event";
-        Insert: {
-          account_address: string;
-          cloid?: string | null;
-          coin: string;
-          first_seen_at: string;
-          limit_price: number;
-          order_id: number;
-          order_type?: string | null;
-          placed_at_ms: number;
-          raw_event?: Json | null;
-          reduce_only?: boolean | null;
-          remaining: number;
-          side: string;
-          size: number;
-          source: string;
-          status: string;
-          status_time_ms: number;
-          tif?: string | null;
-          trigger_price?: number | null;
-          venue_status: string;
-        };
-        Update: {
-          account_address?: string;
-          cloid?: string | null;
-          coin?: string;
-          first_seen_at?: string;
-          limit_price?: number;
-          order_id?: number;
-          order_type?: string | null;
-          placed_at_ms?: number;
-          raw_event?: Json | null;
-          reduce_only?: boolean | null;
-          remaining?: number;
-          side?: string;
-          size?: number;
-          source?: string;
-          status?: string;
-          status_time_ms?: number;
-          tif?: string | null;
-          trigger_price?: number | null;
-          venue_status?: string;
-        };
-        Relationships: [];
-      };
-      hl_orders: {
-        Row: {
-          account_address: string;
-          cloid: string | null;
-          coin: string;
-          fill_percentage: number | null;
-          filled: number;
-          last_fill_time_ms: number | null;
-          limit_price: number;
-          order_id: number;
-          order_type: string | null;
-          placed_at: string;
-          raw_order: Json | null;
-          reduce_only: boolean | null;
-          side: string;
-          size: number;
-          source: string;
-          status: string;
-          status_at: string;
-          status_time_ms: number;
-          tif: string | null;
-          trigger_price: number | null;
-          updated_at: string;
-          venue_status: string;
-          hl_raw_order: Json | null;
-        };
-        ComputedFields: "hl_raw_order";
-        Insert: {
-          account_address: string;
-          cloid?: string | null;
-          coin: string;
-          fill_percentage?: number | null;
-          filled: number;
-          last_fill_time_ms?: number | null;
-          limit_price: number;
-          order_id: number;
-          order_type?: string | null;
-          placed_at: string;
-          raw_order?: Json | null;
-          reduce_only?: boolean | null;
-          side: string;
-          size: number;
-          source: string;
-          status: string;
-          status_at: string;
-          status_time_ms: number;
-          tif?: string | null;
-          trigger_price?: number | null;
-          updated_at: string;
-          venue_status: string;
-        };
-        Update: {
-          account_address?: string;
-          cloid?: string | null;
-          coin?: string;
-          fill_percentage?: number | null;
-          filled?: number;
-          last_fill_time_ms?: number | null;
-          limit_price?: number;
-          order_id?: number;
-          order_type?: string | null;
-          placed_at?: string;
-          raw_order?: Json | null;
-          reduce_only?: boolean | null;
-          side?: string;
-          size?: number;
-          source?: string;
-          status?: string;
-          status_at?: string;
-          status_time_ms?: number;
-          tif?: string | null;
-          trigger_price?: number | null;
-          updated_at?: string;
-          venue_status?: string;
-        };
-        Relationships: [];
-      };
-      hl_portfolio: {
-        Row: {
-          account_address: string;
-          account_value: number;
-          at_time: string;
-          pnl: number | null;
-          scope: string;
-          time_ms: number;
-        };
-        ComputedFields: never;
-        Insert: {
-          account_address: string;
-          account_value: number;
-          at_time?: never;
-          pnl?: number | null;
-          scope: string;
-          time_ms: number;
-        };
-        Update: {
-          account_address?: string;
-          account_value?: number;
-          at_time?: never;
-          pnl?: number | null;
-          scope?: string;
-          time_ms?: number;
-        };
-        Relationships: [];
-      };
-      hl_positions: {
-        Row: {
-          account_address: string;
-          as_of: string;
-          as_of_ms: number;
-          closed_at: string | null;
-          coin: string;
-          dex: string;
-          entry_price: number | null;
-          funding_all_time: number | null;
-          funding_since_open: number | null;
-          leverage_type: string | null;
-          leverage_value: number | null;
-          liquidation_distance_pct: number | null;
-          liquidation_price: number | null;
-          margin_used: number;
-          mark_price: number | null;
-          max_leverage: number | null;
-          position_value: number;
-          raw_position: Json | null;
-          return_on_equity: number | null;
-          side: string;
-          size: number;
-          unrealized_pnl: number;
-          updated_at: string;
-        };
-        ComputedFields: never;
-        Insert: {
-          account_address: string;
-          as_of: string;
-          as_of_ms: number;
-          closed_at?: string | null;
-          coin: string;
-          dex: string;
-          entry_price?: number | null;
-          funding_all_time?: number | null;
-          funding_since_open?: number | null;
-          leverage_type?: string | null;
-          leverage_value?: number | null;
-          liquidation_distance_pct?: number | null;
-          liquidation_price?: number | null;
-          margin_used: number;
-          mark_price?: number | null;
-          max_leverage?: number | null;
-          position_value: number;
-          raw_position?: Json | null;
-          return_on_equity?: number | null;
-          side: string;
-          size: number;
-          unrealized_pnl: number;
-          updated_at: string;
-        };
-        Update: {
-          account_address?: string;
-          as_of?: string;
-          as_of_ms?: number;
-          closed_at?: string | null;
-          coin?: string;
-          dex?: string;
-          entry_price?: number | null;
-          funding_all_time?: number | null;
-          funding_since_open?: number | null;
-          leverage_type?: string | null;
-          leverage_value?: number | null;
-          liquidation_distance_pct?: number | null;
-          liquidation_price?: number | null;
-          margin_used?: number;
-          mark_price?: number | null;
-          max_leverage?: number | null;
-          position_value?: number;
-          raw_position?: Json | null;
-          return_on_equity?: number | null;
-          side?: string;
-          size?: number;
-          unrealized_pnl?: number;
-          updated_at?: string;
-        };
-        Relationships: [];
-      };
-      hl_staking_rewards: {
-        Row: {
-          account_address: string;
-          amount: number;
-          kind: string;
-          raw: Json | null;
-          reward_time: string;
-          time_ms: number;
-        };
-        ComputedFields: never;
-        Insert: {
-          account_address: string;
-          amount: number;
-          kind: string;
-          raw?: Json | null;
-          reward_time?: never;
-          time_ms: number;
-        };
-        Update: {
-          account_address?: string;
-          amount?: number;
-          kind?: string;
-          raw?: Json | null;
-          reward_time?: never;
-          time_ms?: number;
-        };
-        Relationships: [];
-      };
-      hl_trades: {
-        Row: {
-          coin: string;
-          hash: string | null;
-          price: number;
-          raw_trade: Json | null;
-          side: string;
-          size: number;
-          trade_id: number;
-          trade_time: string;
-          trade_time_ms: number;
-        };
-        ComputedFields: never;
-        Insert: {
-          coin: string;
-          hash?: string | null;
-          price: number;
-          raw_trade?: Json | null;
-          side: string;
-          size: number;
-          trade_id: number;
-          trade_time: string;
-          trade_time_ms: number;
-        };
-        Update: {
-          coin?: string;
-          hash?: string | null;
-          price?: number;
-          raw_trade?: Json | null;
-          side?: string;
-          size?: number;
-          trade_id?: number;
-          trade_time?: string;
-          trade_time_ms?: number;
-        };
-        Relationships: [];
-      };
-      hl_twaps: {
-        Row: {
-          account_address: string;
-          as_of: string;
-          as_of_ms: number;
-          coin: string;
-          error: string | null;
-          executed_size: number;
-          executed_value: number;
-          is_ended: boolean;
-          minutes: number | null;
-          randomize: boolean | null;
-          raw: Json | null;
-          reduce_only: boolean | null;
-          side: string;
-          size: number;
-          started_at: string;
-          started_ms: number;
-          status: string;
-          stop_price: number | null;
-          trigger_above: boolean | null;
-          trigger_price: number | null;
-          twap_id: number;
-        };
-        ComputedFields: never;
-        Insert: {
-          account_address: string;
-          as_of?: never;
-          as_of_ms: number;
-          coin: string;
-          error?: string | null;
-          executed_size: number;
-          executed_value: number;
-          is_ended: boolean;
-          minutes?: number | null;
-          randomize?: boolean | null;
-          raw?: Json | null;
-          reduce_only?: boolean | null;
-          side: string;
-          size: number;
-          started_at?: never;
-          started_ms: number;
-          status: string;
-          stop_price?: number | null;
-          trigger_above?: boolean | null;
-          trigger_price?: number | null;
-          twap_id: number;
-        };
-        Update: {
-          account_address?: string;
-          as_of?: never;
-          as_of_ms?: number;
-          coin?: string;
-          error?: string | null;
-          executed_size?: number;
-          executed_value?: number;
-          is_ended?: boolean;
-          minutes?: number | null;
-          randomize?: boolean | null;
-          raw?: Json | null;
-          reduce_only?: boolean | null;
-          side?: string;
-          size?: number;
-          started_at?: never;
-          started_ms?: number;
-          status?: string;
-          stop_price?: number | null;
-          trigger_above?: boolean | null;
-          trigger_price?: number | null;
-          twap_id?: number;
-        };
-        Relationships: [];
-      };
-    };
-    Views: {
-      hl_account_limits: {
-        Row: {
-          account_address: string | null;
-          fees_as_of: string | null;
-          maker_rate: number | null;
-          referral_discount: number | null;
-          requests_as_of: string | null;
-          requests_cap: number | null;
-          requests_left: number | null;
-          requests_used: number | null;
-          spot_maker_rate: number | null;
-          spot_taker_rate: number | null;
-          staking_discount: number | null;
-          taker_rate: number | null;
-          volume_all_time: number | null;
-          volume_day: number | null;
-          volume_month: number | null;
-          volume_week: number | null;
-          volumes_as_of: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_account_limits_text: {
-        Row: {
-          account_address: string | null;
-          fees_as_of: string | null;
-          maker_rate: string | null;
-          referral_discount: string | null;
-          requests_as_of: string | null;
-          requests_cap: string | null;
-          requests_left: string | null;
-          requests_used: string | null;
-          spot_maker_rate: string | null;
-          spot_taker_rate: string | null;
-          staking_discount: string | null;
-          taker_rate: string | null;
-          volume_all_time: string | null;
-          volume_day: string | null;
-          volume_month: string | null;
-          volume_week: string | null;
-          volumes_as_of: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_account_now: {
-        Row: {
-          account_address: string | null;
-          account_mode: string | null;
-          account_value: number | null;
-          account_value_reason: string | null;
-          actual_leverage: number | null;
-          age_seconds: number | null;
-          alias: string | null;
-          as_of: string | null;
-          as_of_ms: number | null;
-          free_margin: number | null;
-          health_components: Json | null;
-          health_reason: string | null;
-          health_score: number | null;
-          health_status: string | null;
-          heard_at: string | null;
-          is_fresh: boolean | null;
-          maintenance_margin: number | null;
-          margin_usage_pct: number | null;
-          net_worth: number | null;
-          net_worth_parts: Json | null;
-          net_worth_reason: string | null;
-          total_margin_used: number | null;
-          total_notional_position: number | null;
-          total_positions: number | null;
-          total_unrealized_pnl: number | null;
-          withdrawable: number | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_account_now_text: {
-        Row: {
-          account_address: string | null;
-          account_mode: string | null;
-          account_value: string | null;
-          account_value_reason: string | null;
-          actual_leverage: string | null;
-          age_seconds: string | null;
-          alias: string | null;
-          as_of: string | null;
-          as_of_ms: number | null;
-          free_margin: string | null;
-          health_components: Json | null;
-          health_reason: string | null;
-          health_score: number | null;
-          health_status: string | null;
-          heard_at: string | null;
-          is_fresh: boolean | null;
-          maintenance_margin: string | null;
-          margin_usage_pct: string | null;
-          net_worth: string | null;
-          net_worth_parts: Json | null;
-          net_worth_reason: string | null;
-          total_margin_used: string | null;
-          total_notional_position: string | null;
-          total_positions: number | null;
-          total_unrealized_pnl: string | null;
-          withdrawable: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_alerts_text: {
-        Row: {
-          account_address: string | null;
-          coin: string | null;
-          fired_at: string | null;
-          id: number | null;
-          key: string | null;
-          message: string | null;
-          name: string | null;
-          notified_at: string | null;
-          notified_severity: string | null;
-          resolved_at: string | null;
-          rule: string | null;
-          severity: string | null;
-          started_at: string | null;
-          state: string | null;
-          subject: string | null;
-          threshold: string | null;
-          updated_at: string | null;
-          value: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_api_wallets: {
-        Row: {
-          account_address: string | null;
-          as_of: string | null;
-          as_of_ms: number | null;
-          name: string | null;
-          valid_until: string | null;
-          valid_until_ms: number | null;
-          wallet_address: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_asset_ctxs_text: {
-        Row: {
-          as_of: string | null;
-          as_of_ms: number | null;
-          coin: string | null;
-          day_notional_volume: string | null;
-          funding_rate: string | null;
-          mark_price: string | null;
-          mid_price: string | null;
-          name: string | null;
-          open_interest: string | null;
-          oracle_price: string | null;
-          previous_day_price: string | null;
-          raw_ctx: Json | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_balances_text: {
-        Row: {
-          account_address: string | null;
-          as_of: string | null;
-          as_of_ms: number | null;
-          coin: string | null;
-          entry_notional: string | null;
-          hold: string | null;
-          name: string | null;
-          raw_balance: Json | null;
-          token: number | null;
-          total: string | null;
-          updated_at: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_candles_text: {
-        Row: {
-          as_of_ms: number | null;
-          close: string | null;
-          close_time_ms: number | null;
-          coin: string | null;
-          high: string | null;
-          interval: string | null;
-          low: string | null;
-          name: string | null;
-          open: string | null;
-          open_time: string | null;
-          open_time_ms: number | null;
-          trades: number | null;
-          volume: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_coverage: {
-        Row: {
-          account_address: string | null;
-          from_ms: number | null;
-          from_time: string | null;
-          grade: string | null;
-          reason: string | null;
-          stream: string | null;
-          to_ms: number | null;
-          to_time: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_dashboard_text: {
-        Row: {
-          account_address: string | null;
-          account_mode: string | null;
-          account_value: string | null;
-          account_value_reason: string | null;
-          actual_leverage: string | null;
-          as_of: string | null;
-          as_of_ms: number | null;
-          created_at: string | null;
-          free_margin: string | null;
-          health_components: Json | null;
-          health_reason: string | null;
-          health_score: number | null;
-          health_status: string | null;
-          liquidation_buffer_pct: string | null;
-          maintenance_margin: string | null;
-          margin_level: string | null;
-          margin_usage_pct: string | null;
-          net_worth: string | null;
-          net_worth_parts: Json | null;
-          net_worth_reason: string | null;
-          raw_user_state: Json | null;
-          source: string | null;
-          total_margin_used: string | null;
-          total_notional_position: string | null;
-          total_positions: number | null;
-          total_raw_usd: string | null;
-          total_unrealized_pnl: string | null;
-          withdrawable: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_delegations: {
-        Row: {
-          account_address: string | null;
-          amount: number | null;
-          as_of: string | null;
-          as_of_ms: number | null;
-          locked_until: string | null;
-          validator: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_delegations_text: {
-        Row: {
-          account_address: string | null;
-          amount: string | null;
-          as_of: string | null;
-          as_of_ms: number | null;
-          locked_until: string | null;
-          validator: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_equity: {
-        Row: {
-          account_address: string | null;
-          account_mode: string | null;
-          account_value: number | null;
-          as_of: string | null;
-          as_of_ms: number | null;
-          drawdown: number | null;
-          drawdown_pct: number | null;
-          flow: number | null;
-          net_flows: number | null;
-          net_worth: number | null;
-          peak_profit: number | null;
-          profit: number | null;
-          profit_reason: string | null;
-          unrealized_pnl: number | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_equity_daily: {
-        Row: {
-          account_address: string | null;
-          close_value: number | null;
-          day: string | null;
-          flow: number | null;
-          max_drawdown: number | null;
-          max_drawdown_pct: number | null;
-          open_value: number | null;
-          pnl: number | null;
-          return_pct: number | null;
-          snapshots: number | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_equity_daily_text: {
-        Row: {
-          account_address: string | null;
-          close_value: string | null;
-          day: string | null;
-          flow: string | null;
-          max_drawdown: string | null;
-          max_drawdown_pct: string | null;
-          open_value: string | null;
-          pnl: string | null;
-          return_pct: string | null;
-          snapshots: number | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_equity_text: {
-        Row: {
-          account_address: string | null;
-          account_mode: string | null;
-          account_value: string | null;
-          as_of: string | null;
-          as_of_ms: number | null;
-          drawdown: string | null;
-          drawdown_pct: string | null;
-          flow: string | null;
-          net_flows: string | null;
-          net_worth: string | null;
-          peak_profit: string | null;
-          profit: string | null;
-          profit_reason: string | null;
-          unrealized_pnl: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_exposure: {
-        Row: {
-          account_address: string | null;
-          as_of: string | null;
-          coin: string | null;
-          dex: string | null;
-          leverage: number | null;
-          liquidation_distance_pct: number | null;
-          name: string | null;
-          position_value: number | null;
-          share_pct: number | null;
-          side: string | null;
-          signed_value: number | null;
-          size: number | null;
-          unrealized_pnl: number | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_exposure_text: {
-        Row: {
-          account_address: string | null;
-          as_of: string | null;
-          coin: string | null;
-          dex: string | null;
-          leverage: string | null;
-          liquidation_distance_pct: string | null;
-          name: string | null;
-          position_value: string | null;
-          share_pct: string | null;
-          side: string | null;
-          signed_value: string | null;
-          size: string | null;
-          unrealized_pnl: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_exposure_total: {
-        Row: {
-          account_address: string | null;
-          account_value: number | null;
-          as_of: string | null;
-          gross_leverage: number | null;
-          gross_value: number | null;
-          long_value: number | null;
-          net_leverage: number | null;
-          net_value: number | null;
-          positions: number | null;
-          short_value: number | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_exposure_total_text: {
-        Row: {
-          account_address: string | null;
-          account_value: string | null;
-          as_of: string | null;
-          gross_leverage: string | null;
-          gross_value: string | null;
-          long_value: string | null;
-          net_leverage: string | null;
-          net_value: string | null;
-          positions: number | null;
-          short_value: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_fees: {
-        Row: {
-          account_address: string | null;
-          builder_fee_usdc: number | null;
-          coin: string | null;
-          fee: number | null;
-          fee_bps: number | null;
-          fee_token: string | null;
-          fee_usdc: number | null;
-          fills: number | null;
-          gas_usdc: number | null;
-          maker_fee_usdc: number | null;
-          name: string | null;
-          priority_gas: number | null;
-          rebate_usdc: number | null;
-          taker_fee_usdc: number | null;
-          unpriced_fees: number | null;
-          unpriced_gas: number | null;
-          volume: number | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_fees_text: {
-        Row: {
-          account_address: string | null;
-          builder_fee_usdc: string | null;
-          coin: string | null;
-          fee: string | null;
-          fee_bps: string | null;
-          fee_token: string | null;
-          fee_usdc: string | null;
-          fills: number | null;
-          gas_usdc: string | null;
-          maker_fee_usdc: string | null;
-          name: string | null;
-          priority_gas: string | null;
-          rebate_usdc: string | null;
-          taker_fee_usdc: string | null;
-          unpriced_fees: number | null;
-          unpriced_gas: number | null;
-          volume: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_fill_pnl: {
-        Row: {
-          account_address: string | null;
-          action_number: number | null;
-          block_number: number | null;
-          builder_fee_usdc: number | null;
-          closed_pnl: number | null;
-          coin: string | null;
-          cost_usdc: number | null;
-          crossed: boolean | null;
-          fee: number | null;
-          fee_basis: string | null;
-          fee_token: string | null;
-          fee_usdc: number | null;
-          fill_time: string | null;
-          fill_time_ms: number | null;
-          gas_usdc: number | null;
-          liquidated: boolean | null;
-          market: string | null;
-          name: string | null;
-          net_pnl: number | null;
-          order_id: number | null;
-          price: number | null;
-          priority_gas: number | null;
-          side: string | null;
-          size: number | null;
-          start_position: string | null;
-          trade_id: number | null;
-          value: number | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_fill_pnl_text: {
-        Row: {
-          account_address: string | null;
-          action_number: number | null;
-          block_number: number | null;
-          builder_fee_usdc: string | null;
-          closed_pnl: string | null;
-          coin: string | null;
-          cost_usdc: string | null;
-          crossed: boolean | null;
-          fee: string | null;
-          fee_basis: string | null;
-          fee_token: string | null;
-          fee_usdc: string | null;
-          fill_time: string | null;
-          fill_time_ms: number | null;
-          gas_usdc: string | null;
-          liquidated: boolean | null;
-          market: string | null;
-          name: string | null;
-          net_pnl: string | null;
-          order_id: number | null;
-          price: string | null;
-          priority_gas: string | null;
-          side: string | null;
-          size: string | null;
-          start_position: string | null;
-          trade_id: number | null;
-          value: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_fills_text: {
-        Row: {
-          account_address: string | null;
-          block_number: number | null;
-          builder: string | null;
-          builder_fee: string | null;
-          cloid: string | null;
-          closed_pnl: string | null;
-          coin: string | null;
-          crossed: boolean | null;
-          deployer_fee: string | null;
-          direction: string | null;
-          fee: string | null;
-          fee_token: string | null;
-          fill_time: string | null;
-          fill_time_ms: number | null;
-          first_seen_at: string | null;
-          hash: string | null;
-          liquidation: Json | null;
-          name: string | null;
-          order_id: number | null;
-          price: string | null;
-          priority_gas: string | null;
-          raw_fill: Json | null;
-          side: string | null;
-          size: string | null;
-          source: string | null;
-          start_position: string | null;
-          trade_id: number | null;
-          twap_id: number | null;
-          value: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_flows: {
-        Row: {
-          account_address: string | null;
-          amount: number | null;
-          block_number: number | null;
-          digest: string | null;
-          earned: number | null;
-          effect: string | null;
-          flow: number | null;
-          hash: string | null;
-          ledger_time: string | null;
-          ledger_time_ms: number | null;
-          perp_usdc: number | null;
-          spot_usdc: number | null;
-          token: string | null;
-          type: string | null;
-          usdc: number | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_flows_text: {
-        Row: {
-          account_address: string | null;
-          amount: string | null;
-          block_number: number | null;
-          digest: string | null;
-          earned: string | null;
-          effect: string | null;
-          flow: string | null;
-          hash: string | null;
-          ledger_time: string | null;
-          ledger_time_ms: number | null;
-          perp_usdc: string | null;
-          spot_usdc: string | null;
-          token: string | null;
-          type: string | null;
-          usdc: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_funding_by_coin: {
-        Row: {
-          account_address: string | null;
-          coin: string | null;
-          first_day: string | null;
-          funding: number | null;
-          last_day: string | null;
-          name: string | null;
-          paid: number | null;
-          payments: number | null;
-          received: number | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_funding_by_coin_text: {
-        Row: {
-          account_address: string | null;
-          coin: string | null;
-          first_day: string | null;
-          funding: string | null;
-          last_day: string | null;
-          name: string | null;
-          paid: string | null;
-          payments: number | null;
-          received: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_funding_daily: {
-        Row: {
-          account_address: string | null;
-          coin: string | null;
-          day: string | null;
-          funding: number | null;
-          name: string | null;
-          paid: number | null;
-          payments: number | null;
-          received: number | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_funding_daily_text: {
-        Row: {
-          account_address: string | null;
-          coin: string | null;
-          day: string | null;
-          funding: string | null;
-          name: string | null;
-          paid: string | null;
-          payments: number | null;
-          received: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_funding_text: {
-        Row: {
-          account_address: string | null;
-          coin: string | null;
-          first_seen_at: string | null;
-          funding_rate: string | null;
-          funding_time: string | null;
-          funding_time_ms: number | null;
-          name: string | null;
-          raw_funding: Json | null;
-          samples: number | null;
-          size: string | null;
-          source: string | null;
-          usdc: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_gaps: {
-        Row: {
-          account_address: string | null;
-          from_ms: number | null;
-          from_time: string | null;
-          kind: string | null;
-          reason: string | null;
-          stream: string | null;
-          to_ms: number | null;
-          to_time: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_history_statistics: {
-        Row: {
-          account_address: string | null;
-          calmar: number | null;
-          days: number | null;
-          drawdown_peak_day: string | null;
-          drawdown_trough_day: string | null;
-          imported_until_day: string | null;
-          max_drawdown: number | null;
-          max_drawdown_pct: number | null;
-          ratios_reason: string | null;
-          sharpe: number | null;
-          since_day: string | null;
-          sortino: number | null;
-          steps: number | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_history_statistics_text: {
-        Row: {
-          account_address: string | null;
-          calmar: string | null;
-          days: number | null;
-          drawdown_peak_day: string | null;
-          drawdown_trough_day: string | null;
-          imported_until_day: string | null;
-          max_drawdown: string | null;
-          max_drawdown_pct: string | null;
-          ratios_reason: string | null;
-          sharpe: string | null;
-          since_day: string | null;
-          sortino: string | null;
-          steps: number | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_latency: {
-        Row: {
-          hop: string | null;
-          instance: string | null;
-          max_ms: number | null;
-          minute: string | null;
-          minute_ms: number | null;
-          p50_ms: number | null;
-          p90_ms: number | null;
-          p99_ms: number | null;
-          samples: number | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_ledger_text: {
-        Row: {
-          account_address: string | null;
-          amount: string | null;
-          block_number: number | null;
-          digest: string | null;
-          earned_usd: string | null;
-          effect: string | null;
-          first_seen_at: string | null;
-          flow_usd: string | null;
-          hash: string | null;
-          ledger_time: string | null;
-          ledger_time_ms: number | null;
-          perp_usdc: string | null;
-          raw_ledger: Json | null;
-          source: string | null;
-          spot_usdc: string | null;
-          token: string | null;
-          type: string | null;
-          usdc: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_lending_interest_text: {
-        Row: {
-          account_address: string | null;
-          charged: string | null;
-          earned: string | null;
-          interest_time: string | null;
-          raw: Json | null;
-          time_ms: number | null;
-          token: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_markets_text: {
-        Row: {
-          as_of: string | null;
-          as_of_ms: number | null;
-          base: string | null;
-          coin: string | null;
-          collateral_token: string | null;
-          dex: string | null;
-          is_delisted: boolean | null;
-          kind: string | null;
-          margin_tiers: Json | null;
-          max_leverage: number | null;
-          name: string | null;
-          quote: string | null;
-          raw: Json | null;
-          settlement: string | null;
-          size_decimals: number | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_mids_text: {
-        Row: {
-          as_of: string | null;
-          as_of_ms: number | null;
-          coin: string | null;
-          dex: string | null;
-          mid: string | null;
-          name: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_net_pnl_by_coin: {
-        Row: {
-          account_address: string | null;
-          builder_fees: number | null;
-          closed_pnl: number | null;
-          coin: string | null;
-          converted_fees: number | null;
-          fees: number | null;
-          fills: number | null;
-          first_day: string | null;
-          funding: number | null;
-          last_day: string | null;
-          name: string | null;
-          net_pnl: number | null;
-          unpriced_fees: number | null;
-          volume: number | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_net_pnl_by_coin_text: {
-        Row: {
-          account_address: string | null;
-          builder_fees: string | null;
-          closed_pnl: string | null;
-          coin: string | null;
-          converted_fees: number | null;
-          fees: string | null;
-          fills: number | null;
-          first_day: string | null;
-          funding: string | null;
-          last_day: string | null;
-          name: string | null;
-          net_pnl: string | null;
-          unpriced_fees: number | null;
-          volume: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_net_pnl_daily: {
-        Row: {
-          account_address: string | null;
-          builder_fees: number | null;
-          closed_pnl: number | null;
-          converted_fees: number | null;
-          day: string | null;
-          fees: number | null;
-          fills: number | null;
-          funding: number | null;
-          net_pnl: number | null;
-          unpriced_fees: number | null;
-          volume: number | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_net_pnl_daily_by_coin: {
-        Row: {
-          account_address: string | null;
-          builder_fees: number | null;
-          closed_pnl: number | null;
-          coin: string | null;
-          converted_fees: number | null;
-          day: string | null;
-          fees: number | null;
-          fills: number | null;
-          funding: number | null;
-          name: string | null;
-          net_pnl: number | null;
-          unpriced_fees: number | null;
-          volume: number | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_net_pnl_daily_by_coin_text: {
-        Row: {
-          account_address: string | null;
-          builder_fees: string | null;
-          closed_pnl: string | null;
-          coin: string | null;
-          converted_fees: number | null;
-          day: string | null;
-          fees: string | null;
-          fills: number | null;
-          funding: string | null;
-          name: string | null;
-          net_pnl: string | null;
-          unpriced_fees: number | null;
-          volume: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_net_pnl_daily_text: {
-        Row: {
-          account_address: string | null;
-          builder_fees: string | null;
-          closed_pnl: string | null;
-          converted_fees: number | null;
-          day: string | null;
-          fees: string | null;
-          fills: number | null;
-          funding: string | null;
-          net_pnl: string | null;
-          unpriced_fees: number | null;
-          volume: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_order_events_text: {
-        Row: {
-          account_address: string | null;
-          cloid: string | null;
-          coin: string | null;
-          first_seen_at: string | null;
-          limit_price: string | null;
-          name: string | null;
-          order_id: number | null;
-          order_type: string | null;
-          placed_at_ms: number | null;
-          raw_event: Json | null;
-          reduce_only: boolean | null;
-          remaining: string | null;
-          side: string | null;
-          size: string | null;
-          source: string | null;
-          status: string | null;
-          status_time_ms: number | null;
-          tif: string | null;
-          trigger_price: string | null;
-          venue_status: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_orders_text: {
-        Row: {
-          account_address: string | null;
-          cloid: string | null;
-          coin: string | null;
-          fill_percentage: string | null;
-          filled: string | null;
-          last_fill_time_ms: number | null;
-          limit_price: string | null;
-          name: string | null;
-          order_id: number | null;
-          order_type: string | null;
-          placed_at: string | null;
-          raw_order: Json | null;
-          reduce_only: boolean | null;
-          side: string | null;
-          size: string | null;
-          source: string | null;
-          status: string | null;
-          status_at: string | null;
-          status_time_ms: number | null;
-          tif: string | null;
-          trigger_price: string | null;
-          updated_at: string | null;
-          venue_status: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_portfolio_check: {
-        Row: {
-          account_address: string | null;
-          account_value: number | null;
-          at_time: string | null;
-          own_high: number | null;
-          own_low: number | null;
-          reason: string | null;
-          scope: string | null;
-          time_ms: number | null;
-          tolerance: number | null;
-          verdict: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_portfolio_check_text: {
-        Row: {
-          account_address: string | null;
-          account_value: string | null;
-          at_time: string | null;
-          own_high: string | null;
-          own_low: string | null;
-          reason: string | null;
-          scope: string | null;
-          time_ms: number | null;
-          tolerance: string | null;
-          verdict: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_portfolio_text: {
-        Row: {
-          account_address: string | null;
-          account_value: string | null;
-          at_time: string | null;
-          pnl: string | null;
-          scope: string | null;
-          time_ms: number | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_positions_text: {
-        Row: {
-          account_address: string | null;
-          as_of: string | null;
-          as_of_ms: number | null;
-          closed_at: string | null;
-          coin: string | null;
-          dex: string | null;
-          entry_price: string | null;
-          funding_all_time: string | null;
-          funding_since_open: string | null;
-          leverage_type: string | null;
-          leverage_value: number | null;
-          liquidation_distance_pct: string | null;
-          liquidation_price: string | null;
-          margin_used: string | null;
-          mark_price: string | null;
-          max_leverage: number | null;
-          name: string | null;
-          position_value: string | null;
-          raw_position: Json | null;
-          return_on_equity: string | null;
-          side: string | null;
-          size: string | null;
-          unrealized_pnl: string | null;
-          updated_at: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_quarantine: {
-        Row: {
-          account_address: string | null;
-          count: number | null;
-          digest: string | null;
-          first_seen_at: string | null;
-          last_seen_at: string | null;
-          raw: string | null;
-          reason: string | null;
-          subject: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_round_trips: {
-        Row: {
-          account_address: string | null;
-          closed_at: string | null;
-          closed_pnl: number | null;
-          coin: string | null;
-          complete: boolean | null;
-          entry_price: number | null;
-          exit_price: number | null;
-          fees: number | null;
-          fills: number | null;
-          funding: number | null;
-          liquidated: boolean | null;
-          max_size: number | null;
-          name: string | null;
-          net_pnl: number | null;
-          opened_at: string | null;
-          seconds: number | null;
-          side: string | null;
-          trip: number | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_round_trips_text: {
-        Row: {
-          account_address: string | null;
-          closed_at: string | null;
-          closed_pnl: string | null;
-          coin: string | null;
-          complete: boolean | null;
-          entry_price: string | null;
-          exit_price: string | null;
-          fees: string | null;
-          fills: number | null;
-          funding: string | null;
-          liquidated: boolean | null;
-          max_size: string | null;
-          name: string | null;
-          net_pnl: string | null;
-          opened_at: string | null;
-          seconds: string | null;
-          side: string | null;
-          trip: number | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_staking_rewards_text: {
-        Row: {
-          account_address: string | null;
-          amount: string | null;
-          kind: string | null;
-          raw: Json | null;
-          reward_time: string | null;
-          time_ms: number | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_statistics: {
-        Row: {
-          account_address: string | null;
-          average_loss: number | null;
-          average_seconds: number | null;
-          average_win: number | null;
-          best_trade: number | null;
-          calmar: number | null;
-          closed_pnl: number | null;
-          days_with_return: number | null;
-          drawdown_peak_day: string | null;
-          drawdown_trough_day: string | null;
-          expectancy: number | null;
-          fees: number | null;
-          fills: number | null;
-          first_day: string | null;
-          funding: number | null;
-          last_day: string | null;
-          losses: number | null;
-          max_drawdown: number | null;
-          max_drawdown_pct: number | null;
-          net_pnl: number | null;
-          payoff_ratio: number | null;
-          profit: number | null;
-          profit_factor: number | null;
-          ratios_reason: string | null;
-          sharpe: number | null;
-          since_day: string | null;
-          sortino: number | null;
-          trades: number | null;
-          unpriced_fees: number | null;
-          volume: number | null;
-          win_rate_pct: number | null;
-          wins: number | null;
-          worst_trade: number | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_statistics_text: {
-        Row: {
-          account_address: string | null;
-          average_loss: string | null;
-          average_seconds: string | null;
-          average_win: string | null;
-          best_trade: string | null;
-          calmar: string | null;
-          closed_pnl: string | null;
-          days_with_return: number | null;
-          drawdown_peak_day: string | null;
-          drawdown_trough_day: string | null;
-          expectancy: string | null;
-          fees: string | null;
-          fills: number | null;
-          first_day: string | null;
-          funding: string | null;
-          last_day: string | null;
-          losses: number | null;
-          max_drawdown: string | null;
-          max_drawdown_pct: string | null;
-          net_pnl: string | null;
-          payoff_ratio: string | null;
-          profit: string | null;
-          profit_factor: string | null;
-          ratios_reason: string | null;
-          sharpe: string | null;
-          since_day: string | null;
-          sortino: string | null;
-          trades: number | null;
-          unpriced_fees: number | null;
-          volume: string | null;
-          win_rate_pct: string | null;
-          wins: number | null;
-          worst_trade: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_trades_text: {
-        Row: {
-          coin: string | null;
-          hash: string | null;
-          name: string | null;
-          price: string | null;
-          raw_trade: Json | null;
-          side: string | null;
-          size: string | null;
-          trade_id: number | null;
-          trade_time: string | null;
-          trade_time_ms: number | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_twap_orders: {
-        Row: {
-          account_address: string | null;
-          as_of: string | null;
-          as_of_ms: number | null;
-          average_price: number | null;
-          coin: string | null;
-          error: string | null;
-          executed_pct: number | null;
-          executed_size: number | null;
-          fees: number | null;
-          is_ended: boolean | null;
-          minutes: number | null;
-          name: string | null;
-          randomize: boolean | null;
-          reduce_only: boolean | null;
-          side: string | null;
-          size: number | null;
-          slices: number | null;
-          started_at: string | null;
-          started_ms: number | null;
-          status: string | null;
-          stop_price: number | null;
-          trigger_above: boolean | null;
-          trigger_price: number | null;
-          twap_id: number | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_twap_orders_text: {
-        Row: {
-          account_address: string | null;
-          as_of: string | null;
-          as_of_ms: number | null;
-          average_price: string | null;
-          coin: string | null;
-          error: string | null;
-          executed_pct: string | null;
-          executed_size: string | null;
-          fees: string | null;
-          is_ended: boolean | null;
-          minutes: number | null;
-          name: string | null;
-          randomize: boolean | null;
-          reduce_only: boolean | null;
-          side: string | null;
-          size: string | null;
-          slices: number | null;
-          started_at: string | null;
-          started_ms: number | null;
-          status: string | null;
-          stop_price: string | null;
-          trigger_above: boolean | null;
-          trigger_price: string | null;
-          twap_id: number | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_twaps_text: {
-        Row: {
-          account_address: string | null;
-          as_of: string | null;
-          as_of_ms: number | null;
-          coin: string | null;
-          error: string | null;
-          executed_size: string | null;
-          executed_value: string | null;
-          is_ended: boolean | null;
-          minutes: number | null;
-          name: string | null;
-          randomize: boolean | null;
-          raw: Json | null;
-          reduce_only: boolean | null;
-          side: string | null;
-          size: string | null;
-          started_at: string | null;
-          started_ms: number | null;
-          status: string | null;
-          stop_price: string | null;
-          trigger_above: boolean | null;
-          trigger_price: string | null;
-          twap_id: number | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_unknown_ledger: {
-        Row: {
-          account_address: string | null;
-          first_at: string | null;
-          last_at: string | null;
-          type: string | null;
-          updates: number | null;
-          with_amounts: number | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_unpriced_flows: {
-        Row: {
-          account_address: string | null;
-          amount: number | null;
-          first_at: string | null;
-          last_at: string | null;
-          token: string | null;
-          type: string | null;
-          updates: number | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_unpriced_flows_text: {
-        Row: {
-          account_address: string | null;
-          amount: string | null;
-          first_at: string | null;
-          last_at: string | null;
-          token: string | null;
-          type: string | null;
-          updates: number | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_vault_equities: {
-        Row: {
-          account_address: string | null;
-          as_of: string | null;
-          as_of_ms: number | null;
-          equity: number | null;
-          locked_until: string | null;
-          vault_address: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-      hl_vault_equities_text: {
-        Row: {
-          account_address: string | null;
-          as_of: string | null;
-          as_of_ms: number | null;
-          equity: string | null;
-          locked_until: string | null;
-          vault_address: string | null;
-        };
-        ComputedFields: never;
-        Relationships: [];
-      };
-    };
+    Tables: { [Name in keyof TableColumns]: Table<TableColumns[Name]> };
+    Views: { [Name in keyof ViewColumns]: View<ViewColumns[Name]> };
     Functions: {
       hl_equity_since: {
         Args: { followed: string; since: string };
-        Returns: {
-          account_address: string;
-          account_mode: string;
-          account_value: number;
-          as_of: string;
-          as_of_ms: number;
-          drawdown: number;
-          drawdown_pct: number;
-          flow: number;
-          net_flows: number;
-          net_worth: number;
-          peak_profit: number;
-          profit: number;
-          profit_reason: string;
-          unrealized_pnl: number;
-        }[];
+        Returns: Values<ViewColumns["hl_equity"]>[];
       };
       hl_newest_fills: {
         Args: { most?: number };
-        Returns: {
-          account_address: string | null;
-          block_number: number | null;
-          builder: string | null;
-          builder_fee: string | null;
-          cloid: string | null;
-          closed_pnl: string | null;
-          coin: string | null;
-          crossed: boolean | null;
-          deployer_fee: string | null;
-          direction: string | null;
-          fee: string | null;
-          fee_token: string | null;
-          fill_time: string | null;
-          fill_time_ms: number | null;
-          first_seen_at: string | null;
-          hash: string | null;
-          liquidation: Json | null;
-          name: string | null;
-          order_id: number | null;
-          price: string | null;
-          priority_gas: string | null;
-          raw_fill: Json | null;
-          side: string | null;
-          size: string | null;
-          source: string | null;
-          start_position: string | null;
-          trade_id: number | null;
-          twap_id: number | null;
-          value: string | null;
-        }[];
+        Returns: Row<"hl_fills_text">[];
         SetofOptions: {
           from: "*";
           to: "hl_fills_text";
@@ -2506,15 +888,15 @@ export type Database = {
         Returns: Json;
       };
       hl_raw_event: {
-        Args: { event: StoredRow<"hl_order_events"> };
+        Args: { event: Stored<TableColumns["hl_order_events"]> };
         Returns: Json;
       };
       hl_raw_fill: {
-        Args: { fill: StoredRow<"hl_fills"> };
+        Args: { fill: Stored<TableColumns["hl_fills"]> };
         Returns: Json;
       };
       hl_raw_order: {
-        Args: { order: StoredRow<"hl_orders"> };
+        Args: { order: Stored<TableColumns["hl_orders"]> };
         Returns: Json;
       };
       hl_round_trips_since: {
@@ -2575,11 +957,6 @@ export type Database = {
 };
 
 type Public = Database["public"];
-/** What a function of a row is given. */
-type StoredRow<Name extends keyof Public["Tables"]> = Omit<
-  Public["Tables"][Name]["Row"],
-  Public["Tables"][Name]["ComputedFields"]
->;
 /** A row of a table or view: `Row<"hl_fills_text">`. */
 export type Row<Name extends keyof (Public["Tables"] & Public["Views"])> = (Public["Tables"] &
   Public["Views"])[Name]["Row"];

@@ -133,13 +133,20 @@ describe("the package", { timeout: 180_000 }, () => {
       `import { type Store, openStore, TransportError } from "hlsync";
        import { INFO, readFrame } from "hlsync/protocol";
        import { createVenue } from "hlsync/simulator";
-       import type { Row } from "hlsync/supabase";
+       import type { Database, Row } from "hlsync/supabase";
+       type Tables = Database["public"]["Tables"];
        const exact: Row<"hl_fills_text">["size"] = "0.1";
+       const open: Tables["hl_alerts"]["Update"] = { state: "pending", value: 0.1, coin: null };
+       // @ts-expect-error: the database numbers its alerts itself
+       const numbered: Tables["hl_alerts"]["Update"] = { id: 1 };
+       // @ts-expect-error: a member needs an account
+       const member: Tables["hl_members"]["Insert"] = { user_id: "1" };
        const store: Store = openStore({ query: async () => [], close: async () => {}, describe: () => "" });
        const venue = createVenue({ seed: 1, startMs: 1_790_000_000_000 });
        venue.deposit("0x${"a".repeat(40)}", "1000");
        const problem: Error = new TransportError("none");
-       console.log(typeof store.apply, typeof readFrame, "userFills" in INFO, venue.users().length > 0, problem.name, exact);`,
+       console.log(typeof store.apply, typeof readFrame, "userFills" in INFO, venue.users().length > 0, problem.name, exact,
+         open.state, numbered.id, member.user_id);`,
     );
     const tsc = join(CHECKOUT, "node_modules", "typescript", "bin", "tsc");
     const strict = ["--strict", "--target", "es2024", "--lib", "es2025", "--module", "nodenext"];
@@ -151,7 +158,7 @@ describe("the package", { timeout: 180_000 }, () => {
     );
     assert.equal(checked.code, 0, checked.stdout);
     const ran = await execute(process.execPath, ["program.mjs"], installed.path);
-    assert.equal(ran.stdout, "function function true true TransportError 0.1\n", ran.stderr);
+    assert.equal(ran.stdout, "function function true true TransportError 0.1 pending 1 1\n", ran.stderr);
   });
 });
 

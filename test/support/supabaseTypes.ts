@@ -14,6 +14,70 @@ const HEADER = `/**
  * types for writing, though PostgreSQL could write through some of them.
  */
 export type Json = string | number | boolean | null | { [key: string]: Json | undefined } | Json[];
+
+/** A number; exact text in the twin of the relation. */
+interface Decimal {
+  decimal: number;
+}
+/** A column that the database fills in when it is left out. */
+interface Generated<T> {
+  generated: T;
+}
+/** A column that cannot be given. */
+interface GeneratedAlways<T> {
+  generatedAlways: T;
+}
+/** A function of the row: a column to PostgREST, where a client names it. */
+interface Computed<T> {
+  computed: T;
+}
+
+type Value<C> = C extends Decimal
+  ? number
+  : C extends Generated<infer T> | GeneratedAlways<infer T> | Computed<infer T>
+    ? Value<T>
+    : C;
+type Exact<C> = C extends Decimal
+  ? string
+  : C extends Generated<infer T> | GeneratedAlways<infer T> | Computed<infer T>
+    ? Exact<T>
+    : C;
+type KeysOf<Columns, Kind> = { [K in keyof Columns]: Columns[K] extends Kind ? K : never }[keyof Columns];
+type ComputedKeys<Columns> = KeysOf<Columns, Computed<unknown>>;
+type StoredKeys<Columns> = Exclude<keyof Columns, ComputedKeys<Columns>>;
+/** What may be left out. */
+type OptionalKeys<Columns> = {
+  [K in StoredKeys<Columns>]: Columns[K] extends Generated<unknown> | GeneratedAlways<unknown>
+    ? K
+    : null extends Columns[K]
+      ? K
+      : never;
+}[StoredKeys<Columns>];
+type Given<C> = C extends GeneratedAlways<unknown> ? never : Value<C>;
+type Flat<T> = { [K in keyof T]: T[K] };
+
+type Values<Columns> = { [K in keyof Columns]: Value<Columns[K]> };
+type Table<Columns> = {
+  Row: Values<Columns>;
+  ComputedFields: ComputedKeys<Columns>;
+  Insert: Flat<
+    { [K in Exclude<StoredKeys<Columns>, OptionalKeys<Columns>>]: Given<Columns[K]> } & {
+      [K in OptionalKeys<Columns>]?: Given<Columns[K]>;
+    }
+  >;
+  Update: { [K in StoredKeys<Columns>]?: Given<Columns[K]> };
+  Relationships: [];
+};
+/** A view may give null in every column. */
+type View<Columns> = {
+  Row: { [K in keyof Columns]: Value<Columns[K]> | null };
+  ComputedFields: never;
+  Relationships: [];
+};
+/** The columns of a relation with decimals as text. */
+type Text<Columns> = { [K in StoredKeys<Columns>]: Exact<Columns[K]> };
+/** What a function of a row is given. */
+type Stored<Columns> = { [K in StoredKeys<Columns>]: Value<Columns[K]> };
 `;
 
 interface Column {
@@ -61,7 +125,7 @@ const ROUTINES = `
   select p.proname as name, case when not p.proretset then format_type(p.prorettype, null) end as type, gives.relname as relation,
     json_agg(json_build_object(
       'name', x.name, 'mode', coalesce(x.mode::text, 'i'), 'isNullable', x.at > 1000,
-      'type', coalesce((select format('StoredRow<"%s">', c.relname)
+      'type', coalesce((select format('Stored<TableColumns["%s"]>', c.relname)
          from pg_class c where c.reltype = x.type),
         format_type(x.type, null)),
       -- Arguments come first, those with a default last of them.
@@ -94,61 +158,80 @@ function typeOf(type: string): string {
   if (TEXTS.includes(type)) return "string";
   if (type === "boolean") return "boolean";
   if (type === "json" || type === "jsonb") return "Json";
-  if (type.startsWith("StoredRow<")) return type;
+  if (type.startsWith("Stored<")) return type;
   // Ranges and the like come as text.
   return /range$/.test(type) ? "string" : "unknown";
 }
 
-const block = (indent: string, name: string, lines: readonly string[]): string =>
-  `${indent}${name}: {\n${lines.map((line) => `${indent}  ${line};\n`).join("")}${indent}};\n`;
-
 /** Without null, which `Json` has in it. */
 const present = (type: string): string => (type === "Json" ? "NonNullable<Json>" : type);
-const cellType = ({ type, isNullable }: { type: string; isNullable: boolean }): string =>
-  isNullable ? `${typeOf(type)} | null` : present(typeOf(type));
 
-function relationText({ name, isView, columns, computed }: Relation): string {
-  const pad = "        ";
-  const row = block(
-    pad,
-    "Row",
-    [...columns, ...computed.map((column) => ({ ...column, isNullable: true }))].map(
-      (column) => `${column.name}: ${cellType(column)}`,
-    ),
-  );
-  const given = (isUpdate: boolean) =>
-    columns.map((column) => {
-      const mark = isUpdate || column.isOptional ? "?" : "";
-      return `${column.name}${mark}: ${column.isGenerated ? "never" : cellType(column)}`;
-    });
-  const writing = isView ? "" : block(pad, "Insert", given(false)) + block(pad, "Update", given(true));
-  const fields = computed.map((column) => JSON.stringify(column.name)).join(" | ") || "never";
-  return `      ${name}: {\n${row}${pad}ComputedFields: ${fields};\n${writing}${pad}Relationships: [];\n      };\n`;
+/** A column as a relation declares it: what it holds, and who gives it. */
+function columnType({ type, isNullable, isOptional, isGenerated }: Column): string {
+  const value = type === "numeric" ? "Decimal" : typeOf(type);
+  const cell = isNullable ? `${value} | null` : present(value);
+  if (isGenerated) return `GeneratedAlways<${cell}>`;
+  return isOptional && !isNullable ? `Generated<${cell}>` : cell;
 }
 
-function routineText({ name, columns, type, relation }: Routine): string {
+/** What a client reads of columns that are not null, a line each. */
+const cellsOf = (columns: readonly { name: string; type: string }[], isExact = false): string[] =>
+  columns.map(({ name, type }) => `${name}: ${isExact && type === "numeric" ? "string" : typeOf(type)}`);
+
+const blockOf = (pad: string, lines: readonly string[]): string =>
+  `{\n${lines.map((line) => `${pad}  ${line};\n`).join("")}${pad}}`;
+
+/** The type of a view that is the twin of another relation; undefined for one that is not. */
+function twinType({ name, columns }: Relation, all: readonly Relation[]): string | undefined {
+  const of = all.find((other) => `${other.name}_text` === name);
+  if (!of) return undefined;
+  const own = cellsOf(columns);
+  const same = cellsOf(of.columns, true);
+  if (same.some((cell) => !own.includes(cell))) return undefined;
+  const more = own.filter((cell) => !same.includes(cell));
+  const twin = `Text<${of.isView ? "ViewColumns" : "TableColumns"}["${of.name}"]>`;
+  return more.length === 0 ? twin : `${twin} & { ${more.join("; ")} }`;
+}
+
+function relationText(relation: Relation, all: readonly Relation[]): string {
+  const { name, isView, columns, computed } = relation;
+  const twin = twinType(relation, all);
+  if (twin !== undefined) return `  ${name}: ${twin};\n`;
+  const lines = [
+    ...columns.map((column) =>
+      isView
+        ? `${column.name}: ${column.type === "numeric" ? "Decimal" : typeOf(column.type)}`
+        : `${column.name}: ${columnType(column)}`,
+    ),
+    ...computed.map((column) => `${column.name}: Computed<${typeOf(column.type)} | null>`),
+  ];
+  return `  ${name}: ${blockOf("  ", lines)};\n`;
+}
+
+function routineText({ name, columns, type, relation }: Routine, all: readonly Relation[]): string {
   const pad = "        ";
   const of = (wanted: string) => columns.filter(({ mode }) => mode === wanted);
   const args = of("i").map(
     ({ name, type, isOptional }) => `${name}${isOptional ? "?" : ""}: ${typeOf(type)}`,
   );
-  const rows = of("t").map(
-    ({ name, type, isNullable }) => `${name}: ${typeOf(type)}${isNullable ? " | null" : ""}`,
+  const options =
+    type === null && relation !== null
+      ? `${pad}SetofOptions: ${blockOf(pad, [`from: "*"`, `to: "${relation}"`, "isOneToOne: false", "isSetofReturn: true"])};\n`
+      : "";
+  const returns = type === null ? `${rowType(of("t"), all)}[]` : typeOf(type);
+  return `      ${name}: {\n${pad}Args: { ${args.join("; ")} };\n${pad}Returns: ${returns};\n${options}      };\n`;
+}
+
+/** A row that a function gives: the row of a view, the same without null, or its own. */
+function rowType(columns: Routine["columns"], all: readonly Relation[]): string {
+  const cells = cellsOf(columns);
+  const view = all.find((other) => other.isView && cellsOf(other.columns).join() === cells.join());
+  if (view && columns.every(({ isNullable }) => isNullable)) return `Row<"${view.name}">`;
+  if (view && columns.every(({ isNullable }) => !isNullable)) return `Values<ViewColumns["${view.name}"]>`;
+  return blockOf(
+    "        ",
+    cells.map((cell, at) => (columns[at]!.isNullable ? `${cell} | null` : cell)),
   );
-  const returns =
-    type === null
-      ? block(pad, "Returns", rows).replace(/};\n$/, "}[];\n")
-      : `${pad}Returns: ${typeOf(type)};\n`;
-  const from = type === null && relation !== null;
-  const options = from
-    ? block(pad, "SetofOptions", [
-        `from: "*"`,
-        `to: "${relation}"`,
-        "isOneToOne: false",
-        "isSetofReturn: true",
-      ])
-    : "";
-  return `      ${name}: {\n${pad}Args: { ${args.join("; ")} };\n${returns}${options}      };\n`;
 }
 
 /** The text of `src/supabase.ts` for the schema of this database. */
@@ -158,28 +241,27 @@ export async function supabaseTypes(database: Database): Promise<string> {
   const part = (isView: boolean) =>
     relations
       .filter((relation) => relation.isView === isView)
-      .map(relationText)
+      .map((relation) => relationText(relation, relations))
       .join("");
   return `${HEADER}
+interface TableColumns {
+${part(false)}}
+
+interface ViewColumns {
+${part(true)}}
+
 export type Database = {
   public: {
-    Tables: {
-${part(false)}    };
-    Views: {
-${part(true)}    };
+    Tables: { [Name in keyof TableColumns]: Table<TableColumns[Name]> };
+    Views: { [Name in keyof ViewColumns]: View<ViewColumns[Name]> };
     Functions: {
-${routines.map(routineText).join("")}    };
+${routines.map((routine) => routineText(routine, relations)).join("")}    };
     Enums: { [_ in never]: never };
     CompositeTypes: { [_ in never]: never };
   };
 };
 
 type Public = Database["public"];
-/** What a function of a row is given. */
-type StoredRow<Name extends keyof Public["Tables"]> = Omit<
-  Public["Tables"][Name]["Row"],
-  Public["Tables"][Name]["ComputedFields"]
->;
 /** A row of a table or view: \`Row<"hl_fills_text">\`. */
 export type Row<Name extends keyof (Public["Tables"] & Public["Views"])> = (Public["Tables"] &
   Public["Views"])[Name]["Row"];
