@@ -1113,13 +1113,6 @@ create function hl_internal.ensure_partitions(parent text, times_ms bigint[])
  SET search_path TO '';
 -- Makes the daily partitions of a market table that hold the given times.
 
-create function hl_internal.excursion(market text, direction numeric, entry numeric, exit numeric, first_ms bigint, last_ms bigint)
- RETURNS TABLE(mae_pct numeric, mfe_pct numeric, reason text)
- LANGUAGE sql
- STABLE ROWS 1
- SET search_path TO '';
--- How far the price went against a position and for it, in percent of the entry; null with the reason where no candles cover the time.
-
 create function hl_internal.fallen_before(followed text, first_ms bigint)
  RETURNS numeric
  LANGUAGE sql
@@ -1783,8 +1776,10 @@ create function hl_internal.trips_told(followed text, markets text[], from_at ti
  LANGUAGE sql
  STABLE
  SET search_path TO ''
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
  SET jit TO 'off';
--- The round trips that hl_internal.trips finds, with funding and the excursions of the price.
+-- The round trips that hl_internal.trips finds, with funding, and how far the price went against and for each, in percent of its entry: null with the reason where no candles cover it.
 
 create function hl_internal.uninstall_script()
  RETURNS text

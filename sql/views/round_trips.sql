@@ -158,7 +158,7 @@ cross join lateral hl_internal.trips(a.account_address, null, array['-infinity':
 cross join lateral (
   select coalesce(sum(x.usdc), 0) as funding from public.hl_funding x
   where x.account_address = a.account_address and x.coin = t.coin and x.funding_time_ms >= t.first_ms
-    and (t.last_after <> 0 or x.funding_time_ms <= t.last_ms)
+    and x.funding_time_ms <= case when t.last_after <> 0 then 9223372036854775807 else t.last_ms end
 ) f
 left join public.hl_markets m on m.coin = t.coin;
 comment on view public.hl_round_trips is 'Perp positions from flat to flat (or to now), with what they earned. A flip ends one trip and begins the next.';

@@ -1,59 +1,68 @@
 -- Round trips of a span of time, what happened within them, and what they come to. Functions, not views: whoever asks says since
 -- when, and a page never asks for a million fills (src/outputs/http/reads.ts).
 
--- From the prices of the trip itself and the candles that lie wholly inside it: what lies at its ends may have been before or
--- after it. Of the intervals that cover it the finest is taken.
-create or replace function hl_internal.excursion(
-  market text, direction numeric, entry numeric, exit numeric, first_ms bigint, last_ms bigint)
-returns table (mae_pct numeric, mfe_pct numeric, reason text)
-language sql stable rows 1 set search_path = ''
-begin atomic
-  with covering as (
-    select c.interval, max(c.high) as high, min(c.low) as low, max(c.close_time_ms - c.open_time_ms + 1) as length_ms,
-      count(*) as candles
-    from public.hl_candles c
-    where c.coin = excursion.market and c.open_time_ms >= excursion.first_ms and c.open_time_ms <= excursion.last_ms
-      and c.close_time_ms <= excursion.last_ms
-    group by c.interval
-  ),
-  finest as (
-    select * from covering c
-    where c.candles * c.length_ms > excursion.last_ms - excursion.first_ms - 2 * c.length_ms
-    order by c.length_ms limit 1
-  )
-  select case when f.low is not null then trim_scale(round(100 * case when excursion.direction > 0
-      then entry - least(f.low, entry, excursion.exit) else greatest(f.high, entry, excursion.exit) - entry end / entry, 4)) end,
-    case when f.low is not null then trim_scale(round(100 * case when excursion.direction > 0
-      then greatest(f.high, entry, excursion.exit) - entry else entry - least(f.low, entry, excursion.exit) end / entry, 4)) end,
-    case when f.low is null then 'no stored candles cover it' end
-  from (select excursion.entry) e(entry) left join finest f on true;
-end;
-comment on function hl_internal.excursion is 'How far the price went against a position and for it, in percent of the entry; null with the reason where no candles cover the time.';
-
 create or replace function hl_internal.trips_told(followed text, markets text[], from_at timestamptz[], to_at timestamptz[])
 returns table (
   account_address text, coin text, name text, side text, opened_ms bigint, closed_ms bigint, seconds numeric, fills bigint,
   max_size numeric, entry_price numeric, exit_price numeric, closed_pnl numeric, fees numeric, funding numeric, net_pnl numeric,
   liquidated boolean, complete boolean, mae_pct numeric, mfe_pct numeric, excursion_reason text)
--- Compiling a plan takes longer than running it.
-language sql stable set search_path = '' set jit = off
+-- By key, whatever the tables are taken for. Compiling a plan takes longer than running it.
+language sql stable set search_path = '' set enable_seqscan = off set enable_bitmapscan = off set jit = off
 begin atomic
+  with trips as materialized (
+    select * from hl_internal.trips(trips_told.followed, trips_told.markets, trips_told.from_at, trips_told.to_at)
+  ),
+  -- Which candles there are of the markets: a step for each interval, however many candles it has.
+  kept as materialized (
+    select c.coin, k.interval
+    from (select distinct t.coin from trips t) c
+    cross join lateral (
+      with recursive steps as (
+        (select x.interval from public.hl_candles x where x.coin = c.coin order by x.interval limit 1)
+        union all
+        select (select x.interval from public.hl_candles x where x.coin = c.coin and x.interval > s.interval order by x.interval limit 1)
+        from steps s where s.interval is not null
+      )
+      select s.interval from steps s where s.interval is not null
+    ) k
+  )
   select t.account_address, t.coin, m.name, case when t.direction > 0 then 'long' else 'short' end,
     case when t.first_before = 0 then t.first_ms end, case when t.last_after = 0 then t.last_ms end,
     case when t.first_before = 0 and t.last_after = 0 then trim_scale((t.last_ms - t.first_ms) / 1000.0) end, t.fills,
     trim_scale(t.max_size), trim_scale(round(t.entry_price, 10)), trim_scale(round(t.exit_price, 10)), trim_scale(t.closed_pnl),
     trim_scale(round(t.fees, 10)), trim_scale(f.funding), trim_scale(round(t.closed_pnl - t.fees + f.funding, 10)), t.liquidated,
-    t.first_before = 0 and t.unbroken and not t.unpriced and (t.last_after = 0 or t.is_last), x.mae_pct, x.mfe_pct, x.reason
-  from hl_internal.trips(trips_told.followed, trips_told.markets, trips_told.from_at, trips_told.to_at) t
+    t.first_before = 0 and t.unbroken and not t.unpriced and (t.last_after = 0 or t.is_last),
+    -- From the prices of the trip itself and the candles that lie wholly inside it: what lies at its ends may have been before
+    -- or after it.
+    case when p.low is not null then trim_scale(round(100 * case when t.direction > 0
+      then t.entry_price - least(p.low, t.entry_price, t.exit_price)
+      else greatest(p.high, t.entry_price, t.exit_price) - t.entry_price end / t.entry_price, 4)) end,
+    case when p.low is not null then trim_scale(round(100 * case when t.direction > 0
+      then greatest(p.high, t.entry_price, t.exit_price) - t.entry_price
+      else t.entry_price - least(p.low, t.entry_price, t.exit_price) end / t.entry_price, 4)) end,
+    case when p.low is null then 'no stored candles cover it' end
+  from trips t
   cross join lateral (
-    select coalesce(sum(p.usdc), 0) as funding from public.hl_funding p
-    where p.account_address = t.account_address and p.coin = t.coin and p.funding_time_ms >= t.first_ms
-      and (t.last_after <> 0 or p.funding_time_ms <= t.last_ms)
+    select coalesce(sum(x.usdc), 0) as funding from public.hl_funding x
+    where x.account_address = t.account_address and x.coin = t.coin and x.funding_time_ms >= t.first_ms
+      and x.funding_time_ms <= case when t.last_after <> 0 then 9223372036854775807 else t.last_ms end
   ) f
-  cross join lateral hl_internal.excursion(t.coin, t.direction, t.entry_price, t.exit_price, t.first_ms, t.last_ms) x
+  -- Of the intervals that cover it the finest.
+  left join lateral (
+    select c.low, c.high
+    from kept k
+    cross join lateral (
+      select max(x.high) as high, min(x.low) as low, max(x.close_time_ms - x.open_time_ms + 1) as length_ms, count(*) as candles
+      from public.hl_candles x
+      where x.coin = t.coin and x.interval = k.interval and x.open_time_ms >= t.first_ms and x.open_time_ms <= t.last_ms
+        and x.close_time_ms <= t.last_ms
+    ) c
+    where k.coin = t.coin and c.candles * c.length_ms > t.last_ms - t.first_ms - 2 * c.length_ms
+    order by c.length_ms limit 1
+  ) p on true
   left join public.hl_markets m on m.coin = t.coin;
 end;
-comment on function hl_internal.trips_told(text, text[], timestamptz[], timestamptz[]) is 'The round trips that hl_internal.trips finds, with funding and the excursions of the price.';
+comment on function hl_internal.trips_told(text, text[], timestamptz[], timestamptz[]) is 'The round trips that hl_internal.trips finds, with funding, and how far the price went against and for each, in percent of its entry: null with the reason where no candles cover it.';
 
 -- Looks for the first and the last fill of each by milliseconds, as the index of a market has them, and counts all together: a
 -- plan for each would take longer than the counting.
