@@ -85,7 +85,8 @@ const median = (values: number[]): number => [...values].sort((a, b) => a - b)[v
 const ratioText = (ratios: number[]): string =>
   `${median(ratios).toFixed(2)} (${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)})`;
 const version = (name: string): string =>
-  JSON.parse(readFileSync(new URL(`../node_modules/${name}/package.json`, import.meta.url), "utf8")).version;
+  JSON.parse(readFileSync(new URL(`../test/node_modules/${name}/package.json`, import.meta.url), "utf8"))
+    .version;
 
 async function compare(channel: string, fillsPerFrame: number, clients = CLIENTS): Promise<void> {
   const turns = new Map<string, Turn[]>(clients.map(({ name }) => [name, []]));

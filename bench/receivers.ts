@@ -1,6 +1,6 @@
 /**
  * Each client asked for the fills of an account, the way its documentation does it, on a venue on this machine. None is
- * changed; the versions are those of package.json. What is handed over are the client's own objects.
+ * changed; the versions are those of test/package.json, from where they are loaded. What is handed over are the client's own objects.
  */
 import { createRequire } from "node:module";
 import { WebSocket } from "ws";
@@ -13,7 +13,7 @@ import { systemRandom as random } from "../src/runtime/random.ts";
 import { fillRow } from "../src/sync/normalize.ts";
 import { rowsOf } from "./contentRows.ts";
 
-const require = createRequire(import.meta.url);
+const require = createRequire(new URL("../test/package.json", import.meta.url));
 
 export interface VenueAddress {
   apiUrl: string;
@@ -94,7 +94,7 @@ export const FRAME_RECEIVERS: Record<
 const nktkasWith =
   (options: object): Receiver =>
   async ({ wsUrl, user }, onFills) => {
-    const { SubscriptionClient, WebSocketTransport } = await import("@nktkas/hyperliquid");
+    const { SubscriptionClient, WebSocketTransport } = await import("../test/support/nktkas.ts");
     const transport = new WebSocketTransport({ url: wsUrl, ...options });
     await new SubscriptionClient({ transport }).userFills({ user }, ({ fills }) => onFills(fills));
     return () => transport.close();

@@ -491,7 +491,7 @@ describe("the SDK's own types", () => {
   it("accept everything that was received, key by key", async () => {
     const folder = await mkdtemp(join(tmpdir(), "hlsync-sdk-types-"));
     try {
-      const api = join(ROOT, "node_modules/@nktkas/hyperliquid/esm/api");
+      const api = join(ROOT, "test/node_modules/@nktkas/hyperliquid/esm/api");
       const lines = ["info", "subscription", "exchange"].map(
         (part) => `import type * as ${part} from ${JSON.stringify(join(api, part, "mod.js"))};`,
       );

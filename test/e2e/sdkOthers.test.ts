@@ -1,34 +1,21 @@
-/**
- * `ccxt` (REST and pro) and `hyperliquid` (nomeida), unchanged, against the simulator on a real port. They are found
- * among the development dependencies or, since ccxt is large, in the folder `HLSYNC_TEST_SDKS` names
- * (`npm install ccxt hyperliquid` there); without them the tests are skipped and say so.
- */
+/** `ccxt` (REST and pro) and `hyperliquid` (nomeida), unchanged, against the simulator on a real port. */
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
-import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { BUSY, owner, type SdkVenue, startSdkVenue } from "./sdkVenue.ts";
 
-const require = createRequire(join(process.env.HLSYNC_TEST_SDKS ?? import.meta.dirname, "_.js"));
-function load(name: string): Record<string, unknown> | null {
-  try {
-    return require(name);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "MODULE_NOT_FOUND") return null;
-    throw error;
-  }
-}
-const skipped = (module: unknown, name: string) => (module === null ? `${name} is not installed` : false);
+// Their types are not what they export.
+const require = createRequire(import.meta.url);
 
 /** The private key of `owner`. */
 const PRIVATE_KEY = `0x${"11".repeat(32)}`;
 
-const ccxt = load("ccxt") as { pro: { hyperliquid: new (options: object) => Ccxt } } | null;
-const nomeida = load("hyperliquid") as { Hyperliquid: new (options: object) => Nomeida } | null;
+const ccxt = require("ccxt") as { pro: { hyperliquid: new (options: object) => Ccxt } };
+const nomeida = require("hyperliquid") as { Hyperliquid: new (options: object) => Nomeida };
 
 let world: SdkVenue;
 before(async () => {
-  if (ccxt !== null || nomeida !== null) world = await startSdkVenue();
+  world = await startSdkVenue();
 });
 after(() => world?.simulator.stop());
 
@@ -84,11 +71,11 @@ interface Ccxt {
   close(): Promise<void>;
 }
 
-describe("ccxt", { skip: skipped(ccxt, "ccxt") }, () => {
+describe("ccxt", () => {
   const BTC = "BTC/USDC:USDC";
   let exchange: Ccxt;
   before(async () => {
-    exchange = new ccxt!.pro.hyperliquid({ walletAddress: owner.address, privateKey: PRIVATE_KEY });
+    exchange = new ccxt.pro.hyperliquid({ walletAddress: owner.address, privateKey: PRIVATE_KEY });
     const { url, wsUrl } = world.simulator;
     exchange.urls.api = { public: url, private: url, ws: { public: wsUrl } };
     // Its way of allowing a WebSocket without TLS.
@@ -170,10 +157,10 @@ interface Nomeida {
   subscriptions: Record<string, (...parameters: unknown[]) => Promise<void>>;
 }
 
-describe("hyperliquid (nomeida)", { skip: skipped(nomeida, "hyperliquid") }, () => {
+describe("hyperliquid (nomeida)", () => {
   let sdk: Nomeida;
   before(async () => {
-    sdk = new nomeida!.Hyperliquid({ privateKey: PRIVATE_KEY, enableWs: true, disableAssetMapRefresh: true });
+    sdk = new nomeida.Hyperliquid({ privateKey: PRIVATE_KEY, enableWs: true, disableAssetMapRefresh: true });
     redirect(sdk, world.simulator.url);
     sdk.ws.url = world.simulator.wsUrl;
     await sdk.connect();

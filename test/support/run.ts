@@ -19,7 +19,9 @@ const LONGEST =
 const PARTS = ["e2e", "contract", "simulation", "property", "unit", "captures", "tidy"];
 const placeOf = (path: string): number =>
   LONGEST.test(path) ? -1 : PARTS.indexOf(path.split(/[\\/]/)[1] ?? "");
-const files = globSync(patterns).sort((a, b) => placeOf(a) - placeOf(b) || (a < b ? -1 : 1));
+const files = globSync(patterns, { exclude: ["**/node_modules/**"] }).sort(
+  (a, b) => placeOf(a) - placeOf(b) || (a < b ? -1 : 1),
+);
 /**
  * Files of these folders share a process by folder: loading what they test would be a third of what they cost. Each is a suite
  * of its own there, with hooks of its own. Long ones stay alone, so that others run beside them.
