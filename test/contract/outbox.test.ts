@@ -8,8 +8,8 @@ import {
   backlog,
   type Cursors,
   changes,
-  laneOf,
   openOutbox,
+  sequenceOf,
   stepBack,
 } from "../../src/outputs/outbox.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
@@ -116,7 +116,7 @@ describe("the outbox", () => {
           for (const event of events.slice(0, rest ? undefined : 3)) {
             taken += 1;
             resumed.push(named(event));
-            advance(cursors, laneOf(event.account), event.id);
+            advance(cursors, sequenceOf(event.account), event.id);
           }
           if (!rest) break;
         }
@@ -161,19 +161,19 @@ describe("the outbox", () => {
     stop.abort();
     await Promise.all([follower, hub.stop()]);
 
-    const expected = byLane(total.map(named));
+    const expected = bySequence(total.map(named));
     assert.ok(total.length >= 8 * COMMITS * 1.1, `${total.length} events`);
-    assert.deepEqual(byLane(followed), expected);
-    assert.deepEqual(byLane(resumed), expected);
+    assert.deepEqual(bySequence(followed), expected);
+    assert.deepEqual(bySequence(resumed), expected);
     for (const { heard, resets } of pages) {
-      assert.deepEqual(byLane(heard), expected);
+      assert.deepEqual(bySequence(heard), expected);
       assert.deepEqual(resets, ["first connection"]);
     }
     assert.ok(single.length < total.length, "the control is a race that loses");
     assert.equal(new Set(single).size, single.length);
   });
 
-  it("is read lane by lane, in pages, without one lane waiting for another", async () => {
+  it("is read sequence by sequence, in pages, without one sequence waiting for another", async () => {
     const target = await server.newDatabase();
     const outbox = openOutbox(target.database);
     const [busy, idle, quiet] = ACCOUNTS as [string, string, string];
@@ -245,7 +245,7 @@ describe("the outbox", () => {
 });
 
 describe("the outbox of a restored backup", () => {
-  it("is read on from its end by readers who had come farther, each lane by itself", async () => {
+  it("is read on from its end by readers who had come farther, each sequence by itself", async () => {
     const target = await server.newDatabase();
     const outbox = openOutbox(target.database);
     const [busy, quiet] = ACCOUNTS as [string, string];
@@ -357,13 +357,13 @@ describe("leases", () => {
 });
 
 const named = ({ account, key }: { account: string | null; key: string }): string =>
-  `${laneOf(account)} ${key}`;
+  `${sequenceOf(account)} ${key}`;
 
-function byLane(names: readonly string[]): Map<string, string[]> {
-  const lanes = new Map<string, string[]>();
+function bySequence(names: readonly string[]): Map<string, string[]> {
+  const sequences = new Map<string, string[]>();
   for (const name of names) {
-    const lane = name.slice(0, name.indexOf(" "));
-    lanes.set(lane, [...(lanes.get(lane) ?? []), name]);
+    const sequence = name.slice(0, name.indexOf(" "));
+    sequences.set(sequence, [...(sequences.get(sequence) ?? []), name]);
   }
-  return new Map([...lanes].sort(([a], [b]) => (a < b ? -1 : 1)));
+  return new Map([...sequences].sort(([a], [b]) => (a < b ? -1 : 1)));
 }

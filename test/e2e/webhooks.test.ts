@@ -106,13 +106,13 @@ describe("webhooks", { timeout: 500_000 }, () => {
       await process.finished();
       leave(process);
     };
-    /** Attempts in a row that nobody answered, of the lane that has the fewest. */
+    /** Attempts in a row that nobody answered, of the sequence that has the fewest. */
     const refused = async (): Promise<number> => {
-      const [row] = await target.database.query<{ lanes: number; attempts: number }>(
-        `select count(*) as lanes, coalesce(min(attempts), 0)::int as attempts from hl_internal.webhook_deliveries
+      const [row] = await target.database.query<{ sequences: number; attempts: number }>(
+        `select count(*) as sequences, coalesce(min(attempts), 0)::int as attempts from hl_internal.webhook_deliveries
          where status = 'retrying' and error like '%connection refused'`,
       );
-      return row!.lanes < BUSY.length ? 0 : row!.attempts;
+      return row!.sequences < BUSY.length ? 0 : row!.attempts;
     };
     const refusedMore = async (attempts: number) => {
       await until(`${attempts} attempts`, 60_000, async () => (await refused()) >= attempts);

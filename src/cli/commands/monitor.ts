@@ -130,12 +130,14 @@ async function onStoredScreen(context: Context): Promise<number> {
     const { store } = await openToRead(context);
     const outbox = openOutbox(store.database);
     const named = new Set((await chosenAccounts(context, store)).map(({ account }) => account));
-    const lanes = context.options.account.length === 0 ? null : [...named];
-    const after = new Map([...(await outbox.heads())].filter(([lane]) => lanes?.includes(lane) ?? true));
+    const sequences = context.options.account.length === 0 ? null : [...named];
+    const after = new Map(
+      [...(await outbox.heads())].filter(([sequence]) => sequences?.includes(sequence) ?? true),
+    );
     live.addToTape(await outbox.readLast(after, TAPE_FIRST));
     const look = () => live.lookInto(store, () => chosenAccounts(context, store));
     const listen = async () => {
-      const pages = changes({ outbox, after, lanes, clock, signal, pollMs: TAPE_POLL_MS });
+      const pages = changes({ outbox, after, sequences, clock, signal, pollMs: TAPE_POLL_MS });
       for await (const events of pages) live.addToTape(events);
     };
     await look();

@@ -31,15 +31,17 @@ export const tail: Command = {
       const known = await opened.store.accounts();
       const aliases = new Map(known.flatMap(({ account, alias }) => (alias ? [[account, alias]] : [])));
       const wanted = new Set((await chosenAccounts(context, opened.store)).map(({ account }) => account));
-      const lanes = options.account.length === 0 ? null : [...wanted];
+      const sequences = options.account.length === 0 ? null : [...wanted];
       const say = (event: OutboxEvent) =>
         writer.write(options.json ? jsonLine(event) : textLine(event, { color, aliases }));
 
       const outbox = openOutbox(database);
       const heads = await (options.since === null ? outbox.heads() : outbox.headsBefore(options.since));
-      const after: Cursors = new Map([...heads].filter(([lane]) => lanes?.includes(lane) ?? true));
+      const after: Cursors = new Map(
+        [...heads].filter(([sequence]) => sequences?.includes(sequence) ?? true),
+      );
       if (options.since === null) for (const event of await outbox.readLast(after, LAST)) await say(event);
-      const reading = { outbox, after, lanes };
+      const reading = { outbox, after, sequences };
       const pages = options.once ? backlog(reading) : changes({ ...reading, clock, signal, pollMs: POLL_MS });
       for await (const events of pages) {
         for (const event of events) {

@@ -65,14 +65,14 @@ export interface StoredCondition extends AlertAbout {
   condition: Condition;
 }
 
-/** Conditions that are pending or firing. `lane`: account, "" for none. */
-export async function readConditions(db: Queryable, lane: string): Promise<StoredCondition[]> {
+/** Conditions that are pending or firing. `account`: "" for none. */
+export async function readConditions(db: Queryable, account: string): Promise<StoredCondition[]> {
   const rows = await db.query<AlertAbout & Condition & Record<string, unknown>>(
     `select key, rule, account_address as account, coin, subject, state as phase, severity,
        ${epochMs("started_at")} as "startedMs", ${epochMs("fired_at")} as "firedMs", notified_severity as "notifiedSeverity",
        ${epochMs("notified_at")} as "notifiedMs"
      from public.hl_alerts where coalesce(account_address, '') = $1 and state in ('pending', 'firing')`,
-    [lane],
+    [account],
   );
   return rows.map(({ key, rule, account, coin, subject, ...condition }) => ({
     key,
@@ -94,7 +94,7 @@ export async function readConditions(db: Queryable, lane: string): Promise<Store
 /** Notifications of conditions that ended after `sinceMs`, by key. */
 export async function readMemories(
   db: Queryable,
-  lane: string,
+  account: string,
   sinceMs: number,
 ): Promise<Map<string, Memory>> {
   const rows = await db.query<{ key: string; severity: Severity; notifiedMs: number }>(
@@ -102,7 +102,7 @@ export async function readMemories(
      from public.hl_alerts
      where coalesce(account_address, '') = $1 and state = 'resolved' and notified_at > pg_catalog.to_timestamp($2::bigint / 1000.0)
      order by key, notified_at desc`,
-    [lane, sinceMs],
+    [account, sinceMs],
   );
   return new Map(rows.map(({ key, severity, notifiedMs }) => [key, { severity, notifiedMs }]));
 }

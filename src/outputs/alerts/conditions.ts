@@ -1,5 +1,5 @@
 /**
- * The conditions of one lane (an account, or hlsync itself) and the gaps in its history. Guarantees: what is remembered
+ * The conditions of one account, or of hlsync itself, and the gaps in its history. Guarantees: what is remembered
  * moves only after it was written, so a failed write is judged again.
  */
 import type { AlertAbout, AlertStep, StoredCondition } from "./alertStore.ts";
@@ -11,15 +11,15 @@ import { LISTED, type ListedName, RULES, type RuleName } from "./rules/index.ts"
 import { priceRule, subjectOf } from "./rules/price.ts";
 import { aboutOf, conditionStep, forgottenStep } from "./steps.ts";
 
-/** What is known of a lane when it is begun. */
-export interface LaneState {
+/** What is known when an account begins to be watched. */
+interface KnownConditions {
   stored: readonly StoredCondition[];
   memories: Map<string, Memory>;
   /** By stream. */
   gaps: Map<string, Gap>;
 }
 
-export interface LaneDeps {
+interface ConditionDeps {
   rules: RuleSet;
   isSilenced(about: AlertAbout): boolean;
   /** Writes a step and what it publishes. */
@@ -29,12 +29,12 @@ export interface LaneDeps {
 }
 
 export class Conditions {
-  readonly #deps: LaneDeps;
+  readonly #deps: ConditionDeps;
   readonly #held: Map<string, StoredCondition>;
   readonly #memories: Map<string, Memory>;
   readonly #gaps: Map<string, Gap>;
 
-  constructor(deps: LaneDeps, { stored, memories, gaps }: LaneState) {
+  constructor(deps: ConditionDeps, { stored, memories, gaps }: KnownConditions) {
     this.#deps = deps;
     this.#held = new Map(stored.map((one) => [one.key, one]));
     this.#memories = memories;

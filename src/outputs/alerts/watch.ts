@@ -22,7 +22,7 @@ import { openLeases, tokensOf } from "../../store/leases.ts";
 import { boundsOf } from "../../sync/freshness.ts";
 import type { Leases } from "../../sync/ports.ts";
 import type { Address } from "../../sync/rows.ts";
-import { backlog, type Cursors, laneOf, type Outbox, openOutbox, stepBack } from "../outbox.ts";
+import { backlog, type Cursors, type Outbox, openOutbox, sequenceOf, stepBack } from "../outbox.ts";
 import {
   type AlertAbout,
   type AlertLease,
@@ -108,7 +108,8 @@ const DAY_MS = 86_400_000;
 /** Of what is about no account. */
 const LEASE = "alerts:";
 
-interface Lane {
+/** An account, or hlsync itself, whose conditions are judged here. */
+interface Watched {
   /** The account, or "". */
   name: string;
   lease: AlertLease;
@@ -124,8 +125,8 @@ export class AlertWatch implements Service {
   readonly #events: EventWatch;
   readonly #leases: Leases;
   readonly #outbox: Outbox;
-  #lanes = new Map<string, Lane>();
-  /** Outbox id up to which the events of a lane were taken: never twice in the life of this process. */
+  #watched = new Map<string, Watched>();
+  /** Outbox id up to which the events of a sequence were taken: never twice in the life of this process. */
   #cursors: Cursors = new Map();
   #silences: Silence[] = [];
   #equity = new Map<Address, string>();
@@ -193,7 +194,7 @@ export class AlertWatch implements Service {
         if (!failing) log[passing ? "warn" : "error"]("alerts could not be judged", { error });
         failing = true;
         // Conditions are read again: what was half done may or may not be written.
-        this.#lanes.clear();
+        this.#watched.clear();
         this.#dueMs = { lease: 0, conditions: 0, slow: 0 };
       }
       await clock.sleep(options.eventsMs, signal).catch(() => {});
@@ -206,7 +207,7 @@ export class AlertWatch implements Service {
       await this.#renew();
       this.#dueMs.lease = clock.now() + options.leaseMs / 3;
     }
-    if (this.#lanes.size === 0) return;
+    if (this.#watched.size === 0) return;
     if (clock.now() >= this.#dueMs.conditions) {
       this.#dueMs.conditions = clock.now() + options.conditionsMs;
       await this.#judge();
@@ -216,26 +217,26 @@ export class AlertWatch implements Service {
     await this.#recordOutages();
   }
 
-  /** Keeps the lanes of the accounts followed here; one that is new to this process is read from the database. */
+  /** Watches the accounts followed here; one that is new to this process is read from the database. */
   async #renew(): Promise<void> {
     const { db, clock, holder, options, followed } = this.#deps;
     const leases = new Map(followed().map(({ account, lease }) => [account, lease]));
     const token = tokensOf(await this.#leases.takeLeases([LEASE], holder, options.leaseMs)).get(LEASE);
     if (token !== undefined) leases.set("", { lease: LEASE, holder, token });
-    const before = this.#lanes;
-    this.#lanes = new Map();
+    const before = this.#watched;
+    this.#watched = new Map();
     const isNew = [...leases.keys()].some((name) => !this.#cursors.has(name));
     const old = isNew ? await this.#outbox.headsBefore(clock.now() - OLD_MS) : null;
     for (const [name, lease] of leases) {
       const known = before.get(name);
       const isSame = known?.lease.token === lease.token && known.lease.holder === lease.holder;
-      this.#lanes.set(name, isSame ? known : await this.#openLane(name, lease, old?.get(name) ?? 0));
+      this.#watched.set(name, isSame ? known : await this.#open(name, lease, old?.get(name) ?? 0));
     }
     this.#silences = await readSilences(db, clock.now());
   }
 
   /** `oldHead`: the last event that is too old to alert on. */
-  async #openLane(name: string, lease: AlertLease, oldHead: number): Promise<Lane> {
+  async #open(name: string, lease: AlertLease, oldHead: number): Promise<Watched> {
     const { db, clock, rules } = this.#deps;
     const nowMs = clock.now();
     const longest = Math.max(...[...rules.rules.values()].map(({ cooldownMs }) => cooldownMs));
@@ -244,7 +245,7 @@ export class AlertWatch implements Service {
       readMemories(db, name, nowMs - longest),
       name === "" ? new Map() : readGaps(db, name),
     ]);
-    // What this process remembers of a lane it had before is as far as its cursor.
+    // What this process remembers of one that it watched before is as far as its cursor.
     if (!this.#cursors.has(name)) {
       await this.#noteBefore(name, oldHead, nowMs - OLD_MS);
       this.#cursors.set(name, oldHead);
@@ -262,25 +263,25 @@ export class AlertWatch implements Service {
   }
 
   /** What the events to come are changes of: how it was at the cursor, since those from there on are read again. */
-  async #noteBefore(lane: string, cursor: number, oldMs: number): Promise<void> {
+  async #noteBefore(name: string, cursor: number, oldMs: number): Promise<void> {
     const { db, clockOffsetMs } = this.#deps;
-    if (this.#tells("position", lane)) {
-      for (const { coin, side } of await readSides(db, lane, cursor))
-        this.#events.notePosition(lane, coin, side);
+    if (this.#tells("position", name)) {
+      for (const { coin, side } of await readSides(db, name, cursor))
+        this.#events.notePosition(name, coin, side);
     }
-    if (this.#tells("funding_flip", lane)) {
-      for (const { coin, usdc } of await readFunding(db, lane, oldMs + clockOffsetMs()))
-        this.#events.noteFunding(lane, coin, usdc);
+    if (this.#tells("funding_flip", name)) {
+      for (const { coin, usdc } of await readFunding(db, name, oldMs + clockOffsetMs()))
+        this.#events.noteFunding(name, coin, usdc);
     }
   }
 
-  #tells(rule: ListedName, lane: string): boolean {
-    return lane !== "" && eventOn(this.#deps.rules, rule) !== null;
+  #tells(rule: ListedName, name: string): boolean {
+    return name !== "" && eventOn(this.#deps.rules, rule) !== null;
   }
 
   /** After the events: what was committed before them is seen then. */
   async #noteRead(): Promise<void> {
-    for (const name of this.#lanes.keys()) {
+    for (const name of this.#watched.keys()) {
       if (!this.#tells("position", name) || this.#readSinceMs.has(name)) continue;
       const sinceMs = await readSince(this.#deps.db, name);
       if (sinceMs !== null) this.#readSinceMs.set(name, sinceMs);
@@ -290,7 +291,7 @@ export class AlertWatch implements Service {
   async #readEvents(): Promise<void> {
     const { clock } = this.#deps;
     const offsetMs = this.#deps.clockOffsetMs();
-    const reading = { outbox: this.#outbox, after: this.#cursors, lanes: [...this.#lanes.keys()] };
+    const reading = { outbox: this.#outbox, after: this.#cursors, sequences: [...this.#watched.keys()] };
     await stepBack(reading, null);
     for await (const events of backlog(reading)) {
       await this.#noteRead();
@@ -309,11 +310,11 @@ export class AlertWatch implements Service {
     }
     while (this.#waiting.length > 0) {
       const alert = this.#waiting[0]!;
-      const lane = this.#lanes.get(laneOf(alert.account));
+      const watched = this.#watched.get(sequenceOf(alert.account));
       const nowMs = clock.now();
-      if (lane && nowMs - alert.atMs <= OLD_MS) {
+      if (watched && nowMs - alert.atMs <= OLD_MS) {
         const isSilenced = this.#isSilenced(aboutOf({ ...alert, rule: alert.rule.name }));
-        await this.#put(lane.lease, eventStep(alert, isSilenced, nowMs));
+        await this.#put(watched.lease, eventStep(alert, isSilenced, nowMs));
       }
       this.#waiting.shift();
     }
@@ -330,7 +331,7 @@ export class AlertWatch implements Service {
 
   async #judge(): Promise<void> {
     const { reads, clock, rules, options } = this.#deps;
-    const accounts = [...this.#lanes.keys()].filter((name) => name !== "");
+    const accounts = [...this.#watched.keys()].filter((name) => name !== "");
     const offsetMs = this.#deps.clockOffsetMs();
     const fast = await observeAccounts(reads, rules.prices, accounts);
     this.#equity = fast.equity;
@@ -344,18 +345,20 @@ export class AlertWatch implements Service {
       seen.push(...slow);
       for (const one of slow) {
         if (one.rule === "gap")
-          await this.#lanes.get(laneOf(one.account))?.conditions.noteGap(one, options.gapMs, clock.now());
+          await this.#watched
+            .get(sequenceOf(one.account))
+            ?.conditions.noteGap(one, options.gapMs, clock.now());
       }
       await this.#digest();
     }
     const normalMs = new Map(this.#feeds().map((feed) => [feed.account, feed.normalMs]));
     for (const one of seen) {
-      const lane = this.#lanes.get(laneOf(one.account));
+      const watched = this.#watched.get(sequenceOf(one.account));
       const leastFreshMs = (one.account && normalMs.get(one.account)) || 0;
-      await lane?.conditions.judge(one, leastFreshMs, clock.now());
+      await watched?.conditions.judge(one, leastFreshMs, clock.now());
     }
     const keys = new Set(seen.map((one) => aboutOf(one).key));
-    for (const { conditions } of this.#lanes.values()) await conditions.endForgotten(keys, clock.now());
+    for (const { conditions } of this.#watched.values()) await conditions.endForgotten(keys, clock.now());
   }
 
   /** Age of each account's newest data, and how much of it is in the nature of polling. */
@@ -394,10 +397,10 @@ export class AlertWatch implements Service {
   /** Stores the outages that were sent while the database could not take their rows. */
   async #recordOutages(): Promise<void> {
     // Any lease shows that this process is the one it says.
-    const [lane] = this.#lanes.values();
+    const [watched] = this.#watched.values();
     for (const row of this.#alarm.rows) {
-      if (!lane) return;
-      await this.#put(lane.lease, row);
+      if (!watched) return;
+      await this.#put(watched.lease, row);
       this.#alarm.written(row);
     }
   }
@@ -418,15 +421,15 @@ export class AlertWatch implements Service {
     const sinceMidnightMs = nowMs % DAY_MS;
     if (rule === null || sinceMidnightMs > DIGEST_WITHIN_MS || sinceMidnightMs < 60_000) return;
     const day = new Date(nowMs - DAY_MS).toISOString().slice(0, 10);
-    for (const lane of this.#lanes.values()) {
-      const account = lane.name;
-      if (account === "" || lane.digestDay === day) continue;
+    for (const watched of this.#watched.values()) {
+      const account = watched.name;
+      if (account === "" || watched.digestDay === day) continue;
       const digest = await readDigest(reads, account, day);
       const facts = { account, coin: null, subject: day, digest, atMs: nowMs };
       const sum = dailyDigest.see(facts, rule)!;
       const message = `${severityWord(rule.severity)} ${dailyDigest.words(facts, sum)}.`;
       this.#waiting.push({ ...facts, ...sum, rule, message });
-      lane.digestDay = day;
+      watched.digestDay = day;
     }
   }
 

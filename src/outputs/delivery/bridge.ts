@@ -2,7 +2,7 @@
  * Delivers outbox events to endpoints.
  *
  * ```
- *   outbox ──► lane (endpoint × account): cursor ──► attempt ──► settle (log + cursor, one statement)
+ *   outbox ──► sequence (endpoint × account): cursor ──► attempt ──► settle (log + cursor, one statement)
  *                 ▲ in order, one at a time            │ failed: same event again, by the schedule
  *                 └────────────────────────────────────┘ given up: dead letter, next event
  * ```
@@ -25,14 +25,14 @@ import type { Leases } from "../../sync/ports.ts";
 import { wants } from "../eventTypes.ts";
 import { backlog, type OutboxEvent, openOutbox } from "../outbox.ts";
 import {
-  type DueLane,
+  type DueSequence,
   disableEndpoint,
   type Endpoint,
   type Lease,
   type Outcome,
   pruneDeliveries,
   readDelivered,
-  readDueLanes,
+  readDueSequences,
   readEndpoints,
   readSecrets,
   settle,
@@ -48,8 +48,8 @@ export const BRIDGE_DEFAULTS = {
   leaseMs: 10_000,
   /** An endpoint is disabled when nothing was delivered for this long and something failed. */
   disableAfterMs: 5 * 86_400_000,
-  /** Lanes of one endpoint that deliver at the same time; further ones wait. */
-  lanesPerEndpoint: 8,
+  /** Sequences of one endpoint that deliver at the same time; further ones wait. */
+  sequencesPerEndpoint: 8,
   /** The log of deliveries is kept this long. */
   keepLogMs: 30 * 86_400_000,
   /** What is under way when stopping may take this long. */
@@ -108,8 +108,8 @@ export class DeliveryBridge implements Service {
   readonly #deps: BridgeDeps;
   readonly #abort = new AbortController();
   #stopping = false;
-  #lanes = new Map<string, Promise<void>>();
-  /** Something was due that had to wait for a lane to end. */
+  #sequences = new Map<string, Promise<void>>();
+  /** Something was due that had to wait for a sequence to end. */
   #crowded = false;
   #served = new Map<string, Served>();
   #reloadMs = Number.NEGATIVE_INFINITY;
@@ -143,12 +143,12 @@ export class DeliveryBridge implements Service {
     const { clock, holder, options } = this.#deps;
     const enough = new AbortController();
     await Promise.race([
-      Promise.all(this.#lanes.values()),
+      Promise.all(this.#sequences.values()),
       clock.sleep(options.stopMs, enough.signal).catch(() => {}),
     ]);
     enough.abort();
     this.#abort.abort(new Error("stopped"));
-    await Promise.all(this.#lanes.values());
+    await Promise.all(this.#sequences.values());
     // When this fails the leases end by themselves.
     await this.#leases.releaseLeases([...this.#tokens.keys()].map(leaseName), holder).catch(() => {});
   }
@@ -170,7 +170,7 @@ export class DeliveryBridge implements Service {
     }
   }
 
-  /** Starts every lane that is due; answers when the next one will be. */
+  /** Starts every sequence that is due; answers when the next one will be. */
   async #round(): Promise<number> {
     const { db, clock, options } = this.#deps;
     if (clock.now() >= this.#reloadMs) {
@@ -180,35 +180,35 @@ export class DeliveryBridge implements Service {
     const served = this.#served;
     let nextMs = Number.POSITIVE_INFINITY;
     if (served.size === 0) return nextMs;
-    // A lane that ends while it is read about would look as if it still stood where it began.
-    const running = new Set(this.#lanes.keys());
+    // A sequence that ends while it is read about would look as if it still stood where it began.
+    const running = new Set(this.#sequences.keys());
     const askedMs = clock.now();
-    const due = await readDueLanes(db, [...served.keys()]);
+    const due = await readDueSequences(db, [...served.keys()]);
     const busy = new Map<string, number>();
-    for (const key of this.#lanes.keys()) {
+    for (const key of this.#sequences.keys()) {
       const endpoint = key.split(" ")[0]!;
       busy.set(endpoint, (busy.get(endpoint) ?? 0) + 1);
     }
-    for (const lane of due) {
-      const key = `${lane.endpoint} ${lane.lane}`;
+    for (const one of due) {
+      const key = `${one.endpoint} ${one.sequence}`;
       if (running.has(key)) {
-        if (this.#lanes.has(key)) this.#crowded = true;
+        if (this.#sequences.has(key)) this.#crowded = true;
         else this.#news.ring("news");
         continue;
       }
-      if (lane.nextAttemptMs !== null && lane.nextAttemptMs > clock.now()) {
-        nextMs = Math.min(nextMs, lane.nextAttemptMs);
+      if (one.nextAttemptMs !== null && one.nextAttemptMs > clock.now()) {
+        nextMs = Math.min(nextMs, one.nextAttemptMs);
         continue;
       }
-      const count = busy.get(lane.endpoint) ?? 0;
-      if (count >= options.lanesPerEndpoint) {
+      const count = busy.get(one.endpoint) ?? 0;
+      if (count >= options.sequencesPerEndpoint) {
         this.#crowded = true;
         continue;
       }
-      busy.set(lane.endpoint, count + 1);
+      busy.set(one.endpoint, count + 1);
       // At most the time of the question too much: a lag is never shown too short.
-      const databaseAheadMs = lane.databaseMs - askedMs;
-      this.#lanes.set(key, this.#drain(served.get(lane.endpoint)!, lane, key, databaseAheadMs));
+      const databaseAheadMs = one.databaseMs - askedMs;
+      this.#sequences.set(key, this.#drain(served.get(one.endpoint)!, one, key, databaseAheadMs));
     }
     if (clock.now() >= this.#nextPruneMs) {
       this.#nextPruneMs = clock.now() + PRUNE_EVERY_MS;
@@ -247,26 +247,26 @@ export class DeliveryBridge implements Service {
     return served;
   }
 
-  async #drain(served: Served, lane: DueLane, key: string, databaseAheadMs: number): Promise<void> {
+  async #drain(served: Served, due: DueSequence, key: string, databaseAheadMs: number): Promise<void> {
     const { log } = this.#deps;
     try {
-      const run = new LaneRun(this.#deps, served, lane, databaseAheadMs, () => this.#stillServed(served));
+      const run = new SequenceRun(this.#deps, served, due, databaseAheadMs, () => this.#stillServed(served));
       const end = await run.drain(this.#abort.signal);
       // The next attempt may be due before the next look at the database.
       if (end === "waits") this.#crowded = true;
-      // Someone else has the lease or moved the lane: look again before going on.
+      // Someone else has the lease or moved the cursor: look again before going on.
       if (end === "refused") {
-        this.#served.delete(lane.endpoint);
+        this.#served.delete(due.endpoint);
         this.#nextRenewMs = Number.NEGATIVE_INFINITY;
       }
     } catch (error) {
       if (!this.#abort.signal.aborted) {
         // 23503: the endpoint was removed meanwhile.
         const passing = error instanceof StoreError && (error.transient || error.sqlState === "23503");
-        log[passing ? "debug" : "error"]("delivery interrupted", { endpoint: lane.endpoint, error });
+        log[passing ? "debug" : "error"]("delivery interrupted", { endpoint: due.endpoint, error });
       }
     } finally {
-      this.#lanes.delete(key);
+      this.#sequences.delete(key);
       if (this.#crowded) {
         this.#crowded = false;
         this.#news.ring("news");
@@ -282,10 +282,10 @@ export class DeliveryBridge implements Service {
   }
 }
 
-/** One go at a lane: until there is nothing left, an attempt fails, or the lease is gone. */
-class LaneRun {
+/** One go at a sequence: until there is nothing left, an attempt fails, or the lease is gone. */
+class SequenceRun {
   readonly #deps: BridgeDeps;
-  readonly #lane: string;
+  readonly #sequence: string;
   /** Events up to here were asked for by a replay. */
   readonly #replayToId: number;
   /** The database's clock minus ours. */
@@ -299,14 +299,14 @@ class LaneRun {
   constructor(
     deps: BridgeDeps,
     served: Served,
-    due: DueLane,
+    due: DueSequence,
     databaseAheadMs: number,
     stillServed: () => Served | null,
   ) {
     this.#deps = deps;
     this.#databaseAheadMs = databaseAheadMs;
     this.#served = served;
-    this.#lane = due.lane;
+    this.#sequence = due.sequence;
     this.#replayToId = due.replayToId;
     this.#stillServed = stillServed;
     this.#cursorId = due.cursorId;
@@ -315,8 +315,8 @@ class LaneRun {
 
   async drain(signal: AbortSignal): Promise<"drained" | "waits" | "refused"> {
     const { db } = this.#deps;
-    const after = new Map([[this.#lane, this.#cursorId]]);
-    for await (const batch of backlog({ outbox: openOutbox(db), after, lanes: [this.#lane] })) {
+    const after = new Map([[this.#sequence, this.#cursorId]]);
+    for await (const batch of backlog({ outbox: openOutbox(db), after, sequences: [this.#sequence] })) {
       const wanted = batch.filter((event) => this.#isWanted(event));
       const ids = wanted.map(({ key }) => deliveryId(key));
       const delivered = await readDelivered(db, this.#served.endpoint.id, ids);
@@ -420,7 +420,7 @@ class LaneRun {
     outcome: Outcome | null,
   ): Promise<boolean> {
     const { endpoint, lease } = this.#served;
-    const step = { endpoint: endpoint.id, lane: this.#lane, fromId: this.#cursorId, toId, attempts };
+    const step = { endpoint: endpoint.id, sequence: this.#sequence, fromId: this.#cursorId, toId, attempts };
     return settle(this.#deps.db, lease, { ...step, nextAttemptMs }, outcome);
   }
 

@@ -1,6 +1,6 @@
 /**
- * Endpoints and what became of their deliveries, in the database. Guarantees: a delivery is recorded, and its lane
- * moved on, in one statement that only the holder of the endpoint's lease can do and only from where the lane stood,
+ * Endpoints and what became of their deliveries, in the database. Guarantees: a delivery is recorded, and the
+ * cursor moved on, in one statement that only the holder of the endpoint's lease can do and only from where it stood,
  * so that of two processes one settles; what was delivered stays so in the log, whatever a replay of it comes to; an
  * endpoint fails from its first failed attempt to its next delivery, and nothing else makes it fail; secrets come out
  * of one function and only as `Secret`.
@@ -8,7 +8,7 @@
 
 import type { Queryable } from "../../store/database.ts";
 import type { Address } from "../../sync/rows.ts";
-import { LANE_HEADS, OUTBOX_DAYS, type OutboxEvent } from "../outbox.ts";
+import { OUTBOX_DAYS, type OutboxEvent, SEQUENCE_HEADS } from "../outbox.ts";
 import { newSecret, Secret } from "./secret.ts";
 
 /** A row of `webhook_endpoints`. */
@@ -103,9 +103,9 @@ export async function addEndpoint(db: Queryable, endpoint: NewEndpoint): Promise
        insert into hl_internal.webhook_secrets (endpoint_id, secret)
        select id, $10 from added where $2::text is not null
      ),
-     lanes as (
+     sequences as (
        insert into hl_internal.webhook_lanes (endpoint_id, account_address, cursor_id)
-       select added.id, heads.lane, heads.head from added cross join (${LANE_HEADS}) heads
+       select added.id, heads.sequence, heads.head from added cross join (${SEQUENCE_HEADS}) heads
      )
      select id from added`,
     [
@@ -174,7 +174,7 @@ export async function rewind(db: Queryable, id: string, sinceMs: number): Promis
   await db.query("select hl_internal.recall($1, $2, $3 * interval '1 day')", [id, sinceMs, OUTBOX_DAYS]);
   const [row] = await db.query<{ events: number }>(
     `with first as (
-       select o.account_address as lane, min(o.id) as id, max(o.id) as head,
+       select o.account_address as sequence, min(o.id) as id, max(o.id) as head,
          count(*) as events
        from hl_internal.outbox o where o.time_ms >= $2 group by 1
      ),
@@ -183,7 +183,7 @@ export async function rewind(db: Queryable, id: string, sinceMs: number): Promis
      ),
      moved as (
        insert into hl_internal.webhook_lanes as l (endpoint_id, account_address, cursor_id, replay_to_id)
-       select $1, first.lane, first.id - 1, first.head from first
+       select $1, first.sequence, first.id - 1, first.head from first
        on conflict (endpoint_id, account_address) do update
          set cursor_id = least(l.cursor_id, excluded.cursor_id), replay_to_id = excluded.replay_to_id, attempts = 0,
            next_attempt_ms = null
@@ -194,10 +194,10 @@ export async function rewind(db: Queryable, id: string, sinceMs: number): Promis
   return row?.events ?? 0;
 }
 
-/** A lane with events that are not settled yet. */
-export interface DueLane {
+/** A sequence with events that are not settled yet. */
+export interface DueSequence {
   endpoint: string;
-  lane: string;
+  sequence: string;
   cursorId: number;
   attempts: number;
   nextAttemptMs: number | null;
@@ -207,16 +207,16 @@ export interface DueLane {
   databaseMs: number;
 }
 
-export function readDueLanes(db: Queryable, endpoints: readonly string[]): Promise<DueLane[]> {
-  return db.query<DueLane & Record<string, unknown>>(
-    `select e.id as endpoint, h.lane, coalesce(l.cursor_id, 0) as "cursorId", coalesce(l.attempts, 0) as attempts,
+export function readDueSequences(db: Queryable, endpoints: readonly string[]): Promise<DueSequence[]> {
+  return db.query<DueSequence & Record<string, unknown>>(
+    `select e.id as endpoint, h.sequence, coalesce(l.cursor_id, 0) as "cursorId", coalesce(l.attempts, 0) as attempts,
        l.next_attempt_ms as "nextAttemptMs", coalesce(l.replay_to_id, 0) as "replayToId",
        (extract(epoch from clock_timestamp()) * 1000)::bigint as "databaseMs"
      from hl_internal.webhook_endpoints e
-     cross join (${LANE_HEADS}) h
-     left join hl_internal.webhook_lanes l on l.endpoint_id = e.id and l.account_address = h.lane
+     cross join (${SEQUENCE_HEADS}) h
+     left join hl_internal.webhook_lanes l on l.endpoint_id = e.id and l.account_address = h.sequence
      where e.id = any ($1::text[]) and e.state = 'enabled' and h.head > coalesce(l.cursor_id, 0)
-       and (e.accounts is null or h.lane = '' or h.lane = any (e.accounts))`,
+       and (e.accounts is null or h.sequence = '' or h.sequence = any (e.accounts))`,
     [endpoints],
   );
 }
@@ -227,10 +227,10 @@ export interface Lease {
   token: number;
 }
 
-/** Where a lane stands and where it goes. */
+/** Where the cursor of a sequence stands and where it goes. */
 export interface Step {
   endpoint: string;
-  lane: string;
+  sequence: string;
   fromId: number;
   toId: number;
   attempts: number;
@@ -249,7 +249,7 @@ export interface Outcome {
   durationMs: number;
 }
 
-/** False when the lease is lost or the lane was moved by someone else: then nothing was written. */
+/** False when the lease is lost or the cursor was moved by someone else: then nothing was written. */
 export async function settle(
   db: Queryable,
   lease: Lease,
@@ -296,7 +296,7 @@ export async function settle(
       lease.holder,
       lease.token,
       step.endpoint,
-      step.lane,
+      step.sequence,
       step.fromId,
       step.toId,
       step.attempts,

@@ -26,9 +26,9 @@ import {
   backlog,
   type Cursors,
   changes,
-  laneOf,
   type Outbox,
   type OutboxEvent,
+  sequenceOf,
   stepBack,
 } from "../outbox.ts";
 import { eventId, type Position } from "./eventId.ts";
@@ -41,7 +41,7 @@ const CATCH_UP_MAX = 20_000;
 const POLL_MS = 1_000;
 /** Ids remembered, to know which events come next without asking. */
 const SEEN_MAX = 5_000;
-/** An event this far from the last one of its lane is not looked for among the ids in between. */
+/** An event this far from the last one of its sequence is not looked for among the ids in between. */
 const NEAR_MAX = 1_000;
 /** Commit times waiting for their event to come out of the outbox; beyond it the oldest go without. */
 const TIMES_MAX = 20_000;
@@ -70,7 +70,7 @@ interface CommitTimes {
 
 interface Entry {
   id: number;
-  lane: string;
+  sequence: string;
   event: ChangeEvent | OutboxEvent;
   /** Null when another process committed it, and when it is old news. */
   times: CommitTimes | null;
@@ -78,8 +78,8 @@ interface Entry {
 
 interface Client {
   sink: Sink;
-  /** The lanes it hears of; null: all. */
-  lanes: readonly string[] | null;
+  /** The sequences it hears of; null: all. */
+  sequences: readonly string[] | null;
   /** How far it was told. */
   cursors: Cursors;
   /** What comes while it catches up; null when it is live. */
@@ -91,9 +91,9 @@ export class EventHub {
   readonly #clients = new Set<Client>();
   readonly #abort = new AbortController();
   readonly #news = new Bell<string>();
-  /** How far each lane was published. */
+  /** How far each sequence was published. */
   #cursors: Cursors = new Map();
-  /** The lane of each id of late. */
+  /** The sequence of each id of late. */
   readonly #seen = new Map<number, string>();
   readonly #times = new Map<number, CommitTimes>();
   #following: Promise<void> = Promise.resolve();
@@ -105,7 +105,7 @@ export class EventHub {
 
   async start(): Promise<void> {
     this.#cursors = await this.#deps.outbox.heads();
-    for (const [lane, head] of this.#cursors) this.#note(head, lane);
+    for (const [sequence, head] of this.#cursors) this.#note(head, sequence);
     this.#following = this.#follow();
   }
 
@@ -128,16 +128,16 @@ export class EventHub {
     const next: Entry[] = [];
     for (const event of applied.events) {
       if (event.id === null) continue;
-      const [id, lane] = [Number(event.id), laneOf(event.account)];
+      const [id, sequence] = [Number(event.id), sequenceOf(event.account)];
       const times = { receivedAtMs, committedAtMs };
-      if (this.#isNext(id, lane)) {
-        next.push({ id, lane, event, times });
-        advance(this.#cursors, lane, id);
-      } else if (id > (this.#cursors.get(lane) ?? 0)) {
+      if (this.#isNext(id, sequence)) {
+        next.push({ id, sequence, event, times });
+        advance(this.#cursors, sequence, id);
+      } else if (id > (this.#cursors.get(sequence) ?? 0)) {
         this.#times.set(id, times);
-        this.#news.ring(lane);
+        this.#news.ring(sequence);
       } else void this.#lookBack();
-      this.#note(id, lane);
+      this.#note(id, sequence);
     }
     while (this.#times.size > TIMES_MAX) this.#times.delete(this.#times.keys().next().value!);
     this.#publish(next);
@@ -148,8 +148,8 @@ export class EventHub {
    * read the state itself. Returns the function that removes it.
    */
   connect(sink: Sink, account: Address | null, since: Position | null): () => void {
-    const lanes = account === null ? null : [account, ""];
-    const client: Client = { sink, lanes, cursors: this.#standing(lanes), pending: null };
+    const sequences = account === null ? null : [account, ""];
+    const client: Client = { sink, sequences, cursors: this.#standing(sequences), pending: null };
     this.#clients.add(client);
     this.#write(client, frame("hello", { head: newest(this.#cursors), now_ms: this.#deps.clock.now() }));
     if (since === null) this.#reset(client, "first connection");
@@ -165,17 +165,19 @@ export class EventHub {
     if (this.#clients.size === 0) return;
     const text = frame(event, data);
     for (const client of [...this.#clients]) {
-      if (account === null || client.lanes?.[0] === account) this.#write(client, text);
+      if (account === null || client.sequences?.[0] === account) this.#write(client, text);
     }
   }
 
   /** Accounts that a reader has chosen. */
   watched(): Set<Address> {
-    return new Set([...this.#clients].flatMap(({ lanes }) => (lanes === null ? [] : [lanes[0]!])));
+    return new Set(
+      [...this.#clients].flatMap(({ sequences }) => (sequences === null ? [] : [sequences[0]!])),
+    );
   }
 
   /**
-   * An event came with an id that its lane has passed: it was read out of the outbox meanwhile, or the database went back in
+   * An event came with an id that its sequence has passed: it was read out of the outbox meanwhile, or the database went back in
    * time (a restored backup). Then every reader reads the state again, and goes on from the end of the outbox.
    */
   async #lookBack(): Promise<void> {
@@ -200,18 +202,18 @@ export class EventHub {
       else this.#drop(client);
   }
 
-  /** Whether every id between the last event of the lane and this one is known to belong to other lanes. */
-  #isNext(id: number, lane: string): boolean {
-    const last = this.#cursors.get(lane) ?? 0;
+  /** Whether every id between the last event of the sequence and this one is known to belong to other sequences. */
+  #isNext(id: number, sequence: string): boolean {
+    const last = this.#cursors.get(sequence) ?? 0;
     if (id <= last || id - last > NEAR_MAX) return false;
     for (let between = last + 1; between < id; between++) {
-      if ((this.#seen.get(between) ?? lane) === lane) return false;
+      if ((this.#seen.get(between) ?? sequence) === sequence) return false;
     }
     return true;
   }
 
-  #note(id: number, lane: string): void {
-    this.#seen.set(id, lane);
+  #note(id: number, sequence: string): void {
+    this.#seen.set(id, sequence);
     if (this.#seen.size > SEEN_MAX) this.#seen.delete(this.#seen.keys().next().value!);
   }
 
@@ -234,12 +236,12 @@ export class EventHub {
     const entries: Entry[] = [];
     for (const event of events) {
       const { id } = event;
-      const lane = laneOf(event.account);
+      const sequence = sequenceOf(event.account);
       // Published meanwhile, out of the commit itself.
-      if (id <= (this.#cursors.get(lane) ?? 0)) continue;
-      advance(this.#cursors, lane, id);
-      this.#note(id, lane);
-      entries.push({ id, lane, event, times: this.#times.get(id) ?? null });
+      if (id <= (this.#cursors.get(sequence) ?? 0)) continue;
+      advance(this.#cursors, sequence, id);
+      this.#note(id, sequence);
+      entries.push({ id, sequence, event, times: this.#times.get(id) ?? null });
       this.#times.delete(id);
     }
     this.#publish(entries);
@@ -268,7 +270,7 @@ export class EventHub {
     let text = "";
     for (const entry of entries) {
       if (!hears(client, entry)) continue;
-      advance(client.cursors, entry.lane, entry.id);
+      advance(client.cursors, entry.sequence, entry.id);
       const body = bodies.get(entry) ?? changeFrame(entry, nowMs);
       bodies.set(entry, body);
       text += idLine(client, head) + body;
@@ -282,7 +284,7 @@ export class EventHub {
       const why = await this.#cannotResume(client, since);
       if (why !== null) this.#reset(client, why);
       else {
-        for await (const events of backlog({ outbox, after: client.cursors, lanes: client.lanes })) {
+        for await (const events of backlog({ outbox, after: client.cursors, sequences: client.sequences })) {
           if (!this.#clients.has(client)) return;
           // Replayed changes are old news: they carry no times, so that no latency is measured on them.
           this.#tell(client, events.map(oldEntry), clock.now());
@@ -301,26 +303,30 @@ export class EventHub {
   async #cannotResume(client: Client, since: Position): Promise<string | null> {
     const { outbox } = this.#deps;
     const [heads, oldest] = await Promise.all([outbox.heads(), outbox.oldest()]);
-    const wanted = client.lanes ?? [...new Set([...heads.keys(), ...since.lanes.keys()])];
-    client.cursors = new Map(wanted.map((lane) => [lane, since.lanes.get(lane) ?? since.others]));
+    const wanted = client.sequences ?? [...new Set([...heads.keys(), ...since.sequences.keys()])];
+    client.cursors = new Map(
+      wanted.map((sequence) => [sequence, since.sequences.get(sequence) ?? since.others]),
+    );
     // Everything below the oldest is gone, and only that: what came after the reader's newest event is there.
     const isTooOld = since.newest < oldest - 1;
     const isElsewhere =
       since.newest > Math.max(oldest - 1, newest(heads)) ||
-      [...since.lanes].some(([lane, cursor]) => cursor > Math.max(oldest - 1, heads.get(lane) ?? 0));
+      [...since.sequences].some(
+        ([sequence, cursor]) => cursor > Math.max(oldest - 1, heads.get(sequence) ?? 0),
+      );
     if (isTooOld || isElsewhere) return "the id is not known any more";
-    const behind = await outbox.countAfter(client.cursors, client.lanes, CATCH_UP_MAX + 1);
+    const behind = await outbox.countAfter(client.cursors, client.sequences, CATCH_UP_MAX + 1);
     return behind > CATCH_UP_MAX ? "too far behind" : null;
   }
 
-  #standing(lanes: readonly string[] | null): Cursors {
-    return lanes === null
+  #standing(sequences: readonly string[] | null): Cursors {
+    return sequences === null
       ? new Map(this.#cursors)
-      : new Map(lanes.map((lane) => [lane, this.#cursors.get(lane) ?? 0]));
+      : new Map(sequences.map((sequence) => [sequence, this.#cursors.get(sequence) ?? 0]));
   }
 
   #reset(client: Client, reason: string): void {
-    client.cursors = this.#standing(client.lanes);
+    client.cursors = this.#standing(client.sequences);
     this.#write(client, idLine(client, newest(this.#cursors)) + frame("reset", { reason }));
   }
 
@@ -338,14 +344,14 @@ export class EventHub {
 
 const oldEntry = (event: OutboxEvent): Entry => ({
   id: event.id,
-  lane: laneOf(event.account),
+  sequence: sequenceOf(event.account),
   event,
   times: null,
 });
 
 /** The entry is for the client, and it was not told yet. */
-const hears = ({ lanes, cursors }: Client, { id, lane }: Entry): boolean =>
-  (lanes === null || lanes.includes(lane)) && id > (cursors.get(lane) ?? 0);
+const hears = ({ sequences, cursors }: Client, { id, sequence }: Entry): boolean =>
+  (sequences === null || sequences.includes(sequence)) && id > (cursors.get(sequence) ?? 0);
 
 const frame = (event: string, data: unknown): string => `event: ${event}\ndata: ${visibleJson(data)}\n\n`;
 

@@ -26,11 +26,11 @@ export async function registerPublisher(
 }
 
 export async function readCursors(db: Queryable, id: string): Promise<Cursors> {
-  const rows = await db.query<{ lane: string; cursor: number }>(
-    "select account_address as lane, cursor_id as cursor from hl_internal.webhook_lanes where endpoint_id = $1",
+  const rows = await db.query<{ sequence: string; cursor: number }>(
+    "select account_address as sequence, cursor_id as cursor from hl_internal.webhook_lanes where endpoint_id = $1",
     [id],
   );
-  return new Map(rows.map(({ lane, cursor }) => [lane, cursor]));
+  return new Map(rows.map(({ sequence, cursor }) => [sequence, cursor]));
 }
 
 /** False when the lease is another's by now. */
@@ -43,7 +43,7 @@ export async function saveCursors(
   const [row] = await db.query<{ saved: number }>(
     `with saved as (
        insert into hl_internal.webhook_lanes as l (endpoint_id, account_address, cursor_id)
-       select $4, c.lane, c.cursor from unnest($5::text[], $6::bigint[]) as c(lane, cursor)
+       select $4, c.sequence, c.cursor from unnest($5::text[], $6::bigint[]) as c(sequence, cursor)
        where exists (select from hl_internal.leases where name = $1 and holder = $2 and token = $3)
        on conflict (endpoint_id, account_address) do update set cursor_id = greatest(l.cursor_id, excluded.cursor_id)
        returning 1
@@ -55,10 +55,10 @@ export async function saveCursors(
 }
 
 /** The identity of an event of the outbox; null when it is not there. */
-export async function keyOf(db: Queryable, lane: string, id: number): Promise<string | null> {
+export async function keyOf(db: Queryable, sequence: string, id: number): Promise<string | null> {
   const [row] = await db.query<{ key: string }>(
     "select event_key as key from hl_internal.outbox where account_address = $1 and id = $2",
-    [lane, id],
+    [sequence, id],
   );
   return row?.key ?? null;
 }

@@ -25,7 +25,7 @@ import { openLeases, tokensOf } from "../../store/leases.ts";
 import type { Leases } from "../../sync/ports.ts";
 import type { Lease } from "../delivery/endpoints.ts";
 import { deliveryId } from "../delivery/sink.ts";
-import { type Cursors, changes, laneOf, type OutboxEvent, openOutbox } from "../outbox.ts";
+import { type Cursors, changes, type OutboxEvent, openOutbox, sequenceOf } from "../outbox.ts";
 import { BODIES } from "../webhooks/payload.ts";
 import type { Broker, Message } from "./broker.ts";
 import { keyOf, readCursors, saveCursors } from "./cursors.ts";
@@ -50,7 +50,7 @@ interface PublisherDeps {
   holder: string;
   open(): Promise<Broker>;
   /** Calls back after commits of this process, with their accounts; returns the function that ends it. */
-  onNews(listener: (lanes: readonly string[]) => void): () => void;
+  onNews(listener: (sequences: readonly string[]) => void): () => void;
 }
 
 export class Publisher implements Service {
@@ -72,7 +72,7 @@ export class Publisher implements Service {
   }
 
   start(): this {
-    this.#unsubscribe = this.#deps.onNews((lanes) => this.#news.ring(...lanes));
+    this.#unsubscribe = this.#deps.onNews((sequences) => this.#news.ring(...sequences));
     this.#running = this.#run();
     return this;
   }
@@ -156,7 +156,7 @@ export class Publisher implements Service {
   ): Promise<boolean> {
     const { db, id } = this.#deps;
     await broker.publish(this.#messages(events));
-    const moved: Cursors = new Map(events.map((event) => [laneOf(event.account), event.id]));
+    const moved: Cursors = new Map(events.map((event) => [sequenceOf(event.account), event.id]));
     return (await before) && saveCursors(db, id, lease, moved);
   }
 
@@ -164,13 +164,13 @@ export class Publisher implements Service {
   async #resumed(broker: Broker, cursors: Cursors): Promise<Cursors> {
     const { db } = this.#deps;
     const heads = await openOutbox(db).heads();
-    for (const [lane, head] of heads) {
-      if (head <= (cursors.get(lane) ?? 0)) continue;
-      const newest = await broker.newest(lane || NOBODY);
-      if (newest === null || newest.outboxId <= (cursors.get(lane) ?? 0)) continue;
+    for (const [sequence, head] of heads) {
+      if (head <= (cursors.get(sequence) ?? 0)) continue;
+      const newest = await broker.newest(sequence || NOBODY);
+      if (newest === null || newest.outboxId <= (cursors.get(sequence) ?? 0)) continue;
       // A database that went back in time counts anew: then that id says nothing.
-      const key = await keyOf(db, lane, newest.outboxId);
-      if (key !== null && deliveryId(key) === newest.id) cursors.set(lane, newest.outboxId);
+      const key = await keyOf(db, sequence, newest.outboxId);
+      if (key !== null && deliveryId(key) === newest.id) cursors.set(sequence, newest.outboxId);
     }
     return cursors;
   }

@@ -83,7 +83,7 @@ export interface LaneStatus {
   unexplained: number;
 }
 
-export interface LaneDeps {
+interface LaneDeps {
   account: Account;
   openStream: OpenStream;
   subscriptions: readonly Subscription[];

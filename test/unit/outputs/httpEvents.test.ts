@@ -6,10 +6,10 @@ import { CLIENTS_MAX, EventHub } from "../../../src/outputs/http/eventHub.ts";
 import { eventId, readEventId } from "../../../src/outputs/http/eventId.ts";
 import {
   type Cursors,
-  type Lanes,
-  laneOf,
   type Outbox,
   type OutboxEvent,
+  type Sequences,
+  sequenceOf,
 } from "../../../src/outputs/outbox.ts";
 import { silentLog } from "../../../src/runtime/log.ts";
 import type { Committed } from "../../../src/sync/engine.ts";
@@ -59,10 +59,10 @@ class Memory implements Outbox {
     return events;
   }
 
-  /** What there is of the lane after an id. */
-  after(lane: string, cursor: number): OutboxEvent[] {
+  /** What there is of the sequence after an id. */
+  after(sequence: string, cursor: number): OutboxEvent[] {
     return this.events
-      .filter(({ account, id }) => laneOf(account) === lane && Number(id) > cursor)
+      .filter(({ account, id }) => sequenceOf(account) === sequence && Number(id) > cursor)
       .map((event) => ({ ...event, id: Number(event.id), committedAtMs: event.timeMs }));
   }
 
@@ -71,25 +71,27 @@ class Memory implements Outbox {
     return this.isAway ? Promise.reject(new Error("away")) : Promise.resolve(answer);
   }
 
-  #lanes(lanes: Lanes): string[] {
-    return [...this.accounts, ""].filter((lane) => lanes?.includes(lane) ?? true);
+  #sequences(sequences: Sequences): string[] {
+    return [...this.accounts, ""].filter((sequence) => sequences?.includes(sequence) ?? true);
   }
 
   heads(): Promise<Cursors> {
     return this.#answer(
-      new Map(this.#lanes(null).map((lane) => [lane, this.after(lane, 0).at(-1)?.id ?? 0])),
+      new Map(this.#sequences(null).map((sequence) => [sequence, this.after(sequence, 0).at(-1)?.id ?? 0])),
     );
   }
 
-  read(after: Cursors, lanes: Lanes, perLane: number): Promise<OutboxEvent[]> {
-    const events = this.#lanes(lanes).flatMap((lane) =>
-      this.after(lane, after.get(lane) ?? 0).slice(0, perLane),
+  read(after: Cursors, sequences: Sequences, perSequence: number): Promise<OutboxEvent[]> {
+    const events = this.#sequences(sequences).flatMap((sequence) =>
+      this.after(sequence, after.get(sequence) ?? 0).slice(0, perSequence),
     );
     return this.#answer(events.sort((a, b) => a.id - b.id));
   }
 
-  countAfter(after: Cursors, lanes: Lanes, limit: number): Promise<number> {
-    const all = this.#lanes(lanes).flatMap((lane) => this.after(lane, after.get(lane) ?? 0));
+  countAfter(after: Cursors, sequences: Sequences, limit: number): Promise<number> {
+    const all = this.#sequences(sequences).flatMap((sequence) =>
+      this.after(sequence, after.get(sequence) ?? 0),
+    );
     return this.#answer(Math.min(all.length, limit));
   }
 
@@ -198,7 +200,7 @@ describe("a reader of the event stream", () => {
       assert.deepEqual([hello!.event, hello!.id, reset!.event], ["hello", null, "reset"]);
       assert.deepEqual(readEventId(reset!.id!), {
         newest: 3,
-        lanes: new Map([
+        sequences: new Map([
           [ACCOUNT, 3],
           ["", 0],
         ]),
@@ -380,7 +382,7 @@ describe("a reader of the event stream", () => {
               "away",
             ),
             count: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 900 })),
-            lane: fc.constantFrom(ACCOUNT, OTHER, null),
+            sequence: fc.constantFrom(ACCOUNT, OTHER, null),
           }),
           { maxLength: 40 },
         ),
@@ -394,13 +396,13 @@ describe("a reader of the event stream", () => {
             const collect = () => {
               for (const { event, id, data } of reader.frames()) {
                 if (event === "change") {
-                  const lane = laneOf(data.account as string | null);
-                  got.set(lane, [...(got.get(lane) ?? []), Number(String(data.key).slice(1))]);
+                  const sequence = sequenceOf(data.account as string | null);
+                  got.set(sequence, [...(got.get(sequence) ?? []), Number(String(data.key).slice(1))]);
                 } else if (event === "reset") {
-                  for (const [lane, cursor] of readEventId(id!)!.lanes) {
-                    const ids = outbox.after(lane, 0).map((one) => one.id);
+                  for (const [sequence, cursor] of readEventId(id!)!.sequences) {
+                    const ids = outbox.after(sequence, 0).map((one) => one.id);
                     got.set(
-                      lane,
+                      sequence,
                       ids.filter((known) => known <= cursor),
                     );
                   }
@@ -409,8 +411,9 @@ describe("a reader of the event stream", () => {
             };
             // Writers of one account take turns.
             const open = new Map<string | null, ChangeEvent[]>();
-            const close = (lane: string | null) => outbox.end(open.get(lane) ?? []) && open.delete(lane);
-            const act = async ({ do: action, count, lane }: (typeof steps)[number]) => {
+            const close = (sequence: string | null) =>
+              outbox.end(open.get(sequence) ?? []) && open.delete(sequence);
+            const act = async ({ do: action, count, sequence }: (typeof steps)[number]) => {
               if (action === "rollback") return outbox.skip(count);
               if (action === "turn" || action === "away") {
                 outbox.isAway = action === "away";
@@ -427,28 +430,28 @@ describe("a reader of the event stream", () => {
                 reader.text = `id: ${lastId}\nevent: mark\ndata: {}\n\n${reader.text}`;
                 return;
               }
-              if (action === "end" || open.has(lane)) close(lane);
-              if (action === "begin") open.set(lane, outbox.begin(count, lane));
-              else if (action === "elsewhere") outbox.add(count, lane);
-              else if (action === "commit") hub.committed(committed(outbox.add(count, lane)));
+              if (action === "end" || open.has(sequence)) close(sequence);
+              if (action === "begin") open.set(sequence, outbox.begin(count, sequence));
+              else if (action === "elsewhere") outbox.add(count, sequence);
+              else if (action === "commit") hub.committed(committed(outbox.add(count, sequence)));
             };
             for (const step of steps) {
               await act(step);
               // A reader that was dropped, as while the database is away, comes again.
               if (reader.closed) await act({ ...step, do: "reconnect" });
             }
-            for (const lane of [...open.keys()]) close(lane);
+            for (const sequence of [...open.keys()]) close(sequence);
             outbox.isAway = false;
             for (let round = 0; round < 3; round++) {
-              if (reader.closed) await act({ do: "reconnect", count: 0, lane: null });
+              if (reader.closed) await act({ do: "reconnect", count: 0, sequence: null });
               await clock.advance(1_000);
               for (let turn = 0; turn < 50; turn++) await settled();
             }
             collect();
-            for (const lane of isOfAll ? [ACCOUNT, OTHER, ""] : [ACCOUNT, ""]) {
+            for (const sequence of isOfAll ? [ACCOUNT, OTHER, ""] : [ACCOUNT, ""]) {
               assert.deepEqual(
-                got.get(lane) ?? [],
-                outbox.after(lane, 0).map(({ id }) => id),
+                got.get(sequence) ?? [],
+                outbox.after(sequence, 0).map(({ id }) => id),
               );
             }
           }),
@@ -459,13 +462,13 @@ describe("a reader of the event stream", () => {
 
 describe("the id of an event", () => {
   it("is read as it was written", () => {
-    const lanes = new Map([
+    const sequences = new Map([
       [ACCOUNT, 3],
       ["", 2 ** 53 - 1],
       [OTHER, 0],
     ]);
-    assert.deepEqual(readEventId(eventId(7, lanes)!), { newest: 7, lanes, others: 0 });
-    assert.match(eventId(7, lanes)!, /^[0-9a-f.~-]+$/, "fits into a URL as it is");
+    assert.deepEqual(readEventId(eventId(7, sequences)!), { newest: 7, sequences, others: 0 });
+    assert.match(eventId(7, sequences)!, /^[0-9a-f.~-]+$/, "fits into a URL as it is");
   });
 
   it("is none when it is anything else", () => {
@@ -484,10 +487,10 @@ describe("the id of an event", () => {
       assert.equal(readEventId(text), null, text);
   });
 
-  it("is not made for more lanes than fit into the headers of a request", () => {
-    const lanes = (count: number) =>
+  it("is not made for more sequences than fit into the headers of a request", () => {
+    const sequences = (count: number) =>
       new Map(Array.from({ length: count }, (_, n) => [`0x${String(n).padStart(40, "0")}`, 10 ** 9 + n]));
-    assert.ok(eventId(1, lanes(100))!.length < 8_000);
-    assert.equal(eventId(1, lanes(101)), null);
+    assert.ok(eventId(1, sequences(100))!.length < 8_000);
+    assert.equal(eventId(1, sequences(101)), null);
   });
 });

@@ -367,10 +367,10 @@ describe("the webhook bridge", { timeout: 120_000 }, () => {
     release();
     await one.stop();
     assert.deepEqual(await deliveries(), []);
-    const [lane] = await db.query<{ cursor: number }>(
+    const [sequence] = await db.query<{ cursor: number }>(
       "select coalesce(max(cursor_id), 0)::bigint as cursor from hl_internal.webhook_lanes",
     );
-    assert.equal(lane!.cursor, 0);
+    assert.equal(sequence!.cursor, 0);
   });
 
   it("makes a dead letter of what is never taken, keeps it whole, and goes on", async () => {
