@@ -289,7 +289,7 @@ async function storeCandles(db: Database): Promise<void> {
        select coin, row_number() over (order by count(*) desc, coin) as place from public.hl_fills where account_address = $1 group by coin
      ) c
      join (values ('1h', 3600000::bigint, 365, 1000), ('1m', 60000, 30, 4)) i(name, ms, days, markets) on c.place <= i.markets
-     cross join lateral (select ($2 / i.ms - n) * i.ms as ms from generate_series(1, i.days * 86400000 / i.ms) n) o`,
+     cross join lateral (select ($2 / i.ms - n) * i.ms as ms from generate_series(1, i.days * 86400000::bigint / i.ms) n) o`,
     [ACCOUNT, NOW_MS],
   );
 }
