@@ -1368,6 +1368,17 @@ create function hl_internal.order_status(venue_status text)
  SET search_path TO '';
 -- What the venue's status word means. The set is open, so words are classified by their ending.
 
+create function hl_internal.orders_of_market(followed text, market text, from_at timestamp with time zone, before_at timestamp with time zone, most bigint, but_statuses text[])
+ RETURNS SETOF hl_orders
+ LANGUAGE sql
+ STABLE ROWS 500
+ SET search_path TO ''
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET jit TO 'off';
+-- The newest orders of a market in [from_at, before_at) but those of some statuses, a few more where the last ones share their time.
+
 create function hl_internal.own_liquidation(account text, liquidation jsonb, direction text)
  RETURNS boolean
  LANGUAGE plpgsql

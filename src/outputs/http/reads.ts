@@ -7,6 +7,7 @@
 import { OPEN_STATUS_LIST, readersColumns } from "../../store/columns.ts";
 import type { Queryable, Row } from "../../store/database.ts";
 import { epochMs } from "../../store/epochMs.ts";
+import { OPEN_STATUSES } from "../../sync/orderStatus.ts";
 import type { Address } from "../../sync/rows.ts";
 import { described, JOINED, type JoinedName, TABLES, type TableName } from "../../sync/tables.ts";
 
@@ -41,8 +42,10 @@ interface Listing {
   counted?: string;
   /** Which of those that it counts are not of this history: few. */
   countedBut?: string;
-  /** What an index has behind the account and the market; `span`: not the time itself, but the eight days that it is in. */
-  marketTime?: { column: string; unit: "ms" | "timestamp"; span?: string };
+  /** What an index has behind the account and the market. */
+  marketTimeMs?: string;
+  /** Where it has not: what reads the rows of a market by the parameters of `readPage`. */
+  ofMarket?: string;
 }
 
 const columnsWithName = (name: JoinedName | TableName): string =>
@@ -63,26 +66,26 @@ function listing(name: JoinedName | TableName, time: string, more: Partial<Listi
   };
 }
 
+const momentOf = (parameter: string, without: string): string =>
+  `coalesce(pg_catalog.to_timestamp(${parameter}::bigint / 1000.0), '${without}')`;
+
 /** Histories that are read in pages. */
 export const LISTINGS = {
   fills: listing("fills", JOINED.fills.index, {
     counted: "hl_internal.count_fills",
-    marketTime: { column: "fill_time_ms", unit: "ms" },
+    marketTimeMs: "fill_time_ms",
   }),
   // By what it leaves out, which is little: asked for the others, a server without statistics sorts all of them.
   orderHistory: listing("orders", JOINED.orders.index, {
     where: `status not in ${OPEN_STATUS_LIST}`,
     counted: "hl_internal.count_orders",
     countedBut: `status in ${OPEN_STATUS_LIST}`,
-    marketTime: {
-      column: "status_at",
-      unit: "timestamp",
-      span: "pg_catalog.date_bin('192 hours', status_at, '2000-01-01 00:00:00+00')",
-    },
+    ofMarket: `hl_internal.orders_of_market($1, $5, ${momentOf("$4", "-infinity")}, ${momentOf("$3", "infinity")}, $2,
+      array[${OPEN_STATUSES.map((status) => `'${status}'`).join(", ")}])`,
   }),
   funding: listing("funding", JOINED.funding.index, {
     counted: "hl_internal.count_funding",
-    marketTime: { column: "funding_time_ms", unit: "ms" },
+    marketTimeMs: "funding_time_ms",
   }),
   ledger: listing("ledger", JOINED.ledger.index),
   twaps: {
@@ -114,10 +117,10 @@ export async function readCandles(
 }
 
 /** Rows are counted up to this many. */
-const COUNT_MAX = 40_000;
+const COUNT_MAX = 20_000;
 
 const countOf = ({ table, time, counted, countedBut }: Listing): string => {
-  const from = "coalesce(pg_catalog.to_timestamp($2::bigint / 1000.0), '-infinity')";
+  const from = momentOf("$2", "-infinity");
   if (!counted)
     return `select count(*) as total from (
          select from ${table} where account_address = $1 and ${time} >= ${from} limit $3::integer) counted`;
@@ -148,41 +151,39 @@ export async function countRows(
  * its own: a market that is seldom traded would be looked for among all rows.
  */
 export function readPage(reads: Queryable, name: ListingName, account: Address, page: Page): Promise<Row[]> {
-  const { columns, table, time, hasCoin, where, raw, marketTime }: Listing = LISTINGS[name];
+  const { columns, table, time, hasCoin, where, raw, marketTimeMs, ofMarket }: Listing = LISTINGS[name];
   const params: unknown[] = [account, page.limit, page.beforeMs, page.fromMs];
   const ofOrder = page.orderId != null && columns.includes("order_id");
-  const market = page.coin != null && !ofOrder ? marketTime : undefined;
-  const column = market?.column ?? time;
-  const conditions = ["account_address = $1", ...boundsOf(column, market?.unit ?? "timestamp")];
+  const isOfMarket = page.coin != null && !ofOrder;
+  const selected = `select ${columns}${page.withRaw && raw ? `, ${raw}::text as raw` : ""} from`;
+  if (isOfMarket && ofMarket)
+    return reads.query(`${selected} ${ofMarket} listed order by ${time} desc`, [...params, page.coin]);
+  const marketTime = isOfMarket ? marketTimeMs : undefined;
+  const conditions = ["account_address = $1", ...(marketTime ? boundsOfMs(marketTime) : boundsOf(time))];
   if (hasCoin) {
     params.push(page.coin ?? null);
-    conditions.push(market ? "coin = $5" : "($5::text is null or coin = $5)");
-    if (market?.span) conditions.push(...spansOf(market.span));
+    conditions.push(marketTime ? "coin = $5" : "($5::text is null or coin = $5)");
   }
   if (ofOrder) {
     params.push(page.orderId);
     conditions.push(`order_id = $${params.length}`);
   } else if (where) conditions.push(where);
   return reads.query(
-    `select ${columns}${page.withRaw && raw ? `, ${raw}::text as raw` : ""} from ${table} listed where ${conditions.join(" and ")}
-     order by ${market?.span ? `${market.span} desc, ` : ""}${column} desc fetch first $2 rows with ties`,
+    `${selected} ${table} listed where ${conditions.join(" and ")}
+     order by ${marketTime ?? time} desc fetch first $2 rows with ties`,
     params,
   );
 }
 
-/** Follows from the bounds of the time; only so an index on spans is entered where they are. */
-const spansOf = (span: string): string[] => [
-  `${span} < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity')`,
-  `${span} > coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') - interval '192 hours'`,
+const boundsOfMs = (column: string): string[] => [
+  `${column} < coalesce($3::bigint, 9223372036854775807)`,
+  `${column} >= coalesce($4::bigint, 0)`,
 ];
 
-const boundsOf = (column: string, unit: "ms" | "timestamp"): string[] =>
-  unit === "ms"
-    ? [`${column} < coalesce($3::bigint, 9223372036854775807)`, `${column} >= coalesce($4::bigint, 0)`]
-    : [
-        `${column} < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity')`,
-        `${column} >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity')`,
-      ];
+const boundsOf = (column: string): string[] => [
+  `${column} < ${momentOf("$3", "infinity")}`,
+  `${column} >= ${momentOf("$4", "-infinity")}`,
+];
 
 export const readOpenOrders = (reads: Queryable, account: Address): Promise<Row[]> =>
   reads.query(
