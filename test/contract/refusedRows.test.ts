@@ -8,7 +8,7 @@ import { systemRandom } from "../../src/runtime/random.ts";
 import { type Commit, committer } from "../../src/sync/commit.ts";
 import type { Batch } from "../../src/sync/rows.ts";
 import { useDatabase } from "../support/postgres.ts";
-import { nested } from "../unit/protocol/wires.ts";
+import { nested } from "../support/wires.ts";
 import { ACCOUNT, balanceOf, fillOf, fundingOf, ledgerOf, orderEventOf, positionOf, T } from "./rows.ts";
 
 describe("rows that the database refuses", { timeout: 120_000 }, () => {

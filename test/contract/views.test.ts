@@ -59,6 +59,12 @@ function trade(
   return fillOf({ orderId, tradeId: orderId, value, fee: "0", closedPnl: "0", ...change });
 }
 
+/** A perp fill of this size at this price, from this position on. */
+const bought = (size: Decimal, price: Decimal, startPosition: Decimal, more: Partial<FillRow> = {}) =>
+  trade({ side: "buy", size, price, startPosition, ...more });
+const sold = (size: Decimal, price: Decimal, startPosition: Decimal, more: Partial<FillRow> = {}) =>
+  trade({ side: "sell", size, price, startPosition, ...more });
+
 function ledger(type: string, delta: Record<string, unknown>, change: Partial<LedgerRow> = {}): LedgerRow {
   const raw = { time: T, hash: "0x1", delta: { type, ...delta } };
   return ledgerOf({ type, raw, digest: String(orderId++).padStart(16, "0"), ...change });
@@ -89,10 +95,7 @@ for (const kind of ["embedded", "real"] as const) {
       await put({ markets: [{ coin: "@107", kind: "spot", name: "HYPE/USDC", ...market }] });
       await put({
         orderEvents: [orderEventOf({ coin: "@107", orderId: 1 }), orderEventOf({ coin: "@999", orderId: 2 })],
-        fills: [
-          trade({ coin: "@107", side: "buy", size: "1", price: "40", startPosition: "0" }),
-          trade({ coin: "@999", side: "buy", size: "1", price: "40", startPosition: "0" }),
-        ],
+        fills: [bought("1", "40", "0", { coin: "@107" }), bought("1", "40", "0", { coin: "@999" })],
       });
       for (const view of ["hl_fill_pnl", "hl_net_pnl_daily_by_coin", "hl_net_pnl_by_coin", "hl_fees"])
         assert.deepEqual(await rows(`select coin, name from public.${view} order by coin`), [
@@ -117,70 +120,19 @@ for (const kind of ["embedded", "real"] as const) {
       await put({
         fills: [
           // Perp, taker with a builder: 0.026050 of which 0.016053 to the builder.
-          trade({
-            side: "sell",
-            size: "1",
-            price: "100",
-            startPosition: "1",
-            closedPnl: "10",
-            fee: "0.026050",
-            builderFee: "0.016053",
-          }),
+          sold("1", "100", "1", { closedPnl: "10", fee: "0.026050", builderFee: "0.016053" }),
           // Perp, maker rebate.
-          trade({ side: "buy", size: "1", price: "100", startPosition: "0", fee: "-0.002", crossed: false }),
+          bought("1", "100", "0", { fee: "-0.002", crossed: false }),
           // Spot buy: the fee is in the base token.
-          trade({
-            coin: "@107",
-            side: "buy",
-            size: "10",
-            price: "40",
-            startPosition: "0",
-            fee: "0.0035",
-            feeToken: "HYPE",
-          }),
+          bought("10", "40", "0", { coin: "@107", fee: "0.0035", feeToken: "HYPE" }),
           // Spot sell: the fee is in the quote.
-          trade({
-            coin: "@107",
-            side: "sell",
-            size: "5",
-            price: "50",
-            startPosition: "9.9965",
-            closedPnl: "49.92",
-            fee: "0.0875",
-          }),
+          sold("5", "50", "9.9965", { coin: "@107", closedPnl: "49.92", fee: "0.0875" }),
           // HIP-3 with another dollar as collateral.
-          trade({
-            coin: "hyna:BTC",
-            side: "sell",
-            size: "1",
-            price: "100",
-            startPosition: "1",
-            closedPnl: "5",
-            fee: "0.045",
-            feeToken: "USDE",
-          }),
+          sold("1", "100", "1", { coin: "hyna:BTC", closedPnl: "5", fee: "0.045", feeToken: "USDE" }),
           // A token that nothing here can price.
-          trade({
-            coin: "ETH",
-            side: "sell",
-            size: "1",
-            price: "100",
-            startPosition: "1",
-            closedPnl: "5",
-            fee: "0.1",
-            feeToken: "PURR",
-          }),
+          sold("1", "100", "1", { coin: "ETH", closedPnl: "5", fee: "0.1", feeToken: "PURR" }),
           // 2023: no token.
-          trade({
-            coin: "SOL",
-            side: "sell",
-            size: "1",
-            price: "100",
-            startPosition: "1",
-            closedPnl: "1",
-            fee: "0.05",
-            feeToken: null,
-          }),
+          sold("1", "100", "1", { coin: "SOL", closedPnl: "1", fee: "0.05", feeToken: null }),
         ],
       });
       const found = await rows(
@@ -218,23 +170,8 @@ for (const kind of ["embedded", "real"] as const) {
     it("adds funding, by UTC day and coin: closed PnL − fees + funding", async () => {
       await put({
         fills: [
-          trade({
-            side: "buy",
-            size: "1",
-            price: "100",
-            startPosition: "0",
-            fee: "0.05",
-            timeMs: MIDNIGHT - 1,
-          }),
-          trade({
-            side: "sell",
-            size: "1",
-            price: "110",
-            startPosition: "1",
-            closedPnl: "10",
-            fee: "0.055",
-            timeMs: MIDNIGHT,
-          }),
+          bought("1", "100", "0", { fee: "0.05", timeMs: MIDNIGHT - 1 }),
+          sold("1", "110", "1", { closedPnl: "10", fee: "0.055", timeMs: MIDNIGHT }),
         ],
         funding: [
           fundingOf({ coin: "BTC", usdc: "-0.25", timeMs: MIDNIGHT - HOUR }),
@@ -271,36 +208,13 @@ for (const kind of ["embedded", "real"] as const) {
     it("cuts the fills of a coin into round trips; a flip ends one and begins the next", async () => {
       await put({
         fills: [
-          trade({ side: "buy", size: "1", price: "100", startPosition: "0", fee: "0.1", timeMs: T }),
-          trade({ side: "buy", size: "1", price: "110", startPosition: "1", fee: "0.1", timeMs: T + 1_000 }),
+          bought("1", "100", "0", { fee: "0.1", timeMs: T }),
+          bought("1", "110", "1", { fee: "0.1", timeMs: T + 1_000 }),
           // Sells 3 while long 2: closes two thirds of itself, opens a short of 1.
-          trade({
-            side: "sell",
-            size: "3",
-            price: "120",
-            startPosition: "2",
-            closedPnl: "30",
-            fee: "0.3",
-            timeMs: T + 2_000,
-          }),
-          trade({
-            side: "buy",
-            size: "1",
-            price: "125",
-            startPosition: "-1",
-            closedPnl: "-5",
-            fee: "0.1",
-            timeMs: T + 3_500,
-          }),
+          sold("3", "120", "2", { closedPnl: "30", fee: "0.3", timeMs: T + 2_000 }),
+          bought("1", "125", "-1", { closedPnl: "-5", fee: "0.1", timeMs: T + 3_500 }),
           // Open to this day.
-          trade({
-            side: "buy",
-            size: "0.5",
-            price: "130",
-            startPosition: "0",
-            fee: "0.05",
-            timeMs: T + 9_000,
-          }),
+          bought("0.5", "130", "0", { fee: "0.05", timeMs: T + 9_000 }),
         ],
         funding: [
           fundingOf({ coin: "BTC", usdc: "-1", timeMs: T + 500 }),
@@ -364,44 +278,19 @@ for (const kind of ["embedded", "real"] as const) {
       await put({
         fills: [
           // History begins in the middle: trip 0.
-          trade({ side: "sell", size: "2", price: "90", startPosition: "2", closedPnl: "4" }),
-          trade({ side: "buy", size: "3", price: "95", startPosition: "0", timeMs: T + 5 }),
+          sold("2", "90", "2", { closedPnl: "4" }),
+          bought("3", "95", "0", { timeMs: T + 5 }),
           // One order, three makers, one millisecond, written in another order.
           trade({ ...sweep, tradeId: 9, size: "0.5", startPosition: "0.5", closedPnl: "2.5" }),
           trade({ ...sweep, tradeId: 7, size: "1", startPosition: "3", closedPnl: "5" }),
           trade({ ...sweep, tradeId: 8, size: "1.5", startPosition: "2", closedPnl: "7.5" }),
           // SOL: two orders in one millisecond, the later id first: out of the long, then into a new one.
-          trade({ coin: "SOL", orderId: 1, side: "buy", size: "5", price: "20", startPosition: "0" }),
-          trade({
-            coin: "SOL",
-            orderId: 9,
-            side: "sell",
-            size: "5",
-            price: "21",
-            startPosition: "5",
-            closedPnl: "5",
-            timeMs: T + 2,
-          } as Parameters<typeof trade>[0]),
-          trade({
-            coin: "SOL",
-            orderId: 3,
-            side: "buy",
-            size: "3",
-            price: "21",
-            startPosition: "0",
-            timeMs: T + 2,
-          }),
+          bought("5", "20", "0", { coin: "SOL", orderId: 1 }),
+          sold("5", "21", "5", { coin: "SOL", orderId: 9, closedPnl: "5", timeMs: T + 2 }),
+          bought("3", "21", "0", { coin: "SOL", orderId: 3, timeMs: T + 2 }),
           // ETH: a fill of 1 is missing between these.
-          trade({ coin: "ETH", side: "buy", size: "1", price: "10", startPosition: "0" }),
-          trade({
-            coin: "ETH",
-            side: "sell",
-            size: "2",
-            price: "11",
-            startPosition: "2",
-            closedPnl: "2",
-            timeMs: T + 1,
-          }),
+          bought("1", "10", "0", { coin: "ETH" }),
+          sold("2", "11", "2", { coin: "ETH", closedPnl: "2", timeMs: T + 1 }),
         ],
       });
       const trips = await rows(
@@ -445,10 +334,7 @@ for (const kind of ["embedded", "real"] as const) {
       });
       // Wins without losses: no profit factor, and no division by zero.
       await put({
-        fills: [
-          trade({ side: "buy", size: "1", price: "1", startPosition: "0" }),
-          trade({ side: "sell", size: "1", price: "2", startPosition: "1", closedPnl: "1", timeMs: T + 1 }),
-        ],
+        fills: [bought("1", "1", "0"), sold("1", "2", "1", { closedPnl: "1", timeMs: T + 1 })],
       });
       const [won] = await rows(
         `select win_rate_pct, profit_factor, payoff_ratio, average_loss from hl_statistics`,

@@ -10,7 +10,7 @@ import { hlsyncHere } from "../support/inProcess.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
 import { ScriptedVenue, type Wire } from "../support/scriptedVenue.ts";
 import { until } from "../support/until.ts";
-import { position as wirePosition } from "../unit/protocol/wires.ts";
+import * as wires from "../support/wires.ts";
 
 export const USER = `0x${"c".repeat(40)}`;
 export const SECOND_MS = 1_000;
@@ -136,34 +136,13 @@ export class CaseRig {
 // ---- the venue's objects ----
 
 export const position = (coin: string, szi: string, over: object = {}): Wire =>
-  wirePosition(coin, { szi, ...over });
+  wires.position(coin, { szi, ...over });
 
-export const state = (assetPositions: readonly unknown[], over: object = {}): Wire => {
-  const summary = {
-    accountValue: "5000.0",
-    totalNtlPos: "10100.0",
-    totalRawUsd: "-5100.0",
-    totalMarginUsed: "505.0",
-  };
-  return {
-    marginSummary: summary,
-    crossMarginSummary: summary,
-    crossMaintenanceMarginUsed: "100.0",
-    withdrawable: "1.0",
-    assetPositions,
-    time: "<now>",
-    ...over,
-  };
-};
+export const state = (assetPositions: readonly unknown[], over: object = {}): Wire =>
+  wires.perpState(assetPositions, { time: "<now>", ...over });
 
-export const balance = (coin: string, total: unknown, over: object = {}): Wire => ({
-  coin,
-  token: coin === "USDC" ? 0 : 150,
-  total,
-  hold: "0.0",
-  entryNtl: "0.0",
-  ...over,
-});
+export const balance = (coin: string, total: unknown, over: object = {}): Wire =>
+  wires.balance(coin, { token: coin === "USDC" ? 0 : 150, total, entryNtl: "0.0", ...over });
 
 let fillCount = 0;
 
@@ -176,24 +155,18 @@ export function fill(
   over: object = {},
 ): Wire {
   const id = ++fillCount;
-  return {
+  return wires.fill({
     coin,
     px: "100000.0",
     sz: String(Math.abs(signed)),
     side: signed > 0 ? "B" : "A",
     time,
     startPosition,
-    dir: "x",
-    closedPnl: "0.0",
     hash: hashOf(id),
     oid: 500_000_000_000 + id,
-    crossed: true,
-    fee: "0.01",
     tid: 800_000_000_000_000 + id,
-    feeToken: "USDC",
-    twapId: null,
     ...over,
-  };
+  });
 }
 
 export const hashOf = (id: number): string => `0x${id.toString(16).padStart(64, "0")}`;

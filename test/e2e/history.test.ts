@@ -6,6 +6,7 @@ import { after, before, describe, it } from "node:test";
 import { add, neg, sum } from "../../src/runtime/decimal.ts";
 import { hlsync, type Running, simulate } from "../support/cli.ts";
 import { startServer, type TestDatabase, type TestServer, temporaryFolder } from "../support/postgres.ts";
+import * as wires from "../support/wires.ts";
 
 const USER = `0x${"a".repeat(40)}`;
 const FROM_MS = 1_780_000_000_000;
@@ -24,24 +25,19 @@ function history(): { fills: Wire[]; twapSliceFills: { fill: Wire; twapId: numbe
   const next = (i: number, over: Partial<Wire> = {}): Wire => {
     const side = over.side ?? (i % 3 === 0 ? "A" : "B");
     const sz = over.sz ?? `${1 + (i % 7)}.5`;
-    const fill: Wire = {
-      coin: "BTC",
+    const fill: Wire = wires.fill({
       px: `${60_000 + (i % 500)}.0`,
       sz,
       side,
       time,
       startPosition: position,
-      dir: side === "B" ? "Open Long" : "Close Long",
-      closedPnl: "0.0",
       hash: `0x${i.toString(16).padStart(64, "0")}`,
       oid: 500_000 + i,
       crossed: i % 2 === 0,
-      fee: "0.0125",
       tid: 900_000_000_000 + i,
-      feeToken: "USDC",
       twapId: null,
       ...over,
-    };
+    });
     if (fill.coin === "BTC") position = add(position, side === "B" ? sz : neg(sz));
     return fill;
   };
@@ -75,22 +71,8 @@ function history(): { fills: Wire[]; twapSliceFills: { fill: Wire; twapId: numbe
 }
 
 /** The state of an account that holds `szi` BTC and nothing else. */
-function stateOf(szi: string) {
-  const summary = {
-    accountValue: "1000000.0",
-    totalNtlPos: "0.0",
-    totalRawUsd: "0.0",
-    totalMarginUsed: "0.0",
-  };
-  const position = { coin: "BTC", szi, positionValue: "1.0", unrealizedPnl: "0.0", marginUsed: "1.0" };
-  return {
-    marginSummary: summary,
-    crossMarginSummary: summary,
-    withdrawable: "0.0",
-    assetPositions: [{ type: "oneWay", position }],
-    time: FROM_MS + 100_000_000,
-  };
-}
+const stateOf = (szi: string) =>
+  wires.perpState([wires.position("BTC", { szi })], { time: FROM_MS + 100_000_000 });
 
 describe("a hard history", { timeout: 180_000 }, () => {
   const folder = temporaryFolder();

@@ -14,6 +14,7 @@ import { runInProcess } from "../support/inProcess.ts";
 import { fillHours, packed, type UserFill, type Wire, withoutLz4, writeFiles } from "../support/nodeFiles.ts";
 import { startServer, type TestDatabase, type TestServer, temporaryFolder } from "../support/postgres.ts";
 import { until } from "../support/until.ts";
+import * as wires from "../support/wires.ts";
 
 const USER = `0x${"a7".repeat(20)}`;
 const OTHER = `0x${"b8".repeat(20)}`;
@@ -41,23 +42,18 @@ function history(): {
     const side = i % 3 === 0 && i > 0 ? "A" : "B";
     const sz = `${1 + (i % 5)}.5`;
     const isSlice = i % 97 === 50;
-    const fill = {
-      coin: "BTC",
+    const fill = wires.fill({
       px: `${60_000 + (i % 500)}.0`,
       sz,
       side,
       time: FROM_MS + HOUR_MS / 2 + Math.floor(i / 2) * 2 * everyMs,
       startPosition: position,
-      dir: side === "B" ? "Open Long" : "Close Long",
-      closedPnl: "0.0",
       hash: `0x${(isSlice ? "0" : i.toString(16)).padStart(64, "0")}`,
       oid: 500_000 + i,
       crossed: i % 2 === 0,
-      fee: "0.0125",
       tid: 900_000_000_000 + i,
-      feeToken: "USDC",
       twapId: null,
-    };
+    });
     position = add(position, side === "B" ? sz : neg(sz));
     if (isSlice) slices.push({ fill, twapId: 16_001 });
     else fills.push(fill);
@@ -67,22 +63,7 @@ function history(): {
   return { fills, slices, all, position };
 }
 
-function stateOf(szi: string, time: number) {
-  const summary = {
-    accountValue: "1000000.0",
-    totalNtlPos: "0.0",
-    totalRawUsd: "0.0",
-    totalMarginUsed: "0.0",
-  };
-  const position = { coin: "BTC", szi, positionValue: "1.0", unrealizedPnl: "0.0", marginUsed: "1.0" };
-  return {
-    marginSummary: summary,
-    crossMarginSummary: summary,
-    withdrawable: "0.0",
-    time,
-    assetPositions: [{ type: "oneWay", position }],
-  };
-}
+const stateOf = (szi: string, time: number) => wires.perpState([wires.position("BTC", { szi })], { time });
 
 const ofLines = (lines: readonly string[], type: string) =>
   lines.map((line) => JSON.parse(line)).filter((line) => line.type === type);
@@ -259,25 +240,19 @@ describe("files that are not as they should be", { timeout: 120_000 }, () => {
   const HOURS_HERE = 6;
   const fills = Array.from({ length: 600 }, (_, i): UserFill => {
     const side = i % 2 ? "A" : "B";
+    const time = FROM_MS + 60_000 + i * 30_000;
+    const ids = { oid: 7_000 + i, tid: 8_000 + i };
     return [
       USER,
-      {
+      wires.fill({
         coin: "ETH",
         px: "2000.0",
         sz: "1.0",
         side,
-        time: FROM_MS + 60_000 + i * 30_000,
+        time,
         startPosition: i % 2 ? "1.0" : "0.0",
-        dir: "Open Long",
-        closedPnl: "0.0",
-        hash: `0x${"1".repeat(64)}`,
-        oid: 7_000 + i,
-        crossed: true,
-        fee: "0.1",
-        tid: 8_000 + i,
-        feeToken: "USDC",
-        twapId: null,
-      },
+        ...ids,
+      }),
     ];
   });
   const files = fillHours(fills, { fromMs: FROM_MS, toMs: FROM_MS + HOURS_HERE * HOUR_MS, blockMs: 10_000 });

@@ -8,7 +8,7 @@ import { type Simulator, startSimulator } from "../../src/simulator/server/serve
 import { hlsyncHere } from "../support/inProcess.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
 import { SpoilingProxy } from "../support/spoilingProxy.ts";
-import { balance, fill, perpState, position } from "../unit/protocol/wires.ts";
+import { balance, fill, perpState, position } from "../support/wires.ts";
 
 const USER = `0x${"c".repeat(40)}`;
 const MINUTE = 60_000;

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { RawText, Refusal, type Step } from "../support/scriptedVenue.ts";
+import * as wires from "../support/wires.ts";
 import { type CaseRig, caseFile, eachWithRig, MINUTE_MS, SECOND_MS } from "./casesRig.ts";
 
 /** A part, the request behind it, and the table that lacks its rows. */
@@ -41,24 +42,10 @@ describe("a request that the venue refuses", { timeout: 900_000 }, () => {
       fundingRate: "0.0000125",
       nSamples: null,
     };
-    const order = {
-      coin: "BTC",
-      side: "B",
-      limitPx: "100000.0",
-      sz: "0.0",
-      oid: 500_000_000_000,
-      timestamp: time,
-      origSz: "0.1",
-      triggerCondition: "N/A",
-      isTrigger: false,
-      triggerPx: "0.0",
-      children: [],
-      isPositionTpsl: false,
-      reduceOnly: false,
-      orderType: "Limit",
-      tif: "Gtc",
-      cloid: null,
-    };
+    const order = wires.order({
+      ...{ sz: "0.0", origSz: "0.1", oid: 500_000_000_000, timestamp: time },
+      ...{ triggerCondition: "N/A", isPositionTpsl: false, cloid: null },
+    });
     return {
       ...step1,
       spot: { balances: [{ coin: "HYPE", token: 150, total: "10.0", hold: "0.0", entryNtl: "0.0" }] },

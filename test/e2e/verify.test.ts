@@ -7,78 +7,22 @@ import { createVenue } from "../../src/simulator/exchange/venue.ts";
 import { type Simulator, startSimulator } from "../../src/simulator/server/server.ts";
 import { hlsyncHere } from "../support/inProcess.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import * as wires from "../support/wires.ts";
 
 const USER = `0x${"c".repeat(40)}`;
 const MINUTE = 60_000;
 
-const summary = {
-  accountValue: "5000.0",
-  totalNtlPos: "10100.0",
-  totalRawUsd: "-5100.0",
-  totalMarginUsed: "505.0",
-};
-const position = (coin: string, szi: string): JsonObject => ({
-  type: "oneWay",
-  position: {
-    coin,
-    szi,
-    entryPx: "100000.0",
-    positionValue: "10100.0",
-    unrealizedPnl: "100.0",
-    returnOnEquity: "0.2",
-    liquidationPx: null,
-    marginUsed: "505.0",
-    maxLeverage: 40,
-    leverage: { type: "cross", value: 20 },
-  },
-});
-const stateAt = (time: number, ...assetPositions: JsonObject[]): JsonObject => ({
-  marginSummary: summary,
-  crossMarginSummary: summary,
-  withdrawable: "1.0",
-  assetPositions,
-  time,
-});
-const fill = (coin: string, side: "A" | "B", startPosition: string, time: number, id: number) => ({
-  coin,
-  px: "100000.0",
-  sz: "0.1",
-  side,
-  time,
-  startPosition,
-  dir: "x",
-  closedPnl: "0.0",
-  hash: `0x${"1".repeat(64)}`,
-  oid: id,
-  crossed: true,
-  fee: "0.01",
-  tid: id,
-  feeToken: "USDC",
-  twapId: null,
-});
-const filled = (oid: number, time: number, over: object = {}) => ({
-  order: {
-    coin: "BTC",
-    side: "B",
-    limitPx: "100000.0",
-    sz: "0.0",
-    oid,
-    timestamp: time,
-    isTrigger: false,
-    triggerPx: "0.0",
-    children: [],
-    isPositionTpsl: false,
-    reduceOnly: false,
-    orderType: "Market",
-    origSz: "0.1",
-    tif: null,
-    cloid: null,
-    ...over,
-  },
-  status: "filled",
-  statusTimestamp: time + 6,
-});
-const balance = (coin: string, total: string) => ({ coin, token: 1, total, hold: "0.0", entryNtl: "0.0" });
+const position = (coin: string, szi: string): JsonObject => wires.position(coin, { szi });
+const stateAt = (time: number, ...assetPositions: JsonObject[]): JsonObject =>
+  wires.perpState(assetPositions, { time }) as JsonObject;
+const fill = (coin: string, side: "A" | "B", startPosition: string, time: number, id: number) =>
+  wires.fill({ coin, sz: "0.1", side, time, startPosition, oid: id, tid: id });
+const filled = (oid: number, time: number, over: object = {}) =>
+  wires.transition(
+    { status: "filled", statusTimestamp: time + 6 },
+    { sz: "0.0", origSz: "0.1", oid, timestamp: time, orderType: "Market", tif: null, cloid: null, ...over },
+  );
+const balance = (coin: string, total: string) => wires.balance(coin, { total, entryNtl: "0.0" });
 
 describe("verify, by the real program", { timeout: 300_000 }, () => {
   let server: TestServer;

@@ -12,6 +12,7 @@ import { ProtocolError, StoreError } from "../../../src/errors.ts";
 import { NETWORKS } from "../../../src/protocol/limits.ts";
 import type { Database } from "../../../src/store/database.ts";
 import type { VenueInfo } from "../../../src/sync/ports.ts";
+import { fill } from "../../support/wires.ts";
 import { HandClock } from "../connection/handClock.ts";
 
 const ACCOUNT = `0x${"a".repeat(40)}`;
@@ -39,24 +40,8 @@ const examine = (answers: Record<string, unknown>, elsewhere?: Record<string, un
     null,
   );
 
-const fillAt = (i: number, change: object = {}) => ({
-  coin: "BTC",
-  px: "1.0",
-  sz: "1.0",
-  side: "B",
-  time: 1_780_000_000_000 + i,
-  startPosition: `${i}.0`,
-  dir: "Open Long",
-  closedPnl: "0.0",
-  hash: `0x${"0".repeat(64)}`,
-  oid: i,
-  crossed: true,
-  fee: "0.0",
-  tid: i,
-  feeToken: "USDC",
-  twapId: null,
-  ...change,
-});
+const fillAt = (i: number, change: object = {}) =>
+  fill({ sz: "1.0", time: 1_780_000_000_000 + i, startPosition: `${i}.0`, oid: i, tid: i, ...change });
 
 test("every role of an address is told, and an agent is told for whom", async () => {
   const [agent] = await examine({ userRole: { role: "agent", data: { user: MASTER } } });

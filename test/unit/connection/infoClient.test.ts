@@ -7,24 +7,13 @@ import { ProtocolError, RateLimitError, TransportError } from "../../../src/erro
 import { INFO } from "../../../src/protocol/infoRequests.ts";
 import { silentLog } from "../../../src/runtime/log.ts";
 import type { HttpAnswer, HttpPost } from "../../../src/runtime/net.ts";
+import { fill } from "../../support/wires.ts";
 import { HandClock, settle } from "./handClock.ts";
 
 const USER = { user: "0x00000000000000000000000000000000000000aa" };
 const WINDOW = { ...USER, startTime: 0, aggregateByTime: false } as const;
 const HEAL = { priority: "heal" } as const;
-const FILL = {
-  coin: "BTC",
-  px: "1.0",
-  sz: "1.0",
-  side: "B",
-  time: 1_790_000_000_000,
-  startPosition: "0.0",
-  dir: "Open Long",
-  closedPnl: "0.0",
-  oid: 1,
-  crossed: true,
-  fee: "0.0",
-};
+const FILL = fill();
 const HTML = "<html><head><title>502 Bad Gateway</title></head></html>";
 
 /** What the venue does with each request: an answer, an error, or silence until aborted. */
@@ -82,7 +71,7 @@ describe("a request", () => {
     const answer = await within(clock, 1_000, info.request(INFO.userFillsByTime, WINDOW, HEAL));
     assert.equal(asked[0]?.url, "https://venue.test/info");
     assert.deepEqual(asked[0]?.body, { type: "userFillsByTime", ...WINDOW });
-    assert.equal(answer.result.rows[0]?.value.oid, 1);
+    assert.equal(answer.result.rows[0]?.value.oid, FILL.oid);
     assert.equal(answer.receivedAtMs - answer.sentAtMs, 40);
     assert.equal(clock.timers, 0, "its time-out is called off");
   });

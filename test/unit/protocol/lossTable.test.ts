@@ -5,7 +5,7 @@ import { it } from "node:test";
 import type { z } from "zod";
 import { readParts, readRows } from "../../../src/protocol/decode.ts";
 import * as wire from "../../../src/protocol/schemas.ts";
-import { balance, fill, order, perpState, position, T, transition } from "./wires.ts";
+import { balance, fill, order, perpState, position, T, transition } from "../../support/wires.ts";
 
 type Wire = Record<string, unknown>;
 /** An object that fits, its schema as a row, and all the fields that the schema names. */

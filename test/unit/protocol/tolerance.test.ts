@@ -5,7 +5,17 @@ import { isRead, isWhole, readJson, readParts, readRows, type Unread } from "../
 import { INFO } from "../../../src/protocol/infoRequests.ts";
 import { VALUE_LIMITS } from "../../../src/protocol/limits.ts";
 import * as wire from "../../../src/protocol/schemas.ts";
-import { balance, fill, nested, order, perpState, position, T, transition, USER } from "./wires.ts";
+import {
+  balance,
+  fill,
+  nested,
+  order,
+  perpState,
+  position,
+  T,
+  transition,
+  USER,
+} from "../../support/wires.ts";
 
 const kinds = (unread: readonly Unread[]) => unread.map(({ kind }) => kind);
 const reasons = (unread: readonly Unread[]) => unread.map(({ reason }) => reason);

@@ -241,22 +241,34 @@ test("leverage type cannot change under an open position", () => {
   assert.equal((bad.body as JsonObject).response, "Invalid leverage value");
 });
 
+/** Dollars of the first dex go to the dex of AAPL. */
+const toXyz = (desk: Desk, user: string, amount: string) =>
+  desk.run(user, {
+    ...{ type: "sendAsset", token: "USDC", amount, destination: user },
+    ...{ sourceDex: "", destinationDex: "xyz" },
+  });
+
+/** A third account with so many dollars, whose dexes and spot are one pool. */
+function unified(desk: Desk, usd: string): string {
+  const carol = `0x${"ca".repeat(20)}`;
+  desk.venue.deposit(carol, usd);
+  desk.run(carol, { type: "userSetAbstraction", user: carol, abstraction: "unifiedAccount" });
+  return carol;
+}
+
+/** Bob sells it to the user. */
+function buys(desk: Desk, user: string, a: number, p: string, s: string): void {
+  desk.oid(BOB, { a, b: false, p, s });
+  desk.oid(user, { a, p, s });
+}
+
 test("HIP-3 coins live in their own dex with their own collateral", () => {
   const desk = openDesk();
   assert.equal(
     errorOf(desk.place(ALICE, { a: AAPL, p: "250", s: "1" })),
     "Insufficient margin to place order. asset=110001",
   );
-  for (const user of [ALICE, BOB]) {
-    desk.run(user, {
-      type: "sendAsset",
-      destination: user,
-      sourceDex: "",
-      destinationDex: "xyz",
-      token: "USDC",
-      amount: "1000",
-    });
-  }
+  for (const user of [ALICE, BOB]) toXyz(desk, user, "1000");
   tradeAt(desk, true, "250", "1", AAPL);
   assert.equal(newestFill(desk, ALICE).coin, "xyz:AAPL");
   assert.equal(positionIn(desk, ALICE, "xyz:AAPL")?.szi, "1.0");
@@ -370,13 +382,8 @@ test("a cross account is liquidated as a whole and ends at about nothing, never 
   const desk = openDesk();
   const carol = `0x${"ca".repeat(20)}`;
   desk.venue.deposit(carol, "1000");
-  for (const [a, p, s] of [
-    [BTC, "83757", "0.15"],
-    [ETH, "2123.7", "3"],
-  ] as const) {
-    desk.oid(BOB, { a, b: false, p, s });
-    desk.oid(carol, { a, p, s });
-  }
+  buys(desk, carol, BTC, "83757", "0.15");
+  buys(desk, carol, ETH, "2123.7", "3");
   desk.venue.setOracle("BTC", "75000");
   const { accountValue } = perpState(desk, carol).marginSummary as Record<string, string>;
   assert.ok(Number(accountValue) >= 0 && Number(accountValue) < 1, accountValue);
@@ -662,26 +669,12 @@ test("a unified account shows in perps what is posted; its spot total contains t
 
 test("a unified pool pays for a loss on one dex with what another dex has posted, and is liquidated as one", () => {
   const desk = openDesk();
-  const carol = `0x${"ca".repeat(20)}`;
-  desk.venue.deposit(carol, "1000");
-  desk.run(carol, { type: "userSetAbstraction", user: carol, abstraction: "unifiedAccount" });
+  const carol = unified(desk, "1000");
   desk.venue.setOracle("BTC", "80000");
   desk.venue.setOracle("xyz:AAPL", "250");
-  desk.run(BOB, {
-    type: "sendAsset",
-    destination: BOB,
-    sourceDex: "",
-    destinationDex: "xyz",
-    token: "USDC",
-    amount: "10000",
-  });
-  for (const [a, p, s] of [
-    [BTC, "80000", "0.1"],
-    [AAPL, "250", "16"],
-  ] as const) {
-    desk.oid(BOB, { a, b: false, p, s });
-    desk.oid(carol, { a, p, s });
-  }
+  toXyz(desk, BOB, "10000");
+  buys(desk, carol, BTC, "80000", "0.1");
+  buys(desk, carol, AAPL, "250", "16");
   // 8 000 at 20x and 4 000 at 10x: 400 + 400 of the 1 000 are posted, 100 + 200 maintain.
   const posted = () =>
     ["", "xyz"].map(
@@ -707,26 +700,12 @@ test("a unified pool pays for a loss on one dex with what another dex has posted
 
 test("the hole of a shared pool is carried by the positions of every dex, and nothing is owed afterwards", () => {
   const desk = openDesk();
-  const carol = `0x${"ca".repeat(20)}`;
-  desk.venue.deposit(carol, "2000");
-  desk.run(carol, { type: "userSetAbstraction", user: carol, abstraction: "unifiedAccount" });
+  const carol = unified(desk, "2000");
   desk.venue.setOracle("BTC", "80000");
   desk.venue.setOracle("xyz:AAPL", "250");
-  desk.run(BOB, {
-    type: "sendAsset",
-    destination: BOB,
-    sourceDex: "",
-    destinationDex: "xyz",
-    token: "USDC",
-    amount: "10000",
-  });
-  for (const [a, p, s] of [
-    [BTC, "80000", "0.01"],
-    [AAPL, "250", "60"],
-  ] as const) {
-    desk.oid(BOB, { a, b: false, p, s });
-    desk.oid(carol, { a, p, s });
-  }
+  toXyz(desk, BOB, "10000");
+  buys(desk, carol, BTC, "80000", "0.01");
+  buys(desk, carol, AAPL, "250", "60");
   // 60 · 50 are lost of 2 000.
   desk.venue.setOracle("xyz:AAPL", "200");
   const [usdc] = spotOf(desk, carol).balances;
@@ -744,13 +723,10 @@ test("the hole of a shared pool is carried by the positions of every dex, and no
 
 test("a spot bid goes when the positions of its pool have lost what it reserves", () => {
   const desk = openDesk();
-  const carol = `0x${"ca".repeat(20)}`;
-  desk.venue.deposit(carol, "1000");
-  desk.run(carol, { type: "userSetAbstraction", user: carol, abstraction: "unifiedAccount" });
+  const carol = unified(desk, "1000");
   desk.venue.setOracle("BTC", "80000");
   desk.oid(carol, { a: HYPE_SPOT, b: true, p: "40", s: "20" });
-  desk.oid(BOB, { b: false, p: "80000", s: "0.03" });
-  desk.oid(carol, { p: "80000", s: "0.03" });
+  buys(desk, carol, BTC, "80000", "0.03");
   // 300 of 1 000 are lost; 800 were reserved.
   desk.venue.setOracle("BTC", "70000");
   assert.equal(desk.venue.truth(carol).orderEvents.at(-1)?.status, "marginCanceled");
@@ -765,8 +741,7 @@ test("portfolio margin counts other collateral at its liquidation value and tell
   desk.venue.script({ type: "mint", user: carol, token: "HYPE", amount: "100" });
   desk.run(carol, { type: "userSetAbstraction", user: carol, abstraction: "portfolioMargin" });
   desk.venue.setOracle("BTC", "80000");
-  desk.oid(BOB, { b: false, p: "80000", s: "0.1" });
-  desk.oid(carol, { p: "80000", s: "0.1" });
+  buys(desk, carol, BTC, "80000", "0.1");
   const state = spotOf(desk, carol);
   const [usdc, hype] = state.balances;
   // 1 000 − 3.6 of fee. Lent against HYPE: 100 · 40 · 0.5 = 2 000; it counts at 0.75 before liquidation: 3 000.

@@ -6,28 +6,16 @@ import type { Database } from "../../../src/store/database.ts";
 import { openStore } from "../../../src/store/store.ts";
 import { CommittedRows } from "../../../src/sync/lane/committedRows.ts";
 import { factRows } from "../../../src/sync/normalize.ts";
+import { fill } from "../../support/wires.ts";
 
 const ACCOUNT = `0x${"a".repeat(40)}`;
-const fill = {
-  coin: "BTC",
-  px: "100.5",
-  sz: "0.2",
-  side: "A",
-  time: 1_780_000_000_000,
-  startPosition: "-0.5",
-  dir: "Open Short",
-  closedPnl: "0.0",
-  hash: `0x${"b".repeat(64)}`,
-  oid: 1,
-  crossed: true,
-  fee: "0.001",
-  tid: 2,
-  feeToken: "USDC",
-  twapId: null,
-};
+const FILL = fill({ twapId: null });
 
 it("parses a fill nowhere before the database, and stringifies it once for its batch", async (t) => {
-  const frame = JSON.stringify({ channel: "userFills", data: { user: ACCOUNT, fills: [fill] } });
+  const frame = JSON.stringify({
+    channel: "userFills",
+    data: { user: ACCOUNT, fills: [FILL] },
+  });
   const sent: unknown[] = [];
   const database: Database = {
     async query(_sql, params = []) {
@@ -43,7 +31,7 @@ it("parses a fill nowhere before the database, and stringifies it once for its b
 
   const read = readFrame(frame);
   assert.ok(read.type === "data");
-  const origin = { account: ACCOUNT, source: "stream", seenAtMs: fill.time } as const;
+  const origin = { account: ACCOUNT, source: "stream", seenAtMs: FILL.time } as const;
   const committed = new CommittedRows();
   const batch = committed.without(factRows(read.reading.content, origin)!);
   assert.equal(stringify.mock.callCount(), 0, "known again by its text");

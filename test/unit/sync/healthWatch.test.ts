@@ -11,6 +11,7 @@ import type { VenueInfo } from "../../../src/sync/ports.ts";
 import { Prices } from "../../../src/sync/prices.ts";
 import { dailyVolatility, Volatilities } from "../../../src/sync/volatility.ts";
 import { emptyStore } from "../../support/emptyStore.ts";
+import * as wires from "../../support/wires.ts";
 import { type Holding, perpState, spotState } from "./healthStates.ts";
 
 const commit = async () => {};
@@ -42,9 +43,9 @@ function venue(answers: Record<string, (params: never) => unknown>) {
   return { info, asked };
 }
 
-function watch(info: VenueInfo, drawdownPct: string | null = null) {
+function watch(info: VenueInfo, drawdownPct = async (): Promise<string | null> => null) {
   const clock = new VirtualClock(START);
-  const store = { ...emptyStore(), drawdownPct: async () => drawdownPct };
+  const store = { ...emptyStore(), drawdownPct };
   const account = `0x${"a".repeat(40)}`;
   const volatilities = new Volatilities({ info, clock });
   const prices = new Prices({ info, clock });
@@ -156,22 +157,12 @@ test("a coin asked for while a question that nobody waits for is still ending is
 });
 
 test("stops are reduce-only stop orders and position stops, never take-profits or entries", () => {
-  const order = (change: Partial<WireOrder>): WireOrder => ({
-    coin: "BTC",
-    side: "A",
-    limitPx: "9000",
-    sz: "0.5",
-    oid: 1,
-    timestamp: START,
-    origSz: "0.5",
-    orderType: "Stop Market",
-    isTrigger: true,
-    triggerPx: "9500",
-    reduceOnly: true,
-    ...change,
-  });
+  const stopOrder = wires.order({
+    ...{ side: "A", limitPx: "9000", sz: "0.5", origSz: "0.5", timestamp: START },
+    ...{ orderType: "Stop Market", isTrigger: true, triggerPx: "9500", reduceOnly: true },
+  }) as WireOrder;
   const rows = (change: Partial<WireOrder>) => {
-    const value = order(change);
+    const value = { ...stopOrder, ...change };
     return openOrderRows({ account: "0x", source: "stream", seenAtMs: START }, [{ value, raw: value }]);
   };
   const stop = { coin: "BTC", side: "sell", size: "0.5", triggerPrice: "9500" };
@@ -250,29 +241,10 @@ test("a state that is old by the venue's own clock is stale even when it has jus
 });
 
 test("a drawdown that could not be read is unknown, not 0, and is asked for again at once", async () => {
-  const { info } = venue({});
-  const clock = new VirtualClock(START);
   let isAway = true;
-  const store = {
-    ...emptyStore(),
-    async drawdownPct() {
-      if (isAway) throw new Error("away");
-      return "15";
-    },
-  };
-  const account = `0x${"a".repeat(40)}`;
-  const volatilities = new Volatilities({ info, clock });
-  const prices = new Prices({ info, clock });
-  const watched = new HealthWatch({
-    account,
-    info,
-    store,
-    clock,
-    log: silentLog,
-    volatilities,
-    prices,
-    markets: { marginTiers: () => null },
-    commit,
+  const { watched } = watch(venue({}).info, async () => {
+    if (isAway) throw new Error("away");
+    return "15";
   });
   const held = states(new Map([["", perpState("10000", [BTC], START)]]));
   watched.noteState("", START);
@@ -288,7 +260,7 @@ test("a drawdown that could not be read is unknown, not 0, and is asked for agai
 });
 
 test("the drawdown of the last 30 days comes from the database", async () => {
-  const { watched } = watch(venue({}).info, "15");
+  const { watched } = watch(venue({}).info, async () => "15");
   const held = states(new Map([["", perpState("10000", [BTC], START)]]));
   watched.noteState("", START);
   watched.noteOpenOrders("", []);

@@ -3,25 +3,11 @@ import { describe, it } from "node:test";
 import { FUTURE_ROW } from "../../../src/sync/futureRows.ts";
 import { replay } from "../../../src/sync/replay.ts";
 import type { QuarantineRow } from "../../../src/sync/rows.ts";
+import { fill } from "../../support/wires.ts";
 
 const ACCOUNT = `0x${"ab".repeat(20)}`;
 const OTHER = `0x${"cd".repeat(20)}`;
-const FILL = {
-  coin: "BTC",
-  px: "83000.0",
-  sz: "0.001",
-  side: "B",
-  time: 1_790_000_000_000,
-  startPosition: "0.0",
-  dir: "Open Long",
-  closedPnl: "0.0",
-  hash: `0x${"0".repeat(64)}`,
-  oid: 7,
-  crossed: true,
-  fee: "0.03",
-  tid: 11,
-  feeToken: "USDC",
-};
+const FILL = fill({ hash: `0x${"0".repeat(64)}` });
 const ORDER = {
   coin: "BTC",
   side: "B",

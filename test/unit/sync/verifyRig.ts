@@ -39,6 +39,7 @@ import { isTable, type RowOf, type TableName } from "../../../src/sync/tables.ts
 import type { Certificate, FindingKind } from "../../../src/sync/verify/certificate.ts";
 import { listDexes } from "../../../src/sync/verify/dexList.ts";
 import { verify } from "../../../src/sync/verify.ts";
+import * as wires from "../../support/wires.ts";
 import { ACCOUNT } from "./rows.ts";
 
 export const NOW = 1_795_820_000_000;
@@ -290,19 +291,8 @@ export function state(positions: Wire[] = [], over: Wire = {}): Wire {
   };
 }
 
-export const holding = (coin: string, szi: string, over: Wire = {}): Wire => ({
-  coin,
-  szi,
-  entryPx: "100.0",
-  positionValue: "10.0",
-  unrealizedPnl: "0.0",
-  returnOnEquity: "0.0",
-  liquidationPx: null,
-  marginUsed: "1.0",
-  maxLeverage: 40,
-  leverage: { type: "cross", value: 20 },
-  ...over,
-});
+export const holding = (coin: string, szi: string, over: Wire = {}): Wire =>
+  wires.position(coin, { szi, entryPx: "100.0", positionValue: "10.0", ...over }).position;
 
 let ids = 0;
 export const wireFill = (
@@ -313,24 +303,17 @@ export const wireFill = (
   over: Wire = {},
 ): Wire => {
   ids += 1;
-  return {
+  return wires.fill({
     coin,
     px: "100.0",
     sz,
     side,
     time: NOW - 600_000 + ids,
     startPosition,
-    dir: "x",
-    closedPnl: "0.0",
-    hash: `0x${"1".repeat(64)}`,
     oid: ids,
-    crossed: true,
-    fee: "0.01",
     tid: ids,
-    feeToken: "USDC",
-    twapId: null,
     ...over,
-  };
+  });
 };
 
 export const wireFunding = (time: number, coin = "BTC"): Wire => ({
@@ -345,24 +328,8 @@ export const wireLedger = (time: number, usdc = "10.0"): Wire => ({
   delta: { type: "deposit", usdc },
 });
 
-export const wireOrder = (oid: number, over: Wire = {}): Wire => ({
-  coin: "BTC",
-  side: "B",
-  limitPx: "90.0",
-  sz: "1.0",
-  oid,
-  timestamp: NOW - 500_000,
-  isTrigger: false,
-  triggerPx: "0.0",
-  children: [],
-  isPositionTpsl: false,
-  reduceOnly: false,
-  orderType: "Limit",
-  origSz: "1.0",
-  tif: "Gtc",
-  cloid: null,
-  ...over,
-});
+export const wireOrder = (oid: number, over: Wire = {}): Wire =>
+  wires.order({ sz: "1.0", origSz: "1.0", oid, timestamp: NOW - 500_000, cloid: null, ...over });
 
 export const transition = (order: Wire, status: string, statusTimestamp: number): Wire => ({
   order,

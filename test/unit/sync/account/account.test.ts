@@ -5,29 +5,16 @@ import { PURPOSES, type PurposeName } from "../../../../src/sync/account/purpose
 import type { Store } from "../../../../src/sync/ports.ts";
 import type { CoverageRow } from "../../../../src/sync/rows.ts";
 import type { RowOf } from "../../../../src/sync/tables.ts";
+import * as wires from "../../../support/wires.ts";
 import { perpState } from "../healthStates.ts";
+import { fill as fillRow } from "../rows.ts";
 import { follow, NOW, USER } from "./rig.ts";
 
 const LAG_MS = 2_000;
 const HOUR_MS = 3_600_000;
 
-const fill = (tid: number, time: number, more = {}) => ({
-  coin: "BTC",
-  px: "10",
-  sz: "1",
-  side: "B",
-  time,
-  startPosition: "0",
-  dir: "Open Long",
-  closedPnl: "0",
-  hash: "0x1",
-  oid: tid,
-  crossed: true,
-  fee: "0",
-  tid,
-  feeToken: "USDC",
-  ...more,
-});
+const fill = (tid: number, time: number, more = {}) =>
+  wires.fill({ px: "10", sz: "1", time, startPosition: "0", oid: tid, tid, ...more });
 
 describe("a catch-up", () => {
   it("reads every stream, and claims what is old enough by the venue's time", async () => {
@@ -392,32 +379,9 @@ describe("repairing", () => {
     const { account, answers, asked, committed, signal } = follow();
     await account.open();
     await account.catchUp("heal", signal);
-    const row = (tid: number, timeMs: number, startPosition: string) => ({
-      account: USER,
-      coin: "BTC",
-      side: "buy",
-      size: "1",
-      price: "10",
-      value: "10",
-      fee: "0",
-      feeToken: "USDC",
-      closedPnl: "0",
-      direction: null,
-      hash: null,
-      crossed: null,
-      cloid: null,
-      builderFee: null,
-      twapId: null,
-      liquidation: null,
-      raw: {},
-      source: "stream",
-      orderId: tid,
-      tradeId: tid,
-      timeMs,
-      startPosition,
-      seenAtMs: timeMs,
-    });
-    const fills = [row(1, NOW + 1_000, "0"), row(3, NOW + 2_000, "2")] as never;
+    const row = (tid: number, timeMs: number, startPosition: string) =>
+      fillRow({ account: USER, orderId: tid, tradeId: tid, timeMs, startPosition });
+    const fills = [row(1, NOW + 1_000, "0"), row(3, NOW + 2_000, "2")];
     await account.commit({ fills }, NOW);
     const [suspicion] = account.ripe(NOW + 60_000).filter(({ kind }) => kind === "chain");
     assert.ok(suspicion?.kind === "chain");
