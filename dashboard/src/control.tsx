@@ -10,7 +10,8 @@ import type { Row } from "./model.ts";
 
 const AGAIN_MS = 5_000;
 const HOUR_MS = 3_600_000;
-const NO_TOKEN = "To change this from here set HLSYNC_TOKEN or --token, and open the page with it.";
+const NO_TOKEN =
+  "To change this from here start hlsync with --token (run takes HLSYNC_TOKEN too), and open the page with it.";
 
 /** What a path answers, read again every few seconds and after each change. */
 function useControl(path: string) {

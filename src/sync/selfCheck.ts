@@ -15,7 +15,7 @@ import {
   endPosition,
   isLinked,
   isPerp,
-  type LinkedFill,
+  type Link,
   linkChain,
 } from "./chain.ts";
 import { dexOfCoin } from "./dexes.ts";
@@ -58,9 +58,15 @@ const ENDED_ORDERS = 20_000;
 /** Orders known by their fills alone; beyond it the oldest wait for the next reconcile. */
 const UNANNOUNCED_ORDERS = 5_000;
 
+/** What is kept of a fill: with its raw text, the whole frame that it came in would be kept. */
+interface KeptFill extends Link {
+  /** `fillKey`. */
+  key: string;
+}
+
 interface Chain {
   start: ChainEnd | null;
-  fills: LinkedFill[];
+  fills: KeptFill[];
   keys: Set<string>;
   breaks: ChainBreak[];
   end: ChainEnd | null;
@@ -74,7 +80,7 @@ interface OpenOrder {
 }
 
 /** Whether the fill is simply the next link of an unbroken chain. */
-const isNext = ({ end, breaks }: Chain, fill: LinkedFill): boolean =>
+const isNext = ({ end, breaks }: Chain, fill: Link): boolean =>
   breaks.length === 0 &&
   (end === null || (fill.timeMs >= end.timeMs && eq(end.position, fill.startPosition)));
 
@@ -184,7 +190,8 @@ export class SelfCheck {
       // Older than the start of what is kept: it was linked, or rebased over, before.
       if (chain.keys.has(key) || (chain.start !== null && fill.timeMs <= chain.start.timeMs)) continue;
       chain.keys.add(key);
-      chain.fills.push(fill);
+      const { coin, timeMs, side, size, startPosition } = fill;
+      chain.fills.push({ coin, timeMs, side, size, startPosition, key });
       // The common case by far: the next fill follows from the last one. All others are linked afresh.
       const follows = isNext(chain, fill);
       if (follows) chain.end = { timeMs: fill.timeMs, position: endPosition(fill) };
@@ -350,17 +357,17 @@ export class SelfCheck {
     const count = Math.max(settled, crowded ? Math.floor(chain.fills.length / 2) : 0);
     if (count === 0) return;
     const folded = chain.fills.splice(0, count);
-    for (const fill of folded) chain.keys.delete(fillKey(fill));
+    for (const { key } of folded) chain.keys.delete(key);
     chain.start = linkChain(folded, chain.start).end;
   }
 
   /** The chain of these fills alone, from `start` on; those in `known` are not taken again. */
   #goOn(
     coin: string,
-    { start, fills, known }: { start: ChainEnd | null; fills: LinkedFill[]; known: LinkedFill[] },
+    { start, fills, known }: { start: ChainEnd | null; fills: KeptFill[]; known: KeptFill[] },
     nowMs: number,
   ): void {
-    const keys = new Set(known.map(fillKey));
+    const keys = new Set(known.map(({ key }) => key));
     this.#chains.set(coin, { start, fills, keys, breaks: [], end: start });
     this.#relink(coin, nowMs);
   }

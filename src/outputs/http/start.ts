@@ -31,7 +31,7 @@ import { type Handler, serve } from "./server.ts";
 
 interface HttpDeps {
   listen: { host: string; port: number };
-  /** From `HLSYNC_TOKEN`; null when it is not set. */
+  /** As it was chosen; null when none was. */
   token: string | null;
   version: string;
   /** The venue is a model. */

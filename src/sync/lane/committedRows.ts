@@ -1,8 +1,10 @@
 /**
  * What a lane has committed from its stream: the venue sends each fill and each order transition on two channels and again
  * after every reconnect, and the same content need not be written twice. Readings over REST do not come by here: they are
- * there to find what the database has lost. Pure. Bounded: the oldest rows are forgotten, and then written again for nothing.
+ * there to find what the database has lost. Pure. Bounded: the oldest rows are forgotten, and then written again for nothing;
+ * of a row its hash is kept, since its text would keep the whole frame that it is a part of.
  */
+import { hash } from "node:crypto";
 import { JsonText } from "../../runtime/jsonText.ts";
 import type { Batch, FillRow, OrderEventRow } from "../rows.ts";
 import { withoutShortForms } from "./shortForms.ts";
@@ -46,7 +48,7 @@ export class CommittedRows {
   #print(row: FillRow | OrderEventRow): string {
     let print = this.#printOf.get(row);
     if (print === undefined) {
-      print = fingerprint(row);
+      print = hash("sha256", content(row), "binary");
       this.#printOf.set(row, print);
     }
     return print;
@@ -54,10 +56,10 @@ export class CommittedRows {
 }
 
 /** Of two rows of one account: equal only if their contents are, and always if they were read the same way. */
-function fingerprint(row: FillRow | OrderEventRow): string {
+function content(row: FillRow | OrderEventRow): string {
   const { raw } = row;
   // All else in the row follows from it, but for the id beside a TWAP slice.
   if (raw instanceof JsonText) return `${"twapId" in row ? row.twapId : ""} ${raw.text}`;
-  const { source: _source, seenAtMs: _seenAtMs, ...content } = row;
-  return JSON.stringify(content);
+  const { source: _source, seenAtMs: _seenAtMs, ...rest } = row;
+  return JSON.stringify(rest);
 }
