@@ -488,7 +488,7 @@ export class Engine {
   async #read(address: Address, account: Account, signal: AbortSignal): Promise<void> {
     await account.catchUp(account.isTakenOver ? "takeOver" : "poll", signal);
     // Beside the turns: neither a loss nor a long history holds up an account.
-    void this.#polls.run(repairsOf(address), (lost) => account.repairLasting(lost));
+    void this.#polls.run(repairsOf(address), (lost) => account.repairs.runLasting(lost));
     if (account.hasOldGaps())
       void this.#polls.run(gapsOf(address), (older) => account.backfill("backfill", older));
     if (account.isMoreDue()) void this.#polls.run(moreOf(address), (more) => account.learnMore(more));

@@ -109,14 +109,14 @@ function frameBatch(account: Account, text: string): { batch: Batch; unread: Unr
       );
       break;
     case "clearinghouseState":
-      append(batch, account.perpState(content.dex, content.state, NOW));
+      append(batch, account.states.perp(content.dex, content.state, NOW));
       break;
     case "spotState":
-      append(batch, account.spotState(content.state, NOW));
+      append(batch, account.states.spot(content.state, NOW));
       break;
     case "webData2":
-      if (content.perp) append(batch, account.perpState("", content.perp, NOW));
-      if (content.spot) append(batch, account.spotState(content.spot, NOW));
+      if (content.perp) append(batch, account.states.perp("", content.perp, NOW));
+      if (content.spot) append(batch, account.states.spot(content.spot, NOW));
       append(batch, account.openOrders("", openOrderRows(origin, content.openOrders), content.complete, NOW));
       break;
     case "trades":
@@ -193,8 +193,8 @@ async function answerBatch(account: Account, sample: Sample, body: unknown) {
     append(batch, { coverage: claimsOf(account.address, "orders", windowOf(sample), unread) });
   } else if (sample.request === "frontendOpenOrders")
     append(batch, { orderEvents: openOrderRows(origin, first.rows) });
-  else if (sample.request === "clearinghouseState") append(batch, account.perpState("", first, NOW));
-  else if (sample.request === "spotClearinghouseState") append(batch, account.spotState(first, NOW));
+  else if (sample.request === "clearinghouseState") append(batch, account.states.perp("", first, NOW));
+  else if (sample.request === "spotClearinghouseState") append(batch, account.states.spot(first, NOW));
   else if (sample.request === "allMids")
     append(batch, { mids: midRows(account.address, new Map(Object.entries(first.value)), null, NOW) });
   return { batch, unread, isRead: true };

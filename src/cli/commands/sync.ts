@@ -30,7 +30,7 @@ export const sync: Command = {
     return passes(context, async (account) => {
       await account.catchUp("poll", context.signal);
       await account.backfill("poll", context.signal);
-      await account.repairLasting(context.signal);
+      await account.repairs.runLasting(context.signal);
       await learnMore(context, account);
     });
   },

@@ -9,24 +9,23 @@
  */
 
 import { isAnswered, ProtocolError, TransportError } from "../../errors.ts";
-import type { ReadParts, Unread } from "../../protocol/decode.ts";
 import { INFO } from "../../protocol/infoRequests.ts";
-import type { WireSpotState, WireStateParts, WireWebData3 } from "../../protocol/schemas.ts";
+import type { WireWebData3 } from "../../protocol/schemas.ts";
 import { allOf } from "../../runtime/allOf.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { isZero } from "../../runtime/decimal.ts";
 import { hasPassed } from "../../runtime/due.ts";
 import type { Log } from "../../runtime/log.ts";
-import { append, isEmpty } from "../batch.ts";
+import { isEmpty } from "../batch.ts";
 import { vaultEquityOf } from "../belongings.ts";
-import { CASH_GRACE_MS, CashCheck, type CashSuspicion } from "../cashCheck.ts";
+import { CASH_GRACE_MS, CashCheck } from "../cashCheck.ts";
 import type { Commit } from "../commit.ts";
 import type { Interval } from "../coverage.ts";
 import { type Dexes, dexesOfUpdate, dexOfCoin } from "../dexes.ts";
 import { ROW_AHEAD_MS, withoutFutureRows } from "../futureRows.ts";
 import { HealthWatch } from "../healthWatch.ts";
 import type { Markets } from "../markets.ts";
-import type { Doubt, Store, VenueInfo } from "../ports.ts";
+import type { Store, VenueInfo } from "../ports.ts";
 import type { Prices } from "../prices.ts";
 import type {
   Address,
@@ -35,32 +34,27 @@ import type {
   CoverageGrade,
   CoverageRow,
   DashboardRow,
-  DriftRow,
   OrderEventRow,
   PositionRow,
-  StatePart,
   TrackedStream,
 } from "../rows.ts";
 import { TRACKED_STREAMS } from "../rows.ts";
-import { type FillSuspicion, type OrderSuspicion, SelfCheck, type Suspicion } from "../selfCheck.ts";
+import { SelfCheck } from "../selfCheck.ts";
 import type { Volatilities } from "../volatility.ts";
-import {
-  quarantineRows,
-  readWindow,
-  WINDOW_STREAMS,
-  type WindowReading,
-  type WindowStream,
-} from "../windowReader.ts";
+import { readWindow, WINDOW_STREAMS, type WindowReading, type WindowStream } from "../windowReader.ts";
+import { type Asking, ask, heldClaims } from "./asking.ts";
 import { CoverageBook } from "./coverageBook.ts";
 import { FailedParts, type Part } from "./failedParts.ts";
+import { FutureClaims } from "./futureClaims.ts";
 import { OpenOrders } from "./openOrders.ts";
-import { type Asking, OrderReader } from "./orderReader.ts";
+import { OrderReader } from "./orderReader.ts";
 import { fact, Particulars } from "./particulars.ts";
 import { PURPOSES, type Purpose, type PurposeName } from "./purpose.ts";
-import { LastingSuspicions, repairsOf } from "./repairs.ts";
+import { Repairer } from "./repairer.ts";
 import { Snapshots } from "./snapshots.ts";
+import { StateReader } from "./stateReader.ts";
 import { StateBook } from "./states.ts";
-import { TIME_LIMITS, VenueTime } from "./venueTime.ts";
+import { VenueTime } from "./venueTime.ts";
 
 /** Limits and margins of following one account; all overridable for tests. */
 export const ACCOUNT_DEFAULTS = {
@@ -125,17 +119,20 @@ export class Account {
   readonly address: Address;
   readonly #deps: AccountDeps;
   readonly check: SelfCheck;
+  /** Takes states that were fetched or pushed. */
+  readonly states: StateReader;
+  readonly repairs: Repairer;
   readonly #cash = new CashCheck(CASH_GRACE_MS);
   readonly #time = new VenueTime();
   readonly #book = new CoverageBook();
   readonly #open = new OpenOrders();
-  readonly #states: StateBook;
+  readonly #stateBook: StateBook;
   readonly #snapshots: Snapshots;
+  readonly #future: FutureClaims;
   readonly #orders: OrderReader;
   readonly #health: HealthWatch;
   readonly #failed = new FailedParts();
   readonly #particulars: Particulars;
-  readonly #lasting = new LastingSuspicions();
   #catchUps = 0;
   /** What the states held when all that led there was read. */
   #markAt = "";
@@ -146,12 +143,8 @@ export class Account {
   #timeWarnedMs = Number.NEGATIVE_INFINITY;
   /** Of the doubts that were heeded. */
   #doubtedMs: number | null = null;
-  /** The database claims to know the future: the next reading withdraws that. */
-  #isFutureClaimed = false;
   /** The database knows that the wanted history was once read whole. */
   #isReadNoted = false;
-  /** No stored state claims to be of the future. */
-  #areStatesPast = false;
   /** The self-check knows from when on. */
   #isChecking = false;
   /** Gives back the weight kept for the next heal; null while none is expected. */
@@ -163,7 +156,7 @@ export class Account {
     this.address = account;
     this.check = new SelfCheck(options.graceMs);
     this.#health = new HealthWatch(deps);
-    this.#states = new StateBook({
+    this.#stateBook = new StateBook({
       account,
       clock,
       dexes,
@@ -172,15 +165,23 @@ export class Account {
       health: this.#health,
     });
     const watched = () => ({
-      ...this.#states.watched(this.#time.ms, this.#time.estimate(clock.now())),
+      ...this.#stateBook.watched(this.#time.ms, this.#time.estimate(clock.now())),
       // Money that came or went unseen would be profit.
       areFlowsKnown: !this.#failed.has("ledger"),
     });
     this.#snapshots = new Snapshots({ clock, health: this.#health, options, watched });
-    this.#particulars = new Particulars({
+    const commit: Commit = (batch, receivedAtMs) => this.commit(batch, receivedAtMs);
+    const estimate = (atMs: number) => this.#time.estimate(atMs);
+    this.#particulars = new Particulars({ ...deps, commit, venueTime: estimate });
+    this.#future = new FutureClaims({ ...deps, book: this.#book, time: this.#time, commit });
+    this.states = new StateReader({
       ...deps,
-      commit: (batch, receivedAtMs) => this.commit(batch, receivedAtMs),
-      venueTime: (atMs) => this.#time.estimate(atMs),
+      book: this.#stateBook,
+      snapshots: this.#snapshots,
+      secondLookMs: options.secondLookMs,
+      noteTime: (venueMs) => this.#noteVenueTime(venueMs),
+      estimate,
+      commit,
     });
     this.#orders = new OrderReader({
       account,
@@ -192,6 +193,17 @@ export class Account {
       commit: (batch, receivedAtMs, asking) => this.#keep(batch, receivedAtMs, asking),
       onListed: (dex, rows) => this.#noteListed(dex, rows, true),
     });
+    this.repairs = new Repairer({
+      ...deps,
+      check: this.check,
+      cash: this.#cash,
+      orders: this.#orders,
+      readWindow: (stream, window, asking) => this.#readWindow(stream, window, asking),
+      latestRowMs: () => this.#latestRowMs,
+      claimableToMs: () => this.#claimableToMs,
+      isHealingFills: () => this.#fillHeals > 0,
+      commit,
+    });
   }
 
   /** Reads what the database knows. To be called once, first. */
@@ -200,28 +212,21 @@ export class Account {
     // Null would leave open what is wanted: 0 is all of it.
     const state = await store.openAccount(account, alias, sinceMs ?? 0);
     this.#doubtedMs = state.doubtedMs;
-    const future = this.#book.open(
-      state.sinceMs ?? 0,
-      state.coverage,
-      clock.now() + TIME_LIMITS.claimAheadMaxMs,
-    );
-    this.#isFutureClaimed = future.length > 0;
-    if (this.#isFutureClaimed)
-      this.#deps.log.warn("what is stored as complete reaches into the future: it is read again");
+    this.#future.open(state.sinceMs ?? 0, state.coverage);
     const provenToMs = (["fills", "twapFills"] as const).map((stream) => this.#book.provenToMs(stream) ?? 0);
     this.#checkAfter(Math.min(...provenToMs));
     for (const order of state.openOrders) {
       this.check.noteOpenOrder(order.orderId, order.coin, clock.now());
-      this.#states.noteUsed(dexOfCoin(order.coin));
+      this.#stateBook.noteUsed(dexOfCoin(order.coin));
     }
     for (const { dex, szi } of state.positions)
-      if (isZero(szi)) this.#states.noteUsed(dex);
-      else this.#states.noteHeld(dex);
+      if (isZero(szi)) this.#stateBook.noteUsed(dex);
+      else this.#stateBook.noteHeld(dex);
   }
 
   /** Looks what `verify` in another process may have withdrawn (ADR 0007). */
   async #recall(): Promise<void> {
-    await Promise.all([this.#recallClaims(), this.#recallDoubts()]);
+    await Promise.all([this.#future.recall(), this.#recallDoubts()]);
   }
 
   /** What has no claims is asked for again when it was doubted. */
@@ -231,62 +236,6 @@ export class Account {
     this.#doubtedMs = doubtedMs;
     this.#particulars.forget();
     await this.#health.recall();
-  }
-
-  /**
-   * Reads again what is claimed as known. What is committed meanwhile may be forgotten by this, and is then read once more.
-   * Claims on the future are withdrawn.
-   */
-  async #recallClaims(): Promise<void> {
-    const { store, account, clock, log } = this.#deps;
-    const latestMs = this.#time.readToMs(clock.now()) + TIME_LIMITS.claimAheadMaxMs;
-    const future = this.#book.open(this.#book.sinceMs, await store.coverage(account), latestMs);
-    this.#isFutureClaimed = false;
-    const states = await this.#futureStates(latestMs);
-    if (future.length + states.length === 0) return;
-    const foundAtMs = clock.now();
-    const claims = future.map(({ stream, fromMs, toMs }) => ({
-      stream,
-      fromMs,
-      toMs,
-      table: null,
-      row: null,
-    }));
-    await store.doubt(account, [...claims, ...states]);
-    const drift = future.map(({ stream, grade, fromMs, toMs }) => {
-      return {
-        account,
-        stream,
-        cause: "future",
-        detail: { grade, fromMs, toMs },
-        foundAtMs,
-        repairedAtMs: foundAtMs,
-      };
-    });
-    await this.commit({ drift }, foundAtMs);
-    log.info("claims on the future withdrawn: that time is read again", {
-      intervals: future.length,
-      states: states.length,
-    });
-  }
-
-  /** Stored positions and balances that are younger than any clock: no state would ever replace them. */
-  async #futureStates(latestMs: number): Promise<Doubt[]> {
-    if (this.#areStatesPast) return [];
-    const { store, account, clock } = this.#deps;
-    const [positions, balances] = await Promise.all([store.positions(account), store.balances(account)]);
-    // While a stamp is refused, the latest moment is not known well.
-    this.#areStatesPast = this.#time.aheadMs === null;
-    const toMs = this.#time.estimate(clock.now()) - TIME_LIMITS.agreeMs;
-    const doubt = { stream: null, fromMs: toMs, toMs };
-    return [
-      ...positions.flatMap(({ dex, coin, asOfMs }) =>
-        asOfMs > latestMs ? [{ ...doubt, table: "hl_positions" as const, row: `${dex}|${coin}` }] : [],
-      ),
-      ...balances.flatMap(({ coin, asOfMs }) =>
-        asOfMs > latestMs ? [{ ...doubt, table: "hl_balances" as const, row: coin }] : [],
-      ),
-    ];
   }
 
   /** What is claimed as known never goes beyond this time of the venue, 0 before the first. */
@@ -375,7 +324,7 @@ export class Account {
     const purpose: Purpose = PURPOSES[name];
     const { source } = purpose;
     // What the states show from now on may be younger than what is read.
-    this.#markAt = this.#states.mark();
+    this.#markAt = this.#stateBook.mark();
     const glances = this.#glances;
     // A first reading may take long: what it proves is kept at once.
     const held = purpose.joinsClaims && this.#book.provenToMs("fills") !== null ? [] : undefined;
@@ -384,7 +333,7 @@ export class Account {
     // A new connection begins with states, which tell the time: then the fills are there one round trip earlier.
     const heardMs = this.#deps.clock.now() - this.#time.heardMs;
     if (purpose.asksTime || heardMs < 0 || heardMs > TIME_FRESH_MS) await this.#askTime(first);
-    if (purpose.recalls || this.#isFutureClaimed) await this.#recall();
+    if (purpose.recalls || this.#future.isClaimed) await this.#recall();
     this.#snapshots.noteReading(life);
     const isThorough = this.#catchUps++ % THOROUGH_EVERY === 0;
     const { overlapMs, quickOverlapMs } = this.#deps.options;
@@ -396,7 +345,7 @@ export class Account {
         this.#readPresent(stream, asking, overlap).then(() => onRead(stream)),
       );
     const fills = Promise.all([read("fills", first), read("twapFills", first)]);
-    const states = this.#readStates(isThorough, rest);
+    const states = this.states.read(isThorough, rest);
     // Which dexes are in use follows from the states.
     const orders = Promise.allSettled(isThorough ? [states] : []).then(() => {
       signal.throwIfAborted();
@@ -412,12 +361,13 @@ export class Account {
       // The snapshot also looks at the open orders.
       await Promise.allSettled([orders]);
       // Whatever names a dex was read by now: nothing makes one known while the snapshot is taken.
-      if (!isThorough && (await this.#readUnseen(seen, [fills, funding], rest))) await read("ledger", rest);
+      if (!isThorough && (await this.states.readUnseen(seen, [fills, funding], rest)))
+        await read("ledger", rest);
       await this.#writeSnapshot(rest);
     };
     // Side by side from the start: a promise that fails while nothing waits for it ends the process.
     const settled = states.then(async ({ lacking, failure, read: seen }) => {
-      await allOf([this.#lookAgain(lacking, fills, rest), finish(seen)]);
+      await allOf([this.states.lookAgain(lacking, fills, rest), finish(seen)]);
       if (failure) throw failure.reason;
     });
     const failed = await Promise.all([
@@ -439,8 +389,8 @@ export class Account {
         ? null
         : failed[0];
     if (fatal) throw fatal;
-    if (glances === this.#glances && this.ripe(this.#deps.clock.now(), 0).length === 0)
-      this.#markAt = this.#states.mark();
+    if (glances === this.#glances && this.repairs.ripe(this.#deps.clock.now(), 0).length === 0)
+      this.#markAt = this.#stateBook.mark();
     await this.#noteRead();
   }
 
@@ -450,10 +400,9 @@ export class Account {
    */
   async glance(signal: AbortSignal): Promise<boolean> {
     const asking: Asking = { priority: "glance", source: "poll", signal };
-    const parts: StatePart[] = [...this.#states.toRead(false).map(perpPart), { kind: "spot", dex: "" }];
-    const { lacking } = await this.#readParts(parts, asking);
+    const { lacking } = await this.states.readUsed(asking);
     this.#glances += 1;
-    if (lacking.length > 0 || this.#states.mark() !== this.#markAt) return true;
+    if (lacking.length > 0 || this.#stateBook.mark() !== this.#markAt) return true;
     await this.#writeSnapshot(asking);
     return false;
   }
@@ -505,7 +454,7 @@ export class Account {
   async #readPart(part: Part, asking: Asking): Promise<void> {
     if (part === "orders") return this.#orders.read(this.#usedDexes(), this.#claimableToMs, asking);
     if (part !== "states") return this.#readPresent(part, asking, this.#deps.options.quickOverlapMs);
-    const { failure } = await this.#readStates(true, asking);
+    const { failure } = await this.states.read(true, asking);
     await this.#writeSnapshot(asking);
     if (failure) throw failure.reason;
   }
@@ -568,7 +517,7 @@ export class Account {
   /** Dexes whose open orders are asked for. */
   #usedDexes(): string[] {
     const { dexes } = this.#deps;
-    return dexes.names.filter((dex) => this.#states.isUsed(dex) && !dexes.isGone(dex));
+    return dexes.names.filter((dex) => this.#stateBook.isUsed(dex) && !dexes.isGone(dex));
   }
 
   /**
@@ -576,7 +525,7 @@ export class Account {
    * In standard mode its margin would show.
    */
   #unaskedDexes(): string[] {
-    if (this.#states.mode === "standard") return [];
+    if (this.#stateBook.mode === "standard") return [];
     const { dexes } = this.#deps;
     return dexes.names.filter((dex) => !this.#open.isListed(dex) && !dexes.isGone(dex));
   }
@@ -590,11 +539,6 @@ export class Account {
     const youngMs = stream === "ledger" ? 0 : this.#time.estimate(clock.now()) - options.foregroundMs;
     const fromMs = provenToMs === null ? sinceMs : Math.max(sinceMs, provenToMs - overlapMs, youngMs);
     await this.#readWindow(stream, { fromMs, toMs: this.#latestRowMs }, asking);
-  }
-
-  /** Whether fills are being read for a heal: then other suspicions about fills may be answered by it. */
-  get isHealingFills(): boolean {
-    return this.#fillHeals > 0;
   }
 
   async #readWindow(stream: WindowStream, window: Interval, asking: Asking): Promise<void> {
@@ -668,104 +612,10 @@ export class Account {
   }
 
   #noteDex(dex: string): void {
-    this.#states.noteUsed(dex);
+    this.#stateBook.noteUsed(dex);
     const signal = this.#snapshots.signal;
     if (!this.#deps.dexes.names.includes(dex) && signal)
       void this.#deps.dexes.noteNamed(dex, { priority: "reconcile", signal });
-  }
-
-  /** The states of the dexes in use and of spot, or of all dexes. Tells which parts lacked something we hold. */
-  async #readStates(
-    isThorough: boolean,
-    asking: Asking,
-  ): Promise<StatesRead & { read: ReadonlySet<string> }> {
-    const { dexes, log } = this.#deps;
-    let untold: unknown = null;
-    if (isThorough)
-      await dexes.renew(ask(asking)).catch((error: unknown) => {
-        asking.signal.throwIfAborted();
-        log.warn("the list of perp dexes could not be read: the known ones are followed", { error });
-        if (!dexes.isTold) untold = error;
-      });
-    const read = this.#states.toRead(isThorough);
-    const parts: StatePart[] = [...read.map(perpPart), { kind: "spot", dex: "" }];
-    const mode = this.#states.isModeOld ? [this.#askMode(asking)] : [];
-    const told = await this.#readParts(parts, asking, mode);
-    // What was read is kept; what the account is worth is not known without the list.
-    if (untold !== null) throw untold;
-    return { ...told, read: new Set(read) };
-  }
-
-  /** The states of dexes of which only this reading told that something of the account is there. True when there are any. */
-  async #readUnseen(seen: ReadonlySet<string>, told: Promise<unknown>[], asking: Asking): Promise<boolean> {
-    await Promise.allSettled(told);
-    asking.signal.throwIfAborted();
-    const unseen = this.#states.toRead(false).filter((dex) => !seen.has(dex));
-    if (unseen.length > 0) await this.#readParts(unseen.map(perpPart), asking);
-    return unseen.length > 0;
-  }
-
-  async #askMode(asking: Asking): Promise<void> {
-    const { info, account } = this.#deps;
-    try {
-      const { result } = await info.request(INFO.userAbstraction, { user: account }, ask(asking));
-      this.#states.noteAbstraction(result.value);
-    } catch (error) {
-      asking.signal.throwIfAborted();
-      // Older endpoints do not know the question.
-      const isServed = !(error instanceof ProtocolError);
-      this.#states.noteModeUntold(isServed);
-      if (isServed) throw error;
-    }
-  }
-
-  /** Reads these states and commits those that were answered, at once; then throws the first failure of a part in use, if any. */
-  async #readParts(
-    parts: readonly StatePart[],
-    asking: Asking,
-    others: Promise<void>[] = [],
-  ): Promise<StatesRead> {
-    const { info, account, dexes } = this.#deps;
-    const batch: Batch = { positions: [], balances: [], states: [] };
-    const note = (subject: string, unread: Unread[]) =>
-      append(batch, { quarantine: quarantineRows(unread, subject, account, this.#deps.clock.now()) });
-    const read = async ({ kind, dex }: StatePart): Promise<void> => {
-      if (kind === "spot") {
-        const answer = await info.request(INFO.spotClearinghouseState, { user: account }, ask(asking));
-        append(batch, this.spotState(answer.result, answer.receivedAtMs));
-        note(INFO.spotClearinghouseState.type, answer.result.unread);
-        return;
-      }
-      const asked = info.request(INFO.clearinghouseState, { user: account, dex }, ask(asking));
-      const answer = await asked.catch(async (error: unknown) => {
-        if (dex === "" || !isAnswered(error)) throw error;
-        await dexes.renew(ask(asking)).catch(() => asking.signal.throwIfAborted());
-        if (!dexes.isGone(dex)) throw error;
-        return null;
-      });
-      if (answer === null) return append(batch, this.#goneState(dex));
-      append(batch, this.perpState(dex, answer.result, answer.receivedAtMs));
-      note(INFO.clearinghouseState.type, answer.result.unread);
-    };
-    const done = await Promise.allSettled([...parts.map(read), ...others]);
-    const { lacking = [] } = await this.commit(batch, this.#deps.clock.now());
-    const failures = done.flatMap((one, at) =>
-      one.status === "rejected" ? [{ reason: one.reason as unknown, dex: parts[at]?.dex ?? null }] : [],
-    );
-    asking.signal.throwIfAborted();
-    const needed = failures.find(({ dex }) => dex !== null && this.#states.isUsed(dex));
-    if (needed) throw needed.reason;
-    if (this.#states.isComplete) this.#snapshots.noteComplete();
-    return { lacking, failure: failures[0] ?? null };
-  }
-
-  /** What a state lacked is settled by its fills, or by a second state (ADR 0005). */
-  async #lookAgain(lacking: readonly StatePart[], fills: Promise<unknown>, asking: Asking): Promise<void> {
-    if (lacking.length === 0) return;
-    const { clock, options } = this.#deps;
-    await Promise.allSettled([fills, clock.sleep(options.secondLookMs, asking.signal)]);
-    asking.signal.throwIfAborted();
-    await this.#readParts(lacking, asking);
   }
 
   /** With the claims that wait, if any. */
@@ -778,7 +628,7 @@ export class Account {
 
   /** Rows of what is new in it. */
   noteWebData({ userState, perpDexStates }: WireWebData3): Batch {
-    if (userState.abstraction) this.#states.noteAbstraction(userState.abstraction);
+    if (userState.abstraction) this.#stateBook.noteAbstraction(userState.abstraction);
     const equity = vaultEquityOf(perpDexStates);
     const nowMs = this.#time.estimate(this.#deps.clock.now());
     const toldMs = Math.min(userState.serverTime ?? nowMs, nowMs);
@@ -790,26 +640,6 @@ export class Account {
     if (content === this.#agent) return {};
     this.#agent = content;
     return fact({ account: this.address, asOfMs: toldMs }, "agent", value);
-  }
-
-  /** The rows of a state of one dex, fetched or pushed. */
-  perpState(dex: string, state: ReadParts<WireStateParts>, receivedAtMs: number): Batch {
-    const { time: told } = state.value;
-    // One that tells no time, or one that is not believed, is as old as its arrival.
-    const time = told && this.#noteVenueTime(told) ? told : this.#time.estimate(receivedAtMs);
-    this.#snapshots.noteRisk();
-    return this.#states.takePerp(dex, { ...state, value: { ...state.value, time } }, receivedAtMs);
-  }
-
-  #goneState(dex: string): Batch {
-    const nowMs = this.#deps.clock.now();
-    this.#snapshots.noteRisk();
-    return this.#states.takeGone(dex, nowMs, this.#time.estimate(nowMs));
-  }
-
-  spotState(state: ReadParts<WireSpotState>, receivedAtMs: number): Batch {
-    this.#snapshots.noteRisk();
-    return this.#states.takeSpot(state, receivedAtMs, this.#time.estimate(receivedAtMs));
   }
 
   /** Rows of an openOrders push that tell something new: an order not seen yet, or a smaller remaining size. */
@@ -829,7 +659,7 @@ export class Account {
   look(): { snapshot: DashboardRow | null; positions: PositionRow[]; openOrders: OrderEventRow[] } {
     return {
       snapshot: this.#snapshots.look(),
-      positions: this.#states.positions(),
+      positions: this.#stateBook.positions(),
       openOrders: this.#open.rows(),
     };
   }
@@ -837,77 +667,6 @@ export class Account {
   /** The account snapshot when one is due. */
   snapshot(afterFill: boolean): Batch {
     return this.#snapshots.due(false, afterFill);
-  }
-
-  /** What contradicts what the venue says, and has outlived its grace, or another one. */
-  ripe(nowMs: number, graceMs?: number): Suspicion[] {
-    // An order that is about to be asked for anyway waits for that.
-    const isDue = (one: Suspicion) => one.kind !== "order" || !this.#orders.isLost(one.orderId);
-    return [...this.check.ripe(nowMs, graceMs).filter(isDue), ...this.#cash.ripe(nowMs, graceMs)];
-  }
-
-  /** Where there is no stream, after a catch-up: repairs what this one and the one before it left open. */
-  async repairLasting(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#deps;
-    const lasting = this.#lasting.take(this.ripe(clock.now(), 0));
-    const due = () => this.ripe(clock.now()).filter(({ key }) => lasting.has(key));
-    // One reading often answers several.
-    for (let [next] = repairsOf(this, due()); next !== undefined; [next] = repairsOf(this, due()))
-      await next.run(signal);
-  }
-
-  /** Heals a suspicion by the narrowest reading, and records what was found. True when it is explained now. */
-  async repair(suspicion: FillSuspicion | CashSuspicion, signal: AbortSignal): Promise<boolean> {
-    if (suspicion.kind === "chain" || suspicion.kind === "position")
-      return this.#repairFills(suspicion, signal);
-    const asking: Asking = { priority: "reconcile", source: "repair", signal };
-    const foundAtMs = this.#deps.clock.now();
-    await allOf(suspicion.streams.map((stream) => this.#readWindow(stream, suspicion, asking)));
-    return (await this.#settle([suspicion], foundAtMs)) === 1;
-  }
-
-  async #repairFills(suspicion: FillSuspicion, signal: AbortSignal): Promise<boolean> {
-    const asking: Asking = { priority: "heal", source: "repair", signal };
-    const foundAtMs = this.#deps.clock.now();
-    const window = {
-      fromMs: suspicion.fromMs,
-      toMs: suspicion.kind === "chain" ? suspicion.toMs : this.#latestRowMs,
-    };
-    await allOf([this.#readWindow("fills", window, asking), this.#readWindow("twapFills", window, asking)]);
-    return (await this.#settle([suspicion], foundAtMs)) === 1;
-  }
-
-  /** Asks for the orders of these suspicions, and records what was found. Returns how many are explained now. */
-  async repairOrders(suspicions: readonly OrderSuspicion[], signal: AbortSignal): Promise<number> {
-    // There may be hundreds of orders to ask for: fills go first.
-    const asking: Asking = { priority: "reconcile", source: "repair", signal };
-    const foundAtMs = this.#deps.clock.now();
-    const orderIds = suspicions.map(({ orderId }) => orderId);
-    await this.#orders.resolve(orderIds, asking, this.#claimableToMs);
-    return this.#settle(suspicions, foundAtMs);
-  }
-
-  async #settle(suspicions: readonly Suspicion[], foundAtMs: number): Promise<number> {
-    const { clock, log } = this.#deps;
-    const drift: DriftRow[] = [];
-    for (const suspicion of suspicions) {
-      const isExplained = isCash(suspicion)
-        ? this.#cash.settle(suspicion, clock.now())
-        : this.check.settle(suspicion, clock.now());
-      const { key: _key, kind, ...detail } = suspicion;
-      // Money moves in ways of which the venue makes no row (rewards, interest): that is no loss of ours.
-      if (isCash(suspicion) && !isExplained) {
-        log.debug("money moved without a row at the venue", { cause: kind, ...detail });
-        continue;
-      }
-      const stream = STREAM_OF[kind];
-      const repairedAtMs = isExplained ? clock.now() : null;
-      drift.push({ account: this.address, stream, cause: kind, detail, foundAtMs, repairedAtMs });
-      if (isExplained) log.info("healed a loss", { cause: kind, ...detail });
-      else log.warn("difference not explained by the venue", { cause: kind, ...detail });
-    }
-    await this.commit({ drift }, foundAtMs);
-    return drift.filter(({ repairedAtMs }) => repairedAtMs !== null).length;
   }
 
   /** Rows that say that every stream was watched live over this time. */
@@ -918,31 +677,4 @@ export class Account {
   }
 }
 
-/** What came of reading states. */
-interface StatesRead {
-  /** Parts that lacked something we hold. */
-  lacking: StatePart[];
-  /** Of the mode, or of a dex on which nothing of the account is known to be: the snapshot is made, and says that this part is not known. */
-  failure: { reason: unknown } | null;
-}
-
-/** In which history the missing row is. */
-const STREAM_OF: Record<Suspicion["kind"], TrackedStream> = {
-  chain: "fills",
-  position: "fills",
-  order: "orders",
-  cash: "ledger",
-  funding: "funding",
-  balance: "ledger",
-};
-
-const perpPart = (dex: string): StatePart => ({ kind: "perp", dex });
-
-const isCash = (suspicion: Suspicion): suspicion is CashSuspicion => "streams" in suspicion;
-
 const NOTHING_APPLIED: Applied = { events: [], written: {}, known: {} };
-
-/** The claims that wait, which wait no more. */
-const heldClaims = ({ held }: Asking): Batch => (held?.length ? { coverage: held.splice(0) } : {});
-
-const ask = ({ priority, signal }: Asking) => ({ priority, signal });

@@ -13,10 +13,11 @@ import { hasPassed } from "../../runtime/due.ts";
 import { type Interval, intersect, subtract, union } from "../coverage.ts";
 import { ordersOf } from "../dexes.ts";
 import { FORGOTTEN, openOrderRows, orderEventRow, unknownOrderRow } from "../normalize.ts";
-import type { RequestPriority, Store, VenueInfo } from "../ports.ts";
-import type { Address, Applied, Batch, CoverageRow, OrderEventRow, Source } from "../rows.ts";
+import type { Store, VenueInfo } from "../ports.ts";
+import type { Address, Applied, Batch, OrderEventRow } from "../rows.ts";
 import type { SelfCheck } from "../selfCheck.ts";
 import { claimsOf, placed, quarantineRows, toldTimesMs, withoutFuture } from "../windowReader.ts";
+import type { Asking } from "./asking.ts";
 import type { CoverageBook } from "./coverageBook.ts";
 
 /** Orders known by their fills that the database is asked for at once. */
@@ -36,14 +37,6 @@ const LIST_AGAIN_AFTER = 1_200;
 const LIST_AGAIN_MS = 20_000;
 const UNLISTED = "older than the orders that the venue still lists (it keeps them by count)";
 const UNLISTED_WATCHED = "watched live and no loss seen, but no longer listed by the venue: not confirmed";
-
-export interface Asking {
-  priority: RequestPriority;
-  source: Source;
-  signal: AbortSignal;
-  /** Claims without rows that wait for the end of the reading; absent where each is written at once. */
-  held?: CoverageRow[] | undefined;
-}
 
 interface OrderReaderDeps {
   account: Address;

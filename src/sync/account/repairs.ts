@@ -5,7 +5,7 @@
  * while fills are being read for a heal, which may answer it: what that leaves open stays ripe.
  */
 import type { OrderSuspicion, Suspicion } from "../selfCheck.ts";
-import type { Account } from "./account.ts";
+import type { Repairer } from "./repairer.ts";
 
 /** Suspected orders asked for in one repair; more wait for the next. */
 const ORDERS_PER_REPAIR = 100;
@@ -21,15 +21,15 @@ interface Repair {
   run(signal: AbortSignal): Promise<Repaired>;
 }
 
-type Repairable = Pick<Account, "repair" | "repairOrders" | "isHealingFills">;
+type Repairable = Pick<Repairer, "repair" | "repairOrders" | "isHealingFills">;
 
 /** To be asked for again after each that was begun: it may be the one that answers others. */
-export function* repairsOf(account: Repairable, suspicions: readonly Suspicion[]): Generator<Repair> {
+export function* repairsOf(repairer: Repairable, suspicions: readonly Suspicion[]): Generator<Repair> {
   for (const suspicion of suspicions) {
-    if (suspicion.kind === "order" || account.isHealingFills) continue;
+    if (suspicion.kind === "order" || repairer.isHealingFills) continue;
     yield {
       name: `repair ${suspicion.key}`,
-      run: async (signal) => counted(1, (await account.repair(suspicion, signal)) ? 1 : 0),
+      run: async (signal) => counted(1, (await repairer.repair(suspicion, signal)) ? 1 : 0),
     };
   }
   const orders = suspicions
@@ -38,7 +38,7 @@ export function* repairsOf(account: Repairable, suspicions: readonly Suspicion[]
   if (orders.length === 0) return;
   yield {
     name: "repair of orders",
-    run: async (signal) => counted(orders.length, await account.repairOrders(orders, signal)),
+    run: async (signal) => counted(orders.length, await repairer.repairOrders(orders, signal)),
   };
 }
 

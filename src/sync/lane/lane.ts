@@ -373,8 +373,8 @@ export class Lane {
 
   #repair(withOrders: boolean): void {
     const { account, clock } = this.#deps;
-    const suspicions = account.ripe(clock.now()).filter(({ kind }) => withOrders || kind !== "order");
-    for (const repair of repairsOf(account, suspicions))
+    const suspicions = account.repairs.ripe(clock.now()).filter(({ kind }) => withOrders || kind !== "order");
+    for (const repair of repairsOf(account.repairs, suspicions))
       void this.#tasks.run(repair.name, async (signal) => {
         const { healed, unexplained } = await repair.run(signal);
         this.#healed += healed;

@@ -14,10 +14,9 @@ import type { Batch } from "../rows.ts";
 import type { Frame } from "./inbox.ts";
 
 /** What frames need of the account. */
-export type Reader = Pick<
-  Account,
-  "address" | "openOrders" | "perpState" | "spotState" | "noteWebData" | "claimableMs"
->;
+export interface Reader extends Pick<Account, "address" | "openOrders" | "noteWebData" | "claimableMs"> {
+  states: Pick<Account["states"], "perp" | "spot">;
+}
 
 export class Pending {
   readonly #account: Reader;
@@ -76,7 +75,7 @@ export class Pending {
       case "clearinghouseState":
         return this.#addPerp(content.dex, content.state, seenAtMs);
       case "spotState":
-        this.#append(account.spotState(content.state, seenAtMs));
+        this.#append(account.states.spot(content.state, seenAtMs));
         return null;
       case "webData3":
         this.#append(account.noteWebData(content.data));
@@ -85,7 +84,7 @@ export class Pending {
         const { perp, spot, openOrders, complete } = content;
         const toldMs = perp ? this.#addPerp("", perp, seenAtMs) : null;
         this.#addOpenOrders("", openOrders, complete, origin);
-        if (spot) this.#append(account.spotState(spot, seenAtMs));
+        if (spot) this.#append(account.states.spot(spot, seenAtMs));
         return toldMs;
       }
       default:
@@ -101,8 +100,8 @@ export class Pending {
     this.#append(this.#account.openOrders(dex, openOrderRows(origin, own), isWhole, seenAtMs));
   }
 
-  #addPerp(dex: string, state: Parameters<Reader["perpState"]>[1], receivedAtMs: number): number | null {
-    this.#append(this.#account.perpState(dex, state, receivedAtMs));
+  #addPerp(dex: string, state: Parameters<Reader["states"]["perp"]>[1], receivedAtMs: number): number | null {
+    this.#append(this.#account.states.perp(dex, state, receivedAtMs));
     const { time } = state.value;
     return time ? Math.min(time, this.#account.claimableMs) : null;
   }

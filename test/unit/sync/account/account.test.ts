@@ -158,7 +158,7 @@ describe("a catch-up", () => {
       const { account, types, signal } = follow();
       await account.open();
       const value = perpState("1000", [], NOW);
-      if (isHeard) account.perpState("", { value, raw: value, unread: [] }, NOW);
+      if (isHeard) account.states.perp("", { value, raw: value, unread: [] }, NOW);
       await account.catchUp("heal", signal);
       assert.equal(types().includes("exchangeStatus"), !isHeard);
     }
@@ -383,11 +383,11 @@ describe("repairing", () => {
       fillRow({ account: USER, orderId: tid, tradeId: tid, timeMs, startPosition });
     const fills = [row(1, NOW + 1_000, "0"), row(3, NOW + 2_000, "2")];
     await account.commit({ fills }, NOW);
-    const [suspicion] = account.ripe(NOW + 60_000).filter(({ kind }) => kind === "chain");
+    const [suspicion] = account.repairs.ripe(NOW + 60_000).filter(({ kind }) => kind === "chain");
     assert.ok(suspicion?.kind === "chain");
     answers.userFillsByTime = [{ ...lost, time: NOW + 1_500 }];
     const before = asked.length;
-    assert.equal(await account.repair(suspicion, signal), true);
+    assert.equal(await account.repairs.repair(suspicion, signal), true);
     const window = asked.slice(before).find(({ type }) => type === "userFillsByTime");
     assert.deepEqual(
       [window?.params.startTime, window?.params.endTime, window?.options.priority],
@@ -417,9 +417,9 @@ describe("repairing", () => {
       );
       await account.open();
       account.openOrders("", [], true, NOW + 10_000);
-      const orders = account.ripe(NOW + 60_000).filter((one) => one.kind === "order");
+      const orders = account.repairs.ripe(NOW + 60_000).filter((one) => one.kind === "order");
       assert.equal(orders.length, 1);
-      assert.equal(await account.repairOrders(orders, signal), status === "filled" ? 1 : 0);
+      assert.equal(await account.repairs.repairOrders(orders, signal), status === "filled" ? 1 : 0);
     }
   });
 });

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ProtocolError, TransportError } from "../../../../src/errors.ts";
+import type { Asking } from "../../../../src/sync/account/asking.ts";
 import { CoverageBook } from "../../../../src/sync/account/coverageBook.ts";
-import { type Asking, OrderReader } from "../../../../src/sync/account/orderReader.ts";
+import { OrderReader } from "../../../../src/sync/account/orderReader.ts";
 import type { Store } from "../../../../src/sync/ports.ts";
 import type { Batch, OrderEventRow } from "../../../../src/sync/rows.ts";
 import { SelfCheck } from "../../../../src/sync/selfCheck.ts";

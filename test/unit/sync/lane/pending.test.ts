@@ -20,8 +20,10 @@ function reader(venueTimeMs = NOW) {
   const account: Reader = {
     address: USER,
     claimableMs: venueTimeMs,
-    perpState: (dex, { value }, receivedAtMs) => state(`perp ${dex} ${value.time} ${receivedAtMs}`),
-    spotState: (_state, receivedAtMs) => state(`spot ${receivedAtMs}`),
+    states: {
+      perp: (dex, { value }, receivedAtMs) => state(`perp ${dex} ${value.time} ${receivedAtMs}`),
+      spot: (_state, receivedAtMs) => state(`spot ${receivedAtMs}`),
+    },
     openOrders: (dex, rows, isComplete) => state(`orders ${dex} ${rows.length} ${isComplete}`),
     noteWebData: () => {
       seen.push("webData");
