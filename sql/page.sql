@@ -144,8 +144,7 @@ comment on function hl_internal.page_order_events(text, bigint) is 'What a page 
 create or replace function hl_internal.page_order(text, bigint, bigint, bigint, text, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."order_id", t."coin", t."side", t."order_type", t."tif", t."size"::text as "size", t."limit_price"::text as "limit_price", t."trigger_price"::text as "trigger_price", t."filled"::text as "filled", t."fill_percentage"::text as "fill_percentage", t."status", t."venue_status", t."cloid", t."reduce_only", t."placed_at_ms", t."status_time_ms", t."last_fill_time_ms", t."source", t."name" from (
-    select account_address, order_id, coin, side, order_type, tif, size, limit_price, trigger_price, filled, fill_percentage, status, venue_status, cloid, reduce_only, (extract(epoch from placed_at) * 1000)::bigint as placed_at_ms, status_time_ms, last_fill_time_ms, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name from public.hl_orders listed where account_address = $1 and status_at < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and status_at >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') and ($5::text is null or coin = $5) and order_id = $6
-    order by status_at desc fetch first $2 rows with ties
+    select account_address, order_id, coin, side, order_type, tif, size, limit_price, trigger_price, filled, fill_percentage, status, venue_status, cloid, reduce_only, (extract(epoch from placed_at) * 1000)::bigint as placed_at_ms, status_time_ms, last_fill_time_ms, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name from public.hl_orders listed where account_address = $1 and status_at < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and status_at >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') and ($5::text is null or coin = $5) and order_id = $6 order by status_at desc fetch first $2 rows with ties
   ) t) r;
 end;
 comment on function hl_internal.page_order(text, bigint, bigint, bigint, text, bigint) is 'What a page asks as order.';
@@ -153,8 +152,7 @@ comment on function hl_internal.page_order(text, bigint, bigint, bigint, text, b
 create or replace function hl_internal.page_order_fills(text, bigint, bigint, bigint, text, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."coin", t."fill_time_ms", t."side", t."size"::text as "size", t."price"::text as "price", t."value"::text as "value", t."fee"::text as "fee", t."fee_token", t."start_position", t."closed_pnl"::text as "closed_pnl", t."direction", t."order_id", t."trade_id", t."hash", t."crossed", t."cloid", t."builder_fee"::text as "builder_fee", t."twap_id", t."liquidation", t."source", t."name" from (
-    select account_address, coin, fill_time_ms, side, size, price, value, fee, fee_token, start_position, closed_pnl, direction, order_id, trade_id, hash, crossed, cloid, builder_fee, twap_id, liquidation, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name from public.hl_fills listed where account_address = $1 and fill_time < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and fill_time >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') and ($5::text is null or coin = $5) and order_id = $6
-    order by fill_time desc fetch first $2 rows with ties
+    select account_address, coin, fill_time_ms, side, size, price, value, fee, fee_token, start_position, closed_pnl, direction, order_id, trade_id, hash, crossed, cloid, builder_fee, twap_id, liquidation, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name from public.hl_fills listed where account_address = $1 and fill_time < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and fill_time >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') and ($5::text is null or coin = $5) and order_id = $6 order by fill_time_ms desc fetch first $2 rows with ties
   ) t) r;
 end;
 comment on function hl_internal.page_order_fills(text, bigint, bigint, bigint, text, bigint) is 'What a page asks as order_fills.';
@@ -430,8 +428,7 @@ comment on function hl_internal.page_pnl_of_zone_by_coin(text, bigint, bigint, t
 create or replace function hl_internal.page_fills(text, bigint, bigint, bigint, text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."coin", t."fill_time_ms", t."side", t."size"::text as "size", t."price"::text as "price", t."value"::text as "value", t."fee"::text as "fee", t."fee_token", t."start_position", t."closed_pnl"::text as "closed_pnl", t."direction", t."order_id", t."trade_id", t."hash", t."crossed", t."cloid", t."builder_fee"::text as "builder_fee", t."twap_id", t."liquidation", t."source", t."name" from (
-    select account_address, coin, fill_time_ms, side, size, price, value, fee, fee_token, start_position, closed_pnl, direction, order_id, trade_id, hash, crossed, cloid, builder_fee, twap_id, liquidation, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name from public.hl_fills listed where account_address = $1 and fill_time < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and fill_time >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') and ($5::text is null or coin = $5)
-    order by fill_time desc fetch first $2 rows with ties
+    select account_address, coin, fill_time_ms, side, size, price, value, fee, fee_token, start_position, closed_pnl, direction, order_id, trade_id, hash, crossed, cloid, builder_fee, twap_id, liquidation, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name from public.hl_fills listed where account_address = $1 and fill_time < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and fill_time >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') and ($5::text is null or coin = $5) order by fill_time desc fetch first $2 rows with ties
   ) t) r;
 end;
 comment on function hl_internal.page_fills(text, bigint, bigint, bigint, text) is 'What a page asks as fills.';
@@ -439,8 +436,7 @@ comment on function hl_internal.page_fills(text, bigint, bigint, bigint, text) i
 create or replace function hl_internal.page_fills_raw(text, bigint, bigint, bigint, text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."coin", t."fill_time_ms", t."side", t."size"::text as "size", t."price"::text as "price", t."value"::text as "value", t."fee"::text as "fee", t."fee_token", t."start_position", t."closed_pnl"::text as "closed_pnl", t."direction", t."order_id", t."trade_id", t."hash", t."crossed", t."cloid", t."builder_fee"::text as "builder_fee", t."twap_id", t."liquidation", t."source", t."name", t."raw" from (
-    select account_address, coin, fill_time_ms, side, size, price, value, fee, fee_token, start_position, closed_pnl, direction, order_id, trade_id, hash, crossed, cloid, builder_fee, twap_id, liquidation, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name, public.hl_raw_fill(listed)::text as raw from public.hl_fills listed where account_address = $1 and fill_time < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and fill_time >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') and ($5::text is null or coin = $5)
-    order by fill_time desc fetch first $2 rows with ties
+    select account_address, coin, fill_time_ms, side, size, price, value, fee, fee_token, start_position, closed_pnl, direction, order_id, trade_id, hash, crossed, cloid, builder_fee, twap_id, liquidation, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name, public.hl_raw_fill(listed)::text as raw from public.hl_fills listed where account_address = $1 and fill_time < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and fill_time >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') and ($5::text is null or coin = $5) order by fill_time desc fetch first $2 rows with ties
   ) t) r;
 end;
 comment on function hl_internal.page_fills_raw(text, bigint, bigint, bigint, text) is 'What a page asks as fills_raw.';
@@ -448,8 +444,7 @@ comment on function hl_internal.page_fills_raw(text, bigint, bigint, bigint, tex
 create or replace function hl_internal.page_fills_of_market(text, bigint, bigint, bigint, text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."coin", t."fill_time_ms", t."side", t."size"::text as "size", t."price"::text as "price", t."value"::text as "value", t."fee"::text as "fee", t."fee_token", t."start_position", t."closed_pnl"::text as "closed_pnl", t."direction", t."order_id", t."trade_id", t."hash", t."crossed", t."cloid", t."builder_fee"::text as "builder_fee", t."twap_id", t."liquidation", t."source", t."name" from (
-    select account_address, coin, fill_time_ms, side, size, price, value, fee, fee_token, start_position, closed_pnl, direction, order_id, trade_id, hash, crossed, cloid, builder_fee, twap_id, liquidation, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name from public.hl_fills listed where account_address = $1 and fill_time_ms < coalesce($3::bigint, 9223372036854775807) and fill_time_ms >= coalesce($4::bigint, 0) and coin = $5
-    order by fill_time_ms desc fetch first $2 rows with ties
+    select account_address, coin, fill_time_ms, side, size, price, value, fee, fee_token, start_position, closed_pnl, direction, order_id, trade_id, hash, crossed, cloid, builder_fee, twap_id, liquidation, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name from public.hl_fills listed where account_address = $1 and fill_time_ms < coalesce($3::bigint, 9223372036854775807) and fill_time_ms >= coalesce($4::bigint, 0) and coin = $5 order by fill_time_ms desc fetch first $2 rows with ties
   ) t) r;
 end;
 comment on function hl_internal.page_fills_of_market(text, bigint, bigint, bigint, text) is 'What a page asks as fills_of_market.';
@@ -457,8 +452,7 @@ comment on function hl_internal.page_fills_of_market(text, bigint, bigint, bigin
 create or replace function hl_internal.page_fills_of_market_raw(text, bigint, bigint, bigint, text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."coin", t."fill_time_ms", t."side", t."size"::text as "size", t."price"::text as "price", t."value"::text as "value", t."fee"::text as "fee", t."fee_token", t."start_position", t."closed_pnl"::text as "closed_pnl", t."direction", t."order_id", t."trade_id", t."hash", t."crossed", t."cloid", t."builder_fee"::text as "builder_fee", t."twap_id", t."liquidation", t."source", t."name", t."raw" from (
-    select account_address, coin, fill_time_ms, side, size, price, value, fee, fee_token, start_position, closed_pnl, direction, order_id, trade_id, hash, crossed, cloid, builder_fee, twap_id, liquidation, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name, public.hl_raw_fill(listed)::text as raw from public.hl_fills listed where account_address = $1 and fill_time_ms < coalesce($3::bigint, 9223372036854775807) and fill_time_ms >= coalesce($4::bigint, 0) and coin = $5
-    order by fill_time_ms desc fetch first $2 rows with ties
+    select account_address, coin, fill_time_ms, side, size, price, value, fee, fee_token, start_position, closed_pnl, direction, order_id, trade_id, hash, crossed, cloid, builder_fee, twap_id, liquidation, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name, public.hl_raw_fill(listed)::text as raw from public.hl_fills listed where account_address = $1 and fill_time_ms < coalesce($3::bigint, 9223372036854775807) and fill_time_ms >= coalesce($4::bigint, 0) and coin = $5 order by fill_time_ms desc fetch first $2 rows with ties
   ) t) r;
 end;
 comment on function hl_internal.page_fills_of_market_raw(text, bigint, bigint, bigint, text) is 'What a page asks as fills_of_market_raw.';
@@ -474,8 +468,7 @@ comment on function hl_internal.page_fills_count(text, bigint, integer) is 'What
 create or replace function hl_internal.page_orders(text, bigint, bigint, bigint, text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."order_id", t."coin", t."side", t."order_type", t."tif", t."size"::text as "size", t."limit_price"::text as "limit_price", t."trigger_price"::text as "trigger_price", t."filled"::text as "filled", t."fill_percentage"::text as "fill_percentage", t."status", t."venue_status", t."cloid", t."reduce_only", t."placed_at_ms", t."status_time_ms", t."last_fill_time_ms", t."source", t."name" from (
-    select account_address, order_id, coin, side, order_type, tif, size, limit_price, trigger_price, filled, fill_percentage, status, venue_status, cloid, reduce_only, (extract(epoch from placed_at) * 1000)::bigint as placed_at_ms, status_time_ms, last_fill_time_ms, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name from public.hl_orders listed where account_address = $1 and status_at < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and status_at >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') and ($5::text is null or coin = $5) and status not in ('open', 'partially_filled', 'triggered')
-    order by status_at desc fetch first $2 rows with ties
+    select account_address, order_id, coin, side, order_type, tif, size, limit_price, trigger_price, filled, fill_percentage, status, venue_status, cloid, reduce_only, (extract(epoch from placed_at) * 1000)::bigint as placed_at_ms, status_time_ms, last_fill_time_ms, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name from public.hl_orders listed where account_address = $1 and status_at < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and status_at >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') and ($5::text is null or coin = $5) and status not in ('open', 'partially_filled', 'triggered') order by status_at desc fetch first $2 rows with ties
   ) t) r;
 end;
 comment on function hl_internal.page_orders(text, bigint, bigint, bigint, text) is 'What a page asks as orders.';
@@ -483,8 +476,7 @@ comment on function hl_internal.page_orders(text, bigint, bigint, bigint, text) 
 create or replace function hl_internal.page_orders_raw(text, bigint, bigint, bigint, text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."order_id", t."coin", t."side", t."order_type", t."tif", t."size"::text as "size", t."limit_price"::text as "limit_price", t."trigger_price"::text as "trigger_price", t."filled"::text as "filled", t."fill_percentage"::text as "fill_percentage", t."status", t."venue_status", t."cloid", t."reduce_only", t."placed_at_ms", t."status_time_ms", t."last_fill_time_ms", t."source", t."name", t."raw" from (
-    select account_address, order_id, coin, side, order_type, tif, size, limit_price, trigger_price, filled, fill_percentage, status, venue_status, cloid, reduce_only, (extract(epoch from placed_at) * 1000)::bigint as placed_at_ms, status_time_ms, last_fill_time_ms, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name, public.hl_raw_order(listed)::text as raw from public.hl_orders listed where account_address = $1 and status_at < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and status_at >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') and ($5::text is null or coin = $5) and status not in ('open', 'partially_filled', 'triggered')
-    order by status_at desc fetch first $2 rows with ties
+    select account_address, order_id, coin, side, order_type, tif, size, limit_price, trigger_price, filled, fill_percentage, status, venue_status, cloid, reduce_only, (extract(epoch from placed_at) * 1000)::bigint as placed_at_ms, status_time_ms, last_fill_time_ms, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name, public.hl_raw_order(listed)::text as raw from public.hl_orders listed where account_address = $1 and status_at < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and status_at >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') and ($5::text is null or coin = $5) and status not in ('open', 'partially_filled', 'triggered') order by status_at desc fetch first $2 rows with ties
   ) t) r;
 end;
 comment on function hl_internal.page_orders_raw(text, bigint, bigint, bigint, text) is 'What a page asks as orders_raw.';
@@ -519,8 +511,7 @@ comment on function hl_internal.page_orders_count(text, bigint, integer) is 'Wha
 create or replace function hl_internal.page_funding(text, bigint, bigint, bigint, text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."coin", t."funding_time_ms", t."usdc"::text as "usdc", t."size"::text as "size", t."funding_rate"::text as "funding_rate", t."samples", t."source", t."name" from (
-    select account_address, coin, funding_time_ms, usdc, size, funding_rate, samples, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name from public.hl_funding listed where account_address = $1 and funding_time < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and funding_time >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') and ($5::text is null or coin = $5)
-    order by funding_time desc fetch first $2 rows with ties
+    select account_address, coin, funding_time_ms, usdc, size, funding_rate, samples, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name from public.hl_funding listed where account_address = $1 and funding_time < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and funding_time >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') and ($5::text is null or coin = $5) order by funding_time desc fetch first $2 rows with ties
   ) t) r;
 end;
 comment on function hl_internal.page_funding(text, bigint, bigint, bigint, text) is 'What a page asks as funding.';
@@ -528,8 +519,7 @@ comment on function hl_internal.page_funding(text, bigint, bigint, bigint, text)
 create or replace function hl_internal.page_funding_raw(text, bigint, bigint, bigint, text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."coin", t."funding_time_ms", t."usdc"::text as "usdc", t."size"::text as "size", t."funding_rate"::text as "funding_rate", t."samples", t."source", t."name", t."raw" from (
-    select account_address, coin, funding_time_ms, usdc, size, funding_rate, samples, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name, raw_funding::text as raw from public.hl_funding listed where account_address = $1 and funding_time < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and funding_time >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') and ($5::text is null or coin = $5)
-    order by funding_time desc fetch first $2 rows with ties
+    select account_address, coin, funding_time_ms, usdc, size, funding_rate, samples, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name, raw_funding::text as raw from public.hl_funding listed where account_address = $1 and funding_time < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and funding_time >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') and ($5::text is null or coin = $5) order by funding_time desc fetch first $2 rows with ties
   ) t) r;
 end;
 comment on function hl_internal.page_funding_raw(text, bigint, bigint, bigint, text) is 'What a page asks as funding_raw.';
@@ -537,8 +527,7 @@ comment on function hl_internal.page_funding_raw(text, bigint, bigint, bigint, t
 create or replace function hl_internal.page_funding_of_market(text, bigint, bigint, bigint, text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."coin", t."funding_time_ms", t."usdc"::text as "usdc", t."size"::text as "size", t."funding_rate"::text as "funding_rate", t."samples", t."source", t."name" from (
-    select account_address, coin, funding_time_ms, usdc, size, funding_rate, samples, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name from public.hl_funding listed where account_address = $1 and funding_time_ms < coalesce($3::bigint, 9223372036854775807) and funding_time_ms >= coalesce($4::bigint, 0) and coin = $5
-    order by funding_time_ms desc fetch first $2 rows with ties
+    select account_address, coin, funding_time_ms, usdc, size, funding_rate, samples, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name from public.hl_funding listed where account_address = $1 and funding_time_ms < coalesce($3::bigint, 9223372036854775807) and funding_time_ms >= coalesce($4::bigint, 0) and coin = $5 order by funding_time_ms desc fetch first $2 rows with ties
   ) t) r;
 end;
 comment on function hl_internal.page_funding_of_market(text, bigint, bigint, bigint, text) is 'What a page asks as funding_of_market.';
@@ -546,8 +535,7 @@ comment on function hl_internal.page_funding_of_market(text, bigint, bigint, big
 create or replace function hl_internal.page_funding_of_market_raw(text, bigint, bigint, bigint, text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."coin", t."funding_time_ms", t."usdc"::text as "usdc", t."size"::text as "size", t."funding_rate"::text as "funding_rate", t."samples", t."source", t."name", t."raw" from (
-    select account_address, coin, funding_time_ms, usdc, size, funding_rate, samples, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name, raw_funding::text as raw from public.hl_funding listed where account_address = $1 and funding_time_ms < coalesce($3::bigint, 9223372036854775807) and funding_time_ms >= coalesce($4::bigint, 0) and coin = $5
-    order by funding_time_ms desc fetch first $2 rows with ties
+    select account_address, coin, funding_time_ms, usdc, size, funding_rate, samples, source, (select m.name from public.hl_markets m where m.coin = listed.coin) as name, raw_funding::text as raw from public.hl_funding listed where account_address = $1 and funding_time_ms < coalesce($3::bigint, 9223372036854775807) and funding_time_ms >= coalesce($4::bigint, 0) and coin = $5 order by funding_time_ms desc fetch first $2 rows with ties
   ) t) r;
 end;
 comment on function hl_internal.page_funding_of_market_raw(text, bigint, bigint, bigint, text) is 'What a page asks as funding_of_market_raw.';
@@ -563,8 +551,7 @@ comment on function hl_internal.page_funding_count(text, bigint, integer) is 'Wh
 create or replace function hl_internal.page_ledger(text, bigint, bigint, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."ledger_time_ms", t."hash", t."type", t."token", t."amount"::text as "amount", t."digest", t."source", t."usdc"::text as "usdc" from (
-    select account_address, ledger_time_ms, hash, type, token, amount, digest, source, usdc from public.hl_ledger listed where account_address = $1 and ledger_time < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and ledger_time >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity')
-    order by ledger_time desc fetch first $2 rows with ties
+    select account_address, ledger_time_ms, hash, type, token, amount, digest, source, usdc from public.hl_ledger listed where account_address = $1 and ledger_time < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and ledger_time >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') order by ledger_time desc fetch first $2 rows with ties
   ) t) r;
 end;
 comment on function hl_internal.page_ledger(text, bigint, bigint, bigint) is 'What a page asks as ledger.';
@@ -572,8 +559,7 @@ comment on function hl_internal.page_ledger(text, bigint, bigint, bigint) is 'Wh
 create or replace function hl_internal.page_ledger_raw(text, bigint, bigint, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."account_address", t."ledger_time_ms", t."hash", t."type", t."token", t."amount"::text as "amount", t."digest", t."source", t."usdc"::text as "usdc", t."raw" from (
-    select account_address, ledger_time_ms, hash, type, token, amount, digest, source, usdc, raw_ledger::text as raw from public.hl_ledger listed where account_address = $1 and ledger_time < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and ledger_time >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity')
-    order by ledger_time desc fetch first $2 rows with ties
+    select account_address, ledger_time_ms, hash, type, token, amount, digest, source, usdc, raw_ledger::text as raw from public.hl_ledger listed where account_address = $1 and ledger_time < coalesce(pg_catalog.to_timestamp($3::bigint / 1000.0), 'infinity') and ledger_time >= coalesce(pg_catalog.to_timestamp($4::bigint / 1000.0), '-infinity') order by ledger_time desc fetch first $2 rows with ties
   ) t) r;
 end;
 comment on function hl_internal.page_ledger_raw(text, bigint, bigint, bigint) is 'What a page asks as ledger_raw.';
