@@ -43,6 +43,9 @@ interface Option<T> {
   secret?: true;
 }
 
+/** As it is written down: without variables where there are none, without a fallback where that is no text. */
+type OptionRow<T> = Omit<Option<T>, "env" | "fallback"> & Partial<Pick<Option<T>, "env" | "fallback">>;
+
 const text = (value: string): string => value;
 const optional = (value: string): string | null => (value === "" ? null : value);
 const list = (value: string): string[] =>
@@ -193,13 +196,15 @@ const listen = (value: string): Listen => {
   return { host: (match[1] ?? "127.0.0.1").replace(/^\[|\]$/g, ""), port };
 };
 
+/** One that is off unless its flag is given. */
+const toggle = (flagText: string, help: string) => ({ flag: flagText, help, parse: flag, fallback: "false" });
+
 const ROWS = {
   account: {
     flag: "--account <0x…[+subs][=alias]>",
     env: ["HLSYNC_ACCOUNTS", "ACCOUNT_ADDRESS"],
     help: "account to follow, or the alias of one that the database knows; repeat for more; +subs: its sub-accounts and led vaults too",
     parse: account,
-    fallback: "",
     repeatable: true,
   },
   network: {
@@ -214,21 +219,18 @@ const ROWS = {
     env: ["HLSYNC_API_URL"],
     help: "another endpoint: simulator, own node, proxy",
     parse: apiUrl,
-    fallback: "",
   },
   nodeUrl: {
     flag: "--node-url <url>",
     env: ["HLSYNC_NODE_URL"],
     help: "/info of an own node (--serve-info): states come from it, off the venue's budget, while it is not behind",
     parse: apiUrl,
-    fallback: "",
   },
   wsUrl: {
     flag: "--ws-url <url>",
     env: ["HLSYNC_WS_URL"],
     help: "its WebSocket; derived from --api-url when only that is given",
     parse: url("ws:", "wss:"),
-    fallback: "",
   },
   database: {
     flag: "--database <url|dir>",
@@ -253,7 +255,6 @@ const ROWS = {
   },
   db: {
     flag: "--no-db",
-    env: [],
     help: "keep nothing: a database that is gone with the process",
     parse: flag,
     fallback: "true",
@@ -263,14 +264,12 @@ const ROWS = {
     env: ["HLSYNC_MARKETS"],
     help: "market data of these coins, for example BTC,ETH; all: as many as the venue streams to one address, by volume",
     parse: list,
-    fallback: "",
   },
   streams: {
     flag: "--streams <names>",
     env: ["HLSYNC_STREAMS"],
     help: "which market data: trades, l2Book, candle[:1m], allMids (also without --markets), activeAssetCtx; trades and candle when only --markets is given",
     parse: streams,
-    fallback: "",
   },
   listen: {
     flag: "--listen <host:port>",
@@ -285,15 +284,8 @@ const ROWS = {
     help: "access token for dashboard and API; generated at each start if --listen is not loopback",
     secret: true,
     parse: optional,
-    fallback: "",
   },
-  json: {
-    flag: "--json",
-    env: [],
-    help: "machine output on stdout (NDJSON)",
-    parse: flag,
-    fallback: "false",
-  },
+  json: toggle("--json", "machine output on stdout (NDJSON)"),
   logLevel: {
     flag: "--log-level <level>",
     env: ["HLSYNC_LOG_LEVEL"],
@@ -301,13 +293,12 @@ const ROWS = {
     parse: oneOf(LOG_LEVELS),
     fallback: "info",
   },
-  color: { flag: "--no-color", env: [], help: "no colors (also NO_COLOR)", parse: flag, fallback: "true" },
+  color: { flag: "--no-color", help: "no colors (also NO_COLOR)", parse: flag, fallback: "true" },
   config: {
     flag: "--config <file>",
     env: ["HLSYNC_CONFIG"],
     help: "JSON file of these options; comments are allowed (hlsync init writes one)",
     parse: optional,
-    fallback: "",
   },
   /** Milliseconds. */
   interval: {
@@ -337,73 +328,47 @@ const ROWS = {
     env: ["HLSYNC_SINCE"],
     help: "start of the wanted history; default all that the venue serves",
     parse: time,
-    fallback: "",
   },
   from: {
     flag: "--from <date>",
-    env: [],
     help: "read files of this hour and later ones",
     parse: time,
-    fallback: "",
   },
   to: {
     flag: "--to <date>",
-    env: [],
     help: "read files of hours before this",
     parse: time,
-    fallback: "",
   },
-  follow: {
-    flag: "--follow",
-    env: [],
-    help: "go on: read what the node appends, hour after hour; holes are read from the API",
-    parse: flag,
-    fallback: "false",
-  },
+  follow: toggle(
+    "--follow",
+    "go on: read what the node appends, hour after hour; holes are read from the API",
+  ),
   into: {
     flag: "--into <place>",
     env: ["HLSYNC_CLICKHOUSE"],
     help: "clickhouse://user:password@host:8123/database, clickhouses:// for TLS, or a folder (needs npm install chdb)",
     parse: text,
-    fallback: "",
     secret: true,
   },
   cluster: {
     flag: "--cluster <name>",
-    env: [],
     help: "the ClickHouse cluster that tables are made on: replicated, and distributed over its shards",
     parse: text,
-    fallback: "",
   },
   parquet: {
     flag: "--parquet <folder>",
-    env: [],
     help: "write what is loaded as Parquet files, one a table and day",
     parse: text,
-    fallback: "",
   },
   egress: {
     flag: "--egress <name>",
     env: ["HLSYNC_EGRESS"],
     help: "where requests leave from, as the venue sees it: processes with the same name share its limits; default the host name",
     parse: text,
-    fallback: "",
   },
-  fleet: {
-    flag: "--fleet",
-    env: [],
-    help: "which process follows what, how fresh it is, and what each egress has left",
-    parse: flag,
-    fallback: "false",
-  },
-  verbose: {
-    flag: "--verbose",
-    env: [],
-    help: "print every change, not one line a minute",
-    parse: flag,
-    fallback: "false",
-  },
-  once: { flag: "--once", env: [], help: "one complete pass, then exit", parse: flag, fallback: "false" },
+  fleet: toggle("--fleet", "which process follows what, how fresh it is, and what each egress has left"),
+  verbose: toggle("--verbose", "print every change, not one line a minute"),
+  once: toggle("--once", "one complete pass, then exit"),
   weight: {
     flag: "--weight <n>",
     env: ["HLSYNC_WEIGHT"],
@@ -411,74 +376,46 @@ const ROWS = {
     parse: number(60, 1_000_000),
     fallback: "1200",
   },
-  print: {
-    flag: "--print",
-    env: [],
-    help: "print the SQL instead of running it",
-    parse: flag,
-    fallback: "false",
-  },
-  yes: {
-    flag: "--yes",
-    env: [],
-    help: "do it without asking",
-    parse: flag,
-    fallback: "false",
-  },
-  check: {
-    flag: "--check",
-    env: [],
-    help: "only say what is pending; exit 3 if anything is",
-    parse: flag,
-    fallback: "false",
-  },
-  host: { flag: "--host <host>", env: [], help: "address to bind", parse: text, fallback: "127.0.0.1" },
+  print: toggle("--print", "print the SQL instead of running it"),
+  yes: toggle("--yes", "do it without asking"),
+  check: toggle("--check", "only say what is pending; exit 3 if anything is"),
+  host: { flag: "--host <host>", help: "address to bind", parse: text, fallback: "127.0.0.1" },
   port: {
     flag: "--port <port>",
-    env: [],
     help: "port to bind; 0 for any",
     parse: integer(0, 65_535),
     fallback: "3001",
   },
   seed: {
     flag: "--seed <n>",
-    env: [],
     help: "the simulated market's seed",
     parse: integer(0, 4_294_967_295),
     fallback: "1",
   },
   speed: {
     flag: "--speed <factor>",
-    env: [],
     help: "simulated time per real time, or `stepped`: only when told through /control/advance",
     parse: (value) => (value === "stepped" ? value : number(0.01, 10_000)(value)),
     fallback: "1",
   },
   faults: {
     flag: "--faults <file>",
-    env: [],
     help: "JSON list of fault rules to begin with, as /control/faults takes them",
     parse: optional,
-    fallback: "",
   },
   recorded: {
     flag: "--recorded <file>",
-    env: [],
     help: "JSON of recorded accounts to serve verbatim: {address: {fills, …}}",
     parse: optional,
-    fallback: "",
   },
   switches: {
     flag: "--switches <file|settings>",
-    env: [],
     help: "switches of the simulated venue, and `traders`: JSON, a file of it, or pairs such as restLagMs=500,traders.takesPerMinute=60",
     parse: optional,
-    fallback: "",
   },
   /** Milliseconds. */
   history: {
     flag: "--history <duration>",
-    env: [],
     help: "how much past the simulated market has when it opens (30m, 6h); 0 for none, an hour takes seconds to make",
     parse: (value) => (value === "0" ? 0 : duration(value)),
     fallback: "0",
@@ -486,69 +423,49 @@ const ROWS = {
   /** Of each trading account of the simulator. */
   fillsPerSecond: {
     flag: "--fills-per-second <n>",
-    env: [],
     help: "how fast each --account of the simulator trades; 0 for not at all",
     parse: number(0, 1_000),
     fallback: "1",
   },
   events: {
     flag: "--events <types>",
-    env: [],
     help: "event types that an endpoint receives, for example fill.created,alert.*",
     parse: list,
-    fallback: "",
     repeatable: true,
   },
   format: {
     flag: "--format <name>",
-    env: [],
     help: "of a webhook: standard, cloudevents, discord or slack; of an export for tax programs: koinly or cointracking",
     parse: oneOf(["standard", "cloudevents", "discord", "slack", "koinly", "cointracking", ""] as const),
-    fallback: "",
   },
   onlyAccount: {
     flag: "--only-account <0x…>",
-    env: [],
     help: "only of this account, by address or alias; repeat for more",
     parse: account,
-    fallback: "",
     repeatable: true,
   },
   description: {
     flag: "--description <text>",
-    env: [],
     help: "words to remember it by",
     parse: optional,
-    fallback: "",
   },
-  allowPrivate: {
-    flag: "--allow-private",
-    env: [],
-    help: "let deliveries go to private addresses and over plain http",
-    parse: flag,
-    fallback: "false",
-  },
+  allowPrivate: toggle("--allow-private", "let deliveries go to private addresses and over plain http"),
   /** Milliseconds; null for no limit. */
   maxAge: {
     flag: "--max-age <seconds>",
-    env: [],
     help: "do not deliver events older than this",
     parse: (value) => (value === "" ? null : Math.round(number(1, 31_536_000)(value) * 1000)),
-    fallback: "",
   },
   limit: {
     flag: "--limit <n>",
-    env: [],
     help: "rows to show at most",
     parse: integer(1, 100_000),
     fallback: "50",
   },
   status: {
     flag: "--status <name>",
-    env: [],
     help: "only those that are retrying, delivered, dead or expired",
     parse: optional,
-    fallback: "",
   },
   /** Milliseconds before each attempt; the first is made at once. */
   webhookRetry: {
@@ -565,7 +482,6 @@ const ROWS = {
     secret: true,
     help: "where alerts go: telegram://, ntfy://, smtp://, Discord or Slack URL, …; repeat for more (docs/alerts.md)",
     parse: list,
-    fallback: "",
     repeatable: true,
   },
   alert: {
@@ -573,7 +489,6 @@ const ROWS = {
     env: ["HLSYNC_ALERT"],
     help: "change a rule: large_fill=50000, order_rejected=off, liquidation_distance=crit:4/6; repeat for more",
     parse: list,
-    fallback: "",
     repeatable: true,
   },
   deadManUrl: {
@@ -582,7 +497,6 @@ const ROWS = {
     secret: true,
     help: "called every minute while all is well, for a monitor that notices silence",
     parse: optional,
-    fallback: "",
   },
   /** Broker URLs: may hold passwords. */
   publish: {
@@ -591,69 +505,54 @@ const ROWS = {
     secret: true,
     help: "also publish every change to a broker: nats://host (JetStream), redis://host (streams); repeat for more (docs/publish.md)",
     parse: list,
-    fallback: "",
     repeatable: true,
   },
   /** Milliseconds. */
   for: {
     flag: "--for <seconds>",
-    env: [],
     help: "how long to be silent; also 30m, 2h, 1d",
     parse: duration,
     fallback: "1h",
   },
   tag: {
     flag: "--tag <text>",
-    env: [],
     help: "word to find accounts by; repeat for more",
     parse: list,
-    fallback: "",
     repeatable: true,
   },
   wish: {
     flag: "--wish <stream|poll>",
-    env: [],
     help: "stream: live as far as the venue's limits allow; poll: never streamed",
     parse: oneOf(["stream", "poll", ""] as const),
-    fallback: "",
   },
-  coin: { flag: "--coin <coin>", env: [], help: "only of this coin", parse: optional, fallback: "" },
+  coin: { flag: "--coin <coin>", help: "only of this coin", parse: optional },
   table: {
     flag: "--table <name>",
-    env: [],
     help: "what to export: fills, orders, funding, ledger, equity, net-pnl-daily, … (docs/views.md)",
     parse: text,
     fallback: "fills",
   },
   year: {
     flag: "--year <year>",
-    env: [],
     help: "only of this year (UTC); with --format koinly or cointracking",
     parse: (value: string) => (value === "" ? null : integer(2_020, 2_999)(value)),
-    fallback: "",
   },
-  excel: {
-    flag: "--excel",
-    env: [],
-    help: "CSV for a spreadsheet: no cell is read as a formula, ids keep their digits, UTF-8 is recognized",
-    parse: flag,
-    fallback: "false",
-  },
-  explain: {
-    flag: "--explain",
-    env: [],
-    help: "every part of the score",
-    parse: flag,
-    fallback: "false",
-  },
-} satisfies Record<string, Option<unknown>>;
+  excel: toggle(
+    "--excel",
+    "CSV for a spreadsheet: no cell is read as a formula, ids keep their digits, UTF-8 is recognized",
+  ),
+  explain: toggle("--explain", "every part of the score"),
+} satisfies Record<string, OptionRow<unknown>>;
 
 export type OptionName = keyof typeof ROWS;
 
 /** Every option of every command, resolved. */
 export type Options = { -readonly [K in OptionName]: ReturnType<(typeof ROWS)[K]["parse"]> };
 
-export const OPTIONS: { readonly [K in OptionName]: Option<Options[K]> } = ROWS;
+type OptionTable = { readonly [K in OptionName]: Option<Options[K]> };
+export const OPTIONS = Object.fromEntries(
+  Object.entries(ROWS).map(([name, row]) => [name, { env: [], fallback: "", ...row }]),
+) as unknown as OptionTable;
 
 /** Market data of coins that are named without saying which. */
 export const USUAL_STREAMS: readonly string[] = ["trades", "candle"];
