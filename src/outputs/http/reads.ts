@@ -42,7 +42,7 @@ interface Listing {
   counted?: string;
   /** Which of those that it counts are not of this history: few. */
   countedBut?: string;
-  /** What an index has behind the account and the market; none has it behind the account alone. */
+  /** What an index has behind the account and the market. */
   marketTimeMs?: string;
   /** Where it has not: what reads the rows of a market by the parameters of `readPage`. */
   ofMarket?: string;
@@ -169,7 +169,7 @@ export function readPage(reads: Queryable, name: ListingName, account: Address, 
     conditions.push(`order_id = $${params.length}`);
   } else if (where) conditions.push(where);
   // An order's own are found by its number: in the order of an index by time all would be looked through for them.
-  const order = isOfMarket || ofOrder ? (marketTimeMs ?? time) : time;
+  const order = ofOrder ? `${time} + interval '0'` : (marketTime ?? time);
   return reads.query(
     `${selected} ${table} listed where ${conditions.join(" and ")} order by ${order} desc fetch first $2 rows with ties`,
     params,
