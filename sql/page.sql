@@ -368,7 +368,7 @@ begin atomic
     trim_scale(sum(closed_pnl) - sum(fees) + sum(funding)) as net_pnl,
     sum(unpriced_fees)::bigint as unpriced_fees
     from public.hl_net_pnl_daily_by_coin
-    where account_address = $1 and day between $2::date and $3::date group by 1 order by 1
+    where account_address = $1 and day between $2::date and $3::date group by day order by 1
   ) t) r;
 end;
 comment on function hl_internal.page_pnl_by_day(text, date, date) is 'What a page asks as pnl_by_day.';
@@ -381,7 +381,7 @@ begin atomic
     trim_scale(sum(closed_pnl) - sum(fees) + sum(funding)) as net_pnl,
     sum(unpriced_fees)::bigint as unpriced_fees
     from public.hl_net_pnl_daily_by_coin
-    where account_address = $1 and day between $2::date and $3::date group by 1 order by 1
+    where account_address = $1 and day between $2::date and $3::date group by coin order by 1
   ) t) r;
 end;
 comment on function hl_internal.page_pnl_by_coin(text, date, date) is 'What a page asks as pnl_by_coin.';

@@ -549,7 +549,7 @@ export const readPnl = (
   reads.query(
     `select ${by === "day" ? "to_char(day, 'YYYY-MM-DD') as day" : "coin"}, ${PNL_SUMS}
      from public.hl_net_pnl_daily_by_coin
-     where account_address = $1 and day between $2::date and $3::date group by 1 order by 1`,
+     where account_address = $1 and day between $2::date and $3::date group by ${by} order by 1`,
     [account, fromDay, toDay],
   );
 
