@@ -2,6 +2,7 @@
 import type { Database } from "../../src/store/database.ts";
 import type {
   BalanceRow,
+  Batch,
   ChangeEvent,
   DashboardRow,
   FillRow,
@@ -9,6 +10,7 @@ import type {
   LedgerRow,
   OrderEventRow,
   PositionRow,
+  TradeRow,
 } from "../../src/sync/rows.ts";
 
 export const ACCOUNT = `0x${"a".repeat(40)}`;
@@ -170,6 +172,53 @@ export function dashboardOf(change: Partial<DashboardRow> = {}): DashboardRow {
     ...change,
   };
 }
+
+export function tradeOf(change: Partial<TradeRow> = {}): TradeRow {
+  return {
+    ...{
+      coin: "BTC",
+      timeMs: T,
+      tradeId: 5,
+      side: "sell",
+      price: "83000.0",
+      size: "1.0",
+      hash: null,
+      raw: {},
+    },
+    ...change,
+  };
+}
+
+/** A row or more of every table that an account has, and market data. */
+export const batchOf = (account = ACCOUNT) =>
+  ({
+    fills: [fillOf({ account })],
+    orderEvents: [orderEventOf({ account })],
+    positions: [positionOf({ account })],
+    balances: [balanceOf({ account })],
+    funding: [fundingOf({ account })],
+    ledger: [ledgerOf({ account })],
+    dashboard: [dashboardOf({ account })],
+    coverage: [{ account, stream: "fills", grade: "proven", fromMs: T, toMs: T + 9, reason: null }],
+    trades: [tradeOf()],
+    candles: [
+      {
+        coin: "BTC",
+        interval: "1m",
+        openTimeMs: T,
+        closeTimeMs: T + 59_999,
+        open: "1.0",
+        high: "2.0",
+        low: "0.5",
+        close: "1.5",
+        volume: "10.0",
+        trades: 3,
+        asOfMs: T,
+      },
+    ],
+    mids: [{ dex: "", coin: "BTC", mid: "83000.5", asOfMs: T }],
+    books: [{ coin: "BTC", asOfMs: T, bids: [["1.0", "2.0", 3]], asks: [] }],
+  }) satisfies Batch;
 
 const TABLES = [
   "public.hl_fills",

@@ -15,6 +15,7 @@ import { noPooler, startPooledServer } from "./pgbouncer.ts";
 import {
   ACCOUNT,
   balanceOf,
+  batchOf,
   contentOf,
   dashboardOf,
   fillOf,
@@ -30,14 +31,7 @@ import {
 
 /** One row of everything. */
 const everything = (): Batch => ({
-  fills: [fillOf()],
-  orderEvents: [orderEventOf()],
-  positions: [positionOf()],
-  balances: [balanceOf()],
-  funding: [fundingOf()],
-  ledger: [ledgerOf()],
-  dashboard: [dashboardOf()],
-  coverage: [{ account: ACCOUNT, stream: "fills", grade: "proven", fromMs: T, toMs: T + 9, reason: null }],
+  ...batchOf(),
   drift: [
     {
       account: ACCOUNT,
@@ -49,26 +43,6 @@ const everything = (): Batch => ({
     },
   ],
   quarantine: [{ account: null, subject: "userFills", reason: "no px", raw: "{}", seenAtMs: T }],
-  trades: [
-    { coin: "BTC", timeMs: T, tradeId: 5, side: "sell", price: "83000.0", size: "1.0", hash: null, raw: {} },
-  ],
-  candles: [
-    {
-      coin: "BTC",
-      interval: "1m",
-      openTimeMs: T,
-      closeTimeMs: T + 59_999,
-      open: "1.0",
-      high: "2.0",
-      low: "0.5",
-      close: "1.5",
-      volume: "10.0",
-      trades: 3,
-      asOfMs: T,
-    },
-  ],
-  mids: [{ dex: "", coin: "BTC", mid: "83000.5", asOfMs: T }],
-  books: [{ coin: "BTC", asOfMs: T, bids: [["1.0", "2.0", 3]], asks: [] }],
   assetCtxs: [
     {
       coin: "BTC",

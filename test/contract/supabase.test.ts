@@ -9,63 +9,17 @@ import { openStore } from "../../src/store/store.ts";
 import type { Batch } from "../../src/sync/rows.ts";
 import type { TestDatabase, TestServer } from "../support/postgres.ts";
 import { MEMBER, makeProject, noPresets, STRANGER, startProjectServer } from "../support/supabase.ts";
-import {
-  ACCOUNT,
-  balanceOf,
-  dashboardOf,
-  fillOf,
-  fundingOf,
-  ledgerOf,
-  OTHER,
-  orderEventOf,
-  positionOf,
-  T,
-} from "./rows.ts";
+import { ACCOUNT, batchOf, dashboardOf, fillOf, OTHER, T, tradeOf } from "./rows.ts";
 
 const DAY_MS = 86_400_000;
 
-/** One row of everything of one account, and market data. */
-const batchOf = (account: string): Batch => ({
-  fills: [fillOf({ account })],
-  orderEvents: [orderEventOf({ account })],
-  positions: [positionOf({ account })],
-  balances: [balanceOf({ account })],
-  funding: [fundingOf({ account })],
-  ledger: [ledgerOf({ account })],
+/** With a second snapshot. */
+const rowsOf = (account: string): Batch => ({
+  ...batchOf(account),
   dashboard: [dashboardOf({ account }), dashboardOf({ account, asOfMs: T + 60_000 })],
-  coverage: [{ account, stream: "fills", grade: "proven", fromMs: T, toMs: T + 9, reason: null }],
-  trades: [tradeAt(T)],
-  candles: [
-    {
-      coin: "BTC",
-      interval: "1m",
-      openTimeMs: T,
-      closeTimeMs: T + 59_999,
-      open: "1.0",
-      high: "2.0",
-      low: "0.5",
-      close: "1.5",
-      volume: "10.0",
-      trades: 3,
-      asOfMs: T,
-    },
-  ],
-  mids: [{ dex: "", coin: "BTC", mid: "83000.5", asOfMs: T }],
-  books: [{ coin: "BTC", asOfMs: T, bids: [["1.0", "2.0", 3]], asks: [] }],
 });
 
 const nameOf = (url: string): string => new URL(url).pathname.slice(1);
-
-const tradeAt = (timeMs: number) => ({
-  coin: "BTC",
-  timeMs,
-  tradeId: 5,
-  side: "sell" as const,
-  price: "83000.0",
-  size: "1.0",
-  hash: null,
-  raw: {},
-});
 
 interface Relation extends Record<string, unknown> {
   name: string;
@@ -90,7 +44,7 @@ describe("access through Supabase", { timeout: 240_000, skip: noPresets }, () =>
     await migrate(db.database);
     for (const account of [ACCOUNT, OTHER]) {
       await db.store.openAccount(account, null, T - DAY_MS);
-      await db.store.apply(batchOf(account));
+      await db.store.apply(rowsOf(account));
       await db.database.query(
         `insert into hl_alerts (key, rule, account_address, state, severity, message, started_at)
          values ($1, 'x', $1, 'firing', 'warn', 'x', now())`,
@@ -240,7 +194,10 @@ describe("access through Supabase", { timeout: 240_000, skip: noPresets }, () =>
   it("leaves hlsync free to write, and new partitions closed whatever the default privileges say", async () => {
     await choose("members");
     await admit(MEMBER, ACCOUNT);
-    await db.store.apply({ trades: [tradeAt(T + DAY_MS)], fills: [fillOf({ tradeId: 77, timeMs: T + 5 })] });
+    await db.store.apply({
+      trades: [tradeOf({ timeMs: T + DAY_MS })],
+      fills: [fillOf({ tradeId: 77, timeMs: T + 5 })],
+    });
     const [part] = await db.database.query<{ name: string }>(
       "select inhrelid::regclass::text as name from pg_inherits where inhparent = 'hl_trades'::regclass order by 1 desc limit 1",
     );

@@ -2,21 +2,11 @@
 import type { HealthComponents } from "../../sync/healthScore.ts";
 import { type Command, EXIT } from "../command.ts";
 import { openToRead } from "../compose.ts";
-import { chosenAccounts, shortName } from "./status.ts";
+import { chosenAccounts, type Now, shortName } from "./status.ts";
 
-interface Now extends Record<string, unknown> {
+interface Explained extends Now {
   account_address: string;
   alias: string | null;
-  as_of_ms: number;
-  age_seconds: string;
-  account_mode: string;
-  account_value: string | null;
-  account_value_reason: string | null;
-  net_worth: string | null;
-  net_worth_reason: string | null;
-  health_score: number | null;
-  health_status: string;
-  health_reason: string | null;
   health_components: HealthComponents | null;
 }
 
@@ -29,7 +19,7 @@ export const health: Command = {
     const { options, print } = context;
     const opened = await openToRead(context);
     const accounts = await chosenAccounts(context, opened.store);
-    const rows = await opened.database.query<Now>(
+    const rows = await opened.database.query<Explained>(
       `select account_address, alias, as_of_ms, age_seconds, account_mode, account_value, account_value_reason, net_worth,
          net_worth_reason, health_score, health_status,
          health_reason, health_components
@@ -45,7 +35,7 @@ export const health: Command = {
   },
 };
 
-function healthLines(row: Now, explain: boolean): string[] {
+function healthLines(row: Explained, explain: boolean): string[] {
   const score = row.health_score === null ? "unknown" : `${row.health_score} ${row.health_status}`;
   const who = shortName(row.account_address, row.alias);
   const at = new Date(row.as_of_ms).toISOString().slice(0, 19).replace("T", " ");

@@ -65,7 +65,7 @@ export const status: Command = {
         stream,
         ...completeness(coverage, stream, row.sinceMs ?? 0, latestMs),
       }));
-      const [now] = await database.query<Now>(
+      const [now] = await database.query<NowWithPositions>(
         `select as_of_ms, age_seconds, account_mode, account_value, account_value_reason, net_worth,
          net_worth_reason, total_positions, health_score, health_status,
            health_reason
@@ -126,7 +126,8 @@ async function ifGranted<T>(reading: Promise<T>): Promise<T | undefined> {
   }
 }
 
-interface Now extends Record<string, unknown> {
+/** What `hl_account_now` says of an account. */
+export interface Now extends Record<string, unknown> {
   as_of_ms: number;
   age_seconds: string;
   account_mode: string;
@@ -134,15 +135,17 @@ interface Now extends Record<string, unknown> {
   account_value_reason: string | null;
   net_worth: string | null;
   net_worth_reason: string | null;
-  total_positions: number;
   health_score: number | null;
   health_status: string;
   health_reason: string | null;
 }
+interface NowWithPositions extends Now {
+  total_positions: number;
+}
 
 function accountLines(
   { account, alias }: AccountRow,
-  now: Now | null,
+  now: NowWithPositions | null,
   followedBy: string | null | undefined,
   streams: StreamCoverage[],
 ): string[] {

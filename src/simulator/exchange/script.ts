@@ -139,6 +139,11 @@ function openAgainst(
   transferPosition(world, position, other, account, px, { from: null, to: null });
 }
 
+/** What is the same in all fills that the venue makes by itself. */
+const ofVenue = (oid: number, tid: number) => ({
+  ...{ hash: ZERO_HASH, oid, crossed: false, fee: "0.0", tid, feeToken: "USDC", twapId: null },
+});
+
 function convertDust(world: World, user: string, coin: string): void {
   const market = marketOf(world, coin);
   const spot = market.spot;
@@ -158,13 +163,7 @@ function convertDust(world: World, user: string, coin: string): void {
     startPosition: format(base.total),
     dir: "Spot Dust Conversion",
     closedPnl: format(worth - base.entryNtl),
-    hash: ZERO_HASH,
-    oid: takeOid(world),
-    crossed: false,
-    fee: "0.0",
-    tid: 0,
-    feeToken: "USDC",
-    twapId: null,
+    ...ofVenue(takeOid(world), 0),
   };
   base.total -= amount;
   base.entryNtl = 0n;
@@ -254,13 +253,7 @@ function settleOutcome(world: World, outcome: number, winner: 0 | 1): void {
         startPosition: format(held.total),
         dir: "Settlement",
         closedPnl: format(mul(held.total, px) - held.entryNtl),
-        hash: ZERO_HASH,
-        oid: takeOid(world),
-        crossed: false,
-        fee: "0.0",
-        tid: 0,
-        feeToken: "USDC",
-        twapId: null,
+        ...ofVenue(takeOid(world), 0),
       };
       const paid = mul(held.total, px);
       collect(world, spot.base.index, held.total);
@@ -307,13 +300,7 @@ function delist(world: World, coin: string): void {
         startPosition: format(result.startPosition),
         dir: "Settlement",
         closedPnl: format(result.closedPnl),
-        hash: ZERO_HASH,
-        oid,
-        crossed: false,
-        fee: "0.0",
-        tid: tradeId(oid, oid),
-        feeToken: "USDC",
-        twapId: null,
+        ...ofVenue(oid, tradeId(oid, oid)),
       },
       null,
     );
