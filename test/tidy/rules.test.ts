@@ -118,3 +118,18 @@ describe("a rule has one home", () => {
     );
   });
 });
+
+it("a lane is the loop that follows an account: what is published has sequences", () => {
+  // They show how lanes do.
+  const shown = /^src\/outputs\/(observation\/status\.ts|terminal\/)/;
+  const named = modules.filter(
+    ({ path, text }) =>
+      path.startsWith("src/outputs/") &&
+      !shown.test(path) &&
+      /(?<![a-z])lane|Lane|LANE/.test(text.replaceAll("hl_internal.webhook_lanes", "")),
+  );
+  assert.deepEqual(
+    named.map(({ path }) => path),
+    [],
+  );
+});

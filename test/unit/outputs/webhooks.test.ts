@@ -297,8 +297,8 @@ describe("requests", () => {
     http.close();
   });
 
-  it("go to the address that was checked, though the name points elsewhere a moment later", async () => {
-    // No TLS behind it: that the connection arrives is all that is looked at.
+  /** A port on every address; by which of them connections came. No TLS behind it: that they arrive is all that is looked at. */
+  const arrivals = async () => {
     const arrived: (string | undefined)[] = [];
     const server = createTcpServer((socket) => {
       arrived.push(socket.localAddress);
@@ -307,6 +307,11 @@ describe("requests", () => {
     const port = await new Promise<number>((resolve) =>
       server.listen(0, "0.0.0.0", () => resolve((server.address() as AddressInfo).port)),
     );
+    return { arrived, port, server };
+  };
+
+  it("go to the address that was checked, though the name points elsewhere a moment later", async () => {
+    const { arrived, port, server } = await arrivals();
     // Allowed at first, then what an attacker would like.
     const answers = ["127.0.0.1", "127.0.0.66", "127.0.0.66"];
     let lookups = 0;
@@ -325,14 +330,7 @@ describe("requests", () => {
   });
 
   it("go to the public one of several addresses, and nowhere when none is public", async () => {
-    const arrived: (string | undefined)[] = [];
-    const server = createTcpServer((socket) => {
-      arrived.push(socket.localAddress);
-      socket.destroy();
-    });
-    const port = await new Promise<number>((resolve) =>
-      server.listen(0, "0.0.0.0", () => resolve((server.address() as AddressInfo).port)),
-    );
+    const { arrived, port, server } = await arrivals();
     let found = ["::ffff:127.0.0.66", "127.0.0.66", "127.0.0.1"];
     const http = createHttpSend({
       clock: systemClock,
