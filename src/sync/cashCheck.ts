@@ -1,9 +1,9 @@
 /**
- * Lost funding and ledger rows, found in what the venue pushes every few seconds. Pure: times are passed in.
+ * Lost funding and ledger rows and fills of spot, found in what the venue pushes every few seconds. Pure: times are passed in.
  *
  * Three signs, none of which costs a request: (a) *cash*: in standard mode the raw USD of a dex moves by fills, fees, funding
  * and transfers only, to the last digit; (b) *funding*: a position held over a full hour is paid for then; (c) *balance*: a
- * spot token moves by fills of its pairs and transfers of it only. What contradicts one of them and is not explained within the grace is
+ * spot token moves by fills of its pairs and transfers of it only; one that is no dollar by just what its fills say (spotTotals.ts). What contradicts one of them and is not explained within the grace is
  * suspected, with the narrowest window in which a row must be missing.
  *
  * Guarantees: a row that is merely late clears its own suspicion; a difference that the venue does not explain is not chased
@@ -16,10 +16,12 @@
 import { isObject } from "../protocol/decode.ts";
 import { abs, add, cmp, type Decimal, eq, mul, neg, sub, sum } from "../runtime/decimal.ts";
 import { isDue } from "../runtime/due.ts";
+import { JsonText } from "../runtime/jsonText.ts";
 import { DOLLAR_TOKENS } from "./accountSnapshot.ts";
 import { isPerp } from "./chain.ts";
 import { dexOfCoin } from "./dexes.ts";
 import type { BalanceRow, FillRow, FundingRow, LedgerRow } from "./rows.ts";
+import { NEAR_MS, SpotTotals } from "./spotTotals.ts";
 import { fillKey } from "./windowReader.ts";
 
 /** A contradiction that outlived its grace. `stream`: what is to be read. */
@@ -27,7 +29,7 @@ export interface CashSuspicion {
   kind: "cash" | "funding" | "balance";
   key: string;
   coin: string;
-  streams: readonly ("funding" | "ledger")[];
+  streams: readonly ("funding" | "ledger" | "fills" | "twapFills")[];
   fromMs: number;
   toMs: number;
   /** What moved without a row; null for a payment that is due, whose amount is not known. */
@@ -43,11 +45,11 @@ const FUNDING_LATE_MS = 60_000;
 const STATE_GAP_MS = 60_000;
 /** Rounding of each row, and of the state itself. */
 const ROUNDING = "0.000005";
-/** A spot state has no clock of its own, and may be late: a row explains a move that was seen within this of it. */
-const NEAR_MS = 5_000;
 /** Between two questions about the same thing that nothing explained: doubles up to the greatest. */
 const PAUSE_MIN_MS = 60_000;
 const PAUSE_MAX_MS = HOUR_MS;
+/** In which a tip for being ahead in the block is paid, beside the fee, on any market. */
+const GAS_TOKEN = "HYPE";
 /** Beyond it the oldest half goes, and the next state is taken as it is. */
 const ROWS_MAX = 5_000;
 
@@ -62,13 +64,6 @@ interface Till {
   moves: Map<string, { timeMs: number; amount: Decimal }>;
 }
 
-/** Something that moves spot tokens. */
-interface SpotRow {
-  timeMs: number;
-  /** Those that are no dollars; null where that is not known. Dollars may move with each: prices and fees are paid in them. */
-  tokens: ReadonlySet<string> | null;
-}
-
 interface Raised {
   suspicion: CashSuspicion;
   sinceMs: number;
@@ -81,8 +76,9 @@ export class CashCheck {
   readonly #totals = new Map<string, { total: Decimal; seenMs: number }>();
   /** Of the last spot state; null before the first. */
   #spotSeenMs: number | null = null;
-  /** Fills of spot and transfers, newest last. */
-  #spotRows: SpotRow[] = [];
+  /** Times of fills of spot and of transfers, which may move dollars: prices and fees are paid in them. */
+  #spotRows: number[] = [];
+  readonly #tokens = new SpotTotals();
   #isPooled = false;
   /** Time of the newest fill of a perp. */
   #perpMs = 0;
@@ -92,6 +88,8 @@ export class CashCheck {
   readonly #pairs = new Map<string, { base?: string; quote?: string }>();
   #ledgerMs: number[] = [];
   readonly #raised = new Map<string, Raised>();
+  /** In which history the row was that explained a balance, by key. */
+  readonly #explainedBy = new Map<string, "fills" | "ledger">();
   readonly #paid = new Set<string>();
   readonly #pauses = new Map<string, { untilMs: number; nextMs: number }>();
 
@@ -102,7 +100,8 @@ export class CashCheck {
   noteFills(rows: readonly FillRow[]): void {
     for (const fill of rows) {
       const { coin, timeMs, side, value, fee } = fill;
-      if (!isPerp(coin)) this.#spotRows.push({ timeMs, tokens: this.#tokensOf(fill) });
+      if (tellsGas(fill)) this.#tokens.noteBorder(GAS_TOKEN, timeMs);
+      if (!isPerp(coin)) this.#noteSpotFill(fill);
       else {
         const moved = side === "buy" ? neg(add(value, fee)) : sub(value, fee);
         this.#perpMs = Math.max(this.#perpMs, timeMs);
@@ -111,7 +110,7 @@ export class CashCheck {
       }
     }
     this.#trim();
-    this.#clearExplainedBalances();
+    this.#clearExplainedBalances("fills");
   }
 
   noteFunding(rows: readonly FundingRow[]): void {
@@ -127,11 +126,12 @@ export class CashCheck {
   noteLedger(rows: readonly LedgerRow[]): void {
     for (const row of rows) {
       const { timeMs } = row;
-      this.#spotRows.push({ timeMs, tokens: tokensOfUpdate(row) });
+      this.#spotRows.push(timeMs);
+      this.#noteTransfer(row);
       this.#ledgerMs.push(timeMs);
     }
     this.#trim();
-    this.#clearExplainedBalances();
+    this.#clearExplainedBalances("ledger");
     for (const dex of this.#tills.keys()) this.#clearIfTransferred(dex);
   }
 
@@ -169,10 +169,16 @@ export class CashCheck {
     for (const { coin, total } of [...rows, ...gone.map((coin) => ({ coin, total: "0" }))]) {
       const before = this.#totals.get(coin) ?? none;
       this.#totals.set(coin, { total, seenMs: venueMs });
+      if (!DOLLAR_TOKENS.has(coin)) {
+        if (before === none && before !== undefined) this.#tokens.noteTotal(coin, "0", before.seenMs);
+        this.#tokens.noteTotal(coin, total, venueMs);
+        this.#judgeToken(coin, nowMs);
+        continue;
+      }
       if (before === undefined || eq(before.total, total)) continue;
       // Dollars are the collateral of pooled accounts: their totals move with the marks of what is held.
       const isMarked = this.#flatSinceMs === null || before.seenMs < this.#flatSinceMs;
-      if (isPooled && isMarked && DOLLAR_TOKENS.has(coin)) continue;
+      if (isPooled && isMarked) continue;
       const moved = sub(total, before.total);
       const suspicion: CashSuspicion = {
         kind: "balance",
@@ -201,18 +207,28 @@ export class CashCheck {
     return since.length === 0 ? null : Math.min(...since) + this.#graceMs;
   }
 
-  /** To be called after the rows were read again. True when they explain it; else the check goes on behind it. */
-  settle({ key, kind, coin }: CashSuspicion, nowMs: number): boolean {
+  /**
+   * To be called after the rows were read again; `found`: one was missing. True when they explain it, or a part of it while more
+   * is lost; else the check goes on behind it.
+   */
+  settle({ key, kind, coin }: CashSuspicion, nowMs: number, found = false): boolean {
     if (kind === "cash") this.#judgeAgain(coin);
     if (!this.#raised.delete(key)) {
       this.#pauses.delete(key);
       return true;
     }
     if (kind === "cash") this.#letGo(coin, this.#till(coin));
+    if (kind === "balance") this.#tokens.letGo(coin);
+    if (found) return true;
     const waitMs = this.#pauses.get(key)?.nextMs ?? PAUSE_MIN_MS;
     this.#pauses.set(key, { untilMs: nowMs + waitMs, nextMs: Math.min(PAUSE_MAX_MS, 2 * waitMs) });
     if (this.#pauses.size > ROWS_MAX) this.#pauses.clear();
     return false;
+  }
+
+  /** In which history the missing row was, or is looked for. */
+  streamOf({ kind, key }: CashSuspicion): "fills" | "funding" | "ledger" {
+    return kind === "funding" ? "funding" : (this.#explainedBy.get(key) ?? "ledger");
   }
 
   #till(dex: string): Till {
@@ -312,25 +328,69 @@ export class CashCheck {
     }
   }
 
-  #isNearRow({ coin, fromMs, toMs }: CashSuspicion): boolean {
-    const moves = ({ tokens }: SpotRow) => tokens === null || DOLLAR_TOKENS.has(coin) || tokens.has(coin);
-    return this.#spotRows.some((row) => row.timeMs >= fromMs && row.timeMs <= toMs && moves(row));
+  /** A total of dollars: many things move it, and one near is enough. */
+  #isNearRow({ fromMs, toMs }: CashSuspicion): boolean {
+    return this.#spotRows.some((timeMs) => timeMs >= fromMs && timeMs <= toMs);
   }
 
-  /** Both tokens of the pair of a fill, once fees have named them. */
-  #tokensOf({ coin, side, feeToken }: FillRow): ReadonlySet<string> | null {
+  #noteSpotFill(fill: FillRow): void {
+    const { timeMs, side, size, fee, feeToken } = fill;
+    this.#spotRows.push(timeMs);
+    const { base, quote } = this.#pairOf(fill);
+    // Until both are known, it may have moved any.
+    if (base === undefined || quote === undefined) {
+      this.#tokens.noteBorder(null, timeMs);
+      return;
+    }
+    const amount = side === "buy" ? size : neg(size);
+    this.#tokens.noteMove(base, fillKey(fill), timeMs, feeToken === base ? sub(amount, fee) : amount);
+    if (!DOLLAR_TOKENS.has(quote)) this.#tokens.noteBorder(quote, timeMs);
+    if (feeToken !== null && feeToken !== base && feeToken !== quote)
+      this.#tokens.noteBorder(feeToken, timeMs);
+  }
+
+  /** Both tokens of the pair of a fill, once fees have named them: the buyer pays in what is bought, the seller in what it is sold for. */
+  #pairOf({ coin, side, feeToken }: FillRow): { base?: string; quote?: string } {
     const pair = this.#pairs.get(coin) ?? {};
-    // The buyer pays in what is bought, the seller in what it is sold for.
     if (feeToken !== null) pair[side === "buy" ? "base" : "quote"] = feeToken;
     this.#pairs.set(coin, pair);
     if (this.#pairs.size > ROWS_MAX) this.#pairs.clear();
-    const { base, quote } = pair;
-    return base === undefined || quote === undefined ? null : new Set([base, quote]);
+    return pair;
   }
 
-  #clearExplainedBalances(): void {
-    for (const [key, { suspicion }] of this.#raised)
-      if (suspicion.kind === "balance" && this.#isNearRow(suspicion)) this.#raised.delete(key);
+  #noteTransfer(row: LedgerRow): void {
+    const tokens = tokensOfUpdate(row);
+    if (tokens === null) this.#tokens.noteBorder(null, row.timeMs);
+    else for (const token of tokens) this.#tokens.noteBorder(token, row.timeMs);
+  }
+
+  #judgeToken(coin: string, nowMs: number): void {
+    const difference = this.#tokens.difference(coin);
+    if (difference === null) this.#raised.delete(`balance:${coin}`);
+    else
+      this.#raise(
+        {
+          kind: "balance",
+          key: `balance:${coin}`,
+          coin,
+          streams: ["fills", "twapFills", "ledger"],
+          ...difference,
+        },
+        nowMs,
+      );
+  }
+
+  #clearExplainedBalances(stream: "fills" | "ledger"): void {
+    for (const [key, { suspicion }] of this.#raised) {
+      if (suspicion.kind !== "balance") continue;
+      const isExplained = DOLLAR_TOKENS.has(suspicion.coin)
+        ? this.#isNearRow(suspicion)
+        : this.#tokens.difference(suspicion.coin) === null;
+      if (!isExplained) continue;
+      this.#raised.delete(key);
+      this.#explainedBy.set(key, stream);
+      if (this.#explainedBy.size > ROWS_MAX) this.#explainedBy.clear();
+    }
   }
 
   #raise(suspicion: CashSuspicion, nowMs: number): void {
@@ -349,6 +409,9 @@ export class CashCheck {
     if (this.#ledgerMs.length > ROWS_MAX) this.#ledgerMs = this.#ledgerMs.slice(-ROWS_MAX / 2);
   }
 }
+
+const tellsGas = ({ raw }: FillRow): boolean =>
+  raw instanceof JsonText ? raw.text.includes('"priorityGas"') : isObject(raw) && "priorityGas" in raw;
 
 /** An update that tells dollars only moves no other token. */
 function tokensOfUpdate({ token, raw }: LedgerRow): ReadonlySet<string> | null {

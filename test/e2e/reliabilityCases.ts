@@ -2,7 +2,13 @@
  * The scenarios as a table: what is done, what is shown of it, and what must hold. The test runs those that end soon,
  * the script all of them.
  */
-import { lostFunding, lostLedgerRow, lostOrderUpdates, MOVE_NAMES } from "./reliabilityLosses.ts";
+import {
+  lostFunding,
+  lostLedgerRow,
+  lostOrderUpdates,
+  lostSpotFills,
+  MOVE_NAMES,
+} from "./reliabilityLosses.ts";
 import type { Cluster, Difference } from "./reliabilityRig.ts";
 import {
   beyondHorizon,
@@ -196,6 +202,12 @@ export const CASES: readonly Case[] = [
   lostOrdersCase("xyz:AAPL", true),
   ...MOVE_NAMES.map((move, i) =>
     lostMoneyCase(`ledger row of ${move}`, i > 0, (cluster) => lostLedgerRow(cluster, move)),
+  ),
+  lostMoneyCase("fills of spot and all order updates for 3 s", false, (cluster) =>
+    lostSpotFills(cluster, "disabled"),
+  ),
+  lostMoneyCase("fills of spot of a unified account and all order updates for 3 s", true, (cluster) =>
+    lostSpotFills(cluster, "unifiedAccount"),
   ),
   lostMoneyCase("funding payment", true, (cluster) => lostFunding(cluster, "disabled", "BTC")),
   lostMoneyCase("funding payment of a unified account", true, (cluster) =>

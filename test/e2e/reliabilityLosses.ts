@@ -12,6 +12,7 @@ import { accountNumber, type Cluster, Rig, SimulatedVenue } from "./reliabilityR
 const ACCOUNT = accountNumber(1);
 const LIVE_WITHIN_MS = 60_000;
 const FOUND_WITHIN_MS = 90_000;
+const SPOT_PAIR = "@107";
 const HOUR_MS = 3_600_000;
 /** Weight is no point here. */
 const AMPLE_WEIGHT = 1_000_000;
@@ -19,7 +20,7 @@ const AMPLE_WEIGHT = 1_000_000;
 interface Lossy {
   rig: Rig;
   model: Model;
-  /** Frames of these channels are lost from now on. */
+  /** Frames of these channels are lost from now on; none any more without a channel. */
   lose(...channels: string[]): Promise<void>;
   /** How many frames were lost so far. */
   lost(): Promise<number>;
@@ -32,7 +33,7 @@ async function withLosses<T>(
   prepare: (model: Model) => void,
   work: (lossy: Lossy) => Promise<T>,
 ): Promise<T> {
-  const model = createVenue({ startMs, traders: { coins: ["BTC", "xyz:AAPL"] } });
+  const model = createVenue({ startMs, traders: { coins: ["BTC", "xyz:AAPL", SPOT_PAIR] } });
   model.deposit(ACCOUNT, "100000");
   model.script({ type: "mint", user: ACCOUNT, token: "USDC", amount: "10000" });
   act(model, { type: "userSetAbstraction", user: ACCOUNT, abstraction });
@@ -48,10 +49,12 @@ async function withLosses<T>(
       rig,
       model,
       lose: (...channels) =>
-        rig.venue.control(
-          "faults",
-          channels.map((channel) => ({ fault: "drop", channel, user: ACCOUNT })),
-        ),
+        channels.length === 0
+          ? rig.venue.control("faults/clear", {})
+          : rig.venue.control(
+              "faults",
+              channels.map((channel) => ({ fault: "drop", channel, user: ACCOUNT })),
+            ),
       lost: async () => (await rig.venue.state()).faults.counts.drop ?? 0,
     });
   } finally {
@@ -173,6 +176,27 @@ export const lostLedgerRow = (cluster: Cluster, move: string): Promise<LostMoney
     },
   );
 
+/** Every fill of a spot pair and every update of an order is lost for so long, on a healthy socket. */
+export const lostSpotFills = (cluster: Cluster, abstraction: string, forMs = 3_000): Promise<LostMoney> =>
+  withLosses(
+    cluster,
+    { abstraction },
+    (model) => model.addActiveAccount({ user: ACCOUNT, fillsPerSecond: 1, coins: [SPOT_PAIR] }),
+    async ({ rig, model, lose, lost }) => {
+      // Both sides were traded, so that fees have named the tokens, and some states came.
+      await pause(QUIET_MS);
+      await lose("userFills", "user", "orderUpdates", "userHistoricalOrders");
+      const known = model.truth(ACCOUNT).fills.length;
+      await untilDespiteErrors("a lost fill", FOUND_WITHIN_MS, async () => {
+        return model.truth(ACCOUNT).fills.length > known;
+      });
+      await pause(forMs);
+      await lose();
+      const foundMs = await stored(rig, "hl_fills", () => model.truth(ACCOUNT).fills.length);
+      return { foundMs, lostFrames: await lost() };
+    },
+  );
+
 /** A payment of funding is lost on both channels that tell it; the account then stands still. */
 export const lostFunding = (cluster: Cluster, abstraction: string, coin: string): Promise<LostMoney> =>
   withLosses(
@@ -195,10 +219,14 @@ export const lostFunding = (cluster: Cluster, abstraction: string, coin: string)
     },
   );
 
-async function stored(rig: Rig, table: "hl_ledger" | "hl_funding", rows: number): Promise<number> {
-  const { tookMs } = await untilDespiteErrors(`${rows} rows in ${table}`, FOUND_WITHIN_MS, async () => {
+async function stored(
+  rig: Rig,
+  table: "hl_ledger" | "hl_funding" | "hl_fills",
+  rows: number | (() => number),
+): Promise<number> {
+  const { tookMs } = await untilDespiteErrors(`all rows in ${table}`, FOUND_WITHIN_MS, async () => {
     const [row] = await rig.database.query<{ n: number }>(`select count(*)::int as n from ${table}`);
-    return row!.n === rows;
+    return row!.n === (typeof rows === "number" ? rows : rows());
   }).catch(() => ({ tookMs: Number.NaN }));
   return tookMs;
 }

@@ -541,17 +541,23 @@ export class Account {
     await this.#readWindow(stream, { fromMs, toMs: this.#latestRowMs }, asking);
   }
 
-  async #readWindow(stream: WindowStream, window: Interval, asking: Asking): Promise<void> {
+  /** Whether there was a row that was not known. */
+  async #readWindow(stream: WindowStream, window: Interval, asking: Asking): Promise<boolean> {
     const isFillHeal = asking.priority === "heal" && (stream === "fills" || stream === "twapFills");
     if (isFillHeal) this.#fillHeals += 1;
     try {
-      await readWindow(this.#windowReading(stream, asking), stream, window);
+      let found = false;
+      const onCreated = () => {
+        found = true;
+      };
+      await readWindow(this.#windowReading(stream, asking, onCreated), stream, window);
+      return found;
     } finally {
       if (isFillHeal) this.#fillHeals -= 1;
     }
   }
 
-  #windowReading(stream: WindowStream, asking: Asking): WindowReading {
+  #windowReading(stream: WindowStream, asking: Asking, onCreated = () => {}): WindowReading {
     const { account, info, store, onProgress } = this.#deps;
     let rows = 0;
     return {
@@ -564,6 +570,7 @@ export class Account {
       countFillsAfter: (timeMs, twap) => store.countFillsAfter(account, timeMs, twap),
       commit: async (batch) => {
         const applied = await this.#keep(batch, this.#deps.clock.now(), asking);
+        if (applied.events.some(({ type }) => type.endsWith(".created"))) onCreated();
         rows += (batch.fills?.length ?? 0) + (batch.funding?.length ?? 0) + (batch.ledger?.length ?? 0);
         const covered = batch.coverage?.at(-1);
         if (covered) onProgress?.({ account, stream, fromMs: covered.fromMs, toMs: covered.toMs, rows });

@@ -24,7 +24,8 @@ interface RepairerDeps {
   check: SelfCheck;
   cash: CashCheck;
   orders: OrderReader;
-  readWindow(stream: WindowStream, window: Interval, asking: Asking): Promise<void>;
+  /** Whether there was a row that was not known. */
+  readWindow(stream: WindowStream, window: Interval, asking: Asking): Promise<boolean>;
   /** A row that is younger is stamped wrongly. */
   latestRowMs(): number;
   /** Up to where a reading that begins now may claim. */
@@ -35,13 +36,10 @@ interface RepairerDeps {
 }
 
 /** In which history the missing row is. */
-const STREAM_OF: Record<Suspicion["kind"], TrackedStream> = {
+const STREAM_OF: Record<Exclude<Suspicion, CashSuspicion>["kind"], TrackedStream> = {
   chain: "fills",
   position: "fills",
   order: "orders",
-  cash: "ledger",
-  funding: "funding",
-  balance: "ledger",
 };
 
 const isCash = (suspicion: Suspicion): suspicion is CashSuspicion => "streams" in suspicion;
@@ -82,8 +80,12 @@ export class Repairer {
       return this.#repairFills(suspicion, signal);
     const asking: Asking = { priority: "reconcile", source: "repair", signal };
     const foundAtMs = this.#deps.clock.now();
-    await allOf(suspicion.streams.map((stream) => this.#deps.readWindow(stream, suspicion, asking)));
-    return (await this.#settle([suspicion], foundAtMs)) === 1;
+    let found = false;
+    const read = async (stream: WindowStream) => {
+      if (await this.#deps.readWindow(stream, suspicion, asking)) found = true;
+    };
+    await allOf(suspicion.streams.map(read));
+    return (await this.#settle([suspicion], foundAtMs, found)) === 1;
   }
 
   async #repairFills(suspicion: FillSuspicion, signal: AbortSignal): Promise<boolean> {
@@ -110,12 +112,13 @@ export class Repairer {
     return this.#settle(suspicions, foundAtMs);
   }
 
-  async #settle(suspicions: readonly Suspicion[], foundAtMs: number): Promise<number> {
+  /** `found`: the reading brought a row that was not known. */
+  async #settle(suspicions: readonly Suspicion[], foundAtMs: number, found = false): Promise<number> {
     const { account, clock, log } = this.#deps;
     const drift: DriftRow[] = [];
     for (const suspicion of suspicions) {
       const isExplained = isCash(suspicion)
-        ? this.#deps.cash.settle(suspicion, clock.now())
+        ? this.#deps.cash.settle(suspicion, clock.now(), found)
         : this.#deps.check.settle(suspicion, clock.now());
       const { key: _key, kind, ...detail } = suspicion;
       // Money moves in ways of which the venue makes no row (rewards, interest): that is no loss of ours.
@@ -123,7 +126,7 @@ export class Repairer {
         log.debug("money moved without a row at the venue", { cause: kind, ...detail });
         continue;
       }
-      const stream = STREAM_OF[kind];
+      const stream = isCash(suspicion) ? this.#deps.cash.streamOf(suspicion) : STREAM_OF[suspicion.kind];
       const repairedAtMs = isExplained ? clock.now() : null;
       drift.push({ account, stream, cause: kind, detail, foundAtMs, repairedAtMs });
       if (isExplained) log.info("healed a loss", { cause: kind, ...detail });

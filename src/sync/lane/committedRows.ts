@@ -9,7 +9,8 @@ import { JsonText } from "../../runtime/jsonText.ts";
 import type { Batch, FillRow, OrderEventRow } from "../rows.ts";
 import { withoutShortForms } from "./shortForms.ts";
 
-const REMEMBERED_MAX = 20_000;
+/** More than the snapshots of a reconnect hold, 2 000 fills and as many transitions. */
+const REMEMBERED_MAX = 6_000;
 
 export class CommittedRows {
   readonly #max: number;

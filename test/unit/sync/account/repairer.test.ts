@@ -27,8 +27,13 @@ const order = (orderId: number): OrderSuspicion => ({
   ...{ kind: "order", key: `order:${orderId}`, coin: "BTC", orderId },
 });
 
-/** `explained`: keys of what a reading settles. */
-function rig(explained: readonly string[], ripe: readonly Suspicion[] = [], lost: readonly number[] = []) {
+/** `explained`: keys of what a reading settles. `brought`: histories whose reading brings a row that was not known. */
+function rig(
+  explained: readonly string[],
+  ripe: readonly Suspicion[] = [],
+  lost: readonly number[] = [],
+  brought: readonly string[] = [],
+) {
   const asked: string[] = [];
   const drift: DriftRow[] = [];
   let open = [...ripe];
@@ -42,14 +47,20 @@ function rig(explained: readonly string[], ripe: readonly Suspicion[] = [], lost
     clock: new HandClock(NOW),
     log: silentLog,
     check: { settle, ripe: () => open } as unknown as SelfCheck,
-    cash: { settle, ripe: () => [] } as unknown as CashCheck,
+    cash: {
+      settle: (suspicion: CashSuspicion, _nowMs: number, found: boolean) => settle(suspicion) || found,
+      streamOf: ({ kind }: CashSuspicion) => (kind === "balance" ? "fills" : "ledger"),
+      ripe: () => [],
+    } as unknown as CashCheck,
     orders: {
       isLost: (id: number) => lost.includes(id),
       resolve: async (ids: number[], { priority }: { priority: string }) =>
         void asked.push(`${priority} orders ${ids}`),
     } as unknown as OrderReader,
-    readWindow: async (stream, { fromMs, toMs }, { priority }) =>
-      void asked.push(`${priority} ${stream} ${fromMs}–${toMs}`),
+    readWindow: async (stream, { fromMs, toMs }, { priority }) => {
+      asked.push(`${priority} ${stream} ${fromMs}–${toMs}`);
+      return brought.includes(stream);
+    },
     latestRowMs: () => 99,
     claimableToMs: () => 90,
     isHealingFills: () => false,
@@ -83,6 +94,18 @@ describe("a repair", () => {
     assert.equal(await repairer.repair(cash, signal), false);
     assert.deepEqual(asked.slice(2), ["reconcile ledger 1–5", "reconcile funding 1–5"]);
     assert.deepEqual(told(), [["fills", "chain", null]]);
+  });
+
+  it("that brought a row counts as healed, in the history that it was missing in, though more is lost meanwhile", async () => {
+    const balance: CashSuspicion = {
+      ...cash,
+      kind: "balance",
+      key: "balance:HYPE",
+      streams: ["fills", "ledger"],
+    };
+    const { repairer, told, signal } = rig([], [], [], ["fills"]);
+    assert.equal(await repairer.repair(balance, signal), true);
+    assert.deepEqual(told(), [["fills", "balance", NOW]]);
   });
 
   it("of orders asks for all of them together, and counts what is explained", async () => {
