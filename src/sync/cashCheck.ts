@@ -3,8 +3,9 @@
  *
  * Three signs, none of which costs a request: (a) *cash*: in standard mode the raw USD of a dex moves by fills, fees, funding
  * and transfers only, to the last digit; (b) *funding*: a position held over a full hour is paid for then; (c) *balance*: a
- * spot token moves by fills of its pairs and transfers of it only; one that is no dollar by just what its fills say (spotTotals.ts). What contradicts one of them and is not explained within the grace is
- * suspected, with the narrowest window in which a row must be missing.
+ * spot token moves by fills of its pairs and transfers of it only, and one that is no dollar by just what its fills say
+ * (spotTotals.ts). What contradicts one of them and is not explained within the grace is suspected, with the narrowest window in
+ * which a row must be missing.
  *
  * Guarantees: a row that is merely late clears its own suspicion; a difference that the venue does not explain is not chased
  * again: the check goes on behind it, each time after twice the pause. Holds at most `ROWS_MAX` rows a dex.
@@ -77,7 +78,7 @@ export class CashCheck {
   /** Of the last spot state; null before the first. */
   #spotSeenMs: number | null = null;
   /** Times of fills of spot and of transfers, which may move dollars: prices and fees are paid in them. */
-  #spotRows: number[] = [];
+  #spotRowsMs: number[] = [];
   readonly #tokens = new SpotTotals();
   #isPooled = false;
   /** Time of the newest fill of a perp. */
@@ -88,8 +89,6 @@ export class CashCheck {
   readonly #pairs = new Map<string, { base?: string; quote?: string }>();
   #ledgerMs: number[] = [];
   readonly #raised = new Map<string, Raised>();
-  /** In which history the row was that explained a balance, by key. */
-  readonly #explainedBy = new Map<string, "fills" | "ledger">();
   readonly #paid = new Set<string>();
   readonly #pauses = new Map<string, { untilMs: number; nextMs: number }>();
 
@@ -110,7 +109,7 @@ export class CashCheck {
       }
     }
     this.#trim();
-    this.#clearExplainedBalances("fills");
+    this.#clearExplainedBalances();
   }
 
   noteFunding(rows: readonly FundingRow[]): void {
@@ -126,12 +125,12 @@ export class CashCheck {
   noteLedger(rows: readonly LedgerRow[]): void {
     for (const row of rows) {
       const { timeMs } = row;
-      this.#spotRows.push(timeMs);
+      this.#spotRowsMs.push(timeMs);
       this.#noteTransfer(row);
       this.#ledgerMs.push(timeMs);
     }
     this.#trim();
-    this.#clearExplainedBalances("ledger");
+    this.#clearExplainedBalances();
     for (const dex of this.#tills.keys()) this.#clearIfTransferred(dex);
   }
 
@@ -224,11 +223,6 @@ export class CashCheck {
     this.#pauses.set(key, { untilMs: nowMs + waitMs, nextMs: Math.min(PAUSE_MAX_MS, 2 * waitMs) });
     if (this.#pauses.size > ROWS_MAX) this.#pauses.clear();
     return false;
-  }
-
-  /** In which history the missing row was, or is looked for. */
-  streamOf({ kind, key }: CashSuspicion): "fills" | "funding" | "ledger" {
-    return kind === "funding" ? "funding" : (this.#explainedBy.get(key) ?? "ledger");
   }
 
   #till(dex: string): Till {
@@ -330,12 +324,12 @@ export class CashCheck {
 
   /** A total of dollars: many things move it, and one near is enough. */
   #isNearRow({ fromMs, toMs }: CashSuspicion): boolean {
-    return this.#spotRows.some((timeMs) => timeMs >= fromMs && timeMs <= toMs);
+    return this.#spotRowsMs.some((timeMs) => timeMs >= fromMs && timeMs <= toMs);
   }
 
   #noteSpotFill(fill: FillRow): void {
     const { timeMs, side, size, fee, feeToken } = fill;
-    this.#spotRows.push(timeMs);
+    this.#spotRowsMs.push(timeMs);
     const { base, quote } = this.#pairOf(fill);
     // Until both are known, it may have moved any.
     if (base === undefined || quote === undefined) {
@@ -380,16 +374,13 @@ export class CashCheck {
       );
   }
 
-  #clearExplainedBalances(stream: "fills" | "ledger"): void {
+  #clearExplainedBalances(): void {
     for (const [key, { suspicion }] of this.#raised) {
       if (suspicion.kind !== "balance") continue;
       const isExplained = DOLLAR_TOKENS.has(suspicion.coin)
         ? this.#isNearRow(suspicion)
         : this.#tokens.difference(suspicion.coin) === null;
-      if (!isExplained) continue;
-      this.#raised.delete(key);
-      this.#explainedBy.set(key, stream);
-      if (this.#explainedBy.size > ROWS_MAX) this.#explainedBy.clear();
+      if (isExplained) this.#raised.delete(key);
     }
   }
 
@@ -405,7 +396,7 @@ export class CashCheck {
   }
 
   #trim(): void {
-    if (this.#spotRows.length > ROWS_MAX) this.#spotRows = this.#spotRows.slice(-ROWS_MAX / 2);
+    if (this.#spotRowsMs.length > ROWS_MAX) this.#spotRowsMs = this.#spotRowsMs.slice(-ROWS_MAX / 2);
     if (this.#ledgerMs.length > ROWS_MAX) this.#ledgerMs = this.#ledgerMs.slice(-ROWS_MAX / 2);
   }
 }

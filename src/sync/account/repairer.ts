@@ -35,11 +35,14 @@ interface RepairerDeps {
   commit: Commit;
 }
 
-/** In which history the missing row is. */
-const STREAM_OF: Record<Exclude<Suspicion, CashSuspicion>["kind"], TrackedStream> = {
+/** In which history the missing row is, as long as none was found. */
+const STREAM_OF: Record<Suspicion["kind"], TrackedStream> = {
   chain: "fills",
   position: "fills",
   order: "orders",
+  cash: "ledger",
+  funding: "funding",
+  balance: "ledger",
 };
 
 const isCash = (suspicion: Suspicion): suspicion is CashSuspicion => "streams" in suspicion;
@@ -80,9 +83,9 @@ export class Repairer {
       return this.#repairFills(suspicion, signal);
     const asking: Asking = { priority: "reconcile", source: "repair", signal };
     const foundAtMs = this.#deps.clock.now();
-    let found = false;
+    let found: WindowStream | null = null;
     const read = async (stream: WindowStream) => {
-      if (await this.#deps.readWindow(stream, suspicion, asking)) found = true;
+      if (await this.#deps.readWindow(stream, suspicion, asking)) found = stream;
     };
     await allOf(suspicion.streams.map(read));
     return (await this.#settle([suspicion], foundAtMs, found)) === 1;
@@ -112,13 +115,17 @@ export class Repairer {
     return this.#settle(suspicions, foundAtMs);
   }
 
-  /** `found`: the reading brought a row that was not known. */
-  async #settle(suspicions: readonly Suspicion[], foundAtMs: number, found = false): Promise<number> {
+  /** `found`: of which history the reading brought a row that was not known. */
+  async #settle(
+    suspicions: readonly Suspicion[],
+    foundAtMs: number,
+    found: WindowStream | null = null,
+  ): Promise<number> {
     const { account, clock, log } = this.#deps;
     const drift: DriftRow[] = [];
     for (const suspicion of suspicions) {
       const isExplained = isCash(suspicion)
-        ? this.#deps.cash.settle(suspicion, clock.now(), found)
+        ? this.#deps.cash.settle(suspicion, clock.now(), found !== null)
         : this.#deps.check.settle(suspicion, clock.now());
       const { key: _key, kind, ...detail } = suspicion;
       // Money moves in ways of which the venue makes no row (rewards, interest): that is no loss of ours.
@@ -126,7 +133,7 @@ export class Repairer {
         log.debug("money moved without a row at the venue", { cause: kind, ...detail });
         continue;
       }
-      const stream = isCash(suspicion) ? this.#deps.cash.streamOf(suspicion) : STREAM_OF[suspicion.kind];
+      const stream = found ?? STREAM_OF[kind];
       const repairedAtMs = isExplained ? clock.now() : null;
       drift.push({ account, stream, cause: kind, detail, foundAtMs, repairedAtMs });
       if (isExplained) log.info("healed a loss", { cause: kind, ...detail });

@@ -49,7 +49,6 @@ function rig(
     check: { settle, ripe: () => open } as unknown as SelfCheck,
     cash: {
       settle: (suspicion: CashSuspicion, _nowMs: number, found: boolean) => settle(suspicion) || found,
-      streamOf: ({ kind }: CashSuspicion) => (kind === "balance" ? "fills" : "ledger"),
       ripe: () => [],
     } as unknown as CashCheck,
     orders: {
