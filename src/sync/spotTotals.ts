@@ -8,19 +8,27 @@
  * Guarantees: without a lost row there is such a rest, however states and fills are interleaved; a lost fill leaves none, unless
  * fills of just its size lie near every state. What moves a token by an amount that rows do not tell (a transfer, a fill of a
  * pair not known) is a border: states before it are not held against those after it. Holds at most `STATES_MAX` states and
- * `MOVES_MAX` fills a token.
+ * `MOVES_MAX` fills a token; holding them against each other takes a look-up for each fill near a state.
  */
-import { abs, cmp, type Decimal, eq, sub } from "../runtime/decimal.ts";
+import { type Decimal, mul, trunc } from "../runtime/decimal.ts";
 
 /** A row explains a move that was seen within this of it. */
 export const NEAR_MS = 5_000;
 const STATES_MAX = 12;
 const MOVES_MAX = 2_000;
-/** Of all fees between two states: each is cut to eight digits. */
-const ROUNDING = "0.000002";
+/** Tokens are counted in units of the eighth digit, the last that the venue tells. */
+const UNITS = "100000000";
+const UNIT = "0.00000001";
+/** Of all fees between two states, in units: each is cut to the eighth digit. */
+const ROUNDING = 200n;
+
+interface Move {
+  timeMs: number;
+  amount: bigint;
+}
 
 interface SpotState {
-  total: Decimal;
+  total: bigint;
   /** The venue's time when it was told. */
   seenMs: number;
 }
@@ -29,7 +37,7 @@ interface Token {
   /** Oldest first. */
   states: SpotState[];
   /** What fills moved, by their keys. */
-  moves: Map<string, { timeMs: number; amount: Decimal }>;
+  moves: Map<string, Move>;
   /** The newest border; none of the states stands before it. */
   borderMs: number;
 }
@@ -53,7 +61,7 @@ export class SpotTotals {
     const [oldest] = token.states;
     // Counted by each of them.
     if (oldest !== undefined && timeMs < oldest.seenMs - NEAR_MS) return;
-    token.moves.set(key, { timeMs, amount });
+    token.moves.set(key, { timeMs, amount: unitsOf(amount) });
     if (token.moves.size > MOVES_MAX) {
       token.moves.clear();
       this.noteBorder(coin, timeMs);
@@ -69,37 +77,33 @@ export class SpotTotals {
     }
   }
 
-  noteTotal(coin: string, total: Decimal, seenMs: number): void {
+  noteTotal(coin: string, told: Decimal, seenMs: number): void {
     const token = this.#token(coin);
     if (seenMs <= token.borderMs + NEAR_MS) return;
-    const last = token.states.at(-1);
+    const total = unitsOf(told);
     // Told again, and nothing is known to have happened: the younger of two such states says as much as both.
-    const before = token.states.at(-2);
-    if (last !== undefined && before !== undefined && eq(last.total, total) && eq(before.total, total))
+    if (token.states.length > 1 && token.states.slice(-2).every((state) => state.total === total))
       token.states.pop();
     token.states.push({ total, seenMs });
-    if (token.states.length > STATES_MAX) this.#forgetBefore(token, token.states[1]!.seenMs);
+    this.#forgetBefore(token, token.states.at(-STATES_MAX)?.seenMs ?? token.states[0]!.seenMs);
   }
 
   /** What of the states disagrees with what is known; null when they agree. */
   difference(coin: string): SpotDifference | null {
     const token = this.#tokens.get(coin);
     if (token === undefined || token.states.length < 2) return null;
-    const moves = [...token.moves.values()].sort((a, b) => a.timeMs - b.timeMs);
+    const cutsAt = cutter([...token.moves.values()]);
     const [first, ...later] = token.states;
-    const window = { fromMs: first!.seenMs - NEAR_MS, toMs: token.states.at(-1)!.seenMs + NEAR_MS };
-    let cuts = cutsOf(first!, moves);
+    let cuts = new Cuts(cutsAt(first!));
     for (const state of later) {
-      const here = cutsOf(state, moves);
-      // A later state counts no fewer fills.
-      const common = here.filter((cut) =>
-        cuts.some((before) => before.counted <= cut.counted && isSame(before, cut)),
-      );
+      const here = cutsAt(state);
+      const common = here.filter((cut) => cuts.agreeWith(cut));
       if (common.length === 0) {
-        const moved = here.flatMap((cut) => cuts.map((before) => sub(cut.rest, before.rest))).reduce(smaller);
-        return { ...window, moved };
+        const moved = here.map(({ rest }) => cuts.distanceTo(rest)).reduce(smaller);
+        const toMs = token.states.at(-1)!.seenMs + NEAR_MS;
+        return { fromMs: first!.seenMs - NEAR_MS, toMs, moved: mul(String(moved), UNIT) };
       }
-      cuts = common;
+      cuts = new Cuts(common);
     }
     return null;
   }
@@ -126,27 +130,70 @@ export class SpotTotals {
   }
 }
 
+const unitsOf = (amount: Decimal): bigint => BigInt(trunc(mul(amount, UNITS), 0));
+
 /** One way of cutting: how many of the fills a state counts, and its total without them. */
 interface Cut {
   counted: number;
-  rest: Decimal;
+  rest: bigint;
 }
 
-/** `moves` by time. */
-function cutsOf({ total, seenMs }: SpotState, moves: readonly { timeMs: number; amount: Decimal }[]): Cut[] {
-  const cuts: Cut[] = [];
-  let rest = total;
-  let counted = 0;
-  for (const { timeMs, amount } of moves) {
-    if (timeMs > seenMs + NEAR_MS) break;
-    if (timeMs > seenMs - NEAR_MS) cuts.push({ counted, rest });
-    rest = sub(rest, amount);
-    counted += 1;
+/** The ways of cutting at a state. */
+function cutter(moves: Move[]): (state: SpotState) => Cut[] {
+  const byTime = moves.sort((a, b) => a.timeMs - b.timeMs);
+  const sums = [0n];
+  for (const { amount } of byTime) sums.push(sums.at(-1)! + amount);
+  return ({ total, seenMs }) => {
+    const cuts: Cut[] = [];
+    for (const [counted, sum] of sums.entries()) {
+      const [before, after] = [byTime[counted - 1], byTime[counted]];
+      if (before !== undefined && before.timeMs > seenMs + NEAR_MS) break;
+      if (after === undefined || after.timeMs > seenMs - NEAR_MS) cuts.push({ counted, rest: total - sum });
+    }
+    return cuts;
+  };
+}
+
+/** Ways of cutting at one state, to be held against those at a later one. */
+class Cuts {
+  /** By rest; of equal ones that which counts the fewest. */
+  readonly #cuts: Cut[];
+
+  constructor(cuts: readonly Cut[]) {
+    const byRest = new Map<bigint, Cut>();
+    for (const cut of cuts) if (!byRest.has(cut.rest)) byRest.set(cut.rest, cut);
+    this.#cuts = [...byRest.values()].sort((a, b) => (a.rest < b.rest ? -1 : 1));
   }
-  cuts.push({ counted, rest });
-  return cuts;
+
+  /** A later state counts no fewer fills. */
+  agreeWith({ counted, rest }: Cut): boolean {
+    for (let at = this.#from(rest - ROUNDING); at < this.#cuts.length; at += 1) {
+      const cut = this.#cuts[at]!;
+      if (cut.rest > rest + ROUNDING) return false;
+      if (cut.counted <= counted) return true;
+    }
+    return false;
+  }
+
+  /** From the nearest rest to this one. */
+  distanceTo(rest: bigint): bigint {
+    const at = this.#from(rest);
+    return this.#cuts
+      .slice(Math.max(0, at - 1), at + 1)
+      .map((cut) => rest - cut.rest)
+      .reduce(smaller);
+  }
+
+  /** Place of the first one whose rest is at least this. */
+  #from(rest: bigint): number {
+    let [low, high] = [0, this.#cuts.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#cuts[middle]!.rest < rest) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
 }
 
-const isSame = (a: Cut, b: Cut): boolean => cmp(abs(sub(a.rest, b.rest)), ROUNDING) <= 0;
-
-const smaller = (a: Decimal, b: Decimal): Decimal => (cmp(abs(b), abs(a)) < 0 ? b : a);
+const smaller = (a: bigint, b: bigint): bigint => (b * b < a * a ? b : a);
