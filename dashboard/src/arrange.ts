@@ -87,18 +87,22 @@ export function chosenOf(
 
 /** Decimals that were seen of a coin, by column: they only grow, so that no row moves back. */
 const places = new Map<string, number>();
+let placesLearned = 0;
 const placesKey = (column: Column, row: Row) => `${column.id} ${row.coin}`;
 
-/** Learns the decimals of the rows that are to be drawn. */
-export function learnPlaces(rows: Row[], columns: Column[]) {
+/** Learns the decimals of the rows that are to be drawn. Returns how often it learned any: rows are drawn anew when that grew. */
+export function learnPlaces(rows: Row[], columns: Column[]): number {
   for (const column of columns.filter(({ aligned }) => aligned))
     for (const row of rows) {
       const value = column.value(row);
       if (!isDecimal(value)) continue;
       const count = trim(value).split(".")[1]?.length ?? 0;
       const key = placesKey(column, row);
-      if (count > (places.get(key) ?? 0)) places.set(key, count);
+      if (count <= (places.get(key) ?? 0)) continue;
+      places.set(key, count);
+      placesLearned += 1;
     }
+  return placesLearned;
 }
 
 /** A value with the decimals of its coin; every digit of it. */

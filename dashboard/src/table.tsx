@@ -5,7 +5,7 @@
  * digit, in all columns; a cell that begins like a formula cannot run in a spreadsheet.
  */
 
-import type { ComponentChildren } from "preact";
+import { Component, type ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { param, writeParams } from "./address.ts";
 import { alignedText, arrange, type Column, chosenOf, learnPlaces, type Sort, sortOf } from "./arrange.ts";
@@ -132,7 +132,10 @@ export function DataTable({
     if (inAddress) writeParams({ filter, sort: word, ...only });
   }, [filter, sort, only]);
   const [chosen, setChosen] = remembered(`columns.${name}`, null as string[] | null);
-  const shown = columns.filter(({ id, hidden }) => (chosen === null ? !hidden : chosen.includes(id)));
+  const shown = useMemo(
+    () => columns.filter(({ id, hidden }) => (chosen === null ? !hidden : chosen.includes(id))),
+    [columns, chosen],
+  );
   const view = useMemo(
     () => arrange(chosenOf(rows, facets, only, ms), columns, filter, sort),
     [rows, columns, filter, sort, only],
@@ -317,7 +320,7 @@ function Rows({
 
   const from = fits ? 0 : Math.min(range.from, view.length);
   const to = fits ? view.length : Math.min(view.length, range.to);
-  learnPlaces(view.slice(from, to), shown);
+  const places = learnPlaces(view.slice(from, to), shown);
   const filler = (count: number, key: string) =>
     count > 0 ? (
       // biome-ignore lint/a11y/noAriaHiddenOnFocusable: a row takes no focus
@@ -343,23 +346,14 @@ function Rows({
         <tbody>
           {filler(from, "before")}
           {view.slice(from, to).map((row, index) => (
-            <tr
+            <TableRow
               key={fits ? rowKey(row) : (from + index) % (range.to - range.from)}
-              aria-rowindex={from + index + 2}
-              onClick={(event: MouseEvent) => opens(event) && open(row)}
-            >
-              {shown.map((column, place) => (
-                <td key={column.id} class={column.text ? "text" : ""} data-column={column.id}>
-                  {place === 0 ? (
-                    <button type="button" class="row-open" onClick={() => open(row)}>
-                      {cellOf(column, row)}
-                    </button>
-                  ) : (
-                    cellOf(column, row)
-                  )}
-                </td>
-              ))}
-            </tr>
+              row={row}
+              index={from + index}
+              shown={shown}
+              places={places}
+              open={open}
+            />
           ))}
           {filler(view.length - to, "after")}
         </tbody>
@@ -368,6 +362,43 @@ function Rows({
       {older?.error ? <p class="empty">{`Older rows could not be read: ${older.error}`}</p> : null}
     </div>
   );
+}
+
+interface TableRowProps {
+  row: Row;
+  index: number;
+  shown: Column[];
+  /** Another number shows other decimals. */
+  places: number;
+  open(row: Row): void;
+}
+
+/** Drawn again only when it is another row or shows something else: of sixty rows in view a scroll brings a few. */
+class TableRow extends Component<TableRowProps> {
+  override shouldComponentUpdate(next: TableRowProps) {
+    const { row, index, shown, places } = this.props;
+    return next.row !== row || next.index !== index || next.shown !== shown || next.places !== places;
+  }
+
+  render({ row, index, shown }: TableRowProps) {
+    // The newest: it may know other rows by now.
+    const open = () => this.props.open(row);
+    return (
+      <tr aria-rowindex={index + 2} onClick={(event: MouseEvent) => opens(event) && open()}>
+        {shown.map((column, place) => (
+          <td key={column.id} class={column.text ? "text" : ""} data-column={column.id}>
+            {place === 0 ? (
+              <button type="button" class="row-open" onClick={open}>
+                {cellOf(column, row)}
+              </button>
+            ) : (
+              cellOf(column, row)
+            )}
+          </td>
+        ))}
+      </tr>
+    );
+  }
 }
 
 const cellOf = (column: Column, row: Row) =>
