@@ -1,5 +1,5 @@
 /**
- * What happens to a demo as soon as it is ready, so that there is something to look at: a connection breaks and its loss
+ * What happens to a demo soon after it is ready, so that there is something to look at: a connection breaks and its loss
  * is healed, messages get lost without a word and are found missing, a price alert fires and is over again, and a
  * receiver on this machine gets it by webhook. All of it is
  * done to the simulated venue, or set up as a user would; hlsync does the rest.
@@ -16,6 +16,8 @@ import type { Queryable } from "../store/database.ts";
 import { isPerp } from "../sync/chain.ts";
 
 const LOOK_MS = 100;
+/** Whoever opens the page as soon as it is ready sees it whole, and then what happens. */
+const CALM_MS = 5_000;
 /** No new connection succeeds for this long: what happens meanwhile has to be read. */
 const CUT_MS = 2_000;
 const RISE_AFTER_MS = 1_000;
@@ -71,6 +73,7 @@ export async function makeIncidents({
 }: Incidents): Promise<void> {
   const { gateway } = simulator;
   while (!isReady()) await clock.sleep(LOOK_MS, signal);
+  await clock.sleep(CALM_MS, signal);
   gateway.faults.add({ fault: "refuseSockets", untilMs: clock.now() + CUT_MS });
   for (const session of gateway.sessions())
     if (session.subscriptions.some((subscription) => subscription.user === user)) session.cut();
