@@ -33,25 +33,25 @@ describe("access through Supabase", { timeout: 240_000, skip: noPresets }, () =>
   let db: TestDatabase;
   let relations: Relation[];
 
+  /** Migrated, with rows of two accounts; nobody is connected to it. */
+  let project: TestDatabase;
+
   before(async () => {
     server = await startProjectServer();
-  });
-  after(() => server?.stop());
-
-  beforeEach(async () => {
-    db = await server.newDatabase({ migrated: false });
-    await makeProject(db.database, "old");
-    await migrate(db.database);
+    project = await server.newDatabase({ migrated: false });
+    const { database, store } = project;
+    await makeProject(database, "old");
+    await migrate(database);
     for (const account of [ACCOUNT, OTHER]) {
-      await db.store.openAccount(account, null, T - DAY_MS);
-      await db.store.apply(rowsOf(account));
-      await db.database.query(
+      await store.openAccount(account, null, T - DAY_MS);
+      await store.apply(rowsOf(account));
+      await database.query(
         `insert into hl_alerts (key, rule, account_address, state, severity, message, started_at)
          values ($1, 'x', $1, 'firing', 'warn', 'x', now())`,
         [account],
       );
     }
-    relations = await db.database.query<Relation>(
+    relations = await database.query<Relation>(
       `select format('%I.%I', n.nspname, c.relname) as name, c.relkind in ('r', 'p') as is_table,
          c.relispartition as is_part, exists (select from pg_attribute a where a.attrelid = c.oid
            and a.attname = 'account_address' and not a.attisdropped) as has_account
@@ -59,6 +59,15 @@ describe("access through Supabase", { timeout: 240_000, skip: noPresets }, () =>
        where c.relkind in ('r', 'p', 'v') and (n.nspname = 'hl_internal' or n.nspname = 'public') order by 1`,
     );
     assert.ok(relations.length > 60);
+    await database.close();
+  });
+  after(async () => {
+    await project?.close();
+    await server?.stop();
+  });
+
+  beforeEach(async () => {
+    db = await server.newDatabase({ from: project });
   });
   afterEach(() => db.close());
   const partOfTrades = `hl_trades_${new Date(T).toISOString().slice(0, 10).replaceAll("-", "")}`;
