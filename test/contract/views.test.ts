@@ -70,6 +70,49 @@ function ledger(type: string, delta: Record<string, unknown>, change: Partial<Le
   return ledgerOf({ type, raw, digest: String(orderId++).padStart(16, "0"), ...change });
 }
 
+const TRADER = `0x${"c".repeat(40)}`;
+
+/** Three hours of an account that trades, deposits and moves money, and its snapshot every ten minutes. */
+async function simulatedCourse() {
+  const user = TRADER;
+  const other = `0x${"d".repeat(40)}`;
+  const startMs = MIDNIGHT + 20 * HOUR;
+  const venue = createVenue({
+    seed: 7,
+    startMs,
+    activeAccounts: [
+      {
+        user,
+        fillsPerSecond: 0.3,
+        coins: ["BTC", "ETH", "SOL", "xyz:AAPL"],
+        twapsPerHour: 2,
+        depositUsd: "20000",
+      },
+    ],
+  });
+  const snapshot = () => snapshotOf(venue, user);
+  const snapshots = [await snapshot()];
+  const act = (action: JsonObject) => {
+    const answer = venue.execute(user, action, { nonce: venue.nowMs });
+    assert.equal((answer.body as JsonObject).status, "ok", JSON.stringify(answer.body));
+  };
+  venue.deposit(other, "1000");
+  for (let step = 1; step <= 18; step++) {
+    venue.advance(startMs + step * 600_000);
+    if (step === 3) venue.deposit(user, "5000");
+    if (step === 7)
+      act({ type: "usdSend", destination: other, amount: "250", time: venue.nowMs } as JsonObject);
+    if (step === 11)
+      act({ type: "usdClassTransfer", amount: "1000", toPerp: false, nonce: venue.nowMs } as JsonObject);
+    if (step === 14)
+      act({ type: "usdClassTransfer", amount: "400", toPerp: true, nonce: venue.nowMs } as JsonObject);
+    venue.advance(venue.nowMs + 1_000);
+    snapshots.push(await snapshot());
+  }
+  return { startMs, truth: venue.truth(user), snapshots };
+}
+let course: ReturnType<typeof simulatedCourse> | undefined;
+
 for (const kind of ["embedded", "real"] as const) {
   describe(`money views on the ${kind} server`, () => {
     const db = useDatabase("each", () => startServer(kind));
@@ -683,43 +726,10 @@ for (const kind of ["embedded", "real"] as const) {
     });
 
     it("agrees with the simulator: net PnL + flows = change of equity − change of unrealized", async () => {
-      const user = `0x${"c".repeat(40)}`;
-      const other = `0x${"d".repeat(40)}`;
-      const startMs = MIDNIGHT + 20 * HOUR;
-      const venue = createVenue({
-        seed: 7,
-        startMs,
-        activeAccounts: [
-          {
-            user,
-            fillsPerSecond: 0.3,
-            coins: ["BTC", "ETH", "SOL", "xyz:AAPL"].filter((coin) => coin !== ""),
-            twapsPerHour: 2,
-            depositUsd: "20000",
-          },
-        ],
-      });
-      const origin: Origin = { account: user, source: "backfill", seenAtMs: startMs };
-      const snapshot = () => snapshotOf(venue, user);
-      const snapshots = [await snapshot()];
-      const act = (action: JsonObject) => {
-        const answer = venue.execute(user, action, { nonce: venue.nowMs });
-        assert.equal((answer.body as JsonObject).status, "ok", JSON.stringify(answer.body));
-      };
-      venue.deposit(other, "1000");
-      for (let step = 1; step <= 18; step++) {
-        venue.advance(startMs + step * 600_000);
-        if (step === 3) venue.deposit(user, "5000");
-        if (step === 7)
-          act({ type: "usdSend", destination: other, amount: "250", time: venue.nowMs } as JsonObject);
-        if (step === 11)
-          act({ type: "usdClassTransfer", amount: "1000", toPerp: false, nonce: venue.nowMs } as JsonObject);
-        if (step === 14)
-          act({ type: "usdClassTransfer", amount: "400", toPerp: true, nonce: venue.nowMs } as JsonObject);
-        venue.advance(venue.nowMs + 1_000);
-        snapshots.push(await snapshot());
-      }
-      const truth = venue.truth(user);
+      // The same for both servers.
+      course ??= simulatedCourse();
+      const { startMs, truth, snapshots } = await course;
+      const origin: Origin = { account: TRADER, source: "backfill", seenAtMs: startMs };
       const read = (row: Json) => ({ value: row as never, raw: row });
       const slices = truth.twapSliceFills.map(({ fill }) => fillRow(origin, read(fill)));
       await put({ fills: [...truth.fills.map((row) => fillRow(origin, read(row))), ...slices] });
