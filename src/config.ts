@@ -61,7 +61,7 @@ const flag = (value: string): boolean => {
 const oneOf = <T extends string>(choices: readonly T[]) => {
   const parse = (value: string): T => {
     if (!(choices as readonly string[]).includes(value))
-      throw new Error(`expected one of ${choices.join(", ")}`);
+      throw new Error(`expected one of ${choices.filter(Boolean).join(", ")}`);
     return value as T;
   };
   return Object.assign(parse, { choices });
@@ -173,9 +173,15 @@ const account = (value: string): FollowedAccount[] => {
 
 const seconds = (value: string): number => Math.round(number(1, 86_400)(value) * 1000);
 
+/** A day that there is, alone or with a time behind it: `Date.parse` takes February 30, and other ways to write it as local times. */
+const isDate = (value: string): boolean => {
+  const [day] = /^\d{4}-\d{2}-\d{2}(?=$|[T ])/.exec(value) ?? [];
+  return day !== undefined && new Date(`${day}T00:00Z`).getUTCDate() === Number(day.slice(8));
+};
+
 const time = (value: string): number | null => {
   if (value === "") return null;
-  const ms = /^\d+$/.test(value) ? Number(value) : Date.parse(value);
+  const ms = /^\d+$/.test(value) ? Number(value) : isDate(value) ? Date.parse(value) : Number.NaN;
   if (!Number.isFinite(ms) || ms < 0)
     throw new Error("expected a date such as 2026-01-31, or Unix milliseconds");
   return ms;

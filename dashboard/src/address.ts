@@ -1,10 +1,10 @@
 /**
  * What the address says: the view, and behind `?` what is chosen in it, so that a link shows the same to everybody.
  * Guarantees: writing makes no entry in the browser's history and no event; what was last chosen in a view comes back with
- * its tab.
+ * its tab. The account is chosen for all of them: it stays what it is when the tab is another.
  */
 
-/** What was last chosen, by view. */
+/** What was last chosen, by view, but for the account. */
 const chosen = new Map<string, string>();
 
 /** `#fills?day=2026-10-05` → view and what is chosen. */
@@ -24,13 +24,20 @@ export function writeParams(values: Record<string, string | null>) {
     else query.delete(name);
   }
   const text = query.toString();
-  chosen.set(view, text);
+  chosen.set(view, withAccount(query, null));
   if (text !== before) history.replaceState(null, "", `#${view}${text && `?${text}`}`);
+}
+
+function withAccount(query: URLSearchParams, account: string | null): string {
+  const other = new URLSearchParams(query);
+  other.delete("account");
+  if (account !== null) other.set("account", account);
+  return other.toString();
 }
 
 /** Where the tab of a view leads. */
 export function hrefOf(view: string): string {
-  const query = chosen.get(view);
+  const query = withAccount(new URLSearchParams(chosen.get(view)), param("account"));
   return `#${view}${query ? `?${query}` : ""}`;
 }
 

@@ -27,6 +27,12 @@ export interface Column {
   /** What is written into a file; default the value. */
   saved?: (row: Row) => unknown;
 
+  /** It is found by this too. */
+  also?: (row: Row) => string;
+
+  /** Words with amounts in them: hidden with those. */
+  tellsAmounts?: boolean;
+
   /** What is drawn; default the value. */
   show?: (row: Row) => ComponentChildren;
 
@@ -119,7 +125,9 @@ function textOf(row: Row, columns: Column[]): string {
   texts.set(columns, known);
   let text = known.get(row);
   if (text === undefined) {
-    const cells = columns.map((column) => `${column.value(row) ?? ""} ${shownText(column.show?.(row))}`);
+    const cells = columns.map(
+      (column) => `${column.value(row) ?? ""} ${shownText(column.show?.(row))} ${column.also?.(row) ?? ""}`,
+    );
     text = cells.join(" ").toLowerCase().replaceAll("\u2212", "-");
     known.set(row, text);
   }

@@ -27,10 +27,13 @@ export function ColumnChart({
   label,
   bars,
   height = 200,
+  isRead = true,
 }: {
   label: string;
   bars: UprightBar[];
   height?: number;
+  /** Whether it is known that there is nothing else. */
+  isRead?: boolean;
 }) {
   const [box, width] = useSize();
   const [at, setAt] = useState(null as number | null);
@@ -45,7 +48,7 @@ export function ColumnChart({
   return (
     <div class="chart" ref={box} style={{ height: `${height}px` }}>
       {chart === null ? (
-        <p class="empty">{width > 0 ? "Nothing in this period" : ""}</p>
+        <p class="empty">{width === 0 ? "" : isRead ? "Nothing in this period" : "Reading…"}</p>
       ) : (
         <svg
           width={width}

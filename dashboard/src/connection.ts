@@ -7,7 +7,7 @@
  */
 import { param, writeParams } from "./address.ts";
 import type { List, ListName, Model, Row } from "./model.ts";
-import { applyChange, type Change, canGrow, emptyList, LISTS, putRows } from "./model.ts";
+import { applyChange, type Change, canGrow, emptyList, LISTS, learnMarkets, putRows } from "./model.ts";
 import { read as readSetting, write } from "./settings.ts";
 import { type Events, type Query, Refused, source } from "./source.ts";
 import { zoneAsked } from "./zone.ts";
@@ -24,10 +24,19 @@ const REPORT_MAX = 1_000;
 
 /** The account that the address names, by address or alias, or that was looked at last, while it is followed. */
 export function wantedAccount(accounts: Row[]): string | null {
-  const named = param("account");
-  const byName = accounts.find(({ address, alias }) => named !== null && [address, alias].includes(named));
   const last = readSetting("account");
-  return (byName ?? accounts.find(({ address }) => address === last))?.address ?? null;
+  return (namedAccount(accounts) ?? accounts.find(({ address }) => address === last))?.address ?? null;
+}
+
+function namedAccount(accounts: Row[]): Row | undefined {
+  const named = param("account");
+  return accounts.find(({ address, alias }) => named !== null && [address, alias].includes(named));
+}
+
+/** An address that names an account which is not followed names the one that is shown. */
+export function correctAddress({ status, account }: Model): void {
+  if (status === null || account === null || param("account") === null) return;
+  if (namedAccount(status.accounts) === undefined) writeParams({ account });
 }
 
 export const get = (path: string, query: Query = {}): Promise<Row> => source().get(path, query);
@@ -63,6 +72,7 @@ export function connect(model: Model, changed: (what?: "account" | "process") =>
       model.offsetMs = Math.abs(offset) > (after - before) / 2 + 20 ? offset : 0;
       model.status = status;
       model.account ??= wantedAccount(status.accounts) ?? status.accounts[0]?.address ?? null;
+      correctAddress(model);
       open();
     } catch (error) {
       if (error instanceof Refused) model.refused = error.message;
@@ -168,6 +178,7 @@ export function connect(model: Model, changed: (what?: "account" | "process") =>
       get("/api/overview", { ...query, zone: zoneAsked }),
       ...["/api/positions", "/api/orders", "/api/balances"].map((path) => get(path, query)),
     ]);
+    learnMarkets([...openOrders.rows, ...balances.rows]);
     return { overview, positions: positions.rows, openOrders: openOrders.rows, balances: balances.rows };
   }
 
@@ -272,7 +283,10 @@ export function connect(model: Model, changed: (what?: "account" | "process") =>
         Object.assign(list, { loaded: "yes", more: page.more ?? false, error: null });
         if (total !== null) list.total = page.total ?? null;
       } catch (error) {
-        Object.assign(list, { loaded: "yes", error: error instanceof Error ? error.message : String(error) });
+        Object.assign(list, { error: error instanceof Error ? error.message : String(error) });
+        // Nothing is known of it yet: that is no empty history, and nobody else would ask again.
+        if (list.loaded === "loading")
+          setTimeout(() => list === model.lists[name] && void this.more(name), RETRY_MAX_MS);
       }
       changed();
     },

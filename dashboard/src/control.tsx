@@ -194,7 +194,7 @@ export function Endpoints({ nowMs }: { nowMs: number }) {
                 void act(
                   "/api/endpoints/replay",
                   { id, since_ms: nowMs - LENGTHS[length]! },
-                  ({ events }) => `is told again of ${counted(events, "event")}`,
+                  ({ events }) => `is told again of what it takes of ${counted(events, "event")}`,
                 )
               }
             />

@@ -49,6 +49,7 @@ export function LineChart({
   since = null,
   importedUntilMs = Number.NEGATIVE_INFINITY,
   name,
+  isRead = true,
 }: {
   /** What it shows, in words. */
   label: string;
@@ -73,6 +74,9 @@ export function LineChart({
 
   /** Of the line itself, where there are several to be told apart. */
   name?: string;
+
+  /** Whether it is known that there are no others. */
+  isRead?: boolean;
 }) {
   const [box, width] = useSize();
   const plot = useRef(null as uPlot | null);
@@ -157,7 +161,11 @@ export function LineChart({
       }}
     >
       <div class="canvas" ref={box} aria-hidden="true" />
-      {usable ? null : <p class="empty">{width > 0 ? "Not enough yet: a point a minute is kept" : ""}</p>}
+      {usable ? null : (
+        <p class="empty">
+          {width === 0 ? "" : isRead ? "Not enough yet: a point a minute is kept" : "Reading…"}
+        </p>
+      )}
       {x === null ? null : (
         <p class="reading" role="status">
           {values.map(({ line, point }) => (

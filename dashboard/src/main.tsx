@@ -5,10 +5,10 @@ import { useEffect, useMemo, useReducer, useState } from "preact/hooks";
 import { hrefOf, param, parts } from "./address.ts";
 import { watchAlarms } from "./alarms.ts";
 import { All } from "./all.tsx";
-import { connect, wantedAccount } from "./connection.ts";
+import { connect, correctAddress, wantedAccount } from "./connection.ts";
 import { Endpoints, Rules } from "./control.tsx";
 import { FillDetail, OrderDetail, RawOf } from "./detail.tsx";
-import { clockAt, counted } from "./format.ts";
+import { clockAt, counted, short } from "./format.ts";
 import {
   accountName,
   canGrow,
@@ -161,6 +161,7 @@ function App() {
       setRoute(route());
       const wanted = param("account") === null ? null : wantedAccount(model.status?.accounts ?? []);
       if (wanted !== null && wanted !== model.account) connection.choose(wanted);
+      correctAddress(model);
     };
     window.addEventListener("hashchange", follow);
     return () => window.removeEventListener("hashchange", follow);
@@ -373,7 +374,7 @@ function History({ tab, day }: { tab: ListName; day: string | null }) {
       rows={rows}
       columns={table.columns}
       rowKey={key}
-      empty={list.loaded === "yes" ? table.empty : "Reading…"}
+      empty={list.loaded !== "yes" ? "Reading…" : list.rows.length > 0 ? "None on this day" : table.empty}
       detail={(row) => historyDetail(tab, row)}
       older={{
         more: canGrow(list) && (day === null || !reachesDay),
@@ -440,7 +441,8 @@ function alertingWords() {
 function Accounts({ isAll }: { isAll: boolean }) {
   const accounts = model.status?.accounts ?? [];
   if (accounts.length === 0) return null;
-  if (accounts.length === 1)
+  const isFollowed = accounts.some(({ address }: Row) => address === model.account);
+  if (accounts.length === 1 && isFollowed)
     return (
       <span class="account" title={accounts[0].address}>
         {accountName(accounts[0])}
@@ -460,6 +462,9 @@ function Accounts({ isAll }: { isAll: boolean }) {
       }}
     >
       <option value={ALL}>All accounts</option>
+      {!isFollowed && model.account !== null ? (
+        <option value={model.account}>{`${short(model.account)} · no longer followed`}</option>
+      ) : null}
       {accounts.map((account: Row) => (
         <option key={account.address} value={account.address}>
           {accountName(account)}

@@ -67,6 +67,16 @@ export type ListName = keyof typeof LISTS;
 
 export const emptyList = (): List => ({ rows: [], loaded: "no", more: false, total: null, error: null });
 
+/** Names of markets by coin: rows that come as changes do not tell them. */
+const marketNames = new Map<string, string>();
+
+export function learnMarkets(rows: Row[]) {
+  for (const { coin, name } of rows) if (coin && name) marketNames.set(coin, name);
+}
+
+/** What a market is called: `HYPE/USDC` for `@107`; its coin where no row told it. */
+export const marketName = (coin: string): string => marketNames.get(coin) ?? coin;
+
 /** Whether older rows can still be read. */
 export const canGrow = (list: List) => list.more && list.rows.length < ROWS_MAX;
 
@@ -99,6 +109,7 @@ export type Model = ReturnType<typeof createModel>;
 /** Puts rows into a list, each once. */
 export function putRows(list: List, name: ListName, rows: Row[]) {
   const { key, time } = LISTS[name];
+  learnMarkets(rows);
   const known = new Map(list.rows.map((row) => [key(row), row]));
   for (const row of rows) known.set(key(row), { ...known.get(key(row)), ...row });
   list.rows = [...known.values()].sort((a, b) => b[time] - a[time]).slice(0, ROWS_MAX);

@@ -9,8 +9,7 @@ import { useAnswer } from "./fetching.ts";
 import { clockAt, counted, direction, exact, NOTHING, percent, signed, stampAt, usd } from "./format.ts";
 import { LineChart } from "./lines.tsx";
 import { MarketPanel } from "./market.tsx";
-import type { Model, Row } from "./model.ts";
-import { freshness, isOldWord, serverNow } from "./model.ts";
+import { freshness, isOldWord, type Model, marketName, type Row, serverNow } from "./model.ts";
 import { Choice, Panel } from "./panel.tsx";
 import { remembered } from "./settings.ts";
 import { DataTable } from "./table.tsx";
@@ -348,7 +347,7 @@ function PnlPanel({ model }: { model: Model }) {
         label="Net profit by coin"
         rows={largest(rows, COINS_SHOWN).map((row) => ({
           key: row.coin,
-          name: row.coin,
+          name: marketName(row.coin),
           value: toNumber(row.net_pnl),
           text: signed(row.net_pnl),
           note: `${counted(row.fills, "fill")}, fees ${usd(row.fees)}`,

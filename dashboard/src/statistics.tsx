@@ -89,7 +89,7 @@ export function Statistics({ model }: { model: Model }) {
           <MoneyPanel days={days} />
         </div>
         <div class="column">
-          <DistributionPanel rows={rows} />
+          <DistributionPanel rows={rows} isRead={trips !== null} />
           <StepsPanel days={days} />
         </div>
       </div>
@@ -225,6 +225,10 @@ function Cards({
   const ownSince = trades?.is_whole === false ? day(trades.since_ms) : days?.[0]?.day;
   const since = isWhole ? whole?.first_day : ownSince;
   const history: Row | null = whole?.history ?? null;
+  const isRead = days !== null && whole !== null && trades !== null;
+  /** Before all of it is read, no card says that there is nothing. */
+  const card = (id: string, name: string, value: ComponentChildren, note: string) =>
+    cardOf(id, name, isRead ? value : NOTHING, isRead ? note : "reading…");
   const ratios = (id: string, name: string, value: unknown) =>
     card(
       id,
@@ -308,7 +312,7 @@ function drawdownWords(history: Row | null): string {
   return `${usd(max_drawdown)} USD · ${dates}${historySince(history)}`;
 }
 
-const card = (id: string, name: string, value: ComponentChildren, note: string) =>
+const cardOf = (id: string, name: string, value: ComponentChildren, note: string) =>
   tile(
     id,
     name,
@@ -338,6 +342,7 @@ function ProfitPanel({ days, dayStart }: { days: Row[] | null; dayStart: number 
         points={line("net")}
         others={[{ tone: "gross", dash: [2, 3], points: line("gross") }]}
         fromZero
+        isRead={days !== null}
         height={220}
       />
     </Panel>
@@ -364,7 +369,7 @@ function MoneyPanel({ days }: { days: Row[] | null }) {
       title={`Net PnL by ${step}`}
       tools={<Choice label="Step" choices={STEPS} chosen={step} choose={setStep} />}
     >
-      <ColumnChart label={`Net PnL by ${step}`} bars={bars} />
+      <ColumnChart label={`Net PnL by ${step}`} bars={bars} isRead={days !== null} />
     </Panel>
   );
 }
@@ -372,7 +377,7 @@ function MoneyPanel({ days }: { days: Row[] | null }) {
 const stepName = (key: string, step: Step) =>
   step === "month" ? key.slice(0, 7) : step === "week" ? `week of ${key}` : key;
 
-function DistributionPanel({ rows }: { rows: Row[] }) {
+function DistributionPanel({ rows, isRead }: { rows: Row[]; isRead: boolean }) {
   const closed = useMemo(() => rows.filter((row) => row.complete && row.closed_ms !== null), [rows]);
   const bars = useMemo(
     () =>
@@ -391,9 +396,9 @@ function DistributionPanel({ rows }: { rows: Row[] }) {
   return (
     <Panel
       title="Trades by net PnL"
-      tools={<span class="note">{counted(closed.length, "closed trade")}</span>}
+      tools={<span class="note">{isRead ? counted(closed.length, "closed trade") : ""}</span>}
     >
-      <ColumnChart label="Number of trades by their net PnL" bars={bars} height={220} />
+      <ColumnChart label="Number of trades by their net PnL" bars={bars} height={220} isRead={isRead} />
     </Panel>
   );
 }

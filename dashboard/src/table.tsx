@@ -386,7 +386,7 @@ class TableRow extends Component<TableRowProps> {
     return (
       <tr aria-rowindex={index + 2} onClick={(event: MouseEvent) => opens(event) && open()}>
         {shown.map((column, place) => (
-          <td key={column.id} class={column.text ? "text" : ""} data-column={column.id}>
+          <td key={column.id} class={kindOf(column)} data-column={column.id}>
             {place === 0 ? (
               <button type="button" class="row-open" onClick={open}>
                 {cellOf(column, row)}
@@ -400,6 +400,9 @@ class TableRow extends Component<TableRowProps> {
     );
   }
 }
+
+const kindOf = (column: Column): string =>
+  `${column.text ? "text" : ""}${column.tellsAmounts ? " amounts" : ""}`;
 
 const cellOf = (column: Column, row: Row) =>
   (column.aligned ? alignedText(column, row) : null) ??

@@ -4,11 +4,14 @@ import type { Column } from "./arrange.ts";
 import { digits, dollars, sideCell, signedCell, time, wholes, words } from "./cells.tsx";
 import { compare, isDecimal, multiply, negate, sign, subtract, trim } from "./decimal.ts";
 import { clock, direction, exact, NOTHING, percent, ratioPercent, short, signed, usd } from "./format.ts";
-import type { Row } from "./model.ts";
+import { marketName, type Row } from "./model.ts";
 
 const coin: Column = words("coin", "Coin", {
   facet: "All coins",
-  show: (row) => <strong>{row.coin}</strong>,
+  value: (row) => marketName(row.coin),
+  saved: (row) => row.coin,
+  also: (row) => row.coin,
+  show: (row) => <strong title={row.coin}>{marketName(row.coin)}</strong>,
 });
 const hash: Column = words("hash", "Hash", {
   hidden: true,
@@ -283,6 +286,7 @@ export const DRIFT: Column[] = [
   words("cause", "Noticed by"),
   words("detail", "What", {
     value: driftWords,
+    tellsAmounts: true,
     show: (row) => <span title={JSON.stringify(row.detail)}>{driftWords(row)}</span>,
   }),
   words("outcome", "Outcome", {
@@ -314,7 +318,7 @@ export const ALERTS: Column[] = [
   words("state", "State", { facet: "Every state", show: (row) => statusWords(row.state) }),
   words("rule", "Rule", { facet: "Every rule" }),
   words("coin", "Coin", { show: (row) => row.coin || NOTHING }),
-  words("message", "Message"),
+  words("message", "Message", { tellsAmounts: true }),
   time("started_ms", "Started", { hidden: true }),
   time("fired_ms", "Fired", { hidden: true }),
   time("resolved_ms", "Resolved", { hidden: true }),

@@ -52,6 +52,8 @@ export function Trade({ model, query }: { model: Model; query: URLSearchParams }
   const orders: Row[] = useAnswer(span && "/api/orders/history", span ?? {}, AGAIN_MS).data?.rows ?? NO_ROWS;
   const open = trip?.closed_ms === null ? model.openOrders.filter((order) => order.coin === coin) : NO_ROWS;
   const candles = useCandles(trip, serverNow(model));
+  if (coin === "" || at === null)
+    return <p class="empty">Which trade is meant? Open one from the round trips of Statistics.</p>;
   if (trip === null)
     return <p class="empty">{error ?? (data ? `No trade of ${coin} is known at that time` : "Reading…")}</p>;
   const name = trip.name ?? coin;

@@ -77,7 +77,9 @@ export const dayAt = (ms: number): string => iso(ms).slice(0, 10);
 /** When a day begins. */
 export function dayStart(day: string): number {
   const midnight = Date.parse(day);
-  return midnight - offset(midnight - offset(midnight));
+  const begun = midnight - offset(midnight - offset(midnight));
+  // Where clocks are put forward at midnight the day begins at one: what would be midnight is still the day before.
+  return dayAt(begun) < day ? midnight - offset(midnight) : begun;
 }
 
 /** So many days on. */

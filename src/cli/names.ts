@@ -34,7 +34,7 @@ export async function addressNamed(database: Database, alias: string): Promise<s
   const known = [...all.values()].filter((one) => one !== null);
   const why =
     found.length > 1
-      ? "is the alias of several: name the address"
+      ? `is the alias of several: name one of ${found.map(([address]) => address).join(", ")}`
       : `is no address (0x and 40 hex digits) and no alias in ${database.describe()}${known.length > 0 ? `, which knows ${known.join(", ")}` : ""}`;
   throw new ConfigError(`account ${JSON.stringify(alias)} ${why}`);
 }

@@ -535,6 +535,13 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
       await tile.locator("span").evaluate((node) => getComputedStyle(node).color),
       "rgba(0, 0, 0, 0)",
     );
+    // Rows open all the same, and words that tell amounts are hidden with them.
+    await page.locator(".tabs a", { hasText: "Fills" }).click();
+    await page.locator('[data-table="fills"] tbody td[data-column="size"]').first().click();
+    await page.getByRole("dialog").waitFor();
+    await page.keyboard.press("Escape");
+    await page.locator(".tabs a", { hasText: "Overview" }).click();
+    await tile.waitFor();
     await page.keyboard.press("b");
     assert.notEqual(
       await tile.locator("span").evaluate((node) => getComputedStyle(node).color),
@@ -683,7 +690,39 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
     await page.locator('[data-table="accounts"] tbody tr', { hasText: "second" }).click();
     await page.locator(".view-overview").waitFor();
     assert.equal(await page.locator("select.account").inputValue(), second);
+    // The account is chosen for all tabs: none brings back the one that was looked at when it was open.
+    const shown = page.locator("select.account");
+    const tab = (title: string) => page.locator(".tabs a", { hasText: title }).first().click();
+    await tab("Fills");
+    await shown.selectOption(ACCOUNT);
+    await tab("Overview");
+    await shown.selectOption(second);
+    await tab("Fills");
+    await page.locator('[data-table="fills"]').waitFor();
+    assert.equal(await shown.inputValue(), second);
+    assert.match(page.url(), new RegExp(`#fills\\?.*account=${second}`));
+    // Nobody that is followed: the address says who is shown instead.
+    await page.evaluate(() => {
+      location.hash = "fills?account=0xnope";
+    });
+    await page.waitForURL(new RegExp(`account=${second}`));
     assert.deepEqual(complaints, []);
+    await context.close();
+  });
+
+  it("says of a history that could not be read that it is not known, and reads it again", async () => {
+    const { page, context } = await openPage(browser, `${server.url}/#overview`);
+    let refused = 0;
+    await page.route("**/api/ledger?**", (route) => {
+      refused += 1;
+      return refused > 1 ? route.continue() : route.fulfill({ status: 503, json: { error: "not now" } });
+    });
+    await page.locator(".tabs a", { hasText: "Ledger" }).click();
+    const table = page.locator('[data-table="ledger"]');
+    await table.getByText("could not be read: not now").waitFor();
+    assert.equal(await table.getByText("No deposit, withdrawal or transfer yet").count(), 0);
+    await table.locator("tbody tr:not(.filler)").first().waitFor({ timeout: 15_000 });
+    assert.equal(await table.getByText("could not be read").count(), 0);
     await context.close();
   });
 

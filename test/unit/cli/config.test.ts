@@ -3,7 +3,13 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { run } from "../../../src/cli/commands/run.ts";
 import { marketChoice } from "../../../src/cli/compose.ts";
-import { COMMON_OPTIONS, type OptionName, resolveOptions, type Sources } from "../../../src/config.ts";
+import {
+  COMMON_OPTIONS,
+  OPTIONS,
+  type OptionName,
+  resolveOptions,
+  type Sources,
+} from "../../../src/config.ts";
 import { ConfigError } from "../../../src/errors.ts";
 
 const A = `0x${"a".repeat(40)}`;
@@ -91,6 +97,18 @@ describe("values of options", () => {
     for (const name of ["port", "seed", "limit"] as const)
       refuses(name, "80.5", /expected a whole number from/);
     assert.equal(withFlag("port", "0").port, 0);
+  });
+
+  it("a date is one that there is, in one way to write it", () => {
+    for (const given of ["2026-02-30", "2026-13-01", "2026-10-5", "10/05/2026", "yesterday", "-5"])
+      refuses("since", given, /expected a date such as 2026-01-31/);
+    assert.equal(withFlag("since", "2024-02-29").since, Date.UTC(2024, 1, 29));
+    assert.equal(withFlag("since", "2026-01-31T10:00:00Z").since, Date.UTC(2026, 0, 31, 10));
+    assert.equal(withFlag("since", "1790360256851").since, 1_790_360_256_851);
+  });
+
+  it("a choice that is wrong is told the choices, and nothing else", () => {
+    assert.throws(() => OPTIONS.format.parse("foo"), /expected one of standard, .* koinly, cointracking$/);
   });
 
   it("an alias stays with an account that is named again without one", () => {
