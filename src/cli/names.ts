@@ -24,6 +24,10 @@ export function refuseAliases(options: Parameters<typeof unnamed>[0], why: strin
   if (first) throw new ConfigError(`account ${JSON.stringify(first.alias)}: give its address, ${why}`);
 }
 
+/** Why an alias means none of them. */
+export const ofSeveral = (addresses: readonly string[]): string =>
+  `is the alias of several: name one of ${addresses.join(", ")}`;
+
 /** Whose alias it is. Throws `ConfigError` when it is of none, or of several. */
 export async function addressNamed(database: Database, alias: string): Promise<string> {
   const roster = (await hasRoster(database)) ? await readRoster(database) : [];
@@ -34,7 +38,7 @@ export async function addressNamed(database: Database, alias: string): Promise<s
   const known = [...all.values()].filter((one) => one !== null);
   const why =
     found.length > 1
-      ? `is the alias of several: name one of ${found.map(([address]) => address).join(", ")}`
+      ? ofSeveral(found.map(([address]) => address))
       : `is no address (0x and 40 hex digits) and no alias in ${database.describe()}${known.length > 0 ? `, which knows ${known.join(", ")}` : ""}`;
   throw new ConfigError(`account ${JSON.stringify(alias)} ${why}`);
 }

@@ -17,6 +17,7 @@ import {
 } from "../../store/roster.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
 import { openExisting, openMigrated, openToRead } from "../compose.ts";
+import { ofSeveral } from "../names.ts";
 import { accountsOfFile } from "../rosterFile.ts";
 
 export const accounts: Command = {
@@ -135,7 +136,7 @@ async function chosen(db: Queryable, targets: readonly string[]): Promise<Roster
   return targets.map((target) => {
     const found = rows.filter(({ address, alias }) => address === target.toLowerCase() || alias === target);
     if (found.length === 1) return found[0]!;
-    const why = found.length > 1 ? "is the alias of several: name the address" : "is not in the roster";
+    const why = found.length > 1 ? ofSeveral(found.map(({ address }) => address)) : "is not in the roster";
     throw new ConfigError(`accounts: ${JSON.stringify(target)} ${why}`);
   });
 }
