@@ -366,6 +366,7 @@ function History({ tab, day }: { tab: ListName; day: string | null }) {
     if (!reachesDay && canGrow(list)) void connection.more(tab);
   }, [list.rows.length, reachesDay]);
   if (!table) return null;
+  const isReading = list.loaded !== "yes" || (!reachesDay && canGrow(list));
   return (
     <DataTable
       name={tab}
@@ -374,7 +375,7 @@ function History({ tab, day }: { tab: ListName; day: string | null }) {
       rows={rows}
       columns={table.columns}
       rowKey={key}
-      empty={list.loaded !== "yes" ? "Reading…" : list.rows.length > 0 ? "None on this day" : table.empty}
+      empty={isReading ? "Reading…" : list.rows.length > 0 ? "None on this day" : table.empty}
       detail={(row) => historyDetail(tab, row)}
       older={{
         more: canGrow(list) && (day === null || !reachesDay),

@@ -359,7 +359,9 @@ function Rows({
         </tbody>
       </table>
       {view.length === 0 ? <p class="empty">{whole > 0 ? "No row matches the filter" : empty}</p> : null}
-      {older?.error ? <p class="empty">{`Older rows could not be read: ${older.error}`}</p> : null}
+      {older?.error ? (
+        <p class="empty">{`${whole > 0 ? "Older rows" : "It"} could not be read: ${older.error}`}</p>
+      ) : null}
     </div>
   );
 }
