@@ -58,10 +58,12 @@ const flag = (value: string): boolean => {
   if (["false", "0", "no"].includes(value)) return false;
   throw new Error("expected true or false");
 };
-const oneOf = <T extends string>(choices: readonly T[]) => {
+/** `""` among them: none need be made. */
+const oneOf = <T extends string>(values: readonly T[]) => {
+  const choices = values.filter((value) => value !== "");
   const parse = (value: string): T => {
-    if (!(choices as readonly string[]).includes(value))
-      throw new Error(`expected one of ${choices.filter(Boolean).join(", ")}`);
+    if (!(values as readonly string[]).includes(value))
+      throw new Error(`expected one of ${choices.join(", ")}`);
     return value as T;
   };
   return Object.assign(parse, { choices });
@@ -173,15 +175,19 @@ const account = (value: string): FollowedAccount[] => {
 
 const seconds = (value: string): number => Math.round(number(1, 86_400)(value) * 1000);
 
-/** A day that there is, alone or with a time behind it: `Date.parse` takes February 30, and other ways to write it as local times. */
-const isDate = (value: string): boolean => {
+/**
+ * Unix ms of a day that there is, `2026-01-31`, alone or with a time behind it; NaN of anything else. `Date.parse` alone takes
+ * February 30, and other ways to write a day as local times.
+ */
+export const dateMs = (value: string): number => {
   const [day] = /^\d{4}-\d{2}-\d{2}(?=$|[T ])/.exec(value) ?? [];
-  return day !== undefined && new Date(`${day}T00:00Z`).getUTCDate() === Number(day.slice(8));
+  const isThere = day !== undefined && new Date(`${day}T00:00Z`).getUTCDate() === Number(day.slice(8));
+  return isThere ? Date.parse(value) : Number.NaN;
 };
 
 const time = (value: string): number | null => {
   if (value === "") return null;
-  const ms = /^\d+$/.test(value) ? Number(value) : isDate(value) ? Date.parse(value) : Number.NaN;
+  const ms = /^\d+$/.test(value) ? Number(value) : dateMs(value);
   if (!Number.isFinite(ms) || ms < 0)
     throw new Error("expected a date such as 2026-01-31, or Unix milliseconds");
   return ms;

@@ -19,7 +19,7 @@ interface Flag {
 const flagOf = (name: OptionName): Flag => {
   const { flag, help, parse } = OPTIONS[name];
   const [long = "", placeholder] = flag.split(" ");
-  const choices = (parse.choices ?? []).filter((choice) => choice !== "");
+  const choices = parse.choices ?? [];
   const isFile = /file|dir/.test(placeholder ?? "");
   return { long, help, value: placeholder === undefined ? null : { choices, isFile } };
 };

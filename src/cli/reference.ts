@@ -24,7 +24,7 @@ const code = (text: string): string => (text === "" ? "" : `\`${cell(text)}\``);
 
 function optionRow(name: OptionName, commands: readonly Command[]): string {
   const { flag, env, help, fallback, parse, repeatable, secret } = OPTIONS[name];
-  const choices = (parse.choices ?? []).filter((choice) => choice !== "");
+  const choices = parse.choices ?? [];
   const notes = [
     help,
     // Help that is itself the list of choices need not repeat it.

@@ -7,7 +7,7 @@
  *
  * Guarantees: what does not fit is a `ConfigError` that names the place; nothing is guessed.
  */
-import { accountParts } from "../config.ts";
+import { accountParts, dateMs } from "../config.ts";
 import { ConfigError } from "../errors.ts";
 import { isAddress } from "../protocol/schemas.ts";
 import type { RosterChange } from "../store/roster.ts";
@@ -49,15 +49,14 @@ const linesOf = (text: string): { place: string; said: Said }[] =>
   });
 
 function changeOf(said: Said, refuse: (why: string) => never): RosterChange {
-  const { tags = "", since = "" } = said;
-  const [address = "", alias = "", wish = ""] = [said.address, said.alias, said.wish].map((cell) =>
-    cell?.trim(),
-  );
+  const { tags = "" } = said;
+  const cells = [said.address, said.alias, said.wish, said.since];
+  const [address = "", alias = "", wish = "", since = ""] = cells.map((cell) => cell?.trim());
   const { named, withSubs } = accountParts(address);
   if (!isAddress(named)) return refuse(`${JSON.stringify(address)} is no address (0x and 40 hex digits)`);
   if (wish !== "" && wish !== "stream" && wish !== "poll")
     return refuse(`wish ${JSON.stringify(wish)}: expected stream or poll`);
-  const sinceMs = since === "" ? undefined : Date.parse(since);
+  const sinceMs = since === "" ? undefined : dateMs(since);
   if (sinceMs !== undefined && !(sinceMs >= 0)) return refuse(`since ${JSON.stringify(since)} is no date`);
   return {
     address: named.toLowerCase(),

@@ -41,6 +41,7 @@ describe("a file of accounts", () => {
     [`address\n\n${A}\n0x1\n`, /f, row 2: "0x1" is no address/],
     [`address,wish\n${A},watch\n`, /row 1: wish "watch"/],
     [`address,since\n${A},yesterday\n`, /row 1: since "yesterday" is no date/],
+    [`address,since\n${A},2026-02-30\n`, /row 1: since "2026-02-30" is no date/],
     [`address,alias\n${A},"main\n`, /a quotation mark stands alone/],
     [`alias\nmain\n`, /line 1: "alias" is no address/],
   ] as const)
