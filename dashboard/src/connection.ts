@@ -178,7 +178,7 @@ export function connect(model: Model, changed: (what?: "account" | "process") =>
       get("/api/overview", { ...query, zone: zoneAsked }),
       ...["/api/positions", "/api/orders", "/api/balances"].map((path) => get(path, query)),
     ]);
-    learnMarkets([...openOrders.rows, ...balances.rows]);
+    learnMarkets([...positions.rows, ...openOrders.rows, ...balances.rows]);
     return { overview, positions: positions.rows, openOrders: openOrders.rows, balances: balances.rows };
   }
 

@@ -7,7 +7,7 @@ import { type Candle, CandleChart, type FillMark, type Level } from "./candles.t
 import { isDecimal, sign, toNumber } from "./decimal.ts";
 import { useAnswer } from "./fetching.ts";
 import { exact, stampAt, usd } from "./format.ts";
-import { LISTS, type Model, type Row } from "./model.ts";
+import { LISTS, type Model, marketName, type Row } from "./model.ts";
 import { Choice, Panel } from "./panel.tsx";
 import { remembered } from "./settings.ts";
 
@@ -23,27 +23,26 @@ const RECENT_FILLS = 200;
 export function MarketPanel({ model, load }: { model: Model; load(name: "fills"): void }) {
   const [picked, setPicked] = remembered("market.coin", null as string | null);
   const [interval, setInterval] = remembered("market.interval", "1h" as keyof typeof INTERVALS);
-  const names = useMarkets(model);
-  const coins = [...names.keys()];
+  const coins = useCoins(model);
   // The first one that is shown stays, though another position becomes the largest.
   const [first, setFirst] = useState(null as string | null);
   useEffect(() => {
-    if (first === null || !names.has(first)) setFirst(coins[0] ?? null);
-  }, [names]);
+    if (first === null || !coins.includes(first)) setFirst(coins[0] ?? null);
+  }, [coins]);
   useEffect(() => load("fills"));
-  const coin = picked !== null && names.has(picked) ? picked : first;
+  const coin = picked !== null && coins.includes(picked) ? picked : first;
   const chooser = (
     <select aria-label="Market" value={coin ?? ""} onChange={(event) => setPicked(event.currentTarget.value)}>
       {coins.map((one) => (
         <option key={one} value={one}>
-          {names.get(one)}
+          {marketName(one)}
         </option>
       ))}
     </select>
   );
   return (
     <Panel
-      title={coin ? `${names.get(coin) ?? coin} with your fills` : "Market"}
+      title={coin ? `${marketName(coin)} with your fills` : "Market"}
       tools={[
         chooser,
         <Choice label="Interval" choices={INTERVALS} chosen={interval} choose={setInterval} />,
@@ -58,15 +57,11 @@ export function MarketPanel({ model, load }: { model: Model; load(name: "fills")
   );
 }
 
-/** Markets with a position, an order or a recent fill, by coin: `HYPE/USDC` for `@107`, where a row names it. */
-const useMarkets = (model: Model): Map<string, string> =>
+/** Coins of the markets with a position, an order or a recent fill. */
+const useCoins = (model: Model): string[] =>
   useMemo(() => {
-    const names = new Map<string, string>();
     const recent = model.lists.fills.rows.slice(0, RECENT_FILLS);
-    for (const { coin, name } of [...model.positions, ...model.openOrders, ...recent])
-      if (!names.get(coin)) names.set(coin, name ?? "");
-    for (const [coin, name] of names) if (!name) names.set(coin, coin);
-    return names;
+    return [...new Set([...model.positions, ...model.openOrders, ...recent].map(({ coin }): string => coin))];
   }, [model.positions, model.openOrders, model.lists.fills.rows]);
 
 function Market({ model, coin, interval }: { model: Model; coin: string; interval: string }) {

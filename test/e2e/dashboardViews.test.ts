@@ -540,6 +540,9 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
     await page.locator('[data-table="fills"] tbody td[data-column="size"]').first().click();
     await page.getByRole("dialog").waitFor();
     await page.keyboard.press("Escape");
+    await page.locator(".tabs a", { hasText: "Sync" }).click();
+    const told = page.locator('[data-table="drift"] td[data-column="detail"] span').first();
+    assert.equal(await told.evaluate((node) => getComputedStyle(node).color), "rgba(0, 0, 0, 0)");
     await page.locator(".tabs a", { hasText: "Overview" }).click();
     await tile.waitFor();
     await page.keyboard.press("b");
