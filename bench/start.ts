@@ -1,8 +1,8 @@
 /**
  * From the command to the first committed row, and how much memory ten followed accounts take: the program itself (`hlsync run`) as a
- * process, against a simulated venue. Beside the first: an empty `node` in the same run.
+ * process, bundled as it is published, against a simulated venue. Beside the first: an empty `node` in the same run.
  *
- *   npm run bench -- start [--rounds 5] [--accounts 10] [--fills-per-second 2] [--minutes 3]
+ *   npm run bench -- start [--sources] [--rounds 5] [--accounts 10] [--fills-per-second 2] [--minutes 3]
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { layOutProgram } from "../test/support/program.ts";
 import { usedMsOf } from "./processorTime.ts";
 
 const { values } = parseArgs({
@@ -20,6 +21,7 @@ const { values } = parseArgs({
     accounts: { type: "string", default: "10" },
     "fills-per-second": { type: "string", default: "2" },
     minutes: { type: "string", default: "3" },
+    sources: { type: "boolean", default: false },
   },
 });
 const ACCOUNTS = Array.from(
@@ -41,7 +43,9 @@ function begin(args: readonly string[]): ChildProcess {
   return child;
 }
 
-const hlsync = (...args: readonly string[]) => begin(["bin/hlsync.js", ...args]);
+const root = mkdtempSync(join(tmpdir(), "hlsync-bench-"));
+const program = values.sources ? "bin/hlsync.js" : await layOutProgram(join(root, "program"));
+const hlsync = (...args: readonly string[]) => begin([program, ...args]);
 const flags = (accounts: readonly string[]) => accounts.flatMap((account) => ["--account", account]);
 
 async function end(child: ChildProcess): Promise<void> {
@@ -129,7 +133,6 @@ async function memory(apiUrl: string, folder: string): Promise<void> {
   await end(child);
 }
 
-const root = mkdtempSync(join(tmpdir(), "hlsync-bench-"));
 console.log(`Node ${process.version}, load ${loadavg()[0]!.toFixed(1)}\n`);
 const venue = hlsync(
   "simulate",

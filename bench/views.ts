@@ -14,7 +14,7 @@
 import { readFileSync } from "node:fs";
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { readDigest, readSince } from "../src/outputs/alerts/alertStore.ts";
+import { readDigest, readIncomplete, readSince } from "../src/outputs/alerts/alertStore.ts";
 import { observeAccounts, observeSlowly } from "../src/outputs/alerts/observe.ts";
 import { EXPORTS, exportedColumns, exportedRows } from "../src/outputs/exports.ts";
 import { questions } from "../src/outputs/http/questions.ts";
@@ -151,6 +151,7 @@ const OF_PAGE: Record<string, Asked> = {
   drift: (db) => read.readDrift(db, ACCOUNT, PAGE),
   latency: (db) => read.readLatency(db, NOW_MS - 6 * 3_600_000),
   "alerts shown": (db) => read.readAlerts(db, ACCOUNT, PAGE),
+  "alerts that fire": read.countFiring,
   deliveries: (db) => read.readDeliveries(db, PAGE),
 };
 
@@ -158,6 +159,7 @@ const store = (db: Queryable) => openStore(db as Database);
 const OF_OTHERS: Record<string, Asked> = {
   "alerts: accounts": (db) => observeAccounts(db, [], [ACCOUNT]),
   "alerts: slow ones": (db) => observeSlowly(db, [ACCOUNT], NOW_MS),
+  "alerts: days not complete": (db) => readIncomplete(db, [ACCOUNT], day(NOW_MS - 100 * DAY_MS)),
   "alerts: digest of a day": (db) => readDigest(db, ACCOUNT, day(NOW_MS - 100 * DAY_MS)),
   "alerts: since": (db) => readSince(db, ACCOUNT),
   "metrics: outputs": (db) => readOutputFigures(db, NOW_MS - DAY_MS),

@@ -3,15 +3,8 @@
  * sources newer than the bundle (docs/decisions/0015-dashboard-is-bundled.md). Guarantees: a file is replaced as a whole,
  * so several processes may build at once.
  */
-import {
-  copyFileSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const SOURCES = new URL("src/", import.meta.url);
@@ -21,18 +14,15 @@ interface PageKind {
   /** Below the bundle. */
   folder: string;
   entry: string;
-  /** Folders that it is made of. */
-  sources: readonly URL[];
   html(ofServer: string): string;
 }
 
 /** The one that hlsync serves, and the one of a Supabase project, which runs the reads of the server itself. */
 const PAGES = {
-  server: { folder: "", entry: "main.tsx", sources: [SOURCES], html: (ofServer) => ofServer },
+  server: { folder: "", entry: "main.tsx", html: (ofServer) => ofServer },
   project: {
     folder: "supabase/",
     entry: "supabase.tsx",
-    sources: [SOURCES, new URL("../src/outputs/http/", import.meta.url)],
     html: (ofServer) =>
       ofServer
         .replace("main.js", "supabase.js")
@@ -44,19 +34,26 @@ export type PageName = keyof typeof PAGES;
 export async function buildPage(name: PageName): Promise<void> {
   const { folder, entry, html }: PageKind = PAGES[name];
   mkdirSync(new URL(folder, BUNDLE), { recursive: true });
-  await bundle([entry, "style.css"], folder);
+  const madeOf = await bundle([entry, "style.css"], folder);
   replace(`${folder}icon.svg`, (temporary) => copyFileSync(new URL("icon.svg", SOURCES), temporary));
   const page = html(readFileSync(new URL("index.html", SOURCES), "utf8"));
   replace(`${folder}index.html`, (temporary) => writeFileSync(temporary, page));
+  const inputs = JSON.stringify([...madeOf, "index.html", "icon.svg", "../build.ts"]);
+  replace(`${folder}${INPUTS}`, (temporary) => writeFileSync(temporary, inputs));
 }
 
-async function bundle(entryPoints: string[], folder: string): Promise<void> {
-  const { outputFiles } = await build({
+/** What a bundle was made of, from the folder of the sources: sources of the program are among it. Written last. */
+const INPUTS = ".inputs.json";
+
+/** Answers what it was made of, but for packages. */
+async function bundle(entryPoints: string[], folder: string): Promise<string[]> {
+  const { outputFiles, metafile } = await build({
     entryPoints,
-    absWorkingDir: directory(SOURCES),
+    absWorkingDir: fileURLToPath(SOURCES),
     bundle: true,
     minify: true,
     write: false,
+    metafile: true,
     outdir: "unused",
     legalComments: "none",
     format: "esm",
@@ -68,6 +65,7 @@ async function bundle(entryPoints: string[], folder: string): Promise<void> {
     replace(`${folder}${path.slice(path.search(/[^\\/]+$/))}`, (temporary) =>
       writeFileSync(temporary, contents),
     );
+  return Object.keys(metafile.inputs).filter((path) => !path.includes("node_modules/"));
 }
 
 function replace(name: string, write: (temporary: URL) => void): void {
@@ -78,13 +76,15 @@ function replace(name: string, write: (temporary: URL) => void): void {
 
 /** Whether a page's bundle is missing, or older than what it is made of. */
 export function isOutdated(name: PageName): boolean {
-  const { folder, sources }: PageKind = PAGES[name];
-  const built = new URL(`${folder}index.html`, BUNDLE);
-  const builtMs = statSync(built, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  const files = sources.flatMap((from) => readdirSync(from).map((file) => new URL(file, from)));
-  return [...files, new URL(import.meta.url)].some((url) => statSync(url).mtimeMs > builtMs);
+  const { folder }: PageKind = PAGES[name];
+  const list = new URL(`${folder}${INPUTS}`, BUNDLE);
+  const builtMs = statSync(list, { throwIfNoEntry: false })?.mtimeMs;
+  if (builtMs === undefined) return true;
+  const inputs = JSON.parse(readFileSync(list, "utf8")) as string[];
+  return inputs.some((path) => {
+    const changedMs = statSync(new URL(path, SOURCES), { throwIfNoEntry: false })?.mtimeMs;
+    return changedMs === undefined || changedMs > builtMs;
+  });
 }
-
-const directory = (url: URL): string => decodeURIComponent(url.pathname.replace(/^\/([A-Za-z]:)/, "$1"));
 
 if (import.meta.main) for (const name of Object.keys(PAGES) as PageName[]) await buildPage(name);

@@ -41,6 +41,11 @@ begin
   where x."table" = 'hl_ledger' and t.account_address = account and t.ledger_time_ms = x."fromMs"
     and concat_ws('|', t.ledger_time_ms, t.hash, t.type, t.digest) = x."row";
 
+  -- That the venue has forgotten an order is our own conclusion, no row of the venue's: it is taken back whole.
+  delete from public.hl_order_events t
+  using json_to_recordset(doubts) as x("table" text, "row" text)
+  where x."table" = 'hl_orders' and t.account_address = account and t.order_id::text = x."row" and t.status = 'unknown';
+
   -- An order follows from its transitions: when they are written again, it is derived again.
   update public.hl_order_events t
   set raw_event = null, remaining = greatest(t.remaining, t.size), order_type = null, tif = null, trigger_price = null,

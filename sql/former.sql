@@ -27,3 +27,4 @@ drop function if exists hl_internal.trips_told(text, timestamptz, timestamptz);
 drop function if exists hl_internal.trips(text, timestamptz, timestamptz);
 drop function if exists hl_internal.chain_before(text, text, timestamptz);
 drop function if exists hl_internal.excursion(text, numeric, numeric, numeric, bigint, bigint);
+drop function if exists hl_internal.disable_endpoint(text, text, bigint);

@@ -39,12 +39,12 @@ begin atomic
     traded as (
     select coin, count(*) as fills, sum(closed_pnl) as closed_pnl, sum(coalesce(fee_usdc, 0) + coalesce(gas_usdc, 0)) as fees,
     sum(value) as volume, count(*) filter (where cost_usdc is null) as unpriced_fees
-    from public.hl_fill_pnl where account_address = $1 and fill_time >= pg_catalog.date_trunc('day', pg_catalog.to_timestamp($2::bigint / 1000.0), $3)
+    from public.hl_fill_pnl where account_address = $1 and fill_time >= hl_internal.day_start(pg_catalog.date_trunc('day', pg_catalog.to_timestamp($2::bigint / 1000.0) at time zone $3), $3)
     group by coin
     ),
     paid as (
     select coin, sum(usdc) as funding
-    from public.hl_funding where account_address = $1 and funding_time >= pg_catalog.date_trunc('day', pg_catalog.to_timestamp($2::bigint / 1000.0), $3)
+    from public.hl_funding where account_address = $1 and funding_time >= hl_internal.day_start(pg_catalog.date_trunc('day', pg_catalog.to_timestamp($2::bigint / 1000.0) at time zone $3), $3)
     group by coin
     ),
     by_coin as (
@@ -65,7 +65,7 @@ begin atomic
     )
     select n.as_of_ms, n.account_value, n.account_value_reason, n.net_worth, n.net_worth_reason, n.withdrawable, n.total_margin_used, n.maintenance_margin, n.actual_leverage,
     n.margin_usage_pct, n.free_margin, n.health_score, n.health_status, n.health_reason, n.account_mode,
-    held.*, today.*, (extract(epoch from pg_catalog.date_trunc('day', pg_catalog.to_timestamp($2::bigint / 1000.0), $3)) * 1000)::bigint as day_start_ms
+    held.*, today.*, (extract(epoch from hl_internal.day_start(pg_catalog.date_trunc('day', pg_catalog.to_timestamp($2::bigint / 1000.0) at time zone $3), $3)) * 1000)::bigint as day_start_ms
     from held cross join today
     left join public.hl_account_now n on n.account_address = $1
   ) t) r;
@@ -192,6 +192,14 @@ begin atomic
   ) t) r;
 end;
 comment on function hl_internal.page_alerts(text, bigint, bigint, bigint) is 'What a page asks as alerts.';
+
+create or replace function hl_internal.page_firing() returns json language sql stable set search_path = '' set jit = off
+begin atomic
+  select coalesce(json_agg(r), '[]') from (select t."firing" from (
+    select count(*) as firing from public.hl_alerts where state = 'firing'
+  ) t) r;
+end;
+comment on function hl_internal.page_firing() is 'What a page asks as firing.';
 
 create or replace function hl_internal.page_candles(text, text, bigint, bigint) returns json language sql stable set search_path = '' set jit = off
 begin atomic
@@ -591,6 +599,7 @@ begin atomic
     when 'coverage' then hl_internal.page_coverage((args ->> 0))
     when 'drift' then hl_internal.page_drift((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint, (args ->> 3)::bigint)
     when 'alerts' then hl_internal.page_alerts((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint, (args ->> 3)::bigint)
+    when 'firing' then hl_internal.page_firing()
     when 'candles' then hl_internal.page_candles((args ->> 0), (args ->> 1), (args ->> 2)::bigint, (args ->> 3)::bigint)
     when 'round_trips_since' then hl_internal.page_round_trips_since((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint, (args ->> 3)::bigint)
     when 'round_trips' then hl_internal.page_round_trips((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint, (args ->> 3)::boolean)

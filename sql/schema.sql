@@ -1047,11 +1047,11 @@ create function hl_internal.derive_orders(accounts text[], order_ids bigint[])
  SET plan_cache_mode TO 'force_generic_plan';
 -- The rows of hl_orders as they follow from hl_order_events and hl_fills. An order without a transition has none.
 
-create function hl_internal.disable_endpoint(endpoint text, reason text, now_ms bigint)
- RETURNS void
+create function hl_internal.disable_endpoint(endpoint text, reason text, now_ms bigint, failing_ms bigint DEFAULT NULL::bigint)
+ RETURNS boolean
  LANGUAGE plpgsql
  SET search_path TO '';
--- Stops deliveries to an endpoint and tells the others, in one transaction.
+-- Stops deliveries to an endpoint and tells the others, in one transaction; with failing_ms only if none arrived for so long. Whether it was so.
 
 create function hl_internal.dismiss(me text)
  RETURNS void

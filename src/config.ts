@@ -6,9 +6,9 @@
 import { readFileSync } from "node:fs";
 import { parseEnv } from "node:util";
 import { ConfigError, errorText } from "./errors.ts";
-import { ACCOUNT_STREAMS, MARKET_STREAMS } from "./protocol/channels.ts";
-import { CANDLE_INTERVALS, NETWORKS, type Network } from "./protocol/limits.ts";
-import { isAddress } from "./protocol/schemas.ts";
+import { isAddress } from "./protocol/address.ts";
+import { CANDLE_INTERVALS, isPlausibleMs, NETWORKS, type Network } from "./protocol/limits.ts";
+import { ACCOUNT_STREAMS, MARKET_STREAMS } from "./protocol/streams.ts";
 import { brokenLine } from "./runtime/brokenJson.ts";
 import { LOG_LEVELS } from "./runtime/log.ts";
 import { maskSecrets } from "./runtime/safeText.ts";
@@ -41,6 +41,8 @@ interface Option<T> {
   repeatable?: boolean;
   /** Holds, or may hold, a password or token: belongs into the environment, not into a config file. */
   secret?: true;
+  /** A time that may not lie in the future. */
+  isPast?: true;
 }
 
 /** As it is written down: without variables where there are none, without a fallback where that is no text. */
@@ -53,6 +55,14 @@ const list = (value: string): string[] =>
     .split(",")
     .map((part) => part.trim())
     .filter((part) => part !== "");
+/** It travels in a header and in a cookie (RFC 6265, cookie-octet): one that does not fit would never let anybody in. */
+const token = (value: string): string | null => {
+  if (!/^[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*$/.test(value))
+    throw new Error(
+      "expected ASCII letters, digits and signs, without spaces, quotation marks, commas, semicolons and backslashes",
+    );
+  return optional(value);
+};
 const flag = (value: string): boolean => {
   if (["true", "1", "yes", ""].includes(value)) return true;
   if (["false", "0", "no"].includes(value)) return false;
@@ -146,18 +156,34 @@ const streams = (value: string): string[] => {
 /** Behind an address: its sub-accounts and the vaults that it leads are meant too. */
 const WITH_SUBS = "+subs";
 
-/** Parts of `NAME[+subs][=alias]`. */
+/** Others could not be written behind `--account`, where commas, `=` and `+` mean something, or would break the lines they are shown in. */
+const ALIAS = /^(?!0x)[^,=+\p{Cc}\p{Cs}\p{Zl}\p{Zp}]+$/iu;
+
+/** An alias that an account can be named by; undefined where none is given. Throws `ConfigError`. */
+export function aliasOf(text: string | undefined): string | undefined {
+  const alias = text?.trim() || undefined;
+  if (alias === undefined || ALIAS.test(alias)) return alias;
+  if (isAddress(alias)) throw new ConfigError(`an alias is no address: ${alias}`);
+  const why = "without commas, = and +, control characters, or 0x at its beginning";
+  throw new ConfigError(`alias ${JSON.stringify(alias)}: expected a name ${why}`);
+}
+
+/** Parts of `NAME[+subs][=alias]`. Throws `ConfigError`. */
 export function accountParts(text: string): { named: string; withSubs: boolean; alias: string | undefined } {
-  const [word = "", alias] = text.split("=", 2);
+  const [word = "", ...alias] = text.split("=");
   const withSubs = word.endsWith(WITH_SUBS);
-  return { named: withSubs ? word.slice(0, -WITH_SUBS.length) : word, withSubs, alias };
+  return {
+    named: withSubs ? word.slice(0, -WITH_SUBS.length) : word,
+    withSubs,
+    alias: aliasOf(alias.join("=")),
+  };
 }
 
 const account = (value: string): FollowedAccount[] => {
   const accounts = new Map<string, FollowedAccount>();
   for (const entry of list(value)) {
     const { named, withSubs, alias } = accountParts(entry);
-    const isAlias = alias === undefined && named !== "" && !/^0x/i.test(named);
+    const isAlias = !entry.includes("=") && named !== "" && !/^0x/i.test(named);
     if (!isAddress(named) && !isAlias)
       throw new Error(
         "expected 0x and 40 hex digits, optionally +subs, optionally =alias; or an alias alone",
@@ -166,7 +192,7 @@ const account = (value: string): FollowedAccount[] => {
     const known = accounts.get(named.toLowerCase());
     accounts.set(named.toLowerCase(), {
       address,
-      alias: isAlias ? named : alias || (known?.alias ?? null),
+      alias: isAlias ? named : (alias ?? known?.alias ?? null),
       ...(withSubs || known?.withSubs ? { withSubs: true } : {}),
     });
   }
@@ -175,23 +201,42 @@ const account = (value: string): FollowedAccount[] => {
 
 const seconds = (value: string): number => Math.round(number(1, 86_400)(value) * 1000);
 
-/**
- * Unix ms of a day that there is, `2026-01-31`, alone or with a time behind it; NaN of anything else. `Date.parse` alone takes
- * February 30, and other ways to write a day as local times.
- */
-export const dateMs = (value: string): number => {
-  const [day] = /^\d{4}-\d{2}-\d{2}(?=$|[T ])/.exec(value) ?? [];
-  const isThere = day !== undefined && new Date(`${day}T00:00Z`).getUTCDate() === Number(day.slice(8));
-  return isThere ? Date.parse(value) : Number.NaN;
-};
+/** A day, alone or with a time of it, which is UTC like the day alone unless it names its zone. */
+const DAY_AND_TIME =
+  /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?) ?(?:Z|UTC|([+-]\d{2}):?(\d{2}))?)?$/;
+
+/** Unix ms of a day that there is; NaN of anything else. `Date.parse` alone takes February 30, and a time without zone as local. */
+export function dateMs(value: string): number {
+  const [, day = "", time = "00:00", hours = "+00", minutes = "00"] = DAY_AND_TIME.exec(value) ?? [];
+  if (new Date(`${day}T00:00Z`).getUTCDate() !== Number(day.slice(8))) return Number.NaN;
+  return Date.parse(`${day}T${time}${hours}:${minutes}`);
+}
+
+/** Digits that mean a time to their writer, and as milliseconds would be one of 1970. */
+const OTHER_TIMES: readonly [RegExp, looksLike: string, instead: (digits: string) => string][] = [
+  [/^20\d\d$/, "a year", (digits) => `${digits}-01-01`],
+  [/^20\d\d(0[1-9]|1[0-2])$/, "a month", (digits) => digits.replace(/(..)$/, "-$1-01")],
+  [/^20\d\d(0[1-9]|1[0-2])([012]\d|3[01])$/, "a date", (digits) => digits.replace(/(..)(..)$/, "-$1-$2")],
+  [/^1\d{9}$/, "seconds", (digits) => `${digits}000, or a date such as 2026-01-31`],
+];
 
 const time = (value: string): number | null => {
   if (value === "") return null;
-  const ms = /^\d+$/.test(value) ? Number(value) : dateMs(value);
-  if (!Number.isFinite(ms) || ms < 0)
+  const [, looksLike, instead] = OTHER_TIMES.find(([pattern]) => pattern.test(value)) ?? [];
+  if (instead) throw new Error(`looks like ${looksLike}: write ${instead(value)}`);
+  const isNumber = /^\d+$/.test(value);
+  const ms = isNumber ? Number(value) : dateMs(value);
+  if (!(ms >= 0) || (isNumber && ms !== 0 && !isPlausibleMs(ms)))
     throw new Error("expected a date such as 2026-01-31, or Unix milliseconds");
   return ms;
 };
+
+/** By how much another machine's clock may be ahead of this one. */
+const AHEAD_MAX_MS = 60_000;
+
+/** Why a history cannot begin then, null when it can: nothing would be in it, and nothing be missed. */
+export const futureRefusal = (ms: number, nowMs: number): string | null =>
+  ms > nowMs + AHEAD_MAX_MS ? `lies in the future, it is ${new Date(nowMs).toISOString()} now` : null;
 
 const UNITS_MS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
@@ -295,7 +340,7 @@ const ROWS = {
     env: ["HLSYNC_TOKEN"],
     help: "access token for dashboard and API; generated at each start if --listen is not loopback",
     secret: true,
-    parse: optional,
+    parse: token,
   },
   json: toggle("--json", "machine output on stdout (NDJSON)"),
   logLevel: {
@@ -340,6 +385,7 @@ const ROWS = {
     env: ["HLSYNC_SINCE"],
     help: "start of the wanted history; default all that the venue serves",
     parse: time,
+    isPast: true,
   },
   from: {
     flag: "--from <date>",
@@ -586,6 +632,8 @@ export interface Sources {
   dotEnv: string | null;
   /** Reads the config file. */
   readFile(path: string): string;
+  /** Unix milliseconds. */
+  nowMs: number;
   /** What the command line alone may say, options of all commands apart: nothing that is set up for another purpose. */
   flagsOnly?: true;
   /** Other defaults than the table's. */
@@ -602,7 +650,11 @@ export function resolveOptions(names: readonly OptionName[], sources: Sources): 
     const found = names.includes(name) ? find(name, sources, dotEnv, file) : null;
     const { value, from } = found ?? { value: sources.defaults?.[name] ?? option.fallback, from: "default" };
     try {
-      resolved[name] = option.parse(value);
+      const parsed = option.parse(value);
+      const refusal =
+        option.isPast && typeof parsed === "number" ? futureRefusal(parsed, sources.nowMs) : null;
+      if (refusal !== null) throw new Error(refusal);
+      resolved[name] = parsed;
     } catch (error) {
       const why = errorText(error);
       const shown = option.secret ? "" : ` ${JSON.stringify(maskSecrets(value))}`;

@@ -56,6 +56,9 @@ export class ProtocolError extends HlsyncError {
   }
 }
 
+/** The venue refuses the very question: an endpoint that does not know it. An answer that cannot be read is none of that. */
+export const isRefused = (error: unknown): boolean => error instanceof ProtocolError && error.isRefusal;
+
 /** The venue answered, and not with what was asked for: an answer that never came, or a full budget, says nothing. */
 export const isAnswered = (error: unknown): error is ProtocolError | TransportError =>
   error instanceof ProtocolError ||
@@ -128,3 +131,11 @@ export const errorText = (error: unknown): string =>
   error instanceof HlsyncError
     ? error.message
     : loggable(error instanceof Error ? error.message : String(error));
+
+/** What stands behind an error: `fetch` hides what went wrong behind "fetch failed", and that of several addresses has no words. */
+export function rootMessage(error: unknown): string {
+  const inner =
+    error instanceof AggregateError ? error.errors[0] : error instanceof Error ? error.cause : null;
+  if (inner instanceof Error) return rootMessage(inner);
+  return error instanceof Error ? error.message : String(error);
+}

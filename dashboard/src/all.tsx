@@ -99,6 +99,7 @@ export function All({ model }: { model: Model }) {
         columns={POSITION_COLUMNS}
         rowKey={({ account_address, dex, coin }) => `${account_address} ${dex} ${coin}`}
         fits={positions.length < 60}
+        inAddress="positions"
         empty={held === null ? "Reading…" : "No open position"}
       />
     </div>

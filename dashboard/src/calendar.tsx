@@ -96,16 +96,13 @@ function dayCell(day: string, number: number, known: Map<string, Row>, most: num
   const depth = Math.ceil((Math.abs(toNumber(row.net_pnl)) / most) * 4);
   const words = `${day}: net ${signed(row.net_pnl)}, ${counted(row.fills, "fill")}, fees ${signed(negate(row.fees))}, funding ${signed(row.funding)}`;
   return (
-    <a
-      class={`day ${direction(row.net_pnl)} depth-${depth}`}
-      key={day}
-      href={`#fills?day=${day}`}
-      title={words}
-    >
+    <a class={`day ${direction(row.net_pnl)} depth-${depth}`} key={day} href={`#fills?day=${day}`}>
       <span class="unseen">{words}</span>
-      {label}
-      <span class="day-value" aria-hidden="true">
-        {compact(row.net_pnl)}
+      <span class="day-told" title={words}>
+        {label}
+        <span class="day-value" aria-hidden="true">
+          {compact(row.net_pnl)}
+        </span>
       </span>
     </a>
   );

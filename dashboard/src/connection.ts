@@ -59,6 +59,9 @@ export function connect(model: Model, changed: (what?: "account" | "process") =>
   /** Lists that are being read to their end. */
   const readingAll: WeakMap<List, Promise<void>> = new WeakMap();
   let reading = false;
+  /** Told while the state was read: it may be younger. */
+  let newsWait = false;
+  let newsTurn = 0;
   let waiting: Row[] = [];
   const lags: number[] = [];
 
@@ -159,7 +162,9 @@ export function connect(model: Model, changed: (what?: "account" | "process") =>
       }
       reading = false;
       for (const change of waiting.splice(0)) take(change);
+      if (newsWait) void readNews();
     } catch {
+      if (mine !== generation) return;
       // The line is made anew; without a last id the server says `reset` again.
       lastId = null;
       reading = false;
@@ -184,11 +189,13 @@ export function connect(model: Model, changed: (what?: "account" | "process") =>
 
   /** Where only is told that something changed: reads what is now, and what the histories have since their newest rows. */
   async function readNews() {
+    newsWait = reading;
     if (reading) return;
-    const [mine, account] = [generation, model.account];
+    const [mine, account, turn] = [generation, model.account, ++newsTurn];
     try {
       const now = await readNow();
-      if (mine !== generation || account !== model.account) return;
+      // A younger answer may be here before an older one.
+      if (mine !== generation || account !== model.account || turn !== newsTurn) return;
       Object.assign(model, now);
       await Promise.all(loadedLists().map(refreshNewest));
     } catch {
@@ -223,9 +230,12 @@ export function connect(model: Model, changed: (what?: "account" | "process") =>
   }
 
   async function refreshList(name: ListName) {
-    if (model.lists[name].loaded === "no") return;
+    const list = model.lists[name];
+    if (list.loaded === "no") return;
     const page = await get(LISTS[name].path, { account: model.account, limit: PAGE }).catch(() => null);
-    if (page) putRows(model.lists[name], name, page.rows);
+    // Another account's by now.
+    if (list !== model.lists[name]) return;
+    if (page) putRows(list, name, page.rows);
     changed();
   }
 
@@ -306,6 +316,9 @@ export function connect(model: Model, changed: (what?: "account" | "process") =>
     choose(address: string) {
       write("account", address);
       writeParams({ account: address });
+      // What is still being read is of the account before.
+      generation += 1;
+      reading = false;
       Object.assign(model, {
         account: address,
         overview: null,

@@ -4,6 +4,7 @@
  */
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { limitWords, type Waiting } from "../../src/outputs/alerts/limitWords.ts";
 import { get, post } from "./connection.ts";
 import { age, counted, stampAt } from "./format.ts";
 import type { Row } from "./model.ts";
@@ -79,18 +80,6 @@ function Box({ title, said, children }: { title: string; said: string; children:
   );
 }
 
-/** `warn below 10 % (clears at 12), crit below 5 % (clears at 7)` */
-function thresholds(rule: Row): string {
-  if (rule.kind === "event")
-    return rule.least === null ? rule.severity : `${rule.severity} from ${rule.least} ${rule.unit}`;
-  return rule.levels
-    .map(({ severity, fire, clear, fireMoves }: Row) => {
-      const moves = fireMoves === undefined ? "" : ` or ${fireMoves} daily moves`;
-      return `${severity} ${rule.direction} ${fire} ${rule.unit}${moves} (clears at ${clear})`;
-    })
-    .join(", ");
-}
-
 function standing({ loudness, firing, pending }: Row) {
   if (loudness === "off") return <span>– off</span>;
   if (firing > 0) return <span class="down">{`✕ ${firing} firing`}</span>;
@@ -145,7 +134,7 @@ export function Rules() {
           <div key={rule.name} class="control-row">
             <strong>{rule.name}</strong>
             {standing(rule)}
-            <span title={rule.help}>{thresholds(rule)}</span>
+            <span title={rule.help}>{limitWords(rule as Waiting)}</span>
             <Action may={may} label={`Silence ${length}`} run={() => void silence(rule.name)} />
           </div>
         ))}
@@ -175,40 +164,44 @@ export function Endpoints({ nowMs }: { nowMs: number }) {
           <div key={id} class="control-row">
             <strong>{id}</strong>
             {endpointState(row, nowMs)}
-            <span>{`${row.url} · ${row.events.join(", ")} · ${row.pending ?? 0} waiting, ${row.delivered ?? 0} delivered, ${row.dead ?? 0} dead`}</span>
-            {row.is_channel ? null : (
-              <Action
-                may={may}
-                label="Test"
-                run={() =>
-                  void act("/api/endpoints/test", { id }, ({ status, error, duration_ms }) =>
-                    error === null ? `✓ ${status} in ${duration_ms} ms` : `✕ ${error}`,
-                  )
-                }
-              />
+            <span>{`${row.url} · ${row.events.join(", ")} · ${row.pending ?? 0} waiting${row.is_broker ? "" : `, ${row.delivered ?? 0} delivered, ${row.dead ?? 0} dead`}`}</span>
+            {row.is_broker ? null : (
+              <>
+                {row.is_channel ? null : (
+                  <Action
+                    may={may}
+                    label="Test"
+                    run={() =>
+                      void act("/api/endpoints/test", { id }, ({ status, error, duration_ms }) =>
+                        error === null ? `✓ ${status} in ${duration_ms} ms` : `✕ ${error}`,
+                      )
+                    }
+                  />
+                )}
+                <Action
+                  may={may}
+                  label={`Replay ${length}`}
+                  run={() =>
+                    void act(
+                      "/api/endpoints/replay",
+                      { id, since_ms: nowMs - LENGTHS[length]! },
+                      ({ events }) => `is told again of what it takes of ${counted(events, "event")}`,
+                    )
+                  }
+                />
+                <Action
+                  may={may}
+                  label={row.state === "disabled" ? "Enable" : "Disable"}
+                  run={() =>
+                    void act(
+                      `/api/endpoints/${row.state === "disabled" ? "enable" : "disable"}`,
+                      { id },
+                      ({ state }) => `${id} is ${state}`,
+                    )
+                  }
+                />
+              </>
             )}
-            <Action
-              may={may}
-              label={`Replay ${length}`}
-              run={() =>
-                void act(
-                  "/api/endpoints/replay",
-                  { id, since_ms: nowMs - LENGTHS[length]! },
-                  ({ events }) => `is told again of what it takes of ${counted(events, "event")}`,
-                )
-              }
-            />
-            <Action
-              may={may}
-              label={row.state === "disabled" ? "Enable" : "Disable"}
-              run={() =>
-                void act(
-                  `/api/endpoints/${row.state === "disabled" ? "enable" : "disable"}`,
-                  { id },
-                  ({ state }) => `${id} is ${state}`,
-                )
-              }
-            />
           </div>
         ))}
       </div>

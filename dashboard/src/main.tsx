@@ -314,11 +314,11 @@ function tabLink(name: string, title: string, isCurrent: boolean) {
 
 function view(tab: string, query: URLSearchParams, begun: number) {
   const load = (name: ListName) => void connection.load(name);
-  if (tab === "overview") return <Overview model={model} load={load} />;
+  if (tab === "overview") return <Overview key={begun} model={model} load={load} />;
   if (tab === "all") return <All key={begun} model={model} />;
   if (tab === "statistics") return <Statistics key={begun} model={model} />;
   if (tab === "trade") return <Trade key={begun} model={model} query={query} />;
-  if (tab === "sync") return <SyncPage model={model} load={load} />;
+  if (tab === "sync") return <SyncPage key={begun} model={model} load={load} />;
   const current = NOW_TABLES[tab];
   if (current) {
     const rows = current.rows();
@@ -456,10 +456,9 @@ function Accounts({ isAll }: { isAll: boolean }) {
       value={isAll ? ALL : (model.account ?? "")}
       onChange={({ currentTarget: { value } }) => {
         if (value === ALL) location.hash = ALL;
-        else {
-          connection.choose(value);
-          if (isAll) location.hash = `overview?account=${value}`;
-        }
+        // Its own place in the browser's history: back leads to all of them.
+        else if (isAll) location.hash = `overview?account=${value}`;
+        else connection.choose(value);
       }}
     >
       <option value={ALL}>All accounts</option>

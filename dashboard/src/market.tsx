@@ -9,7 +9,7 @@ import { useAnswer } from "./fetching.ts";
 import { exact, stampAt, usd } from "./format.ts";
 import { LISTS, type Model, marketName, type Row } from "./model.ts";
 import { Choice, Panel } from "./panel.tsx";
-import { remembered } from "./settings.ts";
+import { inAddress, textInAddress } from "./settings.ts";
 
 const INTERVALS = { "1m": "1m", "5m": "5m", "15m": "15m", "1h": "1h", "4h": "4h", "1d": "1d" };
 /** Candles that are asked for: more when the reader comes to the oldest. The venue serves 5000. */
@@ -21,8 +21,8 @@ const FILLS_AGAIN_MS = 300_000;
 const RECENT_FILLS = 200;
 
 export function MarketPanel({ model, load }: { model: Model; load(name: "fills"): void }) {
-  const [picked, setPicked] = remembered("market.coin", null as string | null);
-  const [interval, setInterval] = remembered("market.interval", "1h" as keyof typeof INTERVALS);
+  const [picked, setPicked] = textInAddress("coin", null as string | null);
+  const [interval, setInterval] = inAddress("interval", INTERVALS, "1h");
   const coins = useCoins(model);
   // The first one that is shown stays, though another position becomes the largest.
   const [first, setFirst] = useState(null as string | null);

@@ -112,7 +112,15 @@ export function putRows(list: List, name: ListName, rows: Row[]) {
   learnMarkets(rows);
   const known = new Map(list.rows.map((row) => [key(row), row]));
   for (const row of rows) known.set(key(row), { ...known.get(key(row)), ...row });
-  list.rows = [...known.values()].sort((a, b) => b[time] - a[time]).slice(0, ROWS_MAX);
+  list.rows = [...known.values()].sort((a, b) => b[time] - a[time]);
+  cut(list);
+}
+
+/** The oldest go: the server has them. */
+function cut(list: List) {
+  if (list.rows.length <= ROWS_MAX) return;
+  list.rows = list.rows.slice(0, ROWS_MAX);
+  list.more = true;
 }
 
 /** Puts one row into a list, cheaply when it is the newest. */
@@ -122,14 +130,15 @@ function putRow(list: List, name: ListName, row: Row) {
   const id = key(row);
   const isNewer = list.rows.length > 0 && row[time] > list.rows[0][time];
   const index = isNewer ? -1 : list.rows.findIndex((known) => key(known) === id);
-  if (index < 0 && list.total !== null) list.total += 1;
+  if (index < 0) {
+    if (list.total !== null) list.total += 1;
+    // Older than what was read: put here, it would be where the next older page begins, and what lies between is never read.
+    if (list.more && list.rows.length > 0 && row[time] < list.rows.at(-1)![time]) return;
+  }
   if (index >= 0) list.rows = list.rows.with(index, { ...list.rows[index], ...row });
   else if (list.rows.length === 0 || row[time] >= list.rows[0][time]) list.rows = [row, ...list.rows];
   else putRows(list, name, [row]);
-  if (list.rows.length > ROWS_MAX) {
-    list.rows = list.rows.slice(0, ROWS_MAX);
-    list.more = true;
-  }
+  cut(list);
 }
 
 export interface Change {

@@ -11,7 +11,7 @@ import { LineChart } from "./lines.tsx";
 import { MarketPanel } from "./market.tsx";
 import { freshness, isOldWord, type Model, marketName, type Row, serverNow } from "./model.ts";
 import { Choice, Panel } from "./panel.tsx";
-import { remembered } from "./settings.ts";
+import { inAddress } from "./settings.ts";
 import { DataTable } from "./table.tsx";
 import { POSITIONS } from "./tables.tsx";
 import { tile } from "./tile.tsx";
@@ -179,9 +179,11 @@ export const spanStart = (span: Span, nowMs: number) => {
   return ms === null ? 0 : Math.floor((nowMs - ms) / 60_000) * 60_000;
 };
 
+const WHAT = { equity: "Net worth", drawdown: "Drawdown" };
+
 function EquityPanel({ model }: { model: Model }) {
-  const [span, setSpan] = remembered("equity.span", "all" as Span);
-  const [what, setWhat] = remembered("equity.what", "equity" as "equity" | "drawdown");
+  const [span, setSpan] = inAddress("range", SPANS, "all" as Span);
+  const [what, setWhat] = inAddress("what", WHAT, "equity");
   const from = useMemo(
     () => spanStart(span, serverNow(model)),
     [span, Math.floor(serverNow(model) / 60_000)],
@@ -195,11 +197,16 @@ function EquityPanel({ model }: { model: Model }) {
   const rows: Row[] = useMemo(() => withNewest(answer?.rows ?? [], model.overview), [answer, model.overview]);
   const points = useMemo(
     () =>
-      rows.map((row) =>
-        what === "equity"
-          ? { x: row.as_of_ms, y: toNumber(row.net_worth), text: `${usd(row.net_worth)} USD` }
-          : drawdownPoint(row.as_of_ms, row.drawdown_pct),
-      ),
+      what === "equity"
+        ? rows.map((row) => ({
+            x: row.as_of_ms,
+            y: toNumber(row.net_worth),
+            text: `${usd(row.net_worth)} USD`,
+          }))
+        : // What is not known is no 0 %.
+          rows
+            .filter((row) => isDecimal(row.drawdown_pct))
+            .map((row) => drawdownPoint(row.as_of_ms, row.drawdown_pct)),
     [rows, what],
   );
   const marks = useMemo(
@@ -218,12 +225,7 @@ function EquityPanel({ model }: { model: Model }) {
     <Panel
       title={what === "equity" ? "Net worth" : "Drawdown from the peak of all time"}
       tools={[
-        <Choice
-          label="What"
-          choices={{ equity: "Net worth", drawdown: "Drawdown" }}
-          chosen={what}
-          choose={setWhat}
-        />,
+        <Choice label="What" choices={WHAT} chosen={what} choose={setWhat} />,
         <Choice label="Span" choices={SPANS} chosen={span} choose={setSpan} />,
       ]}
     >
@@ -328,7 +330,7 @@ function usePast(
 }
 
 function PnlPanel({ model }: { model: Model }) {
-  const [period, setPeriod] = remembered("pnl.period", "all" as keyof typeof PERIODS);
+  const [period, setPeriod] = inAddress("period", PERIODS, "all");
   const dayStart = model.overview?.day_start_ms ?? null;
   const { rows: past, short } = usePast(model, "coin", DAYS_BACK[period]);
   const rows = past === null || dayStart === null ? [] : addDay(past, model.overview);

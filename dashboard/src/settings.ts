@@ -1,6 +1,6 @@
 /** What the reader chose, kept in the browser. Guarantees: a browser that keeps nothing still works. */
 import { useEffect, useState } from "preact/hooks";
-import { param, writeParams } from "./address.ts";
+import { param, parts, writeParams } from "./address.ts";
 
 export function read(key: string) {
   try {
@@ -31,22 +31,30 @@ export function remembered<T>(key: string, fallback: T): [T, (value: T) => void]
   ];
 }
 
-/** One of some choices that stands in the address of the view, and is remembered for views that are opened without it. */
-export function inAddress<T extends string>(
+/** A text that stands in the address of the view, and is remembered for the same view when it is opened without it. */
+export function textInAddress<T extends string | null>(
   name: string,
-  choices: Record<T, string>,
-  fallback: NoInfer<T>,
+  fallback: T,
+  isOne: (text: string) => boolean = () => true,
 ): [T, (value: T) => void] {
+  const key = `view.${parts().view || "overview"}.${name}`;
   const [value, set] = useState((): T => {
-    const known = [param(name), read(`view.${name}`)].find((one) => one !== null && one in choices);
+    const known = [param(name), read(key)].find((one) => typeof one === "string" && isOne(one));
     return (known as T | undefined) ?? fallback;
   });
   useEffect(() => writeParams({ [name]: value === fallback ? null : value }), [value]);
   return [
     value,
     (next) => {
-      write(`view.${name}`, next);
+      write(key, next);
       set(next);
     },
   ];
 }
+
+/** One of some choices, likewise. */
+export const inAddress = <T extends string>(
+  name: string,
+  choices: Record<T, unknown>,
+  fallback: NoInfer<T>,
+): [T, (value: T) => void] => textInAddress<T>(name, fallback, (text) => Object.hasOwn(choices, text));

@@ -9,7 +9,7 @@
 import type { SupabaseClient } from "@supabase/supabase-js";
 import { questioner } from "../../src/outputs/http/questions.ts";
 import { readRoutes } from "../../src/outputs/http/readRoutes.ts";
-import { readAccounts, readAlerts, readCandles } from "../../src/outputs/http/reads.ts";
+import { countFiring, readAccounts, readCandles } from "../../src/outputs/http/reads.ts";
 import { knowledgeWords, readKnowledge } from "../../src/outputs/observation/knowledge.ts";
 import { candleMs } from "../../src/protocol/limits.ts";
 import type { Queryable } from "../../src/store/database.ts";
@@ -119,15 +119,10 @@ async function statusOf(reads: Queryable, client: SupabaseClient, project: strin
   };
 }
 
-/** How many alerts fire. */
-async function firingOf(reads: Queryable): Promise<Row> {
-  const page = { limit: 200, beforeMs: null, fromMs: null };
-  const ids = new Set<unknown>();
-  for (const { account_address: address } of await readAccounts(reads))
-    for (const { id, state } of await readAlerts(reads, String(address), page))
-      if (state === "firing") ids.add(id);
-  return { rows: [{ firing: ids.size }], price_state: null };
-}
+const firingOf = async (reads: Queryable): Promise<Row> => ({
+  rows: [{ firing: await countFiring(reads) }],
+  price_state: null,
+});
 
 /** Candles that hlsync keeps; the page of a project asks the venue nothing. */
 async function candlesOf(reads: Queryable, query: URLSearchParams): Promise<Row> {

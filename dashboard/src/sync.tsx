@@ -10,7 +10,7 @@ import { accountStatus, serverNow } from "./model.ts";
 import type { Span } from "./overview.tsx";
 import { SPANS, spanStart } from "./overview.tsx";
 import { Choice, Panel } from "./panel.tsx";
-import { remembered } from "./settings.ts";
+import { inAddress } from "./settings.ts";
 import { source } from "./source.ts";
 import { sinceWords } from "./strip.tsx";
 import { DataTable } from "./table.tsx";
@@ -55,7 +55,7 @@ export function SyncPage({ model, load }: { model: Model; load(name: "drift"): v
 }
 
 function CoveragePanel({ model }: { model: Model }) {
-  const [span, setSpan] = remembered("coverage.span", "day" as Span);
+  const [span, setSpan] = inAddress("range", SPANS, "day" as Span);
   const { data } = useAnswer(model.account && "/api/coverage", { account: model.account }, 5_000);
   const rows: Row[] = data?.rows ?? [];
   const toMs = serverNow(model);
@@ -163,7 +163,7 @@ const HOP_WORDS = {
 };
 
 function LatencyPanel() {
-  const [hop, setHop] = remembered("latency.hop", "total" as keyof typeof HOP_WORDS);
+  const [hop, setHop] = inAddress("hop", HOP_WORDS, "total");
   const { data } = useAnswer("/api/latency", { hours: 6 }, 5_000);
   const answer = data;
   const points = useMemo(

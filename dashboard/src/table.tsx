@@ -104,8 +104,8 @@ export function DataTable({
   /** Beside the filter. */
   extra?: ComponentChildren;
 
-  /** Filter, sort and choices stand in the address. */
-  inAddress?: boolean;
+  /** Filter, sort and choices stand in the address: of the second table of a view with a word of its own before their names. */
+  inAddress?: boolean | string;
 
   /** Nothing to choose by: it stands among other things. */
   isBare?: boolean;
@@ -116,7 +116,8 @@ export function DataTable({
   /** What belongs to a row and is shown below all of its columns, when it is opened. */
   detail?: (row: Row) => ComponentChildren;
 }) {
-  const given = (field: string) => (inAddress ? param(field) : null);
+  const before = typeof inAddress === "string" ? `${inAddress}.` : "";
+  const given = (field: string) => (inAddress ? param(before + field) : null);
   const [filter, setFilter] = useState(() => given("filter") ?? "");
   const [sort, setSort] = useState(() => sortOf(given("sort"), columns));
   const facets = useMemo(() => (isBare ? [] : columns.filter(({ facet }) => facet)), [columns]);
@@ -129,7 +130,9 @@ export function DataTable({
   const ms = columns[0].ms;
   useEffect(() => {
     const word = sort === null ? null : `${sort.down ? "-" : ""}${sort.id}`;
-    if (inAddress) writeParams({ filter, sort: word, ...only });
+    if (!inAddress) return;
+    const chosen = Object.entries({ filter, sort: word, ...only });
+    writeParams(Object.fromEntries(chosen.map(([field, value]) => [before + field, value])));
   }, [filter, sort, only]);
   const [chosen, setChosen] = remembered(`columns.${name}`, null as string[] | null);
   const shown = useMemo(
@@ -347,7 +350,8 @@ function Rows({
           {filler(from, "before")}
           {view.slice(from, to).map((row, index) => (
             <TableRow
-              key={fits ? rowKey(row) : (from + index) % (range.to - range.from)}
+              // Counted from the end, where a new row at the top changes no other, and rows that a scroll brings take the place of those that go.
+              key={fits ? rowKey(row) : (view.length - from - index) % (range.to - range.from)}
               row={row}
               index={from + index}
               shown={shown}
@@ -375,29 +379,43 @@ interface TableRowProps {
   open(row: Row): void;
 }
 
-/** Drawn again only when it is another row or shows something else: of sixty rows in view a scroll brings a few. */
+/**
+ * Drawn again only when it is another row or shows something else: of sixty rows in view a scroll brings a few. Its cells stay
+ * where it has moved only, as all rows do when a new one comes.
+ */
 class TableRow extends Component<TableRowProps> {
+  #drawn: Pick<TableRowProps, "row" | "shown" | "places"> | null = null;
+  #cells: ComponentChildren = null;
+
   override shouldComponentUpdate(next: TableRowProps) {
-    const { row, index, shown, places } = this.props;
-    return next.row !== row || next.index !== index || next.shown !== shown || next.places !== places;
+    return next.index !== this.props.index || !this.#shows(next);
   }
 
-  render({ row, index, shown }: TableRowProps) {
+  #shows({ row, shown, places }: TableRowProps): boolean {
+    return this.#drawn?.row === row && this.#drawn.shown === shown && this.#drawn.places === places;
+  }
+
+  render(props: TableRowProps) {
     // The newest: it may know other rows by now.
-    const open = () => this.props.open(row);
+    const open = () => this.props.open(this.props.row);
+    if (!this.#shows(props)) {
+      const { row, shown, places } = props;
+      this.#drawn = { row, shown, places };
+      this.#cells = shown.map((column, place) => (
+        <td key={column.id} class={kindOf(column)} data-column={column.id}>
+          {place === 0 ? (
+            <button type="button" class="row-open" onClick={open}>
+              {cellOf(column, row)}
+            </button>
+          ) : (
+            cellOf(column, row)
+          )}
+        </td>
+      ));
+    }
     return (
-      <tr aria-rowindex={index + 2} onClick={(event: MouseEvent) => opens(event) && open()}>
-        {shown.map((column, place) => (
-          <td key={column.id} class={kindOf(column)} data-column={column.id}>
-            {place === 0 ? (
-              <button type="button" class="row-open" onClick={open}>
-                {cellOf(column, row)}
-              </button>
-            ) : (
-              cellOf(column, row)
-            )}
-          </td>
-        ))}
+      <tr aria-rowindex={props.index + 2} onClick={(event: MouseEvent) => opens(event) && open()}>
+        {this.#cells}
       </tr>
     );
   }

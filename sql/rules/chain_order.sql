@@ -19,14 +19,16 @@ begin
     return case when case
       when befores[1] = befores[2] then afters[1] = befores[1]
       when (befores[1] = any (afters)) <> (befores[2] = any (afters)) then befores[2] = any (afters)
-      else previous is distinct from befores[2]
+      when previous = any (befores) then previous = befores[1]
+      else befores[2] <> 0 or befores[2] <> all (afters)
     end then array[1, 2] else array[2, 1] end;
   end if;
   while placed < n loop
-    -- A trail begins where more fills leave than arrive; a closed one where the last one ended, if it can.
+    -- A trail begins where more fills leave than arrive; a closed one where the last one ended, if it can, else at 0, since
+    -- most begin flat.
     select node into start
     from (
-      select node, sum(balance) as surplus, bool_or(balance > 0) as leaves, min(i) as i
+      select node, sum(balance) as surplus, bool_or(balance > 0) as leaves, min(i) filter (where balance > 0) as i
       from (
         select trim_scale(befores[i]) as node, 1 as balance, i from generate_series(1, n) i where not used[i]
         union all
@@ -34,7 +36,7 @@ begin
       ) ends group by node
     ) found
     where leaves
-    order by surplus > 0 desc, node = previous desc nulls last, i
+    order by surplus > 0 desc, node = previous desc nulls last, surplus <= 0 and node = 0 desc, i
     limit 1;
     nodes := array[start];
     vias := array[null::integer];

@@ -10,7 +10,7 @@ import { createHttpSend } from "../outputs/delivery/httpSend.ts";
 import type { Aliases } from "../outputs/eventText.ts";
 import { systemClock } from "../runtime/clock.ts";
 import type { Queryable } from "../store/database.ts";
-import { followDuty } from "../sync/engine.ts";
+import { followDuty } from "../sync/standby.ts";
 import type { Context } from "./command.ts";
 import { aliasesOf } from "./names.ts";
 import type { OutputDeps, StartOutput } from "./outputs.ts";

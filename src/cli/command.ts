@@ -64,7 +64,7 @@ export interface Command {
   /** True when it looks at the last demo of the working folder where neither an account nor a database is named. */
   findsDemo?: true;
   /** Refuses, with a `ConfigError`, what cannot work, before anything is made, opened or asked. */
-  check?(context: Pick<Context, "options" | "args">): void;
+  check?(context: Pick<Context, "options" | "args" | "clock">): void;
   /** Resolves with the exit code; throws what `exitCodeOf` knows. */
   run(context: Context): Promise<number>;
 }

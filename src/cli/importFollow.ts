@@ -41,12 +41,17 @@ export async function followFolder(deps: FollowDeps): Promise<void> {
   const over = new Map<string, number>();
   /** The newest hour of each folder of hours. */
   let newest = new Map<string, number>();
+  let files: readonly NodeFile[] = [];
   let hasEnded = false;
   /** It may take minutes: what the node writes is read meanwhile. */
   let proving: Promise<void> | null = null;
   try {
     while (!signal.aborted) {
-      const files = await find();
+      files = await find().catch((error: unknown) => {
+        if (!signal.aborted)
+          log.error(`the folder could not be read: ${errorText(error)}; it is tried again`);
+        return files;
+      });
       newest = newestHours(files);
       const unread = files.filter(({ path, size }) => !reading.has(path) && over.get(path) !== size);
       for (const file of unread.slice(0, FILES_AT_ONCE - reading.size)) {

@@ -130,7 +130,7 @@ async function runCommand(
     });
     lifecycle = new Lifecycle(systemClock, log);
     if (command.addressesOnly !== undefined) refuseAliases(options, command.addressesOnly);
-    command.check?.({ options, args });
+    command.check?.({ options, args, clock: systemClock });
     const color = options.color && process.stdout.isTTY === true;
     const shown = color ? visiblePainted : visible;
     const work = command.run({
@@ -166,13 +166,15 @@ function optionsOf(command: Command, flags: Invocation["flags"]): Options {
       env: process.env,
       dotEnv: readDotEnv(),
       readFile: (path) => readFileSync(path, "utf8"),
+      nowMs: systemClock.now(),
       ...(command.flagsOnly ? { flagsOnly: true } : {}),
       defaults,
     });
   const options = resolved(command.defaults);
   const demo = command.findsDemo ? lastDemo(options) : null;
   if (demo === null) return options;
-  process.stderr.write(`hlsync: no account and no database named: the demo in ${demo.database}\n`);
+  const missing = options.account.length > 0 ? "no database" : "no account and no database";
+  process.stderr.write(`hlsync: ${missing} named: the demo in ${demo.database}\n`);
   return resolved({ ...command.defaults, ...demo });
 }
 

@@ -40,7 +40,12 @@ export async function findInBucket(
     }
     const digest = createHash("sha256").update(`${name} ${key} ${etag} ${size}`).digest("hex").slice(0, 32);
     const content = () => (key.endsWith(".lz4") ? lz4Content(bucket.read(object)) : bucket.read(object));
-    files.push({ path: `s3://${name}/${key}`, size, ...named, open: async () => ({ digest, content }) });
+    files.push({
+      path: `s3://${name}/${key}`,
+      size,
+      ...named,
+      open: async () => ({ digest, tellsAll: true, content }),
+    });
   }
   return { files: files.sort(byKindAndTime), others };
 }

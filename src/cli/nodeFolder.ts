@@ -15,6 +15,8 @@ import type { EventKind } from "../sync/nodeFiles/rows.ts";
 export interface OpenedFile {
   /** What it is, wherever it lies. */
   digest: string;
+  /** Whether the digest tells all of it: else it may be another by now, of the same size and ends. */
+  tellsAll: boolean;
   /** A piece is the caller's until the next is asked for. */
   content(): AsyncIterable<Buffer>;
 }
@@ -40,12 +42,16 @@ const KINDS: readonly [RegExp, EventKind][] = [
   [/node_twap_statuses/, "twap"],
   [/node_trades/, "trade"],
 ];
+/** What else a node writes, or the venue's archive holds, by the words of its folders. */
+const UNREAD =
+  /raw_book_diffs|oracle_updates|core_writer_actions|periodic_abci_states|replica_cmds|explorer_blocks|l2Book/;
 /** Fills first: what else there is refers to them. */
 const ORDER: readonly (EventKind | null)[] = ["fill", "order", "twap", "misc", null];
 
 /** What a path says of a file; null for one that is not of a node. */
 export function namedFile(path: string): Pick<NodeFile, "kind" | "hour"> | null {
   const kind = KINDS.find(([words]) => words.test(path))?.[1] ?? null;
+  if (kind === null && UNREAD.test(path)) return null;
   const [, day, hour] = /(?:^|[/\\])(\d{8})[/\\](\d{1,2})(?:\.lz4)?$/.exec(path) ?? [];
   if (day === undefined) return kind === null ? null : { kind, hour: null };
   const fromMs = Date.parse(
@@ -57,6 +63,7 @@ export function namedFile(path: string): Pick<NodeFile, "kind" | "hour"> | null 
 /** The files at `path`, in the order in which they are read; `others`: how many in the folder are not of a node. */
 export async function findNodeFiles(path: string): Promise<{ files: NodeFile[]; others: number }> {
   const at = await look(path);
+  if (at === null) throw new ConfigError(`cannot read ${path}: no such file or folder`);
   if (!at.isDirectory()) return { files: [nodeFileAt(path, at.size)], others: 0 };
   const files: NodeFile[] = [];
   let others = 0;
@@ -64,8 +71,13 @@ export async function findNodeFiles(path: string): Promise<{ files: NodeFile[]; 
     if (!entry.isFile()) continue;
     const inside = join(entry.parentPath, entry.name);
     const named = namedFile(inside);
-    if (named === null || named.kind === "trade") others += 1;
-    else files.push(fileAt(inside, (await look(inside)).size, named));
+    if (named === null || named.kind === "trade") {
+      others += 1;
+      continue;
+    }
+    const found = await look(inside);
+    // A node's old hours are thrown away at any moment: what is gone since it was listed is none.
+    if (found !== null) files.push(fileAt(inside, found.size, named));
   }
   return { files: files.sort(byKindAndTime), others };
 }
@@ -86,10 +98,12 @@ export const byKindAndTime = (a: NodeFile, b: NodeFile): number =>
   (a.hour?.fromMs ?? 0) - (b.hour?.fromMs ?? 0) ||
   (a.path < b.path ? -1 : 1);
 
-async function look(path: string): Promise<Stats> {
+/** Null: nothing is there. */
+async function look(path: string): Promise<Stats | null> {
   try {
     return await stat(path);
   } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return null;
     throw new ConfigError(`cannot read ${path}: ${(cause as Error).message}`, { cause });
   }
 }
@@ -119,6 +133,7 @@ async function openNodeFile(path: string, size: number): Promise<OpenedFile> {
     const bytes = () => bytesOf(path, size);
     return {
       digest: hash.digest("hex").slice(0, 32),
+      tellsAll: false,
       content: () => (isPacked ? lz4Content(bytes()) : bytes()),
     };
   } finally {

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { ConfigError } from "../errors.ts";
 import type { Broker, BrokerKind } from "../outputs/publish/broker.ts";
-import { BROKER_SCHEMES, brokerKindOf } from "../outputs/publish/brokers.ts";
+import { BROKER_SCHEMES, brokerKindOf, formatOf } from "../outputs/publish/brokers.ts";
 import { registerPublisher } from "../outputs/publish/cursors.ts";
 import { Publisher } from "../outputs/publish/publisher.ts";
 import { systemRandom } from "../runtime/random.ts";
@@ -24,6 +24,10 @@ function targetOf(text: string): Target {
   // The value may hold a password.
   if (!url || !kind)
     throw new ConfigError(`--publish: expected a URL that starts with ${BROKER_SCHEMES.join("//, ")}//`);
+  // All behind it, perhaps the rest of a password, would be no part of the address.
+  if (text.includes("#"))
+    throw new ConfigError("--publish: a # in a user or password is written %23, and has no other place");
+  kind.check?.(url);
   const label = `${url.protocol}//${url.host}${url.pathname === "/" ? "" : url.pathname}`;
   return { kind, url, label, id: `pub_${createHash("sha256").update(label).digest("hex").slice(0, 8)}` };
 }
@@ -38,7 +42,7 @@ export const publishOutput: StartOutput = async ({ context, following, own }) =>
     // A missing client library is an error at the start; an unreachable broker is only waited for.
     const open = (): Promise<Broker> => kind.open(url, options.network);
     await kind.load();
-    await registerPublisher(own, { id, format: kind.schemes[0]!.slice(0, -1), label }, clock.now());
+    await registerPublisher(own, { id, format: formatOf(kind), label }, clock.now());
     publishers.push(
       new Publisher({
         id,

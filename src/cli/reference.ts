@@ -12,6 +12,10 @@ end are allowed; a list may be an array (\`"account": ["0x…=main", "0x…"]\`)
 with exit code 2 and one line that names it. \`null\` in the file is as good as nothing. \`demo\` takes its own options from flags
 alone, so that nothing simulated gets into a database that is set up for a real account.
 
+A \`<date>\` is \`2026-11-30\`, \`2026-11-30T07:00\`, \`2026-11-30T07:00+01:00\` or Unix milliseconds (0, or of 2023 and later). Without a
+zone it is UTC, as are all times that hlsync prints. A \`--since\` in the future is refused.
+An alias has no comma, \`=\`, \`+\` or control character, and does not begin with \`0x\`.
+
 Secrets (the password in a database URL, the addresses of alert channels) belong into the environment or \`.env\`, not into
 a config file and not on a command line, which other users of the machine can read. They are masked in every log and error.
 

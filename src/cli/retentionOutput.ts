@@ -9,6 +9,8 @@ import type { StartOutput } from "./outputs.ts";
 
 const QUARANTINE_DAYS = 90;
 const EVERY_MS = 3_600_000;
+/** The first turn: a process that is started anew more often than hourly deletes too. */
+const FIRST_MS = 60_000;
 
 export const retentionOutput: StartOutput = async ({ context: { clock, log, options }, own }) => {
   const store = openStore(own);
@@ -20,12 +22,12 @@ export const retentionOutput: StartOutput = async ({ context: { clock, log, opti
     snapshotDays: options.snapshotDays,
   };
   const abort = new AbortController();
-  const turns = repeat(clock, EVERY_MS, abort.signal, () =>
+  const turn = () =>
     store
       .prune(retention, clock.now())
       .then((gone) => log.debug("old rows deleted", gone))
-      .catch((error: unknown) => log.warn("old rows could not be deleted, will try again", { error })),
-  );
+      .catch((error: unknown) => log.warn("old rows could not be deleted, will try again", { error }));
+  const turns = repeat(clock, EVERY_MS, abort.signal, turn, FIRST_MS);
   return {
     name: "retention",
     async stop() {

@@ -6,8 +6,9 @@ import { TransportError } from "../errors.ts";
 import type { HttpPost } from "../runtime/net.ts";
 
 /**
- * Some sixteen times the largest answer seen (2000 fills: 0.7 MB; `webData2`: 1 MB). Reading one of this size blocks everything
- * else for four seconds at worst (small arrays, a busy core): a signal is still heard in time.
+ * Some sixteen times the largest answer seen (2000 fills: 0.7 MB; `webData2`: 1 MB). With no more values than `readMessage`
+ * takes, one of this size blocks everything else for one and a half seconds at worst (400 000 names): a signal is still
+ * heard in time.
  */
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
 

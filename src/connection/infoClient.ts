@@ -1,13 +1,14 @@
 /**
  * `POST /info`, asked with patience. Guarantees: an answer is returned only when it is complete, JSON and what the
- * request's row promises; every other outcome is an error, never an empty list. Retries what may pass by itself (429,
- * 5xx, html and truncated bodies, resets, time-outs) at most `maxAttempts` times, with full jitter, each attempt within
- * the rate limit; never retries what cannot (422 and other 4xx, an answer that does not fit). While the venue answers
- * nothing at all, it is asked a cheap question first: a lost answer costs as if it had been given.
+ * request's row promises; every other outcome is an error, never an empty list. Retries what may pass by itself (5xx,
+ * html and truncated bodies, resets, time-outs) at most `maxAttempts` times, with full jitter, each attempt within the rate
+ * limit, and 429 for as long as the minute of somebody else's weight may last; never retries what cannot (422 and other
+ * 4xx, an answer that does not fit). While the venue answers nothing at all, it is asked a cheap question first: a lost
+ * answer costs as if it had been given.
  * Assumes that info requests change nothing, so that repeating one is always safe.
  */
-import { ProtocolError, RateLimitError, TransportError } from "../errors.ts";
-import { isRead, readJson, type Unread } from "../protocol/decode.ts";
+import { ProtocolError, RateLimitError, rootMessage, TransportError } from "../errors.ts";
+import { isRead, NOT_JSON, readMessage, type Unread } from "../protocol/decode.ts";
 import { INFO, type InfoRequest } from "../protocol/infoRequests.ts";
 import { VALUE_LIMITS } from "../protocol/limits.ts";
 import { fullJitterMs } from "../runtime/backoff.ts";
@@ -37,6 +38,8 @@ interface InfoClientOptions {
 
 const MAX_ATTEMPTS = 5;
 const TIMEOUT_MS = 15_000;
+/** The window in which the venue counts weight, and a little: what another process has spent is over then. */
+const THROTTLED_MAX_MS = 65_000;
 const RETRY = { baseMs: 500, capMs: 10_000 };
 /** So many requests in a row without any answer: the venue is taken to be away. */
 const AWAY_AFTER = 3;
@@ -99,6 +102,8 @@ class InfoClient implements VenueInfo {
     const extra = row.itemsPerWeight === null ? 0 : Math.ceil(row.itemsMax(params) / row.itemsPerWeight);
     const question: Question = { bodyText, extra };
     let weight = 0;
+    const attempts = this.#options.maxAttempts ?? MAX_ATTEMPTS;
+    let throttledSinceMs: number | null = null;
     for (let failures = 0; ; failures++) {
       const { outcome, sentAtMs, receivedAtMs, weight: spent } = await this.#attempt(row, question, asked);
       weight += spent;
@@ -106,15 +111,17 @@ class InfoClient implements VenueInfo {
         if (row.type === INFO.exchangeStatus.type) this.#noteClock(outcome.result, sentAtMs, receivedAtMs);
         return { result: outcome.result, sentAtMs, receivedAtMs, weight };
       }
-      if (outcome.type === "final" || failures + 1 >= (this.#options.maxAttempts ?? MAX_ATTEMPTS))
-        throw outcome.error;
+      const isThrottled = outcome.error instanceof RateLimitError;
+      if (isThrottled) throttledSinceMs ??= receivedAtMs;
+      const isPatient = isThrottled && attempts > 1 && receivedAtMs - throttledSinceMs! < THROTTLED_MAX_MS;
+      if (outcome.type === "final" || (!isPatient && failures + 1 >= attempts)) throw outcome.error;
       this.#options.log.debug("info request tried again", {
         request: row.type,
         failures,
         error: outcome.error,
       });
       // After a 429 the limiter itself makes every request wait.
-      if (outcome.error instanceof RateLimitError) continue;
+      if (isThrottled) continue;
       await this.#options.clock.sleep(fullJitterMs(this.#options.random, failures, RETRY), asked.signal);
     }
   }
@@ -217,7 +224,7 @@ function judge<P, R>(
     );
     return { outcome: { type: "again", error }, weight: row.weight };
   }
-  const body = readJson(text);
+  const body = readMessage(text);
   // What is no list of the venue any more has not cost that much either: a minute would pass in which nothing is asked.
   const items =
     row.itemsPerWeight !== null && isRead(body) && Array.isArray(body.value)
@@ -250,7 +257,12 @@ function outcomeOf<P, R>(
     const mayPass = status >= 500 || status === 408 || status === 425;
     return { type: mayPass ? "again" : "final", error };
   }
-  if (!("value" in body)) {
+  if (isUnread(body)) {
+    if (body.reason !== NOT_JSON)
+      return {
+        type: "final",
+        error: new ProtocolError(`the answer of ${whose} is not read: ${body.reason}`, start),
+      };
     const error = new TransportError(`the answer of ${whose} is not JSON: ${start}`, { status });
     return { type: "again", error };
   }
@@ -264,13 +276,6 @@ function outcomeOf<P, R>(
 
 const isUnread = (result: unknown): result is Unread =>
   typeof result === "object" && result !== null && "reason" in result && !("value" in result);
-
-/** `fetch` hides what went wrong behind "fetch failed". */
-function rootMessage(error: unknown): string {
-  let root = error;
-  while (root instanceof Error && root.cause instanceof Error) root = root.cause;
-  return root instanceof Error ? root.message : String(root);
-}
 
 /** A signal that fires with any of these, until it is released: theirs may live as long as the program. */
 function linked(...signals: (AbortSignal | undefined)[]) {

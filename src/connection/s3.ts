@@ -27,7 +27,7 @@ interface S3Deps {
 }
 
 const ATTEMPTS = 6;
-/** An answer that says nothing for so long is given up. */
+/** An answer that says nothing for so long, while it is waited for, is given up. */
 const SILENCE_MS = 60_000;
 /** The venue's buckets. */
 const REGIONS: Readonly<Record<string, string>> = { "hl-mainnet-node-data": "ap-northeast-1" };
@@ -69,7 +69,10 @@ export class S3Bucket {
         prefix,
         ...(token === null ? {} : { "continuation-token": token }),
       };
-      const text = await this.#patiently(async () => (await this.#get("", query, {})).text());
+      const text = await this.#patiently(async () => {
+        const { response, silence } = await this.#get("", query, {});
+        return silence.during(response.text());
+      });
       for (const [, entry = ""] of text.matchAll(/<Contents>(.*?)<\/Contents>/gs))
         objects.push({ key: tag(entry, "Key"), size: Number(tag(entry, "Size")), etag: tag(entry, "ETag") });
       token = tag(text, "IsTruncated") === "true" ? tag(text, "NextContinuationToken") : null;
@@ -84,10 +87,10 @@ export class S3Bucket {
       const before = at;
       try {
         const headers = { ...(at > 0 ? { range: `bytes=${at}-` } : {}), "if-match": etag };
-        const response = await this.#get(key, {}, headers);
+        const { response, silence } = await this.#get(key, {}, headers);
         // One that knows no ranges begins anew.
         let passOver = response.status === 206 ? 0 : at;
-        for await (const part of response.body ?? []) {
+        for await (const part of silence.between(response.body)) {
           const fresh = part.subarray(Math.min(passOver, part.length));
           passOver -= part.length - fresh.length;
           at += fresh.length;
@@ -132,7 +135,7 @@ export class S3Bucket {
     query: Record<string, string>,
     headers: Record<string, string>,
     isMoved = false,
-  ): Promise<Response> {
+  ): Promise<{ response: Response; silence: Silence }> {
     const { env, clock, signal } = this.#deps;
     const endpoint = env.AWS_ENDPOINT_URL_S3 || env.AWS_ENDPOINT_URL || "";
     const base = new URL(endpoint || `https://${this.#bucket}.s3.${this.#region}.amazonaws.com`);
@@ -145,17 +148,17 @@ export class S3Bucket {
       headers: { ...headers, "x-amz-request-payer": "requester" },
     };
     const search = encodedQuery(query);
-    const response = await this.#deps.send(
-      `${base.origin}${encodedPath(path)}${search === "" ? "" : `?${search}`}`,
-      {
+    const silence = new Silence(clock);
+    const response = await silence.during(
+      this.#deps.send(`${base.origin}${encodedPath(path)}${search === "" ? "" : `?${search}`}`, {
         headers: signedHeaders(request, this.#credentials, this.#region, clock.now()),
         redirect: "manual",
-        signal: AbortSignal.any([signal, AbortSignal.timeout(SILENCE_MS * ATTEMPTS)]),
-      },
+        signal: AbortSignal.any([signal, silence.broken]),
+      }),
     );
-    if (response.status === 200 || response.status === 206) return response;
+    if (response.status === 200 || response.status === 206) return { response, silence };
     const region = response.headers.get("x-amz-bucket-region");
-    const text = (await response.text()).slice(0, ERROR_TEXT_MAX);
+    const text = (await silence.during(response.text())).slice(0, ERROR_TEXT_MAX);
     if (region !== null && region !== this.#region && !isMoved) {
       this.#region = region;
       return this.#get(key, query, headers, true);
@@ -175,6 +178,44 @@ export class S3Bucket {
     return new ConfigError(
       `${what}: ${status >= 300 && status < 400 ? moved : (remedy[status] ?? "refused")}`,
     );
+  }
+}
+
+/** Ends a request of which nothing is heard for too long while it is waited for: not while its reader is busy. */
+class Silence {
+  readonly #clock: Clock;
+  readonly #tooLong = new AbortController();
+  readonly broken = this.#tooLong.signal;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  async during<T>(wait: Promise<T>): Promise<T> {
+    const cancel = this.#clock.after(SILENCE_MS, () =>
+      this.#tooLong.abort(new TransportError(`nothing was heard for ${SILENCE_MS / 1_000} s`)),
+    );
+    try {
+      return await wait;
+    } finally {
+      cancel();
+    }
+  }
+
+  /** The content piece by piece. */
+  async *between(body: Response["body"]): AsyncGenerator<Uint8Array> {
+    if (body === null) return;
+    const reader = body.getReader();
+    try {
+      for (;;) {
+        const next = await this.during(reader.read());
+        if (next.done) return;
+        yield next.value;
+      }
+    } finally {
+      // What is not read to its end is not downloaded either.
+      await reader.cancel().catch(() => {});
+    }
   }
 }
 

@@ -9,8 +9,8 @@ import type { SocketFactory } from "../runtime/net.ts";
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 /**
  * The largest frame seen has 177 kB (all asset contexts); five thousand open orders would have 2 MB. A longer one closes the
- * socket: its loss is a gap, which REST closes. Reading one of this size blocks everything else for a second at worst (small
- * arrays, a busy core).
+ * socket: its loss is a gap, which REST closes. Reading one of this size blocks everything else for a second at worst (names
+ * by the hundred thousand, a busy core).
  */
 const MAX_FRAME_BYTES = 4 * 1024 * 1024;
 

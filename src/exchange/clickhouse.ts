@@ -3,7 +3,7 @@
  * resolves; what passes by itself (no answer, 5xx without a word of ClickHouse, too many parts) is tried again, a bounded number
  * of times, and may then be inserted twice, which replaces itself; the password stands in a header, and in no message.
  */
-import { ConfigError, StoreError } from "../errors.ts";
+import { ConfigError, rootMessage, StoreError } from "../errors.ts";
 import { fullJitterMs, REQUEST_BACKOFF } from "../runtime/backoff.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
@@ -103,7 +103,7 @@ async function answered(url: string, sending: Promise<Response>): Promise<Respon
   try {
     response = await sending;
   } catch (cause) {
-    throw new StoreError(`no answer from ClickHouse at ${url}: ${(cause as Error).message}`, {
+    throw new StoreError(`no answer from ClickHouse at ${url}: ${rootMessage(cause)}`, {
       transient: true,
       cause,
     });

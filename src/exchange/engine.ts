@@ -28,7 +28,7 @@ export interface ClickHouse {
   /** Runs a statement that answers nothing. */
   run(sql: string): Promise<void>;
   rows<T>(sql: string): Promise<T[]>;
-  /** Whole lines of text into the only column of a table. Rejects with `Refused` when one of them cannot be read. */
+  /** Whole lines of text into the only column of a table, blank ones left out. Rejects with `Refused` when one of them cannot be read. */
   insertLines(table: string, lines: Buffer): Promise<void>;
   /** Objects into a table, by the names of its columns. */
   insertRows(table: string, rows: readonly object[]): Promise<void>;
@@ -37,11 +37,39 @@ export interface ClickHouse {
   close(): Promise<void>;
 }
 
-const BACKSLASH = 0x5c;
+const [TAB, BREAK, RETURN, BLANK, BACKSLASH] = [9, 10, 13, 32, 0x5c];
 
-/** Lines as ClickHouse's TabSeparated has them: JSON holds neither tabs nor breaks, but it may hold backslashes. */
-export function tabSeparated(lines: Buffer): Buffer {
-  if (!lines.includes(BACKSLASH) && !lines.includes(9)) return lines;
+/** Lines but for those that hold nothing. ClickHouse in a folder ends the data at an empty one, and runs what follows as SQL. */
+export function withoutBlankLines(lines: Buffer): Buffer {
+  const kept: Buffer[] = [];
+  let from = 0;
+  for (let at = 0; at < lines.length; ) {
+    const end = lines.indexOf(BREAK, at);
+    const next = end < 0 ? lines.length : end + 1;
+    if (isBlank(lines, at, next)) {
+      kept.push(lines.subarray(from, at));
+      from = next;
+    }
+    at = next;
+  }
+  return from === 0 ? lines : Buffer.concat([...kept, lines.subarray(from)]);
+}
+
+function isBlank(lines: Buffer, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) {
+    const byte = lines[at];
+    if (byte !== BLANK && byte !== TAB && byte !== RETURN && byte !== BREAK) return false;
+  }
+  return true;
+}
+
+/**
+ * Lines as ClickHouse's TabSeparated has them, the only way into an insert of lines, so without blank ones: JSON holds neither
+ * tabs nor breaks, but it may hold backslashes.
+ */
+export function tabSeparated(content: Buffer): Buffer {
+  const lines = withoutBlankLines(content);
+  if (!lines.includes(BACKSLASH) && !lines.includes(TAB)) return lines;
   const text = lines.toString("latin1").replaceAll("\\", "\\\\").replaceAll("\t", "\\t");
   return Buffer.from(text, "latin1");
 }

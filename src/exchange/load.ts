@@ -7,7 +7,7 @@ import { isObject, readJson } from "../protocol/decode.ts";
 import { Lines } from "../sync/nodeFiles/lines.ts";
 import type { EventKind } from "../sync/nodeFiles/rows.ts";
 import { LINE_TABLES, type LineKind } from "./ddl.ts";
-import { type ClickHouse, Refused } from "./engine.ts";
+import { type ClickHouse, Refused, withoutBlankLines } from "./engine.ts";
 
 /** Lines of one insert, about. */
 const INSERT_BYTES = 16 * 1024 * 1024;
@@ -76,7 +76,9 @@ class Loader {
     this.isWanted = kind === null || this.#kind !== null;
   }
 
-  async add(whole: Buffer): Promise<void> {
+  async add(content: Buffer): Promise<void> {
+    const whole = withoutBlankLines(content);
+    if (whole.length === 0) return;
     if (this.#kind === null && this.isWanted) {
       this.#kind = kindOfLines(whole);
       this.isWanted = this.#kind !== null;

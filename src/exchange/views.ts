@@ -1,6 +1,7 @@
 /**
  * What people ask of the whole exchange, as views. Pure: text with `{db}` for the database. Guarantees: a fill that was loaded
- * twice counts once; a sum that lacks a part says so in a column, as a number of fees that have no price in dollars.
+ * twice counts once; a sum that lacks a part says so in a column, as a number of fees that have no price in dollars. Assumes
+ * that the rows of one fill say the same: `PREWHERE` chooses before doubles are left out, so that few rows are compared.
  */
 import { DOLLAR_TOKENS } from "../sync/accountSnapshot.ts";
 
@@ -19,14 +20,14 @@ const FEE_USDC = `multiIf(fee = 0 OR fee_token IN ${DOLLARS}, CAST(fee, 'Nullabl
 const TRADERS: View = {
   name: "traders",
   comment:
-    "Every account with what it earned: net_pnl = closed_pnl − fees + funding, over all that is loaded; null where a fee has no price.",
+    "Every account with what it earned: net_pnl = closed_pnl − fees + funding, over all that is loaded; null where a fee or a priority tip has no price.",
   select: `SELECT account, sum(fills) AS fills, sum(volume) AS volume, sum(closed_pnl) AS closed_pnl, sum(fees) AS fees,
   sum(funding) AS funding, sum(unpriced_fees) AS unpriced_fees,
   if(unpriced_fees > 0, NULL, closed_pnl - fees + funding) AS net_pnl
 FROM (
   SELECT account, count() AS fills, sum(value) AS volume, sum(closed_pnl) AS closed_pnl, sum(ifNull(fee_usdc, 0)) AS fees,
-    toDecimal128(0, 18) AS funding, countIf(isNull(fee_usdc)) AS unpriced_fees
-  FROM (SELECT account, value, closed_pnl, ${FEE_USDC} AS fee_usdc FROM {db}.fills FINAL)
+    toDecimal128(0, 18) AS funding, countIf(isNull(fee_usdc) OR ifNull(priority_gas, 0) > 0) AS unpriced_fees
+  FROM (SELECT account, value, closed_pnl, priority_gas, ${FEE_USDC} AS fee_usdc FROM {db}.fills FINAL)
   GROUP BY account
   UNION ALL
   SELECT account, 0, toDecimal128(0, 20), toDecimal128(0, 18), toDecimal128(0, 18), sum(usdc), 0 FROM {db}.funding FINAL GROUP BY account
@@ -60,7 +61,7 @@ const LIQUIDATIONS: View = {
   select: `SELECT time, coin, account, side, size, price, value, liquidation_mark AS mark_price, liquidation_method AS method,
   closed_pnl, direction, block, hash
 FROM {db}.fills FINAL
-WHERE ifNull(liquidated_user, '') = account OR direction LIKE 'Liquidated%'`,
+PREWHERE ifNull(liquidated_user, '') = account OR direction LIKE 'Liquidated%'`,
 };
 
 const BUILDER_DAYS: View = {
@@ -69,7 +70,7 @@ const BUILDER_DAYS: View = {
   select: `SELECT toDate(time) AS day, builder, fee_token AS token, sum(builder_fee) AS revenue, sum(value) AS volume,
   count() AS fills, uniqExact(account) AS accounts
 FROM {db}.fills FINAL
-WHERE builder_fee != 0
+PREWHERE builder_fee != 0
 GROUP BY day, builder, token`,
 };
 

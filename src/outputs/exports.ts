@@ -1,6 +1,6 @@
 /**
  * Stored rows as CSV (RFC 4180) or NDJSON. Guarantees: decimals leave as the digits stored, because everything is read
- * from the `*_text` views; every row once, in a fixed order, in pages of bounded size, however many there are; the
+ * from the `*_text` views; every row once, in a fixed order; in pages of bounded size, but for what is computed as a whole (`computed`); the
  * venue's raw objects stay where they are. Cells are the stored text; for spreadsheets, which would compute some of it, see
  * `spreadsheetText`.
  */

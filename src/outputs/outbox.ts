@@ -1,5 +1,5 @@
 /**
- * Reads the transactional outbox: its one reader. The events of one account (a *sequence*; events of no account are one of
+ * Reads the events of the transactional outbox, for all who tell them to others. The events of one account (a *sequence*; events of no account are one of
  * their own) are committed in the order of their ids, since its writers take turns; between accounts they are not. So
  * every reader keeps one cursor per sequence.
  *
@@ -61,7 +61,9 @@ export interface Outbox {
 const EVENT = `o.id, o.event_key as key, o.type, nullif(o.account_address, '') as account, o.time_ms as "timeMs", o.source,
   (extract(epoch from o.created_at) * 1000)::bigint as "committedAtMs", o.data`;
 
-const SEQUENCES = "(select account_address as sequence from hl_internal.accounts union all select '') a";
+/** Every sequence: `a.sequence`. */
+export const SEQUENCES =
+  "(select account_address as sequence from hl_internal.accounts union all select '') a";
 
 /** Every sequence with the id of its newest event, 0 where there is none: for queries that need them inside. */
 export const SEQUENCE_HEADS = `select a.sequence,

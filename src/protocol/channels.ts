@@ -14,6 +14,7 @@ import {
   type ReadParts,
   type ReadRows,
   readJson,
+  readMessage,
   readParts,
   readRows,
   type Unread,
@@ -48,11 +49,6 @@ import { NUMERAL, TEXT, TextPattern, TextScan } from "./textPattern.ts";
 
 /** A subscription as it is sent: `type` and its parameters. */
 export type Subscription = { type: string } & Record<string, unknown>;
-
-/** Names of market data to choose from; a candle interval may follow: `candle:1m`. */
-export const MARKET_STREAMS = ["allMids", "l2Book", "trades", "candle", "activeAssetCtx"] as const;
-/** Names under which old guides subscribe to what every followed account brings anyway. */
-export const ACCOUNT_STREAMS = ["orderUpdates", "userFills", "userEvents", "webData2"] as const;
 
 /** What a data frame says. `notice` is shown to people but changes no table. */
 export type Content =
@@ -580,7 +576,7 @@ function readQuickly(text: string): Frame | null {
 export function readFrame(text: string): Frame {
   const quick = readQuickly(text);
   if (quick !== null) return quick;
-  const json = readJson(text);
+  const json = readMessage(text);
   if (!isRead(json)) return { type: "unreadable", raw: text, reason: json.reason };
   const envelope = json.value;
   if (!isObject(envelope) || typeof envelope.channel !== "string") {

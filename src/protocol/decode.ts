@@ -92,13 +92,55 @@ export const isWhole = (unread: readonly Unread[]): boolean => unread.every(({ k
 
 /** JSON text to a value, or why not. Keys named `__proto__`, which schemas do not see, are left out. */
 export function readJson(text: string): Read<unknown> | Unread {
+  const excess = text.includes(MANY_OPEN) ? excessOfText(text, Infinity) : null;
+  if (excess !== null) return lostRow(text, excess);
   try {
     const value: unknown = JSON.parse(text);
     if (text.includes("__proto__") || text.includes("\\u00")) removeProto(value);
     return { value, raw: value };
   } catch {
-    return lostRow(text, "not JSON");
+    return lostRow(text, NOT_JSON);
   }
+}
+
+/** A frame or an answer of the venue: as `readJson`, and never more values at once than the largest list that is read has. */
+export function readMessage(text: string): Read<unknown> | Unread {
+  // Each value takes two characters at least.
+  const isLong = text.length > 2 * VALUE_LIMITS.values;
+  const excess = isLong ? excessOfText(text, VALUE_LIMITS.values) : null;
+  return excess === null ? readJson(text) : lostRow(text, excess);
+}
+
+/** Why `readJson` gives up on what was cut off, or is no JSON at all. */
+export const NOT_JSON = "not JSON";
+
+/**
+ * The deepest answer that was captured has nine, and what is too deep for a row costs no more than that row. A million take the
+ * parser and the collector a second, which holds everything up.
+ */
+const DEPTH_MAX = 10_000;
+/** Only what has so many in a row is looked through: finding them costs nothing. */
+const MANY_OPEN = "[".repeat(16);
+const [QUOTE, ESCAPE, COMMA] = ['"', "\\", ","].map((sign) => sign.charCodeAt(0)) as [number, number, number];
+
+/** Why a text is not parsed, or null: brackets and commas outside of strings. */
+function excessOfText(json: string, valuesMax: number): string | null {
+  let depth = 0;
+  let values = 1;
+  let isText = false;
+  for (let at = 0; at < json.length; at++) {
+    const code = json.charCodeAt(at);
+    if (code === QUOTE) isText = !isText;
+    else if (isText) at += code === ESCAPE ? 1 : 0;
+    else if (code === COMMA) values += 1;
+    // `[` and `{`, `]` and `}` differ in one bit.
+    else if ((code | 0x20) === 0x7b) {
+      values += 1;
+      if (++depth > DEPTH_MAX) return "too deep";
+    } else if ((code | 0x20) === 0x7d) depth -= 1;
+    if (values > valuesMax) return `more than ${valuesMax} values`;
+  }
+  return null;
 }
 
 function removeProto(value: unknown): void {

@@ -61,6 +61,11 @@ export const VALUE_LIMITS = {
   reasonLength: 500,
   /** Rows of one list or entries of one record. Seen: 2000 (a page), 5000 (candles). */
   rows: 10_000,
+  /**
+   * Values of one frame or answer, counted before it is parsed: millions of small ones take the parser and the collector ten
+   * seconds, in which nothing else is done. As many rows as may be, of orders with all their keys, have half of them.
+   */
+  values: 400_000,
   /** Perp dexes: each takes two subscriptions per account, of 1000 per address. Seen: 9. */
   dexes: 400,
 } as const;

@@ -4,8 +4,10 @@
  * missing in some (2023 fills without `tid`, orders without `origSz`) is optional here.
  * @see https://hyperliquid.gitbook.io/hyperliquid-docs/for-developers/api/info-endpoint
  */
-import { z } from "zod";
+
+import * as z from "zod";
 import { DECIMAL } from "../runtime/decimal.ts";
+import { ADDRESS } from "./address.ts";
 import { VALUE_LIMITS } from "./limits.ts";
 import { anything, display, entries, list, object, type ReadParts, summary } from "./tolerance.ts";
 
@@ -24,11 +26,9 @@ const text = z.string();
 /** Lower-cased: the venue answers in lower case and accepts any. */
 const address = z
   .string()
-  .regex(/^0x[0-9a-fA-F]{40}$/, "not an address")
+  .regex(ADDRESS, "not an address")
   .transform((text) => text.toLowerCase());
 const side = z.enum(["A", "B"]);
-
-export const isAddress = (text: string): boolean => address.safeParse(text).success;
 
 /** Keys in the order in which the venue writes them. */
 const inOrder = (keys: string): string[] => keys.split(" ");

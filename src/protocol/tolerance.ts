@@ -14,7 +14,7 @@
  *
  * Guarantees: `mend` never throws; the smallest thing that can be given up is given up; what it returns fits the schema.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { VALUE_LIMITS } from "./limits.ts";
 
 /** A value that fits its schema, beside the venue's own object. */

@@ -8,8 +8,8 @@ import { untilAborted } from "./abort.ts";
 import type { Clock } from "./clock.ts";
 import type { Log } from "./log.ts";
 
-/** A program has ended this long after the signal, by force if need be. Supervisors wait 10 s. */
-export const STOP_WITHIN_MS = 9_000;
+/** A program ends this long after it heard the signal, by force if need be. Supervisors wait 10 s, and a busy one hears late. */
+export const STOP_WITHIN_MS = 8_000;
 /** After the signal, the work under way may end by itself this long; then what it stands on is stopped. */
 const FINISH_WITHIN_MS = 1_500;
 

@@ -1,9 +1,10 @@
 /** The version of this program, and which of two versions is the older one (semver's order). */
 import { readFileSync } from "node:fs";
+import { packageFile } from "./packageFile.ts";
 
-/** As package.json says, next to `src/` and next to `dist/` alike. */
+/** As package.json says. */
 export function programVersion(): string {
-  const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+  const manifest = JSON.parse(readFileSync(packageFile("package.json"), "utf8")) as {
     version: string;
   };
   return manifest.version;

@@ -2,7 +2,7 @@
  * How a simulated venue is set up by text: switches of the protocol and of the market's behaviour, and what its
  * simulated traders do. `a=1,b.c=text` says the same as the JSON `{"a":1,"b":{"c":"text"}}`. Pure.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Json, JsonObject } from "./contract.ts";
 import type { VenueOptions } from "./exchange/venue.ts";
 import { complaint, readSwitches, type SwitchChange } from "./server/controlBodies.ts";

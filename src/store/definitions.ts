@@ -1,13 +1,13 @@
 /**
  * The functions, views and triggers of the database, as `sql/` has them: one definition each, in the order of
- * `sql/order.txt`. They are applied as a whole and again when anything in them changed. Found next to `src/` and next
- * to `dist/` alike.
+ * `sql/order.txt`. They are applied as a whole and again when anything in them changed.
  */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { packageFile } from "../runtime/packageFile.ts";
 import { programVersion } from "../runtime/version.ts";
 
-const FOLDER = new URL("../../sql/", import.meta.url);
+const FOLDER = packageFile("sql/");
 
 interface Definitions {
   /** SHA-256 of all files in their order. */

@@ -20,7 +20,12 @@ interface NotedFile {
   kind: string | null;
   runs: BlockRun[];
   lost: LostFill[];
+  /** False: something could not be read, and the same digest may be that of another file by now. It counts as not read. */
+  isSettled: boolean;
 }
+
+/** Behind the digest of a file of which something could not be read: what it held is known, and it is read again. */
+const TORN = "!";
 
 /** The accounts of `wanted` that the file was not read for yet. */
 export async function unreadFor(
@@ -42,17 +47,19 @@ export async function noteFile(db: Queryable, file: NotedFile, accounts: readonl
   const sorted = [...new Set(accounts)].sort();
   const setDigest = createHash("sha256").update(sorted.join(" ")).digest("hex").slice(0, 32);
   await db.query(
-    `with made as (
+    `with gone as (
+       delete from hl_internal.import_files where $9 and digest = $3 || '${TORN}'
+     ), made as (
        -- Also where another file is noted at the same time: a row that is not seen yet has its number all the same.
        insert into hl_internal.import_sets (digest, accounts) values ($1, $2)
        on conflict (digest) do update set digest = excluded.digest returning id
      )
      insert into hl_internal.import_files (digest, set_id, name, size, kind, runs, lost)
-     select $3, made.id, $4, $5, $6, $7::jsonb, $8::jsonb from made
-     on conflict (digest, set_id) do nothing`,
+     select $3 || case when $9 then '' else '${TORN}' end, made.id, $4, $5, $6, $7::jsonb, $8::jsonb from made
+     on conflict (digest, set_id) do update set runs = excluded.runs, lost = excluded.lost, imported_at = now()`,
     [
       ...[setDigest, sorted, file.digest, file.name, file.size, file.kind],
-      ...[JSON.stringify(file.runs), JSON.stringify(file.lost)],
+      ...[JSON.stringify(file.runs), JSON.stringify(file.lost), file.isSettled],
     ],
   );
 }

@@ -138,20 +138,6 @@ export async function* legacyRows(database: Queryable, table: string): AsyncGene
   }
 }
 
-/** Whether any time of these columns has a fraction of a second. */
-export async function keepsMilliseconds(
-  database: Queryable,
-  table: string,
-  columns: readonly string[],
-): Promise<boolean> {
-  const [found] = await database.query<{ keeps: boolean }>(
-    `select exists (select from public.${quoted(table)} t cross join lateral jsonb_each_text(to_jsonb(t)) e
-       where e.key = any ($1) and (e.value ~ '\\.\\d*[1-9]' or (e.value ~ '^\\d{13}$' and e.value !~ '000$'))) as keeps`,
-    [columns],
-  );
-  return found!.keeps;
-}
-
 /** Which of these fills are stored, by their place in the list. */
 export async function heldFills(database: Database, fills: readonly FillRow[]): Promise<Set<number>> {
   const list = (name: keyof FillRow) => fills.map((fill) => fill[name]);

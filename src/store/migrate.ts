@@ -5,11 +5,12 @@
  * programs that start together one does the work and the other finds it done, and a failure leaves nothing behind. Refused
  * with `MigrationError`: a foreign relation under a name of ours, an applied migration whose file has changed, a breaking one that this program does not know, a
  * database of a version that was never released. A program that is older than the one that applied the definitions leaves
- * them alone. Files are found next to `src/` and next to `dist/` alike.
+ * them alone.
  */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { MigrationError, StoreError } from "../errors.ts";
+import { packageFile } from "../runtime/packageFile.ts";
 import { compareVersions } from "../runtime/version.ts";
 import type { Database } from "./database.ts";
 import { knownDefinitions } from "./definitions.ts";
@@ -19,7 +20,7 @@ import { inSchema, PUBLIC } from "./schema.ts";
 
 /** A migration may have to go through all of a long history. */
 const WITHIN_MS = 3_600_000;
-const FOLDER = new URL("../../migrations/", import.meta.url);
+const FOLDER = packageFile("migrations/");
 /** int8multirange, SQL-standard function bodies and `create or replace trigger` came with 14. */
 const OLDEST_SERVER = 14;
 const UNIQUE_VIOLATION = "23505";

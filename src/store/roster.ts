@@ -61,6 +61,20 @@ export function openRoster(db: Queryable): Roster {
   };
 }
 
+/** What those of the accounts that are known are called, in the roster or beside it. */
+export async function readAliases(
+  db: Queryable,
+  accounts: readonly { address: Address }[],
+): Promise<ReadonlyMap<Address, string>> {
+  const rows = await db.query<{ address: Address; alias: string }>(
+    `select account_address as address, coalesce(r.alias, a.alias) as alias
+     from hl_internal.roster r full join hl_internal.accounts a using (account_address)
+     where account_address = any ($1) and coalesce(r.alias, a.alias) is not null`,
+    [accounts.map(({ address }) => address)],
+  );
+  return new Map(rows.map(({ address, alias }) => [address, alias]));
+}
+
 /** Adds the accounts, or changes what is said of those that are there; answers how many are new. */
 export async function putIntoRoster(db: Queryable, changes: readonly RosterChange[]): Promise<number> {
   const [row] = await db.query<{ added: number }>(
@@ -88,6 +102,14 @@ export async function putIntoRoster(db: Queryable, changes: readonly RosterChang
     [JSON.stringify(changes)],
   );
   return row!.added;
+}
+
+/** Only these accounts are called something: of an alias that several have, nobody can be named by it. */
+export async function keepAliasesOf(db: Queryable, accounts: readonly Address[]): Promise<void> {
+  await db.query(
+    "update hl_internal.accounts set alias = null where alias is not null and account_address <> all ($1)",
+    [accounts],
+  );
 }
 
 export async function removeFromRoster(db: Queryable, accounts: readonly Address[]): Promise<void> {

@@ -47,6 +47,7 @@ import {
   TABLES,
   type TableName,
 } from "../sync/tables.ts";
+import { bySteps } from "./bySteps.ts";
 import { rowColumns, standsAt } from "./columns.ts";
 import type { Database, Row } from "./database.ts";
 import { openLeases } from "./leases.ts";
@@ -544,12 +545,18 @@ function upkeep(
     },
 
     async prune(retention, nowMs) {
-      const [row] = await rows<{ outbox: number; quarantine: number }>(
-        `select hl_internal.prune_outbox($1 * interval '1 day') as outbox,
-           hl_internal.prune_quarantine($2 * interval '1 day') as quarantine`,
-        [retention.outboxDays, retention.quarantineDays],
-      );
-      const gone: Record<string, number> = { outbox: row!.outbox, quarantine: row!.quarantine };
+      const gone: Record<string, number> = {};
+      for (const [what, days] of [
+        ["outbox", retention.outboxDays],
+        ["quarantine", retention.quarantineDays],
+      ] as const)
+        gone[what] = await bySteps(async (most) => {
+          const [row] = await rows<{ gone: number }>(
+            `select hl_internal.prune_${what}($1 * interval '1 day', $2) as gone`,
+            [days, most],
+          );
+          return row!.gone;
+        });
       for (const table of PARTITIONED) {
         const [dropped] = await rows<{ days: number }>("select hl_internal.prune_market($1, $2) as days", [
           table,

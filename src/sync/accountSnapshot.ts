@@ -45,6 +45,8 @@ export interface AccountStates {
   collateral?: ReadonlyMap<string, Decimal>;
   /** Parts of the equity that are known to be missing, in words. */
   missing?: readonly string[];
+  /** The state of a dex that may hold positions was not read yet. */
+  isPartial?: boolean;
 }
 
 /** Tokens that count as dollars, one for one: `hl_internal.dollar_tokens`, which a test holds equal. */
@@ -77,7 +79,9 @@ export function dashboardRow(states: AccountStates): DashboardRow {
   const withdrawable = pooled
     ? sum(balances.map((balance) => max("0", sub(ownTotal(balance), tiedUp(balance)))))
     : total((state) => state.withdrawable);
-  const solvent = accountValue !== null && sign(accountValue) > 0;
+  // Pooled dollars are told by spot; what they back on a dex that was not read is not.
+  const backing = states.isPartial ? null : accountValue;
+  const solvent = backing !== null && sign(backing) > 0;
   const ratio = (part: Decimal, whole: Decimal, scale: Decimal, places: number): Decimal | null =>
     isZero(whole) ? null : trunc(mul(div(part, whole), scale), places);
   return {
@@ -89,11 +93,11 @@ export function dashboardRow(states: AccountStates): DashboardRow {
     totalNotionalPosition: totalNotional,
     totalRawUsd: total((state) => state.marginSummary.totalRawUsd),
     maintenanceMargin: maintenance,
-    actualLeverage: solvent ? ratio(totalNotional, accountValue, "1", 6) : null,
-    marginUsagePct: solvent ? ratio(totalMarginUsed, accountValue, "100", 6) : null,
-    freeMargin: accountValue === null ? null : sub(accountValue, totalMarginUsed),
-    marginLevel: accountValue === null ? null : ratio(accountValue, maintenance, "1", 6),
-    liquidationBufferPct: solvent ? ratio(sub(accountValue, maintenance), accountValue, "100", 6) : null,
+    actualLeverage: solvent ? ratio(totalNotional, backing, "1", 6) : null,
+    marginUsagePct: solvent ? ratio(totalMarginUsed, backing, "100", 6) : null,
+    freeMargin: backing === null ? null : sub(backing, totalMarginUsed),
+    marginLevel: backing === null ? null : ratio(backing, maintenance, "1", 6),
+    liquidationBufferPct: solvent ? ratio(sub(backing, maintenance), backing, "100", 6) : null,
     totalPositions: positions.length,
     totalUnrealizedPnl: positions.reduce((pnl, { unrealizedPnl }) => add(pnl, unrealizedPnl), "0"),
     healthScore: null,

@@ -73,7 +73,7 @@ function groupByTime<T extends Link>(fills: readonly T[]): T[][] {
 }
 
 /**
- * The fills of one millisecond in chain order: trails, the first of which starts at `from` when any fill does. One
+ * The fills of one millisecond in chain order, as `hl_internal.chain_order` has them in the database: trails, the first of which starts at `from` when any fill does. One
  * unbroken trail is the normal case; more than one means that something is missing in between.
  */
 function orderWithin<T extends Link>(group: T[], from: Decimal | null): T[] {
@@ -81,8 +81,7 @@ function orderWithin<T extends Link>(group: T[], from: Decimal | null): T[] {
   const edges = new Map<string, T[]>();
   const surplus = new Map<string, number>();
   const bump = (node: string, by: number) => surplus.set(node, (surplus.get(node) ?? 0) + by);
-  // Pushed in reverse, so that popping takes the order of arrival where the chain leaves a choice.
-  for (const fill of [...group].reverse()) {
+  for (const fill of group) {
     const node = normal(fill.startPosition);
     const out = edges.get(node);
     if (out) out.push(fill);
@@ -90,6 +89,8 @@ function orderWithin<T extends Link>(group: T[], from: Decimal | null): T[] {
     bump(node, 1);
     bump(endPosition(fill), -1);
   }
+  // Where the chain leaves a choice, popping takes the order of arrival.
+  for (const out of edges.values()) out.reverse();
   const ordered: T[] = [];
   let start = from === null ? null : normal(from);
   while (ordered.length < group.length) {

@@ -6,7 +6,7 @@
  * reading at a time; for an unlisted name at most one per `UNLISTED_RETRY_MS`, and for `UNLISTED_MAX` names in that time.
  */
 
-import { isAnswered, ProtocolError } from "../errors.ts";
+import { isAnswered, isRefused } from "../errors.ts";
 import { isObject, isWhole, type Read, type Unread } from "../protocol/decode.ts";
 import { INFO } from "../protocol/infoRequests.ts";
 import { VALUE_LIMITS } from "../protocol/limits.ts";
@@ -17,7 +17,7 @@ import { SharedWork } from "../runtime/sharedWork.ts";
 import type { InfoOptions, VenueInfo } from "./ports.ts";
 
 /** The first perp dex, which the venue serves when none is named. */
-const FIRST_DEX = "";
+export const FIRST_DEX = "";
 /** What the venue calls spot where a dex could stand. */
 const SPOT = "spot";
 /** A dex that a row names and the venue does not list is asked for again this often at most. */
@@ -92,6 +92,11 @@ export class Dexes {
     return dex !== FIRST_DEX && this.#listed !== null && !this.#listed.has(dex);
   }
 
+  /** The last list lacks it, and was not read whole: it may stand where nothing could be read. */
+  isMissed(dex: string): boolean {
+    return this.#readAtMs >= 0 && this.#listed === null && !this.#names.includes(dex);
+  }
+
   /** The venue listed its dexes once, or said that it has no such list: until then money may lie where nobody looks. */
   get isTold(): boolean {
     return this.#isTold;
@@ -145,7 +150,7 @@ export class Dexes {
   async #read(options: InfoOptions): Promise<void> {
     const answer = await this.#deps.info.request(INFO.perpDexs, {}, options).catch((error: unknown) => {
       // An endpoint without HIP-3 has the first dex alone.
-      if (error instanceof ProtocolError) this.#isTold = true;
+      if (isRefused(error)) this.#isTold = true;
       throw error;
     });
     this.#isTold = true;

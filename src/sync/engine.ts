@@ -36,7 +36,7 @@ import type {
 } from "./ports.ts";
 import { Prices } from "./prices.ts";
 import type { Address } from "./rows.ts";
-import { type Duty, Standby } from "./standby.ts";
+import { type Duty, followDuty, Standby } from "./standby.ts";
 import { newTurn, type Turn, Turns } from "./turns.ts";
 import { Volatilities } from "./volatility.ts";
 
@@ -118,8 +118,6 @@ const glanceOf = (address: Address): string => `glance at ${address}`;
 const repairsOf = (address: Address): string => `repair of ${address}`;
 const gapsOf = (address: Address): string => `backfill of ${address}`;
 const moreOf = (address: Address): string => `what else of ${address}`;
-/** Names of duties. */
-export const followDuty = (address: Address): string => `follow ${address}`;
 const marketDuty = ({ coins, streams }: MarketChoice): string =>
   `market ${coins === "all" ? coins : [...coins].sort().join(",")} ${[...streams].sort().join(",")}`;
 

@@ -146,14 +146,14 @@ export class HealthWatch {
   row(states: WatchedStates): DashboardRow {
     const { collateral, missing: unpriced } = this.#collateral(states);
     const unvalued = [...unpriced, ...(states.isModeKnown ? [] : [MODE_UNKNOWN])];
-    const unread = [...states.dexesInUse].filter(
-      (dex) => states.mode === "standard" && !states.perps.has(dex),
-    );
+    const unread = [...states.dexesInUse].filter((dex) => !states.perps.has(dex));
     const missing = [
       ...unvalued,
-      ...unread.map((dex) => `the state of ${dex === "" ? "the first dex" : dex} is not known yet`),
+      ...(states.mode === "standard" ? unread : []).map(
+        (dex) => `the state of ${dex === "" ? "the first dex" : dex} is not known yet`,
+      ),
     ];
-    const row = dashboardRow({ ...states, collateral, missing });
+    const row = dashboardRow({ ...states, collateral, missing, isPartial: unread.length > 0 });
     const { score, status, reason, components } = scoreHealth({
       mode: states.mode,
       perps: states.perps,

@@ -23,6 +23,7 @@ import type { Log } from "../runtime/log.ts";
 import type { Random } from "../runtime/random.ts";
 import { Tasks } from "../runtime/tasks.ts";
 import type { Attended, Fleet } from "./ports.ts";
+import type { Address } from "./rows.ts";
 
 export const STANDBY_DEFAULTS = {
   /** What a process does that was not heard of for this long is free. */
@@ -36,6 +37,9 @@ export const STANDBY_DEFAULTS = {
   beginAgainMaxMs: 30_000,
 } as const;
 type StandbyOptions = { [K in keyof typeof STANDBY_DEFAULTS]: number };
+
+/** Name of the duty to follow an account. */
+export const followDuty = (address: Address): string => `follow ${address}`;
 
 /** Something that one process at a time should do. */
 export interface Duty {

@@ -5,10 +5,12 @@
  */
 import { INFO } from "../protocol/infoRequests.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { MONEY_STREAMS } from "./completeness.ts";
+import type { Interval } from "./coverage.ts";
 import type { Store, VenueInfo } from "./ports.ts";
 import type { Address } from "./rows.ts";
 import { proveBlocks } from "./verify/blocks.ts";
-import { type Certificate, emptyCertificate } from "./verify/certificate.ts";
+import { add, type Certificate, emptyCertificate } from "./verify/certificate.ts";
 import { proveChains } from "./verify/chains.ts";
 import { findFutureRows, proveCoverage } from "./verify/claims.ts";
 import type { DexList } from "./verify/dexList.ts";
@@ -65,9 +67,21 @@ export async function verify({
   // The younger of two answers: one that lags must not make the present the future.
   const presentMs = Math.max(venueTimeMs, live.venueTimeMs);
   proveCoverage(run, coverage, sinceMs, presentMs);
+  nameUnproven(certificate, { fromMs: sinceMs, toMs: Math.max(sinceMs, presentMs) });
   await findFutureRows(run, orders, presentMs);
   await compareParticulars(run);
   await lookIntoQuarantine(run, { ...histories, orders }, window);
   certificate.money = await store.moneyTie(account);
   return certificate;
+}
+
+/** Where nothing is wanted yet there is no gap either, and nothing to compare: that proves nothing. */
+function nameUnproven(certificate: Certificate, interval: Interval): void {
+  for (const stream of MONEY_STREAMS) {
+    const isJudged = certificate.counts.some(({ table }) => table === stream);
+    if (certificate.provenToMs[stream] !== null || isJudged) continue;
+    const detail = `nothing of ${stream} is proven yet: sync --once, then verify again`;
+    const row = `${interval.fromMs}..${interval.toMs}`;
+    add(certificate, { kind: "gap", table: stream, row, detail, interval });
+  }
 }

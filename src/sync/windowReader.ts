@@ -8,6 +8,7 @@
  * Assumes of the venue: both bounds inclusive; a page is a contiguous run in time, so the inside of a full page is
  * complete while its outermost milliseconds may be cut. Cursors therefore repeat the boundary millisecond.
  */
+import { ProtocolError } from "../errors.ts";
 import { isObject, lostRows, type ReadRows, type Unread } from "../protocol/decode.ts";
 import { INFO, type InfoRequest, type WindowParams } from "../protocol/infoRequests.ts";
 import { HORIZON, isPlausibleMs, PAGE_ROWS_MAYBE_FULL } from "../protocol/limits.ts";
@@ -140,6 +141,14 @@ async function readPage<P extends WindowParams, T>(
     (row) => row.timeMs,
   );
   const { rows } = result;
+  // An answer to another question, as a cache may give it, proves nothing; what it tells is true for all that.
+  if (readMs.length > 0 && !readMs.some(isAsked)) {
+    await reading.commit(batch);
+    throw new ProtocolError(
+      `the answer of ${request.type} is of another time than was asked for`,
+      rows[0]?.raw,
+    );
+  }
   const unread = placed(result.unread, readMs, asked);
   const quarantine = quarantineRows(unread, request.type, account, answer.receivedAtMs);
   return {
@@ -268,6 +277,8 @@ export async function readWindow(
   };
 
   let greatest: PageSize = { rows: 0, moments: 0 };
+  // The venue serves them too. One at the edge of two pages counts twice: what could be proven is then called unprovable, not the reverse.
+  let lost = 0;
   for (let part = open.pop(); part !== undefined; part = open.pop()) {
     const page = await READERS[stream].page(reading, part);
     const first = Math.min(...page.times);
@@ -286,6 +297,7 @@ export async function readWindow(
     firstRowMs = Math.min(firstRowMs, oldest);
     result.pages += 1;
     result.rows += page.count;
+    lost += lostRows(page.unread).length;
     if (isWhole || page.times.length === 0) {
       const coverage = [...passed, ...claim(part.fromMs, part.toMs, page.unread)];
       await commitPage(reading, page.batch, coverage);
@@ -310,6 +322,7 @@ export async function readWindow(
     stream,
     { fromMs: window.fromMs, toMs: Math.min(firstRowMs - 1, claimableToMs) },
     head,
+    lost,
   );
   return result;
 }
@@ -349,13 +362,14 @@ async function commitPage(
   }
 }
 
-/** The same reading, whose claims leave out what the database refused before them: a claim may come after its rows. */
+/** The same reading, whose claims leave out what the database refused before them: a claim may come after its rows. They count as told. */
 function mindfulOfRefused(reading: WindowReading, stream: WindowStream): WindowReading {
   const refused: Unread[] = [];
   const claimed = (row: CoverageRow) =>
     row.grade === "proven" ? claimsOf(row.account, stream, row, refused, REFUSED) : [row];
   return {
     ...reading,
+    countFillsAfter: async (timeMs, twap) => refused.length + (await reading.countFillsAfter(timeMs, twap)),
     commit: async ({ coverage, ...batch }) => {
       const applied = await reading.commit(
         coverage ? { ...batch, coverage: coverage.flatMap(claimed) } : batch,
@@ -379,20 +393,21 @@ const isBelow = (size: PageSize, earlier: PageSize): boolean =>
 
 /**
  * Claims what lies before the first row, with the millisecond of that row (`head`, as it was read), or says that the venue
- * no longer serves it.
+ * no longer serves it. `lost`: rows of this reading that it served and that could not be read.
  */
 async function settleHead(
   reading: WindowReading,
   stream: WindowStream,
   before: Interval,
   head: readonly CoverageRow[],
+  lost: number,
 ): Promise<void> {
   const toMs = head.at(-1)?.toMs ?? before.toMs;
   if (before.fromMs > toMs) return;
   const { horizonRows } = READERS[stream];
   const reached =
     horizonRows !== null &&
-    (await reading.countFillsAfter(before.toMs, stream === "twapFills")) >= horizonRows;
+    lost + (await reading.countFillsAfter(before.toMs, stream === "twapFills")) >= horizonRows;
   const row = { account: reading.account, stream, fromMs: before.fromMs };
   const reason = `older than the ${horizonRows} newest rows, or at their edge: the venue serves no more`;
   const proven: CoverageRow[] =

@@ -43,7 +43,7 @@ function recordedAccounts(): Record<string, Any> {
   return accounts;
 }
 
-describe("captured accounts pulled into PostgreSQL", { skip: withoutCaptures, timeout: 180_000 }, () => {
+describe("captured accounts pulled into PostgreSQL", { skip: withoutCaptures }, () => {
   const folder = temporaryFolder();
   let server: TestServer;
   let target: TestDatabase;

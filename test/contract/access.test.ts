@@ -124,7 +124,7 @@ function assertRights(rights: readonly Right[], preset: Preset): void {
   assert.deepEqual(words, [], String(preset));
 }
 
-describe("closed by default", { timeout: 240_000 }, () => {
+describe("closed by default", () => {
   let server: TestServer;
   const upgraded = temporaryFolder();
   let upgrade: (database: Database) => Promise<string[]>;

@@ -31,7 +31,7 @@ const PACKAGE = "@supabase/supabase-js";
 const library = (await import(PACKAGE).catch(() => null)) as { createClient: CreateClient } | null;
 const noClient = library === null && `${PACKAGE} is not installed (npm ci)`;
 
-describe("the data API", { timeout: 120_000, skip: noPresets }, () => {
+describe("the data API", { skip: noPresets }, () => {
   let server: TestServer;
   let db: TestDatabase;
   let api: DataApi;

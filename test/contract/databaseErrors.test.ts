@@ -9,7 +9,7 @@ import { ConfigError, StoreError } from "../../src/errors.ts";
 import { maskSecrets } from "../../src/runtime/safeText.ts";
 import { openPostgres, type PostgresOptions } from "../../src/store/postgres.ts";
 import { startServer, type TestServer } from "../support/postgres.ts";
-import { until } from "../support/until.ts";
+import { PATIENCE_MS, until } from "../support/until.ts";
 
 const PASSWORD = "s3cret-Pa55";
 
@@ -214,7 +214,7 @@ describe("a database that cannot be used", () => {
       connectTimeoutMs: 100,
     });
     // Connecting has the same time, and takes longer where the machine is busy.
-    await until("a connection", 20_000, () =>
+    await until("a connection", PATIENCE_MS, () =>
       database.query("select 1").then(
         () => true,
         () => false,

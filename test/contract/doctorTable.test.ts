@@ -521,7 +521,7 @@ const BROKEN: Broken[] = [
   },
 ];
 
-describe("doctor on a broken set-up", { timeout: 240_000 }, () => {
+describe("doctor on a broken set-up", () => {
   const folder = temporaryFolder();
   let server: TestServer;
   /** A port that answers every request to the venue at once, with nothing. */

@@ -60,7 +60,7 @@ interface PlanNode {
   Plans?: PlanNode[];
 }
 
-describe("equity by stretches", { timeout: 600_000 }, () => {
+describe("equity by stretches", () => {
   const db = useDatabase("each");
 
   const rows = (sql: string, ...params: unknown[]) =>

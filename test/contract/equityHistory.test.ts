@@ -61,7 +61,7 @@ const near = (told: unknown, counted: number, what: string) =>
     `${what}: ${told} ≠ ${counted}`,
   );
 
-describe("the whole known history", { timeout: 300_000 }, () => {
+describe("the whole known history", () => {
   const db = useDatabase("each");
   const put = (points: readonly Point[]) =>
     db.store.apply({

@@ -12,7 +12,7 @@ import { noPooler, startPooler } from "./pgbouncer.ts";
 /** What no reader waits for. */
 const LONG = "select pg_sleep(120), $1::text as mark";
 
-describe("a statement that is given up", { timeout: 120_000 }, () => {
+describe("a statement that is given up", () => {
   let server: TestServer;
   let target: TestDatabase;
   before(async () => {

@@ -28,7 +28,7 @@ process.env.TZ = "UTC";
 
 const NAMES = ["hl_fills", "hl_orders", "hl_dashboard", "hl_positions"];
 
-describe("the tables of an older program", { timeout: 120_000 }, () => {
+describe("the tables of an older program", () => {
   let server: TestServer;
   before(async () => {
     server = await startServer("real");

@@ -47,7 +47,7 @@ const PATHS = [
   ...["day", "coin"].flatMap((by) => [`/api/pnl?by=${by}`, `/api/pnl?by=${by}&zone=America/New_York`]),
 ];
 
-describe("a page without a server", { timeout: 240_000, skip: noPresets }, () => {
+describe("a page without a server", { skip: noPresets }, () => {
   let server: TestServer;
   let db: TestDatabase;
   let order: number;

@@ -11,7 +11,7 @@ import { openPostgres } from "../../src/store/postgres.ts";
 import { openStore } from "../../src/store/store.ts";
 import type { Batch } from "../../src/sync/rows.ts";
 import { startServer, temporaryFolder } from "../support/postgres.ts";
-import { untilDespiteErrors } from "../support/until.ts";
+import { PATIENCE_MS, untilDespiteErrors } from "../support/until.ts";
 import { contentOf, fillOf, orderEventOf, T } from "./rows.ts";
 
 function hasPgbouncer(): boolean {
@@ -45,7 +45,7 @@ async function startPooler(target: URL): Promise<{ url: string; stop(): Promise<
   const pooler = spawn("pgbouncer", ["-q", ...user, config], { stdio: "ignore" });
   const url = `postgres://anyone@127.0.0.1:${address.port}${target.pathname}`;
   const database = openPostgres(url, { maxConnections: 1, connectTimeoutMs: 1_000 });
-  await untilDespiteErrors("the pooler to start", 10_000, () => database.query("select 1"));
+  await untilDespiteErrors("the pooler to start", PATIENCE_MS, () => database.query("select 1"));
   await database.close();
   return {
     url,

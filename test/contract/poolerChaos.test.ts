@@ -47,7 +47,6 @@ async function persist(store: DatabaseStore, batch: Batch): Promise<number> {
 
 describe("writers behind a pooler, through broken connections and restarts", {
   skip: noPooler,
-  timeout: 180_000,
 }, () => {
   let cluster: Cluster;
   before(async () => {

@@ -6,7 +6,7 @@ import { hlsync } from "../support/cli.ts";
 import { useDatabase } from "../support/postgres.ts";
 import { noPooler, startPooler } from "./pgbouncer.ts";
 
-describe("the way to the server", { timeout: 60_000 }, () => {
+describe("the way to the server", () => {
   const db = useDatabase("all");
 
   it("is direct", async () => {

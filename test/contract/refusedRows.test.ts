@@ -11,7 +11,7 @@ import { useDatabase } from "../support/postgres.ts";
 import { nested } from "../support/wires.ts";
 import { ACCOUNT, balanceOf, fillOf, fundingOf, ledgerOf, orderEventOf, positionOf, T } from "./rows.ts";
 
-describe("rows that the database refuses", { timeout: 120_000 }, () => {
+describe("rows that the database refuses", () => {
   const target = useDatabase("each");
   let commit: Commit;
   const published: string[] = [];

@@ -72,7 +72,7 @@ const HOSTILE = `
 const NAMES = `select distinct c.relname as name from pg_class c where c.relkind in ('r', 'p', 'v')
   and c.relnamespace in ('public'::regnamespace, 'hl_internal'::regnamespace)`;
 
-describe("statements", { timeout: 240_000 }, () => {
+describe("statements", () => {
   let server: TestServer;
   let exchange: Running & { apiUrl: string };
   before(async () => {

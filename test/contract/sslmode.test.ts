@@ -11,7 +11,7 @@ import { startTlsServer } from "../support/tlsServer.ts";
 const ENCRYPTED = "encrypted_only";
 const PLAIN = "plain_only";
 
-describe("sslmode", { timeout: 120_000 }, () => {
+describe("sslmode", () => {
   const folder = temporaryFolder();
   let server: TestServer;
   let url: URL;

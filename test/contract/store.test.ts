@@ -8,7 +8,7 @@ import { describe, it } from "node:test";
 import { StoreError } from "../../src/errors.ts";
 import { seededRandom } from "../../src/runtime/random.ts";
 import { completeness } from "../../src/sync/completeness.ts";
-import { FORGOTTEN } from "../../src/sync/normalize.ts";
+import { FORGOTTEN, unknownOrderRow } from "../../src/sync/normalize.ts";
 import type { Batch, CoverageRow } from "../../src/sync/rows.ts";
 import { startServer, useDatabase } from "../support/postgres.ts";
 import { noPooler, startPooledServer } from "./pgbouncer.ts";
@@ -354,6 +354,22 @@ for (const [where, startIt] of Object.entries(SERVERS)) {
         ["streamed", 7, 9],
       ]);
       assert.deepEqual(await store.coverage(ACCOUNT, "funding"), others);
+    });
+
+    it("takes back that the venue has forgotten an order, where that is in doubt", async () => {
+      const status = async () => (await store.orders(ACCOUNT)).map(({ status }) => status);
+      const row = orderEventOf();
+      const { store } = db;
+      await store.apply({ orderEvents: [row] });
+      const [last] = await store.orderEvents(ACCOUNT, [row.orderId]);
+      const origin = { account: ACCOUNT, source: "reconcile", seenAtMs: T + 900 } as const;
+      await store.apply({ orderEvents: [unknownOrderRow(origin, last!, T + 800)] });
+      assert.deepEqual(await status(), ["unknown"]);
+      await store.doubt(ACCOUNT, [
+        { stream: "orders", fromMs: T, toMs: T, table: "hl_orders", row: String(row.orderId) },
+      ]);
+      await store.apply({ orderEvents: [{ ...row, source: "reconcile", seenAtMs: T + 2_000 }] });
+      assert.deepEqual(await status(), ["open"]);
     });
 
     it("says with each doubt of what has no coverage that it is to be asked for again", async () => {

@@ -28,7 +28,7 @@ interface Relation extends Record<string, unknown> {
   has_account: boolean;
 }
 
-describe("access through Supabase", { timeout: 240_000, skip: noPresets }, () => {
+describe("access through Supabase", { skip: noPresets }, () => {
   let server: TestServer;
   let db: TestDatabase;
   let relations: Relation[];

@@ -8,7 +8,7 @@ import { useDatabase } from "../support/postgres.ts";
 
 const FILLS = 3_600;
 
-describe("pages of round trips", { timeout: 300_000 }, () => {
+describe("pages of round trips", () => {
   const db = useDatabase("each");
 
   it("hold every trip that SQL knows of, as it knows it", async () => {

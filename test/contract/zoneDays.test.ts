@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { readPnlOfZone } from "../../src/outputs/http/reads.ts";
+import { readOverview, readPnlOfZone } from "../../src/outputs/http/reads.ts";
 import { type Random, seededRandom } from "../../src/runtime/random.ts";
 import type { FillRow, FundingRow } from "../../src/sync/rows.ts";
 import { useDatabase } from "../support/postgres.ts";
@@ -94,8 +94,20 @@ const fundingRows = (random: Random, count: number): FundingRow[] =>
     }),
   ).sort((a, b) => a.timeMs - b.timeMs);
 
-describe("days of a zone", { timeout: 120_000 }, () => {
+describe("days of a zone", () => {
   const db = useDatabase("each");
+
+  it("begin today where the days before it end, also where the clocks go back over midnight", async () => {
+    for (const [zone, noonMs, startMs] of [
+      ["America/Havana", Date.UTC(2026, 10, 1, 17), Date.UTC(2026, 10, 1, 4)],
+      ["America/Havana", Date.UTC(2026, 10, 2, 17), Date.UTC(2026, 10, 2, 5)],
+      ["Atlantic/Azores", Date.UTC(2026, 9, 25, 12), Date.UTC(2026, 9, 25, 0)],
+      ["UTC", Date.UTC(2026, 10, 1, 12), Date.UTC(2026, 10, 1)],
+    ] as const) {
+      const today = await readOverview(db.database, ACCOUNT, noonMs, zone);
+      assert.equal(today.day_start_ms, startMs, zone);
+    }
+  });
 
   for (const seed of [1])
     it(`are what plain SQL says, whatever is settled: seed ${seed}`, async () => {

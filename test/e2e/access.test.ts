@@ -7,7 +7,7 @@ import { MEMBER, makeProject, noPresets, startProjectServer } from "../support/s
 
 const ACCOUNT = `0x${"a".repeat(40)}`;
 
-describe("access to a Supabase project", { timeout: 180_000 }, () => {
+describe("access to a Supabase project", () => {
   let server: TestServer;
   let target: TestDatabase;
   const run = (...args: string[]) => hlsync([...args, "--database", target.url, "--log-level", "warn"]);

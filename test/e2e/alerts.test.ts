@@ -8,7 +8,7 @@ import { type Receiver, startReceiver } from "../unit/outputs/receiver.ts";
 
 const BUSY = `0x${"d".repeat(40)}`;
 
-describe("alerts", { timeout: 180_000 }, () => {
+describe("alerts", () => {
   let server: TestServer;
   let target: TestDatabase;
   let exchange: Running & { apiUrl: string };
@@ -45,12 +45,12 @@ describe("alerts", { timeout: 180_000 }, () => {
   it("arrive through a channel, one per order, also when hlsync is killed", async () => {
     for (const count of [5, 10, 15]) {
       const process = run();
-      await receiver.until(() => receiver.accepted.length >= count, 60_000);
+      await receiver.until(() => receiver.accepted.length >= count);
       process.child.kill("SIGKILL");
       await process.finished();
     }
     const process = run();
-    await receiver.until(() => receiver.accepted.length >= 20, 60_000);
+    await receiver.until(() => receiver.accepted.length >= 20);
     await process.stop("SIGTERM");
     assert.deepEqual(receiver.forged, []);
     // One alert per order; a kill between an answer and its record repeats one, with the same id.

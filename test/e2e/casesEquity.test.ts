@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import { MIDS, Refusal, type Step, type Wire } from "../support/scriptedVenue.ts";
 import { balance, type CaseRig, caseFile, eachWithRig, fill } from "./casesRig.ts";
 
-describe("what an account made", { timeout: 600_000 }, () => {
+describe("what an account made", () => {
   let rig: CaseRig;
 
   eachWithRig((made) => {

@@ -6,7 +6,7 @@ import { type CaseRig, caseFile, eachWithRig, hashOf, MINUTE_MS, USER } from "./
 
 const OTHER = `0x${"a1".repeat(20)}`;
 
-describe("money", { timeout: 600_000 }, () => {
+describe("money", () => {
   let rig: CaseRig;
 
   eachWithRig((made) => {

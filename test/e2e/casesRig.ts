@@ -9,7 +9,7 @@ import { type Finished, hlsync, type Running, start } from "../support/cli.ts";
 import { hlsyncHere } from "../support/inProcess.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
 import { ScriptedVenue, type Wire } from "../support/scriptedVenue.ts";
-import { until } from "../support/until.ts";
+import { PATIENCE_MS, until } from "../support/until.ts";
 import * as wires from "../support/wires.ts";
 
 export const USER = `0x${"c".repeat(40)}`;
@@ -91,7 +91,7 @@ export class CaseRig {
   /** `run` with the reconcile far away: what it then shows it was told by the stream, or asked for at once. */
   async streams(...flags: string[]): Promise<Running> {
     const running = this.runs("run", "--interval", "300", "--listen", "127.0.0.1:0", ...flags);
-    await this.until("the first snapshot", 60 * SECOND_MS, async () => {
+    await this.until("the first snapshot", async () => {
       return (await this.rows("select 1 from hl_dashboard limit 1")).length > 0;
     });
     return running;
@@ -121,7 +121,8 @@ export class CaseRig {
     return Object.fromEntries(rows.map(({ coin, total }) => [coin, Number(total)]));
   }
 
-  async until(what: string, timeoutMs: number, holds: () => Promise<boolean>): Promise<number> {
+  /** Waits for what must come. The reconcile of `streams` is farther away: what comes, came by the stream or was asked for at once. */
+  async until(what: string, holds: () => Promise<boolean>, timeoutMs = PATIENCE_MS): Promise<number> {
     const said = () => this.#running.map((running) => running.stderr().slice(-1_500)).join("\n");
     return (await until(() => `${what}\n${said()}`, timeoutMs, holds)).tookMs;
   }

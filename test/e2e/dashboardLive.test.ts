@@ -14,7 +14,7 @@ import { launch, noBrowser, openPage, plain, tile } from "./dashboardBrowser.ts"
 
 const ACCOUNT = `0x${"d".repeat(40)}`;
 
-describe("run with its dashboard open", { skip: noBrowser, timeout: 240_000 }, () => {
+describe("run with its dashboard open", { skip: noBrowser }, () => {
   let postgres: TestServer;
   let target: TestDatabase;
   let exchange: Running & { apiUrl: string };
@@ -163,7 +163,7 @@ describe("run with its dashboard open", { skip: noBrowser, timeout: 240_000 }, (
     const { page, context } = await openPage(browser, `${url}/#positions`);
     await page.locator('[data-freshness="live"]').waitFor();
     exchange.child.kill("SIGSTOP");
-    await page.locator('[data-freshness="stale"], [data-freshness="down"]').waitFor({ timeout: 60_000 });
+    await page.locator('[data-freshness="stale"], [data-freshness="down"]').waitFor();
     assert.match(await page.locator(".old-note").innerText(), /as of \d\d:\d\d:\d\d UTC/);
     const { status, body } = await fetch(`${url}/readyz`).then(async (answer) => ({
       status: answer.status,
@@ -172,12 +172,12 @@ describe("run with its dashboard open", { skip: noBrowser, timeout: 240_000 }, (
     assert.equal(status, 503);
     assert.match(body.reasons.join("; "), /^live: /);
     exchange.child.kill("SIGCONT");
-    await page.locator('[data-freshness="live"]').waitFor({ timeout: 90_000 });
+    await page.locator('[data-freshness="live"]').waitFor();
     await context.close();
   });
 });
 
-describe("the demo with its dashboard open", { skip: noBrowser, timeout: 120_000 }, () => {
+describe("the demo with its dashboard open", { skip: noBrowser }, () => {
   it("shows a living account with nothing configured, and its numbers are those of the database", async (t) => {
     const folder = temporaryFolder();
     const startedMs = Date.now();
@@ -199,7 +199,7 @@ describe("the demo with its dashboard open", { skip: noBrowser, timeout: 120_000
       const fills = async () =>
         Number(plain(await page.locator('[data-tile="day_fees"] .note').innerText()).split(" ")[0]);
       // Also while the history is still being read, which uses up the venue's budget.
-      await page.locator('[role=img][aria-label$="fills marked"]').waitFor({ timeout: 15_000 });
+      await page.locator('[role=img][aria-label$="fills marked"]').waitFor();
       const first = await fills();
       await eventually("fills that come", fills, (count) => count > first + 2);
       await eventually(

@@ -41,7 +41,7 @@ async function serveFolder(folder: string): Promise<{ url: string; server: Serve
   return { url: `http://127.0.0.1:${(server.address() as { port: number }).port}`, server };
 }
 
-describe("the dashboard of a Supabase project", { skip: noBrowser, timeout: 240_000 }, () => {
+describe("the dashboard of a Supabase project", { skip: noBrowser }, () => {
   const folder = temporaryFolder();
   let postgres: TestServer;
   let db: TestDatabase;

@@ -56,7 +56,7 @@ const equals =
   (seen: unknown): boolean =>
     isDeepStrictEqual(seen, wanted);
 
-describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
+describe("the dashboard's views", { skip: noBrowser }, () => {
   let postgres: TestServer;
   let target: TestDatabase;
   let made: MadeAccount;
@@ -153,6 +153,27 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
       plain((await fallen.getAttribute("aria-label"))!.split(" to ").at(-1)!),
       `-${now!.drawdown}`,
     );
+    // The address says all that is chosen; a day looked at is no other view of it.
+    await page.getByRole("group", { name: "Span" }).getByRole("button", { name: "1W" }).click();
+    await page.getByRole("group", { name: "Period" }).getByRole("button", { name: "30D" }).click();
+    await page.getByRole("group", { name: "Interval" }).getByRole("button", { name: "4h" }).click();
+    await page.getByLabel("Market").selectOption("SOL");
+    await page.waitForURL(/coin=SOL/);
+    const link = page.url();
+    assert.equal(
+      new URLSearchParams(new URL(link).hash.split("?")[1]).toString().split("&").sort().join(),
+      "coin=SOL,interval=4h,period=month,range=week,what=drawdown",
+    );
+    const other = await openPage(browser, link);
+    await other.page.locator('[role=img][aria-label^="Drawdown in percent"]').waitFor();
+    await other.page.locator('[role=img][aria-label^="SOL: "]').waitFor();
+    await other.page.waitForURL(link);
+    await other.context.close();
+    // Another of the same view, typed into the same page.
+    await page.evaluate(() => {
+      location.hash = "#overview?what=equity&range=day";
+    });
+    await chart.waitFor();
     await context.close();
   });
 
@@ -513,7 +534,7 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
       select (funding_time at time zone '${zone}')::date, 0, 0, 0, usdc from hl_funding where account_address = $1) x
       group by 1 order by 1`;
     await page.keyboard.press("1");
-    const days = page.locator("a.day");
+    const days = page.locator("a.day [title]");
     await days.first().waitFor();
     const shown = await days.evaluateAll((cells) => cells.map((cell) => cell.getAttribute("title")!));
     const month = new Intl.DateTimeFormat("en-CA", { timeZone: zone, dateStyle: "short" })
@@ -536,7 +557,14 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
       "rgba(0, 0, 0, 0)",
     );
     // Rows open all the same, and words that tell amounts are hidden with them.
-    await page.locator(".tabs a", { hasText: "Fills" }).click();
+    const { x, y } = (await page.locator("a.day").first().boundingBox())!;
+    const over = await page.evaluate(
+      ([x, y]) => document.elementFromPoint(x!, y!)?.closest("[title]")?.getAttribute("title") ?? null,
+      [x + 5, y + 5],
+    );
+    assert.equal(over, null, "a day tells its amounts when it is pointed at");
+    await page.mouse.click(x + 5, y + 5);
+    await page.waitForURL(/#fills\?.*day=/);
     await page.locator('[data-table="fills"] tbody td[data-column="size"]').first().click();
     await page.getByRole("dialog").waitFor();
     await page.keyboard.press("Escape");
@@ -690,6 +718,20 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
     await page
       .locator('[role=img][aria-label="Net worth of each account and of all"][tabindex="0"]')
       .waitFor();
+    // What is chosen in either table stands in the address.
+    const ofPositions = page.locator('[data-table="allPositions"]');
+    await ofPositions.getByRole("searchbox").fill("second");
+    await page.locator('[data-table="accounts"]').getByRole("searchbox").fill("s");
+    await page.waitForURL(/filter=s(&|$)/);
+    await page.reload();
+    await ofPositions.waitFor();
+    assert.equal(await ofPositions.getByRole("searchbox").inputValue(), "second");
+    assert.equal(await page.locator('[data-table="accounts"]').getByRole("searchbox").inputValue(), "s");
+    await page.locator("select.account").selectOption(second);
+    await page.locator(".view-overview").waitFor();
+    await page.goBack();
+    await page.locator('[data-table="accounts"]').waitFor();
+    assert.doesNotMatch(page.url(), /account=/);
     await page.locator('[data-table="accounts"] tbody tr', { hasText: "second" }).click();
     await page.locator(".view-overview").waitFor();
     assert.equal(await page.locator("select.account").inputValue(), second);
@@ -724,7 +766,7 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
     const table = page.locator('[data-table="ledger"]');
     await table.getByText("could not be read: not now").waitFor();
     assert.equal(await table.getByText("No deposit, withdrawal or transfer yet").count(), 0);
-    await table.locator("tbody tr:not(.filler)").first().waitFor({ timeout: 15_000 });
+    await table.locator("tbody tr:not(.filler)").first().waitFor();
     assert.equal(await table.getByText("could not be read").count(), 0);
     await context.close();
   });
@@ -753,7 +795,10 @@ describe("the dashboard's views", { skip: noBrowser, timeout: 180_000 }, () => {
     const rules = page.locator(".control");
     await rules.locator("summary", { hasText: /rules, 1 firing, 0 silences/ }).waitFor();
     const rule = rules.locator(".control-row", { hasText: "liquidation_distance" });
-    assert.match(await rule.innerText(), /✕ 1 firing[\s\S]*crit below 5 % or 1 daily moves \(clears at 6\)/);
+    assert.match(
+      await rule.innerText(),
+      /✕ 1 firing[\s\S]*crit below 5 % or 1 daily move \(clears at 6 % or 1\.2\)/,
+    );
     assert.equal(await rule.getByRole("button").isDisabled(), true, "there is no token");
     assert.match(await rules.getByRole("status").innerText(), /HLSYNC_TOKEN/);
 

@@ -34,7 +34,7 @@ const freePort = (): Promise<number> =>
     });
   });
 
-describe("doctor", { timeout: 240_000 }, () => {
+describe("doctor", () => {
   const folder = temporaryFolder();
   let server: TestServer;
   let db: TestDatabase;

@@ -42,7 +42,7 @@ const HOSTILE: Record<string, string> = {
   PGSYSCONFDIR: "/nonexistent",
 };
 
-describe("the shell's environment and the embedded database", { timeout: 180_000 }, () => {
+describe("the shell's environment and the embedded database", () => {
   const folder = temporaryFolder();
   after(() => folder.remove());
   const isRunning = (path: string) => existsSync(join(path, "postgres", "postmaster.pid"));
@@ -66,7 +66,7 @@ describe("the shell's environment and the embedded database", { timeout: 180_000
   }
 });
 
-describe("the shell's environment and a database by URL", { timeout: 120_000 }, () => {
+describe("the shell's environment and a database by URL", () => {
   let server: TestServer;
   let database: TestDatabase;
   before(async () => {

@@ -19,7 +19,7 @@ const freePort = (): Promise<number> =>
     });
   });
 
-describe("errors", { timeout: 120_000 }, () => {
+describe("errors", () => {
   const folder = temporaryFolder();
   let server: TestServer;
   let exchange: Running & { apiUrl: string };

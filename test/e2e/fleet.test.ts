@@ -7,14 +7,14 @@ import { LIMITS } from "../../src/protocol/limits.ts";
 import { openPostgres } from "../../src/store/postgres.ts";
 import { hlsync, type Running, simulate, start } from "../support/cli.ts";
 import { startServer, type TestDatabase, type TestServer, temporaryFolder } from "../support/postgres.ts";
-import { until } from "../support/until.ts";
+import { PATIENCE_MS, until } from "../support/until.ts";
 import { FleetScenario, user } from "./fleetScenario.ts";
 import { Cluster } from "./reliabilityRig.ts";
 
 /** What the documentation promises. */
 const EFFECT_MS = 5_000;
 
-describe("accounts in the database", { timeout: 120_000 }, () => {
+describe("accounts in the database", () => {
   const folder = temporaryFolder();
   let server: TestServer;
   let target: TestDatabase;
@@ -81,12 +81,12 @@ describe("accounts in the database", { timeout: 120_000 }, () => {
     };
     const [stopped, going] = [await count(2), await count(0)];
     assert.ok(stopped > 0, "what is stored of it stays");
-    await until("fills of the others", 30_000, async () => (await count(0)) > going);
+    await until("fills of the others", PATIENCE_MS, async () => (await count(0)) > going);
     assert.equal(await count(2), stopped);
 
     await accounts("resume", "second");
     const before = await count(1);
-    await until("fills of the resumed one", 30_000, async () => (await count(1)) > before);
+    await until("fills of the resumed one", PATIENCE_MS, async () => (await count(1)) > before);
     await following.stop();
   });
 });
@@ -119,7 +119,7 @@ async function ownServer() {
   return { database, url, restart, close };
 }
 
-describe("a fleet", { timeout: 2_400_000 }, () => {
+describe("a fleet", () => {
   it("loses and doubles nothing when workers die, come and go, and keeps each address within the venue's limits", async (t) => {
     // `npm run fleet` has more of them, the venue's own weight, a database of its own to stop, and a cut network.
     const [accounts = 12, fillsPerSecond = 0.5] = process.env.HLSYNC_FLEET?.split("x").map(Number) ?? [];

@@ -74,7 +74,7 @@ function history(): { fills: Wire[]; twapSliceFills: { fill: Wire; twapId: numbe
 const stateOf = (szi: string) =>
   wires.perpState([wires.position("BTC", { szi })], { time: FROM_MS + 100_000_000 });
 
-describe("a hard history", { timeout: 180_000 }, () => {
+describe("a hard history", () => {
   const folder = temporaryFolder();
   const { fills, twapSliceFills, position } = history();
   let server: TestServer;

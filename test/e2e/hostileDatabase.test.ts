@@ -11,7 +11,7 @@ import { after, before, describe, it } from "node:test";
 import type { Running } from "../support/cli.ts";
 import { startServer, type TestServer } from "../support/postgres.ts";
 import type { Wire } from "../support/scriptedVenue.ts";
-import { CaseRig, fill, SECOND_MS, state } from "./casesRig.ts";
+import { CaseRig, fill, state } from "./casesRig.ts";
 
 /** A trigger that raises `code` for every fill until it was asked `times` times; without end when `times` is 0. */
 const raising = (code: string, times = 0) => `
@@ -35,7 +35,7 @@ const RESTORE = `
   select setval(pg_get_serial_sequence('hl_internal.outbox', 'id'), (select max(id) from hl_internal.outbox));
   commit; drop schema backup cascade`;
 
-describe("a hostile database", { timeout: 300_000 }, () => {
+describe("a hostile database", () => {
   let server: TestServer;
   let rig: CaseRig;
   let running: Running;
@@ -47,7 +47,7 @@ describe("a hostile database", { timeout: 300_000 }, () => {
     trade();
     running = await rig.streams();
     url = await running.line((line) => /^dashboard: (\S+)/.exec(line)?.[1]);
-    await rig.until("readiness", 60 * SECOND_MS, isReady);
+    await rig.until("readiness", isReady);
   });
   after(async () => {
     await rig?.close();
@@ -63,9 +63,9 @@ describe("a hostile database", { timeout: 300_000 }, () => {
     const rows = await rig.rows<{ count: number }>("select count(*)::int as count from hl_fills");
     return rows[0]!.count;
   };
-  const whole = async (seconds = 60) => {
-    await rig.until("all fills", seconds * SECOND_MS, async () => (await count()) === fills.length);
-    await rig.until("readiness", seconds * SECOND_MS, isReady);
+  const whole = async () => {
+    await rig.until("all fills", async () => (await count()) === fills.length);
+    await rig.until("readiness", isReady);
     assert.equal(running.child.exitCode, null, running.stderr().slice(-500));
   };
 
@@ -76,7 +76,7 @@ describe("a hostile database", { timeout: 300_000 }, () => {
     it(`${what}: not ready, in its own words, and all is stored afterwards`, async () => {
       await rig.rows(raising(code));
       trade(3);
-      await rig.until("the reason", 30 * SECOND_MS, async () => {
+      await rig.until("the reason", async () => {
         const answer = await fetch(`${url}/readyz`);
         return answer.status === 503 && reason.test(await answer.text());
       });
@@ -125,7 +125,7 @@ describe("a hostile database", { timeout: 300_000 }, () => {
     trade(20);
     await whole();
     // More than one renewal of the lease later: a backup is older than that.
-    await rig.until("a renewal", 30 * SECOND_MS, async () => {
+    await rig.until("a renewal", async () => {
       const rows = await rig.rows(
         "select 1 from backup.t2 b join hl_internal.workers w using (worker) where w.expires_at > b.expires_at",
       );
@@ -136,19 +136,19 @@ describe("a hostile database", { timeout: 300_000 }, () => {
     void (async () => {
       for await (const part of events.body!) heard += Buffer.from(part).toString();
     })().catch(() => {});
-    await rig.until("the first frames", 30 * SECOND_MS, async () => /event: reset/.test(heard));
+    await rig.until("the first frames", async () => /event: reset/.test(heard));
     heard = "";
     await rig.rows(RESTORE);
     await running.complaint(/the database lacks what was committed/);
     await whole();
     // Who reads events is told to read the state again, and hears what comes then.
-    await rig.until("the reset", 30 * SECOND_MS, async () => {
+    await rig.until("the reset", async () => {
       trade();
       return /event: reset\ndata: .*went back/.test(heard);
     });
     heard = "";
     trade();
-    await rig.until("a change", 30 * SECOND_MS, async () => /event: change/.test(heard));
+    await rig.until("a change", async () => /event: change/.test(heard));
     await events.body!.cancel().catch(() => {});
     await whole();
   });

@@ -33,7 +33,7 @@ const STOPPED_MS = 10 * SECOND_MS;
 const FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
 const NOBODY = 65_534;
 
-describe("a machine that fails", { timeout: 300_000 }, () => {
+describe("a machine that fails", () => {
   let server: TestServer;
   let venue: ScriptedVenue;
   let running: Running | null = null;

@@ -68,7 +68,7 @@ const stateOf = (szi: string, time: number) => wires.perpState([wires.position("
 const ofLines = (lines: readonly string[], type: string) =>
   lines.map((line) => JSON.parse(line)).filter((line) => line.type === type);
 
-describe("history from a node's files", { timeout: 300_000 }, () => {
+describe("history from a node's files", () => {
   const folder = temporaryFolder();
   const { fills, slices, all, position } = history();
   const toMs = FROM_MS + HOURS * HOUR_MS;
@@ -235,7 +235,7 @@ describe("history from a node's files", { timeout: 300_000 }, () => {
   });
 });
 
-describe("files that are not as they should be", { timeout: 120_000 }, () => {
+describe("files that are not as they should be", () => {
   const folder = temporaryFolder();
   const HOURS_HERE = 6;
   const fills = Array.from({ length: 600 }, (_, i): UserFill => {
@@ -325,6 +325,74 @@ describe("files that are not as they should be", { timeout: 120_000 }, () => {
     writeFiles(path, new Map([[first, text]]));
     const grown = await run();
     assert.deepEqual([grown.said.read, await count()], [1, 600]);
+    await close();
+  });
+
+  it("a file with a hole in its middle is read again when it is whole, though its size and ends are the same", async () => {
+    // Larger than what its digest is made of.
+    const span = { fromMs: FROM_MS, toMs: FROM_MS + HOUR_MS };
+    const [[name, text]] = [...fillHours(fills, { ...span, blockMs: 1_000 })] as [[string, string]];
+    assert.ok(text.length > 300_000);
+    const middle = Math.floor(text.length / 2);
+    const torn = `${text.slice(0, middle)}${"\0".repeat(4_096)}${text.slice(middle + 4_096)}`;
+    const { target, path, run, count, close } = await rig({ [name]: torn });
+    const before = await run();
+    const less = await count();
+    assert.equal(before.code, 0, before.error);
+    // No state of the account was ever read: what else it holds nobody knows.
+    assert.deepEqual(before.account.proven, []);
+    assert.ok(
+      before.account.open.some(({ reason }: { reason: string }) => /^no state of the account/.test(reason)),
+    );
+    writeFiles(path, new Map([[name, text]]));
+    const whole = await run();
+    assert.equal(whole.said.read, 1);
+    assert.ok((await count()) > less, `${less} fills`);
+    assert.ok(!whole.account.open.some(({ reason }: { reason: string }) => /^blocks/.test(reason)));
+    assert.equal((await run()).said.read, 0);
+    const notes = await target.database.query("select from hl_internal.import_files where digest like '%!'");
+    assert.equal(notes.length, 0);
+    await close();
+  });
+
+  it("withdraws what was claimed when the chain shows that fills are missing", async () => {
+    const { target, path, close } = await rig();
+    await target.store.openAccount(USER, null, null);
+    const toMs = FROM_MS + HOURS_HERE * HOUR_MS;
+    const claim = { account: USER, stream: "fills", fromMs: 0, toMs, grade: "proven", reason: null } as const;
+    await target.store.apply({ coverage: [claim] });
+    // BTC is held when its first fill comes.
+    const late = { coin: "BTC", time: FROM_MS + 2 * HOUR_MS, startPosition: "1.0", oid: 1, tid: 1 };
+    const withIt = fillHours([...fills, [USER, wires.fill(late)]], {
+      ...{ fromMs: FROM_MS, toMs, blockMs: 10_000 },
+    });
+    writeFiles(path, withIt);
+    const { code, error } = await runInProcess(importCommand, { database: target.url, account: USER }, [
+      path,
+    ]);
+    assert.equal(code, 0, error);
+    const proven = await target.store.coverage(USER, "fills");
+    assert.ok(
+      proven.every(({ fromMs }) => fromMs > FROM_MS),
+      JSON.stringify(proven),
+    );
+    await close();
+  });
+
+  it("passes over what a node writes besides, and says of a file that it is none", async () => {
+    const { target, run, count, close } = await rig({
+      "node_raw_book_diffs/hourly/20260601/0": "{}\n".repeat(50),
+      "periodic_abci_states/20260601/8": "\0\u0001\n",
+      "notes/20260601/9": "# notes\nof mine\n",
+    });
+    const { code, said } = await run();
+    assert.equal(code, 1);
+    assert.deepEqual(
+      said.failed.map((name: string) => name.slice(-16)),
+      ["notes/20260601/9"],
+    );
+    assert.equal(await count(), 600);
+    assert.equal((await target.database.query("select from hl_internal.quarantine")).length, 0);
     await close();
   });
 

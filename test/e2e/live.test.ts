@@ -8,16 +8,13 @@ import { privateKeyToAccount } from "viem/accounts";
 import { hlsync, ofType, type Running, simulate, start } from "../support/cli.ts";
 import { hlsyncHere } from "../support/inProcess.ts";
 import { startServer, type TestDatabase, type TestServer, temporaryFolder } from "../support/postgres.ts";
-import { eventually, until } from "../support/until.ts";
+import { eventually, PATIENCE_MS, until } from "../support/until.ts";
 
 const trader = privateKeyToAccount(`0x${"44".repeat(32)}`);
 const USER = trader.address.toLowerCase();
 const BUSY = `0x${"b".repeat(40)}`;
-const WAIT_MS = 30_000;
-/** From the start of `demo` to the first fill that it shows. */
-const STREAMING_WITHIN_MS = 15_000;
 
-describe("a live account", { timeout: 240_000 }, () => {
+describe("a live account", () => {
   let server: TestServer;
   let target: TestDatabase;
   let exchange: Running & { apiUrl: string };
@@ -59,7 +56,7 @@ describe("a live account", { timeout: 240_000 }, () => {
   };
   /** Asks the database until the answer satisfies. */
   const queried = <T>(sql: string, params: unknown[], good: (rows: T[]) => boolean): Promise<T[]> =>
-    eventually(sql, () => target.database.query(sql, params) as Promise<T[]>, good, WAIT_MS);
+    eventually(sql, () => target.database.query(sql, params) as Promise<T[]>, good);
 
   it("shows orders placed, partly filled, modified, canceled and rejected by an SDK with their right status", async () => {
     await control("deposit", { user: USER, usd: "100000" });
@@ -231,16 +228,16 @@ describe("a live account", { timeout: 240_000 }, () => {
   });
 });
 
-describe("the demo", { timeout: 90_000 }, () => {
-  it("streams a simulated account into the embedded database and says where to look", async () => {
+describe("the demo", () => {
+  it("streams a simulated account into the embedded database and says where to look", async (t) => {
     const folder = temporaryFolder();
     const startedAtMs = performance.now();
     const own = ["--database", join(folder.path, "db"), "--verbose"];
     const demo = start(["demo", "--listen", "127.0.0.1:0", ...own], { cwd: folder.path });
-    const leftMs = () => Math.max(1, STREAMING_WITHIN_MS - (performance.now() - startedAtMs));
-    const url = await demo.line((line) => /psql '(postgres:[^']+)'/.exec(line)?.[1], leftMs());
+    const url = await demo.line((line) => /psql '(postgres:[^']+)'/.exec(line)?.[1]);
     assert.match(url, /^postgres:\/\//);
-    await demo.line((line) => (/ (bought|sold) /.test(line) ? line : undefined), leftMs());
+    await demo.line((line) => (/ (bought|sold) /.test(line) ? line : undefined));
+    t.diagnostic(`the first change after ${((performance.now() - startedAtMs) / 1_000).toFixed(1)} s`);
     const { code } = await demo.stop("SIGINT");
     assert.equal(code, 0);
     folder.remove();
@@ -269,11 +266,11 @@ describe("the demo", { timeout: 90_000 }, () => {
     assert.doesNotMatch(named.stderr, /demo/);
     const stored = ["--database", join(folder.path, ".hlsync", "demo")];
     // They begin once three months are read, which is as slow as the machine.
-    await until("the alert and the healed loss, delivered", 2 * WAIT_MS, async () => {
+    await until("the alert and the healed loss, delivered", PATIENCE_MS, async () => {
       const { stdout } = await hlsyncHere(["webhooks", "deliveries", ...stored]);
       return /delivered +alert\.resolved/.test(stdout) && /delivered +drift\.found/.test(stdout);
     });
-    await until("three whole histories", WAIT_MS, async () => {
+    await until("three whole histories", PATIENCE_MS, async () => {
       const { stdout } = await hlsyncHere(["status", ...stored]);
       return stdout.match(/complete since the beginning, 0 gaps/g)?.length === 3;
     });

@@ -213,7 +213,7 @@ const expected = ({ equity, score, status, mode }: (typeof BY_HAND)[number]) => 
   mode,
 });
 
-describe("accounts in each margin mode", { timeout: 240_000 }, () => {
+describe("accounts in each margin mode", () => {
   let server: TestServer;
   let target: TestDatabase;
   let exchange: Simulator;
@@ -315,7 +315,7 @@ describe("accounts in each margin mode", { timeout: 240_000 }, () => {
   });
 });
 
-describe("risk that moves", { timeout: 120_000 }, () => {
+describe("risk that moves", () => {
   let server: TestServer;
   let target: TestDatabase;
   let exchange: Simulator;

@@ -4,14 +4,13 @@ import { spawnSync } from "node:child_process";
 import { after, before, describe, it } from "node:test";
 import { hlsync, ofType, type Running, simulate, start } from "../support/cli.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
-import { until } from "../support/until.ts";
+import { PATIENCE_MS, until } from "../support/until.ts";
 import { findPromtool, NO_PROMTOOL } from "../unit/outputs/promtool.ts";
 import { type Receiver, startReceiver } from "../unit/outputs/receiver.ts";
 
 const ACCOUNT = `0x${"e".repeat(40)}`;
-const WAIT_MS = 60_000;
 
-describe("metrics", { timeout: 240_000 }, () => {
+describe("metrics", () => {
   let server: TestServer;
   let target: TestDatabase;
   let exchange: Running & { apiUrl: string };
@@ -105,7 +104,7 @@ describe("metrics", { timeout: 240_000 }, () => {
     truth.set(`${attempts}"delivered"}`, receiver.accepted.length);
     truth.set(`${attempts}"failed"}`, refused);
     // What was answered before is counted by now; what is answered later comes on top.
-    await until("the last answers to be counted", WAIT_MS, async () => {
+    await until("the last answers to be counted", PATIENCE_MS, async () => {
       const now = await scrape();
       return [...truth].every(([key, value]) => !key.startsWith(attempts) || (now.get(key) ?? 0) >= value);
     });
@@ -126,7 +125,7 @@ describe("metrics", { timeout: 240_000 }, () => {
       user: ACCOUNT,
       forMs: 600,
     }));
-    await until("a loss that was noticed and repaired", WAIT_MS, async () => {
+    await until("a loss that was noticed and repaired", PATIENCE_MS, async () => {
       if (performance.now() > losingMs) {
         losingMs = performance.now() + 4_000;
         await control("faults", lost);
@@ -135,7 +134,7 @@ describe("metrics", { timeout: 240_000 }, () => {
     });
     for (let cuts = 1; cuts <= 2; cuts++) {
       await control("connections", { do: "cut" });
-      await until("a new connection", WAIT_MS, async () => {
+      await until("a new connection", PATIENCE_MS, async () => {
         const now = await scrape();
         const isLive = now.get('hlsync_stream_state{account="main",state="live"}') === 1;
         return (
@@ -145,12 +144,12 @@ describe("metrics", { timeout: 240_000 }, () => {
         );
       });
     }
-    await until("all faults to have happened", WAIT_MS, async () => {
+    await until("all faults to have happened", PATIENCE_MS, async () => {
       const counts = await faultCounts();
       return counts.duplicate === 20 && counts.malform === 2 && counts.http429 === 2;
     });
     await control("faults/clear", {});
-    await until("no gap and a complete history", WAIT_MS, async () => {
+    await until("no gap and a complete history", PATIENCE_MS, async () => {
       const now = await scrape();
       const [gaps] = await target.database.query<{ n: number }>(
         "select count(*) as n from hl_gaps where kind = 'missing' and stream <> 'orders' and to_ms < extract(epoch from now()) * 1000 - 20000",
@@ -228,7 +227,7 @@ describe("metrics", { timeout: 240_000 }, () => {
       2,
       "two frames were malformed",
     );
-    await until("the gauges to be read anew", WAIT_MS, async () => {
+    await until("the gauges to be read anew", PATIENCE_MS, async () => {
       const now = await scrape();
       return (
         now.get('hlsync_drift_unrepaired{account="main"}') === 1 &&

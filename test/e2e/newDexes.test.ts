@@ -15,7 +15,7 @@ import { CaseRig, fill, hashOf, USER } from "./casesRig.ts";
 const WITHIN_MS = 30_000;
 const COIN = "abc:GOLD";
 
-describe("a perp dex that appears while hlsync runs", { timeout: 400_000 }, () => {
+describe("a perp dex that appears while hlsync runs", () => {
   let server: TestServer;
   let target: TestDatabase;
   let venue: SimulatedVenue;
@@ -190,8 +190,8 @@ describe("a perp dex that appears while hlsync runs", { timeout: 400_000 }, () =
       assert.equal(asked() - before, 1);
       await rig.until(
         "all fills",
-        WITHIN_MS,
         async () => (await rig.rows("select 1 from hl_fills")).length === 20,
+        WITHIN_MS,
       );
     } finally {
       await rig.close();

@@ -8,7 +8,7 @@ import { temporaryFolder } from "../support/postgres.ts";
 
 const USER = `0x${"d".repeat(40)}`;
 
-describe("--no-db", { timeout: 120_000 }, () => {
+describe("--no-db", () => {
   const folder = temporaryFolder();
   const nowhere = temporaryFolder();
   let exchange: Running & { apiUrl: string };

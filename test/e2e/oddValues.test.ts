@@ -13,7 +13,7 @@ import { balance, fill, perpState, position } from "../support/wires.ts";
 const USER = `0x${"c".repeat(40)}`;
 const MINUTE = 60_000;
 
-describe("odd values, by the real program", { timeout: 600_000 }, () => {
+describe("odd values, by the real program", () => {
   let server: TestServer;
   let target: TestDatabase;
   let exchange: Simulator;

@@ -5,6 +5,7 @@ import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
+import { ENTRIES } from "../../build.ts";
 import { start } from "../support/cli.ts";
 import { temporaryFolder } from "../support/postgres.ts";
 
@@ -38,7 +39,7 @@ const said = (stderr: string): string =>
     .filter((line) => line !== "" && !line.startsWith("npm "))
     .join("\n");
 
-describe("the package", { timeout: 180_000 }, () => {
+describe("the package", () => {
   const packed = temporaryFolder();
   const installed = temporaryFolder();
   const home = join(installed.path, "node_modules", "hlsync");
@@ -68,9 +69,18 @@ describe("the package", { timeout: 180_000 }, () => {
       const here = globSync("**/*", { cwd: join(CHECKOUT, folder) }).sort();
       assert.deepEqual(inside(folder), here, folder);
     }
-    const built = inside("dist").filter((name) => name.endsWith(".js"));
+    const built = inside("dist");
     const sources = globSync("**/*.ts", { cwd: join(CHECKOUT, "src") });
-    assert.deepEqual(built, sources.map((name) => name.replace(/ts$/, "js")).sort());
+    assert.deepEqual(
+      built.filter((name) => name.endsWith(".d.ts")),
+      sources.map((name) => name.replace(/ts$/, "d.ts")).sort(),
+    );
+    const entries = built.filter((name) => name.endsWith(".js") && !name.startsWith("parts/"));
+    assert.deepEqual(
+      entries.map((name) => name.replace(/js$/, "ts")),
+      ENTRIES.toSorted(),
+    );
+    assert.ok(built.includes("LICENSE.zod"), "the license of what is bundled");
   });
 
   // No image is built here: what it holds is what the package holds, which is run below.
@@ -173,7 +183,7 @@ function olderNode(): string | null {
   return null;
 }
 
-describe("a checkout", { timeout: 60_000 }, () => {
+describe("a checkout", () => {
   const old = olderNode();
   const older = { skip: old === null && "this machine has no older Node" };
 

@@ -8,10 +8,9 @@ import { deliveryId } from "../../src/outputs/delivery/sink.ts";
 import { noBroker, TestBroker } from "../support/brokers.ts";
 import { type Running, simulate, start } from "../support/cli.ts";
 import { startServer, type TestDatabase, type TestServer } from "../support/postgres.ts";
-import { untilDespiteErrors } from "../support/until.ts";
+import { PATIENCE_MS, untilDespiteErrors } from "../support/until.ts";
 
 const ACCOUNTS = ["a", "b", "c"].map((digit) => `0x${digit.repeat(40)}`);
-const WAIT_MS = 60_000;
 
 interface Published {
   account: string;
@@ -19,7 +18,7 @@ interface Published {
   type: string;
 }
 
-describe("publishing", { timeout: 240_000, skip: noBroker("nats") || noBroker("redis") }, () => {
+describe("publishing", { skip: noBroker("nats") || noBroker("redis") }, () => {
   let server: TestServer;
   let target: TestDatabase;
   let exchange: Running & { apiUrl: string };
@@ -105,12 +104,12 @@ describe("publishing", { timeout: 240_000, skip: noBroker("nats") || noBroker("r
   };
   const grows = async (by: number) => {
     const from = await head();
-    await untilDespiteErrors("more changes", WAIT_MS, async () => (await head()) >= from + by);
+    await untilDespiteErrors("more changes", PATIENCE_MS, async () => (await head()) >= from + by);
   };
 
   it("every change comes once and in order, whoever is killed", async (t) => {
     const first = run();
-    await untilDespiteErrors("something published", WAIT_MS, async () => {
+    await untilDespiteErrors("something published", PATIENCE_MS, async () => {
       const rows = await target.database
         .query("select 1 from hl_internal.webhook_lanes where endpoint_id like 'pub_%' and cursor_id > 0")
         .catch(() => []);
@@ -130,7 +129,7 @@ describe("publishing", { timeout: 240_000, skip: noBroker("nats") || noBroker("r
     await grows(50);
     // Changes go on coming: what was committed until now is waited for, what comes meanwhile may be there or not.
     const until = await head();
-    await untilDespiteErrors("all to be published", WAIT_MS, async () => {
+    await untilDespiteErrors("all to be published", PATIENCE_MS, async () => {
       const [row] = await target.database.query<{ left: number }>(
         `select count(*) as left from hl_internal.webhook_lanes l
          where l.endpoint_id like 'pub_%' and exists (

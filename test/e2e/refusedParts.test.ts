@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { RawText, Refusal, type Step } from "../support/scriptedVenue.ts";
 import * as wires from "../support/wires.ts";
-import { type CaseRig, caseFile, eachWithRig, MINUTE_MS, SECOND_MS } from "./casesRig.ts";
+import { type CaseRig, caseFile, eachWithRig, MINUTE_MS } from "./casesRig.ts";
 
 /** A part, the request behind it, and the table that lacks its rows. */
 const PARTS: [request: string, lacks: string | null][] = [
@@ -21,7 +21,7 @@ const PARTS: [request: string, lacks: string | null][] = [
 ];
 const TABLES = ["hl_fills", "hl_positions", "hl_balances", "hl_orders", "hl_funding", "hl_ledger"] as const;
 
-describe("a request that the venue refuses", { timeout: 900_000 }, () => {
+describe("a request that the venue refuses", () => {
   let rig: CaseRig;
   const { renew } = eachWithRig((made) => {
     rig = made;
@@ -104,10 +104,10 @@ describe("a request that the venue refuses", { timeout: 900_000 }, () => {
   it("follows under run while the list of dexes always fails, and knows what the account is worth once it is told", async () => {
     rig.venue.begin(account({ perpDexs: new Refusal(500) }));
     rig.runs("run", "--interval", "300", "--listen", "127.0.0.1:0");
-    await rig.until("all tables", 60 * SECOND_MS, async () => (await filled()).length === TABLES.length);
+    await rig.until("all tables", async () => (await filled()).length === TABLES.length);
     assert.equal((await rig.rows("select 1 from hl_dashboard")).length, 0);
     rig.venue.begin(account());
-    await rig.until("a snapshot", 90 * SECOND_MS, async () => {
+    await rig.until("a snapshot", async () => {
       return (await rig.rows("select 1 from hl_dashboard where net_worth is not null")).length > 0;
     });
   });
@@ -117,13 +117,9 @@ describe("a request that the venue refuses", { timeout: 900_000 }, () => {
       account({ userFunding: new Refusal(500), userTwapSliceFillsByTime: new Refusal(422, "no") }),
     );
     const running = await rig.streams();
-    await rig.until(
-      "all that is answered",
-      60 * SECOND_MS,
-      async () => (await filled()).length >= TABLES.length - 1,
-    );
+    await rig.until("all that is answered", async () => (await filled()).length >= TABLES.length - 1);
     rig.venue.begin(account());
-    await rig.until("the rest", 90 * SECOND_MS, async () => (await filled()).length === TABLES.length);
+    await rig.until("the rest", async () => (await filled()).length === TABLES.length);
     assert.equal(running.child.exitCode, null);
   });
 });

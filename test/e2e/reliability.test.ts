@@ -15,7 +15,7 @@ for (const [what, cases, concurrency] of [
   ["nothing is lost and nothing doubled", others, AT_ONCE],
   ["nothing is lost and nothing doubled when the database is away", troubles, 1],
 ] as const)
-  describe(what, { timeout: 900_000, concurrency }, () => {
+  describe(what, { concurrency }, () => {
     let cluster: Cluster;
     before(async () => {
       cluster = await Cluster.start();
@@ -23,7 +23,7 @@ for (const [what, cases, concurrency] of [
     after(() => cluster?.close());
 
     for (const { name, run } of cases)
-      it(`by: ${name}`, { timeout: 240_000 }, async (t) => {
+      it(`by: ${name}`, async (t) => {
         const { fills, figures, failures } = await run(cluster);
         t.diagnostic(`${fills ? `${fills.happened} fills; ` : ""}${figures}`);
         assert.deepEqual(failures, []);

@@ -6,11 +6,10 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { JsonObject } from "../../src/simulator/contract.ts";
 import { createVenue, type SimulatedVenue as Model } from "../../src/simulator/exchange/venue.ts";
 import { startSimulator } from "../../src/simulator/server/server.ts";
-import { untilDespiteErrors } from "../support/until.ts";
+import { PATIENCE_MS, untilDespiteErrors } from "../support/until.ts";
 import { accountNumber, type Cluster, Rig, SimulatedVenue } from "./reliabilityRig.ts";
 
 const ACCOUNT = accountNumber(1);
-const LIVE_WITHIN_MS = 60_000;
 const FOUND_WITHIN_MS = 90_000;
 const SPOT_PAIR = "@107";
 const HOUR_MS = 3_600_000;
@@ -42,7 +41,7 @@ async function withLosses<T>(
   const rig = await Rig.at(cluster, new SimulatedVenue(simulator.url, [ACCOUNT], () => simulator.stop()));
   try {
     rig.run("--weight", String(AMPLE_WEIGHT));
-    await untilDespiteErrors("a snapshot", LIVE_WITHIN_MS, async () => {
+    await untilDespiteErrors("a snapshot", PATIENCE_MS, async () => {
       return (await rig.database.query("select 1 from hl_dashboard limit 1")).length > 0;
     });
     return await work({
@@ -99,7 +98,7 @@ export const lostOrderUpdates = (cluster: Cluster, coin: string, forMs = 15_000)
       model.addActiveAccount({ user: ACCOUNT, fillsPerSecond: 1, coins: [coin] });
       await untilDespiteErrors(
         "a first fill",
-        LIVE_WITHIN_MS,
+        PATIENCE_MS,
         async () => model.truth(ACCOUNT).fills.length > 2,
       );
       await lose("orderUpdates", "userHistoricalOrders");
@@ -213,7 +212,7 @@ export const lostFunding = (cluster: Cluster, abstraction: string, coin: string)
     },
     async ({ rig, model, lose, lost }) => {
       await lose("userFundings", "user");
-      await untilDespiteErrors("the hour", 60_000, async () => model.truth(ACCOUNT).funding.length > 0);
+      await untilDespiteErrors("the hour", PATIENCE_MS, async () => model.truth(ACCOUNT).funding.length > 0);
       const foundMs = await stored(rig, "hl_funding", model.truth(ACCOUNT).funding.length);
       return { foundMs, lostFrames: await lost() };
     },

@@ -17,11 +17,11 @@ import type { Database } from "../../src/store/database.ts";
 import { postgresBinaries } from "../../src/store/embeddedBinaries.ts";
 import { openPostgres } from "../../src/store/postgres.ts";
 import { openStore } from "../../src/store/store.ts";
+import { PROGRAM } from "../support/cli.ts";
 import { freePort } from "../support/freePort.ts";
 import { hlsyncHere } from "../support/inProcess.ts";
-import { untilDespiteErrors } from "../support/until.ts";
+import { PATIENCE_MS, untilDespiteErrors } from "../support/until.ts";
 
-const PROGRAM = new URL("../../bin/hlsync.js", import.meta.url).pathname;
 /** REST weight a minute, as the venue has it. */
 const VENUE_WEIGHT = 1_200;
 
@@ -124,7 +124,7 @@ export class Cluster {
         ...this.#user,
       },
     );
-    await untilDespiteErrors("PostgreSQL to start", 20_000, () => this.admin.query("select 1"));
+    await untilDespiteErrors("PostgreSQL to start", PATIENCE_MS, () => this.admin.query("select 1"));
   }
 
   /** `fast` rolls back what is under way and says good-bye; `immediate` is a crash. */
@@ -268,7 +268,11 @@ export class SimulatedVenue {
       ...["--weight", String(weightPerMinute)],
       ...flags,
     ]);
-    const { value } = await untilDespiteErrors("the simulator to start", 20_000, () => program.output[0]);
+    const { value } = await untilDespiteErrors(
+      "the simulator to start",
+      PATIENCE_MS,
+      () => program.output[0],
+    );
     const { apiUrl } = JSON.parse(value) as { apiUrl: string };
     return new SimulatedVenue(apiUrl, accounts, () => program.kill("SIGKILL"));
   }

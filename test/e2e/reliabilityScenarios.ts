@@ -8,13 +8,11 @@ import { HORIZON } from "../../src/protocol/limits.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { seededRandom } from "../../src/runtime/random.ts";
 import { ACCOUNT_DEFAULTS } from "../../src/sync/account/account.ts";
-import { untilDespiteErrors } from "../support/until.ts";
+import { PATIENCE_MS, untilDespiteErrors } from "../support/until.ts";
 import { accountNumber, type Cluster, type Difference, type Program, Rig } from "./reliabilityRig.ts";
 
 export const FILLS_PER_SECOND = 50;
 const ACCOUNT = accountNumber(1);
-/** Longer than any back-off that hlsync may draw, so that a failure is told by the comparison and not by a wait. */
-const HEALED_WITHIN_MS = 60_000;
 
 async function withRig<T>(
   cluster: Cluster,
@@ -40,7 +38,7 @@ const AMPLE_WEIGHT = 1_000_000;
 
 const passes = (ms: number): Promise<unknown> => {
   const endMs = performance.now() + ms;
-  return untilDespiteErrors(`${ms} ms to pass`, ms + 10_000, () => performance.now() >= endMs);
+  return untilDespiteErrors(`${ms} ms to pass`, ms + PATIENCE_MS, () => performance.now() >= endMs);
 };
 
 /** Waits until every account is streamed and everything so far is stored. */
@@ -56,7 +54,7 @@ async function live(rig: Rig, timeoutMs = 30_000): Promise<void> {
 
 /** A figure that the process tells Prometheus, summed over its series; `labels` as written there, to choose among them. */
 async function metric(program: Program, name: string, labels = ""): Promise<number> {
-  await untilDespiteErrors("the process to listen", 20_000, () => program.logged("listening"));
+  await untilDespiteErrors("the process to listen", PATIENCE_MS, () => program.logged("listening"));
   const text = await (await fetch(`${program.logged("listening")!.url}/metrics`)).text();
   const lines = text
     .split("\n")
@@ -89,7 +87,7 @@ const proven = (rig: Rig): Promise<unknown> =>
 async function metricsAgainstTruth(rig: Rig, program: Program): Promise<string[]> {
   let wrong: string[] = [];
   // What is still to be confirmed may have to wait for a minute's budget.
-  await untilDespiteErrors("the metrics to agree", 100_000, async () => {
+  await untilDespiteErrors("the metrics to agree", PATIENCE_MS, async () => {
     const [stored] = await rig.database.query<{ fills: number; found: number; repaired: number }>(
       `select (select count(*)::int from hl_fills) as fills, count(*)::int as found,
          count(repaired_at_ms)::int as repaired from hl_internal.drift`,
@@ -144,18 +142,18 @@ export const outage = (
     await passes(outageMs);
     const endedMs = performance.now();
     const gapWasNamed = (await rig.gaps(ACCOUNT, fromMs, fromMs + outageMs)) > 0;
-    await untilDespiteErrors("a connection", HEALED_WITHIN_MS, async () => (await rig.venue.followers()) > 0);
+    await untilDespiteErrors("a connection", PATIENCE_MS, async () => (await rig.venue.followers()) > 0);
     const reconnectedMs = performance.now() - endedMs;
     const { fills } = await rig.venue.truth();
-    const { tookMs: completeMs } = await rig.holds(ACCOUNT, fills, HEALED_WITHIN_MS);
-    const { tookMs } = await untilDespiteErrors("the gap to be proven closed", HEALED_WITHIN_MS, async () => {
+    const { tookMs: completeMs } = await rig.holds(ACCOUNT, fills, PATIENCE_MS);
+    const { tookMs } = await untilDespiteErrors("the gap to be proven closed", PATIENCE_MS, async () => {
       return (await rig.gaps(ACCOUNT, fromMs, fromMs + outageMs)) === 0;
     });
     const missedLive = fills.filter(
       ({ time }) => Number(time) >= fromMs && Number(time) < fromMs + outageMs,
     ).length;
     // Orders that the venue no longer lists are asked for one by one, which may take several minutes' budget.
-    const difference = await rig.settle(5 * HEALED_WITHIN_MS);
+    const difference = await rig.settle(2 * PATIENCE_MS);
     const metrics = await metricsAgainstTruth(rig, program);
     return {
       metrics,
@@ -189,19 +187,15 @@ export const beyondHorizon = (cluster: Cluster, outageMs: number): Promise<Horiz
     await live(rig);
     await rig.venue.outage(outageMs);
     await passes(outageMs);
-    await untilDespiteErrors("a connection", HEALED_WITHIN_MS, async () => (await rig.venue.followers()) > 0);
+    await untilDespiteErrors("a connection", PATIENCE_MS, async () => (await rig.venue.followers()) > 0);
     const connectedMs = performance.now();
     const { fills } = await rig.venue.truth();
     // Those that it goes on serving while they are read and new ones come.
     const served = fills.slice(-(HORIZON.fills - 20 * FILLS_PER_SECOND));
-    await rig.holds(ACCOUNT, served, 2 * HEALED_WITHIN_MS);
-    const { tookMs } = await untilDespiteErrors(
-      "what is lost to be named",
-      2 * HEALED_WITHIN_MS,
-      async () => {
-        return (await rig.silentLosses(ACCOUNT, fills)) === 0;
-      },
-    ).catch(() => ({ tookMs: Number.NaN }));
+    await rig.holds(ACCOUNT, served, PATIENCE_MS);
+    const { tookMs } = await untilDespiteErrors("what is lost to be named", PATIENCE_MS, async () => {
+      return (await rig.silentLosses(ACCOUNT, fills)) === 0;
+    }).catch(() => ({ tookMs: Number.NaN }));
     const completeMs = performance.now() - connectedMs;
     const silent = Number.isNaN(tookMs) ? await rig.silentLosses(ACCOUNT, fills) : 0;
     await rig.venue.freeze();
@@ -222,12 +216,12 @@ export const halfOpen = (cluster: Cluster): Promise<HalfOpen> =>
     await live(rig);
     const atMs = systemClock.now();
     await rig.venue.control("connections", { do: "halfOpen" });
-    const { value } = await untilDespiteErrors("the silence to be noticed", 30_000, () =>
+    const { value } = await untilDespiteErrors("the silence to be noticed", PATIENCE_MS, () =>
       program.logged("stream lost, reconnecting", atMs),
     );
-    await rig.complete(HEALED_WITHIN_MS);
+    await rig.complete(PATIENCE_MS);
     const completeMs = systemClock.now() - atMs;
-    return { noticedMs: value.atMs - atMs, completeMs, ...(await rig.settle(HEALED_WITHIN_MS)) };
+    return { noticedMs: value.atMs - atMs, completeMs, ...(await rig.settle(PATIENCE_MS)) };
   });
 
 export interface DroppedFrames extends Difference {
@@ -247,12 +241,12 @@ export const droppedFrames = (cluster: Cluster, channels: readonly string[]): Pr
     const before = await steady(rig);
     const rules = channels.map((channel) => ({ fault: "drop", channel, user: ACCOUNT, times: 1 }));
     await rig.venue.control("faults", rules);
-    await untilDespiteErrors("the frames to be lost", 60_000, async () => {
+    await untilDespiteErrors("the frames to be lost", PATIENCE_MS, async () => {
       const { faults } = await rig.venue.state();
       return faults.counts.drop === channels.length;
     });
     const lostMs = performance.now();
-    const difference = await rig.settle(HEALED_WITHIN_MS);
+    const difference = await rig.settle(PATIENCE_MS);
     const healedMs = performance.now() - lostMs;
     const weight = (await rig.venue.weight()).total - before;
     const metrics = await metricsAgainstTruth(rig, program);
@@ -284,7 +278,7 @@ export const crowd = (cluster: Cluster, accounts: number, outageMs: number): Pro
       await rig.venue.outage(outageMs);
       await passes(outageMs);
       const endedMs = performance.now();
-      await untilDespiteErrors("all connections", HEALED_WITHIN_MS, async () => {
+      await untilDespiteErrors("all connections", PATIENCE_MS, async () => {
         return (
           (await rig.venue.state()).connections.filter(({ subscriptions }) => subscriptions.length > 0)
             .length >= accounts
@@ -317,7 +311,7 @@ const isActive = (program: Program): boolean => program.logged("active") !== und
 async function standsBy(program: Program): Promise<void> {
   await untilDespiteErrors(
     "the standby to wait",
-    20_000,
+    PATIENCE_MS,
     () => program.logged("standing by") && program.logged("listening"),
   );
 }
@@ -348,12 +342,12 @@ export const kills = (cluster: Cluster, count: number, seed: number): Promise<Ki
         await active.kill("SIGKILL");
         // The one that starts now may be the one that takes over.
         const [waiting, fresh] = [standby, run()];
-        await untilDespiteErrors("a takeover", 30_000, () => isActive(waiting) || isActive(fresh));
+        await untilDespiteErrors("a takeover", PATIENCE_MS, () => isActive(waiting) || isActive(fresh));
         takeoverMs.push(performance.now() - killedMs);
         [active, standby] = isActive(waiting) ? [waiting, fresh] : [fresh, waiting];
       }
       // Orders that ended unseen and are no longer listed are asked for one by one: thousands by now.
-      const difference = await rig.settle(5 * HEALED_WITHIN_MS);
+      const difference = await rig.settle(2 * PATIENCE_MS);
       const { code } = await rig.verify();
       return { kills: count, takeoverMs: takeoverMs.sort((a, b) => a - b), verifyExit: code, ...difference };
     },
@@ -392,7 +386,7 @@ async function stopThenKill(rig: Rig): Promise<Standbys> {
 
   const stoppedMs = performance.now();
   const stopped = first.kill("SIGTERM");
-  await untilDespiteErrors("the standby to take over", 20_000, () => isActive(second));
+  await untilDespiteErrors("the standby to take over", PATIENCE_MS, () => isActive(second));
   const afterStopMs = performance.now() - stoppedMs;
   await stopped;
 
@@ -402,13 +396,13 @@ async function stopThenKill(rig: Rig): Promise<Standbys> {
   const killedMs = performance.now();
   await second.kill("SIGKILL");
   const newest = (await rig.venue.state()).venueTimeMs;
-  await untilDespiteErrors("the standby to take over", 20_000, () => isActive(third));
+  await untilDespiteErrors("the standby to take over", PATIENCE_MS, () => isActive(third));
   const afterKillMs = performance.now() - killedMs;
-  await untilDespiteErrors("the standby to write", 20_000, async () => {
+  await untilDespiteErrors("the standby to write", PATIENCE_MS, async () => {
     return (await rig.storedFills(ACCOUNT, newest, Number.MAX_SAFE_INTEGER)) > 0;
   });
   const writtenAfterKillMs = performance.now() - killedMs;
-  const difference = await rig.settle(HEALED_WITHIN_MS);
+  const difference = await rig.settle(PATIENCE_MS);
   return {
     standbyWeight,
     connections,
@@ -486,12 +480,12 @@ export const databaseTrouble = (
       await TROUBLES[trouble].end(cluster, rig.databaseName);
     }
     const { fills } = await rig.venue.truth();
-    const { tookMs: completeMs } = await rig.holds(ACCOUNT, fills, HEALED_WITHIN_MS);
+    const { tookMs: completeMs } = await rig.holds(ACCOUNT, fills, PATIENCE_MS);
     // Long enough for a lease that ran out to be taken.
     await passes(7_000);
     const following = await rig.venue.followers();
     const sameHolder = !isActive(standby);
-    const difference = await rig.settle(HEALED_WITHIN_MS);
+    const difference = await rig.settle(PATIENCE_MS);
     const dead = [active, standby].find((program) => !program.isAlive);
     const ended = dead ? JSON.stringify(dead.log.slice(-3)) : null;
     return { trouble, downMs, completeMs, ended, following, sameHolder, ...difference };
@@ -582,10 +576,10 @@ export const tampering = (cluster: Cluster): Promise<Tampering[]> =>
       // Until there are orders that the venue no longer lists, and others that are settled by its own measure.
       await untilDespiteErrors(
         "many orders",
-        120_000,
+        PATIENCE_MS,
         async () => (await rig.orderEvents()) > 2 * VENUE_LISTS_ORDERS,
       );
-      await rig.settle(HEALED_WITHIN_MS);
+      await rig.settle(PATIENCE_MS);
       await program.kill("SIGTERM");
       const results: Tampering[] = [];
       for (const { what, sql, names, isOld } of TAMPERINGS) {
@@ -627,10 +621,10 @@ export const liveRepair = (cluster: Cluster): Promise<LiveRepair> =>
       await rig.database.query("delete from hl_fills where order_id = $1", [orderId]);
       await rig.database.query("delete from hl_orders where order_id = $1", [orderId]);
       const { code: found } = await rig.verify();
-      const difference = await rig.settle(HEALED_WITHIN_MS);
+      const difference = await rig.settle(PATIENCE_MS);
       // The rows come back before the claim over their time does.
       let verified: number | null = null;
-      await untilDespiteErrors("verify to pass", HEALED_WITHIN_MS, async () => {
+      await untilDespiteErrors("verify to pass", PATIENCE_MS, async () => {
         verified = (await rig.verify()).code;
         return verified === 0;
       }).catch(() => {});
@@ -662,7 +656,7 @@ export const quarantineReplay = (cluster: Cluster): Promise<Replay> =>
   underLoad(cluster, async (rig) => {
     const program = rig.run();
     await live(rig);
-    await rig.settle(HEALED_WITHIN_MS);
+    await rig.settle(PATIENCE_MS);
     await program.kill("SIGTERM");
     await rig.database.query(
       `with victim as (

@@ -4,9 +4,11 @@
  */
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { hlsync, type Running, simulate, start } from "../support/cli.ts";
+import { freePort } from "../support/freePort.ts";
 import { type Gate, gateTo, type Hanging, silentServer } from "../support/hanging.ts";
 import { startServer, type TestServer, temporaryFolder } from "../support/postgres.ts";
 
@@ -14,7 +16,7 @@ const STOPPED_WITHIN_MS = 10_000;
 const USERS = Array.from({ length: 12 }, (_, i) => `0x${(i + 1).toString(16).padStart(40, "0")}`);
 const USER = USERS[0]!;
 
-describe("stopping", { timeout: 300_000 }, () => {
+describe("stopping", () => {
   const folder = temporaryFolder();
   let server: TestServer;
   /** A venue with a history that costs more than a minute's budget. */
@@ -184,7 +186,7 @@ describe("stopping", { timeout: 300_000 }, () => {
     }
   });
 
-  describe("with a database of its own", { concurrency: 3 }, () => {
+  describe("with a database of its own", { concurrency: 2 }, () => {
     const serverOf = (path: string): number | null => {
       const file = join(path, "postgres", "postmaster.pid");
       return existsSync(file) ? Number(readFileSync(file, "utf8").split("\n")[0]) : null;
@@ -198,10 +200,23 @@ describe("stopping", { timeout: 300_000 }, () => {
       assert.equal(serverOf(path), null);
     });
 
-    it("demo, whose port is taken: by itself, with exit code 2", async () => {
+    it("demo, whose port is taken: at once, with exit code 2, and nothing is made", async () => {
       const path = join(folder.path, "taken");
-      const process = start(["demo", "--database", path, "--listen", `127.0.0.1:${silent.port}`]);
-      const { code, stderr } = await process.finished(90_000);
+      const listen = `127.0.0.1:${silent.port}`;
+      const { code, stdout, stderr } = await hlsync(["demo", "--database", path, "--listen", listen]);
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, /the port is taken/);
+      assert.deepEqual([stdout, existsSync(path)], ["", false]);
+    });
+
+    it("demo, whose port is taken while it begins: by itself, with exit code 2", async () => {
+      const path = join(folder.path, "taken-late");
+      const port = await freePort();
+      const process = start(["demo", "--database", path, "--listen", `127.0.0.1:${port}`]);
+      await process.line((line) => (/^making/.test(line) ? line : undefined));
+      const taker = createServer().listen(port, "127.0.0.1");
+      const { code, stderr } = await process.finished();
+      taker.close();
       assert.equal(code, 2, stderr);
       assert.match(stderr, /the port is taken/);
       assert.equal(serverOf(path), null);

@@ -6,18 +6,15 @@ import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { fileURLToPath } from "node:url";
-import { hlsync, ofType, type Running, simulate, start } from "../support/cli.ts";
+import { hlsync, ofType, PROGRAM, type Running, simulate, start } from "../support/cli.ts";
 import { startServer, type TestDatabase, type TestServer, temporaryFolder } from "../support/postgres.ts";
-import { eventually } from "../support/until.ts";
+import { eventually, PATIENCE_MS } from "../support/until.ts";
 import { makeAccount } from "./dashboardAccount.ts";
 
 const USER = `0x${"5".repeat(40)}`;
-const BIN = fileURLToPath(new URL("../../bin/hlsync.js", import.meta.url));
-const WAIT_MS = 60_000;
 const hasTmux = spawnSync("tmux", ["-V"]).status === 0;
 
-describe("a live account to look at", { timeout: 300_000 }, () => {
+describe("a live account to look at", () => {
   let server: TestServer;
   let target: TestDatabase;
   let exchange: Running & { apiUrl: string };
@@ -37,10 +34,7 @@ describe("a live account to look at", { timeout: 300_000 }, () => {
   it("prints NDJSON and nothing else while fills pour in, to the last whole line", async () => {
     const monitor = start(["monitor", "--json", "--no-db", ...account(), "--log-level", "warn"]);
     let fills = 0;
-    await monitor.line(
-      (text) => (ofType("fill.created")(text) && ++fills >= 300 ? true : undefined),
-      WAIT_MS,
-    );
+    await monitor.line((text) => (ofType("fill.created")(text) && ++fills >= 300 ? true : undefined));
     const { code, stdout } = await monitor.stop("SIGINT");
     assert.equal(code, 0);
     assert.ok(stdout.endsWith("\n"));
@@ -61,9 +55,8 @@ describe("a live account to look at", { timeout: 300_000 }, () => {
   it("prints one clean line per event when nobody looks", async () => {
     const monitor = start(["monitor", "--no-db", ...account(), "--log-level", "warn"]);
     const seen = new Set<string>();
-    await monitor.line(
-      (text) => (seen.add(text.slice(13, 25)).size > 0 && / (bought|sold) /.test(text) ? text : undefined),
-      WAIT_MS,
+    await monitor.line((text) =>
+      seen.add(text.slice(13, 25)).size > 0 && / (bought|sold) /.test(text) ? text : undefined,
     );
     const { code, stdout, stderr } = await monitor.stop();
     assert.equal(code, 0);
@@ -88,10 +81,10 @@ describe("a live account to look at", { timeout: 300_000 }, () => {
       "--log-level",
       "warn",
     ]);
-    await writer.line(ofType("fill.created"), WAIT_MS);
+    await writer.line(ofType("fill.created"));
     const tail = start(["tail", "--json", "--database", target.url, "--log-level", "warn"]);
     let told = 0;
-    await tail.line((text) => (ofType("fill.created")(text) && ++told >= 40 ? true : undefined), WAIT_MS);
+    await tail.line((text) => (ofType("fill.created")(text) && ++told >= 40 ? true : undefined));
     await writer.stop();
     const rest = await hlsync([
       "tail",
@@ -105,7 +98,7 @@ describe("a live account to look at", { timeout: 300_000 }, () => {
       "warn",
     ]);
     const last = rest.stdout.trimEnd().split("\n").at(-1)!;
-    await tail.line((text) => (text === last ? true : undefined), WAIT_MS);
+    await tail.line((text) => (text === last ? true : undefined));
     const followed = (await tail.stop("SIGINT")).stdout.trimEnd().split("\n");
     assert.deepEqual(
       followed.map((text) => JSON.parse(text).id as string).map(Number),
@@ -151,7 +144,7 @@ describe("a live account to look at", { timeout: 300_000 }, () => {
       "--database",
       target.url,
       "--since",
-      "2999-01-01",
+      new Date().toISOString(),
       "--log-level",
       "warn",
     ]);
@@ -168,11 +161,11 @@ describe("a live account to look at", { timeout: 300_000 }, () => {
       ["export", "--table", "fills", "--json"],
       ["tail", "--json", "--since", "2020-01-01"],
     ]) {
-      const command = [process.execPath, BIN, ...args, "--database", full.url, "--log-level", "warn"];
+      const command = [process.execPath, PROGRAM, ...args, "--database", full.url, "--log-level", "warn"];
       const { status, stdout, stderr } = spawnSync(
         "sh",
         ["-c", '{ "$@"; echo "code $?" >&2; } | head -n 1', "sh", ...command],
-        { encoding: "utf8", timeout: WAIT_MS },
+        { encoding: "utf8", timeout: PATIENCE_MS },
       );
       assert.deepEqual([status, stdout.split("\n").length, stderr], [0, 2, "code 0\n"], args.join(" "));
     }
@@ -221,13 +214,13 @@ describe("a live account to look at", { timeout: 300_000 }, () => {
     const folder = temporaryFolder();
     const socket = join(folder.path, "tmux");
     const tmux = (...args: string[]) => execFileSync("tmux", ["-S", socket, ...args], { encoding: "utf8" });
-    const command = [process.execPath, BIN, "monitor", "--database", target.url, ...account()].join(" ");
+    const command = [process.execPath, PROGRAM, "monitor", "--database", target.url, ...account()].join(" ");
     const painted = async (name: string, environment: string): Promise<string> => {
       tmux(
         ...["-f", "/dev/null", "new-session", "-d", "-s", name, "-x", "100", "-y", "30"],
         `env -u NO_COLOR ${environment} ${command}`,
       );
-      for (const giveUpMs = performance.now() + WAIT_MS; ; ) {
+      for (const giveUpMs = performance.now() + PATIENCE_MS; ; ) {
         const text = tmux("capture-pane", "-p", "-e", "-t", name);
         if (/● live/.test(text) && /equity/.test(text)) return text;
         assert.ok(performance.now() < giveUpMs, text);
@@ -278,7 +271,9 @@ describe("a live account to look at", { timeout: 300_000 }, () => {
       const folder = temporaryFolder();
       const socket = join(folder.path, "tmux");
       const tmux = (...args: string[]) => execFileSync("tmux", ["-S", socket, ...args], { encoding: "utf8" });
-      const command = [process.execPath, BIN, "monitor", "--database", target.url, ...account()].join(" ");
+      const command = [process.execPath, PROGRAM, "monitor", "--database", target.url, ...account()].join(
+        " ",
+      );
       try {
         tmux(
           "-f",
@@ -296,7 +291,7 @@ describe("a live account to look at", { timeout: 300_000 }, () => {
         const capture = () => tmux("capture-pane", "-p", "-t", "m");
         // A capture may show a screen that is half drawn: all must stand in one.
         const until = (...parts: RegExp[]): Promise<string> =>
-          eventually(parts.join(", "), capture, (text) => parts.every((part) => part.test(text)), WAIT_MS);
+          eventually(parts.join(", "), capture, (text) => parts.every((part) => part.test(text)));
         const keys = (...pressed: string[]) => tmux("send-keys", "-t", "m", ...pressed);
 
         await until(

@@ -24,7 +24,7 @@ const filled = (oid: number, time: number, over: object = {}) =>
   );
 const balance = (coin: string, total: string) => wires.balance(coin, { total, entryNtl: "0.0" });
 
-describe("verify, by the real program", { timeout: 300_000 }, () => {
+describe("verify, by the real program", () => {
   let server: TestServer;
   let target: TestDatabase;
   let exchange: Simulator;
@@ -120,6 +120,19 @@ describe("verify, by the real program", { timeout: 300_000 }, () => {
     // Gone from the lists, it is still in no table.
     serve({});
     await verified(4, /quarantined hl_orders 2: in quarantine only/);
+  });
+
+  it("passes of an account that has nothing once that was read, and not before", async () => {
+    serve({});
+    await sync();
+    await verified(0);
+    await target.database.query("delete from hl_internal.coverage");
+    await target.database.query("update hl_internal.accounts set since_ms = $1, read_since_ms = $1", [
+      Date.now() + 60 * MINUTE,
+    ]);
+    await verified(4, /gap +fills .*: nothing of fills is proven yet: sync --once, then verify again/);
+    await sync();
+    await verified(0);
   });
 
   it("takes every row of a list that came empty for extra", async () => {

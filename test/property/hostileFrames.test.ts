@@ -9,7 +9,7 @@ const COUNT = Number(process.env.HLSYNC_HOSTILE_COUNT ?? 3_000);
 /** Any other stretch: `HLSYNC_HOSTILE_FROM`. */
 const FROM = Number(process.env.HLSYNC_HOSTILE_FROM ?? 1);
 
-describe("spoilt frames and answers", { timeout: 120_000 }, () => {
+describe("spoilt frames and answers", () => {
   const target = useDatabase("all");
   let corpus: Sample[];
   before(async () => {

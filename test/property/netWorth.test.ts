@@ -48,7 +48,7 @@ interface Shot {
   account_mode: string;
 }
 
-describe("profit of random sessions", { timeout: 3_600_000 }, () => {
+describe("profit of random sessions", () => {
   const db = useDatabase("all");
 
   const rows = <R>(sql: string, account: string): Promise<R[]> =>

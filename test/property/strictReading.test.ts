@@ -141,7 +141,7 @@ function readsText(text: string): boolean {
 /** Their transforms are for zod alone. */
 const ZOD_ONLY = new Set(["WireWebData2", "WireWebData3", "WireSpotMetaAndCtxs"]);
 
-describe("the compiled reading", { timeout: 120_000 }, () => {
+describe("the compiled reading", () => {
   let corpus: { sample: Sample; places: Place[] }[];
   before(async () => {
     corpus = (await hostileCorpus()).map((sample) => ({ sample, places: placesOf(sample) }));

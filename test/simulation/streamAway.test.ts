@@ -29,7 +29,7 @@ after(async () => {
   await server.stop();
 });
 
-it("holds no order open that ended while the stream was away", { timeout: 120_000 }, async (t) => {
+it("holds no order open that ended while the stream was away", async (t) => {
   const clock = new VirtualClock(START_MS);
   const venue = createVenue({
     seed: 5,

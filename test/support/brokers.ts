@@ -8,10 +8,9 @@ import { connect as dial } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "./freePort.ts";
-import { until } from "./until.ts";
+import { PATIENCE_MS, until } from "./until.ts";
 
 const PLACES = { nats: "/usr/sbin/nats-server", redis: "/usr/bin/redis-server" } as const;
-const ANSWERS_WITHIN_MS = 15_000;
 
 /** False, or why a test that needs the broker is skipped. */
 export const noBroker = (name: keyof typeof PLACES): string | false =>
@@ -46,7 +45,7 @@ export class TestBroker {
             ...["--appendonly", "yes", "--appendfsync", "always"],
           ];
     this.#server = spawn(PLACES[this.#name], flags, { stdio: "ignore" });
-    await until(`${this.#name} to answer`, ANSWERS_WITHIN_MS, () => this.#answers());
+    await until(`${this.#name} to answer`, PATIENCE_MS, () => this.#answers());
   }
 
   #answers(): Promise<boolean> {

@@ -5,9 +5,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { after } from "node:test";
 import { fileURLToPath } from "node:url";
+import { PATIENCE_MS } from "./until.ts";
 
-const BIN = fileURLToPath(new URL("../../bin/hlsync.js", import.meta.url));
-const WAIT_MS = 60_000;
+/** What Node runs: the bundled program where the whole check has made it, else the sources. */
+export const PROGRAM =
+  process.env.HLSYNC_TEST_PROGRAM || fileURLToPath(new URL("../../bin/hlsync.js", import.meta.url));
 
 export interface Finished {
   code: number | null;
@@ -41,7 +43,7 @@ export interface StartOptions {
   /** Working folder; a `.env` there is read by the program. */
   cwd?: string;
   env?: Record<string, string>;
-  /** Another program than the checkout's. */
+  /** Another program than `PROGRAM`. */
   bin?: string;
   /** Another user than the test's, where that is root. */
   uid?: number;
@@ -50,7 +52,7 @@ export interface StartOptions {
 /** Variables of the test's own environment that would change what the program does. */
 const OWN = /^(HLSYNC_|DATABASE_URL$|SUPABASE_DB_URL$|ACCOUNT_ADDRESS$|NO_COLOR$|FORCE_COLOR$|NODE_TEST)/;
 
-export function start(args: readonly string[], { cwd, env, bin = BIN, uid }: StartOptions = {}): Running {
+export function start(args: readonly string[], { cwd, env, bin = PROGRAM, uid }: StartOptions = {}): Running {
   const inherited = Object.fromEntries(Object.entries(process.env).filter(([key]) => !OWN.test(key)));
   const child = spawn(process.execPath, [bin, ...args], {
     cwd,
@@ -79,7 +81,7 @@ export function start(args: readonly string[], { cwd, env, bin = BIN, uid }: Sta
   });
   const said = () => `\nstdout: ${out.stdout.slice(-2_000)}\nstderr: ${out.stderr.slice(-2_000)}`;
 
-  const finished = async (waitMs = WAIT_MS): Promise<Finished> => {
+  const finished = async (waitMs = PATIENCE_MS): Promise<Finished> => {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error(`hlsync ${args.join(" ")} did not end${said()}`)), waitMs);
@@ -89,7 +91,7 @@ export function start(args: readonly string[], { cwd, env, bin = BIN, uid }: Sta
   };
 
   /** Looks again whenever something was printed. */
-  const until = <T>(what: string, waitMs = WAIT_MS, look: () => T | undefined): Promise<T> =>
+  const until = <T>(what: string, waitMs = PATIENCE_MS, look: () => T | undefined): Promise<T> =>
     new Promise((resolve, reject) => {
       const done = () => {
         clearTimeout(timer);

@@ -5,7 +5,7 @@
  */
 import { globSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { relative } from "node:path";
+import { join, relative } from "node:path";
 import { run } from "node:test";
 
 const wanted = process.argv.slice(2);
@@ -30,7 +30,7 @@ const failures: string[] = [];
 const stream = run({
   files: globSync(patterns, { exclude: ["**/node_modules/**"] }).sort(),
   concurrency: availableParallelism(),
-  timeout: 600_000,
+  execArgv: ["--import", join(import.meta.dirname, "lingering.ts")],
   coverage: true,
   coverageIncludeGlobs: ["src/**/*.ts"],
 });

@@ -32,8 +32,9 @@ export async function runInProcess(
       env: {},
       dotEnv: null,
       readFile: () => "",
+      nowMs: systemClock.now(),
     });
-    command.check?.({ options, args });
+    command.check?.({ options, args, clock: systemClock });
     const code = await command.run({
       options,
       args,
@@ -65,6 +66,7 @@ export async function hlsyncHere([name = "", ...given]: readonly string[]): Prom
     env: {},
     dotEnv: null,
     readFile: () => "",
+    nowMs: systemClock.now(),
   });
   const log = createLog({ level, json: false, clock: systemClock, sink: (line) => said.push(line) });
   const { code, lines, error } = await runInProcess(command, flags, args, log);

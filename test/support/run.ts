@@ -1,13 +1,15 @@
 /**
  * Runs the tests and ends with the plain line `N passed, N failed`. Arguments are folders or files under
- * `test/`; default all. `HLSYNC_TEST_FILES` says how many files run at once. Guarantees: exits non-zero on any failure and when no test ran; says before that line how
- * long each part took and which files were the slowest.
+ * `test/`; default all. `HLSYNC_TEST_FILES` says how many files run at once. Guarantees: exits non-zero on any failure and
+ * when no test ran; ends, whatever a test leaves running; says before that line how long each part took and which files
+ * were the slowest.
  */
-import { globSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, globSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
+import { layOutProgram } from "./program.ts";
 
 const wanted = process.argv.slice(2);
 const patterns = (wanted.length > 0 ? wanted : ["test"]).map((path) =>
@@ -31,8 +33,12 @@ const ALONE =
   /(access|doctorTable|embedded|equity|legacy|migrate|pooler\w*|settled|sslmode|supabase|views|httpApi|webhooksBridge)\.test\.ts$/;
 /** Processes of a folder, where one would take as long as all the rest. */
 const PROCESSES: Readonly<Record<string, number>> = { "test/contract": 5, "test/unit/outputs": 2 };
-/** Most files wait for half of their time: for a process, a heal, a lease that ends. With more, no core is idle, and waits of 30 s run out. */
+/** Most files wait for half of their time: for a process, a heal, a lease that ends. With more, no core is idle, and what must come within seconds comes too late. */
 const FILES_PER_CORE = 2;
+/** A test or a suite that takes longer has hung: the one bound of its kind, since how long work takes is the machine's matter. */
+const HUNG_MS = 1_800_000;
+/** All of it: what has not ended then is named. */
+const GIVEN_UP_MS = 4_500_000;
 const counts = { passed: 0, failed: 0, skipped: 0 };
 /** Milliseconds by path of a file, and what each group took as a whole. */
 const tookMs = new Map<string, number>();
@@ -41,10 +47,15 @@ const failures: string[] = [];
 // Each file is a process of its own, and starts others: compiled modules are shared between them.
 process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), "node-compile-cache");
 const folder = mkdtempSync(join(tmpdir(), "hlsync-tests-"));
+// Some tests start the program as another user.
+chmodSync(folder, 0o755);
+process.env.HLSYNC_TEST_PROGRAM ??= await layOutProgram(join(folder, "program"));
+const unended = new Set(processes());
 const stream = run({
-  files: processes(),
+  files: [...unended],
   concurrency: Number(process.env.HLSYNC_TEST_FILES) || Math.ceil(availableParallelism() * FILES_PER_CORE),
-  timeout: 600_000,
+  timeout: HUNG_MS,
+  execArgv: ["--import", join(import.meta.dirname, "lingering.ts")],
 });
 stream.on("test:pass", ({ name, skip, details }) => {
   if (details.type === "suite") return note(name, details.duration_ms);
@@ -57,20 +68,32 @@ stream.on("test:fail", ({ name, file, details }) => {
     // What failed in it was told already.
     if (cause === undefined || failureType === "subtestsFailed") return;
   }
+  unended.delete(name);
   counts.failed += 1;
   failures.push(`${file ?? ""}: ${name}`);
 });
 stream.on("test:summary", ({ file, duration_ms }) => {
-  if (file !== undefined && dirname(file) !== folder) note(relative(process.cwd(), file), duration_ms);
+  if (file === undefined) return;
+  unended.delete(relative(process.cwd(), file));
+  unended.delete(file);
+  if (dirname(file) !== folder) note(relative(process.cwd(), file), duration_ms);
 });
-stream.on("end", () => {
-  rmSync(folder, { recursive: true });
+stream.on("end", finish);
+setTimeout(() => {
+  counts.failed += 1;
+  failures.push(`not ended after ${GIVEN_UP_MS / 60_000} minutes: ${[...unended].join(", ")}`);
+  finish();
+  process.exit();
+}, GIVEN_UP_MS).unref();
+stream.compose(spec).pipe(process.stdout, { end: false });
+
+function finish(): void {
+  rmSync(folder, { recursive: true, force: true });
   process.stdout.write(times());
   process.stdout.write(failures.map((line) => `failed: ${line}\n`).join(""));
   process.stdout.write(`${counts.skipped} skipped\n${counts.passed} passed, ${counts.failed} failed\n`);
   process.exitCode = counts.failed > 0 || counts.passed === 0 ? 1 : 0;
-});
-stream.compose(spec).pipe(process.stdout, { end: false });
+}
 
 /** Of a file: one of a group is a suite by the name of its path. */
 function note(path: string, ms: number): void {

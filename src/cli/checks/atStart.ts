@@ -6,7 +6,7 @@
 import type { Queryable } from "../../store/database.ts";
 import type { VenueInfo } from "../../sync/ports.ts";
 import type { Context } from "../command.ts";
-import { isUrl } from "../compose.ts";
+import { isUrl } from "../openDatabase.ts";
 import { checkRole } from "./accounts.ts";
 import { budgetFinding } from "./budget.ts";
 import { accessFinding, tlsFinding } from "./database.ts";

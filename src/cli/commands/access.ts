@@ -3,13 +3,13 @@
  * where the rule lives (sql/access.sql); `--print` gives that call for who runs SQL by hand.
  */
 import { ConfigError } from "../../errors.ts";
-import { isAddress } from "../../protocol/schemas.ts";
+import { isAddress } from "../../protocol/address.ts";
 import type { Database } from "../../store/database.ts";
 import { inSchema } from "../../store/schema.ts";
 import { openings, openingText } from "../checks/database.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
-import { openMigrated } from "../compose.ts";
 import { addressNamed } from "../names.ts";
+import { openMigrated } from "../openDatabase.ts";
 
 const PRESETS = ["single-user", "members", "off"];
 const USER_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;

@@ -3,21 +3,23 @@
  * an account removes nothing that was stored.
  */
 import { readFileSync } from "node:fs";
+import { isDeepStrictEqual } from "node:util";
 import { accountParts } from "../../config.ts";
 import { ConfigError, errorText } from "../../errors.ts";
-import { isAddress } from "../../protocol/schemas.ts";
+import { isAddress } from "../../protocol/address.ts";
 import type { Queryable } from "../../store/database.ts";
 import {
   pauseInRoster,
   putIntoRoster,
   type RosterChange,
   type RosterRow,
+  readAliases,
   readRoster,
   removeFromRoster,
 } from "../../store/roster.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
-import { openExisting, openMigrated, openToRead } from "../compose.ts";
 import { ofSeveral } from "../names.ts";
+import { openExisting, openMigrated, openToRead } from "../openDatabase.ts";
 import { accountsOfFile } from "../rosterFile.ts";
 
 export const accounts: Command = {
@@ -26,7 +28,7 @@ export const accounts: Command = {
   summary:
     "the accounts that run follows: list, add 0x…[+subs][=alias], remove, pause, resume, import <file>",
   options: ["database", "tag", "wish", "since"],
-  check({ options, args: [action = "", ...targets] }) {
+  check({ options, args: [action = "", ...targets], clock }) {
     if (!Object.hasOwn(ACTIONS, action))
       throw new ConfigError(
         `accounts ${JSON.stringify(action)}: expected one of ${Object.keys(ACTIONS).join(", ")}`,
@@ -34,7 +36,7 @@ export const accounts: Command = {
     if (action !== "list" && targets.length === 0)
       throw new ConfigError(`accounts ${action}: say which, for example 0x… or an alias`);
     if (action === "add") for (const target of targets) added(target, options);
-    if (action === "import") for (const path of targets) read(path, options);
+    if (action === "import") for (const path of targets) read(path, { options, clock });
   },
   async run(context) {
     const [action = "", ...targets] = context.args;
@@ -76,7 +78,7 @@ const ACTIONS: Record<string, Action> = {
     put(
       context,
       db,
-      paths.flatMap((path) => read(path, context.options)),
+      paths.flatMap((path) => read(path, context)),
     ),
 };
 
@@ -91,7 +93,7 @@ function added(target: string, { tag, wish, since }: Context["options"]): Roster
     );
   return {
     address: named.toLowerCase(),
-    alias: alias || undefined,
+    alias,
     tags: tag.length > 0 ? tag : undefined,
     wish: wish === "" ? undefined : wish,
     sinceMs: since ?? undefined,
@@ -100,9 +102,9 @@ function added(target: string, { tag, wish, since }: Context["options"]): Roster
 }
 
 /** What the file says of an account goes before the options. */
-function read(path: string, options: Context["options"]): RosterChange[] {
+function read(path: string, { options, clock }: Pick<Context, "options" | "clock">): RosterChange[] {
   const text = readText(path);
-  return accountsOfFile(text, path).map(({ address, ...said }) => {
+  return accountsOfFile(text, path, clock.now()).map(({ address, ...said }) => {
     const given = Object.entries(said).filter(([, value]) => value !== undefined);
     return { ...added(address, options), ...Object.fromEntries(given) };
   });
@@ -117,17 +119,50 @@ function readText(path: string): string {
 }
 
 async function put(context: Context, db: Queryable, changes: readonly RosterChange[]): Promise<number> {
-  // The last word on an account counts: a statement cannot change a row twice.
-  const distinct = [...new Map(changes.map((change) => [change.address, change])).values()];
+  const distinct = eachOnce(changes);
+  await refuseCollisions(db, distinct);
+  const before = await readAliases(db, distinct);
   const count = await putIntoRoster(db, distinct);
+  const renamed = distinct.flatMap(({ address, alias }) => {
+    const from = before.get(address);
+    return alias && from && from !== alias ? [{ address, from, to: alias }] : [];
+  });
   const { options, print } = context;
   if (options.json)
-    print(JSON.stringify({ type: "accounts", added: count, changed: distinct.length - count }));
-  else
+    print(JSON.stringify({ type: "accounts", added: count, changed: distinct.length - count, renamed }));
+  else {
+    for (const { from, to } of renamed) print(`renamed ${from} → ${to}`);
     print(
       `${count} added, ${distinct.length - count} known already: each running hlsync follows within seconds`,
     );
+  }
   return EXIT.ok;
+}
+
+/** A statement changes a row once. Throws `ConfigError` where an account is named twice and not the same is said of it. */
+function eachOnce(changes: readonly RosterChange[]): RosterChange[] {
+  const byAddress = new Map<string, RosterChange>();
+  for (const change of changes) {
+    const { address } = change;
+    if (!isDeepStrictEqual(byAddress.get(address) ?? change, change))
+      throw new ConfigError(`accounts: ${address} is named twice, and not in the same words: say it once`);
+    byAddress.set(address, change);
+  }
+  return [...byAddress.values()];
+}
+
+/** An alias means one account: nobody could be named by that of several. Throws `ConfigError`. */
+async function refuseCollisions(db: Queryable, changes: readonly RosterChange[]): Promise<void> {
+  const named = new Set(changes.filter(({ alias }) => alias).map(({ address }) => address));
+  const others = (await readRoster(db)).filter(({ address }) => !named.has(address));
+  const owners = new Map(others.map(({ alias, address }) => [alias, address]));
+  for (const { address, alias } of changes) {
+    if (!alias) continue;
+    const owner = owners.get(alias);
+    if (owner !== undefined)
+      throw new ConfigError(`accounts: ${JSON.stringify(alias)} is the alias of ${owner}: choose another`);
+    owners.set(alias, address);
+  }
 }
 
 /** The entries that are meant by address or by alias. */
@@ -153,7 +188,10 @@ function say({ options, print }: Context, rows: readonly RosterRow[], state: str
 
 async function list({ options, print }: Context, db: Queryable): Promise<number> {
   const rows = await readRoster(db);
-  const shown = rows.filter(({ tags }) => options.tag.every((tag) => tags.includes(tag)));
+  const shown = rows.filter(
+    ({ tags, wish }) =>
+      options.tag.every((tag) => tags.includes(tag)) && (options.wish === "" || wish === options.wish),
+  );
   for (const row of shown) print(options.json ? JSON.stringify({ type: "account", ...row }) : lineOf(row));
   if (rows.length === 0 && !options.json) print("the roster is empty: hlsync accounts add 0x…");
   return EXIT.ok;

@@ -9,14 +9,16 @@ import {
   readSilences,
   type Silence,
 } from "../../outputs/alerts/alertStore.ts";
+import { limitWords } from "../../outputs/alerts/limitWords.ts";
 import { type Rule, ruleSet, SILENCEABLE } from "../../outputs/alerts/ruleSet.ts";
+import { silencesOf } from "../../outputs/alerts/silenceOf.ts";
 import { testAlert } from "../../outputs/alerts/testAlert.ts";
 import { createHttpSend } from "../../outputs/delivery/httpSend.ts";
 import { utcSecond } from "../../outputs/words.ts";
 import type { Queryable } from "../../store/database.ts";
 import { channelsOf, checkAlerts } from "../alertsOutput.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
-import { openExisting, openToRead } from "../compose.ts";
+import { openExisting, openToRead } from "../openDatabase.ts";
 
 export const alerts: Command = {
   name: "alerts",
@@ -97,27 +99,15 @@ function silenceLine({ id, rule, account, coin, untilMs }: Silence): string {
 
 function rules({ options, print }: Context): number {
   for (const rule of ruleSet(options.alert).rules.values())
-    print(options.json ? JSON.stringify({ type: "rule", ...rule }) : ruleLine(rule));
+    for (const line of options.json ? [JSON.stringify({ type: "rule", ...rule })] : ruleLines(rule))
+      print(line);
   return EXIT.ok;
 }
 
-function ruleLine(rule: Rule): string {
-  return `${rule.name.padEnd(21)} ${rule.loudness.padEnd(6)} ${limitsOf(rule)}\n${" ".repeat(22)}${rule.help}`;
-}
-
-/** `warn 10 % or 2 daily moves (clears at 12 % or 2.4), crit …` */
-function limitsOf(rule: Rule): string {
-  if (rule.kind === "event") {
-    return rule.least === null ? rule.severity : `${rule.severity} from ${rule.least} ${rule.unit}`;
-  }
-  return rule.levels
-    .map(({ severity, fire, clear, fireMoves, clearMoves }) => {
-      const moves = fireMoves === undefined ? "" : ` or ${fireMoves} daily moves`;
-      const back = clearMoves === undefined ? "" : ` or ${clearMoves}`;
-      return `${severity} ${rule.direction} ${fire} ${rule.unit}${moves} (clears at ${clear}${back})`;
-    })
-    .join(", ");
-}
+const ruleLines = (rule: Rule): string[] => [
+  `${rule.name.padEnd(21)} ${rule.loudness.padEnd(6)} ${limitWords(rule)}`,
+  `${" ".repeat(22)}${rule.help}`,
+];
 
 /** Sends a test through every channel, or through those of one kind. */
 async function test(context: Context, target: string | undefined): Promise<number> {
@@ -147,13 +137,14 @@ async function test(context: Context, target: string | undefined): Promise<numbe
 async function silence(context: Context, db: Queryable, target: string | undefined): Promise<number> {
   const { options, clock, print } = context;
   const accounts = options.onlyAccount.length > 0 ? options.onlyAccount : [{ address: null }];
-  for (const { address: account } of accounts) {
-    const made = { rule: target === "all" ? null : target!, account, coin: options.coin };
-    const untilMs = clock.now() + options.for;
-    const id = await addSilence(db, { ...made, untilMs });
-    const row = { id, ...made, untilMs };
-    print(options.json ? JSON.stringify({ type: "silence", ...row }) : silenceLine(row));
-  }
+  const wishes = await silencesOf(db, { rule: target === "all" ? null : target!, coin: options.coin });
+  const untilMs = clock.now() + options.for;
+  for (const { address: account } of accounts)
+    for (const wish of wishes) {
+      const made = { ...wish, account, untilMs };
+      const row = { id: await addSilence(db, made), ...made };
+      print(options.json ? JSON.stringify({ type: "silence", ...row }) : silenceLine(row));
+    }
   return EXIT.ok;
 }
 

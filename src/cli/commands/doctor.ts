@@ -21,7 +21,7 @@ import { checkEmbeddedFolder } from "../checks/embeddedFolder.ts";
 import { type Finding, note, warn, worstExit } from "../checks/finding.ts";
 import { checkSocket, checkVenue, endpointsFinding, networkOf } from "../checks/venue.ts";
 import { type Command, type Context, exitCodeOf } from "../command.ts";
-import { isUrl, openDatabase } from "../compose.ts";
+import { isUrl, openDatabase } from "../openDatabase.ts";
 
 /** A check that gets no answer says so, instead of trying as long as `run` would. */
 const MAX_ATTEMPTS = 2;

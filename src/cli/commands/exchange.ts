@@ -70,6 +70,8 @@ export const exchange: Command = {
     if (server === null) for (const statement of mergeStatements(place.database)) await engine.run(statement);
     if (options.parquet !== "") await work.parquet(options.parquet);
     work.report();
+    if (work.isNothing)
+      throw new ConfigError(`${sources.join(", ")}: no file of a node's fills, funding or ledger`);
     return work.failed.length === 0 ? EXIT.ok : EXIT.unexpected;
   },
 };
@@ -99,6 +101,11 @@ class Loading {
   #lines = 0;
   #unread = 0;
 
+  /** Nothing was found that could be loaded, or was before. */
+  get isNothing(): boolean {
+    return this.#files + this.#known + this.failed.length === 0;
+  }
+
   constructor(context: Context, engine: ClickHouse, database: string) {
     this.#context = context;
     this.#engine = engine;
@@ -106,14 +113,15 @@ class Loading {
   }
 
   async unloaded(files: readonly NodeFile[]): Promise<Unloaded[]> {
-    const rows = await this.#engine.rows<{ digest: string }>(
-      `SELECT DISTINCT digest FROM ${this.#database}.loads`,
+    const rows = await this.#engine.rows<{ digest: string; torn: number }>(
+      `SELECT digest, unread > 0 AS torn FROM ${this.#database}.loads FINAL`,
     );
-    const loaded = new Set(rows.map(({ digest }) => digest));
+    const torn = new Map(rows.map(({ digest, torn }) => [digest, torn > 0]));
     const left: Unloaded[] = [];
     for (const file of files) {
       const opened = await file.open();
-      if (!loaded.has(opened.digest)) left.push({ ...file, ...opened });
+      const wasTorn = torn.get(opened.digest);
+      if (wasTorn === undefined || (wasTorn && !opened.tellsAll)) left.push({ ...file, ...opened });
     }
     this.#known = files.length - left.length;
     return left;
@@ -125,7 +133,10 @@ class Loading {
     const startedMs = clock.now();
     try {
       const { lines, bytes, unread, isWanted } = await loadFile({ path, kind, content: content() }, deps);
-      if (!isWanted) return;
+      if (!isWanted) {
+        log.warn(`${path}: passed over, nothing in it has a table`);
+        return;
+      }
       const row = { digest, path, bytes: size, lines, unread };
       await this.#engine.insertRows(`${this.#database}.loads`, [row]);
       this.#files += 1;

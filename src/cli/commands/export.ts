@@ -14,7 +14,7 @@ import { leftOutText, taxLines } from "../../outputs/tax/taxExport.ts";
 import { createLineWriter } from "../../outputs/terminal/lineWriter.ts";
 import { visible } from "../../runtime/safeText.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
-import { openToRead } from "../compose.ts";
+import { openToRead } from "../openDatabase.ts";
 import { chosenAccounts } from "./status.ts";
 
 export const exportCommand: Command = {

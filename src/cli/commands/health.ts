@@ -1,7 +1,7 @@
 /** `health`: the newest health score of every account, and with `--explain` all that it was made of. Asks the database only. */
 import type { HealthComponents } from "../../sync/healthScore.ts";
 import { type Command, EXIT } from "../command.ts";
-import { openToRead } from "../compose.ts";
+import { openToRead } from "../openDatabase.ts";
 import { chosenAccounts, type Now, shortName } from "./status.ts";
 
 interface Explained extends Now {

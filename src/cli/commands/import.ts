@@ -4,6 +4,7 @@
  * the files prove of each account's fills is claimed at the end, and every hole is named.
  */
 import { ConfigError } from "../../errors.ts";
+import { isZero } from "../../runtime/decimal.ts";
 import { systemRandom } from "../../runtime/random.ts";
 import { hasGapIn, noteFile, readBlocks, storedChains, unreadFor } from "../../store/imports.ts";
 import { readRoster } from "../../store/roster.ts";
@@ -11,19 +12,27 @@ import type { DatabaseStore } from "../../store/store.ts";
 import { type Commit, committer } from "../../sync/commit.ts";
 import type { Interval } from "../../sync/coverage.ts";
 import { subtract } from "../../sync/coverage.ts";
-import { dexOfCoin } from "../../sync/dexes.ts";
 import { Addresses } from "../../sync/nodeFiles/addresses.ts";
 import { type BlockRun, unitedRuns, wholeTime } from "../../sync/nodeFiles/blocks.ts";
-import { confirmed, type Obstacle, obstacles } from "../../sync/nodeFiles/claims.ts";
+import {
+  type CoinChain,
+  confirmed,
+  type LiveState,
+  type Obstacle,
+  obstacles,
+  refuted,
+} from "../../sync/nodeFiles/claims.ts";
 import { type ImportedFile, importFile, LOST_MAX } from "../../sync/nodeFiles/importFile.ts";
 import { BrokenArchive } from "../../sync/nodeFiles/lz4Frames.ts";
+import { isNodeFile } from "../../sync/nodeFiles/nodeFile.ts";
+import type { Doubt } from "../../sync/ports.ts";
 import type { Address, CoverageRow } from "../../sync/rows.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
-import { openMigrated } from "../compose.ts";
 import { followFolder } from "../importFollow.ts";
 import { isAgreed, isBucket } from "../nodeBucket.ts";
 import { type NodeFile, nodeFileAt } from "../nodeFolder.ts";
 import { chosenFiles, requireSpan } from "../nodeSource.ts";
+import { openMigrated } from "../openDatabase.ts";
 import { backfillOf } from "./backfill.ts";
 
 /** A database that refuses this often ends the import with exit code 6. */
@@ -134,6 +143,12 @@ class Import {
       return;
     }
     try {
+      // A path that says nothing may be that of anything.
+      if (file.kind === null && !(await isNodeFile(content()))) {
+        this.failed.push(name);
+        log.error(`${name}: no file of a node: none of its first lines is an event or a block`);
+        return;
+      }
       await this.#content(file, place, accounts, content());
     } catch (error) {
       if (!(error instanceof BrokenArchive)) throw error;
@@ -193,7 +208,7 @@ class Import {
     const read = await importFile(content, file.kind, deps);
     // One that grew meanwhile is what was read of it.
     const { size, open } = place === FOLLOWED ? nodeFileAt(name, read.bytes) : file;
-    const { digest } = await open();
+    const { digest, tellsAll } = await open();
     this.#read += 1;
     for (const [table, rows] of Object.entries(read.written))
       this.#rows[table] = (this.#rows[table] ?? 0) + rows;
@@ -209,6 +224,7 @@ class Import {
       kind: read.kind,
       runs: isLostBeyond ? [] : read.blocks.runs,
       lost: isLostBeyond ? [] : read.lost,
+      isSettled: tellsAll || (read.badLines === 0 && read.lost.length === 0),
     };
     await noteFile(this.#store.database, noted, accounts);
     log.info(progressOf(name, place, read, clock.now() - startedMs));
@@ -222,8 +238,9 @@ class Import {
     const united = unitedRuns(runs);
     const lostMs = lost.map(({ timeMs }): Interval => ({ fromMs: timeMs, toMs: timeMs }));
     const held = subtract(wholeTime(united), lostMs);
-    const live = await livePositions(this.#store, account);
-    const { proven, open } = confirmed(held, obstacles(await storedChains(database, account), live));
+    const chains = await storedChains(database, account);
+    await this.#withdraw(account, chains);
+    const { proven, open } = confirmed(held, obstacles(chains, await liveStates(this.#store, account)));
     const coverage = (["fills", "twapFills"] as const).flatMap((stream) =>
       proven.map((part): CoverageRow => ({ account, stream, ...part, grade: "proven", reason: null })),
     );
@@ -231,6 +248,22 @@ class Import {
     const gone = holes(united);
     this.#say(account, proven, [...gone, ...open]);
     return gone;
+  }
+
+  /** What was claimed before, and cannot be by what is known now. */
+  async #withdraw(account: Address, chains: readonly CoinChain[]): Promise<void> {
+    const claimed = (await this.#store.coverage(account, "fills")).filter(({ grade }) => grade === "proven");
+    const wrong = refuted(chains, claimed);
+    if (wrong.length === 0) return;
+    for (const part of wrong)
+      this.#context.log.warn("no longer taken for complete: fills are missing", {
+        account,
+        time: stretch(part),
+      });
+    const doubts = (["fills", "twapFills"] as const).flatMap((stream) =>
+      wrong.map((part): Doubt => ({ ...part, stream, table: null, row: null })),
+    );
+    await this.#store.doubt(account, doubts);
   }
 
   #say(account: Address, proven: Interval[], open: Obstacle[]): void {
@@ -278,22 +311,18 @@ const holes = (united: readonly BlockRun[]): Obstacle[] =>
     return { fromMs: last.toMs, toMs: next.fromMs, reason: `blocks ${from} to ${to} are in no file` };
   });
 
-/** What the newest states say of a coin. */
-async function livePositions(
-  store: DatabaseStore,
-  account: Address,
-): Promise<Parameters<typeof obstacles>[1]> {
-  const states = new Map(
+/** The newest states by dex. */
+async function liveStates(store: DatabaseStore, account: Address): Promise<Map<string, LiveState>> {
+  const positions = Map.groupBy(
+    (await store.positions(account)).filter(({ szi }) => !isZero(szi)),
+    ({ dex }) => dex,
+  );
+  return new Map(
     (await store.states(account))
       .filter(({ kind }) => kind === "perp")
-      .map(({ dex, asOfMs }) => [dex, asOfMs]),
+      .map(({ dex, asOfMs }) => {
+        const held = positions.get(dex) ?? [];
+        return [dex, { asOfMs, positions: new Map(held.map(({ coin, szi }) => [coin, szi])) }];
+      }),
   );
-  const sizes = new Map(
-    (await store.positions(account)).map(({ dex, coin, szi }) => [`${dex}|${coin}`, szi]),
-  );
-  return (coin) => {
-    const dex = dexOfCoin(coin);
-    const asOfMs = states.get(dex);
-    return asOfMs === undefined ? null : { asOfMs, position: sizes.get(`${dex}|${coin}`) ?? "0" };
-  };
 }

@@ -7,7 +7,6 @@ import { readFileSync, statSync } from "node:fs";
 import { ConfigError } from "../../errors.ts";
 import {
   heldFills,
-  keepsMilliseconds,
   type LegacyName,
   legacyRows,
   movedTables,
@@ -25,13 +24,13 @@ import {
   legacyFill,
   legacyOrder,
   legacySnapshot,
-  TIME_COLUMNS,
+  TimeColumns,
 } from "../../sync/legacy/rows.ts";
 import { type Taken, TakeOver } from "../../sync/legacy/takeOver.ts";
 import { dateOrder, exportedFill, isVenueExport, type LocalMs } from "../../sync/legacy/venueExport.ts";
 import type { Address } from "../../sync/rows.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
-import { openDatabase, openExisting, requireDatabase } from "../compose.ts";
+import { openDatabase, openExisting, requireDatabase } from "../openDatabase.ts";
 
 /** A file is read whole. */
 const FILE_BYTES_MAX = 256 * 1024 * 1024;
@@ -79,9 +78,14 @@ async function importTables(context: Context): Promise<number> {
   const tables = await movedTables(database);
   if (tables.length === 0 && !options.json) print("there is no table of another program");
   for (const { name, base } of tables) {
-    const keepsMs = await keepsMilliseconds(database, name, TIME_COLUMNS);
+    const times = new TimeColumns();
+    if (base === "hl_fills")
+      for await (const rows of legacyRows(database, name)) {
+        context.signal.throwIfAborted();
+        times.note(rows);
+      }
     const takeOver = takeOverInto(store);
-    const table: LegacyTable = { account: onlyAccount(context), keepsMs };
+    const table: LegacyTable = { account: onlyAccount(context), cutColumns: times.cut };
     for await (const rows of legacyRows(database, name)) {
       context.signal.throwIfAborted();
       await takeRows(takeOver, base, rows, table);
@@ -130,10 +134,10 @@ async function importFile(context: Context, path: string): Promise<number> {
       `${path}: neither the venue's trade history (time,coin,dir,px,sz,ntl,fee,closedPnl) nor rows of hl_fills, hl_orders or hl_dashboard`,
     );
   const takeOver = takeOverInto(store);
-  const keepsMs = table.rows.some((row) =>
-    TIME_COLUMNS.some((name) => /\.\d*[1-9]|^\d{10}(?!000)\d{3}$/.test(row[name] ?? "")),
-  );
-  for (const rows of chunks(table.rows)) await takeRows(takeOver, base, rows, { account, keepsMs });
+  const times = new TimeColumns();
+  times.note(table.rows);
+  const known: LegacyTable = { account, cutColumns: times.cut };
+  for (const rows of chunks(table.rows)) await takeRows(takeOver, base, rows, known);
   say(context, path, takeOver.result);
   return EXIT.ok;
 }

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { hasEmbeddedDatabase } from "../../store/embeddedFolder.ts";
 import { allMigrations, migrate as apply, pendingMigrations, printMigrations } from "../../store/migrate.ts";
 import { type Command, EXIT } from "../command.ts";
-import { isUrl, openDatabase } from "../compose.ts";
+import { isUrl, openDatabase } from "../openDatabase.ts";
 
 export const migrate: Command = {
   name: "migrate",

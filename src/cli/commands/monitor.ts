@@ -33,9 +33,11 @@ import { type AccountRow, type DatabaseStore, openStore } from "../../store/stor
 import type { Progress } from "../../sync/account/account.ts";
 import type { ChangeEvent } from "../../sync/rows.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
-import { type Following, type OpenDatabase, openReaders, openToRead, requireFollowable } from "../compose.ts";
+import type { Following } from "../compose.ts";
+import { followUntilStopped } from "../following.ts";
 import { DEMO_DATABASE } from "../lastDemo.ts";
-import { followUntilStopped, run } from "./run.ts";
+import { type OpenDatabase, openReaders, openToRead, requireFollowable } from "../openDatabase.ts";
+import { run } from "./run.ts";
 import { chosenAccounts } from "./status.ts";
 import { tail } from "./tail.ts";
 

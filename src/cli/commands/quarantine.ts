@@ -7,7 +7,7 @@ import type { DatabaseStore, Quarantined } from "../../store/store.ts";
 import { doubtsAbout, replay } from "../../sync/replay.ts";
 import type { Batch } from "../../sync/rows.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
-import { openExisting, openToRead } from "../compose.ts";
+import { openExisting, openToRead } from "../openDatabase.ts";
 
 /** Messages read at once. */
 const PAGE = 200;

@@ -7,12 +7,13 @@ import { type HopLately, readLatencySince } from "../../outputs/metrics/latencyH
 import type { Queryable } from "../../store/database.ts";
 import { byEgress, readHolders, readWorkers } from "../../store/fleet.ts";
 import { NO_PRIVILEGE } from "../../store/postgres.ts";
+import { readRoster } from "../../store/roster.ts";
 import type { AccountRow, DatabaseStore } from "../../store/store.ts";
 import { type Completeness, completeness, latestClaimMs, MONEY_STREAMS } from "../../sync/completeness.ts";
-import { followDuty } from "../../sync/engine.ts";
 import { TRACKED_STREAMS, type TrackedStream } from "../../sync/rows.ts";
+import { followDuty } from "../../sync/standby.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
-import { openToRead } from "../compose.ts";
+import { openToRead } from "../openDatabase.ts";
 
 /** The accounts named by the options, or all that the database knows. */
 export async function chosenAccounts({ options }: Context, store: DatabaseStore): Promise<AccountRow[]> {
@@ -57,6 +58,8 @@ export const status: Command = {
     if (!options.json && hops !== undefined) print(latencyLine(hops));
     else for (const hop of hops ?? []) print(JSON.stringify({ type: "latency", ...hop }));
     const holders = await ifGranted(readHolders(database));
+    const roster = await ifGranted(readRoster(database));
+    const paused = new Set(roster?.filter((row) => row.paused).map(({ address }) => address));
     for (const row of accounts) {
       const followedBy = holders && (holders.get(followDuty(row.account)) ?? null);
       const coverage = await store.coverage(row.account);
@@ -74,9 +77,20 @@ export const status: Command = {
       );
       if (options.json) {
         const { account, alias } = row;
-        print(JSON.stringify({ type: "account", account, alias, followedBy, ...now }));
+        print(
+          JSON.stringify({
+            type: "account",
+            account,
+            alias,
+            followedBy,
+            paused: paused.has(account),
+            ...now,
+          }),
+        );
         for (const one of streams) print(JSON.stringify({ type: "coverage", account, alias, ...one }));
-      } else for (const line of accountLines(row, now ?? null, followedBy, streams)) print(line);
+      } else
+        for (const line of accountLines(row, now ?? null, followedBy, paused.has(row.account), streams))
+          print(line);
     }
     if (accounts.length === 0 && !options.json) print("no account has been followed yet");
     return EXIT.ok;
@@ -147,6 +161,7 @@ function accountLines(
   { account, alias }: AccountRow,
   now: NowWithPositions | null,
   followedBy: string | null | undefined,
+  isPaused: boolean,
   streams: StreamCoverage[],
 ): string[] {
   const money = streams.filter(({ stream }) => MONEY_STREAMS.includes(stream));
@@ -161,7 +176,9 @@ function accountLines(
     }`,
   ];
   if (followedBy !== undefined)
-    lines.push(`  followed   ${followedBy === null ? "by nobody now" : `by ${followedBy}`}`);
+    lines.push(
+      `  followed   ${followedBy === null ? `by nobody now${isPaused ? ": paused" : ""}` : `by ${followedBy}`}`,
+    );
   if (now) {
     const health = now.health_score === null ? "unknown" : `${now.health_score} ${now.health_status}`;
     lines.push(

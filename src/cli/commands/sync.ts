@@ -13,7 +13,8 @@ import type { Address } from "../../sync/rows.ts";
 import { entryOf, SubAccounts } from "../../sync/subAccounts.ts";
 import { Volatilities } from "../../sync/volatility.ts";
 import { type Command, type Context, EXIT, requireAccounts } from "../command.ts";
-import { connectVenue, engineConfig, openMigrated } from "../compose.ts";
+import { connectVenue, engineConfig } from "../compose.ts";
+import { openMigrated } from "../openDatabase.ts";
 import { progressLine } from "../progress.ts";
 
 /** A database that refuses this often in one pass ends it with exit code 6. */

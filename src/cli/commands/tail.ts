@@ -7,7 +7,7 @@ import { backlog, type Cursors, changes, type OutboxEvent, openOutbox } from "..
 import { createLineWriter } from "../../outputs/terminal/lineWriter.ts";
 import { visible, visiblePainted } from "../../runtime/safeText.ts";
 import { type Command, EXIT } from "../command.ts";
-import { openToRead } from "../compose.ts";
+import { openToRead } from "../openDatabase.ts";
 import { chosenAccounts } from "./status.ts";
 
 const POLL_MS = 300;

@@ -6,7 +6,7 @@ import { resolve } from "node:path";
 import { ConfigError } from "../../errors.ts";
 import type { Database } from "../../store/database.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
-import { isUrl, openExisting } from "../compose.ts";
+import { isUrl, openExisting } from "../openDatabase.ts";
 import { answerTo } from "../prompt.ts";
 
 interface Going extends Record<string, unknown> {

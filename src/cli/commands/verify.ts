@@ -17,7 +17,8 @@ import {
 import { listDexes } from "../../sync/verify/dexList.ts";
 import { verify as check } from "../../sync/verify.ts";
 import { type Command, EXIT, requireAccounts } from "../command.ts";
-import { connectVenue, openToRead } from "../compose.ts";
+import { connectVenue } from "../compose.ts";
+import { openToRead } from "../openDatabase.ts";
 
 export const verify: Command = {
   name: "verify",

@@ -23,9 +23,10 @@ import { Secret } from "../../outputs/delivery/secret.ts";
 import { sinkKindOf } from "../../outputs/delivery/sinks.ts";
 import { testDelivery } from "../../outputs/delivery/testDelivery.ts";
 import { EVENT_TYPES, unknownPattern } from "../../outputs/eventTypes.ts";
+import { brokerRefusal, isBrokerFormat } from "../../outputs/publish/brokers.ts";
 import type { Queryable } from "../../store/database.ts";
 import { type Command, type Context, EXIT } from "../command.ts";
-import { openExisting, openMigrated, openToRead } from "../compose.ts";
+import { openExisting, openMigrated, openToRead } from "../openDatabase.ts";
 
 /** Deliveries are signed with the former secret too for this long after `rotate`. */
 const ROTATION_MS = 86_400_000;
@@ -89,12 +90,12 @@ const ACTIONS: Record<string, Action> = {
   replay,
   rotate,
   async enable(context, db, target) {
-    const { id } = await endpointOf(db, target);
+    const { id } = await receiverOf(db, target);
     await enableEndpoint(db, id);
     return say(context, { type: "enabled", endpoint: id }, `${id} is enabled and goes on where it stopped`);
   },
   async disable(context, db, target) {
-    const { id } = await endpointOf(db, target);
+    const { id } = await receiverOf(db, target);
     await disableEndpoint(db, id, "disabled by the user", context.clock.now());
     return say(
       context,
@@ -112,6 +113,14 @@ const ACTIONS: Record<string, Action> = {
 function say({ options, print }: Context, row: Record<string, unknown>, text: string): number {
   print(options.json ? JSON.stringify(row) : text);
   return EXIT.ok;
+}
+
+/** One that is delivered to, and no broker. */
+async function receiverOf(db: Queryable, target: string | undefined): Promise<Endpoint> {
+  const endpoint = await endpointOf(db, target);
+  const refusal = brokerRefusal(endpoint.format);
+  if (refusal !== null) throw new ConfigError(`webhook ${endpoint.id}: ${refusal}`);
+  return endpoint;
 }
 
 /** The endpoint whose id is, or begins with, `target`. */
@@ -138,7 +147,10 @@ async function list({ options, print }: Context, db: Queryable): Promise<number>
     const { pending, delivered, dead, expired } = counts;
     print(`${endpoint.id}  ${shownUrl(url)}  ${endpoint.format}  ${endpoint.description ?? ""}`.trimEnd());
     print(`  events ${endpoint.events.join(",")}  accounts ${endpoint.accounts?.join(",") ?? "all"}`);
-    print(`  ${state}  pending ${pending}  delivered ${delivered}  dead ${dead}  expired ${expired}`);
+    const ended = isBrokerFormat(endpoint.format)
+      ? ""
+      : `  delivered ${delivered}  dead ${dead}  expired ${expired}`;
+    print(`  ${state}  pending ${pending}${ended}`);
   }
   if (endpoints.length === 0 && !options.json) print("no webhook yet: hlsync webhooks add https://…");
   return EXIT.ok;
@@ -242,7 +254,7 @@ function deliveryLine(row: DeliveryRow): string {
 
 async function replay(context: Context, db: Queryable, target: string | undefined): Promise<number> {
   const since = context.options.since!;
-  const { id } = await endpointOf(db, target);
+  const { id } = await receiverOf(db, target);
   const events = await rewind(db, id, since);
   const text = `${id} is told again of what happened since ${new Date(since).toISOString()}: ${events} events, before its filter, with the ids they had`;
   return say(context, { type: "replay", endpoint: id, sinceMs: since, events }, text);

@@ -211,8 +211,9 @@ export const readSides = (
     [account, cursor],
   );
 
+const DAY_MS = 86_400_000;
 /** A flip compares with a payment at most this old: a position without one for longer was another position. */
-const FUNDING_MS = 7 * 86_400_000;
+const FUNDING_MS = 7 * DAY_MS;
 
 /** The last funding payment per coin before `beforeMs`. */
 export const readFunding = (
@@ -236,12 +237,29 @@ export async function readSince(db: Queryable, account: Address): Promise<number
   return row?.sinceMs ?? null;
 }
 
+/** Those of the accounts of whose fills or funding something is missing on the day (YYYY-MM-DD, UTC), as far as it is wanted. */
+export async function readIncomplete(
+  db: Queryable,
+  accounts: readonly Address[],
+  day: string,
+): Promise<Set<Address>> {
+  const fromMs = Date.parse(day);
+  const rows = await db.query<{ account: Address }>(
+    `select distinct account_address as account from public.hl_gaps
+     where account_address = any ($1::text[]) and stream in ('fills', 'funding') and kind = 'missing'
+       and from_ms < $3 and to_ms >= $2`,
+    [accounts, fromMs, fromMs + DAY_MS],
+  );
+  return new Set(rows.map(({ account }) => account));
+}
+
 /** `day`: YYYY-MM-DD. */
 export async function readDigest(db: Queryable, account: Address, day: string): Promise<Digest | null> {
   const [row] = await db.query<Digest & Row>(
     `select fills, closed_pnl as "closedPnl", fees, funding, net_pnl as "netPnl", unpriced_fees as "unpricedFees",
        (select net_worth from public.hl_dashboard d
         where d.account_address = $1 and d.as_of < ($2::date + 1)::timestamp at time zone 'UTC'
+          and d.as_of >= $2::timestamp at time zone 'UTC'
         order by d.as_of desc limit 1) as "netWorth"
      from public.hl_net_pnl_daily where account_address = $1 and day = $2::date`,
     [account, day],

@@ -2,6 +2,7 @@
  * The conditions of one account, or of hlsync itself, and the gaps in its history. Guarantees: what is remembered
  * moves only after it was written, so a failed write is judged again.
  */
+import type { Address } from "../../sync/rows.ts";
 import type { AlertAbout, AlertStep, StoredCondition } from "./alertStore.ts";
 import { type Gap, stepGap } from "./gapEvents.ts";
 import { type Condition, type Memory, step } from "./machine.ts";
@@ -64,13 +65,13 @@ export class Conditions {
   }
 
   /** A position that is gone has nothing wrong with it; a rule that was turned off ends what it had begun. */
-  async endForgotten(seenKeys: ReadonlySet<string>, nowMs: number): Promise<void> {
+  async endForgotten(isOpen: (account: Address, coin: string) => boolean, nowMs: number): Promise<void> {
     for (const [key, { condition, ...about }] of [...this.#held]) {
       const rule = LISTED.find((name) => name === about.rule) ?? (about.rule === "price" ? "price" : null);
       if (rule === null || this.#ruleOf({ ...about, rule }) === null) {
         await this.#deps.put(forgottenStep(about, condition, nowMs));
         this.#held.delete(key);
-      } else if (rule !== "price" && RULES[rule].of === "position" && !seenKeys.has(key)) {
+      } else if (rule !== "price" && RULES[rule].of === "position" && !isOpen(about.account!, about.coin!)) {
         const words = `${about.coin} position is closed`;
         await this.judge({ ...about, rule, value: null, atMs: nowMs, words, detail: "" }, 0, nowMs);
       }

@@ -51,12 +51,26 @@ export function seenBy<Kind extends keyof Facts>(
   return [{ rule, account, coin, subject, atMs, ...sight, words, detail }];
 }
 
+interface Observed {
+  seen: Seen[];
+  equity: Map<Address, string>;
+  heard: Map<Address, Heard>;
+  /** Of positions, also of those of which nothing else is known. */
+  isOpen(account: Address, coin: string): boolean;
+}
+
+/** The venue's time is `offsetMs` ahead of ours. */
+const byOurClock =
+  (offsetMs: number) =>
+  (seen: Seen): Seen => ({ ...seen, atMs: seen.atMs - offsetMs });
+
 /** Fast ones: positions, the newest snapshot of each account, and prices. */
 export async function observeAccounts(
   db: Queryable,
   prices: readonly PriceWatch[],
   accounts: readonly Address[],
-): Promise<{ seen: Seen[]; equity: Map<Address, string>; heard: Map<Address, Heard> }> {
+  offsetMs = 0,
+): Promise<Observed> {
   const [positions, snapshots, heard, priced] = await Promise.all([
     readPositions(db, accounts),
     readSnapshots(db, accounts),
@@ -66,21 +80,26 @@ export async function observeAccounts(
   const seen = [
     ...seenOf("position", positions),
     ...seenOf("account", snapshots),
-    ...prices.flatMap((watch) =>
-      priced
-        .filter(({ coin, name }) => coin === watch.coin || name === watch.coin)
-        // The alert is of the market as the user named it, whatever the venue calls it.
-        .flatMap((price) =>
-          seenBy("price", priceRule(watch), { ...price, coin: watch.coin, subject: subjectOf(watch) }),
-        ),
-    ),
-  ];
+    ...prices.flatMap((watch) => {
+      // Several markets may have one name: an alert is of one of them.
+      const price =
+        priced.find(({ coin }) => coin === watch.coin) ?? priced.find(({ name }) => name === watch.coin);
+      // The alert is of the market as the user named it, whatever the venue calls it.
+      const named = price && { ...price, coin: watch.coin, subject: subjectOf(watch) };
+      return named ? seenBy("price", priceRule(watch), named) : [];
+    }),
+  ].map(byOurClock(offsetMs));
   const equity = new Map(
     snapshots.flatMap(({ account, accountValue }) =>
       accountValue === null ? [] : [[account, accountValue] as const],
     ),
   );
-  return { seen, equity, heard: new Map(heard.map((one) => [one.account, one])) };
+  return {
+    seen,
+    equity,
+    heard: new Map(heard.map((one) => [one.account, one])),
+    isOpen: (account, coin) => positions.some((one) => one.account === account && one.coin === coin),
+  };
 }
 
 /** Slow ones: what hlsync knows of itself, and the day's result. */
@@ -88,6 +107,7 @@ export async function observeSlowly(
   db: Queryable,
   accounts: readonly Address[],
   nowMs: number,
+  offsetMs = 0,
 ): Promise<Seen[]> {
   const [drifts, gaps, days, wallets, limits] = await Promise.all([
     readDrifts(db, accounts, nowMs),
@@ -99,7 +119,7 @@ export async function observeSlowly(
   return [
     ...seenOf("drift", drifts),
     ...seenOf("gap", gaps),
-    ...seenOf("day", days),
+    ...seenOf("day", days).map(byOurClock(offsetMs)),
     ...seenOf("wallet", wallets),
     ...seenOf("limits", limits),
   ];
@@ -127,7 +147,7 @@ async function readPositions(db: Queryable, accounts: readonly Address[]): Promi
        exists (
          select from public.hl_orders o
          where o.account_address = p.account_address and o.coin = p.coin
-           and o.status in ${OPEN_STATUS_LIST} and o.trigger_price is not null
+           and o.status in ${OPEN_STATUS_LIST} and o.trigger_price is not null and o.order_type like 'Stop%'
            and o.reduce_only and o.side = case p.side when 'long' then 'sell' else 'buy' end
        ) as "hasStop",
        (select c ->> 'volatility' from jsonb_array_elements(d.health_components -> 'positions') c
@@ -244,6 +264,8 @@ const readDays = (db: Queryable, accounts: readonly Address[], nowMs: number): P
        select * from (
          (select d.as_of_ms, d.net_worth from public.hl_dashboard d
           where d.account_address = a and d.as_of <= pg_catalog.to_timestamp($2::bigint / 1000.0) and d.net_worth is not null
+            -- What was lost while hlsync was away for days was not lost today.
+            and d.as_of > pg_catalog.to_timestamp($2::bigint / 1000.0) - interval '1 hour'
           order by d.as_of desc limit 1)
          union all
          (select d.as_of_ms, d.net_worth from public.hl_dashboard d

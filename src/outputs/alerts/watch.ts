@@ -32,6 +32,7 @@ import {
   readConditions,
   readDigest,
   readFunding,
+  readIncomplete,
   readMemories,
   readSides,
   readSilences,
@@ -103,6 +104,8 @@ export interface WatchDeps {
 const WAITING_MAX = 1_000;
 /** A digest is sent within this after midnight UTC. */
 const DIGEST_WITHIN_MS = 3_600_000;
+/** Until then after midnight it waits for what is missing of the day. */
+const DIGEST_WAITS_MS = 2_400_000;
 const DAY_MS = 86_400_000;
 
 /** Of what is about no account. */
@@ -333,15 +336,13 @@ export class AlertWatch implements Service {
     const { reads, clock, rules, options } = this.#deps;
     const accounts = [...this.#watched.keys()].filter((name) => name !== "");
     const offsetMs = this.#deps.clockOffsetMs();
-    const fast = await observeAccounts(reads, rules.prices, accounts);
+    const fast = await observeAccounts(reads, rules.prices, accounts, offsetMs);
     this.#equity = fast.equity;
     this.#heard = fast.heard;
-    // The venue's times, by our clock.
-    const seen: Seen[] = fast.seen.map((one) => ({ ...one, atMs: one.atMs - offsetMs }));
-    seen.push(...seenOf("feed", this.#feedFacts()));
+    const seen: Seen[] = [...fast.seen, ...seenOf("feed", this.#feedFacts())];
     if (clock.now() >= this.#dueMs.slow) {
       this.#dueMs.slow = clock.now() + options.slowMs;
-      const slow = await observeSlowly(reads, accounts, clock.now());
+      const slow = await observeSlowly(reads, accounts, clock.now(), offsetMs);
       seen.push(...slow);
       for (const one of slow) {
         if (one.rule === "gap")
@@ -357,8 +358,8 @@ export class AlertWatch implements Service {
       const leastFreshMs = (one.account && normalMs.get(one.account)) || 0;
       await watched?.conditions.judge(one, leastFreshMs, clock.now());
     }
-    const keys = new Set(seen.map((one) => aboutOf(one).key));
-    for (const { conditions } of this.#watched.values()) await conditions.endForgotten(keys, clock.now());
+    for (const { conditions } of this.#watched.values())
+      await conditions.endForgotten(fast.isOpen, clock.now());
   }
 
   /** Age of each account's newest data, and how much of it is in the nature of polling. */
@@ -421,11 +422,22 @@ export class AlertWatch implements Service {
     const sinceMidnightMs = nowMs % DAY_MS;
     if (rule === null || sinceMidnightMs > DIGEST_WITHIN_MS || sinceMidnightMs < 60_000) return;
     const day = new Date(nowMs - DAY_MS).toISOString().slice(0, 10);
-    for (const watched of this.#watched.values()) {
+    const untold = [...this.#watched.values()].filter(
+      ({ name, digestDay }) => name !== "" && digestDay !== day,
+    );
+    if (untold.length === 0) return;
+    const incomplete = await readIncomplete(
+      reads,
+      untold.map(({ name }) => name),
+      day,
+    );
+    for (const watched of untold) {
       const account = watched.name;
-      if (account === "" || watched.digestDay === day) continue;
+      // What was missed is read meanwhile; it is told in the end, and said, when that takes too long.
+      const isComplete = !incomplete.has(account);
+      if (!isComplete && sinceMidnightMs < DIGEST_WAITS_MS) continue;
       const digest = await readDigest(reads, account, day);
-      const facts = { account, coin: null, subject: day, digest, atMs: nowMs };
+      const facts = { account, coin: null, subject: day, digest, isComplete, atMs: nowMs };
       const sum = dailyDigest.see(facts, rule)!;
       const message = `${severityWord(rule.severity)} ${dailyDigest.words(facts, sum)}.`;
       this.#waiting.push({ ...facts, ...sum, rule, message });

@@ -429,13 +429,14 @@ class SequenceRun {
     const failingForMs = clock.now() - (this.#served.endpoint.failingSinceMs ?? clock.now());
     if (failingForMs < options.disableAfterMs) return;
     const days = Math.floor(failingForMs / 86_400_000);
-    await this.#disable(`nothing was delivered for ${days} days: ${error}`);
+    // Another sequence may have delivered meanwhile.
+    await this.#disable(`nothing was delivered for ${days} days: ${error}`, options.disableAfterMs);
   }
 
-  async #disable(reason: string): Promise<void> {
+  async #disable(reason: string, failingMs: number | null = null): Promise<void> {
     const { db, clock, log } = this.#deps;
     const { id } = this.#served.endpoint;
-    await disableEndpoint(db, id, reason, clock.now());
+    if (!(await disableEndpoint(db, id, reason, clock.now(), failingMs))) return;
     log.error(`webhook disabled: ${reason}. Repair the receiver, then: hlsync webhooks enable ${id}`, {
       endpoint: id,
     });

@@ -6,9 +6,10 @@
  * of one function and only as `Secret`.
  */
 
+import { bySteps } from "../../store/bySteps.ts";
 import type { Queryable } from "../../store/database.ts";
 import type { Address } from "../../sync/rows.ts";
-import { OUTBOX_DAYS, type OutboxEvent, SEQUENCE_HEADS } from "../outbox.ts";
+import { OUTBOX_DAYS, type OutboxEvent, SEQUENCE_HEADS, SEQUENCES } from "../outbox.ts";
 import { newSecret, Secret } from "./secret.ts";
 
 /** A row of `webhook_endpoints`. */
@@ -142,14 +143,19 @@ export async function enableEndpoint(db: Queryable, id: string): Promise<void> {
   );
 }
 
-/** Stops deliveries and tells the other endpoints. */
+/** Stops deliveries and tells the other endpoints; with `failingMs` only where none arrived for so long. Whether it was so. */
 export async function disableEndpoint(
   db: Queryable,
   id: string,
   reason: string,
   nowMs: number,
-): Promise<void> {
-  await db.query("select hl_internal.disable_endpoint($1, $2, $3)", [id, reason, nowMs]);
+  failingMs: number | null = null,
+): Promise<boolean> {
+  const [row] = await db.query<{ disabled: boolean }>(
+    "select hl_internal.disable_endpoint($1, $2, $3, $4) as disabled",
+    [id, reason, nowMs, failingMs],
+  );
+  return row!.disabled;
 }
 
 /** Makes a new signing secret; deliveries are signed with the former ones too until `oldUntilMs`. */
@@ -365,6 +371,22 @@ export function readDeliveries(
   );
 }
 
+/** Of each account so many of the next events are looked at. */
+const PENDING_MAX = 10_000;
+/** Events that endpoint `e` wants and has not settled, as far as they are among the next ones of their account. */
+export const PENDING = `(
+  select coalesce(sum(b.events), 0)::bigint from ${SEQUENCES}
+  left join hl_internal.webhook_lanes l on l.endpoint_id = e.id and l.account_address = a.sequence
+  cross join lateral (
+    select count(*) filter (where o.time_ms >= e.since_ms
+      and exists (select from unnest(e.events) p where p = '*' or o.type like replace(p, '*', '%'))) as events
+    from (
+      select n.time_ms, n.type from hl_internal.outbox n
+      where n.account_address = a.sequence and n.id > coalesce(l.cursor_id, 0) order by n.id limit ${PENDING_MAX}
+    ) o
+  ) b
+  where e.accounts is null or a.sequence = '' or a.sequence = any (e.accounts))`;
+
 /** Where each endpoint stands: events waiting, and how many deliveries ended how. */
 interface EndpointSummary {
   endpoint: string;
@@ -382,12 +404,7 @@ export function summarizeEndpoints(db: Queryable): Promise<EndpointSummary[]> {
        exists (
          select from hl_internal.leases l where l.name = 'webhook:' || e.id and l.expires_at > clock_timestamp()
        ) as served,
-       (select count(*) from hl_internal.outbox o
-        left join hl_internal.webhook_lanes l
-          on l.endpoint_id = e.id and l.account_address = o.account_address
-        where o.id > coalesce(l.cursor_id, 0) and o.time_ms >= e.since_ms
-          and (e.accounts is null or o.account_address = '' or o.account_address = any (e.accounts))
-          and exists (select from unnest(e.events) p where p = '*' or o.type like replace(p, '*', '%'))) as pending,
+       ${PENDING} as pending,
        count(*) filter (where d.status = 'delivered') as delivered,
        count(*) filter (where d.status = 'dead') as dead,
        count(*) filter (where d.status = 'expired') as expired
@@ -397,15 +414,16 @@ export function summarizeEndpoints(db: Queryable): Promise<EndpointSummary[]> {
   );
 }
 
-/** Rows of the log deleted in one call. */
-const PRUNE_MAX = 10_000;
-
 /** Forgets deliveries whose last attempt is older than `beforeMs`. */
-export async function pruneDeliveries(db: Queryable, beforeMs: number): Promise<void> {
-  await db.query(
-    `delete from hl_internal.webhook_deliveries d using (
-       select endpoint_id, webhook_id from hl_internal.webhook_deliveries where last_attempt_ms < $1 limit ${PRUNE_MAX}
-     ) old where (d.endpoint_id, d.webhook_id) = (old.endpoint_id, old.webhook_id)`,
-    [beforeMs],
-  );
-}
+export const pruneDeliveries = (db: Queryable, beforeMs: number): Promise<number> =>
+  bySteps(async (rowsMax) => {
+    const [row] = await db.query<{ gone: number }>(
+      `with gone as (
+         delete from hl_internal.webhook_deliveries d using (
+           select endpoint_id, webhook_id from hl_internal.webhook_deliveries where last_attempt_ms < $1 limit $2
+         ) old where (d.endpoint_id, d.webhook_id) = (old.endpoint_id, old.webhook_id) returning 1
+       ) select count(*) as gone from gone`,
+      [beforeMs, rowsMax],
+    );
+    return row!.gone;
+  });

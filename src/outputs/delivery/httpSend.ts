@@ -127,11 +127,14 @@ export function createHttpSend({
 
   return {
     async send(request, signal) {
+      const endsMs = clock.now() + request.timeoutMs;
       try {
         return await once(request, signal);
       } catch (error) {
         // The other side closed a kept connection just when it was used again.
-        if (error instanceof StaleConnection) return await once(request, signal);
+        const timeoutMs = endsMs - clock.now();
+        if (error instanceof StaleConnection && timeoutMs > 0)
+          return await once({ ...request, timeoutMs }, signal);
         throw error;
       }
     },

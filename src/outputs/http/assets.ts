@@ -5,10 +5,11 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { ConfigError, errorText } from "../../errors.ts";
+import { packageFile } from "../../runtime/packageFile.ts";
 import type { Reply } from "./answer.ts";
 import type { Handler } from "./server.ts";
 
-const FOLDER = new URL("../../../dashboard/", import.meta.url);
+const FOLDER = packageFile("dashboard/");
 const BUNDLE = new URL("dist/", FOLDER);
 /** In a checkout; the package has the bundle alone. */
 const BUILDER = new URL("build.ts", FOLDER);

@@ -1,7 +1,7 @@
 /**
  * Alerts and webhooks as the page shows and changes them. Guarantees: what is changed is written where the command line
  * reads it, by the same functions; nothing is changed where no token is asked for, since any
- * program of this machine may ask there; addresses and secrets of receivers are never told.
+ * program of this machine may ask there; of a receiver its host is told, never the rest of its address or a secret.
  */
 import { ConfigError } from "../../errors.ts";
 import type { Clock } from "../../runtime/clock.ts";
@@ -10,6 +10,7 @@ import { epochMs } from "../../store/epochMs.ts";
 import { addSilence, endSilence, readSilences } from "../alerts/alertStore.ts";
 import type { Channel } from "../alerts/channels.ts";
 import { type RuleSet, SILENCEABLE } from "../alerts/ruleSet.ts";
+import { silencesOf } from "../alerts/silenceOf.ts";
 import { testAlert } from "../alerts/testAlert.ts";
 import {
   disableEndpoint,
@@ -22,6 +23,7 @@ import {
 } from "../delivery/endpoints.ts";
 import type { HttpSend } from "../delivery/httpSend.ts";
 import { testDelivery } from "../delivery/testDelivery.ts";
+import { brokerRefusal, isBrokerFormat } from "../publish/brokers.ts";
 import { type HttpRequest, json, RequestError } from "./answer.ts";
 import { accountNamed, type Followed } from "./parameters.ts";
 import type { Handler } from "./server.ts";
@@ -114,6 +116,7 @@ async function endpoints({ reads }: ControlDeps) {
     state,
     url: shownUrl(url),
     is_channel: url === null,
+    is_broker: isBrokerFormat(format),
     disabled_reason: rest.disabledReason,
     failing_since_ms: rest.failingSinceMs,
     ...counts.get(id),
@@ -127,16 +130,21 @@ const silence =
     const { rule = null, account_address: who = null, coin = null, for_ms: forMs } = asked;
     if (rule !== null && !SILENCEABLE.includes(String(rule)))
       throw new RequestError(`rule: expected one of ${SILENCEABLE.join(", ")}`);
-    if (coin !== null && !/^[\w:@/#.+-]{1,40}$/.test(String(coin)))
+    if (coin !== null && !(typeof coin === "string" && /^[\w:@/#.+-]{1,40}$/.test(coin)))
       throw new RequestError("coin: expected a market, for example BTC");
-    const made = {
-      rule: rule === "all" ? null : (rule as string | null),
-      account: who === null ? null : accountNamed(String(who), followed()),
-      coin: coin as string | null,
-    };
+    const account = who === null ? null : accountNamed(String(who), followed());
     const untilMs = clock.now() + wholeField(forMs, "for_ms", MINUTE_MS, SILENCE_MAX_MS);
-    return json({ id: await addSilence(own, { ...made, untilMs }), until_ms: untilMs });
+    const wish = { rule: rule === "all" ? null : (rule as string | null), coin: coin as string | null };
+    const ids: number[] = [];
+    for (const made of await silencesOf(own, wish).catch(asRequestError))
+      ids.push(await addSilence(own, { ...made, account, untilMs }));
+    return json({ id: ids[0], ids, until_ms: untilMs });
   };
+
+/** What the command line refuses is refused here too, in the same words. */
+const asRequestError = (cause: unknown): never => {
+  throw cause instanceof ConfigError ? new RequestError(cause.message) : cause;
+};
 
 const unsilence =
   ({ own }: ControlDeps): Handler =>
@@ -168,16 +176,14 @@ const tryEndpoint =
     if (alarms === undefined) throw new RequestError("this process delivers nothing", 409);
     const endpoint = await endpointOf(deps, request);
     const tested = testDelivery({ db, clock, http: alarms.http }, endpoint, request.signal);
-    const { code, error, durationMs } = await tested.catch((cause: unknown) => {
-      throw cause instanceof ConfigError ? new RequestError(cause.message) : cause;
-    });
+    const { code, error, durationMs } = await tested.catch(asRequestError);
     return json({ status: code, error, duration_ms: durationMs });
   };
 
 const replay =
   (deps: ControlDeps): Handler =>
   async (request) => {
-    const { id } = await endpointOf(deps, request);
+    const { id } = await receiverOf(deps, request);
     const sinceMs = wholeField(fieldsOf(request).since_ms, "since_ms", 0, deps.clock.now());
     return json({ id, since_ms: sinceMs, events: await rewind(deps.own, id, sinceMs) });
   };
@@ -185,11 +191,19 @@ const replay =
 const enable =
   (deps: ControlDeps, isEnabled: boolean): Handler =>
   async (request) => {
-    const { id } = await endpointOf(deps, request);
+    const { id } = await receiverOf(deps, request);
     if (isEnabled) await enableEndpoint(deps.own, id);
     else await disableEndpoint(deps.own, id, "disabled by the user", deps.clock.now());
     return json({ id, state: isEnabled ? "enabled" : "disabled" });
   };
+
+/** One that is delivered to, and no broker. */
+async function receiverOf(deps: ControlDeps, request: HttpRequest): Promise<Endpoint> {
+  const endpoint = await endpointOf(deps, request);
+  const refusal = brokerRefusal(endpoint.format);
+  if (refusal !== null) throw new RequestError(refusal, 409);
+  return endpoint;
+}
 
 async function endpointOf({ own }: ControlDeps, request: HttpRequest): Promise<Endpoint> {
   const { id } = fieldsOf(request);

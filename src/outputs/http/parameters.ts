@@ -1,4 +1,5 @@
 /** The parameters of a request. Pure. Guarantees: one that makes no sense is refused with a `RequestError` that says which. */
+import { isAddress } from "../../protocol/address.ts";
 import type { Address } from "../../sync/rows.ts";
 import { type HttpRequest, RequestError } from "./answer.ts";
 
@@ -15,7 +16,7 @@ export function accountOf({ query }: Pick<HttpRequest, "query">, followed: Follo
 export function accountNamed(asked: string, followed: Followed): Address {
   const found = followed.find(({ address, alias }) => address === asked.toLowerCase() || alias === asked);
   // History of an account that is not followed any more is still worth reading.
-  if (!found && /^0x[0-9a-f]{40}$/i.test(asked)) return asked.toLowerCase();
+  if (!found && isAddress(asked)) return asked.toLowerCase();
   if (!found)
     throw new RequestError("account: expected 0x and 40 hex digits, or the alias of a followed account");
   return found.address;

@@ -37,6 +37,7 @@ const ASKS: Readonly<Record<string, (reads: Queryable) => Promise<unknown>>> = {
   coverage: (reads) => read.readCoverage(reads, WHO),
   drift: (reads) => read.readDrift(reads, WHO, PAGE),
   alerts: (reads) => read.readAlerts(reads, WHO, PAGE),
+  firing: read.countFiring,
   candles: (reads) => read.readCandles(reads, "", "", 0, 0),
   round_trips_since: (reads) => read.tripsSince(reads, WHO, 0),
   round_trips: (reads) => read.readRoundTrips(reads, WHO, 0),

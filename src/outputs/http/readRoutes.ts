@@ -1,6 +1,6 @@
 /**
  * The paths that ask the database alone: a server answers them, and so does the page of a Supabase project, which has none
- * (docs/supabase.md). Guarantees: every list is bounded by `LIMIT_MAX`; decimals are strings.
+ * (docs/supabase.md). Guarantees: every list of a history is bounded by `LIMIT_MAX`; what is now is told whole; decimals are strings.
  */
 import type { Clock } from "../../runtime/clock.ts";
 import { askedBy, type Queryable } from "../../store/database.ts";
@@ -134,11 +134,15 @@ export function asking({ reads, clock, followed }: ReadDeps) {
       const asked = page(request);
       const who = account(request);
       const counts = whole(request, "total", 0, 1, 0) === 1;
-      const [rows, total] = await Promise.all([
+      const isOfSome = asked.coin != null || asked.orderId != null;
+      const [rows, counted] = await Promise.all([
         read.readPage(readsOf(request), name, who, asked),
-        counts ? read.countRows(readsOf(request), name, who, asked.fromMs) : null,
+        counts && !isOfSome ? read.countRows(readsOf(request), name, who, asked.fromMs) : null,
       ]);
-      return json({ rows, more: rows.length >= asked.limit, ...(counts ? { total } : {}) });
+      const more = rows.length >= asked.limit;
+      // Of one market or order no index counts the rows: a page that holds all of them tells how many there are.
+      const total = isOfSome && !more && asked.beforeMs === null ? rows.length : counted;
+      return json({ rows, more, ...(counts ? { total } : {}) });
     };
   const rows =
     (readRows: (reads: Queryable, account: string) => Promise<unknown>): ReadHandler =>
@@ -175,7 +179,7 @@ const equity =
         (drawdown?.fallen_before as string | null | undefined) ?? null,
       ),
       // Of the time that only the venue's own curve tells of: a deposit looks like a profit there without its mark.
-      fromMs < startMs ? read.readFlows(readsOf(request), who, fromMs, startMs - 1) : [],
+      fromMs < startMs ? read.readFlows(readsOf(request), who, fromMs, Math.min(startMs - 1, endMs)) : [],
       read.readFlows(readsOf(request), who, startMs, endMs),
     ]);
     return json({ rows, flows: [...before, ...flows], captured_since_ms: capturedMs, drawdown });

@@ -361,7 +361,8 @@ export const readMarkets = (reads: Queryable): Promise<Row[]> =>
 const HOUR_MS = 3_600_000;
 
 /** Written out where rows are chosen by it: of a subquery the planner takes a third of all rows, and compiles the plan. */
-const DAY_START = "pg_catalog.date_trunc('day', pg_catalog.to_timestamp($2::bigint / 1000.0), $3)";
+const DAY_START =
+  "hl_internal.day_start(pg_catalog.date_trunc('day', pg_catalog.to_timestamp($2::bigint / 1000.0) at time zone $3), $3)";
 
 /** Of the zone's day, trimmed decimals in USDC. */
 interface DayMoney extends Row {
@@ -638,6 +639,15 @@ export const readDeliveries = (reads: Queryable, page: Page): Promise<Row[]> =>
      order by last_attempt_ms desc fetch first $1 rows with ties`,
     [page.limit, page.beforeMs, page.fromMs],
   );
+
+/** How many alerts fire, of all accounts that the reader may read. */
+export async function countFiring(reads: Queryable): Promise<number> {
+  const [row] = await reads.query<{ firing: number }>(
+    "select count(*) as firing from public.hl_alerts where state = 'firing'",
+    [],
+  );
+  return row!.firing;
+}
 
 /** Alerts of the account and those of hlsync itself, the newest change first. */
 export const readAlerts = (reads: Queryable, account: Address, page: Page): Promise<Row[]> =>

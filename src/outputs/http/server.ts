@@ -8,10 +8,11 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { BusyError, ConfigError, StoreError } from "../../errors.ts";
+import { BusyError, StoreError } from "../../errors.ts";
 import type { Log } from "../../runtime/log.ts";
 import { type HttpRequest, json, type Reply, RequestError } from "./answer.ts";
 import { judge, type Policy, TOKEN_COOKIE } from "./guard.ts";
+import { bind, type Listen } from "./listen.ts";
 import { isPageLoad, tokenPage } from "./tokenPage.ts";
 
 /** Takes the response over and ends it itself: an event stream. */
@@ -25,9 +26,7 @@ export type Handler = (request: HttpRequest) => Promise<Reply | Takeover> | Repl
 /** `GET /path` → handler. */
 type Routes = ReadonlyMap<string, Handler>;
 
-export interface ServerOptions {
-  host: string;
-  port: number;
+export interface ServerOptions extends Listen {
   policy: Policy;
   routes: Routes;
   log: Log;
@@ -118,10 +117,7 @@ export async function serve(options: ServerOptions): Promise<HttpServer> {
       response.destroy();
     });
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => reject(cannotListen(host, port, error)));
-    server.listen({ host, port }, resolve);
-  });
+  await bind(server, { host, port });
   server.on("error", (error) => log.error("http server failed", { error }));
   const bound = server.address() as AddressInfo;
   return {
@@ -137,21 +133,6 @@ export async function serve(options: ServerOptions): Promise<HttpServer> {
 /** Only the path counts; the name is judged from the Host header. Null when there is no path in it. */
 const urlOf = (target: string): URL | null =>
   URL.parse(target.startsWith("/") ? `http://localhost${target}` : target);
-
-function cannotListen(host: string, port: number, cause: NodeJS.ErrnoException): ConfigError {
-  const where = `--listen ${host}:${port} (HLSYNC_LISTEN)`;
-  switch (cause.code) {
-    case "EADDRINUSE":
-      return new ConfigError(
-        `${where}: the port is taken, perhaps by another hlsync; choose another, or port 0 for any free one`,
-        { cause },
-      );
-    case "EACCES":
-      return new ConfigError(`${where}: not allowed; choose a port above 1023`, { cause });
-    default:
-      return new ConfigError(`${where}: cannot listen there (${cause.code ?? cause.message})`, { cause });
-  }
-}
 
 const login = (token: string): Reply => ({
   status: 303,

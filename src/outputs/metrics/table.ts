@@ -143,7 +143,7 @@ export const METRICS = {
   hlsync_outbox_last_id: { type: "gauge", help: "Newest event in the outbox.", labels: [] },
   hlsync_outbox_pending: {
     type: "gauge",
-    help: "Outbox events that an enabled endpoint has not settled yet, counted up to 10000 per account.",
+    help: "Outbox events that an enabled endpoint wants and has not settled yet, among the next 10000 of each account.",
     labels: ["consumer"],
   },
   hlsync_webhook_deliveries: {

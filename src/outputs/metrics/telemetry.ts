@@ -17,7 +17,7 @@ import type { OutboxEvent } from "../outbox.ts";
 import { ClockOffset, type MeasuredOffset } from "./clockOffset.ts";
 import { type Hop, Latency, type LatencyMinute, type LatencyReport } from "./latency.ts";
 import { processFacts, takeLongestBlockMs } from "./process.ts";
-import { createRegistry, type Registry } from "./registry.ts";
+import { createRegistry, type MetricSpec, type Registry } from "./registry.ts";
 import { METRICS, type MetricName } from "./table.ts";
 
 const FLUSH_MS = 15_000;
@@ -55,7 +55,6 @@ export class Telemetry {
 
   constructor(deps: TelemetryDeps) {
     this.#deps = deps;
-    this.#registry.set("hlsync_build_info", { version: deps.version }, 1);
     // There from the start, so that the first one is an increase.
     this.#registry.add("hlsync_commits_total", {}, 0);
     this.#registry.add("hlsync_sse_dropped_total", {}, 0);
@@ -138,6 +137,8 @@ export class Telemetry {
   /** The text of `/metrics`. */
   scrape(status: Status, snapshot: (address: string) => Snapshot | null, outputs: OutputFigures): string {
     const set = this.#registry.set;
+    for (const name of READ_ANEW) this.#registry.clear(name);
+    set("hlsync_build_info", { version: this.#deps.version }, 1);
     set("hlsync_ready", {}, status.ready ? 1 : 0);
     set("hlsync_clock_offset_seconds", {}, status.venue.clock_offset_ms / 1000);
     set("hlsync_rest_weight_used", {}, status.venue.weight_used);
@@ -154,7 +155,6 @@ export class Telemetry {
       if (status.database.latency_ms !== null)
         set("hlsync_database_latency_seconds", {}, status.database.latency_ms / 1000);
     }
-    for (const name of READ_ANEW) this.#registry.clear(name);
     for (const { consumer, events } of outputs.pending ?? [])
       set("hlsync_outbox_pending", { consumer }, events);
     for (const { endpoint, state, count } of outputs.deliveries ?? [])
@@ -277,23 +277,10 @@ const WRITE_MINUTES = `
     "minuteMs" bigint, hop text, samples bigint, p50 integer, p90 integer, p99 integer, max integer)
   on conflict do nothing`;
 
-/** Gauges that are read anew on every scrape, so that what is gone goes. */
-const READ_ANEW: readonly MetricName[] = [
-  "hlsync_stream_state",
-  "hlsync_stream_last_data_timestamp_seconds",
-  "hlsync_stream_stale",
-  "hlsync_gaps_open",
-  "hlsync_complete_since_timestamp_seconds",
-  "hlsync_proven_to_timestamp_seconds",
-  "hlsync_health_score",
-  "hlsync_outbox_pending",
-  "hlsync_webhook_deliveries",
-  "hlsync_webhook_enabled",
-  "hlsync_webhook_failing_since_timestamp_seconds",
-  "hlsync_alerts",
-  "hlsync_quarantine_messages",
-  "hlsync_drift_unrepaired",
-];
+/** What a scrape reads anew as a whole, so that what is gone or not known any more goes: gauges, and what is told by account. */
+const READ_ANEW = (Object.entries(METRICS) as [MetricName, MetricSpec][])
+  .filter(([, { type, labels }]) => type === "gauge" || labels.includes("account"))
+  .map(([name]) => name);
 
 const isLive = ({ source, type }: { source: string; type: string }): boolean =>
   source === "stream" && (type === "fill.created" || type === "order.updated");

@@ -1,6 +1,6 @@
 /**
  * What is known about hlsync itself, gathered in one place for `/readyz`, `/healthz`, `/api/status`, `/metrics` and the
- * status strip. Asks the database every `PROBE_MS` how fast it is every `COVERAGE_MS` what is proven, and every
+ * status strip. Asks the database every `PROBE_MS` how fast it is, every `COVERAGE_MS` what is proven, and every
  * `OUTPUTS_MS` how webhooks and alerts stand. Guarantees: never more than one question of a kind under way; a question that
  * fails leaves the last answer standing with its age, never an empty one.
  */
@@ -11,8 +11,9 @@ import type { Log } from "../../runtime/log.ts";
 import { repeat } from "../../runtime/repeat.ts";
 import type { Queryable } from "../../store/database.ts";
 import { readHolders, readWorkers, type WorkerRow } from "../../store/fleet.ts";
-import { type EngineStatus, followDuty } from "../../sync/engine.ts";
+import type { EngineStatus } from "../../sync/engine.ts";
 import type { Address } from "../../sync/rows.ts";
+import { followDuty } from "../../sync/standby.ts";
 import { type Heard, readKnowledge, type Snapshot, type StreamKnowledge } from "./knowledge.ts";
 import { type OutputFigures, readOutputFigures } from "./outputFigures.ts";
 

@@ -1,6 +1,7 @@
 /** What stands before the outputs and what they did lately, as SQL: one question for the metrics. */
 import type { Queryable, Row } from "../../store/database.ts";
 import type { Address } from "../../sync/rows.ts";
+import { PENDING } from "../delivery/endpoints.ts";
 
 /** What outputs have before them and did lately, for metrics. */
 export interface OutputFigures {
@@ -13,8 +14,6 @@ export interface OutputFigures {
   quarantine: { subject: string; messages: number }[] | null;
 }
 
-/** A backlog is counted up to this many events per endpoint and account. */
-const BACKLOG_MAX = 10_000;
 /** Subjects of the quarantine that are counted apart. */
 const SUBJECTS_MAX = 50;
 
@@ -28,18 +27,8 @@ export async function readOutputFigures(reads: Queryable, sinceMs: number): Prom
   const [row] = await reads.query<OutputFigures & Row>(
     `select
        (select json_agg(p) from (
-          select l.endpoint_id as consumer, sum(b.events)::bigint as events
-          from hl_internal.webhook_lanes l
-          join hl_internal.webhook_endpoints e on e.id = l.endpoint_id and e.state = 'enabled' and ${IS_SERVED}
-          cross join lateral (
-            select count(*) as events from (
-              select 1 from hl_internal.outbox o
-              where o.account_address = l.account_address and o.id > l.cursor_id
-              limit ${BACKLOG_MAX}
-            ) waiting
-          ) b
-          where e.accounts is null or l.account_address = '' or l.account_address = any (e.accounts)
-          group by l.endpoint_id order by l.endpoint_id
+          select e.id as consumer, ${PENDING} as events
+          from hl_internal.webhook_endpoints e where e.state = 'enabled' and ${IS_SERVED} order by e.id
         ) p) as pending,
        (select json_agg(d) from (
           select endpoint_id as endpoint, status as state, count(*) as count from hl_internal.webhook_deliveries

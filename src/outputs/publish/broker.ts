@@ -32,6 +32,8 @@ export interface BrokerKind {
   packages: readonly string[];
   /** Loads the client; rejects with a `ConfigError` that names the command where it is not installed. */
   load(): Promise<unknown>;
+  /** Throws a `ConfigError` for a setting in the URL that is none. */
+  check?(url: URL): void;
   /** Connects; rejects when it cannot. `network`: the venue's, part of every name. */
   open(url: URL, network: string): Promise<Broker>;
 }

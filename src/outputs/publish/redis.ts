@@ -5,6 +5,7 @@
  * is published again is refused by the server itself, and recognised. Streams are trimmed to about `ENTRIES_MAX`
  * (`?maxlen=` in the URL says otherwise).
  */
+import { ConfigError } from "../../errors.ts";
 import { ANSWER_MS, type Broker, type BrokerKind, loaded, type Message } from "./broker.ts";
 
 const ENTRIES_MAX = 100_000;
@@ -14,13 +15,21 @@ const NOT_ABOVE = /equal or smaller/;
 const CLIENT = { schemes: ["redis:", "rediss:"], packages: ["@redis/client@6"] };
 const load = () => loaded(import("@redis/client"), CLIENT);
 
+function entriesOf(url: URL): number {
+  const text = url.searchParams.get("maxlen") ?? String(ENTRIES_MAX);
+  if (!/^[1-9]\d{0,14}$/.test(text))
+    throw new ConfigError(`--publish: maxlen=${JSON.stringify(text)} is no number of entries`);
+  return Number(text);
+}
+
 export const redis: BrokerKind = {
   ...CLIENT,
   load,
+  check: entriesOf,
 
   async open(url, network): Promise<Broker> {
     const { createClient } = await load();
-    const most = Number(url.searchParams.get("maxlen")) || ENTRIES_MAX;
+    const most = entriesOf(url);
     const at = new URL(url);
     at.search = "";
     const client = createClient({

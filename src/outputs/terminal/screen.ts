@@ -2,7 +2,7 @@
  * The live screen as lines. Pure. Guarantees: exactly `rows` lines of exactly `columns` cells, at any size from one
  * cell on; what does not fit is left out by importance, columns before rows; a word stands beside every color.
  */
-import { type Decimal, gt, isZero, mul, round, sign } from "../../runtime/decimal.ts";
+import { type Decimal, gt, isZero, max, min, mul, round, sign } from "../../runtime/decimal.ts";
 import { stringify } from "../../runtime/jsonText.ts";
 import { printable } from "../../runtime/safeText.ts";
 import { clockTime } from "../../sync/healthScore.ts";
@@ -369,20 +369,22 @@ const BARS = "▁▂▃▄▅▆▇█";
 
 /** `24 h ▂▃▅▇  +1.2 %`; null until there are two points. */
 function equityRow(points: readonly (Decimal | null)[], columns: number): Row | null {
-  const known = points.filter((point) => point !== null).map(Number);
-  const [first, last] = [known[0], known.at(-1)];
-  if (known.length < 2 || first === undefined || last === undefined || columns < 60) return null;
-  const [least, most] = [Math.min(...known), Math.max(...known)];
+  const known = points.filter((point) => point !== null);
+  if (known.length < 2 || columns < 60) return null;
+  const [first, last] = [Number(known[0]), Number(known.at(-1))];
+  const [lowest, highest] = [known.reduce(min), known.reduce(max)];
+  const [least, most] = [Number(lowest), Number(highest)];
   const bars = points.map((point) =>
     point === null
       ? " "
       : BARS[Math.round(((Number(point) - least) / (most - least || 1)) * (BARS.length - 1))],
   );
-  const pct = first > 0 ? ((last - first) / first) * 100 : 0;
+  // Of nothing, or of a debt, there is no share.
+  const change = first > 0 ? `, ${signed((((last - first) / first) * 100).toFixed(2))} %` : "";
   return [
     span("equity 24 h ", "dim"),
     span(bars.join("").trimStart(), last < first ? "red" : "green"),
-    span(`  ${money(String(least))} to ${money(String(most))}, ${signed(pct.toFixed(2))} %`, "dim"),
+    span(`  ${money(lowest)} to ${money(highest)}${change}`, "dim"),
   ];
 }
 

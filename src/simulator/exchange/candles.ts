@@ -46,10 +46,11 @@ export function addToCandles(market: Market, px: Fixed, sz: Fixed, timeMs: numbe
       series = [];
       market.candles.set(interval, series);
     }
-    const { openMs } = bucketOf(timeMs, INTERVALS[interval] as number | null);
     const last = series[series.length - 1];
-    if (last === undefined || last.openMs !== openMs) {
-      series.push({ openMs, open: px, close: px, high: px, low: px, volume: sz, trades: 1 });
+    // Trades come in the order of time.
+    if (last === undefined || timeMs >= last.nextMs) {
+      const bucket = bucketOf(timeMs, INTERVALS[interval] as number | null);
+      series.push({ ...bucket, open: px, close: px, high: px, low: px, volume: sz, trades: 1 });
       if (series.length > 2 * CANDLE_RETENTION) series.splice(0, CANDLE_RETENTION);
       continue;
     }
@@ -61,9 +62,9 @@ export function addToCandles(market: Market, px: Fixed, sz: Fixed, timeMs: numbe
   }
 }
 
-const wire = (market: Market, interval: string, candle: Candle, nextMs: number): JsonObject => ({
+const wire = (market: Market, interval: string, candle: Candle): JsonObject => ({
   t: candle.openMs,
-  T: nextMs - 1,
+  T: candle.nextMs - 1,
   s: market.coin,
   i: interval,
   o: format(candle.open),
@@ -110,9 +111,9 @@ export function candleSnapshot(
       at++;
     } else {
       const px = flat;
-      candle = { openMs, open: px, close: px, high: px, low: px, volume: 0n, trades: 0 };
+      candle = { openMs, nextMs, open: px, close: px, high: px, low: px, volume: 0n, trades: 0 };
     }
-    if (nextMs > fromMs) out.push(wire(market, interval, candle, nextMs));
+    if (nextMs > fromMs) out.push(wire(market, interval, candle));
     openMs = nextMs;
   }
   return out;

@@ -65,6 +65,8 @@ interface HourVolume {
 
 export interface Candle {
   openMs: number;
+  /** When the next one opens. */
+  nextMs: number;
   open: Fixed;
   close: Fixed;
   high: Fixed;

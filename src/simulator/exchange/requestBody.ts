@@ -2,6 +2,7 @@
  * Reading request bodies and wording answers. Guarantees: a wrong shape always ends as the venue's 422 text, never as
  * an exception of ours.
  */
+import { isAddress } from "../../protocol/address.ts";
 import { isDecimal } from "../../runtime/decimal.ts";
 import type { Answer, Json, JsonObject } from "../contract.ts";
 import { type Fixed, parseFixed } from "./fixed.ts";
@@ -52,10 +53,9 @@ export function cloid(value: Json | undefined): string {
   return value.toLowerCase();
 }
 
-const ADDRESS = /^0x[0-9a-f]{40}$/i;
 /** Requests are case-insensitive; the venue answers in lower case. */
 export function address(value: Json | undefined): string {
-  if (typeof value !== "string" || !ADDRESS.test(value)) throw new Malformed();
+  if (typeof value !== "string" || !isAddress(value)) throw new Malformed();
   return value.toLowerCase();
 }
 export function text(value: Json | undefined): string {

@@ -5,6 +5,7 @@
  * @see https://hyperliquid.gitbook.io/hyperliquid-docs/for-developers/api/nonces-and-api-wallets
  */
 
+import { isAddress } from "../../protocol/address.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Answer, JsonObject, Venue } from "../contract.ts";
 import { isObject } from "../exchange/requestBody.ts";
@@ -105,7 +106,6 @@ function inModelTime(action: JsonObject, toModel: (timeMs: number) => number): J
   return action;
 }
 
-const ADDRESS = /^0x[0-9a-f]{40}$/i;
 const HEX = /^0x[0-9a-f]{1,64}$/i;
 const isTime = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
@@ -118,7 +118,7 @@ function readEnvelope(body: unknown): { envelope: L1Envelope; signature: Signatu
   const { r, s, v } = signature;
   if (typeof r !== "string" || !HEX.test(r) || typeof s !== "string" || !HEX.test(s)) return null;
   if (typeof v !== "number") return null;
-  if (vaultAddress !== null && !(typeof vaultAddress === "string" && ADDRESS.test(vaultAddress))) return null;
+  if (vaultAddress !== null && !(typeof vaultAddress === "string" && isAddress(vaultAddress))) return null;
   if (expiresAfter !== null && !isTime(expiresAfter)) return null;
   return {
     envelope: { action, nonce, vaultAddress: vaultAddress?.toLowerCase() ?? null, expiresAfter },

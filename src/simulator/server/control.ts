@@ -16,8 +16,10 @@
  * POST oracle                 {coin, px}: moves a price; triggers and liquidations follow
  * POST script                 what no user can cause (ADL, dust conversion, …), as the model describes it
  */
+
 import { ZodError, type z } from "zod";
 import { HlsyncError } from "../../errors.ts";
+import { isAddress } from "../../protocol/address.ts";
 import type { Json, Venue } from "../contract.ts";
 import type { ActiveAccount } from "../exchange/activeAccounts.ts";
 import type { Script } from "../exchange/script.ts";
@@ -59,7 +61,6 @@ interface ControlParts {
   nowMs(): number;
 }
 
-const ADDRESS = /^0x[0-9a-f]{40}$/i;
 const ok = (body: Json): ControlReply => ({ status: 200, body });
 const bad = (error: string): ControlReply => ({ status: 400, body: { error } });
 const missing = (what: string): ControlReply => ({
@@ -92,7 +93,7 @@ function read(parts: ControlParts, path: string, query: URLSearchParams): Contro
   if (path === "state") return ok(state(parts));
   if (path !== "truth") return missing(`GET ${path}`);
   const user = query.get("user") ?? "";
-  if (!ADDRESS.test(user)) return bad("user=0x… is missing");
+  if (!isAddress(user)) return bad("user=0x… is missing");
   return ok(parts.venue.truth(user.toLowerCase()) as unknown as Json);
 }
 

@@ -2,7 +2,9 @@
  * The bodies of the control endpoint, as schemas. Guarantees: what is read is exactly what is meant; a key that nothing
  * knows, a value of another type or a word of no meaning is refused with a text that names it, never ignored.
  */
-import { z } from "zod";
+
+import * as z from "zod";
+import { ADDRESS } from "../../protocol/address.ts";
 import { isDecimal } from "../../runtime/decimal.ts";
 import type { Json, JsonObject } from "../contract.ts";
 import type { ActiveAccount } from "../exchange/activeAccounts.ts";
@@ -16,7 +18,7 @@ const MAX_ADVANCE_MS = 3_600_000;
 
 const address = z
   .string()
-  .regex(/^0x[0-9a-f]{40}$/i, "must be an address")
+  .regex(ADDRESS, "must be an address")
   .transform((text) => text.toLowerCase());
 const positiveDecimal = z
   .string()

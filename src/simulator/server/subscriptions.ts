@@ -4,6 +4,7 @@
  * equal texts. Unknown keys are dropped, unknown types are not subscriptions at all.
  * @see https://hyperliquid.gitbook.io/hyperliquid-docs/for-developers/api/websocket/subscriptions
  */
+import { isAddress } from "../../protocol/address.ts";
 import { CANDLE_INTERVALS } from "../../protocol/limits.ts";
 import type { Json, JsonObject } from "../contract.ts";
 
@@ -26,13 +27,11 @@ type SubscriptionReading =
   | { kind: "unparsed" }
   | { kind: "invalid" };
 
-const ADDRESS = /^0x[0-9a-f]{40}$/i;
-
 type Field = (request: JsonObject) => { value: Json } | "invalid" | "unparsed";
 
 const user: Field = ({ user }) => {
   if (typeof user !== "string") return "unparsed";
-  return ADDRESS.test(user) ? { value: user.toLowerCase() } : "invalid";
+  return isAddress(user) ? { value: user.toLowerCase() } : "invalid";
 };
 const coin: Field = ({ coin }) => (typeof coin === "string" ? { value: coin } : "unparsed");
 const dex: Field = ({ dex = "" }) =>

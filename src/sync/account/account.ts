@@ -190,6 +190,7 @@ export class Account {
       check: this.check,
       book: this.#book,
       latestRowMs: () => this.#latestRowMs,
+      claimableToMs: () => this.#claimableToMs,
       commit: (batch, receivedAtMs, asking) => this.#keep(batch, receivedAtMs, asking),
       onListed: (dex, rows) => this.#noteListed(dex, rows, true),
     });

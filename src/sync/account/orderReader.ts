@@ -46,6 +46,8 @@ interface OrderReaderDeps {
   book: CoverageBook;
   /** A row that is younger is stamped wrongly. */
   latestRowMs(): number;
+  /** What is younger a reading may not know yet: it may be answered by a server that is behind. */
+  claimableToMs(): number;
   commit(batch: Batch, receivedAtMs: number, asking?: Asking): Promise<Applied>;
   /** A whole list of one dex was read. */
   onListed(dex: string, rows: OrderEventRow[]): void;
@@ -167,7 +169,7 @@ export class OrderReader {
       for (let orderId = left.shift(); orderId !== undefined; orderId = left.shift())
         await this.resolveOne(orderId, asking);
     };
-    await Promise.all(Array.from({ length: RESOLVE_PARALLEL }, next));
+    await allOf(Array.from({ length: RESOLVE_PARALLEL }, next));
   }
 
   /** Whether orders that we hold open and no list has are still to be asked for. */
@@ -228,10 +230,15 @@ export class OrderReader {
     await commit({ orderEvents }, forgottenAtMs);
   }
 
-  /** Asks for one order; what the venue has forgotten ends as `unknown`. When it was asked, if it has; else null. */
+  /**
+   * Asks for one order; what the venue has forgotten ends as `unknown`, unless it was heard of so lately that a server may not
+   * know it yet: then it stays as it is. When it was asked, if it has forgotten; else null.
+   */
   async resolveOne(orderId: number, { priority, source, signal }: Asking): Promise<number | null> {
     const { info, account, store, check, commit } = this.#deps;
     const ask = { priority, signal };
+    // Before it is asked: what may be claimed meanwhile says nothing about this answer.
+    const claimableToMs = this.#deps.claimableToMs();
     const answer = await info.request(INFO.orderStatus, { user: account, oid: orderId }, ask);
     const origin = { account, source, seenAtMs: answer.receivedAtMs };
     const { value: status, unread } = answerFor(orderId, answer.result);
@@ -239,6 +246,7 @@ export class OrderReader {
     if (status.order) row = orderEventRow(origin, { value: status.order, raw: status.order });
     else if (status.status === FORGOTTEN) {
       const last = (await store.orderEvents(account, [orderId])).at(-1);
+      if (last && last.statusTimeMs > claimableToMs) return null;
       if (last) row = unknownOrderRow(origin, last, answer.sentAtMs);
       else check.noteForgotten(orderId);
     }

@@ -4,7 +4,7 @@
  * Guarantees: what was answered is committed at once, whatever else fails; a dex that is gone is not asked for in vain; what a
  * state lacked is looked for in a second one (ADR 0005). A part in use that fails is thrown, of the others the first is told.
  */
-import { isAnswered, ProtocolError } from "../../errors.ts";
+import { isAnswered, isRefused } from "../../errors.ts";
 import type { ReadParts, Unread } from "../../protocol/decode.ts";
 import { INFO } from "../../protocol/infoRequests.ts";
 import type { WireSpotState, WireStateParts } from "../../protocol/schemas.ts";
@@ -92,7 +92,7 @@ export class StateReader {
     } catch (error) {
       asking.signal.throwIfAborted();
       // Older endpoints do not know the question.
-      const isServed = !(error instanceof ProtocolError);
+      const isServed = !isRefused(error);
       this.#deps.book.noteModeUntold(isServed);
       if (isServed) throw error;
     }

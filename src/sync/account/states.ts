@@ -102,12 +102,17 @@ export class StateBook {
     this.#held.add(dex);
   }
 
-  /** Dexes whose state is to be read: those that may hold something, those listed when `all`, unlisted ones with a position. */
+  /** Dexes whose state is to be read: those that may hold something, those listed when `all`, unlisted ones with a position, missed ones. */
   toRead(all: boolean): string[] {
     const { names } = this.#deps.dexes;
     if (all) this.#unseen ??= new Set(names);
     const unlisted = [...this.#held].filter((dex) => !names.includes(dex));
-    return [...names.filter((dex) => all || this.#mayHold(dex)), ...unlisted];
+    return [...new Set([...names.filter((dex) => all || this.#mayHold(dex)), ...unlisted, ...this.#missed])];
+  }
+
+  /** Dexes in use that the list of the venue may have in a part that could not be read. */
+  get #missed(): string[] {
+    return [...this.#used].filter((dex) => this.#deps.dexes.isMissed(dex));
   }
 
   #mayHold(dex: string): boolean {
@@ -223,7 +228,7 @@ export class StateBook {
       perps: this.#perps,
       rawPerps: this.#rawPerps,
       spot: this.#spot,
-      dexesInUse: new Set(dexes.names.filter((dex) => this.#mayHold(dex))),
+      dexesInUse: new Set([...dexes.names.filter((dex) => this.#mayHold(dex)), ...this.#missed]),
       venueTimeMs,
       venueNowMs,
     };

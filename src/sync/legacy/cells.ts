@@ -70,22 +70,30 @@ interface LegacyTime {
   ms: number;
   /** Whether it stands at a whole second, as a truncated time does. */
   isWhole: boolean;
+  /** The column that told it. */
+  column: string;
 }
 
 /** Seconds, milliseconds or microseconds since 1970, or a date; a date without an offset is UTC. */
 export function time(row: LegacyRow, ...names: string[]): LegacyTime | null {
-  const value = cell(row, ...names);
-  if (value === null) return null;
+  const column = names.find((name) => cell(row, name) !== null);
+  if (column === undefined) return null;
+  const value = cell(row, column)!;
+  // Its name promises more than it holds.
+  if (column.endsWith("_ms") && SECONDS.test(value)) throw new Unread(`${column} is not in milliseconds`);
   const ms = Math.round(epochMs(value) ?? dateMs(value) ?? Number.NaN);
   if (!(ms >= VALUE_LIMITS.fromMs && ms < VALUE_LIMITS.toMs))
-    throw new Unread(`${names[0]} is no time since 2023`);
-  return { ms, isWhole: ms % 1000 === 0 };
+    throw new Unread(`${column} is no time since 2023`);
+  return { ms, isWhole: ms % 1000 === 0, column };
 }
+
+/** Since 1970. */
+const SECONDS = /^\d{1,10}(\.\d+)?$/;
 
 function epochMs(text: string): number | null {
   const digits = /^(\d+)(\.\d+)?$/.exec(text)?.[1]?.length;
   if (digits === undefined) return null;
-  if (digits <= 10) return Number(text) * 1000;
+  if (SECONDS.test(text)) return Number(text) * 1000;
   return digits <= 13 ? Number(text) : Number(text) / 1000;
 }
 

@@ -4,7 +4,8 @@
  * same row gives the same result every time. The venue's own object, where the program kept it whole, decides; the columns
  * stand in for what it lacks.
  */
-import { isAddress, WireFill, WireOrder, WireOrderTransition } from "../../protocol/schemas.ts";
+import { isAddress } from "../../protocol/address.ts";
+import { WireFill, WireOrder, WireOrderTransition } from "../../protocol/schemas.ts";
 import { type Decimal, isZero, lt, mul, sub } from "../../runtime/decimal.ts";
 import { fillRow, openOrderRow, orderEventRow } from "../normalize.ts";
 import type { Address, DashboardRow, FillRow, OrderEventRow, Side } from "../rows.ts";
@@ -27,13 +28,47 @@ import {
 export interface LegacyTable {
   /** Of rows that name no account. */
   account: Address | null;
-  /** Whether any of its times has a fraction of a second: else they were cut, and no fill can be matched by its millisecond. */
-  keepsMs: boolean;
+  /** Columns of which times were cut to the second (`TimeColumns`): such a fill cannot be matched by its millisecond. */
+  cutColumns: ReadonlySet<string>;
 }
 
 const SEEN_AT = ["first_seen_at", "created_at", "inserted_at"] as const;
-/** Columns by which `LegacyTable.keepsMs` is judged. */
-export const TIME_COLUMNS = ["fill_time", "time", "timestamp"] as const;
+/** Columns that tell when a fill happened, the best first. */
+const FILL_TIMES = ["fill_time_ms", "time_ms", "fill_time", "time", "timestamp"] as const;
+/** Of times that were not cut, one in a thousand stands at a whole second; fills of one order share theirs. */
+const WHOLE_SHARE_MAX = 0.05;
+
+/** Taken over from the venue's own export (`venueExport.ts`), which has no milliseconds: hlsync wrote that row, and knew it. */
+const isOfExport = (row: LegacyRow): boolean => cell(row, "trade_id", "tid")?.startsWith("-") === true;
+
+/** How many times of a whole table stand at a whole second, by the column that is used. */
+export class TimeColumns {
+  readonly #counts = new Map<string, { all: number; whole: number }>();
+
+  note(rows: readonly LegacyRow[]): void {
+    for (const row of rows) {
+      if (isOfExport(row)) continue;
+      try {
+        const told = time(row, ...FILL_TIMES);
+        if (told === null) continue;
+        const count = this.#counts.get(told.column) ?? { all: 0, whole: 0 };
+        count.all += 1;
+        if (told.isWhole) count.whole += 1;
+        this.#counts.set(told.column, count);
+      } catch (error) {
+        // Such a row is refused for itself.
+        if (!(error instanceof Unread)) throw error;
+      }
+    }
+  }
+
+  /** Columns with more of them than chance brings. A single one may be chance where others have a fraction. */
+  get cut(): Set<string> {
+    const isCut = ({ all, whole }: { all: number; whole: number }) =>
+      whole === all || (whole > 1 && whole > all * WHOLE_SHARE_MAX);
+    return new Set([...this.#counts].filter(([, count]) => isCut(count)).map(([column]) => column));
+  }
+}
 
 function accountOf(row: LegacyRow, table: LegacyTable): Address {
   const account = cell(row, "account_address", "account", "address", "user") ?? table.account;
@@ -107,13 +142,13 @@ export function legacyFill(row: LegacyRow, table: LegacyTable): FillRow {
   };
 }
 
-function fillTime(row: LegacyRow, { keepsMs }: LegacyTable): number {
-  const exact = time(row, "fill_time_ms", "time_ms");
-  if (exact) return exact.ms;
-  const read = time(row, ...TIME_COLUMNS);
-  if (read === null) throw new Unread("no fill_time");
-  if (read.isWhole && !keepsMs) throw new Unread("fill_time was cut to the second");
-  return read.ms;
+function fillTime(row: LegacyRow, { cutColumns }: LegacyTable): number {
+  const told = time(row, ...FILL_TIMES);
+  if (told === null) throw new Unread("no fill_time");
+  const { ms, isWhole, column } = told;
+  if (isWhole && cutColumns.has(column) && !isOfExport(row))
+    throw new Unread(`${column} was cut to the second`);
+  return ms;
 }
 
 /** Some programs kept whether there was one, and not which. */

@@ -3,15 +3,13 @@
  * the next ones are read; what could not be read is in quarantine before the file counts as read; the result says which fills of
  * which account are missing, so that no claim contains their time. A file that breaks off leaves what was read before it.
  */
-import { lostRows } from "../../protocol/decode.ts";
 import { append } from "../batch.ts";
 import type { Commit } from "../commit.ts";
 import { quarantineRows } from "../quarantine.ts";
 import type { Address, Applied, Batch } from "../rows.ts";
-import { toldTimesMs } from "../windowReader.ts";
 import type { Addresses } from "./addresses.ts";
 import { NodeFileReader, type NodeFileResult } from "./nodeFile.ts";
-import type { EventKind, LostEvent } from "./rows.ts";
+import { type EventKind, type LostEvent, lostFillTimesMs } from "./rows.ts";
 
 /** Rows of one transaction, about. */
 const BATCH_ROWS = 2_000;
@@ -93,9 +91,7 @@ class Writer {
   lose(event: LostEvent): void {
     const { account, table } = event;
     this.add({ quarantine: quarantineRows([event], table, account, this.#now()) });
-    const isFill = table === "hl_fills" && lostRows([event]).length > 0;
-    if (account !== null && isFill)
-      for (const timeMs of toldTimesMs([event])) this.lost.push({ account, timeMs });
+    for (const timeMs of lostFillTimesMs(event)) this.lost.push({ account: account!, timeMs });
   }
 
   /** Commits what is pending when it is more than `rows`; waits for the batch before it. */

@@ -1,11 +1,12 @@
 /**
  * LZ4 frames as a stream: headers are read here, blocks are decoded by `lz4-napi` (ADR 0014). Guarantees: memory is bounded by a
  * few blocks of at most 4 MiB, whatever the archive's size; every whole block is handed over before an archive that is cut or
- * broken is reported as `BrokenArchive`. Several frames in a row are one archive; skippable frames are skipped. Checksums are
- * stepped over, not held against: what matters is checked above, by block number and by chain.
+ * broken is reported as `BrokenArchive`. Several frames in a row are one archive; skippable frames are skipped. Checksums are held
+ * against what they are of; that of a frame's content comes behind it, when all of it was handed over.
  * @see https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md
  */
 import { uncompressSync } from "lz4-napi";
+import xxhash, { type XXHashAPI } from "xxhash-wasm";
 
 /** An archive that ends early, or is none. */
 export class BrokenArchive extends Error {}
@@ -27,13 +28,13 @@ const HEADER_BYTES = 4;
 export async function* lz4Content(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
   const bytes = new Bytes(source);
   try {
-    yield* framesOf(bytes);
+    yield* framesOf(bytes, await xxhash());
   } finally {
     await bytes.close();
   }
 }
 
-async function* framesOf(bytes: Bytes): AsyncGenerator<Buffer> {
+async function* framesOf(bytes: Bytes, sums: XXHashAPI): AsyncGenerator<Buffer> {
   let isFirst = true;
   for (;;) {
     const start = await bytes.take(4, isFirst ? "it is empty" : null);
@@ -41,7 +42,7 @@ async function* framesOf(bytes: Bytes): AsyncGenerator<Buffer> {
     isFirst = false;
     const magic = start.readUInt32LE();
     if ((magic & 0xffff_fff0) >>> 0 === SKIPPABLE) await bytes.skip((await bytes.need(4)).readUInt32LE());
-    else if (magic === FRAME) yield* frameContent(bytes);
+    else if (magic === FRAME) yield* frameContent(bytes, sums);
     else throw new BrokenArchive("it is no LZ4 frame");
   }
 }
@@ -53,14 +54,16 @@ interface Frame {
   hasContentChecksum: boolean;
 }
 
-async function frameHeader(bytes: Bytes): Promise<Frame> {
+async function frameHeader(bytes: Bytes, sums: XXHashAPI): Promise<Frame> {
   const [flags = 0, size = 0] = await bytes.need(2);
   const maxBytes = BLOCK_BYTES[(size >> 4) & 7];
   if (flags >> 6 !== VERSION || maxBytes === undefined)
     throw new BrokenArchive("its frame header cannot be read");
   if (flags & FLAG.dictionary) throw new BrokenArchive("it was made with a dictionary of its own");
-  // The content's size, and the checksum of the header.
-  await bytes.skip((flags & FLAG.contentSize ? 8 : 0) + 1);
+  const sizeBytes = flags & FLAG.contentSize ? 8 : 0;
+  const header = await bytes.need(sizeBytes + 1, 2);
+  const sum = (sums.h32Raw(header.subarray(0, -1)) >>> 8) & 0xff;
+  if (sum !== header.at(-1)) throw new BrokenArchive("a frame header is damaged");
   return {
     maxBytes,
     isIndependent: (flags & FLAG.independent) !== 0,
@@ -69,19 +72,22 @@ async function frameHeader(bytes: Bytes): Promise<Frame> {
   };
 }
 
-async function* frameContent(bytes: Bytes): AsyncGenerator<Buffer> {
-  const frame = await frameHeader(bytes);
+async function* frameContent(bytes: Bytes, sums: XXHashAPI): AsyncGenerator<Buffer> {
+  const frame = await frameHeader(bytes, sums);
+  const content = frame.hasContentChecksum ? sums.create32() : null;
   let window: Buffer | null = null;
   let last: Buffer | null = null;
   for (;;) {
-    const block = await nextBlock(bytes, frame, window);
+    const block = await nextBlock(bytes, frame, window, sums);
     if (block !== null && !frame.isIndependent) window = windowAfter(window, block);
     if (last !== null) release(last);
     if (block === null) break;
     last = block;
+    content?.update(block);
     yield block;
   }
-  if (frame.hasContentChecksum) await bytes.skip(4);
+  if (content !== null && content.digest() >>> 0 !== (await bytes.need(4)).readUInt32LE())
+    throw new BrokenArchive("its content is damaged");
 }
 
 /** Memory outside of the heap is collected late, and a collection for every few blocks costs as much as searching them. */
@@ -91,16 +97,23 @@ function release({ buffer, length }: Buffer): void {
 }
 
 /** Null at the end of the frame. */
-async function nextBlock(bytes: Bytes, frame: Frame, window: Buffer | null): Promise<Buffer | null> {
+async function nextBlock(
+  bytes: Bytes,
+  frame: Frame,
+  window: Buffer | null,
+  sums: XXHashAPI,
+): Promise<Buffer | null> {
   const header = (await bytes.need(HEADER_BYTES)).readUInt32LE();
   if (header === 0) return null;
   const length = header & ~STORED;
   if (length > frame.maxBytes) throw new BrokenArchive("a block is longer than its frame allows");
   // The decoder takes the room it may need from four bytes before the block: where its header stood.
   const sized = await bytes.need(length, HEADER_BYTES);
+  const sum = frame.hasBlockChecksum ? sums.h32Raw(sized.subarray(HEADER_BYTES)) >>> 0 : null;
   const block =
     header >>> 31 === 1 ? Buffer.from(sized.subarray(HEADER_BYTES)) : decoded(sized, frame, window);
-  if (frame.hasBlockChecksum) await bytes.skip(4);
+  if (sum !== null && sum !== (await bytes.need(4)).readUInt32LE())
+    throw new BrokenArchive("a block is damaged");
   return block;
 }
 

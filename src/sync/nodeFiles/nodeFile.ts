@@ -9,13 +9,19 @@
 import { readJson } from "../../protocol/decode.ts";
 import { VALUE_LIMITS } from "../../protocol/limits.ts";
 import type { Batch, FillRow } from "../rows.ts";
-import { toldTimesMs } from "../windowReader.ts";
-import type { Addresses, Sighting } from "./addresses.ts";
+import { Addresses, type Sighting } from "./addresses.ts";
 import { BlockRuns } from "./blocks.ts";
 import { eachElement } from "./elements.ts";
 import { headOf } from "./head.ts";
 import { Lines } from "./lines.ts";
-import { type EventKind, fillFromText, type LostEvent, type RowSink, readEvent } from "./rows.ts";
+import {
+  type EventKind,
+  fillFromText,
+  type LostEvent,
+  lostFillTimesMs,
+  type RowSink,
+  readEvent,
+} from "./rows.ts";
 
 export interface NodeFileResult {
   lines: number;
@@ -29,6 +35,19 @@ export interface NodeFileResult {
   badLines: number;
   /** Events of wanted accounts for which there is no table, by their name. */
   leftOut: Record<string, number>;
+}
+
+/** Whether a content is that of a node's file, by its first lines; nothing at all may be an hour in which nothing was written. */
+export async function isNodeFile(content: AsyncIterable<Buffer>): Promise<boolean> {
+  const nobody = new Addresses([]);
+  const reader = new NodeFileReader({ addresses: nobody, now: () => 0, onRows() {}, onLost() {} });
+  for await (const piece of content) {
+    reader.push(piece);
+    if (reader.result.lines > 0) break;
+  }
+  if (reader.result.lines === 0) reader.end();
+  const { lines, badLines } = reader.result;
+  return badLines < lines || reader.result.bytes === 0;
 }
 
 interface Reading {
@@ -54,8 +73,8 @@ export class NodeFileReader {
   readonly #reading: Reading;
   readonly #sink: RowSink;
   readonly #lines: Lines;
-  /** An event of the present line could not be read, and does not say when it happened. */
-  #isTimeLost = false;
+  /** An event of the present line could not be read, and is no fill of which account and time are known: it may be anyone's. */
+  #isOpen = false;
   /** Of the lines that are read now. */
   #fills: FillRow[] = [];
 
@@ -78,7 +97,7 @@ export class NodeFileReader {
       isWanted: (account) => addresses.has(account),
       rows: (batch) => reading.onRows(batch),
       lost: (event) => {
-        if (toldTimesMs([event]).length === 0) this.#isTimeLost = true;
+        if (lostFillTimesMs(event).length === 0) this.#isOpen = true;
         reading.onLost(event);
       },
       leftOut: (what) => {
@@ -124,12 +143,12 @@ export class NodeFileReader {
   /** The line at [from, to). */
   #line(bytes: Buffer, from: number, to: number): void {
     this.result.lines += 1;
-    this.#isTimeLost = false;
+    this.#isOpen = false;
     const head = bytes[from] === OPEN_OBJECT ? headOf(bytes, from, to) : null;
     if (head !== null) {
       if (!this.#events(bytes, head.eventsFrom, to) || !isClosed(bytes, from, to))
         this.#bad("a line that does not end", bytes.subarray(from, to));
-      else if (this.#isTimeLost) this.result.blocks.break();
+      else if (this.#isOpen) this.result.blocks.break();
       else this.result.blocks.note(head.block, head.timeMs);
       return;
     }

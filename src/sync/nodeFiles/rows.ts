@@ -4,7 +4,7 @@
  * with the account, and the time it tells. What there is no table for is named.
  */
 import { fillText } from "../../protocol/channels.ts";
-import { isObject, isRead, type Read, readOne, type Unread } from "../../protocol/decode.ts";
+import { isObject, isRead, lostRows, type Read, readOne, type Unread } from "../../protocol/decode.ts";
 import {
   WireFill,
   WireFundingUpdate,
@@ -15,6 +15,7 @@ import {
 import { JsonText } from "../../runtime/jsonText.ts";
 import { fillRow, fundingUpdateRow, ledgerRow, type Origin, orderEventRow, twapRow } from "../normalize.ts";
 import type { Address, Batch, FillRow, Source } from "../rows.ts";
+import { toldTimesMs } from "../windowReader.ts";
 
 const NODE_SOURCE: Source = "node";
 /** What an event is, by what it is made of. */
@@ -25,6 +26,10 @@ export interface LostEvent extends Unread {
   /** The table that it was for. */
   table: string;
 }
+
+/** When a fill happened that could not be read; nothing where its account or its time is not known, or it may be no fill. */
+export const lostFillTimesMs = (event: LostEvent): number[] =>
+  event.account !== null && event.table === "hl_fills" ? toldTimesMs(lostRows([event])) : [];
 
 /** Where rows go. */
 export interface RowSink {

@@ -1,5 +1,8 @@
-/** Every perp coin's chain of fills, link by link, against the order of blocks, and its end against the live position. */
-import { type Decimal, eq, sub, sum } from "../../runtime/decimal.ts";
+/**
+ * Every perp coin's chain of fills, link by link, against the order of blocks, its end against the live position, and its beginning
+ * against nothing at all where time is claimed from the first day on.
+ */
+import { type Decimal, eq, isZero, sub, sum } from "../../runtime/decimal.ts";
 import { type ChainEnd, isLinked, isPerp, type LinkedFill, linkChain, signedSize } from "../chain.ts";
 import { union } from "../coverage.ts";
 import { dexOfCoin } from "../dexes.ts";
@@ -10,6 +13,9 @@ import { add } from "./certificate.ts";
 import type { Live } from "./states.ts";
 import { type Run, SETTLED_MS } from "./witness.ts";
 
+/** Both belong to the chain. */
+const STREAMS = ["fills", "twapFills"] as const;
+
 export async function proveChains(
   run: Run,
   fills: readonly StoredFill[],
@@ -19,6 +25,9 @@ export async function proveChains(
   const provenFrom = union(
     coverage.filter(({ stream, grade }) => stream === "fills" && grade === "proven"),
   )[0]?.fromMs;
+  const isFromTheFirstDay = STREAMS.every((of) =>
+    coverage.some(({ stream, grade, fromMs }) => stream === of && grade === "proven" && fromMs <= 0),
+  );
   const chained = fills
     .filter(isLinked)
     .filter(({ coin, timeMs }) => isPerp(coin) && timeMs >= (provenFrom ?? 0));
@@ -29,6 +38,7 @@ export async function proveChains(
     const isReached = position !== null && reaches(rows, position);
     if (!isReached) await nameBreaks(run, coin, rows, position);
     const start = isReached ? startOf(rows, position) : null;
+    if (isFromTheFirstDay) nameBeginning(run, rows, start?.position ?? null);
     for (const { timeMs, blocks } of againstChain(rows, start)) {
       const detail = `fills of one millisecond chain in another order than that of their blocks ${blocks.join(", ")}`;
       const interval = { fromMs: timeMs, toMs: timeMs };
@@ -43,8 +53,15 @@ export async function proveChains(
   }
 }
 
-/** Both belong to the chain. */
-const STREAMS = ["fills", "twapFills"] as const;
+/** A position that is there before the first fill was made by fills that are not: the venue serves less than is claimed. */
+function nameBeginning({ certificate }: Run, rows: readonly LinkedFill[], told: Decimal | null): void {
+  const { coin, timeMs, startPosition } = linkChain(rows, null).ordered[0]!;
+  const before = told ?? startPosition;
+  if (isZero(before)) return;
+  const detail = `${before} ${coin} was held before its first fill, which nothing tells of`;
+  const interval = { fromMs: 0, toMs: timeMs };
+  add(certificate, { kind: "chain_break", table: "hl_fills", row: `${coin}|0..${timeMs}`, detail, interval });
+}
 
 async function nameBreaks(
   { account, certificate, clock, signal, store, toCome }: Run,

@@ -4,6 +4,7 @@ import { describe, it } from "node:test";
 import { run } from "../../../src/cli/commands/run.ts";
 import { marketChoice } from "../../../src/cli/compose.ts";
 import {
+  accountParts,
   COMMON_OPTIONS,
   OPTIONS,
   type OptionName,
@@ -15,7 +16,8 @@ import { ConfigError } from "../../../src/errors.ts";
 const A = `0x${"a".repeat(40)}`;
 const B = `0x${"b".repeat(40)}`;
 const SECRET = "hunter2hunter2";
-const NAMES: OptionName[] = [...run.options, ...COMMON_OPTIONS, "port", "seed", "limit"];
+const NOW = Date.UTC(2026, 10, 30, 7);
+const NAMES: OptionName[] = [...run.options, ...COMMON_OPTIONS, "from", "port", "seed", "limit"];
 
 const resolve = (sources: Partial<Sources> & { file?: object } = {}) =>
   resolveOptions(NAMES, {
@@ -23,6 +25,7 @@ const resolve = (sources: Partial<Sources> & { file?: object } = {}) =>
     env: {},
     dotEnv: null,
     readFile: () => JSON.stringify(sources.file),
+    nowMs: NOW,
     ...sources,
     ...(sources.file ? { flags: { config: "file", ...sources.flags } } : {}),
   });
@@ -107,6 +110,37 @@ describe("values of options", () => {
     assert.equal(withFlag("since", "1790360256851").since, 1_790_360_256_851);
   });
 
+  it("a time without a zone is UTC, as the date alone and as all that is printed", () => {
+    for (const given of [
+      "2026-11-30T06:30",
+      "2026-11-30 06:30",
+      "2026-11-30 06:30:00.000 UTC",
+      "2026-11-30T07:30+01:00",
+      "2026-11-30T01:00:00-0530",
+    ])
+      assert.equal(withFlag("since", given).since, Date.UTC(2026, 10, 30, 6, 30), given);
+    for (const given of ["2026-11-30 25:00", "2026-11-30T", "2026-11-30 7:00", "2026-11-30 07:00 CET"])
+      refuses("since", given, /expected a date such as 2026-01-31/);
+  });
+
+  it("digits alone are milliseconds of the venue's time, and nothing that only looks so", () => {
+    refuses("since", "2026", /^--since "2026": looks like a year: write 2026-01-01$/);
+    refuses("since", "202611", /looks like a month: write 2026-11-01$/);
+    refuses("from", "20261130", /^--from "20261130": looks like a date: write 2026-11-30$/);
+    refuses("since", "1796024050", /looks like seconds: write 1796024050000, or a date such as/);
+    for (const given of ["1", "1672531199999", "1796024050000000", "9".repeat(400)])
+      refuses("from", given, /expected a date such as 2026-01-31, or Unix milliseconds/);
+    assert.equal(withFlag("since", "0").since, 0);
+    assert.equal(withFlag("since", "1672531200000").since, Date.UTC(2023, 0, 1));
+  });
+
+  it("a history does not begin in the future", () => {
+    refuses("since", "2026-12-01", /^--since "2026-12-01": lies in the future, it is 2026-11-30T07:00:00/);
+    refuses("since", `${NOW + 60_001}`, /lies in the future/);
+    assert.equal(withFlag("since", `${NOW + 60_000}`).since, NOW + 60_000);
+    assert.equal(withFlag("from", "2026-12-01").from, Date.UTC(2026, 11, 1));
+  });
+
   it("a choice that is wrong is told the choices, and nothing else", () => {
     assert.throws(() => OPTIONS.format.parse("foo"), /expected one of standard, .* koinly, cointracking$/);
   });
@@ -126,6 +160,17 @@ describe("values of options", () => {
       { address: A, alias: null },
     ]);
     refuses("account", "main=other", /or an alias alone/);
+  });
+
+  it("an alias is one that an account can be named by", () => {
+    for (const alias of ["a=b", "a+b", "desk+subs", "0xmain", "a\u0007b", "a\nb", "a\u2028b"]) {
+      refuses("account", `${A}=${alias}`, /: alias ".*": expected a name without commas, = and \+/);
+      assert.throws(() => accountParts(`${A}=${alias}`), ConfigError, alias);
+    }
+    assert.throws(() => accountParts(`${A}=x,y`), /^ConfigError: alias "x,y": expected a name/);
+    for (const alias of ["main/sub", "Schöne Grüße", "👩‍💻", "a-b_c.d", "it's"])
+      assert.equal(accountParts(`${A}= ${alias} `).alias, alias);
+    assert.equal(accountParts(`${A}=`).alias, undefined);
   });
 
   it("an account may be named with those under it", () => {

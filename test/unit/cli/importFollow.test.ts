@@ -8,9 +8,7 @@ import { findNodeFiles } from "../../../src/cli/nodeFolder.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import { silentLog } from "../../../src/runtime/log.ts";
 import { temporaryFolder } from "../../support/postgres.ts";
-import { until } from "../../support/until.ts";
-
-const WAIT_MS = 20_000;
+import { PATIENCE_MS, until } from "../../support/until.ts";
 
 describe("following a node's folder", () => {
   const folder = temporaryFolder();
@@ -50,7 +48,7 @@ describe("following a node's folder", () => {
       signal: stopping.signal,
     });
     const reads = (hour: number, text: string) =>
-      until(`${hour} to hold ${text}`, WAIT_MS, () => seen.get(at(hour)) === text);
+      until(`${hour} to hold ${text}`, PATIENCE_MS, () => seen.get(at(hour)) === text);
     await reads(0, "one\ntw");
     append(0, "o\n");
     await reads(0, "one\ntwo\n");
@@ -58,13 +56,13 @@ describe("following a node's folder", () => {
     quiet(0);
     append(1, "three\n");
     await reads(1, "three\n");
-    await until("the first hour to be over", WAIT_MS, () => over.length === 1 && proofs === 1);
+    await until("the first hour to be over", PATIENCE_MS, () => over.length === 1 && proofs === 1);
     assert.deepEqual(over, [`${at(0)} 8`]);
     // A node's buffer that is written late: the file is another now, and read from its beginning.
     append(0, "late\n");
     await reads(0, "one\ntwo\nlate\n");
     quiet(0);
-    await until("it to be over again", WAIT_MS, () => over.length === 2);
+    await until("it to be over again", PATIENCE_MS, () => over.length === 2);
     // What cannot be read is tried again, from the beginning.
     append(2, "spoiled\n");
     await reads(2, "spoiled\n");
@@ -97,10 +95,41 @@ describe("following a node's folder", () => {
     });
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, "x\n");
-    await until("the first file", WAIT_MS, () => read.length === 1);
+    await until("the first file", PATIENCE_MS, () => read.length === 1);
     stopping.abort(new Error("stopped"));
     await following;
     assert.deepEqual(read, ["fill x\n"]);
     empty.remove();
+  });
+
+  it("goes on when a look at the folder fails", async () => {
+    const pruned = temporaryFolder();
+    const stopping = new AbortController();
+    const read: string[] = [];
+    let looks = 0;
+    const hour = (n: number) => join(pruned.path, `node_fills/hourly/20260401/${n}`);
+    mkdirSync(dirname(hour(0)), { recursive: true });
+    writeFileSync(hour(0), "x\n");
+    const following = followFolder({
+      async find() {
+        looks += 1;
+        if (looks % 2 === 0) throw new Error("a file is gone");
+        return (await findNodeFiles(pruned.path)).files;
+      },
+      async read(_file, content) {
+        for await (const piece of content) if (piece.length > 0) read.push(String(piece));
+      },
+      onOver: async () => {},
+      clock: { ...systemClock, sleep: (_, signal) => systemClock.sleep(2, signal) },
+      log: silentLog,
+      signal: stopping.signal,
+    });
+    await until("a failed look", PATIENCE_MS, () => looks > 2);
+    writeFileSync(hour(1), "y\n");
+    await until("the next hour", PATIENCE_MS, () => read.length === 2);
+    stopping.abort(new Error("stopped"));
+    await following;
+    assert.deepEqual(read, ["x\n", "y\n"]);
+    pruned.remove();
   });
 });

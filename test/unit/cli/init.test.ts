@@ -14,7 +14,13 @@ const NAMES = [...run.options, ...COMMON_OPTIONS];
 const ADDRESS = `0x${"a".repeat(40)}`;
 
 const resolve = (file: string, dotEnv: string | null = null) =>
-  resolveOptions(NAMES, { flags: { config: "file" }, env: {}, dotEnv, readFile: () => file });
+  resolveOptions(NAMES, {
+    flags: { config: "file" },
+    env: {},
+    dotEnv,
+    readFile: () => file,
+    nowMs: Date.now(),
+  });
 const defaults = () => resolve("{}");
 
 test("the file as written changes nothing but what was given", () => {

@@ -105,13 +105,17 @@ describe("a request", () => {
 
   it("is not put off for a minute by an answer longer than any list of the venue", async () => {
     const { info, clock, limiter } = setUp([
+      { status: 200, text: `[${"[],".repeat(150_000)}[]]` },
       { status: 200, text: `[${"[],".repeat(300_000)}[]]` },
       ok([FILL]),
       ok([FILL]),
     ]);
     const { weight } = await within(clock, 1, info.request(INFO.userFillsByTime, WINDOW, HEAL));
     assert.ok(weight <= 520, String(weight));
-    assert.equal(limiter.stats().usedLastMinute, weight);
+    // With too many values it is not even parsed, and not asked for again.
+    const unread = info.request(INFO.userFillsByTime, WINDOW, HEAL);
+    await assert.rejects(within(clock, 1, unread), /is not read: more than 400000 values$/);
+    assert.equal(limiter.stats().usedLastMinute, weight + INFO.userFillsByTime.weight);
     const next = [1, 2].map(() => info.request(INFO.userFillsByTime, WINDOW, HEAL));
     await within(clock, 1, Promise.all(next));
   });
@@ -248,12 +252,13 @@ describe("429", () => {
     assert.equal(limiter.stats().throttled429, 2);
   });
 
-  it("is a RateLimitError in the end", async () => {
-    const { info, clock } = setUp(Array(5).fill(BUSY));
+  it("is a RateLimitError in the end, once what others have spent must be over", async () => {
+    const { info, clock, asked } = setUp(Array(20).fill(BUSY));
     await assert.rejects(
       within(clock, 200_000, info.request(INFO.userFillsByTime, WINDOW, HEAL)),
       (error: unknown) => error instanceof RateLimitError && error.retryAfterMs > 0,
     );
+    assert.ok(asked.at(-1)!.atMs - asked[0]!.atMs >= 60_000, "the venue counts by the minute");
   });
 });
 
@@ -392,6 +397,11 @@ describe("an error's message", () => {
       "without JSON",
       [{ status: 200, text: "<p>" }],
       /^the answer of venue\.test to the request meta is not JSON/,
+    ],
+    [
+      "without end",
+      [{ status: 200, text: "[".repeat(20_000) }],
+      /^the answer of venue\.test to the request meta is not read: too deep$/,
     ],
     ["after 429", [{ status: 429, text: "null" }], /^venue\.test answers 429 .* to the request meta$/],
     ["without answer", [new Error("reset")], /^no answer from venue\.test to the request meta: reset$/],

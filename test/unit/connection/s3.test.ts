@@ -123,13 +123,19 @@ describe("a bucket", () => {
     AWS_SECRET_ACCESS_KEY: KEYS.secretAccessKey,
     AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
   });
+  /** What is called when nothing was heard for too long. */
+  const waits = new Set<() => void>();
+  const afterSilence = (_ms: number, run: () => void) => {
+    waits.add(run);
+    return () => void waits.delete(run);
+  };
   const open = (given: Record<string, string> = env()) =>
     new S3Bucket("hl-mainnet-node-data", {
       send: globalThis.fetch,
       env: given,
       random: seededRandom(1),
       signal: new AbortController().signal,
-      clock: { ...systemClock, sleep: async () => {} },
+      clock: { ...systemClock, sleep: async () => {}, after: afterSilence },
     });
   beforeEach(() => {
     faults.length = 0;
@@ -183,6 +189,29 @@ describe("a bucket", () => {
       String(ranges),
     );
     assert.ok(asked.every(({ headers }) => headers["if-match"] === ETAG));
+  });
+
+  it("gives up a transfer of which nothing is heard, and not while its reader is busy", async () => {
+    const hangs: Answer = (_, response) => {
+      response.writeHead(200, { "content-length": CONTENT.length });
+      response.write(CONTENT.subarray(0, 70_000));
+      const beat = setInterval(() => {
+        for (const run of [...waits]) run();
+      }, 20);
+      response.on("close", () => clearInterval(beat));
+      return true;
+    };
+    faults.push(hangs);
+    const parts: Buffer[] = [];
+    for await (const part of bucket.read({ key: keys[0]!, size: CONTENT.length, etag: ETAG })) {
+      parts.push(part);
+      assert.equal(waits.size, 0);
+    }
+    assert.ok(Buffer.concat(parts).equals(CONTENT));
+    assert.deepEqual(
+      asked.map(({ headers }) => headers.range),
+      [undefined, "bytes=70000-"],
+    );
   });
 
   it("also from one that knows no ranges", async () => {

@@ -65,7 +65,7 @@ const MISC = blockLine(13, T, [
   { time: nodeTime(T), hash: "0x", inner: { CDeposit: {} } },
 ]);
 
-describe("the exchange in ClickHouse", { skip, timeout: 120_000 }, () => {
+describe("the exchange in ClickHouse", { skip }, () => {
   const folder = temporaryFolder();
   let embedded: ClickHouse;
   let overHttp: ClickHouse;
@@ -174,6 +174,18 @@ describe("the exchange in ClickHouse", { skip, timeout: 120_000 }, () => {
       assert.equal(sol!.n, 2);
       const [kept] = await rows("SELECT toUInt8(count()) AS n FROM {db}.unread FINAL WHERE reason != ''");
       assert.equal(kept!.n, 4);
+    });
+
+    it(`takes nothing in a file for SQL (${name})`, async () => {
+      const sql = `CREATE TABLE ${name}.told (x Int8) ENGINE = Memory;\n`;
+      const text = `${blockLine(40, T + 9, trade(T + 9, "SUI", "1", "1", 90))}\n${sql}`;
+      assert.equal((await load(text, "fill")).unread, 1);
+      assert.deepEqual(
+        await rows("SELECT name FROM system.tables WHERE database = '{db}' AND name = 'told'"),
+        [],
+      );
+      const [sui] = await rows("SELECT toUInt8(count()) AS n FROM {db}.fills FINAL WHERE coin = 'SUI'");
+      assert.equal(sui!.n, 2);
     });
 
     it(`is written as Parquet, one file a table and day (${name})`, async () => {

@@ -20,6 +20,7 @@ function list() {
       inserts += 1;
       const text = lines.toString("utf8");
       assert.ok(text.endsWith("\n"), "whole lines");
+      assert.doesNotMatch(text, /^\s*$|\n\s*\n/, "blank lines");
       if (text.includes("full")) throw new Refused("Code: 243. No space", 243);
       if (/bad|no json/.test(text))
         throw new Refused("Code: 6. Cannot parse", codeIn("Code: 6. Cannot parse"));
@@ -65,6 +66,22 @@ describe("loading the exchange", () => {
       );
       assert.deepEqual([count, bytes, unread], [3, lines.join("").length, 0]);
     }
+  });
+
+  it("leaves blank lines out: an empty one would end the data, and SQL begin", async () => {
+    const [one, two] = [blockLine(1, T, [fill(1)]), blockLine(2, T, [fill(2)])];
+    const text = `\n\r\n${one}\n \t\r\n\n${two}\n\n`;
+    for (const length of [1, 100_000]) {
+      const { engine, taken } = list();
+      const { lines, bytes, unread } = await load(engine, text, null, length);
+      assert.deepEqual(
+        taken,
+        [one, two].map((line) => `hl.fill_lines ${line.trimEnd()}`),
+      );
+      assert.deepEqual([lines, bytes, unread], [2, text.length, 0]);
+    }
+    assert.equal(tabSeparated(Buffer.from(text)).toString(), one + two);
+    assert.equal(tabSeparated(Buffer.from("\n")).length, 0);
   });
 
   it("reads a last line that lacks its break, and leaves one that is not finished", async () => {

@@ -34,7 +34,7 @@ import { eventually } from "../../support/until.ts";
 
 const QUICK = { ...WATCH_DEFAULTS, eventsMs: 15, conditionsMs: 15, slowMs: 30, leaseMs: 3_000 };
 
-describe("alerting", { timeout: 120_000 }, () => {
+describe("alerting", () => {
   let server: TestServer;
   let target: TestDatabase;
   let db: Queryable;
@@ -607,6 +607,17 @@ describe("alerting", { timeout: 120_000 }, () => {
     assert.match(alert!.message, /^WARN 6 % lost today\. Threshold 5 %\. -600 USD, net worth 5400\./);
   });
 
+  it("tells no loss of weeks as the day's", async () => {
+    startWatch();
+    const flat = { liquidationBufferPct: "99", healthComponents: null, accountMode: "standard" } as const;
+    await target.store.apply({
+      dashboard: [dashboardOf({ ...flat, accountValue: "10000", asOfMs: Date.now() - 21 * 86_400_000 })],
+    });
+    await snapshot({ ...flat, accountValue: "5400" });
+    await judged();
+    assert.deepEqual(await told(), []);
+  });
+
   it("tells health, drawdown and leverage from the account's snapshot", async () => {
     startWatch(ruleSet(["leverage=20/10"]));
     const risky = {
@@ -666,8 +677,13 @@ describe("alerting", { timeout: 120_000 }, () => {
       });
     // The wrong side adds to the position.
     await target.store.apply({ orderEvents: [resting(1, "buy")] });
+    // Nor is a target a stop.
+    await target.store.apply({ orderEvents: [{ ...resting(3, "sell"), orderType: "Take Profit Market" }] });
+    // What is not known of the account closes no position.
+    await snapshot({ accountValue: null, liquidationBufferPct: "99", healthComponents: null });
     await judged();
     assert.equal((await firing()).length, 2);
+    await snapshot({ accountValue: "40000", liquidationBufferPct: "99", healthComponents: null });
     await target.store.apply({ orderEvents: [resting(2, "sell")] });
     await until(firing, (rows) => rows.length === 1);
     await position({ szi: "0.3", positionValue: "31000.0", liquidationPrice: null });
@@ -804,6 +820,27 @@ describe("alerting", { timeout: 120_000 }, () => {
       assert.equal(sums!.fills, 4);
       // By hand: 40.25 − 10 + 5.000001, 1.5 − 0.125 + 0.3, − 3.625312.
       assert.match(digest!.message, /net PnL 29\.95 USD \(closed 35\.25, fees 1\.68, funding -3\.63\)/);
+    });
+
+    it("waits for a day of which not all is known, and says so in the end", async () => {
+      await target.store.openAccount(ACCOUNT, "main", MIDNIGHT - 3 * 86_400_000);
+      const known = { account: ACCOUNT, grade: "proven", reason: null } as const;
+      const [fromMs, toMs] = [MIDNIGHT - 3 * 86_400_000, MIDNIGHT - 86_400_000 - 60_000];
+      await target.store.apply({
+        coverage: (["fills", "funding"] as const).map((stream) => ({ ...known, stream, fromMs, toMs })),
+      });
+      set(MIDNIGHT + 300_000);
+      startWatch(RULES, { clock });
+      await judged();
+      await judged();
+      assert.deepEqual(await digests(), []);
+      set(MIDNIGHT + 3_000_000);
+      const [digest] = await until(digests, (rows) => rows.length === 1);
+      assert.match(
+        digest!.message,
+        /^INFO [\d-]+, of which not all is known yet: no fills and no funding\.$/,
+      );
+      await stopAll();
     });
 
     it("comes once a day and account, in the first hour, also when restarted or taken over", async () => {

@@ -9,6 +9,7 @@ import { systemClock } from "../../../src/runtime/clock.ts";
 import { silentLog } from "../../../src/runtime/log.ts";
 import { openPostgres } from "../../../src/store/postgres.ts";
 import type { ChangeEvent } from "../../../src/sync/rows.ts";
+import { ledgerOf } from "../../contract/rows.ts";
 import { ACCOUNT, type MadeAccount, makeAccount } from "../../e2e/dashboardAccount.ts";
 import { type HandServer, startHandServer } from "../../e2e/dashboardServer.ts";
 import { startServer, type TestDatabase, type TestServer } from "../../support/postgres.ts";
@@ -16,7 +17,7 @@ import { HandClock } from "../connection/handClock.ts";
 
 const FILLS = 3_000;
 
-describe("the API", { timeout: 120_000 }, () => {
+describe("the API", () => {
   let postgres: TestServer;
   let target: TestDatabase;
   let made: MadeAccount;
@@ -215,6 +216,42 @@ describe("the API", { timeout: 120_000 }, () => {
     assert.equal("total" in (await get("/api/fills?limit=2")).body, false);
   });
 
+  it("counts the rows of one market or order, and not those of others", async () => {
+    const { order_id: orderId } = (await get("/api/fills?limit=1")).body.rows[0];
+    for (const filter of ["coin=BTC", `order_id=${orderId}`, "coin=NONE"]) {
+      const whole = (await get(`/api/fills?limit=5000&total=1&${filter}`)).body;
+      const [, column, value] = /^(\w+)=(\w+)$/.exec(filter)!;
+      const [{ n } = { n: 0 }] = await target.database.query<{ n: number }>(
+        `select count(*) as n from hl_fills where ${column}::text = $1`,
+        [value],
+      );
+      assert.deepEqual([whole.total, whole.rows.length], [n, n], filter);
+    }
+    const newest = (await get("/api/fills?limit=1&total=1&coin=BTC")).body;
+    assert.deepEqual([newest.more, newest.total], [true, null], "not counted");
+    const older = `before=${newest.rows[0].fill_time_ms}`;
+    assert.equal((await get(`/api/fills?limit=5000&total=1&coin=BTC&${older}`)).body.total, null);
+    assert.ok((await get(`/api/fills?limit=1&total=1&${older}`)).body.total > 1);
+  });
+
+  it("tells the flows of the span that is asked for, also where it ends before the first snapshot", async () => {
+    const { body } = await get("/api/equity");
+    const firstMs = body.captured_since_ms;
+    await server.commit({
+      ledger: [1, 2, 3].map((hours) =>
+        ledgerOf({ account: ACCOUNT, hash: `0x0${hours}`, timeMs: firstMs - hours * 3_600_000 }),
+      ),
+    });
+    const flowTimes = async (fromMs: number, toMs: number) =>
+      (await get(`/api/equity?from=${fromMs}&to=${toMs}`)).body.flows.map(
+        (row: { ledger_time_ms: number }) => row.ledger_time_ms,
+      );
+    const [third, second, first] = [3, 2, 1].map((hours) => firstMs - hours * 3_600_000);
+    assert.deepEqual(await flowTimes(third!, second!), [third, second]);
+    assert.deepEqual(await flowTimes(third!, first!), [third, second, first]);
+    assert.deepEqual(await flowTimes(second!, third!), [], "a span that ends before it begins");
+  });
+
   it("shows no secret in its health", async () => {
     const { status, body } = await get("/healthz");
     assert.equal(status, 200);
@@ -272,10 +309,11 @@ describe("the API", { timeout: 120_000 }, () => {
     });
     const figures = await readOutputFigures(database, 5_000);
     const { pending, deliveries, alerts } = figures;
-    // A fill and three drifts. Neither what is disabled, nor what another account's endpoint does not want, nor a channel that nobody has any more.
+    // A fill and three drifts. Neither what is disabled nor a channel that nobody has any more.
     assert.deepEqual(pending, [
       { consumer: "bot", events: 4 },
       { consumer: "channel", events: 4 },
+      { consumer: "other", events: 0 },
     ]);
     assert.deepEqual(figures.endpoints, [
       { endpoint: "bot", enabled: true, failingSinceMs: 7_000 },

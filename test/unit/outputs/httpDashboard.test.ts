@@ -153,6 +153,18 @@ describe("a change", () => {
     );
   });
 
+  it("older than what was read of a longer history waits to be read in its place", () => {
+    const made = fresh();
+    Object.assign(made.lists.fills, { loaded: "yes", more: true, total: 9 });
+    model.applyChange(made, fill(30, 3));
+    model.applyChange(made, fill(10, 1));
+    const list = made.lists.fills;
+    assert.deepEqual([list.rows.length, list.rows.at(-1)!.fill_time_ms, list.total], [1, 30, 11]);
+    list.more = false;
+    model.applyChange(made, fill(10, 1));
+    assert.equal(list.rows.at(-1)!.fill_time_ms, 10);
+  });
+
   it("does not begin a list that was never read", () => {
     const made = fresh();
     model.applyChange(made, fill(1, 1));

@@ -16,7 +16,7 @@ const ACCOUNT = `0x${"a".repeat(40)}`;
 const WAITING_MAX = 3;
 const WITHIN_MS = 5_000;
 
-describe("reads that take long", { timeout: 60_000 }, () => {
+describe("reads that take long", () => {
   let server: TestServer;
   let target: TestDatabase;
   let http: HttpService;

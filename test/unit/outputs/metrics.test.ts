@@ -9,6 +9,7 @@ import { type KeptMinute, overMinutes } from "../../../src/outputs/metrics/laten
 import { createRegistry } from "../../../src/outputs/metrics/registry.ts";
 import { METRICS, metricsReference } from "../../../src/outputs/metrics/table.ts";
 import { Telemetry } from "../../../src/outputs/metrics/telemetry.ts";
+import type { Snapshot } from "../../../src/outputs/observation/knowledge.ts";
 import { type HealthFacts, status } from "../../../src/outputs/observation/status.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import { silentLog } from "../../../src/runtime/log.ts";
@@ -114,14 +115,21 @@ describe("what telemetry exports", () => {
       },
     ],
   } satisfies EngineStatus;
-  const scrape = (from: Telemetry, provenToMs: number | null): string => {
+  const scrape = (
+    from: Telemetry,
+    provenToMs: number | null,
+    {
+      accounts = engine.accounts,
+      snapshot = null,
+    }: Partial<Pick<EngineStatus, "accounts">> & { snapshot?: Snapshot | null } = {},
+  ): string => {
     const about = { completeSinceMs: provenToMs, provenToMs, gaps: [], streamed: [], unprovable: [] };
     const now = status({
       nowMs: 1_000,
       startedMs: 0,
       version: "1",
       database: null,
-      engine,
+      engine: { ...engine, accounts },
       clockOffsetMs: 0,
       eventStreams: 0,
       alerting: null,
@@ -140,8 +148,20 @@ describe("what telemetry exports", () => {
       drift: null,
       quarantine: null,
     };
-    return from.scrape(now, () => null, outputs);
+    return from.scrape(now, () => snapshot, outputs);
   };
+
+  it("says no more what is not known any more, nor anything of an account that left", () => {
+    const one = telemetry();
+    const snapshot = { accountValue: "900", netWorth: "1000", healthScore: 80 } as Snapshot;
+    assert.match(scrape(one, 500, { snapshot }), /^hlsync_net_worth_usd\{account="main"\} 1000$/m);
+    const unknown = scrape(one, 500, { snapshot: { ...snapshot, accountValue: null, netWorth: null } });
+    assert.doesNotMatch(unknown, /^hlsync_(net_worth|account_value)_usd/m);
+    assert.match(unknown, /^hlsync_health_score\{account="main"\} 80$/m);
+    const left = scrape(one, 500, { accounts: [] });
+    assert.doesNotMatch(left, /account="main"/);
+    assert.match(left, /^hlsync_build_info\{version="1"\} 1$/m);
+  });
 
   it("counts rows by table and source, and drift of every kind from the start", () => {
     const counted = telemetry();

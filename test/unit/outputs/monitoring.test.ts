@@ -279,7 +279,7 @@ describe("the Grafana dashboards", () => {
   });
 });
 
-describe("the queries of the trading dashboard", { timeout: 120_000 }, () => {
+describe("the queries of the trading dashboard", () => {
   let server: TestServer;
   let target: TestDatabase;
   /** As the role that `reader.sql` makes. */

@@ -2,6 +2,7 @@
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Webhook } from "standardwebhooks";
+import { PATIENCE_MS } from "../../support/until.ts";
 
 export interface Delivery {
   id: string;
@@ -88,7 +89,7 @@ export async function startReceiver(port = 0): Promise<Receiver> {
     forged: [],
     secret: null,
     answer: () => 204,
-    until: (good, waitMs = 30_000) =>
+    until: (good, waitMs = PATIENCE_MS) =>
       new Promise((resolve, reject) => {
         const look = () => {
           if (!good()) return;

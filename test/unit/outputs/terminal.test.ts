@@ -206,6 +206,8 @@ test("equity is a line with its range and its change, where there is room and mo
     }).join("\n");
   assert.doesNotMatch(without([]), /24 h/);
   assert.doesNotMatch(without([null, "5"]), /24 h/);
+  assert.match(without(["0.00000035", "5"]), /24 h ▁█ {2}0\.00 to 5\.00, /);
+  assert.match(without(["0", "5"]), /24 h ▁█ {2}0\.00 to 5\.00 +$/m);
   assert.match(without(["5", "5"]), /24 h ▁▁ {2}5\.00 to 5\.00, 0\.00 %/);
   assert.doesNotMatch(without(["5", "6"], 14), /24 h/);
 });

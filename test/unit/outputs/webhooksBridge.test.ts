@@ -41,7 +41,7 @@ const SHIPPED_MS = OPTIONS.webhookRetry.parse(OPTIONS.webhookRetry.fallback);
 /** Quick, and many. */
 const DELAYS_MS = [0, ...Array<number>(60).fill(15)];
 
-describe("the webhook bridge", { timeout: 120_000 }, () => {
+describe("the webhook bridge", () => {
   let server: TestServer;
   let target: TestDatabase;
   let db: Queryable;
@@ -174,8 +174,8 @@ describe("the webhook bridge", { timeout: 120_000 }, () => {
     assert.equal((await readEndpoints(db))[0]!.failingSinceMs, null);
   });
 
-  it("does so by the schedule that is shipped, through a minute of refused connections, in time that runs 600 times faster", async (t) => {
-    const SPEED = 600;
+  it("does so by the schedule that is shipped, through a minute of refused connections, in time that runs 300 times faster", async (t) => {
+    const SPEED = 300;
     const startMs = Date.now();
     const realMs = performance.now();
     const clock: Clock = {
@@ -216,7 +216,7 @@ describe("the webhook bridge", { timeout: 120_000 }, () => {
     });
     const round = () => commit(...ACCOUNTS.map((account) => fill({ account })));
     for (let n = 0; n < 40; n++) await round();
-    await receiver.until(() => receiver.accepted.length >= 100, 60_000);
+    await receiver.until(() => receiver.accepted.length >= 100);
     await receiver.die();
     const diedMs = clock.now();
     const before = outcomes.get("unanswered") ?? 0;
@@ -413,6 +413,9 @@ describe("the webhook bridge", { timeout: 120_000 }, () => {
   it("disables an endpoint that failed for days", async () => {
     receiver.answer = () => 500;
     await add();
+    // What a sequence had heard before another delivered.
+    assert.equal(await disableEndpoint(db, "wh_1", "late", Date.now(), 1), false);
+    assert.equal((await readEndpoints(db))[0]!.state, "enabled");
     startBridge({ options: { disableAfterMs: 150 } });
     await commit(fill());
     await until(async () => (await readEndpoints(db))[0]!.state === "disabled");

@@ -23,6 +23,7 @@ import {
   T,
 } from "../../contract/rows.ts";
 import { startServer, type TestServer } from "../../support/postgres.ts";
+import { PATIENCE_MS } from "../../support/until.ts";
 
 interface Schema {
   title: string;
@@ -34,7 +35,7 @@ const read = (name: string): Schema =>
   JSON.parse(readFileSync(new URL(`${name}.json`, FOLDER), "utf8")) as Schema;
 const validator = (schema: Schema) => z.fromJSONSchema(schema as never);
 
-describe("schemas of the payloads", { timeout: 60_000 }, () => {
+describe("schemas of the payloads", () => {
   let server: TestServer;
   const events = new Map<string, OutboxEvent[]>();
 
@@ -101,7 +102,7 @@ describe("schemas of the payloads", { timeout: 60_000 }, () => {
       options: { ...WATCH_DEFAULTS, eventsMs: 10, conditionsMs: 10, slowMs: 20, gapMs: 0 },
     }).start();
     const has = async (type: string): Promise<void> => {
-      for (const giveUpMs = Date.now() + 30_000; ; ) {
+      for (const giveUpMs = Date.now() + PATIENCE_MS; ; ) {
         const rows = await database.query("select 1 from hl_internal.outbox where type = $1", [type]);
         if (rows.length > 0) return;
         assert.ok(Date.now() < giveUpMs, `${type} did not come`);

@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { CHANNELS, readFrame } from "../../../src/protocol/channels.ts";
-import { isRead, isWhole, readJson, readParts, readRows, type Unread } from "../../../src/protocol/decode.ts";
+import {
+  isRead,
+  isWhole,
+  readJson,
+  readMessage,
+  readParts,
+  readRows,
+  type Unread,
+} from "../../../src/protocol/decode.ts";
 import { INFO } from "../../../src/protocol/infoRequests.ts";
 import { VALUE_LIMITS } from "../../../src/protocol/limits.ts";
 import * as wire from "../../../src/protocol/schemas.ts";
@@ -414,4 +422,27 @@ it("no channel throws, whatever its data", () => {
       for (const key of keys) channel.read({ user: USER, [key]: data });
     }
   }
+});
+
+it("refuses JSON that is nested without end, and takes brackets in texts for what they are", () => {
+  const open = "[".repeat(20_000);
+  assert.deepEqual(reasons([readJson(open + "]".repeat(20_000)) as Unread]), ["too deep"]);
+  assert.deepEqual(reasons([readJson(`{"a":"\\"","b":${open}`) as Unread]), ["too deep"]);
+  const fits = "[".repeat(9_000) + "]".repeat(9_000);
+  for (const text of [fits, `{"a":"${open}","b":["\\\\",${fits}]}`, `[${`${fits},`.repeat(20)}0]`])
+    assert.ok(isRead(readJson(text)), text.slice(0, 20));
+});
+
+it("refuses a message with more values than any list that is read has, before it is parsed", () => {
+  const most = VALUE_LIMITS.values;
+  const tooMany = [`more than ${most} values`];
+  assert.deepEqual(reasons([readMessage(`[${"[],".repeat(most)}[]]`) as Unread]), tooMany);
+  assert.deepEqual(reasons([readMessage(`[${"12,".repeat(most)}1]`) as Unread]), tooMany);
+  assert.deepEqual(reasons([readMessage(`{"x":[${'{"a":1},'.repeat(most)}0]}`) as Unread]), tooMany);
+  for (const text of [`[${"12,".repeat(most - 2)}1]`, `["\\"${",[{".repeat(most)}"]`])
+    assert.ok(isRead(readMessage(text)), text.slice(0, 20));
+  assert.ok(
+    isRead(readJson(`[${"12,".repeat(most)}1]`)),
+    "a line of a node's file may hold a block of the whole exchange",
+  );
 });

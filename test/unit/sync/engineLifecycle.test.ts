@@ -8,10 +8,10 @@ import {
   type EngineConfig,
   type EngineDeps,
   type FollowedAccount,
-  followDuty,
 } from "../../../src/sync/engine.ts";
 import type { Fleet, RosterEntry, StreamHandler } from "../../../src/sync/ports.ts";
 import { type Batch, type CoverageRow, TRACKED_STREAMS } from "../../../src/sync/rows.ts";
+import { followDuty } from "../../../src/sync/standby.ts";
 import { emptyStore } from "../../support/emptyStore.ts";
 import { HandClock, settle } from "../connection/handClock.ts";
 import { type Answers, NOTHING, NOW, streamIn, venue } from "./account/rig.ts";

@@ -318,6 +318,24 @@ test("what is borrowed is not owned, and what could be borrowed is not withdrawa
   assert.deepEqual([row.accountValue, row.withdrawable], ["130", "100"]);
 });
 
+test("what pooled dollars back is not known while a dex in use was not read", () => {
+  const { watched } = watch(venue({}).info);
+  const spot = spotState([{ coin: "USDC", token: 0, total: "1000" }]);
+  const perps = new Map([["", perpState("0", [], START)]]);
+  for (const [dexesInUse, leverage] of [
+    [new Set([""]), "0"],
+    [new Set(["", "xyz"]), null],
+  ] as const) {
+    const row = watched.row({ ...states(perps, { spot, mode: "unified" }), dexesInUse });
+    const { accountValue, actualLeverage, marginUsagePct, freeMargin, liquidationBufferPct } = row;
+    assert.equal(accountValue, "1000");
+    assert.deepEqual(
+      [actualLeverage, marginUsagePct, freeMargin, liquidationBufferPct],
+      leverage === null ? [null, null, null, null] : ["0", "0", "1000", "100"],
+    );
+  }
+});
+
 test("the collateral token of a dex is learned from its meta", async () => {
   const { info } = venue({
     meta: () => ({ universe: [], collateralToken: 235 }),

@@ -9,7 +9,7 @@ import {
   covered,
   holding,
   NOW,
-  type Rig,
+  Rig,
   SINCE,
   sound,
   state,
@@ -184,11 +184,17 @@ describe("verify, of what cannot be read", () => {
     rig.store.quarantine = [
       message("orderUpdates", { order: wireOrder(7, odd), status: "open" }),
       message("orderUpdates", { order: wireOrder(901, odd), status: "open" }),
-      message("userFills", { ...wireFill("BTC", "B", "1", "0"), px: null, oid: 55, time: NOW - 9_000 }),
+      message("userFills", {
+        ...wireFill("BTC", "B", "1", "0"),
+        px: null,
+        oid: 55,
+        tid: 155,
+        time: NOW - 9_000,
+      }),
       message("userFills", { ...wireFill("BTC", "B", "1", "0"), px: null, oid: 55, time: SINCE - 9_000 }),
       message("userTwapSliceFills", { fill: rig.venue.twapFills[0]!.fill, twapId: "x" }),
       message("userFundings", { coin: "SOL", time: NOW - 3_600_000 }),
-      message("hl_fills", { ...wireFill("BTC", "B", "1", "0"), oid: 56, time: NOW - 9_000 }),
+      message("hl_fills", { ...wireFill("BTC", "B", "1", "0"), oid: 56, tid: 156, time: NOW - 9_000 }),
       message("hl_order_events", transition(wireOrder(8), "open", NOW)),
       message("userFunding", { time: NOW - 3_600_000, delta: { coin: "BTC" } }),
       message("userNonFundingLedgerUpdates", { hash: "0xabc", time: NOW - 3_600_000 }),
@@ -212,15 +218,62 @@ describe("verify, of what cannot be read", () => {
       certificate.findings.map(({ kind, table, row }) => `${kind} ${table} ${row}`),
       [
         "quarantined hl_orders 7",
-        `quarantined hl_fills 55|${NOW - 9_000}`,
+        `quarantined hl_fills 55|${NOW - 9_000}|155`,
         `quarantined hl_funding SOL|${NOW - 3_600_000}`,
-        `quarantined hl_fills 56|${NOW - 9_000}`,
+        `quarantined hl_fills 56|${NOW - 9_000}|156`,
         "quarantined hl_orders 8",
         `quarantined hl_ledger 0xabc|${NOW - 3_600_000}`,
       ],
     );
     assert.equal(certificate.quarantine.orderUpdates, 3);
     assert.equal(certificate.quarantine.frame, 3);
+  });
+
+  it("does not pass where time is claimed from the first day on, and a position was there before its first fill", async () => {
+    for (const [fromMs, kinds] of [
+      [SINCE, []],
+      [0, ["chain_break hl_fills"]],
+    ] as const) {
+      const rig = new Rig();
+      // Bought before all that the venue serves.
+      rig.venue.fills = [wireFill("DOGE", "A", "2.0", "2.0")];
+      await rig.sync();
+      rig.store.sinceMs = fromMs;
+      rig.store.readSinceMs = fromMs;
+      for (const row of rig.store.coverage) row.fromMs = fromMs;
+      const { findings } = await rig.verify();
+      assert.deepEqual(
+        findings.map(({ kind, table }) => `${kind} ${table}`),
+        kinds,
+      );
+      for (const { detail } of findings)
+        assert.equal(detail, "2 DOGE was held before its first fill, which nothing tells of");
+    }
+  });
+
+  it("takes a second fill of an order in one millisecond, and a second update of a transaction, for rows of their own", async () => {
+    const rig = await sound();
+    const fill = rig.venue.fills[0]!;
+    const update = rig.venue.ledger[0] as { delta: object };
+    const refused = (subject: string, raw: object) => ({
+      subject,
+      reason: "refused",
+      ofSubject: 1,
+      raw: JSON.stringify(raw),
+    });
+    rig.store.quarantine = [
+      refused("hl_fills", fill),
+      refused("hl_fills", { ...fill, tid: 1_999 }),
+      refused("hl_ledger", update),
+      refused("hl_ledger", { ...update, delta: { ...update.delta, usdc: "77.0" } }),
+      // What could not be read may be the stored one.
+      refused("userNonFundingLedgerUpdates", { ...update, delta: { ...update.delta, usdc: {} } }),
+    ];
+    const { findings } = await rig.verify();
+    assert.deepEqual(
+      findings.map(({ kind, table }) => `${kind} ${table}`),
+      ["quarantined hl_fills", "quarantined hl_ledger"],
+    );
   });
 });
 
@@ -463,6 +516,29 @@ describe("verify, before the first reading has come to its end", () => {
 });
 
 describe("verify, of what is claimed", () => {
+  it("does not pass where nothing is proven, although there is no time to compare yet", async () => {
+    for (const [sinceMs, readSinceMs] of [
+      [NOW + 86_400_000, NOW + 86_400_000],
+      [NOW + 86_400_000, null],
+      [NOW - 1_000, null],
+    ] as const) {
+      const rig = await new Rig().sync();
+      Object.assign(rig.store, { sinceMs, readSinceMs });
+      assert.ok(passed(await rig.verify()), "an empty account that was read");
+      rig.store.coverage = [];
+      const certificate = await rig.verify();
+      assert.deepEqual(
+        certificate.findings.map(({ kind, table, detail }) => [kind, table, detail]),
+        ["fills", "twapFills", "funding", "ledger"].map((stream) => [
+          "gap",
+          stream,
+          `nothing of ${stream} is proven yet: sync --once, then verify again`,
+        ]),
+      );
+      assert.ok(!passed(certificate));
+    }
+  });
+
   it("gives each unprovable stretch its own reason", async () => {
     const rig = await sound();
     const { coverage } = rig.store;

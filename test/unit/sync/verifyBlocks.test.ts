@@ -95,7 +95,7 @@ describe("the order of blocks", () => {
         [4, 11, "B", "1.0", "8.0"],
       ],
       [],
-      "9.0",
+      "7.0",
     );
     assert.deepEqual((await broken.kinds()).toSorted(), ["chain_break", "position"]);
     const untold = await account(

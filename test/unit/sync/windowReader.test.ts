@@ -177,6 +177,23 @@ describe("reading a window", () => {
     ]);
   });
 
+  it("takes an answer of another time for none: what it tells is kept, nothing is proven", async () => {
+    for (const count of [3, PAGE]) {
+      const { info } = venue(many(count, (i) => 10 + i));
+      const { value, stored, proven, unprovable } = reading({
+        ...info,
+        // As a cache does that looks at the path alone.
+        request: (request, params, options) =>
+          info.request(request, { ...params, startTime: T0, endTime: T0 + 5_000 }, options),
+      });
+      await assert.rejects(
+        readWindow(value, "fills", at(6_000, 9_000)),
+        /is of another time than was asked for/,
+      );
+      assert.deepEqual([stored.size, proven(), unprovable()], [count, [], []]);
+    }
+  });
+
   it("says that what lies before the horizon is not served any more", async () => {
     const { info } = venue(many(12_000, (i) => 1_000 + i));
     const { value, stored, proven, unprovable } = reading(info);
@@ -333,6 +350,34 @@ describe("reading a window", () => {
       assert.ok(
         proven().every((part) => part.toMs <= fromMs || part.fromMs >= toMs),
         `${tid}: ${JSON.stringify(proven())}`,
+      );
+    }
+  });
+
+  it("counts rows that cannot be read, or are refused, among the newest that the venue serves", async () => {
+    const fills = many(12_000, (i) => 100 + i);
+    const isBad = (tid: number) => tid === 7_000 || tid === 11_999;
+    const unread = venue(fills, { garble: (row, tid) => (isBad(tid) ? { ...row, px: {} } : row) });
+    const refused = reading(venue(fills).info);
+    const keep = refused.value.commit;
+    refused.value.commit = async (batch) => {
+      const applied = await keep({
+        ...batch,
+        fills: (batch.fills ?? []).filter(({ tradeId }) => !isBad(tradeId)),
+      });
+      const bad = (batch.fills ?? []).filter(({ tradeId }) => isBad(tradeId));
+      return { ...applied, refused: bad.map(({ timeMs }) => ({ stream: "fills" as const, timeMs })) };
+    };
+    for (const read of [reading(unread.info), refused]) {
+      await readWindow(read.value, "fills", at(0, NOW));
+      assert.equal(read.stored.size, 9_998);
+      assert.ok(
+        read.unprovable().some(({ fromMs, toMs }) => fromMs === 0 && toMs === 2_100),
+        "of the 12 000 the first",
+      );
+      assert.ok(
+        read.proven().every(({ fromMs }) => fromMs > 2_100),
+        JSON.stringify(read.proven()),
       );
     }
   });

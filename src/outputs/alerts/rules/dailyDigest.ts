@@ -12,7 +12,8 @@ export const dailyDigest = event({
     severity: "info",
   },
   see: ({ digest }) => ({ value: digest?.netPnl ?? null, threshold: null }),
-  words({ subject: day, digest }) {
+  words({ subject, digest, isComplete }) {
+    const day = isComplete ? subject : `${subject}, of which not all is known yet`;
     if (digest === null) return `${day}: no fills and no funding`;
     const { netPnl, closedPnl, fees, funding, fills, unpricedFees, netWorth } = digest;
     const parts = `closed ${money(closedPnl)}, fees ${money(fees)}, funding ${money(funding)}`;

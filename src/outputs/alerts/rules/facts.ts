@@ -157,7 +157,7 @@ export interface Digest {
   netPnl: string;
   /** Fees that are in none of the sums. */
   unpricedFees: number;
-  /** At the end of the day; null when there is no snapshot as old. */
+  /** At the end of the day; null when there is no snapshot of the day. */
   netWorth: string | null;
 }
 
@@ -166,6 +166,8 @@ interface DayHappening extends About {
   subject: string;
   /** Null when nothing happened. */
   digest: Digest | null;
+  /** Whether all of the day is known. */
+  isComplete: boolean;
 }
 
 export interface Happenings {

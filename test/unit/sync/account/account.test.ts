@@ -8,7 +8,8 @@ import type { RowOf } from "../../../../src/sync/tables.ts";
 import * as wires from "../../../support/wires.ts";
 import { perpState } from "../healthStates.ts";
 import { fill as fillRow } from "../rows.ts";
-import { follow, NOW, USER } from "./rig.ts";
+import { wireFill } from "../verifyRig.ts";
+import { type Answers, follow, NOW, USER } from "./rig.ts";
 
 const LAG_MS = 2_000;
 const HOUR_MS = 3_600_000;
@@ -86,7 +87,7 @@ describe("a catch-up", () => {
     assert.match(unknown!.accountValueReason!, reason);
     assert.match(unknown!.netWorthReason!, reason);
     // An endpoint of another day does not know the question: then none pools.
-    answers.userAbstraction = new ProtocolError("HTTP 422", null);
+    answers.userAbstraction = new ProtocolError("HTTP 422", null, { isRefusal: true });
     await clock.advance(60_000);
     await account.catchUp("reconcile", signal);
     assert.equal(account.look().snapshot?.accountValue, "1000");
@@ -94,6 +95,24 @@ describe("a catch-up", () => {
     await clock.advance(60_000);
     await account.catchUp("reconcile", signal);
     assert.equal(account.look().snapshot?.accountMode, "unified");
+  });
+
+  it("takes an answer that cannot be read for no word that there is none: of the mode, of the list of dexes, of an entry of it", async () => {
+    const odd = new ProtocolError("does not fit", {});
+    const clearinghouseState = ({ dex }: { dex: string }) =>
+      perpState(dex === "xyz" ? "3000" : "1000", [], NOW);
+    const userFillsByTime = [wireFill("xyz:TSLA", "B", "1", "0", { time: NOW - 60_000 })];
+    const worth = async (answers: Answers) => {
+      const { account, committed, signal } = follow({ ...answers, clearinghouseState, userFillsByTime });
+      await account.open();
+      await account.catchUp("reconcile", signal).catch(() => {});
+      return committed.flatMap(({ dashboard = [] }) => dashboard).at(-1);
+    };
+    const mode = await worth({ userAbstraction: odd });
+    assert.match(mode!.accountValueReason!, /userAbstraction\) could not be read/);
+    assert.equal(await worth({ perpDexs: odd }), undefined);
+    const missed = await worth({ perpDexs: [null, { name: { of: "another shape" } }] });
+    assert.equal(missed!.accountValue, "4000");
   });
 
   it("asks again for what has no coverage when another process doubted it", async () => {

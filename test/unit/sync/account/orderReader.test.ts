@@ -52,6 +52,7 @@ function read(answers: Answers, over: Partial<Store> = {}) {
     check,
     book,
     latestRowMs: () => NOW + 3_600_000,
+    claimableToMs: () => NOW,
     commit: async (batch) => {
       committed.push(batch);
       check.noteOrderEvents(batch.orderEvents ?? [], NOW);
@@ -84,6 +85,23 @@ describe("reading the orders", () => {
       ],
     );
     assert.deepEqual(check.openOrderIds, [1]);
+  });
+
+  it("takes no order for forgotten of which a server that is behind cannot know yet", async () => {
+    for (const [agoMs, ended] of [
+      [-300, []],
+      [300, [7]],
+    ] as const) {
+      const heard = transition(7, "open", { statusTimeMs: NOW - agoMs });
+      const { reader, check, rows } = read({ orderStatus: FORGOTTEN }, { orderEvents: async () => [heard] });
+      check.noteOpenOrder(7, "BTC", NOW);
+      await reader.read([""], NOW, ASKING);
+      assert.deepEqual(
+        rows().map(({ orderId }) => orderId),
+        ended,
+      );
+      assert.equal(check.isOpen(7), ended.length === 0);
+    }
   });
 
   it("does not ask for what the newest transitions tell", async () => {

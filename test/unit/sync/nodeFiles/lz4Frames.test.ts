@@ -47,6 +47,23 @@ describe("LZ4 frames", { skip: withoutLz4 }, () => {
       assert.ok((await unpack(packed(content, ...options))).equals(content));
     });
 
+  it("are broken where a letter in them is another one, although they can be decoded", async () => {
+    for (const [options, why] of [
+      [["-B7"], "its content is damaged"],
+      [["-B4", "-BX"], "a block is damaged"],
+      [["-B4", "-BX", "--no-frame-crc"], "a block is damaged"],
+    ] as const) {
+      const spoilt = packed(content, ...options);
+      const at = spoilt.indexOf("all the same");
+      assert.ok(at > 0);
+      spoilt[at] = "A".charCodeAt(0);
+      assert.equal((await broken(spoilt))[1], why);
+    }
+    const header = packed(content, "-B7", "--content-size");
+    header[6]! ^= 1;
+    assert.deepEqual(await broken(header), [Buffer.alloc(0), "a frame header is damaged"]);
+  });
+
   it("come in pieces of any size", async () => {
     const part = content.subarray(0, 30_000);
     const small = packed(part, "-B4", "-BD");

@@ -157,6 +157,21 @@ describe("a file of a node", () => {
     );
   });
 
+  it("has no block in a run of which an event may be anyone's fill, whatever time it tells", () => {
+    const good = (block: number) => blockLine(block, MS + block, [[ME, fill({ tid: block })]]);
+    for (const event of [{ user: ME, ...fill() }, { user: ME, fill: fill() }, [ME, 7, fill()]]) {
+      const { lost, runs, fills } = read(good(7) + blockLine(8, MS + 8, [event]) + good(9));
+      assert.deepEqual([lost[0]?.account, lost[0]?.table, fills.length], [null, "node", 2]);
+      assert.deepEqual(
+        runs.map(({ fromBlock, toBlock }) => [fromBlock, toBlock]),
+        [
+          [7, 7],
+          [9, 9],
+        ],
+      );
+    }
+  });
+
   it("may end in a line that is not finished, or only lacks its break", () => {
     const [a, b] = [blockLine(7, MS, []), blockLine(8, MS + 70, [[ME, fill()]])];
     const cut = read(a + b.slice(0, 200));
