@@ -244,6 +244,11 @@ export class Account {
     return this.#time.claimableMs;
   }
 
+  /** How far a state of this time may be claimed as watched; null when its time is not believed. */
+  claimableOf(stateMs: number): number | null {
+    return stateMs > this.#time.ms ? null : Math.min(stateMs, this.#time.claimableMs);
+  }
+
   /** Where nothing is proven yet, what happened before the venue first told the time is read as history. */
   #checkAfter(knownToMs: number): void {
     if (this.#isChecking || knownToMs <= 0) return;
@@ -677,11 +682,11 @@ export class Account {
     return this.#snapshots.due(false, afterFill);
   }
 
-  /** Rows that say that every stream was watched live over this time. */
-  streamed(fromMs: number, toMs: number): CoverageRow[] {
+  /** Rows that say that these streams were watched live over this time. */
+  streamed(streams: readonly TrackedStream[], { fromMs, toMs }: Interval): CoverageRow[] {
     if (fromMs > toMs) return [];
     const claim = { account: this.address, grade: "streamed", fromMs, toMs, reason: null } as const;
-    return TRACKED_STREAMS.map((stream) => ({ ...claim, stream }));
+    return streams.map((stream) => ({ ...claim, stream }));
   }
 }
 

@@ -11,9 +11,11 @@ export type Frame =
   | { type: "message"; reading: Reading; channel: string; receivedAtMs: number }
   | { type: "quarantine"; subject: string; reason: string; raw: string; receivedAtMs: number };
 
-/** One connection of the stream: marked as over at once, while its frames may still wait. */
+/** One connection of the stream: marked at once, while its frames may still wait. */
 export interface Connection {
   isOver: boolean;
+  /** Types of the subscriptions that the venue refused on it: what they would bring was not watched. */
+  readonly refused: Set<string>;
 }
 
 export type Mark =

@@ -38,7 +38,7 @@ import {
   step,
 } from "./machine.ts";
 import { Pending } from "./pending.ts";
-import { dexSubscriptions } from "./subscriptions.ts";
+import { dexSubscriptions, watchedStreams } from "./subscriptions.ts";
 
 export const LANE_DEFAULTS = {
   /** Reconcile with REST this often while the stream lives. */
@@ -103,6 +103,8 @@ export class Lane {
   readonly #committed = new CommittedRows();
   #state: LaneState;
   #stream: Stream | null = null;
+  /** Of the connection whose frames are read. */
+  #refused: ReadonlySet<string> = new Set();
   #running: Promise<void> = Promise.resolve();
   #cancelTick: () => void = () => {};
   #release: () => void = () => {};
@@ -166,32 +168,32 @@ export class Lane {
       if (!this.#inbox.push(frame, length) && this.#inbox.dropped === 1)
         log.warn("stream is faster than the database: frames dropped, a repair will follow");
     };
-    let connection: Connection = { isOver: true };
+    const unconnected = (): Connection => ({ isOver: true, refused: new Set() });
+    let connection = unconnected();
     return {
       onMessage: (reading, { channel }, _subscription, receivedAtMs, length) =>
         put({ type: "message", reading, channel, receivedAtMs }, length),
       onConnected: () => {
-        connection = { isOver: false };
+        connection.isOver = false;
         this.#inbox.mark({ type: "connected", connection });
       },
       onDisconnected: (_atMs, why) => {
         connection.isOver = true;
+        connection = unconnected();
         this.#inbox.mark({ type: "disconnected", why });
         this.#tell({ type: "cut" });
       },
       onQuarantine: (subject, reason, raw, receivedAtMs) =>
         put({ type: "quarantine", subject, reason, raw, receivedAtMs }, raw.length),
       onConfirmed() {},
-      onRefused: (subscription, text, permanent) =>
-        log[permanent ? "info" : "warn"]("subscription refused by the venue", {
-          type: subscription.type,
-          text,
-        }),
-      onLimited: (subscription, text) =>
-        log.warn("the venue takes no more subscriptions from this address", {
-          type: subscription.type,
-          text,
-        }),
+      onRefused: ({ type }, text, permanent) => {
+        connection.refused.add(type);
+        log[permanent ? "info" : "warn"]("subscription refused by the venue", { type, text });
+      },
+      onLimited: ({ type }, text) => {
+        connection.refused.add(type);
+        log.warn("the venue takes no more subscriptions from this address", { type, text });
+      },
       onStale: (subscription, ageMs) =>
         log.warn("stream is silent", { account: account.address, type: subscription.type, ageMs }),
       onFresh: (subscription) =>
@@ -245,7 +247,11 @@ export class Lane {
       if (input.type === "marks") {
         await this.#flush(folded);
         folded = new Pending(this.#deps.account);
-        for (const mark of input.marks) await this.#follow(this.#eventOf(mark));
+        for (const mark of input.marks) {
+          await this.#follow(this.#eventOf(mark));
+          // Not before: what the connection before this one watched is written first.
+          if (mark.type === "connected") this.#refused = mark.connection.refused;
+        }
       } else {
         const venueMs = folded.add(input);
         if (venueMs !== null) this.#tell({ type: "told", venueMs });
@@ -344,7 +350,7 @@ export class Lane {
   async #write(watched: Interval | null): Promise<void> {
     const { account, clock } = this.#deps;
     const batch: Batch = account.snapshot(false);
-    if (watched !== null) batch.coverage = account.streamed(watched.fromMs, watched.toMs);
+    if (watched !== null) batch.coverage = account.streamed(watchedStreams(this.#refused), watched);
     if (!isEmpty(batch)) await account.commit(batch, clock.now());
   }
 

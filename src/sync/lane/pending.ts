@@ -14,7 +14,7 @@ import type { Batch } from "../rows.ts";
 import type { Frame } from "./inbox.ts";
 
 /** What frames need of the account. */
-export interface Reader extends Pick<Account, "address" | "openOrders" | "noteWebData" | "claimableMs"> {
+export interface Reader extends Pick<Account, "address" | "openOrders" | "noteWebData" | "claimableOf"> {
   states: Pick<Account["states"], "perp" | "spot">;
 }
 
@@ -103,6 +103,6 @@ export class Pending {
   #addPerp(dex: string, state: Parameters<Reader["states"]["perp"]>[1], receivedAtMs: number): number | null {
     this.#append(this.#account.states.perp(dex, state, receivedAtMs));
     const { time } = state.value;
-    return time ? Math.min(time, this.#account.claimableMs) : null;
+    return time ? this.#account.claimableOf(time) : null;
   }
 }

@@ -17,7 +17,7 @@ const words = (inputs: Input[]): string[] =>
         ? input.subject
         : [],
   );
-const connected = { type: "connected", connection: { isOver: false } } as const;
+const connected = { type: "connected", connection: { isOver: false, refused: new Set<string>() } } as const;
 const disconnected = { type: "disconnected", why: "cut" } as const;
 
 describe("the inbox of a lane", () => {

@@ -246,6 +246,29 @@ describe("a connection that has ended before it was read", () => {
   });
 });
 
+describe("a subscription that is refused", () => {
+  it("leaves what it would bring out of the time watched on its connection, and on no other", async () => {
+    const { clock, lane, handler, tellState, committed } = await unanswered();
+    const claimed = () =>
+      committed.splice(0).flatMap(({ batch }) => (batch.coverage ?? []).map(({ stream }) => stream));
+    const watch = async () => {
+      handler.onConnected(clock.now());
+      await clock.advance(LANE_DEFAULTS.holdMs);
+      for (const afterMs of [100, 200]) tellState(afterMs);
+      await settle();
+      handler.onDisconnected(clock.now(), "cut", clock.now());
+      await settle();
+    };
+    handler.onRefused({ type: "orderUpdates", user: USER }, "no", true, clock.now());
+    handler.onLimited({ type: "userFills", user: USER }, "full", clock.now());
+    await watch();
+    assert.deepEqual(claimed(), ["twapFills", "funding", "ledger"]);
+    await watch();
+    assert.deepEqual(claimed(), ["fills", "twapFills", "orders", "funding", "ledger"]);
+    await lane.stop();
+  });
+});
+
 describe("frames that are dropped", () => {
   it("end the time that was watched live where the first of them is missing", async () => {
     const { clock, lane, handler, tellState, streamed } = await unanswered({ inboxLimit: 3 });

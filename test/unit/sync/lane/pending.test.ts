@@ -10,7 +10,7 @@ import { transition } from "../rows.ts";
 const USER = `0x${"a".repeat(40)}`;
 const NOW = 1_790_000_000_000;
 
-/** An account that believes no time after `venueTimeMs`, and notes what it was given. */
+/** An account that claims no time after `venueTimeMs`, believes none a second after it, and notes what it was given. */
 function reader(venueTimeMs = NOW) {
   const seen: string[] = [];
   const state = (what: string): Batch => {
@@ -19,7 +19,7 @@ function reader(venueTimeMs = NOW) {
   };
   const account: Reader = {
     address: USER,
-    claimableMs: venueTimeMs,
+    claimableOf: (stateMs) => (stateMs > venueTimeMs + 1_000 ? null : Math.min(stateMs, venueTimeMs)),
     states: {
       perp: (dex, { value }, receivedAtMs) => state(`perp ${dex} ${value.time} ${receivedAtMs}`),
       spot: (_state, receivedAtMs) => state(`spot ${receivedAtMs}`),
@@ -65,15 +65,15 @@ describe("pending frames", () => {
     assert.equal(pending.receivedAtMs, 3);
   });
 
-  it("tell the time of a state, as far as may be claimed", () => {
+  it("tell the time of a state, as far as may be claimed, and none that is not believed", () => {
     const { account, seen } = reader();
     const pending = new Pending(account);
     assert.deepEqual(
-      [NOW - 1, NOW, NOW + 1].map((timeMs) => pending.add(stateAt(timeMs))),
-      [NOW - 1, NOW, NOW],
+      [NOW - 1, NOW, NOW + 1, NOW + 5_000].map((timeMs) => pending.add(stateAt(timeMs))),
+      [NOW - 1, NOW, NOW, null],
     );
-    assert.deepEqual(seen.at(-1), `perp xyz ${NOW + 1} 5`);
-    assert.equal(pending.batch.orderEvents?.length, 3);
+    assert.deepEqual(seen.at(-1), `perp xyz ${NOW + 5_000} 5`);
+    assert.equal(pending.batch.orderEvents?.length, 4);
   });
 
   it("refuse an order of another dex by itself, and the list is not whole then", () => {
