@@ -1,7 +1,8 @@
 /**
  * Databases for tests: on the real server that `HLSYNC_TEST_POSTGRES` names (`postgres://` URL of a superuser; databases
- * are made and dropped on it), or on an embedded one of the test file's own, in a temporary folder. The schema is migrated
- * once for a server, into a template; every test gets a clone of its own, in about 30 ms.
+ * are made and dropped on it; with `?host=FOLDER` the tests' own connections go by the socket in that folder, programs by the
+ * port), or on an embedded one of the test file's own, in a temporary folder. The schema is migrated once for a server, into a
+ * template; every test gets a clone of its own, in about 30 ms.
  */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -221,8 +222,10 @@ async function serverAt(url: string, release: () => Promise<void>): Promise<Test
       const source = from ? new URL(from.url).pathname.slice(1) : migrated && template;
       await admin.query(`create database ${name} ${source ? copying(source) : ""}`);
       const database = openPostgres(urlOf(name), options);
+      const byPort = new URL(urlOf(name));
+      byPort.searchParams.delete("host");
       const made: TestDatabase = {
-        url: urlOf(name),
+        url: byPort.href,
         database,
         store: openStore(database),
         async close() {

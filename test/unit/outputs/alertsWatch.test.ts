@@ -928,6 +928,9 @@ describe("alerting", () => {
     assert.match((await alerts())[0]!.message, /^RESOLVED margin_ratio is no longer watched\.$/);
   });
 
+  /** An outage, by a clock that a failing query sets on: longer than a busy machine lets an answer wait. */
+  const LONG_MS = 12_000;
+
   it("tells channels directly when the database is away, and that it is back", async () => {
     const delivered: OutboxEvent[] = [];
     let attempts = 0;
@@ -944,13 +947,19 @@ describe("alerting", () => {
       },
     };
     let away = false;
+    let aheadMs = 0;
     const failing: Queryable = {
-      query: (sql, params) =>
-        away
-          ? Promise.reject(new StoreError("connection refused", { transient: true }))
-          : target.database.query(sql, params),
+      query(sql, params) {
+        if (!away) return target.database.query(sql, params);
+        aheadMs = Math.min(aheadMs + 1_000, LONG_MS);
+        return Promise.reject(new StoreError("connection refused", { transient: true }));
+      },
     };
-    startWatch(ruleSet(["database_down=crit:0.5/0.4"]), { db: failing, channels: [channel] });
+    startWatch(ruleSet(["database_down=crit:10/1"]), {
+      clock: hasty(() => Date.now() + aheadMs),
+      db: failing,
+      channels: [channel],
+    });
     await margin(70);
     await until(told, (lines) => lines.length === 1);
     away = true;
@@ -1013,7 +1022,7 @@ describe("alerting", () => {
           ? Promise.reject(new StoreError("no such column", { transient: false, sqlState: "42703" }))
           : target.database.query(sql, params),
     };
-    startWatch(ruleSet(["database_down=crit:0.5/0.4"]), {
+    startWatch(ruleSet(["database_down=crit:2.5/1"]), {
       clock,
       db: failing,
       channels: [listening(delivered)],
@@ -1035,15 +1044,17 @@ describe("alerting", () => {
     const delivered: OutboxEvent[] = [];
     let asked = 0;
     let away = false;
+    let aheadMs = 0;
     const failing: Queryable = {
       query(sql, params) {
         if (!away) return target.database.query(sql, params);
         asked += 1;
+        aheadMs = Math.min(aheadMs + 1_000, LONG_MS);
         return Promise.reject(new StoreError("connection refused", { transient: true }));
       },
     };
-    startWatch(ruleSet(["database_down=crit:0.1/0.05"]), {
-      clock: hasty(Date.now),
+    startWatch(ruleSet(["database_down=crit:10/1"]), {
+      clock: hasty(() => Date.now() + aheadMs),
       db: failing,
       channels: [listening(delivered)],
     });
