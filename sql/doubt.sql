@@ -6,6 +6,9 @@
 
 create or replace function hl_internal.doubt(account text, doubts json) returns void
 language plpgsql set search_path = '' set lock_timeout = '20s' as $$
+declare
+  tables text[];
+  order_ids bigint[];
 begin
   perform hl_internal.lock_accounts(array[account]);
 
@@ -19,39 +22,53 @@ begin
   ) d
   where c.account_address = account and c.stream = d.stream and c.covered && d.ranges;
 
+  -- Where only time is in doubt, no table is looked through.
+  select array_agg(distinct x."table") into tables from json_to_recordset(doubts) as x("table" text) where x."table" is not null;
+  if tables is null then return; end if;
+
   -- A row that differs loses what would make it win a join: its raw object, and what the greatest value decides. So it
   -- is the lightest version there can be, and whatever the venue says next takes its place.
-  update public.hl_fills t
-  set raw_fill = null, fee_token = null, hash = null, cloid = null, builder_fee = null, twap_id = null, liquidation = null,
-    priority_gas = null, deployer_fee = null, builder = null, block_number = null
-  from json_to_recordset(doubts) as x("table" text, "row" text, "fromMs" bigint)
-  where x."table" = 'hl_fills' and t.account_address = account and t.fill_time_ms = x."fromMs"
-    and concat_ws('|', t.account_address, t.coin, t.fill_time_ms, t.order_id, t.trade_id, t.side) = x."row";
+  if 'hl_fills' = any (tables) then
+    update public.hl_fills t
+    set raw_fill = null, fee_token = null, hash = null, cloid = null, builder_fee = null, twap_id = null, liquidation = null,
+      priority_gas = null, deployer_fee = null, builder = null, block_number = null
+    from json_to_recordset(doubts) as x("table" text, "row" text, "fromMs" bigint)
+    where x."table" = 'hl_fills' and t.account_address = account and t.fill_time_ms = x."fromMs"
+      and concat_ws('|', t.account_address, t.coin, t.fill_time_ms, t.order_id, t.trade_id, t.side) = x."row";
+  end if;
 
-  update public.hl_funding t
-  set raw_funding = null, samples = null
-  from json_to_recordset(doubts) as x("table" text, "row" text, "fromMs" bigint)
-  where x."table" = 'hl_funding' and t.account_address = account and t.funding_time_ms = x."fromMs"
-    and concat_ws('|', t.coin, t.funding_time_ms) = x."row";
+  if 'hl_funding' = any (tables) then
+    update public.hl_funding t
+    set raw_funding = null, samples = null
+    from json_to_recordset(doubts) as x("table" text, "row" text, "fromMs" bigint)
+    where x."table" = 'hl_funding' and t.account_address = account and t.funding_time_ms = x."fromMs"
+      and concat_ws('|', t.coin, t.funding_time_ms) = x."row";
+  end if;
 
-  update public.hl_ledger t
-  set raw_ledger = null, usdc = null, token = null, amount = null, effect = 'unknown', flow_usd = null,
-    perp_usdc = null, spot_usdc = null, earned_usd = null
-  from json_to_recordset(doubts) as x("table" text, "row" text, "fromMs" bigint)
-  where x."table" = 'hl_ledger' and t.account_address = account and t.ledger_time_ms = x."fromMs"
-    and concat_ws('|', t.ledger_time_ms, t.hash, t.type, t.digest) = x."row";
+  if 'hl_ledger' = any (tables) then
+    update public.hl_ledger t
+    set raw_ledger = null, usdc = null, token = null, amount = null, effect = 'unknown', flow_usd = null,
+      perp_usdc = null, spot_usdc = null, earned_usd = null
+    from json_to_recordset(doubts) as x("table" text, "row" text, "fromMs" bigint)
+    where x."table" = 'hl_ledger' and t.account_address = account and t.ledger_time_ms = x."fromMs"
+      and concat_ws('|', t.ledger_time_ms, t.hash, t.type, t.digest) = x."row";
+  end if;
 
-  -- That the venue has forgotten an order is our own conclusion, no row of the venue's: it is taken back whole.
-  delete from public.hl_order_events t
-  using json_to_recordset(doubts) as x("table" text, "row" text)
-  where x."table" = 'hl_orders' and t.account_address = account and t.order_id::text = x."row" and t.status = 'unknown';
+  if 'hl_orders' = any (tables) then
+    -- A finding may be of what is no order at all.
+    select array_agg(x."row"::bigint) into order_ids from json_to_recordset(doubts) as x("table" text, "row" text)
+    where x."table" = 'hl_orders' and x."row" ~ '^[0-9]{1,18}$';
 
-  -- An order follows from its transitions: when they are written again, it is derived again.
-  update public.hl_order_events t
-  set raw_event = null, remaining = greatest(t.remaining, t.size), order_type = null, tif = null, trigger_price = null,
-    reduce_only = null, cloid = null
-  from json_to_recordset(doubts) as x("table" text, "row" text)
-  where x."table" = 'hl_orders' and t.account_address = account and t.order_id::text = x."row";
+    -- That the venue has forgotten an order is our own conclusion, no row of the venue's: it is taken back whole.
+    delete from public.hl_order_events t
+    where t.account_address = account and t.order_id = any (order_ids) and t.status = 'unknown';
+
+    -- An order follows from its transitions: when they are written again, it is derived again.
+    update public.hl_order_events t
+    set raw_event = null, remaining = greatest(t.remaining, t.size), order_type = null, tif = null, trigger_price = null,
+      reduce_only = null, cloid = null
+    where t.account_address = account and t.order_id = any (order_ids);
+  end if;
 
   -- States are taken by their time: one that claims a later time than the venue's goes back before it, and so gives way to
   -- the next.

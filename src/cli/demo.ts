@@ -86,9 +86,10 @@ export async function showDemo(context: Context, opening: Promise<MigratedDataba
             cast.map(({ address }) => address),
           );
           await addReceiver(opened.database, receiver.url, clock.now());
-          const isReady = () =>
-            engine.status().accounts.every(({ lane }) => lane !== null && lane.lastCatchUpMs !== null);
-          await makeIncidents({ clock, signal, simulator, venue, user, move, isReady });
+          const accounts = () => engine.status().accounts;
+          const isReady = () => accounts().every(({ lane }) => lane !== null && lane.lastCatchUpMs !== null);
+          const healed = () => accounts().find(({ address }) => address === user)?.lane?.healed ?? 0;
+          await makeIncidents({ clock, signal, simulator, venue, user, move, isReady, healed });
         };
         happen().catch((error: unknown) => {
           if (!signal.aborted) log.warn("the demo's incidents did not happen", { error });

@@ -79,6 +79,7 @@ export async function startPooler(serverUrl: string, options: PoolerOptions): Pr
   return {
     urlOf(databaseUrl) {
       const url = new URL(databaseUrl);
+      url.searchParams.delete("host");
       url.hostname = "127.0.0.1";
       url.port = String(port);
       url.password = encodeURIComponent(password);

@@ -365,8 +365,13 @@ for (const [where, startIt] of Object.entries(SERVERS)) {
       const origin = { account: ACCOUNT, source: "reconcile", seenAtMs: T + 900 } as const;
       await store.apply({ orderEvents: [unknownOrderRow(origin, last!, T + 800)] });
       assert.deepEqual(await status(), ["unknown"]);
+      const of = { stream: "orders", fromMs: T, toMs: T, table: "hl_orders" } as const;
+      // One that cannot be read has no number.
+      await store.doubt(ACCOUNT, [{ ...of, row: "openOrders|7" }]);
+      assert.deepEqual(await status(), ["unknown"]);
       await store.doubt(ACCOUNT, [
-        { stream: "orders", fromMs: T, toMs: T, table: "hl_orders", row: String(row.orderId) },
+        { ...of, row: "openOrders|7" },
+        { ...of, row: String(row.orderId) },
       ]);
       await store.apply({ orderEvents: [{ ...row, source: "reconcile", seenAtMs: T + 2_000 }] });
       assert.deepEqual(await status(), ["open"]);
