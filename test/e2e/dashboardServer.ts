@@ -13,6 +13,7 @@ import type { EngineStatus } from "../../src/sync/engine.ts";
 import type { VenueInfo } from "../../src/sync/ports.ts";
 import { rowSources } from "../../src/sync/rowSources.ts";
 import { type Batch, TRACKED_STREAMS } from "../../src/sync/rows.ts";
+import { freePort } from "../support/freePort.ts";
 import { ACCOUNT, type MadeAccount } from "./dashboardAccount.ts";
 
 export interface HandServer {
@@ -158,7 +159,7 @@ export async function startHandServer(
     },
     restart: () => begin(Number(new URL(server.url).port)),
   };
-  await begin(listen.port);
+  await begin(listen.port || (await freePort()));
   server.url = service!.url;
   return server;
 }

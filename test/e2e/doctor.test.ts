@@ -1,11 +1,11 @@
 /** `doctor` on sound and on broken surroundings: the finding, its exit code, and that its remedy is one. */
 import assert from "node:assert/strict";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { ExchangeClient, HttpTransport, InfoClient } from "@nktkas/hyperliquid";
 import { privateKeyToAccount } from "viem/accounts";
 import { type Finished, hlsync, type Running, simulate, start } from "../support/cli.ts";
+import { freePort } from "../support/freePort.ts";
 import { hlsyncHere } from "../support/inProcess.ts";
 import { startServer, type TestDatabase, type TestServer, temporaryFolder } from "../support/postgres.ts";
 
@@ -25,20 +25,12 @@ interface Finding {
   exit: number;
 }
 
-/** A port on which nothing listens. */
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
-
 describe("doctor", () => {
   const folder = temporaryFolder();
   let server: TestServer;
   let db: TestDatabase;
   let exchange: Running & { apiUrl: string };
+  /** A port on which nothing listens. */
   let nowhere: number;
 
   before(async () => {

@@ -1,29 +1,21 @@
 /** Bad input and unreachable parts: one line on stderr, the documented exit code, and no password anywhere. */
 import assert from "node:assert/strict";
 import { readdirSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { hlsync, type Running, simulate } from "../support/cli.ts";
+import { freePort } from "../support/freePort.ts";
 import { startServer, type TestServer, temporaryFolder } from "../support/postgres.ts";
 
 const USER = `0x${"c".repeat(40)}`;
 const SECRET = "hunter2hunter2";
-
-/** A port on which nothing listens. */
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 
 describe("errors", () => {
   const folder = temporaryFolder();
   let server: TestServer;
   let exchange: Running & { apiUrl: string };
   let database: string;
+  /** A port on which nothing listens. */
   let nowhere: number;
 
   before(async () => {

@@ -13,6 +13,7 @@
  * id that came in the outbox before is known for the last `KNOWN_MAX`.
  */
 import { ConfigError } from "../../errors.ts";
+import { orAborted } from "../../runtime/abort.ts";
 import { fullJitterMs } from "../../runtime/backoff.ts";
 import { Bell } from "../../runtime/bell.ts";
 import type { Clock } from "../../runtime/clock.ts";
@@ -27,12 +28,14 @@ import type { Lease } from "../delivery/endpoints.ts";
 import { deliveryId } from "../delivery/sink.ts";
 import { type Cursors, changes, type OutboxEvent, openOutbox, sequenceOf } from "../outbox.ts";
 import { BODIES } from "../webhooks/payload.ts";
-import type { Broker, Message } from "./broker.ts";
+import { ANSWER_MS, type Broker, type Message } from "./broker.ts";
 import { keyOf, readCursors, saveCursors } from "./cursors.ts";
 
 const LEASE_MS = 10_000;
 /** The database is asked for news this often; commits of this process are heard of at once. */
 const POLL_MS = 1_000;
+/** A broker that is silent for so long is given up: a client may wait on a dead connection without end. */
+const SILENT_MS = 3 * ANSWER_MS;
 const BACKOFF = { baseMs: 250, capMs: 10_000 };
 const KNOWN_MAX = 50_000;
 /** The account of events that belong to none. */
@@ -117,8 +120,8 @@ export class Publisher implements Service {
 
   /** Until the lease is lost, something fails, or all is to stop. */
   async #term(lease: Lease, onPublished: () => void): Promise<void> {
-    const { db, clock, id, open } = this.#deps;
-    const broker = await open();
+    const { db, clock, id } = this.#deps;
+    const broker = await this.#opened();
     const over = new AbortController();
     const signal = AbortSignal.any([this.#abort.signal, over.signal]);
     const renewing = repeat(clock, LEASE_MS / 3, signal, async () => {
@@ -143,7 +146,30 @@ export class Publisher implements Service {
       await noted;
     } finally {
       over.abort(new Error("over"));
-      await Promise.all([renewing, noted.catch(() => {}), broker.close().catch(() => {})]);
+      await Promise.all([renewing, noted.catch(() => {}), this.#answer(broker.close()).catch(() => {})]);
+    }
+  }
+
+  async #opened(): Promise<Broker> {
+    const opening = this.#deps.open();
+    try {
+      return await this.#answer(opening);
+    } catch (error) {
+      opening.then((late) => late.close()).catch(() => {});
+      throw error;
+    }
+  }
+
+  /** What the broker answers; rejects when it is silent. */
+  async #answer<T>(asked: Promise<T>): Promise<T> {
+    const silent = new AbortController();
+    const cancel = this.#deps.clock.after(SILENT_MS, () =>
+      silent.abort(new Error(`the broker did not answer within ${SILENT_MS / 1_000} s`)),
+    );
+    try {
+      return await orAborted(asked, silent.signal);
+    } finally {
+      cancel();
     }
   }
 
@@ -155,7 +181,7 @@ export class Publisher implements Service {
     lease: Lease,
   ): Promise<boolean> {
     const { db, id } = this.#deps;
-    await broker.publish(this.#messages(events));
+    await this.#answer(broker.publish(this.#messages(events)));
     const moved: Cursors = new Map(events.map((event) => [sequenceOf(event.account), event.id]));
     return (await before) && saveCursors(db, id, lease, moved);
   }
@@ -166,7 +192,7 @@ export class Publisher implements Service {
     const heads = await openOutbox(db).heads();
     for (const [sequence, head] of heads) {
       if (head <= (cursors.get(sequence) ?? 0)) continue;
-      const newest = await broker.newest(sequence || NOBODY);
+      const newest = await this.#answer(broker.newest(sequence || NOBODY));
       if (newest === null || newest.outboxId <= (cursors.get(sequence) ?? 0)) continue;
       // A database that went back in time counts anew: then that id says nothing.
       const key = await keyOf(db, sequence, newest.outboxId);
