@@ -140,7 +140,10 @@ const OF_PAGE: Record<string, Asked> = {
   ...Object.fromEntries(
     read.TRADE_GROUPS.map((by): [string, Asked] => [
       `statistics by ${by}`,
-      async (db) => read.readTradeStatistics(db, ACCOUNT, by, await tripsSince(db), ZONE),
+      async (db) => {
+        const { sinceMs } = await read.statisticsSince(db, ACCOUNT, 0, read.TRIP_FILLS);
+        return read.readTradeStatistics(db, ACCOUNT, by, sinceMs, ZONE);
+      },
     ]),
   ),
   "round trips": async (db) => read.readRoundTrips(db, ACCOUNT, await tripsSince(db)),

@@ -22,6 +22,7 @@ drop function if exists hl_internal.page_round_trips(text, bigint, bigint);
 drop function if exists hl_internal.page_equity(text, bigint, bigint, bigint);
 drop function if exists hl_internal.page_equity_fine(text, bigint, bigint, bigint);
 drop function if exists hl_internal.earned(text, timestamptz, timestamptz);
+drop function if exists hl_internal.trips_since_settled(text, timestamptz);
 -- Each rests on the next.
 drop function if exists hl_internal.trips_told(text, timestamptz, timestamptz);
 drop function if exists hl_internal.trips(text, timestamptz, timestamptz);

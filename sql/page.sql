@@ -254,6 +254,23 @@ begin atomic
 end;
 comment on function hl_internal.page_round_trip(text, text, bigint) is 'What a page asks as round_trip.';
 
+create or replace function hl_internal.page_statistics_since(text, bigint, bigint) returns json language sql stable set search_path = '' set jit = off
+begin atomic
+  select coalesce(json_agg(r), '[]') from (select t."ms" from (
+    select coalesce(
+    (select f.fill_time_ms from public.hl_fills f
+    where f.account_address = $1
+    and f.fill_time >= greatest(pg_catalog.to_timestamp($2::bigint / 1000.0), hl_internal.settled_until($1))
+    order by f.fill_time desc offset $3::bigint limit 1),
+    (select t.closed_ms from (
+    select s.closed_ms from hl_internal.settled_trades s
+    where s.account_address = $1 and s.day >= (pg_catalog.to_timestamp($2::bigint / 1000.0) at time zone 'UTC')::date
+    order by s.day desc, s.id desc offset $3::bigint * 2 limit 1
+    ) t where t.closed_ms > $2::bigint)) as ms
+  ) t) r;
+end;
+comment on function hl_internal.page_statistics_since(text, bigint, bigint) is 'What a page asks as statistics_since.';
+
 create or replace function hl_internal.page_trade_statistics(text, bigint, text, text) returns json language sql stable set search_path = '' set jit = off
 begin atomic
   select coalesce(json_agg(r), '[]') from (select t."by", t."key", t."trades", t."wins", t."losses", t."win_rate_pct"::text as "win_rate_pct", t."profit_factor"::text as "profit_factor", t."payoff_ratio"::text as "payoff_ratio", t."expectancy"::text as "expectancy", t."net_pnl"::text as "net_pnl", t."closed_pnl"::text as "closed_pnl", t."fees"::text as "fees", t."funding"::text as "funding", t."average_win"::text as "average_win", t."average_loss"::text as "average_loss", t."best_trade"::text as "best_trade", t."worst_trade"::text as "worst_trade", t."average_seconds"::text as "average_seconds", t."win_streak", t."loss_streak", t."in_market_pct"::text as "in_market_pct", t."gross_expectancy"::text as "gross_expectancy", t."name" from (
@@ -604,6 +621,7 @@ begin atomic
     when 'round_trips_since' then hl_internal.page_round_trips_since((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint, (args ->> 3)::bigint)
     when 'round_trips' then hl_internal.page_round_trips((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint, (args ->> 3)::boolean)
     when 'round_trip' then hl_internal.page_round_trip((args ->> 0), (args ->> 1), (args ->> 2)::bigint)
+    when 'statistics_since' then hl_internal.page_statistics_since((args ->> 0), (args ->> 1)::bigint, (args ->> 2)::bigint)
     when 'trade_statistics' then hl_internal.page_trade_statistics((args ->> 0), (args ->> 1)::bigint, (args ->> 2), (args ->> 3))
     when 'statistics' then hl_internal.page_statistics((args ->> 0))
     when 'statistics_2' then hl_internal.page_statistics_2((args ->> 0))

@@ -18,6 +18,7 @@ begin
   if exists (select from hl_internal.settled_by b where b.rules = settled_rules) then return; end if;
   delete from hl_internal.settled_days;
   delete from hl_internal.settled_slots;
+  delete from hl_internal.settled_trades;
   delete from hl_internal.settled;
   delete from hl_internal.settled_by;
   insert into hl_internal.settled_by (rules) values (settled_rules);

@@ -327,6 +327,7 @@ create table hl_internal.settled_days ( -- hl_net_pnl_daily_by_coin and what hl_
   trip_closed_pnl numeric -- Its realised profit.
   trip_fees numeric -- Its fees in USDC.
   trip_unpriced boolean -- Whether one of its fees has no price.
+  trip_direction numeric -- Of the last trip of the day so far: 1 is long, -1 short.
   constraint settled_days_pkey PRIMARY KEY (account_address, coin, day)
 ) with (fillfactor=50);
 -- row level security
@@ -344,6 +345,23 @@ create table hl_internal.settled_slots ( -- What all settled trades of an accoun
   unpriced_fees bigint not null -- Fees that are in none of the sums.
   constraint settled_slots_pkey PRIMARY KEY (account_address, slot_at)
 ) with (fillfactor=70);
+-- row level security
+-- policy hlsync_others as on hl_internal.absences
+
+create table hl_internal.settled_trades ( -- The complete, closed round trips that settled_days counts, one by one.
+  account_address text not null -- Account.
+  day date not null -- Day in UTC that counts it: the one in which the next trip of the coin began.
+  id bigint not null generated always as identity -- Tells apart those that began and ended in one moment.
+  coin text not null -- Market as the venue names it.
+  is_long boolean not null -- Whether it was a long.
+  opened_ms bigint not null -- Time of its first fill.
+  closed_ms bigint not null -- Time of its last fill.
+  closed_pnl numeric not null -- Realised profit, gross of fees.
+  fees numeric not null -- Fees and gas in USDC.
+  funding numeric not null -- Funding while it was open; negative was paid.
+  net_pnl numeric not null -- closed_pnl − fees + funding.
+  constraint settled_trades_pkey PRIMARY KEY (account_address, day, id)
+);
 -- row level security
 -- policy hlsync_others as on hl_internal.absences
 
@@ -1775,13 +1793,6 @@ create function hl_internal.trips_at(followed text, markets text[], at_ms bigint
  SET jit TO 'off';
 -- The round trip that each of some markets was in at the time in its place, whether it is over or not; none where none began before, or where it has more fills than fills_max.
 
-create function hl_internal.trips_since_settled(followed text, to_at timestamp with time zone)
- RETURNS TABLE(coin text, trip bigint, first_ms bigint, last_ms bigint, first_before numeric, last_after numeric, unbroken boolean, closed_pnl numeric, fees numeric, unpriced boolean, is_last boolean, is_found boolean, seconds numeric, net_pnl numeric)
- LANGUAGE sql
- STABLE
- SET search_path TO '';
--- The round trips of an account that are not counted in settled_days, to_at exclusive; seconds and net_pnl of those that are closed and complete.
-
 create function hl_internal.trips_told(followed text, markets text[], from_at timestamp with time zone[], to_at timestamp with time zone[])
  RETURNS TABLE(account_address text, coin text, name text, side text, opened_ms bigint, closed_ms bigint, seconds numeric, fills bigint, max_size numeric, entry_price numeric, exit_price numeric, closed_pnl numeric, fees numeric, funding numeric, net_pnl numeric, liquidated boolean, complete boolean, mae_pct numeric, mfe_pct numeric, excursion_reason text)
  LANGUAGE sql
@@ -1852,6 +1863,13 @@ create function hl_internal.unsettled_trades(followed text)
  SET enable_bitmapscan TO 'off'
  SET jit TO 'off';
 -- Complete, closed round trips that are not settled; no row without any.
+
+create function hl_internal.unsettled_trips(followed text, to_at timestamp with time zone)
+ RETURNS TABLE(coin text, trip bigint, first_ms bigint, last_ms bigint, first_before numeric, last_after numeric, unbroken boolean, closed_pnl numeric, fees numeric, unpriced boolean, is_last boolean, is_found boolean, direction numeric, seconds numeric, funding numeric, net_pnl numeric)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO '';
+-- The round trips of an account that are not counted in settled_days, to_at exclusive; seconds, funding and net_pnl of those that are closed and complete.
 
 create function hl_internal.version_of(alias text, names text[])
  RETURNS text

@@ -53,25 +53,26 @@ comment on function hl_internal.settled_trips is 'The last settled row with a tr
 
 -- The trips of [settled_until, to_at), continued from the settled ones. The last trip of a coin that is settled is not counted
 -- there: it is the first one here, whether it goes on or not.
-create or replace function hl_internal.trips_since_settled(followed text, to_at timestamptz)
+create or replace function hl_internal.unsettled_trips(followed text, to_at timestamptz)
 returns table (
   coin text, trip bigint, first_ms bigint, last_ms bigint, first_before numeric, last_after numeric, unbroken boolean,
-  closed_pnl numeric, fees numeric, unpriced boolean, is_last boolean, is_found boolean, seconds numeric, net_pnl numeric)
+  closed_pnl numeric, fees numeric, unpriced boolean, is_last boolean, is_found boolean, direction numeric, seconds numeric,
+  funding numeric, net_pnl numeric)
 language sql stable set search_path = ''
 begin atomic
   with kept as materialized (
-    select * from hl_internal.settled_trips(trips_since_settled.followed)
+    select * from hl_internal.settled_trips(unsettled_trips.followed)
   ),
   found as materialized (
     select t.*, row_number() over (partition by t.coin order by t.trip) = 1 as is_first
-    from hl_internal.trips(trips_since_settled.followed, null, array[hl_internal.settled_until(trips_since_settled.followed)],
-      array[trips_since_settled.to_at]) t
+    from hl_internal.trips(unsettled_trips.followed, null, array[hl_internal.settled_until(unsettled_trips.followed)],
+      array[unsettled_trips.to_at]) t
   ),
   -- Of a coin: the kept trip, unless it goes on, and what was found.
   joined as (
     select k.coin, -1::bigint as trip, k.trip_first_ms as first_ms, k.trip_last_ms as last_ms, k.trip_first_before as first_before,
       k.trip_last_after as last_after, k.trip_unbroken as unbroken, k.trip_closed_pnl as closed_pnl, k.trip_fees as fees,
-      k.trip_unpriced as unpriced, f.coin is null as is_last, false as is_found
+      k.trip_unpriced as unpriced, f.coin is null as is_last, false as is_found, k.trip_direction as direction
     from kept k left join found f on f.coin = k.coin and f.is_first
     where f.trip is distinct from 0
     union all
@@ -80,27 +81,31 @@ begin atomic
       f.unbroken and coalesce(k.trip_last_after = f.first_before, true) and (not k.goes_on or k.trip_unbroken),
       f.closed_pnl + case when k.goes_on then k.trip_closed_pnl else 0 end,
       f.fees + case when k.goes_on then k.trip_fees else 0 end,
-      f.unpriced or (k.goes_on and k.trip_unpriced), f.is_last, true
+      f.unpriced or (k.goes_on and k.trip_unpriced), f.is_last, true,
+      case when k.goes_on then k.trip_direction else f.direction end
     from found f
     left join lateral (
       select k.*, f.trip = 0 as goes_on from kept k where k.coin = f.coin and f.is_first
     ) s on true
     cross join lateral (
       select coalesce(s.goes_on, false) as goes_on, s.trip_first_ms, s.trip_first_before, s.trip_last_after, s.trip_unbroken,
-        s.trip_closed_pnl, s.trip_fees, s.trip_unpriced
+        s.trip_closed_pnl, s.trip_fees, s.trip_unpriced, s.trip_direction
     ) k
   )
-  select j.*, case when whole.is_whole then trim_scale((j.last_ms - j.first_ms) / 1000.0) end,
-    case when whole.is_whole then (
-      select trim_scale(round(j.closed_pnl - j.fees + coalesce(sum(x.usdc), 0), 10)) from public.hl_funding x
-      where x.account_address = trips_since_settled.followed and x.coin = j.coin
-        and x.funding_time_ms between j.first_ms and j.last_ms) end
+  select j.*, case when whole.is_whole then trim_scale((j.last_ms - j.first_ms) / 1000.0) end, paid.funding,
+    trim_scale(round(j.closed_pnl - j.fees + paid.funding, 10))
   from joined j
   cross join lateral (
     select j.first_before = 0 and j.last_after = 0 and j.unbroken and not j.unpriced as is_whole
-  ) whole;
+  ) whole
+  cross join lateral (
+    select case when whole.is_whole then (
+      select coalesce(sum(x.usdc), 0) from public.hl_funding x
+      where x.account_address = unsettled_trips.followed and x.coin = j.coin
+        and x.funding_time_ms between j.first_ms and j.last_ms) end as funding
+  ) paid;
 end;
-comment on function hl_internal.trips_since_settled is 'The round trips of an account that are not counted in settled_days, to_at exclusive; seconds and net_pnl of those that are closed and complete.';
+comment on function hl_internal.unsettled_trips is 'The round trips of an account that are not counted in settled_days, to_at exclusive; seconds, funding and net_pnl of those that are closed and complete.';
 
 -- For views. The planner knows nothing of how little is not settled: apart from the indexes it is left no way.
 create or replace function hl_internal.unsettled_days(followed text)
@@ -146,7 +151,7 @@ begin atomic
   select count(t.net_pnl), count(*) filter (where t.net_pnl > 0), count(*) filter (where t.net_pnl < 0), sum(t.net_pnl),
     coalesce(sum(t.net_pnl) filter (where t.net_pnl > 0), 0), coalesce(-sum(t.net_pnl) filter (where t.net_pnl < 0), 0),
     sum(t.seconds), max(t.net_pnl), min(t.net_pnl)
-  from hl_internal.trips_since_settled(unsettled_trades.followed, 'infinity') t having count(t.net_pnl) > 0;
+  from hl_internal.unsettled_trips(unsettled_trades.followed, 'infinity') t having count(t.net_pnl) > 0;
 end;
 comment on function hl_internal.unsettled_trades is 'Complete, closed round trips that are not settled; no row without any.';
 
@@ -274,7 +279,7 @@ begin
     from moves e group by e.coin
   ),
   found as materialized (
-    select * from hl_internal.trips_since_settled(followed, cut_at)
+    select * from hl_internal.unsettled_trips(followed, cut_at)
   ),
   trades as materialized (
     select f.coin, count(f.net_pnl) as trades, count(*) filter (where f.net_pnl > 0) as wins,
@@ -316,14 +321,21 @@ begin
       moves = excluded.moves, fills = excluded.fills, volume = excluded.volume, closed_pnl = excluded.closed_pnl,
       fees = excluded.fees, funding = excluded.funding, unpriced_fees = excluded.unpriced_fees
   ),
+  put_trades as (
+    insert into hl_internal.settled_trades (
+      account_address, day, coin, is_long, opened_ms, closed_ms, closed_pnl, fees, funding, net_pnl)
+    select followed, (first_at at time zone 'UTC')::date, f.coin, f.direction > 0, f.first_ms, f.last_ms, trim_scale(f.closed_pnl),
+      trim_scale(round(f.fees, 10)), trim_scale(f.funding), f.net_pnl
+    from found f where not f.is_last and f.net_pnl is not null
+  ),
   put as (
     insert into hl_internal.settled_days as t (
       account_address, coin, day, fills, volume, closed_pnl, fees, builder_fees, funding, converted_fees, unpriced_fees, has_gas,
       trades, wins, losses, net, won, lost, seconds, best, worst, trip_first_ms, trip_last_ms, trip_first_before,
-      trip_last_after, trip_unbroken, trip_closed_pnl, trip_fees, trip_unpriced)
+      trip_last_after, trip_unbroken, trip_closed_pnl, trip_fees, trip_unpriced, trip_direction)
     select followed, s.coin, s.day, s.fills, s.volume, s.closed_pnl, s.fees, s.builder_fees, s.funding, s.converted_fees,
       s.unpriced_fees, s.has_gas, s.trades, s.wins, s.losses, s.net, s.won, s.lost, s.seconds, s.best, s.worst,
-      l.first_ms, l.last_ms, l.first_before, l.last_after, l.unbroken, l.closed_pnl, l.fees, l.unpriced
+      l.first_ms, l.last_ms, l.first_before, l.last_after, l.unbroken, l.closed_pnl, l.fees, l.unpriced, l.direction
     from stretch s left join lasts l on l.coin = s.coin
     on conflict (account_address, coin, day) do update set
       fills = t.fills + excluded.fills, volume = trim_scale(t.volume + excluded.volume),
@@ -340,7 +352,8 @@ begin
       trip_unbroken = coalesce(excluded.trip_unbroken, t.trip_unbroken),
       trip_closed_pnl = coalesce(excluded.trip_closed_pnl, t.trip_closed_pnl),
       trip_fees = coalesce(excluded.trip_fees, t.trip_fees),
-      trip_unpriced = coalesce(excluded.trip_unpriced, t.trip_unpriced)
+      trip_unpriced = coalesce(excluded.trip_unpriced, t.trip_unpriced),
+      trip_direction = coalesce(excluded.trip_direction, t.trip_direction)
   )
   insert into hl_internal.settled as t (
     account_address, until_at, fills, volume, closed_pnl, fees, funding, unpriced_fees, first_day, last_day, trades, wins, losses,
@@ -368,6 +381,7 @@ declare
 begin
   delete from hl_internal.settled_days d where d.account_address = followed and d.day >= (from_at at time zone 'UTC')::date;
   delete from hl_internal.settled_slots t where t.account_address = followed and t.slot_at >= from_at;
+  delete from hl_internal.settled_trades r where r.account_address = followed and r.day >= (from_at at time zone 'UTC')::date;
   update hl_internal.settled s set
     until_at = from_at, fills = x.fills, volume = x.volume, closed_pnl = x.closed_pnl, fees = x.fees, funding = x.funding,
     unpriced_fees = x.unpriced_fees, first_day = x.first_day, last_day = x.last_day, trades = x.trades, wins = x.wins,

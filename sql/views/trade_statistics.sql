@@ -129,17 +129,38 @@ returns table (
 -- Compiling a plan takes longer than running it.
 language sql stable set search_path = '' set jit = off
 begin atomic
-  with trips as materialized (
-    select t.coin, case when t.direction > 0 then 'long' else 'short' end as side, t.first_ms as opened_ms, t.last_ms as closed_ms,
-      (t.last_ms - t.first_ms) / 1000.0 as seconds, t.closed_pnl, round(t.fees, 10) as fees, f.funding,
-      round(t.closed_pnl - t.fees + f.funding, 10) as net_pnl, to_timestamp(t.last_ms / 1000.0) at time zone trade_statistics.zone as closed_at
-    from hl_internal.trips(trade_statistics.followed, null, array[trade_statistics.since], array['infinity'::timestamptz]) t
+  with settled as materialized (
+    select hl_internal.settled_until(trade_statistics.followed) >= trade_statistics.since as reaches
+  ),
+  told as (
+    select t.coin, t.is_long, t.opened_ms, t.closed_ms, t.closed_pnl, t.fees, t.funding, t.net_pnl
+    from settled s cross join lateral (
+      -- One that began since then is not counted before.
+      select * from hl_internal.settled_trades t
+      where t.account_address = trade_statistics.followed and t.day >= (trade_statistics.since at time zone 'UTC')::date
+    ) t
+    where s.reaches
+    union all
+    select t.coin, t.direction > 0, t.first_ms, t.last_ms, t.closed_pnl, round(t.fees, 10), t.funding, t.net_pnl
+    from settled s cross join lateral hl_internal.unsettled_trips(trade_statistics.followed, 'infinity') t
+    where s.reaches and t.net_pnl is not null
+    union all
+    select t.coin, t.direction > 0, t.first_ms, t.last_ms, t.closed_pnl, round(t.fees, 10), f.funding,
+      round(t.closed_pnl - t.fees + f.funding, 10)
+    from settled s
+    cross join lateral hl_internal.trips(trade_statistics.followed, null, array[trade_statistics.since], array['infinity'::timestamptz]) t
     cross join lateral (
       select coalesce(sum(p.usdc), 0) as funding from public.hl_funding p
       where p.account_address = trade_statistics.followed and p.coin = t.coin
         and p.funding_time_ms between t.first_ms and t.last_ms
     ) f
-    where t.first_before = 0 and t.last_after = 0 and t.unbroken and not t.unpriced
+    where not s.reaches and t.first_before = 0 and t.last_after = 0 and t.unbroken and not t.unpriced
+  ),
+  trips as materialized (
+    select t.coin, case when t.is_long then 'long' else 'short' end as side, t.opened_ms, t.closed_ms,
+      (t.closed_ms - t.opened_ms) / 1000.0 as seconds, t.closed_pnl, t.fees, t.funding, t.net_pnl,
+      to_timestamp(t.closed_ms / 1000.0) at time zone trade_statistics.zone as closed_at
+    from told t where t.opened_ms >= hl_internal.bound_ms(trade_statistics.since)
   ),
   keyed as (
     select t.*, k.by, k.key, row_number() over (partition by k.by, k.key order by t.closed_ms, t.opened_ms, t.coin) as nth

@@ -104,10 +104,10 @@ $$`;
 
 /** Members read these of hl_internal through views; they have no way to ask them directly. */
 const VIEWED =
-  /^(accounts|coverage|drift|equity_stretches|latency_minutes|quarantine|settled|settled_days|settled_slots|states|token_prices)$/;
+  /^(accounts|coverage|drift|equity_stretches|latency_minutes|quarantine|settled|settled_days|settled_slots|settled_trades|states|token_prices)$/;
 /** Rules that views rest on: they read nothing of the account that the reader could not. */
 const CALLED =
-  /^(block_number|bound_ms|chain_order|count_fills|count_funding|count_orders|day_start|decimal_of|dollar_tokens|drawdown_pct|earnings|fallen_before|fresh_for|freshness|gas_price|history_days|latest_claim_ms|ledger_block|ledger_effect|told_fill|told_order_event|new_rule|no_money|orders_of_market|own_liquidation|page_\w+|peak_day|reader_accounts|settled_trips|settled_until|time_of|trade_statistics|trip_fills|trips|trips_at|trips_since_settled|trips_told|unsettled_days|unsettled_sums|unsettled_trades|zone_coins|zone_days)$/;
+  /^(block_number|bound_ms|chain_order|count_fills|count_funding|count_orders|day_start|decimal_of|dollar_tokens|drawdown_pct|earnings|fallen_before|fresh_for|freshness|gas_price|history_days|latest_claim_ms|ledger_block|ledger_effect|told_fill|told_order_event|new_rule|no_money|orders_of_market|own_liquidation|page_\w+|peak_day|reader_accounts|settled_trips|settled_until|time_of|trade_statistics|trip_fills|trips|trips_at|trips_told|unsettled_days|unsettled_sums|unsettled_trades|unsettled_trips|zone_coins|zone_days)$/;
 
 function assertRights(rights: readonly Right[], preset: Preset): void {
   const isOpen = preset === "members" || preset === "single-user";

@@ -17,6 +17,8 @@ import { fillOf } from "./rows.ts";
 const UNDONE: Readonly<Record<string, string>> = {
   "0027_plain_events.sql": "alter table hl_internal.outbox alter column data type jsonb using data::jsonb",
   "0028_roster_subs.sql": "alter table hl_internal.roster drop column with_subs",
+  "0029_settled_trades.sql":
+    "drop table hl_internal.settled_trades cascade; alter table hl_internal.settled_days drop column trip_direction cascade",
 };
 
 for (const kind of ["embedded", "real"] as const) {

@@ -12,7 +12,9 @@ import {
   readPage,
   readPnl,
   readStatistics,
+  readTradeStatistics,
   readTrip,
+  statisticsSince,
 } from "../../src/outputs/http/reads.ts";
 import { add, neg } from "../../src/runtime/decimal.ts";
 import { seededRandom } from "../../src/runtime/random.ts";
@@ -41,6 +43,15 @@ const SUMS = `select account_address, min(day)::text as first_day, max(day)::tex
   sum(unpriced_fees)::bigint as unpriced_fees from plain_net_pnl group by 1 order by 1`;
 const KEPT_SUMS = `select account_address, first_day::text, last_day::text, fills, volume, closed_pnl, fees, funding, net_pnl,
   unpriced_fees from hl_statistics where fills > 0 or funding <> 0 order by 1`;
+
+const GROUPS = `select t.account_address, k.by, k.key, count(*) as trades, sum(t.closed_pnl) as closed_pnl, sum(t.fees) as fees,
+  sum(t.funding) as funding, sum(t.net_pnl) as net_pnl, max(t.net_pnl) as best_trade, round(avg(t.seconds), 3) as average_seconds
+  from plain_round_trips t
+  cross join lateral (values ('coin', t.coin), ('side', t.side), ('day', to_char(t.closed_at at time zone 'UTC', 'YYYY-MM-DD'))) k(by, key)
+  where t.complete and t.closed_at is not null and t.opened_at >= $1::timestamptz group by 1, 2, 3 order by 1, 2, k.key collate "C"`;
+const KEPT_GROUPS = `select a.account_address, s.by, s.key, s.trades, s.closed_pnl, s.fees, s.funding, s.net_pnl, s.best_trade,
+  s.average_seconds from hl_internal.accounts a cross join lateral hl_trade_statistics(a.account_address, $1::timestamptz) s
+  where s.by in ('coin', 'side', 'day') order by 1, 2, s.key collate "C"`;
 
 /** 1.50 and 1.5 are one number. */
 const plain = (rows: Record<string, unknown>[]): unknown[] =>
@@ -105,6 +116,12 @@ describe("settled trades", () => {
     assert.deepEqual(plain(await rows(TRIPS.replace("%s", "hl_round_trips"))), plain(trips), message);
     assert.deepEqual(plain(await rows(PNL.replace("%s", "hl_net_pnl_daily_by_coin"))), plain(pnl), message);
     assert.deepEqual(plain(await rows(KEPT_TRADES)), plain(trades), message);
+    await sameGroups("-infinity", message);
+  };
+
+  const sameGroups = async (since: string, message: string): Promise<void> => {
+    const wanted = plain(await rows(GROUPS, [since]));
+    assert.deepEqual(plain(await rows(KEPT_GROUPS, [since])), wanted, `${message}, since ${since}`);
   };
 
   for (const seed of [1]) {
@@ -171,6 +188,16 @@ describe("settled trades", () => {
       }
       await settle(endMs, 400);
       await same(`seed ${seed}, all settled`);
+      for (const days of [0, 1, 2, 5, 9, 14])
+        await sameGroups(new Date(T + days * DAY + pick(DAY)).toISOString(), `seed ${seed}, all settled`);
+      const tradesSince = async (fillsMax: number) => {
+        const { sinceMs, isWhole } = await statisticsSince(db.database, ACCOUNT, 0, fillsMax);
+        const [told] = await readTradeStatistics(db.database, ACCOUNT, "all", sinceMs);
+        return { isWhole, trades: Number(told?.trades ?? 0) };
+      };
+      const [whole, some] = [await tradesSince(100), await tradesSince(1)];
+      assert.deepEqual([whole.isWhole, some.isWhole], [true, false]);
+      assert.ok(some.trades < whole.trades && whole.trades > 2, `${some.trades} of ${whole.trades}`);
       assert.ok(settled > 20, String(settled));
       const [left] = await rows(
         "select min(until_at) >= to_timestamp($1::bigint / 1000.0) as all_settled from hl_internal.settled",
@@ -191,7 +218,7 @@ describe("settled trades", () => {
       await rows(recount);
       const [row] = await rows(
         `select (select count(*) from hl_internal.settled) as accounts, (select count(*) from hl_internal.settled_days) as days,
-           (select count(*) from hl_internal.settled_slots) as slots`,
+           (select count(*) from hl_internal.settled_slots) as slots, (select count(*) from hl_internal.settled_trades) as trades`,
       );
       return Object.values(row!);
     };
@@ -221,7 +248,7 @@ describe("settled trades", () => {
       ["hl_internal.settle", /500/, "600"],
     ] as const) {
       await change(name, from, to);
-      assert.deepEqual(await kept(), [0, 0, 0], name);
+      assert.deepEqual(await kept(), [0, 0, 0, 0], name);
       while (await db.store.settle(ACCOUNT, nowMs));
       assert.deepEqual(await kept(), before, name);
     }

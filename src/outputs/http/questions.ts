@@ -42,6 +42,7 @@ const ASKS: Readonly<Record<string, (reads: Queryable) => Promise<unknown>>> = {
   round_trips_since: (reads) => read.tripsSince(reads, WHO, 0),
   round_trips: (reads) => read.readRoundTrips(reads, WHO, 0),
   round_trip: (reads) => read.readTrip(reads, WHO, "", 0),
+  statistics_since: (reads) => read.statisticsSince(reads, WHO, 0, read.TRIP_FILLS),
   trade_statistics: (reads) => read.readTradeStatistics(reads, WHO, "all", 0),
   statistics: (reads) => read.readStatistics(reads, WHO),
   portfolio: (reads) => read.readPortfolio(reads, WHO, "all", 0, 1),

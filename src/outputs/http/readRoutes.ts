@@ -193,7 +193,7 @@ const statistics =
     if (!request.query.has("by")) return json(await read.readStatistics(reads, who));
     const by = oneOf(request, "by", read.TRADE_GROUPS);
     const fills = whole(request, "fills", 1, read.TRIP_FILLS_MAX, read.TRIP_FILLS);
-    const { sinceMs, isWhole } = await read.tripsSince(reads, who, span(request).fromMs, null, fills);
+    const { sinceMs, isWhole } = await read.statisticsSince(reads, who, span(request).fromMs, fills);
     const rows = await read.readTradeStatistics(reads, who, by, sinceMs, zoneOf(request));
     return json({ rows, since_ms: sinceMs, is_whole: isWhole });
   };
