@@ -1864,12 +1864,12 @@ create function hl_internal.unsettled_trades(followed text)
  SET jit TO 'off';
 -- Complete, closed round trips that are not settled; no row without any.
 
-create function hl_internal.unsettled_trips(followed text, to_at timestamp with time zone)
+create function hl_internal.unsettled_trips(followed text, from_at timestamp with time zone, to_at timestamp with time zone)
  RETURNS TABLE(coin text, trip bigint, first_ms bigint, last_ms bigint, first_before numeric, last_after numeric, unbroken boolean, closed_pnl numeric, fees numeric, unpriced boolean, is_last boolean, is_found boolean, direction numeric, seconds numeric, funding numeric, net_pnl numeric)
  LANGUAGE sql
  STABLE
  SET search_path TO '';
--- The round trips of an account that are not counted in settled_days, to_at exclusive; seconds, funding and net_pnl of those that are closed and complete.
+-- The round trips of an account from settled_until on that are not counted in settled_days, or from a later time on, to_at exclusive; seconds, funding and net_pnl of those that are closed and complete.
 
 create function hl_internal.version_of(alias text, names text[])
  RETURNS text

@@ -51,9 +51,9 @@ begin atomic
 end;
 comment on function hl_internal.settled_trips is 'The last settled row with a trip of every coin of an account.';
 
--- The trips of [settled_until, to_at), continued from the settled ones. The last trip of a coin that is settled is not counted
--- there: it is the first one here, whether it goes on or not.
-create or replace function hl_internal.unsettled_trips(followed text, to_at timestamptz)
+-- The trips of [from_at, to_at); from settled_until on continued from the settled ones. The last trip of a coin that is settled is
+-- not counted there: it is the first one here, whether it goes on or not.
+create or replace function hl_internal.unsettled_trips(followed text, from_at timestamptz, to_at timestamptz)
 returns table (
   coin text, trip bigint, first_ms bigint, last_ms bigint, first_before numeric, last_after numeric, unbroken boolean,
   closed_pnl numeric, fees numeric, unpriced boolean, is_last boolean, is_found boolean, direction numeric, seconds numeric,
@@ -62,11 +62,11 @@ language sql stable set search_path = ''
 begin atomic
   with kept as materialized (
     select * from hl_internal.settled_trips(unsettled_trips.followed)
+    where unsettled_trips.from_at = hl_internal.settled_until(unsettled_trips.followed)
   ),
   found as materialized (
     select t.*, row_number() over (partition by t.coin order by t.trip) = 1 as is_first
-    from hl_internal.trips(unsettled_trips.followed, null, array[hl_internal.settled_until(unsettled_trips.followed)],
-      array[unsettled_trips.to_at]) t
+    from hl_internal.trips(unsettled_trips.followed, null, array[unsettled_trips.from_at], array[unsettled_trips.to_at]) t
   ),
   -- Of a coin: the kept trip, unless it goes on, and what was found.
   joined as (
@@ -105,7 +105,7 @@ begin atomic
         and x.funding_time_ms between j.first_ms and j.last_ms) end as funding
   ) paid;
 end;
-comment on function hl_internal.unsettled_trips is 'The round trips of an account that are not counted in settled_days, to_at exclusive; seconds, funding and net_pnl of those that are closed and complete.';
+comment on function hl_internal.unsettled_trips is 'The round trips of an account from settled_until on that are not counted in settled_days, or from a later time on, to_at exclusive; seconds, funding and net_pnl of those that are closed and complete.';
 
 -- For views. The planner knows nothing of how little is not settled: apart from the indexes it is left no way.
 create or replace function hl_internal.unsettled_days(followed text)
@@ -151,7 +151,8 @@ begin atomic
   select count(t.net_pnl), count(*) filter (where t.net_pnl > 0), count(*) filter (where t.net_pnl < 0), sum(t.net_pnl),
     coalesce(sum(t.net_pnl) filter (where t.net_pnl > 0), 0), coalesce(-sum(t.net_pnl) filter (where t.net_pnl < 0), 0),
     sum(t.seconds), max(t.net_pnl), min(t.net_pnl)
-  from hl_internal.unsettled_trips(unsettled_trades.followed, 'infinity') t having count(t.net_pnl) > 0;
+  from hl_internal.unsettled_trips(unsettled_trades.followed, hl_internal.settled_until(unsettled_trades.followed), 'infinity') t
+  having count(t.net_pnl) > 0;
 end;
 comment on function hl_internal.unsettled_trades is 'Complete, closed round trips that are not settled; no row without any.';
 
@@ -279,7 +280,7 @@ begin
     from moves e group by e.coin
   ),
   found as materialized (
-    select * from hl_internal.unsettled_trips(followed, cut_at)
+    select * from hl_internal.unsettled_trips(followed, from_at, cut_at)
   ),
   trades as materialized (
     select f.coin, count(f.net_pnl) as trades, count(*) filter (where f.net_pnl > 0) as wins,

@@ -129,32 +129,16 @@ returns table (
 -- Compiling a plan takes longer than running it.
 language sql stable set search_path = '' set jit = off
 begin atomic
-  with settled as materialized (
-    select hl_internal.settled_until(trade_statistics.followed) >= trade_statistics.since as reaches
-  ),
-  told as (
-    select t.coin, t.is_long, t.opened_ms, t.closed_ms, t.closed_pnl, t.fees, t.funding, t.net_pnl
-    from settled s cross join lateral (
-      -- One that began since then is not counted before.
-      select * from hl_internal.settled_trades t
-      where t.account_address = trade_statistics.followed and t.day >= (trade_statistics.since at time zone 'UTC')::date
-    ) t
-    where s.reaches
+  with told as (
+    -- One that began since then is not counted before.
+    select s.coin, s.is_long, s.opened_ms, s.closed_ms, s.closed_pnl, s.fees, s.funding, s.net_pnl
+    from hl_internal.settled_trades s
+    where s.account_address = trade_statistics.followed and s.day >= (trade_statistics.since at time zone 'UTC')::date
     union all
     select t.coin, t.direction > 0, t.first_ms, t.last_ms, t.closed_pnl, round(t.fees, 10), t.funding, t.net_pnl
-    from settled s cross join lateral hl_internal.unsettled_trips(trade_statistics.followed, 'infinity') t
-    where s.reaches and t.net_pnl is not null
-    union all
-    select t.coin, t.direction > 0, t.first_ms, t.last_ms, t.closed_pnl, round(t.fees, 10), f.funding,
-      round(t.closed_pnl - t.fees + f.funding, 10)
-    from settled s
-    cross join lateral hl_internal.trips(trade_statistics.followed, null, array[trade_statistics.since], array['infinity'::timestamptz]) t
-    cross join lateral (
-      select coalesce(sum(p.usdc), 0) as funding from public.hl_funding p
-      where p.account_address = trade_statistics.followed and p.coin = t.coin
-        and p.funding_time_ms between t.first_ms and t.last_ms
-    ) f
-    where not s.reaches and t.first_before = 0 and t.last_after = 0 and t.unbroken and not t.unpriced
+    from hl_internal.unsettled_trips(trade_statistics.followed,
+      greatest(trade_statistics.since, hl_internal.settled_until(trade_statistics.followed)), 'infinity') t
+    where t.net_pnl is not null
   ),
   trips as materialized (
     select t.coin, case when t.is_long then 'long' else 'short' end as side, t.opened_ms, t.closed_ms,
