@@ -928,8 +928,22 @@ describe("alerting", () => {
     assert.match((await alerts())[0]!.message, /^RESOLVED margin_ratio is no longer watched\.$/);
   });
 
-  /** An outage, by a clock that a failing query sets on: longer than a busy machine lets an answer wait. */
+  /** Longer than a busy machine lets an answer wait. */
   const LONG_MS = 14_000;
+  /** The database, which may be away: by a clock that its failing queries set on. */
+  class Outage implements Queryable {
+    isAway = false;
+    asked = 0;
+    #aheadMs = 0;
+    readonly clock = hasty(() => Date.now() + this.#aheadMs);
+
+    query: Queryable["query"] = (sql, params) => {
+      if (!this.isAway) return target.database.query(sql, params);
+      this.asked += 1;
+      this.#aheadMs = Math.min(this.#aheadMs + 200, LONG_MS);
+      return Promise.reject(new StoreError("connection refused", { transient: true }));
+    };
+  }
 
   it("tells channels directly when the database is away, and that it is back", async () => {
     const delivered: OutboxEvent[] = [];
@@ -946,28 +960,17 @@ describe("alerting", () => {
         return { kind: "delivered", code: 200, error: null, retryAfterMs: null };
       },
     };
-    let away = false;
-    let aheadMs = 0;
-    const failing: Queryable = {
-      query(sql, params) {
-        if (!away) return target.database.query(sql, params);
-        aheadMs = Math.min(aheadMs + 200, LONG_MS);
-        return Promise.reject(new StoreError("connection refused", { transient: true }));
-      },
-    };
-    startWatch(ruleSet(["database_down=crit:10/1"]), {
-      clock: hasty(() => Date.now() + aheadMs),
-      db: failing,
-      channels: [channel],
-    });
+    const outage = new Outage();
+    const { clock } = outage;
+    startWatch(ruleSet(["database_down=crit:10/1"]), { clock, db: outage, channels: [channel] });
     await margin(70);
     await until(told, (lines) => lines.length === 1);
-    away = true;
+    outage.isAway = true;
     await until(
       async () => delivered.length,
       (count) => count === 1,
     );
-    away = false;
+    outage.isAway = false;
     await until(
       async () => delivered.length,
       (count) => count === 2,
@@ -981,8 +984,8 @@ describe("alerting", () => {
     // What was known before is known again, and not repeated.
     await judged();
     assert.deepEqual(await told(), ["fired margin_ratio warn"]);
-    const outage = (await alerts()).find(({ rule }) => rule === "database_down");
-    assert.ok(outage?.state === "resolved" && outage.notifiedMs !== null);
+    const row = (await alerts()).find(({ rule }) => rule === "database_down");
+    assert.ok(row?.state === "resolved" && row.notifiedMs !== null);
   });
 
   /** Delivers to `delivered`. */
@@ -1042,29 +1045,16 @@ describe("alerting", () => {
   it("tells nobody that the database is away while that is silenced, and leaves a row when it is back", async () => {
     await addSilence(db, { rule: "database_down", account: null, coin: null, untilMs: Date.now() + 60_000 });
     const delivered: OutboxEvent[] = [];
-    let asked = 0;
-    let away = false;
-    let aheadMs = 0;
-    const failing: Queryable = {
-      query(sql, params) {
-        if (!away) return target.database.query(sql, params);
-        asked += 1;
-        aheadMs = Math.min(aheadMs + 200, LONG_MS);
-        return Promise.reject(new StoreError("connection refused", { transient: true }));
-      },
-    };
-    startWatch(ruleSet(["database_down=crit:10/1"]), {
-      clock: hasty(() => Date.now() + aheadMs),
-      db: failing,
-      channels: [listening(delivered)],
-    });
+    const outage = new Outage();
+    const { clock } = outage;
+    startWatch(ruleSet(["database_down=crit:10/1"]), { clock, db: outage, channels: [listening(delivered)] });
     await judged();
-    away = true;
+    outage.isAway = true;
     await until(
-      async () => asked,
+      async () => outage.asked,
       (count) => count > 100,
     );
-    away = false;
+    outage.isAway = false;
     const rows = await until(alerts, ({ length }) => length === 1);
     assert.deepEqual(
       [rows[0]!.rule, rows[0]!.state, rows[0]!.notifiedMs],
