@@ -265,7 +265,7 @@ begin atomic
     (select t.closed_ms from (
     select s.closed_ms from hl_internal.settled_trades s
     where s.account_address = $1 and s.day >= (pg_catalog.to_timestamp($2::bigint / 1000.0) at time zone 'UTC')::date
-    order by s.day desc, s.id desc offset $3::bigint * 2 limit 1
+    order by s.day desc, s.id desc offset $3::bigint limit 1
     ) t where t.closed_ms > $2::bigint)) as ms
   ) t) r;
 end;

@@ -310,10 +310,10 @@ export async function readTrip(
   return row ?? null;
 }
 
-/** A round trip that is settled is a row to be read: so many of them for each fill that is not. A page's 2 000 take 40 ms, 40 000 0.8 s. */
-const TRADES_PER_FILL = 2;
-
-/** From when on statistics of round trips are counted: the newest `fillsMax` fills that are not settled, and the trades behind them. */
+/**
+ * From when on statistics of round trips are counted: the newest `fillsMax` fills that are not settled, and as many of the trades
+ * that are, each a row to be read: a thousand take 30 ms, 20 000 half a second.
+ */
 export async function statisticsSince(
   reads: Queryable,
   account: Address,
@@ -329,7 +329,7 @@ export async function statisticsSince(
        (select t.closed_ms from (
           select s.closed_ms from hl_internal.settled_trades s
           where s.account_address = $1 and s.day >= (pg_catalog.to_timestamp($2::bigint / 1000.0) at time zone 'UTC')::date
-          order by s.day desc, s.id desc offset $3::bigint * ${TRADES_PER_FILL} limit 1
+          order by s.day desc, s.id desc offset $3::bigint limit 1
         ) t where t.closed_ms > $2::bigint)) as ms`,
     [account, fromMs, fillsMax],
   );
